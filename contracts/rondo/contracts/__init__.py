@@ -1,0 +1,1 @@
+"""Every event, topic and the model spec of Rondo."""

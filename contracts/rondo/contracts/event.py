@@ -1,0 +1,51 @@
+"""The base of every event: a frozen value in the past tense that knows its topic."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+
+
+def _to_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+Utc = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+# `sha256:` and 64 hex digits: the name of an artifact, a spec or the content of a data version.
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class Value(BaseModel):
+    """A frozen part of an event. Unknown fields are ignored, so that an older reader can read a newer writer."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
+
+
+class Event(Value):
+    """Something that became true. Subclasses set `topic`; a breaking change is a new class on a `.v2` topic."""
+
+    topic: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    @classmethod
+    def event_type(cls) -> str:
+        """Return the CloudEvents `type`, such as `rondo.ModelPromoted.v1`."""
+        return f"rondo.{cls.__name__}.v{cls.version}"
+
+    @property
+    def key(self) -> str:
+        """The Kafka key and CloudEvents `subject`: what the event is about. Events of one key keep their order."""
+        raise NotImplementedError
+
+
+class ModelEvent(Event):
+    """An event about one model, keyed by its name."""
+
+    model: str
+
+    @property
+    def key(self) -> str:
+        """The model's name."""
+        return self.model

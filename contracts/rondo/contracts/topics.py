@@ -1,0 +1,124 @@
+"""The table of topics: the services create them from it, and ACLs and documents come from it.
+
+One topic has one writing service. `applications` and `data-teams` are outside the five services.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+from rondo.contracts import data, deployment, logs, models, monitoring, predictions, training
+
+if TYPE_CHECKING:
+    from rondo.contracts.event import Event
+
+Cleanup = Literal["delete", "compact"]
+SERVICES = ("ingestion", "trainer", "registry", "serving", "monitor")
+BATCHES_SUBMITTED = "batches.submitted"
+PREDICTIONS_FAILED = "predictions.failed"
+# The control plane is low rate and keyed by model or dataset; the data plane is spread for replicas to share.
+CONTROL_PARTITIONS, DATA_PARTITIONS = 3, 6
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One row of the table. `event` is the class of its JSON values; None where they are bytes or Arrow."""
+
+    name: str
+    writer: str
+    readers: tuple[str, ...]
+    says: str
+    event: type[Event] | None = None
+    key: str = "model"
+    partitions: int = CONTROL_PARTITIONS
+    cleanup: Cleanup = "delete"
+    retention: timedelta = timedelta(days=30)
+    max_message_bytes: int = predictions.MAX_REQUEST_BYTES
+
+
+def _control(
+    event: type[Event], writer: str, *readers: str, key: str = "model", cleanup: Cleanup = "delete"
+) -> Topic:
+    says = (event.__doc__ or "").splitlines()[0]
+    return Topic(event.topic, writer, readers, says, event, key=key, cleanup=cleanup)
+
+
+def _dead_letters(service: str) -> Topic:
+    says = f"Events that {service} could not handle: the original bytes, untouched, and why."
+    return Topic(dead_letters(service), service, ("operators",), says, key="original")
+
+
+def dead_letters(service: str) -> str:
+    """Return the name of a service's dead-letter topic."""
+    return f"{service}.dead-letters"
+
+
+_DATA_PLANE = (
+    Topic(
+        BATCHES_SUBMITTED, "data-teams", ("ingestion",),
+        "A batch as a file: the bytes, with the headers dataset, batch_id and content-type.",
+        key="dataset", partitions=CONTROL_PARTITIONS, max_message_bytes=8 * 1024 * 1024,
+    ),
+    Topic(
+        predictions.PredictionRequested.topic, "applications", ("serving",),
+        "An application asks for a prediction.", predictions.PredictionRequested,
+        key="entity or id", partitions=DATA_PARTITIONS, retention=timedelta(days=7),
+    ),
+    Topic(
+        predictions.PredictionMade.topic, "serving", ("applications",),
+        "A request was answered by one version.", predictions.PredictionMade,
+        key="as requested", partitions=DATA_PARTITIONS, retention=timedelta(days=7),
+    ),
+    Topic(
+        PREDICTIONS_FAILED, "serving", ("applications", "operators"),
+        "A request that can't be answered: the original bytes, untouched, and why in the headers.",
+        key="as requested", partitions=DATA_PARTITIONS,
+    ),
+    Topic(
+        logs.PREDICTIONS_LOG, "serving", ("ingestion", "monitor"),
+        "The inference log: Arrow IPC, one message per micro-batch and version.",
+        partitions=DATA_PARTITIONS, retention=timedelta(days=7), max_message_bytes=8 * 1024 * 1024,
+    ),
+    Topic(
+        predictions.OutcomeObserved.topic, "applications", ("ingestion",),
+        "What a prediction was about turned out.", predictions.OutcomeObserved,
+        key="entity or id", partitions=DATA_PARTITIONS, retention=timedelta(days=7),
+    ),
+    Topic(
+        logs.OUTCOMES_LOG, "ingestion", ("monitor",),
+        "The valid outcomes: Arrow IPC, one message per micro-batch and model.",
+        partitions=DATA_PARTITIONS, retention=timedelta(days=7), max_message_bytes=8 * 1024 * 1024,
+    ),
+)  # fmt: skip
+
+_CONTROL_PLANE = (
+    _control(models.SpecApplied, "registry", *SERVICES, "client", cleanup="compact"),
+    _control(data.BatchAccepted, "ingestion", "trainer", "client", key="dataset"),
+    _control(data.BatchRejected, "ingestion", "client", key="dataset"),
+    _control(data.OutcomesAccepted, "ingestion", "client"),
+    _control(training.TrainingRequested, "registry", "trainer"),
+    _control(monitoring.DriftDetected, "monitor", "trainer", "client"),
+    _control(monitoring.PerformanceDegraded, "monitor", "trainer", "client"),
+    _control(monitoring.DataQualityDegraded, "monitor", "trainer", "client"),
+    _control(monitoring.WindowClosed, "monitor", "client"),
+    _control(training.TrainingStarted, "trainer", "registry", "client"),
+    _control(training.ModelTrained, "trainer", "registry", "monitor"),
+    _control(training.TrainingFailed, "trainer", "registry", "client"),
+    _control(training.TrainingSkipped, "trainer", "client"),
+    _control(models.ModelRegistered, "registry", "client"),
+    _control(models.ModelRejected, "registry", "client"),
+    _control(models.ModelPromoted, "registry", "client"),
+    _control(models.ModelRolledBack, "registry", "client"),
+    _control(models.ModelRetired, "registry", "client"),
+    _control(deployment.DeploymentChanged, "registry", "serving", "monitor", "trainer", "client", cleanup="compact"),
+    _control(deployment.ReplicaChanged, "serving", "registry", "client"),
+    _control(monitoring.AlertRaised, "monitor", "client"),
+    _control(monitoring.AlertResolved, "monitor", "client"),
+)
+
+TOPICS: tuple[Topic, ...] = (*_CONTROL_PLANE, *_DATA_PLANE, *(_dead_letters(s) for s in SERVICES if s != "serving"))
+BY_NAME = {topic.name: topic for topic in TOPICS}
+EVENTS: tuple[type[Event], ...] = tuple(topic.event for topic in TOPICS if topic.event is not None)
+CONTROL_EVENTS: tuple[type[Event], ...] = tuple(topic.event for topic in _CONTROL_PLANE if topic.event is not None)

@@ -1,0 +1,1 @@
+"""A year of New York flights through Rondo: the demo."""

@@ -1,0 +1,1 @@
+"""What all five Rondo services stand on: Kafka, outbox, failures, telemetry."""

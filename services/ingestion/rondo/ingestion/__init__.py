@@ -1,0 +1,1 @@
+"""Batches and outcomes in; validated, versioned data out."""

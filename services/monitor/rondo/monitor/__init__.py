@@ -1,0 +1,1 @@
+"""Predictions and outcomes in; drift, performance and alerts out."""

@@ -1,0 +1,1 @@
+"""Versions, gates, promotion, lineage, audit."""

@@ -1,0 +1,1 @@
+"""Prediction requests in; predictions out, each exactly once."""

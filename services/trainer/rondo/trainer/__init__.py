@@ -1,0 +1,1 @@
+"""Data version and spec in; candidate model and evidence out."""
