@@ -1,0 +1,97 @@
+"""Content-addressed artifacts: `sha256/<hex>`, in a folder by default and in S3 in production.
+
+Nobody names a path: an artifact is asked for by its digest, and what comes back has that digest or is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import LocalStore, from_url
+
+from rondo.chassis.failures import UnavailableError
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class ArtifactMissingError(LookupError):
+    """No artifact has this digest."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(f"there is no artifact {digest}: it was never stored, or the store was emptied; train again")
+
+
+class ArtifactCorruptError(ValueError):
+    """The stored bytes are not those that the digest names."""
+
+    def __init__(self, digest: str, found: str) -> None:
+        super().__init__(
+            f"the artifact {digest} holds other bytes ({found}): it was damaged or replaced, and is refused"
+        )
+
+
+def digest_of(content: bytes) -> str:
+    """Return `sha256:` and the hex digest."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+class Artifacts:
+    """A store of artifacts at `location`: a folder, or a URL such as `s3://bucket/prefix`."""
+
+    def __init__(self, location: str) -> None:
+        self._location = location
+        self._store: ObjectStore = from_url(location) if "://" in location else _folder(location)
+
+    async def put(self, content: bytes) -> str:
+        """Store an artifact and return its digest; storing the same again changes nothing.
+
+        Raises:
+            UnavailableError: the store can't be written, such as a full disk.
+
+        """
+        digest = digest_of(content)
+        try:
+            await self._store.put_async(_key(digest), content)
+        except (BaseError, OSError) as error:
+            raise UnavailableError(f"the artifact store {self._location}", str(error)) from error
+        return digest
+
+    async def get(self, digest: str) -> bytes:
+        """Return an artifact, checked against its digest.
+
+        Raises:
+            ArtifactMissingError: there is none.
+            ArtifactCorruptError: its bytes are others.
+            UnavailableError: the store can't be read.
+
+        """
+        try:
+            response = await self._store.get_async(_key(digest))
+            content = bytes(await response.bytes_async())
+        except (NotFoundError, FileNotFoundError):
+            raise ArtifactMissingError(digest) from None
+        except (BaseError, OSError) as error:
+            raise UnavailableError(f"the artifact store {self._location}", str(error)) from error
+        found = await asyncio.to_thread(digest_of, content)
+        if found != digest:
+            raise ArtifactCorruptError(digest, found)
+        return content
+
+
+def _folder(location: str) -> LocalStore:
+    Path(location).mkdir(parents=True, exist_ok=True)
+    return LocalStore(location)
+
+
+def _key(digest: str) -> str:
+    if not _DIGEST.fullmatch(digest):
+        raise ArtifactMissingError(digest)
+    return digest.replace(":", "/")

@@ -1,0 +1,70 @@
+"""How a failure is told apart, and what a dead letter says.
+
+Three kinds: something we stand on is away (wait, however long), the message itself is bad (dead letter
+at once), and anything else (a few tries, then dead letter). Header names follow KIP-1191.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+MAX_HEADER_TEXT = 1_000
+
+
+class UnavailableError(Exception):
+    """Something the service stands on is away. Waiting helps; giving up on the message would lose it."""
+
+    def __init__(self, what: str, why: str) -> None:
+        self.what = what
+        super().__init__(f"{what} is not available ({why}); this will be tried again until it is")
+
+
+class PermanentError(Exception):
+    """This message can never be handled: no retry, the dead letters straight away."""
+
+
+class AlreadyHandledError(Exception):
+    """The inbox has this event: it was handled before, and its effects stand."""
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Bounded exponential backoff with full jitter (Brooker, "Exponential Backoff and Jitter", AWS 2015)."""
+
+    first: float = 0.1
+    cap: float = 5.0
+    attempts: int = 5
+
+    def delay(self, attempt: int, rng: random.Random | None = None) -> float:
+        """Return the seconds to wait after failed attempt number `attempt`, from 1."""
+        bound = min(self.cap, self.first * 2 ** min(attempt - 1, 30))
+        return (rng or random).uniform(bound / 2, bound)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a message that failed came from."""
+
+    topic: str
+    partition: int
+    offset: int
+    group: str
+
+
+def dead_letter_headers(origin: Origin, error: BaseException, attempts: int, first_failed: datetime) -> dict[str, str]:
+    """Return what is said about a message beside its untouched bytes: no stack trace, no settings, no secrets."""
+    return {
+        "__dlq.errors.topic": origin.topic,
+        "__dlq.errors.partition": str(origin.partition),
+        "__dlq.errors.offset": str(origin.offset),
+        "__dlq.errors.group": origin.group,
+        "__dlq.errors.delivery.count": str(attempts),
+        "__dlq.errors.exception": type(error).__name__,
+        "__dlq.errors.message": str(error)[:MAX_HEADER_TEXT],
+        "__dlq.errors.first.failed": first_failed.isoformat(),
+    }

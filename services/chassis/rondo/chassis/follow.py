@@ -1,0 +1,121 @@
+"""Follows topics from positions that the follower's own state holds: the state and the positions are saved as one.
+
+For readers whose effects are outside Kafka (Delta tables, PostgreSQL). No consumer group decides what was
+read; what was saved does. So an effect happens once, however often the process dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from rondo.chassis import metrics
+from rondo.chassis.failures import Backoff, UnavailableError
+from rondo.chassis.stream import readable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+log = logging.getLogger(__name__)
+Position = tuple[str, int]
+_STALE_SECONDS = 30.0
+
+
+class State(Protocol):
+    """What a follower feeds."""
+
+    async def load(self) -> Mapping[Position, int]:
+        """Load the saved state, and return the next offset to read by (topic, partition); absent ones start at 0."""
+        ...
+
+    async def advance(self, messages: Sequence[Message]) -> None:
+        """Take in messages, and save the effects together with the positions after them, when and as often as it likes.
+
+        An empty batch says that nothing came within the linger time: a chance to save.
+        """
+        ...
+
+
+class Follower:
+    """Feeds a `State` from topics, in order within each partition. One follower of a state runs at a time."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        name: str,
+        topics: tuple[str, ...],
+        state: State,
+        *,
+        max_records: int = 2_000,
+        linger: float = 0.1,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._name = name
+        self._topics = topics
+        self._state = state
+        self._max_records = max_records
+        self._linger = linger
+        self._backoff = Backoff(first=0.2)
+        self._last_turn = 0.0
+        self._trouble: str | None = "not started"
+
+    async def run(self) -> None:
+        """Follow until cancelled. When Kafka or the state's store is away: load again, and go on from what was saved."""
+        attempt = 0
+        while True:
+            before = self._last_turn
+            try:
+                await self._follow()
+            except (KafkaException, UnavailableError) as error:
+                self._trouble = str(error)
+                attempt = attempt + 1 if self._last_turn == before else 1
+                log.warning("%s begins again: %s", self._name, error, extra={"attempt": attempt})
+                metrics.STREAM_RESTARTS.labels(self._name).inc()
+                await asyncio.sleep(self._backoff.delay(attempt))
+
+    async def check(self) -> None:
+        """Tell the truth for `/readyz`.
+
+        Raises:
+            UnavailableError: the follower does not advance, and why.
+
+        """
+        if self._trouble:
+            raise UnavailableError(self._name, self._trouble)
+        if time.monotonic() - self._last_turn > _STALE_SECONDS:
+            raise UnavailableError(self._name, f"no turn for {_STALE_SECONDS:g} s")
+
+    async def _follow(self) -> None:
+        consumer = Consumer(self._config())
+        try:
+            saved = await self._state.load()
+            partitions = await asyncio.to_thread(self._partitions, consumer)
+            consumer.assign([TopicPartition(t, p, saved.get((t, p), 0)) for t, p in partitions])
+            while True:
+                messages = await asyncio.to_thread(consumer.consume, self._max_records, self._linger)
+                arrived = readable(messages)
+                await self._state.advance(arrived)
+                metrics.STREAM_RECORDS.labels(self._name).inc(len(arrived))
+                self._trouble, self._last_turn = None, time.monotonic()
+        finally:
+            await asyncio.to_thread(consumer.close)
+
+    def _partitions(self, consumer: Consumer) -> list[Position]:
+        topics = consumer.list_topics(timeout=10).topics
+        return [(topic, partition) for topic in self._topics for partition in topics[topic].partitions]
+
+    def _config(self) -> dict[str, str | int | bool]:
+        return {
+            "bootstrap.servers": self._bootstrap,
+            "client.id": self._name,
+            "group.id": f"{self._name}-unused",  # librdkafka asks for one, even where partitions are assigned by hand
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+            "fetch.wait.max.ms": 50,
+            "log_level": 3,
+        }

@@ -1,0 +1,211 @@
+"""PostgreSQL: a pool per service, its migrations, and the unit of work with inbox and outbox.
+
+A state change, the inbox row of the event that made it and the outbox rows of the events that it
+causes commit in one transaction; so a redelivered event changes nothing, and no event is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import asyncpg
+
+from rondo.chassis.failures import AlreadyHandledError, Backoff, UnavailableError
+from rondo.chassis.telemetry import current_traceparent
+from rondo.contracts.cloudevents import Envelope
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from importlib.resources.abc import Traversable
+
+    from rondo.chassis.settings import PostgresSettings
+    from rondo.contracts.event import Event
+
+log = logging.getLogger(__name__)
+NOTIFY_CHANNEL = "outbox"
+# The server is away, full, or asks for the same transaction once more.
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.DiskFullError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    ConnectionError,
+)
+_NO_CONNECTION = (*_AWAY, asyncpg.InterfaceError, OSError, TimeoutError)
+_MESSAGING_SQL = """
+create table if not exists inbox (
+    event_id text primary key,
+    event_type text not null,
+    handled_at timestamptz not null default now()
+);
+create table if not exists outbox (
+    id bigint generated always as identity primary key,
+    event_id text not null,
+    topic text not null,
+    key text not null,
+    value bytea not null,
+    headers jsonb not null,
+    written_at timestamptz not null default now()
+);
+create table if not exists migrations (name text primary key, applied_at timestamptz not null default now());
+"""
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """An open transaction: the adapters of a service do their SQL on `connection`, events go out with it."""
+
+    connection: asyncpg.pool.PoolConnectionProxy[Any]
+    service: str
+    cause: Envelope[Any] | None = None
+
+    async def publish(self, event: Event, event_id: str | None = None) -> str:
+        """Write an event to the outbox; it is published once the transaction has committed. Returns its id."""
+        envelope = Envelope(
+            id=event_id or str(uuid4()),
+            source=f"rondo/{self.service}",
+            time=datetime.now(UTC),
+            data=event,
+            traceparent=current_traceparent() or (self.cause.traceparent if self.cause else None),
+        )
+        await self.connection.execute(
+            "insert into outbox (event_id, topic, key, value, headers) values ($1, $2, $3, $4, $5)",
+            envelope.id, event.topic, event.key, envelope.value(), envelope.headers(),
+        )  # fmt: skip
+        await self.connection.execute(f"notify {NOTIFY_CHANNEL}_{self.service}")
+        return envelope.id
+
+
+class Database:
+    """A service's own schema, through a pool of connections."""
+
+    def __init__(self, pool: asyncpg.Pool[Any], service: str) -> None:
+        self.pool = pool
+        self.service = service
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Open a transaction; commits at the end, rolls back when the body raises.
+
+        Raises:
+            UnavailableError: PostgreSQL is away, full, or asks for another try.
+
+        """
+        connection = await self._acquire()
+        try:
+            async with connection.transaction():
+                yield Transaction(connection, self.service)
+        except _AWAY as error:
+            raise _away(error) from error
+        except asyncpg.InterfaceError as error:
+            # asyncpg says so of a connection that broke, and of a wrong number of arguments: only the first passes.
+            if connection.is_closed():
+                raise _away(error) from error
+            raise
+        finally:
+            await self.pool.release(connection)
+
+    async def _acquire(self) -> asyncpg.pool.PoolConnectionProxy[Any]:
+        try:
+            return await self.pool.acquire(timeout=10)
+        except _NO_CONNECTION as error:
+            raise _away(error) from error
+
+    @asynccontextmanager
+    async def handling(self, envelope: Envelope[Any]) -> AsyncIterator[Transaction]:
+        """Open the transaction of an event: its inbox row is the first thing in it.
+
+        Raises:
+            AlreadyHandledError: the inbox has the event.
+            UnavailableError: as for `transaction`.
+
+        """
+        async with self.transaction() as opened:
+            status = await opened.connection.execute(
+                "insert into inbox (event_id, event_type) values ($1, $2) on conflict do nothing",
+                envelope.id, envelope.data.event_type(),
+            )  # fmt: skip
+            if status == "INSERT 0 0":
+                raise AlreadyHandledError(envelope.id)
+            yield Transaction(opened.connection, self.service, envelope)
+
+    async def ping(self) -> None:
+        """Ask for an answer.
+
+        Raises:
+            UnavailableError: none came within two seconds.
+
+        """
+        try:
+            async with asyncio.timeout(2), self.pool.acquire() as connection:
+                await connection.execute("select 1")
+        except _NO_CONNECTION as error:
+            raise _away(error) from error
+
+
+def _away(error: BaseException) -> UnavailableError:
+    return UnavailableError("PostgreSQL", f"{type(error).__name__}: {error}")
+
+
+@asynccontextmanager
+async def connect(
+    settings: PostgresSettings,
+    migrations: Traversable,
+    backoff: Backoff = Backoff(first=0.2, cap=3.0),  # noqa: B008 - frozen
+) -> AsyncIterator[Database]:
+    """Connect, waiting as long as it takes for PostgreSQL to answer, and apply the migrations (`*.sql`, by name)."""
+    pool = await _open_pool(settings, backoff)
+    try:
+        database = Database(pool, settings.service)
+        await _migrate(database, migrations)
+        yield database
+    finally:
+        pool.terminate()
+
+
+async def _open_pool(settings: PostgresSettings, backoff: Backoff) -> asyncpg.Pool[Any]:
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            password = settings.postgres_password.get_secret_value() if settings.postgres_password else None
+            return await asyncpg.create_pool(
+                settings.postgres.get_secret_value(),
+                password=password,
+                min_size=1,
+                max_size=8,
+                timeout=5,
+                init=_json_as_dict,
+                server_settings={"search_path": settings.service, "application_name": settings.instance},
+            )
+        except _NO_CONNECTION as error:
+            log.warning("waiting for PostgreSQL: %s", error or type(error).__name__, extra={"attempt": attempt})
+            await asyncio.sleep(backoff.delay(attempt))
+
+
+async def _json_as_dict(connection: asyncpg.Connection[Any]) -> None:
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+
+
+async def _migrate(database: Database, migrations: Traversable) -> None:
+    async with database.transaction() as work:
+        # Replicas that start together take turns.
+        await work.connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"{database.service}.migrations")
+        await work.connection.execute(_MESSAGING_SQL)
+        done = {row["name"] for row in await work.connection.fetch("select name from migrations")}
+        for file in sorted((f for f in migrations.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name):
+            if file.name not in done:
+                await work.connection.execute(file.read_text())
+                await work.connection.execute("insert into migrations (name) values ($1)", file.name)
+                log.info("applied migration %s", file.name)
