@@ -41,7 +41,7 @@ class State(Protocol):
 
 
 class Follower:
-    """Feeds a `State` from topics, in order within each partition. One follower of a state runs at a time."""
+    """Feeds a `State` from topics, in order within each partition. A state has one follower at a time."""
 
     def __init__(
         self,
