@@ -1,1 +1,31 @@
-"""Real Apache Kafka, real PostgreSQL and the five services on one machine, without Docker."""
+"""Real Apache Kafka, real PostgreSQL and the five services on one machine, without Docker.
+
+`async with Stack() as stack:` runs all of it; `Kafka(folder)` and `Postgres(folder)` also run alone, with `with` or
+`async with`. Whatever a person can put right is an EmbeddedError whose text is one line and says how.
+"""
+
+from rondo.embedded.addresses import Addresses
+from rondo.embedded.errors import EmbeddedError
+from rondo.embedded.home import Holder, default_home, holder_of, stop_holder
+from rondo.embedded.kafka import Kafka
+from rondo.embedded.postgres import Postgres
+from rondo.embedded.progress import Progress
+from rondo.embedded.roles import role_sql
+from rondo.embedded.services import SERVICES, Service
+from rondo.embedded.stack import Stack
+
+__all__ = [
+    "SERVICES",
+    "Addresses",
+    "EmbeddedError",
+    "Holder",
+    "Kafka",
+    "Postgres",
+    "Progress",
+    "Service",
+    "Stack",
+    "default_home",
+    "holder_of",
+    "role_sql",
+    "stop_holder",
+]

@@ -102,3 +102,12 @@ class HomeNotWritableError(EmbeddedError):
         """Name the folder and what the system said."""
         super().__init__(f"can't write to {home} ({reason}): choose a folder of your own with RONDO_HOME=…")
         self.home, self.reason = home, reason
+
+
+class ForeignHomeError(EmbeddedError):
+    """The folder holds files that no stack made."""
+
+    def __init__(self, home: Path) -> None:
+        """Name the folder."""
+        super().__init__(f"{home} holds files of something else: choose a new or empty folder with RONDO_HOME=…")
+        self.home = home

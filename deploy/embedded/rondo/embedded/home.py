@@ -1,0 +1,108 @@
+"""The folder of a stack: chosen, checked for space, and held by one stack at a time."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from rondo.embedded.errors import DiskFullError, ForeignHomeError, HomeBusyError, HomeNotWritableError
+
+NEEDED_BYTES = 1 << 30
+_LOCK = "rondo.lock"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The process that runs a stack in a folder, and since when (UTC, to the second)."""
+
+    pid: int
+    since: str
+
+
+def default_home() -> Path:
+    """Return RONDO_HOME, or `.rondo` under the current folder."""
+    return Path(os.environ.get("RONDO_HOME") or ".rondo").absolute()
+
+
+def check_space(home: Path, needed: int = NEEDED_BYTES) -> None:
+    """Raise DiskFullError if less than `needed` bytes are free."""
+    free = shutil.disk_usage(home).free
+    if free < needed:
+        raise DiskFullError(home, free, needed)
+
+
+@contextlib.contextmanager
+def held(home: Path) -> Iterator[None]:
+    """Make the folder and hold it. Raises HomeBusyError, HomeNotWritableError or ForeignHomeError.
+
+    The system lets go of the lock when the process ends, however it does.
+    """
+    # A start may wipe folders in it: never those of somebody who pointed RONDO_HOME at a folder in use.
+    if home.is_dir() and any(home.iterdir()) and not (home / _LOCK).exists():
+        raise ForeignHomeError(home)
+    with _open(home) as file:
+        if not _lock(file):
+            holder = _read(file)
+            raise HomeBusyError(home, holder.pid, holder.since)
+        file.truncate(0)
+        file.seek(0)
+        json.dump({"pid": os.getpid(), "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"}, file)
+        file.flush()
+        yield
+
+
+def holder_of(home: Path) -> Holder | None:
+    """Return who runs a stack in `home`, or none."""
+    if not (home / _LOCK).exists():
+        return None
+    with _open(home) as file:
+        return None if _lock(file) else _read(file)
+
+
+def stop_holder(home: Path, timeout_seconds: float = 60) -> Holder | None:
+    """End the stack that runs in `home` in an orderly way, wait for it, and return who it was, or none.
+
+    Raises TimeoutError if it is still there after `timeout_seconds`.
+    """
+    holder = holder_of(home)
+    if holder is None:
+        return None
+    os.kill(holder.pid, signal.SIGTERM)
+    deadline = time.monotonic() + timeout_seconds
+    while holder_of(home) is not None:
+        if time.monotonic() > deadline:
+            message = f"pid {holder.pid} has not stopped within {timeout_seconds:.0f} s"
+            raise TimeoutError(message)
+        time.sleep(0.1)
+    return holder
+
+
+def _open(home: Path) -> TextIO:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        return (home / _LOCK).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise HomeNotWritableError(home, error.strerror or str(error)) from error
+
+
+def _lock(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(file: TextIO) -> Holder:
+    file.seek(0)
+    # Empty for the instant between its lock and its note.
+    known = json.loads(file.read() or '{"pid": 0, "since": "just now"}')
+    return Holder(known["pid"], known["since"])

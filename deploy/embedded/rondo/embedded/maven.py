@@ -1,0 +1,98 @@
+"""Fetches pinned jars from a Maven repository, side by side, each checked before it takes its place."""
+
+import concurrent.futures
+import functools
+import hashlib
+import http.client
+import os
+import ssl
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import certifi
+from jgo.constants import MAVEN_CENTRAL_URL
+
+from rondo.embedded.errors import DigestMismatchError, KafkaUnavailableError
+from rondo.embedded.pinned import Jar
+from rondo.embedded.progress import Progress
+
+_ATTEMPTS = 3
+_PARALLEL = 8
+_TIMEOUT_SECONDS = 15
+_NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError)
+
+
+def default_repository() -> str:
+    """Return the address that RONDO_MAVEN names, for instance a mirror's, else Maven Central's."""
+    return os.environ.get("RONDO_MAVEN") or MAVEN_CENTRAL_URL
+
+
+def fetch(jars: list[Jar], folder: Path, repository: str, progress: Progress) -> None:
+    """Fetch the jars into `folder`. Raises KafkaUnavailableError, which tells where and why."""
+    total = sum(jar.size for jar in jars)
+    progress(f"fetching Kafka: {len(jars)} files, {total / 1e6:.0f} MB, once")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _fetch_side_by_side(jars, folder, repository, progress)
+    except (*_NETWORK_ERRORS, DigestMismatchError) as error:
+        reason = f"{repository}: {getattr(error, 'reason', error)}"
+        raise KafkaUnavailableError(reason) from error
+    except OSError as error:
+        reason = f"{folder} can't be filled: {error.strerror}; XDG_CACHE_HOME names another"
+        raise KafkaUnavailableError(reason) from error
+
+
+def _fetch_side_by_side(jars: list[Jar], folder: Path, repository: str, progress: Progress) -> None:
+    done, total, shown = 0, sum(jar.size for jar in jars), 0
+    with concurrent.futures.ThreadPoolExecutor(_PARALLEL) as pool:
+        # The largest first: otherwise the last one of them runs alone at the end.
+        ordered = sorted(jars, key=lambda jar: jar.size, reverse=True)
+        pending = {pool.submit(_fetch, jar, folder, repository): jar for jar in ordered}
+        try:
+            for future in concurrent.futures.as_completed(pending):
+                future.result()
+                done += pending[future].size
+                if (quarter := 4 * done // total) > shown:
+                    shown = quarter
+                    progress(f"fetched {done / 1e6:.0f} of {total / 1e6:.0f} MB")
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _fetch(jar: Jar, folder: Path, repository: str) -> None:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            _store(jar, folder, _download(f"{repository.rstrip('/')}/{jar.path}"))
+        except (*_NETWORK_ERRORS, DigestMismatchError):
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            return
+
+
+def _download(url: str) -> bytes:
+    # Both come from this package's own lock file and settings, never from a message.
+    with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS, context=_trust()) as answer:  # noqa: S310
+        content: bytes = answer.read()
+    return content
+
+
+def _store(jar: Jar, folder: Path, content: bytes) -> None:
+    if (actual := hashlib.sha256(content).hexdigest()) != jar.sha256:
+        raise DigestMismatchError(jar.name, jar.sha256, actual)
+    # A folder of its own on the same disk: a full disk leaves nothing behind, and the rename is atomic.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as private:
+        part = Path(private) / jar.name
+        part.write_bytes(content)
+        part.replace(folder / jar.name)
+
+
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    # The system's authorities and SSL_CERT_FILE (machines behind an inspecting proxy), and certifi's for those
+    # Pythons that come without any.
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context

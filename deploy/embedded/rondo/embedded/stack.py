@@ -1,0 +1,155 @@
+"""The whole platform on one machine: Kafka, PostgreSQL and the services, as one thing that starts and stops."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from rondo.embedded.addresses import Addresses
+from rondo.embedded.databases import create_databases
+from rondo.embedded.home import check_space, default_home, held
+from rondo.embedded.kafka import Kafka
+from rondo.embedded.leftovers import end_all
+from rondo.embedded.ports import LOOPBACK, chosen_port
+from rondo.embedded.postgres import Postgres
+from rondo.embedded.progress import Progress, silent
+from rondo.embedded.services import SERVICES, Service
+from rondo.embedded.supervision import RunningService
+
+_FOLDERS = ("artifacts", "data", "inbox", "logs")
+
+
+class Stack:
+    """Everything under one folder; `async with` it.
+
+    RONDO_KAFKA (host:port) and RONDO_POSTGRES (a superuser's address) name servers that run already and are used
+    in place of own ones. RONDO_PORT_<SERVICE> asks for a port, else each service gets a free one.
+    """
+
+    def __init__(
+        self,
+        home: Path | None = None,
+        *,
+        keep: bool = False,
+        services: Sequence[Service] = SERVICES,
+        progress: Progress = silent,
+    ) -> None:
+        """Use `home` (default: RONDO_HOME, else `.rondo` here); `keep` goes on with the state of an earlier start."""
+        self.home = (home or default_home()).absolute()
+        self.kafka = None if os.environ.get("RONDO_KAFKA") else Kafka(self.home / "kafka", keep=keep, progress=progress)
+        self.postgres = None if os.environ.get("RONDO_POSTGRES") else Postgres(self.home / "postgres", keep=keep)
+        self.services: dict[str, RunningService] = {}
+        self.addresses: Addresses
+        self._descriptions, self._keep, self._progress = services, keep, progress
+        self._undo = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Start everything and wait until all of it is ready; raises an EmbeddedError whose text says what to do."""
+        async with contextlib.AsyncExitStack() as undo:
+            await self._start(undo)
+            self._undo = undo.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop the services, then the servers, and let go of the folder."""
+        self._progress("stopping")
+        await self._undo.aclose()
+
+    async def _start(self, undo: contextlib.AsyncExitStack) -> None:
+        undo.enter_context(held(self.home))
+        undo.enter_context(_terminated_like_ctrl_c())
+        self._clear()
+        check_space(self.home)
+        http = {each.name: f"http://{LOOPBACK}:{chosen_port(_variable(each))}" for each in self._descriptions}
+        await self._start_servers(undo)
+        self.addresses = await self._find_addresses(http)
+        await self._start_services(undo)
+        self.addresses.write(self.home)
+        undo.callback(Addresses.remove, self.home)
+
+    def _clear(self) -> None:
+        # What a killed stack left behind would hold on to the data.
+        end_all(self.home)
+        Addresses.remove(self.home)
+        for folder in _FOLDERS:
+            if not self._keep:
+                shutil.rmtree(self.home / folder, ignore_errors=True)
+            (self.home / folder).mkdir(exist_ok=True)
+
+    async def _start_servers(self, undo: contextlib.AsyncExitStack) -> None:
+        own = [server for server in (self.kafka, self.postgres) if server is not None]
+        if own:
+            self._progress(f"starting {' and '.join(server.name for server in own)}")
+        # Stopped side by side too: each takes its time over its files.
+        undo.push_async_callback(_together, *(server.stop for server in own))
+        outcomes = await asyncio.gather(*(server.start() for server in own), return_exceptions=True)
+        for failure in outcomes:
+            if isinstance(failure, BaseException):
+                raise failure
+
+    async def _find_addresses(self, http: dict[str, str]) -> Addresses:
+        superuser = self.postgres.dsn if self.postgres else os.environ["RONDO_POSTGRES"]
+        stateful = [each.name for each in self._descriptions if each.needs_postgres]
+        return Addresses(
+            pid=os.getpid(),
+            started=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            kafka=self.kafka.bootstrap if self.kafka else os.environ["RONDO_KAFKA"],
+            http=http,
+            postgres=await create_databases(superuser, stateful),
+            token=secrets.token_urlsafe(24),
+            **{folder: str(self.home / folder) for folder in _FOLDERS},
+        )
+
+    async def _start_services(self, undo: contextlib.AsyncExitStack) -> None:
+        if self._descriptions:
+            self._progress(f"starting {', '.join(each.name for each in self._descriptions)}")
+        undo.push_async_callback(self._stop_services)
+        for each in self._descriptions:
+            log = self.home / "logs" / f"{each.name}.log"
+            env, url = each.environment(self.addresses), self.addresses.http[each.name]
+            self.services[each.name] = RunningService(each.name, each.argv, env, url, log)
+            self.services[each.name].start()
+        await asyncio.gather(*(self.wait_ready(name) for name in self.services))
+
+    async def _stop_services(self) -> None:
+        await asyncio.gather(*(service.stop() for service in self.services.values()))
+
+    async def wait_ready(self, service: str, timeout_seconds: float = 60) -> None:
+        """Wait until the service's `/readyz` answers 200, for instance after `kill`. Raises NotReadyError."""
+        await self.services[service].wait_ready(timeout_seconds)
+
+    def kill(self, service: str) -> None:
+        """End a service as a crash would; it is started again, and `restarts` counts it."""
+        self.services[service].kill()
+
+    def restarts(self) -> dict[str, int]:
+        """Return how often each service has been started again."""
+        return {name: service.restarts for name, service in self.services.items()}
+
+
+def _variable(service: Service) -> str:
+    return f"RONDO_PORT_{service.name.upper()}"
+
+
+async def _together(*stops: Callable[[], None]) -> None:
+    await asyncio.gather(*(asyncio.to_thread(stop) for stop in stops))
+
+
+@contextlib.contextmanager
+def _terminated_like_ctrl_c() -> Iterator[None]:
+    # `rondo down`, systemd and friends send SIGTERM, on which Python would leave without stopping anything.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
