@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from aiokafka.errors import KafkaError
 from faststream import AckPolicy
-from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 from opentelemetry.trace import SpanKind
 
 from rondo.chassis import metrics
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from faststream.kafka import KafkaBroker
+    from faststream.kafka.message import KafkaMessage
 
     from rondo.chassis.settings import ServiceSettings
     from rondo.contracts.event import Event
@@ -95,7 +96,7 @@ class Consumer(Generic[W]):
             isolation_level="read_committed",
             ack_policy=AckPolicy.MANUAL,
             parser=_parse,
-            decoder=_leave_as_bytes,
+            decoder=_undecoded,
             no_reply=True,
         )
         subscriber(self.receive)
@@ -117,7 +118,11 @@ class Consumer(Generic[W]):
         ):
             outcome = await self._handle(event, raw, headers, origin)
         metrics.EVENTS_HANDLED.labels(event.__name__, outcome).inc()
-        await message.ack()
+        try:
+            await message.ack()
+        except KafkaError as error:
+            # The group rebalanced or the broker is away: the message comes again, and the inbox knows it.
+            log.warning("offset %d of %s is not committed: %s", raw.offset, raw.topic, error)
 
     async def _handle(self, event: type[Event], raw: Any, headers: dict[str, str], origin: Origin) -> str:
         attempt, failures, first_failed = 0, 0, None
@@ -160,23 +165,25 @@ class Consumer(Generic[W]):
         original = {key: value.decode(errors="replace") for key, value in raw.headers}
         headers = original | dead_letter_headers(origin, error, attempts, first_failed)
         log.error("%s of %s goes to %s: %s", origin.offset, origin.topic, topic, error, exc_info=error)
-        # The unwrapped producer: FastStream's publish would encode the value and add headers of its own.
-        await self.broker.publish(raw.value or b"", topic, key=raw.key, headers=headers)
+        attempt = 0
+        while True:
+            try:
+                await self.broker.publish(raw.value or b"", topic, key=raw.key, headers=headers)
+            except (KafkaError, OSError) as failure:
+                attempt += 1
+                log.warning("the dead letter waits for Kafka: %s", failure, extra={"attempt": attempt})
+                await asyncio.sleep(self.backoff.delay(attempt))
+            else:
+                break
         metrics.DEAD_LETTERS.labels(origin.topic, type(error).__name__).inc()
 
 
-async def _parse(message: Any, original: Any) -> KafkaAckableMessage:
-    """Read headers that are no UTF-8 too: FastStream's own parser fails there, and the message would be lost."""
-    del original
-    headers = {key: value.decode(errors="replace") for key, value in message.headers}
-    return KafkaAckableMessage(
-        body=message.value or b"",
-        headers=headers,
-        message_id=f"{message.partition}-{message.offset}",
-        raw_message=message,
-        consumer=message.consumer,
-    )
+async def _parse(message: Any, original: Callable[[Any], Awaitable[KafkaMessage]]) -> KafkaMessage:
+    """Make headers that are no UTF-8 readable first: FastStream's own parser fails there, and skips the message."""
+    headers = tuple((key, value.decode(errors="replace").encode()) for key, value in message.headers)
+    return await original(replace(message, headers=headers))
 
 
-async def _leave_as_bytes(message: KafkaMessage) -> bytes:
-    return message.body
+async def _undecoded(message: KafkaMessage) -> KafkaMessage:
+    """Hand over the message as it is: a value that is no JSON is ours to dead-letter, not FastStream's to log."""
+    return message

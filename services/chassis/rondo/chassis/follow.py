@@ -64,7 +64,7 @@ class Follower:
         self._trouble: str | None = "not started"
 
     async def run(self) -> None:
-        """Follow until cancelled. When Kafka or the state's store is away: load again, and go on from what was saved."""
+        """Follow until cancelled. When Kafka or the state's store is away: load again, go on from what was saved."""
         attempt = 0
         while True:
             before = self._last_turn

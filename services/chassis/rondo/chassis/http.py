@@ -33,7 +33,7 @@ class PortTakenError(OSError):
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(
-            f"port {port} on {host} is taken: stop what listens there, or give this service another with RONDO_HTTP_PORT"
+            f"port {port} on {host} is taken: stop what listens there, or give this service another, RONDO_HTTP_PORT"
         )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from faststream.kafka import KafkaBroker
 
 from rondo.chassis.failures import Backoff, UnavailableError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rondo.chassis.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
+_ANSWER_SECONDS = 5
 
 
 def broker(settings: ServiceSettings) -> KafkaBroker:
@@ -30,7 +31,9 @@ def broker(settings: ServiceSettings) -> KafkaBroker:
         enable_idempotence=True,
         allow_auto_create_topics=False,
         max_request_size=8 * 1024 * 1024,
-        logger=None,
+        # Its errors must be seen; whatever it says at INFO, we say better.
+        logger=logging.getLogger("rondo.faststream"),
+        log_level=logging.DEBUG,
         apply_types=False,
     )
 
@@ -44,31 +47,32 @@ def topic_config(topic: Topic) -> dict[str, str]:
     }
 
 
-async def create_topics(bootstrap: str, topics: Iterable[Topic] = TOPICS, replication: int = -1) -> None:
-    """Create the topics that don't exist yet; `replication` -1 is the cluster's default.
+def create_topics(bootstrap: str, topics: Iterable[Topic] = TOPICS, replication: int = -1) -> None:
+    """Create the topics that don't exist yet; `replication` -1 is the cluster's default. Blocks for seconds.
 
     Raises:
         UnavailableError: Kafka does not answer.
-        KafkaError: the broker refused a topic for another reason than that it exists.
+        KafkaException: the broker refused a topic for another reason than that it exists.
 
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    # librdkafka's own log lines would say the same once more, and not as JSON.
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     try:
-        await admin.start()
-        wanted = [
-            NewTopic(t.name, t.partitions, replication, topic_configs=topic_config(t))
-            for t in topics
-            if t.name not in await admin.list_topics()
-        ]
-        response: Any = await admin.create_topics(wanted) if wanted else None
-        for name, code, *_ in response.topic_errors if response else ():
+        existing = admin.list_topics(timeout=_ANSWER_SECONDS).topics
+    except KafkaException as error:
+        raise UnavailableError(f"Kafka at {bootstrap}", error.args[0].str()) from error
+    missing = [
+        NewTopic(t.name, num_partitions=t.partitions, replication_factor=replication, config=topic_config(t))
+        for t in topics
+        if t.name not in existing
+    ]
+    for future in admin.create_topics(missing).values() if missing else ():
+        try:
+            future.result()
+        except KafkaException as error:
             # Another service may have created it in between.
-            if code not in (0, TopicAlreadyExistsError.errno):
-                raise for_code(code)(name)
-    except (KafkaConnectionError, OSError) as error:
-        raise UnavailableError(f"Kafka at {bootstrap}", str(error)) from error
-    finally:
-        await admin.close()
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
 
 
 async def wait_for_kafka(bootstrap: str, backoff: Backoff = Backoff(first=0.2, cap=3.0)) -> None:  # noqa: B008 - frozen
@@ -77,8 +81,8 @@ async def wait_for_kafka(bootstrap: str, backoff: Backoff = Backoff(first=0.2, c
     while True:
         attempt += 1
         try:
-            await create_topics(bootstrap)
-        except (UnavailableError, KafkaError) as error:
+            await asyncio.to_thread(create_topics, bootstrap)
+        except UnavailableError as error:
             log.warning("waiting for Kafka at %s: %s", bootstrap, error, extra={"attempt": attempt})
             await asyncio.sleep(backoff.delay(attempt))
         else:

@@ -1,0 +1,160 @@
+"""Real servers for the tests: Kafka and PostgreSQL, started once a session.
+
+Where a Docker engine answers, testcontainers carries them (the images that docker-compose.yml names); elsewhere
+the embedded stack does. `RONDO_TEST_SERVERS=embedded` or `docker` chooses by hand.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from confluent_kafka.admin import AdminClient
+from rondo.embedded.kafka import Kafka
+from rondo.embedded.postgres import Postgres
+
+ROOT = Path(__file__).resolve().parent.parent
+Services = Callable[[str], Awaitable[str]]
+
+
+def _image(name: str) -> str:
+    """Return the image of a service as docker-compose.yml pins it, so that tests and production run the same."""
+    compose = (ROOT / "docker-compose.yml").read_text()
+    found = re.search(rf"image: ({re.escape(name)}:\S+)", compose)
+    assert found, f"docker-compose.yml names no image {name}"
+    return found[1]
+
+
+def _docker_answers() -> bool:
+    try:
+        return subprocess.run(["docker", "info"], capture_output=True, timeout=10, check=False).returncode == 0  # noqa: S607
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+@pytest.fixture(scope="session")
+def in_docker() -> bool:
+    """Whether testcontainers carry the servers."""
+    chosen = os.environ.get("RONDO_TEST_SERVERS", "auto")
+    return chosen == "docker" or (chosen == "auto" and (ROOT / "docker-compose.yml").exists() and _docker_answers())
+
+
+@pytest.fixture(scope="session")
+def kafka(in_docker: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: FBT001
+    """Return the bootstrap address of a real broker, shared by the session."""
+    if in_docker:
+        yield from _kafka_in_docker()
+        return
+    with Kafka(tmp_path_factory.mktemp("kafka")) as server:
+        yield server.bootstrap
+
+
+@pytest.fixture(scope="session")
+def postgres(in_docker: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: FBT001
+    """Return the superuser's DSN of a real PostgreSQL, shared by the session."""
+    if in_docker:
+        yield from _postgres_in_docker()
+        return
+    with Postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server.dsn
+
+
+@pytest.fixture
+def clean_kafka(kafka: str) -> str:
+    """Return the broker with no topic on it: for tests that run whole services, which read from the beginning.
+
+    With a topic go the offsets that consumer groups have committed for it.
+    """
+    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+
+    def topics() -> list[str]:
+        return [name for name in admin.list_topics(timeout=10).topics if not name.startswith("__")]
+
+    for deletion in admin.delete_topics(topics()).values() if topics() else ():
+        deletion.result()
+    while topics():
+        time.sleep(0.02)
+    return kafka
+
+
+@pytest.fixture
+async def database(postgres: str) -> AsyncIterator[Services]:
+    """Return a function from a service's name to the DSN of its own role, in a database of this test alone."""
+    name = f"test_{uuid4().hex[:12]}"
+    connection = await asyncpg.connect(postgres)
+    await connection.execute(f'create database "{name}"')
+    mine = f"{postgres.rsplit('/', 1)[0]}/{name}"
+
+    async def role(service: str) -> str:
+        password = secrets.token_hex(8)
+        owner: asyncpg.Connection[Any] = await asyncpg.connect(mine)
+        user = f"{service}_{name}"
+        await owner.execute(f"create role {user} login password '{password}'")
+        await owner.execute(f"create schema {service} authorization {user}")
+        await owner.close()
+        return mine.replace(mine.split("//")[1].split("@", maxsplit=1)[0], f"{user}:{password}")
+
+    yield role
+    await connection.execute(f'drop database "{name}" with (force)')
+    for row in await connection.fetch("select rolname from pg_roles where rolname like $1", f"%\\_{name}"):
+        await connection.execute(f"drop role {row['rolname']}")
+    await connection.close()
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Return a function that gives a port nobody listens on."""
+
+    def find() -> int:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            return int(listener.getsockname()[1])
+
+    return find
+
+
+def _kafka_in_docker() -> Iterator[str]:
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only where Docker is
+    from testcontainers.core.waiting_utils import wait_for_logs  # noqa: PLC0415
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    container = DockerContainer(_image("apache/kafka")).with_bind_ports(9092, port)
+    environment = {
+        "KAFKA_NODE_ID": "1",
+        "KAFKA_PROCESS_ROLES": "broker,controller",
+        "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
+        "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+        "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
+        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
+        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+        "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+        "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
+        "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+        "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
+        "KAFKA_MESSAGE_MAX_BYTES": str(8 * 1024 * 1024),
+    }
+    for name, value in environment.items():
+        container = container.with_env(name, value)
+    with container:
+        wait_for_logs(container, r"Kafka Server started", timeout=60)
+        yield f"127.0.0.1:{port}"
+
+
+def _postgres_in_docker() -> Iterator[str]:
+    from testcontainers.postgres import PostgresContainer  # noqa: PLC0415 - only where Docker is
+
+    with PostgresContainer(_image("postgres"), driver=None) as container:
+        yield container.get_connection_url().replace("localhost", "127.0.0.1")
