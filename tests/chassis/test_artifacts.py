@@ -1,0 +1,41 @@
+"""An artifact is what its digest says, or it is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError, Artifacts, digest_of
+from rondo.chassis.failures import UnavailableError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+async def test_what_was_put_comes_back_and_twice_is_once(tmp_path: Path) -> None:
+    artifacts = Artifacts(str(tmp_path))
+    digest = await artifacts.put(b"model")
+    assert digest == await artifacts.put(b"model") == digest_of(b"model")
+    assert await artifacts.get(digest) == b"model"
+    assert [f.name for f in tmp_path.rglob("*") if f.is_file()] == [digest.removeprefix("sha256:")]
+
+
+async def test_a_damaged_artifact_is_refused(tmp_path: Path) -> None:
+    artifacts = Artifacts(str(tmp_path))
+    digest = await artifacts.put(b"model")
+    (tmp_path / digest.replace(":", "/")).write_bytes(b"other")
+    with pytest.raises(ArtifactCorruptError, match="holds other bytes .* damaged or replaced, and is refused"):
+        await artifacts.get(digest)
+
+
+@pytest.mark.parametrize("digest", [digest_of(b"never"), "../../etc/passwd", "sha256:..%2f", ""])
+async def test_what_is_no_stored_digest_is_missing_and_never_a_path(tmp_path: Path, digest: str) -> None:
+    with pytest.raises(ArtifactMissingError, match="never stored, or the store was emptied; train again"):
+        await Artifacts(str(tmp_path)).get(digest)
+
+
+async def test_a_store_that_can_not_be_written_is_unavailable_and_not_an_excuse_to_go_on(tmp_path: Path) -> None:
+    artifacts = Artifacts(str(tmp_path))
+    (tmp_path / "sha256").write_text("a file where the folder should be")
+    with pytest.raises(UnavailableError, match="the artifact store .* is not available"):
+        await artifacts.put(b"model")
