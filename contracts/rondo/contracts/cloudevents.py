@@ -6,7 +6,7 @@ See sections 3.1 and 3.2 of the Kafka protocol binding for CloudEvents 1.0.2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pydantic import ValidationError
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound=Event)
 CONTENT_TYPE = "application/json"
+_REQUIRED = ("ce_id", "ce_source", "ce_type", "ce_time")
+_SHOWN = 5  # faults of one value that are named; more would not fit a dead letter's header
 
 
 class MalformedEventError(ValueError):
-    """A message is no event of the expected type; the text says what is wrong with it."""
+    """A message is no event of the expected type; the text says what is wrong with it, and what would be right."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class Envelope(Generic[E]):
     data: E
     traceparent: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a time without an offset: no reader could tell when that was."""
+        if self.time.tzinfo is None:
+            raise ValueError(f"the time {self.time.isoformat()} has no offset: use datetime.now(UTC)")
+
     def headers(self) -> dict[str, str]:
         """Return the Kafka headers."""
         headers = {
@@ -42,7 +49,7 @@ class Envelope(Generic[E]):
             "ce_source": self.source,
             "ce_type": self.data.event_type(),
             "ce_subject": self.data.key,
-            "ce_time": self.time.isoformat(),
+            "ce_time": self.time.astimezone(UTC).isoformat(),
             "content-type": CONTENT_TYPE,
         }
         return headers | ({"traceparent": self.traceparent} if self.traceparent else {})
@@ -59,21 +66,34 @@ def read(event: type[E], headers: Mapping[str, str], value: bytes | None) -> Env
         MalformedEventError: a header is missing, the type is another one, or the value does not fit the class.
 
     """
-    missing = [name for name in ("ce_id", "ce_source", "ce_type", "ce_time") if not headers.get(name)]
-    if missing:
-        message = f"the headers {', '.join(missing)} are missing: this is no CloudEvent in binary mode"
-        raise MalformedEventError(message)
-    if headers["ce_type"] != event.event_type():
-        message = f"the type is {headers['ce_type']}, and this topic carries {event.event_type()}"
-        raise MalformedEventError(message)
+    _check_headers(event, headers)
+    if not value:
+        raise MalformedEventError(f"the message has no value: a {event.__name__} is a JSON object")
     try:
-        data = event.model_validate_json(value or b"")
-        time = datetime.fromisoformat(headers["ce_time"])
+        data = event.model_validate_json(value)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, f['loc'])) or 'value'}: {f['msg']}" for f in error.errors()[:5])
-        message = f"the value is no {event.__name__}: {faults}"
-        raise MalformedEventError(message) from None
+        faults = "; ".join(f"{'.'.join(map(str, f['loc'])) or 'value'}: {f['msg']}" for f in error.errors()[:_SHOWN])
+        raise MalformedEventError(f"the value is no {event.__name__}: {faults}") from None
+    return Envelope(headers["ce_id"], headers["ce_source"], _time(headers), data, headers.get("traceparent"))
+
+
+def _check_headers(event: type[Event], headers: Mapping[str, str]) -> None:
+    if missing := [name for name in _REQUIRED if not headers.get(name)]:
+        raise MalformedEventError(
+            f"the headers {', '.join(missing)} are missing: this is no CloudEvent in binary mode; "
+            "see docs/events/topics.md for the headers that every event has"
+        )
+    if headers["ce_type"] != event.event_type():
+        raise MalformedEventError(f"the type is {headers['ce_type']}, and this topic carries {event.event_type()}")
+
+
+def _time(headers: Mapping[str, str]) -> datetime:
+    try:
+        time = datetime.fromisoformat(headers["ce_time"])
+        if time.tzinfo is None:
+            raise ValueError("no offset")
     except ValueError:
-        message = f"ce_time is {headers['ce_time']!r}, not an RFC 3339 time"
-        raise MalformedEventError(message) from None
-    return Envelope(headers["ce_id"], headers["ce_source"], time, data, headers.get("traceparent"))
+        raise MalformedEventError(
+            f"ce_time is {headers['ce_time']!r}, not an RFC 3339 time with an offset, such as 2013-03-01T05:15:00Z"
+        ) from None
+    return time.astimezone(UTC)

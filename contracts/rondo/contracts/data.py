@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from rondo.contracts.event import Digest, Event, ModelEvent, Utc, Value
 
 Source = Literal["http", "kafka", "folder"]
@@ -32,8 +34,8 @@ class QualityReport(Value):
     rows: int
     accepted: int
     quarantined: int
-    reasons: dict[str, int] = {}
-    columns: dict[str, ColumnQuality] = {}
+    reasons: dict[str, int] = Field(default_factory=dict)
+    columns: dict[str, ColumnQuality] = Field(default_factory=dict)
 
 
 class BatchAccepted(Event):

@@ -18,7 +18,11 @@ Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class Value(BaseModel):
-    """A frozen part of an event. Unknown fields are ignored, so that an older reader can read a newer writer."""
+    """A frozen part of an event. Unknown fields are ignored, so that an older reader can read a newer writer.
+
+    JSON has no NaN and no infinity, so they travel as the strings `NaN`, `Infinity` and `-Infinity` and read back
+    as floats. Values compare by what they hold; one that holds a mapping can't be hashed, so sets are of ids.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
 

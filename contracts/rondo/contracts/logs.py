@@ -53,12 +53,17 @@ def encode(batch: pa.RecordBatch) -> bytes:
 def decode(value: bytes) -> pa.RecordBatch:
     """Read what `encode` wrote; the metadata is on the batch's schema.
 
+    A stream of several batches, which another writer may send, comes back as one, and a stream of none as an
+    empty one: no row is lost.
+
     Raises:
         pyarrow.ArrowInvalid: the bytes are no Arrow IPC stream.
 
     """
     with pa.ipc.open_stream(value) as reader:
-        return reader.read_next_batch()
+        table = reader.read_all()
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
 def metadata(batch: pa.RecordBatch) -> dict[str, str]:

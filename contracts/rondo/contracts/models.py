@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from rondo.contracts.event import Digest, ModelEvent, Value
-from rondo.contracts.spec import ModelSpec
-from rondo.contracts.training import Trigger
+from rondo.contracts.spec import ModelSpec  # noqa: TC001 - pydantic reads it at run time
+from rondo.contracts.training import Trigger  # noqa: TC001 - pydantic reads it at run time
 
 
 class GateResult(Value):
@@ -61,7 +63,7 @@ class ModelPromoted(ModelEvent):
     decided_by: str
     gates: tuple[GateResult, ...] = ()
     trigger: Trigger | None = None
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = Field(default_factory=dict)
 
 
 class ModelRolledBack(ModelEvent):

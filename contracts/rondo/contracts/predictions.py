@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from rondo.contracts.event import Digest, ModelEvent, Utc
 
@@ -36,7 +36,7 @@ class PredictionMade(ModelEvent):
     id: Id
     model_version: int
     digest: Digest
-    output: dict[str, float]
+    output: dict[str, FiniteFloat]
     made_at: Utc
 
 
@@ -47,5 +47,5 @@ class OutcomeObserved(ModelEvent):
 
     id: Id | None = None
     entity: Id | None = None
-    outcome: float
+    outcome: FiniteFloat
     event_time: Utc

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from rondo.contracts import yaml12
 from rondo.contracts.spec import ModelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pydantic_core import ErrorDetails
 
 MAX_BYTES = 256 * 1024
-
-
-class _Yaml12Loader(yaml.SafeLoader):
-    """PyYAML follows YAML 1.1, where the key `on` means true; the spec follows 1.2, where it is a word."""
-
-    yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-_Yaml12Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+_EMPTY = "line 1: expected `model: <name>` and the other parts; see examples/flights/rondo.yaml"
+# Pydantic speaks of Python; who writes a YAML file thinks of lists, keys and quotes.
+_WORDS = {
+    "tuple_type": "expected a list, such as [a, b]",
+    "dict_type": "expected keys and their values, such as {key: value}",
+    "model_type": "expected keys and their values, such as {key: value}",
+    "string_type": "expected a text: put it in quotes",
+    "too_short": "is empty; give at least one",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "finite_number": "expected a finite number",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+}
+_NAMES = {
+    "^[a-z]": "expected a name of a-z, 0-9, - and _, at most 63 long, that begins with a letter",
+    "^[A-Za-z_]": "expected a name of letters, digits and _, at most 63 long, that begins with no digit",
+    r"^[\w.]+:": "expected package.module:function",
+}
 
 
 class SpecError(ValueError):
@@ -45,75 +54,49 @@ def parse_spec(text: str, source: str = "rondo.yaml") -> ModelSpec:
         SpecError: with every fault that was found, each with its line.
 
     """
-    if len(text.encode()) > MAX_BYTES:
+    if len(text.encode(errors="replace")) > MAX_BYTES:
         raise SpecError(source, (f"it is larger than {MAX_BYTES // 1024} KiB: this can't be a model spec",))
     try:
-        node = yaml.compose(text, Loader=_Yaml12Loader)
-        content = yaml.load(text, Loader=_Yaml12Loader)  # noqa: S506 - a SafeLoader, see above
-    except yaml.YAMLError as error:
-        raise SpecError(source, (_yaml_problem(error),)) from None
+        content, lines = yaml12.load(text)
+    except yaml12.YamlError as error:
+        raise SpecError(source, tuple(str(error).splitlines())) from None
     if not isinstance(content, dict):
-        raise SpecError(source, ("line 1: expected `model: <name>` and the other parts; see examples/flights/rondo.yaml",))
-    lines = dict(_lines(node))
-    if duplicates := [problem for problem in _duplicates(node)]:
-        raise SpecError(source, tuple(duplicates))
+        raise SpecError(source, (_EMPTY,))
     try:
-        return ModelSpec.model_validate(content)
+        return ModelSpec.model_validate(content, extra="forbid", by_alias=True, by_name=False)
     except ValidationError as error:
-        raise SpecError(source, tuple(_problem(fault, lines) for fault in error.errors())) from None
+        raise SpecError(source, tuple(dict.fromkeys(_problem(fault, lines) for fault in error.errors()))) from None
 
 
-def _yaml_problem(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    where = f"line {mark.line + 1}: " if mark else ""
-    return f"{where}not valid YAML: {getattr(error, 'problem', None) or error}"
-
-
-def _lines(node: yaml.Node | None, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], int]]:
-    """Yield the line (from 1) of every key and item."""
-    if node is None:
-        return
-    yield path, node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield from _lines(value, (*path, key.value))
-            yield (*path, key.value), key.start_mark.line + 1
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield from _lines(value, (*path, index))
-
-
-def _duplicates(node: yaml.Node | None) -> Iterator[str]:
-    """YAML lets a later key replace an earlier one in silence; here that is a fault."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                yield f"line {key.start_mark.line + 1}: `{key.value}` stands twice; keep one"
-            seen.add(key.value)
-            yield from _duplicates(value)
-
-
-def _problem(fault: Any, lines: dict[tuple[str | int, ...], int]) -> str:
+def _problem(fault: ErrorDetails, lines: dict[yaml12.Path, int]) -> str:
     place = fault.get("ctx", {}).get("path", fault["loc"])
-    path: tuple[str | int, ...] = tuple(part for part in place if part != "[key]")
+    path: yaml12.Path = tuple(part for part in place if part != "[key]")
     line = next(lines[path[:end]] for end in range(len(path), -1, -1) if path[:end] in lines)
     name = ".".join(str(part) for part in path)
     if fault["type"] == "extra_forbidden":
         return f"line {line}: `{name}` is not a known key{_suggestion(path)}"
     if fault["type"] == "missing":
         return f"line {line}: `{name}` is missing"
-    message = fault["msg"].removeprefix("Value error, ")
-    return f"line {line}: {f'`{name}`: ' if name else ''}{message}"
+    return f"line {line}: {f'`{name}`: ' if name else ''}{_message(fault)}"
 
 
-def _suggestion(path: tuple[str | int, ...]) -> str:
+def _message(fault: ErrorDetails) -> str:
+    """Say what was expected in the words of the file."""
+    context = fault.get("ctx", {})
+    if fault["type"] == "literal_error":
+        return f"{fault['input']!r} is none of {context['expected'].replace(' or ', ', ')}"
+    if fault["type"] == "string_pattern_mismatch":
+        return next(words for start, words in _NAMES.items() if context["pattern"].startswith(start))
+    return _WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+
+
+def _suggestion(path: yaml12.Path) -> str:
     known = _known_keys(path[:-1])
     close = get_close_matches(str(path[-1]), known, n=1)
     return f": did you mean `{close[0]}`?" if close else f"; known here: {', '.join(known)}"
 
 
-def _known_keys(path: tuple[str | int, ...]) -> list[str]:
+def _known_keys(path: yaml12.Path) -> list[str]:
     model: type[BaseModel] = ModelSpec
     for part in path:
         field = model.model_fields.get(str(part))

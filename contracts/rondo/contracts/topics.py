@@ -20,6 +20,19 @@ BATCHES_SUBMITTED = "batches.submitted"
 PREDICTIONS_FAILED = "predictions.failed"
 # The control plane is low rate and keyed by model or dataset; the data plane is spread for replicas to share.
 CONTROL_PARTITIONS, DATA_PARTITIONS = 3, 6
+# What the headers of a dead letter may take beside the original message.
+HEADER_ROOM = 64 * 1024
+# What is said about a message beside its untouched bytes (KIP-1191): every dead letter has all of them.
+DEAD_LETTER_HEADERS = {
+    "__dlq.errors.topic": "the topic that the message came from",
+    "__dlq.errors.partition": "its partition there",
+    "__dlq.errors.offset": "its offset there",
+    "__dlq.errors.group": "the consumer group that could not handle it",
+    "__dlq.errors.delivery.count": "how often it was tried",
+    "__dlq.errors.exception": "the class of the error",
+    "__dlq.errors.message": "what was wrong with it, in a sentence; no stack trace, no secrets",
+    "__dlq.errors.first.failed": "when it failed for the first time, ISO 8601, UTC",
+}
 
 
 @dataclass(frozen=True)
@@ -38,16 +51,9 @@ class Topic:
     max_message_bytes: int = predictions.MAX_REQUEST_BYTES
 
 
-def _control(
-    event: type[Event], writer: str, *readers: str, key: str = "model", cleanup: Cleanup = "delete"
-) -> Topic:
+def _control(event: type[Event], writer: str, *readers: str, key: str = "model", cleanup: Cleanup = "delete") -> Topic:
     says = (event.__doc__ or "").splitlines()[0]
     return Topic(event.topic, writer, readers, says, event, key=key, cleanup=cleanup)
-
-
-def _dead_letters(service: str) -> Topic:
-    says = f"Events that {service} could not handle: the original bytes, untouched, and why."
-    return Topic(dead_letters(service), service, ("operators",), says, key="original")
 
 
 def dead_letters(service: str) -> str:
@@ -55,7 +61,17 @@ def dead_letters(service: str) -> str:
     return f"{service}.dead-letters"
 
 
-_DATA_PLANE = (
+def _dead_letters(service: str) -> Topic:
+    says = f"Events that {service} could not handle: the original bytes, untouched, and why in the headers."
+    # A dead letter is its original and some headers more: a topic that took no more than the original's own would
+    # refuse the largest, and the partition that it came from would stand still.
+    largest = max(topic.max_message_bytes for topic in (*CONTROL_PLANE, *DATA_PLANE) if service in topic.readers)
+    return Topic(
+        dead_letters(service), service, ("operators",), says, key="original", max_message_bytes=largest + HEADER_ROOM
+    )
+
+
+DATA_PLANE = (
     Topic(
         BATCHES_SUBMITTED, "data-teams", ("ingestion",),
         "A batch as a file: the bytes, with the headers dataset, batch_id and content-type.",
@@ -75,6 +91,7 @@ _DATA_PLANE = (
         PREDICTIONS_FAILED, "serving", ("applications", "operators"),
         "A request that can't be answered: the original bytes, untouched, and why in the headers.",
         key="as requested", partitions=DATA_PARTITIONS,
+        max_message_bytes=predictions.MAX_REQUEST_BYTES + HEADER_ROOM,
     ),
     Topic(
         logs.PREDICTIONS_LOG, "serving", ("ingestion", "monitor"),
@@ -93,7 +110,7 @@ _DATA_PLANE = (
     ),
 )  # fmt: skip
 
-_CONTROL_PLANE = (
+CONTROL_PLANE = (
     _control(models.SpecApplied, "registry", *SERVICES, "client", cleanup="compact"),
     _control(data.BatchAccepted, "ingestion", "trainer", "client", key="dataset"),
     _control(data.BatchRejected, "ingestion", "client", key="dataset"),
@@ -118,7 +135,10 @@ _CONTROL_PLANE = (
     _control(monitoring.AlertResolved, "monitor", "client"),
 )
 
-TOPICS: tuple[Topic, ...] = (*_CONTROL_PLANE, *_DATA_PLANE, *(_dead_letters(s) for s in SERVICES if s != "serving"))
+DEAD_LETTERS = tuple(_dead_letters(service) for service in SERVICES if service != "serving")
+TOPICS: tuple[Topic, ...] = (*CONTROL_PLANE, *DATA_PLANE, *DEAD_LETTERS)
+ARROW_TOPICS = (logs.PREDICTIONS_LOG, logs.OUTCOMES_LOG)
+DEAD_LETTER_TOPICS = (PREDICTIONS_FAILED, *(topic.name for topic in DEAD_LETTERS))
 BY_NAME = {topic.name: topic for topic in TOPICS}
 EVENTS: tuple[type[Event], ...] = tuple(topic.event for topic in TOPICS if topic.event is not None)
-CONTROL_EVENTS: tuple[type[Event], ...] = tuple(topic.event for topic in _CONTROL_PLANE if topic.event is not None)
+CONTROL_EVENTS: tuple[type[Event], ...] = tuple(topic.event for topic in CONTROL_PLANE if topic.event is not None)

@@ -1,0 +1,131 @@
+"""May one JSON Schema of an event take the place of another? FULL_TRANSITIVE, as a decision about values.
+
+Full: a reader of the old schema understands what a writer of the new one sends (the services are not all upgraded
+at once), and a reader of the new one understands what the old one sent (Kafka keeps it for weeks, a compacted topic
+for ever). Transitive: that holds against every older schema, since a log holds messages of all of them.
+
+Readers ignore fields they do not know, so one change is free: a new field that may be absent. All else is breaking:
+
+- a field that goes, or changes its name: who reads it finds nothing, and a later field of that name would meet the
+  old values still in the log;
+- a field that becomes required (old messages lack it) or stops being so (new ones will, at old readers);
+- another type, bound, pattern or format: tighter refuses old messages, looser lets through what old readers refuse;
+- an enum that loses a value (old messages carry it), and one that gains a value too: our readers check enums, so an
+  old one would dead-letter the first message with the new word. A new word is a new class on a `.v2` topic;
+- another default: an absent field would mean something else than when it was left out.
+
+What does not bind anyone may change: titles, descriptions, examples, and the names of definitions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Schema = dict[str, Any]
+_WORDS_ONLY = {"title", "description", "examples", "deprecated", "$comment", "$schema", "$id", "$defs"}
+_UNORDERED = {"enum", "type"}
+_COMPARED_APART = {"$ref", "properties", "required", "anyOf", "oneOf", "items", "additionalProperties", "discriminator"}
+
+
+def breaking_changes(old: Schema, new: Schema) -> list[str]:
+    """Return what breaks when `new` takes the place of `old`, one sentence each with its place; empty if nothing.
+
+    Both are JSON Schemas (2020-12) as pydantic writes them: `$ref` into `$defs`, closed types, no `allOf`.
+    """
+    return list(dict.fromkeys(_Comparison(old, new).of(old, new, "", frozenset())))
+
+
+def _at(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """Two whole schemas, in which the parts that are compared find their definitions."""
+
+    old: Schema
+    new: Schema
+
+    def of(self, old: Schema, new: Schema, path: str, seen: frozenset[tuple[str, str]]) -> Iterator[str]:
+        pair = (old.get("$ref", ""), new.get("$ref", ""))
+        if pair in seen:
+            return  # a definition that holds itself: it is being compared further up
+        seen = seen | {pair} if any(pair) else seen
+        old, new = _resolved(old, self.old), _resolved(new, self.new)
+        yield from _keywords(old, new, path)
+        yield from self._fields(old, new, path, seen)
+        yield from self._alternatives(old, new, path, seen)
+        for keyword, name in (("items", "[]"), ("additionalProperties", "*")):
+            yield from self._part(old.get(keyword, True), new.get(keyword, True), _at(path, name), seen)
+
+    def _part(self, old: Any, new: Any, path: str, seen: frozenset[tuple[str, str]]) -> Iterator[str]:
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from self.of(old, new, path, seen)
+        elif old != new:
+            yield f"`{path}` changed from {old} to {new}"
+
+    def _fields(self, old: Schema, new: Schema, path: str, seen: frozenset[tuple[str, str]]) -> Iterator[str]:
+        before, after = old.get("properties", {}), new.get("properties", {})
+        for name in before.keys() - after.keys():
+            yield f"`{_at(path, name)}` was removed or renamed: readers still look for it"
+        needed_before, needed_after = set(old.get("required", [])), set(new.get("required", []))
+        for name in after.keys() - before.keys():
+            if name in needed_after:
+                yield f"`{_at(path, name)}` is new and required: messages in the log lack it; give it a default"
+            elif old.get("additionalProperties", True) is not True:
+                yield f"`{_at(path, name)}` is new, and readers of the old schema check or refuse further fields"
+        for name in before.keys() & after.keys():
+            if name in needed_after - needed_before:
+                yield f"`{_at(path, name)}` became required: messages in the log may lack it"
+            if name in needed_before - needed_after:
+                yield f"`{_at(path, name)}` became optional: readers of the old schema need it"
+            yield from self.of(before[name], after[name], _at(path, name), seen)
+
+    def _alternatives(self, old: Schema, new: Schema, path: str, seen: frozenset[tuple[str, str]]) -> Iterator[str]:
+        before = [*old.get("anyOf", []), *old.get("oneOf", [])]
+        after = [*new.get("anyOf", []), *new.get("oneOf", [])]
+        for branch in list(before):
+            same = next((other for other in after if not list(self.of(branch, other, path, seen))), None)
+            if same is not None:
+                before.remove(branch)
+                after.remove(same)
+        if len(before) == len(after) == 1:
+            yield from self.of(before[0], after[0], path, seen)
+        else:
+            yield from (f"`{path}` no longer may be {_short(branch)}" for branch in before)
+            yield from (f"`{path}` may now be {_short(branch)}, which older readers refuse" for branch in after)
+
+
+def _resolved(schema: Schema, root: Schema) -> Schema:
+    """Put a definition in the place of a reference; what stands beside `$ref` is kept (a default, say)."""
+    if "$ref" not in schema:
+        return schema
+    definition = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    return _resolved(definition, root) | {key: value for key, value in schema.items() if key != "$ref"}
+
+
+def _keywords(old: Schema, new: Schema, path: str) -> Iterator[str]:
+    """Compare what is not a structure. A keyword that nobody thought of counts as breaking when it differs."""
+    for keyword in sorted((old.keys() | new.keys()) - _WORDS_ONLY - _COMPARED_APART):
+        before, after = _comparable(keyword, old), _comparable(keyword, new)
+        if before != after:
+            yield f"{keyword} of `{path or 'the event'}` changed from {_text(keyword, old)} to {_text(keyword, new)}"
+
+
+def _comparable(keyword: str, schema: Schema) -> Any:
+    value = schema.get(keyword)
+    if keyword in _UNORDERED and isinstance(value, list):
+        return sorted(repr(item) for item in value)
+    return repr(value) if keyword in schema else None  # repr: 1 and True, and no default and None, are not the same
+
+
+def _text(keyword: str, schema: Schema) -> str:
+    return repr(schema[keyword]) if keyword in schema else "nothing"
+
+
+def _short(schema: Schema) -> str:
+    return str(schema.get("$ref", "").removeprefix("#/$defs/") or schema.get("type") or schema)
