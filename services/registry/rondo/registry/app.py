@@ -1,0 +1,69 @@
+"""The composition root of the registry: the only file that constructs things and opens connections."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from rondo.chassis import http as server
+from rondo.chassis import kafka, postgres
+from rondo.chassis.artifacts import Artifacts
+from rondo.chassis.consume import Consumer
+from rondo.chassis.failures import UnavailableError
+from rondo.chassis.health import Health
+from rondo.chassis.outbox import OutboxRelay
+from rondo.chassis.service import background
+from rondo.registry import handlers, http
+from rondo.registry.http_access import Registry, open_api
+from rondo.registry.postgres import PostgresStore
+from rondo.registry.postgres_archive import PostgresArchive
+from rondo.registry.timetable import Timetable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fastapi import FastAPI
+    from faststream.kafka import KafkaBroker
+
+    from rondo.registry.settings import Settings
+
+
+@asynccontextmanager
+async def application(settings: Settings) -> AsyncIterator[int]:
+    """Run the registry while the body does. Yields the port of its HTTP API."""
+    health, api = Health(), http.api()
+    health.add("postgresql", partial(_not_yet, "PostgreSQL"))
+    health.add("kafka", partial(_not_yet, f"Kafka at {settings.kafka}"))
+    token = settings.api_token.get_secret_value()
+    async with server.listen(settings, server.guarded(health, token, api)) as port, _consuming(settings, health, api):
+        health.started()
+        yield port
+
+
+@asynccontextmanager
+async def _consuming(settings: Settings, health: Health, api: FastAPI) -> AsyncIterator[None]:
+    async with postgres.connect(settings, files("rondo.registry") / "migrations") as database:
+        health.add("postgresql", database.ping)
+        store, archive = PostgresStore(database), PostgresArchive(database)
+        open_api(api, Registry(store, archive, Artifacts(settings.artifacts)))
+        await kafka.wait_for_kafka(settings.kafka)
+        broker = kafka.broker(settings)
+        Consumer(settings, broker, handlers.routes(), store.handling).subscribe()
+        await broker.start()
+        health.add("kafka", partial(_ping, broker, settings.kafka))
+        try:
+            async with background(OutboxRelay(database, broker).run(), Timetable(store, archive).run()):
+                yield
+        finally:
+            await broker.stop()
+
+
+async def _not_yet(what: str) -> None:
+    raise UnavailableError(what, "not connected yet")
+
+
+async def _ping(broker: KafkaBroker, address: str) -> None:
+    if not await broker.ping(2.0):
+        raise UnavailableError(f"Kafka at {address}", "no answer to a ping")

@@ -1,0 +1,109 @@
+"""What the registry refuses, and what to do about it."""
+
+from __future__ import annotations
+
+
+class RegistryError(Exception):
+    """The base of what the registry refuses; `code` is the short name that HTTP answers carry."""
+
+    code = "refused"
+
+
+class UnknownModelError(RegistryError):
+    """No spec was applied for this model."""
+
+    code = "unknown_model"
+
+    def __init__(self, model: str, known: tuple[str, ...] = ()) -> None:
+        self.model = model
+        there = f"; there are {', '.join(known[:10])}" if known else ""
+        super().__init__(f"there is no model {model!r}{there}: apply its spec first (`rondo apply rondo.yaml`)")
+
+
+class UnknownVersionError(RegistryError):
+    """The model has no such version."""
+
+    code = "unknown_version"
+
+    def __init__(self, model: str, version: int, last: int) -> None:
+        self.model, self.version = model, version
+        there = f"its versions are 1 to {last}" if last else "it has none yet, the first training makes version 1"
+        super().__init__(f"{model} has no version {version}: {there}")
+
+
+class UnknownSpecError(RegistryError):
+    """A candidate was trained on a spec that was never applied here."""
+
+    code = "unknown_spec"
+
+    def __init__(self, model: str, digest: str) -> None:
+        self.model, self.digest = model, digest
+        super().__init__(f"{model} was trained on a spec {digest} that was never applied here: apply it, train again")
+
+
+class RefusedSpecError(RegistryError):
+    """The spec is well formed, but asks for what nobody executes, or would break what serves."""
+
+    code = "refused_spec"
+
+    def __init__(self, model: str, problems: tuple[str, ...]) -> None:
+        self.model, self.problems = model, problems
+        super().__init__("\n".join((f"the spec of {model} can't be applied:", *(f"  {p}" for p in problems))))
+
+
+class NotPassedError(RegistryError):
+    """A version that did not pass its gates is asked to serve."""
+
+    code = "gates_not_passed"
+
+    def __init__(self, model: str, version: int, failures: tuple[str, ...]) -> None:
+        self.model, self.version, self.failures = model, version, failures
+        super().__init__(
+            f"version {version} of {model} did not pass its gates ({'; '.join(failures)}): "
+            'promote another, or send {"override": true} to take the responsibility'
+        )
+
+
+class AlreadyChampionError(RegistryError):
+    """The version serves already."""
+
+    code = "already_champion"
+
+    def __init__(self, model: str, version: int) -> None:
+        self.model, self.version = model, version
+        super().__init__(f"version {version} is the champion of {model} already: nothing to do")
+
+
+class NothingToRollBackToError(RegistryError):
+    """No earlier version could take over."""
+
+    code = "nothing_to_roll_back_to"
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        super().__init__(
+            f"{model} has no earlier version to go back to: name one with `version`, or promote one that passed its gates"
+        )
+
+
+class NeverServedError(RegistryError):
+    """A rollback names a version that never served."""
+
+    code = "never_served"
+
+    def __init__(self, model: str, version: int) -> None:
+        self.model, self.version = model, version
+        super().__init__(f"version {version} of {model} never served, so there is no going back to it: promote it")
+
+
+class StaleRevisionError(RegistryError):
+    """The deployment moved on since the caller looked."""
+
+    code = "stale_revision"
+
+    def __init__(self, model: str, expected: int, found: int) -> None:
+        self.model, self.expected, self.found = model, expected, found
+        super().__init__(
+            f"the deployment of {model} is at revision {found}, not {expected}: somebody decided in between; "
+            "look again, and repeat if you still want it"
+        )

@@ -1,0 +1,84 @@
+"""What the registry does with events: load, decide, save."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from rondo.chassis.consume import Routes
+from rondo.chassis.failures import PermanentError
+from rondo.contracts.deployment import ReplicaChanged
+from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingStarted
+from rondo.registry import gates, promotion, rollback, runs, specs
+from rondo.registry.errors import UnknownModelError, UnknownSpecError
+from rondo.registry.ports import Work
+from rondo.registry.versions import Candidate
+
+if TYPE_CHECKING:
+    from rondo.contracts.cloudevents import Envelope
+
+log = logging.getLogger(__name__)
+
+
+def routes() -> Routes[Work]:
+    """Return the table from event to handler."""
+    table: Routes[Work] = Routes()
+    table.on(TrainingStarted)(on_training_started)
+    table.on(TrainingFailed)(on_training_failed)
+    table.on(ModelTrained)(on_model_trained)
+    table.on(ReplicaChanged)(on_replica_changed)
+    return table
+
+
+async def on_training_started(envelope: Envelope[TrainingStarted], work: Work) -> None:
+    """Remember the run."""
+    await work.record(runs.started(envelope.data))
+
+
+async def on_training_failed(envelope: Envelope[TrainingFailed], work: Work) -> None:
+    """Remember why there is no candidate."""
+    await work.record(runs.failed(envelope.data))
+
+
+async def on_model_trained(envelope: Envelope[ModelTrained], work: Work) -> None:
+    """Register the candidate, judge it, and let it serve or not. One run makes one version, however often it is told.
+
+    Raises:
+        PermanentError: the model or the spec that it was trained on is not known here.
+
+    """
+    trained = envelope.data
+    model = await work.find(trained.model)
+    if model is None:
+        raise PermanentError(str(UnknownModelError(trained.model)))
+    await work.record(runs.trained(trained))
+    if version := model.of_run(trained.run_id):
+        log.info("run %s is version %d of %s already", trained.run_id, version.number, model.name)
+        return
+    spec = await work.spec(trained.model, trained.evidence.spec_digest)
+    if spec is None:
+        raise PermanentError(str(UnknownSpecError(trained.model, trained.evidence.spec_digest)))
+    champion = model.champion
+    comparable = champion is None or specs.comparable(spec.features, champion.route().features)
+    # The gates in force now, not those of the day on which the run was asked for.
+    results = gates.judge(
+        trained.evidence, model.spec.gates, champion.number if champion else None, comparable=comparable
+    )
+    await work.save(promotion.receive(model, Candidate(trained, results), spec))
+
+
+async def on_replica_changed(envelope: Envelope[ReplicaChanged], work: Work) -> None:
+    """Go back when a replica refuses what should serve; every other state of a replica decides nothing here."""
+    changed = envelope.data
+    if changed.state != "refused":
+        return
+    model = await work.find(changed.model)
+    decision = rollback.on_refusal(model, changed) if model else None
+    if decision is None:
+        log.info(
+            "a refusal of %s by %s is about an earlier deployment", changed.model, changed.replica,
+            extra={"revision": changed.revision},
+        )  # fmt: skip
+        return
+    log.warning("%s: %s", changed.model, decision.cause.reason)
+    await work.save(decision)

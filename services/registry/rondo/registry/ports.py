@@ -1,0 +1,111 @@
+"""What the handlers and the HTTP API need of the world."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
+
+    from rondo.contracts.event import Event
+    from rondo.contracts.spec import ModelSpec
+    from rondo.registry.audit import Record, Statement
+    from rondo.registry.history import Deployment
+    from rondo.registry.runs import Run
+    from rondo.registry.versions import Candidate, Cause, Decision, Model
+
+
+class Work(Protocol):
+    """A unit of work: all that is saved and published in it becomes true at once, or not at all."""
+
+    async def find(self, model: str) -> Model | None:
+        """Load a model and keep every other writer away from it until the work ends; None when it has no spec."""
+        ...
+
+    async def names(self) -> tuple[str, ...]:
+        """Return the names of all models, sorted."""
+        ...
+
+    async def spec(self, model: str, digest: str) -> ModelSpec | None:
+        """Return a spec that was in force once, by its digest."""
+        ...
+
+    async def candidate(self, model: str, version: int) -> Candidate:
+        """Return what is known of a version that the model has."""
+        ...
+
+    async def apply(self, spec: ModelSpec, revision: int, cause: Cause) -> None:
+        """Bring a spec into force as `revision`, and say so."""
+        ...
+
+    async def save(self, decision: Decision) -> None:
+        """Save what a decision changes, publish its events, append its statements to the audit log.
+
+        Raises:
+            StaleRevisionError: the deployment is not where `decision.before` saw it.
+
+        """
+        ...
+
+    async def state(self, model: str, cause: Cause, statement: Statement) -> None:
+        """Append a statement to the audit log of a model that exists."""
+        ...
+
+    async def record(self, run: Run) -> None:
+        """Save what is known of a run; one that ended stays ended."""
+        ...
+
+    async def publish(self, event: Event, event_id: str | None = None) -> str:
+        """Publish an event when the work is done. Returns its id."""
+        ...
+
+    async def schedule_base(self, model: str, expression: str) -> datetime:
+        """Return the time up to which a schedule is settled: its last due time, or when its spec came into force."""
+        ...
+
+    async def settle_schedule(self, model: str, expression: str, due: datetime) -> None:
+        """Remember that a due time was acted on."""
+        ...
+
+
+class Store(Protocol):
+    """Where the registry's state is: it opens units of work for whoever is not an event."""
+
+    def work(self) -> AbstractAsyncContextManager[Work]:
+        """Open a unit of work; it is done when the body ends, and undone when it raises."""
+        ...
+
+
+class Archive(Protocol):
+    """What people ask about. Reads wait for no writer."""
+
+    async def models(self) -> Sequence[Model]:
+        """Return all models, by name."""
+        ...
+
+    async def model(self, name: str) -> Model:
+        """Return a model.
+
+        Raises:
+            UnknownModelError: it has no spec.
+
+        """
+        ...
+
+    async def candidates(self, model: str) -> dict[int, tuple[Candidate, datetime]]:
+        """Return what is known of each version, and when it was registered."""
+        ...
+
+    async def deployments(self, model: str) -> Sequence[Deployment]:
+        """Return every deployment, oldest first."""
+        ...
+
+    async def audit(self, model: str) -> tuple[Sequence[Record], str, int]:
+        """Return the records of the audit log, oldest first, with the head and the length that are kept apart."""
+        ...
+
+    async def runs(self, model: str | None, limit: int) -> Sequence[Run]:
+        """Return the latest runs, newest first."""
+        ...

@@ -1,0 +1,152 @@
+"""What a candidate, or a person, leads to: new states of the versions, and new routes.
+
+One strategy is executed today, `replace`: the new champion gets all the traffic at once, the old one stands by for
+a rollback, and the one that stood by retires. A canary is another function from a model to a model in its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rondo.contracts.deployment import DeploymentChanged
+from rondo.contracts.models import ModelPromoted, ModelRegistered, ModelRejected, ModelRetired
+from rondo.registry.audit import Statement
+from rondo.registry.errors import AlreadyChampionError, NotPassedError
+from rondo.registry.versions import BY_RULE, SIGNATURE, Candidate, Cause, Decision, Model, State, Version
+
+if TYPE_CHECKING:
+    from rondo.contracts.event import Event
+    from rondo.contracts.spec import ModelSpec
+    from rondo.contracts.training import Trigger
+
+
+def receive(model: Model, candidate: Candidate, spec: ModelSpec) -> Decision:
+    """Give a candidate its version number; promote it if it passed its gates, else reject it.
+
+    `spec` is the one that it was trained on.
+    """
+    version = _version(model, candidate, spec)
+    grown = replace(model, last_version=version.number, versions={**model.versions, version.number: version})
+    registered = ModelRegistered(
+        model=model.name, model_version=version.number, digest=version.digest, run_id=version.run_id
+    )
+    statement = Statement("registered", _evidence(version, candidate))
+    follows = (
+        promote(grown, version, candidate, BY_RULE, candidate.trained.trigger)
+        if version.passed
+        else _reject(grown, version, candidate)
+    )
+    return replace(
+        follows,
+        before=model,
+        candidate=candidate,
+        events=(registered, *follows.events),
+        statements=(statement, *follows.statements),
+    )
+
+
+def promote_by_hand(model: Model, version: Version, candidate: Candidate, cause: Cause, *, override: bool) -> Decision:
+    """Promote a version because a person says so; one that did not pass its gates only with `override`.
+
+    Raises:
+        NotPassedError: it did not pass, and nobody takes the responsibility.
+        AlreadyChampionError: it serves already.
+
+    """
+    if not version.passed and not override:
+        failures = tuple(gate.message for gate in candidate.gates if not gate.passed)
+        raise NotPassedError(model.name, version.number, failures)
+    return promote(model, version, candidate, cause, None)
+
+
+def promote(model: Model, version: Version, candidate: Candidate, cause: Cause, trigger: Trigger | None) -> Decision:
+    """Make a version the champion.
+
+    Raises:
+        AlreadyChampionError: it serves already.
+
+    """
+    champion = model.champion
+    if champion is not None and champion.number == version.number:
+        raise AlreadyChampionError(model.name, version.number)
+    after = replace_champion(model, version)
+    previous = champion.number if champion else None
+    promoted = ModelPromoted(
+        model=model.name,
+        model_version=version.number,
+        digest=version.digest,
+        previous_version=previous,
+        decided_by=cause.decided_by,
+        gates=candidate.gates,
+        trigger=trigger,
+        metrics=candidate.trained.evidence.candidate.metrics,
+    )
+    evidence = _evidence(version, candidate) | {
+        "previous_version": previous,
+        "revision": after.revision,
+        "reason": cause.reason,
+        "passed": version.passed,
+    }
+    events = (promoted, deployment_of(after), *_retirements(model, after))
+    return Decision(model, after, cause, events, (Statement("promoted", evidence),))
+
+
+def replace_champion(model: Model, version: Version) -> Model:
+    """The strategy `replace`: all the traffic at once; the old champion stands by, who stood by retires."""
+    states: dict[int, State] = {number: "retired" for number, v in model.versions.items() if v.state == "standby"}
+    if model.champion is not None:
+        states[model.champion.number] = "standby"
+    states[version.number] = "champion"
+    return model.with_states(states).with_routes(version.route())
+
+
+def deployment_of(model: Model) -> DeploymentChanged:
+    """Return the event that says what should serve now."""
+    return DeploymentChanged(model=model.name, revision=model.revision, routes=model.routes)
+
+
+def _retirements(before: Model, after: Model) -> tuple[Event, ...]:
+    return tuple(
+        ModelRetired(model=after.name, model_version=number, digest=version.digest)
+        for number, version in after.versions.items()
+        if version.state == "retired" and before.versions[number].state != "retired"
+    )
+
+
+def _reject(model: Model, version: Version, candidate: Candidate) -> Decision:
+    rejected = ModelRejected(
+        model=model.name,
+        model_version=version.number,
+        digest=version.digest,
+        run_id=version.run_id,
+        gates=candidate.gates,
+    )
+    return Decision(model, model, BY_RULE, (rejected,), (Statement("rejected", _evidence(version, candidate)),))
+
+
+def _version(model: Model, candidate: Candidate, spec: ModelSpec) -> Version:
+    passed = all(gate.passed for gate in candidate.gates)
+    return Version(
+        number=model.last_version + 1,
+        digest=candidate.trained.digest,
+        run_id=candidate.trained.run_id,
+        # Who passed is promoted in the same decision; nobody ever sees it in between.
+        state="standby" if passed else "rejected",
+        passed=passed,
+        signature=SIGNATURE.dump_json(spec.features, by_alias=True).decode(),
+    )
+
+
+def _evidence(version: Version, candidate: Candidate) -> dict[str, Any]:
+    trained = candidate.trained
+    return {
+        "version": version.number,
+        "digest": version.digest,
+        "run_id": version.run_id,
+        "trigger": trained.trigger.model_dump(mode="json"),
+        "spec_digest": trained.evidence.spec_digest,
+        "training_set_digest": trained.evidence.training_set_digest,
+        "metrics": trained.evidence.candidate.model_dump(mode="json")["metrics"],
+        "gates": [gate.model_dump(mode="json") for gate in candidate.gates],
+    }

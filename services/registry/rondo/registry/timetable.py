@@ -1,0 +1,64 @@
+"""Keeps the schedules: wakes when the next training is due, and asks for it in a unit of work."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rondo.chassis.failures import UnavailableError
+from rondo.registry import commands, schedule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rondo.registry.ports import Archive, Store
+    from rondo.registry.versions import Model
+
+log = logging.getLogger(__name__)
+# A spec may be applied at another replica meanwhile; cron knows nothing finer than a minute anyway.
+LOOK_AGAIN_SECONDS = 20.0
+
+
+def utc_now() -> datetime:
+    """Return the present."""
+    return datetime.now(UTC)
+
+
+class Timetable:
+    """Any number of replicas may keep it: each due time is asked for once."""
+
+    def __init__(self, store: Store, archive: Archive, clock: Callable[[], datetime] = utc_now) -> None:
+        self._store = store
+        self._archive = archive
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Keep the schedules until cancelled."""
+        while True:
+            try:
+                pause = await self.turn()
+            except UnavailableError as error:
+                log.warning("the schedules wait: %s", error)
+                pause = LOOK_AGAIN_SECONDS
+            await asyncio.sleep(pause)
+
+    async def turn(self) -> float:
+        """Ask for what is due, and return the seconds until to look again."""
+        now = self._clock()
+        scheduled = [m for m in await self._archive.models() if schedule.expressions(m.spec.retrain.on)]
+        for model in scheduled:
+            async with self._store.work() as work:
+                triggers = await commands.train_when_due(work, model.name, now)
+            for trigger in triggers:
+                log.info("asked for a training of %s, due at %s", model.name, trigger.at)
+        return min([LOOK_AGAIN_SECONDS, *_waits(scheduled, now)])
+
+
+def _waits(models: Sequence[Model], now: datetime) -> list[float]:
+    return [
+        (schedule.next_due(expression, now) - now).total_seconds()
+        for model in models
+        for expression in schedule.expressions(model.spec.retrain.on)
+    ]

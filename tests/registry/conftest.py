@@ -1,0 +1,173 @@
+"""Values and a running registry for the tests of the registry."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from rondo.chassis import postgres
+from rondo.chassis.postgres import Database
+from rondo.contracts.models import GateResult
+from rondo.contracts.profile import NumericProfile, ReferenceProfile
+from rondo.contracts.spec import ModelSpec
+from rondo.contracts.spec_file import parse_spec
+from rondo.contracts.training import Evaluation, Evidence, ModelTrained, Parity, SliceMetric, Trigger
+from rondo.registry.settings import Settings
+from rondo.registry.versions import Candidate
+
+SPEC = """\
+model: late
+data: {dataset: flights, entity: id, event_time: at, label: late}
+features:
+  carrier: {type: category}
+  distance: {type: float, min: 0}
+gates: {roc_auc: {min: 0.6, not_worse_than_champion: 0.01}}
+"""
+TOKEN = "a token of the tests"
+DAY = datetime(2013, 3, 1, tzinfo=UTC)
+MakeTrained = Callable[..., ModelTrained]
+MakeCandidate = Callable[..., Candidate]
+
+
+def make_trained(  # noqa: PLR0913 - what the tests vary
+    run: str = "run-1",
+    *,
+    auc: float = 0.7,
+    champion: tuple[int, float] | None = None,
+    model: str = "late",
+    spec: ModelSpec | None = None,
+    digest: str | None = None,
+    slices: tuple[SliceMetric, ...] = (),
+    champion_slices: tuple[SliceMetric, ...] = (),
+    parity: Parity = Parity(rows=100, max_abs_difference=1e-7),  # noqa: B008 - frozen
+    kind: str = "drift",
+) -> ModelTrained:
+    numbers = NumericProfile(edges=(0.5,), counts=(1, 1))
+    evidence = Evidence(
+        candidate=Evaluation(metrics={"roc_auc": auc}, slices=slices),
+        champion=Evaluation(metrics={"roc_auc": champion[1]}, slices=champion_slices) if champion else None,
+        champion_version=champion[0] if champion else None,
+        profile=ReferenceProfile(rows=2, features={"distance": numbers}, score=numbers, roc_auc=auc, positive_rate=0.5),
+        parity=parity,
+        data=({"table": "datasets/flights", "version": 3, "digest": f"sha256:{'d' * 64}"},),  # type: ignore[arg-type]
+        training_set_digest=f"sha256:{'e' * 64}",
+        rows_trained=900,
+        rows_holdout=100,
+        event_time_from=DAY,
+        event_time_to=DAY,
+        as_of=DAY,
+        spec_digest=(spec or parse_spec(SPEC)).digest,
+        code_version="1.0",
+        seed=7,
+        environment={"lightgbm": "4.6"},
+    )
+    return ModelTrained(
+        model=model,
+        run_id=run,
+        trigger=Trigger(id=f"finding-{run}", kind=kind, at=DAY, detail="temp drifted"),  # type: ignore[arg-type]
+        digest=digest or f"sha256:{abs(hash(run)) % 16**8:064x}",
+        size=1_000,
+        evidence=evidence,
+        started_at=DAY,
+        finished_at=DAY,
+    )
+
+
+@pytest.fixture
+def spec_text() -> str:
+    return SPEC
+
+
+@pytest.fixture
+def spec() -> ModelSpec:
+    return parse_spec(SPEC)
+
+
+@pytest.fixture
+def trained() -> MakeTrained:
+    """Return a function that makes a ModelTrained; by default a good candidate for the first version."""
+    return make_trained
+
+
+@pytest.fixture
+def candidate() -> MakeCandidate:
+    """Return a function that makes a candidate that passed, or failed, one gate."""
+
+    def make(run: str = "run-1", *, passed: bool = True, **more: Any) -> Candidate:
+        gate = GateResult(gate="roc_auc.min", passed=passed, observed=0.7, bound=0.6, message="ROC AUC 0.700")
+        return Candidate(make_trained(run, **more), (gate,))
+
+    return make
+
+
+@pytest.fixture
+async def registry_settings(database: Callable[[str], Any], tmp_path: Path, free_port: Callable[[], int]) -> Settings:
+    """Return settings with a database of this test alone, and no Kafka."""
+    return Settings(
+        kafka="127.0.0.1:1",
+        http_port=free_port(),
+        api_token=SecretStr(TOKEN),
+        postgres=SecretStr(await database("registry")),
+        artifacts=str(tmp_path / "artifacts"),
+    )
+
+
+@pytest.fixture
+async def registry_database(registry_settings: Settings) -> AsyncIterator[Database]:
+    """Return the registry's own schema on a real PostgreSQL, migrated."""
+    async with postgres.connect(registry_settings, files("rondo.registry") / "migrations") as opened:
+        yield opened
+
+
+@dataclass
+class Running:
+    """A registry process: where it listens, and what it said."""
+
+    url: str
+    process: asyncio.subprocess.Process
+    log: Path
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+
+@pytest.fixture
+def run_registry(tmp_path: Path) -> Callable[..., Any]:
+    """Return a context manager that runs `python -m rondo.registry` with some settings."""
+
+    @asynccontextmanager
+    async def run(settings: Settings) -> AsyncIterator[Running]:
+        log = tmp_path / f"registry-{settings.http_port}.log"
+        environment = {
+            **os.environ,
+            "RONDO_KAFKA": settings.kafka,
+            "RONDO_POSTGRES": settings.postgres.get_secret_value(),
+            "RONDO_HTTP_PORT": str(settings.http_port),
+            "RONDO_API_TOKEN": settings.api_token.get_secret_value(),
+            "RONDO_ARTIFACTS": settings.artifacts,
+            "RONDO_REPLICA": settings.replica,
+        }
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "rondo.registry", env=environment, stderr=output, stdout=output
+            )
+        try:
+            yield Running(f"http://127.0.0.1:{settings.http_port}", process, log)
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
+
+    return run
