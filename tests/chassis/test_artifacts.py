@@ -24,7 +24,7 @@ async def test_a_damaged_artifact_is_refused(tmp_path: Path) -> None:
     artifacts = Artifacts(str(tmp_path))
     digest = await artifacts.put(b"model")
     (tmp_path / digest.replace(":", "/")).write_bytes(b"other")
-    with pytest.raises(ArtifactCorruptError, match="holds other bytes .* damaged or replaced, and is refused"):
+    with pytest.raises(ArtifactCorruptError, match=r"holds other bytes .* damaged or replaced, and is refused"):
         await artifacts.get(digest)
 
 
@@ -37,5 +37,5 @@ async def test_what_is_no_stored_digest_is_missing_and_never_a_path(tmp_path: Pa
 async def test_a_store_that_can_not_be_written_is_unavailable_and_not_an_excuse_to_go_on(tmp_path: Path) -> None:
     artifacts = Artifacts(str(tmp_path))
     (tmp_path / "sha256").write_text("a file where the folder should be")
-    with pytest.raises(UnavailableError, match="the artifact store .* is not available"):
+    with pytest.raises(UnavailableError, match=r"the artifact store .* is not available"):
         await artifacts.put(b"model")

@@ -131,7 +131,7 @@ async def test_a_handler_that_fails_once_is_tried_again_and_leaves_no_trace_of_t
     [
         (b"not json", "the value is no ModelRetired"),
         (b'{"model": "m"}', "model_version: Field required"),
-        (None, "the value is no ModelRetired"),
+        (None, "the message has no value"),
     ],
 )
 async def test_a_bad_message_goes_to_the_dead_letters_once_with_its_bytes_and_the_next_is_handled(

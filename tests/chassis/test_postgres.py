@@ -1,0 +1,151 @@
+"""The unit of work and the outbox, while PostgreSQL and Kafka come and go."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer
+from rondo.chassis import kafka as chassis_kafka
+from rondo.chassis import postgres as chassis_postgres
+from rondo.chassis.failures import Backoff, UnavailableError
+from rondo.chassis.outbox import OutboxRelay
+from rondo.chassis.service import background
+from rondo.chassis.settings import PostgresSettings
+from rondo.contracts.models import ModelRetired
+from rondo.embedded.postgres import Postgres
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from conftest import Services
+
+DIGEST = f"sha256:{'0' * 64}"
+QUICK = Backoff(first=0.01, cap=0.05)
+MIGRATIONS = files("rondo.chassis")
+
+
+def event(version: int) -> ModelRetired:
+    return ModelRetired(model="m", model_version=version, digest=DIGEST)
+
+
+def settings_for(kafka: str, dsn: str) -> PostgresSettings:
+    return PostgresSettings.model_validate(
+        {"service": "registry", "kafka": kafka, "http_port": 0, "api_token": "t" * 16, "postgres": dsn}
+    )
+
+
+@pytest.fixture
+async def own_postgres(tmp_path: Path) -> AsyncIterator[Postgres]:
+    """Return a server that the test may kill."""
+    async with Postgres(tmp_path) as server:
+        connection = await asyncpg.connect(server.dsn)
+        await connection.execute("create schema registry")
+        await connection.close()
+        yield server
+
+
+async def test_what_fails_leaves_neither_state_nor_event(database: Services) -> None:
+    async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
+        await db.pool.execute("create table state (value int)")
+        with pytest.raises(RuntimeError):
+            await _change_and_fail(db)
+        assert await db.pool.fetchval("select count(*) from state") == 0
+        assert await db.pool.fetchval("select count(*) from outbox") == 0
+
+
+async def _change_and_fail(db: chassis_postgres.Database) -> None:
+    async with db.transaction() as work:
+        await work.connection.execute("insert into state values (1)")
+        await work.publish(event(1))
+        raise RuntimeError
+
+
+async def test_a_mistake_of_ours_is_no_outage(database: Services) -> None:
+    async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
+        with pytest.raises(asyncpg.InterfaceError):
+            async with db.transaction() as work:
+                await work.connection.fetch("select $1::int")
+
+
+async def test_a_server_that_dies_is_unavailable_and_serves_again_after_its_restart(own_postgres: Postgres) -> None:
+    async with chassis_postgres.connect(settings_for("unused:1", own_postgres.dsn), MIGRATIONS, QUICK) as db:
+        await db.ping()
+        own_postgres.kill()
+        with pytest.raises(UnavailableError, match="PostgreSQL is not available"):
+            await db.ping()
+        with pytest.raises(UnavailableError, match="this will be tried again until it is"):
+            async with db.transaction() as work:
+                await work.publish(event(1))
+        await own_postgres.restart()
+        async with db.transaction() as work:
+            await work.publish(event(2))
+        assert await db.pool.fetchval("select count(*) from outbox") == 1
+
+
+async def test_a_service_waits_for_a_server_that_is_not_there_yet(own_postgres: Postgres) -> None:
+    own_postgres.kill()
+
+    async def connect() -> None:
+        async with chassis_postgres.connect(settings_for("unused:1", own_postgres.dsn), MIGRATIONS, QUICK) as db:
+            await db.ping()
+
+    connecting = asyncio.create_task(connect())
+    await asyncio.wait([connecting], timeout=0.3)
+    assert not connecting.done()
+    await own_postgres.restart()
+    await connecting
+
+
+async def test_the_outbox_drains_in_order_after_a_death_of_the_server(own_postgres: Postgres, clean_kafka: str) -> None:
+    settings = settings_for(clean_kafka, own_postgres.dsn)
+    await chassis_kafka.wait_for_kafka(clean_kafka)
+    async with chassis_postgres.connect(settings, MIGRATIONS, QUICK) as db:
+        broker = chassis_kafka.broker(settings)
+        await broker.start()
+        async with background(OutboxRelay(db, broker, QUICK).run()):
+            await _publish(db, range(5))
+            assert await _versions(clean_kafka, 5) == [0, 1, 2, 3, 4]
+            await own_postgres.restart()
+            await _publish(db, range(5, 10))
+            assert await _versions(clean_kafka, 10) == list(range(10))
+        await broker.stop()
+
+
+async def _publish(db: chassis_postgres.Database, versions: range) -> None:
+    while True:
+        try:
+            async with db.transaction() as work:
+                for version in versions:
+                    await work.publish(event(version))
+        except UnavailableError:
+            continue  # the pool still holds connections to the server that died
+        else:
+            return
+
+
+async def _versions(bootstrap: str, count: int) -> list[int]:
+    consumer = AIOKafkaConsumer(ModelRetired.topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        async with asyncio.timeout(20):
+            messages = [await consumer.getone() for _ in range(count)]
+    finally:
+        await consumer.stop()
+    return [ModelRetired.model_validate_json(message.value).model_version for message in messages]
+
+
+async def test_migrations_run_once_however_many_replicas_start_together(database: Services, tmp_path: Path) -> None:
+    (tmp_path / "001_state.sql").write_text("create table state (value int); insert into state values (1);")
+    settings = settings_for("unused:1", await database("registry"))
+
+    async def start() -> int:
+        async with chassis_postgres.connect(settings, tmp_path) as db:
+            count: int = await db.pool.fetchval("select count(*) from state")
+            return count
+
+    assert await asyncio.gather(*(start() for _ in range(4))) == [1, 1, 1, 1]
