@@ -1,0 +1,33 @@
+"""Which code this is, where it is run from a checkout."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+_HERE = Path(__file__).resolve()
+_SECONDS = 5
+
+
+def describe(file: Path = _HERE) -> str | None:
+    """Return `git describe` of the checkout that holds a file; None without git, or where git does not track it.
+
+    The second matters: an installed package may lie inside the checkout of something else.
+    """
+    git = shutil.which("git")
+    if git is None:
+        return None
+    tracked = _ask(git, file, "ls-files", "--error-unmatch", file.name)
+    return _ask(git, file, "describe", "--always", "--dirty", "--tags") if tracked else None
+
+
+def _ask(git: str, file: Path, *arguments: str) -> str | None:
+    command = [git, "-C", str(file.parent), *arguments]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_SECONDS
+        )  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None

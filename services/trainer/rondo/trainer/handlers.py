@@ -1,0 +1,128 @@
+"""One handler per event: load, decide, save. All that may start a training ends in `consider`."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING
+
+from rondo.chassis.consume import Routes
+from rondo.contracts.data import BatchAccepted
+from rondo.contracts.deployment import DeploymentChanged
+from rondo.contracts.models import SpecApplied
+from rondo.contracts.monitoring import DataQualityDegraded, DriftDetected, Finding, PerformanceDegraded
+from rondo.contracts.training import TrainingRequested, TrainingSkipped, Trigger, TriggerKind
+from rondo.trainer import metrics
+from rondo.trainer.admission import Known, Skip, Start, admit
+from rondo.trainer.ports import Work
+
+if TYPE_CHECKING:
+    from rondo.contracts.cloudevents import Envelope
+
+log = logging.getLogger(__name__)
+_WORST = 3
+
+
+def routes() -> Routes[Work]:
+    """Return the table from event to handler."""
+    table: Routes[Work] = Routes()
+    table.on(SpecApplied)(on_spec_applied)
+    table.on(BatchAccepted)(on_batch_accepted)
+    table.on(TrainingRequested)(on_training_requested)
+    table.on(DriftDetected)(on_drift_detected)
+    table.on(PerformanceDegraded)(on_performance_degraded)
+    table.on(DataQualityDegraded)(on_data_quality_degraded)
+    table.on(DeploymentChanged)(on_deployment_changed)
+    return table
+
+
+async def on_spec_applied(envelope: Envelope[SpecApplied], work: Work) -> None:
+    """Keep the spec. Where its data came before it, that data's event found no model: train on it now."""
+    applied = envelope.data
+    await work.save_spec(applied)
+    batch = await work.latest_batch(applied.spec.data.dataset)
+    if batch is not None and not (await work.history(applied.model)).ever_trained:
+        dataset = applied.spec.data.dataset
+        trigger = Trigger(
+            # With the spec in it: what a first spec could not train on, a mended one may.
+            id=f"{dataset}/{batch.id}@{applied.digest}",
+            kind="data",
+            at=batch.until,
+            detail=f"a spec was applied, and {dataset} has data",
+        )
+        await consider(applied.model, trigger, work)
+
+
+async def on_batch_accepted(envelope: Envelope[BatchAccepted], work: Work) -> None:
+    """Consider every model of the dataset."""
+    accepted = envelope.data
+    await work.save_batch(accepted)
+    trigger = Trigger(
+        id=f"{accepted.dataset}/{accepted.batch_id}",
+        kind="data",
+        at=accepted.event_time_to,
+        detail=f"batch {accepted.batch_id} brought {accepted.quality.accepted:,} rows",
+    )
+    for model in await work.models_of(accepted.dataset):
+        await consider(model, trigger, work)
+
+
+async def on_training_requested(envelope: Envelope[TrainingRequested], work: Work) -> None:
+    """Consider what somebody, or a schedule, asked for."""
+    await consider(envelope.data.model, envelope.data.trigger, work)
+
+
+async def on_drift_detected(envelope: Envelope[DriftDetected], work: Work) -> None:
+    """Consider drift of the inputs."""
+    drifted = sorted(envelope.data.features, key=lambda feature: feature.psi, reverse=True)[:_WORST]
+    detail = ", ".join(f"{f.feature} PSI {f.psi:.2f} (bound {f.threshold:.2f})" for f in drifted)
+    await consider(envelope.data.model, _trigger(envelope.data, "drift", detail), work)
+
+
+async def on_performance_degraded(envelope: Envelope[PerformanceDegraded], work: Work) -> None:
+    """Consider fallen performance."""
+    event = envelope.data
+    detail = f"{event.metric} {event.observed:.3f}, {event.reference:.3f} on the holdout"
+    await consider(event.model, _trigger(event, "performance", detail), work)
+
+
+async def on_data_quality_degraded(envelope: Envelope[DataQualityDegraded], work: Work) -> None:
+    """Consider missing or never seen values."""
+    detail = ", ".join(f"{p.feature} {p.observed:.0%} {p.problem}" for p in envelope.data.problems[:_WORST])
+    await consider(envelope.data.model, _trigger(envelope.data, "quality", detail), work)
+
+
+async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: Work) -> None:
+    """Keep who is champion: the next candidate is measured against it."""
+    await work.save_champion(envelope.data)
+
+
+async def consider(model: str, trigger: Trigger, work: Work) -> None:
+    """Decide about one trigger; save the run and wake a worker, or publish why there is none."""
+    spec = await work.spec(model)
+    decision = admit(trigger, spec, await work.history(model))
+    metrics.TRIGGERS.labels(trigger.kind, decision.reason if isinstance(decision, Skip) else _name(decision)).inc()
+    if isinstance(decision, Known):
+        log.info("%s has had its run for %s: %s", model, trigger.id, decision.run_id)
+    elif isinstance(decision, Skip):
+        await work.publish(_skipped(model, trigger, decision))
+    elif spec is not None:
+        await work.start(run_id(model, trigger), trigger, spec)
+
+
+def run_id(model: str, trigger: Trigger) -> str:
+    """Return the run's id: a function of its cause, so that one trigger can't have two."""
+    cause = hashlib.sha256(f"{model} {trigger.id}".encode())
+    return f"run-{cause.hexdigest()[:16]}"
+
+
+def _trigger(finding: Finding, kind: TriggerKind, detail: str) -> Trigger:
+    return Trigger(id=finding.finding_id, kind=kind, at=finding.window.end, detail=detail)
+
+
+def _skipped(model: str, trigger: Trigger, skip: Skip) -> TrainingSkipped:
+    return TrainingSkipped(model=model, trigger=trigger, reason=skip.reason, detail=skip.detail, run_id=skip.run_id)
+
+
+def _name(decision: Start | Known) -> str:
+    return "started" if isinstance(decision, Start) else "known"

@@ -1,0 +1,47 @@
+create table specs (
+    model text primary key,
+    revision integer not null,
+    digest text not null,
+    dataset text not null,
+    spec text not null  -- canonical JSON as it was digested: jsonb would not keep the order of the features
+);
+create index specs_by_dataset on specs (dataset);
+
+-- The latest batch of each dataset: a spec may arrive after its data.
+create table batches (
+    dataset text primary key,
+    batch_id text not null,
+    event_time_to timestamptz not null
+);
+
+create table champions (
+    model text primary key,
+    revision integer not null,
+    model_version integer,  -- null where nothing should serve
+    digest text
+);
+
+create table runs (
+    id text primary key,
+    model text not null,
+    trigger_id text not null,
+    trigger jsonb not null,
+    spec_digest text not null,
+    spec text not null,
+    traceparent text,
+    state text not null default 'queued' check (state in ('queued', 'running', 'trained', 'failed', 'skipped')),
+    attempts integer not null default 0,
+    worker text,
+    lease_until timestamptz,
+    detail text,
+    digest text,
+    event_time_to timestamptz,  -- the newest row that the candidate was trained on
+    created_at timestamptz not null default clock_timestamp(),
+    started_at timestamptz,
+    finished_at timestamptz,
+    unique (model, trigger_id)
+);
+-- One run in flight per model, held here whatever the code believes.
+create unique index runs_in_flight on runs (model) where state in ('queued', 'running');
+create index runs_latest on runs (model, created_at desc);
+create index runs_by_digest on runs (digest) where digest is not null;

@@ -1,0 +1,177 @@
+"""The runs in PostgreSQL, as a worker sees them: claimed under a lease, ended in one transaction with their event.
+
+NOTIFY goes to every session of the database, so the channel is woken for other services' schemas, too, where
+they share a name; a needless look at the table is all that costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from rondo.chassis.failures import UnavailableError
+from rondo.contracts.spec import ModelSpec
+from rondo.contracts.training import ModelTrained, TrainingFailed, Trigger
+from rondo.trainer.ports import Champion, Run
+from rondo.trainer.postgres import RUNS_CHANNEL
+
+if TYPE_CHECKING:
+    from rondo.chassis.postgres import Database, Transaction
+    from rondo.contracts.training import TrainingSkipped, TrainingStarted
+    from rondo.trainer.admission import RunState
+
+_CLAIM = """
+update runs set state = 'running', worker = $1, attempts = attempts + 1, lease_until = clock_timestamp() + $2,
+    started_at = coalesce(started_at, clock_timestamp())
+where id = (
+    select id from runs
+    where state = 'queued' or (state = 'running' and lease_until < clock_timestamp())
+    order by created_at for update skip locked limit 1
+)
+returning id, trigger, spec, attempts, worker, started_at, traceparent
+"""
+_MINE = "id = $1 and worker = $2 and attempts = $3 and state = 'running'"
+
+
+class PostgresRuns:
+    """`ports.Runs` for the worker called `worker`, whose claims hold for `lease` unless renewed."""
+
+    def __init__(self, database: Database, worker: str, lease: timedelta) -> None:
+        self._database = database
+        self._worker = worker
+        self._lease = lease
+        self._recorded = asyncio.Event()
+        self._listener: asyncpg.pool.PoolConnectionProxy[Any] | None = None
+
+    async def claim(self, attempts: int) -> Run | None:
+        """Take the oldest run that nobody holds; one that was begun `attempts` times already ends as failed."""
+        async with self._database.transaction() as work:
+            row = await work.connection.fetchrow(_CLAIM, self._worker, self._lease)
+            if row is None:
+                return None
+            run = _run(row)
+            if run.attempt <= attempts:
+                return run
+            await _end(work, run, _gave_up(run, attempts))
+        return await self.claim(attempts)
+
+    async def wait(self, seconds: float) -> None:
+        """Return when a run was recorded, or after a while."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._recorded.wait()
+        except TimeoutError:
+            return
+        self._recorded.clear()
+
+    async def listen(self) -> None:
+        """Be told of runs from now on; to be called before the first claim, so that none falls in between.
+
+        Raises:
+            UnavailableError: PostgreSQL is away.
+
+        """
+        if self._listener is not None and not self._listener.is_closed():
+            return
+        try:
+            if self._listener is not None:
+                await self._database.pool.release(self._listener)
+            self._listener = await self._database.pool.acquire(timeout=10)
+            await self._listener.add_listener(RUNS_CHANNEL, lambda *_: self._recorded.set())
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            raise UnavailableError("PostgreSQL", f"{type(error).__name__}: {error}") from error
+
+    async def renew(self, run: Run) -> bool:
+        """Extend the lease; False when the run is no longer ours."""
+        async with self._database.transaction() as work:
+            status = await work.connection.execute(
+                f"update runs set lease_until = clock_timestamp() + $4 where {_MINE}",  # noqa: S608 - our own text
+                run.id, run.worker, run.attempt, self._lease,
+            )  # fmt: skip
+        return bool(status == "UPDATE 1")
+
+    async def champion(self, model: str) -> Champion | None:
+        """Return who serves now."""
+        async with self._database.transaction() as work:
+            row = await work.connection.fetchrow(
+                """select model_version, c.digest,
+                    (select max(event_time_to) from runs r where r.model = c.model and r.digest = c.digest) as knew_until
+                from champions c where model = $1 and model_version is not null""",
+                model,
+            )
+        return None if row is None else Champion(row["model_version"], row["digest"], row["knew_until"])
+
+    async def begin(self, run: Run, started: TrainingStarted) -> None:
+        """Publish that the run began; with one id for all attempts, so that subscribers take it once."""
+        async with self._database.transaction() as work:
+            await work.publish(started, f"{run.id}.started")
+
+    async def finish(self, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:
+        """Save the end of a run and publish it, as one; False when the run is no longer ours."""
+        async with self._database.transaction() as work:
+            return await _end(work, run, result)
+
+    async def hand_back(self, run: Run) -> None:
+        """Let the run be claimed again at once."""
+        async with self._database.transaction() as work:
+            await work.connection.execute(
+                f"update runs set state = 'queued', lease_until = null where {_MINE}",  # noqa: S608 - our own text
+                run.id, run.worker, run.attempt,
+            )  # fmt: skip
+            await work.connection.execute(f"notify {RUNS_CHANNEL}")
+
+
+async def release(database: Database, worker: str) -> None:
+    """Let what a worker held be claimed at once: for who saw it die. Its attempts stay counted."""
+    async with database.transaction() as work:
+        status = await work.connection.execute(
+            "update runs set lease_until = clock_timestamp() where worker = $1 and state = 'running'", worker
+        )
+        if status != "UPDATE 0":
+            await work.connection.execute(f"notify {RUNS_CHANNEL}")
+
+
+async def _end(work: Transaction, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:
+    state, detail = _outcome(result)
+    trained = result if isinstance(result, ModelTrained) else None
+    status = await work.connection.execute(
+        f"""update runs set state = $4, detail = $5, digest = $6, event_time_to = $7, lease_until = null,
+            finished_at = clock_timestamp() where {_MINE}""",  # noqa: S608 - our own text
+        run.id, run.worker, run.attempt, state, detail,
+        trained.digest if trained else None, trained.evidence.event_time_to if trained else None,
+    )  # fmt: skip
+    if status != "UPDATE 1":
+        return False
+    await work.publish(result, f"{run.id}.{state}")
+    return True
+
+
+def _outcome(result: ModelTrained | TrainingFailed | TrainingSkipped) -> tuple[RunState, str | None]:
+    if isinstance(result, ModelTrained):
+        return "trained", None
+    if isinstance(result, TrainingFailed):
+        return "failed", result.reason
+    return "skipped", result.detail
+
+
+def _gave_up(run: Run, attempts: int) -> TrainingFailed:
+    reason = (
+        f"the worker died {attempts} times during this run, most likely for lack of memory: shorten `trainer.window`,"
+        " or give the trainer more"
+    )
+    return TrainingFailed(model=run.model, run_id=run.id, trigger=run.trigger, reason=reason, attempts=attempts)
+
+
+def _run(row: asyncpg.Record) -> Run:
+    return Run(
+        id=row["id"],
+        trigger=Trigger.model_validate(row["trigger"]),
+        spec=ModelSpec.from_json(row["spec"]),
+        attempt=row["attempts"],
+        worker=row["worker"],
+        started_at=row["started_at"],
+        traceparent=row["traceparent"],
+    )

@@ -1,0 +1,68 @@
+"""The composition root of the worker process; importing it loads all that a training takes, so that runs start at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from rondo.chassis import postgres
+from rondo.chassis.artifacts import Artifacts
+from rondo.trainer import git
+from rondo.trainer.delta import DeltaDatasets
+from rondo.trainer.evidence import library_version
+from rondo.trainer.postgres_runs import PostgresRuns
+from rondo.trainer.supervision import READY
+from rondo.trainer.worker.attempt import Attempt
+from rondo.trainer.worker.loop import Worker, first_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from rondo.trainer.ports import Learn
+    from rondo.trainer.settings import Settings
+
+
+async def run(settings: Settings, name: str, learn: Learn) -> None:
+    """Work until the service that started this process has gone."""
+    async with _service() as (leave, service), AsyncExitStack() as stack:
+        connected = postgres.connect(settings, files("rondo.trainer") / "migrations")
+        opening = asyncio.create_task(stack.enter_async_context(connected))
+        # Both may take forever: PostgreSQL to come, and the service to go.
+        await first_of(asyncio.wait({opening}), leave.wait())
+        if not opening.done():
+            opening.cancel()
+            return
+        database = opening.result()
+        runs = PostgresRuns(database, name, timedelta(seconds=settings.worker_lease))
+        code_version = await asyncio.to_thread(git.describe) or library_version("rondo-trainer")
+        datasets, artifacts = DeltaDatasets(settings.data), Artifacts(settings.artifacts)
+        attempt = Attempt(runs, datasets, artifacts, learn, code_version)
+        service.write(READY)
+        await Worker(runs, attempt, leave, settings.worker_lease, settings.worker_attempts).work()
+
+
+@asynccontextmanager
+async def _service() -> AsyncIterator[tuple[asyncio.Event, asyncio.StreamWriter]]:
+    """Open the socket to the service (see `supervision.py`); the event is set when the service has gone."""
+    leave = asyncio.Event()
+    reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=os.dup(0)))
+    watch = asyncio.create_task(_until_gone(reader, leave))
+    try:
+        yield leave, writer
+    finally:
+        watch.cancel()
+        writer.close()
+
+
+async def _until_gone(reader: asyncio.StreamReader, leave: asyncio.Event) -> None:
+    try:
+        await reader.read()
+    except ConnectionError:
+        pass
+    finally:
+        leave.set()

@@ -1,0 +1,106 @@
+"""One attempt at a run: read the data, train off the event loop, store the candidate, put the evidence together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+
+from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
+from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
+from rondo.trainer.evidence import evidence
+from rondo.trainer.ports import ServingModel
+from rondo.trainer.training_set import ColumnMissingError, DatasetMissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from rondo.trainer.ports import Artifacts, Datasets, Learn, Run, Runs
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Result: TypeAlias = ModelTrained | TrainingFailed | TrainingSkipped
+
+
+class Patiently(Protocol):
+    """Repeats an action while something that it needs is away."""
+
+    def __call__(self, act: Callable[[], Awaitable[T]]) -> Awaitable[T]:
+        """Do it."""
+
+
+class Attempt:
+    """Makes a result of a run."""
+
+    def __init__(self, runs: Runs, datasets: Datasets, artifacts: Artifacts, learn: Learn, code_version: str) -> None:
+        self._runs = runs
+        self._datasets = datasets
+        self._artifacts = artifacts
+        self._learn = learn
+        self._code_version = code_version
+
+    async def run(self, run: Run, patiently: Patiently) -> Result:
+        """Return how the run ends. What the spec or the data is to blame for ends it as failed, with a sentence.
+
+        Raises:
+            UnavailableError: what it stands on stayed away, and the worker was told to leave.
+
+        """
+        try:
+            # Told from the tables' logs alone, so that what can't be trained is not said to have started.
+            rows = await asyncio.to_thread(self._datasets.rows_at_most, run.spec)
+            if rows < run.spec.trainer.min_rows:
+                return _too_few(run, rows)
+            await patiently(lambda: self._runs.begin(run, _started(run)))
+            return await self._train(run, patiently)
+        except (DatasetMissingError, ColumnMissingError, ValueError) as error:
+            log.warning("%s can't be trained: %s", run.id, error)
+            return TrainingFailed(
+                model=run.model, run_id=run.id, trigger=run.trigger, reason=str(error), attempts=run.attempt
+            )
+
+    async def _train(self, run: Run, patiently: Patiently) -> Result:
+        training_set = await asyncio.to_thread(self._datasets.read, run.spec, run.trigger.at)
+        if training_set.rows.height < run.spec.trainer.min_rows:
+            return _too_few(run, training_set.rows.height)
+        champion = await patiently(lambda: self._champion(run.model))
+        learned = await asyncio.to_thread(self._learn, run.spec, training_set, champion)
+        digest = await patiently(lambda: self._artifacts.put(learned.content))
+        return ModelTrained(
+            model=run.model,
+            run_id=run.id,
+            trigger=run.trigger,
+            digest=digest,
+            size=len(learned.content),
+            evidence=evidence(run.spec, training_set, learned, champion, self._code_version),
+            started_at=run.started_at,
+            finished_at=datetime.now(UTC),
+        )
+
+    async def _champion(self, model: str) -> ServingModel | None:
+        champion = await self._runs.champion(model)
+        if champion is None:
+            return None
+        try:
+            content = await self._artifacts.get(champion.digest)
+        except (ArtifactMissingError, ArtifactCorruptError) as error:
+            # A new candidate is then needed all the more; the registry sees that it was compared with nobody.
+            log.warning("version %d of %s can't be compared with: %s", champion.model_version, model, error)
+            return None
+        return ServingModel(champion.model_version, content, champion.knew_until)
+
+
+def _started(run: Run) -> TrainingStarted:
+    return TrainingStarted(
+        model=run.model,
+        run_id=run.id,
+        trigger=run.trigger,
+        spec_digest=run.spec.digest,
+        started_at=run.started_at,
+    )
+
+
+def _too_few(run: Run, rows: int) -> TrainingSkipped:
+    detail = f"{rows:,} of {run.spec.trainer.min_rows:,} rows; waiting for more batches"
+    return TrainingSkipped(model=run.model, trigger=run.trigger, reason="not_enough_data", detail=detail, run_id=run.id)
