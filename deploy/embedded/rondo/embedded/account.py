@@ -16,7 +16,9 @@ class Account:
 
     def can_reach(self, folder: Path) -> bool:
         """Say whether strangers may pass through `folder` and all that leads to it."""
-        return all(each.stat().st_mode & stat.S_IXOTH for each in (folder, *folder.resolve().parents))
+        # Both ways: a link has to be reached as well as what it leads to.
+        way = {folder.absolute(), *folder.absolute().parents, *folder.resolve().parents}
+        return all(each.stat().st_mode & stat.S_IXOTH for each in way)
 
     def give(self, path: Path) -> None:
         """Make the account the owner of `path`."""

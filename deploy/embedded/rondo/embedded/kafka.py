@@ -81,24 +81,31 @@ class Kafka(Server):
 
     async def answers(self) -> bool:
         """Ask for metadata, as every client does first."""
-        if not await self._accepts():
-            return False
-        client = AIOKafkaClient(bootstrap_servers=self.bootstrap, request_timeout_ms=2_000)
-        try:
-            await client.bootstrap()
-        except KafkaError:
-            return False
-        else:
-            return bool(client.cluster.brokers())
-        finally:
-            await client.close()
+        return await serves(self.bootstrap)
 
-    async def _accepts(self) -> bool:
-        # Asked first because the client logs an error for every refused connection.
-        host, port = self.bootstrap.split(":")
-        try:
-            _, writer = await asyncio.open_connection(host, int(port))
-        except OSError:
-            return False
-        writer.close()
-        return True
+
+async def serves(bootstrap: str) -> bool:
+    """Say whether a broker at one of the addresses (`host:port,…`) answers a metadata request."""
+    if not any([await _accepts(address) for address in bootstrap.split(",")]):
+        return False
+    client = AIOKafkaClient(bootstrap_servers=bootstrap, request_timeout_ms=2_000)
+    try:
+        await client.bootstrap()
+    except KafkaError:
+        return False
+    else:
+        return bool(client.cluster.brokers())
+    finally:
+        await client.close()
+
+
+async def _accepts(address: str) -> bool:
+    # Asked first because the client logs an error for every refused connection.
+    host, _, port = address.strip().rpartition(":")
+    try:
+        async with asyncio.timeout(5):
+            _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True

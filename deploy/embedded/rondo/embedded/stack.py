@@ -14,8 +14,9 @@ from typing import Self
 
 from rondo.embedded.addresses import Addresses
 from rondo.embedded.databases import create_databases
+from rondo.embedded.errors import KafkaUnavailableError
 from rondo.embedded.home import check_space, default_home, held
-from rondo.embedded.kafka import Kafka
+from rondo.embedded.kafka import Kafka, serves
 from rondo.embedded.leftovers import end_all
 from rondo.embedded.ports import LOOPBACK, chosen_port
 from rondo.embedded.postgres import Postgres
@@ -84,6 +85,9 @@ class Stack:
             (self.home / folder).mkdir(exist_ok=True)
 
     async def _start_servers(self, undo: contextlib.AsyncExitStack) -> None:
+        if self.kafka is None and not await serves(os.environ["RONDO_KAFKA"]):
+            reason = f"nothing answers at RONDO_KAFKA={os.environ['RONDO_KAFKA']}"
+            raise KafkaUnavailableError(reason)
         own = [server for server in (self.kafka, self.postgres) if server is not None]
         if own:
             self._progress(f"starting {' and '.join(server.name for server in own)}")

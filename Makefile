@@ -1,0 +1,70 @@
+# Everything starts here: `make` lists what there is. A bare machine needs Python 3.11 or newer and make, no more.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# uv has an environment of its own inside the project's, for `uv sync` removes what the lock file doesn't name.
+UV     := $(VENV)/uv/bin/uv
+STAMP  := $(VENV)/.synced
+
+# The interpreter is the one that made the environment: uv is not to fetch another.
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+# An environment that happens to be active in this shell is not meant.
+unexport VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo demo-compose up down test test-all lint bench docs clean
+
+help:  ## List what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## Make .venv with everything that uv.lock names
+
+demo: $(STAMP)  ## Run a year of flights through the platform: no Docker, no Java, nothing to install
+	@$(BIN)/rondo demo
+
+demo-compose: $(STAMP)  ## The same demo, on `docker compose`
+	@$(BIN)/rondo demo --compose
+
+up: $(STAMP)  ## Run the platform here until Ctrl-C, and keep its data
+	@$(BIN)/rondo up
+
+down: $(STAMP)  ## Stop the platform that `make up` runs
+	@$(BIN)/rondo down
+
+test: $(STAMP)  ## Run the tests, against real Kafka and PostgreSQL
+	$(BIN)/pytest -m "not slow"
+
+test-all: $(STAMP)  ## Run all tests, the slow ones too
+	$(BIN)/pytest
+
+lint: $(STAMP)  ## Check style, types and the architecture
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy contracts services client deploy examples
+	$(BIN)/lint-imports
+
+bench: $(STAMP)  ## Measure against peers; ONLY=stream runs one table
+	$(BIN)/python -m tests.benchmarks $(ONLY)
+
+docs: $(STAMP)  ## Write the AsyncAPI and JSON Schema documents from the code
+	$(BIN)/python -m rondo.contracts.asyncapi
+
+clean:  ## Remove the stack's data and the tools' caches (not .venv)
+	rm -rf .rondo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+
+# Without a change of these files nothing is done, and no network asked.
+$(STAMP): uv.lock pyproject.toml $(wildcard */pyproject.toml */*/pyproject.toml) | $(UV)
+	$(UV) sync --frozen
+	@touch $@
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "Rondo needs Python 3.11 or newer, and $(PYTHON) is not: name one with make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+	  || { echo "$(PYTHON) comes without venv: install it (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip $(VENV)
+	@$(PYTHON) -m venv $(VENV)/uv
+	$(VENV)/uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'

@@ -1,0 +1,29 @@
+"""Stands in for a service: answers as FAKE says, and tells what it was told."""
+
+import http.server
+import json
+import os
+import sys
+
+mode = os.environ.get("FAKE", "ready")
+told = {name: value for name, value in os.environ.items() if name.startswith("RONDO_")}
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """`/readyz` as the platform's services have it, and `/env`."""
+
+    def do_GET(self) -> None:
+        """Answer."""
+        ready = mode == "ready" or self.path != "/readyz"
+        self.send_response(200 if ready else 503)
+        self.end_headers()
+        self.wfile.write(json.dumps(told).encode() if ready else b"kafka: no answer")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+if mode == "dies":
+    sys.exit("FATAL no model store")
+address = os.environ["RONDO_HTTP_HOST"], int(os.environ["RONDO_HTTP_PORT"])
+http.server.ThreadingHTTPServer(address, Answers).serve_forever()

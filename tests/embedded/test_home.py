@@ -1,0 +1,81 @@
+"""The folder: one stack at a time, and never somebody else's files."""
+
+import multiprocessing
+import os
+import re
+from pathlib import Path
+
+import pytest
+from rondo.embedded import home as homes
+from rondo.embedded.errors import DiskFullError, ForeignHomeError, HomeBusyError, HomeNotWritableError
+
+
+def test_a_second_stack_is_told_who_holds_the_folder_and_what_to_do(tmp_path: Path) -> None:
+    """Its pid, its start, and the ways out."""
+    with homes.held(tmp_path), pytest.raises(HomeBusyError) as caught, homes.held(tmp_path):
+        pass
+    assert re.fullmatch(
+        rf"another Rondo runs in {tmp_path} \(pid {os.getpid()}, since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC\): "
+        r"stop it with Ctrl-C or `rondo down`, or give this one a folder of its own, "
+        r"for instance RONDO_HOME=\.rondo-2\.",
+        str(caught.value),
+    )
+
+
+def test_a_folder_is_free_again_afterwards(tmp_path: Path) -> None:
+    """The lock file stays, the lock does not."""
+    with homes.held(tmp_path):
+        assert homes.holder_of(tmp_path) is not None
+    assert homes.holder_of(tmp_path) is None
+    assert homes.stop_holder(tmp_path) is None
+    with homes.held(tmp_path):
+        pass
+
+
+def test_the_holder_can_be_stopped_from_elsewhere(tmp_path: Path) -> None:
+    """`rondo down`."""
+    ready = multiprocessing.get_context("spawn").Event()
+    holder = multiprocessing.get_context("spawn").Process(target=_hold, args=(tmp_path, ready))
+    holder.start()
+    assert ready.wait(30)
+    stopped = homes.stop_holder(tmp_path)
+    assert stopped is not None
+    assert stopped.pid == holder.pid
+    holder.join()
+
+
+def _hold(home: Path, ready: "multiprocessing.synchronize.Event") -> None:
+    with homes.held(home):
+        ready.set()
+        multiprocessing.Event().wait()
+
+
+def test_a_nearly_full_disk_is_told(tmp_path: Path) -> None:
+    """Before anything is written."""
+    with pytest.raises(
+        DiskFullError, match=r"is nearly full \(\d+ MB free, 1099511627776 MB needed\): free some space"
+    ):
+        homes.check_space(tmp_path, needed=1 << 60)
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    """RONDO_HOME=~ must not wipe anybody's `data`."""
+    (tmp_path / "data").mkdir()
+    with pytest.raises(ForeignHomeError, match="holds files of something else: choose a new or empty folder"):
+        homes.held(tmp_path).__enter__()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    """The message names the variable."""
+    (tmp_path / "file").touch()
+    with pytest.raises(HomeNotWritableError, match=r"can't write to .*/file/home \(Not a directory\): .*RONDO_HOME="):
+        homes.held(tmp_path / "file" / "home").__enter__()
+
+
+def test_the_default_is_here_unless_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`.rondo` under the current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RONDO_HOME", raising=False)
+    assert homes.default_home() == tmp_path / ".rondo"
+    monkeypatch.setenv("RONDO_HOME", "other")
+    assert homes.default_home() == tmp_path / "other"

@@ -1,0 +1,168 @@
+"""The whole stack, with stand-ins for the services."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from rondo.embedded import SERVICES, Addresses, Postgres, Service, Stack
+from rondo.embedded.errors import HomeBusyError, KafkaUnavailableError, NotReadyError
+
+FAKE = str(Path(__file__).with_name("fake_service.py"))
+STAND_INS = [Service(each.name, each.needs_postgres, each.needs_inbox, (sys.executable, FAKE)) for each in SERVICES]
+
+
+def told(stack: Stack, service: str) -> dict[str, str]:
+    """Ask a stand-in what its environment told it."""
+    with urllib.request.urlopen(  # noqa: S310 - our own address
+        f"{stack.addresses.http[service]}/env", timeout=5
+    ) as answer:
+        return dict(json.load(answer))
+
+
+async def test_a_stack_from_start_to_stop(tmp_path: Path) -> None:
+    """One story: what runs, what each service knows, who else may start, what is left."""
+    home, lines = tmp_path / "home", list[str]()
+    before = set(psutil.Process().children(recursive=True))
+    async with Stack(home, services=STAND_INS, progress=lines.append) as stack:
+        assert stack.kafka is not None
+        assert Addresses.read(home) == stack.addresses
+        assert stat.S_IMODE((home / "stack.json").stat().st_mode) == 0o600
+        assert told(stack, "registry") == {
+            "RONDO_SERVICE": "registry",
+            "RONDO_KAFKA": stack.kafka.bootstrap,
+            "RONDO_POSTGRES": stack.addresses.postgres["registry"],
+            "RONDO_HTTP_HOST": "127.0.0.1",
+            "RONDO_HTTP_PORT": stack.addresses.http["registry"].split(":")[2],
+            "RONDO_API_TOKEN": stack.addresses.token,
+            "RONDO_ARTIFACTS": str(home / "artifacts"),
+            "RONDO_DATA": str(home / "data"),
+        }
+        assert "RONDO_POSTGRES" not in told(stack, "serving")
+        assert told(stack, "ingestion")["RONDO_INBOX"] == str(home / "inbox")
+        with pytest.raises(HomeBusyError, match=f"pid {os.getpid()}"):
+            await Stack(home, services=[]).__aenter__()
+        stack.kill("trainer")
+        wait_until(lambda: not stack.services["trainer"].process.is_running)
+        await stack.wait_ready("trainer")
+        assert stack.restarts() == {"ingestion": 0, "trainer": 1, "registry": 0, "serving": 0, "monitor": 0}
+        children = set(psutil.Process().children(recursive=True)) - before
+    assert not any(_runs(child) for child in children)
+    assert not (home / "stack.json").exists()
+    assert lines == [
+        "starting Kafka and PostgreSQL",
+        "starting ingestion, trainer, registry, serving, monitor",
+        "stopping",
+    ]
+
+
+async def test_a_named_broker_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything else is started."""
+    monkeypatch.setenv("RONDO_KAFKA", "127.0.0.1:9")
+    with pytest.raises(KafkaUnavailableError, match=r"can't be had \(nothing answers at RONDO_KAFKA=127.0.0.1:9\)"):
+        await Stack(tmp_path / "home", services=[]).__aenter__()
+
+
+async def test_servers_that_run_already_are_used(tmp_path: Path, kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RONDO_KAFKA and RONDO_POSTGRES; the superuser's address stays with the stack."""
+    async with Postgres(tmp_path / "postgres") as postgres:
+        monkeypatch.setenv("RONDO_KAFKA", kafka)
+        monkeypatch.setenv("RONDO_POSTGRES", postgres.dsn)
+        async with Stack(tmp_path / "home", services=STAND_INS[:1]) as stack:
+            assert (stack.kafka, stack.postgres) == (None, None)
+            assert told(stack, "ingestion")["RONDO_KAFKA"] == kafka
+            assert told(stack, "ingestion")["RONDO_POSTGRES"].endswith(f"@127.0.0.1:{postgres.port}/rondo")
+            assert told(stack, "ingestion")["RONDO_POSTGRES"].startswith("postgresql://ingestion:")
+        assert postgres.process.is_running
+
+
+async def test_state_is_kept_on_request_alone(tmp_path: Path, kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`keep` leaves artifacts, too."""
+    monkeypatch.setenv("RONDO_KAFKA", kafka)
+    home = tmp_path / "home"
+    async with Stack(home, services=[]):
+        (home / "artifacts" / "model").touch()
+    async with Stack(home, services=[], keep=True):
+        assert (home / "artifacts" / "model").exists()
+    async with Stack(home, services=[]):
+        assert not (home / "artifacts" / "model").exists()
+
+
+async def test_a_service_that_cannot_start_stops_everything(
+    tmp_path: Path, kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failed start leaves nothing running, and the folder free."""
+    monkeypatch.setenv("RONDO_KAFKA", kafka)
+    dying = Service("registry", command=(sys.executable, "-c", "raise SystemExit('no such table')"))
+    before = set(psutil.Process().children())
+    with pytest.raises(NotReadyError, match=r"registry is not ready: it died 3 times.*its last line: no such table"):
+        await Stack(tmp_path / "home", services=[dying]).__aenter__()
+    assert set(psutil.Process().children()) <= before
+    async with Stack(tmp_path / "home", services=[]):
+        pass
+
+
+async def test_without_a_registry_to_reach_the_stack_says_so_and_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first start offline: one line, no mock, and PostgreSQL does not stay behind."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+    monkeypatch.setenv("RONDO_MAVEN", "http://127.0.0.1:9")
+    before = set(psutil.Process().children())
+    with pytest.raises(KafkaUnavailableError, match=r"Kafka can't be had .*RONDO_KAFKA=host:port.*docker compose up"):
+        await Stack(tmp_path / "home", services=[]).__aenter__()
+    assert set(psutil.Process().children()) <= before
+
+
+SCRIPT = f"""
+import asyncio, pathlib, sys
+from rondo.embedded import Service, Stack
+async def main():
+    services = [Service("serving", needs_postgres=False, command=(sys.executable, {FAKE!r}))]
+    async with Stack(pathlib.Path(sys.argv[1]), services=services):
+        await asyncio.Event().wait()
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    print("stopped in order")
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_children_go_with_their_parent(tmp_path: Path, sent: signal.Signals) -> None:
+    """By `kill -9` too (Linux); a polite signal stops the stack in order."""
+    home = tmp_path / "home"
+    command = [sys.executable, "-c", SCRIPT, str(home)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:  # noqa: S603 - our own script
+        wait_until((home / "stack.json").exists, 60)
+        children = psutil.Process(parent.pid).children(recursive=True)
+        assert {"java", "postgres"} <= {child.name() for child in children}
+        parent.send_signal(sent)
+        said, _ = parent.communicate(timeout=60)
+    wait_until(lambda: not any(_runs(child) for child in children))
+    assert said == ("" if sent is signal.SIGKILL else "stopped in order\n")
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_until(condition: Callable[[], bool], timeout_seconds: float = 30) -> None:
+    """Return as soon as the condition holds; fail when it never does."""
+    deadline = time.monotonic() + timeout_seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            message = f"not true within {timeout_seconds} s"
+            raise AssertionError(message)
+        time.sleep(0.02)
