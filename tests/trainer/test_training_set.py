@@ -107,7 +107,9 @@ def test_an_outcome_known_later_does_not_count() -> None:
 
 def test_of_an_occurrence_both_published_and_served_the_served_row_stays() -> None:
     tables = Tables(
-        published(("f1", 0, 0, "mended", 1.0), ("f1", 24, 0, "AA", 1.0)), served(("1", "f1", 0)), outcomes(("1", None, 1, 5))
+        published(("f1", 0, 0, "mended", 1.0), ("f1", 24, 0, "AA", 1.0)),
+        served(("1", "f1", 0)),
+        outcomes(("1", None, 1, 5)),
     )
     frame = assemble(SPEC, tables, LATER, None)
     assert frame.select("flight", "late", "carrier").rows() == [("f1", 1.0, "UA"), ("f1", 0.0, "AA")]
@@ -159,7 +161,10 @@ def test_the_digest_is_of_the_values_their_order_and_their_names() -> None:
 
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.integers(0, 20)), min_size=1, max_size=15),
-    st.lists(st.tuples(st.none() | st.integers(0, 20), st.integers(0, 5), st.sampled_from([0, 1]), st.integers(0, 30)), max_size=20),
+    st.lists(
+        st.tuples(st.none() | st.integers(0, 20), st.integers(0, 5), st.sampled_from([0, 1]), st.integers(0, 30)),
+        max_size=20,
+    ),
     st.integers(0, 30),
 )
 def test_one_row_per_prediction_and_never_an_outcome_from_the_future(
