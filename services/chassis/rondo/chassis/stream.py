@@ -29,6 +29,8 @@ _STALE_SECONDS = 30.0
 # librdkafka reconnects by itself after these.
 _PASSING = frozenset({KafkaError._PARTITION_EOF, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - its public names
 _MAX_CRASHES = 5
+_IDLE_SECONDS = 0.5
+_LAG_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +44,50 @@ class Record:
     partition: int = -1
 
 
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Many records of one topic as columns of one length, without headers: the cheapest way to write them."""
+
+    topic: str
+    values: Sequence[bytes]
+    keys: Sequence[bytes | None]
+    partitions: Sequence[int]
+
+
 class Transform(Protocol):
     """What a stream does with a micro-batch: a function of its messages that must not fail on a bad one."""
 
-    def __call__(self, messages: Sequence[Message], /) -> Iterable[Record]:
+    def __call__(self, messages: Sequence[Message], /) -> Iterable[Record | Records]:
         """Return the records to write for these messages."""
         ...
+
+    def committed(self) -> None:
+        """Hear that what the last call returned is visible to readers now; after a failure there is no such call."""
+        ...
+
+
+class PartitionsMovedError(Exception):
+    """Partitions were taken away while a micro-batch was gathered: their new owner reads the same messages."""
+
+    def __init__(self, partitions: Iterable[tuple[str, int]]) -> None:
+        names = ", ".join(f"{topic}-{partition}" for topic, partition in sorted(partitions))
+        super().__init__(f"{names} went to another replica; what was read and not answered is read again by its owner")
 
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """`instance` names the replica: it fences its own predecessor. `linger` (seconds) bounds the wait for a batch."""
+    """`instance` names the replica: it fences its own predecessor.
+
+    `linger` is the least time in seconds between the beginnings of two transactions: a busy stream fills its
+    micro-batches for that long, and a record that comes after a silence waits for nothing.
+    """
 
     bootstrap: str
     name: str
     instance: str
     topics: tuple[str, ...]
     max_records: int = 4_000
-    linger: float = 0.05
+    linger: float = 0.02
     session_timeout: float = 10.0
     transaction_timeout: float = 30.0
     producer: dict[str, Any] = field(default_factory=dict)
@@ -103,7 +131,8 @@ class ExactlyOnceStream:
         self._transform = transform
         self._backoff = backoff or Backoff(first=0.2)
         self._stop = threading.Event()
-        self._last_turn = 0.0
+        self._last_turn = self._last_gathered = self._lag_measured = 0.0
+        self._revoked: set[tuple[str, int]] = set()
         self._trouble: str | None = "not started"
 
     async def run(self) -> None:
@@ -138,6 +167,9 @@ class ExactlyOnceStream:
             turns_before = self._last_turn
             try:
                 self._turn_until_stopped()
+            except PartitionsMovedError as error:
+                log.info("stream %s: %s", self._settings.name, error)
+                continue
             except KafkaException as error:
                 self._trouble = f"Kafka: {error.args[0]}"
             except Exception as error:
@@ -157,38 +189,66 @@ class ExactlyOnceStream:
         producer.init_transactions(30)
         consumer = Consumer(self._settings.consumer_config())
         try:
-            consumer.subscribe(list(self._settings.topics))
+            consumer.subscribe(list(self._settings.topics), on_revoke=self._on_revoke, on_lost=self._on_revoke)
             while not self._stop.is_set():
-                messages = readable(consumer.consume(self._settings.max_records, self._settings.linger))
+                messages = self._gather(consumer)
                 if messages:
                     self._turn(consumer, producer, messages)
                 self._trouble, self._last_turn = None, time.monotonic()
+                self._measure_lag(consumer)
         finally:
             consumer.close()
+
+    def _gather(self, consumer: Consumer) -> list[Message]:
+        """Read a micro-batch: the first message whenever it comes, then what follows until the linger is over."""
+        self._revoked.clear()
+        messages = consumer.consume(1, _IDLE_SECONDS)
+        if messages:
+            wait = self._last_gathered + self._settings.linger - time.monotonic()
+            messages += consumer.consume(self._settings.max_records - 1, max(wait, 0.0))
+            self._last_gathered = time.monotonic()
+        found = readable(messages)
+        # Revocations are handed over inside `consume` only, so none can come between here and the commit; and a
+        # member that was thrown out meanwhile is fenced by its generation.
+        if self._revoked and (moved := self._revoked & {place(message)[:2] for message in found}):
+            raise PartitionsMovedError(moved)
+        return found
+
+    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._revoked.update((partition.topic, partition.partition) for partition in partitions)
+
+    def _measure_lag(self, consumer: Consumer) -> None:
+        if self._last_turn - self._lag_measured < _LAG_SECONDS:
+            return
+        self._lag_measured, lag = self._last_turn, 0
+        for position in consumer.position(consumer.assignment()):
+            watermarks = consumer.get_watermark_offsets(position, cached=True)
+            if watermarks is not None and position.offset >= 0:
+                lag += max(watermarks[1] - position.offset, 0)
+        metrics.STREAM_LAG.labels(self._settings.name).set(lag)
 
     def _turn(self, consumer: Consumer, producer: Producer, messages: list[Message]) -> None:
         """Answer one micro-batch in one transaction. On a failure the caller builds both clients anew."""
         with metrics.STREAM_BATCH_SECONDS.labels(self._settings.name).time():
             producer.begin_transaction()
             try:
-                for record in self._transform(messages):
-                    _produce(producer, record)
+                for output in self._transform(messages):
+                    _write(producer, output)
                 producer.send_offsets_to_transaction(ends(messages), consumer.consumer_group_metadata(), 30)
                 producer.commit_transaction(30)
             except BaseException:
                 # Without this the records would stay invisible but block read_committed readers until the timeout.
                 _abort(producer)
                 raise
+        self._transform.committed()
         metrics.STREAM_RECORDS.labels(self._settings.name).inc(len(messages))
 
 
 def ends(messages: Iterable[Message]) -> list[TopicPartition]:
     """Return, per partition, the offset after the last of these messages."""
-    positions: dict[tuple[str, int], int] = {}
-    for message in messages:
-        topic, partition, offset = place(message)
-        positions[topic, partition] = max(positions.get((topic, partition), 0), offset + 1)
-    return [TopicPartition(topic, partition, offset) for (topic, partition), offset in positions.items()]
+    # A consumer hands out the messages of a partition in their order: the last one of each stays.
+    positions: dict[Any, Any] = {(message.topic(), message.partition()): message.offset() for message in messages}
+    return [TopicPartition(topic, partition, offset + 1) for (topic, partition), offset in positions.items()]
 
 
 def place(message: Message) -> tuple[str, int, int]:
@@ -212,6 +272,19 @@ def readable(messages: list[Message]) -> list[Message]:
         if error is not None and error.code() not in _PASSING:
             raise KafkaException(error)
     return [message for message in messages if message.error() is None]
+
+
+def _write(producer: Producer, output: Record | Records) -> None:
+    if isinstance(output, Record):
+        _produce(producer, output)
+        return
+    columns = zip(output.values, output.keys, output.partitions, strict=True)
+    batch = [{"value": value, "key": key, "partition": partition} for value, key, partition in columns]
+    if producer.produce_batch(output.topic, batch) == len(batch):
+        return
+    for message in batch:  # the queue was full: the others one by one, each waiting for room
+        if message.pop("_error", None) is not None:
+            _produce(producer, Record(output.topic, message["value"], message["key"], None, message["partition"]))
 
 
 def _produce(producer: Producer, record: Record) -> None:

@@ -1,0 +1,45 @@
+"""From what should serve to what must be done: which versions to load, and which are then no longer needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from rondo.contracts.deployment import DeploymentChanged, Route
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Load these, swap to the deployment's routes, then unload those (as version and digest)."""
+
+    load: tuple[Route, ...]
+    keep: tuple[Route, ...]
+    unload: tuple[tuple[int, str], ...]
+
+
+def plan(desired: DeploymentChanged, revision: int, loaded: Collection[tuple[int, str]]) -> Plan | None:
+    """Return what leads from the loaded versions to the desired ones, or None when that revision is reached already.
+
+    A revision that is not above the current one is old news: the topic is at least once, and its order is per key.
+    """
+    if desired.revision <= revision:
+        return None
+    wanted = {(route.model_version, route.digest) for route in desired.routes}
+    load = tuple(route for route in desired.routes if (route.model_version, route.digest) not in loaded)
+    keep = tuple(route for route in desired.routes if (route.model_version, route.digest) in loaded)
+    return Plan(load, keep, tuple(sorted(version for version in loaded if version not in wanted)))
+
+
+def fault(desired: DeploymentChanged) -> str | None:
+    """Return why a deployment can't be followed at all, or None."""
+    answering = [route for route in desired.routes if route.role != "shadow" and route.share > 0]
+    if not answering:
+        return "no route with a share above zero answers requests: deploy a champion"
+    if any(not route.features for route in desired.routes):
+        return "a route names no features: train again with the spec in force"
+    if len({tuple(route.features.items()) for route in desired.routes}) > 1:
+        return "its routes have different features: one model's versions must share them to share its traffic"
+    return None

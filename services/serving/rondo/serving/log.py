@@ -1,0 +1,64 @@
+"""The inference log: a micro-batch of one version as an Arrow record batch, made of the columns the model saw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rondo.contracts import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from rondo.contracts.spec import Feature
+    from rondo.serving.layout import Column
+
+# Half of what the topic takes: the halves of a batch are not of one size.
+MAX_BYTES = 4 * 1024 * 1024
+
+
+class Log:
+    """Writes the log of one version."""
+
+    def __init__(self, model: str, model_version: int, digest: str, features: Mapping[str, Feature]) -> None:
+        self._schema = logs.predictions_schema(features).with_metadata(
+            logs.version_metadata(model, model_version, digest)
+        )
+        self._features = features
+
+    def write(
+        self,
+        ids: Sequence[str],
+        entities: Sequence[str | None],
+        event_times: Sequence[datetime | None],
+        columns: Mapping[str, Column],
+        scores: NDArray[np.float32],
+        made_at: datetime,
+    ) -> Iterator[bytes]:
+        """Yield the rows as Arrow IPC streams of at most about 4 MiB: one, unless the texts are very long."""
+        times = [pa.array(event_times, logs.TIMESTAMP), pa.repeat(pa.scalar(made_at, logs.TIMESTAMP), len(ids))]
+        values = [_array(columns[name], feature) for name, feature in self._features.items()]
+        arrays = [pa.array(ids, pa.string()), pa.array(entities, pa.string()), *times, *values, pa.array(scores)]
+        yield from _encoded(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+
+
+def _array(column: Column, feature: Feature) -> pa.Array:
+    if feature.type == "category":
+        texts = pa.array(column, pa.string())
+        return pc.replace_with_mask(texts, pc.equal(texts, ""), pa.scalar(None, pa.string()))
+    return pa.array(column, pa.float32(), mask=np.isnan(column))
+
+
+def _encoded(batch: pa.RecordBatch) -> Iterator[bytes]:
+    if batch.nbytes <= MAX_BYTES or batch.num_rows == 1:
+        yield logs.encode(batch)
+        return
+    half = batch.num_rows // 2
+    yield from _encoded(batch.slice(0, half))
+    yield from _encoded(batch.slice(half))

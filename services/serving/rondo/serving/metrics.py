@@ -1,0 +1,55 @@
+"""Every metric of serving, in one place. Columns of figures are counted with one call, not one by one."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+from prometheus_client import REGISTRY, Counter, Histogram
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+PREDICTIONS = Counter("rondo_predictions", "Requests answered or refused", ["model", "version", "outcome"])
+BATCH_ROWS = Histogram(
+    "rondo_prediction_batch_rows", "Requests in one inference", ["model"], buckets=(1, 4, 16, 64, 256, 1024, 4096)
+)
+INFERENCE_SECONDS = Histogram("rondo_inference_seconds", "Time of one inference of a micro-batch", ["model"])
+
+
+class ColumnHistogram(Collector):
+    """A Prometheus histogram without labels that takes a whole column at once."""
+
+    def __init__(self, name: str, documentation: str, bounds: Sequence[float]) -> None:
+        self._name, self._documentation = name, documentation
+        self._bounds = np.array(bounds)
+        self._counts = np.zeros(len(bounds) + 1, dtype=np.int64)
+        self._sum = 0.0
+        self._lock = threading.Lock()
+        REGISTRY.register(self)
+
+    def observe(self, values: NDArray[np.float64]) -> None:
+        """Count values of shape [N]."""
+        places = np.bincount(np.searchsorted(self._bounds, values, side="left"), minlength=len(self._counts))
+        with self._lock:
+            self._counts += places
+            self._sum += float(values.sum())
+
+    def collect(self) -> Iterable[HistogramMetricFamily]:
+        """Return the figures so far."""
+        with self._lock:
+            reached, total = np.cumsum(self._counts).tolist(), self._sum
+        names = [*(f"{bound:g}" for bound in self._bounds), "+Inf"]
+        buckets = list(zip(names, reached, strict=True))
+        yield HistogramMetricFamily(self._name, self._documentation, buckets=buckets, sum_value=total)
+
+
+END_TO_END_SECONDS = ColumnHistogram(
+    "rondo_prediction_end_to_end_seconds", "From the time stamp of a request to its answer's commit",
+    (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0),
+)  # fmt: skip

@@ -1,0 +1,38 @@
+"""Which version answers a request: a hash of its key over the shares. The same key meets the same version."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SPACE = 2.0**32
+
+
+def position(model: str, key: str) -> float:
+    """Return where a key falls in [0, 1). The model's name is mixed in, so that two models split apart differently.
+
+    CRC-32 spreads short keys evenly enough for shares of a percent, and is in the standard library of every language.
+    """
+    return zlib.crc32(key.encode(errors="surrogatepass"), zlib.crc32(model.encode())) / _SPACE
+
+
+def choose(position: float, shares: Sequence[float]) -> int:
+    """Return the index of the share that `position` falls into. Shares count relative to their sum.
+
+    Raises:
+        ValueError: no share is above zero.
+
+    """
+    total = sum(shares)
+    if total <= 0:
+        message = "no route has a share of the traffic: one must be above zero"
+        raise ValueError(message)
+    reached = 0.0
+    for index, share in enumerate(shares):
+        reached += share / total
+        if share > 0 and position < reached:
+            return index
+    return max(index for index, share in enumerate(shares) if share > 0)

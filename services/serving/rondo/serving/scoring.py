@@ -1,0 +1,69 @@
+"""Rows of one version to scores: whole columns at once, and row by row only where a number or the model fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from rondo.serving.layout import Column, Row
+    from rondo.serving.versions import Version
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """N rows that were answered, with their places in the micro-batch, columns [N] and finite scores [N]."""
+
+    version: Version
+    places: Sequence[int]
+    rows: Sequence[Row]
+    columns: dict[str, Column]
+    scores: NDArray[np.float32]
+
+
+def score(version: Version, places: Sequence[int], rows: Sequence[Row]) -> tuple[Scored, list[int], list[int]]:
+    """Score rows; also return the places of those with an unfit number, and of those that the model gave no score."""
+    columns = version.layout.columns(rows)
+    unfit = [places[index] for index in sorted(columns.bad)]
+    if columns.bad:
+        places, rows = _without(places, columns.bad), _without(rows, columns.bad)
+    features = {name: np.delete(c, sorted(columns.bad)) for name, c in columns.features.items()} if unfit else columns.features
+    scores = _scores(version, features, len(rows))
+    if np.isfinite(scores).all():
+        return Scored(version, places, rows, features, scores), unfit, []
+    silent = np.flatnonzero(~np.isfinite(scores))
+    gone = frozenset(silent.tolist())
+    kept = {name: np.delete(column, silent) for name, column in features.items()}
+    scored = Scored(version, _without(places, gone), _without(rows, gone), kept, np.delete(scores, silent))
+    return scored, unfit, [places[index] for index in sorted(gone)]
+
+
+def _without(items: Sequence[T], gone: frozenset[int]) -> list[T]:
+    return [item for index, item in enumerate(items) if index not in gone]
+
+
+def _scores(version: Version, columns: dict[str, Column], rows: int) -> NDArray[np.float32]:
+    """Infer; where the model fails on the whole, each row alone, and NaN for those it fails on."""
+    if rows == 0:
+        return np.empty(0, dtype=np.float32)
+    scores = _infer(version, columns, rows)
+    if scores is not None:
+        return scores
+    alone = [_infer(version, {name: c[row : row + 1] for name, c in columns.items()}, 1) for row in range(rows)]
+    return np.array([np.nan if score is None else score[0] for score in alone], dtype=np.float32)
+
+
+def _infer(version: Version, columns: dict[str, Column], rows: int) -> NDArray[np.float32] | None:
+    try:
+        scores = version.scorer.score(columns)
+    except Exception:  # onnxruntime raises bare Exceptions; what fails for a single row is refused
+        return None
+    return scores if scores.shape == (rows,) else None

@@ -1,0 +1,98 @@
+"""What a micro-batch leaves behind for people: one span, a few counts, and one line when a new version first answers."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from opentelemetry import trace
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from rondo.chassis.telemetry import span
+from rondo.serving import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rondo.serving.answering import Answered
+    from rondo.serving.errors import RequestRefusedError
+    from rondo.serving.versions import Serving, Version
+
+log = logging.getLogger(__name__)
+# A span of thousands of links helps nobody: these many messages of a micro-batch are looked at.
+_SAMPLED = 16
+_PROPAGATOR = TraceContextTextMapPropagator()
+
+
+class BatchTelemetry:
+    """Collects while a micro-batch is answered, and tells once it is committed: what was aborted is not counted."""
+
+    def __init__(self) -> None:
+        self._tracer = trace.get_tracer("rondo")
+        self._known: set[tuple[str, int, str, int]] = set()
+        self._span: trace.Span | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self._stamps: list[int] = []
+        self._answers: list[tuple[Serving, Version, int]] = []
+        self._refusals: Counter[tuple[str, str]] = Counter()
+
+    def begin(self, messages: Sequence[Any]) -> None:
+        """Open the span of a micro-batch; a span that is still open is of one that was aborted."""
+        if self._span is not None:
+            self._span.set_status(trace.StatusCode.ERROR, "aborted")
+            self._span.end()
+        self._clear()
+        self._stamps = [message.timestamp()[1] for message in messages]
+        self._span = self._tracer.start_span(
+            "process predictions.requested", kind=trace.SpanKind.CONSUMER, links=_links(messages[:_SAMPLED]),
+            attributes={"messaging.system": "kafka", "messaging.destination.name": "predictions.requested",
+                        "messaging.batch.message_count": len(messages)},
+        )  # fmt: skip
+
+    def answered(self, answered: Answered) -> None:
+        """Take note of what one version answered."""
+        self._answers.append((answered.serving, answered.version, len(answered.places)))
+
+    def refused(self, errors: Iterable[RequestRefusedError]) -> None:
+        """Take note of what was refused, and why."""
+        # A model's name is a label only where a deployment names it: requests may make up any number of them.
+        self._refusals.update((error.code, "") for error in errors)
+
+    def committed(self, at: float) -> None:
+        """Count and end; `at` is in seconds since the epoch."""
+        for serving, version, rows in self._answers:
+            metrics.PREDICTIONS.labels(version.model, str(version.model_version), "answered").inc(rows)
+            metrics.BATCH_ROWS.labels(version.model).observe(rows)
+            self._greet(serving, version)
+        for (code, model), rows in self._refusals.items():
+            metrics.PREDICTIONS.labels(model, "", code).inc(rows)
+        metrics.END_TO_END_SECONDS.observe(at - np.array(self._stamps) / 1000)
+        if self._span is not None:
+            self._span.end()
+            self._span = None
+
+    def _greet(self, serving: Serving, version: Version) -> None:
+        """End the trace that began with whatever led to this version: its first prediction is visible."""
+        key = (version.model, version.model_version, version.digest, serving.revision)
+        if key in self._known:
+            return
+        self._known.add(key)
+        with span(
+            "first prediction", serving.traceparent, trace.SpanKind.PRODUCER,
+            model=version.model, model_version=version.model_version, revision=serving.revision,
+        ):  # fmt: skip
+            log.info(
+                "the first prediction of version %d of %s is out", version.model_version, version.model,
+                extra={"model": version.model, "model_version": version.model_version, "revision": serving.revision},
+            )  # fmt: skip
+
+
+def _links(messages: Sequence[Any]) -> list[trace.Link]:
+    carriers = (dict(headers) for message in messages if (headers := message.headers()))
+    parents = [value.decode(errors="replace") for carrier in carriers if (value := carrier.get("traceparent"))]
+    contexts = (trace.get_current_span(_PROPAGATOR.extract({"traceparent": p})).get_span_context() for p in parents)
+    return [trace.Link(context) for context in contexts if context.is_valid]
