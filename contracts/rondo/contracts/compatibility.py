@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 _WORDS_ONLY = {"title", "description", "examples", "deprecated", "$comment", "$schema", "$id", "$defs"}
 _UNORDERED = {"enum", "type"}
-_COMPARED_APART = {"$ref", "properties", "required", "anyOf", "oneOf", "items", "additionalProperties", "discriminator"}
+_COMPARED_APART = {
+    "$ref", "properties", "required", "anyOf", "oneOf", "items", "additionalProperties", "patternProperties",
+    "discriminator",
+}  # fmt: skip
 
 
 def breaking_changes(old: Schema, new: Schema) -> list[str]:
@@ -61,6 +64,9 @@ class _Comparison:
         yield from self._alternatives(old, new, path, seen)
         for keyword, name in (("items", "[]"), ("additionalProperties", "*")):
             yield from self._part(old.get(keyword, True), new.get(keyword, True), _at(path, name), seen)
+        before, after = old.get("patternProperties", {}), new.get("patternProperties", {})
+        for pattern in sorted(before.keys() | after.keys()):
+            yield from self._part(before.get(pattern, True), after.get(pattern, True), _at(path, "*"), seen)
 
     def _part(self, old: Any, new: Any, path: str, seen: frozenset[tuple[str, str]]) -> Iterator[str]:
         if isinstance(old, dict) and isinstance(new, dict):
