@@ -1,0 +1,79 @@
+"""The composition root of the monitor: the only file that constructs things and opens connections."""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import httpx
+
+from rondo.chassis import http as server
+from rondo.chassis import kafka, postgres
+from rondo.chassis.consume import Consumer
+from rondo.chassis.failures import UnavailableError
+from rondo.chassis.follow import Follower
+from rondo.chassis.health import Health
+from rondo.chassis.outbox import OutboxRelay
+from rondo.chassis.service import background
+from rondo.monitor import handlers, http
+from rondo.monitor.deliveries import Deliveries
+from rondo.monitor.postgres import PostgresNews, PostgresStore, handling
+from rondo.monitor.watching import TOPICS, Watching
+from rondo.monitor.webhook import Webhook
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from faststream.kafka import KafkaBroker
+    from starlette.applications import Starlette
+
+    from rondo.monitor.settings import MonitorSettings
+
+
+@asynccontextmanager
+async def application(settings: MonitorSettings) -> AsyncIterator[int]:
+    """Run the monitor while the body does. Yields the port of its HTTP API."""
+    health, api = Health(), http.api()
+    health.add("postgresql", partial(_not_yet, "PostgreSQL"))
+    health.add("kafka", partial(_not_yet, f"Kafka at {settings.kafka}"))
+    token = settings.api_token.get_secret_value()
+    async with server.listen(settings, server.guarded(health, token, api)) as port, _watching(settings, health, api):
+        health.started()
+        yield port
+
+
+@asynccontextmanager
+async def _watching(settings: MonitorSettings, health: Health, api: Starlette) -> AsyncIterator[None]:
+    async with (
+        postgres.connect(settings, files("rondo.monitor") / "migrations") as database,
+        httpx.AsyncClient() as client,
+    ):
+        health.add("postgresql", database.ping)
+        await kafka.wait_for_kafka(settings.kafka)
+        news, broker = PostgresNews(), kafka.broker(settings)
+        Consumer(settings, broker, handlers.routes(), handling(database, news)).subscribe()
+        store = PostgresStore(database, [receiver.name for receiver in settings.receivers])
+        watching = Watching(store, news, time.monotonic, settings.save_every, settings.outcomes_idle)
+        deliveries = Deliveries(database, Webhook(client), settings.receivers)
+        follower = Follower(settings.kafka, settings.instance, TOPICS, watching)
+        await broker.start()
+        health.add("kafka", partial(_ping, broker, settings.kafka))
+        health.add("logs", follower.check)
+        http.open_api(api, http.Opened(watching.look, deliveries.log))
+        try:
+            async with background(follower.run(), OutboxRelay(database, broker).run(), deliveries.run()):
+                yield
+        finally:
+            await broker.stop()
+
+
+async def _not_yet(what: str) -> None:
+    raise UnavailableError(what, "not connected yet")
+
+
+async def _ping(broker: KafkaBroker, address: str) -> None:
+    if not await broker.ping(2.0):
+        raise UnavailableError(f"Kafka at {address}", "no answer to a ping")

@@ -1,0 +1,71 @@
+"""Tumbling windows of event time, as integers: microseconds since the epoch, `[start, start + length)`.
+
+Windows do not overlap and each is judged once, when it is over: so a look in between ("peeking") decides nothing and
+costs nothing of the false-alarm rate. The watermark is the newest event time seen (Akidau et al., "The Dataflow
+Model", VLDB 2015). A window takes rows until the watermark has passed its end by the delay of the labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.contracts.monitoring import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from rondo.contracts.spec import ModelSpec
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# Before every event time: nothing has been seen yet.
+NEVER = int(np.iinfo(np.int64).min)
+
+
+@dataclass(frozen=True)
+class Tumbling:
+    """How a model's event time is cut: `length` of a window and `delay` of the labels, both in microseconds."""
+
+    length: int
+    delay: int
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> Tumbling:
+        """Return the windows that a spec asks for."""
+        return cls(spec.monitor.window // _MICROSECOND, spec.data.label_delay // _MICROSECOND)
+
+    def starts(self, event_times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the start of the window that each row falls into; windows are aligned to the epoch."""
+        return event_times - event_times % self.length
+
+    def due(self, start: int) -> int:
+        """Return the watermark at which the window takes no more rows: its end and the delay of the labels."""
+        return start + self.length + self.delay
+
+    def late(self, event_times: NDArray[np.int64], watermark: int) -> NDArray[np.bool_]:
+        """Tell which rows come after their window was due, by what came before each of them.
+
+        A function of the order of the rows alone, not of how they were cut into messages: so a restart in the middle
+        counts the same rows as late.
+        """
+        before = np.maximum.accumulate(np.concatenate(([watermark], event_times)))[:-1]
+        return (self.starts(event_times) + self.length + self.delay) <= before
+
+    def ripe(self, starts: Iterable[int], watermark: int) -> list[int]:
+        """Return the starts of the windows that are due at this watermark, in order."""
+        return sorted(start for start in starts if self.due(start) <= watermark)
+
+    def window(self, start: int, rows: int) -> Window:
+        """Return the window as an event tells it."""
+        return Window(start=to_time(start), end=to_time(start + self.length), rows=rows)
+
+
+def to_time(micros: int) -> datetime:
+    """Return microseconds since the epoch as a time in UTC."""
+    return _EPOCH + timedelta(microseconds=micros)

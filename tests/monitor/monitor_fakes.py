@@ -1,0 +1,115 @@
+"""The ports in memory, and the messages of the logs as the follower hands them over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rondo.contracts.logs import OUTCOMES_LOG, PREDICTIONS_LOG
+from rondo.monitor.errors import FencedError
+from rondo.monitor.ports import Champion, Knowledge, Position, Saved, SavedWatch
+from rondo.monitor.reference import Profiled
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from rondo.contracts.spec import ModelSpec
+    from rondo.monitor.alerts import Announcement
+
+
+@dataclass
+class MemoryStore:
+    """Implements `ports.Store`, `ports.Work` and `ports.News`."""
+
+    specs: dict[str, tuple[int, ModelSpec]] = field(default_factory=dict)
+    known: dict[str, Profiled] = field(default_factory=dict)
+    champions: dict[str, Champion] = field(default_factory=dict)
+    turn: int = 0
+    positions: dict[Position, int] = field(default_factory=dict)
+    watches: dict[str, SavedWatch] = field(default_factory=dict)
+    announced: list[Announcement] = field(default_factory=list)
+    changed: bool = True
+
+    async def save_spec(self, model: str, revision: int, spec: ModelSpec) -> None:
+        if model not in self.specs or self.specs[model][0] < revision:
+            self.specs[model] = (revision, spec)
+
+    async def save_profile(self, digest: str, profiled: Profiled) -> None:
+        self.known.setdefault(digest, profiled)
+
+    async def save_champion(self, model: str, champion: Champion) -> None:
+        if model not in self.champions or self.champions[model].revision < champion.revision:
+            self.champions[model] = champion
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[MemoryStore]:
+        yield self
+        self.changed = True
+
+    def heard(self) -> bool:
+        changed, self.changed = self.changed, False
+        return changed
+
+    async def load(self) -> Saved:
+        return Saved(self.turn, dict(self.positions), dict(self.watches))
+
+    async def knowledge(self) -> Knowledge:
+        return Knowledge({m: spec for m, (_, spec) in self.specs.items()}, dict(self.champions))
+
+    async def profiles(self, digests: Sequence[str]) -> Mapping[str, Profiled]:
+        return {digest: self.known[digest] for digest in digests if digest in self.known}
+
+    async def save(self, saved: Saved, announcements: Sequence[Announcement]) -> None:
+        if saved.turn != self.turn:
+            raise FencedError(saved.turn)
+        self.turn += 1
+        self.positions |= saved.positions
+        self.watches |= saved.watches
+        self.announced += announcements
+
+
+@dataclass(frozen=True)
+class FakeMessage:
+    """What the watching asks of a Kafka message."""
+
+    log: str
+    number: int
+    content: bytes | None
+    name: bytes | None = b"loans"
+
+    def topic(self) -> str:
+        return self.log
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self.number
+
+    def key(self) -> bytes | None:
+        return self.name
+
+    def value(self) -> bytes | None:
+        return self.content
+
+    def error(self) -> None:
+        return None
+
+
+def messages(predictions: Sequence[bytes] = (), outcomes: Sequence[bytes] = (), first: int = 0) -> list[Any]:
+    return [
+        *(FakeMessage(PREDICTIONS_LOG, first + n, value) for n, value in enumerate(predictions)),
+        *(FakeMessage(OUTCOMES_LOG, first + n, value) for n, value in enumerate(outcomes)),
+    ]
+
+
+class Clock:
+    """A clock that stands still until it is told."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now

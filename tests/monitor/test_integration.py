@@ -1,0 +1,173 @@
+"""The monitor as a process on real Kafka and PostgreSQL: killed in the middle, it says what it would have said anyway."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from confluent_kafka import Consumer, Producer
+from monitor_fakes import Clock, MemoryStore, messages
+from monitor_world import DIGEST, EPOCH, MODEL, PROFILED, REFERENCE_ROWS, SPEC, year
+from rondo.chassis.kafka import create_topics
+from rondo.contracts.cloudevents import Envelope
+from rondo.contracts.data import DataVersion
+from rondo.contracts.deployment import DeploymentChanged, Route
+from rondo.contracts.event import Event
+from rondo.contracts.logs import OUTCOMES_LOG, PREDICTIONS_LOG
+from rondo.contracts.models import SpecApplied
+from rondo.contracts.monitoring import (
+    AlertRaised,
+    AlertResolved,
+    DataQualityDegraded,
+    DriftDetected,
+    PerformanceDegraded,
+    WindowClosed,
+)
+from rondo.contracts.training import Evaluation, Evidence, ModelTrained, Parity, Trigger
+from rondo.monitor.ports import Champion
+from rondo.monitor.watching import Watching
+
+DAYS, SHIFT = 10, 5
+SAID = (WindowClosed, DriftDetected, PerformanceDegraded, DataQualityDegraded, AlertRaised, AlertResolved)
+
+
+def trained() -> ModelTrained:
+    evidence = Evidence(
+        candidate=Evaluation(metrics={"roc_auc": PROFILED.profile.roc_auc}),
+        profile=PROFILED.profile,
+        parity=Parity(rows=10, max_abs_difference=0.0),
+        data=(DataVersion(table="datasets/loans", version=0, digest=DIGEST),),
+        training_set_digest=DIGEST,
+        rows_trained=REFERENCE_ROWS,
+        rows_holdout=REFERENCE_ROWS,
+        event_time_from=EPOCH - timedelta(days=60),
+        event_time_to=EPOCH,
+        as_of=EPOCH,
+        spec_digest=SPEC.digest,
+        code_version="test",
+        seed=7,
+        environment={},
+    )
+    return ModelTrained(
+        model=MODEL, run_id="r1", trigger=Trigger(id="t", kind="manual", at=EPOCH), digest=DIGEST, size=1,
+        evidence=evidence, started_at=EPOCH, finished_at=EPOCH,
+    )  # fmt: skip
+
+
+def control_plane() -> list[Event]:
+    route = Route(model_version=1, digest=DIGEST, share=1, role="champion", features=SPEC.features)
+    return [
+        SpecApplied(model=MODEL, revision=1, digest=SPEC.digest, spec=SPEC),
+        trained(),
+        DeploymentChanged(model=MODEL, revision=1, routes=(route,)),
+    ]
+
+
+async def uninterrupted(asked: list[bytes], known: list[bytes]) -> dict[str, dict[str, Any]]:
+    """Return what a monitor in memory says that gets everything at once."""
+    store, clock = MemoryStore(), Clock()
+    await store.save_spec(MODEL, 1, SPEC)
+    await store.save_profile(DIGEST, PROFILED)
+    await store.save_champion(MODEL, Champion(1, 1, DIGEST))
+    watching = Watching(store, store, clock)
+    await watching.load()
+    await watching.advance(messages(asked, known))
+    return {each.event_id: each.event.model_dump(mode="json") for each in store.announced}
+
+
+class Monitor:
+    """The real process."""
+
+    def __init__(self, kafka: str, dsn: str, port: int, **environment: str) -> None:
+        self.environment = os.environ | {
+            "RONDO_SERVICE": "monitor", "RONDO_KAFKA": kafka, "RONDO_POSTGRES": dsn, "RONDO_HTTP_PORT": str(port),
+            "RONDO_API_TOKEN": "a-token-for-the-tests", **environment,
+        }  # fmt: skip
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        self.process = await asyncio.create_subprocess_exec(sys.executable, "-m", "rondo.monitor", env=self.environment)
+
+    async def end(self, number: signal.Signals) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return await self.process.wait()
+
+
+class Said:
+    """What the monitor published: the values by CloudEvents id, and how often each id came."""
+
+    def __init__(self, kafka: str) -> None:
+        self.values: dict[str, dict[str, Any]] = {}
+        self.topics: dict[str, str] = {}
+        self.consumer = Consumer(
+            {
+                "bootstrap.servers": kafka,
+                "group.id": "said",
+                "auto.offset.reset": "earliest",
+                "isolation.level": "read_committed",
+            }
+        )
+        self.consumer.subscribe([event.topic for event in SAID])
+
+    async def until(self, enough: Callable[[], bool], seconds: float = 30) -> None:
+        async with asyncio.timeout(seconds):
+            while not enough():
+                self.take(await asyncio.to_thread(self.consumer.consume, 100, 0.2))
+
+    def take(self, received: list[Any]) -> None:
+        for message in received:
+            assert message.error() is None
+            event_id = dict(message.headers())["ce_id"].decode()
+            value = json.loads(message.value())
+            # The outbox publishes at least once; what is said twice is the same, to the letter.
+            assert self.values.setdefault(event_id, value) == value
+            self.topics[event_id] = message.topic()
+
+    def count(self, event: type[Event]) -> int:
+        return sum(topic == event.topic for topic in self.topics.values())
+
+
+def publish(kafka: str, asked: list[bytes], known: list[bytes], events: list[Event] | None = None) -> None:
+    producer = Producer({"bootstrap.servers": kafka})
+    for n, event in enumerate(events or []):
+        envelope = Envelope(f"e{n}", "test", datetime.now(UTC), event)
+        producer.produce(event.topic, envelope.value(), event.key, headers=dict(envelope.headers()))
+    for first, second in zip(asked, known, strict=True):
+        producer.produce(PREDICTIONS_LOG, first, MODEL)
+        producer.produce(OUTCOMES_LOG, second, MODEL)
+    producer.flush()
+
+
+async def test_killed_in_the_middle_it_says_the_same(
+    clean_kafka: str, database: Callable[[str], Awaitable[str]], free_port: Callable[[], int]
+) -> None:
+    asked, known = year(DAYS, SHIFT)
+    expected = await uninterrupted(asked, known)
+    await asyncio.to_thread(create_topics, clean_kafka)
+    monitor, said = Monitor(clean_kafka, await database("monitor"), free_port()), Said(clean_kafka)
+    half = len(asked) * 6 // 10
+    publish(clean_kafka, asked[:half], known[:half], control_plane())
+    await monitor.start()
+    try:
+        await said.until(lambda: said.count(WindowClosed) >= 3)
+        assert await monitor.end(signal.SIGKILL) == -signal.SIGKILL
+        publish(clean_kafka, asked[half:], known[half:])
+        await monitor.start()
+        await said.until(lambda: said.count(WindowClosed) >= DAYS - 1)
+        assert await monitor.end(signal.SIGTERM) == 0
+    finally:
+        if monitor.process and monitor.process.returncode is None:
+            await monitor.end(signal.SIGKILL)
+        said.consumer.close()
+    assert expected == said.values
+    assert said.count(DriftDetected) == 1
+    drift = next(v for i, v in said.values.items() if said.topics[i] == DriftDetected.topic)
+    assert drift["since"] == (EPOCH + timedelta(days=SHIFT)).isoformat().replace("+00:00", "Z")
+    assert {f["feature"] for f in drift["features"]} >= {"x"}
