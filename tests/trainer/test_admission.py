@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,7 +130,7 @@ def test_no_sequence_of_findings_trains_more_often_than_the_spec_allows(told: li
         if admit(asked, allowed, History(runs, any(run.state == "trained" for run in runs))) == Start():
             runs = (PastRun(f"run-{len(runs)}", asked, allowed.digest, end), *runs)  # type: ignore[arg-type]
     times = sorted(run.trigger.at for run in runs if run.state == "trained")
-    assert all(later - earlier >= timedelta(days=2) for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= timedelta(days=2) for earlier, later in pairwise(times))
     spent = sorted(run.trigger.at for run in runs if run.state != "skipped")
     assert all(sum(at <= t < at + timedelta(days=7) for t in spent) <= 2 for at in spent)
     assert len({run.trigger.id for run in runs}) == len(runs)

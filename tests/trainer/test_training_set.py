@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec import ModelSpec
-from rondo.trainer.training_set import ColumnMissingError, Tables, assemble, digest, known_as_of, window
+from rondo.trainer.training_set import ColumnMissingError, Tables, assemble, known_as_of, window
 
 START = datetime(2013, 3, 1, tzinfo=UTC)
 TIME = pl.Datetime("us", "UTC")
@@ -147,16 +147,6 @@ def test_the_window_reaches_back_from_the_newest_row_when_the_trigger_is_of_anot
     assert window(SPEC, at(0), at(5)) == (at(0) - timedelta(days=30), at(0))
     assert window(SPEC, at(24 * 4000), at(5)) == (at(5) - timedelta(days=30), at(5))
     assert window(SPEC, at(0), None) == (at(0) - timedelta(days=30), at(0))
-
-
-def test_the_digest_is_of_the_values_their_order_and_their_names() -> None:
-    frame = pl.DataFrame({"a": ["x", None, ""], "b": [1.0, None, 0.0]})
-    assert digest(frame) == digest(pl.concat([frame[:1], frame[1:]], rechunk=False))
-    others = [
-        frame.rename({"a": "c"}), frame.reverse(), frame.fill_null(0), frame.fill_null(""),
-        frame.with_columns(a=pl.Series(["", None, "x"])), frame.cast({"b": pl.Float32}),
-    ]  # fmt: skip
-    assert len({digest(other) for other in (frame, *others)}) == len(others) + 1
 
 
 @given(

@@ -56,7 +56,7 @@ class DeltaDatasets:
         tables = Tables(*(None if table is None else _scan(table) for table in opened))
         rows = training_set.assemble(spec, tables, as_of, since)
         versions = tuple(self._version(table) for table in opened if table is not None)
-        return TrainingSet(rows, versions, as_of, until, training_set.digest(rows))
+        return TrainingSet(rows, versions, as_of, until)
 
     def _open(self, spec: ModelSpec) -> tuple[DeltaTable | None, DeltaTable | None, DeltaTable | None]:
         published = self._table(f"datasets/{spec.data.dataset}")

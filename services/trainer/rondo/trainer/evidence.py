@@ -10,29 +10,26 @@ from rondo.contracts.training import Evidence
 
 if TYPE_CHECKING:
     from rondo.contracts.spec import ModelSpec
-    from rondo.trainer.ports import Learned, ServingModel
+    from rondo.trainer.candidate import Candidate
     from rondo.trainer.training_set import TrainingSet
 
 LIBRARIES = ("lightgbm", "onnx", "onnxruntime", "numpy", "polars", "deltalake", "rondo-trainer")
 
 
-def evidence(
-    spec: ModelSpec, training_set: TrainingSet, learned: Learned, champion: ServingModel | None, code_version: str
-) -> Evidence:
+def evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Candidate, code_version: str) -> Evidence:
     """Put together what is known of a candidate."""
-    times = training_set.rows[spec.data.event_time]
     return Evidence(
-        candidate=learned.candidate,
-        champion=learned.champion,
-        champion_version=champion.model_version if champion and learned.champion else None,
-        profile=learned.profile,
-        parity=learned.parity,
+        candidate=candidate.evaluation,
+        champion=candidate.champion,
+        champion_version=candidate.champion_version,
+        profile=candidate.profile,
+        parity=candidate.parity,
         data=training_set.data,
-        training_set_digest=training_set.digest,
-        rows_trained=learned.rows_trained,
-        rows_holdout=learned.rows_holdout,
-        event_time_from=times[0],
-        event_time_to=times[-1],
+        training_set_digest=candidate.training_set_digest,
+        rows_trained=candidate.rows_trained,
+        rows_holdout=candidate.rows_holdout,
+        event_time_from=candidate.event_time_from,
+        event_time_to=candidate.event_time_to,
         as_of=training_set.as_of,
         spec_digest=spec.digest,
         code_version=code_version,

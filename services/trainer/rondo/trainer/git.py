@@ -25,9 +25,9 @@ def describe(file: Path = _HERE) -> str | None:
 def _ask(git: str, file: Path, *arguments: str) -> str | None:
     command = [git, "-C", str(file.parent), *arguments]
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - our own command
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_SECONDS
-        )  # noqa: S603
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() or None if done.returncode == 0 else None

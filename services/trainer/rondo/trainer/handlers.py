@@ -14,10 +14,10 @@ from rondo.contracts.monitoring import DataQualityDegraded, DriftDetected, Findi
 from rondo.contracts.training import TrainingRequested, TrainingSkipped, Trigger, TriggerKind
 from rondo.trainer import metrics
 from rondo.trainer.admission import Known, Skip, Start, admit
-from rondo.trainer.ports import Work
 
 if TYPE_CHECKING:
     from rondo.contracts.cloudevents import Envelope
+    from rondo.trainer.ports import Work
 
 log = logging.getLogger(__name__)
 _WORST = 3

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.spec import ModelSpec
 from rondo.contracts.training import Trigger
 from rondo.trainer.admission import History, PastRun
-from rondo.trainer.ports import Batch
+from rondo.trainer.runs import Batch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

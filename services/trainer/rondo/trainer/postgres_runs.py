@@ -7,7 +7,6 @@ they share a name; a needless look at the table is all that costs.
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -15,10 +14,12 @@ import asyncpg
 from rondo.chassis.failures import UnavailableError
 from rondo.contracts.spec import ModelSpec
 from rondo.contracts.training import ModelTrained, TrainingFailed, Trigger
-from rondo.trainer.ports import Champion, Run
 from rondo.trainer.postgres import RUNS_CHANNEL
+from rondo.trainer.runs import Run, Serving
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from rondo.chassis.postgres import Database, Transaction
     from rondo.contracts.training import TrainingSkipped, TrainingStarted
     from rondo.trainer.admission import RunState
@@ -93,16 +94,13 @@ class PostgresRuns:
             )  # fmt: skip
         return bool(status == "UPDATE 1")
 
-    async def champion(self, model: str) -> Champion | None:
+    async def serving(self, model: str) -> Serving | None:
         """Return who serves now."""
         async with self._database.transaction() as work:
             row = await work.connection.fetchrow(
-                """select model_version, c.digest,
-                    (select max(event_time_to) from runs r where r.model = c.model and r.digest = c.digest) as knew_until
-                from champions c where model = $1 and model_version is not null""",
-                model,
+                "select model_version, digest from champions where model = $1 and model_version is not null", model
             )
-        return None if row is None else Champion(row["model_version"], row["digest"], row["knew_until"])
+        return None if row is None else Serving(row["model_version"], row["digest"])
 
     async def begin(self, run: Run, started: TrainingStarted) -> None:
         """Publish that the run began; with one id for all attempts, so that subscribers take it once."""
@@ -136,12 +134,11 @@ async def release(database: Database, worker: str) -> None:
 
 async def _end(work: Transaction, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:
     state, detail = _outcome(result)
-    trained = result if isinstance(result, ModelTrained) else None
     status = await work.connection.execute(
-        f"""update runs set state = $4, detail = $5, digest = $6, event_time_to = $7, lease_until = null,
+        f"""update runs set state = $4, detail = $5, digest = $6, lease_until = null,
             finished_at = clock_timestamp() where {_MINE}""",  # noqa: S608 - our own text
         run.id, run.worker, run.attempt, state, detail,
-        trained.digest if trained else None, trained.evidence.event_time_to if trained else None,
+        result.digest if isinstance(result, ModelTrained) else None,
     )  # fmt: skip
     if status != "UPDATE 1":
         return False

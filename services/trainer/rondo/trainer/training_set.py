@@ -13,7 +13,6 @@ the features as the model saw them, while a published one may have been mended i
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,7 +62,6 @@ class TrainingSet:
     data: tuple[DataVersion, ...]
     as_of: datetime
     until: datetime
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -107,20 +105,6 @@ def assemble(spec: ModelSpec, tables: Tables, as_of: datetime, since: datetime |
         occurrence = [spec.data.entity, spec.data.event_time]
         published = pl.concat([published.join(served, on=occurrence, how="anti"), served])
     return published.sort(spec.data.event_time, spec.data.entity, maintain_order=True)
-
-
-def digest(rows: pl.DataFrame) -> str:
-    """Return the digest of the values, in their order and with the columns' names and types."""
-    total = hashlib.sha256(repr([(name, str(kind)) for name, kind in rows.schema.items()]).encode())
-    for column in rows.iter_columns():
-        total.update(column.is_null().to_numpy().tobytes())
-        if column.dtype == pl.String:
-            filled = column.fill_null("")
-            total.update(filled.str.len_bytes().to_numpy().tobytes())
-            total.update(filled.str.join("").item().encode())
-        else:
-            total.update(column.to_physical().fill_null(0).to_numpy().tobytes())
-    return f"sha256:{total.hexdigest()}"
 
 
 def _has_feedback(tables: Tables) -> bool:

@@ -35,7 +35,6 @@ create table runs (
     lease_until timestamptz,
     detail text,
     digest text,
-    event_time_to timestamptz,  -- the newest row that the candidate was trained on
     created_at timestamptz not null default clock_timestamp(),
     started_at timestamptz,
     finished_at timestamptz,
@@ -44,4 +43,3 @@ create table runs (
 -- One run in flight per model, held here whatever the code believes.
 create unique index runs_in_flight on runs (model) where state in ('queued', 'running');
 create index runs_latest on runs (model, created_at desc);
-create index runs_by_digest on runs (digest) where digest is not null;

@@ -20,7 +20,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from rondo.trainer.worker.app import run  # noqa: PLC0415 - after the threads are set
 
-    asyncio.run(run(settings, sys.argv[1] if len(sys.argv) > 1 else f"worker-{os.getpid()}"))
+    asyncio.run(run(settings, name=sys.argv[1] if len(sys.argv) > 1 else f"worker-{os.getpid()}"))
 
 
 if __name__ == "__main__":

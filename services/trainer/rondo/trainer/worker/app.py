@@ -1,4 +1,4 @@
-"""The composition root of the worker process; importing it loads all that a training takes, so that runs start at once."""
+"""The composition root of the worker process. Importing it loads all that a training takes: runs start at once."""
 
 from __future__ import annotations
 
@@ -15,19 +15,25 @@ from rondo.chassis.artifacts import Artifacts
 from rondo.trainer import git
 from rondo.trainer.delta import DeltaDatasets
 from rondo.trainer.evidence import library_version
+from rondo.trainer.lightgbm import Fitter
+from rondo.trainer.onnx import Scorer
 from rondo.trainer.postgres_runs import PostgresRuns
 from rondo.trainer.supervision import READY
+from rondo.trainer.training import train
 from rondo.trainer.worker.attempt import Attempt
 from rondo.trainer.worker.loop import Worker, first_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from rondo.contracts.spec import ModelSpec
+    from rondo.trainer.candidate import Candidate, Champion
     from rondo.trainer.ports import Learn
     from rondo.trainer.settings import Settings
+    from rondo.trainer.training_set import TrainingSet
 
 
-async def run(settings: Settings, name: str, learn: Learn) -> None:
+async def run(settings: Settings, name: str) -> None:
     """Work until the service that started this process has gone."""
     async with _service() as (leave, service), AsyncExitStack() as stack:
         connected = postgres.connect(settings, files("rondo.trainer") / "migrations")
@@ -40,10 +46,20 @@ async def run(settings: Settings, name: str, learn: Learn) -> None:
         database = opening.result()
         runs = PostgresRuns(database, name, timedelta(seconds=settings.worker_lease))
         code_version = await asyncio.to_thread(git.describe) or library_version("rondo-trainer")
+        learn = _learn(settings.worker_threads)
         datasets, artifacts = DeltaDatasets(settings.data), Artifacts(settings.artifacts)
         attempt = Attempt(runs, datasets, artifacts, learn, code_version)
         service.write(READY)
         await Worker(runs, attempt, leave, settings.worker_lease, settings.worker_attempts).work()
+
+
+def _learn(threads: int) -> Learn:
+    fit, score = Fitter(threads), Scorer(threads)
+
+    def learn(spec: ModelSpec, training_set: TrainingSet, champion: Champion | None) -> Candidate:
+        return train(spec, training_set.rows, as_of=training_set.until, fit=fit, score=score, champion=champion)
+
+    return learn
 
 
 @asynccontextmanager

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
+from rondo.trainer.candidate import Champion
 from rondo.trainer.evidence import evidence
-from rondo.trainer.ports import ServingModel
 from rondo.trainer.training_set import ColumnMissingError, DatasetMissingError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from rondo.trainer.ports import Artifacts, Datasets, Learn, Run, Runs
+    from rondo.trainer.ports import Artifacts, Datasets, Learn, Runs
+    from rondo.trainer.runs import Run
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -65,30 +66,29 @@ class Attempt:
         if training_set.rows.height < run.spec.trainer.min_rows:
             return _too_few(run, training_set.rows.height)
         champion = await patiently(lambda: self._champion(run.model))
-        learned = await asyncio.to_thread(self._learn, run.spec, training_set, champion)
-        digest = await patiently(lambda: self._artifacts.put(learned.content))
+        candidate = await asyncio.to_thread(self._learn, run.spec, training_set, champion)
+        digest = await patiently(lambda: self._artifacts.put(candidate.model))
         return ModelTrained(
             model=run.model,
             run_id=run.id,
             trigger=run.trigger,
             digest=digest,
-            size=len(learned.content),
-            evidence=evidence(run.spec, training_set, learned, champion, self._code_version),
+            size=len(candidate.model),
+            evidence=evidence(run.spec, training_set, candidate, self._code_version),
             started_at=run.started_at,
             finished_at=datetime.now(UTC),
         )
 
-    async def _champion(self, model: str) -> ServingModel | None:
-        champion = await self._runs.champion(model)
-        if champion is None:
+    async def _champion(self, model: str) -> Champion | None:
+        serving = await self._runs.serving(model)
+        if serving is None:
             return None
         try:
-            content = await self._artifacts.get(champion.digest)
+            return Champion(serving.model_version, await self._artifacts.get(serving.digest))
         except (ArtifactMissingError, ArtifactCorruptError) as error:
             # A new candidate is then needed all the more; the registry sees that it was compared with nobody.
-            log.warning("version %d of %s can't be compared with: %s", champion.model_version, model, error)
+            log.warning("version %d of %s can't be compared with: %s", serving.model_version, model, error)
             return None
-        return ServingModel(champion.model_version, content, champion.knew_until)
 
 
 def _started(run: Run) -> TrainingStarted:

@@ -14,7 +14,8 @@ from rondo.contracts.training import TrainingFailed
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
-    from rondo.trainer.ports import Run, Runs
+    from rondo.trainer.ports import Runs
+    from rondo.trainer.runs import Run
     from rondo.trainer.worker.attempt import Attempt, Result
 
 log = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ class Worker:
                 log.warning("the lease of %s could not be renewed: %s", run.id, error)
 
     async def _patiently(self, act: Callable[[], Awaitable[T]]) -> T:
-        """Do it, waiting while something is away. A worker without its service waits for one lease: others then take over.
+        """Do it, waiting while something is away; without its service for one lease only, then others take over.
 
         Raises:
             UnavailableError: told to leave, and still away.
