@@ -153,7 +153,7 @@ def test_what_is_behind_a_pattern_of_names_is_compared() -> None:
 
 
 # Schemas like those of events, for what must hold of all of them.
-leaves = st.sampled_from(
+leaves: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     [{"type": "string"}, {"type": "integer"}, {"type": "number", "minimum": 0}, {"enum": ["a", "b"], "type": "string"}]
 )
 names = st.sampled_from(["model", "rows", "state", "detail"])
@@ -169,7 +169,7 @@ def objects(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[
     )
 
 
-parts = st.recursive(
+parts: st.SearchStrategy[dict[str, Any]] = st.recursive(
     leaves,
     lambda inner: st.one_of(
         objects(inner),

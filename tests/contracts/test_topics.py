@@ -1,0 +1,99 @@
+"""The table of topics holds together: one writer each, every event has its topic, nothing can be lost by size."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from rondo.contracts.event import Event
+from rondo.contracts.topics import (
+    BY_NAME,
+    CONTROL_EVENTS,
+    DATA_PLANE,
+    DEAD_LETTER_TOPICS,
+    DEAD_LETTERS,
+    EVENTS,
+    SERVICES,
+    TOPICS,
+    Topic,
+    dead_letters,
+)
+
+every_topic = pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+OUTSIDE = {"applications", "data-teams", "client", "operators"}
+
+
+def test_names_are_unique() -> None:
+    assert len(BY_NAME) == len(TOPICS)
+
+
+def _concrete(event: type[Event]) -> set[type[Event]]:
+    found = {event} if "topic" in vars(event) and event.__module__.startswith("rondo.contracts.") else set()
+    return found.union(*(_concrete(child) for child in event.__subclasses__()))
+
+
+def test_every_event_has_one_topic() -> None:
+    assert set(EVENTS) == _concrete(Event)
+    assert len(EVENTS) == len(set(EVENTS))
+
+
+@every_topic
+def test_a_topic_carries_the_event_that_names_it(topic: Topic) -> None:
+    assert topic.event is None or topic.event.topic == topic.name
+
+
+@every_topic
+def test_a_name_is_one_that_kafka_takes(topic: Topic) -> None:
+    assert re.fullmatch(r"[a-z]+([.-][a-z0-9-]+)*", topic.name)
+
+
+@every_topic
+def test_writers_and_readers_are_known(topic: Topic) -> None:
+    assert {topic.writer, *topic.readers} <= {*SERVICES, *OUTSIDE}
+    assert topic.readers
+
+
+@every_topic
+def test_it_says_something_in_a_sentence(topic: Topic) -> None:
+    assert topic.says.endswith((".", ")."))
+    assert "|" not in topic.says, "it would break the table in docs/events/topics.md"
+
+
+@every_topic
+def test_it_is_kept_long_enough_to_come_back_from_a_long_weekend(topic: Topic) -> None:
+    assert topic.retention >= timedelta(days=7)
+
+
+def test_what_is_state_is_compacted_and_nothing_else_is() -> None:
+    assert {topic.name for topic in TOPICS if topic.cleanup == "compact"} == {"specs.applied", "deployments.changed"}
+
+
+@pytest.mark.parametrize("event", CONTROL_EVENTS, ids=lambda event: event.__name__)
+def test_every_event_of_the_control_plane_says_its_key(event: type[Event]) -> None:
+    assert BY_NAME[event.topic].key in event.model_fields
+
+
+def test_the_data_plane_is_written_by_whom_the_blueprint_says() -> None:
+    assert {topic.name: topic.writer for topic in DATA_PLANE} == {
+        "batches.submitted": "data-teams",
+        "predictions.requested": "applications",
+        "predictions.made": "serving",
+        "predictions.failed": "serving",
+        "predictions.log": "serving",
+        "outcomes.observed": "applications",
+        "outcomes.log": "ingestion",
+    }
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_dead_letter_has_room_for_the_largest_message_and_its_headers(service: str) -> None:
+    letters = BY_NAME["predictions.failed" if service == "serving" else dead_letters(service)]
+    assert letters.writer == service
+    read = [topic for topic in TOPICS if service in topic.readers]
+    assert all(letters.max_message_bytes > topic.max_message_bytes for topic in read)
+
+
+def test_every_service_has_a_place_for_dead_letters() -> None:
+    assert {BY_NAME[name].writer for name in DEAD_LETTER_TOPICS} == set(SERVICES)
+    assert all(topic.name in DEAD_LETTER_TOPICS for topic in DEAD_LETTERS)
