@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Position = tuple[str, int]
 _STALE_SECONDS = 30.0
+
+
+class PositionLostError(UnavailableError):
+    """The state knows more of a partition than the partition holds: they don't belong together."""
+
+    def __init__(self, topic: str, partition: int, position: int, end: int) -> None:
+        super().__init__(
+            f"{topic}-{partition}",
+            f"it ends at {end}, and {position} was read of it before: this is not the Kafka that the saved state "
+            "is of, or it lost its end. Give it back its data, or start with an empty state",
+        )
 
 
 class State(Protocol):
@@ -90,23 +102,48 @@ class Follower:
             raise UnavailableError(self._name, f"no turn for {_STALE_SECONDS:g} s")
 
     async def _follow(self) -> None:
-        consumer = Consumer(self._config())
-        try:
-            saved = await self._state.load()
-            partitions = await asyncio.to_thread(self._partitions, consumer)
-            consumer.assign([TopicPartition(t, p, saved.get((t, p), 0)) for t, p in partitions])
-            while True:
-                messages = await asyncio.to_thread(consumer.consume, self._max_records, self._linger)
-                arrived = readable(messages)
-                await self._state.advance(arrived)
-                metrics.STREAM_RECORDS.labels(self._name).inc(len(arrived))
-                self._trouble, self._last_turn = None, time.monotonic()
-        finally:
-            await asyncio.to_thread(consumer.close)
+        loop = asyncio.get_running_loop()
+        # One thread for all calls: a cancelled `consume` goes on until its timeout, and `close` must not overtake it.
+        with ThreadPoolExecutor(1, f"{self._name}-kafka") as thread:
+            consumer = Consumer(self._config())
+            try:
+                saved = await self._state.load()
+                consumer.assign(await loop.run_in_executor(thread, self._assignment, consumer, saved))
+                while True:
+                    messages = await loop.run_in_executor(thread, consumer.consume, self._max_records, self._linger)
+                    arrived = readable(messages)
+                    await self._state.advance(arrived)
+                    metrics.STREAM_RECORDS.labels(self._name).inc(len(arrived))
+                    self._trouble, self._last_turn = None, time.monotonic()
+            finally:
+                await loop.run_in_executor(thread, consumer.close)
 
-    def _partitions(self, consumer: Consumer) -> list[Position]:
+    def _assignment(self, consumer: Consumer, saved: Mapping[Position, int]) -> list[TopicPartition]:
+        """Return where to read on in each partition.
+
+        Raises:
+            PositionLostError: what was saved is beyond a partition's end.
+
+        """
         topics = consumer.list_topics(timeout=10).topics
-        return [(topic, partition) for topic in self._topics for partition in topics[topic].partitions]
+        if missing := [topic for topic in self._topics if topic not in topics]:
+            raise UnavailableError(", ".join(missing), "the topic does not exist yet")
+        places = [(topic, partition) for topic in self._topics for partition in topics[topic].partitions]
+        for topic, partition in places:
+            self._check_range(consumer, topic, partition, saved.get((topic, partition)))
+        return [TopicPartition(topic, partition, saved.get((topic, partition), 0)) for topic, partition in places]
+
+    def _check_range(self, consumer: Consumer, topic: str, partition: int, position: int | None) -> None:
+        if position is None:
+            return
+        first, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+        if position > end:
+            raise PositionLostError(topic, partition, position, end)
+        if position < first:
+            log.error(
+                "%s-%d begins at %d and %s had read up to %d: what lies between was deleted before it was read",
+                topic, partition, first, self._name, position,
+            )  # fmt: skip
 
     def _config(self) -> dict[str, str | int | bool]:
         return {

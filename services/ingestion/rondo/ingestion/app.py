@@ -1,0 +1,66 @@
+"""The composition root of ingestion: the only file that constructs things and opens connections."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from rondo.chassis import http as chassis_http
+from rondo.chassis import kafka as chassis_kafka
+from rondo.chassis import postgres
+from rondo.chassis.consume import Consumer
+from rondo.chassis.follow import Follower
+from rondo.chassis.health import Health
+from rondo.chassis.outbox import OutboxRelay
+from rondo.chassis.service import background
+from rondo.chassis.stream import ExactlyOnceStream
+from rondo.ingestion import handlers
+from rondo.ingestion.delta import DeltaTables
+from rondo.ingestion.folder import Inbox
+from rondo.ingestion.http import Desk, api
+from rondo.ingestion.intake import Intake
+from rondo.ingestion.kafka import BatchConsumer, OutcomeTransform, outcome_stream
+from rondo.ingestion.landing import TOPICS, Landing
+from rondo.ingestion.postgres import PostgresBatches, PostgresJournal, SpecStore
+from rondo.ingestion.spool import Spool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from rondo.ingestion.settings import IngestionSettings
+
+
+@asynccontextmanager
+async def application(settings: IngestionSettings) -> AsyncIterator[int]:
+    """Hold ingestion open; yields its HTTP port."""
+    health, app = Health(), api()
+    token = settings.api_token.get_secret_value()
+    spool = Spool(settings.spool, settings.max_batch_bytes)
+    spool.clear()
+    tables = DeltaTables(settings.data)
+    async with (
+        chassis_http.listen(settings, chassis_http.guarded(health, token, app)) as port,
+        postgres.connect(settings, files("rondo.ingestion") / "migrations") as database,
+    ):
+        health.add("postgres", database.ping)
+        await chassis_kafka.wait_for_kafka(settings.kafka)
+        store, batches = SpecStore(database), PostgresBatches(database)
+        await store.load()
+        intake = Intake(store.specs, batches, tables)
+        await intake.recover()
+        broker = chassis_kafka.broker(settings)
+        Consumer(settings, broker, handlers.routes(), store.handling).subscribe()
+        BatchConsumer(settings, broker, intake, spool).subscribe()
+        stream = ExactlyOnceStream(outcome_stream(settings), OutcomeTransform(store.specs))
+        landing = Landing(tables, PostgresJournal(database), settings.landing_seconds, settings.landing_rows)
+        follower = Follower(settings.kafka, f"{settings.instance}-landing", TOPICS, landing)
+        health.add("outcomes", stream.check)
+        health.add("landing", follower.check)
+        inbox = [Inbox(settings.inbox, settings, intake, spool).run()] if settings.inbox else []
+        async with broker:
+            await broker.start()
+            async with background(OutboxRelay(database, broker).run(), stream.run(), follower.run(), *inbox):
+                app.state.desk = Desk(intake, spool, batches, tables, store.specs)
+                health.started()
+                yield port

@@ -1,0 +1,161 @@
+"""Delta tables on disk, with one writer each: this process.
+
+What a commit holds, its marks (the table's `app_transactions`) and its notes appear together or not at all; so a
+position is never ahead of its rows, nor behind them (Delta protocol, "Transaction Identifiers").
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+
+from rondo.chassis.failures import UnavailableError
+from rondo.ingestion.digest import chained
+from rondo.ingestion.ports import Commit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+DIGEST = "rondo.digest"
+NOTE = "rondo."
+# Each commit adds one small file; once there are this many, they are made one.
+_COMPACT_EVERY = 200
+
+
+@dataclass
+class _Open:
+    table: DeltaTable
+    digest: str | None
+
+
+class DeltaTables:
+    """The tables under `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._open: dict[str, _Open] = {}
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def append(
+        self, name: str, rows: pa.Table | pl.DataFrame, marks: Mapping[str, int], notes: Mapping[str, str]
+    ) -> Commit:
+        """Append rows in one commit; the table is made when it is not there, and gets columns that it lacks.
+
+        Raises:
+            UnavailableError: the disk is full or can't be written; nothing became visible.
+
+        """
+        data = _plain(rows.to_arrow() if isinstance(rows, pl.DataFrame) else rows)
+        with self._locks[name]:
+            opened = self._table(name)
+            digest = chained(opened.digest if opened else None, data)
+            properties = CommitProperties(
+                custom_metadata={DIGEST: digest, **{f"{NOTE}{key}": value for key, value in notes.items()}},
+                app_transactions=[Transaction(application, position) for application, position in marks.items()],
+            )
+            try:
+                self._write(name, opened, data, properties)
+            except BaseException:
+                # Whether it was committed is in the table, not in our memory of it (delta-rs #2279).
+                self._open.pop(name, None)
+                raise
+            self._remember(name, opened, digest)
+            return Commit(self._open[name].table.version(), digest, dict(notes))
+
+    def _write(self, name: str, opened: _Open | None, data: pa.Table, properties: CommitProperties) -> None:
+        folder = self._root / name
+        known = {field.name for field in opened.table.schema().fields} if opened else set(data.column_names)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_deltalake(
+                opened.table if opened else str(folder),
+                data,
+                mode="append",
+                schema_mode=None if set(data.column_names) == known else "merge",
+                commit_properties=properties,
+            )
+        except (OSError, CommitFailedError) as error:
+            raise UnavailableError(f"the folder of the data, {self._root.name}", str(error)) from error
+
+    def _remember(self, name: str, opened: _Open | None, digest: str) -> None:
+        if opened is None:
+            self._open[name] = _Open(DeltaTable(str(self._root / name)), digest)
+        else:
+            opened.digest = digest
+            if opened.table.version() % _COMPACT_EVERY == 0:
+                self._compact(opened)
+
+    def _compact(self, opened: _Open) -> None:
+        """Make one file of many small ones. The rows stay the same, and so does the digest."""
+        opened.table.optimize.compact(commit_properties=CommitProperties(custom_metadata={DIGEST: opened.digest}))
+
+    def _table(self, name: str) -> _Open | None:
+        if name not in self._open:
+            try:
+                table = DeltaTable(str(self._root / name))
+            except TableNotFoundError:
+                return None
+            last: dict[str, Any] = table.history(1)[0]
+            self._open[name] = _Open(table, last.get(DIGEST))
+        return self._open[name]
+
+    def mark(self, name: str, application: str) -> int | None:
+        """Return the position that the table holds for an application id; None where it holds none."""
+        with self._locks[name]:
+            opened = self._table(name)
+            return opened.table.transaction_version(application) if opened else None
+
+    def commits(self, name: str, after: int = -1) -> list[Commit]:
+        """Return the commits with notes after version `after`, oldest first."""
+        with self._locks[name]:
+            opened = self._table(name)
+            newer = opened.table.version() - after if opened else 0
+            history = opened.table.history(newer) if opened and newer > 0 else []
+        return [_commit(entry) for entry in reversed(history) if entry.get(DIGEST)]
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the things in a folder of tables."""
+        place = self._root / folder
+        return sorted(entry.name for entry in place.iterdir() if entry.is_dir()) if place.is_dir() else []
+
+    def tail(self, name: str, rows: int, batch_id: str | None = None) -> list[dict[str, Any]]:
+        """Return the last rows of a table (of one batch, where it is named) as plain values."""
+        with self._locks[name]:
+            opened = self._table(name)
+        if opened is None:
+            return []
+        frame = pl.scan_delta(str(self._root / name))
+        chosen = frame.filter(pl.col("batch_id") == batch_id) if batch_id else frame
+        return chosen.tail(rows).collect().to_dicts()
+
+    def current(self, name: str) -> Commit | None:
+        """Return the latest version of a table and its digest."""
+        with self._locks[name]:
+            opened = self._table(name)
+            return Commit(opened.table.version(), opened.digest or "") if opened else None
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Delta knows one kind of text; Arrow three. Metadata of the schema is not part of the data."""
+    kinds = [
+        pa.field(f.name, pa.string() if pa.types.is_large_string(f.type) or pa.types.is_string_view(f.type) else f.type)
+        for f in table.schema
+    ]
+    return (
+        table.cast(pa.schema(kinds))
+        if any(k.type != f.type for k, f in zip(kinds, table.schema, strict=True))
+        else table.replace_schema_metadata(None)
+    )
+
+
+def _commit(entry: dict[str, Any]) -> Commit:
+    notes = {key.removeprefix(NOTE): str(value) for key, value in entry.items() if key.startswith(NOTE)}
+    return Commit(entry["version"], notes.pop("digest"), notes)

@@ -1,0 +1,140 @@
+"""The HTTP API: upload a batch, and see what became of batches and datasets."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from rondo.chassis.failures import UnavailableError
+from rondo.ingestion import errors
+from rondo.ingestion.contract import NoContractError
+from rondo.ingestion.reading import form_of
+from rondo.ingestion.submission import Submission, check_names
+
+if TYPE_CHECKING:
+    from rondo.ingestion.delta import DeltaTables
+    from rondo.ingestion.intake import Intake
+    from rondo.ingestion.postgres import PostgresBatches
+    from rondo.ingestion.specs import Specs
+    from rondo.ingestion.spool import Spool
+
+_STATUS = {
+    errors.BatchTooLargeError: 413,
+    errors.UnknownContentTypeError: 415,
+    errors.BatchConflictError: 409,
+    errors.BadNameError: 400,
+    errors.BatchNotFoundError: 404,
+    errors.DatasetNotFoundError: 404,
+}
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the API stands before."""
+
+    intake: Intake
+    spool: Spool
+    batches: PostgresBatches
+    tables: DeltaTables
+    specs: Specs
+
+
+def api() -> FastAPI:
+    """Return the API. Until its `state.desk` is set, while the service starts, every answer is 503."""
+    app = FastAPI(title="Rondo ingestion", version="1", docs_url=None, redoc_url=None)
+    app.state.desk = None
+    app.add_exception_handler(errors.IngestionError, _refused)
+    app.add_exception_handler(UnavailableError, _unavailable)
+    app.add_api_route("/v1/datasets/{dataset}/batches/{batch_id}", upload, methods=["POST"], status_code=201)
+    app.add_api_route("/v1/datasets/{dataset}/batches/{batch_id}", batch, methods=["GET"])
+    app.add_api_route("/v1/datasets/{dataset}/batches", batches, methods=["GET"])
+    app.add_api_route("/v1/datasets/{dataset}/quarantine", quarantine, methods=["GET"])
+    app.add_api_route("/v1/datasets/{dataset}", dataset, methods=["GET"])
+    return app
+
+
+def _desk(request: Request) -> Desk:
+    desk: Desk | None = request.app.state.desk
+    if desk is None:
+        raise UnavailableError("ingestion", "still starting, see /readyz")
+    return desk
+
+
+async def upload(request: Request, dataset: str, batch_id: str) -> Response:
+    """Take in a batch: its file is the body, its kind the content type.
+
+    201 with the report of an accepted batch, 200 with the same report when it comes again, 422 with the reasons when
+    it is refused whole.
+    """
+    desk = _desk(request)
+    check_names(dataset, batch_id)
+    form = form_of(request.headers.get("content-type"))
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > desk.spool.limit_bytes:
+        raise errors.BatchTooLargeError(desk.spool.limit_bytes)
+    async with desk.spool.receive(request.stream()) as (path, content):
+        answer = await desk.intake.submit(Submission(dataset, batch_id, "http", form, path, content))
+    accepted = answer.record.status == "accepted"
+    return _json(answer.record.report, 422 if not accepted else 200 if answer.repeated else 201)
+
+
+async def batch(request: Request, dataset: str, batch_id: str) -> Response:
+    """Return the report of a batch."""
+    record = await _desk(request).batches.find(dataset, batch_id)
+    if record is None:
+        raise errors.BatchNotFoundError(dataset, batch_id)
+    return _json(record.report)
+
+
+async def batches(request: Request, dataset: str, limit: Limit = 100) -> Response:
+    """Return the reports of the batches decided last, newest first."""
+    return _json({"dataset": dataset, "batches": await _desk(request).batches.latest(dataset, limit)})
+
+
+async def quarantine(request: Request, dataset: str, batch_id: str | None = None, limit: Limit = 100) -> Response:
+    """Return the rows quarantined last, each with its reasons and as it came."""
+    desk = _desk(request)
+    check_names(dataset, batch_id or "any")
+    rows = await asyncio.to_thread(desk.tables.tail, f"quarantine/{dataset}", limit, batch_id)
+    return _json({"dataset": dataset, "rows": rows})
+
+
+async def dataset(request: Request, dataset: str) -> Response:
+    """Return what a dataset must look like, and its current version."""
+    desk = _desk(request)
+    check_names(dataset, "any")
+    try:
+        contract = desk.specs.contract(dataset)
+    except NoContractError as error:
+        raise errors.DatasetNotFoundError(str(error)) from None
+    table = f"datasets/{dataset}"
+    commit = await asyncio.to_thread(desk.tables.current, table)
+    version = {"table": table, "version": commit.version, "digest": commit.digest} if commit else None
+    columns = [
+        {
+            "name": c.name, "kind": c.kind, "optional": c.optional, "min": c.low, "max": c.high,
+            "values": sorted(c.values) if c.values is not None else None,
+        }
+        for c in contract.columns
+    ]  # fmt: skip
+    return _json({"dataset": dataset, "data_version": version, "contract": contract.digest, "columns": columns})
+
+
+def _json(content: dict[str, Any], status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status, media_type="application/json")
+
+
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    code = error.code if isinstance(error, errors.IngestionError) else "error"
+    return JSONResponse({"error": code, "message": str(error)}, _STATUS.get(type(error), 400))
+
+
+async def _unavailable(_: Request, error: Exception) -> JSONResponse:
+    message = f"{error}. Send the same request again, with the same batch id: nothing is taken in twice"
+    return JSONResponse({"error": "unavailable", "message": message}, 503, headers={"retry-after": "2"})

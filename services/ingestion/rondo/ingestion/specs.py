@@ -1,0 +1,37 @@
+"""The specs in force, as this process knows them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rondo.ingestion.contract import Contract, contract_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rondo.contracts.spec import ModelSpec
+
+
+class Specs:
+    """One spec a model. Replaced whole at each change, so that the stream's thread may look at any time."""
+
+    def __init__(self, specs: Iterable[ModelSpec] = ()) -> None:
+        self._by_model = {spec.model: spec for spec in specs}
+
+    def put(self, spec: ModelSpec) -> None:
+        """Bring a spec into force."""
+        self._by_model = self._by_model | {spec.model: spec}
+
+    @property
+    def models(self) -> frozenset[str]:
+        """The models that exist."""
+        return frozenset(self._by_model)
+
+    def contract(self, dataset: str) -> Contract:
+        """Return what a dataset must look like.
+
+        Raises:
+            NoContractError: no spec names the dataset, or its specs contradict each other.
+
+        """
+        return contract_of(dataset, self._by_model.values())

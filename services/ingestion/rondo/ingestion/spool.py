@@ -1,0 +1,75 @@
+"""Where the bytes of a batch lie while it is judged: they go straight to disk, never as a whole into memory."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING
+
+from rondo.chassis.failures import UnavailableError
+from rondo.ingestion.errors import BatchTooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator
+
+
+class Spool:
+    """A folder of incoming batches, none of them larger than `limit_bytes`."""
+
+    def __init__(self, folder: Path, limit_bytes: int) -> None:
+        self._folder = folder
+        self.limit_bytes = limit_bytes
+
+    def clear(self) -> None:
+        """Forget what an earlier process left half received: nobody was told that it had arrived."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+    @asynccontextmanager
+    async def receive(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[Path, str]]:
+        """Write chunks to a file; yields it and the digest of its bytes, and deletes it at the end.
+
+        Raises:
+            BatchTooLargeError: there are more bytes than the limit.
+            UnavailableError: the disk is full or can't be written.
+
+        """
+        try:
+            file = NamedTemporaryFile(dir=self._folder, delete=False)  # noqa: SIM115 - closed before the body reads it
+        except OSError as error:
+            raise _full(error) from error
+        path = Path(file.name)
+        try:
+            digest, size = hashlib.sha256(), 0
+            try:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    if size > self.limit_bytes:
+                        raise BatchTooLargeError(self.limit_bytes)
+                    digest.update(chunk)
+                    file.write(chunk)
+                file.close()
+            except OSError as error:
+                raise _full(error) from error
+            yield path, f"sha256:{digest.hexdigest()}"
+        finally:
+            _discard(file)
+            _unlink(path)
+
+
+def _discard(file: object) -> None:
+    try:
+        file.close()  # type: ignore[attr-defined]
+    except OSError:
+        return  # the last bytes found no room; the file goes anyway
+
+
+def _unlink(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _full(error: OSError) -> UnavailableError:
+    return UnavailableError("the disk of the data", error.strerror or str(error))

@@ -1,0 +1,119 @@
+"""Finds the bad rows of a batch: one boolean column per rule, all of them evaluated by polars at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from rondo.ingestion.casting import TARGET, cast, is_text, lost, mistyped, without_zone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rondo.ingestion.contract import Column, Contract
+
+_TYPED = "typed."  # a column after its cast, beside the original
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the rules say of a batch.
+
+    `typed` has the contract's columns in its types; `bad` has one boolean column per reason that was met at all,
+    and `where` the column of the batch that the reason is about.
+    """
+
+    typed: pl.DataFrame
+    bad: pl.DataFrame
+    where: dict[str, str]
+
+
+def misfits(frame: pl.DataFrame, contract: Contract) -> list[str]:
+    """Return why no row of the batch can be used: columns that are missing, renamed or of a wrong type."""
+    extra = sorted(set(frame.columns) - set(contract.names))
+    schema = frame.schema
+    problems = []
+    for column in contract.columns:
+        if column.name in schema:
+            problems.append(mistyped(column.name, schema[column.name], column.kind))
+        elif not column.optional:
+            problems.append(_missing(column.name, extra))
+    return [problem for problem in problems if problem]
+
+
+def _missing(name: str, extra: list[str]) -> str:
+    folded = {_fold(other): other for other in extra}
+    close = get_close_matches(_fold(name), folded, n=1, cutoff=0.7)
+    if close:
+        return f"column {name!r} is missing; {folded[close[0]]!r} is not in the contract: rename it to {name!r}"
+    return f"column {name!r} is missing: add it, or make it `optional` in the spec"
+
+
+def _fold(name: str) -> str:
+    return name.lower().replace(" ", "_").replace("-", "_")
+
+
+def inspect(frame: pl.DataFrame, contract: Contract) -> Findings:
+    """Cast a batch that has no `misfits` to the contract's types, and look at each value once."""
+    schema = frame.schema
+    present = [column for column in contract.columns if column.name in schema]
+    typed = [cast(c.name, schema[c.name], c.kind).alias(f"{_TYPED}{c.name}") for c in present]
+    both = frame.select([c.name for c in present]).with_columns(typed)
+    rules = [(reason, c.name, rule) for c in present for reason, rule in _rules(c, schema[c.name])]
+    masks = both.select([rule.fill_null(value=False).alias(reason) for reason, _, rule in rules])
+    met = [reason for reason, hit in zip(masks.columns, masks.select(pl.all().any()).row(0), strict=True) if hit]
+    clean = both.select([_finished(column, schema) for column in contract.columns])
+    return Findings(clean, masks.select(met), {reason: name for reason, name, _ in rules})
+
+
+def _finished(column: Column, schema: pl.Schema) -> pl.Expr:
+    """Return the column as it is published. A NaN where a value may be missing is a missing value, as in pandas."""
+    if column.name not in schema:
+        return pl.lit(None).cast(TARGET[column.kind]).alias(column.name)
+    typed = pl.col(f"{_TYPED}{column.name}").alias(column.name)
+    return typed.fill_nan(None) if column.kind == "float" else typed
+
+
+def _rules(column: Column, dtype: pl.DataType) -> Iterator[tuple[str, pl.Expr]]:
+    """Yield (reason, where it holds) for one column. No two of them hold for the same value."""
+    name, raw, typed = column.name, pl.col(column.name), pl.col(f"{_TYPED}{column.name}")
+    if not column.optional:
+        yield f"{name}: {'label missing' if column.kind == 'label' else 'missing'}", raw.is_null()
+    if column.kind == "time":
+        yield from _time_rules(name, dtype, raw, typed)
+        return
+    if column.kind not in ("entity", "category"):
+        yield lost(name, column.kind), raw.is_not_null() & typed.is_null()
+    if column.kind == "float":
+        yield from _float_rules(column, typed)
+    if column.kind == "entity":
+        yield f"{name}: duplicate in this batch, the first is kept", typed.is_not_null() & ~typed.is_first_distinct()
+    if column.values is not None:
+        yield f"{name}: not an allowed value", ~typed.is_in(sorted(column.values))
+    if column.low is not None:
+        yield f"{name}: below the minimum {column.low:g}", _finite(column, typed) & (typed < column.low)
+    if column.high is not None:
+        yield f"{name}: above the maximum {column.high:g}", _finite(column, typed) & (typed > column.high)
+
+
+def _finite(column: Column, typed: pl.Expr) -> pl.Expr:
+    # Polars counts NaN as the largest number; it has a rule of its own.
+    return typed.is_finite() if column.kind == "float" else typed.is_not_null()
+
+
+def _time_rules(name: str, dtype: pl.DataType, raw: pl.Expr, typed: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
+    unread = raw.is_not_null() & typed.is_null()
+    if is_text(dtype):
+        zoneless = without_zone(name)
+        yield f"{name}: a time without a zone, write it as 2013-01-01T10:00:00Z", unread & zoneless
+        unread &= ~zoneless
+    yield f"{name}: not a time, write it as 2013-01-01T10:00:00Z", unread
+
+
+def _float_rules(column: Column, typed: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
+    if not column.optional:
+        yield f"{column.name}: NaN", typed.is_nan()
+    yield f"{column.name}: infinite", typed.is_infinite()
