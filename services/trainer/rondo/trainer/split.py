@@ -1,0 +1,88 @@
+"""Which rows a candidate learns from, and which it is judged on.
+
+The latest rows are the holdout: a model is used on what comes after it, so that is what it is judged by.
+The shipped model is then fitted again on all rows, the holdout included.
+
+A champion that was fitted on everything has seen most of what is now the latest tenth, and would beat
+any candidate there. So the holdout begins, where there are enough rows, after the last one that the champion knew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rondo.contracts.spec import ModelSpec
+
+# Fewer rows than this are no base for a judgement: the standard error of an AUC is then above 0.015.
+MIN_FRESH_ROWS = 2_000
+
+
+class NotEnoughDataError(ValueError):
+    """There are too few rows, or rows of one class only, to train or to judge a model."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """`training` and `holdout`, both in order of event time; the holdout is later than all of the training rows."""
+
+    training: pl.DataFrame
+    holdout: pl.DataFrame
+
+
+def usable(spec: ModelSpec, rows: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """Return the rows with a label within the spec's window before `as_of`, in order of event time and entity.
+
+    Raises:
+        NotEnoughDataError: they are fewer than the spec's `min_rows`.
+
+    """
+    time = pl.col(spec.data.event_time)
+    recent = rows.filter(time <= as_of, pl.col(spec.data.label).is_not_null())
+    if spec.trainer.window is not None:
+        recent = recent.filter(time > as_of - spec.trainer.window)
+    kept = recent.sort(spec.data.event_time, spec.data.entity)
+    if kept.height < spec.trainer.min_rows:
+        message = (
+            f"{kept.height} labelled rows until {as_of:%Y-%m-%d %H:%M}, and `trainer.min_rows` asks for "
+            f"{spec.trainer.min_rows}: send more data, or lower it"
+        )
+        raise NotEnoughDataError(message)
+    return kept
+
+
+def split(spec: ModelSpec, rows: pl.DataFrame, champion_knew_until: datetime | None) -> Split:
+    """Cut rows that are in order of event time. Rows of one instant are never parted.
+
+    Raises:
+        NotEnoughDataError: a side would be empty or hold one class only, so that nothing can be learned or judged.
+
+    """
+    time = spec.data.event_time
+    cut: datetime = rows[time][min(int(rows.height * (1 - spec.trainer.holdout)), rows.height - 1)]
+    if champion_knew_until is not None and champion_knew_until > cut and _fresh(rows, time, champion_knew_until):
+        parts = Split(rows.filter(pl.col(time) <= champion_knew_until), rows.filter(pl.col(time) > champion_knew_until))
+    else:
+        parts = Split(rows.filter(pl.col(time) < cut), rows.filter(pl.col(time) >= cut))
+    for name, part in (("training rows", parts.training), ("holdout", parts.holdout)):
+        _check_classes(name, part, spec.data.label)
+    return parts
+
+
+def _fresh(rows: pl.DataFrame, time: str, since: datetime) -> bool:
+    return rows.filter(pl.col(time) > since).height >= MIN_FRESH_ROWS
+
+
+def _check_classes(name: str, part: pl.DataFrame, label: str) -> None:
+    classes = sorted(part[label].unique().to_list())
+    if classes != [0, 1]:
+        message = (
+            f"the label {label!r} is {classes or 'nowhere'} in the {name} ({part.height} rows), and both 0 and 1 are "
+            "needed: widen `trainer.window` or `trainer.holdout`"
+        )
+        raise NotEnoughDataError(message)
