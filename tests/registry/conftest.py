@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import sys
@@ -13,12 +14,12 @@ from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
-
-from rondo.chassis import postgres
-from rondo.chassis.postgres import Database
+from rondo.chassis.postgres import Database, connect
 from rondo.contracts.models import GateResult
 from rondo.contracts.profile import NumericProfile, ReferenceProfile
 from rondo.contracts.spec import ModelSpec
@@ -77,12 +78,17 @@ def make_trained(  # noqa: PLR0913 - what the tests vary
         model=model,
         run_id=run,
         trigger=Trigger(id=f"finding-{run}", kind=kind, at=DAY, detail="temp drifted"),  # type: ignore[arg-type]
-        digest=digest or f"sha256:{abs(hash(run)) % 16**8:064x}",
+        digest=digest or f"sha256:{hashlib.sha256(run.encode()).hexdigest()}",
         size=1_000,
         evidence=evidence,
         started_at=DAY,
         finished_at=DAY,
     )
+
+
+@pytest.fixture
+def day() -> datetime:
+    return DAY
 
 
 @pytest.fixture
@@ -99,6 +105,12 @@ def spec() -> ModelSpec:
 def trained() -> MakeTrained:
     """Return a function that makes a ModelTrained; by default a good candidate for the first version."""
     return make_trained
+
+
+@pytest.fixture(scope="session")
+def evidence() -> Evidence:
+    """Return evidence that compares with version 1; shared, so that hypothesis may ask for it."""
+    return make_trained(champion=(1, 0.7)).evidence
 
 
 @pytest.fixture
@@ -125,10 +137,22 @@ async def registry_settings(database: Callable[[str], Any], tmp_path: Path, free
 
 
 @pytest.fixture
-async def registry_database(registry_settings: Settings) -> AsyncIterator[Database]:
-    """Return the registry's own schema on a real PostgreSQL, migrated."""
-    async with postgres.connect(registry_settings, files("rondo.registry") / "migrations") as opened:
+async def registry_database(postgres: str) -> AsyncIterator[Database]:
+    """Return a schema of this test alone on a real PostgreSQL, migrated; much quicker made than a database."""
+    schema = f"registry_{uuid4().hex[:12]}"
+    settings = Settings(
+        service=schema,
+        kafka="127.0.0.1:1",
+        api_token=SecretStr(TOKEN),
+        postgres=SecretStr(postgres),
+        artifacts="unused",
+    )
+    owner: asyncpg.Connection[Any] = await asyncpg.connect(postgres)
+    await owner.execute(f"create schema {schema}")
+    async with connect(settings, files("rondo.registry") / "migrations") as opened:
         yield opened
+    await owner.execute(f"drop schema {schema} cascade")
+    await owner.close()
 
 
 @dataclass

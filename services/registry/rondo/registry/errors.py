@@ -82,7 +82,7 @@ class NothingToRollBackToError(RegistryError):
     def __init__(self, model: str) -> None:
         self.model = model
         super().__init__(
-            f"{model} has no earlier version to go back to: name one with `version`, or promote one that passed its gates"
+            f"{model} has no earlier version to go back to: name one with `version`, or promote one that passed"
         )
 
 

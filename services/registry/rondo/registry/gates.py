@@ -62,10 +62,10 @@ def _minimum(candidate: Evaluation, bound: float) -> GateResult:
 def _no_comparison(gate: str, evidence: Evidence, champion: int | None, comparable: bool) -> GateResult | None:  # noqa: FBT001
     """Return the result of a gate against the champion that has nothing to compare with; None when it has."""
     if champion is None:
-        return _result(gate, True, "no version serves yet: nothing to compare with", None, None)
+        return _passed(gate, "no version serves yet: nothing to compare with", None, None)
     if not comparable:
         message = f"version {champion}, which serves, has other features: it can't be scored on this holdout"
-        return _result(gate, True, message, None, None)
+        return _passed(gate, message, None, None)
     if evidence.champion is None or evidence.champion_version != champion:
         scored = f"version {evidence.champion_version}" if evidence.champion else "no version"
         message = f"version {champion} serves, but {scored} was scored on the same holdout: train again"
@@ -100,7 +100,7 @@ def _slices(evidence: Evidence, column: str, gates: Gates) -> GateResult:
     }
     if not changes:
         message = f"no slice by {column} has {gates.min_slice_rows:,} rows of both outcomes: nothing to compare"
-        return _result(gate, True, message, None, bound)
+        return _passed(gate, message, None, bound)
     worst = min(changes, key=lambda value: (changes[value], value))
     message = (
         f"of {len(changes)} slices by {column}, {worst} changed worst: {changes[worst]:+.3f} ROC AUC against version "
@@ -117,7 +117,7 @@ def _fairness(candidate: Evaluation, by: str, max_gap: float, min_rows: int) -> 
     groups = dict(_known(candidate, by, min_rows))
     if len(groups) < 2:  # noqa: PLR2004 - a gap is between two
         message = f"fewer than two groups by {by} have {min_rows:,} rows of both outcomes: no gap to measure"
-        return _result(gate, True, message, None, max_gap)
+        return _passed(gate, message, None, max_gap)
     low, high = min(groups, key=lambda g: groups[g]), max(groups, key=lambda g: groups[g])
     gap = groups[high] - groups[low]
     message = (
@@ -142,5 +142,9 @@ def _result(gate: str, passed: bool, message: str, observed: float | None, bound
     return GateResult(gate=gate, passed=passed, observed=observed, bound=bound, message=message)
 
 
+def _passed(gate: str, message: str, observed: float | None, bound: float | None) -> GateResult:
+    return GateResult(gate=gate, passed=True, observed=observed, bound=bound, message=message)
+
+
 def _failed(gate: str, message: str, observed: float | None, bound: float | None) -> GateResult:
-    return _result(gate, False, message, observed, bound)  # noqa: FBT003
+    return GateResult(gate=gate, passed=False, observed=observed, bound=bound, message=message)

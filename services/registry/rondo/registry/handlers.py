@@ -11,11 +11,11 @@ from rondo.contracts.deployment import ReplicaChanged
 from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingStarted
 from rondo.registry import gates, promotion, rollback, runs, specs
 from rondo.registry.errors import UnknownModelError, UnknownSpecError
-from rondo.registry.ports import Work
 from rondo.registry.versions import Candidate
 
 if TYPE_CHECKING:
     from rondo.contracts.cloudevents import Envelope
+    from rondo.registry.ports import Work
 
 log = logging.getLogger(__name__)
 

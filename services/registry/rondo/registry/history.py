@@ -41,8 +41,8 @@ def periods(deployments: Sequence[Deployment]) -> tuple[Period, ...]:
     ended: list[Period] = []
     for deployment in deployments:
         routes = {(r.model_version, str(r.role), r.share): r for r in deployment.routes}
-        for key in [key for key in running if key not in routes]:
-            ended.append(running.pop(key).model_copy(update={"until": deployment.at}))
+        over = [key for key in running if key not in routes]
+        ended.extend(running.pop(key).model_copy(update={"until": deployment.at}) for key in over)
         for key, route in routes.items():
             running.setdefault(key, _begin(route, deployment))
     return tuple(sorted((*ended, *running.values()), key=lambda p: (p.revision, p.model_version)))

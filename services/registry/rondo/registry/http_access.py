@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, FastAPI, Header, Request
 
-from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.failures import UnavailableError
 from rondo.registry.http_bodies import Refusal, Who
-from rondo.registry.ports import Archive, Store
+
+if TYPE_CHECKING:
+    from rondo.chassis.artifacts import Artifacts
+    from rondo.registry.ports import Archive, Store
 
 ERRORS: dict[int | str, dict[str, object]] = {
     status: {"model": Refusal, "description": description}

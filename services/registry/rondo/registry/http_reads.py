@@ -21,7 +21,7 @@ from rondo.registry.http_bodies import (
     Versions,
     VersionView,
 )
-from rondo.registry.lineage import Lineage
+from rondo.registry.lineage import Lineage  # noqa: TC001 - FastAPI reads the annotation
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -12,7 +12,6 @@ from rondo.registry import audit, rows, runs
 from rondo.registry.audit import GENESIS, Statement
 from rondo.registry.errors import StaleRevisionError
 from rondo.registry.rows import GATES, ROUTES
-from rondo.registry.runs import Run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from rondo.contracts.cloudevents import Envelope
     from rondo.contracts.event import Event
     from rondo.registry.ports import Work
+    from rondo.registry.runs import Run
     from rondo.registry.versions import Candidate, Cause, Decision, Model
 
 # The first key of the advisory locks of models; the second is the hash of the name. A collision only waits.
@@ -107,7 +107,8 @@ class PostgresWork:
     async def _move_counters(self, decision: Decision) -> None:
         before, after = decision.before, decision.after
         status = await self._sql.execute(
-            "update models set revision = $2, last_version = $3 where name = $1 and revision = $4 and last_version = $5",
+            "update models set revision = $2, last_version = $3"
+            " where name = $1 and revision = $4 and last_version = $5",
             after.name, after.revision, after.last_version, before.revision, before.last_version,
         )  # fmt: skip
         if status != "UPDATE 1":

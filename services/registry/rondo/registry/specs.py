@@ -27,10 +27,7 @@ def review(spec: ModelSpec, before: ModelSpec | None, champion: int | None, serv
         return Review(refusals=_not_executed(spec))
     refusals = _not_executed(spec)
     if before is not None and before.data.label != spec.data.label:
-        refusals += (
-            f"`data.label` changes from {before.data.label} to {spec.data.label} while version {champion} serves: its "
-            "predictions would change their meaning for whoever reads them; give the new question a model of its own",
-        )
+        refusals += (_label_change(before.data.label, spec.data.label, champion),)
     return Review(refusals, _signature_warnings(spec.features, champion, serving))
 
 
@@ -48,8 +45,6 @@ def _not_executed(spec: ModelSpec) -> tuple[str, ...]:
         )
     if spec.trainer.kind != "lightgbm":
         problems.append(f"`trainer.kind: {spec.trainer.kind}` is not executed yet: use `lightgbm`")
-    elif spec.trainer.function is not None:
-        problems.append("`trainer.function` is for `kind: function`, which is not executed yet: take it out")
     problems.extend(
         f"`features.{name}.{key}` asks for a point-in-time join, which is not executed yet: join the column into the "
         f"batches of {spec.data.dataset} and send it in the requests, and leave out `from`, `on` and `max_age`"
@@ -62,6 +57,13 @@ def _not_executed(spec: ModelSpec) -> tuple[str, ...]:
         if not schedule.is_valid(expression)
     )
     return tuple(problems)
+
+
+def _label_change(before: str, after: str, champion: int) -> str:
+    return (
+        f"`data.label` changes from {before} to {after} while version {champion} serves: its predictions would change "
+        "their meaning for whoever reads them; give the new question a model of its own"
+    )
 
 
 def _join_keys(feature: Feature) -> tuple[str, ...]:

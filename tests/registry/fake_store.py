@@ -1,0 +1,153 @@
+"""The registry's ports in memory: what `postgres.py` does, without PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from rondo.chassis.failures import AlreadyHandledError
+from rondo.contracts.cloudevents import Envelope
+from rondo.contracts.event import Event
+from rondo.contracts.models import SpecApplied
+from rondo.contracts.spec import ModelSpec
+from rondo.registry import audit, runs
+from rondo.registry.audit import GENESIS, Record, Statement
+from rondo.registry.errors import StaleRevisionError, UnknownModelError
+from rondo.registry.history import Deployment
+from rondo.registry.runs import Run
+from rondo.registry.versions import Candidate, Cause, Decision, Model
+
+
+@dataclass
+class State:
+    models: dict[str, Model] = field(default_factory=dict)
+    specs: dict[tuple[str, str], ModelSpec] = field(default_factory=dict)
+    applied_at: dict[str, datetime] = field(default_factory=dict)
+    candidates: dict[str, dict[int, tuple[Candidate, datetime]]] = field(default_factory=dict)
+    deployments: dict[str, list[Deployment]] = field(default_factory=dict)
+    audit: dict[str, list[Record]] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+    schedules: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    inbox: set[str] = field(default_factory=set)
+    published: list[tuple[str, Event]] = field(default_factory=list)
+
+
+class FakeStore:
+    """Implements Store and Archive. One unit of work at a time, undone when it raises."""
+
+    def __init__(self) -> None:
+        self.state = State()
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[FakeWork]:
+        async with self._lock:
+            copied = copy.deepcopy(self.state)
+            yield FakeWork(copied)
+            self.state = copied
+
+    @asynccontextmanager
+    async def handling(self, envelope: Envelope[Any]) -> AsyncIterator[FakeWork]:
+        async with self.work() as work:
+            if envelope.id in work.state_.inbox:
+                raise AlreadyHandledError(envelope.id)
+            work.state_.inbox.add(envelope.id)
+            yield work
+
+    async def models(self) -> Sequence[Model]:
+        return [self.state.models[name] for name in sorted(self.state.models)]
+
+    async def model(self, name: str) -> Model:
+        if name not in self.state.models:
+            raise UnknownModelError(name, tuple(sorted(self.state.models)))
+        return self.state.models[name]
+
+    async def candidates(self, model: str) -> dict[int, tuple[Candidate, datetime]]:
+        return self.state.candidates.get(model, {})
+
+    async def deployments(self, model: str) -> Sequence[Deployment]:
+        return self.state.deployments.get(model, [])
+
+    async def audit(self, model: str) -> tuple[Sequence[Record], str, int]:
+        records = self.state.audit.get(model, [])
+        return records, records[-1].hash if records else GENESIS, len(records)
+
+    async def runs(self, model: str | None, limit: int) -> Sequence[Run]:
+        newest_first = list(reversed(self.state.runs.values()))
+        return [run for run in newest_first if model in (None, run.model)][:limit]
+
+    async def published(self) -> list[tuple[str, str]]:
+        """Return id and type of everything published, in order."""
+        return [(identity, event.event_type()) for identity, event in self.state.published]
+
+
+class FakeWork:
+    """Implements Work on a state."""
+
+    def __init__(self, state: State) -> None:
+        self.state_ = state
+
+    async def find(self, model: str) -> Model | None:
+        return self.state_.models.get(model)
+
+    async def names(self) -> tuple[str, ...]:
+        return tuple(sorted(self.state_.models))
+
+    async def spec(self, model: str, digest: str) -> ModelSpec | None:
+        return self.state_.specs.get((model, digest))
+
+    async def candidate(self, model: str, version: int) -> Candidate:
+        return self.state_.candidates[model][version][0]
+
+    async def apply(self, spec: ModelSpec, revision: int, cause: Cause) -> None:
+        known = self.state_.models.get(spec.model) or Model(spec.model, spec, revision)
+        self.state_.models[spec.model] = Model(**{**known.__dict__, "spec": spec, "spec_revision": revision})
+        self.state_.specs[spec.model, spec.digest] = spec
+        self.state_.applied_at[spec.model] = datetime.now(UTC)
+        await self.publish(SpecApplied(model=spec.model, revision=revision, digest=spec.digest, spec=spec))
+        evidence = {"revision": revision, "digest": spec.digest, "reason": cause.reason}
+        await self.state(spec.model, cause, Statement("spec_applied", evidence))
+
+    async def save(self, decision: Decision) -> None:
+        name, after, now = decision.after.name, decision.after, datetime.now(UTC)
+        found = self.state_.models[name]
+        if (found.revision, found.last_version) != (decision.before.revision, decision.before.last_version):
+            raise StaleRevisionError(name, decision.before.revision, found.revision)
+        self.state_.models[name] = after
+        if decision.candidate:
+            self.state_.candidates.setdefault(name, {})[after.last_version] = (decision.candidate, now)
+        if after.revision != decision.before.revision:
+            cause = decision.cause
+            deployment = Deployment(
+                revision=after.revision, routes=after.routes, decided_by=cause.decided_by, reason=cause.reason, at=now
+            )
+            self.state_.deployments.setdefault(name, []).append(deployment)
+        for statement in decision.statements:
+            await self.state(name, decision.cause, statement)
+        for event in decision.events:
+            await self.publish(event)
+
+    async def state(self, model: str, cause: Cause, statement: Statement) -> None:
+        chain = self.state_.audit.setdefault(model, [])
+        previous = chain[-1].hash if chain else GENESIS
+        chain.append(audit.append(model, len(chain) + 1, previous, datetime.now(UTC), cause.decided_by, statement))
+
+    async def record(self, run: Run) -> None:
+        self.state_.runs[run.run_id] = runs.merge(self.state_.runs.get(run.run_id), run)
+
+    async def publish(self, event: Event, event_id: str | None = None) -> str:
+        identity = event_id or f"event-{len(self.state_.published)}"
+        self.state_.published.append((identity, event))
+        return identity
+
+    async def schedule_base(self, model: str, expression: str) -> datetime:
+        applied = self.state_.applied_at[model]
+        return max(applied, self.state_.schedules.get((model, expression), applied))
+
+    async def settle_schedule(self, model: str, expression: str, due: datetime) -> None:
+        self.state_.schedules[model, expression] = due
