@@ -1,8 +1,9 @@
 """The folder: one stack at a time, and never somebody else's files."""
 
-import multiprocessing
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,22 +33,24 @@ def test_a_folder_is_free_again_afterwards(tmp_path: Path) -> None:
         pass
 
 
+HOLD = """
+import pathlib, sys
+from rondo.embedded.home import held
+with held(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
 def test_the_holder_can_be_stopped_from_elsewhere(tmp_path: Path) -> None:
     """`rondo down`."""
-    ready = multiprocessing.get_context("spawn").Event()
-    holder = multiprocessing.get_context("spawn").Process(target=_hold, args=(tmp_path, ready))
-    holder.start()
-    assert ready.wait(30)
-    stopped = homes.stop_holder(tmp_path)
-    assert stopped is not None
-    assert stopped.pid == holder.pid
-    holder.join()
-
-
-def _hold(home: Path, ready: "multiprocessing.synchronize.Event") -> None:
-    with homes.held(home):
-        ready.set()
-        multiprocessing.Event().wait()
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:  # noqa: S603 - our own
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        stopped = homes.stop_holder(tmp_path)
+        assert stopped is not None
+        assert stopped.pid == holder.pid
 
 
 def test_a_nearly_full_disk_is_told(tmp_path: Path) -> None:
