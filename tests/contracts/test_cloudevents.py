@@ -87,8 +87,8 @@ MALFORMED = {
         WRITTEN.headers(),
         b'{"model":"m","model_version":"one"}',
         (
-            "the value is no ModelRetired: model_version: Input should be a valid integer, unable to parse string as an "
-            "integer; digest: Field required"
+            "the value is no ModelRetired: model_version: Input should be a valid integer, unable to parse string as "
+            "an integer; digest: Field required"
         ),
     ),
 }

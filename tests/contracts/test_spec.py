@@ -81,7 +81,7 @@ def test_every_spec_survives_its_own_json(params: dict[str, int | float | str | 
     spec = ModelSpec(
         model="m",
         data=Data(dataset="d", entity="e", event_time="t", label="y", label_delay=delay),
-        features={"x": Feature(type="float", source="w", max_age=delay)},
+        features={"x": Feature.model_validate({"type": "float", "from": "w", "max_age": delay})},
         trainer=Trainer(params=params),
     )
     again = ModelSpec.from_json(spec.canonical_json())
@@ -98,4 +98,4 @@ def test_the_order_of_parameters_never_matters(params: dict[str, int | float | s
 
 def test_a_spec_is_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        parse_spec(SPEC).model = "other"  # type: ignore[misc]
+        parse_spec(SPEC).model = "other"

@@ -117,8 +117,8 @@ CASES = {
         "  distance:",
         "  late: {type: int}\n  distance:",
         (
-            "line 5: `features.late`: the label 'late' is also a feature: the model would be told the answer it is asked "
-            "for; take 'late' out of `features`"
+            "line 5: `features.late`: the label 'late' is also a feature: the model would be told the answer it is "
+            "asked for; take 'late' out of `features`"
         ),
     ),
     "label as the entity": (
@@ -203,8 +203,8 @@ CASES = {
         "carrier: {type",
         "the carrier: {type",
         (
-            "line 4: `features.the carrier`: expected a name of letters, digits and _, at most 63 long, that begins with no "
-            "digit"
+            "line 4: `features.the carrier`: expected a name of letters, digits and _, at most 63 long, that begins "
+            "with no digit"
         ),
     ),
     "duplicate feature": (
