@@ -51,9 +51,10 @@ def test_the_newest_snapshot_is_todays_schema(event: type[Event]) -> None:
     assert is_current(event), (
         f"{event.__name__} changed and no snapshot says so: run `make schemas` (python -m rondo.contracts.schemas) and "
         "commit the snapshot it writes"
-    ) @ every_event
+    )
 
 
+@every_event
 def test_snapshots_are_numbered_from_one_without_a_gap(event: type[Event]) -> None:
     numbers = [int(path.stem) for path in snapshots(event)]
     assert numbers == list(range(1, len(numbers) + 1)), "a snapshot was deleted: git has it"
