@@ -57,8 +57,8 @@ def set_up(settings: ServiceSettings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(settings.service))
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
-    logging.getLogger("aiokafka").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for talkative in ("aiokafka", "httpx", "rondo.faststream", "uvicorn"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     resource = Resource.create({"service.name": f"rondo-{settings.service}", "service.instance.id": settings.instance})
     provider = TracerProvider(resource=resource)
     if settings.otlp_endpoint:
