@@ -1,8 +1,8 @@
 """The ports in memory, and the messages of the logs as the follower hands them over."""
+# ruff: noqa: D102 - the ports say what each method does
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from rondo.contracts.logs import OUTCOMES_LOG, PREDICTIONS_LOG
 from rondo.monitor.errors import FencedError
 from rondo.monitor.ports import Champion, Knowledge, Position, Saved, SavedWatch
-from rondo.monitor.reference import Profiled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from rondo.contracts.spec import ModelSpec
     from rondo.monitor.alerts import Announcement
+    from rondo.monitor.reference import Profiled
 
 
 @dataclass

@@ -1,4 +1,5 @@
-"""The monitor as a process on real Kafka and PostgreSQL: killed in the middle, it says what it would have said anyway."""
+"""The monitor as a process on real Kafka and PostgreSQL: killed in the middle, it says the same as otherwise."""
+# ruff: noqa: D102 - a test's own tools say what they do by their names
 
 from __future__ import annotations
 
@@ -7,20 +8,16 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, Producer
+from monitor_events import control_plane
 from monitor_fakes import Clock, MemoryStore, messages
-from monitor_world import DIGEST, EPOCH, MODEL, PROFILED, REFERENCE_ROWS, SPEC, year
+from monitor_world import DIGEST, EPOCH, MODEL, PROFILED, SPEC, year
 from rondo.chassis.kafka import create_topics
 from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.data import DataVersion
-from rondo.contracts.deployment import DeploymentChanged, Route
-from rondo.contracts.event import Event
 from rondo.contracts.logs import OUTCOMES_LOG, PREDICTIONS_LOG
-from rondo.contracts.models import SpecApplied
 from rondo.contracts.monitoring import (
     AlertRaised,
     AlertResolved,
@@ -29,44 +26,16 @@ from rondo.contracts.monitoring import (
     PerformanceDegraded,
     WindowClosed,
 )
-from rondo.contracts.training import Evaluation, Evidence, ModelTrained, Parity, Trigger
 from rondo.monitor.ports import Champion
 from rondo.monitor.watching import Watching
 
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from rondo.contracts.event import Event
+
 DAYS, SHIFT = 10, 5
 SAID = (WindowClosed, DriftDetected, PerformanceDegraded, DataQualityDegraded, AlertRaised, AlertResolved)
-
-
-def trained() -> ModelTrained:
-    evidence = Evidence(
-        candidate=Evaluation(metrics={"roc_auc": PROFILED.profile.roc_auc}),
-        profile=PROFILED.profile,
-        parity=Parity(rows=10, max_abs_difference=0.0),
-        data=(DataVersion(table="datasets/loans", version=0, digest=DIGEST),),
-        training_set_digest=DIGEST,
-        rows_trained=REFERENCE_ROWS,
-        rows_holdout=REFERENCE_ROWS,
-        event_time_from=EPOCH - timedelta(days=60),
-        event_time_to=EPOCH,
-        as_of=EPOCH,
-        spec_digest=SPEC.digest,
-        code_version="test",
-        seed=7,
-        environment={},
-    )
-    return ModelTrained(
-        model=MODEL, run_id="r1", trigger=Trigger(id="t", kind="manual", at=EPOCH), digest=DIGEST, size=1,
-        evidence=evidence, started_at=EPOCH, finished_at=EPOCH,
-    )  # fmt: skip
-
-
-def control_plane() -> list[Event]:
-    route = Route(model_version=1, digest=DIGEST, share=1, role="champion", features=SPEC.features)
-    return [
-        SpecApplied(model=MODEL, revision=1, digest=SPEC.digest, spec=SPEC),
-        trained(),
-        DeploymentChanged(model=MODEL, revision=1, routes=(route,)),
-    ]
 
 
 async def uninterrupted(asked: list[bytes], known: list[bytes]) -> dict[str, dict[str, Any]]:

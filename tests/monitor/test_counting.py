@@ -1,0 +1,78 @@
+"""Rows into bins."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+from monitor_world import REFERENCE, times
+from rondo.contracts.profile import CategoricalProfile, NumericProfile, ReferenceProfile
+from rondo.monitor.counting import Binning
+from rondo.monitor.performance import histogram
+from rondo.monitor.sketch import Sketch
+
+PROFILE = ReferenceProfile(
+    rows=6,
+    features={
+        "x": NumericProfile(edges=(0.0, 1.0), counts=(1, 2, 3), missing=4),
+        "city": CategoricalProfile(counts={"a": 5, "b": 6}, other=7, missing=8),
+    },
+    score=NumericProfile(edges=(0.5,), counts=(9, 10)),
+    roc_auc=0.7,
+    positive_rate=0.2,
+)
+BINNING = Binning.of(PROFILE)
+ROWS = st.lists(
+    st.tuples(
+        st.none() | st.floats(width=32), st.none() | st.sampled_from("abcd"), st.floats(0, 1, width=32), st.booleans()
+    )
+)
+Row = tuple[float | None, str | None, float, bool]
+
+
+def table(rows: list[Row]) -> pa.Table:
+    return pa.table(
+        {
+            "feature.x": pa.array([r[0] for r in rows], pa.float32()),
+            "feature.city": pa.array([r[1] for r in rows], pa.string()),
+            "output.score": pa.array([r[2] for r in rows], pa.float32()),
+        }
+    )
+
+
+def sketch(rows: list[Row]) -> Sketch:
+    labelled = histogram(np.array([r[2] for r in rows], np.float32), np.array([r[3] for r in rows], np.float64))
+    return Sketch.empty(BINNING.size).with_rows(len(rows), BINNING.count(table(rows))).with_outcomes(labelled)
+
+
+def test_the_reference_is_laid_out_as_the_counts_are() -> None:
+    assert BINNING.reference(PROFILE).tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0]
+
+
+def test_a_value_on_an_edge_belongs_above_it_and_what_has_no_value_is_missing() -> None:
+    rows: list[Row] = [(-5, "a", 0.1, True), (0.0, "b", 0.5, True), (1.0, "z", 0.9, True), (None, None, 0.2, True)]
+    rows.append((float("nan"), "a", 0.2, True))
+    x, city, score = (slot.of(BINNING.count(table(rows))).tolist() for slot in BINNING.slots)
+    assert (x, city, score) == ([1, 1, 1, 2], [2, 1, 1, 1], [3, 2, 0])
+
+
+def test_a_column_that_the_rows_lack_is_missing_in_each() -> None:
+    counts = BINNING.count(table([(1.0, "a", 0.1, True)] * 3).drop_columns(["feature.city"]))
+    assert BINNING.slots[1].of(counts).tolist() == [0, 0, 0, 3]
+
+
+@given(ROWS)
+def test_every_row_is_counted_once_in_every_column(rows: list[Row]) -> None:
+    counts = BINNING.count(table(rows))
+    assert [int(slot.of(counts).sum()) for slot in BINNING.slots] == [len(rows)] * 3
+
+
+@given(ROWS, ROWS)
+def test_sketches_of_the_parts_merge_to_the_sketch_of_the_whole(first: list[Row], second: list[Row]) -> None:
+    assert sketch(first + second) == sketch(first).merged(sketch(second))
+
+
+def test_a_profile_of_the_same_values_has_the_same_counts() -> None:
+    assert int(REFERENCE.counts[:11].sum()) == 50_000
+    assert len(times(0, 4)) == 4

@@ -1,0 +1,154 @@
+"""One behaviour suite over the store in memory and the one in PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from monitor_events import deployed, trained
+from monitor_fakes import MemoryStore
+from monitor_world import (
+    DIGEST,
+    DIGEST_2,
+    EPOCH,
+    MODEL,
+    PROFILED,
+    REFERENCE,
+    SPEC,
+    outcomes,
+    predictions,
+    rows,
+    spec,
+    times,
+)
+from rondo.chassis import postgres as chassis
+from rondo.chassis.settings import PostgresSettings, load
+from rondo.contracts.cloudevents import Envelope
+from rondo.contracts.models import SpecApplied
+from rondo.contracts.monitoring import AlertResolved
+from rondo.monitor import handlers
+from rondo.monitor.alerts import Announcement
+from rondo.monitor.errors import FencedError
+from rondo.monitor.ports import Champion, News, Saved, Store, Work
+from rondo.monitor.postgres import PostgresNews, PostgresStore, handling
+from rondo.monitor.saved import freeze, thaw
+from rondo.monitor.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from rondo.contracts.event import Event
+
+
+@dataclass
+class World:
+    """A store, how an event's work begins, the news, and what was announced (the ids, in order)."""
+
+    store: Store
+    begin: Callable[[Envelope[Any]], AbstractAsyncContextManager[Work]]
+    news: News
+    announced: Callable[[], Awaitable[list[str]]]
+
+    async def hear(self, event: Event) -> None:
+        """Handle an event of the control plane."""
+        envelope = Envelope(str(uuid4()), "test", datetime.now(UTC), event)
+        async with self.begin(envelope) as work:
+            await handlers.routes().handlers[type(event)](envelope, work)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def world(request: pytest.FixtureRequest, database: Callable[[str], Awaitable[str]]) -> AsyncIterator[World]:
+    if request.param == "memory":
+        store = MemoryStore()
+
+        async def announced() -> list[str]:
+            return [each.event_id for each in store.announced]
+
+        yield World(store, lambda _: store.work(), store, announced)
+        return
+    environment = {
+        "RONDO_SERVICE": "monitor", "RONDO_KAFKA": "unused:1", "RONDO_HTTP_PORT": "0",
+        "RONDO_API_TOKEN": "a-token-for-the-tests", "RONDO_POSTGRES": await database("monitor"),
+    }  # fmt: skip
+    settings = load(PostgresSettings, environment)
+    async with chassis.connect(settings, files("rondo.monitor") / "migrations") as opened:
+        news = PostgresNews()
+
+        async def written() -> list[str]:
+            return [row["event_id"] for row in await opened.pool.fetch("select event_id from outbox order by id")]
+
+        yield World(PostgresStore(opened), handling(opened, news), news, written)
+
+
+async def test_what_the_control_plane_said_is_known_and_news(world: World) -> None:
+    world.news.heard()
+    await world.hear(SpecApplied(model=MODEL, revision=1, digest=SPEC.digest, spec=SPEC))
+    assert (world.news.heard(), world.news.heard()) == (True, False)
+    await world.hear(trained())
+    await world.hear(deployed(1, 1, DIGEST))
+    known = await world.store.knowledge()
+    assert ({MODEL: SPEC}, {MODEL: Champion(1, 1, DIGEST)}) == (known.specs, known.champions)
+    assert await world.store.profiles([DIGEST, DIGEST_2]) == {DIGEST: PROFILED}
+
+
+async def test_an_older_revision_changes_nothing(world: World) -> None:
+    for revision, window in ((2, "7d"), (1, "1d"), (2, "1d")):
+        applied = spec(window=window)
+        await world.hear(SpecApplied(model=MODEL, revision=revision, digest=applied.digest, spec=applied))
+    for revision, version in ((5, 2), (4, 1)):
+        await world.hear(deployed(revision, version, DIGEST_2))
+    known = await world.store.knowledge()
+    assert (spec(window="7d"), Champion(5, 2, DIGEST_2)) == (known.specs[MODEL], known.champions[MODEL])
+
+
+async def test_a_deployment_without_a_champion_leaves_the_last_in_force(world: World) -> None:
+    await world.hear(deployed(1, 1, DIGEST))
+    await world.hear(deployed(2, 2, DIGEST_2, role="shadow"))
+    assert (await world.store.knowledge()).champions[MODEL].version == 1
+
+
+async def test_at_first_there_is_nothing(world: World) -> None:
+    assert Saved(0, {}, {}) == await world.store.load()
+
+
+async def test_state_positions_and_announcements_are_saved_as_one(world: World) -> None:
+    kept = freeze(watched(), [b"held"])
+    said = Announcement(AlertResolved(model=MODEL, alert_id="a", detail="over", resolved_at=EPOCH), "a-resolved")
+    await world.store.save(Saved(0, {("predictions.log", 3): 7}, {MODEL: kept}), [said])
+    await world.store.save(Saved(1, {("predictions.log", 3): 9, ("outcomes.log", 0): 1}, {}), [])
+    assert Saved(2, {("predictions.log", 3): 9, ("outcomes.log", 0): 1}, {MODEL: kept}) == await world.store.load()
+    assert await world.announced() == ["a-resolved"]
+
+
+async def test_who_saves_after_somebody_else_is_refused_and_saves_nothing(world: World) -> None:
+    await world.store.save(Saved(0, {("predictions.log", 0): 1}, {}), [])
+    said = Announcement(AlertResolved(model=MODEL, alert_id="a", detail="over", resolved_at=EPOCH), "x")
+    with pytest.raises(FencedError, match="run one monitor at a time"):
+        await world.store.save(Saved(0, {("predictions.log", 0): 5}, {}), [said])
+    assert (await world.store.load()).positions == {("predictions.log", 0): 1}
+    assert await world.announced() == []
+
+
+def watched() -> Watch:
+    watch, rng = Watch(MODEL), np.random.default_rng(0)
+    watch.apply(SPEC)
+    watch.promote(Champion(3, 1, DIGEST))
+    data = rows(rng, 50)
+    watch.take_predictions(predictions(data, times(0, 50), [f"{i}" for i in range(50)]), 1, REFERENCE)
+    watch.take_outcomes(outcomes([*map(str, range(20)), "later"], np.ones(21), times(0.01, 21)))
+    watch.settle()
+    return watch
+
+
+def test_a_watch_thaws_as_it_was_frozen() -> None:
+    before = watched()
+    after, held = thaw(MODEL, freeze(before, [b"1", b"2"]))
+    assert held == [b"1", b"2"]
+    assert before == after
+    assert (after.predictions.num_rows, after.outcomes.num_rows) == (30, 1)

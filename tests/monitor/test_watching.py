@@ -1,0 +1,118 @@
+"""The state that the follower feeds, over a store in memory: crashes, promotions and what comes too early."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from monitor_fakes import Clock, FakeMessage, MemoryStore, messages
+from monitor_world import DIGEST, MODEL, PROFILED, SPEC, year
+from rondo.contracts.logs import PREDICTIONS_LOG
+from rondo.monitor.errors import FencedError, UnknownModelError
+from rondo.monitor.ports import Champion
+from rondo.monitor.watching import Watching
+
+ASKED, KNOWN = year(8, 4, rows_a_day=200)
+
+
+async def informed() -> MemoryStore:
+    store = MemoryStore()
+    await store.save_spec(MODEL, 1, SPEC)
+    await store.save_profile(DIGEST, PROFILED)
+    await store.save_champion(MODEL, Champion(1, 1, DIGEST))
+    return store
+
+
+def said(store: MemoryStore) -> dict[str, Any]:
+    assert len({a.event_id for a in store.announced}) == len(store.announced)
+    return {a.event_id: a.event for a in store.announced}
+
+
+async def at_once() -> dict[str, Any]:
+    store = await informed()
+    watching = Watching(store, store, Clock())
+    await watching.load()
+    await watching.advance(messages(ASKED, KNOWN))
+    return said(store)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32))
+async def test_however_it_is_cut_and_wherever_it_crashes_it_says_the_same(seed: int) -> None:
+    rng, store, clock = random.Random(seed), await informed(), Clock()
+    expected = await at_once()
+    while any(store.positions.get((t, 0), 0) < 32 for t in ("predictions.log", "outcomes.log")):
+        watching = Watching(store, store, clock)
+        positions = dict(await watching.load())
+        for _ in range(rng.randint(1, 6)):
+            step, clock.now = rng.randint(0, 8), clock.now + rng.choice((0.1, 2.0))
+            asked, known = (positions.get((t, 0), 0) for t in ("predictions.log", "outcomes.log"))
+            arrived = [
+                *messages(ASKED[asked : asked + step], first=asked),
+                *messages((), KNOWN[known : known + step], first=known),
+            ]
+            await watching.advance(arrived)
+            for message in arrived:
+                positions[message.topic(), 0] = message.offset() + 1
+        clock.now += 0.5
+    assert expected == said(store)
+    assert [type(e).__name__ for e in expected.values()].count("DriftDetected") == 1
+
+
+async def test_rows_wait_for_the_profile_and_the_spec_and_then_count_as_if_they_had_been_there() -> None:
+    store, clock = MemoryStore(), Clock()
+    watching = Watching(store, store, clock)
+    await watching.load()
+    await watching.advance(messages(ASKED[:16], KNOWN[:16]))
+    clock.now = 2
+    await watching.advance([])
+    again = Watching(store, store, clock)
+    await again.load()
+    await again.advance(messages(ASKED[16:], KNOWN[16:], first=16))
+    assert store.announced == []
+    async with store.work():
+        store.specs, store.known, store.champions = (
+            (await informed()).specs,
+            {DIGEST: PROFILED},
+            (await informed()).champions,
+        )
+    await again.advance([])
+    assert await at_once() == said(store)
+
+
+async def test_what_is_no_micro_batch_is_passed_over_and_counted_as_read(caplog: pytest.LogCaptureFixture) -> None:
+    store, clock = await informed(), Clock()
+    watching = Watching(store, store, clock)
+    await watching.load()
+    await watching.advance([FakeMessage(PREDICTIONS_LOG, 0, b"poison"), *messages(ASKED[:1], first=1)])  # type: ignore[list-item]
+    clock.now = 2
+    await watching.advance([])
+    assert store.positions == {(PREDICTIONS_LOG, 0): 2}
+    assert "it is no Arrow IPC stream" in caplog.text
+
+
+async def test_a_second_monitor_is_found_out() -> None:
+    store, clock = await informed(), Clock()
+    first, second = Watching(store, store, clock), Watching(store, store, clock)
+    await first.load()
+    await second.load()
+    await first.advance(messages(ASKED, KNOWN))
+    with pytest.raises(FencedError):
+        await second.advance(messages(ASKED, KNOWN))
+    assert await at_once() == said(store)
+
+
+async def test_a_picture_shows_the_open_windows_and_the_alarms() -> None:
+    store = await informed()
+    watching = Watching(store, store, Clock())
+    await watching.load()
+    await watching.advance(messages(ASKED, KNOWN))
+    seen = watching.look(MODEL)
+    (window,) = seen["windows"]
+    assert (window["rows"], window["labelled_rows"], seen["version"]) == (200, 200, 1)
+    assert seen["alarms"]["drift"]["since"] == "2024-01-05T00:00:00+00:00"
+    with pytest.raises(UnknownModelError, match=r"no spec of nobody has been applied \(watched: loans\)"):
+        watching.look("nobody")
