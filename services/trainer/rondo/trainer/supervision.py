@@ -65,7 +65,7 @@ class Supervisor:
         ours, theirs = socket.socketpair()
         with theirs:
             # Forking takes milliseconds, and happens once in a worker's life.
-            process: subprocess.Popen[bytes] = subprocess.Popen([*self._command, worker], stdin=theirs)  # noqa: ASYNC220, S603 - our own command
+            process: subprocess.Popen[bytes] = subprocess.Popen([*self._command, worker], stdin=theirs.fileno())  # noqa: ASYNC220, S603 - our own command
         self.pid = process.pid
         metrics.WORKER_STARTS.inc()
         reader, writer = await asyncio.open_connection(sock=ours)
