@@ -8,9 +8,12 @@ import json
 import os
 import signal
 import sys
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import httpx
+import pytest
 from confluent_kafka import Consumer, Producer
 from monitor_events import control_plane
 from monitor_fakes import Clock, MemoryStore, messages
@@ -30,7 +33,7 @@ from rondo.monitor.ports import Champion
 from rondo.monitor.watching import Watching
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from rondo.contracts.event import Event
 
@@ -67,6 +70,40 @@ class Monitor:
         assert self.process is not None
         self.process.send_signal(number)
         return await self.process.wait()
+
+
+@dataclass
+class Receiver:
+    """A webhook: keeps the alerts that it gets."""
+
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+    port: int = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        length = int(head.split("content-length: ")[1].split("\r\n")[0])
+        self.alerts.append(json.loads(await reader.readexactly(length)))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    kept = Receiver()
+    async with await asyncio.start_server(kept.serve, "127.0.0.1", 0) as listening:
+        kept.port = listening.sockets[0].getsockname()[1]
+        yield kept
+
+
+async def ask(port: int, path: str) -> dict[str, Any]:
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(
+            f"http://127.0.0.1:{port}{path}", headers={"authorization": "Bearer a-token-for-the-tests"}
+        )
+    assert answer.status_code == 200
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 class Said:
@@ -115,12 +152,15 @@ def publish(kafka: str, asked: list[bytes], known: list[bytes], events: list[Eve
 
 
 async def test_killed_in_the_middle_it_says_the_same(
-    clean_kafka: str, database: Callable[[str], Awaitable[str]], free_port: Callable[[], int]
+    clean_kafka: str, database: Callable[[str], Awaitable[str]], free_port: Callable[[], int], receiver: Receiver
 ) -> None:
     asked, known = year(DAYS, SHIFT)
     expected = await uninterrupted(asked, known)
     await asyncio.to_thread(create_topics, clean_kafka)
-    monitor, said = Monitor(clean_kafka, await database("monitor"), free_port()), Said(clean_kafka)
+    port, dead = free_port(), free_port()
+    urls = f"http://127.0.0.1:{dead}/dead,http://127.0.0.1:{receiver.port}/alerts"
+    monitor = Monitor(clean_kafka, await database("monitor"), port, RONDO_WEBHOOK_URLS=urls)
+    said = Said(clean_kafka)
     half = len(asked) * 6 // 10
     publish(clean_kafka, asked[:half], known[:half], control_plane())
     await monitor.start()
@@ -129,7 +169,8 @@ async def test_killed_in_the_middle_it_says_the_same(
         assert await monitor.end(signal.SIGKILL) == -signal.SIGKILL
         publish(clean_kafka, asked[half:], known[half:])
         await monitor.start()
-        await said.until(lambda: said.count(WindowClosed) >= DAYS - 1)
+        await said.until(lambda: said.count(WindowClosed) >= DAYS - 1 and len(receiver.alerts) >= 1)
+        seen, log = await ask(port, f"/v1/models/{MODEL}/drift"), await ask(port, "/v1/deliveries")
         assert await monitor.end(signal.SIGTERM) == 0
     finally:
         if monitor.process and monitor.process.returncode is None:
@@ -140,3 +181,8 @@ async def test_killed_in_the_middle_it_says_the_same(
     drift = next(v for i, v in said.values.items() if said.topics[i] == DriftDetected.topic)
     assert drift["since"] == (EPOCH + timedelta(days=SHIFT)).isoformat().replace("+00:00", "Z")
     assert {f["feature"] for f in drift["features"]} >= {"x"}
+    raised = [value for i, value in said.values.items() if said.topics[i] == AlertRaised.topic]
+    assert raised == [{name: alert[name] for name in raised[0]} for alert in receiver.alerts]
+    assert {(d["state"], d["attempts"] > 0) for d in log["deliveries"]} >= {("delivered", True), ("pending", True)}
+    assert seen["alarms"]["drift"]["alert_id"] == drift["finding_id"]
+    assert seen["waiting"]["outcomes"] == 0
