@@ -279,7 +279,9 @@ def _write(producer: Producer, output: Record | Records) -> None:
         _produce(producer, output)
         return
     columns = zip(output.values, output.keys, output.partitions, strict=True)
-    batch = [{"value": value, "key": key, "partition": partition} for value, key, partition in columns]
+    batch: list[dict[str, Any]] = [
+        {"value": value, "key": key, "partition": partition} for value, key, partition in columns
+    ]
     if producer.produce_batch(output.topic, batch) == len(batch):
         return
     for message in batch:  # the queue was full: the others one by one, each waiting for room

@@ -60,11 +60,11 @@ class Answering:
         ids = [row.id for row in rows]
         values = answers.encode(version.model, version.model_version, version.digest, ids, scored.scores, made_at)
         entities, times = [row.entity for row in rows], [row.event_time for row in rows]
-        logged = list(version.log.write(ids, entities, times, scored.columns, scored.scores, made_at))
-        return Answered(serving, version, scored.places, values, logged)
+        batch = version.log.batch(ids, entities, times, scored.columns, scored.scores, made_at)
+        return Answered(serving, version, scored.places, values, list(version.log.encode([batch])))
 
     def _reason(self, error: RequestRefusedError) -> RequestRefusedError:
-        if error.code == "unknown_model" and error.model in self.unserved:
+        if error.code == "unknown_model" and error.model is not None and error.model in self.unserved:
             return unserved_model(error.model, self.unserved[error.model])
         return error
 

@@ -25,7 +25,10 @@ def encode(
         _encode(model), model_version, _encode(digest), _encode(made_at),
     )  # fmt: skip
     between, after = b',"output":{"score":', b"}}"
-    return [b"".join((before, id_, between, score, after)) for id_, score in zip(map(_encode, ids), _numbers(scores), strict=True)]
+    return [
+        b"".join((before, id_, between, score, after))
+        for id_, score in zip(map(_encode, ids), _numbers(scores), strict=True)
+    ]
 
 
 def _numbers(scores: NDArray[np.float32]) -> list[bytes]:

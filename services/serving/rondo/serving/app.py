@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rondo.chassis import http, kafka
@@ -15,7 +16,9 @@ from rondo.contracts.deployment import DeploymentChanged
 from rondo.contracts.predictions import PredictionRequested
 from rondo.serving.artifacts import ArtifactLoader
 from rondo.serving.handlers import Replica
-from rondo.serving.kafka import KafkaAnnouncer
+from rondo.serving.http import LateApp, api
+from rondo.serving.inference import Inference
+from rondo.serving.kafka import KafkaAnnouncer, KafkaLog
 from rondo.serving.reconcile import Reconciler
 from rondo.serving.stream import PredictionStream
 from rondo.serving.versions import Versions
@@ -30,8 +33,8 @@ if TYPE_CHECKING:
 async def application(settings: Settings) -> AsyncIterator[None]:
     """Serve until the body ends. Requests are read once every deployment known at the start is served or refused."""
     health, versions = Health(), Versions()
-    app = http.guarded(health, settings.api_token.get_secret_value())
-    async with http.listen(settings, app):
+    late = LateApp()
+    async with http.listen(settings, http.guarded(health, settings.api_token.get_secret_value(), late)):
         await kafka.wait_for_kafka(settings.kafka)
         async with kafka.broker(settings) as broker:
             loader = ArtifactLoader(Artifacts(settings.artifacts), settings.inference_threads)
@@ -46,7 +49,10 @@ async def application(settings: Settings) -> AsyncIterator[None]:
                     stream_settings(settings), PredictionStream(versions, settings.service, reconciler.wait_settled)
                 )
                 health.add("stream", stream.check)
-                async with background(stream.run()):
+                inference = Inference(KafkaLog(broker).publish, lambda: datetime.now(UTC))
+                health.add("http", late.check)
+                # The stream first: what builds the HTTP application imports for a second or two.
+                async with background(stream.run(), inference.run(), late.build(api(versions, inference))):
                     health.started()
                     yield
 

@@ -77,9 +77,7 @@ async def _swap(
     routes = desired.routes
     chosen = tuple(versions[route.model_version, route.digest] for route in routes)
     shares, roles = tuple(route.share for route in routes), tuple(route.role for route in routes)
-    replica.versions.swap(
-        Serving(desired.model, desired.revision, chosen, shares, roles, current_traceparent())
-    )
+    replica.versions.swap(Serving(desired.model, desired.revision, chosen, shares, roles, current_traceparent()))
     for route in routes:
         version = (route.model_version, route.digest)
         await replica.announcer.announce(desired.model, desired.revision, version, "available")

@@ -10,10 +10,12 @@ from uuid import uuid4, uuid5
 
 from aiokafka.errors import KafkaError
 
-from rondo.chassis.failures import Backoff
+from rondo.chassis.failures import Backoff, UnavailableError
 from rondo.chassis.telemetry import current_traceparent
 from rondo.contracts.cloudevents import Envelope
 from rondo.contracts.deployment import ReplicaChanged
+from rondo.contracts.logs import PREDICTIONS_LOG
+from rondo.serving.log import ARROW_STREAM
 
 if TYPE_CHECKING:
     from faststream.kafka import KafkaBroker
@@ -22,6 +24,27 @@ if TYPE_CHECKING:
     from rondo.serving.settings import Settings
 
 log = logging.getLogger(__name__)
+
+
+class KafkaLog:
+    """Publishes log records of what was answered over HTTP, with the broker's idempotent producer."""
+
+    def __init__(self, broker: KafkaBroker) -> None:
+        self._broker = broker
+
+    async def publish(self, model: str, record: bytes) -> None:
+        """Return when Kafka has it.
+
+        Raises:
+            UnavailableError: Kafka does not take it.
+
+        """
+        try:
+            await self._broker.publish(
+                record, PREDICTIONS_LOG, key=model.encode(), headers={"content-type": ARROW_STREAM}
+            )
+        except (KafkaError, OSError) as error:
+            raise UnavailableError("the inference log", str(error)) from error
 
 
 class KafkaAnnouncer:
@@ -47,9 +70,7 @@ class KafkaAnnouncer:
             state=state, detail=detail, at=now,
         )  # fmt: skip
         event_id = str(uuid5(self._process, f"{model}/{revision}/{number}/{digest}/{state}"))
-        await self._publish(
-            Envelope(event_id, f"rondo/{self._settings.service}", now, event, current_traceparent())
-        )
+        await self._publish(Envelope(event_id, f"rondo/{self._settings.service}", now, event, current_traceparent()))
 
     async def _publish(self, envelope: Envelope[ReplicaChanged]) -> None:
         attempt = 0

@@ -6,7 +6,7 @@ A decoder is compiled for each signature, so that type checks and extraction cos
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003 - msgspec reads it at run time
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec

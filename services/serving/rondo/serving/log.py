@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Half of what the topic takes: the halves of a batch are not of one size.
 MAX_BYTES = 4 * 1024 * 1024
+ARROW_STREAM = "application/vnd.apache.arrow.stream"
 
 
 class Log:
@@ -32,7 +33,7 @@ class Log:
         )
         self._features = features
 
-    def write(
+    def batch(
         self,
         ids: Sequence[str],
         entities: Sequence[str | None],
@@ -40,12 +41,16 @@ class Log:
         columns: Mapping[str, Column],
         scores: NDArray[np.float32],
         made_at: datetime,
-    ) -> Iterator[bytes]:
-        """Yield the rows as Arrow IPC streams of at most about 4 MiB: one, unless the texts are very long."""
+    ) -> pa.RecordBatch:
+        """Return N rows as a record batch."""
         times = [pa.array(event_times, logs.TIMESTAMP), pa.repeat(pa.scalar(made_at, logs.TIMESTAMP), len(ids))]
         values = [_array(columns[name], feature) for name, feature in self._features.items()]
         arrays = [pa.array(ids, pa.string()), pa.array(entities, pa.string()), *times, *values, pa.array(scores)]
-        yield from _encoded(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+
+    def encode(self, batches: Sequence[pa.RecordBatch]) -> Iterator[bytes]:
+        """Yield batches as Arrow IPC streams of at most about 4 MiB: one, unless there are very long texts."""
+        yield from _encoded(batches[0] if len(batches) == 1 else pa.concat_batches(batches))
 
 
 def _array(column: Column, feature: Feature) -> pa.Array:

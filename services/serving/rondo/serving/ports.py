@@ -40,6 +40,8 @@ class Loader(Protocol):
 class Announcer(Protocol):
     """Who hears what this replica does."""
 
-    async def announce(self, model: str, revision: int, version: tuple[int, str], state: ReplicaState, detail: str = "") -> None:
+    async def announce(
+        self, model: str, revision: int, version: tuple[int, str], state: ReplicaState, detail: str = ""
+    ) -> None:
         """Publish a ReplicaChanged; returns when Kafka has it."""
         ...

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FORM = '{"id": "...", "model": "...", "features": {...}}'
 MAX_ID = 256
 _MAX_FAULTS = 5
+_SHOWN = 60
 _WANTED = {
     "category": 'a text, such as "AA"',
     "float": "a number, such as 12.5",
@@ -146,9 +147,11 @@ def _kind(value: object) -> str:
         return "a boolean"
     if isinstance(value, int | float):
         return f"the number {value}"
-    return {str: f"the text {_shown(value)}", list: "a list", dict: "an object"}.get(type(value), type(value).__name__)
+    if isinstance(value, str):
+        return f"the text {_shown(value)}"
+    return "a list" if isinstance(value, list) else "an object"
 
 
 def _shown(value: object) -> str:
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= _SHOWN else f"{text[:57]}..."

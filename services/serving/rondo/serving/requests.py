@@ -6,7 +6,7 @@ Every value is decoded on its own, never joined with its neighbours: no request 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -43,7 +43,7 @@ class Reader:
         if self._decoder is None or max(map(_size, values), default=0) > MAX_REQUEST_BYTES:
             return self._read_each(values)
         try:
-            rows = list(map(self._decoder.decode, values))
+            rows = list(map(self._decoder.decode, cast("Sequence[bytes]", values)))  # None raises TypeError
         except _UNREADABLE:
             return self._read_each(values)
         return Requests(self._grouped(range(len(rows)), rows), {})

@@ -35,15 +35,22 @@ def score(version: Version, places: Sequence[int], rows: Sequence[Row]) -> tuple
     unfit = [places[index] for index in sorted(columns.bad)]
     if columns.bad:
         places, rows = _without(places, columns.bad), _without(rows, columns.bad)
-    features = {name: np.delete(c, sorted(columns.bad)) for name, c in columns.features.items()} if unfit else columns.features
+    features = _without_rows(columns.features, sorted(columns.bad))
     scores = _scores(version, features, len(rows))
     if np.isfinite(scores).all():
         return Scored(version, places, rows, features, scores), unfit, []
     silent = np.flatnonzero(~np.isfinite(scores))
     gone = frozenset(silent.tolist())
-    kept = {name: np.delete(column, silent) for name, column in features.items()}
+    kept = _without_rows(features, silent.tolist())
     scored = Scored(version, _without(places, gone), _without(rows, gone), kept, np.delete(scores, silent))
     return scored, unfit, [places[index] for index in sorted(gone)]
+
+
+def _without_rows(columns: dict[str, Column], gone: list[int]) -> dict[str, Column]:
+    if not gone:
+        return columns
+    kept: dict[str, Column] = {name: np.delete(column, gone) for name, column in columns.items()}
+    return kept
 
 
 def _without(items: Sequence[T], gone: frozenset[int]) -> list[T]:
@@ -64,6 +71,6 @@ def _scores(version: Version, columns: dict[str, Column], rows: int) -> NDArray[
 def _infer(version: Version, columns: dict[str, Column], rows: int) -> NDArray[np.float32] | None:
     try:
         scores = version.scorer.score(columns)
-    except Exception:  # onnxruntime raises bare Exceptions; what fails for a single row is refused
+    except Exception:  # noqa: BLE001 - onnxruntime raises bare Exceptions; what fails for a single row is refused
         return None
     return scores if scores.shape == (rows,) else None

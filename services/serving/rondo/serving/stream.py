@@ -12,6 +12,7 @@ from rondo.contracts.logs import PREDICTIONS_LOG
 from rondo.contracts.predictions import MAX_REQUEST_BYTES, PredictionMade
 from rondo.contracts.topics import PREDICTIONS_FAILED
 from rondo.serving.answering import Answered, Answering
+from rondo.serving.log import ARROW_STREAM
 from rondo.serving.telemetry import BatchTelemetry
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     from rondo.serving.errors import RequestRefusedError
     from rondo.serving.versions import Versions
-
-_ARROW = "application/vnd.apache.arrow.stream"
 
 
 class PredictionStream:
@@ -76,7 +75,7 @@ def _records(answered: Answered, keys: list[bytes | None], partitions: list[int]
         keys, partitions = [keys[place] for place in places], [partitions[place] for place in places]
     yield Records(PredictionMade.topic, answered.values, keys, partitions)
     for value in answered.logged:
-        yield Record(PREDICTIONS_LOG, value, version.model.encode(), {"content-type": _ARROW})
+        yield Record(PREDICTIONS_LOG, value, version.model.encode(), {"content-type": ARROW_STREAM})
 
 
 def _now() -> datetime:

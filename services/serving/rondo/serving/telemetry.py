@@ -1,4 +1,4 @@
-"""What a micro-batch leaves behind for people: one span, a few counts, and one line when a new version first answers."""
+"""What a micro-batch leaves behind for people: a span, some counts, and a line when a new version first answers."""
 
 from __future__ import annotations
 

@@ -51,9 +51,7 @@ class Serving:
         """Return the version that answers requests with this key."""
         if len(self.versions) == 1:
             return self.versions[0]
-        shares = [
-            0.0 if role == "shadow" else share for share, role in zip(self.shares, self.roles, strict=True)
-        ]
+        shares = [0.0 if role == "shadow" else share for share, role in zip(self.shares, self.roles, strict=True)]
         return self.versions[routing.choose(routing.position(self.model, key), shares)]
 
 

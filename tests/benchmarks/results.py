@@ -1,0 +1,48 @@
+"""Where the figures go: one line of JSON per row and run in `results/<table>.jsonl`, and a table on the screen."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of ours beside a peer's of the same run; `peer` is None where it can't run. `ratio` is ours to it."""
+
+    table: str
+    row: str
+    ours: float
+    peer: float | None
+    unit: str
+    goal: str
+    met: bool
+    versions: dict[str, str]
+    ratio: float | None = None
+    machine: str = field(default_factory=lambda: f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}")
+    date: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Return the installed versions, Python's among them."""
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
+
+
+def record(rows: list[Row]) -> None:
+    """Print the rows and append them to their table."""
+    RESULTS.mkdir(exist_ok=True)
+    for row in rows:
+        ratio = f"{row.ratio:.2f} of {row.peer:,.1f}" if row.ratio is not None and row.peer is not None else ""
+        mark = "met   " if row.met else "MISSED"
+        sys.stdout.write(f"{mark}  {row.row:<52} {row.ours:>12,.1f} {row.unit:<6} {ratio:<22} goal: {row.goal}
+")
+        with (RESULTS / f"{row.table}.jsonl").open("a") as lines:
+            lines.write(json.dumps(asdict(row)) + "\n")
