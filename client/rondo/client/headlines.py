@@ -1,0 +1,157 @@
+"""One line for people about each event, for `rondo watch`, the live view and the logs of whoever subscribes."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import TYPE_CHECKING
+
+from rondo.contracts.data import BatchAccepted, BatchRejected, OutcomesAccepted
+from rondo.contracts.deployment import DeploymentChanged, ReplicaChanged
+from rondo.contracts.models import (
+    ModelPromoted,
+    ModelRegistered,
+    ModelRejected,
+    ModelRetired,
+    ModelRolledBack,
+    SpecApplied,
+)
+from rondo.contracts.monitoring import (
+    AlertRaised,
+    AlertResolved,
+    DataQualityDegraded,
+    DriftDetected,
+    PerformanceDegraded,
+    WindowClosed,
+)
+from rondo.contracts.training import (
+    ModelTrained,
+    TrainingFailed,
+    TrainingRequested,
+    TrainingSkipped,
+    TrainingStarted,
+)
+
+if TYPE_CHECKING:
+    from rondo.contracts.event import Event
+
+
+@singledispatch
+def headline(event: Event) -> str:
+    """Return a line about an event, without its key; an event that is unknown here gives its first doc line."""
+    return (type(event).__doc__ or type(event).__name__).splitlines()[0]
+
+
+@headline.register
+def _(event: SpecApplied) -> str:
+    return f"spec {event.revision} applied, {len(event.spec.features)} features"
+
+
+@headline.register
+def _(event: BatchAccepted) -> str:
+    quality = event.quality
+    return f"batch {event.batch_id}: {quality.accepted:,} rows accepted, {quality.quarantined:,} quarantined"
+
+
+@headline.register
+def _(event: BatchRejected) -> str:
+    return f"batch {event.batch_id} rejected: {'; '.join(event.reasons)}"
+
+
+@headline.register
+def _(event: OutcomesAccepted) -> str:
+    return f"{event.rows:,} outcomes, {event.joined:,} of them of known predictions"
+
+
+@headline.register
+def _(event: TrainingRequested) -> str:
+    return f"training requested by {event.requested_by}: {event.trigger.detail}"
+
+
+@headline.register
+def _(event: TrainingStarted) -> str:
+    return f"training because of {event.trigger.kind}"
+
+
+@headline.register
+def _(event: TrainingSkipped) -> str:
+    return f"no training ({event.reason.replace('_', ' ')}): {event.detail}"
+
+
+@headline.register
+def _(event: TrainingFailed) -> str:
+    return f"training failed: {event.reason}"
+
+
+@headline.register
+def _(event: ModelTrained) -> str:
+    auc = event.evidence.candidate.metrics.get("roc_auc", float("nan"))
+    return f"candidate on {event.evidence.rows_trained:,} rows, AUC {auc:.3f} on its holdout"
+
+
+@headline.register
+def _(event: ModelRegistered) -> str:
+    return f"version {event.model_version} registered"
+
+
+@headline.register
+def _(event: ModelRejected) -> str:
+    return f"version {event.model_version} rejected: {'; '.join(g.message for g in event.gates if not g.passed)}"
+
+
+@headline.register
+def _(event: ModelPromoted) -> str:
+    return f"version {event.model_version} is the champion, decided by {event.decided_by}"
+
+
+@headline.register
+def _(event: ModelRolledBack) -> str:
+    return f"rolled back from version {event.from_version} to {event.to_version}: {event.reason}"
+
+
+@headline.register
+def _(event: ModelRetired) -> str:
+    return f"version {event.model_version} retired"
+
+
+@headline.register
+def _(event: DeploymentChanged) -> str:
+    routes = ", ".join(f"version {route.model_version} {route.share:.0%}" for route in event.routes)
+    return f"deployment {event.revision}: {routes or 'nothing'}"
+
+
+@headline.register
+def _(event: ReplicaChanged) -> str:
+    return f"replica {event.replica}: version {event.model_version} {event.state} {event.detail}".rstrip()
+
+
+@headline.register
+def _(event: DriftDetected) -> str:
+    worst = sorted(event.features, key=lambda feature: -feature.psi)[:3]
+    return f"version {event.model_version} drifts: " + ", ".join(f"{f.feature} PSI {f.psi:.2f}" for f in worst)
+
+
+@headline.register
+def _(event: PerformanceDegraded) -> str:
+    return f"version {event.model_version} got worse: {event.metric} {event.observed:.3f}, was {event.reference:.3f}"
+
+
+@headline.register
+def _(event: DataQualityDegraded) -> str:
+    return "data quality: " + ", ".join(f"{p.feature} {p.problem} {p.observed:.0%}" for p in event.problems[:3])
+
+
+@headline.register
+def _(event: WindowClosed) -> str:
+    worst = max(event.features, key=lambda feature: feature.psi, default=None)
+    drift = f", most drifted {worst.feature} PSI {worst.psi:.2f}" if worst else ""
+    return f"window to {event.window.end:%d %b}: {event.window.rows:,} rows{drift}"
+
+
+@headline.register
+def _(event: AlertRaised) -> str:
+    return f"{event.severity}: {event.title}"
+
+
+@headline.register
+def _(event: AlertResolved) -> str:
+    return f"resolved: {event.detail}"
