@@ -116,6 +116,39 @@ async def test_the_outbox_drains_in_order_after_a_death_of_the_server(own_postgr
         await broker.stop()
 
 
+async def _until_away(db: chassis_postgres.Database) -> None:
+    while True:
+        try:
+            await db.ping()
+        except UnavailableError:
+            return
+
+
+async def test_a_relay_stops_when_told_while_the_server_is_dead(own_postgres: Postgres) -> None:
+    """A lost connection complains when it is let go of; that must not swallow the cancellation."""
+    settings = settings_for("127.0.0.1:1", own_postgres.dsn)
+    async with chassis_postgres.connect(settings, MIGRATIONS, QUICK) as db:
+        relay = asyncio.create_task(OutboxRelay(db, chassis_kafka.broker(settings), QUICK).run())
+        async with asyncio.timeout(20):
+            while not await db.pool.fetchval("select count(*) from pg_locks where locktype = 'advisory' and granted"):
+                await asyncio.sleep(0.01)  # noqa: ASYNC110 - the condition is the server's
+        own_postgres.kill()
+        await _until_away(db)
+        relay.cancel()
+        async with asyncio.timeout(10):
+            await asyncio.wait([relay])
+        assert relay.cancelled()
+
+
+async def test_a_connection_that_broke_in_a_transaction_is_an_outage(own_postgres: Postgres) -> None:
+    async with chassis_postgres.connect(settings_for("127.0.0.1:1", own_postgres.dsn), MIGRATIONS, QUICK) as db:
+        with pytest.raises(UnavailableError, match="PostgreSQL is not available"):  # noqa: PT012 - the block is the case
+            async with db.transaction() as work:
+                own_postgres.kill()
+                await _until_away(db)
+                await work.connection.execute("select 1")
+
+
 async def _publish(db: chassis_postgres.Database, versions: range) -> None:
     while True:
         try:

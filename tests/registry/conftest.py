@@ -12,8 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import asyncpg
@@ -22,11 +21,15 @@ from pydantic import SecretStr
 from rondo.chassis.postgres import Database, connect
 from rondo.contracts.models import GateResult
 from rondo.contracts.profile import NumericProfile, ReferenceProfile
-from rondo.contracts.spec import ModelSpec
 from rondo.contracts.spec_file import parse_spec
 from rondo.contracts.training import Evaluation, Evidence, ModelTrained, Parity, SliceMetric, Trigger
 from rondo.registry.settings import Settings
 from rondo.registry.versions import Candidate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rondo.contracts.spec import ModelSpec
 
 SPEC = """\
 model: late
@@ -167,12 +170,24 @@ class Running:
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
 
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ask it to stop; kill it if it does not, and let the test see the exit code."""
+    if process.returncode is None:
+        process.terminate()
+    try:
+        async with asyncio.timeout(20):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
 @pytest.fixture
 def run_registry(tmp_path: Path) -> Callable[..., Any]:
     """Return a context manager that runs `python -m rondo.registry` with some settings."""
 
     @asynccontextmanager
-    async def run(settings: Settings) -> AsyncIterator[Running]:
+    async def run(settings: Settings, without: str = "") -> AsyncIterator[Running]:
         log = tmp_path / f"registry-{settings.http_port}.log"
         environment = {
             **os.environ,
@@ -183,6 +198,7 @@ def run_registry(tmp_path: Path) -> Callable[..., Any]:
             "RONDO_ARTIFACTS": settings.artifacts,
             "RONDO_REPLICA": settings.replica,
         }
+        environment.pop(without, None)
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "rondo.registry", env=environment, stderr=output, stdout=output
@@ -190,8 +206,6 @@ def run_registry(tmp_path: Path) -> Callable[..., Any]:
         try:
             yield Running(f"http://127.0.0.1:{settings.http_port}", process, log)
         finally:
-            if process.returncode is None:
-                process.terminate()
-            await process.wait()
+            await _end(process)
 
     return run

@@ -1,26 +1,30 @@
+# ruff: noqa: D101, D102 - the ports say what these do
 """The registry's ports in memory: what `postgres.py` does, without PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rondo.chassis.failures import AlreadyHandledError
-from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.event import Event
 from rondo.contracts.models import SpecApplied
-from rondo.contracts.spec import ModelSpec
 from rondo.registry import audit, runs
 from rondo.registry.audit import GENESIS, Record, Statement
 from rondo.registry.errors import StaleRevisionError, UnknownModelError
 from rondo.registry.history import Deployment
-from rondo.registry.runs import Run
 from rondo.registry.versions import Candidate, Cause, Decision, Model
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from rondo.contracts.cloudevents import Envelope
+    from rondo.contracts.event import Event
+    from rondo.contracts.spec import ModelSpec
+    from rondo.registry.runs import Run
 
 
 @dataclass

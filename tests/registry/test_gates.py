@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.models import GateResult
 from rondo.contracts.spec import FairnessGate, Gates, MetricGate
 from rondo.contracts.training import Evaluation, Evidence, Parity, SliceMetric
 from rondo.registry.gates import judge
+
+if TYPE_CHECKING:
+    from rondo.contracts.models import GateResult
 
 Make = Callable[..., Any]
 AUC = st.floats(0, 1)

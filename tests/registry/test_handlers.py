@@ -6,19 +6,14 @@ import asyncio
 import importlib.util
 import sys
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
-
 from rondo.chassis.failures import AlreadyHandledError, PermanentError
-from rondo.chassis.postgres import Database
 from rondo.contracts.cloudevents import Envelope
 from rondo.contracts.deployment import ReplicaChanged
-from rondo.contracts.event import Event
-from rondo.contracts.spec import ModelSpec
 from rondo.contracts.spec_file import parse_spec
 from rondo.contracts.training import TrainingFailed, TrainingStarted
 from rondo.registry import audit, commands, handlers
@@ -28,6 +23,13 @@ from rondo.registry.postgres import PostgresStore
 from rondo.registry.postgres_archive import PostgresArchive
 from rondo.registry.timetable import Timetable
 from rondo.registry.versions import Cause
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from rondo.chassis.postgres import Database
+    from rondo.contracts.event import Event
+    from rondo.contracts.spec import ModelSpec
 
 Make = Callable[..., Any]
 ANA = Cause("ana", "because")
@@ -106,7 +108,7 @@ async def test_the_same_spec_twice_changes_nothing(store: Backend, spec: ModelSp
 
 
 async def test_a_refused_spec_leaves_nothing_behind(store: Backend, spec_text: str) -> None:
-    with pytest.raises(RefusedSpecError, match="rollout.strategy: ab"):
+    with pytest.raises(RefusedSpecError, match=r"rollout.strategy: ab"):
         await apply(store, parse_spec(spec_text + "rollout: {strategy: ab}\n"))
     assert (await store.models(), await told(store)) == ([], [])
 
@@ -149,7 +151,7 @@ async def test_a_candidate_of_nothing_we_know_goes_to_the_dead_letters(
         await handle(store, trained(), "t1")
     await apply(store, spec)
     foreign = trained("run-9", spec=parse_spec(spec_text.replace("0.6", "0.9")))
-    with pytest.raises(PermanentError, match="a spec sha256:.* that was never applied here"):
+    with pytest.raises(PermanentError, match=r"a spec sha256:.* that was never applied here"):
         await handle(store, foreign, "t2")
     assert await told(store) == ["SpecApplied"]
 

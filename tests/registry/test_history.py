@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rondo.contracts.spec import ModelSpec
 from rondo.contracts.training import TrainingFailed, TrainingStarted
 from rondo.registry import history, lineage, promotion, runs
 from rondo.registry.history import Deployment
 from rondo.registry.versions import Model
+
+if TYPE_CHECKING:
+    from rondo.contracts.spec import ModelSpec
 
 Make = Callable[..., Any]
 

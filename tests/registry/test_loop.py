@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from rondo.contracts import cloudevents
 from rondo.contracts.cloudevents import Envelope
 from rondo.contracts.deployment import DeploymentChanged, ReplicaChanged
-from rondo.contracts.event import Event
 from rondo.contracts.models import ModelPromoted, ModelRolledBack, SpecApplied
-from rondo.registry.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rondo.contracts.event import Event
+    from rondo.registry.settings import Settings
 
 DEADLINE = 30.0
 
@@ -36,6 +39,7 @@ async def next_of(consumer: AIOKafkaConsumer, event: type[Event]) -> Any:
             if message.topic == event.topic:
                 headers = {name: value.decode() for name, value in message.headers}
                 return cloudevents.read(event, headers, message.value)
+    return None
 
 
 async def publish(producer: AIOKafkaProducer, event: Event, event_id: str) -> None:

@@ -6,12 +6,10 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
-
-from rondo.chassis.postgres import Database
 from rondo.contracts.cloudevents import Envelope
 from rondo.contracts.spec import ModelSpec
 from rondo.registry import audit, commands, handlers, rollback, rows
@@ -19,6 +17,9 @@ from rondo.registry.errors import AlreadyChampionError, RegistryError, StaleRevi
 from rondo.registry.postgres import PostgresStore
 from rondo.registry.postgres_archive import PostgresArchive
 from rondo.registry.versions import Cause
+
+if TYPE_CHECKING:
+    from rondo.chassis.postgres import Database
 
 Make = Callable[..., Any]
 ANA = Cause("ana")
@@ -123,7 +124,6 @@ async def test_a_change_behind_the_trigger_shows(
     registry_database: Database, stores: list[PostgresStore], trained: Make
 ) -> None:
     """Who owns the table can switch the trigger off; the chain still tells."""
-
     await train(stores[0], trained("run-1"), "t1")
     archive = PostgresArchive(registry_database)
     assert audit.verify("late", *await archive.audit("late")).verified

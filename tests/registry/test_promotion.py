@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from rondo.contracts.deployment import DeploymentChanged, ReplicaChanged
 from rondo.contracts.models import ModelPromoted, ModelRegistered, ModelRejected, ModelRetired, ModelRolledBack
-from rondo.contracts.spec import ModelSpec
 from rondo.registry import promotion, rollback
 from rondo.registry.errors import (
     AlreadyChampionError,
@@ -19,6 +18,9 @@ from rondo.registry.errors import (
     UnknownVersionError,
 )
 from rondo.registry.versions import Cause, Decision, Model
+
+if TYPE_CHECKING:
+    from rondo.contracts.spec import ModelSpec
 
 Make = Callable[..., Any]
 ANA = Cause("ana", "it looks odd")
@@ -31,12 +33,12 @@ def fresh(spec: ModelSpec) -> Model:
 
 @pytest.fixture
 def after(fresh: Model, candidate: Make) -> Callable[..., Model]:
-    """Return a function that gives the model after candidates that passed or not."""
+    """Return a function that gives the model after candidates that passed (p) or failed (f), such as "pfp"."""
 
-    def run(*passed: bool) -> Model:
+    def run(story: str) -> Model:
         model = fresh
-        for number, good in enumerate(passed, 1):
-            model = promotion.receive(model, candidate(f"run-{number}", passed=good), model.spec).after
+        for number, letter in enumerate(story, 1):
+            model = promotion.receive(model, candidate(f"run-{number}", passed=letter == "p"), model.spec).after
         return model
 
     return run
@@ -74,7 +76,7 @@ def test_the_first_candidate_that_passes_serves(fresh: Model, candidate: Make) -
 
 
 def test_a_candidate_that_fails_changes_nothing_that_serves(after: Callable[..., Model], candidate: Make) -> None:
-    model = after(True)
+    model = after("p")
     decision = promotion.receive(model, candidate("run-2", passed=False), model.spec)
     assert kinds(decision) == [ModelRegistered, ModelRejected]
     assert (decision.after.routes, decision.after.revision) == (model.routes, model.revision)
@@ -82,7 +84,7 @@ def test_a_candidate_that_fails_changes_nothing_that_serves(after: Callable[...,
 
 
 def test_the_replaced_stands_by_and_the_one_before_retires(after: Callable[..., Model], candidate: Make) -> None:
-    model = after(True, True)
+    model = after("pp")
     assert states(model) == {1: "standby", 2: "champion"}
     decision = promotion.receive(model, candidate("run-3"), model.spec)
     assert states(decision.after) == {1: "retired", 2: "standby", 3: "champion"}
@@ -90,11 +92,11 @@ def test_the_replaced_stands_by_and_the_one_before_retires(after: Callable[..., 
 
 
 def test_a_rejected_version_takes_its_number_with_it(after: Callable[..., Model]) -> None:
-    assert states(after(False, True)) == {1: "rejected", 2: "champion"}
+    assert states(after("fp")) == {1: "rejected", 2: "champion"}
 
 
 def test_by_hand_only_what_passed_or_with_override(after: Callable[..., Model], candidate: Make) -> None:
-    model, known = after(True, False), candidate("run-2", passed=False)
+    model, known = after("pf"), candidate("run-2", passed=False)
     with pytest.raises(NotPassedError, match=r'did not pass its gates \(ROC AUC 0.700\).*\{"override": true\}'):
         promotion.promote_by_hand(model, model.version(2), known, ANA, override=False)
     decision = promotion.promote_by_hand(model, model.version(2), known, ANA, override=True)
@@ -107,7 +109,7 @@ def test_by_hand_only_what_passed_or_with_override(after: Callable[..., Model], 
 
 
 def test_rollback_goes_to_the_previous_version_and_further(after: Callable[..., Model]) -> None:
-    decision = rollback.roll_back(after(True, True, True), None, ANA)
+    decision = rollback.roll_back(after("ppp"), None, ANA)
     assert kinds(decision) == [ModelRolledBack, DeploymentChanged]
     assert states(decision.after) == {1: "retired", 2: "champion", 3: "rolled_back"}
     assert decision.after.revision == 4
@@ -119,7 +121,7 @@ def test_rollback_goes_to_the_previous_version_and_further(after: Callable[..., 
 
 
 def test_rollback_by_number(after: Callable[..., Model], fresh: Model) -> None:
-    model = after(True, False, True)
+    model = after("pfp")
     assert rollback.roll_back(model, 1, ANA).after.served == (1, 3, 1)
     with pytest.raises(NeverServedError, match="version 2 of late never served"):
         rollback.roll_back(model, 2, ANA)
@@ -132,7 +134,7 @@ def test_rollback_by_number(after: Callable[..., Model], fresh: Model) -> None:
 
 
 def test_a_refusal_brings_the_previous_version_back_once(after: Callable[..., Model]) -> None:
-    model = after(True, True)
+    model = after("pp")
     decision = rollback.on_refusal(model, refusal(model, 2, 2))
     assert decision is not None
     assert kinds(decision) == [ModelRolledBack, DeploymentChanged]
@@ -142,13 +144,13 @@ def test_a_refusal_brings_the_previous_version_back_once(after: Callable[..., Mo
 
 
 def test_a_refusal_of_another_version_or_of_no_deployment_decides_nothing(after: Callable[..., Model]) -> None:
-    model = after(True, True)
+    model = after("pp")
     assert rollback.on_refusal(model, refusal(model, 1, 2)) is None
     assert rollback.on_refusal(replace(model, routes=()), refusal(model, 2, 2)) is None
 
 
 def test_the_only_version_is_withdrawn_when_refused(after: Callable[..., Model], candidate: Make) -> None:
-    model = after(True)
+    model = after("p")
     decision = rollback.on_refusal(model, refusal(model, 1, 1))
     assert decision is not None
     changed = decision.events[0]

@@ -18,7 +18,8 @@ def test_only_cron_triggers_are_schedules() -> None:
 
 
 def test_what_is_a_cron_expression() -> None:
-    assert [is_valid(e) for e in (MONDAY_3, "* * * * * *", "@daily", "0 25 * * 1", "")] == [True, *[False] * 4]
+    found = [is_valid(e) for e in (MONDAY_3, "* * * * * *", "@daily", "0 25 * * 1", "0 0 30 2 *", "")]
+    assert found == [True, *[False] * 5]
 
 
 def test_due_from_its_very_second_on_and_not_twice() -> None:

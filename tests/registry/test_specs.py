@@ -22,7 +22,8 @@ def changed(spec: ModelSpec, **parts: Any) -> ModelSpec:
             {"features": {"temp": {"type": "float", "from": "weather", "on": ["origin"]}}, "gates": {}},
             "`features.temp.from` asks for a point-in-time join, which is not executed yet: join the column into the",
         ),
-        ({"retrain": {"on": ["cron: 99 3 * * 1"]}}, "'99 3 * * 1' is no cron expression: write five fields"),
+        ({"retrain": {"on": ["cron: 99 3 * * 1"]}}, "`retrain.on`: '99 3 * * 1' is no cron expression that is ever"),
+        ({"retrain": {"on": ["cron: 0 0 30 2 *"]}}, "`retrain.on`: '0 0 30 2 *' is no cron expression that is ever"),
     ],
 )
 def test_what_nobody_executes_is_refused(spec: ModelSpec, parts: dict[str, Any], refusal: str) -> None:
@@ -51,9 +52,10 @@ def test_other_features_are_allowed_and_spoken_of(spec: ModelSpec) -> None:
     more = changed(spec, features=features | {"origin": {"type": "category"}})
     found = review(more, spec, 3, spec.features)
     assert found.refusals == ()
-    assert found.warnings == (
+    (warning,) = found.warnings
+    assert warning == (
         "the features change (origin is new): version 3 goes on answering requests with its own features; "
-        "requests must carry the new ones from the promotion of the next version on",
+        "requests must carry the new ones from the promotion of the next version on"
     )
     retyped = changed(spec, features=features | {"distance": {"type": "int"}})
     assert review(retyped, spec, 3, spec.features).warnings[1] == (

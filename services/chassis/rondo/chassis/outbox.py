@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -64,7 +65,10 @@ class OutboxRelay:
                         pass
                     await self._wait(connection)
             finally:
-                if not connection.is_closed():
+                # Of a lost connection asyncpg complains even when asked `is_closed`; that must not replace what ends
+                # this, least of all a cancellation: the relay would go on, and the service never stop. The lock
+                # went with the connection.
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                     await connection.remove_listener(channel, self._notified)
                     await connection.execute("select pg_advisory_unlock_all()")
 

@@ -110,7 +110,7 @@ class Database:
             raise _away(error) from error
         except asyncpg.InterfaceError as error:
             # asyncpg says so of a connection that broke, and of a wrong number of arguments: only the first passes.
-            if connection.is_closed():
+            if _lost(connection):
                 raise _away(error) from error
             raise
         finally:
@@ -152,6 +152,14 @@ class Database:
                 await connection.execute("select 1")
         except _NO_CONNECTION as error:
             raise _away(error) from error
+
+
+def _lost(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> bool:
+    """Say whether a connection broke; the pool takes one that did out of its proxy, which then refuses to answer."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
 
 
 def _away(error: BaseException) -> UnavailableError:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from croniter import croniter
+from croniter import CroniterError, croniter
 
 from rondo.contracts.training import Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
 _PREFIX = "cron: "
 _FIELDS = 5
+_ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def expressions(triggers: Iterable[str]) -> tuple[str, ...]:
@@ -23,8 +23,14 @@ def expressions(triggers: Iterable[str]) -> tuple[str, ...]:
 
 
 def is_valid(expression: str) -> bool:
-    """Say whether it is a cron expression of five fields."""
-    return len(expression.split()) == _FIELDS and bool(croniter.is_valid(expression))
+    """Say whether it is a cron expression of five fields that is ever due: the 30th of February is not."""
+    if len(expression.split()) != _FIELDS:
+        return False
+    try:
+        next_due(expression, _ANY_DAY)
+    except CroniterError:
+        return False
+    return True
 
 
 def due(expression: str, since: datetime, now: datetime) -> datetime | None:

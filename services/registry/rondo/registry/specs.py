@@ -52,7 +52,8 @@ def _not_executed(spec: ModelSpec) -> tuple[str, ...]:
         for key in _join_keys(feature)
     )
     problems.extend(
-        f"`retrain.on`: {expression!r} is no cron expression: write five fields, such as 'cron: 0 3 * * 1'"
+        f"`retrain.on`: {expression!r} is no cron expression that is ever due: write five fields, such as "
+        "'cron: 0 3 * * 1'"
         for expression in schedule.expressions(spec.retrain.on)
         if not schedule.is_valid(expression)
     )
