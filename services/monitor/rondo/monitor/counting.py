@@ -75,7 +75,7 @@ def _slot(name: str, column: str, offset: int, part: NumericProfile | Categorica
     if isinstance(part, NumericProfile):
         # As float32, like the values: an edge that was one of the values is then met exactly.
         return Slot(name, column, offset, len(part.counts) + 1, np.asarray(part.edges, np.float32), None)
-    return Slot(name, column, offset, len(part.counts) + 2, None, pa.array(part.counts, pa.string()))
+    return Slot(name, column, offset, len(part.counts) + 2, None, pa.array([*part.counts, ""], pa.string()))
 
 
 def _counts(part: NumericProfile | CategoricalProfile) -> NDArray[np.int64]:
@@ -107,10 +107,10 @@ def _count_numbers(edges: NDArray[np.float32], size: int, column: pa.ChunkedArra
 
 
 def _count_categories(slot: Slot, column: pa.ChunkedArray) -> NDArray[np.int64]:
-    missing = column.null_count
-    unlisted = slot.size - 2
+    # The empty text, last among the categories, is missing too: as it is in the reference.
+    unlisted = slot.size - 1
     codes = pc.index_in(column, slot.categories, skip_nulls=True).fill_null(unlisted).to_numpy()
     counts = np.bincount(codes, minlength=slot.size)
-    counts[unlisted] -= missing
-    counts[-1] = missing
+    empty, rest = int(counts[-2]), int(counts[-1])
+    counts[-2:] = rest - column.null_count, column.null_count + empty
     return counts

@@ -7,17 +7,19 @@ are judged; those of a version that is champion no more are dropped, those of on
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rondo.monitor import alarm, alerts, matching, performance
+from rondo.monitor import alerts, matching
 from rondo.monitor.alarm import KINDS, Alarm
 from rondo.monitor.alerts import Subject
 from rondo.monitor.judgement import judge
+from rondo.monitor.labelling import label
+from rondo.monitor.ringing import ring
 from rondo.monitor.sketch import Sketch
 from rondo.monitor.windows import NEVER, Tumbling, to_time
 
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from rondo.contracts.spec import ModelSpec
     from rondo.monitor.alarm import Kind
     from rondo.monitor.alerts import Announcement
-    from rondo.monitor.judgement import Verdict
     from rondo.monitor.ports import Champion
     from rondo.monitor.reference import Reference
 
@@ -116,7 +117,7 @@ class Watch:
             return
         matched = matching.match(self.predictions, self.outcomes)
         self.predictions, self.outcomes = matched.predictions.combine_chunks(), matched.outcomes.combine_chunks()
-        self._count_pairs(matched.pairs, self.tumbling)
+        self.counted["late_outcomes"] += label(self.windows, matched.pairs, self.tumbling)
         known = self.outcomes.column("known_at").to_numpy()
         if known.size and self.watermark > NEVER:
             self.outcomes = self.outcomes.filter(
@@ -139,27 +140,16 @@ class Watch:
             subject = Subject(self.model, version, self.tumbling.window(start, sketch.rows), to_time(start))
             yield alerts.closed(subject, verdict)
             for kind in KINDS:
-                yield from self._alarm(kind, subject, verdict, start, spec.monitor.consecutive)
+                self.alarms[kind], said = ring(
+                    self.alarms[kind], kind, subject, verdict, start, spec.monitor.consecutive
+                )
+                yield from said
 
     def waits(self) -> bool:
         """Tell whether a window of the champion is due."""
         if self.tumbling is None or self.champion is None:
             return False
         return bool(self.tumbling.ripe((s for v, s in self.windows if v == self.champion.version), self.watermark))
-
-    def _alarm(
-        self, kind: Kind, subject: Subject, verdict: Verdict, start: int, consecutive: int
-    ) -> Iterator[Announcement]:
-        before = self.alarms[kind]
-        after, change = alarm.step(before, verdict.over(kind), start, consecutive)
-        if change == "raised" and after.since is not None:
-            announcements = alerts.found(kind, replace(subject, since=to_time(after.since)), verdict)
-            after = replace(after, alert_id=announcements[0].event_id)
-            yield from announcements
-        elif change == "recovered" and before.alert_id:
-            why = f"the figures were within their bounds for {consecutive} windows in a row"
-            yield alerts.resolved(self.model, before.alert_id, subject.window.end, why)
-        self.alarms[kind] = after
 
     def _counts(self, version: int) -> bool:
         if self.champion is None or version == self.champion.version:
@@ -192,18 +182,6 @@ class Watch:
 
     def _keep_predictions(self, mask: NDArray[np.bool_]) -> None:
         self.predictions = self.predictions.filter(pa.array(mask))
-
-    def _count_pairs(self, pairs: pa.Table, tumbling: Tumbling) -> None:
-        pairs = pairs.filter(pc.is_finite(pairs.column("score")))
-        starts = tumbling.starts(pairs.column("event_time").to_numpy())
-        versions = pairs.column("version").to_numpy()
-        in_time = pairs.column("known_at").to_numpy() <= starts + tumbling.length + tumbling.delay
-        self.counted["late_outcomes"] += int((~in_time).sum())
-        scores, outcomes = pairs.column("score").to_numpy(), pairs.column("outcome").to_numpy()
-        for key, sketch in self.windows.items():
-            mask = in_time & (versions == key[0]) & (starts == key[1])
-            if mask.any():
-                self.windows[key] = sketch.with_outcomes(performance.histogram(scores[mask], outcomes[mask]))
 
 
 def event_times(rows: pa.Table) -> NDArray[np.int64]:

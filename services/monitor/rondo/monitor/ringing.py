@@ -1,0 +1,29 @@
+"""From a verdict to what is said about it: a finding and its alert, the end of one, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rondo.monitor import alerts
+from rondo.monitor.alarm import step
+from rondo.monitor.windows import to_time
+
+if TYPE_CHECKING:
+    from rondo.monitor.alarm import Alarm, Kind
+    from rondo.monitor.alerts import Announcement, Subject
+    from rondo.monitor.judgement import Verdict
+
+
+def ring(
+    before: Alarm, kind: Kind, subject: Subject, verdict: Verdict, start: int, consecutive: int
+) -> tuple[Alarm, list[Announcement]]:
+    """Take a verdict into the alarm of its kind; returns the alarm after it and what there is to say."""
+    after, change = step(before, verdict.over(kind), start, consecutive)
+    if change == "raised" and after.since is not None:
+        announcements = alerts.found(kind, replace(subject, since=to_time(after.since)), verdict)
+        return replace(after, alert_id=announcements[0].event_id), list(announcements)
+    if change == "recovered" and before.alert_id:
+        why = f"the figures were within their bounds for {consecutive} windows in a row"
+        return after, [alerts.resolved(subject.model, before.alert_id, subject.window.end, why)]
+    return after, []
