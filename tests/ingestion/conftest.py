@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import httpx
@@ -23,6 +21,10 @@ from rondo.contracts.models import SpecApplied
 from rondo.contracts.spec import ModelSpec
 from rondo.ingestion.app import application
 from rondo.ingestion.settings import IngestionSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
 
 TOKEN = "t" * 16
 START = datetime(2013, 1, 1, tzinfo=UTC)
@@ -153,6 +155,8 @@ async def apply(bootstrap: str, model_spec: ModelSpec, revision: int = 1) -> Non
 
 @dataclass
 class Running:
+    """Ingestion as its clients see it."""
+
     settings: IngestionSettings
     client: httpx.AsyncClient
 
@@ -163,6 +167,7 @@ class Running:
         )
 
     async def knows(self, dataset: str = "rides") -> bool:
+        """Say whether a spec of the dataset is in force."""
         return (await self.client.get(f"/v1/datasets/{dataset}")).status_code == 200
 
 

@@ -5,20 +5,36 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import orjson
 import polars as pl
+from rondo.ingestion.app import application
 
-from tests.ingestion.conftest import outcome, parquet, predictions, produce, read_all, rides, until
+from tests.ingestion.conftest import (
+    Running,
+    apply,
+    client,
+    outcome,
+    parquet,
+    predictions,
+    produce,
+    read_all,
+    rides,
+    spec,
+    until,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from tests.ingestion.conftest import Running
+    import httpx
+    from rondo.ingestion.settings import IngestionSettings
 
 
 def rows(running: Running, table: str) -> pl.DataFrame:
     path = running.settings.data / table
-    return pl.read_delta(str(path)) if path.exists() else pl.DataFrame()
+    return pl.read_delta(str(path)) if (path / "_delta_log").exists() else pl.DataFrame()
 
 
 async def events(running: Running, topic: str) -> list[dict[str, Any]]:
@@ -59,3 +75,152 @@ async def test_outcomes_and_predictions_land(ingestion: Running) -> None:
         b"it is not JSON (invalid literal, expected 'null': line 1 column 1 (char 0)): send one JSON object in UTF-8",
         b"there is no model 'tipz': did you mean 'tips'?",
     ]
+
+
+async def test_the_same_batch_twice_is_answered_alike(ingestion: Running, tmp_path: Path) -> None:
+    body = parquet(rides(20), tmp_path)
+    answers = await asyncio.gather(*(ingestion.upload("january", body) for _ in range(5)))
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 200, 201]
+    assert len({answer.content for answer in answers}) == 1
+    again = await ingestion.upload("january", body)
+    assert (again.status_code, again.json()) == (200, answers[0].json())
+    assert (await ingestion.client.get("/v1/datasets/rides/batches/january")).json() == again.json()
+    assert rows(ingestion, "datasets/rides").height == 20
+    other = await ingestion.upload("january", parquet(rides(3), tmp_path))
+    assert other.status_code == 409
+    assert other.json() == {
+        "error": "batch_conflict",
+        "message": "batch 'january' of 'rides' was accepted before with other content, and an accepted batch never "
+        "changes: send this one under a batch id of its own",
+    }
+    accepted = await until(lambda: events(ingestion, "batches.accepted"))
+    assert len(accepted) == 1
+
+
+async def test_bad_uploads_get_a_clear_answer(ingestion: Running, tmp_path: Path) -> None:
+    whole = parquet(rides(50), tmp_path)
+    half = await ingestion.upload("half", whole[:-100])
+    assert half.status_code == 422
+    assert half.json()["error"] == "batch_rejected"
+    assert half.json()["reasons"] == [
+        "the batch can't be read as Parquet: it begins well, but its end is missing (PAR1 should be the last bytes): "
+        "it is half-written; wait until the file is complete and send it again"
+    ]
+    assert (await ingestion.upload("half", whole[:-100])).json() == half.json()
+    assert (await ingestion.upload("half", whole)).status_code == 201, "what was rejected left nothing in the way"
+    large = await ingestion.upload("large", b"x" * (5 * 1024 * 1024))
+    assert (large.status_code, large.json()["message"]) == (
+        413,
+        "the batch is larger than 4 MiB: split it into several batches, or raise RONDO_MAX_BATCH_BYTES of the "
+        "ingestion service",
+    )
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(80):
+            yield b"x" * 65536
+
+    url = "/v1/datasets/rides/batches/large"
+    streamed = await ingestion.client.post(url, content=endless(), headers={"content-type": "text/csv"})
+    assert streamed.status_code == 413
+    assert (await ingestion.upload("x", whole, "application/zip")).status_code == 415
+    assert (await ingestion.upload("..%2Fx", whole)).status_code in {400, 404}
+    named = await ingestion.upload("-x", whole)
+    assert (named.status_code, named.json()["error"]) == (400, "bad_name")
+    unknown = await ingestion.upload("x", whole, dataset="ride")
+    assert unknown.status_code == 422
+    assert unknown.json()["reasons"] == [
+        "no model has the dataset 'ride'; did you mean 'rides'? Apply a spec with `data: {dataset: ride}` first"
+    ]
+    assert not list(ingestion.settings.spool.iterdir())
+    rejected = await until(lambda: events(ingestion, "batches.rejected"))
+    assert {(each["batch_id"], each["dataset"]) for each in rejected} >= {("half", "rides")}
+
+
+async def test_what_is_known_of_a_dataset(ingestion: Running, tmp_path: Path) -> None:
+    await ingestion.upload("january", parquet(rides(10, rain=[float("inf"), *[0.5] * 9]), tmp_path))
+    dataset = (await ingestion.client.get("/v1/datasets/rides")).json()
+    assert dataset["data_version"]["version"] == 0
+    assert [column["name"] for column in dataset["columns"]][:3] == ["ride", "started", "zone"]
+    listed = (await ingestion.client.get("/v1/datasets/rides/batches")).json()
+    assert [batch["batch_id"] for batch in listed["batches"]] == ["january"]
+    bad = (await ingestion.client.get("/v1/datasets/rides/quarantine")).json()
+    assert [row["reason"] for row in bad["rows"]] == ["rain: infinite"]
+    for path in ("/v1/datasets/ride", "/v1/datasets/rides/batches/x"):
+        missing = await ingestion.client.get(path)
+        assert (missing.status_code, missing.json()["error"]) == (404, "not_found")
+    assert "/v1/datasets/{dataset}/batches/{batch_id}" in (await ingestion.client.get("/openapi.json")).json()["paths"]
+    assert (await ingestion.client.get("/v1/datasets/rides", headers={"authorization": ""})).status_code == 401
+
+
+async def test_batches_come_by_kafka_and_by_folder(ingestion: Running, tmp_path: Path) -> None:
+    kafka, inbox = ingestion.settings.kafka, ingestion.settings.inbox
+    assert inbox is not None
+    whole = parquet(rides(10, start=100), tmp_path)
+    kind = b"application/vnd.apache.parquet"
+    for name, value in (("by-kafka", whole), ("half-by-kafka", whole[:-50])):
+        headers = [("dataset", b"rides"), ("batch_id", name.encode()), ("content-type", kind)]
+        produce(kafka, "batches.submitted", value, key=b"rides", headers=headers)
+    produce(kafka, "batches.submitted", b"\xff", key=b"rides", headers=[("dataset", b"ri\xffdes")])
+    folder = inbox / "rides"
+    folder.mkdir(parents=True)
+    (folder / "by-folder.part").write_bytes(whole)
+    (folder / "by-folder.part").rename(folder / "by-folder.parquet")
+    (folder / "half.parquet").write_bytes(whole[:-50])
+    rides(10, start=200).write_csv(folder / "as-csv.csv")
+    (folder / "notes.docx").write_bytes(b"x")
+
+    async def all_there() -> bool:
+        left = [path for path in folder.glob("*") if path.is_file()]
+        return not left and rows(ingestion, "datasets/rides").height == 30
+
+    await until(all_there)
+    assert sorted(path.name for path in (folder / "done").iterdir()) == ["as-csv.csv", "by-folder.parquet"]
+    assert "it is half-written" in (folder / "rejected" / "half.parquet.reason.txt").read_text()
+    assert (folder / "rejected" / "notes.docx.reason.txt").read_text().startswith("'.docx' is no kind of file")
+
+    async def rejected() -> bool:
+        said = await events(ingestion, "batches.rejected")
+        return {(each["batch_id"], each["source"]) for each in said} == {("half-by-kafka", "kafka"), ("half", "folder")}
+
+    await until(rejected)
+    letters = await asyncio.to_thread(read_all, kafka, "ingestion.dead-letters")
+    assert [letter.value() for letter in letters] == [b"\xff"]
+
+
+async def test_what_was_committed_and_not_said_is_said_at_the_next_start(
+    settings: IngestionSettings, tmp_path: Path
+) -> None:
+    async with application(settings), client(settings) as http:
+        running = Running(settings, http)
+        await apply(settings.kafka, spec())
+        await until(running.knows)
+        first = await running.upload("january", parquet(rides(10), tmp_path))
+        produce(settings.kafka, "outcomes.observed", *(outcome(n) for n in range(50)))
+        await until(lambda: events(running, "outcomes.accepted"))
+        await until(lambda: events(running, "batches.accepted"))
+    # As after a crash between the commit to Delta and the one to PostgreSQL.
+    connection = await asyncpg.connect(
+        settings.postgres.get_secret_value(), server_settings={"search_path": "ingestion"}
+    )
+    await connection.execute("truncate batches, landed, announced")
+    await connection.close()
+    async with application(settings), client(settings) as http:
+        running = Running(settings, http)
+        again = await until(lambda: _ready(running, tmp_path))
+        assert (again.status_code, again.json()) == (200, first.json())
+        await until(lambda: _times(running, "outcomes.accepted", 2))
+    said = await events(running, "outcomes.accepted")
+    assert said[0] == said[1]
+    messages = await asyncio.to_thread(read_all, settings.kafka, "outcomes.accepted")
+    assert len({dict(m.headers())["ce_id"] for m in messages}) == 1, "the inbox of whoever hears it knows it"
+    assert rows(running, "feedback/tips/outcomes").height == 50
+    assert rows(running, "datasets/rides").height == 10
+
+
+async def _ready(running: Running, folder: Path) -> httpx.Response | None:
+    answer = await running.upload("january", parquet(rides(10), folder))
+    return None if answer.status_code == 503 else answer
+
+
+async def _times(running: Running, topic: str, count: int) -> bool:
+    return len(await events(running, topic)) >= count

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from rondo.chassis.failures import UnavailableError
 from rondo.ingestion.digest import chained
@@ -82,8 +82,11 @@ class DeltaTables:
                 schema_mode=None if set(data.column_names) == known else "merge",
                 commit_properties=properties,
             )
-        except (OSError, CommitFailedError) as error:
-            raise UnavailableError(f"the folder of the data, {self._root.name}", str(error)) from error
+        except (OSError, DeltaError) as error:
+            # delta-rs wraps what the system said in whatever it was doing just then.
+            if isinstance(error, OSError) or "os error" in str(error):
+                raise UnavailableError("the disk of the data", _said(error)) from error
+            raise
 
     def _remember(self, name: str, opened: _Open | None, digest: str) -> None:
         if opened is None:
@@ -141,6 +144,12 @@ class DeltaTables:
         with self._locks[name]:
             opened = self._table(name)
             return Commit(opened.table.version(), opened.digest or "") if opened else None
+
+
+def _said(error: Exception) -> str:
+    """Return what the system said of a failed write, and whether people can do something about it."""
+    text = str(error).splitlines()[0][:300]
+    return f"{text}; free some space" if "No space left" in text or "quota" in text else text
 
 
 def _plain(table: pa.Table) -> pa.Table:

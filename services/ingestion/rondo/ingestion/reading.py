@@ -96,7 +96,9 @@ def _read_csv(path: Path) -> pl.DataFrame:
     # As text throughout: the contract says the types, and a guess from the first rows would only be wrong later.
     frame = pl.read_csv(path, infer_schema=False)
     if any("\x00" in name for name in frame.columns):
-        raise UnreadableFileError("CSV", "it holds zero bytes, so it is no text", "send the content type of the file")
+        raise UnreadableFileError(
+            "CSV", "it holds NUL characters, so it is no text", "send the content type of the file"
+        )
     return frame
 
 

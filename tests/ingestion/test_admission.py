@@ -1,0 +1,194 @@
+"""What becomes of a batch: values only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rondo.ingestion.admission import Admitted, Refused, admit
+from rondo.ingestion.contract import contract_of
+
+from tests.ingestion.conftest import rides, spec
+
+CONTRACT = contract_of("rides", [spec()])
+
+
+def admitted(frame: pl.DataFrame) -> Admitted:
+    decision = admit(frame, CONTRACT)
+    assert isinstance(decision, Admitted), decision
+    return decision
+
+
+def refused(frame: pl.DataFrame) -> Refused:
+    decision = admit(frame, CONTRACT)
+    assert isinstance(decision, Refused)
+    return decision
+
+
+def test_good_rows_are_all_admitted() -> None:
+    decision = admitted(rides(10))
+    assert decision.rows.columns == ["ride", "started", "zone", "distance", "stops", "night", "rain", "tipped"]
+    assert (decision.quality.accepted, decision.quality.quarantined, decision.quality.reasons) == (10, 0, {})
+    assert decision.event_time_from == datetime(2013, 1, 1, tzinfo=UTC)
+    assert decision.event_time_to == datetime(2013, 1, 1, 0, 9, tzinfo=UTC)
+    distance = decision.quality.columns["distance"]
+    assert (distance.missing, distance.distinct, distance.low, distance.high) == (0, 10, 0.0, 9.0)
+    assert decision.quality.columns["rain"].missing == 2
+
+
+def changed(column: str, value: Any) -> pl.DataFrame:
+    """Return ten rows of which the first has another value, in a column whose type can hold it."""
+    frame = rides(10)
+    values = [value, *frame[column].to_list()[1:]]
+    return frame.with_columns(pl.Series(column, values, strict=False))
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (changed("distance", None), "distance: missing"),
+        (changed("distance", float("nan")), "distance: NaN"),
+        (changed("distance", float("inf")), "distance: infinite"),
+        (changed("distance", float("-inf")), "distance: infinite"),
+        (changed("distance", -1.0), "distance: below the minimum 0"),
+        (changed("distance", 1001.0), "distance: above the maximum 1000"),
+        (changed("zone", "west"), "zone: not an allowed value"),
+        (changed("zone", None), "zone: missing"),
+        (changed("tipped", None), "tipped: label missing"),
+        (changed("tipped", 2), "tipped: not 0 or 1"),
+        (changed("ride", None), "ride: missing"),
+        (changed("ride", "r5"), "ride: duplicate in this batch, the first is kept"),
+        (changed("started", None), "started: missing"),
+        (rides(10, stops=[1.5, *[2.0] * 9]), "stops: not a whole number"),
+        (rides(10, night=["maybe", *["true", "0"] * 4, "FALSE"]), "night: not true or false"),
+        (rides(10, distance=["far", *["1.5"] * 9]), "distance: not a number"),
+        (
+            rides(10, started=["2013-01-01T10:00:00", *["2013-01-01T10:00:00+01:00"] * 9]),
+            "started: a time without a zone, write it as 2013-01-01T10:00:00Z",
+        ),
+        (
+            rides(10, started=["yesterday", *["2013-01-01 10:00:00.25Z"] * 9]),
+            "started: not a time, write it as 2013-01-01T10:00:00Z",
+        ),
+    ],
+)
+def test_a_bad_row_is_quarantined_with_its_reason(frame: pl.DataFrame, reason: str) -> None:
+    decision = admitted(frame)
+    assert decision.quality.reasons == {reason: 1}
+    assert decision.quarantined["reason"].to_list() == [reason]
+    assert decision.rows.height == 9
+    assert decision.quality.accepted == 9
+
+
+def test_a_quarantined_row_stays_as_it_came() -> None:
+    decision = admitted(changed("distance", float("nan")).with_columns(extra=pl.lit("kept here")))
+    assert decision.quarantined["row"].to_list() == [0]
+    assert '"distance":"NaN"' in decision.quarantined["content"][0]
+    assert '"extra":"kept here"' in decision.quarantined["content"][0]
+
+
+def test_a_row_with_several_faults_names_them_all() -> None:
+    frame = changed("distance", -1.0).with_columns(zone=pl.Series(["west", *["north"] * 9]))
+    decision = admitted(frame)
+    assert decision.quarantined["reason"].to_list() == [
+        "zone: not an allowed value; distance: below the minimum 0",
+    ]
+    assert decision.quality.quarantined == 1
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (rides(3).drop("zone"), "column 'zone' is missing: add it, or make it `optional` in the spec"),
+        (
+            rides(3).rename({"distance": "Distnace"}),
+            "column 'distance' is missing; 'Distnace' is not in the contract: rename it to 'distance'",
+        ),
+        (rides(3).drop("tipped"), "column 'tipped' is missing: add it, or make it `optional` in the spec"),
+        (
+            rides(3).with_columns(pl.col("started").dt.replace_time_zone(None)),
+            "column 'started' is a time without a zone, so nobody can tell which moment is meant: send UTC, "
+            "such as 2013-01-01T10:00:00Z, or a column type with a zone",
+        ),
+        (
+            rides(3, started=[1, 2, 3]),
+            "column 'started' is Int64, not a time: send times with a zone, such as 2013-01-01T10:00:00Z",
+        ),
+        (
+            rides(3, distance=[[1.0], [2.0], [3.0]]),
+            "column 'distance' is List(Float64), and the contract says float: send it with that type",
+        ),
+        (
+            rides(3, zone=[1.5, 2.5, 3.5]),
+            "column 'zone' is Float64, and the contract says text: send it with that type",
+        ),
+        (rides(0), "the batch is empty: it has 8 columns and no row; send at least one row"),
+    ],
+)
+def test_a_batch_that_does_not_fit_is_refused_whole(frame: pl.DataFrame, reason: str) -> None:
+    assert refused(frame).reasons == (reason,)
+
+
+def test_too_many_bad_rows_refuse_the_batch_and_say_which() -> None:
+    decision = refused(rides(10, distance=[-1.0, -2.0, -3.0, *[1.0] * 7]))
+    assert decision.reasons == (
+        "3 of 10 rows (30.0%) are bad, and the contract allows 20.0% (data.max_bad_share): correct the rows named "
+        "below, or allow more in the spec",
+        "distance: below the minimum 0: 3 rows, such as row 1 with -1.0",
+    )
+    assert decision.quality is not None
+    assert (decision.quality.accepted, decision.quality.quarantined) == (0, 10)
+
+
+def test_columns_that_nobody_asked_for_are_dropped_and_noted() -> None:
+    decision = admitted(rides(3, mood=["good", "bad", "ugly"]))
+    assert "mood" not in decision.rows.columns
+    assert decision.notes == ("column 'mood' is not in the contract and was dropped",)
+
+
+def test_an_optional_column_may_be_absent_and_its_nan_is_a_missing_value() -> None:
+    assert admitted(rides(3).drop("rain")).rows["rain"].to_list() == [None, None, None]
+    assert admitted(rides(3, rain=[float("nan"), 1.0, None])).rows["rain"].to_list() == [None, 1.0, None]
+
+
+def test_text_numbers_categories_and_booleans_are_cast_without_loss() -> None:
+    as_text = rides(10).with_columns(
+        pl.all().exclude("started").cast(pl.String), pl.col("started").dt.to_string("iso:strict")
+    )
+    assert admitted(as_text).rows.equals(admitted(rides(10)).rows)
+    zones = rides(10).with_columns(pl.col("zone").cast(pl.Categorical), pl.col("stops").cast(pl.Float32))
+    assert admitted(zones).rows.equals(admitted(rides(10)).rows)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["r1", "r2", "r3", "r4", None]),
+            st.floats(allow_nan=True, allow_infinity=True) | st.none(),
+            st.sampled_from([0, 1, 2, None]),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_every_row_is_published_or_quarantined_or_the_batch_is_refused(rows: list[tuple[Any, Any, Any]]) -> None:
+    frame = rides(
+        len(rows),
+        ride=pl.Series([r[0] for r in rows], dtype=pl.String),
+        distance=pl.Series([r[1] for r in rows], dtype=pl.Float64),
+        tipped=pl.Series([r[2] for r in rows], dtype=pl.Int64),
+    )
+    decision = admit(frame, CONTRACT)
+    if isinstance(decision, Refused):
+        assert decision.reasons
+        return
+    assert decision.rows.height + decision.quarantined.height == frame.height
+    assert decision.rows.null_count().drop("rain").sum_horizontal()[0] == 0
+    assert decision.rows["ride"].is_unique().all()
+    assert decision.rows["distance"].is_between(0, 1000).all()
+    assert admitted(decision.rows).rows.equals(decision.rows)

@@ -1,0 +1,262 @@
+"""Ingestion killed, without its database, and with a full disk: every row lands exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import httpx
+import orjson
+import polars as pl
+import pyarrow as pa
+import pytest
+from rondo.chassis.failures import UnavailableError
+from rondo.embedded.postgres import Postgres
+from rondo.ingestion.app import application
+from rondo.ingestion.delta import DeltaTables
+
+from tests.ingestion.conftest import (
+    TOKEN,
+    Running,
+    apply,
+    client,
+    outcome,
+    parquet,
+    predictions,
+    produce,
+    read_all,
+    rides,
+    spec,
+    until,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rondo.ingestion.settings import IngestionSettings
+
+OUTCOMES, BATCHES, KILLS = 12_000, 12, 4
+
+
+class Service:
+    """The real process, which can be killed and started again."""
+
+    def __init__(self, settings: IngestionSettings, folder: Path) -> None:
+        self.log = folder / "ingestion.log"
+        self._environment = os.environ | {
+            "RONDO_SERVICE": "ingestion",
+            "RONDO_KAFKA": settings.kafka,
+            "RONDO_POSTGRES": settings.postgres.get_secret_value(),
+            "RONDO_HTTP_PORT": str(settings.http_port),
+            "RONDO_API_TOKEN": TOKEN,
+            "RONDO_DATA": str(settings.data),
+            "RONDO_LANDING_SECONDS": "0.2",
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "rondo.ingestion"], env=self._environment, stderr=log
+            )
+
+    def kill(self) -> None:
+        """Kill it as a power cut would."""
+        if self._process:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+
+
+async def send_until_answered(http: httpx.AsyncClient, batch_id: str, body: bytes) -> dict[str, Any]:
+    """Send a batch as a patient client does: again, with the same id, until there is an answer."""
+    while True:
+        try:
+            answer = await http.post(
+                f"/v1/datasets/rides/batches/{batch_id}",
+                content=body,
+                headers={"content-type": "application/vnd.apache.parquet"},
+            )
+        except httpx.TransportError:
+            await asyncio.sleep(0.05)
+            continue
+        if answer.status_code in {200, 201}:
+            return dict(answer.json())
+        await asyncio.sleep(0.05)
+
+
+async def test_kill_9_while_outcomes_stream_and_batches_arrive(settings: IngestionSettings, tmp_path: Path) -> None:
+    seed = int(os.environ.get("RONDO_TEST_SEED", "0")) or random.randrange(1, 10_000)
+    chance = random.Random(seed)
+    service = Service(settings, tmp_path)
+    bodies = {f"b{n}": parquet(rides(500, start=500 * n), tmp_path) for n in range(BATCHES)}
+    await apply(settings.kafka, spec())
+
+    async def stream() -> None:
+        for first in range(0, OUTCOMES, 500):
+            await asyncio.to_thread(produce, settings.kafka, "predictions.log", predictions(first, 500))
+            for part in range(first, first + 500, 100):
+                # Without a key, as over partitions: applications key by entity.
+                values = [outcome(n) for n in range(part, part + 100)]
+                await asyncio.to_thread(produce, settings.kafka, "outcomes.observed", *values, key=str(part).encode())
+            await asyncio.sleep(0.1)
+
+    async def strike() -> None:
+        for _ in range(KILLS):
+            await until(lambda: _is_ready(settings), 60)
+            await asyncio.sleep(chance.uniform(0.2, 2.0))
+            service.kill()
+            service.start()
+
+    service.start()
+    try:
+        async with client(settings) as http, asyncio.TaskGroup() as group:
+            group.create_task(stream())
+            group.create_task(strike())
+            sent = [group.create_task(send_until_answered(http, name, body)) for name, body in bodies.items()]
+        landed = settings.data / "feedback" / "tips"
+
+        async def complete() -> bool:
+            return all(_height(landed / each) >= OUTCOMES for each in ("predictions", "outcomes"))
+
+        await until(complete, 60)
+        await until(lambda: _announced(settings), 30)
+    finally:
+        service.kill()
+    print("seed", seed)  # noqa: T201 - to replay it
+    everything = [f"p{n}" for n in range(OUTCOMES)]
+    for each in ("predictions", "outcomes"):
+        assert sorted(pl.read_delta(str(landed / each))["id"].to_list()) == sorted(everything), f"seed {seed}"
+    published = pl.read_delta(str(settings.data / "datasets" / "rides"))
+    assert published.group_by("batch_id").len().sort("batch_id").rows() == sorted((name, 500) for name in bodies)
+    assert published["ride"].is_unique().all()
+    accepted = {_id(m): orjson.loads(m.value() or b"") for m in read_all(settings.kafka, "batches.accepted")}
+    assert sorted(each["batch_id"] for each in accepted.values()) == sorted(bodies)
+    versions = {each["batch_id"]: each["data_version"] for each in accepted.values()}
+    assert versions == {task.result()["batch_id"]: task.result()["data_version"] for task in sent}
+
+
+async def _is_ready(settings: IngestionSettings) -> bool:
+    try:
+        async with client(settings) as http:
+            return (await http.get("/readyz")).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _height(table: Path) -> int:
+    return pl.read_delta(str(table)).height if (table / "_delta_log").exists() else 0
+
+
+def _id(message: Any) -> str:
+    return str(dict(message.headers())["ce_id"])
+
+
+async def _announced(settings: IngestionSettings) -> bool:
+    messages = await asyncio.to_thread(read_all, settings.kafka, "outcomes.accepted")
+    said = {_id(message): orjson.loads(message.value() or b"")["rows"] for message in messages}
+    return sum(said.values()) == OUTCOMES
+
+
+async def test_postgresql_away_in_the_middle(settings: IngestionSettings, tmp_path: Path) -> None:
+    async with Postgres(tmp_path / "postgres") as server:
+        own = settings.model_copy(update={"postgres": type(settings.postgres)(server.dsn), "landing_seconds": 0.1})
+        connection = await asyncpg.connect(server.dsn)
+        await connection.execute("create schema ingestion")
+        await connection.close()
+        async with application(own), client(own) as http:
+            running = Running(own, http)
+            await apply(own.kafka, spec())
+            await until(running.knows)
+            body = parquet(rides(10), tmp_path)
+            assert (await running.upload("january", body)).status_code == 201
+            produce(own.kafka, "outcomes.observed", *(outcome(n) for n in range(10)))
+            server.kill()
+            produce(own.kafka, "outcomes.observed", *(outcome(n) for n in range(10, 20)))
+            other = parquet(rides(10, start=10), tmp_path)
+            refusal = await running.upload("february", other)
+            assert (refusal.status_code, refusal.json()["error"]) == (503, "unavailable")
+            assert refusal.json()["message"].startswith("PostgreSQL is not available (")
+            assert refusal.json()["message"].endswith(
+                "Send the same request again, with the same batch id: nothing is taken in twice"
+            )
+            await server.restart()
+            again = await until(lambda: _taken(running, "february", other))
+            assert again.json()["quality"]["accepted"] == 10
+            landed = own.data / "feedback" / "tips" / "outcomes"
+
+            async def complete() -> bool:
+                return _height(landed) >= 20
+
+            await until(complete)
+            assert pl.read_delta(str(landed))["id"].n_unique() == pl.read_delta(str(landed)).height == 20
+            assert pl.read_delta(str(own.data / "datasets" / "rides"))["ride"].n_unique() == 20
+
+
+async def _taken(running: Running, batch_id: str, body: bytes) -> httpx.Response | None:
+    answer = await running.upload(batch_id, body)
+    return answer if answer.status_code in {200, 201} else None
+
+
+_FULL_DISK = """
+import resource, signal, sys
+import pyarrow as pa
+from pathlib import Path
+from rondo.chassis.failures import UnavailableError
+from rondo.ingestion.delta import DeltaTables
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+tables = DeltaTables(Path(sys.argv[1]))
+rows = pa.table({"a": list(range(10_000))})
+first = tables.append("t", rows, {"log-0": 1}, {})
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, resource.RLIM_INFINITY))
+try:
+    tables.append("t", rows, {"log-0": 2}, {})
+except UnavailableError as error:
+    print(error)
+assert tables.mark("t", "log-0") == 1
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+second = tables.append("t", rows, {"log-0": 2}, {})
+assert (second.version, tables.mark("t", "log-0")) == (1, 2)
+"""
+
+
+def test_no_room_for_a_file_and_then_room_again(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL_DISK, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the disk of the data is not available (" in done.stdout
+    assert "this will be tried again until it is" in done.stdout
+    assert pl.read_delta(str(tmp_path / "t")).height == 20_000
+
+
+def test_a_disk_that_is_full(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)],  # noqa: S607
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if mounted.returncode:
+        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.strip()}")
+    try:
+        tables = DeltaTables(disk)
+        rows = pa.table({"a": [random.random() for _ in range(10_000)]})
+        tables.append("t", rows, {"log-0": 1}, {})
+        with pytest.raises(UnavailableError, match="the disk of the data is not available .*No space left on device"):
+            for position in range(2, 10):
+                tables.append("t", rows, {"log-0": position}, {})
+        full = tables.mark("t", "log-0") or 0
+        assert pl.read_delta(str(disk / "t")).height == full * 10_000
+        subprocess.run(["mount", "-o", "remount,size=5m", str(disk)], check=True)  # noqa: S607
+        assert tables.append("t", rows, {"log-0": full + 1}, {}).version == full
+        assert pl.read_delta(str(disk / "t")).height == (full + 1) * 10_000
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)  # noqa: S607
