@@ -130,8 +130,10 @@ async def test_a_relay_stops_when_told_while_the_server_is_dead(own_postgres: Po
     async with chassis_postgres.connect(settings, MIGRATIONS, QUICK) as db:
         relay = asyncio.create_task(OutboxRelay(db, chassis_kafka.broker(settings), QUICK).run())
         async with asyncio.timeout(20):
-            while not await db.pool.fetchval("select count(*) from pg_locks where locktype = 'advisory' and granted"):
-                await asyncio.sleep(0.01)  # noqa: ASYNC110 - the condition is the server's
+            while not await db.pool.fetchval(  # noqa: ASYNC110 - the condition is the server's
+                "select count(*) from pg_locks where locktype = 'advisory' and granted"
+            ):
+                await asyncio.sleep(0.01)
         own_postgres.kill()
         await _until_away(db)
         relay.cancel()

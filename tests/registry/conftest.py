@@ -167,6 +167,7 @@ class Running:
     log: Path
 
     def lines(self) -> list[dict[str, Any]]:
+        """Return its log."""
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
 

@@ -38,9 +38,9 @@ ANA = Cause("ana", "because")
 class Backend(Archive, Protocol):
     """What a story needs: the ports, the unit of work of an event, and what was published."""
 
-    def work(self) -> AbstractAsyncContextManager[Work]: ...
-    def handling(self, envelope: Envelope[Any]) -> AbstractAsyncContextManager[Work]: ...
-    async def published(self) -> list[tuple[str, str]]: ...
+    def work(self) -> AbstractAsyncContextManager[Work]: ...  # noqa: D102 - the ports say it
+    def handling(self, envelope: Envelope[Any]) -> AbstractAsyncContextManager[Work]: ...  # noqa: D102 - the ports say it
+    async def published(self) -> list[tuple[str, str]]: ...  # noqa: D102 - the ports say it
 
 
 class OnPostgres(PostgresStore, PostgresArchive):
@@ -51,6 +51,7 @@ class OnPostgres(PostgresStore, PostgresArchive):
         self._pool = database.pool
 
     async def published(self) -> list[tuple[str, str]]:
+        """Return id and type of everything published, in order."""
         rows = await self._pool.fetch("select event_id, headers from outbox order by id")
         return [(row["event_id"], row["headers"]["ce_type"]) for row in rows]
 

@@ -30,9 +30,11 @@ class Cable:
         self._open: set[asyncio.StreamWriter] = set()
 
     async def plug(self) -> None:
+        """Let connections through from now on."""
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", self._listen)
 
     async def pull(self) -> None:
+        """Break every connection, and refuse new ones."""
         if self._server is not None:
             self._server.close()
         for writer in list(self._open):
@@ -82,7 +84,7 @@ async def health(client: httpx.AsyncClient) -> dict[str, Any]:
 
 async def until(client: httpx.AsyncClient, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     async with asyncio.timeout(DEADLINE):
-        while not condition(report := await health(client)):
+        while not condition(report := await health(client)):  # noqa: ASYNC110 - another process's condition
             await asyncio.sleep(0.1)
     return report
 
