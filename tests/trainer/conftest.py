@@ -6,13 +6,12 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from importlib.resources import files
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import httpx
@@ -22,18 +21,28 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from deltalake import CommitProperties, write_deltalake
 from rondo.chassis import kafka as chassis_kafka
+from rondo.chassis.postgres import Database, connect
+from rondo.chassis.settings import PostgresSettings
 from rondo.contracts import cloudevents
 from rondo.contracts.cloudevents import Envelope
 from rondo.contracts.data import BatchAccepted
-from rondo.contracts.event import Event
 from rondo.contracts.models import SpecApplied
 from rondo.contracts.monitoring import DriftDetected
 from rondo.contracts.spec import ModelSpec
 from rondo.contracts.topics import TOPICS
 from rondo.contracts.training import Trigger
+from rondo.trainer.admission import History, PastRun
+from rondo.trainer.runs import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from rondo.contracts.deployment import DeploymentChanged
+    from rondo.contracts.event import Event
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
-TOKEN = "a-token-for-the-tests"  # noqa: S105
+TOKEN = "a-token-for-the-tests"
 DIGEST = "sha256:" + "d" * 64
 
 
@@ -59,7 +68,7 @@ def make_rows(rows: int, start: datetime = START, prefix: str = "f", seed: int =
     return pl.DataFrame(
         {
             "flight_id": [f"{prefix}{n}" for n in range(rows)],
-            "departure": [start + timedelta(minutes=n) for n in range(rows)],
+            "departure": pl.datetime_range(start, start + timedelta(minutes=rows - 1), "1m", eager=True),
             "carrier": carrier,
             "distance": distance.astype(np.float32),
             "late": (random.uniform(size=rows) < chance).astype(np.float64),
@@ -129,12 +138,14 @@ class TrainerProcess:
     seen: list[tuple[float, Event]] = field(default_factory=list)
 
     async def start(self) -> None:
+        """Start the process."""
         with self.log.open("ab") as output:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "rondo.trainer", env=self.environment, stdout=output, stderr=output
             )
 
     async def ready(self) -> None:
+        """Wait until `/readyz` says so."""
         url = f"http://127.0.0.1:{self.environment['RONDO_HTTP_PORT']}/readyz"
         async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as client:
             while True:
@@ -147,11 +158,13 @@ class TrainerProcess:
                 await asyncio.sleep(0.02)
 
     async def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """End the process."""
         assert self.process is not None
         self.process.send_signal(number)
         await self.process.wait()
 
     async def publish(self, event: Event, name: str) -> None:
+        """Publish an event as another service would."""
         envelope = enveloped(event, name)
         headers = [(key, value.encode()) for key, value in envelope.headers().items()]
         await self.producer.send_and_wait(event.topic, envelope.value(), key=event.key.encode(), headers=headers)
@@ -236,6 +249,86 @@ async def trainer(
         if running.process is not None and running.process.returncode is None:
             await running.kill(signal.SIGTERM)
     await sql.close()
+
+
+@dataclass
+class MemoryWork:
+    """`ports.Work` in memory. What a failed unit of work did is not undone: the tests of handlers have none."""
+
+    specs: dict[str, SpecApplied] = field(default_factory=dict)
+    batches: dict[str, Batch] = field(default_factory=dict)
+    champions: dict[str, DeploymentChanged] = field(default_factory=dict)
+    runs: list[tuple[str, PastRun]] = field(default_factory=list)
+    published: list[Event] = field(default_factory=list)
+
+    async def save_spec(self, applied: SpecApplied) -> None:
+        """See `ports.Work`, here and below."""
+        known = self.specs.get(applied.model)
+        if known is None or known.revision <= applied.revision:
+            self.specs[applied.model] = applied
+
+    async def spec(self, model: str) -> ModelSpec | None:
+        """."""
+        return self.specs[model].spec if model in self.specs else None
+
+    async def models_of(self, dataset: str) -> tuple[str, ...]:
+        """."""
+        return tuple(sorted(m for m, applied in self.specs.items() if applied.spec.data.dataset == dataset))
+
+    async def save_batch(self, accepted: BatchAccepted) -> None:
+        """."""
+        known = self.batches.get(accepted.dataset)
+        if known is None or known.until <= accepted.event_time_to:
+            self.batches[accepted.dataset] = Batch(accepted.batch_id, accepted.event_time_to)
+
+    async def latest_batch(self, dataset: str) -> Batch | None:
+        """."""
+        return self.batches.get(dataset)
+
+    async def save_champion(self, changed: DeploymentChanged) -> None:
+        """."""
+        self.champions[changed.model] = changed
+
+    async def history(self, model: str) -> History:
+        """."""
+        mine = tuple(run for name, run in self.runs if name == model)
+        return History(mine, any(run.state == "trained" for run in mine))
+
+    async def start(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
+        """."""
+        self.runs.insert(0, (spec.model, PastRun(run_id, trigger, spec.digest, "queued")))
+
+    async def publish(self, event: Event) -> object:
+        """."""
+        self.published.append(event)
+        return None
+
+    def end(self, state: Any) -> None:
+        """Let the run in flight end."""
+        model, run = self.runs[0]
+        self.runs[0] = (model, replace(run, state=state))
+
+
+@pytest.fixture
+def memory() -> MemoryWork:
+    """Return an empty unit of work in memory."""
+    return MemoryWork()
+
+
+@pytest.fixture
+async def store(database: Callable[[str], Awaitable[str]], free_port: Callable[[], int]) -> AsyncIterator[Database]:
+    """Return the trainer's own schema in a real PostgreSQL, migrated."""
+    settings = PostgresSettings.model_validate(
+        {
+            "service": "trainer",
+            "kafka": "none",
+            "http_port": 0,
+            "api_token": TOKEN,
+            "postgres": await database("trainer"),
+        }
+    )
+    async with connect(settings, files("rondo.trainer") / "migrations") as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
 from rondo.chassis.artifacts import Artifacts
 from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 
 async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(

@@ -103,7 +103,7 @@ async def consider(model: str, trigger: Trigger, work: Work) -> None:
     decision = admit(trigger, spec, await work.history(model))
     metrics.TRIGGERS.labels(trigger.kind, decision.reason if isinstance(decision, Skip) else _name(decision)).inc()
     if isinstance(decision, Known):
-        log.info("%s has had its run for %s: %s", model, trigger.id, decision.run_id)
+        log.debug("%s has had its run for %s: %s", model, trigger.id, decision.run_id)
     elif isinstance(decision, Skip):
         await work.publish(_skipped(model, trigger, decision))
     elif spec is not None:

@@ -15,7 +15,6 @@ def main() -> None:
     settings = load_or_exit(Settings)
     telemetry.set_up(settings)
     os.environ |= dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS"), str(settings.worker_threads))
-    os.nice(settings.worker_niceness)
     # Ctrl-C reaches the whole terminal; the service stops for it, and the worker when the service has gone.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from rondo.trainer.worker.app import run  # noqa: PLC0415 - after the threads are set

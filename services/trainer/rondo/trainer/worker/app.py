@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from importlib.resources import files
@@ -25,6 +26,7 @@ from rondo.trainer.worker.loop import Worker, first_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from concurrent.futures import Executor
 
     from rondo.contracts.spec import ModelSpec
     from rondo.trainer.candidate import Candidate, Champion
@@ -48,9 +50,17 @@ async def run(settings: Settings, name: str) -> None:
         code_version = await asyncio.to_thread(git.describe) or library_version("rondo-trainer")
         learn = _learn(settings.worker_threads)
         datasets, artifacts = DeltaDatasets(settings.data), Artifacts(settings.artifacts)
-        attempt = Attempt(runs, datasets, artifacts, learn, code_version)
+        attempt = Attempt(runs, datasets, artifacts, learn, _background(settings.worker_niceness), code_version)
         service.write(READY)
         await Worker(runs, attempt, leave, settings.worker_lease, settings.worker_attempts).work()
+
+
+def _background(niceness: int) -> Executor:
+    """Return the one thread for the data and the training; the threads that these begin inherit its low priority.
+
+    Not the whole process (Linux keeps a niceness for each thread): claims and leases must not wait for a busy machine.
+    """
+    return ThreadPoolExecutor(1, "training", os.nice, (niceness,))
 
 
 def _learn(threads: int) -> Learn:

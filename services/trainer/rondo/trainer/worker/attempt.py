@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, TypeVarTuple
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
@@ -15,12 +15,14 @@ from rondo.trainer.training_set import ColumnMissingError, DatasetMissingError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from concurrent.futures import Executor
 
     from rondo.trainer.ports import Artifacts, Datasets, Learn, Runs
     from rondo.trainer.runs import Run
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+A = TypeVarTuple("A")
 Result: TypeAlias = ModelTrained | TrainingFailed | TrainingSkipped
 
 
@@ -32,13 +34,22 @@ class Patiently(Protocol):
 
 
 class Attempt:
-    """Makes a result of a run."""
+    """Makes a result of a run; `executor` has the thread that the blocking parts are done in."""
 
-    def __init__(self, runs: Runs, datasets: Datasets, artifacts: Artifacts, learn: Learn, code_version: str) -> None:
+    def __init__(
+        self,
+        runs: Runs,
+        datasets: Datasets,
+        artifacts: Artifacts,
+        learn: Learn,
+        executor: Executor,
+        code_version: str,
+    ) -> None:
         self._runs = runs
         self._datasets = datasets
         self._artifacts = artifacts
         self._learn = learn
+        self._executor = executor
         self._code_version = code_version
 
     async def run(self, run: Run, patiently: Patiently) -> Result:
@@ -50,7 +61,7 @@ class Attempt:
         """
         try:
             # Told from the tables' logs alone, so that what can't be trained is not said to have started.
-            rows = await asyncio.to_thread(self._datasets.rows_at_most, run.spec)
+            rows = await self._blocking(self._datasets.rows_at_most, run.spec)
             if rows < run.spec.trainer.min_rows:
                 return _too_few(run, rows)
             await patiently(lambda: self._runs.begin(run, _started(run)))
@@ -62,11 +73,11 @@ class Attempt:
             )
 
     async def _train(self, run: Run, patiently: Patiently) -> Result:
-        training_set = await asyncio.to_thread(self._datasets.read, run.spec, run.trigger.at)
+        training_set = await self._blocking(self._datasets.read, run.spec, run.trigger.at)
         if training_set.rows.height < run.spec.trainer.min_rows:
             return _too_few(run, training_set.rows.height)
         champion = await patiently(lambda: self._champion(run.model))
-        candidate = await asyncio.to_thread(self._learn, run.spec, training_set, champion)
+        candidate = await self._blocking(self._learn, run.spec, training_set, champion)
         digest = await patiently(lambda: self._artifacts.put(candidate.model))
         return ModelTrained(
             model=run.model,
@@ -78,6 +89,9 @@ class Attempt:
             started_at=run.started_at,
             finished_at=datetime.now(UTC),
         )
+
+    async def _blocking(self, act: Callable[[*A], T], *arguments: *A) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, act, *arguments)
 
     async def _champion(self, model: str) -> Champion | None:
         serving = await self._runs.serving(model)

@@ -1,0 +1,114 @@
+"""Reading real Delta tables, as ingestion writes them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from rondo.contracts.logs import predictions_schema
+from rondo.trainer.delta import DeltaDatasets
+from rondo.trainer.training_set import ColumnMissingError, DatasetMissingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_feedback(data: Path, make: Any, rows: pl.DataFrame, known_after: timedelta, commits: int = 1) -> None:
+    """Land predictions and outcomes of these rows in so many commits."""
+    names = predictions_schema(make.spec().features).names
+    predictions = rows.select(
+        pl.col("flight_id").str.replace("^", "request-").alias("id"),
+        pl.col("flight_id").alias("entity"),
+        pl.col("departure").alias("event_time"),
+        pl.col("departure").alias("made_at"),
+        pl.col("carrier").alias("feature.carrier"),
+        pl.col("distance").alias("feature.distance"),
+        pl.lit(0.5, pl.Float32).alias("output.score"),
+    ).select(names)
+    outcomes = rows.select(
+        pl.lit(None, pl.String).alias("id"),
+        pl.col("flight_id").alias("entity"),
+        pl.col("late").alias("outcome"),
+        (pl.col("departure") + known_after).alias("known_at"),
+    )
+    for name, frame in (("predictions", predictions), ("outcomes", outcomes)):
+        folder = data / "feedback" / "flight-delay" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        size = -(-frame.height // commits)
+        for part in frame.iter_slices(size):
+            write_deltalake(str(folder), part, mode="append")
+
+
+def test_published_and_served_rows_are_one_training_set_with_the_versions_they_are_of(data: Path, make: Any) -> None:
+    published = make.rows(100)
+    served = make.rows(50, make.start + timedelta(minutes=50, days=0), "f", 3).with_columns(
+        flight_id=published["flight_id"][50:], departure=published["departure"][50:]
+    )
+    make.write_batch(data, published)
+    write_feedback(data, make, served, timedelta(hours=3))
+    found = DeltaDatasets(str(data)).read(make.spec(), make.start + timedelta(hours=1))
+    assert found.as_of - (served["departure"].max() + timedelta(hours=3)) <= timedelta(milliseconds=1)
+    expected = pl.concat([published[:50], served]).sort("departure")
+    assert found.rows.select("flight_id", "distance").equals(expected.select("flight_id", "distance"))
+    assert [(v.table, v.version) for v in found.data] == [
+        ("datasets/flights", 0), ("feedback/flight-delay/predictions", 0), ("feedback/flight-delay/outcomes", 0),
+    ]  # fmt: skip
+    assert found.data[0].digest == make.digest
+    assert len({v.digest for v in found.data}) == 3, "a foreign writer's table has the digest of its files"
+
+
+def test_the_window_and_the_bound_of_rows(data: Path, make: Any) -> None:
+    make.write_batch(data, make.rows(3 * 24 * 60))
+    write_feedback(data, make, make.rows(60, make.start + timedelta(days=3), "g"), timedelta(hours=3))
+    datasets = DeltaDatasets(str(data))
+    spec = make.spec(trainer={"window": "1d"})
+    assert datasets.rows_at_most(spec) == 3 * 24 * 60 + 60
+    by_hand = datasets.read(spec, make.start + timedelta(days=4000))
+    assert by_hand.rows.height in (24 * 60, 24 * 60 + 1)
+    assert by_hand.until - make.start < timedelta(days=3, hours=1, seconds=1)
+    assert by_hand.rows["departure"].max() <= by_hand.until
+
+
+def test_what_came_after_the_trigger_does_not_count(data: Path, make: Any) -> None:
+    make.write_batch(data, make.rows(100))
+    found = DeltaDatasets(str(data)).read(make.spec(), make.start + timedelta(minutes=9))
+    assert found.rows.height == 10
+    assert found.as_of == make.start + timedelta(minutes=9)
+
+
+def test_the_digest_is_found_behind_commits_that_add_nothing(data: Path, make: Any) -> None:
+    for batch in ("b1", "b2"):
+        make.write_batch(data, make.rows(100), batch)
+    DeltaTable(str(data / "datasets" / "flights")).optimize.compact()
+    (version,) = DeltaDatasets(str(data)).read(make.spec(), make.start + timedelta(days=1)).data
+    assert (version.version, version.digest) == (2, make.digest)
+
+
+def test_a_dataset_that_is_not_there_is_named(data: Path, make: Any) -> None:
+    for call in (
+        lambda datasets: datasets.rows_at_most(make.spec()),
+        lambda datasets: datasets.read(make.spec(), make.start),
+    ):
+        with pytest.raises(DatasetMissingError) as caught:
+            call(DeltaDatasets(str(data)))
+        assert str(caught.value) == (
+            "there is no dataset 'flights': publish a batch to it, or correct `data.dataset` in the spec"
+        )
+
+
+def test_a_feature_that_the_data_lacks_is_named(data: Path, make: Any) -> None:
+    make.write_batch(data, make.rows(10).drop("distance"))
+    with pytest.raises(ColumnMissingError, match="the dataset 'flights' has no column distance"):
+        DeltaDatasets(str(data)).read(make.spec(), make.start + timedelta(days=1))
+
+
+def test_a_column_that_came_with_a_later_batch_is_read(data: Path, make: Any) -> None:
+    """The files of before lack it; their rows do, too."""
+    make.write_batch(data, make.rows(10).drop("distance"))
+    later = make.rows(10, make.start + timedelta(days=1), "g").with_columns(batch_id=pl.lit("b2"))
+    write_deltalake(str(data / "datasets" / "flights"), later, mode="append", schema_mode="merge")
+    found = DeltaDatasets(str(data)).read(make.spec(), make.start + timedelta(days=2))
+    assert found.rows["flight_id"].to_list() == later["flight_id"].to_list()

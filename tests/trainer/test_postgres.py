@@ -1,0 +1,202 @@
+"""The trainer's adapters on a real PostgreSQL; where the fake of the handlers' tests has the same port, on both."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rondo.chassis.failures import AlreadyHandledError
+from rondo.contracts.deployment import DeploymentChanged
+from rondo.contracts.training import TrainingFailed, TrainingSkipped, TrainingStarted
+from rondo.trainer import handlers
+from rondo.trainer.postgres import handling
+from rondo.trainer.postgres_runs import PostgresRuns, release
+from rondo.trainer.runs import Batch, Serving
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from rondo.chassis.postgres import Database
+
+LEASE = timedelta(seconds=30)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def begin(request: pytest.FixtureRequest) -> Callable[[str], AbstractAsyncContextManager[Any]]:
+    """Return what opens the unit of work of a new event."""
+    make = request.getfixturevalue("make")
+    if request.param == "postgres":
+        opened = handling(request.getfixturevalue("store"))
+        return lambda name: opened(make.enveloped(make.drift(), name))
+    work = request.getfixturevalue("memory")
+
+    @asynccontextmanager
+    async def in_memory(_: str) -> AsyncIterator[Any]:
+        yield work
+
+    return in_memory
+
+
+async def test_the_latest_spec_and_batch_are_kept(begin: Any, make: Any) -> None:
+    async with begin("1") as work:
+        assert await work.spec("flight-delay") is None
+        assert await work.latest_batch("flights") is None
+        newer = make.spec(trainer={"min_rows": 5})
+        await work.save_spec(make.spec_applied(newer, 2))
+        await work.save_spec(make.spec_applied(make.spec(), 1))
+        await work.save_batch(make.batch_accepted("feb", 59))
+        await work.save_batch(make.batch_accepted("jan", 31))
+    async with begin("2") as work:
+        kept = await work.spec("flight-delay")
+        assert kept == newer
+        assert kept.digest == newer.digest
+        assert list(kept.features) == list(newer.features)
+        assert await work.latest_batch("flights") == Batch("feb", make.start + timedelta(days=59))
+        assert await work.models_of("flights") == ("flight-delay",)
+        assert await work.models_of("others") == ()
+
+
+async def test_a_started_run_is_the_newest_of_the_history(begin: Any, make: Any) -> None:
+    async with begin("1") as work:
+        await work.start("run-1", make.trigger(name="one"), make.spec())
+        history = await work.history("flight-delay")
+    assert [(run.id, run.trigger, run.spec_digest, run.state) for run in history.runs] == [
+        ("run-1", make.trigger(name="one"), make.spec().digest, "queued")
+    ]
+    assert not history.ever_trained
+
+
+async def test_the_champion_is_the_one_of_the_latest_revision(store: Database, make: Any) -> None:
+    runs = PostgresRuns(store, "w", LEASE)
+    route = {"model_version": 3, "digest": make.digest, "share": 1, "role": "champion", "features": {}}
+    for revision, routes in ((2, [route]), (1, [])):
+        changed = DeploymentChanged(model="flight-delay", revision=revision, routes=routes)  # type: ignore[arg-type]
+        async with handling(store)(make.enveloped(changed, f"d-{revision}")) as work:
+            await handlers.on_deployment_changed(make.enveloped(changed), work)
+    assert await runs.serving("flight-delay") == Serving(3, make.digest)
+    assert await runs.serving("other") is None
+
+
+async def test_an_event_is_handled_once(store: Database, make: Any) -> None:
+    async with handling(store)(make.enveloped(make.drift(), "e")) as work:
+        await work.start("run-1", make.trigger(), make.spec())
+    with pytest.raises(AlreadyHandledError):
+        async with handling(store)(make.enveloped(make.drift(), "e")):
+            pytest.fail("it was handled before")
+
+
+async def test_findings_at_the_same_time_make_one_run(store: Database, make: Any) -> None:
+    """Replicas decide side by side: the model's lock makes them take turns."""
+    async with handling(store)(make.enveloped(make.drift(), "spec")) as work:
+        await work.save_spec(make.spec_applied(make.spec()))
+
+    async def told(n: int) -> None:
+        envelope = make.enveloped(make.drift(f"drift-{n}"), f"event-{n}")
+        async with handling(store)(envelope) as work:
+            await handlers.on_drift_detected(envelope, work)
+
+    await asyncio.gather(*(told(n) for n in range(20)))
+    assert await _count(store, "runs") == 1
+    assert await _count(store, "outbox where topic = 'training.skipped'") == 19
+
+
+async def _record(store: Database, make: Any, name: str = "run-1", model: str = "flight-delay") -> None:
+    async with handling(store)(make.enveloped(make.drift(), name)) as work:
+        await work.start(name, make.trigger(name=name), make.spec(model=model))
+
+
+async def _count(store: Database, what: str) -> int:
+    return int(await store.pool.fetchval(f"select count(*) from {what}"))  # noqa: S608
+
+
+async def test_a_run_is_claimed_by_one_worker(store: Database, make: Any) -> None:
+    await _record(store, make)
+    claims = await asyncio.gather(*(PostgresRuns(store, f"w{n}", LEASE).claim(3) for n in range(5)))
+    (run,) = [claim for claim in claims if claim is not None]
+    assert (run.id, run.attempt, run.spec, run.trigger) == ("run-1", 1, make.spec(), make.trigger(name="run-1"))
+
+
+async def test_a_worker_hears_of_a_run_at_once(store: Database, make: Any) -> None:
+    runs = PostgresRuns(store, "w", LEASE)
+    await runs.listen()
+    assert await runs.claim(3) is None
+    async with asyncio.timeout(5):
+        waiting = asyncio.create_task(runs.wait(60))
+        await _record(store, make)
+        await waiting
+    assert await runs.claim(3) is not None
+
+
+async def test_a_lease_that_ends_gives_the_run_away_and_the_late_result_changes_nothing(
+    store: Database, make: Any
+) -> None:
+    await _record(store, make)
+    first, second = PostgresRuns(store, "one", timedelta(0)), PostgresRuns(store, "two", LEASE)
+    lost = await first.claim(3)
+    taken = await second.claim(3)
+    assert lost is not None
+    assert taken is not None
+    assert taken.attempt == 2
+    assert not await first.renew(lost)
+    assert not await first.finish(lost, _failed(lost))
+    assert await second.renew(taken)
+    assert await second.finish(taken, _failed(taken))
+    assert not await second.finish(taken, _failed(taken))
+    assert await _count(store, "outbox where topic = 'training.failed'") == 1
+
+
+async def test_what_a_dead_worker_held_is_released_at_once(store: Database, make: Any) -> None:
+    await _record(store, make)
+    runs = PostgresRuns(store, "one", LEASE)
+    await runs.claim(3)
+    assert await runs.claim(3) is None
+    await release(store, "one")
+    again = await PostgresRuns(store, "two", LEASE).claim(3)
+    assert again is not None
+    assert again.attempt == 2
+
+
+async def test_a_run_that_was_begun_three_times_ends_as_failed(store: Database, make: Any) -> None:
+    await _record(store, make)
+    runs = PostgresRuns(store, "one", timedelta(0))
+    for attempt in (1, 2, 3):
+        run = await runs.claim(3)
+        assert run is not None
+        assert run.attempt == attempt
+    assert await runs.claim(3) is None
+    assert await store.pool.fetchval("select state from runs") == "failed"
+    assert "the worker died 3 times during this run" in await store.pool.fetchval("select detail from runs")
+
+
+async def test_attempts_of_one_run_are_told_with_one_event_id(store: Database, make: Any) -> None:
+    await _record(store, make)
+    runs = PostgresRuns(store, "one", LEASE)
+    for _ in range(2):
+        run = await runs.claim(3)
+        assert run is not None
+        await runs.begin(run, TrainingStarted(
+            model=run.model, run_id=run.id, trigger=run.trigger, spec_digest=run.spec.digest, started_at=run.started_at
+        ))  # fmt: skip
+        await runs.hand_back(run)
+    told = await store.pool.fetch("select event_id from outbox where topic = 'training.started'")
+    assert [row["event_id"] for row in told] == ["run-1.started"] * 2
+
+
+async def test_a_skipped_run_lets_the_next_one_in(store: Database, make: Any) -> None:
+    await _record(store, make)
+    runs = PostgresRuns(store, "one", LEASE)
+    run = await runs.claim(3)
+    assert run is not None
+    skipped = TrainingSkipped(
+        model=run.model, trigger=run.trigger, reason="not_enough_data", detail="few", run_id=run.id
+    )
+    assert await runs.finish(run, skipped)
+    await _record(store, make, "run-2")
+    assert await _count(store, "runs where state = 'queued'") == 1
+
+
+def _failed(run: Any) -> TrainingFailed:
+    return TrainingFailed(model=run.model, run_id=run.id, trigger=run.trigger, reason="x", attempts=run.attempt)
