@@ -1,0 +1,54 @@
+"""The embedded stack, which is a package of its own: it may not be installed where only the client is."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+from rondo.client.errors import RondoError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from rondo.embedded import Stack
+
+
+class NotInstalledError(RondoError):
+    """A part of Rondo that this command needs is not installed."""
+
+    def __init__(self, package: str, instead: str) -> None:
+        super().__init__(f"this needs the package {package}: install it (`pip install {package}`), or {instead}")
+
+
+class StackError(RondoError):
+    """The embedded stack can't start, or broke; the text is its own."""
+
+
+@asynccontextmanager
+async def running(*, keep: bool, progress: Callable[[str], None]) -> AsyncIterator[Stack]:
+    """Run the stack in RONDO_HOME (or `.rondo`) until the body ends; `keep` goes on with what is there.
+
+    Raises:
+        NotInstalledError: rondo-embedded is not here.
+        StackError: it can't start.
+
+    """
+    with translated():
+        from rondo.embedded import Stack  # noqa: PLC0415 - it may not be installed
+
+        async with Stack(keep=keep, progress=progress) as stack:
+            yield stack
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn errors of the embedded stack into ones of the client."""
+    try:
+        from rondo.embedded import EmbeddedError  # noqa: PLC0415 - it may not be installed
+    except ModuleNotFoundError as error:
+        instead = "use a Rondo that runs elsewhere by setting RONDO_KAFKA, RONDO_REGISTRY_URL and the others"
+        raise NotInstalledError("rondo-embedded", instead) from error
+    try:
+        yield
+    except EmbeddedError as error:
+        raise StackError(str(error)) from error

@@ -1,0 +1,110 @@
+"""Who looks at the demo: a live view on a terminal, lines of text anywhere else."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from rondo.flights import view
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from rondo.flights.view import Snapshot
+
+_REFRESH_PER_SECOND = 4
+
+
+class Watcher(Protocol):
+    """Hears of each step of the preparation, and sees the replay a few times a second."""
+
+    def step(self, text: str) -> None:
+        """Hear of a step."""
+        ...
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Look at the replay."""
+        ...
+
+
+@contextmanager
+def watching(console: Console) -> Iterator[Watcher]:
+    """Return the watcher that fits where the output goes."""
+    if not console.is_terminal:
+        yield Lines(console)
+        return
+    watcher = Picture()
+    with Live(get_renderable=watcher.render, console=console, refresh_per_second=_REFRESH_PER_SECOND):
+        yield watcher
+
+
+class Picture:
+    """The steps so far, each with its time, and below them the live view."""
+
+    def __init__(self) -> None:
+        self._done: list[Text] = []
+        self._step: tuple[str, float] | None = None
+        self._spinner = Spinner("dots")
+        self._view: RenderableType = Text("")
+
+    def step(self, text: str) -> None:
+        """Take the last step as done and show this one."""
+        self._finish()
+        self._step = (text, time.monotonic())
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show the replay; the steps before it have had their time."""
+        self._step = None
+        self._done.clear()
+        self._view = view.render(snapshot)
+
+    def render(self) -> RenderableType:
+        """Return what is to be seen now."""
+        if self._step is None:
+            return Group(*self._done, self._view)
+        text, since = self._step
+        self._spinner.update(text=Text(f"{text} ({time.monotonic() - since:.0f} s)"))
+        return Group(self._view, *self._done, self._spinner)
+
+    def _finish(self) -> None:
+        if self._step is not None:
+            text, since = self._step
+            self._done.append(Text(f"✓ {text} ({time.monotonic() - since:.1f} s)", "green"))
+
+
+class Lines:
+    """A line for each step, each event of interest, and each month."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._started = time.monotonic()
+        self._seen: set[str] = set()
+        self._month = 0
+
+    def step(self, text: str) -> None:
+        """Print it, with the seconds since the start."""
+        self._say(f"{time.monotonic() - self._started:6.1f} s  {text}")
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Print what is new."""
+        for event in snapshot.events:
+            if event.id not in self._seen:
+                self._seen.add(event.id)
+                self._say(view.line(event).plain)
+        if snapshot.event_time and snapshot.event_time.month != self._month:
+            self._month = snapshot.event_time.month
+            self.step(
+                f"{snapshot.event_time:%d %b %Y}: {snapshot.sent:,} sent, {snapshot.answered:,} answered, "
+                f"{snapshot.rate:,.0f}/s, {snapshot.behind:.1f} s late"
+            )
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
