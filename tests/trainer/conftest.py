@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -10,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +38,6 @@ from rondo.trainer.runs import Batch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
 
     from rondo.contracts.deployment import DeploymentChanged
     from rondo.contracts.event import Event
@@ -163,6 +164,12 @@ class TrainerProcess:
         self.process.send_signal(number)
         await self.process.wait()
 
+    def children(self) -> list[int]:
+        """Return the ids of the processes that it started."""
+        assert self.process is not None
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
     async def publish(self, event: Event, name: str) -> None:
         """Publish an event as another service would."""
         envelope = enveloped(event, name)
@@ -247,7 +254,11 @@ async def trainer(
         running = TrainerProcess(environment, tmp_path / "trainer.log", consumer, producer, sql)
         yield running
         if running.process is not None and running.process.returncode is None:
+            workers = running.children()
             await running.kill(signal.SIGTERM)
+            for worker in workers:  # it would finish its run first
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker, signal.SIGKILL)
     await sql.close()
 
 
@@ -316,8 +327,9 @@ def memory() -> MemoryWork:
 
 
 @pytest.fixture
-async def store(database: Callable[[str], Awaitable[str]], free_port: Callable[[], int]) -> AsyncIterator[Database]:
+async def store(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Database]:
     """Return the trainer's own schema in a real PostgreSQL, migrated."""
+    dsn = await database("trainer")
     settings = PostgresSettings.model_validate(
         {
             "service": "trainer",

@@ -47,7 +47,9 @@ async def test_findings_and_requests_become_triggers_that_say_what_was_seen(memo
     spec = make.spec(retrain={"on": ["drift", "performance", "quality"]})
     await handlers.on_spec_applied(make.enveloped(make.spec_applied(spec)), memory)
     seen = make.drift().model_dump() | {"features": ()}
-    worse = PerformanceDegraded(**seen | {"finding_id": "p"}, metric="roc_auc", reference=0.75, observed=0.7, labelled_rows=9)  # fmt: skip
+    worse = PerformanceDegraded(
+        **seen | {"finding_id": "p"}, metric="roc_auc", reference=0.75, observed=0.7, labelled_rows=9
+    )
     problem = {"feature": "distance", "problem": "missing", "observed": 0.5, "reference": 0.0}
     bad = DataQualityDegraded(**seen | {"finding_id": "q"}, problems=(problem,))
     asked = TrainingRequested(model=spec.model, trigger=make.trigger("manual", 1, "by-hand"), requested_by="ann")

@@ -41,7 +41,7 @@ async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     assert started.trigger == trained.trigger
     assert started.trigger.id == "flights/b2"
     evidence = trained.evidence
-    assert (evidence.spec_digest, evidence.rows_trained, evidence.seed) == (spec.digest, 3000, 7)
+    assert (evidence.spec_digest, evidence.rows_holdout, evidence.seed) == (spec.digest, 300, 7)
     assert [(v.table, v.version, v.digest) for v in evidence.data] == [("datasets/flights", 1, make.digest)]
     assert evidence.event_time_to == rows["departure"].max()
     assert evidence.environment.keys() >= {"python", "lightgbm", "onnx", "onnxruntime", "platform"}
@@ -96,7 +96,7 @@ async def test_a_thousand_findings_in_a_second_make_one_run(trainer: Any, make: 
 
 async def _begin_long_run(trainer: Any, make: Any, data: Path) -> None:
     make.write_batch(data, make.rows(30_000))
-    spec = make.spec(trainer={"params": {"n_estimators": 300, "num_leaves": 63}})
+    spec = make.spec(trainer={"params": {"n_estimators": 150, "num_leaves": 63}})
     await trainer.start()
     await trainer.ready()
     await trainer.publish(make.spec_applied(spec), "spec-1")
@@ -112,7 +112,7 @@ async def _until(condition: Callable[[], Awaitable[bool]], seconds: float = 40) 
 
 async def test_a_run_survives_the_death_of_the_service(trainer: Any, make: Any, data: Path) -> None:
     await _begin_long_run(trainer, make, data)
-    worker = _worker_of(trainer.process.pid)
+    worker = _worker_of(trainer)
     await trainer.kill(signal.SIGKILL)
     assert await trainer.sql.fetchval("select state from runs") == "running"
 
@@ -147,7 +147,7 @@ async def test_a_restarted_service_leaves_the_run_to_the_worker_that_has_it(
 
 async def test_a_killed_worker_is_replaced_and_its_run_begun_again(trainer: Any, make: Any, data: Path) -> None:
     await _begin_long_run(trainer, make, data)
-    os.kill(_worker_of(trainer.process.pid), signal.SIGKILL)
+    os.kill(_worker_of(trainer), signal.SIGKILL)
     _, trained = await trainer.hear(ModelTrained)
     assert await trainer.sql.fetchrow("select digest, attempts from runs") == (trained.digest, 2)
     others = await trainer.quiet()
@@ -174,16 +174,12 @@ async def test_three_deaths_of_the_worker_end_the_run_with_a_sentence(trainer: A
 async def _holder(trainer: Any) -> int:
     """Return the process that holds the run, by the worker's name on its command line."""
     name = await trainer.sql.fetchval("select worker from runs")
-    return next(pid for pid in _children(trainer.process.pid) if name in Path(f"/proc/{pid}/cmdline").read_text())
+    return next(pid for pid in trainer.children() if name in Path(f"/proc/{pid}/cmdline").read_text())
 
 
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _worker_of(pid: int) -> int:
-    (worker,) = _children(pid)
-    return worker
+def _worker_of(trainer: Any) -> int:
+    (worker,) = trainer.children()
+    return int(worker)
 
 
 def _alive(pid: int) -> bool:

@@ -46,13 +46,13 @@ async def application(settings: Settings) -> AsyncIterator[None]:
             broker = kafka.broker(settings)
             health.add("kafka", partial(_ping, broker))
             Consumer(settings, broker, handlers.routes(), handling(database)).subscribe()
-            async with background(OutboxRelay(database, broker).run()):
-                await broker.start()
-                try:
+            await broker.start()
+            try:
+                async with background(OutboxRelay(database, broker).run()):
                     health.started()
                     yield
-                finally:
-                    await broker.stop()
+            finally:
+                await broker.stop()
 
 
 async def _ping(broker: KafkaBroker) -> None:

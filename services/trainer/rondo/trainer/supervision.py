@@ -64,8 +64,7 @@ class Supervisor:
     async def _watch(self, worker: str) -> int:
         ours, theirs = socket.socketpair()
         with theirs:
-            # Forking takes milliseconds, and happens once in a worker's life.
-            process: subprocess.Popen[bytes] = subprocess.Popen([*self._command, worker], stdin=theirs.fileno())  # noqa: ASYNC220, S603 - our own command
+            process = _spawn([*self._command, worker], theirs)
         self.pid = process.pid
         metrics.WORKER_STARTS.inc()
         reader, writer = await asyncio.open_connection(sock=ours)
@@ -91,6 +90,7 @@ class Supervisor:
                 await reader.read()
         except TimeoutError:
             log.info("the worker (process %d) finishes its run and leaves by itself", process.pid)
+            process.returncode = 0  # nobody will wait for it any more: without this Popen would warn of that
         else:
             await asyncio.to_thread(process.wait)
 
@@ -103,3 +103,7 @@ class Supervisor:
     def _say_ready(self, *, ready: bool) -> None:
         self._ready = ready
         metrics.WORKER_READY.set(ready)
+
+
+def _spawn(command: Sequence[str], stdin: socket.socket) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdin=stdin.fileno())  # noqa: S603 - our own command

@@ -1,0 +1,259 @@
+"""What becomes of a run: in memory, but for real Delta tables, real artifacts and a real training."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rondo.chassis.artifacts import Artifacts
+from rondo.chassis.failures import UnavailableError
+from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped
+from rondo.trainer.delta import DeltaDatasets
+from rondo.trainer.lightgbm import Fitter
+from rondo.trainer.onnx import Scorer
+from rondo.trainer.runs import Run, Serving
+from rondo.trainer.training import train
+from rondo.trainer.worker.attempt import Attempt
+from rondo.trainer.worker.loop import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass
+class MemoryRuns:
+    """`ports.Runs` in memory, of one worker; `away` is how often PostgreSQL does not answer a result."""
+
+    queue: list[Any] = field(default_factory=list)
+    ended: list[Any] = field(default_factory=list)
+    begun: int = 0
+    renewed: int = 0
+    away: int = 0
+    champion: Serving | None = None
+    recorded: asyncio.Event = field(default_factory=asyncio.Event)
+    attempts: dict[str, int] = field(default_factory=dict)
+
+    async def listen(self) -> None:
+        """See `ports.Runs`, here and below."""
+
+    async def claim(self, attempts: int) -> Run | None:
+        """."""
+        if not self.queue:
+            return None
+        spec, trigger = self.queue.pop(0)
+        self.attempts[trigger.id] = self.attempts.get(trigger.id, 0) + 1
+        assert self.attempts[trigger.id] <= attempts
+        return Run(f"run-{trigger.id}", trigger, spec, self.attempts[trigger.id], "w", datetime.now(UTC))
+
+    async def wait(self, seconds: float) -> None:
+        """."""
+        await self.recorded.wait()
+
+    async def renew(self, run: Run) -> bool:
+        """."""
+        self.renewed += 1
+        return True
+
+    async def serving(self, model: str) -> Serving | None:
+        """."""
+        return self.champion
+
+    async def begin(self, run: Run, started: Any) -> None:
+        """."""
+        self.begun += 1
+
+    async def finish(self, run: Run, result: Any) -> bool:
+        """."""
+        if self.away:
+            self.away -= 1
+            what = "PostgreSQL"
+            raise UnavailableError(what, "stopped by the test")
+        self.ended.append(result)
+        return True
+
+    async def hand_back(self, run: Run) -> None:
+        """."""
+        self.queue.append((run.spec, run.trigger))
+
+
+def really_learn(spec: Any, training_set: Any, champion: Any) -> Any:
+    return train(spec, training_set.rows, as_of=training_set.until, fit=Fitter(2), score=Scorer(2), champion=champion)
+
+
+@dataclass
+class Bench:
+    """A worker and what it stands on."""
+
+    runs: MemoryRuns
+    data: Path
+    artifacts: Path
+    executor: ThreadPoolExecutor
+
+    async def run(self, *asked: Any, learn: Any = really_learn, lease: float = 30) -> list[Any]:
+        """Let a worker bring these runs to their end, and leave; return how they ended."""
+        leave, before = asyncio.Event(), len(self.runs.ended)
+        self.runs.queue.extend(asked)
+        store = Artifacts(str(self.artifacts))
+        attempt = Attempt(self.runs, DeltaDatasets(str(self.data)), store, learn, self.executor, "v1")
+        work = asyncio.create_task(Worker(self.runs, attempt, leave, lease, 3).work())
+        async with asyncio.timeout(30):
+            while len(self.runs.ended) < before + len(asked) and not work.done():
+                await asyncio.sleep(0.01)
+            leave.set()
+            await work
+        return self.runs.ended[before:]
+
+
+@pytest.fixture
+def bench(data: Path, tmp_path: Path) -> Iterator[Bench]:
+    with ThreadPoolExecutor(1) as executor:
+        yield Bench(MemoryRuns(), data, tmp_path / "artifacts", executor)
+
+
+async def test_a_run_ends_with_a_model_and_complete_evidence(bench: Bench, make: Any) -> None:
+    make.write_batch(bench.data, make.rows(2000))
+    (trained,) = await bench.run((make.spec(), make.trigger()))
+    assert isinstance(trained, ModelTrained)
+    content = await Artifacts(str(bench.artifacts)).get(trained.digest)
+    assert trained.size == len(content)
+    evidence = trained.evidence
+    assert (evidence.rows_holdout, evidence.seed, evidence.code_version) == (200, 7, "v1")
+    assert evidence.rows_trained >= 1800
+    assert evidence.as_of == make.trigger().at
+    assert evidence.champion is None
+    assert set(evidence.environment) > {"python", "platform", "lightgbm", "onnx", "onnxruntime"}
+    assert "unknown" not in evidence.environment.values()
+
+
+async def test_the_same_run_makes_the_same_bytes_and_the_champion_is_judged_beside_it(bench: Bench, make: Any) -> None:
+    make.write_batch(bench.data, make.rows(2000))
+    (first,) = await bench.run((make.spec(), make.trigger(name="one")))
+    bench.runs.champion = Serving(4, first.digest)
+    (second,) = await bench.run((make.spec(), make.trigger(name="two")))
+    assert second.digest == first.digest
+    assert second.evidence.training_set_digest == first.evidence.training_set_digest
+    assert second.evidence.champion_version == 4
+    assert second.evidence.champion is not None
+
+
+async def test_a_champion_whose_artifact_is_gone_is_compared_with_nobody(bench: Bench, make: Any) -> None:
+    make.write_batch(bench.data, make.rows(2000))
+    bench.runs.champion = Serving(4, make.digest)
+    (trained,) = await bench.run((make.spec(), make.trigger()))
+    assert (trained.evidence.champion, trained.evidence.champion_version) == (None, None)
+
+
+async def test_too_few_rows_skip_the_run_before_it_is_said_to_have_started(bench: Bench, make: Any) -> None:
+    make.write_batch(bench.data, make.rows(26_398))
+    spec = make.spec(trainer={"min_rows": 40_000})
+    (skipped,) = await bench.run((spec, make.trigger()))
+    assert isinstance(skipped, TrainingSkipped)
+    assert (skipped.reason, skipped.run_id) == ("not_enough_data", "run-drift-1")
+    assert skipped.detail == "26,398 of 40,000 rows; waiting for more batches"
+    assert bench.runs.begun == 0
+
+
+async def test_rows_outside_the_window_do_not_make_it_enough(bench: Bench, make: Any) -> None:
+    make.write_batch(bench.data, make.rows(3000))
+    spec = make.spec(trainer={"window": "1d", "min_rows": 2000})
+    (skipped,) = await bench.run((spec, make.trigger()))
+    assert skipped.detail == "1,440 of 2,000 rows; waiting for more batches"
+
+
+async def test_what_a_person_did_wrong_ends_the_run_with_a_sentence(bench: Bench, make: Any) -> None:
+    make.write_batch(bench.data, make.rows(2000).with_columns(late=1.0))
+    failed = await bench.run(
+        (make.spec(data={"dataset": "flight"}), make.trigger(name="dataset")),
+        (make.spec(), make.trigger(name="label")),
+        (make.spec(features={"wind": {"type": "float"}}), make.trigger(name="feature")),
+    )
+    make.write_batch(bench.data, make.rows(2000, seed=5))
+    failed += await bench.run((make.spec(trainer={"params": {"num_leafs": 7}}), make.trigger(name="param")))
+    assert all(isinstance(end, TrainingFailed) and end.attempts == 1 for end in failed)
+    dataset, label, feature, param = (end.reason for end in failed)
+    assert dataset == "there is no dataset 'flight': publish a batch to it, or correct `data.dataset` in the spec"
+    assert feature == (
+        "the dataset 'flights' has no column wind: publish batches that have it, take it out of the spec, or mark the"
+        " feature as optional"
+    )
+    assert "both 0 and 1 are needed" in label
+    assert "num_leafs is not known: did you mean num_leaves?" in param
+
+
+async def test_what_breaks_without_a_known_cause_is_tried_three_times(bench: Bench, make: Any) -> None:
+    make.write_batch(bench.data, make.rows(2000))
+
+    def breaks(*_: Any) -> Any:
+        message = "no such instruction"
+        raise TypeError(message)
+
+    (failed,) = await bench.run((make.spec(), make.trigger()), learn=breaks)
+    assert bench.runs.attempts == {"drift-1": 3}
+    assert failed.reason == (
+        "it broke 3 times, last with TypeError: no such instruction; nothing in the spec or the data is known to cause"
+        " this, and the trainer's log has the details"
+    )
+
+
+async def test_a_result_waits_for_postgresql_and_the_artifact_store_to_come_back(bench: Bench, make: Any) -> None:
+    make.write_batch(bench.data, make.rows(2000))
+    bench.runs.away = 2
+
+    def learn_while_the_store_is_away(*arguments: Any) -> Any:
+        shutil.rmtree(bench.artifacts)
+        bench.artifacts.write_text("a file is no folder")
+        threading.Timer(0.5, lambda: (bench.artifacts.unlink(), bench.artifacts.mkdir())).start()
+        return really_learn(*arguments)
+
+    (trained,) = await bench.run((make.spec(), make.trigger()), learn=learn_while_the_store_is_away)
+    assert isinstance(trained, ModelTrained)
+    assert bench.runs.attempts == {"drift-1": 1}
+
+
+async def test_the_loop_is_free_and_the_lease_renewed_while_a_training_lasts(bench: Bench, make: Any) -> None:
+    make.write_batch(bench.data, make.rows(2000))
+    renewed_thrice = threading.Event()
+
+    def learns_until_renewed(*arguments: Any) -> Any:
+        assert renewed_thrice.wait(20)
+        return really_learn(*arguments)
+
+    async def watch() -> None:
+        while bench.runs.renewed < 3:
+            await asyncio.sleep(0.01)
+        renewed_thrice.set()
+
+    watching = asyncio.create_task(watch())
+    (trained,) = await bench.run((make.spec(), make.trigger()), learn=learns_until_renewed, lease=0.06)
+    await watching
+    assert isinstance(trained, ModelTrained)
+
+
+async def test_a_worker_without_its_service_gives_up_after_a_lease_when_postgresql_is_gone_too(
+    bench: Bench, make: Any
+) -> None:
+    make.write_batch(bench.data, make.rows(2000))
+    bench.runs.away = 1_000_000
+    bench.runs.queue.append((make.spec(), make.trigger()))
+    leave = asyncio.Event()
+    attempt = Attempt(
+        bench.runs, DeltaDatasets(str(bench.data)), Artifacts(str(bench.artifacts)), really_learn, bench.executor, "v1"
+    )
+
+    def learned_alone(*arguments: Any) -> Any:
+        loop.call_soon_threadsafe(leave.set)
+        return really_learn(*arguments)
+
+    loop = asyncio.get_running_loop()
+    attempt._learn = learned_alone  # type: ignore[assignment]
+    async with asyncio.timeout(20):
+        with pytest.raises(UnavailableError):
+            await Worker(bench.runs, attempt, leave, 0.2, 3).work()
+    assert bench.runs.ended == []
