@@ -42,7 +42,6 @@ def record(rows: list[Row]) -> None:
     for row in rows:
         ratio = f"{row.ratio:.2f} of {row.peer:,.1f}" if row.ratio is not None and row.peer is not None else ""
         mark = "met   " if row.met else "MISSED"
-        sys.stdout.write(f"{mark}  {row.row:<52} {row.ours:>12,.1f} {row.unit:<6} {ratio:<22} goal: {row.goal}
-")
+        sys.stdout.write(f"{mark}  {row.row:<52} {row.ours:>12,.1f} {row.unit:<6} {ratio:<22} goal: {row.goal}\n")
         with (RESULTS / f"{row.table}.jsonl").open("a") as lines:
             lines.write(json.dumps(asdict(row)) + "\n")

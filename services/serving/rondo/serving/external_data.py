@@ -24,6 +24,7 @@ _LEADS_TO = {
 _EXTERNAL_DATA, _DATA_LOCATION, _EXTERNAL = 13, 14, 1
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MAX_DEPTH = 60
+_MAX_SHIFT, _MORE = 63, 0x80
 
 
 def has_external_data(model: bytes) -> bool:
@@ -75,12 +76,12 @@ def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview | None]
 def _varint(content: memoryview, place: int) -> tuple[int, int]:
     value = shift = 0
     while True:
-        if place >= len(content) or shift > 63:
+        if place >= len(content) or shift > _MAX_SHIFT:
             message = "not a whole ONNX model: it ends in the middle of a number"
             raise ValueError(message)
         byte = content[place]
         place += 1
         value |= (byte & 0x7F) << shift
-        if byte < 0x80:
+        if byte < _MORE:
             return value, place
         shift += 7

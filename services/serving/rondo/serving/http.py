@@ -18,7 +18,6 @@ from starlette.routing import Route
 from rondo.chassis.failures import UnavailableError
 from rondo.serving import inference_protocol, metrics
 from rondo.serving.errors import RequestRefusedError
-from rondo.serving.inference import Inference
 from rondo.serving.refusals import unknown_model
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from rondo.serving.inference import Inference
     from rondo.serving.versions import Serving, Version, Versions
 
 MAX_BODY = 8 * 1024 * 1024

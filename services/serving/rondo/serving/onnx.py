@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
 from rondo.serving.external_data import has_external_data
-from rondo.serving.layout import Column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from rondo.contracts.spec import Feature
+    from rondo.serving.layout import Column
 
 Columns: TypeAlias = "Mapping[str, Column]"
 _NUMBER, _TEXT = "tensor(float)", "tensor(string)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ FORM = '{"id": "...", "model": "...", "features": {...}}'
 MAX_ID = 256
 _MAX_FAULTS = 5
 _SHOWN = 60
+_LARGEST = float(np.finfo(np.float32).max)
 _WANTED = {
     "category": 'a text, such as "AA"',
     "float": "a number, such as 12.5",
@@ -31,7 +31,7 @@ _WANTED = {
 
 
 def refusal(value: bytes | None, layouts: Mapping[str, Layout], detail: str = "") -> RequestRefusedError:
-    """Say what is wrong with a request that the decoder, or the model, could not take. `detail` is the decoder's word."""
+    """Say what is wrong with a request that could not be read or scored. `detail` is the decoder's word."""
     if value is None:
         return RequestRefusedError("null_value", f"the message has no value: send a JSON object, {FORM}")
     if len(value) > MAX_REQUEST_BYTES:
@@ -120,7 +120,7 @@ def _faults(sent: dict[str, Any], features: Mapping[str, Feature]) -> Iterator[t
                 yield "missing_feature", f"the feature `{name}` is null, and it may not be missing: send {wanted}"
         elif not _fits(sent[name], feature):
             yield "wrong_type", f"the feature `{name}` is {_kind(sent[name])}: send {wanted}"
-        elif feature.type in ("float", "int") and abs(sent[name]) > np.finfo(np.float32).max:
+        elif feature.type in ("float", "int") and abs(sent[name]) > _LARGEST:
             yield "not_finite", f"the feature `{name}` is infinite as a 32-bit float: send {wanted}"
 
 
@@ -131,7 +131,7 @@ def _fits(value: object, feature: Feature) -> bool:
         return isinstance(value, bool)
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
-    return feature.type == "float" or not math.isfinite(value) or value == int(value)
+    return feature.type == "float" or isinstance(value, int) or value.is_integer()
 
 
 def _unexplained(detail: str) -> RequestRefusedError:
@@ -146,7 +146,7 @@ def _kind(value: object) -> str:
     if isinstance(value, bool):
         return "a boolean"
     if isinstance(value, int | float):
-        return f"the number {value}"
+        return f"the number {value}" if abs(value) < _LARGEST else "a number past all bounds"
     if isinstance(value, str):
         return f"the text {_shown(value)}"
     return "a list" if isinstance(value, list) else "an object"

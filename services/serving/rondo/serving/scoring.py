@@ -49,8 +49,9 @@ def score(version: Version, places: Sequence[int], rows: Sequence[Row]) -> tuple
 def _without_rows(columns: dict[str, Column], gone: list[int]) -> dict[str, Column]:
     if not gone:
         return columns
-    kept: dict[str, Column] = {name: np.delete(column, gone) for name, column in columns.items()}
-    return kept
+    keep = np.ones(len(next(iter(columns.values()))), dtype=np.bool_)
+    keep[gone] = False
+    return {name: column[keep] for name, column in columns.items()}
 
 
 def _without(items: Sequence[T], gone: frozenset[int]) -> list[T]:

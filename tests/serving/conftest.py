@@ -1,0 +1,189 @@
+"""Small ONNX models of the trainer's form, versions made of them, and a real serving process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import onnx
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from hypothesis import HealthCheck, settings
+from onnx import TensorProto, helper
+from rondo.chassis import kafka as chassis_kafka
+from rondo.chassis.artifacts import Artifacts, digest_of
+from rondo.contracts.cloudevents import Envelope, read
+from rondo.contracts.deployment import DeploymentChanged, ReplicaChanged, Route
+from rondo.contracts.spec import Feature
+from rondo.serving.layout import Layout
+from rondo.serving.log import Log
+from rondo.serving.onnx import OnnxModel
+from rondo.serving.versions import Serving, Version
+
+# The machines that run this are shared and at times slow: a test never asserts a time.
+settings.register_profile("serving", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("serving")
+
+FEATURES = {
+    "distance": Feature(type="float"),
+    "seats": Feature(type="int", optional=True),
+    "night": Feature(type="bool"),
+    "carrier": Feature(type="category", optional=True),
+}
+TOKEN = "a-token-for-the-tests"
+
+
+def model_bytes(factor: float = 1.0, features: dict[str, Feature] | None = None) -> bytes:
+    """Return a model whose score is `factor` times the first number among the features."""
+    features = FEATURES if features is None else features
+    kinds = {
+        name: TensorProto.STRING if feature.type == "category" else TensorProto.FLOAT
+        for name, feature in features.items()
+    }
+    number = next(name for name, kind in kinds.items() if kind == TensorProto.FLOAT)
+    inputs = [helper.make_tensor_value_info(name, kind, [None, 1]) for name, kind in kinds.items()]
+    output = helper.make_tensor_value_info("score", TensorProto.FLOAT, [None, 1])
+    nodes = [
+        helper.make_node("Mul", [number, "factor"], ["raw"]),
+        helper.make_node("IsNaN", ["raw"], ["missing"]),
+        helper.make_node("Where", ["missing", "zero", "raw"], ["score"]),
+    ]
+    constants = [
+        helper.make_tensor("factor", TensorProto.FLOAT, [1], [factor]),
+        helper.make_tensor("zero", TensorProto.FLOAT, [1], [0.0]),
+    ]
+    graph = helper.make_graph(nodes, "test", inputs, [output], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def make_version(number: int = 1, factor: float = 1.0, model: str = "delay") -> Version:
+    content = model_bytes(factor)
+    digest = digest_of(content)
+    return Version(
+        model, number, digest, Layout(model, FEATURES), OnnxModel(content, FEATURES), Log(model, number, digest, FEATURES)
+    )
+
+
+def make_serving(*versions: Version, revision: int = 1, shares: tuple[float, ...] = (1.0,)) -> Serving:
+    roles = ("champion", *("canary" for _ in versions[1:]))
+    return Serving(versions[0].model, revision, versions, shares, roles)  # type: ignore[arg-type]
+
+
+class Platform:
+    """What is around a serving replica: topics, artifacts, a registry's voice, applications."""
+
+    def __init__(self, bootstrap: str, folder: Path) -> None:
+        self.bootstrap, self.folder = bootstrap, folder
+        self.artifacts = Artifacts(str(folder / "artifacts"))
+        self._producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 32 << 20})
+        self._revision = 0
+
+    def deploy(
+        self, number: int, content: bytes, *, store: bool = True, model: str = "delay", traceparent: str | None = None
+    ) -> str:
+        self._revision += 1
+        digest = digest_of(content)
+        if store:
+            asyncio.run(self.artifacts.put(content))
+        route = Route(model_version=number, digest=digest, share=1, role="champion", features=FEATURES)
+        event = DeploymentChanged(model=model, revision=self._revision, routes=(route,))
+        envelope = Envelope(str(uuid4()), "rondo/registry", datetime.now(UTC), event, traceparent)
+        self.send(event.topic, envelope.value(), model, headers=list(envelope.headers().items()))
+        return digest
+
+    def send(self, topic: str, value: bytes | None, key: str, **more: Any) -> None:
+        failed: list[Any] = []
+        self._producer.produce(topic, value, key, on_delivery=lambda error, _: failed.append(error), **more)
+        self._producer.flush(10)
+        if failed and failed[0] is not None:
+            raise RuntimeError(failed[0].str())
+
+    def request(self, number: int, *, flush: bool = True, model: str = "delay") -> None:
+        value = b'{"id":"r%d","model":"%b","features":{"distance":%d,"night":false}}' % (number, model.encode(), number)
+        self._producer.produce("predictions.requested", value, b"k%d" % number)
+        if flush:
+            self._producer.flush(10)
+        else:
+            self._producer.poll(0)
+
+    def flush(self) -> None:
+        self._producer.flush(30)
+
+    def read(self, topic: str, until: Callable[[list[Any]], bool], seconds: float = 30, quiet: float = 0) -> list[Any]:
+        """Read what is committed from the beginning until `until` holds, and then `quiet` seconds more."""
+        consumer = Consumer(
+            {"bootstrap.servers": self.bootstrap, "group.id": "reader", "isolation.level": "read_committed"}
+        )
+        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
+        found: list[Any] = []
+        deadline = datetime.now(UTC).timestamp() + seconds
+        while not until(found):
+            assert datetime.now(UTC).timestamp() < deadline, f"only {len(found)} messages of {topic} came"
+            found += [m for m in consumer.consume(1000, 0.1) if m.error() is None]
+        if quiet:
+            found += [m for m in consumer.consume(100_000, quiet) if m.error() is None]
+        consumer.close()
+        return found
+
+    def wait_replica(self, state: str, number: int, times: int = 1) -> ReplicaChanged:
+        def states(messages: list[Any]) -> list[ReplicaChanged]:
+            events = [
+                read(ReplicaChanged, {k: v.decode() for k, v in m.headers()}, m.value()).data for m in messages
+            ]
+            return [e for e in events if (e.state, e.model_version) == (state, number)]
+
+        return states(self.read(ReplicaChanged.topic, lambda found: len(states(found)) >= times))[-1]
+
+    @contextmanager
+    def serving(self, replica: str = "0", **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+        mine = {
+            "RONDO_KAFKA": self.bootstrap,
+            "RONDO_HTTP_PORT": "0",
+            "RONDO_API_TOKEN": TOKEN,
+            "RONDO_ARTIFACTS": str(self.folder / "artifacts"),
+            "RONDO_REPLICA": replica,
+        }
+        with (self.folder / f"serving-{replica}.log").open("ab") as log:
+            command = [sys.executable, "-m", "rondo.serving"]
+            process = subprocess.Popen(command, env=os.environ | mine | environment, stderr=log)
+            try:
+                yield process
+            finally:
+                process.kill()
+                process.wait(20)
+
+    def log_lines(self, replica: str = "0") -> str:
+        return (self.folder / f"serving-{replica}.log").read_text()
+
+
+@pytest.fixture
+def platform(clean_kafka: str, tmp_path: Path) -> Platform:
+    """Return a platform without anything on it yet."""
+    chassis_kafka.create_topics(clean_kafka)
+    return Platform(clean_kafka, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def version() -> Callable[..., Version]:
+    return make_version
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[..., Serving]:
+    return make_serving
+
+
+@pytest.fixture(scope="session")
+def model() -> Callable[..., bytes]:
+    return model_bytes

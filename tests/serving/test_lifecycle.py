@@ -1,0 +1,170 @@
+"""Following a deployment: what is loaded, swapped, unloaded; and what goes on serving when something is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from rondo.chassis.failures import Backoff, UnavailableError
+from rondo.contracts.cloudevents import Envelope
+from rondo.contracts.deployment import DeploymentChanged, Route
+from rondo.contracts.spec import Feature
+from rondo.serving import lifecycle
+from rondo.serving.errors import VersionRefusedError
+from rondo.serving.handlers import Replica, on_deployment_changed
+from rondo.serving.layout import Layout
+from rondo.serving.log import Log
+from rondo.serving.reconcile import Reconciler
+from rondo.serving.versions import Serving, Version, Versions
+
+FEATURES = {"a": Feature(type="float")}
+
+
+def digest(number: int) -> str:
+    return f"sha256:{number:064x}"
+
+
+def route(number: int, share: float = 1, role: str = "champion", **features: Feature) -> Route:
+    return Route(
+        model_version=number, digest=digest(number), share=share, role=role, features=features or FEATURES  # type: ignore[arg-type]
+    )
+
+
+def deployment(revision: int, *routes: Route, model: str = "delay") -> Envelope[DeploymentChanged]:
+    event = DeploymentChanged(model=model, revision=revision, routes=routes)
+    return Envelope(f"e{revision}", "rondo/registry", datetime.now(UTC), event)
+
+
+class FakeLoader:
+    """Loads everything but the versions it is told not to."""
+
+    def __init__(self) -> None:
+        self.refused: set[int] = set()
+        self.away = 0
+        self.loaded: list[int] = []
+
+    async def load(self, model: str, wanted: Route) -> Version:
+        if self.away:
+            self.away -= 1
+            raise UnavailableError("the artifact store", "asleep")
+        if wanted.model_version in self.refused:
+            raise VersionRefusedError(model, wanted.model_version, "its artifact is missing; train again")
+        self.loaded.append(wanted.model_version)
+        log = Log(model, wanted.model_version, wanted.digest, wanted.features)
+        scorer: Any = object()
+        return Version(model, wanted.model_version, wanted.digest, Layout(model, wanted.features), scorer, log)
+
+
+class FakeAnnouncer:
+    """Remembers."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, int]] = []
+        self.details: list[str] = []
+
+    async def announce(self, model: str, revision: int, version: tuple[int, str], state: str, detail: str = "") -> None:
+        self.said.append((state, version[0]))
+        self.details += [detail] if detail else []
+
+
+def replica() -> tuple[Replica, FakeLoader, FakeAnnouncer]:
+    loader, announcer = FakeLoader(), FakeAnnouncer()
+    return Replica(Versions(), loader, announcer), loader, announcer
+
+
+def serving(replica: Replica) -> list[int]:
+    return [version.model_version for version in replica.versions.current["delay"].versions]
+
+
+def test_the_plan_loads_what_is_new_and_unloads_what_is_gone() -> None:
+    plan = lifecycle.plan(deployment(2, route(2), route(3)).data, 1, {(1, digest(1)), (2, digest(2))})
+    assert plan is not None
+    assert ([r.model_version for r in plan.load], [r.model_version for r in plan.keep]) == ([3], [2])
+    assert plan.unload == ((1, digest(1)),)
+
+
+def test_an_old_revision_asks_for_nothing() -> None:
+    assert lifecycle.plan(deployment(2, route(2)).data, 2, set()) is None
+
+
+async def test_a_new_version_is_available_before_the_old_one_drains() -> None:
+    mine, _, announcer = replica()
+    await on_deployment_changed(deployment(1, route(1)), mine)
+    await on_deployment_changed(deployment(2, route(2)), mine)
+    assert serving(mine) == [2]
+    assert announcer.said == [
+        ("loading", 1), ("available", 1),
+        ("loading", 2), ("available", 2), ("draining", 1), ("unloaded", 1),
+    ]  # fmt: skip
+
+
+async def test_a_refused_version_leaves_the_old_one_serving_and_says_why() -> None:
+    mine, loader, announcer = replica()
+    await on_deployment_changed(deployment(1, route(1)), mine)
+    loader.refused = {2}
+    await on_deployment_changed(deployment(2, route(2)), mine)
+    assert serving(mine) == [1]
+    assert announcer.said[-1] == ("refused", 2)
+    assert announcer.details == ["version 2 of delay is refused: its artifact is missing; train again"]
+    await on_deployment_changed(deployment(3, route(1)), mine)  # the registry rolled back
+    assert (serving(mine), loader.loaded) == ([1], [1])
+
+
+async def test_a_deployment_that_cannot_be_followed_is_refused() -> None:
+    mine, _, announcer = replica()
+    await on_deployment_changed(deployment(1, route(1, share=0)), mine)
+    await on_deployment_changed(deployment(2, route(1, 0.5), route(2, 0.5, b=Feature(type="bool"))), mine)
+    assert mine.versions.current == {}
+    assert "no route with a share above zero answers requests: deploy a champion" in announcer.details[0]
+    assert "its routes have different features" in announcer.details[1]
+    assert "its routes have different features" in mine.versions.unserved["delay"]
+
+
+async def test_the_old_version_stays_until_its_last_lease_ends() -> None:
+    mine, _, announcer = replica()
+    await on_deployment_changed(deployment(1, route(1)), mine)
+    release, held = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with mine.versions.lease() as table:
+            held.set()
+            release.wait(10)
+            assert [v.model_version for v in table.models["delay"].versions] == [1]
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(10)
+    follow = asyncio.create_task(on_deployment_changed(deployment(2, route(2)), mine))
+    while ("draining", 1) not in announcer.said:
+        await asyncio.sleep(0)
+    assert serving(mine) == [2]
+    assert ("unloaded", 1) not in announcer.said
+    release.set()
+    await follow
+    assert announcer.said[-1] == ("unloaded", 1)
+    thread.join()
+
+
+async def test_the_reconciler_skips_what_was_replaced_and_waits_for_what_is_away() -> None:
+    mine, loader, announcer = replica()
+    loader.away = 2
+    reconciler = Reconciler(mine, Backoff(first=0.001))
+    for revision in (1, 2, 3):
+        await reconciler.take(deployment(revision, route(revision)))
+    caught_up = asyncio.Event()
+    task = asyncio.create_task(reconciler.run(caught_up))
+    caught_up.set()
+    await reconciler.settled()
+    assert (serving(mine), loader.loaded) == ([3], [3])
+    assert announcer.said[-1] == ("available", 3)
+    await reconciler.check()
+    task.cancel()
+
+
+def test_a_shadow_answers_nobody(serve: Callable[..., Serving], version: Callable[..., Version]) -> None:
+    first, second = version(1), version(2)
+    shadowed = Serving("delay", 1, (first, second), (1.0, 1.0), ("champion", "shadow"))
+    assert {shadowed.version_for(f"N{n}").model_version for n in range(50)} == {1}
