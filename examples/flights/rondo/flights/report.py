@@ -100,7 +100,7 @@ def _retrains(report: Report) -> list[str]:
         for r in report.retrains
     ]
     return [
-        "Retrained and redeployed; the seconds are from the monitor's event to the first prediction of the new version:",
+        "Redeployed by itself; the seconds are from the monitor's event to the first prediction of the new version:",
         "",
         "| version | because of | detail | with training | without | predictions |",
         "| ---: | --- | --- | ---: | ---: | ---: |",

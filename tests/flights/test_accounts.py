@@ -1,0 +1,89 @@
+"""The ledger, and the report that is made of it: it can fail, and says why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rondo.flights.auditing import Answer, Ledger
+from rondo.flights.report import Report, Retrain, as_markdown
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+REDEPLOYED = Retrain(2, "drift", "temp PSI 5.41", 8.29, 0.48)
+GOOD = Report(
+    requests=1000,
+    answered=1000,
+    refused=0,
+    lost=(),
+    doubled=(),
+    retrains=(REDEPLOYED,) * 3,
+    auc_with_loop={3: 0.7, 4: 0.75},
+    auc_without_loop={3: 0.7, 4: 0.65},
+    seconds_of_replay=77.0,
+    restarts={},
+    versions_served={1: 400, 2: 600},
+)
+
+
+def changed(**changes: object) -> Report:
+    return Report(**(GOOD.__dict__ | changes))
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(["ask", "answer", "refuse"])), max_size=60))
+def test_lost_and_doubled_are_what_they_say(steps: list[tuple[str, str]]) -> None:
+    ledger = Ledger()
+    for request, step in steps:
+        if step == "ask":
+            ledger.ask(request)
+        elif step == "answer":
+            ledger.answer(request, Answer(1, 0.5), NOW)
+        else:
+            ledger.refuse(request)
+    asked = [r for r, s in steps if s == "ask"]
+    responses = [r for r, s in steps if s != "ask"]
+    assert set(ledger.lost()) == {r for r in asked if r not in responses}
+    assert set(ledger.doubled()) == {r for r in responses if responses.count(r) > asked.count(r)}
+    assert ledger.open == len(asked) - len(responses)
+
+
+def test_the_first_prediction_of_a_version_is_the_earliest_however_it_was_read() -> None:
+    ledger = Ledger()
+    for seconds in (5, 2, 9):
+        ledger.answer(f"r{seconds}", Answer(2, 0.5), NOW + timedelta(seconds=seconds))
+    assert ledger.first_by_version == {2: NOW + timedelta(seconds=2)}
+    assert ledger.by_version == {2: 3}
+
+
+def test_a_run_without_fault_is_a_success() -> None:
+    assert (GOOD.exit_code, GOOD.problems) == (0, [])
+    text = as_markdown(GOOD)
+    assert "Not one prediction was lost." in text
+    assert "| 1,000 | 1,000 | 0 | 0 | 0 | 77 s |" in text
+    assert "| 2 | drift | temp PSI 5.41 | 8.29 s | 0.48 s | 600 |" in text
+    assert "| with the loop | 0.700 | 0.750 |" in text
+
+
+def test_a_lost_prediction_fails_the_run_and_is_named() -> None:
+    report = changed(lost=("20130301-AA1-JFK",))
+    assert report.exit_code == 1
+    assert report.problems == ["1 requests have no answer, such as 20130301-AA1-JFK"]
+    assert "Not one prediction was lost" not in as_markdown(report)
+
+
+def test_a_prediction_answered_twice_fails_the_run() -> None:
+    report = changed(doubled=tuple("abcdefg"))
+    assert report.exit_code == 1
+    assert report.problems == ["7 requests were answered twice, such as a, b, c, d, e"]
+
+
+def test_a_version_that_was_promoted_and_never_served_is_no_redeployment() -> None:
+    unserved = Retrain(4, "drift", "", None, None)
+    report = changed(retrains=(REDEPLOYED, REDEPLOYED, unserved))
+    assert report.exit_code == 1
+    assert "2 redeployments were triggered by drift or performance and served, 3 are expected" in report.problems[0]
+    assert "| 4 | drift |  | not served | not served | 0 |" in as_markdown(report)
+
+
+def test_services_that_were_killed_are_said_to_have_been() -> None:
+    assert "Killed and started again: serving 1 times." in as_markdown(changed(restarts={"serving": 1, "monitor": 0}))
