@@ -22,7 +22,10 @@ class Champion:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model as ONNX bytes, and what was found out about it: `rondo.contracts.training.Evidence` says of what."""
+    """A model as ONNX bytes, and what was found out about it: `rondo.contracts.training.Evidence` says of what.
+
+    `rows_trained` were fitted to and `rows_holdout` judged on; times, digest and profile are of both together.
+    """
 
     model: bytes
     evaluation: Evaluation

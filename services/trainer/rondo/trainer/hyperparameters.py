@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    Value = int | float | str | bool
+Value: TypeAlias = int | float | str | bool
 
 DEFAULTS: dict[str, Value] = {"n_estimators": 100}
 # The name, its type, and the lowest and highest value that make sense.

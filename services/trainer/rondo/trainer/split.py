@@ -1,10 +1,12 @@
 """Which rows a candidate learns from, and which it is judged on.
 
-The latest rows are the holdout: a model is used on what comes after it, so that is what it is judged by.
-The shipped model is then fitted again on all rows, the holdout included.
+The latest rows are the holdout: a model is used on what comes after it, so that is what it is judged by. The
+model that was judged is the one that is served. Fitting it again with the holdout added was tried on a year of
+flights, six trainings, each judged on all flights until the next one served: mean ROC AUC .715 with and .713
+without it where a training takes 12 days, .705 and .707 where it takes 25. That is no gain, for twice the time.
 
-A champion that was fitted on everything has seen most of what is now the latest tenth, and would beat
-any candidate there. So the holdout begins, where there are enough rows, after the last one that the champion knew.
+A champion may have been fitted to some of what is now the latest share (the spec's `holdout` or `window` has
+changed, say), and would have an edge there. The holdout then begins after the last row that the champion knew.
 """
 
 from __future__ import annotations

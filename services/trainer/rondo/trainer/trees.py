@@ -63,7 +63,10 @@ def float32_at_most(value: float) -> float:
     if value >= LIGHTGBM_INFINITY:
         return float("inf")
     nearest = np.float32(np.clip(value, np.finfo(np.float32).min, np.finfo(np.float32).max))
-    return float(nearest if float(nearest) <= value else np.nextafter(nearest, np.float32(-np.inf)))
+    if float(nearest) <= value:
+        return float(nearest)
+    with np.errstate(over="ignore"):  # below the lowest float32 there is -inf
+        return float(np.nextafter(nearest, np.float32(-np.inf)))
 
 
 def _read_tree(trees: Trees, index: int, root: Mapping[str, Any]) -> None:

@@ -1,0 +1,58 @@
+"""The reference profile counts every row once."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+from rondo.contracts.profile import CategoricalProfile, NumericProfile
+from rondo.contracts.spec import Feature
+from rondo.trainer.profile import BINS, MAX_CATEGORIES, categorical, numeric, profile
+
+
+@given(st.lists(st.floats(width=32), max_size=200))
+def test_every_value_is_in_one_bin_or_missing(values: list[float]) -> None:
+    found = numeric(np.array(values, dtype=np.float32))
+    assert sum(found.counts) + found.missing == len(values)
+    assert len(found.counts) == len(found.edges) + 1
+    assert list(found.edges) == sorted(set(found.edges))
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=100))
+def test_a_bin_begins_with_its_edge(values: list[float]) -> None:
+    found = numeric(np.array(values, dtype=np.float32))
+    bounds = [-np.inf, *found.edges, np.inf]
+    inner = [sum(low <= v < high for v in values) for low, high in pairwise(bounds)]
+    assert inner[:-1] == list(found.counts[:-1])
+
+
+def test_bins_hold_about_as_many_each() -> None:
+    assert numeric(np.arange(2_000, dtype=np.float32)).counts == (99, *[100] * (BINS - 2), 101)
+
+
+def test_a_constant_and_a_column_without_values_have_a_profile() -> None:
+    assert numeric(np.full(3, 7, dtype=np.float32)) == NumericProfile(edges=(7.0,), counts=(0, 3))
+    assert numeric(np.full(3, np.nan, dtype=np.float32)) == NumericProfile(edges=(), counts=(0,), missing=3)
+
+
+def test_categories_null_and_empty() -> None:
+    assert categorical(pl.Series(["b", "a", "b", None, ""])) == CategoricalProfile(counts={"a": 1, "b": 2}, missing=2)
+
+
+def test_the_rarest_categories_are_counted_together() -> None:
+    values = [str(i) for i in range(MAX_CATEGORIES)] * 2 + ["x", "y"]
+    found = categorical(pl.Series(values))
+    assert (len(found.counts), found.other) == (MAX_CATEGORIES, 2)
+
+
+def test_features_come_from_the_training_rows_and_the_score_from_the_holdout() -> None:
+    rows = pl.DataFrame({"carrier": ["AA", "UA"], "temp": [1.0, None]})
+    features = {"carrier": Feature(type="category"), "temp": Feature(type="float", optional=True)}
+    labels, scores = np.array([1, 0, 0, 0], dtype=np.float32), np.full(4, 0.5, dtype=np.float32)
+    found = profile(features, rows, labels, scores, 0.7)
+    assert (found.rows, found.roc_auc, found.positive_rate) == (2, 0.7, 0.25)
+    assert found.features["temp"] == NumericProfile(edges=(1.0,), counts=(0, 1), missing=1)
+    assert sum(found.score.counts) == 4
