@@ -336,7 +336,7 @@ async def store(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Data
             "kafka": "none",
             "http_port": 0,
             "api_token": TOKEN,
-            "postgres": await database("trainer"),
+            "postgres": dsn,
         }
     )
     async with connect(settings, files("rondo.trainer") / "migrations") as opened:
