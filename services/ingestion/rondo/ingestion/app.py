@@ -47,7 +47,7 @@ async def application(settings: IngestionSettings) -> AsyncIterator[int]:
         await chassis_kafka.wait_for_kafka(settings.kafka)
         store, batches = SpecStore(database), PostgresBatches(database)
         await store.load()
-        intake = Intake(store.specs, batches, tables)
+        intake = Intake(store.specs, batches, tables, settings.spec_patience_seconds)
         await intake.recover()
         broker = chassis_kafka.broker(settings)
         Consumer(settings, broker, handlers.routes(), store.handling).subscribe()

@@ -39,10 +39,12 @@ class Answer:
 class Intake:
     """The one way in for batches."""
 
-    def __init__(self, specs: Specs, batches: Batches, tables: Tables) -> None:
+    def __init__(self, specs: Specs, batches: Batches, tables: Tables, patience: float = 0.0) -> None:
+        """`patience` is how long (seconds) a batch waits for the spec of its dataset to arrive."""
         self._specs = specs
         self._batches = batches
         self._tables = tables
+        self._patience = patience
 
     async def submit(self, submission: Submission) -> Answer:
         """Take in a batch.
@@ -54,6 +56,7 @@ class Intake:
 
         """
         check_names(submission.dataset, submission.batch_id)
+        await self._specs.expect(submission.dataset, self._patience)
         try:
             contract, digest = self._specs.contract(submission.dataset), ""
             digest = contract.digest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from rondo.ingestion.contract import Contract, contract_of
@@ -17,10 +18,22 @@ class Specs:
 
     def __init__(self, specs: Iterable[ModelSpec] = ()) -> None:
         self._by_model = {spec.model: spec for spec in specs}
+        self._changed = asyncio.Event()
 
     def put(self, spec: ModelSpec) -> None:
         """Bring a spec into force."""
         self._by_model = self._by_model | {spec.model: spec}
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def expect(self, dataset: str, patience: float) -> None:
+        """Wait until a spec names the dataset, or for `patience` seconds: one applied a moment ago is on its way."""
+        try:
+            async with asyncio.timeout(patience):
+                while all(spec.data.dataset != dataset for spec in self._by_model.values()):
+                    await self._changed.wait()
+        except TimeoutError:
+            return  # that no spec names it is for `contract` to say
 
     @property
     def models(self) -> frozenset[str]:

@@ -1,0 +1,35 @@
+"""A spec that was applied a moment ago is waited for; one that never comes is not waited for long."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from rondo.contracts.spec import ModelSpec
+from rondo.ingestion.contract import NoContractError
+from rondo.ingestion.specs import Specs
+
+SPEC = ModelSpec.model_validate(
+    {
+        "model": "trip",
+        "data": {"dataset": "rides", "entity": "ride_id", "event_time": "at", "label": "late"},
+        "features": {"distance": {"type": "float"}},
+    }
+)
+
+
+async def test_a_batch_waits_for_the_spec_that_is_on_its_way() -> None:
+    specs = Specs()
+    waiting = asyncio.create_task(specs.expect("rides", patience=10))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    specs.put(SPEC)
+    await waiting
+    assert specs.contract("rides")
+
+
+async def test_a_spec_that_never_comes_is_said_to_be_missing() -> None:
+    specs = Specs([SPEC])
+    await specs.expect("flights", patience=0.01)
+    with pytest.raises(NoContractError, match="no model has the dataset 'flights'"):
+        specs.contract("flights")
