@@ -14,8 +14,8 @@ class IngestionSettings(PostgresSettings):
     """`data` is the root of the Delta tables, `inbox` the watched folder (none: no folder is watched).
 
     `max_batch_bytes` bounds one batch; `landing_seconds` is how long the logs are gathered before a Delta commit, and
-    `inbox_settle_seconds` how long a file must not have changed to count as complete. `spec_patience_seconds` is how long
-    a batch waits for the spec of its dataset: one that was applied a moment ago is on its way.
+    `inbox_settle_seconds` how long a file must not have changed to count as complete. `spec_patience_seconds` is how
+    long a batch waits for the spec of its dataset: one that was applied a moment ago is on its way.
     """
 
     service: str = "ingestion"
