@@ -111,8 +111,10 @@ def test_a_row_with_several_faults_names_them_all() -> None:
         (rides(3).drop("tipped"), "column 'tipped' is missing: add it, or make it `optional` in the spec"),
         (
             rides(3).with_columns(pl.col("started").dt.replace_time_zone(None)),
-            "column 'started' is a time without a zone, so nobody can tell which moment is meant: send UTC, "
-            "such as 2013-01-01T10:00:00Z, or a column type with a zone",
+            (
+                "column 'started' is a time without a zone, so nobody can tell which moment is meant: send UTC, "
+                "such as 2013-01-01T10:00:00Z, or a column type with a zone"
+            ),
         ),
         (
             rides(3, started=[1, 2, 3]),
@@ -136,8 +138,10 @@ def test_a_batch_that_does_not_fit_is_refused_whole(frame: pl.DataFrame, reason:
 def test_too_many_bad_rows_refuse_the_batch_and_say_which() -> None:
     decision = refused(rides(10, distance=[-1.0, -2.0, -3.0, *[1.0] * 7]))
     assert decision.reasons == (
-        "3 of 10 rows (30.0%) are bad, and the contract allows 20.0% (data.max_bad_share): correct the rows named "
-        "below, or allow more in the spec",
+        (
+            "3 of 10 rows (30.0%) are bad, and the contract allows 20.0% (data.max_bad_share): correct the rows named "
+            "below, or allow more in the spec"
+        ),
         "distance: below the minimum 0: 3 rows, such as row 1 with -1.0",
     )
     assert decision.quality is not None

@@ -103,16 +103,20 @@ async def test_bad_uploads_get_a_clear_answer(ingestion: Running, tmp_path: Path
     assert half.status_code == 422
     assert half.json()["error"] == "batch_rejected"
     assert half.json()["reasons"] == [
-        "the batch can't be read as Parquet: it begins well, but its end is missing (PAR1 should be the last bytes): "
-        "it is half-written; wait until the file is complete and send it again"
+        (
+            "the batch can't be read as Parquet: it begins well, but its end is missing (PAR1 should be the last bytes): "
+            "it is half-written; wait until the file is complete and send it again"
+        )
     ]
     assert (await ingestion.upload("half", whole[:-100])).json() == half.json()
     assert (await ingestion.upload("half", whole)).status_code == 201, "what was rejected left nothing in the way"
     large = await ingestion.upload("large", b"x" * (5 * 1024 * 1024))
     assert (large.status_code, large.json()["message"]) == (
         413,
-        "the batch is larger than 4 MiB: split it into several batches, or raise RONDO_MAX_BATCH_BYTES of the "
-        "ingestion service",
+        (
+            "the batch is larger than 4 MiB: split it into several batches, or raise RONDO_MAX_BATCH_BYTES of the "
+            "ingestion service"
+        ),
     )
 
     async def endless() -> AsyncIterator[bytes]:

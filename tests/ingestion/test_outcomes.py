@@ -45,8 +45,10 @@ def test_outcomes_become_one_batch_a_model() -> None:
         (outcome(1).replace(b'"outcome":1', b'"outcome":NaN'), "it is not JSON"),
         (
             outcome(1, event_time="2013-01-01T10:00:00"),
-            "`event_time` is '2013-01-01T10:00:00': send when it became known, with a zone, such as "
-            "2013-01-01T10:00:00Z",
+            (
+                "`event_time` is '2013-01-01T10:00:00': send when it became known, with a zone, such as "
+                "2013-01-01T10:00:00Z"
+            ),
         ),
         (outcome(1, event_time=12), "`event_time` is '12': send when it became known, with a zone"),
     ],

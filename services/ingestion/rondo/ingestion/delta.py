@@ -17,6 +17,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from rondo.chassis.failures import UnavailableError
+from rondo.ingestion.column_types import as_text, at_odds, plain
 from rondo.ingestion.digest import chained
 from rondo.ingestion.ports import Commit
 
@@ -34,13 +35,15 @@ _COMPACT_EVERY = 200
 class _Open:
     table: DeltaTable
     digest: str | None
+    compacted: int
 
 
 class DeltaTables:
     """The tables under `root`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, compact_every: int = _COMPACT_EVERY) -> None:
         self._root = root
+        self._compact_every = compact_every
         self._open: dict[str, _Open] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -53,9 +56,11 @@ class DeltaTables:
             UnavailableError: the disk is full or can't be written; nothing became visible.
 
         """
-        data = _plain(rows.to_arrow() if isinstance(rows, pl.DataFrame) else rows)
+        data = plain(rows.to_arrow() if isinstance(rows, pl.DataFrame) else rows)
         with self._locks[name]:
             opened = self._table(name)
+            if opened:
+                data = self._agreed(opened, data)
             digest = chained(opened.digest if opened else None, data)
             properties = CommitProperties(
                 custom_metadata={DIGEST: digest, **{f"{NOTE}{key}": value for key, value in notes.items()}},
@@ -88,17 +93,32 @@ class DeltaTables:
                 raise UnavailableError("the disk of the data", _said(error)) from error
             raise
 
+    def _agreed(self, opened: _Open, data: pa.Table) -> pa.Table:
+        """Return the rows with the types of the table; where the two are at odds, both become text."""
+        known = pa.schema(opened.table.schema().to_arrow())
+        odd = at_odds(data, known)
+        if widened := {name for name in odd if known.field(name).type != pa.string()}:
+            self._widen(opened, widened)
+        return as_text(data, odd)
+
+    def _widen(self, opened: _Open, names: set[str]) -> None:
+        """Rewrite a table with columns as text. That is rare: a feature changed its type under the same name."""
+        rows = as_text(opened.table.to_pyarrow_table(), names)
+        kept = CommitProperties(custom_metadata={DIGEST: opened.digest})
+        write_deltalake(opened.table, rows, mode="overwrite", schema_mode="overwrite", commit_properties=kept)
+
     def _remember(self, name: str, opened: _Open | None, digest: str) -> None:
         if opened is None:
-            self._open[name] = _Open(DeltaTable(str(self._root / name)), digest)
+            self._open[name] = _Open(DeltaTable(str(self._root / name)), digest, 0)
         else:
             opened.digest = digest
-            if opened.table.version() % _COMPACT_EVERY == 0:
+            if opened.table.version() - opened.compacted >= self._compact_every:
                 self._compact(opened)
 
     def _compact(self, opened: _Open) -> None:
         """Make one file of many small ones. The rows stay the same, and so does the digest."""
         opened.table.optimize.compact(commit_properties=CommitProperties(custom_metadata={DIGEST: opened.digest}))
+        opened.compacted = opened.table.version()
 
     def _table(self, name: str) -> _Open | None:
         if name not in self._open:
@@ -107,7 +127,7 @@ class DeltaTables:
             except TableNotFoundError:
                 return None
             last: dict[str, Any] = table.history(1)[0]
-            self._open[name] = _Open(table, last.get(DIGEST))
+            self._open[name] = _Open(table, last.get(DIGEST), table.version())
         return self._open[name]
 
     def mark(self, name: str, application: str) -> int | None:
@@ -150,19 +170,6 @@ def _said(error: Exception) -> str:
     """Return what the system said of a failed write, and whether people can do something about it."""
     text = str(error).splitlines()[0][:300]
     return f"{text}; free some space" if "No space left" in text or "quota" in text else text
-
-
-def _plain(table: pa.Table) -> pa.Table:
-    """Delta knows one kind of text; Arrow three. Metadata of the schema is not part of the data."""
-    kinds = [
-        pa.field(f.name, pa.string() if pa.types.is_large_string(f.type) or pa.types.is_string_view(f.type) else f.type)
-        for f in table.schema
-    ]
-    return (
-        table.cast(pa.schema(kinds))
-        if any(k.type != f.type for k, f in zip(kinds, table.schema, strict=True))
-        else table.replace_schema_metadata(None)
-    )
 
 
 def _commit(entry: dict[str, Any]) -> Commit:

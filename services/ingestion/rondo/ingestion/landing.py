@@ -12,16 +12,16 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from rondo.chassis.stream import place
 from rondo.contracts import logs
 from rondo.ingestion import announcing, log_rows, metrics
+from rondo.ingestion.column_types import together
 from rondo.ingestion.recent import Recent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import pyarrow as pa
     from confluent_kafka import Message
 
     from rondo.ingestion.announcing import Landed
@@ -112,7 +112,7 @@ class Landing:
         """Commit every table that has rows; predictions first, so that their outcomes find them there."""
         landed = []
         for table, pending in sorted(self._pending.items(), key=lambda item: item[1].topic == logs.OUTCOMES_LOG):
-            rows = pa.concat_tables(pending.rows, promote_options="permissive")
+            rows = together(pending.rows)
             notes = {}
             if pending.topic == logs.OUTCOMES_LOG:
                 notes = announcing.notes(rows, self._joined(pending.model, rows))
