@@ -2,30 +2,51 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import asyncio
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-from rondo.client import batches
+from rondo.client import batches, events, inference, messages
+from rondo.client.connection import SERVICES
 from rondo.client.http import Services
-from rondo.contracts.spec_file import parse_spec
+from rondo.client.kafka import Sender
+from rondo.client.predictions import Predictions
+from rondo.client.registry import RegistryClient
+from rondo.client.replies import Replies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable, Mapping
+    from datetime import datetime
 
     import httpx
 
     from rondo.client.connection import Connection
+    from rondo.client.errors import PredictionRefusedError
+    from rondo.client.events import Since
+    from rondo.client.messages import Prediction
+    from rondo.client.predictions import Requests
+    from rondo.contracts.cloudevents import Envelope
+
+ANSWER_SECONDS = 30.0
 
 
-class AsyncRondo:
-    """A running Rondo; `async with` it. What it can't do is a RondoError whose text says what to do."""
+class AsyncRondo(RegistryClient):
+    """A running Rondo; `async with` it. What it can't do is a RondoError whose text says what to do.
 
-    def __init__(self, connection: Connection, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    `user` is who decides, for the audit log. `transport` takes the place of the network in tests.
+    """
+
+    def __init__(
+        self, connection: Connection, user: str | None = None, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         self.connection = connection
-        self._services = Services(connection, transport)
+        self._services = Services(connection, user, transport)
         self._open = AsyncExitStack()
+        self._opening = asyncio.Lock()
+        self._sender: Sender | None = None
+        self._predictions: Predictions | None = None
 
     async def __aenter__(self) -> Self:
         """Open; Kafka is not asked before it is needed."""
@@ -35,18 +56,6 @@ class AsyncRondo:
     async def __aexit__(self, *_: object) -> None:
         """Close everything."""
         await self._open.aclose()
-
-    async def apply(self, spec_text: str, source: str = "rondo.yaml") -> dict[str, Any]:
-        """Bring a model spec into force, and return its model, revision and digest; `source` names it in errors.
-
-        Raises:
-            SpecError: with every fault and its line; nothing was sent.
-            RefusedError: the registry can't execute it; `problems` says which parts.
-
-        """
-        parse_spec(spec_text, source)
-        headers = {"content-type": "application/yaml"}
-        return await self._json("registry", "PUT", "/v1/specs", content=spec_text.encode(), headers=headers)
 
     async def publish(
         self,
@@ -69,13 +78,115 @@ class AsyncRondo:
             headers["content-length"] = str(batches.size_of(content))
         body = batches.chunks(content, sent) if isinstance(content, Path) else content
         path = f"/v1/datasets/{quote(dataset, safe='')}/batches/{quote(batch_id, safe='')}"
-        return await self._json("ingestion", "POST", path, content=body, headers=headers)
+        return await self._services.json("ingestion", "POST", path, content=body, headers=headers)
 
-    async def artifact(self, model: str, version: int) -> bytes:
-        """Return the ONNX bytes of a version."""
-        path = f"/v1/models/{quote(model, safe='')}/versions/{version}/artifact"
-        return (await self._services.ask("registry", "GET", path)).content
+    async def predict(
+        self,
+        model: str,
+        features: Mapping[str, Any],
+        *,
+        id: str | None = None,  # noqa: A002 - as the contract calls it
+        entity: str | None = None,
+        event_time: datetime | None = None,
+        seconds: float = ANSWER_SECONDS,
+    ) -> Prediction:
+        """Ask over Kafka, and return the answer; the id is made up where none is given.
 
-    async def _json(self, service: str, method: str, path: str, **request: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = (await self._services.ask(service, method, path, **request)).json()
-        return answer
+        Raises:
+            PredictionRefusedError: serving can't answer this request; its reason says what to send instead.
+            PredictionTimeoutError: no answer within `seconds`.
+
+        """
+        request = messages.request(model, features, id, entity, event_time)
+        return await (await self._asking()).ask(request, seconds)
+
+    async def predict_http(
+        self,
+        model: str,
+        features: Mapping[str, Any],
+        *,
+        id: str | None = None,  # noqa: A002 - as the contract calls it
+        entity: str | None = None,
+        event_time: datetime | None = None,
+    ) -> Prediction:
+        """Ask by the Open Inference Protocol v2, and return the answer.
+
+        Raises:
+            RefusedError: serving can't answer this request.
+            NotFoundError: there is no such model.
+
+        """
+        request = messages.request(model, features, id, entity, event_time)
+        path = f"/v2/models/{quote(model, safe='')}/infer"
+        answer = await self._services.json("serving", "POST", path, json=inference.body(request))
+        return inference.prediction(request, answer)
+
+    async def inputs(self, model: str) -> dict[str, str]:
+        """Return the features that a served model takes, each with its datatype of the Open Inference Protocol."""
+        served = await self._services.json("serving", "GET", f"/v2/models/{quote(model, safe='')}")
+        return {tensor["name"]: tensor["datatype"] for tensor in served["inputs"]}
+
+    async def stream(
+        self, requests: Requests, seconds: float = ANSWER_SECONDS
+    ) -> AsyncGenerator[Prediction | PredictionRefusedError, None]:
+        """Ask for many over Kafka; yields answers as they come, a refusal in the place of an answer.
+
+        Raises:
+            PredictionTimeoutError: a request has no answer within `seconds`.
+
+        """
+        async with aclosing((await self._asking()).stream(requests, seconds)) as answers:
+            async for answer in answers:
+                yield answer
+
+    async def send_outcome(
+        self,
+        model: str,
+        outcome: float,
+        event_time: datetime,
+        *,
+        id: str | None = None,  # noqa: A002 - as the contract calls it
+        entity: str | None = None,
+    ) -> None:
+        """Say how it turned out, known at `event_time`; by the prediction's `id`, else by its `entity`."""
+        observed = messages.outcome(model, outcome, event_time, id, entity)
+        value = observed.model_dump_json(exclude_none=True).encode()
+        await (await self._sending()).send(observed.topic, entity or id or "", value)
+
+    async def watch(self, *names: str, since: Since = "now") -> AsyncGenerator[Envelope[Any], None]:
+        """Yield events as they come, of topics or events by name (of none: of all the control plane).
+
+        Raises:
+            UnknownTopicError: a name is neither a topic of events nor an event.
+
+        """
+        topics = events.topics_of(names)
+        async with aclosing(events.watch(self.connection.kafka, topics, since)) as envelopes:
+            async for envelope in envelopes:
+                yield envelope
+
+    async def status(self) -> dict[str, dict[str, Any]]:
+        """Return of every service whether it is `ready`, and `checks`: what each thing says that it stands on."""
+        answers = await asyncio.gather(*(self._services.readiness(service) for service in SERVICES))
+        return dict(zip(SERVICES, answers, strict=True))
+
+    async def _sending(self) -> Sender:
+        async with self._opening:
+            return await self._opened_sender()
+
+    async def _asking(self) -> Predictions:
+        async with self._opening:
+            if self._predictions is None:
+                sender, replies = await self._opened_sender(), Replies(self.connection.kafka)
+                self._open.push_async_callback(replies.stop)
+                await replies.start()
+                self._predictions = Predictions(sender, replies)
+            return self._predictions
+
+    async def _opened_sender(self) -> Sender:
+        if self._sender is None:
+            sender = Sender(self.connection.kafka)
+            await sender.start()
+            self._open.push_async_callback(sender.stop)
+            self._sender = sender
+        return self._sender

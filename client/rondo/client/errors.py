@@ -86,11 +86,11 @@ class UnknownFormatError(RondoError):
 
 
 class PredictionRefusedError(RondoError):
-    """A request can't be answered; `reason` says what to send instead."""
+    """A request can't be answered; `reason` says what to send instead, `code` is its short name."""
 
-    def __init__(self, request_id: str, reason: str) -> None:
+    def __init__(self, request_id: str, reason: str, code: str = "refused") -> None:
         super().__init__(f"the request {request_id} was refused: {reason}")
-        self.request_id, self.reason = request_id, reason
+        self.request_id, self.reason, self.code = request_id, reason, code
 
 
 class PredictionTimeoutError(RondoError):

@@ -23,6 +23,7 @@ from rondo.contracts.monitoring import (
     PerformanceDegraded,
     WindowClosed,
 )
+from rondo.contracts.predictions import OutcomeObserved, PredictionMade, PredictionRequested
 from rondo.contracts.training import (
     ModelTrained,
     TrainingFailed,
@@ -155,3 +156,18 @@ def _(event: AlertRaised) -> str:
 @headline.register
 def _(event: AlertResolved) -> str:
     return f"resolved: {event.detail}"
+
+
+@headline.register
+def _(event: PredictionRequested) -> str:
+    return f"request {event.id}" + (f" about {event.entity}" if event.entity else "")
+
+
+@headline.register
+def _(event: PredictionMade) -> str:
+    return f"request {event.id} answered by version {event.model_version}: {event.output}"
+
+
+@headline.register
+def _(event: OutcomeObserved) -> str:
+    return f"the outcome of {event.entity or event.id} is {event.outcome:g}"

@@ -31,10 +31,13 @@ _DIRECT = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None
 class Services:
     """Asks services over HTTP; close it with `aclose`."""
 
-    def __init__(self, connection: Connection, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, connection: Connection, user: str | None = None, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         self._connection = connection
+        headers = {"authorization": f"Bearer {connection.token.get_secret_value()}"}
         self._client = httpx.AsyncClient(
-            headers={"authorization": f"Bearer {connection.token.get_secret_value()}"},
+            headers=headers | ({"x-rondo-user": user} if user else {}),
             timeout=_TIMEOUT,
             transport=transport,
             mounts=_DIRECT,
@@ -53,7 +56,6 @@ class Services:
         json: object = None,
         content: bytes | AsyncIterator[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: httpx.Timeout | None = None,  # noqa: ASYNC109 - it is the transport's
     ) -> httpx.Response:
         """Return the answer, if it is one of success.
 
@@ -63,9 +65,7 @@ class Services:
         """
         url = self._connection.url(service) or ""
         try:
-            answer = await self._client.request(
-                method, url + path, json=json, content=content, headers=headers, timeout=timeout or _TIMEOUT
-            )
+            answer = await self._client.request(method, url + path, json=json, content=content, headers=headers)
         except httpx.InvalidURL as error:
             raise UnreachableError(service, url, str(error)) from None
         except httpx.TransportError as error:
@@ -73,6 +73,14 @@ class Services:
         if not answer.is_success:
             raise refusal(service, url, answer)
         return answer
+
+    async def json(self, service: str, method: str, path: str, **request: Any) -> dict[str, Any]:
+        """Return the JSON object of the answer; arguments and errors as of `ask`."""
+        answer = await self.ask(service, method, path, **request)
+        content = _object(answer)
+        if not content:
+            raise ServiceFailedError(service, answer.status_code, f"no JSON object, but {answer.text[:100]!r}")
+        return content
 
     async def readiness(self, service: str) -> dict[str, Any]:
         """Return whether a service is ready, and what each thing says that it stands on."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from rondo.client.cli import demo
+from rondo.client.cli import data, demo, models, predict, status, up, watch
 from rondo.client.cli.screen import complain
 from rondo.client.errors import RondoError
 from rondo.contracts.spec_file import SpecError
@@ -37,9 +38,27 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Rondo: models that retrain and redeploy themselves.",
 )
-app.command()(demo.demo)
+for command in (
+    up.up,
+    up.down,
+    demo.demo,
+    status.status,
+    data.apply,
+    data.publish,
+    predict.predict,
+    data.outcome,
+    watch.watch,
+    models.models,
+    models.history,
+    models.lineage,
+    models.promote,
+    models.rollback,
+    models.train,
+):
+    app.command()(command)
 
 
 @app.callback()
 def _rondo() -> None:
-    """Make a group of it, however many commands there are."""
+    # Its errors are said once, by us.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
+# Where there is no terminal, nothing says how wide a line may be.
+_WIDE = 200
 
 
 def console() -> Console:
     """Return the console of the results."""
-    return Console()
+    return Console(width=None if sys.stdout.isatty() else _WIDE)
 
 
 def messages() -> Console:
@@ -36,3 +43,25 @@ def print_json(value: Any) -> None:
     """Print a value as JSON: indented for a person at a terminal, a line for programs."""
     option = orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0
     typer.echo(orjson.dumps(value, option=option | orjson.OPT_NON_STR_KEYS).decode())
+
+
+def print_text(text: str) -> None:
+    """Print text as it is."""
+    typer.echo(text)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows under their columns; None is a dash, numbers stand to the right."""
+    table = Table(box=None, pad_edge=False)
+    cells = [list(row) for row in rows]
+    for place, name in enumerate(columns):
+        numeric = bool(cells) and all(isinstance(row[place], int | float) for row in cells)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*("-" if cell is None else str(cell) for cell in row))
+    console().print(table, markup=False, highlight=False)
+
+
+def minute(text: str | None) -> str | None:
+    """Shorten an RFC 3339 time to the minute."""
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M}" if text else None

@@ -40,6 +40,26 @@ async def running(*, keep: bool, progress: Callable[[str], None]) -> AsyncIterat
             yield stack
 
 
+def stop() -> int | None:
+    """End the stack that runs in RONDO_HOME (or `.rondo`), wait for it, and return its pid, or None if none runs.
+
+    Raises:
+        NotInstalledError: rondo-embedded is not here.
+        StackError: it can't be stopped.
+
+    """
+    with translated():
+        from rondo.embedded import default_home, stop_holder  # noqa: PLC0415 - it may not be installed
+
+        try:
+            stopped = stop_holder(default_home())
+        except TimeoutError as error:
+            raise StackError(f"{error}: end it with kill -9") from error
+        except PermissionError as error:
+            raise StackError(f"it belongs to another user ({error}): ask that one to stop it") from error
+    return stopped.pid if stopped else None
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn errors of the embedded stack into ones of the client."""

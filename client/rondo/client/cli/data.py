@@ -1,0 +1,93 @@
+"""`rondo apply`, `publish` and `outcome`: what goes into the system."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from rondo.client import batches
+from rondo.client.cli.screen import Json, messages, note, print_json, print_text
+from rondo.client.cli.session import using
+from rondo.client.errors import RefusedError
+
+if TYPE_CHECKING:
+    from rondo.client.asynchronous import AsyncRondo
+
+File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, show_default=False)]
+
+
+def apply(file: File, json: Json = False) -> None:  # noqa: FBT002 - a flag of the command line
+    """Bring a model spec (rondo.yaml) into force. Its faults are named by line, before anything is sent."""
+    try:
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise RefusedError(f"{file} is no UTF-8 text (byte {error.start}): save it as UTF-8") from None
+    applied = using(lambda rondo: rondo.apply(text, str(file)))
+    for warning in applied.get("warnings", ()):
+        note(f"warning: {warning}")
+    if json:
+        print_json(applied)
+        return
+    verb = "is in force" if applied.get("changed", True) else "was in force already"
+    print_text(f"{applied['model']}: revision {applied['revision']} {verb} ({applied['digest']})")
+
+
+def publish(
+    dataset: Annotated[str, typer.Argument(help="The dataset, as the spec's `data.dataset` names it.")],
+    file: File,
+    batch_id: Annotated[
+        str | None,
+        typer.Option(help="The batch's id: the same id twice is a no-op. By default it follows from the file."),
+    ] = None,
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Publish a batch of rows: a Parquet, CSV, JSON Lines or Arrow file."""
+    name = batch_id or batches.batch_id_of(file)
+
+    async def send(rondo: AsyncRondo) -> dict[str, Any]:
+        with Progress(console=messages(), transient=True, disable=not messages().is_terminal) as progress:
+            task = progress.add_task(f"sending {file.name}", total=batches.size_of(file))
+
+            def sent(size: int) -> None:
+                progress.advance(task, size)
+
+            return await rondo.publish(dataset, name, file, sent=sent)
+
+    report = using(send)
+    if json:
+        print_json(report)
+        return
+    quality, version = report["quality"], report["data_version"]["version"]
+    print_text(
+        f"batch {name}: {quality['accepted']:,} rows accepted, {quality['quarantined']:,} quarantined; "
+        f"{dataset} is at version {version}"
+    )
+
+
+def outcome(
+    model: str,
+    value: Annotated[float, typer.Argument(help="How it turned out, such as 1 or 0.", metavar="OUTCOME")],
+    id: Annotated[str | None, typer.Option(help="The id of the prediction.")] = None,  # noqa: A002
+    entity: Annotated[str | None, typer.Option(help="What the prediction was about.")] = None,
+    at: Annotated[str, typer.Option(help="When it was known, such as 2013-03-01T12:00:00Z; now by default.")] = "",
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Say how something turned out that was predicted."""
+    known_at = moment(at) if at else datetime.now().astimezone()
+    using(lambda rondo: rondo.send_outcome(model, value, known_at, id=id, entity=entity))
+    if json:
+        print_json({"model": model, "outcome": value, "id": id, "entity": entity, "event_time": known_at})
+    else:
+        print_text(f"{model}: the outcome of {entity or id} is {value:g}")
+
+
+def moment(text: str) -> datetime:
+    """Read a time of the command line; one without an offset is a local one."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time: write it as 2013-03-01T12:00:00Z") from None

@@ -1,0 +1,159 @@
+"""`rondo models`, `history`, `lineage`, `promote`, `rollback`, `train`: the life of models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from rondo.client.cli.data import moment
+from rondo.client.cli.screen import Json, minute, print_json, print_table, print_text
+from rondo.client.cli.session import using
+
+Reason = Annotated[str, typer.Option(help="Why; it goes into the audit log.")]
+
+
+def models(
+    model: Annotated[str | None, typer.Argument(help="List the versions of this one.")] = None,
+    json: Json = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """List the models, or the versions of one."""
+    if model is not None:
+        _versions(model, json=json)
+        return
+    found = using(lambda rondo: rondo.models())
+    if json:
+        print_json(found)
+    elif not found:
+        print_text("no models yet: `rondo apply rondo.yaml` makes one")
+    else:
+        rows = [(m["model"], m["champion"], m["last_version"], m["spec_revision"], _routes(m)) for m in found]
+        print_table(("model", "champion", "last version", "spec", "serves"), rows)
+
+
+def _versions(model: str, *, json: bool) -> None:
+    found = using(lambda rondo: rondo.versions(model))
+    if json:
+        print_json(found)
+        return
+    rows = [
+        (
+            v["model_version"],
+            v["state"],
+            _auc(v["metrics"]),
+            v["trigger"]["kind"],
+            minute(v["registered_at"]),
+            _failed(v),
+        )
+        for v in found
+    ]
+    print_table(("version", "state", "AUC", "because of", "registered", "gates not passed"), rows)
+
+
+def history(model: str, json: Json = False) -> None:  # noqa: FBT002
+    """Show which version was in production when."""
+    periods = using(lambda rondo: rondo.history(model))
+    if json:
+        print_json(periods)
+        return
+    rows = [
+        (
+            p["model_version"],
+            p["role"],
+            f"{p['share']:.0%}",
+            minute(p["since"]),
+            minute(p["until"]),
+            p["decided_by"],
+            p["reason"],
+        )
+        for p in periods
+    ]
+    print_table(("version", "role", "share", "since", "until", "decided by", "reason"), rows)
+
+
+def lineage(model: str, version: int, json: Json = False) -> None:  # noqa: FBT002
+    """Show where a version comes from and went to: trigger, data, spec, code, gates, deployments."""
+    story = using(lambda rondo: rondo.lineage(model, version))
+    if json:
+        print_json(story)
+    else:
+        print_table(("", f"{model} version {version}, {story['state']}"), _story(story))
+
+
+def promote(
+    model: str,
+    version: int,
+    reason: Reason = "",
+    override: Annotated[  # noqa: FBT002
+        bool, typer.Option("--override", help="Take the responsibility for a version that did not pass its gates.")
+    ] = False,
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Make a version the champion."""
+    _decided(using(lambda rondo: rondo.promote(model, version, reason, override=override)), json=json)
+
+
+def rollback(
+    model: str,
+    version: Annotated[int | None, typer.Argument(help="To this version; to the previous one by default.")] = None,
+    reason: Reason = "",
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Go back to an earlier version."""
+    _decided(using(lambda rondo: rondo.rollback(model, version, reason)), json=json)
+
+
+def train(
+    model: str,
+    reason: Reason = "",
+    at: Annotated[str, typer.Option(help="Train with what was known at this time; now by default.")] = "",
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Train a model now."""
+    asked = using(lambda rondo: rondo.train(model, reason, moment(at) if at else None))
+    if json:
+        print_json(asked)
+    else:
+        print_text(
+            f"{model}: a training is requested; `rondo watch training.started models.promoted` shows what follows"
+        )
+
+
+def _decided(model: dict[str, Any], *, json: bool) -> None:
+    if json:
+        print_json(model)
+    else:
+        print_text(f"{model['model']}: deployment {model['revision']} serves {_routes(model)}")
+
+
+def _routes(model: dict[str, Any]) -> str:
+    routes = [f"version {route['model_version']} {route['share']:.0%}" for route in model["routes"]]
+    return ", ".join(routes) or "nothing"
+
+
+def _auc(metrics: dict[str, Any]) -> str | None:
+    auc = metrics.get("roc_auc")
+    return f"{float(auc):.3f}" if auc is not None else None
+
+
+def _failed(version: dict[str, Any]) -> str:
+    return "; ".join(gate["message"] for gate in version["gates"] if not gate["passed"])
+
+
+def _story(story: dict[str, Any]) -> list[tuple[str, object]]:
+    training, trigger = story["training"], story["trigger"]
+    return [
+        ("because of", f"{trigger['kind']}: {trigger['detail']}"),
+        ("artifact", f"{story['artifact']} ({story['artifact_bytes']:,} bytes)"),
+        *(("data", f"{d['table']} version {d['version']} ({d['digest']})") for d in training["data"]),
+        ("known until", minute(training["as_of"])),
+        ("rows", f"{training['rows_trained']:,} trained, {training['rows_holdout']:,} held out"),
+        ("spec", training["spec_digest"]),
+        ("code, seed", f"{training['code_version']}, {training['seed']}"),
+        ("AUC", _auc(story["metrics"])),
+        *(("gate", f"{'passed' if g['passed'] else 'NOT passed'}: {g['message']}") for g in story["gates"]),
+        *(
+            ("served", f"{p['share']:.0%} from {minute(p['since'])} until {minute(p['until']) or 'now'}")
+            for p in story["deployments"]
+        ),
+    ]

@@ -1,0 +1,67 @@
+"""`rondo watch`: subscribe to events from a terminal."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rondo.client.cli.data import moment
+from rondo.client.cli.screen import Json, print_json, print_text
+from rondo.client.cli.session import using
+from rondo.client.events import topics_of
+from rondo.client.headlines import headline
+
+if TYPE_CHECKING:
+    from rondo.client.asynchronous import AsyncRondo
+    from rondo.client.events import Since
+    from rondo.contracts.cloudevents import Envelope
+
+_FIXED: dict[str, Since] = {"now": "now", "beginning": "beginning"}
+
+
+def watch(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TOPIC]...", help="Such as models.promoted or ModelPromoted; all events by default."),
+    ] = None,
+    since: Annotated[str, typer.Option(help="now, beginning, or a time such as 2013-03-01T12:00:00Z.")] = "now",
+    count: Annotated[int, typer.Option(min=0, help="Stop after so many events; 0 goes on until Ctrl-C.")] = 0,
+    json: Json = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Print events as they come, a line each."""
+    topics_of(names or [])
+    start: Since = _FIXED.get(since) or moment(since)
+    # While it runs, Kafka's own words are what tells that the connection is lost.
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+
+    async def follow(rondo: AsyncRondo) -> None:
+        left = count
+        async with aclosing(rondo.watch(*names or [], since=start)) as envelopes:
+            async for envelope in envelopes:
+                print_json(_as_json(envelope)) if json else print_text(_line(envelope))
+                left -= 1
+                if left == 0:
+                    return
+
+    using(follow)
+
+
+def _line(envelope: Envelope[Any]) -> str:
+    time = envelope.time.astimezone()
+    return (
+        f"{time:%Y-%m-%d %H:%M:%S}  {type(envelope.data).__name__:<19} {envelope.data.key}: {headline(envelope.data)}"
+    )
+
+
+def _as_json(envelope: Envelope[Any]) -> dict[str, Any]:
+    return {
+        "id": envelope.id,
+        "source": envelope.source,
+        "time": envelope.time,
+        "topic": envelope.data.topic,
+        "type": envelope.data.event_type(),
+        "data": envelope.data.model_dump(mode="json"),
+    }

@@ -1,0 +1,56 @@
+"""Open Inference Protocol v2 from the asking side: features to tensors, and the response to a prediction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rondo.client.errors import ServiceFailedError
+from rondo.client.messages import Prediction
+
+if TYPE_CHECKING:
+    from rondo.contracts.predictions import PredictionRequested
+
+_ENTITY, _EVENT_TIME = "rondo.entity", "rondo.event_time"
+_ONE_ROW = [1, 1]
+
+
+def body(request: PredictionRequested) -> dict[str, Any]:
+    """Return the request's body: one tensor per feature that is there, of shape [1, 1]."""
+    inputs = [_tensor(name, value) for name, value in request.features.items() if value is not None]
+    if request.entity is not None:
+        inputs.append(_tensor(_ENTITY, request.entity))
+    if request.event_time is not None:
+        inputs.append(_tensor(_EVENT_TIME, request.event_time.isoformat()))
+    return {"id": request.id, "inputs": inputs}
+
+
+def _tensor(name: str, value: Any) -> dict[str, Any]:
+    return {"name": name, "shape": _ONE_ROW, "datatype": _datatype(value), "data": [value]}
+
+
+def _datatype(value: Any) -> str:
+    match value:
+        case bool():
+            return "BOOL"
+        case int():
+            return "INT64"
+        case float():
+            return "FP64"
+        case _:
+            return "BYTES"
+
+
+def prediction(asked: PredictionRequested, answer: dict[str, Any]) -> Prediction:
+    """Read the response.
+
+    Raises:
+        ServiceFailedError: it has no score.
+
+    """
+    try:
+        outputs = {output["name"]: output["data"][0] for output in answer["outputs"]}
+        return Prediction(
+            id=asked.id, model=answer["model_name"], model_version=int(answer["model_version"]), score=outputs["score"]
+        )
+    except (KeyError, IndexError, TypeError, ValueError):
+        raise ServiceFailedError("serving", 200, f"no score in the answer: {answer}") from None

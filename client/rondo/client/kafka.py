@@ -1,0 +1,110 @@
+"""Kafka as the client uses it: durable sending, reading without a group, and errors that say what to do."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+
+from rondo.client.errors import MessageTooLargeError, NotFoundError, UnreachableError
+from rondo.contracts.topics import BY_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Sequence
+
+_REQUEST_MS = 10_000
+# Many requests at once share a batch; one alone waits no longer than this.
+_LINGER_MS = 2
+_HEADER_ROOM = 4 * 1024
+_FETCH_WAIT_MS = 100
+
+
+@contextmanager
+def translated(bootstrap: str, topics: Sequence[str] = ()) -> Iterator[None]:
+    """Turn Kafka's errors into the client's."""
+    try:
+        yield
+    except UnknownTopicOrPartitionError as error:
+        message = f"Kafka at {bootstrap} has no topic {' or '.join(topics)} yet: the services make them when they start"
+        raise NotFoundError(message) from error
+    except (KafkaError, OSError) as error:
+        raise UnreachableError("Kafka", bootstrap, str(error) or type(error).__name__) from error
+
+
+class Sender:
+    """Sends with acknowledgement by all replicas, and each message once even where a retry was needed."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=bootstrap,
+            client_id="rondo-client",
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=_LINGER_MS,
+            request_timeout_ms=_REQUEST_MS,
+            max_request_size=max(topic.max_message_bytes for topic in BY_NAME.values()) + _HEADER_ROOM,
+        )
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            UnreachableError: Kafka does not answer.
+
+        """
+        try:
+            with translated(self._bootstrap):
+                await self._producer.start()
+        except UnreachableError:
+            await self._producer.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Send what is waiting, and disconnect."""
+        await self._producer.stop()
+
+    async def send(self, topic: str, key: str, value: bytes) -> None:
+        """Return when all replicas have it.
+
+        Raises:
+            MessageTooLargeError: the topic takes no message of this size.
+            UnreachableError: Kafka did not acknowledge it in time.
+
+        """
+        limit = BY_NAME[topic].max_message_bytes
+        if len(value) + len(key) > limit:
+            raise MessageTooLargeError(topic, limit)
+        with translated(self._bootstrap, [topic]):
+            await self._producer.send_and_wait(topic, value, key.encode())
+
+
+@asynccontextmanager
+async def reading(bootstrap: str, topics: Sequence[str], **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    """Read all partitions of topics, only what is committed, and leave no trace on the broker.
+
+    Raises:
+        UnreachableError: Kafka does not answer.
+        NotFoundError: a topic does not exist.
+
+    """
+    consumer = AIOKafkaConsumer(
+        *topics,
+        bootstrap_servers=bootstrap,
+        client_id=f"rondo-client-{uuid4().hex[:8]}",
+        group_id=None,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        request_timeout_ms=_REQUEST_MS,
+        fetch_max_wait_ms=_FETCH_WAIT_MS,
+        **options,
+    )
+    try:
+        with translated(bootstrap, topics):
+            await consumer.start()
+        yield consumer
+    finally:
+        await consumer.stop()

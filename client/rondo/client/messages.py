@@ -1,0 +1,118 @@
+"""The data plane's messages as values: requests and outcomes to bytes, bytes to answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rondo.client.errors import PredictionRefusedError, RefusedError
+from rondo.contracts.predictions import OutcomeObserved, PredictionMade, PredictionRequested
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_REASON, _CODE = "__dlq.errors.message", "reason"
+
+
+class Prediction(BaseModel):
+    """An answer. `score` is the probability of the positive class; the protocol of HTTP has no digest and no time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    model: str
+    model_version: int
+    score: float
+    digest: str | None = None
+    made_at: datetime | None = None
+
+
+def request(
+    model: str,
+    features: Mapping[str, Any],
+    id: str | None = None,  # noqa: A002 - as the contract calls it
+    entity: str | None = None,
+    event_time: datetime | None = None,
+) -> PredictionRequested:
+    """Return a request; one without an id gets one.
+
+    Raises:
+        RefusedError: it does not fit the contract.
+
+    """
+    made = id if id is not None else uuid4().hex
+    try:
+        return PredictionRequested(model=model, id=made, entity=entity, event_time=event_time, features=dict(features))
+    except ValidationError as error:
+        raise _misfit("request", error) from None
+
+
+def encode_request(asked: PredictionRequested) -> bytes:
+    """Write a request. NaN becomes null, which is how JSON says that a value is missing."""
+    content: dict[str, Any] = {"id": asked.id, "model": asked.model, "features": asked.features}
+    content |= {"entity": asked.entity} if asked.entity is not None else {}
+    content |= {"event_time": asked.event_time} if asked.event_time is not None else {}
+    try:
+        return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+    except orjson.JSONEncodeError as error:
+        message = f"the features can't be written as JSON ({error}): use texts, numbers, true, false and None"
+        raise RefusedError(message) from None
+
+
+def outcome(
+    model: str,
+    value: float,
+    event_time: datetime,
+    id: str | None = None,  # noqa: A002 - as the contract calls it
+    entity: str | None = None,
+) -> OutcomeObserved:
+    """Return an outcome, known at `event_time`, of a prediction (by `id`) or of what it was about (by `entity`).
+
+    Raises:
+        RefusedError: it does not fit the contract, or names neither.
+
+    """
+    if id is None and entity is None:
+        raise RefusedError("an outcome names the prediction's id or its entity: give one of the two")
+    try:
+        return OutcomeObserved(model=model, id=id, entity=entity, outcome=value, event_time=event_time)
+    except ValidationError as error:
+        raise _misfit("outcome", error) from None
+
+
+def decode_answer(value: bytes) -> Prediction:
+    """Read an answer of serving."""
+    made = PredictionMade.model_validate_json(value)
+    return Prediction(
+        id=made.id,
+        model=made.model,
+        model_version=made.model_version,
+        score=made.output["score"],
+        digest=made.digest,
+        made_at=made.made_at,
+    )
+
+
+def decode_refusal(request_id: str, headers: Iterable[tuple[str, bytes | None]]) -> PredictionRefusedError:
+    """Read why a request could not be answered, from the headers of its dead letter."""
+    said = {name: (text or b"").decode(errors="replace") for name, text in headers}
+    return PredictionRefusedError(request_id, said.get(_REASON) or "no reason is given", said.get(_CODE, "refused"))
+
+
+def id_of(value: bytes | None) -> str | None:
+    """Return the id of an answer or a dead letter; a dead letter may hold anything."""
+    try:
+        content = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return None
+    found = content.get("id") if isinstance(content, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _misfit(what: str, error: ValidationError) -> RefusedError:
+    problems = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+    return RefusedError(f"the {what} can't be sent:", problems, f"bad_{what}")
