@@ -139,7 +139,7 @@ def read_all(bootstrap: str, topic: str) -> list[Message]:
 async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20) -> Any:
     """Await a condition, and return what made it true."""
     async with asyncio.timeout(seconds):
-        while not (found := await condition()):
+        while not (found := await condition()):  # noqa: ASYNC110 - it is in another system
             await asyncio.sleep(0.05)
     return found
 

@@ -104,8 +104,8 @@ async def test_bad_uploads_get_a_clear_answer(ingestion: Running, tmp_path: Path
     assert half.json()["error"] == "batch_rejected"
     assert half.json()["reasons"] == [
         (
-            "the batch can't be read as Parquet: it begins well, but its end is missing (PAR1 should be the last bytes): "
-            "it is half-written; wait until the file is complete and send it again"
+            "the batch can't be read as Parquet: it begins well, but its end is missing (PAR1 should be the last "
+            "bytes): it is half-written; wait until the file is complete and send it again"
         )
     ]
     assert (await ingestion.upload("half", whole[:-100])).json() == half.json()

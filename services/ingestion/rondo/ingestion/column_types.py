@@ -1,4 +1,4 @@
-"""The types of columns that come from several writers, or from one that changed its mind: they agree, or become text."""
+"""The types of columns that come from several writers, or from one that changed its mind: they agree or become text."""
 
 from __future__ import annotations
 
