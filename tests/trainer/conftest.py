@@ -137,6 +137,7 @@ class TrainerProcess:
     sql: asyncpg.Connection[Any]
     process: asyncio.subprocess.Process | None = None
     seen: list[tuple[float, Event]] = field(default_factory=list)
+    ids: set[str] = field(default_factory=set)
 
     async def start(self) -> None:
         """Start the process."""
@@ -193,8 +194,10 @@ class TrainerProcess:
                 headers = {key: value.decode() for key, value in message.headers}
                 kind = kinds[message.topic]
                 assert kind is not None
-                event = cloudevents.read(kind, headers, message.value).data
-                self.seen.append((asyncio.get_running_loop().time(), event))
+                envelope = cloudevents.read(kind, headers, message.value)
+                if envelope.id not in self.ids:  # as the inbox of a subscriber would
+                    self.ids.add(envelope.id)
+                    self.seen.append((asyncio.get_running_loop().time(), envelope.data))
 
     async def quiet(self, seconds: float = 0.5) -> list[Event]:
         """Return what else was said, once nothing more comes."""

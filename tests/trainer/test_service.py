@@ -7,15 +7,12 @@ import os
 import signal
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import onnxruntime
 from rondo.chassis.artifacts import Artifacts
 from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
 
 
 async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
@@ -72,97 +69,60 @@ async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     await trainer.publish(make.drift(), "finding-1-told-again")
     assert await trainer.quiet() == []
 
-
-async def test_a_thousand_findings_in_a_second_make_one_run(trainer: Any, make: Any, data: Path) -> None:
-    make.write_batch(data, make.rows(3000))
-    spec = make.spec(trainer={"params": {"n_estimators": 5, "num_leaves": 7}}, retrain={"cooldown": "1d"})
-    await trainer.start()
-    await trainer.ready()
-    await trainer.publish(make.spec_applied(spec), "spec-1")
-    envelopes = [(make.drift(f"drift-{n}"), f"finding-{n}") for n in range(500)]
-    envelopes += [(make.drift("drift-0"), f"again-{n}") for n in range(500)]
-    await asyncio.gather(*(trainer.publish(event, name) for event, name in envelopes))
+    # A thousand findings in a second make one run.
+    told = [(make.drift(f"drift-{n}", 90), f"finding-{n}") for n in range(500)]
+    told += [(make.drift("drift-0", 90), f"again-{n}") for n in range(500)]
+    await asyncio.gather(*(trainer.publish(event, name) for event, name in told))
     _, trained = await trainer.hear(ModelTrained)
-    others = await trainer.quiet(1.0)
-    while len([event for event in others if isinstance(event, TrainingSkipped)]) < 499:
-        others = await trainer.quiet(1.0)
-    assert [type(event) for event in others if not isinstance(event, TrainingSkipped)] == [TrainingStarted]
-    skipped = [event for event in others if isinstance(event, TrainingSkipped)]
-    assert len(skipped) == 499
+    skipped = [(await trainer.hear(TrainingSkipped))[1] for _ in range(499)]
     assert {event.reason for event in skipped} <= {"in_flight", "cooldown"}
     assert {event.run_id for event in skipped if event.reason == "in_flight"} <= {trained.run_id}
-    assert await trainer.sql.fetchval("select count(*) from runs") == 1
+    assert [type(event) for event in await trainer.quiet()] == [TrainingStarted]
 
 
-async def _begin_long_run(trainer: Any, make: Any, data: Path) -> None:
+async def test_what_dies_loses_no_run_and_doubles_none(trainer: Any, make: Any, data: Path) -> None:
     make.write_batch(data, make.rows(30_000))
     spec = make.spec(trainer={"params": {"n_estimators": 150, "num_leaves": 63}})
     await trainer.start()
     await trainer.ready()
     await trainer.publish(make.spec_applied(spec), "spec-1")
-    await trainer.publish(make.batch_accepted(), "batch-1")
-    await trainer.hear(TrainingStarted)
 
-
-async def _until(condition: Callable[[], Awaitable[bool]], seconds: float = 40) -> None:
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - another process's state is no event of ours
-            await asyncio.sleep(0.02)
-
-
-async def test_a_run_survives_the_death_of_the_service(trainer: Any, make: Any, data: Path) -> None:
-    await _begin_long_run(trainer, make, data)
+    # The service is killed in the middle of a run: the worker finishes it, and leaves.
+    await _begin_run(trainer, make, 1)
     worker = _worker_of(trainer)
     await trainer.kill(signal.SIGKILL)
-    assert await trainer.sql.fetchval("select state from runs") == "running"
-
-    async def finished() -> bool:
-        return bool(await trainer.sql.fetchval("select state = 'trained' from runs"))
-
-    await _until(finished)
+    assert await _state(trainer, 1) == ("running", 1)
+    await _until(trainer, 1, "trained", 1)
     assert await trainer.sql.fetchval("select count(*) from outbox where topic = 'models.trained'") == 1
-
-    async def left() -> bool:
-        return not _alive(worker)
-
-    await _until(left)
+    async with asyncio.timeout(40):
+        while _alive(worker):  # noqa: ASYNC110 - it is no child of ours
+            await asyncio.sleep(0.02)
     await trainer.start()
     await trainer.ready()
     _, trained = await trainer.hear(ModelTrained)
-    assert await trainer.sql.fetchrow("select digest, attempts from runs") == (trained.digest, 1)
-    assert await trainer.quiet() == []
+    assert trained.trigger.id == "drift-1"
 
-
-async def test_a_restarted_service_leaves_the_run_to_the_worker_that_has_it(
-    trainer: Any, make: Any, data: Path
-) -> None:
-    await _begin_long_run(trainer, make, data)
+    # It is back before the run has ended: it leaves the run to the worker that has it.
+    await _begin_run(trainer, make, 2)
     await trainer.kill(signal.SIGKILL)
     await trainer.start()
     await trainer.ready()
     _, trained = await trainer.hear(ModelTrained)
-    assert await trainer.sql.fetchrow("select digest, attempts from runs") == (trained.digest, 1)
-    assert await trainer.quiet() == []
+    assert await _state(trainer, 2) == ("trained", 1)
 
-
-async def test_a_killed_worker_is_replaced_and_its_run_begun_again(trainer: Any, make: Any, data: Path) -> None:
-    await _begin_long_run(trainer, make, data)
+    # The worker is killed: another begins the run again, and makes the same model.
+    await _begin_run(trainer, make, 3)
     os.kill(_worker_of(trainer), signal.SIGKILL)
-    _, trained = await trainer.hear(ModelTrained)
-    assert await trainer.sql.fetchrow("select digest, attempts from runs") == (trained.digest, 2)
-    others = await trainer.quiet()
-    assert [type(event) for event in others] == [TrainingStarted], "told again, with the id of the first time"
+    _, again = await trainer.hear(ModelTrained)
+    assert await _state(trainer, 3) == ("trained", 2)
+    assert again.digest == trained.digest
+    assert await trainer.quiet() == [], "it is said to have started with the id of the first time"
 
-
-async def test_three_deaths_of_the_worker_end_the_run_with_a_sentence(trainer: Any, make: Any, data: Path) -> None:
-    await _begin_long_run(trainer, make, data)
+    # The worker dies whenever it begins this run: that ends as failed.
+    await _begin_run(trainer, make, 4)
     for attempt in (1, 2, 3):
-
-        async def running(attempt: int = attempt) -> bool:
-            return bool(await trainer.sql.fetchval("select state = 'running' and attempts = $1 from runs", attempt))
-
-        await _until(running)
-        os.kill(await _holder(trainer), signal.SIGKILL)
+        await _until(trainer, 4, "running", attempt)
+        os.kill(await _holder(trainer, 4), signal.SIGKILL)
     _, failed = await trainer.hear(TrainingFailed)
     assert failed.attempts == 3
     assert failed.reason == (
@@ -171,9 +131,26 @@ async def test_three_deaths_of_the_worker_end_the_run_with_a_sentence(trainer: A
     )
 
 
-async def _holder(trainer: Any) -> int:
+async def _begin_run(trainer: Any, make: Any, number: int) -> None:
+    await trainer.publish(make.drift(f"drift-{number}", 60 + 10 * number), f"finding-{number}")
+    await trainer.hear(TrainingStarted)
+
+
+async def _state(trainer: Any, number: int) -> tuple[str, int]:
+    return tuple(
+        await trainer.sql.fetchrow("select state, attempts from runs where trigger_id = $1", f"drift-{number}")
+    )
+
+
+async def _until(trainer: Any, number: int, state: str, attempts: int) -> None:
+    async with asyncio.timeout(40):
+        while await _state(trainer, number) != (state, attempts):  # noqa: ASYNC110 - another process's state
+            await asyncio.sleep(0.02)
+
+
+async def _holder(trainer: Any, number: int) -> int:
     """Return the process that holds the run, by the worker's name on its command line."""
-    name = await trainer.sql.fetchval("select worker from runs")
+    name = await trainer.sql.fetchval("select worker from runs where trigger_id = $1", f"drift-{number}")
     return next(pid for pid in trainer.children() if name in Path(f"/proc/{pid}/cmdline").read_text())
 
 
