@@ -6,11 +6,9 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, TYPE_CHECKING
 from uuid import uuid4
 
 import onnx
@@ -27,6 +25,10 @@ from rondo.serving.layout import Layout
 from rondo.serving.log import Log
 from rondo.serving.onnx import OnnxModel
 from rondo.serving.versions import Serving, Version
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 # The machines that run this are shared and at times slow: a test never asserts a time.
 settings.register_profile("serving", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -70,7 +72,12 @@ def make_version(number: int = 1, factor: float = 1.0, model: str = "delay") -> 
     content = model_bytes(factor)
     digest = digest_of(content)
     return Version(
-        model, number, digest, Layout(model, FEATURES), OnnxModel(content, FEATURES), Log(model, number, digest, FEATURES)
+        model,
+        number,
+        digest,
+        Layout(model, FEATURES),
+        OnnxModel(content, FEATURES),
+        Log(model, number, digest, FEATURES),
     )
 
 
@@ -138,9 +145,7 @@ class Platform:
 
     def wait_replica(self, state: str, number: int, times: int = 1) -> ReplicaChanged:
         def states(messages: list[Any]) -> list[ReplicaChanged]:
-            events = [
-                read(ReplicaChanged, {k: v.decode() for k, v in m.headers()}, m.value()).data for m in messages
-            ]
+            events = [read(ReplicaChanged, {k: v.decode() for k, v in m.headers()}, m.value()).data for m in messages]
             return [e for e in events if (e.state, e.model_version) == (state, number)]
 
         return states(self.read(ReplicaChanged.topic, lambda found: len(states(found)) >= times))[-1]
@@ -156,7 +161,7 @@ class Platform:
         }
         with (self.folder / f"serving-{replica}.log").open("ab") as log:
             command = [sys.executable, "-m", "rondo.serving"]
-            process = subprocess.Popen(command, env=os.environ | mine | environment, stderr=log)
+            process = subprocess.Popen(command, env=os.environ | mine | environment, stderr=log)  # noqa: S603
             try:
                 yield process
             finally:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 import orjson
@@ -18,6 +17,9 @@ from rondo.serving.answering import Answering
 from rondo.serving.answers import encode
 from rondo.serving.versions import Serving, Table, Version
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 NOW = datetime(2013, 3, 1, 12, tzinfo=UTC)
 DIGEST = "sha256:" + "a" * 64
 
@@ -27,7 +29,9 @@ def request(number: int, model: str = "delay", **more: Any) -> bytes:
     return json.dumps({"id": f"r{number}", "model": model, "features": features} | more).encode()
 
 
-def answer(values: list[bytes | None], *servings: Serving) -> tuple[dict[int, dict[str, Any]], dict[int, str], list[Any]]:
+def answer(
+    values: list[bytes | None], *servings: Serving
+) -> tuple[dict[int, dict[str, Any]], dict[int, str], list[Any]]:
     table = Table({serving.model: serving for serving in servings})
     answering = Answering(table, values, lambda: NOW, {"broken": "its artifact is missing"})
     found, logged = {}, []
@@ -45,13 +49,17 @@ def first(version: Callable[..., Version]) -> Version:
 @given(st.lists(st.text(), min_size=1, max_size=5), st.floats(0, 1, width=32))
 def test_answers_are_json_of_the_contract_whatever_the_id(ids: list[str], score: float) -> None:
     ids = [text.encode(errors="replace").decode()[:256] or "-" for text in ids]
-    made = [PredictionMade.model_validate_json(a) for a in encode("m", 3, DIGEST, ids, np.full(len(ids), score, "f4"), NOW)]
+    made = [
+        PredictionMade.model_validate_json(a) for a in encode("m", 3, DIGEST, ids, np.full(len(ids), score, "f4"), NOW)
+    ]
     assert [m.id for m in made] == ids
     assert {(m.model, m.model_version, m.digest, m.made_at) for m in made} == {("m", 3, DIGEST, NOW)}
     assert all(np.float32(m.output["score"]) == np.float32(score) for m in made)
 
 
-@given(st.lists(st.integers(0, 1000) | st.sampled_from([b"spoiled", None, b'{"id": "x", "model": "nobody"}']), max_size=30))
+@given(
+    st.lists(st.integers(0, 1000) | st.sampled_from([b"spoiled", None, b'{"id": "x", "model": "nobody"}']), max_size=30)
+)
 def test_each_answer_belongs_to_the_request_at_its_place(first: Version, items: list[Any]) -> None:
     serving = Serving("delay", 1, (first,), (1.0,), ("champion",))
     answers, refused, logged = answer([request(i) if isinstance(i, int) else i for i in items], serving)
@@ -66,7 +74,9 @@ def test_each_answer_belongs_to_the_request_at_its_place(first: Version, items: 
     ]
 
 
-def test_two_versions_share_the_traffic_by_entity(serve: Callable[..., Serving], version: Callable[..., Version]) -> None:
+def test_two_versions_share_the_traffic_by_entity(
+    serve: Callable[..., Serving], version: Callable[..., Version]
+) -> None:
     serving = serve(version(1), version(2, 10.0), shares=(0.5, 0.5))
     values = [request(number, entity=f"N{number % 20}") for number in range(200)]
     answers, _, logged = answer(values, serving)
@@ -116,7 +126,9 @@ def test_a_request_that_the_model_fails_on_is_refused_alone(first: Version) -> N
 def test_a_model_whose_versions_were_all_refused_says_why(first: Version) -> None:
     serving = Serving("delay", 1, (first,), (1.0,), ("champion",))
     _, refused, _ = answer([request(1, model="broken")], serving)
-    assert refused[0].startswith("no version of broken could be loaded: its artifact is missing; send the request again")
+    assert refused[0].startswith(
+        "no version of broken could be loaded: its artifact is missing; send the request again"
+    )
 
 
 def test_the_log_of_long_texts_is_split(first: Version) -> None:

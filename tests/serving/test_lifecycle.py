@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from rondo.chassis.failures import Backoff, UnavailableError
 from rondo.contracts.cloudevents import Envelope
@@ -20,6 +19,9 @@ from rondo.serving.log import Log
 from rondo.serving.reconcile import Reconciler
 from rondo.serving.versions import Serving, Version, Versions
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 FEATURES = {"a": Feature(type="float")}
 
 
@@ -29,7 +31,11 @@ def digest(number: int) -> str:
 
 def route(number: int, share: float = 1, role: str = "champion", **features: Feature) -> Route:
     return Route(
-        model_version=number, digest=digest(number), share=share, role=role, features=features or FEATURES  # type: ignore[arg-type]
+        model_version=number,
+        digest=digest(number),
+        share=share,
+        role=role,
+        features=features or FEATURES,  # type: ignore[arg-type]
     )
 
 
@@ -65,7 +71,7 @@ class FakeAnnouncer:
         self.said: list[tuple[str, int]] = []
         self.details: list[str] = []
 
-    async def announce(self, model: str, revision: int, version: tuple[int, str], state: str, detail: str = "") -> None:
+    async def announce(self, _: str, __: int, version: tuple[int, str], state: str, detail: str = "") -> None:
         self.said.append((state, version[0]))
         self.details += [detail] if detail else []
 
@@ -138,7 +144,7 @@ async def test_the_old_version_stays_until_its_last_lease_ends() -> None:
     thread.start()
     held.wait(10)
     follow = asyncio.create_task(on_deployment_changed(deployment(2, route(2)), mine))
-    while ("draining", 1) not in announcer.said:
+    while ("draining", 1) not in announcer.said:  # noqa: ASYNC110 - the fake has nothing to await
         await asyncio.sleep(0)
     assert serving(mine) == [2]
     assert ("unloaded", 1) not in announcer.said

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -12,6 +11,9 @@ from onnx import TensorProto, helper
 from rondo.contracts.spec import Feature
 from rondo.serving.external_data import has_external_data
 from rondo.serving.onnx import OnnxModel, UnfitModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TWO = {"a": Feature(type="float"), "b": Feature(type="category")}
 

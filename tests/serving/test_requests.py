@@ -96,13 +96,8 @@ def test_rows_of_several_models_are_told_apart() -> None:
             "`distance` is a boolean: send a number, such as 12.5; the feature `night` is the number 1: send true or",
         ),
         (changed(features={"distance": 1, "night": True, "carrier": 9}), "wrong_type", 'send a text, such as "AA"'),
-        (
-            b'{"id": "a", "model": "delay", "features": {"night": true, "distance": 1%b}}' % (b"0" * 100),
-            "not_finite",
-            "`distance` is infinite as a 32-bit float: send a number",
-        ),
         (b'{"id": 1%b, "model": "delay", "features": {}}' % (b"0" * 100), "bad_id", "`id` is a number past all bounds"),
-        (b"1" * 6000, "not_json", "the value is not JSON (Number out of range"),
+        (b"1" * 6000, "not_json", "the value is not JSON (Integer value out of range"),
         (changed(event_time="yesterday"), "invalid", "with `event_time` as RFC 3339 with an offset"),
         (changed(event_time="2013-03-01T05:00:00"), "invalid", "with `event_time` as RFC 3339 with an offset"),
     ],
@@ -160,8 +155,14 @@ def test_what_is_read_is_what_the_contract_allows_and_all_else_is_explained(requ
 
 @given(st.permutations([*range(8)]), st.sets(st.integers(0, 7)))
 def test_every_row_stays_at_the_place_of_its_request(order: list[int], spoiled: set[int]) -> None:
-    values = [b"spoiled" if n in spoiled else changed(id=f"r{n}", features={"distance": n, "night": True}) for n in order]
+    values = [
+        b"spoiled" if n in spoiled else changed(id=f"r{n}", features={"distance": n, "night": True}) for n in order
+    ]
     read = READER.read(values)
-    found = {place: (row.id, row.features.f0) for _, places, rows in read.groups for place, row in zip(places, rows, strict=True)}
+    found = {
+        place: (row.id, row.features.f0)
+        for _, places, rows in read.groups
+        for place, row in zip(places, rows, strict=True)
+    }
     assert found == {place: (f"r{n}", n) for place, n in enumerate(order) if n not in spoiled}
     assert set(read.refused) == {place for place, n in enumerate(order) if n in spoiled}

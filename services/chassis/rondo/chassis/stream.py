@@ -134,6 +134,9 @@ class ExactlyOnceStream:
         self._last_turn = self._last_gathered = self._lag_measured = 0.0
         self._revoked: set[tuple[str, int]] = set()
         self._trouble: str | None = "not started"
+        self._loop: asyncio.AbstractEventLoop | None = None
+        # Set after the first turn with partitions: what can wait for the stream waits for this.
+        self.turning = asyncio.Event()
 
     async def run(self) -> None:
         """Stream until cancelled; then end the running transaction and leave.
@@ -142,6 +145,7 @@ class ExactlyOnceStream:
             Exception: what the transform raised, once it failed several times in a row on the same records.
 
         """
+        self._loop = asyncio.get_running_loop()
         thread = asyncio.create_task(asyncio.to_thread(self._run))
         try:
             await asyncio.shield(thread)
@@ -196,6 +200,9 @@ class ExactlyOnceStream:
                     self._turn(consumer, producer, messages)
                 self._trouble, self._last_turn = None, time.monotonic()
                 self._measure_lag(consumer)
+                if self._loop is not None and consumer.assignment():
+                    self._loop.call_soon_threadsafe(self.turning.set)
+                    self._loop = None
         finally:
             consumer.close()
 
@@ -278,15 +285,16 @@ def _write(producer: Producer, output: Record | Records) -> None:
     if isinstance(output, Record):
         _produce(producer, output)
         return
-    columns = zip(output.values, output.keys, output.partitions, strict=True)
-    batch: list[dict[str, Any]] = [
-        {"value": value, "key": key, "partition": partition} for value, key, partition in columns
-    ]
-    if producer.produce_batch(output.topic, batch) == len(batch):
-        return
-    for message in batch:  # the queue was full: the others one by one, each waiting for room
-        if message.pop("_error", None) is not None:
-            _produce(producer, Record(output.topic, message["value"], message["key"], None, message["partition"]))
+    # `produce_batch` heeds a partition for the whole batch only, whatever its documentation says of single messages.
+    batches: dict[int, list[dict[str, Any]]] = {}
+    for value, key, partition in zip(output.values, output.keys, output.partitions, strict=True):
+        batches.setdefault(partition, []).append({"value": value, "key": key})
+    for partition, batch in batches.items():
+        if producer.produce_batch(output.topic, batch, partition) == len(batch):
+            continue
+        for message in batch:  # the queue was full: the others one by one, each waiting for room
+            if message.pop("_error", None) is not None:
+                _produce(producer, Record(output.topic, message["value"], message["key"], None, partition))
 
 
 def _produce(producer: Producer, record: Record) -> None:

@@ -51,8 +51,9 @@ async def application(settings: Settings) -> AsyncIterator[None]:
                 health.add("stream", stream.check)
                 inference = Inference(KafkaLog(broker).publish, lambda: datetime.now(UTC))
                 health.add("http", late.check)
-                # The stream first: what builds the HTTP application imports for a second or two.
-                async with background(stream.run(), inference.run(), late.build(api(versions, inference))):
+                async with background(
+                    stream.run(), inference.run(), late.build(api(versions, inference), stream.turning)
+                ):
                     health.started()
                     yield
 

@@ -10,6 +10,7 @@ from rondo.serving.errors import VersionRefusedError
 from rondo.serving.layout import Layout
 from rondo.serving.log import Log
 from rondo.serving.onnx import OnnxModel, UnfitModelError
+from rondo.serving.rehearsal import rehearse
 from rondo.serving.versions import Version
 
 if TYPE_CHECKING:
@@ -38,4 +39,6 @@ class ArtifactLoader:
             raise VersionRefusedError(model, route.model_version, str(error)) from error
         layout = Layout(model, route.features)
         log = Log(model, route.model_version, route.digest, route.features)
-        return Version(model, route.model_version, route.digest, layout, scorer, log)
+        version = Version(model, route.model_version, route.digest, layout, scorer, log)
+        await asyncio.to_thread(rehearse, version)
+        return version

@@ -1,0 +1,187 @@
+"""The exactly-once stream on real Kafka: what fails is never seen and comes again, and nothing comes twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
+from typing import Any, TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from rondo.chassis import kafka as chassis_kafka
+from rondo.chassis.failures import Backoff, UnavailableError
+from rondo.chassis.stream import ExactlyOnceStream, PartitionsMovedError, Record, Records, StreamSettings, Transform
+from rondo.contracts.topics import Topic
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Sequence
+
+QUICK = Backoff(first=0.01, cap=0.05)
+
+
+class Copy:
+    """Copies values with their keys and partitions, once `fails` calls have failed; halfway, where `halfway` is set."""
+
+    def __init__(self, target: str, fails: int = 0) -> None:
+        self.target, self.fails = target, fails
+        self.calls = self.commits = 0
+
+    def __call__(self, messages: Sequence[Any]) -> Iterable[Record | Records]:
+        self.calls += 1
+        values, keys = [m.value() for m in messages], [m.key() for m in messages]
+        yield Records(self.target, values, keys, [m.partition() for m in messages])
+        if self.calls <= self.fails:
+            message = "the transform stumbled"
+            raise RuntimeError(message)
+
+    def committed(self) -> None:
+        self.commits += 1
+
+
+class Topics:
+    """Two topics of this test alone."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap, self.name = bootstrap, uuid4().hex[:8]
+        self.source, self.target = f"source-{self.name}", f"target-{self.name}"
+        topics = [Topic(name, "test", (), "", partitions=4) for name in (self.source, self.target)]
+        chassis_kafka.create_topics(bootstrap, topics)
+
+    def fill(self, count: int) -> None:
+        producer = Producer({"bootstrap.servers": self.bootstrap})
+        for number in range(count):
+            producer.produce(self.source, b"%d" % number, b"k%d" % number)
+        producer.flush(10)
+
+    def read(self, count: int) -> list[Any]:
+        """Return what a read_committed reader sees: at least `count`, and what comes in half a second more."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "r", "isolation.level": "read_committed"})
+        consumer.assign([TopicPartition(self.target, p, 0) for p in range(4)])
+        found: list[Any] = []
+        while len(found) < count:
+            found += consumer.consume(1000, 0.1)
+        found += consumer.consume(1000, 0.5)
+        consumer.close()
+        return found
+
+    def stream(self, transform: Transform, instance: str = "a", **more: Any) -> ExactlyOnceStream:
+        settings = StreamSettings(self.bootstrap, self.name, instance, (self.source,), **more)
+        return ExactlyOnceStream(settings, transform, QUICK)
+
+
+@asynccontextmanager
+async def running(stream: ExactlyOnceStream) -> AsyncIterator[None]:
+    task = asyncio.create_task(stream.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+@pytest.fixture
+def topics(kafka: str) -> Topics:
+    return Topics(kafka)
+
+
+async def test_records_keep_their_keys_and_partitions(topics: Topics) -> None:
+    topics.fill(500)
+    copy = Copy(topics.target)
+    async with running(stream := topics.stream(copy, max_records=100)):
+        found = await asyncio.to_thread(topics.read, 500)
+        await stream.turning.wait()
+        await stream.check()
+    assert Counter(m.value() for m in found) == Counter(b"%d" % n for n in range(500))
+    source = Consumer({"bootstrap.servers": topics.bootstrap, "group.id": "r"})
+    source.assign([TopicPartition(topics.source, p, 0) for p in range(4)])
+    asked: list[Any] = []
+    while len(asked) < 500:
+        asked += source.consume(500, 0.1)
+    source.close()
+    assert {m.key(): m.partition() for m in found} == {m.key(): m.partition() for m in asked}
+    assert copy.commits == copy.calls
+
+
+async def test_what_a_failed_turn_wrote_is_never_seen_and_its_records_come_again(topics: Topics) -> None:
+    topics.fill(100)
+    copy = Copy(topics.target, fails=3)
+    async with running(topics.stream(copy)):
+        found = await asyncio.to_thread(topics.read, 100)
+    assert Counter(m.value() for m in found) == Counter(b"%d" % n for n in range(100))
+    assert copy.commits == copy.calls - 3
+
+
+async def test_a_transform_that_always_fails_ends_the_stream_with_its_error(topics: Topics) -> None:
+    topics.fill(1)
+    stream = topics.stream(Copy(topics.target, fails=100))
+    with pytest.raises(RuntimeError, match="the transform stumbled"):
+        await stream.run()
+    with pytest.raises(UnavailableError, match="RuntimeError: the transform stumbled"):
+        await stream.check()
+
+
+async def test_a_restart_goes_on_where_the_last_commit_was(topics: Topics) -> None:
+    topics.fill(50)
+    async with running(topics.stream(Copy(topics.target))):
+        await asyncio.to_thread(topics.read, 50)
+    topics.fill(50)
+    async with running(topics.stream(Copy(topics.target))):
+        found = await asyncio.to_thread(topics.read, 100)
+    assert Counter(m.value() for m in found) == Counter(2 * [b"%d" % n for n in range(50)])
+
+
+async def test_two_replicas_share_the_work_and_do_nothing_twice(topics: Topics) -> None:
+    first, second = Copy(topics.target), Copy(topics.target)
+    async with running(topics.stream(first, "a", max_records=20)):
+        topics.fill(1_000)
+        async with running(other := topics.stream(second, "b", max_records=20)):
+            await other.turning.wait()
+            topics.fill(1_000)
+            found = await asyncio.to_thread(topics.read, 2_000)
+    assert Counter(m.value() for m in found) == Counter(2 * [b"%d" % n for n in range(1_000)])
+    assert second.commits > 0
+
+
+async def test_a_stream_that_has_not_started_is_not_ready(topics: Topics) -> None:
+    with pytest.raises(UnavailableError, match=r"the stream .* is not available \(not started\)"):
+        await topics.stream(Copy(topics.target)).check()
+
+
+class Moving:
+    """A consumer from which a partition is taken while it gathers."""
+
+    def __init__(self, stream: ExactlyOnceStream, messages: list[Any]) -> None:
+        self._stream, self._messages = stream, messages
+
+    def consume(self, _: int, __: float) -> list[Any]:
+        self._stream._on_revoke(self, [TopicPartition("source", 1)])  # type: ignore[arg-type]
+        return self._messages
+
+
+class Message:
+    """A message of one partition."""
+
+    def __init__(self, partition: int) -> None:
+        self._partition = partition
+
+    def error(self) -> None:
+        return None
+
+    def topic(self) -> str:
+        return "source"
+
+    def partition(self) -> int:
+        return self._partition
+
+    def offset(self) -> int:
+        return 7
+
+
+def test_messages_of_a_partition_that_moved_while_gathering_are_left_to_its_new_owner() -> None:
+    stream = ExactlyOnceStream(StreamSettings("nowhere", "s", "a", ("source",)), Copy("target"))
+    with pytest.raises(PartitionsMovedError, match="source-1 went to another replica"):
+        stream._gather(Moving(stream, [Message(0), Message(1)]))  # type: ignore[arg-type]
+    assert len(stream._gather(Moving(stream, [Message(0)]))) == 2  # type: ignore[arg-type]
