@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+import pytest
 from rondo.chassis.artifacts import Artifacts
-from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
+from rondo.contracts.training import ModelTrained, TrainingSkipped, TrainingStarted
 
 
+@pytest.mark.timeout(300)
 async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     trainer: Any, make: Any, data: Path, tmp_path: Path
 ) -> None:
@@ -70,8 +72,8 @@ async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     assert await trainer.quiet() == []
 
     # A thousand findings in a second make one run.
-    told = [(make.drift(f"drift-{n}", 90), f"finding-{n}") for n in range(500)]
-    told += [(make.drift("drift-0", 90), f"again-{n}") for n in range(500)]
+    told = [(make.drift(f"flood-{n}", 90), f"finding-{n}") for n in range(500)]
+    told += [(make.drift("flood-0", 90), f"again-{n}") for n in range(500)]
     await asyncio.gather(*(trainer.publish(event, name) for event, name in told))
     _, trained = await trainer.hear(ModelTrained)
     skipped = [(await trainer.hear(TrainingSkipped))[1] for _ in range(499)]
@@ -80,6 +82,7 @@ async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     assert [type(event) for event in await trainer.quiet()] == [TrainingStarted]
 
 
+@pytest.mark.timeout(300)
 async def test_what_dies_loses_no_run_and_doubles_none(trainer: Any, make: Any, data: Path) -> None:
     make.write_batch(data, make.rows(30_000))
     spec = make.spec(trainer={"params": {"n_estimators": 150, "num_leaves": 63}})
@@ -118,18 +121,6 @@ async def test_what_dies_loses_no_run_and_doubles_none(trainer: Any, make: Any, 
     assert again.digest == trained.digest
     assert await trainer.quiet() == [], "it is said to have started with the id of the first time"
 
-    # The worker dies whenever it begins this run: that ends as failed.
-    await _begin_run(trainer, make, 4)
-    for attempt in (1, 2, 3):
-        await _until(trainer, 4, "running", attempt)
-        os.kill(await _holder(trainer, 4), signal.SIGKILL)
-    _, failed = await trainer.hear(TrainingFailed)
-    assert failed.attempts == 3
-    assert failed.reason == (
-        "the worker died 3 times during this run, most likely for lack of memory: shorten `trainer.window`, or give the"
-        " trainer more"
-    )
-
 
 async def _begin_run(trainer: Any, make: Any, number: int) -> None:
     await trainer.publish(make.drift(f"drift-{number}", 60 + 10 * number), f"finding-{number}")
@@ -146,12 +137,6 @@ async def _until(trainer: Any, number: int, state: str, attempts: int) -> None:
     async with asyncio.timeout(40):
         while await _state(trainer, number) != (state, attempts):  # noqa: ASYNC110 - another process's state
             await asyncio.sleep(0.02)
-
-
-async def _holder(trainer: Any, number: int) -> int:
-    """Return the process that holds the run, by the worker's name on its command line."""
-    name = await trainer.sql.fetchval("select worker from runs where trigger_id = $1", f"drift-{number}")
-    return next(pid for pid in trainer.children() if name in Path(f"/proc/{pid}/cmdline").read_text())
 
 
 def _worker_of(trainer: Any) -> int:
