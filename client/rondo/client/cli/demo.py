@@ -72,7 +72,7 @@ def demo(
         raise typer.BadParameter("only services that this command starts can be killed: leave out --against-running")
     expected = redeployments if redeployments is not None else _REDEPLOYMENTS if until == _LAST_MONTH else 0
     plan = _Demo(speed, until, expected, against_running, kill_each, report_to)
-    report, folder = asyncio.run(_play(plan, messages() if json else console()))
+    report, folder = stack.run(_play(plan, messages() if json else console()))
     _print(report, folder, json=json)
     raise typer.Exit(report.exit_code)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rondo.client.errors import RondoError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from rondo.embedded import Stack
+
+T = TypeVar("T")
 
 
 class NotInstalledError(RondoError):
@@ -22,6 +26,16 @@ class NotInstalledError(RondoError):
 
 class StackError(RondoError):
     """The embedded stack can't start, or broke; the text is its own."""
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run what holds a stack, such that Ctrl-C and SIGTERM end it in an orderly way.
+
+    A shell starts its background jobs with SIGINT ignored, and then neither signal would end them.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    return asyncio.run(main)
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def up(json: Json = False) -> None:  # noqa: FBT002 - a flag of the command line
     """Run Kafka, PostgreSQL and the five services here until Ctrl-C, and keep their data in .rondo (or RONDO_HOME)."""
     try:
-        asyncio.run(_run(json=json))
+        stack.run(_run(json=json))
     except KeyboardInterrupt:
         note("stopped; the data is kept, `rondo up` goes on with it")
 
