@@ -72,8 +72,8 @@ async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     assert await trainer.quiet() == []
 
     # A thousand findings in a second make one run.
-    told = [(make.drift(f"flood-{n}", 90), f"finding-{n}") for n in range(500)]
-    told += [(make.drift("flood-0", 90), f"again-{n}") for n in range(500)]
+    told = [(make.drift(f"flood-{n}", 90), f"flood-told-{n}") for n in range(500)]
+    told += [(make.drift("flood-0", 90), f"flood-again-{n}") for n in range(500)]
     await asyncio.gather(*(trainer.publish(event, name) for event, name in told))
     _, trained = await trainer.hear(ModelTrained)
     skipped = [(await trainer.hear(TrainingSkipped))[1] for _ in range(499)]
