@@ -1,5 +1,4 @@
 """The ports in memory, and the messages of the logs as the follower hands them over."""
-# ruff: noqa: D102 - the ports say what each method does
 
 from __future__ import annotations
 

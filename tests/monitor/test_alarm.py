@@ -23,8 +23,11 @@ def test_one_window_is_not_enough() -> None:
     assert changes("uouou") == []
 
 
-def test_raised_once_until_it_has_recovered() -> None:
-    assert changes("uooooo") == [("raised", 1)]
+def test_raised_once_until_it_has_recovered_and_told_again_while_it_lasts() -> None:
+    assert changes("uooo") == [("raised", 1)]
+    assert changes("uooooo") == [("raised", 1), ("lasts", 1)]
+    assert changes("ooooooo", consecutive=3) == [("raised", 0), ("lasts", 0)]
+    assert changes("oouoou") == [("raised", 0), ("lasts", 0)]
     assert changes("oouuoo") == [("raised", 0), ("recovered", 0), ("raised", 4)]
 
 

@@ -1,5 +1,4 @@
 """What a model's watch says, from rows alone."""
-# ruff: noqa: D102 - the story's verbs say what they do
 
 from __future__ import annotations
 
@@ -80,14 +79,15 @@ def test_no_change_raises_nothing_and_tells_every_window() -> None:
     assert {f.feature for f in first.features} == {"x", "city", "output.score"}
 
 
-def test_an_abrupt_shift_is_found_within_the_consecutive_windows_and_once() -> None:
+def test_an_abrupt_shift_is_found_within_the_consecutive_windows_and_told_again_while_it_lasts() -> None:
     story = Story()
     for day in range(9):
         story.day(day, shift=1.5 if day >= 3 else 0)
         story.close()
-    found = story.one(DriftDetected)
-    assert isinstance(found, DriftDetected)
+    found, again = [event for event in story.said if isinstance(event, DriftDetected)]
     assert [f.feature for f in found.features] == ["x"]
+    assert (again.since, again.window.end) == (found.since, found.window.end + timedelta(days=2))
+    assert again.finding_id != found.finding_id
     assert (found.since, found.window.end) == (EPOCH + timedelta(days=3), EPOCH + timedelta(days=5))
     alert = story.one(AlertRaised)
     assert isinstance(alert, AlertRaised)

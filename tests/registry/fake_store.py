@@ -1,4 +1,3 @@
-# ruff: noqa: D101, D102 - the ports say what these do
 """The registry's ports in memory: what `postgres.py` does, without PostgreSQL."""
 
 from __future__ import annotations

@@ -38,9 +38,9 @@ ANA = Cause("ana", "because")
 class Backend(Archive, Protocol):
     """What a story needs: the ports, the unit of work of an event, and what was published."""
 
-    def work(self) -> AbstractAsyncContextManager[Work]: ...  # noqa: D102 - the ports say it
-    def handling(self, envelope: Envelope[Any]) -> AbstractAsyncContextManager[Work]: ...  # noqa: D102 - the ports say it
-    async def published(self) -> list[tuple[str, str]]: ...  # noqa: D102 - the ports say it
+    def work(self) -> AbstractAsyncContextManager[Work]: ...
+    def handling(self, envelope: Envelope[Any]) -> AbstractAsyncContextManager[Work]: ...
+    async def published(self) -> list[tuple[str, str]]: ...
 
 
 class OnPostgres(PostgresStore, PostgresArchive):

@@ -1,6 +1,8 @@
 """Hysteresis: an alarm takes several windows in a row to be raised, and as many to be over.
 
-One alarm for each kind of finding of the version in production; a promotion begins with fresh ones.
+One alarm for each kind of finding of the version in production; a promotion begins with fresh ones. While it lasts,
+the finding is told again every so many windows: a first telling may have met a cooldown, a failed run or a gate
+that refused the candidate, and a loop that then fell silent would need somebody to be awake.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from typing import Literal
 
 Kind = Literal["drift", "performance", "quality"]
 KINDS: tuple[Kind, ...] = ("drift", "performance", "quality")
-Change = Literal["none", "raised", "recovered"]
+Change = Literal["none", "raised", "lasts", "recovered"]
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,16 @@ class Alarm:
 def step(alarm: Alarm, over: bool | None, start: int, consecutive: int) -> tuple[Alarm, Change]:  # noqa: FBT001 - a verdict
     """Take in the verdict on the window that begins at `start`; None (too few rows to tell) changes nothing.
 
-    The caller sets `alert_id` when the answer is `raised`; until then, and until recovery, nothing is raised again.
+    The caller sets `alert_id` when the answer is `raised`. From then on `lasts` is answered every `consecutive` windows
+    in a row over the threshold, until `recovered`.
     """
     if over is None:
         return alarm, "none"
     if over:
         alarm = replace(alarm, over=alarm.over + 1, under=0, since=start if alarm.since is None else alarm.since)
-        return alarm, "raised" if alarm.over >= consecutive and alarm.alert_id is None else "none"
+        if alarm.over % consecutive:
+            return alarm, "none"
+        return alarm, "raised" if alarm.alert_id is None else "lasts"
     if alarm.alert_id is None:
         return Alarm(), "none"
     if alarm.under + 1 >= consecutive:

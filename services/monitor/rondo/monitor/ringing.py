@@ -20,9 +20,11 @@ def ring(
 ) -> tuple[Alarm, list[Announcement]]:
     """Take a verdict into the alarm of its kind; returns the alarm after it and what there is to say."""
     after, change = step(before, verdict.over(kind), start, consecutive)
-    if change == "raised" and after.since is not None:
-        announcements = alerts.found(kind, replace(subject, since=to_time(after.since)), verdict)
-        return replace(after, alert_id=announcements[0].event_id), list(announcements)
+    if change in {"raised", "lasts"} and after.since is not None:
+        finding, alert = alerts.found(kind, replace(subject, since=to_time(after.since)), verdict)
+        if change == "lasts":
+            return after, [finding]  # the trainer may think otherwise by now; people have been told
+        return replace(after, alert_id=finding.event_id), [finding, alert]
     if change == "recovered" and before.alert_id:
         why = f"the figures were within their bounds for {consecutive} windows in a row"
         return after, [alerts.resolved(subject.model, before.alert_id, subject.window.end, why)]
