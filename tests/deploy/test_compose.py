@@ -1,0 +1,132 @@
+"""What docker-compose.yml promises, checked without Docker; `.ci/run` runs it for real where there is an engine."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rondo.chassis.settings import ServiceSettings
+from rondo.contracts.topics import SERVICES
+from rondo.embedded.kafka_config import MESSAGE_MAX_BYTES
+
+ROOT = Path(__file__).resolve().parents[2]
+Containers = dict[str, dict[str, Any]]
+ONE_SHOT = {"secrets", "prometheus-volume"}
+MAY_START_AS_ROOT = {"postgres", *ONE_SHOT}
+
+
+def test_the_five_services_kafka_and_postgresql_are_there(containers: Containers) -> None:
+    """And nothing else starts without a profile, but what makes the secrets."""
+    started = {name for name, container in containers.items() if "profiles" not in container}
+    assert started == {*SERVICES, "kafka", "postgres", "secrets"}
+
+
+def test_every_container_is_held_to_limits_and_rights(containers: Containers) -> None:
+    """Memory, CPU, processes, log size; no capability that is not named, and none to be gained."""
+    for name, container in containers.items():
+        assert container["cap_drop"] == ["ALL"], name
+        assert container["security_opt"] == ["no-new-privileges:true"], name
+        assert {"mem_limit", "cpus", "pids_limit"} <= container.keys(), name
+        assert container["logging"]["options"].keys() == {"max-size", "max-file"}, name
+        assert container["restart"] == ("no" if name in ONE_SHOT else "unless-stopped"), name
+        assert "privileged" not in container, name
+        assert "cap_add" not in container or name in MAY_START_AS_ROOT, name
+
+
+def test_services_run_on_a_read_only_file_system_as_their_own_user(containers: Containers) -> None:
+    """The image says the user; what a service may write are its volumes and /tmp."""
+    dockerfile = (ROOT / "deploy/docker/Dockerfile").read_text()
+    assert re.search(r"^USER rondo$", dockerfile, re.MULTILINE)
+    for name in SERVICES:
+        assert containers[name]["read_only"] is True, name
+        assert "user" not in containers[name], name
+
+
+def test_ports_are_bound_to_loopback(containers: Containers) -> None:
+    """Nobody else on the network gets at them."""
+    ports = [port for container in containers.values() for port in container.get("ports", [])]
+    assert len(ports) == len(set(ports)) >= len(SERVICES)
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+
+
+def test_no_secret_is_in_the_file() -> None:
+    """Secrets come as files of a volume; an address has a role and no password."""
+    text = (ROOT / "docker-compose.yml").read_text()
+    assert re.findall(r"://[^/\s:@]+:[^/\s@]+@", text) == []
+    named = [line.strip() for line in text.splitlines() if re.search(r"(PASSWORD|TOKEN|SECRET)\w*\s*[:=]", line)]
+    assert [line for line in named if "/run/rondo/" not in line] == []
+
+
+def test_each_secret_volume_has_one_reader(containers: Containers) -> None:
+    """Besides the one that makes them."""
+    readers: dict[str, list[str]] = {}
+    for name, container in containers.items():
+        for volume in container.get("volumes", []):
+            if volume.startswith("secrets-") and name != "secrets":
+                readers.setdefault(volume.split(":")[0], []).append(name)
+                assert volume.endswith(":/run/rondo:ro")
+    assert readers == {f"secrets-{name}": [name] for name in ("postgres", *SERVICES)}
+
+
+def test_only_ingestion_writes_data_and_only_the_trainer_artifacts(containers: Containers) -> None:
+    """One writer for each table, and for each artifact."""
+    writers = {
+        (volume.split(":")[0], name)
+        for name in SERVICES
+        for volume in containers[name]["volumes"]
+        if not volume.endswith(":ro")
+    }
+    assert writers == {("data", "ingestion"), ("inbox", "ingestion"), ("artifacts", "trainer")}
+
+
+def test_every_volume_is_named_and_every_named_one_used(compose: dict[str, Any], containers: Containers) -> None:
+    """A mount from the checkout is read-only."""
+    used = set()
+    for container in containers.values():
+        for volume in container.get("volumes", []):
+            source, *rest = volume.split(":")
+            used |= set() if source.startswith("./") else {source}
+            assert not source.startswith("./") or (rest[-1] == "ro" and (ROOT / source).exists())
+    assert used == set(compose["volumes"])
+
+
+def test_services_start_after_what_they_stand_on(containers: Containers) -> None:
+    """Serving without PostgreSQL, on which it does not stand."""
+    for name in SERVICES:
+        after = {each: condition["condition"] for each, condition in containers[name]["depends_on"].items()}
+        expected = {"secrets": "service_completed_successfully", "kafka": "service_healthy"}
+        assert after == expected | ({} if name == "serving" else {"postgres": "service_healthy"})
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_told_what_it_knows_and_no_more(name: str, containers: Containers) -> None:
+    """A variable that no setting reads would be a misspelt one; and nothing needed is missing."""
+    module = importlib.import_module(f"rondo.{name}.settings")
+    settings = next(
+        each
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, ServiceSettings) and each.__module__ == module.__name__
+    )
+    told = {
+        variable.removeprefix("RONDO_").removesuffix("_FILE").lower() for variable in containers[name]["environment"]
+    }
+    in_image = {"service", "http_host", "http_port"}
+    needed = {field for field, info in settings.model_fields.items() if info.is_required()}
+    assert told <= set(settings.model_fields)
+    assert needed - in_image <= told
+
+
+def test_kafka_is_as_strict_as_the_embedded_one(containers: Containers) -> None:
+    """A message too large, or a topic that is missing, shows in the demo already."""
+    environment = containers["kafka"]["environment"]
+    assert environment["KAFKA_MESSAGE_MAX_BYTES"] == str(MESSAGE_MAX_BYTES)
+    assert environment["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
+
+
+def test_prometheus_asks_every_service() -> None:
+    """At the port that the image listens on."""
+    text = (ROOT / "deploy/prometheus/prometheus.yml").read_text()
+    assert sorted(re.findall(r"(\w+):8000", text)) == sorted(SERVICES)

@@ -1,0 +1,81 @@
+"""The secrets and roles of the composed system: made once, each for its reader, and the same roles as elsewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from rondo.contracts.topics import SERVICES
+from rondo.embedded.roles import SERVICES_WITH_SCHEMA, script
+
+DOCKER = Path(__file__).resolve().parents[2] / "deploy/docker"
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    """Return folders as the volumes are, and stand-ins for `chown`, which needs root and the users of the image."""
+    for name in ("postgres", *SERVICES):
+        (tmp_path / "secrets" / name).mkdir(parents=True)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/chown").write_text('#!/bin/sh\necho "$@" >> "$CHOWN_LOG"\n')
+    (tmp_path / "bin/chown").chmod(0o755)
+    return tmp_path / "secrets"
+
+
+def make(secrets: Path) -> dict[str, str]:
+    """Run the script, and return what every file holds."""
+    environment = {"PATH": f"{secrets.parent / 'bin'}:/usr/bin:/bin", "CHOWN_LOG": str(secrets.parent / "chown.log")}
+    subprocess.run(["bash", DOCKER / "secrets.sh", secrets], check=True, env=environment)  # noqa: S603, S607
+    return {str(file.relative_to(secrets)): file.read_text() for file in secrets.rglob("*") if file.is_file()}
+
+
+def test_every_reader_gets_its_own_and_no_more(secrets: Path) -> None:
+    """One token for all services; a password for each that has a role, which PostgreSQL gets, too."""
+    made = make(secrets)
+    passwords = {f"{name}/postgres-password" for name in SERVICES_WITH_SCHEMA}
+    known_to_postgres = {"postgres/superuser"} | {f"postgres/{name}" for name in SERVICES_WITH_SCHEMA}
+    assert made.keys() == passwords | known_to_postgres | {f"{name}/api-token" for name in SERVICES}
+    assert len({made[f"{name}/api-token"] for name in SERVICES}) == 1
+    assert all(made[f"{name}/postgres-password"] == made[f"postgres/{name}"] for name in SERVICES_WITH_SCHEMA)
+    assert len(set(made.values())) == len(known_to_postgres) + 1
+    assert all(re.fullmatch(r"[0-9a-f]{48}", value) for value in made.values())
+    assert {file.stat().st_mode & 0o777 for file in secrets.rglob("*") if file.is_file()} == {0o600}
+
+
+def test_a_second_start_changes_nothing(secrets: Path) -> None:
+    """PostgreSQL knows the first ones."""
+    assert make(secrets) == make(secrets)
+
+
+def test_a_lost_copy_is_made_again_from_the_one_that_postgresql_knows(secrets: Path) -> None:
+    """And a token that was removed everywhere is another one then."""
+    before = make(secrets)
+    (secrets / "trainer/postgres-password").unlink()
+    for token in secrets.glob("*/api-token"):
+        token.unlink()
+    after = make(secrets)
+    assert after["trainer/postgres-password"] == before["trainer/postgres-password"]
+    assert after["registry/api-token"] != before["registry/api-token"]
+
+
+def test_a_folder_belongs_to_its_reader(secrets: Path) -> None:
+    """The user of the services' image, by the number that its Dockerfile gives it."""
+    make(secrets)
+    uid = re.search(r"useradd .*--uid (\d+)", (DOCKER / "Dockerfile").read_text())
+    assert uid
+    owners = dict(reversed(line.split()[1:]) for line in (secrets.parent / "chown.log").read_text().splitlines())
+    expected = {str(secrets / name): f"{uid[1]}:{uid[1]}" for name in SERVICES}
+    assert owners == expected | {str(secrets / "postgres"): "postgres:"}
+
+
+def test_the_roles_are_those_of_the_embedded_stack() -> None:
+    """To write the file anew: the output of `python -m rondo.embedded.roles` with `:'<service>'` for each password."""
+    statements = script({f"RONDO_PASSWORD_{name.upper()}": f"<{name}>" for name in SERVICES_WITH_SCHEMA})
+    expected = re.sub(r"'<(\w+)>'", r":'\1'", statements)
+    lines = (DOCKER / "roles.sql").read_text().splitlines(keepends=True)
+    assert "".join(line for line in lines if not line.startswith(("--", "\\"))) == expected
+    assert [line for line in lines if line.startswith("\\set ") and "cat" in line] == [
+        f"\\set {name} `cat /run/rondo/{name}`\n" for name in SERVICES_WITH_SCHEMA
+    ]
