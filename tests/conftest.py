@@ -19,11 +19,15 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from rondo.embedded.kafka import Kafka
 from rondo.embedded.postgres import Postgres
 
 ROOT = Path(__file__).resolve().parent.parent
+_START_SECONDS = 120
+# The fixtures stop their containers themselves: no third image has to be had for that.
+os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 Services = Callable[[str], Awaitable[str]]
 
 
@@ -125,7 +129,6 @@ def free_port() -> Callable[[], int]:
 
 def _kafka_in_docker() -> Iterator[str]:
     from testcontainers.core.container import DockerContainer  # noqa: PLC0415 - only where Docker is
-    from testcontainers.core.waiting_utils import wait_for_logs  # noqa: PLC0415
 
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -141,7 +144,9 @@ def _kafka_in_docker() -> Iterator[str]:
         "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
         "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
         "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+        "KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS": "5",
         "KAFKA_TRANSACTION_STATE_LOG_MIN_ISR": "1",
+        "KAFKA_TRANSACTION_STATE_LOG_NUM_PARTITIONS": "5",
         "KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
         "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
         "KAFKA_MESSAGE_MAX_BYTES": str(8 * 1024 * 1024),
@@ -149,12 +154,26 @@ def _kafka_in_docker() -> Iterator[str]:
     for name, value in environment.items():
         container = container.with_env(name, value)
     with container:
-        wait_for_logs(container, r"Kafka Server started", timeout=60)
+        _wait_for_kafka(f"127.0.0.1:{port}")
         yield f"127.0.0.1:{port}"
 
 
+def _wait_for_kafka(bootstrap: str) -> None:
+    """Wait for an answer, not for a line of its log: what it logs is the image's business."""
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            admin.list_topics(timeout=1)
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return
+
+
 def _postgres_in_docker() -> Iterator[str]:
-    from testcontainers.postgres import PostgresContainer  # noqa: PLC0415 - only where Docker is
+    from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415 - only where Docker is
 
     with PostgresContainer(_image("postgres"), driver=None) as container:
         yield container.get_connection_url().replace("localhost", "127.0.0.1")
