@@ -15,7 +15,7 @@ unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-compose up down test test-all lint bench docs clean
+.PHONY: help setup demo demo-compose up down test test-all lint bench docs schemas clean
 
 help:  ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +25,8 @@ setup: $(STAMP)  ## Make .venv with everything that uv.lock names
 demo: $(STAMP)  ## Run a year of flights through the platform: no Docker, no Java, nothing to install
 	@$(BIN)/rondo demo
 
-demo-compose: $(STAMP)  ## The same demo, on `docker compose`
-	@$(BIN)/rondo demo --compose
+demo-compose: $(STAMP)  ## Run a short replay on `docker compose`
+	@deploy/compose/demo.sh
 
 up: $(STAMP)  ## Run the platform here until Ctrl-C, and keep its data
 	@$(BIN)/rondo up
@@ -43,7 +43,8 @@ test-all: $(STAMP)  ## Run all tests, the slow ones too
 lint: $(STAMP)  ## Check style, types and the architecture
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy contracts services client deploy examples
+	$(BIN)/mypy -p rondo.contracts -p rondo.chassis -p rondo.ingestion -p rondo.trainer -p rondo.registry \
+	  -p rondo.serving -p rondo.monitor -p rondo.client -p rondo.embedded -p rondo.flights
 	$(BIN)/lint-imports
 
 bench: $(STAMP)  ## Measure against peers; ONLY=stream runs one table
@@ -51,6 +52,9 @@ bench: $(STAMP)  ## Measure against peers; ONLY=stream runs one table
 
 docs: $(STAMP)  ## Write the AsyncAPI and JSON Schema documents from the code
 	$(BIN)/python -m rondo.contracts.asyncapi
+
+schemas: $(STAMP)  ## Write a snapshot of each event's JSON Schema that has changed
+	$(BIN)/python -m rondo.contracts.schemas
 
 clean:  ## Remove the stack's data and the tools' caches (not .venv)
 	rm -rf .rondo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
