@@ -15,7 +15,7 @@ from rondo.chassis.failures import AlreadyHandledError, PermanentError
 from rondo.contracts.cloudevents import Envelope
 from rondo.contracts.deployment import ReplicaChanged
 from rondo.contracts.spec_file import parse_spec
-from rondo.contracts.training import TrainingFailed, TrainingStarted
+from rondo.contracts.training import TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.registry import audit, commands, handlers
 from rondo.registry.errors import NotPassedError, RefusedSpecError, StaleRevisionError, UnknownModelError
 from rondo.registry.ports import Archive, Work
@@ -196,6 +196,26 @@ async def test_a_refused_champion_goes_back_once_whoever_refuses_it(
         model="gone", replica="a", model_version=1, digest=digest, revision=1, state="refused", at=day
     )
     await handle(store, unknown, "unknown")
+
+
+async def test_a_run_that_found_too_little_data_ends_and_a_coalesced_trigger_ends_nothing(
+    store: Backend, spec: ModelSpec, trained: Make
+) -> None:
+    event = trained("run-1")
+    begin = TrainingStarted(
+        model="late", run_id="run-1", trigger=event.trigger, spec_digest=spec.digest, started_at=event.started_at
+    )
+    other = event.trigger.model_copy(update={"id": "other"})
+    coalesced = TrainingSkipped(model="late", trigger=other, reason="in_flight", detail="run-1 runs", run_id="run-1")
+    ended = TrainingSkipped(
+        model="late", trigger=event.trigger, reason="not_enough_data", detail="10 of 1,000 rows", run_id="run-1"
+    )
+    await apply(store, spec)
+    await handle(store, begin, "begin")
+    await handle(store, coalesced, "coalesced")
+    assert [run.state for run in await store.runs("late", 10)] == ["running"]
+    await handle(store, ended, "ended")
+    assert [(run.state, run.detail) for run in await store.runs("late", 10)] == [("skipped", "10 of 1,000 rows")]
 
 
 async def test_runs_are_remembered(store: Backend, spec: ModelSpec, trained: Make) -> None:

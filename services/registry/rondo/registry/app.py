@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from rondo.chassis import http as server
 from rondo.chassis import kafka, postgres
 from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.consume import Consumer
-from rondo.chassis.failures import UnavailableError
 from rondo.chassis.health import Health
 from rondo.chassis.outbox import OutboxRelay
 from rondo.chassis.service import background
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from fastapi import FastAPI
-    from faststream.kafka import KafkaBroker
 
     from rondo.registry.settings import Settings
 
@@ -34,10 +31,14 @@ if TYPE_CHECKING:
 async def application(settings: Settings) -> AsyncIterator[int]:
     """Run the registry while the body does. Yields the port of its HTTP API."""
     health, api = Health(), http.api()
-    health.add("postgresql", partial(_not_yet, "PostgreSQL"))
-    health.add("kafka", partial(_not_yet, f"Kafka at {settings.kafka}"))
+    postgres.expect(health)
+    kafka.expect(health, settings)
     token = settings.api_token.get_secret_value()
-    async with server.listen(settings, server.guarded(health, token, api)) as port, _consuming(settings, health, api):
+    async with (
+        server.listen(settings, server.guarded(health, token, api)) as port,
+        background(health.watch()),
+        _consuming(settings, health, api),
+    ):
         health.started()
         yield port
 
@@ -52,18 +53,9 @@ async def _consuming(settings: Settings, health: Health, api: FastAPI) -> AsyncI
         broker = kafka.broker(settings)
         Consumer(settings, broker, handlers.routes(), store.handling).subscribe()
         await broker.start()
-        health.add("kafka", partial(_ping, broker, settings.kafka))
+        kafka.watch(health, settings, broker)
         try:
             async with background(OutboxRelay(database, broker).run(), Timetable(store, archive).run()):
                 yield
         finally:
             await broker.stop()
-
-
-async def _not_yet(what: str) -> None:
-    raise UnavailableError(what, "not connected yet")
-
-
-async def _ping(broker: KafkaBroker, address: str) -> None:
-    if not await broker.ping(2.0):
-        raise UnavailableError(f"Kafka at {address}", "no answer to a ping")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rondo.chassis.consume import Routes
 from rondo.chassis.failures import PermanentError
 from rondo.contracts.deployment import ReplicaChanged
-from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingStarted
+from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.registry import gates, promotion, rollback, runs, specs
 from rondo.registry.errors import UnknownModelError, UnknownSpecError
 from rondo.registry.versions import Candidate
@@ -25,6 +25,7 @@ def routes() -> Routes[Work]:
     table: Routes[Work] = Routes()
     table.on(TrainingStarted)(on_training_started)
     table.on(TrainingFailed)(on_training_failed)
+    table.on(TrainingSkipped)(on_training_skipped)
     table.on(ModelTrained)(on_model_trained)
     table.on(ReplicaChanged)(on_replica_changed)
     return table
@@ -38,6 +39,12 @@ async def on_training_started(envelope: Envelope[TrainingStarted], work: Work) -
 async def on_training_failed(envelope: Envelope[TrainingFailed], work: Work) -> None:
     """Remember why there is no candidate."""
     await work.record(runs.failed(envelope.data))
+
+
+async def on_training_skipped(envelope: Envelope[TrainingSkipped], work: Work) -> None:
+    """Remember how a run ended that found too little data; a trigger that led to no run is nothing to remember."""
+    if run := runs.skipped(envelope.data):
+        await work.record(run)
 
 
 async def on_model_trained(envelope: Envelope[ModelTrained], work: Work) -> None:

@@ -8,9 +8,9 @@ from rondo.contracts.event import Utc, Value
 from rondo.contracts.training import Trigger
 
 if TYPE_CHECKING:
-    from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingStarted
+    from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 
-RunState = Literal["running", "trained", "failed"]
+RunState = Literal["running", "trained", "failed", "skipped"]
 
 
 class Run(Value):
@@ -48,6 +48,14 @@ def failed(event: TrainingFailed) -> Run:
     """Return the run that ended without one."""
     detail = f"{event.reason} (after {event.attempts} attempts)"
     return Run(run_id=event.run_id, model=event.model, state="failed", trigger=event.trigger, detail=detail)
+
+
+def skipped(event: TrainingSkipped) -> Run | None:
+    """Return the run that ended for want of data; None for a trigger that led to no run of its own."""
+    # A trigger that came while another run was in flight names that one.
+    if event.run_id is None or event.reason == "in_flight":
+        return None
+    return Run(run_id=event.run_id, model=event.model, state="skipped", trigger=event.trigger, detail=event.detail)
 
 
 def merge(known: Run | None, news: Run) -> Run:
