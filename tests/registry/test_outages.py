@@ -105,7 +105,8 @@ async def test_postgresql_away_at_the_start_and_in_the_middle(
         ):
             report = await until(client, lambda r: bool(r["checks"]))
             assert report["checks"]["postgresql"] == (
-                "PostgreSQL is not available (not connected yet); this will be tried again until it is"
+                "PostgreSQL is not available (it has not answered yet: start it, or correct RONDO_POSTGRES if its "
+                "address is wrong); this will be tried again until it is"
             )
             answer = await client.put("/v1/specs", content=spec_text)
             assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")

@@ -105,7 +105,7 @@ class Follower:
         loop = asyncio.get_running_loop()
         # One thread for all calls: a cancelled `consume` goes on until its timeout, and `close` must not overtake it.
         with ThreadPoolExecutor(1, f"{self._name}-kafka") as thread:
-            consumer = Consumer(self._config())
+            consumer = Consumer(self._config(), logger=logging.getLogger("librdkafka"))
             try:
                 saved = await self._state.load()
                 consumer.assign(await loop.run_in_executor(thread, self._assignment, consumer, saved))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
     Check = Callable[[], Awaitable[None]]
 
+log = logging.getLogger(__name__)
 _CHECK_SECONDS = 3.0
+_WATCH_SECONDS = 2.0
 
 
 class Health:
@@ -27,6 +31,7 @@ class Health:
 
     def __init__(self) -> None:
         self._checks: dict[str, Check] = {"start": self._starting}
+        self._away: dict[str, float] = {}
 
     async def _starting(self) -> None:
         raise UnavailableError("the service", "still starting: waiting for what it stands on")
@@ -35,9 +40,31 @@ class Health:
         """Add a dependency; `/readyz` is green only while all of them answer."""
         self._checks[name] = check
 
+    def expect(self, name: str, what: str, way_out: str) -> None:
+        """Name a dependency that has not answered yet; `add` it under the same name once it has."""
+
+        async def not_yet() -> None:
+            raise UnavailableError(what, f"it has not answered yet: {way_out}")
+
+        self.add(name, not_yet)
+
     def started(self) -> None:
         """Say that everything has been opened and consumes."""
         self._checks.pop("start", None)
+
+    async def watch(self) -> None:
+        """Ask every two seconds, until cancelled: the log says once who went away and once who came back."""
+        while True:
+            self._tell(await self.report(), time.monotonic())
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    def _tell(self, report: dict[str, str], now: float) -> None:
+        for name, answer in report.items():
+            if answer == "ok" and name in self._away:
+                log.info("%s answers again after %.0f s", name, now - self._away.pop(name))
+            elif answer != "ok" and name not in self._away and name != "start":
+                self._away[name] = now
+                log.warning("%s: %s", name, answer)
 
     async def report(self) -> dict[str, str]:
         """Ask every dependency, side by side; `ok`, or what is wrong."""

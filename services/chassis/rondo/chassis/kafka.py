@@ -16,10 +16,12 @@ from rondo.contracts.topics import TOPICS, Topic
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rondo.chassis.health import Health
     from rondo.chassis.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
 _ANSWER_SECONDS = 5
+_PING_SECONDS = 2.0
 
 
 def broker(settings: ServiceSettings) -> KafkaBroker:
@@ -36,6 +38,22 @@ def broker(settings: ServiceSettings) -> KafkaBroker:
         log_level=logging.DEBUG,
         apply_types=False,
     )
+
+
+def expect(health: Health, settings: ServiceSettings) -> None:
+    """Let `/readyz` name Kafka from the start on."""
+    health.expect("kafka", f"Kafka at {settings.kafka}", "start it, or set RONDO_KAFKA to the address of one that runs")
+
+
+def watch(health: Health, settings: ServiceSettings, opened: KafkaBroker) -> None:
+    """Let `/readyz` ask Kafka through a broker that was started."""
+
+    async def ping() -> None:
+        if not await opened.ping(_PING_SECONDS):
+            why = f"no answer within {_PING_SECONDS:g} s; what was read waits, and goes on when it answers"
+            raise UnavailableError(f"Kafka at {settings.kafka}", why)
+
+    health.add("kafka", ping)
 
 
 def topic_config(topic: Topic) -> dict[str, str]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from importlib.resources.abc import Traversable
 
+    from rondo.chassis.health import Health
     from rondo.chassis.settings import PostgresSettings
     from rondo.contracts.event import Event
 
@@ -152,6 +153,11 @@ class Database:
                 await connection.execute("select 1")
         except _NO_CONNECTION as error:
             raise _away(error) from error
+
+
+def expect(health: Health) -> None:
+    """Let `/readyz` name PostgreSQL from the start on."""
+    health.expect("postgresql", "PostgreSQL", "start it, or correct RONDO_POSTGRES if its address is wrong")
 
 
 def _lost(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> bool:

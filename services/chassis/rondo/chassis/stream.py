@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 log = logging.getLogger(__name__)
+# Else librdkafka writes to standard error by itself, and not as JSON.
+_LIBRARY_LOG = logging.getLogger("librdkafka")
 _STALE_SECONDS = 30.0
 # librdkafka reconnects by itself after these.
 _PASSING = frozenset({KafkaError._PARTITION_EOF, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - its public names
@@ -189,9 +191,9 @@ class ExactlyOnceStream:
             self._stop.wait(self._backoff.delay(attempt))
 
     def _turn_until_stopped(self) -> None:
-        producer = Producer(self._settings.producer_config())
+        producer = Producer(self._settings.producer_config(), logger=_LIBRARY_LOG)
         producer.init_transactions(30)
-        consumer = Consumer(self._settings.consumer_config())
+        consumer = Consumer(self._settings.consumer_config(), logger=_LIBRARY_LOG)
         try:
             consumer.subscribe(list(self._settings.topics), on_revoke=self._on_revoke, on_lost=self._on_revoke)
             while not self._stop.is_set():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,10 +18,12 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from rondo.chassis.settings import ServiceSettings
 
+_NUMBERS = re.compile(r"\d+")
+_MAX_KINDS = 1_000
 _PROPAGATOR = TraceContextTextMapPropagator()
 _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "taskName"}
 
@@ -52,10 +56,41 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+class Sparing(logging.Filter):
+    """Passes what a library says, and then nothing of the same kind for `seconds`; ours always passes.
+
+    A library that has lost its server says so with every try, hundreds of times a second. Of the same kind is what
+    one logger says with the same words, whatever the numbers in it; how often it was held back goes out with the next.
+    """
+
+    def __init__(self, seconds: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self._clock = clock
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether the record goes out; one that was held back before carries `held_back`, the count."""
+        if record.name.startswith("rondo.") and record.name != "rondo.faststream":
+            return True
+        kind, now = (record.name, _NUMBERS.sub("#", record.getMessage())), self._clock()
+        since, held_back = self._said.get(kind, (-self._seconds, 0))
+        if now - since < self._seconds:
+            self._said[kind] = since, held_back + 1
+            return False
+        if len(self._said) >= _MAX_KINDS:
+            self._said.clear()
+        self._said[kind] = now, 0
+        if held_back:
+            record.held_back = held_back
+        return True
+
+
 def set_up(settings: ServiceSettings) -> None:
     """Send logs to standard error as JSON, and spans to `otlp_endpoint` where one is set."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(settings.service))
+    handler.addFilter(Sparing())
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     for talkative in ("aiokafka", "httpx", "rondo.faststream", "uvicorn"):
         logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -35,15 +35,18 @@ if TYPE_CHECKING:
 async def application(settings: IngestionSettings) -> AsyncIterator[int]:
     """Hold ingestion open; yields its HTTP port."""
     health, app = Health(), api()
+    postgres.expect(health)
+    chassis_kafka.expect(health, settings)
     token = settings.api_token.get_secret_value()
     spool = Spool(settings.spool, settings.max_batch_bytes)
     spool.clear()
     tables = DeltaTables(settings.data)
     async with (
         chassis_http.listen(settings, chassis_http.guarded(health, token, app)) as port,
+        background(health.watch()),
         postgres.connect(settings, files("rondo.ingestion") / "migrations") as database,
     ):
-        health.add("postgres", database.ping)
+        health.add("postgresql", database.ping)
         await chassis_kafka.wait_for_kafka(settings.kafka)
         store, batches = SpecStore(database), PostgresBatches(database)
         await store.load()
@@ -60,6 +63,7 @@ async def application(settings: IngestionSettings) -> AsyncIterator[int]:
         inbox = [Inbox(settings.inbox, settings, intake, spool).run()] if settings.inbox else []
         async with broker:
             await broker.start()
+            chassis_kafka.watch(health, settings, broker)
             async with background(OutboxRelay(database, broker).run(), stream.run(), follower.run(), *inbox):
                 app.state.desk = Desk(intake, spool, batches, tables, store.specs)
                 health.started()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager
-from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ import httpx
 from rondo.chassis import http as server
 from rondo.chassis import kafka, postgres
 from rondo.chassis.consume import Consumer
-from rondo.chassis.failures import UnavailableError
 from rondo.chassis.follow import Follower
 from rondo.chassis.health import Health
 from rondo.chassis.outbox import OutboxRelay
@@ -27,7 +25,6 @@ from rondo.monitor.webhook import Webhook
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from faststream.kafka import KafkaBroker
     from starlette.applications import Starlette
 
     from rondo.monitor.settings import MonitorSettings
@@ -37,10 +34,14 @@ if TYPE_CHECKING:
 async def application(settings: MonitorSettings) -> AsyncIterator[int]:
     """Run the monitor while the body does. Yields the port of its HTTP API."""
     health, api = Health(), http.api()
-    health.add("postgresql", partial(_not_yet, "PostgreSQL"))
-    health.add("kafka", partial(_not_yet, f"Kafka at {settings.kafka}"))
+    postgres.expect(health)
+    kafka.expect(health, settings)
     token = settings.api_token.get_secret_value()
-    async with server.listen(settings, server.guarded(health, token, api)) as port, _watching(settings, health, api):
+    async with (
+        server.listen(settings, server.guarded(health, token, api)) as port,
+        background(health.watch()),
+        _watching(settings, health, api),
+    ):
         health.started()
         yield port
 
@@ -60,7 +61,7 @@ async def _watching(settings: MonitorSettings, health: Health, api: Starlette) -
         deliveries = Deliveries(database, Webhook(client), settings.receivers)
         follower = Follower(settings.kafka, settings.instance, TOPICS, watching)
         await broker.start()
-        health.add("kafka", partial(_ping, broker, settings.kafka))
+        kafka.watch(health, settings, broker)
         health.add("logs", follower.check)
         http.open_api(api, http.Opened(watching.look, deliveries.log))
         try:
@@ -68,12 +69,3 @@ async def _watching(settings: MonitorSettings, health: Health, api: Starlette) -
                 yield
         finally:
             await broker.stop()
-
-
-async def _not_yet(what: str) -> None:
-    raise UnavailableError(what, "not connected yet")
-
-
-async def _ping(broker: KafkaBroker, address: str) -> None:
-    if not await broker.ping(2.0):
-        raise UnavailableError(f"Kafka at {address}", "no answer to a ping")

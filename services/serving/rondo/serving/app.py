@@ -34,9 +34,14 @@ async def application(settings: Settings) -> AsyncIterator[None]:
     """Serve until the body ends. Requests are read once every deployment known at the start is served or refused."""
     health, versions = Health(), Versions()
     late = LateApp()
-    async with http.listen(settings, http.guarded(health, settings.api_token.get_secret_value(), late)):
+    kafka.expect(health, settings)
+    async with (
+        http.listen(settings, http.guarded(health, settings.api_token.get_secret_value(), late)),
+        background(health.watch()),
+    ):
         await kafka.wait_for_kafka(settings.kafka)
         async with kafka.broker(settings) as broker:
+            kafka.watch(health, settings, broker)
             loader = ArtifactLoader(Artifacts(settings.artifacts), settings.inference_threads)
             reconciler = Reconciler(Replica(versions, loader, KafkaAnnouncer(broker, settings)))
             deployments = CompactedTopic(settings.kafka, DeploymentChanged, reconciler.take)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from rondo.chassis import http, kafka, postgres
 from rondo.chassis.consume import Consumer
-from rondo.chassis.failures import UnavailableError
 from rondo.chassis.health import Health
 from rondo.chassis.outbox import OutboxRelay
 from rondo.chassis.service import background
@@ -22,39 +21,34 @@ from rondo.trainer.supervision import Supervisor
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from faststream.kafka import KafkaBroker
-
     from rondo.trainer.settings import Settings
 
 WORKER = (sys.executable, "-m", "rondo.trainer.worker")
-_PING_SECONDS = 2.0
 
 
 @asynccontextmanager
 async def application(settings: Settings) -> AsyncIterator[None]:
     """Open the service; it consumes until the body ends."""
     health = Health()
+    postgres.expect(health)
+    kafka.expect(health, settings)
     async with (
         http.listen(settings, http.guarded(health, settings.api_token.get_secret_value())),
+        background(health.watch()),
         postgres.connect(settings, files("rondo.trainer") / "migrations") as database,
     ):
         supervisor = Supervisor(WORKER, partial(release, database))
-        health.add("postgres", database.ping)
+        health.add("postgresql", database.ping)
         health.add("worker", supervisor.check)
         async with background(supervisor.run()):
             await kafka.wait_for_kafka(settings.kafka)
             broker = kafka.broker(settings)
-            health.add("kafka", partial(_ping, broker))
             Consumer(settings, broker, handlers.routes(), handling(database)).subscribe()
             await broker.start()
+            kafka.watch(health, settings, broker)
             try:
                 async with background(OutboxRelay(database, broker).run()):
                     health.started()
                     yield
             finally:
                 await broker.stop()
-
-
-async def _ping(broker: KafkaBroker) -> None:
-    if not await broker.ping(_PING_SECONDS):
-        raise UnavailableError("Kafka", f"no answer within {_PING_SECONDS:g} s")

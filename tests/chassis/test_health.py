@@ -1,0 +1,50 @@
+"""Who is away and who came back: said once each, in a sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from rondo.chassis.failures import UnavailableError
+from rondo.chassis.health import Health
+from rondo.chassis.service import background
+
+if TYPE_CHECKING:
+    import pytest
+
+
+async def test_what_has_not_answered_yet_is_named_with_the_way_out() -> None:
+    health = Health()
+    health.expect("kafka", "Kafka at here:9092", "start it, or set RONDO_KAFKA")
+    health.started()
+    assert await health.report() == {
+        "kafka": "Kafka at here:9092 is not available (it has not answered yet: start it, or set RONDO_KAFKA); "
+        "this will be tried again until it is"
+    }
+
+
+async def test_the_log_says_once_who_is_away_and_once_who_is_back(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rondo.chassis.health._WATCH_SECONDS", 0.001)
+    caplog.set_level(logging.INFO, "rondo.chassis.health")
+    health, away = Health(), True
+    asked: asyncio.Queue[None] = asyncio.Queue()
+
+    async def check() -> None:
+        asked.put_nowait(None)
+        if away:
+            raise UnavailableError("Kafka", "no answer")
+
+    health.add("kafka", check)
+    async with background(health.watch()):
+        for _ in range(20):
+            await asked.get()
+        away = False
+        for _ in range(20):
+            await asked.get()
+    assert [line.getMessage() for line in caplog.records] == [
+        "kafka: Kafka is not available (no answer); this will be tried again until it is",
+        "kafka answers again after 0 s",
+    ]
