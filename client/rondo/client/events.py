@@ -57,7 +57,7 @@ async def watch(bootstrap: str, topics: Sequence[str], since: Since) -> AsyncGen
         if isinstance(since, datetime):
             await _seek(consumer, bootstrap, since)
         while True:
-            with translated(bootstrap, topics):
+            with translated(bootstrap):
                 fetched = await consumer.getmany(timeout_ms=1000)
             messages = [message for of_one in fetched.values() for message in of_one]
             for message in sorted(messages, key=lambda message: message.timestamp):

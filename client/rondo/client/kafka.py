@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from rondo.client.errors import MessageTooLargeError, NotFoundError, UnreachableError
 from rondo.contracts.topics import BY_NAME
@@ -23,13 +24,10 @@ _FETCH_WAIT_MS = 100
 
 
 @contextmanager
-def translated(bootstrap: str, topics: Sequence[str] = ()) -> Iterator[None]:
+def translated(bootstrap: str) -> Iterator[None]:
     """Turn Kafka's errors into the client's."""
     try:
         yield
-    except UnknownTopicOrPartitionError as error:
-        message = f"Kafka at {bootstrap} has no topic {' or '.join(topics)} yet: the services make them when they start"
-        raise NotFoundError(message) from error
     except (KafkaError, OSError) as error:
         raise UnreachableError("Kafka", bootstrap, str(error) or type(error).__name__) from error
 
@@ -78,7 +76,7 @@ class Sender:
         limit = BY_NAME[topic].max_message_bytes
         if len(value) + len(key) > limit:
             raise MessageTooLargeError(topic, limit)
-        with translated(self._bootstrap, [topic]):
+        with translated(self._bootstrap):
             await self._producer.send_and_wait(topic, value, key.encode())
 
 
@@ -91,6 +89,7 @@ async def reading(bootstrap: str, topics: Sequence[str], **options: Any) -> Asyn
         NotFoundError: a topic does not exist.
 
     """
+    await _check(bootstrap, topics)
     consumer = AIOKafkaConsumer(
         *topics,
         bootstrap_servers=bootstrap,
@@ -103,8 +102,22 @@ async def reading(bootstrap: str, topics: Sequence[str], **options: Any) -> Asyn
         **options,
     )
     try:
-        with translated(bootstrap, topics):
+        with translated(bootstrap):
             await consumer.start()
         yield consumer
     finally:
         await consumer.stop()
+
+
+async def _check(bootstrap: str, topics: Sequence[str]) -> None:
+    # A consumer of a topic that does not exist would wait for it, without a word.
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=_REQUEST_MS)
+    try:
+        with translated(bootstrap):
+            await admin.start()
+            missing = set(topics) - set(await admin.list_topics())
+    finally:
+        await admin.close()
+    if missing:
+        names = " or ".join(sorted(missing))
+        raise NotFoundError(f"Kafka at {bootstrap} has no topic {names} yet: the services make it when they start")

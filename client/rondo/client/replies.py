@@ -58,7 +58,7 @@ class Replies:
         async with self._turn:
             if not self._wanted.is_set():
                 # Nobody waited until now: what has been answered to others meanwhile need not be read.
-                with translated(self._bootstrap, _TOPICS):
+                with translated(self._bootstrap):
                     await self._consumer.seek_to_end()
                     for partition in self._consumer.assignment():
                         await self._consumer.position(partition)

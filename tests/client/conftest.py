@@ -1,0 +1,100 @@
+"""A stand-in of serving over Kafka, and ways to run the command."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from rondo.chassis.kafka import create_topics
+from rondo.client import Connection
+from rondo.client.cli import app
+from rondo.contracts.topics import PREDICTIONS_FAILED
+from typer.testing import CliRunner
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from click.testing import Result
+
+DIGEST = f"sha256:{'a' * 64}"
+
+
+@pytest.fixture
+def connection() -> Connection:
+    """Return the addresses of services that do not run."""
+    return make_connection("127.0.0.1:1")
+
+
+def make_connection(kafka: str, url: str = "http://127.0.0.1:1") -> Connection:
+    return Connection(kafka=kafka, registry=url, ingestion=url, serving=url, token="a token")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def kafka_with_topics(kafka: str) -> str:
+    """Return a broker that has all topics."""
+    create_topics(kafka)
+    return kafka
+
+
+@pytest.fixture
+async def serving(kafka_with_topics: str) -> AsyncIterator[Connection]:
+    """Return a connection to a stand-in of serving, which answers in Kafka transactions as the real one does.
+
+    It refuses features that hold `refuse`, and does not answer those that hold `ignore`.
+    """
+    started = asyncio.Event()
+    answering = asyncio.create_task(_answer(kafka_with_topics, started))
+    await started.wait()
+    yield make_connection(kafka_with_topics)
+    answering.cancel()
+    await asyncio.wait([answering])
+
+
+async def _answer(bootstrap: str, started: asyncio.Event) -> None:
+    consumer = AIOKafkaConsumer("predictions.requested", bootstrap_servers=bootstrap, auto_offset_reset="latest")
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id="stand-in")
+    async with consumer, producer:
+        await consumer.seek_to_end()
+        for partition in consumer.assignment():
+            await consumer.position(partition)
+        started.set()
+        while True:
+            for messages in (await consumer.getmany(timeout_ms=50)).values():
+                async with producer.transaction():
+                    for message in messages:
+                        await _reply(producer, message)
+
+
+async def _reply(producer: AIOKafkaProducer, message: Any) -> None:
+    request = orjson.loads(message.value)
+    if "ignore" in request["features"]:
+        return
+    if "refuse" in request["features"]:
+        headers = [
+            ("__dlq.errors.message", b"the feature `distance` is missing: send a number"),
+            ("reason", b"missing"),
+        ]
+        await producer.send(PREDICTIONS_FAILED, message.value, message.key, headers=headers)
+        return
+    answer = {
+        "model": request["model"], "id": request["id"], "model_version": 3, "digest": DIGEST,
+        "made_at": "2013-03-01T12:00:00Z", "output": {"score": request["features"].get("distance", 0) / 1000},
+    }  # fmt: skip
+    await producer.send("predictions.made", orjson.dumps(answer), message.key)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Callable[..., Result]:
+    """Return a function that runs the command in an empty folder, with an environment that names no Rondo."""
+    for name in [name for name in os.environ if name.startswith("RONDO_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: str, stdin: str | None = None, **environment: str) -> Result:
+        return CliRunner().invoke(app, list(arguments), input=stdin, env=environment)
+
+    return invoke

@@ -1,0 +1,283 @@
+"""The command: what it prints, its JSON, its exit codes, and a clear message for each mistake."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from rondo.client.cli import stack
+from rondo.embedded.home import held
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+Run = Callable[..., "Result"]
+DIGEST = f"sha256:{'a' * 64}"
+DAY = "2013-03-01T12:00:00Z"
+SPEC = """\
+model: late
+data: {dataset: trips, entity: id, event_time: at, label: late}
+features: {distance: {type: float}}
+"""
+MODEL = {
+    "model": "late", "spec_revision": 1, "spec_digest": DIGEST, "revision": 2, "champion": 2, "last_version": 2,
+    "routes": [{"model_version": 2, "digest": DIGEST, "role": "champion", "share": 1.0, "features": {}}],
+}  # fmt: skip
+GATE = {
+    "gate": "roc_auc.min",
+    "passed": False,
+    "observed": 0.5,
+    "bound": 0.6,
+    "message": "ROC AUC 0.500 is below 0.600",
+}
+VERSION = {
+    "model": "late", "model_version": 1, "state": "rejected", "passed": False, "digest": DIGEST, "run_id": "run-1",
+    "registered_at": DAY, "metrics": {"roc_auc": 0.5}, "trigger": {"kind": "data"}, "gates": [GATE],
+}  # fmt: skip
+PERIOD = {
+    "model_version": 1, "digest": DIGEST, "role": "champion", "share": 1.0, "since": DAY, "until": None, "revision": 1,
+    "decided_by": "registry", "reason": "",
+}  # fmt: skip
+LINEAGE = {
+    "model": "late", "model_version": 1, "artifact": DIGEST, "artifact_bytes": 20_665, "state": "rejected",
+    "trigger": {"kind": "drift", "detail": "temp drifted"}, "metrics": {"roc_auc": 0.5}, "gates": [GATE],
+    "training": {
+        "data": [{"table": "datasets/trips", "version": 3, "digest": DIGEST}], "as_of": DAY, "rows_trained": 900,
+        "rows_holdout": 100, "spec_digest": DIGEST, "code_version": "1.0", "seed": 7,
+    },
+    "deployments": [PERIOD],
+}  # fmt: skip
+REPORT = {
+    "quality": {"accepted": 3000, "quarantined": 12},
+    "data_version": {"table": "t", "version": 4, "digest": DIGEST},
+}
+READY = {"ready": True, "checks": {"kafka": "ok"}}
+INPUTS = {
+    "name": "late",
+    "inputs": [{"name": "distance", "datatype": "FP32"}, {"name": "carrier", "datatype": "BYTES"}],
+}
+INFERRED = {"model_name": "late", "model_version": "2", "outputs": [{"name": "score", "data": [0.25]}]}
+ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
+    ("PUT", "/v1/specs"): (
+        200,
+        {"model": "late", "revision": 1, "digest": DIGEST, "changed": True, "warnings": ["slow"]},
+    ),
+    ("GET", "/v1/models"): (200, {"models": [MODEL]}),
+    ("GET", "/v1/models/late/versions"): (200, {"versions": [VERSION]}),
+    ("GET", "/v1/models/late/history"): (200, {"periods": [PERIOD]}),
+    ("GET", "/v1/models/late/versions/1/lineage"): (200, LINEAGE),
+    ("POST", "/v1/models/late/promote"): (200, MODEL),
+    ("POST", "/v1/models/late/rollback"): (200, MODEL),
+    ("POST", "/v1/models/late/train"): (202, {"model": "late", "trigger_id": "t", "status": "requested"}),
+    ("POST", "/v1/models/new/promote"): (404, {"error": "unknown_model", "message": "there is no model new"}),
+    ("POST", "/v1/datasets/trips/batches/a"): (201, REPORT),
+    ("POST", "/v1/datasets/trips/batches/bad"): (
+        422,
+        {"message": "nothing was used", "reasons": ["no column carrier"]},
+    ),
+    ("GET", "/readyz"): (200, READY),
+    ("GET", "/v2/models/late"): (200, INPUTS),
+    ("POST", "/v2/models/late/infer"): (200, INFERRED),
+    ("GET", "/v2/models/lat"): (404, {"error": "no deployment names the model 'lat': did you mean late?"}),
+}
+
+
+class _Answers(BaseHTTPRequestHandler):
+    """Answers as the services do."""
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        status, body = ANSWERS[self.command, self.path]
+        content = orjson.dumps(body)
+        self.send_response(status)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_PUT = do_POST = answer  # noqa: N815 - the standard library's names
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def rondo(run: Run, address: str) -> Run:
+    """Return a function that runs the command against these services, without Kafka."""
+    names = ("REGISTRY", "INGESTION", "SERVING", "TRAINER", "MONITOR")
+    environment = {f"RONDO_{name}_URL": address for name in names} | {
+        "RONDO_KAFKA": "127.0.0.1:1",
+        "RONDO_API_TOKEN": "x",
+    }
+
+    def invoke(*arguments: str, stdin: str | None = None, **more: str) -> Result:
+        return run(*arguments, stdin=stdin, **environment | more)
+
+    return invoke
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> str:
+    (tmp_path / "january.csv").write_text("id\n1\n")
+    (tmp_path / "late.yaml").write_text(SPEC)
+    return "january.csv"
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("apply late.yaml", "late: revision 1 is in force"),
+        (
+            "publish trips january.csv --batch-id a",
+            "batch a: 3,000 rows accepted, 12 quarantined; trips is at version 4",
+        ),
+        ("models", "version 2 100%"),
+        ("models late", "ROC AUC 0.500 is below 0.600"),
+        ("history late", "2013-03-01 12:00"),
+        ("lineage late 1", "drift: temp drifted"),
+        ("lineage late 1", "NOT passed: ROC AUC 0.500 is below 0.600"),
+        ("promote late 2 --reason better", "late: deployment 2 serves version 2 100%"),
+        ("rollback late", "late: deployment 2 serves version 2 100%"),
+        ("train late", "late: a training is requested"),
+        ("predict late distance=1 carrier=AA --http --id a", "a  0.2500  (version 2)"),
+        ("status", "ready"),
+    ],
+)
+def test_a_command_says_what_it_did(rondo: Run, batch: str, command: str, shown: str) -> None:
+    done = rondo(*command.split())
+    assert shown in done.stdout
+    assert done.exit_code == 0
+    told = rondo(*command.split(), "--json")
+    assert orjson.loads(told.stdout)
+
+
+def test_a_warning_goes_to_stderr(rondo: Run, batch: str) -> None:
+    assert "warning: slow" in rondo("apply", "late.yaml", "--json").stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("promote new 1", "rondo: there is no model new"),
+        ("publish trips january.csv --batch-id bad", "rondo: nothing was used\n  no column carrier"),
+        (
+            "publish trips late.yaml --batch-id a",
+            "rondo: late.yaml has no suffix of a batch: rename it to one of .parquet",
+        ),
+        ("predict late distnce=1 --http", "the model has no feature 'distnce': did you mean distance?"),
+        ("predict lat distance=1", "rondo: no deployment names the model 'lat': did you mean late?"),
+        ("predict late distance=1", "rondo: Kafka can't be reached at 127.0.0.1:1"),
+        ("watch models.promotd", "rondo: there are no events called 'models.promotd': did you mean models.promoted?"),
+        ("watch", "rondo: Kafka can't be reached"),
+        ("outcome late 1", "rondo: an outcome names the prediction's id or its entity"),
+        ("outcome late 1 --id a", "rondo: Kafka can't be reached"),
+        ("predict late --from empty.jsonl", "rondo: Kafka can't be reached"),
+    ],
+)
+def test_a_mistake_gets_one_clear_message(rondo: Run, batch: str, tmp_path: Path, command: str, message: str) -> None:
+    (tmp_path / "empty.jsonl").write_text("{}\n")
+    failed = rondo(*command.split())
+    assert message in failed.stderr
+    assert (failed.exit_code, failed.stdout) == (1, "")
+    assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("apply nowhere.yaml", "file 'nowhere.yaml' does not exist"),
+        ("watch --since yesterday", "'yesterday' is no time"),
+        ("demo --until 13", "less than or equal to 12"),
+        ("demo --kill-each --against-running", "leave out --against-running"),
+        ("demo --speed 0", "greater than or equal to 0.01"),
+        ("modls", "No such command 'modls'"),
+    ],
+)
+def test_wrong_usage_exits_with_2(rondo: Run, command: str, message: str) -> None:
+    failed = rondo(*command.split())
+    assert message in " ".join(failed.stderr.replace("│", " ").split())
+    assert failed.exit_code == 2
+
+
+def test_a_spec_with_faults_names_their_lines(rondo: Run, tmp_path: Path) -> None:
+    (tmp_path / "rondo.yaml").write_text(SPEC.replace("features", "featurs"))
+    failed = rondo("apply", "rondo.yaml")
+    assert "rondo.yaml can't be used:" in failed.stderr
+    assert "line 3: `featurs` is not a known key: did you mean `features`?" in failed.stderr
+    assert failed.exit_code == 1
+
+
+def test_a_spec_that_is_no_text_is_refused(rondo: Run, tmp_path: Path) -> None:
+    (tmp_path / "rondo.yaml").write_bytes(b"\xff\xfe")
+    assert "rondo.yaml is no UTF-8 text (byte 0)" in rondo("apply", "rondo.yaml").stderr
+
+
+def test_without_a_rondo_the_message_says_how_to_start_one(run: Run) -> None:
+    failed = run("models")
+    assert "start one here with `rondo up`, or set RONDO_KAFKA" in failed.stderr
+    assert failed.exit_code == 1
+
+
+def test_status_tells_why_a_service_is_not_ready(rondo: Run) -> None:
+    failed = rondo("status", RONDO_MONITOR_URL="http://127.0.0.1:1")
+    assert "NOT READY" in failed.stdout
+    assert "no answer" in failed.stdout
+    assert failed.exit_code == 1
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_a_second_one_beside_the_first_is_told_so(run: Run, tmp_path: Path, command: str) -> None:
+    with held(tmp_path / ".rondo"):
+        failed = run(command)
+    assert "another Rondo runs in" in failed.stderr
+    assert "RONDO_HOME=.rondo-2" in failed.stderr
+    assert failed.exit_code == 1
+
+
+def test_down_with_nothing_up_says_so(run: Run) -> None:
+    assert run("down").stdout == "nothing runs here\n"
+    assert orjson.loads(run("down", "--json").stdout) == {"stopped": None}
+
+
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rondo.embedded", None)
+    with (
+        pytest.raises(stack.NotInstalledError, match="needs the package rondo-embedded: install it"),
+        stack.translated(),
+    ):
+        pass
+
+
+def test_help_names_every_command(run: Run) -> None:
+    shown = run("--help").stdout
+    for name in (
+        "up",
+        "down",
+        "demo",
+        "apply",
+        "publish",
+        "predict",
+        "watch",
+        "models",
+        "promote",
+        "rollback",
+        "lineage",
+    ):
+        assert f" {name} " in shown

@@ -1,0 +1,90 @@
+"""Where Rondo is: the environment, the stack that runs here, or a clear word that there is none."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from rondo.client import Connection
+from rondo.client.errors import NoConnectionError
+from rondo.embedded import Addresses
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VARIABLES = {
+    "RONDO_KAFKA": "kafka:9092",
+    "RONDO_REGISTRY_URL": "http://registry:8080/",
+    "RONDO_INGESTION_URL": "http://ingestion:8080",
+    "RONDO_SERVING_URL": "http://serving:8080",
+    "RONDO_API_TOKEN": "secret",
+}
+SERVICES = ("ingestion", "trainer", "registry", "serving", "monitor")
+
+
+def write_stack(home: Path) -> None:
+    home.mkdir()
+    Addresses(
+        pid=1,
+        started="2013-01-01T00:00:00Z",
+        kafka="127.0.0.1:9",
+        http={name: f"http://127.0.0.1/{name}" for name in SERVICES},
+        postgres={},
+        token="of the stack",
+        **dict.fromkeys(("artifacts", "data", "inbox", "logs"), ""),
+    ).write(home)
+
+
+def test_the_variables_say_where_rondo_is(tmp_path: Path) -> None:
+    found = Connection.discover(VARIABLES, tmp_path)
+    assert (found.kafka, found.registry, found.monitor) == ("kafka:9092", "http://registry:8080", None)
+    assert found.token.get_secret_value() == "secret"
+
+
+def test_the_token_is_not_shown(tmp_path: Path) -> None:
+    assert "secret" not in repr(Connection.discover(VARIABLES, tmp_path))
+
+
+def test_the_token_may_be_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("from a file\n")
+    environ = VARIABLES | {"RONDO_API_TOKEN": "", "RONDO_API_TOKEN_FILE": str(tmp_path / "token")}
+    assert Connection.discover(environ, tmp_path).token.get_secret_value() == "from a file"
+
+
+def test_a_token_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    environ = VARIABLES | {"RONDO_API_TOKEN": "", "RONDO_API_TOKEN_FILE": "/nowhere"}
+    with pytest.raises(NoConnectionError, match=r"RONDO_API_TOKEN_FILE can't be read .*nowhere"):
+        Connection.discover(environ, tmp_path)
+
+
+def test_variables_that_are_missing_are_named(tmp_path: Path) -> None:
+    environ = {"RONDO_REGISTRY_URL": "http://registry", "RONDO_KAFKA": "kafka:9092"}
+    with pytest.raises(NoConnectionError, match="RONDO_INGESTION_URL, RONDO_SERVING_URL, RONDO_API_TOKEN are not set"):
+        Connection.discover(environ, tmp_path)
+
+
+@pytest.mark.parametrize("environ", [{}, {"RONDO_KAFKA": "for the stack", "RONDO_API_TOKEN": "of another"}])
+def test_without_urls_it_is_the_stack_of_this_folder(tmp_path: Path, environ: dict[str, str]) -> None:
+    write_stack(tmp_path / ".rondo")
+    found = Connection.discover(environ, tmp_path)
+    assert (found.kafka, found.monitor) == ("127.0.0.1:9", "http://127.0.0.1/monitor")
+    assert found.token.get_secret_value() == "of the stack"
+
+
+def test_rondo_home_names_another_folder(tmp_path: Path) -> None:
+    write_stack(tmp_path / "elsewhere")
+    assert Connection.discover({"RONDO_HOME": "elsewhere"}, tmp_path).kafka == "127.0.0.1:9"
+
+
+def test_nothing_anywhere_says_how_to_start(tmp_path: Path) -> None:
+    with pytest.raises(NoConnectionError, match=r"no Rondo runs in .*\.rondo: start one here with `rondo up`, or set"):
+        Connection.discover({}, tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{half", json.dumps({"kafka": "x"}), "[]"])
+def test_a_broken_file_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / ".rondo").mkdir()
+    (tmp_path / ".rondo" / "stack.json").write_text(content)
+    with pytest.raises(NoConnectionError, match=r"stack\.json can't be read"):
+        Connection.discover({}, tmp_path)

@@ -1,0 +1,174 @@
+"""What services answer over HTTP, as typed errors that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from rondo.client import AsyncRondo, Connection, NotFoundError, RefusedError, UnauthorizedError, UnreachableError
+from rondo.client.errors import ServiceFailedError, UnavailableError, UnknownFormatError
+from rondo.contracts.spec_file import SpecError
+
+SPEC = """\
+model: late
+data: {dataset: flights, entity: id, event_time: at, label: late}
+features: {distance: {type: float}}
+"""
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def answering(status: int, body: Any) -> httpx.MockTransport:
+    return httpx.MockTransport(lambda _: httpx.Response(status, json=body))
+
+
+async def test_a_request_carries_the_token_and_the_user(connection: Connection) -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={"models": []})
+
+    async with AsyncRondo(connection, "ada", httpx.MockTransport(answer)) as rondo:
+        assert await rondo.models() == []
+    assert seen[0].headers["authorization"] == "Bearer a token"
+    assert seen[0].headers["x-rondo-user"] == "ada"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "message"),
+    [
+        (401, {"error": "unauthorized", "message": "send"}, UnauthorizedError, "set RONDO_API_TOKEN"),
+        (404, {"error": "unknown_model", "message": "no model late"}, NotFoundError, "no model late"),
+        (409, {"error": "conflict", "message": "version 2 is retired"}, RefusedError, "version 2 is retired"),
+        (
+            422,
+            {"error": "x", "message": "unusable:", "problems": ["line 3: no"]},
+            RefusedError,
+            "unusable:\n  line 3: no",
+        ),
+        (503, {"error": "unavailable", "message": "PostgreSQL is away"}, UnavailableError, "PostgreSQL is away"),
+        (500, {}, ServiceFailedError, "registry failed with HTTP 500"),
+    ],
+)
+async def test_a_refusal_is_a_typed_error(
+    connection: Connection, status: int, body: Any, kind: type[Exception], message: str
+) -> None:
+    async with AsyncRondo(connection, transport=answering(status, body)) as rondo:
+        with pytest.raises(kind) as raised:
+            await rondo.model("late")
+    assert message in str(raised.value)
+
+
+async def test_what_does_not_answer_is_named_with_its_address(connection: Connection) -> None:
+    async with AsyncRondo(connection) as rondo:
+        with pytest.raises(UnreachableError, match=r"registry can't be reached at http://127\.0\.0\.1:1 \(.*rondo up"):
+            await rondo.models()
+
+
+async def test_an_answer_of_something_else_is_not_taken(connection: Connection) -> None:
+    async with AsyncRondo(
+        connection, transport=httpx.MockTransport(lambda _: httpx.Response(200, text="<p>"))
+    ) as rondo:
+        with pytest.raises(ServiceFailedError, match="no JSON object, but '<p>'"):
+            await rondo.models()
+
+
+async def test_a_spec_with_a_fault_is_never_sent(connection: Connection) -> None:
+    async with AsyncRondo(connection) as rondo:
+        with pytest.raises(SpecError, match=r"my\.yaml can't be used:\n.*\n  line 3: `featuers` is not a known key"):
+            await rondo.apply(SPEC.replace("features", "featuers"), "my.yaml")
+
+
+async def test_a_name_can_not_reach_another_path(connection: Connection) -> None:
+    paths: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.raw_path)
+        return httpx.Response(404, json={"error": "not_found", "message": "no such model"})
+
+    async with AsyncRondo(connection, transport=httpx.MockTransport(answer)) as rondo:
+        with pytest.raises(NotFoundError):
+            await rondo.model("../specs?x=1")
+    assert paths == [b"/v1/models/..%2Fspecs%3Fx%3D1"]
+
+
+async def test_a_file_is_sent_in_pieces_with_its_length_and_type(connection: Connection, tmp_path: Path) -> None:
+    file = tmp_path / "january.csv"
+    file.write_bytes(b"x" * 1_500_000)
+    seen: list[tuple[str, str, int]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((request.headers["content-type"], request.headers["content-length"], len(request.content)))
+        assert "transfer-encoding" not in request.headers
+        return httpx.Response(201, json={"status": "accepted"})
+
+    sent: list[int] = []
+    async with AsyncRondo(connection, transport=httpx.MockTransport(answer)) as rondo:
+        await rondo.publish("flights", "2013-01", file, sent=sent.append)
+    assert seen == [("text/csv", "1500000", 1_500_000)]
+    assert sum(sent) == 1_500_000
+
+
+@pytest.mark.parametrize("content", [Path("january.xlsx"), b"bytes"])
+async def test_a_batch_of_no_known_format_is_never_sent(connection: Connection, content: bytes | Path) -> None:
+    async with AsyncRondo(connection) as rondo:
+        with pytest.raises(UnknownFormatError, match=r"rename it to one of \.parquet, .*, or give a content type"):
+            await rondo.publish("flights", "2013-01", content)
+
+
+async def test_a_rejected_batch_tells_its_reasons(connection: Connection) -> None:
+    report = {"error": "batch_rejected", "message": "nothing was used", "reasons": ["the column carrier is missing"]}
+    async with AsyncRondo(connection, transport=answering(422, report)) as rondo:
+        with pytest.raises(RefusedError, match="nothing was used\n  the column carrier is missing") as raised:
+            await rondo.publish("flights", "2013-01", b"", "text/csv")
+    assert raised.value.problems == ("the column carrier is missing",)
+
+
+async def test_status_tells_of_each_service_why_it_is_not_ready(connection: Connection) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "registry":
+            return httpx.Response(503, json={"ready": False, "checks": {"postgres": "no answer"}})
+        if request.url.host == "serving":
+            return httpx.Response(200, text="<p>")
+        raise httpx.ConnectError("refused")
+
+    urls = {"registry": "http://registry", "serving": "http://serving", "ingestion": "http://ingestion"}
+    moved = connection.model_copy(update=urls)
+    async with AsyncRondo(moved, transport=httpx.MockTransport(answer)) as rondo:
+        said = await rondo.status()
+    assert (said["registry"]["ready"], said["registry"]["checks"]) == (False, {"postgres": "no answer"})
+    assert "is this a service of Rondo?" in said["serving"]["message"]
+    assert said["ingestion"]["message"] == "no answer (refused)"
+    assert (said["trainer"]["ready"], said["trainer"]["message"]) == (None, "its address is not known")
+
+
+async def test_a_prediction_over_http_sends_a_tensor_for_each_feature(connection: Connection) -> None:
+    bodies: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.content)
+        outputs = [{"name": "score", "data": [0.25]}]
+        return httpx.Response(200, json={"model_name": "late", "model_version": "3", "id": "a", "outputs": outputs})
+
+    features = {"carrier": "AA", "distance": 740.5, "stops": 2, "weekend": True, "temp": None}
+    async with AsyncRondo(connection, transport=httpx.MockTransport(answer)) as rondo:
+        prediction = await rondo.predict_http("late", features, id="a", entity="flight 1")
+    assert (prediction.score, prediction.model_version) == (0.25, 3)
+    sent = httpx.Response(200, content=bodies[0]).json()
+    assert sent["id"] == "a"
+    assert {tensor["name"]: tensor["datatype"] for tensor in sent["inputs"]} == {
+        "carrier": "BYTES",
+        "distance": "FP64",
+        "stops": "INT64",
+        "weekend": "BOOL",
+        "rondo.entity": "BYTES",
+    }
+
+
+async def test_a_response_without_a_score_is_an_error(connection: Connection) -> None:
+    async with AsyncRondo(connection, transport=answering(200, {"outputs": []})) as rondo:
+        with pytest.raises(ServiceFailedError, match="no score in the answer"):
+            await rondo.predict_http("late", {})

@@ -1,0 +1,131 @@
+"""Asking over real Kafka: the answer, the refusal, the silence; one at a time and many at once."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from rondo.client import (
+    AsyncRondo,
+    Connection,
+    Prediction,
+    PredictionRefusedError,
+    PredictionTimeoutError,
+    Rondo,
+    UnreachableError,
+    request,
+)
+from rondo.client.errors import MessageTooLargeError
+from rondo.contracts.predictions import OutcomeObserved, PredictionRequested
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+DAY = datetime(2013, 3, 1, 12, tzinfo=UTC)
+
+
+async def test_each_request_gets_its_own_answer(serving: Connection) -> None:
+    async with AsyncRondo(serving) as rondo:
+        first, second = await asyncio.gather(
+            rondo.predict("late", {"distance": 100}, id="a"),
+            rondo.predict("late", {"distance": 900}, entity="flight 1"),
+        )
+        assert (first.id, first.score, first.model_version, first.made_at) == ("a", 0.1, 3, DAY)
+        assert second.score == 0.9
+        # After a while in which nobody waited, answers are found again.
+        await asyncio.sleep(0.3)
+        assert (await rondo.predict("late", {"distance": 500})).score == 0.5
+
+
+async def test_a_refusal_tells_its_reason_and_silence_what_to_do(serving: Connection) -> None:
+    async with AsyncRondo(serving) as rondo:
+        with pytest.raises(
+            PredictionRefusedError, match="request a was refused: the feature `distance` is missing"
+        ) as no:
+            await rondo.predict("late", {"refuse": 1}, id="a")
+        assert no.value.code == "missing"
+        with pytest.raises(PredictionTimeoutError, match=r"no answer to the request b within 0\.5 s: `rondo status`"):
+            await rondo.predict("late", {"ignore": 1}, id="b", seconds=0.5)
+
+
+async def test_what_the_topic_does_not_take_is_never_sent(serving: Connection) -> None:
+    async with AsyncRondo(serving) as rondo:
+        with pytest.raises(
+            MessageTooLargeError, match=r"larger than the 1,048,576 bytes that predictions\.requested takes"
+        ):
+            await rondo.predict("late", {"carrier": "x" * 20_000_000})
+
+
+async def test_without_kafka_the_error_says_where_it_was_looked_for(connection: Connection) -> None:
+    async with AsyncRondo(connection) as rondo:
+        with pytest.raises(UnreachableError, match=r"Kafka can't be reached at 127\.0\.0\.1:1 "):
+            await rondo.predict("late", {})
+
+
+async def test_a_stream_is_answered_whole(serving: Connection) -> None:
+    async def requests() -> AsyncIterator[PredictionRequested]:
+        for number in range(300):
+            yield request("late", {"refuse": 1} if number == 7 else {"distance": number}, id=f"stream-{number}")
+
+    async with AsyncRondo(serving) as rondo:
+        answers = [answer async for answer in rondo.stream(requests())]
+    refused = [answer for answer in answers if isinstance(answer, PredictionRefusedError)]
+    assert [answer.request_id for answer in refused] == ["stream-7"]
+    scores = {answer.id: answer.score for answer in answers if isinstance(answer, Prediction)}
+    assert scores == {f"stream-{number}": number / 1000 for number in range(300) if number != 7}
+
+
+async def test_an_answer_of_a_stream_does_not_wait_for_the_next_request(serving: Connection) -> None:
+    answered = asyncio.Event()
+
+    async def requests() -> AsyncIterator[PredictionRequested]:
+        yield request("late", {"distance": 1}, id="first")
+        await answered.wait()
+
+    async with AsyncRondo(serving) as rondo:
+        async for answer in rondo.stream(requests()):
+            assert isinstance(answer, Prediction)
+            answered.set()
+
+
+async def test_an_error_of_the_source_ends_a_stream(serving: Connection) -> None:
+    async def requests() -> AsyncIterator[PredictionRequested]:
+        yield request("late", {"ignore": 1})
+        raise OSError("the source broke")
+
+    async with AsyncRondo(serving) as rondo:
+        with pytest.raises(OSError, match="the source broke"):
+            _ = [answer async for answer in rondo.stream(requests())]
+
+
+async def test_an_outcome_arrives_as_the_contract_says(serving: Connection) -> None:
+    consumer = AIOKafkaConsumer(
+        OutcomeObserved.topic, bootstrap_servers=serving.kafka, auto_offset_reset="earliest", group_id=None
+    )
+    async with AsyncRondo(serving) as rondo, consumer:
+        await rondo.send_outcome("late", 1, DAY, entity="flight 1")
+        message = await consumer.getone()
+    assert message.key == b"flight 1"
+    assert OutcomeObserved.model_validate_json(message.value) == OutcomeObserved(
+        model="late", entity="flight 1", outcome=1, event_time=DAY
+    )
+
+
+async def test_without_asyncio_it_is_the_same(serving: Connection) -> None:
+    def plain() -> None:
+        with Rondo(serving) as rondo:
+            assert rondo.predict("late", {"distance": 250}).score == 0.25
+            with pytest.raises(PredictionRefusedError):
+                rondo.predict("late", {"refuse": 1})
+            requests = [request("late", {"distance": number}) for number in range(20)]
+            answers = list(rondo.stream(requests))
+            assert {answer.score for answer in answers if isinstance(answer, Prediction)} == {
+                n / 1000 for n in range(20)
+            }
+            # Leaving a stream in the middle leaves nothing behind.
+            assert next(rondo.stream(requests)) is not None
+
+    await asyncio.to_thread(plain)
