@@ -8,7 +8,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import onnx
@@ -27,8 +27,8 @@ from rondo.serving.onnx import OnnxModel
 from rondo.serving.versions import Serving, Version
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 # The machines that run this are shared and at times slow: a test never asserts a time.
 settings.register_profile("serving", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import UTC, datetime
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rondo.chassis.failures import Backoff, UnavailableError
 from rondo.contracts.cloudevents import Envelope

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
@@ -52,7 +52,7 @@ def test_a_truncated_model_is_refused(model: Callable[..., bytes]) -> None:
 
 
 def test_a_model_that_scores_no_finite_number_is_refused() -> None:
-    with pytest.raises(UnfitModelError, match="the warm-up inference gave .* not one finite score per row"):
+    with pytest.raises(UnfitModelError, match=r"the warm-up inference gave .* not one finite score per row"):
         OnnxModel(_infinite(), {"a": Feature(type="float")})
 
 

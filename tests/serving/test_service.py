@@ -14,6 +14,7 @@ from rondo.contracts.predictions import MAX_REQUEST_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from tests.serving.conftest import Platform
 
 MADE, FAILED = "predictions.made", "predictions.failed"

@@ -158,7 +158,7 @@ class LateApp:
         await self._app(scope, receive, send)
 
     async def build(self, app: Starlette, after: asyncio.Event) -> None:
-        """Build it on a thread, once `after` is set: the stream should not wait for the imports, which take a second."""
+        """Build it on a thread, once `after` is set: the stream should not wait for imports that take a second."""
         await after.wait()
         self._app = await asyncio.to_thread(on_bentoml, app)
         self._built = True
