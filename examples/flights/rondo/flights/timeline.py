@@ -60,13 +60,14 @@ class History:
     def redeployments(self) -> list[Redeployment]:
         """Return the promotions that a finding of the monitor led to, each finding once."""
         findings = {e.data.finding_id: e for e in reversed(self.of(DriftDetected, PerformanceDegraded))}
-        trained = {e.data.digest: e.data for e in self.of(ModelTrained)}
+        # By trigger and not by digest: the same rows make the same bytes, however often they are trained on.
+        trained = {e.data.trigger.id: e.data for e in self.of(ModelTrained)}
         turns: dict[str, Redeployment] = {}
         for promoted in self.of(ModelPromoted):
             trigger = promoted.data.trigger
-            if trigger is None or trigger.id not in findings or promoted.data.digest not in trained:
+            if trigger is None or trigger.id not in findings or trigger.id not in trained:
                 continue
-            run = trained[promoted.data.digest]
+            run = trained[trigger.id]
             turns.setdefault(
                 trigger.id,
                 Redeployment(

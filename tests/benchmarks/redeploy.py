@@ -1,0 +1,195 @@
+"""`make bench ONLY=redeploy`: from a drift event to the first prediction of the new version, training aside.
+
+The whole platform runs, real processes on real Kafka and PostgreSQL, while requests stream in at a steady rate. A
+drift event is published as the monitor would, and everything after it happens by itself: admission, a real training (on
+few rows, and its time is taken off), the gates, the promotion, the load, the warm-up, the swap. Both ends are read from
+the topics: the event's own time, and `made_at` of the version's first answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import statistics
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import orjson
+import polars as pl
+from confluent_kafka import Producer
+from results import Row, record, versions
+from rondo.client import AsyncRondo, Connection
+from rondo.contracts.cloudevents import Envelope
+from rondo.contracts.deployment import ReplicaChanged
+from rondo.contracts.monitoring import DriftDetected, FeatureDrift, Window
+from rondo.contracts.predictions import PredictionRequested
+from rondo.embedded.stack import Stack
+from rondo.flights.auditing import Auditor
+from rondo.flights.timeline import History, Listener
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TIMES = int(os.environ.get("BENCH_COUNT", "20"))
+RATE, TICK = 500, 0.02
+START = datetime(2013, 1, 1, tzinfo=UTC)
+SPEC = """
+model: bench
+data: {dataset: bench, entity: who, event_time: at, label: late}
+features: {a: {type: float}, b: {type: float}}
+trainer: {params: {n_estimators: 20}, min_rows: 100}
+gates: {roc_auc: {min: 0.5}}
+retrain: {cooldown: 1s, budget_per_week: 1000}
+"""
+
+
+def rows(count: int = 2_000) -> bytes:
+    """Return labelled rows that a model can learn, as Parquet."""
+    a, b = np.random.default_rng(7).normal(size=(2, count))
+    frame = pl.DataFrame(
+        {
+            "who": [f"w{n}" for n in range(count)],
+            "at": pl.Series([START + timedelta(minutes=n) for n in range(count)], dtype=pl.Datetime("us", "UTC")),
+            "late": (a + b > 0).astype(int),
+            "a": a,
+            "b": b,
+        }
+    )
+    content = io.BytesIO()
+    frame.write_parquet(content)
+    return content.getvalue()
+
+
+class Traffic:
+    """A steady stream of requests, on a thread of its own."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 1, "log_level": 3})
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End, with everything sent."""
+        self._stop.set()
+        self._thread.join()
+        self._producer.flush(30)
+
+    def _run(self) -> None:
+        for number in self._due():
+            value = {"id": f"r{number}", "model": "bench", "features": {"a": 0.1, "b": -0.2}}
+            self._producer.produce(PredictionRequested.topic, orjson.dumps(value), f"r{number}")
+            self._producer.poll(0)
+
+    def _due(self) -> Iterator[int]:
+        started, sent = time.monotonic(), 0
+        while not self._stop.wait(TICK):
+            due = int((time.monotonic() - started) * RATE)
+            yield from range(sent, due)
+            sent = due
+
+
+def drift(bootstrap: str, number: int, version: int) -> str:
+    """Say that there is drift, as the monitor would; returns the finding's id."""
+    at = START + timedelta(days=30 + number)
+    event = DriftDetected(
+        model="bench",
+        finding_id=f"bench-{number}",
+        model_version=version,
+        window=Window(start=at - timedelta(days=1), end=at, rows=1_000),
+        since=at - timedelta(days=1),
+        features=(FeatureDrift(feature="a", psi=1.0, ks=0.5, threshold=0.25),),
+    )
+    producer = Producer({"bootstrap.servers": bootstrap, "log_level": 3})
+    envelope = Envelope(event.finding_id, "rondo/monitor", datetime.now(UTC), event)
+    producer.produce(event.topic, envelope.value(), event.key, headers=dict(envelope.headers()))
+    producer.flush(10)
+    return event.finding_id
+
+
+def available(version: int) -> object:
+    """Return the condition that a replica serves a version."""
+
+    def met(history: History) -> bool:
+        served = history.of(ReplicaChanged)
+        return any(e.data.state == "available" and e.data.model_version >= version for e in served)
+
+    return met
+
+
+async def measure(folder: Path) -> tuple[list[float], int, int]:
+    """Return the seconds of each turn, and how many requests were lost and answered twice."""
+    async with Stack(folder) as stack, AsyncRondo(Connection.discover({"RONDO_HOME": str(folder)}, folder)) as rondo:
+        bootstrap = stack.addresses.kafka
+        auditor, listener = Auditor(bootstrap), Listener(bootstrap)
+        threads = [threading.Thread(target=auditor.run), threading.Thread(target=listener.run)]
+        for thread in threads:
+            thread.start()
+        try:
+            await rondo.apply(SPEC)
+            await rondo.publish("bench", "first", rows(), "application/vnd.apache.parquet")
+            await asyncio.to_thread(listener.wait_for, available(1), 60)
+            with Traffic(bootstrap):
+                for number in range(1, TIMES + 1):
+                    drift(bootstrap, number, version=number)
+                    await asyncio.to_thread(listener.wait_for, available(number + 1), 60)
+                    # The auditor reads on a thread of its own.
+                    while number + 1 not in auditor.ledger.first_by_version:  # noqa: ASYNC110
+                        await asyncio.sleep(0.01)
+            await asyncio.to_thread(auditor.wait_for_answers, 30)
+        finally:
+            auditor.finish()
+            listener.stop()
+            for thread in threads:
+                thread.join()
+    first = auditor.ledger.first_by_version
+    turns = [t.without_training(first[t.model_version]) for t in listener.history.redeployments()]
+    return turns, len(auditor.ledger.lost()), len(auditor.ledger.doubled())
+
+
+def main() -> int:
+    """Measure and record."""
+    with tempfile.TemporaryDirectory() as folder:
+        turns, lost, doubled = asyncio.run(measure(Path(folder)))
+    used = versions("faststream", "confluent-kafka", "asyncpg", "onnxruntime")
+    p95 = statistics.quantiles(turns, n=20)[-1]
+    record(
+        [
+            Row(
+                "redeploy",
+                f"drift to first prediction, training aside, p95 of {len(turns)}",
+                p95,
+                None,
+                "s",
+                "1 s",
+                p95 <= 1,
+                used,
+            ),
+            Row("redeploy", "the same, median", statistics.median(turns), None, "s", "shown", met=True, versions=used),
+            Row(
+                "redeploy",
+                "requests lost or answered twice meanwhile",
+                lost + doubled,
+                None,
+                "",
+                "0",
+                not lost + doubled,
+                used,
+            ),
+        ]
+    )
+    return 0 if len(turns) == TIMES and not lost + doubled else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
