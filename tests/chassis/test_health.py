@@ -38,6 +38,7 @@ async def test_the_log_says_once_who_is_away_and_once_who_is_back(
             raise UnavailableError("Kafka", "no answer")
 
     health.add("kafka", check)
+    health.started()
     async with background(health.watch()):
         for _ in range(20):
             await asked.get()

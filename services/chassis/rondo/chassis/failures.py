@@ -20,7 +20,7 @@ class UnavailableError(Exception):
     """Something the service stands on is away. Waiting helps; giving up on the message would lose it."""
 
     def __init__(self, what: str, why: str) -> None:
-        self.what = what
+        self.what, self.why = what, why
         super().__init__(f"{what} is not available ({why}); this will be tried again until it is")
 
 

@@ -83,9 +83,9 @@ class Follower:
             try:
                 await self._follow()
             except (KafkaException, UnavailableError) as error:
-                self._trouble = str(error)
+                self._trouble = _why(error)
                 attempt = attempt + 1 if self._last_turn == before else 1
-                log.warning("%s begins again: %s", self._name, error, extra={"attempt": attempt})
+                log.warning("%s begins again: %s", self._name, self._trouble, extra={"attempt": attempt})
                 metrics.STREAM_RESTARTS.labels(self._name).inc()
                 await asyncio.sleep(self._backoff.delay(attempt))
 
@@ -156,3 +156,10 @@ class Follower:
             "fetch.wait.max.ms": 50,
             "log_level": 3,
         }
+
+
+def _why(error: KafkaException | UnavailableError) -> str:
+    """Return the reason alone: what it is said of follows."""
+    if isinstance(error, UnavailableError):
+        return f"{error.what}: {error.why}"
+    return f"Kafka: {error.args[0].str()}"

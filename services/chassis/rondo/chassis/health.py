@@ -59,10 +59,12 @@ class Health:
             await asyncio.sleep(_WATCH_SECONDS)
 
     def _tell(self, report: dict[str, str], now: float) -> None:
+        if "start" in report:
+            return  # whoever waits for something then says so himself
         for name, answer in report.items():
             if answer == "ok" and name in self._away:
                 log.info("%s answers again after %.0f s", name, now - self._away.pop(name))
-            elif answer != "ok" and name not in self._away and name != "start":
+            elif answer != "ok" and name not in self._away:
                 self._away[name] = now
                 log.warning("%s: %s", name, answer)
 

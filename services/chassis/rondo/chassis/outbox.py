@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 
 from rondo.chassis import metrics
 from rondo.chassis.failures import Backoff
-from rondo.chassis.postgres import NOTIFY_CHANNEL
+from rondo.chassis.postgres import NOTIFY_CHANNEL, lost
 
 if TYPE_CHECKING:
     from faststream.kafka import KafkaBroker
@@ -80,7 +80,7 @@ class OutboxRelay:
             async with asyncio.timeout(_POLL_SECONDS):
                 await self._written.wait()
         except TimeoutError:
-            if connection.is_closed():
+            if lost(connection):
                 message = "the connection that listened was lost"
                 raise ConnectionResetError(message) from None
 

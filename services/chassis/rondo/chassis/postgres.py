@@ -111,7 +111,7 @@ class Database:
             raise _away(error) from error
         except asyncpg.InterfaceError as error:
             # asyncpg says so of a connection that broke, and of a wrong number of arguments: only the first passes.
-            if _lost(connection):
+            if lost(connection):
                 raise _away(error) from error
             raise
         finally:
@@ -160,7 +160,7 @@ def expect(health: Health) -> None:
     health.expect("postgresql", "PostgreSQL", "start it, or correct RONDO_POSTGRES if its address is wrong")
 
 
-def _lost(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> bool:
+def lost(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> bool:
     """Say whether a connection broke; the pool takes one that did out of its proxy, which then refuses to answer."""
     try:
         return bool(connection.is_closed())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from rondo.chassis.failures import UnavailableError
+from rondo.chassis.postgres import lost
 from rondo.contracts.spec import ModelSpec
 from rondo.contracts.training import ModelTrained, TrainingFailed, Trigger
 from rondo.trainer.postgres import RUNS_CHANNEL
@@ -75,7 +76,7 @@ class PostgresRuns:
             UnavailableError: PostgreSQL is away.
 
         """
-        if self._listener is not None and not self._listener.is_closed():
+        if self._listener is not None and not lost(self._listener):
             return
         try:
             if self._listener is not None:
