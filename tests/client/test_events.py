@@ -12,7 +12,6 @@ from uuid import uuid4
 import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
-from confluent_kafka.admin import AdminClient
 from rondo.client import AsyncRondo, Connection, NotFoundError
 from rondo.contracts.cloudevents import Envelope
 from rondo.contracts.models import ModelPromoted
@@ -113,11 +112,10 @@ async def test_a_moment_that_is_to_come_is_the_end(connection: Connection) -> No
                 await hear(rondo, "never", datetime.now(UTC) + timedelta(days=1))
 
 
-async def test_topics_that_do_not_exist_yet_are_named(clean_kafka: str, connection: Connection) -> None:
-    admin = AdminClient({"bootstrap.servers": clean_kafka, "log_level": 0})
-    for deletion in admin.delete_topics(["models.promoted"]).values():
-        deletion.result()
-    async with AsyncRondo(connection) as rondo:
+async def test_topics_that_do_not_exist_yet_are_named(clean_kafka: str) -> None:
+    nowhere = "http://127.0.0.1:1"
+    bare = Connection(kafka=clean_kafka, registry=nowhere, ingestion=nowhere, serving=nowhere, token="x")  # type: ignore[arg-type]
+    async with AsyncRondo(bare) as rondo:
         with pytest.raises(NotFoundError, match=r"has no topic models\.promoted yet: the services make it"):
             await hear(rondo, "never", "now")
 
