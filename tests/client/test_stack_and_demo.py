@@ -30,7 +30,7 @@ except KeyboardInterrupt:
 
 
 def test_sigterm_ends_a_stack_that_a_shell_started_in_the_background() -> None:
-    with subprocess.Popen([sys.executable, "-c", BACKGROUND_JOB], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", BACKGROUND_JOB], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGTERM)
