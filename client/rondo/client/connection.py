@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -31,13 +32,16 @@ class Connection(BaseModel):
     token: SecretStr
 
     @classmethod
-    def discover(cls, environ: Mapping[str, str], cwd: Path) -> Self:
+    def discover(cls, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Self:
         """Find Rondo: by the RONDO_* variables when one of the URLs is set, else the stack of RONDO_HOME (or `.rondo`).
+
+        Without arguments: this process's environment and current directory.
 
         Raises:
             NoConnectionError: no stack runs there, or a variable or file is missing.
 
         """
+        environ, cwd = os.environ if environ is None else environ, cwd or Path.cwd()
         if any(environ.get(_variable(service)) for service in SERVICES):
             return cls._from_environment(environ)
         return cls.of_stack(cwd / (environ.get("RONDO_HOME") or ".rondo"))
