@@ -126,7 +126,7 @@ class Platform:
     def flush(self) -> None:
         self._producer.flush(30)
 
-    def read(self, topic: str, until: Callable[[list[Any]], bool], seconds: float = 30, quiet: float = 0) -> list[Any]:
+    def read(self, topic: str, until: Callable[[list[Any]], bool], seconds: float = 60, quiet: float = 0) -> list[Any]:
         """Read what is committed from the beginning until `until` holds, and then `quiet` seconds more."""
         consumer = Consumer(
             {"bootstrap.servers": self.bootstrap, "group.id": "reader", "isolation.level": "read_committed"}
