@@ -1,0 +1,136 @@
+"""A world that is small enough for outages: a few hundred rides, a model of two features, a modest stream."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import random
+import threading
+from collections import Counter
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import polars as pl
+from confluent_kafka import Producer
+from deltalake import DeltaTable
+from rondo.client import RondoError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from rondo.client import AsyncRondo
+    from rondo.embedded.stack import Stack
+
+MODEL, DATASET = "tips", "rides"
+PARQUET = "application/vnd.apache.parquet"
+START = datetime(2013, 1, 1, tzinfo=UTC)
+SPEC = """
+model: tips
+data: {dataset: rides, entity: ride, event_time: started, label: tipped, label_delay: 1h}
+features:
+  zone: {type: category}
+  distance: {type: float}
+trainer: {kind: lightgbm, params: {n_estimators: 10, num_leaves: 4}, min_rows: 500}
+retrain: {on: [drift]}
+monitor: {window: 30d, min_rows: 100}
+"""
+
+
+def rides(count: int, start: int = 0) -> bytes:
+    """Return a Parquet file of rides, one a minute: the longer, the likelier a tip."""
+    draw = random.Random(start)
+    rows = [
+        (f"r{n}", START + timedelta(minutes=n), draw.choice("ab"), draw.uniform(0, 10))
+        for n in range(start, start + count)
+    ]
+    frame = pl.DataFrame(
+        rows,
+        schema={"ride": pl.String, "started": pl.Datetime("us", "UTC"), "zone": pl.String, "distance": pl.Float64},
+        orient="row",
+    )
+    frame = frame.with_columns(tipped=pl.Series([int(row[3] + draw.gauss(0, 2) > 5) for row in rows]))
+    content = io.BytesIO()
+    frame.write_parquet(content)
+    return content.getvalue()
+
+
+class Traffic:
+    """Sends requests, and the outcome of each, at a steady pace, from a thread of its own, until it is told to stop."""
+
+    def __init__(self, bootstrap: str, per_second: int = 100) -> None:
+        self.sent = 0
+        self.delivered = 0
+        self._pause = 10 / per_second
+        self._stop = threading.Event()
+        self._producer = Producer(
+            {"bootstrap.servers": bootstrap, "enable.idempotence": True, "acks": "all", "linger.ms": 5, "log_level": 0}
+        )
+
+    def run(self) -> None:
+        """Send ten of each at a time; returns when Kafka has all of them."""
+        while not self._stop.wait(self._pause):
+            for _ in range(10):
+                self._send_one()
+            self._producer.poll(0)
+        self._producer.flush(60)
+
+    def stop(self) -> None:
+        """End after what was begun."""
+        self._stop.set()
+
+    def _send_one(self) -> None:
+        number, self.sent = self.sent, self.sent + 1
+        at = f"{START + timedelta(days=30, seconds=number):%Y-%m-%dT%H:%M:%SZ}"
+        told = {"id": f"q{number}", "model": MODEL}
+        request = {**told, "entity": f"e{number}", "event_time": at, "features": {"zone": "a", "distance": number % 10}}
+        outcome = {**told, "outcome": number % 2, "event_time": at}
+        for topic, value in (("predictions.requested", request), ("outcomes.observed", outcome)):
+            self._producer.produce(topic, orjson.dumps(value), f"e{number}", on_delivery=self._delivered)
+
+    def _delivered(self, error: object, _: object) -> None:
+        assert error is None, error
+        self.delivered += 1
+
+
+@asynccontextmanager
+async def traffic(bootstrap: str) -> AsyncIterator[Traffic]:
+    """Keep traffic going while the body runs; after it Kafka has everything that was sent."""
+    flow = Traffic(bootstrap)
+    # A daemon, and no `finally`: when the story fails while Kafka is dead, nobody would ever take the rest.
+    running = threading.Thread(target=flow.run, daemon=True)
+    running.start()
+    yield flow
+    flow.stop()
+    await asyncio.to_thread(running.join)
+    assert flow.delivered == 2 * flow.sent
+
+
+async def first_model(rondo: AsyncRondo) -> None:
+    """Apply the spec, publish a batch, and wait until its model serves."""
+    await rondo.apply(SPEC)
+    await rondo.publish(DATASET, "first", rides(1_000), PARQUET)
+    await until_served(rondo)
+
+
+async def until_served(rondo: AsyncRondo) -> None:
+    """Wait until the model answers over HTTP."""
+    async with asyncio.timeout(90):
+        while True:
+            with suppress(RondoError):
+                await rondo.inputs(MODEL)
+                return
+            await asyncio.sleep(0.2)
+
+
+def landed(stack: Stack, kind: str) -> Counter[str]:
+    """Return how often each id is in the Delta table of predictions or outcomes."""
+    table = DeltaTable(f"{stack.addresses.data}/feedback/{MODEL}/{kind}")
+    return Counter(table.to_pyarrow_table(columns=["id"])["id"].to_pylist())
+
+
+def lines(log: Path) -> list[dict[str, Any]]:
+    """Return what a service has logged; a line that is no JSON object fails here, and shows."""
+    return [orjson.loads(line) for line in log.read_text().splitlines()]

@@ -1,0 +1,225 @@
+"""The story of a bad night: Kafka dies, PostgreSQL dies, then all but serving; who says what, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+from rondo.client import AsyncRondo, Connection, RondoError
+from rondo.embedded.stack import Stack
+from rondo.flights.auditing import Auditor
+
+from tests.e2e import small
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+SERVICES = ("ingestion", "trainer", "registry", "serving", "monitor")
+STATEFUL = ("ingestion", "trainer", "registry", "monitor")
+DEADLINE = 90
+OUTAGE_SECONDS = 10
+# 24 kinds of complaint of the libraries and ten tries of our own, wherever an outage begins and ends.
+LINES = 60
+Report = dict[str, dict[str, Any]]
+
+
+@pytest.mark.timeout(400)
+async def test_a_bad_night(tmp_path: Path) -> None:
+    async with Stack(tmp_path / "home") as stack, AsyncRondo(Connection.of_stack(stack.home)) as rondo:
+        await small.first_model(rondo)
+        async with audited(stack.addresses.kafka) as auditor:
+            async with small.traffic(stack.addresses.kafka) as flow:
+                await answers(auditor, 100)
+                await kafka_dies_and_comes_back(stack, rondo)
+                await answers(auditor, 100)
+                await postgresql_dies_and_comes_back(stack, rondo, auditor)
+                await answers(auditor, 100)
+            assert await asyncio.to_thread(auditor.wait_for_answers, DEADLINE)
+            await all_landed(stack, flow)
+            await serving_is_alone(stack, rondo)
+
+    ledger = auditor.ledger
+    assert (ledger.lost(), ledger.doubled(), ledger.refused.total()) == ([], [], 0)
+    assert set(ledger.asked) == {f"q{number}" for number in range(flow.sent)} | {"alone"}
+    for service in SERVICES:
+        small.lines(stack.home / "logs" / f"{service}.log")  # each of them is JSON: no traceback lies about
+
+
+async def kafka_dies_and_comes_back(stack: Stack, rondo: AsyncRondo) -> None:
+    assert stack.kafka is not None
+    before = {service: len(log(stack, service)) for service in SERVICES}
+    stack.kafka.kill()
+    # Two of them have to start while there is no Kafka; the others live through it.
+    for service in ("serving", "registry"):
+        stack.kill(service)
+    report = await status(rondo, lambda report: all(away(report, service, "kafka") for service in SERVICES))
+    address = f"Kafka at {stack.addresses.kafka} is not available ("
+    waits = "; this will be tried again until it is"
+    for service in ("ingestion", "trainer", "monitor"):
+        said = report[service]["checks"]["kafka"]
+        assert said == f"{address}no answer within 2 s; what was read waits, and goes on when it answers){waits}"
+    for service in ("serving", "registry"):
+        said = report[service]["checks"]["kafka"]
+        assert said == (
+            f"{address}it has not answered yet: start it, or set RONDO_KAFKA to the address of one that runs){waits}"
+        )
+    assert not any(report[service]["ready"] for service in SERVICES)
+
+    # A batch needs no Kafka to be taken in; its event waits in the outbox.
+    assert (await rondo.publish(small.DATASET, "no-kafka", small.rides(50, 2_000), small.PARQUET))["quality"][
+        "accepted"
+    ]
+    with pytest.raises(RondoError, match=r"serving can't do this now: the HTTP API is starting; try again in a second"):
+        await rondo.predict_http(small.MODEL, {"zone": "a", "distance": 1.0})
+    await asyncio.sleep(OUTAGE_SECONDS)
+    await stack.kafka.restart()
+    await all_ready(stack)
+    assert await event_ids(stack, "batches.accepted", "no-kafka") == 1
+    for service in SERVICES:
+        lines = log(stack, service)[before[service] :]
+        assert len(lines) < LINES, lines
+        assert any("Kafka at" in line["message"] for line in lines)
+
+
+async def postgresql_dies_and_comes_back(stack: Stack, rondo: AsyncRondo, auditor: Auditor) -> None:
+    assert stack.postgres is not None
+    before = {service: len(log(stack, service)) for service in SERVICES}
+    stack.postgres.kill()
+    for service in ("ingestion", "monitor"):
+        stack.kill(service)
+    report = await status(rondo, lambda report: all(away(report, service, "postgresql") for service in STATEFUL))
+    for service in STATEFUL:
+        said = report[service]["checks"]["postgresql"]
+        assert said.startswith("PostgreSQL is not available (")
+        assert said.endswith("; this will be tried again until it is")
+    for service in ("ingestion", "monitor"):
+        said = report[service]["checks"]["postgresql"]
+        assert "it has not answered yet: start it, or correct RONDO_POSTGRES if its address is wrong" in said
+    # Serving stands on Kafka alone.
+    assert report["serving"]["ready"]
+    await answers(auditor, 200)
+    assert (await rondo.predict_http(small.MODEL, {"zone": "a", "distance": 1.0})).model_version == 1
+
+    with pytest.raises(RondoError, match=r"ingestion can't do this now: .*Send the same request again, with the same"):
+        await rondo.publish(small.DATASET, "no-postgresql", small.rides(50, 3_000), small.PARQUET)
+    with pytest.raises(RondoError, match=r"registry can't do this now: .*nothing was changed: ask again, /readyz says"):
+        await rondo.models()
+    await asyncio.sleep(OUTAGE_SECONDS / 2)
+    await stack.postgres.restart()
+    await all_ready(stack)
+    for _ in range(2):
+        accepted = await rondo.publish(small.DATASET, "no-postgresql", small.rides(50, 3_000), small.PARQUET)
+        assert accepted["quality"]["accepted"] == 50
+    assert await event_ids(stack, "batches.accepted", "no-postgresql") == 1
+    for service in SERVICES:
+        lines = log(stack, service)[before[service] :]
+        assert len(lines) < LINES, lines
+
+
+async def serving_is_alone(stack: Stack, rondo: AsyncRondo) -> None:
+    """Blueprint, section 3: the truth is the compacted topic and the artifact store."""
+    assert stack.postgres is not None
+    await asyncio.gather(*(stack.services[name].stop() for name in STATEFUL))
+    stack.postgres.kill()
+    stack.kill("serving")
+    await stack.wait_ready("serving", DEADLINE)
+    features = {"zone": "a", "distance": 1.0}
+    assert (await rondo.predict(small.MODEL, features, id="alone", seconds=DEADLINE)).model_version == 1
+    assert (await rondo.predict_http(small.MODEL, features)).model_version == 1
+
+
+@asynccontextmanager
+async def audited(bootstrap: str) -> AsyncIterator[Auditor]:
+    """Read requests and answers beside the body, and to the end of the topics after it."""
+    auditor = Auditor(bootstrap)
+    # A daemon, and no `finally`: when the story fails while Kafka is dead, nobody would ever read to the end.
+    reading = threading.Thread(target=auditor.run, daemon=True)
+    reading.start()
+    yield auditor
+    auditor.finish()
+    await asyncio.to_thread(reading.join)
+
+
+async def answers(auditor: Auditor, more: int) -> None:
+    """Wait until so many more requests are answered."""
+    enough = auditor.ledger.responses + more
+    async with asyncio.timeout(DEADLINE):
+        while auditor.ledger.responses < enough:  # noqa: ASYNC110 - another thread's count
+            await asyncio.sleep(0.1)
+
+
+def away(report: Report, service: str, what: str) -> bool:
+    """Say whether a service that can be asked says that something is away."""
+    return bool(report[service]["checks"].get(what, "ok") != "ok")
+
+
+async def status(rondo: AsyncRondo, condition: Callable[[Report], bool]) -> Report:
+    """Wait for a report; whoever can be asked at all is alive."""
+    async with asyncio.timeout(DEADLINE):
+        while not condition(report := await rondo.status()):  # noqa: ASYNC110 - another process's condition
+            await asyncio.sleep(0.2)
+    return report
+
+
+async def all_ready(stack: Stack) -> None:
+    await asyncio.gather(*(stack.wait_ready(service, DEADLINE) for service in SERVICES))
+
+
+async def all_landed(stack: Stack, flow: small.Traffic) -> None:
+    """Wait until each outcome is in Delta, and see that none is there twice."""
+    expected = await asyncio.to_thread(observed, stack.addresses.kafka)
+    assert set(expected) == {f"q{number}" for number in range(flow.sent)}
+    async with asyncio.timeout(DEADLINE):
+        while small.landed(stack, "outcomes").total() < expected.total():  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.5)
+    assert small.landed(stack, "outcomes") == expected
+
+
+def observed(bootstrap: str) -> Counter[str]:
+    """Return how often Kafka has each outcome: an application's own producer may double one when its broker dies."""
+    return Counter(orjson.loads(message.value())["id"] for message in read(bootstrap, "outcomes.observed"))
+
+
+async def event_ids(stack: Stack, topic: str, batch_id: str) -> int:
+    """Wait for the event of a batch, and return how many different ones there are."""
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            messages = await asyncio.to_thread(read, stack.addresses.kafka, topic)
+            told = [m for m in messages if orjson.loads(m.value())["batch_id"] == batch_id]
+            if told:
+                return len({dict(message.headers() or ())["ce_id"] for message in told})
+            await asyncio.sleep(0.2)
+
+
+def read(bootstrap: str, topic: str) -> list[Any]:
+    """Return what a topic has now, committed."""
+    consumer = Consumer(
+        {"bootstrap.servers": bootstrap, "group.id": "reader", "enable.partition.eof": True, "log_level": 0}
+    )
+    try:
+        places = [TopicPartition(topic, p, 0) for p in consumer.list_topics(topic, timeout=10).topics[topic].partitions]
+        consumer.assign(places)
+        found: list[Any] = []
+        ended = 0
+        while ended < len(places):
+            for message in consumer.consume(1_000, 0.2):
+                error = message.error()
+                if error is None:
+                    found.append(message)
+                else:
+                    assert error.code() == KafkaError._PARTITION_EOF, error
+                    ended += 1
+        return found
+    finally:
+        consumer.close()
+
+
+def log(stack: Stack, service: str) -> list[dict[str, Any]]:
+    return small.lines(stack.home / "logs" / f"{service}.log")
