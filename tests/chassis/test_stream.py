@@ -133,6 +133,40 @@ async def test_a_restart_goes_on_where_the_last_commit_was(topics: Topics) -> No
     assert Counter(m.value() for m in found) == Counter(2 * [b"%d" % n for n in range(50)])
 
 
+async def test_a_transaction_without_an_end_that_holds_the_offsets_is_told(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rondo.chassis.stream._HELD_SECONDS", 0.5)
+    topics.fill(50)
+    async with running(topics.stream(Copy(topics.target))):
+        await asyncio.to_thread(topics.read, 50)
+    dead = Producer({"bootstrap.servers": topics.bootstrap, "transactional.id": f"dead-{topics.name}"})
+    reader = Consumer({"bootstrap.servers": topics.bootstrap, "group.id": topics.name})
+    dead.init_transactions(10)
+    dead.begin_transaction()
+    held = [TopicPartition(topics.source, partition, 0) for partition in range(4)]
+    dead.send_offsets_to_transaction(held, reader.consumer_group_metadata(), 10)
+    reader.close()
+
+    async def trouble() -> str:
+        while True:
+            try:
+                await stream.check()
+            except UnavailableError as error:
+                if error.why != "not started":
+                    return str(error)
+            await asyncio.sleep(0.05)
+
+    topics.fill(50)
+    async with running(stream := topics.stream(Copy(topics.target))):
+        said = await trouble()
+        dead.abort_transaction(10)
+        await asyncio.to_thread(topics.read, 100)
+        await stream.check()
+    assert said.startswith(f"the stream {topics.name} is not available (Kafka does not tell how far it has read (")
+    assert "`kafka-transactions.sh find-hanging` finds it, `abort` ends it" in said
+
+
 async def test_two_replicas_share_the_work_and_do_nothing_twice(topics: Topics) -> None:
     first, second = Copy(topics.target), Copy(topics.target)
     async with running(topics.stream(first, "a", max_records=20)):

@@ -33,6 +33,8 @@ _PASSING = frozenset({KafkaError._PARTITION_EOF, KafkaError._TRANSPORT, KafkaErr
 _MAX_CRASHES = 5
 _IDLE_SECONDS = 0.5
 _LAG_SECONDS = 1.0
+# Longer than any transaction of a stream may last.
+_HELD_SECONDS = 35.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,8 @@ class ExactlyOnceStream:
         self._backoff = backoff or Backoff(first=0.2)
         self._stop = threading.Event()
         self._last_turn = self._last_gathered = self._lag_measured = 0.0
+        self._began = self._asked = 0.0
+        self._held: str | None = None
         self._revoked: set[tuple[str, int]] = set()
         self._trouble: str | None = "not started"
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -181,7 +185,7 @@ class ExactlyOnceStream:
                 log.info("stream %s: %s", self._settings.name, error)
                 continue
             except KafkaException as error:
-                self._trouble = f"Kafka: {error.args[0]}"
+                self._trouble = f"Kafka: {error.args[0].str()}"
             except Exception as error:
                 self._trouble = f"{type(error).__name__}: {error}"
                 crashes = crashes + 1 if self._last_turn == turns_before else 1
@@ -198,13 +202,15 @@ class ExactlyOnceStream:
         producer = Producer(self._settings.producer_config(), logger=_LIBRARY_LOG)
         producer.init_transactions(30)
         consumer = Consumer(self._settings.consumer_config(), logger=_LIBRARY_LOG)
+        self._began = self._asked = time.monotonic()
+        self._held = None
         try:
             consumer.subscribe(list(self._settings.topics), on_revoke=self._on_revoke, on_lost=self._on_revoke)
             while not self._stop.is_set():
                 messages = self._gather(consumer)
                 if messages:
                     self._turn(consumer, producer, messages)
-                self._trouble, self._last_turn = None, time.monotonic()
+                self._trouble, self._last_turn = self._hindrance(consumer), time.monotonic()
                 self._measure_lag(consumer)
                 if self._loop is not None and consumer.assignment():
                     self._loop.call_soon_threadsafe(self.turning.set)
@@ -226,6 +232,26 @@ class ExactlyOnceStream:
         if self._revoked and (moved := self._revoked & {place(message)[:2] for message in found}):
             raise PartitionsMovedError(moved)
         return found
+
+    def _hindrance(self, consumer: Consumer) -> str | None:
+        """Say what keeps a stream that has read nothing yet from reading, else it would look idle.
+
+        A broker that died between a commit and its markers can leave a transaction without an end (KIP-664). Its
+        offsets are then never told, and librdkafka asks for them for ever without a word.
+        """
+        now = time.monotonic()
+        if self._last_gathered >= self._began:
+            return None
+        if now - self._asked >= _HELD_SECONDS:
+            self._asked, self._held = now, None
+            try:
+                consumer.committed(consumer.assignment(), timeout=5)
+            except KafkaException as error:
+                self._held = (
+                    f"Kafka does not tell how far it has read ({error.args[0].str()}): if Kafka is up, a transaction "
+                    "of an earlier crash never ended; `kafka-transactions.sh find-hanging` finds it, `abort` ends it"
+                )
+        return self._held
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._revoked.update((partition.topic, partition.partition) for partition in partitions)
