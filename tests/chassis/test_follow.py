@@ -122,8 +122,8 @@ async def test_a_state_of_another_kafka_is_told_apart(kafka: str, topic: str) ->
         with pytest.raises(UnavailableError) as raised:
             await follower.check()
     assert (
-        f"{topic}-0 is not available (it ends at 5, and 500 was read of it before: this is not the Kafka that the "
-        "saved state is of, or it lost its end. Give it back its data, or start with an empty state)"
+        f"({topic}-0: it ends at 5, and 500 was read of it before: this is not the Kafka that the "
+        "saved state is of, or it lost its end. Give it back its data, or start with an empty state); this will be tried"
     ) in str(raised.value)
     assert store.saved.values == []
 
