@@ -123,7 +123,7 @@ async def test_a_state_of_another_kafka_is_told_apart(kafka: str, topic: str) ->
             await follower.check()
     assert (
         f"({topic}-0: it ends at 5, and 500 was read of it before: this is not the Kafka that the "
-        "saved state is of, or it lost its end. Give it back its data, or start with an empty state); this will be tried"
+        "saved state is of, or it lost its end. Give it back its data, or start with an empty state); this will"
     ) in str(raised.value)
     assert store.saved.values == []
 
