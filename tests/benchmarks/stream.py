@@ -3,7 +3,8 @@
 Ours is `python -m rondo.serving` with everything on: checks of every field, inference log, metrics, traces (a span
 per micro-batch, recorded by a provider without an exporter), answers with model, version, digest and time, and
 exactly-once verified afterwards by a reader of its own. The peers are the loops of `_stream_peers.py`. All read the
-same topic on the same broker, in turns; the figure is the median of the rounds. Our clock runs from the first
+same topic on the same broker, in turns; the figure is the median of the rounds. Ours is a running service, stopped
+while the requests are written. Our clock runs from the first
 micro-batch's answers to the last one's, and does not count the first; the peers' from their first message.
 """
 
@@ -11,14 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +62,7 @@ class Setting:
     folder: Path
 
 
-def fill(setting: Setting, count: int) -> None:
+def fill(setting: Setting, count: int, run: str) -> None:
     """Write requests with ids of their own."""
     rng = np.random.default_rng(1)
     pool = [
@@ -65,7 +70,7 @@ def fill(setting: Setting, count: int) -> None:
     ]
     producer = Producer({"bootstrap.servers": setting.bootstrap, "linger.ms": 20})
     for number in range(count):
-        value = b'{"id":"r%d","model":"bench","features":%b}' % (number, pool[number % len(pool)])
+        value = b'{"id":"%b-%d","model":"bench","features":%b}' % (run.encode(), number, pool[number % len(pool)])
         producer.produce(REQUESTS, value, key=b"%d" % number)
         if number % 1000 == 0:
             producer.poll(0)
@@ -87,19 +92,40 @@ async def deploy(setting: Setting) -> None:
 
 
 @contextmanager
-def serving(setting: Setting, run: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the real service, as a consumer group of its own."""
+def serving(setting: Setting) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the real service, and yield once it is ready."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
     environment = os.environ | {
-        "RONDO_SERVICE": f"serving-{run}", "RONDO_KAFKA": setting.bootstrap, "RONDO_HTTP_PORT": "0",
-        "RONDO_API_TOKEN": "benchmark-benchmark", "RONDO_ARTIFACTS": str(setting.folder / "artifacts"),
+        "RONDO_KAFKA": setting.bootstrap, "RONDO_HTTP_PORT": str(port), "RONDO_API_TOKEN": "benchmark-benchmark",
+        "RONDO_ARTIFACTS": str(setting.folder / "artifacts"),
     }  # fmt: skip
-    with (setting.folder / f"serving-{run}.log").open("wb") as log:
+    with (setting.folder / "serving.log").open("ab") as log:
         process = subprocess.Popen([sys.executable, "-m", "rondo.serving"], env=environment, stderr=log)
         try:
+            while not _ready(port):
+                if process.poll() is not None:
+                    sys.exit((setting.folder / "serving.log").read_text())
+                time.sleep(0.1)
             yield process
         finally:
             process.terminate()
             process.wait(20)
+
+
+def _ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+    except OSError:
+        return False
+
+
+def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
+    """Return what a process used so far (Linux)."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def ends(setting: Setting, topic: str) -> list[TopicPartition]:
@@ -134,19 +160,24 @@ def committed(
 def stream_once(setting: Setting, run: str) -> tuple[float, float]:
     """Serve every request; return messages and CPU microseconds per second and message. Exits when any is not once."""
     starts = {topic: ends(setting, topic) for topic in (MADE, logs.PREDICTIONS_LOG, PREDICTIONS_FAILED)}
-    with serving(setting, run) as process:
+    with serving(setting) as process:
+        # Stopped while the requests are written, so that it meets all of them at once, as the peers do, and warm.
+        process.send_signal(signal.SIGSTOP)
+        fill(setting, COUNT, run)
+        cpu = -cpu_seconds(process)
+        process.send_signal(signal.SIGCONT)
         wanted = sum(p.offset for p in starts[MADE]) + COUNT
         while sum(p.offset for p in ends(setting, MADE)) < wanted:
             if process.poll() is not None:
-                sys.exit(f"the service ended: see {setting.folder}")
+                sys.exit((setting.folder / "serving.log").read_text())
             time.sleep(0.1)
-        cpu = sum(map(int, Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13])) / 100
+        cpu += cpu_seconds(process)
         answers = [orjson.loads(value) for value, _ in committed(setting, starts[MADE], COUNT, 60)]
     ids = [answer["id"] for answer in answers]
     logged = [decoded for value, _ in committed(setting, starts[logs.PREDICTIONS_LOG], 0, 2) for decoded in
               logs.decode(value).column("id").to_pylist()]  # fmt: skip
     failed = sum(1 for _ in committed(setting, starts[PREDICTIONS_FAILED], 0, 0.5))
-    asked = {f"r{number}" for number in range(COUNT)}
+    asked = {f"{run}-{number}" for number in range(COUNT)}
     if set(ids) != asked or len(ids) != COUNT or set(logged) != asked or len(logged) != COUNT or failed:
         sys.exit(f"not exactly once: {len(ids)} answers, {len(set(ids))} ids, {len(logged)} logged, {failed} failed")
     times = np.array([answer["made_at"].rstrip("Z") for answer in answers], dtype="M8[us]").astype(np.int64) / 1e6
@@ -165,14 +196,8 @@ def peer_once(setting: Setting, loop: str) -> tuple[float, float]:
 def latency(setting: Setting) -> tuple[float, float]:
     """Send at a fixed rate, whatever comes back (open loop); return the median and the 99th percentile, in ms."""
     template = orjson.dumps(dict.fromkeys(FEATURES, 0.5))
-    with serving(setting, "latency"):
+    with serving(setting):
         producer = Producer({"bootstrap.servers": setting.bootstrap, "linger.ms": 0})
-        start = ends(setting, MADE)
-        producer.produce(REQUESTS, b'{"id":"warm","model":"bench","features":%b}' % template)
-        producer.flush()
-        # The backlog of the rounds before is answered first: this group is new, too.
-        wanted = sum(p.offset for p in ends(setting, REQUESTS))
-        sum(1 for _ in committed(setting, start, wanted, 60))
         start, sent = ends(setting, MADE), {}
         reader = asyncio.new_event_loop().run_in_executor(
             None, lambda: list(committed(setting, start, RATE * SECONDS, SECONDS + 10))
@@ -202,12 +227,11 @@ def main() -> None:
         kafka.create_topics(setting.bootstrap)
         kafka.create_topics(setting.bootstrap, [Topic(PEER_ANSWERS, "peer", (), "", partitions=6)])
         asyncio.run(deploy(setting))
-        fill(setting, COUNT)
         figures: dict[str, list[tuple[float, float]]] = {"rondo": [], "aiokafka": [], "confluent": []}
         for number in range(ROUNDS):
+            figures["rondo"].append(stream_once(setting, f"round-{number}"))
             for loop in ("aiokafka", "confluent"):
                 figures[loop].append(peer_once(setting, loop))
-            figures["rondo"].append(stream_once(setting, str(number)))
             sys.stdout.write(
                 f"round {number + 1}: "
                 + ", ".join(f"{k} {v[-1][0]:,.0f} msg/s, {v[-1][1]:.1f} us CPU" for k, v in figures.items())
