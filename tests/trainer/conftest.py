@@ -270,6 +270,7 @@ class MemoryWork:
     """`ports.Work` in memory. What a failed unit of work did is not undone: the tests of handlers have none."""
 
     specs: dict[str, SpecApplied] = field(default_factory=dict)
+    deferred: dict[str, Trigger] = field(default_factory=dict)
     batches: dict[str, Batch] = field(default_factory=dict)
     champions: dict[str, DeploymentChanged] = field(default_factory=dict)
     runs: list[tuple[str, PastRun]] = field(default_factory=list)
@@ -311,6 +312,14 @@ class MemoryWork:
     async def start(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
         """."""
         self.runs.insert(0, (spec.model, PastRun(run_id, trigger, spec.digest, "queued")))
+
+    async def defer(self, model: str, trigger: Trigger) -> None:
+        """."""
+        self.deferred[model] = trigger
+
+    async def take_deferred(self, model: str) -> Trigger | None:
+        """."""
+        return self.deferred.pop(model, None)
 
     async def publish(self, event: Event) -> object:
         """."""

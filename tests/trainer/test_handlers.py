@@ -11,6 +11,7 @@ from rondo.contracts.monitoring import DataQualityDegraded, PerformanceDegraded
 from rondo.contracts.topics import CONTROL_EVENTS, TOPICS
 from rondo.contracts.training import TrainingRequested, TrainingSkipped
 from rondo.trainer import handlers
+from rondo.trainer.consideration import reconsider, run_id
 
 
 def test_every_event_that_the_table_says_the_trainer_reads_has_a_handler() -> None:
@@ -83,6 +84,28 @@ async def test_a_skip_names_the_run_in_flight(memory: Any, make: Any) -> None:
     )
 
 
+async def test_a_batch_that_comes_while_too_few_rows_are_being_trained_on_is_not_forgotten(
+    memory: Any, make: Any
+) -> None:
+    await handlers.on_spec_applied(make.enveloped(make.spec_applied(make.spec())), memory)
+    await handlers.on_batch_accepted(make.enveloped(make.batch_accepted("jan", 31)), memory)
+    await handlers.on_batch_accepted(make.enveloped(make.batch_accepted("feb", 59)), memory)
+    assert [event.reason for event in memory.published] == ["in_flight"]
+    memory.end("skipped")
+    await reconsider("flight-delay", memory)
+    assert [run.trigger.id for _, run in memory.runs] == ["flights/feb", "flights/jan"]
+    memory.end("trained")
+    await reconsider("flight-delay", memory)
+    assert len(memory.runs) == 2, "it was considered, and is forgotten"
+
+
+async def test_a_finding_that_meets_a_run_in_flight_waits_for_its_next_telling(memory: Any, make: Any) -> None:
+    await handlers.on_spec_applied(make.enveloped(make.spec_applied(make.spec())), memory)
+    await handlers.on_drift_detected(make.enveloped(make.drift("one")), memory)
+    await handlers.on_drift_detected(make.enveloped(make.drift("two")), memory)
+    assert memory.deferred == {}
+
+
 async def test_drift_of_a_model_without_a_spec_is_skipped(memory: Any, make: Any) -> None:
     await handlers.on_drift_detected(make.enveloped(make.drift()), memory)
     assert [event.reason for event in memory.published] == ["no_spec"]
@@ -90,6 +113,6 @@ async def test_drift_of_a_model_without_a_spec_is_skipped(memory: Any, make: Any
 
 @given(st.text(), st.text(), st.sampled_from(["m", "n"]))
 def test_a_run_has_one_id_for_its_cause_and_another_for_any_other(make: Any, one: str, other: str, model: str) -> None:
-    first, second = (handlers.run_id(model, make.trigger(name=name)) for name in (one, other))
+    first, second = (run_id(model, make.trigger(name=name)) for name in (one, other))
     assert (first == second) == (one == other)
-    assert handlers.run_id("other-model", make.trigger(name=one)) != first
+    assert run_id("other-model", make.trigger(name=one)) != first

@@ -12,7 +12,7 @@ from rondo.chassis.failures import AlreadyHandledError
 from rondo.contracts.deployment import DeploymentChanged
 from rondo.contracts.training import TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.trainer import handlers
-from rondo.trainer.postgres import handling
+from rondo.trainer.postgres import PostgresWork, handling
 from rondo.trainer.postgres_runs import PostgresRuns, release
 from rondo.trainer.runs import Batch, Serving
 
@@ -57,6 +57,16 @@ async def test_the_latest_spec_and_batch_are_kept(begin: Any, make: Any) -> None
         assert await work.latest_batch("flights") == Batch("feb", make.start + timedelta(days=59))
         assert await work.models_of("flights") == ("flight-delay",)
         assert await work.models_of("others") == ()
+
+
+async def test_one_trigger_is_deferred_a_model_the_latest_and_taken_once(begin: Any, make: Any) -> None:
+    async with begin("1") as work:
+        await work.defer("flight-delay", make.trigger("data", name="jan"))
+        await work.defer("flight-delay", make.trigger("data", name="feb"))
+    async with begin("2") as work:
+        assert await work.take_deferred("other") is None
+        assert await work.take_deferred("flight-delay") == make.trigger("data", name="feb")
+        assert await work.take_deferred("flight-delay") is None
 
 
 async def test_a_started_run_is_the_newest_of_the_history(begin: Any, make: Any) -> None:
@@ -200,3 +210,22 @@ async def test_a_skipped_run_lets_the_next_one_in(store: Database, make: Any) ->
 
 def _failed(run: Any) -> TrainingFailed:
     return TrainingFailed(model=run.model, run_id=run.id, trigger=run.trigger, reason="x", attempts=run.attempt)
+
+
+async def test_the_end_of_a_run_starts_the_one_that_waited_for_it(store: Any, make: Any) -> None:
+    async with store.transaction() as transaction:
+        work = PostgresWork(transaction)
+        await work.save_spec(make.spec_applied(make.spec()))
+        await work.start("run-1", make.trigger("data", name="jan"), make.spec())
+        await work.defer("flight-delay", make.trigger("data", name="feb"))
+    runs = PostgresRuns(store, "worker", timedelta(seconds=30))
+    run = await runs.claim(3)
+    assert run is not None
+    detail = "26,398 of 40,000 rows; waiting for more batches"
+    ended = TrainingSkipped(
+        model=run.model, trigger=run.trigger, reason="not_enough_data", detail=detail, run_id=run.id
+    )
+    assert await runs.finish(run, ended)
+    waited = await runs.claim(3)
+    assert waited is not None
+    assert waited.trigger.id == "feb"

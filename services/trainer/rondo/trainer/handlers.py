@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from typing import TYPE_CHECKING
 
 from rondo.chassis.consume import Routes
@@ -11,15 +9,13 @@ from rondo.contracts.data import BatchAccepted
 from rondo.contracts.deployment import DeploymentChanged
 from rondo.contracts.models import SpecApplied
 from rondo.contracts.monitoring import DataQualityDegraded, DriftDetected, Finding, PerformanceDegraded
-from rondo.contracts.training import TrainingRequested, TrainingSkipped, Trigger, TriggerKind
-from rondo.trainer import metrics
-from rondo.trainer.admission import Known, Skip, Start, admit
+from rondo.contracts.training import TrainingRequested, Trigger, TriggerKind
+from rondo.trainer.consideration import consider
 
 if TYPE_CHECKING:
     from rondo.contracts.cloudevents import Envelope
     from rondo.trainer.ports import Work
 
-log = logging.getLogger(__name__)
 _WORST = 3
 
 
@@ -97,32 +93,5 @@ async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: Wor
     await work.save_champion(envelope.data)
 
 
-async def consider(model: str, trigger: Trigger, work: Work) -> None:
-    """Decide about one trigger; save the run and wake a worker, or publish why there is none."""
-    spec = await work.spec(model)
-    decision = admit(trigger, spec, await work.history(model))
-    metrics.TRIGGERS.labels(trigger.kind, decision.reason if isinstance(decision, Skip) else _name(decision)).inc()
-    if isinstance(decision, Known):
-        log.debug("%s has had its run for %s: %s", model, trigger.id, decision.run_id)
-    elif isinstance(decision, Skip):
-        await work.publish(_skipped(model, trigger, decision))
-    elif spec is not None:
-        await work.start(run_id(model, trigger), trigger, spec)
-
-
-def run_id(model: str, trigger: Trigger) -> str:
-    """Return the run's id: a function of its cause, so that one trigger can't have two."""
-    cause = hashlib.sha256(f"{model} {trigger.id}".encode())
-    return f"run-{cause.hexdigest()[:16]}"
-
-
 def _trigger(finding: Finding, kind: TriggerKind, detail: str) -> Trigger:
     return Trigger(id=finding.finding_id, kind=kind, at=finding.window.end, detail=detail)
-
-
-def _skipped(model: str, trigger: Trigger, skip: Skip) -> TrainingSkipped:
-    return TrainingSkipped(model=model, trigger=trigger, reason=skip.reason, detail=skip.detail, run_id=skip.run_id)
-
-
-def _name(decision: Start | Known) -> str:
-    return "started" if isinstance(decision, Start) else "known"

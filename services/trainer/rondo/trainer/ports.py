@@ -103,6 +103,14 @@ class Work(Protocol):
         """Record a run and wake the workers."""
         ...
 
+    async def defer(self, model: str, trigger: Trigger) -> None:
+        """Keep a trigger until the run in flight has ended; a later one takes the place of an earlier."""
+        ...
+
+    async def take_deferred(self, model: str) -> Trigger | None:
+        """Return the trigger that was kept, and forget it."""
+        ...
+
     async def publish(self, event: Event) -> object:
         """Publish an event with the work."""
         ...

@@ -113,6 +113,19 @@ class PostgresWork:
         )  # fmt: skip
         await self._connection.execute(f"notify {RUNS_CHANNEL}")
 
+    async def defer(self, model: str, trigger: Trigger) -> None:
+        """Keep a trigger until the run in flight has ended; a later one takes the place of an earlier."""
+        await self._connection.execute(
+            """insert into deferred (model, trigger) values ($1, $2)
+            on conflict (model) do update set trigger = excluded.trigger""",
+            model, trigger.model_dump(mode="json"),
+        )  # fmt: skip
+
+    async def take_deferred(self, model: str) -> Trigger | None:
+        """Return the trigger that was kept, and forget it."""
+        trigger = await self._connection.fetchval("delete from deferred where model = $1 returning trigger", model)
+        return None if trigger is None else Trigger.model_validate(trigger)
+
     async def publish(self, event: Event) -> object:
         """Publish an event with the work."""
         return await self._transaction.publish(event)

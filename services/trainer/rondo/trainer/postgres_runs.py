@@ -15,7 +15,8 @@ from rondo.chassis.failures import UnavailableError
 from rondo.chassis.postgres import lost
 from rondo.contracts.spec import ModelSpec
 from rondo.contracts.training import ModelTrained, TrainingFailed, Trigger
-from rondo.trainer.postgres import RUNS_CHANNEL
+from rondo.trainer.consideration import reconsider
+from rondo.trainer.postgres import RUNS_CHANNEL, PostgresWork
 from rondo.trainer.runs import Run, Serving
 
 if TYPE_CHECKING:
@@ -144,6 +145,7 @@ async def _end(work: Transaction, run: Run, result: ModelTrained | TrainingFaile
     if status != "UPDATE 1":
         return False
     await work.publish(result, f"{run.id}.{state}")
+    await reconsider(run.model, PostgresWork(work))
     return True
 
 
