@@ -82,4 +82,4 @@ wait_until_ready
 RONDO_API_TOKEN=$("${compose[@]}" exec -T registry cat /run/rondo/api-token)
 export RONDO_API_TOKEN
 echo "ready after $SECONDS s"
-"$rondo" demo --against-running --until 6 --report-to .rondo/demo-compose "$@"
+"$rondo" demo --against-running --until 6 --redeployments 1 --report-to .rondo/demo-compose "$@"

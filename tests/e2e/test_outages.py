@@ -31,6 +31,7 @@ Report = dict[str, dict[str, Any]]
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.slow
 async def test_a_bad_night(tmp_path: Path) -> None:
     async with Stack(tmp_path / "home") as stack, AsyncRondo(Connection.of_stack(stack.home)) as rondo:
         await small.first_model(rondo)

@@ -29,8 +29,9 @@ def told(stack: Stack, service: str) -> dict[str, str]:
         return dict(json.load(answer))
 
 
-async def test_a_stack_from_start_to_stop(tmp_path: Path) -> None:
+async def test_a_stack_from_start_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One story: what runs, what each service knows, who else may start, what is left."""
+    monkeypatch.delenv("RONDO_TEST_SERVERS", raising=False)
     home, lines = tmp_path / "home", list[str]()
     before = set(psutil.Process().children(recursive=True))
     async with Stack(home, services=STAND_INS, progress=lines.append) as stack:

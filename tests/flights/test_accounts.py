@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.flights.auditing import Answer, Ledger
+from rondo.flights.auditing import Answer, Ledger, request_of
 from rondo.flights.report import Report, Retrain, as_markdown
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -69,6 +69,23 @@ def test_a_lost_prediction_fails_the_run_and_is_named() -> None:
     assert report.exit_code == 1
     assert report.problems == ["1 requests have no answer, such as 20130301-AA1-JFK"]
     assert "Not one prediction was lost" not in as_markdown(report)
+
+
+def test_a_refused_request_fails_the_run_for_the_flights_give_no_cause_to_refuse() -> None:
+    report = changed(refused=3)
+    assert report.exit_code == 1
+    assert report.problems == ["3 requests were refused: see why in the headers of `predictions.failed`"]
+    assert "Not one prediction was lost" not in as_markdown(report)
+
+
+def test_a_dead_letter_that_names_no_request_is_counted_all_the_same() -> None:
+    assert [request_of(value) for value in (b"not json", b"[1]", b'{"id": 7}', b"", b'{"id": "a"}')] == [
+        "",
+        "",
+        "",
+        "",
+        "a",
+    ]
 
 
 def test_a_prediction_answered_twice_fails_the_run() -> None:

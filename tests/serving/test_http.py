@@ -47,9 +47,13 @@ async def client(
     versions = Versions()
     versions.swap(serve(version(3, 2.0)))
     inference = Inference(topic.publish, lambda: NOW)
+
+    async def report() -> dict[str, str]:
+        return {"kafka": "it sleeps" if topic.away else "ok"}
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # BentoML's own, of what it imports
-        transport = httpx.ASGITransport(on_bentoml(api(versions, inference)))
+        transport = httpx.ASGITransport(on_bentoml(api(versions, inference, report)))
     async with background(inference.run()), httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 
@@ -75,6 +79,14 @@ async def test_rows_are_scored_and_logged(client: httpx.AsyncClient, topic: LogT
     assert [(r["id"], r["entity"], r["feature.carrier"], r["output.score"]) for r in batch.to_pylist()] == [
         ("q/0", "N1", "AA", 3.0), ("q/1", None, None, 6.0),
     ]  # fmt: skip
+
+
+async def test_ready_is_what_readyz_says(client: httpx.AsyncClient, topic: LogTopic) -> None:
+    assert (await client.get("/v2/health/ready")).json() == {"ready": True}
+    topic.away = True
+    assert (await client.get("/v2/health/live")).json() == {"live": True}
+    away = await client.get("/v2/health/ready")
+    assert (away.status_code, away.json()) == (503, {"ready": False})
 
 
 async def test_metadata_and_health(client: httpx.AsyncClient) -> None:

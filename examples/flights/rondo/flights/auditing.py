@@ -98,7 +98,7 @@ class Auditor:
                 "auto.offset.reset": "earliest",
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 100,
-                "log_level": 3,
+                "log_level": 0,
             }
         )
 
@@ -153,14 +153,25 @@ class Auditor:
         return True
 
     def _note(self, topic: str, value: bytes) -> None:
+        if topic == PREDICTIONS_FAILED:
+            self.ledger.refuse(request_of(value))
+            return
         said = orjson.loads(value)
         if topic == _MADE:
             at = datetime.fromisoformat(said["made_at"]).astimezone(UTC)
             self.ledger.answer(said["id"], Answer(said["model_version"], said["output"]["score"]), at)
-        elif topic == _REQUESTED:
-            self.ledger.ask(said["id"])
         else:
-            self.ledger.refuse(said["id"])
+            self.ledger.ask(said["id"])
+
+
+def request_of(value: bytes) -> str:
+    """Return the id in a request that was refused; empty where there is none, which may be why it was refused."""
+    try:
+        said = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return ""
+    request = said.get("id") if isinstance(said, dict) else None
+    return request if isinstance(request, str) else ""
 
 
 def place(message: Message) -> tuple[str, int, int]:

@@ -47,6 +47,8 @@ class Report:
             found.append(
                 f"{len(self.doubled)} requests were answered twice, such as {', '.join(self.doubled[:_MAX_LISTED])}"
             )
+        if self.refused:
+            found.append(f"{self.refused} requests were refused: see why in the headers of `predictions.failed`")
         served = [retrain for retrain in self.retrains if retrain.seconds_with_training is not None]
         if len(served) < self.required_redeployments:
             found.append(

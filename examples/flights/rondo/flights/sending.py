@@ -59,7 +59,7 @@ class Sender:
                 "compression.type": "lz4",
                 "queue.buffering.max.messages": 200_000,
                 "partitioner": "murmur2_random",
-                "log_level": 3,
+                "log_level": 0,
             }
         )
 

@@ -108,7 +108,7 @@ class Listener:
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "earliest",
                 "fetch.wait.max.ms": 100,
-                "log_level": 3,
+                "log_level": 0,
             }
         )
 

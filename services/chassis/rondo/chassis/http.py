@@ -78,7 +78,7 @@ async def listen(settings: ServiceSettings, app: ASGIApp) -> AsyncIterator[int]:
 
     """
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=_STOP_SECONDS
+        app, log_config=None, ws="none", access_log=False, lifespan="off", timeout_graceful_shutdown=_STOP_SECONDS
     )
     server = _Server(config)
     try:

@@ -57,7 +57,7 @@ async def application(settings: Settings) -> AsyncIterator[None]:
                 inference = Inference(KafkaLog(broker).publish, lambda: datetime.now(UTC))
                 health.add("http", late.check)
                 async with background(
-                    stream.run(), inference.run(), late.build(api(versions, inference), stream.turning)
+                    stream.run(), inference.run(), late.build(api(versions, inference, health.report), stream.turning)
                 ):
                     health.started()
                     yield

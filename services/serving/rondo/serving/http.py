@@ -44,14 +44,14 @@ def on_bentoml(api: Starlette) -> ASGIApp:
     return app
 
 
-def api(versions: Versions, inference: Inference) -> Starlette:
-    """Return the routes of the protocol."""
-    endpoints = _Endpoints(versions, inference)
+def api(versions: Versions, inference: Inference, report: Callable[[], Awaitable[dict[str, str]]]) -> Starlette:
+    """Return the routes of the protocol; `report` tells of what the service stands on, as for `/readyz`."""
+    endpoints = _Endpoints(versions, inference, report)
     model = "/v2/models/{model}"
     version = model + "/versions/{version}"
     routes = [
         Route("/v2", endpoints.server),
-        Route("/v2/health/live", endpoints.ready),
+        Route("/v2/health/live", endpoints.live),
         Route("/v2/health/ready", endpoints.ready),
         *(Route(path, _answering(endpoints.metadata)) for path in (model, version)),
         *(Route(f"{path}/ready", _answering(endpoints.model_ready)) for path in (model, version)),
@@ -61,17 +61,25 @@ def api(versions: Versions, inference: Inference) -> Starlette:
 
 
 class _Endpoints:
-    def __init__(self, versions: Versions, inference: Inference) -> None:
+    def __init__(
+        self, versions: Versions, inference: Inference, report: Callable[[], Awaitable[dict[str, str]]]
+    ) -> None:
         self._versions = versions
         self._inference = inference
+        self._report = report
 
     async def server(self, _: Request) -> Response:
         """Say who this is."""
         return JSONResponse({"name": "rondo-serving", "version": "2", "extensions": []})
 
+    async def live(self, _: Request) -> Response:
+        """Say that the server answers."""
+        return JSONResponse({"live": True})
+
     async def ready(self, _: Request) -> Response:
-        """Say that the server answers; `/readyz` says what it stands on."""
-        return JSONResponse({"live": True, "ready": True})
+        """Say whether all that it stands on answers; `/readyz` says what does not."""
+        ready = all(answer == "ok" for answer in (await self._report()).values())
+        return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
 
     async def metadata(self, request: Request) -> Response:
         """Say which versions serve and what they take."""
