@@ -11,6 +11,8 @@ from uuid import uuid4
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from prometheus_client import REGISTRY
+from rondo.chassis import follow
 from rondo.chassis.failures import UnavailableError
 from rondo.chassis.follow import Follower
 from rondo.chassis.stream import place
@@ -53,6 +55,19 @@ class Store:
             self.saved.positions[topic, partition] = offset + 1
 
 
+@dataclass
+class Held(Store):
+    """A state that takes its time: after the first messages it waits until it may go on."""
+
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def advance(self, messages: Sequence[Message]) -> None:
+        """Save, but not before it may."""
+        if self.saved.values:
+            await self.go_on.wait()
+        await super().advance(messages)
+
+
 @pytest.fixture
 def topic(kafka: str) -> str:
     name = f"follow-{uuid4().hex[:8]}"
@@ -74,7 +89,7 @@ def send(kafka: str, topic: str, numbers: range) -> None:
 
 @asynccontextmanager
 async def following(kafka: str, topic: str, store: Store) -> AsyncIterator[Follower]:
-    follower = Follower(kafka, "test", (topic,), store, linger=0.02)
+    follower = Follower(kafka, "test", (topic,), store, max_records=4, linger=0.02)
     task = asyncio.create_task(follower.run())
     yield follower
     task.cancel()
@@ -112,6 +127,24 @@ async def test_while_the_store_is_away_it_loads_again_and_loses_nothing(kafka: s
         await until(lambda: len(saved.values) >= 10)
     assert sorted(saved.values) == everything(10)
     assert store.loads == 3
+
+
+async def test_how_far_it_is_behind_is_told_until_it_has_caught_up(
+    kafka: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "_LAG_SECONDS", 0.0)
+    store = Held(Saved())
+    send(kafka, topic, range(0, 20, 2))
+    async with following(kafka, topic, store):
+        await until(lambda: bool(store.saved.values) and lag() == 10 - len(store.saved.values))
+        assert 6 <= 10 - len(store.saved.values) < 10
+        store.go_on.set()
+        await until(lambda: lag() == 0)
+    assert len(store.saved.values) == 10
+
+
+def lag() -> float | None:
+    return REGISTRY.get_sample_value("rondo_stream_lag_records", {"stream": "test"})
 
 
 async def test_a_state_of_another_kafka_is_told_apart(kafka: str, topic: str) -> None:

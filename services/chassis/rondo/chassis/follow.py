@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Position = tuple[str, int]
 _STALE_SECONDS = 30.0
+_LAG_SECONDS = 2.0
 
 
 class PositionLostError(UnavailableError):
@@ -72,7 +73,7 @@ class Follower:
         self._max_records = max_records
         self._linger = linger
         self._backoff = Backoff(first=0.2)
-        self._last_turn = 0.0
+        self._last_turn = self._lag_measured = 0.0
         self._trouble: str | None = "not started"
 
     async def run(self) -> None:
@@ -115,8 +116,20 @@ class Follower:
                     await self._state.advance(arrived)
                     metrics.STREAM_RECORDS.labels(self._name).inc(len(arrived))
                     self._trouble, self._last_turn = None, time.monotonic()
+                    if self._last_turn - self._lag_measured >= _LAG_SECONDS:
+                        self._lag_measured = self._last_turn
+                        await loop.run_in_executor(thread, self._measure_lag, consumer)
             finally:
                 await loop.run_in_executor(thread, consumer.close)
+
+    def _measure_lag(self, consumer: Consumer) -> None:
+        """Tell it from the ends that the broker's last answers named. A partition that gave nothing yet has no lag."""
+        lag = 0
+        for position in consumer.position(consumer.assignment()):
+            watermarks = consumer.get_watermark_offsets(position, cached=True)
+            if watermarks is not None and position.offset >= 0:
+                lag += max(watermarks[1] - position.offset, 0)
+        metrics.STREAM_LAG.labels(self._name).set(lag)
 
     def _assignment(self, consumer: Consumer, saved: Mapping[Position, int]) -> list[TopicPartition]:
         """Return where to read on in each partition.
