@@ -41,6 +41,10 @@ VERSION = {
     "model": "late", "model_version": 1, "state": "rejected", "passed": False, "digest": DIGEST, "run_id": "run-1",
     "registered_at": DAY, "metrics": {"roc_auc": 0.5}, "trigger": {"kind": "data"}, "gates": [GATE],
 }  # fmt: skip
+RUN = {
+    "run_id": "run-2", "model": "late", "state": "failed", "trigger": {"kind": "drift"}, "started_at": DAY,
+    "finished_at": None, "detail": "the disk is full (after 3 attempts)",
+}  # fmt: skip
 PERIOD = {
     "model_version": 1, "digest": DIGEST, "role": "champion", "share": 1.0, "since": DAY, "until": None, "revision": 1,
     "decided_by": "registry", "reason": "",
@@ -70,6 +74,9 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
         {"model": "late", "revision": 1, "digest": DIGEST, "changed": True, "warnings": ["slow"]},
     ),
     ("GET", "/v1/models"): (200, {"models": [MODEL]}),
+    ("GET", "/v1/runs"): (200, {"runs": [RUN]}),
+    ("GET", "/v1/runs?model=late"): (200, {"runs": [RUN]}),
+    ("GET", "/v1/runs?model=new"): (200, {"runs": []}),
     ("GET", "/v1/models/late/versions"): (200, {"versions": [VERSION]}),
     ("GET", "/v1/models/late/history"): (200, {"periods": [PERIOD]}),
     ("GET", "/v1/models/late/versions/1/lineage"): (200, LINEAGE),
@@ -150,6 +157,8 @@ def batch(tmp_path: Path) -> str:
         ),
         ("models", "version 2 100%"),
         ("models late", "ROC AUC 0.500 is below 0.600"),
+        ("runs", "the disk is full (after 3 attempts)"),
+        ("runs late", "drift"),
         ("history late", "2013-03-01 12:00"),
         ("lineage late 1", "drift: temp drifted"),
         ("lineage late 1", "NOT passed: ROC AUC 0.500 is below 0.600"),
@@ -166,6 +175,11 @@ def test_a_command_says_what_it_did(rondo: Run, batch: str, command: str, shown:
     assert done.exit_code == 0
     told = rondo(*command.split(), "--json")
     assert orjson.loads(told.stdout)
+
+
+def test_a_model_without_runs_says_how_to_see_the_next_one(rondo: Run) -> None:
+    assert "no training runs yet: `rondo watch training.started`" in rondo("runs", "new").stdout
+    assert orjson.loads(rondo("runs", "new", "--json").stdout) == []
 
 
 def test_a_warning_goes_to_stderr(rondo: Run, batch: str) -> None:

@@ -109,7 +109,7 @@ def test_three_failures_in_a_row_open_the_breaker_until_a_hand_or_a_new_spec_clo
     assert isinstance(decision, Skip)
     assert decision.reason == "breaker_open"
     assert decision.detail == (
-        "the last 3 runs of this spec failed: see why in `rondo models`, then apply a mended spec or train by hand"
+        "the last 3 runs of this spec failed: see why in `rondo runs`, then apply a mended spec or train by hand"
     )
     assert admit(trigger("manual"), spec(), History(failed)) == Start()
     assert admit(trigger(), spec(on=["drift"]), History(failed)) == Start()

@@ -49,6 +49,7 @@ for command in (
     data.outcome,
     watch.watch,
     models.models,
+    models.runs,
     models.history,
     models.lineage,
     models.promote,

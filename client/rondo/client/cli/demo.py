@@ -60,7 +60,12 @@ def demo(
         bool, typer.Option("--kill-each", help="Kill each service once (kill -9) while the flights are replayed.")
     ] = False,
     report_to: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where report.md and report.json go; .rondo by default.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where report.md and report.json go; RONDO_HOME (.rondo) by default, "
+            "rondo-report with --against-running.",
+        ),
     ] = None,
     json: Json = False,  # noqa: FBT002
 ) -> None:

@@ -1,4 +1,4 @@
-"""`rondo models`, `history`, `lineage`, `promote`, `rollback`, `train`: the life of models."""
+"""`rondo models`, `runs`, `history`, `lineage`, `promote`, `rollback`, `train`: the life of models."""
 
 from __future__ import annotations
 
@@ -48,6 +48,24 @@ def _versions(model: str, *, json: bool) -> None:
         for v in found
     ]
     print_table(("version", "state", "AUC", "because of", "registered", "gates not passed"), rows)
+
+
+def runs(
+    model: Annotated[str | None, typer.Argument(help="List the runs of this one alone.")] = None,
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """List the latest training runs, newest first: what asked for them, how they ended, and why."""
+    found = using(lambda rondo: rondo.runs(model))
+    if json:
+        print_json(found)
+    elif not found:
+        print_text("no training runs yet: `rondo watch training.started` shows the next one")
+    else:
+        rows = [
+            (r["run_id"], r["model"], r["state"], r["trigger"]["kind"], minute(r["finished_at"]), r["detail"])
+            for r in found
+        ]
+        print_table(("run", "model", "state", "because of", "finished", "detail"), rows)
 
 
 def history(model: str, json: Json = False) -> None:  # noqa: FBT002

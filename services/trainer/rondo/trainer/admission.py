@@ -105,7 +105,7 @@ def _breaker(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None
         return None
     return Skip(
         "breaker_open",
-        f"the last {BREAKER_FAILURES} runs of this spec failed: see why in `rondo models`, then apply a mended spec"
+        f"the last {BREAKER_FAILURES} runs of this spec failed: see why in `rondo runs`, then apply a mended spec"
         " or train by hand",
     )
 
