@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# The list of the first issue about faults: whatever else the page gains, these stay.
+# The faults that the page must have: whatever else it gains, these stay.
 ITEMS = (
     "unknown model", "missing feature", "wrongly typed feature", "NaN", "text that is not JSON", "20 MB in one message",
     "a column is missing", "a column was renamed", "a half-written Parquet file", "an empty batch", "a typo",

@@ -74,7 +74,7 @@ def test_every_event_of_the_control_plane_says_its_key(event: type[Event]) -> No
     assert BY_NAME[event.topic].key in event.model_fields
 
 
-def test_the_data_plane_is_written_by_whom_the_blueprint_says() -> None:
+def test_the_data_plane_is_written_by_one_writer_each() -> None:
     assert {topic.name: topic.writer for topic in DATA_PLANE} == {
         "batches.submitted": "data-teams",
         "predictions.requested": "applications",

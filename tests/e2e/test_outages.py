@@ -125,7 +125,7 @@ async def postgresql_dies_and_comes_back(stack: Stack, rondo: AsyncRondo, audito
 
 
 async def serving_is_alone(stack: Stack, rondo: AsyncRondo) -> None:
-    """Blueprint, section 3: the truth is the compacted topic and the artifact store."""
+    """All that serving needs is the compacted topic and the artifact store."""
     assert stack.postgres is not None
     await asyncio.gather(*(stack.services[name].stop() for name in STATEFUL))
     stack.postgres.kill()
