@@ -9,6 +9,7 @@ import asyncpg
 import orjson
 import polars as pl
 from rondo.ingestion.app import application
+from rondo.ingestion.intake import Intake
 
 from tests.ingestion.conftest import (
     Running,
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx
+    import pytest
+    from rondo.ingestion.intake import Answer
     from rondo.ingestion.settings import IngestionSettings
+    from rondo.ingestion.submission import Submission
 
 
 def rows(running: Running, table: str) -> pl.DataFrame:
@@ -189,6 +193,36 @@ async def test_batches_come_by_kafka_and_by_folder(ingestion: Running, tmp_path:
     await until(rejected)
     letters = await asyncio.to_thread(read_all, kafka, "ingestion.dead-letters")
     assert [letter.value() for letter in letters] == [b"\xff"]
+
+
+async def test_a_batch_that_always_fails_ends_in_the_dead_letters_and_the_next_is_taken(
+    ingestion: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = Intake.submit
+
+    async def fail(self: Intake, submission: Submission) -> Answer:
+        if submission.batch_id == "cursed":
+            raise RuntimeError("what is this")
+        return await submit(self, submission)
+
+    monkeypatch.setattr(Intake, "submit", fail)
+    kind = b"application/vnd.apache.parquet"
+    bodies = {name: parquet(rides(10, start=start), tmp_path) for name, start in (("cursed", 0), ("next", 10))}
+    for name, body in bodies.items():
+        headers = [("dataset", b"rides"), ("batch_id", name.encode()), ("content-type", kind)]
+        produce(ingestion.settings.kafka, "batches.submitted", body, key=b"rides", headers=headers)
+
+    async def taken() -> bool:
+        return rows(ingestion, "datasets/rides").height == 10
+
+    await until(taken)
+    assert rows(ingestion, "datasets/rides")["batch_id"].unique().to_list() == ["next"]
+    [letter] = await asyncio.to_thread(read_all, ingestion.settings.kafka, "ingestion.dead-letters")
+    said = dict(letter.headers() or ())
+    assert letter.value() == bodies["cursed"]
+    assert (said["batch_id"], said["content-type"]) == (b"cursed", kind)
+    assert (said["__dlq.errors.exception"], said["__dlq.errors.message"]) == (b"RuntimeError", b"what is this")
+    assert (said["__dlq.errors.delivery.count"], said["__dlq.errors.group"]) == (b"5", b"ingestion-batches")
 
 
 async def test_what_was_committed_and_not_said_is_said_at_the_next_start(

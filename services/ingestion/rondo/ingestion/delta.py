@@ -6,8 +6,10 @@ position is never ahead of its rows, nor behind them (Delta protocol, "Transacti
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +24,16 @@ from rondo.ingestion.digest import chained
 from rondo.ingestion.ports import Commit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+log = logging.getLogger(__name__)
 DIGEST = "rondo.digest"
 NOTE = "rondo."
 # Each commit adds one small file; once there are this many, they are made one.
 _COMPACT_EVERY = 200
+# What the system says of ENOSPC, EDQUOT and EFBIG.
+_NO_ROOM = ("No space left", "quota", "File too large")
 
 
 @dataclass
@@ -56,8 +61,9 @@ class DeltaTables:
             UnavailableError: the disk is full or can't be written; nothing became visible.
 
         """
-        data = plain(rows.to_arrow() if isinstance(rows, pl.DataFrame) else rows)
-        with self._locks[name]:
+        # In one piece: of several, delta-rs writes first whichever comes first, and the digest is of rows in order.
+        data = plain(rows.to_arrow() if isinstance(rows, pl.DataFrame) else rows).combine_chunks()
+        with self._locks[name], self._changing(name):
             opened = self._table(name)
             if opened:
                 data = self._agreed(opened, data)
@@ -66,32 +72,35 @@ class DeltaTables:
                 custom_metadata={DIGEST: digest, **{f"{NOTE}{key}": value for key, value in notes.items()}},
                 app_transactions=[Transaction(application, position) for application, position in marks.items()],
             )
-            try:
-                self._write(name, opened, data, properties)
-            except BaseException:
-                # Whether it was committed is in the table, not in our memory of it (delta-rs #2279).
-                self._open.pop(name, None)
-                raise
-            self._remember(name, opened, digest)
-            return Commit(self._open[name].table.version(), digest, dict(notes))
+            self._write(name, opened, data, properties)
+            # The version of these rows, and of no compaction after them: a restart reads the same one in the log.
+            version = self._remember(name, opened, digest)
+            self._compact(name)
+            return Commit(version, digest, dict(notes))
+
+    @contextmanager
+    def _changing(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            # Whether it was committed is in the table, not in our memory of it (delta-rs #2279).
+            self._open.pop(name, None)
+            # delta-rs wraps what the system said in whatever it was doing just then.
+            if isinstance(error, OSError) or (isinstance(error, DeltaError) and "os error" in str(error)):
+                raise UnavailableError("the disk of the data", _said(error)) from error
+            raise
 
     def _write(self, name: str, opened: _Open | None, data: pa.Table, properties: CommitProperties) -> None:
         folder = self._root / name
         known = {field.name for field in opened.table.schema().fields} if opened else set(data.column_names)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            write_deltalake(
-                opened.table if opened else str(folder),
-                data,
-                mode="append",
-                schema_mode=None if set(data.column_names) == known else "merge",
-                commit_properties=properties,
-            )
-        except (OSError, DeltaError) as error:
-            # delta-rs wraps what the system said in whatever it was doing just then.
-            if isinstance(error, OSError) or "os error" in str(error):
-                raise UnavailableError("the disk of the data", _said(error)) from error
-            raise
+        folder.mkdir(parents=True, exist_ok=True)
+        write_deltalake(
+            opened.table if opened else str(folder),
+            data,
+            mode="append",
+            schema_mode=None if set(data.column_names) == known else "merge",
+            commit_properties=properties,
+        )
 
     def _agreed(self, opened: _Open, data: pa.Table) -> pa.Table:
         """Return the rows with the types of the table; where the two are at odds, both become text."""
@@ -103,22 +112,31 @@ class DeltaTables:
 
     def _widen(self, opened: _Open, names: set[str]) -> None:
         """Rewrite a table with columns as text. That is rare: a feature changed its type under the same name."""
-        rows = as_text(opened.table.to_pyarrow_table(), names)
+        rows = as_text(opened.table.to_pyarrow_table(), names).combine_chunks()
         kept = CommitProperties(custom_metadata={DIGEST: opened.digest})
         write_deltalake(opened.table, rows, mode="overwrite", schema_mode="overwrite", commit_properties=kept)
 
-    def _remember(self, name: str, opened: _Open | None, digest: str) -> None:
+    def _remember(self, name: str, opened: _Open | None, digest: str) -> int:
         if opened is None:
-            self._open[name] = _Open(DeltaTable(str(self._root / name)), digest, 0)
-        else:
-            opened.digest = digest
-            if opened.table.version() - opened.compacted >= self._compact_every:
-                self._compact(opened)
+            opened = self._open[name] = _Open(DeltaTable(str(self._root / name)), digest, 0)
+        opened.digest = digest
+        return opened.table.version()
 
-    def _compact(self, opened: _Open) -> None:
-        """Make one file of many small ones. The rows stay the same, and so does the digest."""
-        opened.table.optimize.compact(commit_properties=CommitProperties(custom_metadata={DIGEST: opened.digest}))
-        opened.compacted = opened.table.version()
+    def _compact(self, name: str) -> None:
+        """Make one file of many small ones, now and then. The rows stay the same, and so does the digest.
+
+        The rows are committed: a failure here is no failure of theirs. It is tried again after as many commits.
+        """
+        opened = self._open[name]
+        if opened.table.version() - opened.compacted < self._compact_every:
+            return
+        try:
+            opened.table.optimize.compact(commit_properties=CommitProperties(custom_metadata={DIGEST: opened.digest}))
+        except (OSError, DeltaError) as error:
+            log.warning("%s keeps its small files for now, and all its rows: %s", name, _said(error))
+            self._open.pop(name)
+        else:
+            opened.compacted = opened.table.version()
 
     def _table(self, name: str) -> _Open | None:
         if name not in self._open:
@@ -168,8 +186,8 @@ class DeltaTables:
 
 def _said(error: Exception) -> str:
     """Return what the system said of a failed write, and whether people can do something about it."""
-    text = str(error).splitlines()[0][:300]
-    return f"{text}; free some space" if "No space left" in text or "quota" in text else text
+    text = (str(error) or type(error).__name__).splitlines()[0][:300]
+    return f"{text}; free some space" if any(each in text for each in _NO_ROOM) else text
 
 
 def _commit(entry: dict[str, Any]) -> Commit:

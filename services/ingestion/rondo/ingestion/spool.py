@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from rondo.chassis.failures import UnavailableError
 from rondo.ingestion.errors import BatchTooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator
+    from collections.abc import AsyncIterable, AsyncIterator, Iterator
 
 
 class Spool:
@@ -32,28 +32,27 @@ class Spool:
     async def receive(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[Path, str]]:
         """Write chunks to a file; yields it and the digest of its bytes, and deletes it at the end.
 
+        What goes wrong with the source of the chunks is its own error: it says nothing of this disk.
+
         Raises:
             BatchTooLargeError: there are more bytes than the limit.
             UnavailableError: the disk is full or can't be written.
 
         """
-        try:
+        with _writing():
             file = NamedTemporaryFile(dir=self._folder, delete=False)  # noqa: SIM115 - closed before the body reads it
-        except OSError as error:
-            raise _full(error) from error
         path = Path(file.name)
         try:
             digest, size = hashlib.sha256(), 0
-            try:
-                async for chunk in chunks:
-                    size += len(chunk)
-                    if size > self.limit_bytes:
-                        raise BatchTooLargeError(self.limit_bytes)
-                    digest.update(chunk)
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > self.limit_bytes:
+                    raise BatchTooLargeError(self.limit_bytes)
+                digest.update(chunk)
+                with _writing():
                     file.write(chunk)
+            with _writing():
                 file.close()
-            except OSError as error:
-                raise _full(error) from error
             yield path, f"sha256:{digest.hexdigest()}"
         finally:
             _discard(file)
@@ -71,5 +70,9 @@ def _unlink(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _full(error: OSError) -> UnavailableError:
-    return UnavailableError("the disk of the data", error.strerror or str(error))
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnavailableError("the disk of the data", error.strerror or str(error)) from error

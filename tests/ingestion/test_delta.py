@@ -1,0 +1,78 @@
+"""Delta on disk: the order of rows, and what fails around a commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from deltalake.exceptions import DeltaError
+from deltalake.table import TableOptimizer
+from rondo.chassis.failures import UnavailableError
+from rondo.ingestion import delta
+from rondo.ingestion.delta import DeltaTables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_rows_of_several_chunks_keep_their_order(tmp_path: Path) -> None:
+    # delta-rs gives the chunks to several threads: without care about every second table is in another order.
+    rows = pa.concat_tables([pa.table({"a": [n] * 5}) for n in range(4)])
+    for name in map(str, range(12)):
+        DeltaTables(tmp_path).append(name, rows, {"x": 1}, {})
+        assert pl.read_delta(str(tmp_path / name))["a"].to_list() == rows["a"].to_pylist()
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), DeltaError("no"), DeltaError("")])
+def test_a_compaction_that_fails_is_no_failure_of_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    tables, plain = DeltaTables(tmp_path / "one", compact_every=3), DeltaTables(tmp_path / "two")
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TableOptimizer, "compact", fail)
+        versions = [tables.append("t", pa.table({"a": [n]}), {"x": n}, {}).version for n in range(5)]
+    assert versions == [0, 1, 2, 3, 4]
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "t keeps its small files for now, and all its rows"
+    ]
+    for n in range(5, 9):
+        tables.append("t", pa.table({"a": [n]}), {"x": n}, {})
+    for n in range(9):
+        plain.append("t", pa.table({"a": [n]}), {"x": n}, {})
+    first, second = tables.current("t"), plain.current("t")
+    assert first is not None
+    assert second is not None
+    assert (first.digest, tables.mark("t", "x")) == (second.digest, 8)
+    assert first.version > second.version, "it was compacted later"
+    assert sorted(pl.read_delta(str(tmp_path / "one" / "t"))["a"]) == list(range(9))
+
+
+def test_a_commit_is_the_same_version_after_a_restart_also_where_a_compaction_followed(tmp_path: Path) -> None:
+    tables = DeltaTables(tmp_path, compact_every=2)
+    said = [tables.append("t", pa.table({"a": [n]}), {"x": n}, {"batch_id": str(n)}) for n in range(7)]
+    read = [commit for commit in DeltaTables(tmp_path).commits("t") if commit.notes]
+    assert read == said
+
+
+def test_a_full_disk_while_a_column_becomes_text_waits_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = DeltaTables(tmp_path)
+    tables.append("t", pa.table({"a": [1.5]}), {"x": 1}, {})
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise DeltaError("Generic LocalFileSystem error: No space left on device (os error 28)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(delta, "write_deltalake", fail)
+        with pytest.raises(UnavailableError, match=r"the disk of the data .*\(os error 28\); free some space"):
+            tables.append("t", pa.table({"a": ["calm"]}), {"x": 2}, {})
+    assert tables.mark("t", "x") == 1
+    tables.append("t", pa.table({"a": ["calm"]}), {"x": 2}, {})
+    assert sorted(pl.read_delta(str(tmp_path / "t"))["a"]) == ["1.5", "calm"]
