@@ -203,7 +203,8 @@ class Replay:
         span = self._plan.until - self._plan.stream_from
         self._rates.append((time.monotonic(), done))
         if now is not None and now.month - 1 not in self._with and now.month > self._plan.stream_from.month:
-            self._score()
+            # Only what is over: a month's first flights alone would make a figure that nothing bears out later.
+            self._with = {month: auc for month, auc in self._score().items() if month < now.month}
         return Snapshot(
             event_time=now,
             progress=min(1.0, (now - self._plan.stream_from) / span) if now else 0.0,
@@ -223,12 +224,11 @@ class Replay:
         (before, few), (after, many) = self._rates[0], self._rates[-1]
         return (many - few) / (after - before) if after > before else 0.0
 
-    def _score(self) -> None:
-        self._with = by_month(self._flights, answered(self._flights, self._ledger.answers))
+    def _score(self) -> dict[int, float]:
+        return by_month(self._flights, answered(self._flights, self._ledger.answers))
 
     def report(self, seconds: float, restarts: dict[str, int]) -> Report:
         """Return the figures, all of them counted from the topics."""
-        self._score()
         ledger = self._ledger
         return Report(
             requests=ledger.asked.total(),
@@ -237,7 +237,7 @@ class Replay:
             lost=tuple(ledger.lost()),
             doubled=tuple(ledger.doubled()),
             retrains=tuple(self._retrains()),
-            auc_with_loop=self._with,
+            auc_with_loop=self._score(),
             auc_without_loop=self._without,
             seconds_of_replay=seconds,
             restarts=restarts,
