@@ -90,6 +90,8 @@ class Supervisor:
                 await reader.read()
         except TimeoutError:
             log.info("the worker (process %d) finishes its run and leaves by itself", process.pid)
+            # It lives on by intention. Without this Popen warns of a forgotten child when it is collected.
+            process.returncode = 0
             process.returncode = 0  # nobody will wait for it any more: without this Popen would warn of that
         else:
             await asyncio.to_thread(process.wait)
