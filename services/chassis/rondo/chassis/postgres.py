@@ -71,6 +71,11 @@ class Transaction:
     service: str
     cause: Envelope[Any] | None = None
 
+    @property
+    def traceparent(self) -> str | None:
+        """The trace that what is done here belongs to: the current span's, else the one of what caused it."""
+        return current_traceparent() or (self.cause.traceparent if self.cause else None)
+
     async def publish(self, event: Event, event_id: str | None = None) -> str:
         """Write an event to the outbox; it is published once the transaction has committed. Returns its id."""
         envelope = Envelope(
@@ -78,7 +83,7 @@ class Transaction:
             source=f"rondo/{self.service}",
             time=datetime.now(UTC),
             data=event,
-            traceparent=current_traceparent() or (self.cause.traceparent if self.cause else None),
+            traceparent=self.traceparent,
         )
         await self.connection.execute(
             "insert into outbox (event_id, topic, key, value, headers) values ($1, $2, $3, $4, $5)",

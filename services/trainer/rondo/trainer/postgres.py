@@ -104,12 +104,11 @@ class PostgresWork:
 
     async def start(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
         """Record a run and wake the workers."""
-        cause = self._transaction.cause
         await self._connection.execute(
             """insert into runs (id, model, trigger_id, trigger, spec_digest, spec, traceparent)
             values ($1, $2, $3, $4, $5, $6, $7)""",
             run_id, spec.model, trigger.id, trigger.model_dump(mode="json"), spec.digest, spec.canonical_json(),
-            cause.traceparent if cause else None,
+            self._transaction.traceparent,
         )  # fmt: skip
         await self._connection.execute(f"notify {RUNS_CHANNEL}")
 

@@ -12,6 +12,7 @@ import logging
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -67,6 +68,18 @@ class Supervisor:
             process = _spawn([*self._command, worker], theirs)
         self.pid = process.pid
         metrics.WORKER_STARTS.inc()
+        try:
+            await self._accompany(process, ours)
+            return await asyncio.to_thread(process.wait)
+        except asyncio.CancelledError:
+            if process.poll() is None:
+                log.info("the worker (process %d) finishes its run and leaves by itself", process.pid)
+                # It lives on by intention: without this Popen warns of a forgotten child when it is collected.
+                process.returncode = 0
+            raise
+
+    async def _accompany(self, process: subprocess.Popen[bytes], ours: socket.socket) -> None:
+        """Return when the worker is gone; when cancelled, tell it to leave, and wait for a moment whether it does."""
         reader, writer = await asyncio.open_connection(sock=ours)
         try:
             self._say_ready(ready=await reader.readline() == READY)
@@ -74,27 +87,15 @@ class Supervisor:
         except ConnectionError:
             pass  # killed before it read what we wrote: an end like any other
         except asyncio.CancelledError:
-            await self._let_go(reader, writer, process)
+            writer.write_eof()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LEAVE_SECONDS):
+                    await reader.read()
+                    await asyncio.to_thread(process.wait)
             raise
         finally:
             self._say_ready(ready=False)
             writer.close()
-        return await asyncio.to_thread(process.wait)
-
-    async def _let_go(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, process: subprocess.Popen[bytes]
-    ) -> None:
-        writer.write_eof()
-        try:
-            async with asyncio.timeout(_LEAVE_SECONDS):
-                await reader.read()
-        except TimeoutError:
-            log.info("the worker (process %d) finishes its run and leaves by itself", process.pid)
-            # It lives on by intention. Without this Popen warns of a forgotten child when it is collected.
-            process.returncode = 0
-            process.returncode = 0  # nobody will wait for it any more: without this Popen would warn of that
-        else:
-            await asyncio.to_thread(process.wait)
 
     async def _report(self, worker: str) -> None:
         try:
