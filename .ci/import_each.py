@@ -1,4 +1,4 @@
-"""Import every module of a member of the workspace: `python import_each.py <package> [<package that may be absent>...]`.
+"""Import every module of a member: `python import_each.py <package> [<package that may be absent>...]`.
 
 Meant for an environment that has the member and what it declares, and nothing else: what is imported and not declared
 is missing there. `__main__` starts something, and is left out.
