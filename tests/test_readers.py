@@ -1,0 +1,64 @@
+"""The table of topics is true: the readers that it names are those whose code reads the topic."""
+
+from __future__ import annotations
+
+import ast
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from faststream.kafka import KafkaBroker
+from rondo.contracts.deployment import DeploymentChanged
+from rondo.contracts.topics import SERVICES, TOPICS
+from rondo.ingestion import kafka as ingestion_kafka
+from rondo.ingestion import landing
+from rondo.monitor import watching
+from rondo.serving import app as serving_app
+
+ROOT = Path(__file__).resolve().parent.parent
+# The ways to read a topic, and where each is used besides the table of `handlers.routes()`.
+WAYS = ("Follower", "ExactlyOnceStream", "CompactedTopic", "subscriber", "AIOKafkaConsumer")
+
+
+def submitted() -> tuple[str, ...]:
+    """Return what the consumer of batches subscribes to."""
+    broker = KafkaBroker()
+    ingestion_kafka.BatchConsumer(Mock(instance="ingestion-0", service="ingestion"), broker, Mock(), Mock()).subscribe()
+    return tuple(topic for subscriber in broker.subscribers for topic in subscriber.topic_names)
+
+
+USED = {
+    ("ingestion", "Follower"): lambda: landing.TOPICS,
+    ("ingestion", "ExactlyOnceStream"): lambda: ingestion_kafka.outcome_stream(Mock()).topics,
+    ("ingestion", "subscriber"): submitted,
+    ("monitor", "Follower"): lambda: watching.TOPICS,
+    ("serving", "ExactlyOnceStream"): lambda: serving_app.stream_settings(Mock()).topics,
+    ("serving", "CompactedTopic"): lambda: (DeploymentChanged.topic,),
+}
+
+
+def routed(service: str) -> set[str]:
+    """Return the topics that a service's handlers take events from; serving has none, it reads as a table."""
+    handlers: Any = import_module(f"rondo.{service}.handlers")
+    return {event.topic for event in handlers.routes().handlers} if hasattr(handlers, "routes") else set()
+
+
+def calls(service: str) -> set[tuple[str, str]]:
+    """Return the ways to read that a service's code uses."""
+    trees = (ast.parse(file.read_text()) for file in (ROOT / "services" / service).rglob("*.py"))
+    called = (node.func for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call))
+    names = {func.id if isinstance(func, ast.Name) else getattr(func, "attr", "") for func in called}
+    return {(service, way) for way in WAYS if way in names}
+
+
+def test_no_topic_is_read_in_a_way_that_is_not_looked_at_here() -> None:
+    assert {use for service in SERVICES for use in calls(service)} == set(USED)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_table_names_a_service_as_reader_of_what_it_reads(service: str) -> None:
+    read = routed(service) | {topic for (who, _), topics in USED.items() if who == service for topic in topics()}
+    named = {topic.name for topic in TOPICS if service in topic.readers}
+    assert {"read": read - named, "only named": named - read} == {"read": set(), "only named": set()}
