@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 from rondo.chassis import follow
 from rondo.chassis.failures import UnavailableError
 from rondo.chassis.follow import Follower
-from rondo.chassis.stream import place
+from rondo.chassis.records import place
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence

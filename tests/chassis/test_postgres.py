@@ -15,6 +15,7 @@ from rondo.chassis.failures import Backoff, UnavailableError
 from rondo.chassis.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.chassis.settings import PostgresSettings
+from rondo.contracts.data import BatchRejected
 from rondo.contracts.models import ModelRetired
 from rondo.embedded.postgres import Postgres
 
@@ -63,6 +64,20 @@ async def _change_and_fail(db: chassis_postgres.Database) -> None:
         await work.connection.execute("insert into state values (1)")
         await work.publish(event(1))
         raise RuntimeError
+
+
+async def test_an_event_too_large_for_its_topic_never_gets_into_the_outbox(
+    database: Services,
+) -> None:
+    huge = BatchRejected(dataset="rides", batch_id="b", source="http", reasons=("x" * 1024 * 1024,))
+    async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
+        said = (
+            r"BatchRejected of rides has [\d,]+ bytes, more than the [\d,]+ that batches.rejected takes: .*nothing was"
+        )
+        with pytest.raises(chassis_postgres.EventTooLargeError, match=said):
+            async with db.transaction() as work:
+                await work.publish(huge)
+        assert await db.pool.fetchval("select count(*) from outbox") == 0
 
 
 async def test_a_mistake_of_ours_is_no_outage(database: Services) -> None:

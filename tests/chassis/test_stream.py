@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -12,8 +12,11 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from rondo.chassis import kafka as chassis_kafka
 from rondo.chassis.failures import Backoff, UnavailableError
-from rondo.chassis.stream import ExactlyOnceStream, PartitionsMovedError, Record, Records, StreamSettings, Transform
-from rondo.contracts.topics import Topic
+from rondo.chassis.isolation import MAX_GIVEN_UP_IN_A_ROW
+from rondo.chassis.records import Record, Records
+from rondo.chassis.stream import ExactlyOnceStream, PartitionsMovedError, Transform
+from rondo.chassis.stream_settings import StreamSettings
+from rondo.contracts.topics import BY_NAME, PREDICTIONS_FAILED, Topic
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -40,6 +43,22 @@ class Copy:
         self.commits += 1
 
 
+class Stumbling(Copy):
+    """Copies, but fails on any micro-batch that has one of these values; what it makes of `huge` no topic takes."""
+
+    def __init__(self, target: str, *poison: bytes, huge: bytes = b"") -> None:
+        super().__init__(target)
+        self.poison, self.huge = poison, huge
+
+    def __call__(self, messages: Sequence[Any]) -> Iterable[Record | Records]:
+        yield from super().__call__(messages)
+        for message in messages:
+            if message.value() in self.poison:
+                raise RuntimeError(message.value())
+            if message.value() == self.huge:
+                yield Record(self.target, bytes(2 * 1024 * 1024))
+
+
 class Topics:
     """Two topics of this test alone."""
 
@@ -47,7 +66,7 @@ class Topics:
         self.bootstrap, self.name = bootstrap, uuid4().hex[:8]
         self.source, self.target = f"source-{self.name}", f"target-{self.name}"
         topics = [Topic(name, "test", (), "", partitions=4) for name in (self.source, self.target)]
-        chassis_kafka.create_topics(bootstrap, topics)
+        chassis_kafka.create_topics(bootstrap, [*topics, BY_NAME[PREDICTIONS_FAILED]])
 
     def fill(self, count: int) -> None:
         producer = Producer({"bootstrap.servers": self.bootstrap})
@@ -57,8 +76,16 @@ class Topics:
 
     def read(self, count: int) -> list[Any]:
         """Return what a read_committed reader sees: at least `count`, and what comes in half a second more."""
+        return self._read(self.target, 4, count)
+
+    def letters(self) -> list[Any]:
+        """Return the dead letters of this test's source."""
+        letters = self._read(PREDICTIONS_FAILED, 6, 1)
+        return [m for m in letters if dict(m.headers())["__dlq.errors.topic"] == self.source.encode()]
+
+    def _read(self, topic: str, partitions: int, count: int) -> list[Any]:
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "r", "isolation.level": "read_committed"})
-        consumer.assign([TopicPartition(self.target, p, 0) for p in range(4)])
+        consumer.assign([TopicPartition(topic, p, 0) for p in range(partitions)])
         found: list[Any] = []
         while len(found) < count:
             found += consumer.consume(1000, 0.1)
@@ -67,7 +94,7 @@ class Topics:
         return found
 
     def stream(self, transform: Transform, instance: str = "a", **more: Any) -> ExactlyOnceStream:
-        settings = StreamSettings(self.bootstrap, self.name, instance, (self.source,), **more)
+        settings = StreamSettings(self.bootstrap, self.name, instance, (self.source,), PREDICTIONS_FAILED, **more)
         return ExactlyOnceStream(settings, transform, QUICK)
 
 
@@ -114,13 +141,51 @@ async def test_what_a_failed_turn_wrote_is_never_seen_and_its_records_come_again
     assert copy.commits == copy.calls - 3
 
 
-async def test_a_transform_that_always_fails_ends_the_stream_with_its_error(topics: Topics) -> None:
-    topics.fill(1)
-    stream = topics.stream(Copy(topics.target, fails=100))
+async def test_a_message_that_the_transform_can_not_take_becomes_a_dead_letter_and_the_others_go_on(
+    topics: Topics,
+) -> None:
+    topics.fill(60)
+    async with running(topics.stream(stumbling := Stumbling(topics.target, b"7", b"41"))):
+        found = await asyncio.to_thread(topics.read, 58)
+        topics.fill(60)
+        found = await asyncio.to_thread(topics.read, 116)
+        letters = await asyncio.to_thread(topics.letters)
+    kept = [b"%d" % n for n in range(60) if n not in (7, 41)]
+    assert Counter(m.value() for m in found) == Counter(2 * kept)
+    assert Counter(m.value() for m in letters) == {b"7": 2, b"41": 2}
+    headers = dict(letters[0].headers())
+    assert headers["__dlq.errors.exception"] == b"RuntimeError"
+    assert headers["reason"] == b"unprocessable"
+    assert stumbling.commits < 116, "the others share micro-batches again"
+
+
+async def test_a_message_whose_answer_no_topic_takes_becomes_a_dead_letter(topics: Topics) -> None:
+    topics.fill(20)
+    async with running(topics.stream(Stumbling(topics.target, huge=b"13"))):
+        found = await asyncio.to_thread(topics.read, 19)
+        [letter] = await asyncio.to_thread(topics.letters)
+    assert Counter(m.value() for m in found) == Counter(b"%d" % n for n in range(20) if n != 13)
+    assert letter.value() == b"13"
+
+
+async def test_a_transform_that_fails_on_everything_ends_the_stream_and_not_the_whole_topic(topics: Topics) -> None:
+    topics.fill(MAX_GIVEN_UP_IN_A_ROW + 5)
+    stream = topics.stream(Copy(topics.target, fails=10_000))
     with pytest.raises(RuntimeError, match="the transform stumbled"):
         await stream.run()
     with pytest.raises(UnavailableError, match="RuntimeError: the transform stumbled"):
         await stream.check()
+    assert len(await asyncio.to_thread(topics.letters)) == MAX_GIVEN_UP_IN_A_ROW
+
+
+async def test_a_replica_without_partitions_is_a_member_that_is_ready(topics: Topics) -> None:
+    async with asyncio.timeout(60), AsyncExitStack() as replicas:
+        streams = [topics.stream(Copy(topics.target), instance) for instance in "abcde"]
+        for stream in streams:
+            await replicas.enter_async_context(running(stream))
+        for stream in streams:
+            await stream.turning.wait()
+            await stream.check()
 
 
 async def test_a_restart_goes_on_where_the_last_commit_was(topics: Topics) -> None:
@@ -215,7 +280,7 @@ class Message:
 
 
 def test_messages_of_a_partition_that_moved_while_gathering_are_left_to_its_new_owner() -> None:
-    stream = ExactlyOnceStream(StreamSettings("nowhere", "s", "a", ("source",)), Copy("target"))
+    stream = ExactlyOnceStream(StreamSettings("nowhere", "s", "a", ("source",), "failed"), Copy("target"))
     with pytest.raises(PartitionsMovedError, match="source-1 went to another replica"):
         stream._gather(Moving(stream, [Message(0), Message(1)]))  # type: ignore[arg-type]
     assert len(stream._gather(Moving(stream, [Message(0)]))) == 2  # type: ignore[arg-type]

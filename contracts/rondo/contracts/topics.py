@@ -33,6 +33,8 @@ DEAD_LETTER_HEADERS = {
     "__dlq.errors.message": "what was wrong with it, in a sentence; no stack trace, no secrets",
     "__dlq.errors.first.failed": "when it failed for the first time, ISO 8601, UTC",
 }
+# Only where something of the original was too large for a dead letter: what that was, and where the original lies.
+DROPPED_HEADER = "__dlq.errors.dropped"
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ DATA_PLANE = (
 )  # fmt: skip
 
 CONTROL_PLANE = (
-    _control(models.SpecApplied, "registry", *SERVICES, "client", cleanup="compact"),
+    _control(models.SpecApplied, "registry", "ingestion", "trainer", "monitor", "client", cleanup="compact"),
     _control(data.BatchAccepted, "ingestion", "trainer", "client", key="dataset"),
     _control(data.BatchRejected, "ingestion", "client", key="dataset"),
     _control(data.OutcomesAccepted, "ingestion", "client"),

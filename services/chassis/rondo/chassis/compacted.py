@@ -80,11 +80,13 @@ class CompactedTopic(Generic[E]):
         finally:
             await consumer.stop()
 
-    async def _take(self, headers: tuple[tuple[str, bytes], ...], value: bytes | None) -> None:
+    async def _take(self, headers: tuple[tuple[str, bytes | None], ...], value: bytes | None) -> None:
         if value is None:
             return  # a tombstone: the key was deleted
         try:
-            envelope = cloudevents.read(self._event, {k: v.decode(errors="replace") for k, v in headers}, value)
+            envelope = cloudevents.read(
+                self._event, {k: (v or b"").decode(errors="replace") for k, v in headers}, value
+            )
         except MalformedEventError as error:
             # There is no offset to hold back and no dead letter to write: the last good value stays in force.
             log.error("a message of %s was passed over: %s", self._event.topic, error)  # noqa: TRY400

@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 
 from rondo.chassis import metrics
+from rondo.chassis.dead_letters import letter
 from rondo.chassis.failures import Backoff, Origin, PermanentError, UnavailableError, dead_letter_headers
 from rondo.contracts.topics import dead_letters
 
@@ -46,7 +47,7 @@ class Delivery:
         Returns what `handle` said, or `dead_letter`. Only then may its offset be committed.
         """
         attempt, failures, first_failed = 0, 0, None
-        event_id = dict(raw.headers).get("ce_id", b"").decode(errors="replace")
+        event_id = (dict(raw.headers).get("ce_id") or b"").decode(errors="replace")
         while True:
             attempt += 1
             try:
@@ -76,13 +77,14 @@ class Delivery:
         """Publish the dead letter; this returns only when Kafka has it, so that no commit can come before."""
         topic = dead_letters(self.service)
         origin = Origin(raw.topic, raw.partition, raw.offset, self.group)
-        original = {key: value.decode(errors="replace") for key, value in raw.headers}
-        headers = original | dead_letter_headers(origin, error, attempts, first_failed)
+        made = letter(topic, raw.value, raw.key, raw.headers, origin)
+        headers = {name: _text(value) for name, value in made.headers.items()}
+        headers |= dead_letter_headers(origin, error, attempts, first_failed)
         log.error("%s of %s goes to %s: %s", origin.offset, origin.topic, topic, error, exc_info=error)
         attempt = 0
         while True:
             try:
-                await self.broker.publish(raw.value or b"", topic, key=raw.key, headers=headers)
+                await self.broker.publish(made.value or b"", topic, key=made.key, headers=headers)
             except (KafkaError, OSError) as failure:
                 attempt += 1
                 log.warning("the dead letter waits for Kafka: %s", failure, extra={"attempt": attempt})
@@ -92,9 +94,14 @@ class Delivery:
         metrics.DEAD_LETTERS.labels(origin.topic, type(error).__name__).inc()
 
 
+def _text(value: str | bytes) -> str:
+    """Write a header as FastStream wants it."""
+    return value if isinstance(value, str) else value.decode(errors="replace")
+
+
 async def _parse(message: Any, original: Callable[[Any], Awaitable[KafkaMessage]]) -> KafkaMessage:
-    """Make headers that are no UTF-8 readable first: FastStream's own parser fails there, and skips the message."""
-    headers = tuple((key, value.decode(errors="replace").encode()) for key, value in message.headers)
+    """Make headers that are null or no UTF-8 readable first: FastStream's own parser fails, and skips the message."""
+    headers = tuple((key, (value or b"").decode(errors="replace").encode()) for key, value in message.headers)
     return await original(replace(message, headers=headers))
 
 

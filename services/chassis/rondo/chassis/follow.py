@@ -16,7 +16,8 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from rondo.chassis import metrics
 from rondo.chassis.failures import Backoff, UnavailableError
-from rondo.chassis.stream import readable
+from rondo.chassis.positions import lag
+from rondo.chassis.records import readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -118,18 +119,10 @@ class Follower:
                     self._trouble, self._last_turn = None, time.monotonic()
                     if self._last_turn - self._lag_measured >= _LAG_SECONDS:
                         self._lag_measured = self._last_turn
-                        await loop.run_in_executor(thread, self._measure_lag, consumer)
+                        behind = await loop.run_in_executor(thread, lag, consumer)
+                        metrics.STREAM_LAG.labels(self._name).set(behind)
             finally:
                 await loop.run_in_executor(thread, consumer.close)
-
-    def _measure_lag(self, consumer: Consumer) -> None:
-        """Tell it from the ends that the broker's last answers named. A partition that gave nothing yet has no lag."""
-        lag = 0
-        for position in consumer.position(consumer.assignment()):
-            watermarks = consumer.get_watermark_offsets(position, cached=True)
-            if watermarks is not None and position.offset >= 0:
-                lag += max(watermarks[1] - position.offset, 0)
-        metrics.STREAM_LAG.labels(self._name).set(lag)
 
     def _assignment(self, consumer: Consumer, saved: Mapping[Position, int]) -> list[TopicPartition]:
         """Return where to read on in each partition.

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from faststream.kafka import KafkaBroker
 
 from rondo.chassis.failures import Backoff, UnavailableError
-from rondo.contracts.topics import TOPICS, Topic
+from rondo.contracts.topics import HEADER_ROOM, TOPICS, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,8 @@ def broker(settings: ServiceSettings) -> KafkaBroker:
         acks="all",
         enable_idempotence=True,
         allow_auto_create_topics=False,
-        max_request_size=8 * 1024 * 1024,
+        # A dead letter is its original and its headers: the client must let through what the topics take.
+        max_request_size=max(topic.max_message_bytes for topic in TOPICS) + HEADER_ROOM,
         # Its errors must be seen; whatever it says at INFO, we say better.
         logger=logging.getLogger("rondo.faststream"),
         log_level=logging.DEBUG,

@@ -17,9 +17,11 @@ from uuid import uuid4
 
 import asyncpg
 
-from rondo.chassis.failures import AlreadyHandledError, Backoff, UnavailableError
+from rondo.chassis.failures import AlreadyHandledError, Backoff, PermanentError, UnavailableError
+from rondo.chassis.migrations import migrate
 from rondo.chassis.telemetry import current_traceparent
 from rondo.contracts.cloudevents import Envelope
+from rondo.contracts.topics import BY_NAME, HEADER_ROOM
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,23 +46,16 @@ _AWAY = (
     ConnectionError,
 )
 _NO_CONNECTION = (*_AWAY, asyncpg.InterfaceError, OSError, TimeoutError)
-_MESSAGING_SQL = """
-create table if not exists inbox (
-    event_id text primary key,
-    event_type text not null,
-    handled_at timestamptz not null default now()
-);
-create table if not exists outbox (
-    id bigint generated always as identity primary key,
-    event_id text not null,
-    topic text not null,
-    key text not null,
-    value bytea not null,
-    headers jsonb not null,
-    written_at timestamptz not null default now()
-);
-create table if not exists migrations (name text primary key, applied_at timestamptz not null default now());
-"""
+
+
+class EventTooLargeError(PermanentError):
+    """An event is larger than its topic takes. Written to the outbox it would hold up all that come after it."""
+
+    def __init__(self, event: Event, size: int, limit: int) -> None:
+        super().__init__(
+            f"{type(event).__name__} of {event.key} has {size:,} bytes, more than the {limit:,} that {event.topic}"
+            " takes: what it tells of has too many columns, or too long texts; nothing was changed"
+        )
 
 
 @dataclass(frozen=True)
@@ -77,7 +72,12 @@ class Transaction:
         return current_traceparent() or (self.cause.traceparent if self.cause else None)
 
     async def publish(self, event: Event, event_id: str | None = None) -> str:
-        """Write an event to the outbox; it is published once the transaction has committed. Returns its id."""
+        """Write an event to the outbox; it is published once the transaction has committed. Returns its id.
+
+        Raises:
+            EventTooLargeError: its topic would not take it.
+
+        """
         envelope = Envelope(
             id=event_id or str(uuid4()),
             source=f"rondo/{self.service}",
@@ -85,9 +85,12 @@ class Transaction:
             data=event,
             traceparent=self.traceparent,
         )
+        value, limit = envelope.value(), BY_NAME[event.topic].max_message_bytes - HEADER_ROOM
+        if len(value) > limit:
+            raise EventTooLargeError(event, len(value), limit)
         await self.connection.execute(
             "insert into outbox (event_id, topic, key, value, headers) values ($1, $2, $3, $4, $5)",
-            envelope.id, event.topic, event.key, envelope.value(), envelope.headers(),
+            envelope.id, event.topic, event.key, value, envelope.headers(),
         )  # fmt: skip
         await self.connection.execute(f"notify {NOTIFY_CHANNEL}_{self.service}")
         return envelope.id
@@ -187,7 +190,7 @@ async def connect(
     pool = await _open_pool(settings, backoff)
     try:
         database = Database(pool, settings.service)
-        await _migrate(database, migrations)
+        await migrate(database, migrations)
         yield database
     finally:
         pool.terminate()
@@ -215,16 +218,3 @@ async def _open_pool(settings: PostgresSettings, backoff: Backoff) -> asyncpg.Po
 
 async def _json_as_dict(connection: asyncpg.Connection[Any]) -> None:
     await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
-
-
-async def _migrate(database: Database, migrations: Traversable) -> None:
-    async with database.transaction() as work:
-        # Replicas that start together take turns.
-        await work.connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"{database.service}.migrations")
-        await work.connection.execute(_MESSAGING_SQL)
-        done = {row["name"] for row in await work.connection.fetch("select name from migrations")}
-        for file in sorted((f for f in migrations.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name):
-            if file.name not in done:
-                await work.connection.execute(file.read_text())
-                await work.connection.execute("insert into migrations (name) values ($1)", file.name)
-                log.info("applied migration %s", file.name)

@@ -5,6 +5,7 @@ heartbeats on a thread of its own. The stream runs on its own thread, so neither
 inference nor the event loop holds up the other.
 
 A failure aborts the transaction and begins again from the committed offsets: nothing was visible, nothing is lost.
+A message on which the transform fails again and again is found (`isolation.py`) and becomes a dead letter.
 """
 
 from __future__ import annotations
@@ -13,49 +14,30 @@ import asyncio
 import logging
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from rondo.chassis import metrics
+from rondo.chassis.dead_letters import dead_letter
 from rondo.chassis.failures import Backoff, UnavailableError
+from rondo.chassis.isolation import Isolation
+from rondo.chassis.positions import ends, lag
+from rondo.chassis.records import Record, Records, place, readable, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from rondo.chassis.stream_settings import StreamSettings
 
 log = logging.getLogger(__name__)
 # Else librdkafka writes to standard error by itself, and not as JSON.
 _LIBRARY_LOG = logging.getLogger("librdkafka")
 _STALE_SECONDS = 30.0
-# librdkafka reconnects by itself after these.
-_PASSING = frozenset({KafkaError._PARTITION_EOF, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - its public names
-_MAX_CRASHES = 5
 _IDLE_SECONDS = 0.5
 _LAG_SECONDS = 1.0
 # Longer than any transaction of a stream may last.
 _HELD_SECONDS = 35.0
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record to write. Without a `partition` the key decides, by murmur2 as in Java clients."""
-
-    topic: str
-    value: bytes | None
-    key: bytes | None = None
-    headers: dict[str, str | bytes] | None = None
-    partition: int = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Records:
-    """Many records of one topic as columns of one length, without headers: the cheapest way to write them."""
-
-    topic: str
-    values: Sequence[bytes]
-    keys: Sequence[bytes | None]
-    partitions: Sequence[int]
 
 
 class Transform(Protocol):
@@ -78,59 +60,6 @@ class PartitionsMovedError(Exception):
         super().__init__(f"{names} went to another replica; what was read and not answered is read again by its owner")
 
 
-@dataclass(frozen=True)
-class StreamSettings:
-    """`instance` names the replica: it fences its own predecessor.
-
-    `linger` is the least time in seconds between the beginnings of two transactions: a busy stream fills its
-    micro-batches for that long, and a record that comes after a silence waits for nothing.
-    """
-
-    bootstrap: str
-    name: str
-    instance: str
-    topics: tuple[str, ...]
-    max_records: int = 4_000
-    linger: float = 0.02
-    session_timeout: float = 10.0
-    transaction_timeout: float = 30.0
-    producer: dict[str, Any] = field(default_factory=dict)
-
-    def consumer_config(self) -> dict[str, Any]:
-        """Return librdkafka's consumer configuration."""
-        return {
-            "bootstrap.servers": self.bootstrap,
-            "client.id": self.instance,
-            "group.id": self.name,
-            "group.instance.id": self.instance,
-            "auto.offset.reset": "earliest",
-            "enable.auto.commit": False,
-            "isolation.level": "read_committed",
-            # Eager, on purpose: a static member that dies between the two steps of a cooperative rebalance comes back
-            # to a group that looks settled, and what it had given up is then nobody's (seen on Kafka 4.3).
-            "partition.assignment.strategy": "range",
-            "session.timeout.ms": int(self.session_timeout * 1000),
-            # A member hears of a rebalance by its heartbeat: everybody waits for the slowest.
-            "heartbeat.interval.ms": 500,
-            "fetch.wait.max.ms": 50,
-            "log_level": 3,
-        }
-
-    def producer_config(self) -> dict[str, Any]:
-        """Return librdkafka's producer configuration."""
-        return {
-            "bootstrap.servers": self.bootstrap,
-            "client.id": self.instance,
-            "transactional.id": f"{self.name}-{self.instance}",
-            "transaction.timeout.ms": int(self.transaction_timeout * 1000),
-            "linger.ms": 5,
-            "message.max.bytes": 8 * 1024 * 1024,
-            "queue.buffering.max.messages": 1_000_000,
-            "partitioner": "murmur2_random",
-            "log_level": 3,
-        } | self.producer
-
-
 class ExactlyOnceStream:
     """Runs a transform between topics. `run` is awaited by the service; the work is done on the stream's thread."""
 
@@ -141,18 +70,23 @@ class ExactlyOnceStream:
         self._stop = threading.Event()
         self._last_turn = self._last_gathered = self._lag_measured = 0.0
         self._began = self._asked = 0.0
+        self._commits = 0
+        self._isolation = Isolation()
+        self._failure: BaseException | None = None
         self._held: str | None = None
         self._revoked: set[tuple[str, int]] = set()
         self._trouble: str | None = "not started"
         self._loop: asyncio.AbstractEventLoop | None = None
-        # Set after the first turn with partitions: what can wait for the stream waits for this.
+        self._joined = False
+        # Set after the first turn as a member of the group, with partitions or, where there are more replicas than
+        # partitions, without: what can wait for the stream waits for this.
         self.turning = asyncio.Event()
 
     async def run(self) -> None:
         """Stream until cancelled; then end the running transaction and leave.
 
         Raises:
-            Exception: what the transform raised, once it failed several times in a row on the same records.
+            Exception: what the transform raised, once it has failed on so many messages in a row that it can't be them.
 
         """
         self._loop = asyncio.get_running_loop()
@@ -176,9 +110,9 @@ class ExactlyOnceStream:
             raise UnavailableError(f"the stream {self._settings.name}", f"no turn for {_STALE_SECONDS:g} s")
 
     def _run(self) -> None:
-        attempt, crashes = 0, 0
+        attempt = 0
         while not self._stop.is_set():
-            turns_before = self._last_turn
+            commits_before = self._commits
             try:
                 self._turn_until_stopped()
             except PartitionsMovedError as error:
@@ -188,12 +122,11 @@ class ExactlyOnceStream:
                 self._trouble = f"Kafka: {error.args[0].str()}"
             except Exception as error:
                 self._trouble = f"{type(error).__name__}: {error}"
-                crashes = crashes + 1 if self._last_turn == turns_before else 1
-                if crashes >= _MAX_CRASHES:
+                if self._isolation.hopeless:
                     raise
             else:
                 return
-            attempt = attempt + 1 if self._last_turn == turns_before else 1
+            attempt = attempt + 1 if self._commits == commits_before else 1
             log.warning("stream %s begins again: %s", self._settings.name, self._trouble, extra={"attempt": attempt})
             metrics.STREAM_RESTARTS.labels(self._settings.name).inc()
             self._stop.wait(self._backoff.delay(attempt))
@@ -205,14 +138,16 @@ class ExactlyOnceStream:
         self._began = self._asked = time.monotonic()
         self._held = None
         try:
-            consumer.subscribe(list(self._settings.topics), on_revoke=self._on_revoke, on_lost=self._on_revoke)
+            consumer.subscribe(
+                list(self._settings.topics), self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+            )
             while not self._stop.is_set():
                 messages = self._gather(consumer)
                 if messages:
                     self._turn(consumer, producer, messages)
                 self._trouble, self._last_turn = self._hindrance(consumer), time.monotonic()
                 self._measure_lag(consumer)
-                if self._loop is not None and consumer.assignment():
+                if self._loop is not None and self._joined:
                     self._loop.call_soon_threadsafe(self.turning.set)
                     self._loop = None
         finally:
@@ -224,7 +159,8 @@ class ExactlyOnceStream:
         messages = consumer.consume(1, _IDLE_SECONDS)
         if messages:
             wait = self._last_gathered + self._settings.linger - time.monotonic()
-            messages += consumer.consume(self._settings.max_records - 1, max(wait, 0.0))
+            if (more := self._isolation.most(self._settings.max_records) - 1) > 0:
+                messages += consumer.consume(more, max(wait, 0.0))
             self._last_gathered = time.monotonic()
         found = readable(messages)
         # Revocations are handed over inside `consume` only, so none can come between here and the commit; and a
@@ -253,91 +189,68 @@ class ExactlyOnceStream:
                 )
         return self._held
 
+    def _on_assign(self, *_: object) -> None:
+        self._joined = True
+
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._revoked.update((partition.topic, partition.partition) for partition in partitions)
 
     def _measure_lag(self, consumer: Consumer) -> None:
-        if self._last_turn - self._lag_measured < _LAG_SECONDS:
-            return
-        self._lag_measured, lag = self._last_turn, 0
-        for position in consumer.position(consumer.assignment()):
-            watermarks = consumer.get_watermark_offsets(position, cached=True)
-            if watermarks is not None and position.offset >= 0:
-                lag += max(watermarks[1] - position.offset, 0)
-        metrics.STREAM_LAG.labels(self._settings.name).set(lag)
+        if self._last_turn - self._lag_measured >= _LAG_SECONDS:
+            self._lag_measured = self._last_turn
+            metrics.STREAM_LAG.labels(self._settings.name).set(lag(consumer))
 
     def _turn(self, consumer: Consumer, producer: Producer, messages: list[Message]) -> None:
         """Answer one micro-batch in one transaction. On a failure the caller builds both clients anew."""
+        places = [place(message) for message in messages]
+        given_up = self._isolation.gives_up(places)
         with metrics.STREAM_BATCH_SECONDS.labels(self._settings.name).time():
             producer.begin_transaction()
             try:
-                for output in self._transform(messages):
-                    _write(producer, output)
-                producer.send_offsets_to_transaction(ends(messages), consumer.consumer_group_metadata(), 30)
-                producer.commit_transaction(30)
-            except BaseException:
+                outputs = [self._bury(messages[0], given_up)] if given_up else self._transform(messages)
+                self._commit(consumer, producer, messages, outputs)
+            except BaseException as error:
                 # Without this the records would stay invisible but block read_committed readers until the timeout.
                 _abort(producer)
+                if _its_own(error):
+                    self._failure = error
+                    self._isolation.failed(places)
                 raise
-        self._transform.committed()
+        self._isolation.passed(places)
+        self._commits += 1
+        if not given_up:
+            self._transform.committed()
         metrics.STREAM_RECORDS.labels(self._settings.name).inc(len(messages))
 
+    def _commit(
+        self, consumer: Consumer, producer: Producer, messages: list[Message], outputs: Iterable[Record | Records]
+    ) -> None:
+        for output in outputs:
+            write(producer, output)
+        # The commit waits for the same acknowledgements. Waited for here, the end of the last transaction is written
+        # by the time that the offsets are sent: sent too early, they are turned away and come again with a delay.
+        producer.flush(self._settings.transaction_timeout)
+        producer.send_offsets_to_transaction(ends(messages), consumer.consumer_group_metadata(), 30)
+        producer.commit_transaction(30)
 
-def ends(messages: Iterable[Message]) -> list[TopicPartition]:
-    """Return, per partition, the offset after the last of these messages."""
-    # A consumer hands out the messages of a partition in their order: the last one of each stays.
-    positions: dict[Any, Any] = {(message.topic(), message.partition()): message.offset() for message in messages}
-    return [TopicPartition(topic, partition, offset + 1) for (topic, partition), offset in positions.items()]
-
-
-def place(message: Message) -> tuple[str, int, int]:
-    """Return topic, partition and offset of a message that was read; librdkafka leaves none of them out there."""
-    topic, partition, offset = message.topic(), message.partition(), message.offset()
-    assert topic is not None  # noqa: S101 - for the type checker
-    assert partition is not None  # noqa: S101
-    assert offset is not None  # noqa: S101
-    return topic, partition, offset
-
-
-def readable(messages: list[Message]) -> list[Message]:
-    """Return the records among what `consume` brought.
-
-    Raises:
-        KafkaException: an error among them that librdkafka does not recover from by itself.
-
-    """
-    for message in messages:
-        error = message.error()
-        if error is not None and error.code() not in _PASSING:
-            raise KafkaException(error)
-    return [message for message in messages if message.error() is None]
+    def _bury(self, message: Message, failures: int) -> Record:
+        assert self._failure is not None  # noqa: S101 - it is what the message failed with
+        topic, partition, offset = place(message)
+        log.error(
+            "message %d of %s-%d goes to %s: %s: %s", offset, topic, partition, self._settings.dead_letters,
+            type(self._failure).__name__, self._failure,
+        )  # fmt: skip
+        metrics.DEAD_LETTERS.labels(topic, type(self._failure).__name__).inc()
+        return dead_letter(
+            message, self._settings.dead_letters, self._settings.name, self._failure, failures, reason="unprocessable"
+        )
 
 
-def _write(producer: Producer, output: Record | Records) -> None:
-    if isinstance(output, Record):
-        _produce(producer, output)
-        return
-    # `produce_batch` heeds a partition for the whole batch only, whatever its documentation says of single messages.
-    batches: dict[int, list[dict[str, Any]]] = {}
-    for value, key, partition in zip(output.values, output.keys, output.partitions, strict=True):
-        batches.setdefault(partition, []).append({"value": value, "key": key})
-    for partition, batch in batches.items():
-        if producer.produce_batch(output.topic, batch, partition) == len(batch):
-            continue
-        for message in batch:  # the queue was full: the others one by one, each waiting for room
-            if message.pop("_error", None) is not None:
-                _produce(producer, Record(output.topic, message["value"], message["key"], None, partition))
-
-
-def _produce(producer: Producer, record: Record) -> None:
-    headers: Any = list(record.headers.items()) if record.headers else None
-    while True:
-        try:
-            producer.produce(record.topic, record.value, record.key, partition=record.partition, headers=headers)
-        except BufferError:
-            producer.poll(0.1)  # the queue is full: let it drain, the transaction waits
-        else:
-            return
+def _its_own(error: BaseException) -> bool:
+    """Tell whether a micro-batch failed because of what is in it, and would again."""
+    if isinstance(error, KafkaException):
+        return bool(error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE)
+    return isinstance(error, Exception) and not isinstance(error, UnavailableError)
 
 
 def _abort(producer: Producer) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from rondo.chassis.dead_letters import dead_letter
 from rondo.chassis.delivery import SUBSCRIPTION, Delivery
-from rondo.chassis.failures import Origin, PermanentError, dead_letter_headers
-from rondo.chassis.stream import Record, StreamSettings, place
+from rondo.chassis.failures import PermanentError
+from rondo.chassis.records import Record
+from rondo.chassis.stream_settings import StreamSettings
 from rondo.contracts import logs
 from rondo.contracts.predictions import OutcomeObserved
 from rondo.contracts.topics import BATCHES_SUBMITTED, dead_letters
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from faststream.kafka.message import KafkaMessage
 
     from rondo.ingestion.intake import Intake
-    from rondo.ingestion.outcomes import BadOutcomeError
     from rondo.ingestion.settings import IngestionSettings
     from rondo.ingestion.specs import Specs
     from rondo.ingestion.spool import Spool
@@ -40,6 +40,7 @@ def outcome_stream(settings: IngestionSettings) -> StreamSettings:
         name=_OUTCOMES_GROUP,
         instance=settings.instance,
         topics=(OutcomeObserved.topic,),
+        dead_letters=dead_letters("ingestion"),
         linger=0.1,
         producer={"compression.type": "lz4"},
     )
@@ -59,18 +60,10 @@ class OutcomeTransform:
             yield Record(logs.OUTCOMES_LOG, logs.encode(columns.batch(model)), model.encode())
         for index, error in found.bad:
             metrics.OUTCOMES.labels("dead_letter").inc()
-            yield _dead_letter(messages[index], error)
+            yield dead_letter(messages[index], dead_letters("ingestion"), _OUTCOMES_GROUP, error)
 
     def committed(self) -> None:
         """Nothing waits for the commit."""
-
-
-def _dead_letter(message: Message, error: BadOutcomeError) -> Record:
-    origin = Origin(*place(message), _OUTCOMES_GROUP)
-    sent: Any = message.headers() or ()
-    headers: dict[str, str | bytes] = {name: value or b"" for name, value in sent}
-    headers |= dead_letter_headers(origin, error, 1, datetime.now(UTC))
-    return Record(dead_letters("ingestion"), message.value(), message.key(), headers)
 
 
 class BatchConsumer:

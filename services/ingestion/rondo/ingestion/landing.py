@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rondo.chassis.stream import place
+from rondo.chassis.records import place
 from rondo.contracts import logs
 from rondo.ingestion import announcing, log_rows, metrics
 from rondo.ingestion.column_types import together

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from rondo.chassis.stream import place
+from rondo.chassis.records import place
 from rondo.chassis.telemetry import span
 from rondo.contracts.logs import OUTCOMES_LOG, PREDICTIONS_LOG
 from rondo.monitor import intake, metrics

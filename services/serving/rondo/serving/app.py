@@ -11,9 +11,11 @@ from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.compacted import CompactedTopic
 from rondo.chassis.health import Health
 from rondo.chassis.service import background
-from rondo.chassis.stream import ExactlyOnceStream, StreamSettings
+from rondo.chassis.stream import ExactlyOnceStream
+from rondo.chassis.stream_settings import StreamSettings
 from rondo.contracts.deployment import DeploymentChanged
 from rondo.contracts.predictions import PredictionRequested
+from rondo.contracts.topics import PREDICTIONS_FAILED
 from rondo.serving.artifacts import ArtifactLoader
 from rondo.serving.handlers import Replica
 from rondo.serving.http import LateApp, api
@@ -66,6 +68,6 @@ async def application(settings: Settings) -> AsyncIterator[None]:
 def stream_settings(settings: Settings) -> StreamSettings:
     """Return how the prediction stream runs."""
     return StreamSettings(
-        settings.kafka, settings.service, settings.instance, (PredictionRequested.topic,),
+        settings.kafka, settings.service, settings.instance, (PredictionRequested.topic,), PREDICTIONS_FAILED,
         max_records=settings.max_batch, linger=settings.linger,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rondo.chassis.failures import Origin, dead_letter_headers
-from rondo.chassis.stream import Record, Records, place
+from rondo.chassis.records import Record, Records, place
 from rondo.contracts.logs import PREDICTIONS_LOG
 from rondo.contracts.predictions import MAX_REQUEST_BYTES, PredictionMade
 from rondo.contracts.topics import PREDICTIONS_FAILED

@@ -1,0 +1,44 @@
+"""The tables of a service: inbox and outbox, which all have, and then its own migrations, each applied once."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from rondo.chassis.postgres import Database
+
+log = logging.getLogger(__name__)
+_MESSAGING_SQL = """
+create table if not exists inbox (
+    event_id text primary key,
+    event_type text not null,
+    handled_at timestamptz not null default now()
+);
+create table if not exists outbox (
+    id bigint generated always as identity primary key,
+    event_id text not null,
+    topic text not null,
+    key text not null,
+    value bytea not null,
+    headers jsonb not null,
+    written_at timestamptz not null default now()
+);
+create table if not exists migrations (name text primary key, applied_at timestamptz not null default now());
+"""
+
+
+async def migrate(database: Database, migrations: Traversable) -> None:
+    """Apply what was not applied yet of `migrations` (`*.sql`, by name), after the tables that every service has."""
+    async with database.transaction() as work:
+        # Replicas that start together take turns.
+        await work.connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"{database.service}.migrations")
+        await work.connection.execute(_MESSAGING_SQL)
+        done = {row["name"] for row in await work.connection.fetch("select name from migrations")}
+        for file in sorted((f for f in migrations.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name):
+            if file.name not in done:
+                await work.connection.execute(file.read_text())
+                await work.connection.execute("insert into migrations (name) values ($1)", file.name)
+                log.info("applied migration %s", file.name)

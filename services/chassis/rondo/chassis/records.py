@@ -1,0 +1,104 @@
+"""What a stream reads and writes: the messages of confluent-kafka as they are, and the records that go out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Headers = list[tuple[str, bytes | None]]
+# librdkafka reconnects by itself after these.
+_PASSING = frozenset({KafkaError._PARTITION_EOF, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - its public names
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record to write. Without a `partition` the key decides, by murmur2 as in Java clients."""
+
+    topic: str
+    value: bytes | None
+    key: bytes | None = None
+    headers: dict[str, str | bytes] | None = None
+    partition: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Many records of one topic as columns of one length, without headers: the cheapest way to write them."""
+
+    topic: str
+    values: Sequence[bytes]
+    keys: Sequence[bytes | None]
+    partitions: Sequence[int]
+
+
+def readable(messages: list[Message]) -> list[Message]:
+    """Return the records among what `consume` brought.
+
+    Raises:
+        KafkaException: an error among them that librdkafka does not recover from by itself.
+
+    """
+    for message in messages:
+        error = message.error()
+        if error is not None and error.code() not in _PASSING:
+            raise KafkaException(error)
+    return [message for message in messages if message.error() is None]
+
+
+def place(message: Message) -> tuple[str, int, int]:
+    """Return topic, partition and offset of a message that was read; librdkafka leaves none of them out there."""
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    assert topic is not None  # noqa: S101 - for the type checker
+    assert partition is not None  # noqa: S101
+    assert offset is not None  # noqa: S101
+    return topic, partition, offset
+
+
+def headers_of(message: Message) -> Headers:
+    """Return the headers of a message; none where a name is no UTF-8, which confluent-kafka can't read.
+
+    It raises a SystemError then, and what it returns at a second call is broken memory: so they are cleared.
+    """
+    try:
+        return list(cast("Headers", message.headers() or ()))  # values are bytes in what was read
+    except (SystemError, UnicodeError):
+        message.set_headers([])
+        return []
+
+
+def write(producer: Producer, output: Record | Records) -> None:
+    """Hand records to the producer; waits while its queue is full.
+
+    Raises:
+        KafkaException: a record is larger than the producer takes.
+
+    """
+    if isinstance(output, Record):
+        _produce(producer, output)
+        return
+    # `produce_batch` heeds a partition for the whole batch only, whatever its documentation says of single messages.
+    batches: dict[int, list[dict[str, Any]]] = {}
+    for value, key, partition in zip(output.values, output.keys, output.partitions, strict=True):
+        batches.setdefault(partition, []).append({"value": value, "key": key})
+    for partition, batch in batches.items():
+        if producer.produce_batch(output.topic, batch, partition) == len(batch):
+            continue
+        for message in batch:  # the queue was full: the others one by one, each waiting for room
+            if message.pop("_error", None) is not None:
+                _produce(producer, Record(output.topic, message["value"], message["key"], None, partition))
+
+
+def _produce(producer: Producer, record: Record) -> None:
+    headers: Any = list(record.headers.items()) if record.headers else None
+    while True:
+        try:
+            producer.produce(record.topic, record.value, record.key, partition=record.partition, headers=headers)
+        except BufferError:
+            producer.poll(0.1)  # the queue is full: let it drain, the transaction waits
+        else:
+            return
