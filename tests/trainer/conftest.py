@@ -80,7 +80,7 @@ def make_rows(rows: int, start: datetime = START, prefix: str = "f", seed: int =
 
 def write_batch(data: Path, rows: pl.DataFrame, batch: str = "b1", digest: str = DIGEST) -> None:
     """Append a batch as ingestion would."""
-    commit = CommitProperties(custom_metadata={"rondo.digest": digest})
+    commit = CommitProperties(custom_metadata={"rondo.digest": digest, "rondo.batch_id": batch})
     (data / "datasets").mkdir(parents=True, exist_ok=True)
     table = rows.with_columns(batch_id=pl.lit(batch))
     write_deltalake(str(data / "datasets" / "flights"), table, mode="append", commit_properties=commit)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec import ModelSpec
-from rondo.trainer.training_set import ColumnMissingError, Tables, assemble, known_as_of, window
+from rondo.trainer.errors import ColumnMissingError
+from rondo.trainer.training_set import Tables, assemble, horizon, known_as_of, window
 
 START = datetime(2013, 3, 1, tzinfo=UTC)
 TIME = pl.Datetime("us", "UTC")
@@ -55,6 +56,7 @@ def served(*rows: tuple[str, str | None, float]) -> pl.LazyFrame:
 
 
 def outcomes(*rows: tuple[str | None, str | None, float, float]) -> pl.LazyFrame:
+    """Each has an id, an entity, the outcome, and the hours until it was known."""
     schema = {"id": pl.String, "entity": pl.String, "outcome": pl.Float64, "known_at": TIME}
     return pl.DataFrame([(i, e, o, at(h)) for i, e, o, h in rows], schema, orient="row").lazy()
 
@@ -88,6 +90,12 @@ def test_without_one_by_id_it_gets_the_outcome_of_its_entity() -> None:
     assert labels(assemble(SPEC, tables, LATER, None)) == [("f1", 0.0), ("f2", 1.0)]
 
 
+def test_an_outcome_that_names_an_id_is_that_of_no_other_prediction_of_its_entity() -> None:
+    tables = Tables(None, served(("1", "c", 0), ("2", "c", 1)), outcomes(("2", "c", 1, 5)))
+    frame = assemble(SPEC, tables, LATER, None)
+    assert frame.select("departure", "late").rows() == [(at(1), 1.0)]
+
+
 def test_by_id_the_outcome_known_last_stands() -> None:
     tables = Tables(None, served(("1", "f1", 0)), outcomes(("1", None, 0, 5), ("1", None, 1, 7)))
     assert labels(assemble(SPEC, tables, LATER, None)) == [("f1", 1.0)]
@@ -115,6 +123,26 @@ def test_of_an_occurrence_both_published_and_served_the_served_row_stays() -> No
     assert frame.select("flight", "late", "carrier").rows() == [("f1", 1.0, "UA"), ("f1", 0.0, "AA")]
 
 
+def test_of_an_occurrence_published_twice_the_later_publication_stands() -> None:
+    first = published(("f1", 0, 0, "AA", 1.0), ("f2", 0, 1, "AA", 1.0))
+    mended = published(("f1", 0, 1, "UA", 1.0)).with_columns(batch_id=pl.lit("a"))
+    for parts in ([first, mended], [mended, first]):
+        tables = Tables(pl.concat(parts), None, None, {"b1": 0, "a": 1})
+        frame = assemble(SPEC, tables, LATER, None)
+        assert frame.select("flight", "late", "carrier").rows() == [("f1", 1.0, "UA"), ("f2", 1.0, "AA")]
+
+
+def test_the_same_rows_make_the_same_frame_in_whatever_order_a_table_gives_them() -> None:
+    """Two predictions of one occurrence tie in event time and entity."""
+    asked, told = served(("1", "f1", 0), ("2", "f1", 0)), outcomes(("1", None, 1, 5), ("2", None, 0, 5))
+    twice = published(("f2", 0, 1, "AA", 1.0), ("f2", 0, 0, "UA", 2.0))
+    frames = [
+        assemble(SPEC, Tables(*(table.reverse() if turned else table for table in (twice, asked, told))), LATER, None)
+        for turned in (False, True)
+    ]
+    assert frames[0].rows() == frames[1].rows()
+
+
 def test_only_the_window_counts() -> None:
     rows = published(("a", 0, 0, "UA", 1.0), ("b", 1, 0, "UA", 1.0), ("c", 2, 1, "UA", 1.0), ("d", 3, 1, "UA", 1.0))
     assert labels(assemble(SPEC, Tables(rows, None, None), at(2), at(0))) == [("b", 0.0), ("c", 1.0)]
@@ -137,10 +165,12 @@ def test_an_optional_feature_may_be_missing_and_a_required_one_leaves_served_row
     assert frame.select("flight", "gust").rows() == [("a", None)]
 
 
-def test_as_of_is_the_later_of_the_trigger_and_the_newest_outcome() -> None:
-    assert known_as_of(at(1), None) == at(1)
-    assert known_as_of(at(1), at(2)) == at(2)
-    assert known_as_of(at(3), at(2)) == at(3)
+def test_as_of_is_the_later_of_the_trigger_and_the_newest_outcome_but_not_in_the_future() -> None:
+    believed = horizon(LATER)
+    assert known_as_of(at(1), None, believed) == at(1)
+    assert known_as_of(at(1), at(2), believed) == at(2)
+    assert known_as_of(at(3), at(2), believed) == at(3)
+    assert known_as_of(at(24 * 4000), at(2), believed) == LATER + timedelta(days=1)
 
 
 def test_the_window_reaches_back_from_the_newest_row_when_the_trigger_is_of_another_year() -> None:
@@ -176,5 +206,5 @@ def _expected(row: tuple[str, str, int], told: list[tuple[str | None, str, int, 
     if hour > now:
         return None
     by_id = [o for i, _, o, _ in known if i == name]
-    by_entity = [o for _, e, o, h in known if e == entity and h >= hour]
+    by_entity = [o for i, e, o, h in known if i is None and e == entity and h >= hour]
     return float(by_id[-1]) if by_id else float(by_entity[0]) if by_entity else None

@@ -177,7 +177,7 @@ async def test_what_a_person_did_wrong_ends_the_run_with_a_sentence(bench: Bench
         (make.spec(), make.trigger(name="label")),
         (make.spec(features={"wind": {"type": "float"}}), make.trigger(name="feature")),
     )
-    make.write_batch(bench.data, make.rows(2000, seed=5))
+    make.write_batch(bench.data, make.rows(2000, seed=5), "b2")
     failed += await bench.run((make.spec(trainer={"params": {"num_leafs": 7}}), make.trigger(name="param")))
     assert all(isinstance(end, TrainingFailed) and end.attempts == 1 for end in failed)
     dataset, label, feature, param = (end.reason for end in failed)

@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
-import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 from deltalake import DeltaTable
 
 from rondo.contracts.data import DataVersion
-from rondo.trainer import training_set
-from rondo.trainer.training_set import DatasetMissingError, Tables, TrainingSet
+from rondo.trainer import delta_log, training_set
+from rondo.trainer.errors import DatasetMissingError
+from rondo.trainer.served import EVENT_TIMES
+from rondo.trainer.training_set import Tables, TrainingSet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
     from rondo.contracts.spec import ModelSpec
 
-# Where ingestion keeps the chained digest of what a commit added; commits that add nothing (OPTIMIZE) have none.
-DIGEST_KEY = "rondo.digest"
-_COMMITS_SEARCHED = 20
-_STATISTICS_STEP = timedelta(milliseconds=1)
+    _Table: TypeAlias = DeltaTable | None
+
+
+def wall_clock() -> datetime:
+    """Return the time now, in UTC."""
+    return datetime.now(UTC)
 
 
 class DeltaDatasets:
-    """The tables under `root`, a folder or a URL."""
+    """The tables under `root`, a folder or a URL. `clock` tells what lies in the future."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, clock: Callable[[], datetime] = wall_clock) -> None:
         self._root = root.rstrip("/")
+        self._clock = clock
 
     def rows_at_most(self, spec: ModelSpec) -> int:
         """Return an upper bound of the rows there are, from the tables' logs alone.
+
+        One outcome may be that of any number of predictions of its entity, so outcomes bound nothing but by their lack.
 
         Raises:
             DatasetMissingError: there is no data at all.
 
         """
         published, served, outcomes = self._open(spec)
-        return _rows(published) + min(_rows(served), _rows(outcomes))
+        return _rows(published) + (_rows(served) if _rows(outcomes) else 0)
 
     def read(self, spec: ModelSpec, at: datetime) -> TrainingSet:
         """Return the training set for a trigger at this event time; each table is read at one version.
@@ -47,18 +56,28 @@ class DeltaDatasets:
 
         """
         opened = self._open(spec)
-        published, served, outcomes = opened
-        as_of = training_set.known_as_of(at, _newest(outcomes, "known_at"))
-        newest = max(
-            filter(None, (_newest(published, spec.data.event_time), _newest(served, "event_time"))), default=None
-        )
-        since, until = training_set.window(spec, as_of, newest)
-        tables = Tables(*(None if table is None else _scan(table) for table in opened))
+        as_of, since, until = self._times(spec, at, *opened)
+        publications = {} if opened[0] is None else delta_log.publications(opened[0])
+        published, served, outcomes = (None if table is None else pl.scan_delta(table) for table in opened)
+        tables = Tables(published, served, outcomes, publications)
         rows = training_set.assemble(spec, tables, as_of, since)
         versions = tuple(self._version(table) for table in opened if table is not None)
         return TrainingSet(rows, versions, as_of, until)
 
-    def _open(self, spec: ModelSpec) -> tuple[DeltaTable | None, DeltaTable | None, DeltaTable | None]:
+    def _times(
+        self, spec: ModelSpec, at: datetime, published: _Table, served: _Table, outcomes: _Table
+    ) -> tuple[datetime, datetime | None, datetime]:
+        """Return until when outcomes count, and after and until when rows do."""
+        horizon = training_set.horizon(self._clock())
+        as_of = training_set.known_as_of(at, delta_log.newest(outcomes, ("known_at",), horizon), horizon)
+        newest = (
+            delta_log.newest(published, (spec.data.event_time,), horizon),
+            delta_log.newest(served, EVENT_TIMES, horizon),
+        )
+        since, until = training_set.window(spec, as_of, max(filter(None, newest), default=None))
+        return as_of, since, until
+
+    def _open(self, spec: ModelSpec) -> tuple[_Table, _Table, _Table]:
         published = self._table(f"datasets/{spec.data.dataset}")
         served = self._table(f"feedback/{spec.model}/predictions")
         outcomes = self._table(f"feedback/{spec.model}/outcomes")
@@ -66,46 +85,14 @@ class DeltaDatasets:
             raise DatasetMissingError(spec.data.dataset)
         return published, served, outcomes
 
-    def _table(self, name: str) -> DeltaTable | None:
+    def _table(self, name: str) -> _Table:
         uri = f"{self._root}/{name}"
         return DeltaTable(uri) if DeltaTable.is_deltatable(uri) else None
 
     def _version(self, table: DeltaTable) -> DataVersion:
         name = table.table_uri.rstrip("/").removeprefix("file://").rpartition(self._root.removeprefix("file://"))[2]
-        return DataVersion(table=name.strip("/"), version=table.version(), digest=_digest(table))
+        return DataVersion(table=name.strip("/"), version=table.version(), digest=delta_log.digest(table))
 
 
-def _scan(table: DeltaTable) -> pl.LazyFrame:
-    return pl.scan_delta(table)
-
-
-def _adds(table: DeltaTable) -> pl.DataFrame:
-    return pl.DataFrame(table.get_add_actions(flatten=True))
-
-
-def _rows(table: DeltaTable | None) -> int:
+def _rows(table: _Table) -> int:
     return 0 if table is None else int(table.count())
-
-
-def _newest(table: DeltaTable | None, column: str) -> datetime | None:
-    """Return the newest time in a column, at most a millisecond late; None where there is none.
-
-    It is from the log's statistics where they have it: those are cut to milliseconds, so one is added.
-    """
-    if table is None:
-        return None
-    adds = _adds(table)
-    newest = adds[f"max.{column}"].max() if f"max.{column}" in adds.columns else None
-    if newest is None:
-        newest = _scan(table).select(pl.col(column).max()).collect().item()
-    return newest.astimezone(UTC) + _STATISTICS_STEP if isinstance(newest, datetime) else None
-
-
-def _digest(table: DeltaTable) -> str:
-    """Return the digest that ingestion chained, or one of the table's files where a foreign writer left none."""
-    for commit in table.history(_COMMITS_SEARCHED):
-        if found := commit.get(DIGEST_KEY):
-            return str(found)
-    files = sorted(uri.rpartition("/")[2] for uri in table.file_uris())
-    listed = hashlib.sha256(" ".join(files).encode())
-    return f"sha256:{listed.hexdigest()}"

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from rondo.trainer.columns import in_order
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -48,7 +50,7 @@ def usable(spec: ModelSpec, rows: pl.DataFrame, as_of: datetime) -> pl.DataFrame
     recent = rows.filter(time <= as_of, pl.col(spec.data.label).is_not_null())
     if spec.trainer.window is not None:
         recent = recent.filter(time > as_of - spec.trainer.window)
-    kept = recent.sort(spec.data.event_time, spec.data.entity)
+    kept = in_order(spec, recent)
     if kept.height < spec.trainer.min_rows:
         message = (
             f"{kept.height} labelled rows until {as_of:%Y-%m-%d %H:%M}, and `trainer.min_rows` asks for "

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, TypeVarTuple
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.trainer.candidate import Champion
+from rondo.trainer.errors import DataMissingError
 from rondo.trainer.evidence import evidence
-from rondo.trainer.training_set import ColumnMissingError, DatasetMissingError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -66,7 +66,7 @@ class Attempt:
                 return _too_few(run, rows)
             await patiently(lambda: self._runs.begin(run, _started(run)))
             return await self._train(run, patiently)
-        except (DatasetMissingError, ColumnMissingError, ValueError) as error:
+        except (DataMissingError, ValueError) as error:
             log.warning("%s can't be trained: %s", run.id, error)
             return TrainingFailed(
                 model=run.model, run_id=run.id, trigger=run.trigger, reason=str(error), attempts=run.attempt
