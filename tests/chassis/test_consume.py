@@ -63,8 +63,8 @@ async def consuming(settings: PostgresSettings, handler: Any) -> AsyncIterator[c
             await broker.stop()
 
 
-async def send(bootstrap: str, *messages: tuple[bytes | None, list[tuple[str, bytes]]]) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+async def send(bootstrap: str, *messages: tuple[bytes | None, list[tuple[str, Any]]], **options: Any) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, **options)
     await producer.start()
     for value, headers in messages:
         await producer.send_and_wait(ModelRetired.topic, value, key=b"m", headers=headers)
@@ -194,6 +194,38 @@ async def test_headers_that_are_no_utf8_do_not_lose_the_message(settings: Postgr
     async with consuming(settings, on_event), asyncio.timeout(20):
         await send(settings.kafka, (value, [*headers, ("x-binary", b"\xff\xfe")]))
         await handled.wait()
+
+
+async def test_a_header_that_is_null_does_not_lose_the_message(settings: PostgresSettings) -> None:
+    handled = asyncio.Event()
+
+    async def on_event(envelope: Envelope[ModelRetired], work: Transaction) -> None:
+        handled.set()
+
+    value, headers = message(1, "a")
+    async with consuming(settings, on_event), asyncio.timeout(20):
+        await send(settings.kafka, (value, [*headers, ("x-null", None)]))
+        await handled.wait()
+
+
+async def test_what_came_compressed_and_is_too_large_for_a_dead_letter_is_left_out_and_named(
+    settings: PostgresSettings,
+) -> None:
+    handled = asyncio.Event()
+
+    async def on_event(envelope: Envelope[ModelRetired], work: Transaction) -> None:
+        handled.set()
+
+    good = message(1, "good")
+    async with consuming(settings, on_event), asyncio.timeout(20):
+        huge = (b"0" * 20_000_000, message(2, "huge")[1])
+        await send(settings.kafka, huge, good, compression_type="gzip", max_request_size=30_000_000)
+        await handled.wait()
+    [letter] = await read(settings.kafka, dead_letters("registry"), 1)
+    assert letter.value == b""
+    assert dict(letter.headers)["__dlq.errors.dropped"].startswith(
+        b"too large for a dead letter: the value of 20,000,000 bytes; the original lies in models.retired, partition "
+    )
 
 
 async def test_the_trace_goes_from_event_to_event(settings: PostgresSettings) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaConnectionError
 from rondo.chassis import kafka as chassis_kafka
+from rondo.chassis import metrics
 from rondo.chassis import postgres as chassis_postgres
 from rondo.chassis.failures import Backoff, UnavailableError
 from rondo.chassis.outbox import OutboxRelay
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Services
+    from faststream.kafka import KafkaBroker
 
 DIGEST = f"sha256:{'0' * 64}"
 QUICK = Backoff(first=0.01, cap=0.05)
@@ -85,6 +88,41 @@ async def test_a_mistake_of_ours_is_no_outage(database: Services) -> None:
         with pytest.raises(asyncpg.InterfaceError):
             async with db.transaction() as work:
                 await work.connection.fetch("select $1::int")
+
+
+async def test_what_was_handled_long_ago_is_forgotten_at_the_next_start(database: Services) -> None:
+    settings = settings_for("unused:1", await database("registry"))
+    async with chassis_postgres.connect(settings, MIGRATIONS) as db:
+        await db.pool.execute(
+            "insert into inbox"
+            " values ('old', 'e', now() - interval '91 days'), ('new', 'e', now() - interval '89 days')"
+        )
+    async with chassis_postgres.connect(settings, MIGRATIONS) as db:
+        assert [row["event_id"] for row in await db.pool.fetch("select event_id from inbox")] == ["new"]
+
+
+async def test_a_standby_that_takes_no_writes_is_an_outage_and_no_fault_of_the_message(database: Services) -> None:
+    async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
+        with pytest.raises(UnavailableError, match="cannot execute INSERT in a read-only transaction"):  # noqa: PT012 - the block is the case
+            async with db.transaction() as work:
+                await work.connection.execute("set transaction read only")
+                await work.publish(event(1))
+
+
+class Away:
+    """A broker that Kafka does not answer."""
+
+    async def publish(self, *_: object, **__: object) -> None:
+        raise KafkaConnectionError
+
+
+async def test_what_waits_in_the_outbox_is_counted_while_kafka_is_away(database: Services) -> None:
+    async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
+        await _publish(db, range(3))
+        relay = OutboxRelay(db, cast("KafkaBroker", Away()), QUICK)
+        async with background(relay.run()), asyncio.timeout(10):
+            while metrics.OUTBOX_PENDING._value.get() != 3:  # noqa: ASYNC110 - a gauge tells nobody of its changes
+                await asyncio.sleep(0.01)
 
 
 async def test_a_server_that_dies_is_unavailable_and_serves_again_after_its_restart(own_postgres: Postgres) -> None:

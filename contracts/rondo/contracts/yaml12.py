@@ -1,7 +1,8 @@
 """YAML 1.2 core schema, as little of it as a spec needs, each value with its line.
 
 PyYAML follows YAML 1.1, where the key `on` means true, `NO` (Norway) false, `12:30` is 750 and `1e-3` a text.
-Anchors are refused: they can make a small file endless, and a spec has no use for them.
+Anchors are refused: they can make a small file endless, and a spec has no use for them. So are tags: the type of a
+value is the spec's to say.
 """
 
 from __future__ import annotations
@@ -35,10 +36,13 @@ class _Loader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose a node, unless it is an alias or too deep to be a spec."""
+        """Compose a node, unless it is an alias, has a tag or is too deep to be a spec."""
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if self.check_event(AliasEvent):
             problem = f"the alias *{event.anchor} can't be used here: write the value out"
+            raise ComposerError(None, None, problem, event.start_mark)
+        if (tag := getattr(event, "tag", None)) is not None:
+            problem = f"the tag {tag.replace('tag:yaml.org,2002:', '!!')} can't be used here: write the value alone"
             raise ComposerError(None, None, problem, event.start_mark)
         if self.depth > _MAX_DEPTH:
             raise ComposerError(None, None, f"nested more than {_MAX_DEPTH} deep", event.start_mark)

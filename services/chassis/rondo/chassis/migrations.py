@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rondo.chassis.postgres import Database
 
 log = logging.getLogger(__name__)
+# Three times what a topic keeps (contracts/topics.py): no event that is older can come again.
+_FORGET_HANDLED = "delete from inbox where handled_at < now() - interval '90 days'"
 _MESSAGING_SQL = """
 create table if not exists inbox (
     event_id text primary key,
@@ -36,6 +38,7 @@ async def migrate(database: Database, migrations: Traversable) -> None:
         # Replicas that start together take turns.
         await work.connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"{database.service}.migrations")
         await work.connection.execute(_MESSAGING_SQL)
+        await work.connection.execute(_FORGET_HANDLED)
         done = {row["name"] for row in await work.connection.fetch("select name from migrations")}
         for file in sorted((f for f in migrations.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name):
             if file.name not in done:

@@ -86,9 +86,12 @@ class OutboxRelay:
 
     async def _relay_batch(self, connection: asyncpg.pool.PoolConnectionProxy[Any]) -> int:
         rows = await connection.fetch("select id, topic, key, value, headers from outbox order by id limit $1", _BATCH)
+        # Before they are published: while Kafka is away this is what grows.
+        pending = len(rows) if len(rows) < _BATCH else await connection.fetchval("select count(*) from outbox")
+        metrics.OUTBOX_PENDING.set(pending)
         for row in rows:
             await self._broker.publish(row["value"], row["topic"], key=row["key"].encode(), headers=row["headers"])
             await connection.execute("delete from outbox where id = $1", row["id"])
             metrics.EVENTS_PUBLISHED.labels(row["topic"]).inc()
-        metrics.OUTBOX_PENDING.set(0 if len(rows) < _BATCH else _BATCH)
+            metrics.OUTBOX_PENDING.dec()
         return len(rows)

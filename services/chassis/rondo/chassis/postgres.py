@@ -33,16 +33,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 NOTIFY_CHANNEL = "outbox"
-# The server is away, full, or asks for the same transaction once more.
+# The server is away, stopping, short of something, a read-only standby, or asks for the same transaction once more:
+# classes 08, 57, 53 and 40 of the SQLSTATE codes (PostgreSQL's manual, appendix A), and 25006.
 _AWAY = (
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.DiskFullError,
-    asyncpg.SerializationError,
-    asyncpg.DeadlockDetectedError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.ReadOnlySQLTransactionError,
     ConnectionError,
 )
 _NO_CONNECTION = (*_AWAY, asyncpg.InterfaceError, OSError, TimeoutError)
@@ -153,13 +151,13 @@ class Database:
         """Ask for an answer.
 
         Raises:
-            UnavailableError: none came within two seconds.
+            UnavailableError: none came within two seconds, or none that lets the service work.
 
         """
         try:
             async with asyncio.timeout(2), self.pool.acquire() as connection:
                 await connection.execute("select 1")
-        except _NO_CONNECTION as error:
+        except (*_NO_CONNECTION, asyncpg.PostgresError) as error:
             raise _away(error) from error
 
 
