@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from rondo.contracts.cloudevents import CONTENT_TYPE
-from rondo.contracts.topics import BATCHES_SUBMITTED, CONTROL_EVENTS, DEAD_LETTER_HEADERS, DEAD_LETTER_TOPICS, Topic
+from rondo.contracts.topics import (
+    BATCHES_SUBMITTED,
+    CONTROL_EVENTS,
+    DEAD_LETTER_HEADERS,
+    DEAD_LETTER_TOPICS,
+    DROPPED,
+    Topic,
+)
 
 CLOUDEVENT_HEADERS = {
     "ce_specversion": "always 1.0",
@@ -27,8 +34,9 @@ _BATCH_HEADERS = {
 def schema_of(topic: Topic) -> dict[str, Any]:
     """Return the schema of a topic's headers; those of the data plane's records are the trace's alone."""
     required = _required(topic)
+    optional = TRACE_HEADER | (DROPPED if topic.name in DEAD_LETTER_TOPICS else {})
     properties: dict[str, Any] = {
-        name: {"type": "string", "description": text} for name, text in (required | TRACE_HEADER).items()
+        name: {"type": "string", "description": text} for name, text in (required | optional).items()
     }
     if topic.event in CONTROL_EVENTS and topic.event is not None:
         properties["ce_specversion"]["const"] = "1.0"

@@ -33,8 +33,8 @@ DEAD_LETTER_HEADERS = {
     "__dlq.errors.message": "what was wrong with it, in a sentence; no stack trace, no secrets",
     "__dlq.errors.first.failed": "when it failed for the first time, ISO 8601, UTC",
 }
-# Only where something of the original was too large for a dead letter: what that was, and where the original lies.
 DROPPED_HEADER = "__dlq.errors.dropped"
+DROPPED = {DROPPED_HEADER: "only if something of the original was too large: what was left out, and where it lies"}
 
 
 @dataclass(frozen=True)

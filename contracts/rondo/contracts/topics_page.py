@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.duration import format_duration
 from rondo.contracts.headers import CLOUDEVENT_HEADERS, TRACE_HEADER
-from rondo.contracts.topics import ARROW_TOPICS, CONTROL_PLANE, DATA_PLANE, DEAD_LETTER_HEADERS, DEAD_LETTERS, Topic
+from rondo.contracts.topics import (
+    ARROW_TOPICS,
+    CONTROL_PLANE,
+    DATA_PLANE,
+    DEAD_LETTER_HEADERS,
+    DEAD_LETTERS,
+    DROPPED,
+    Topic,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,8 +49,9 @@ columns are in `rondo.contracts.logs`.
 
 ## Dead letters
 
-A message that can't be handled keeps its key, its value and its headers, byte for byte, and gets these headers;
-`predictions.failed` has them too:
+A message that can't be handled keeps its key and its value, byte for byte, and its headers, and gets these headers;
+`predictions.failed` has them too. What is larger than the topic of the dead letters takes (a value that came
+compressed, a huge key or header) is left out and named:
 
 {dead_letter_headers}
 
@@ -56,7 +65,7 @@ def topics_page() -> str:
         control=_table(CONTROL_PLANE),
         cloudevent_headers=_meanings(CLOUDEVENT_HEADERS | TRACE_HEADER),
         data=_table(DATA_PLANE),
-        dead_letter_headers=_meanings(DEAD_LETTER_HEADERS),
+        dead_letter_headers=_meanings(DEAD_LETTER_HEADERS | DROPPED),
         dead_letters=_table(DEAD_LETTERS),
     )
 
