@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -23,12 +24,17 @@ from rondo.contracts.models import GateResult
 from rondo.contracts.profile import NumericProfile, ReferenceProfile
 from rondo.contracts.spec_file import parse_spec
 from rondo.contracts.training import Evaluation, Evidence, ModelTrained, Parity, SliceMetric, Trigger
+from rondo.registry import promotion
 from rondo.registry.settings import Settings
-from rondo.registry.versions import Candidate
+from rondo.registry.versions import Candidate, Model
+
+# The tests are no package: this makes what they share importable.
+sys.path.insert(0, str(Path(__file__).parent))
+from fake_store import FakeStore
+from registry_stories import OnPostgres
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from registry_stories import Backend
     from rondo.contracts.spec import ModelSpec
 
 SPEC = """\
@@ -43,6 +49,7 @@ TOKEN = "a token of the tests"
 DAY = datetime(2013, 3, 1, tzinfo=UTC)
 MakeTrained = Callable[..., ModelTrained]
 MakeCandidate = Callable[..., Candidate]
+ModelAfter = Callable[[str], Model]
 
 
 def make_trained(  # noqa: PLR0913 - what the tests vary
@@ -116,15 +123,37 @@ def evidence() -> Evidence:
     return make_trained(champion=(1, 0.7)).evidence
 
 
+def make_candidate(run: str = "run-1", *, passed: bool = True, **more: Any) -> Candidate:
+    gate = GateResult(gate="roc_auc.min", passed=passed, observed=0.7, bound=0.6, message="ROC AUC 0.700")
+    return Candidate(make_trained(run, **more), (gate,))
+
+
 @pytest.fixture
 def candidate() -> MakeCandidate:
     """Return a function that makes a candidate that passed, or failed, one gate."""
+    return make_candidate
 
-    def make(run: str = "run-1", *, passed: bool = True, **more: Any) -> Candidate:
-        gate = GateResult(gate="roc_auc.min", passed=passed, observed=0.7, bound=0.6, message="ROC AUC 0.700")
-        return Candidate(make_trained(run, **more), (gate,))
 
-    return make
+@pytest.fixture(scope="session")
+def model_after() -> ModelAfter:
+    """Return a function that gives the model after candidates that passed (p) or failed (f), such as "pfp"."""
+
+    def run(story: str) -> Model:
+        model = Model("late", parse_spec(SPEC), 1)
+        for number, letter in enumerate(story, 1):
+            candidate = make_candidate(f"run-{number}", passed=letter == "p")
+            model = promotion.receive(model, candidate, model.spec).after
+        return model
+
+    return run
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def store(request: pytest.FixtureRequest) -> Backend:
+    """Return the store in memory, and then the one on real PostgreSQL."""
+    if request.param == "memory":
+        return FakeStore()
+    return OnPostgres(request.getfixturevalue("registry_database"))
 
 
 @pytest.fixture

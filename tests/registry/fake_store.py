@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rondo.contracts.cloudevents import Envelope
     from rondo.contracts.event import Event
     from rondo.contracts.spec import ModelSpec
+    from rondo.registry.refusals import Words
     from rondo.registry.runs import Run
 
 
@@ -36,6 +37,7 @@ class State:
     audit: dict[str, list[Record]] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     schedules: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    words: dict[str, Words] = field(default_factory=dict)
     inbox: set[str] = field(default_factory=set)
     published: list[tuple[str, Event]] = field(default_factory=list)
 
@@ -79,6 +81,20 @@ class FakeStore:
     async def audit(self, model: str) -> tuple[Sequence[Record], str, int]:
         records = self.state.audit.get(model, [])
         return records, records[-1].hash if records else GENESIS, len(records)
+
+    async def words(self, model: str) -> Words:
+        return self.state.words.get((await self.model(model)).name, ())
+
+    async def unsettled(self) -> Sequence[tuple[str, int]]:
+        said = {
+            name: {word.state for word in self.state.words.get(name, ()) if word.revision == model.revision}
+            for name, model in self.state.models.items()
+        }
+        return [
+            (name, self.state.models[name].revision)
+            for name, states in said.items()
+            if "refused" in states and "available" not in states
+        ]
 
     async def runs(self, model: str | None, limit: int) -> Sequence[Run]:
         newest_first = list(reversed(self.state.runs.values()))
@@ -139,6 +155,12 @@ class FakeWork:
         chain = self.state_.audit.setdefault(model, [])
         previous = chain[-1].hash if chain else GENESIS
         chain.append(audit.append(model, len(chain) + 1, previous, datetime.now(UTC), cause.decided_by, statement))
+
+    async def words(self, model: str) -> Words:
+        return self.state_.words.get(model, ())
+
+    async def keep_words(self, model: str, words: Words) -> None:
+        self.state_.words[model] = words
 
     async def record(self, run: Run) -> None:
         self.state_.runs[run.run_id] = runs.merge(self.state_.runs.get(run.run_id), run)

@@ -12,6 +12,7 @@ from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.health import Health
 from rondo.chassis.http import guarded
 from rondo.contracts.cloudevents import Envelope
+from rondo.contracts.deployment import ReplicaChanged
 from rondo.registry import handlers, http
 from rondo.registry.http_access import Registry, open_api
 from rondo.registry.postgres import PostgresStore
@@ -81,6 +82,7 @@ async def test_every_route_asks_for_the_token(client: httpx.AsyncClient) -> None
         ("GET", "/v1/models/{model}"),
         ("GET", "/v1/models/{model}/audit"),
         ("GET", "/v1/models/{model}/history"),
+        ("GET", "/v1/models/{model}/replicas"),
         ("GET", "/v1/models/{model}/spec"),
         ("GET", "/v1/models/{model}/versions"),
         ("GET", "/v1/models/{model}/versions/{version}"),
@@ -196,6 +198,22 @@ async def test_history_lineage_and_audit(story: httpx.AsyncClient) -> None:
     audit = (await story.get("/v1/models/late/audit")).json()
     assert (audit["verified"], audit["message"]) == (True, "7 records, each as it was written")
     assert audit["entries"][-1]["evidence"]["gates"][1]["message"].startswith("ROC AUC 0.100 on the holdout")
+
+
+async def test_who_serves_and_who_refuses(story: httpx.AsyncClient, registry_database: Database, day: datetime) -> None:
+    for replica, state in (("serving-1", "available"), ("serving-0", "refused")):
+        event = ReplicaChanged(
+            model="late", replica=replica, model_version=2, digest=f"sha256:{'a' * 64}", revision=2, state=state,
+            detail="its folder is empty" if state == "refused" else "", at=day,
+        )  # fmt: skip
+        envelope = Envelope(replica, "test", datetime.now(UTC), event)
+        async with PostgresStore(registry_database).handling(envelope) as work:
+            await handlers.on_replica_changed(envelope, work)
+    found = (await story.get("/v1/models/late/replicas")).json()
+    assert (found["revision"], [(r["replica"], r["state"], r["detail"]) for r in found["replicas"]]) == (
+        2, [("serving-0", "refused", "its folder is empty"), ("serving-1", "available", "")],
+    )  # fmt: skip
+    assert (await story.get("/v1/models/gone/replicas")).json()["error"] == "unknown_model"
 
 
 async def test_the_artifact_of_a_version(story: httpx.AsyncClient, tmp_path: Path) -> None:

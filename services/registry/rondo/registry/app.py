@@ -15,6 +15,7 @@ from rondo.chassis.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.registry import handlers, http
 from rondo.registry.http_access import Registry, open_api
+from rondo.registry.patience import Patience
 from rondo.registry.postgres import PostgresStore
 from rondo.registry.postgres_archive import PostgresArchive
 from rondo.registry.timetable import Timetable
@@ -55,7 +56,9 @@ async def _consuming(settings: Settings, health: Health, api: FastAPI) -> AsyncI
         await broker.start()
         kafka.watch(health, settings, broker)
         try:
-            async with background(OutboxRelay(database, broker).run(), Timetable(store, archive).run()):
+            async with background(
+                OutboxRelay(database, broker).run(), Timetable(store, archive).run(), Patience(store, archive).run()
+            ):
                 yield
         finally:
             await broker.stop()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-Action = Literal["spec_applied", "registered", "rejected", "promoted", "rolled_back", "withdrawn", "training_requested"]
+Action = Literal["spec_applied", "registered", "rejected", "promoted", "refused", "rolled_back", "training_requested"]
 GENESIS = "0" * 64
 
 

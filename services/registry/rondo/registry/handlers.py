@@ -9,7 +9,7 @@ from rondo.chassis.consume import Routes
 from rondo.chassis.failures import PermanentError
 from rondo.contracts.deployment import ReplicaChanged
 from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
-from rondo.registry import gates, promotion, rollback, runs, specs
+from rondo.registry import gates, promotion, runs, settling, specs
 from rondo.registry.errors import UnknownModelError, UnknownSpecError
 from rondo.registry.versions import Candidate
 
@@ -75,17 +75,5 @@ async def on_model_trained(envelope: Envelope[ModelTrained], work: Work) -> None
 
 
 async def on_replica_changed(envelope: Envelope[ReplicaChanged], work: Work) -> None:
-    """Go back when a replica refuses what should serve; every other state of a replica decides nothing here."""
-    changed = envelope.data
-    if changed.state != "refused":
-        return
-    model = await work.find(changed.model)
-    decision = rollback.on_refusal(model, changed) if model else None
-    if decision is None:
-        log.info(
-            "a refusal of %s by %s is about an earlier deployment", changed.model, changed.replica,
-            extra={"revision": changed.revision},
-        )  # fmt: skip
-        return
-    log.warning("%s: %s", changed.model, decision.cause.reason)
-    await work.save(decision)
+    """Remember what a replica says; a version that no replica can load is gone back from."""
+    await settling.hear(work, envelope.data)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rondo.contracts.deployment import Route
+from rondo.contracts.deployment import ReplicaState, Route
 from rondo.contracts.event import Digest, Utc, Value
 from rondo.contracts.models import GateResult
 from rondo.contracts.training import Evidence, Trigger
@@ -131,6 +131,25 @@ class History(Value):
 
     model: str
     periods: tuple[Period, ...]
+
+
+class Replica(Value):
+    """The last word of a replica on one version: which deployment it was about, and why it refused."""
+
+    replica: str
+    model_version: int
+    revision: int
+    state: ReplicaState
+    detail: str
+    at: Utc
+
+
+class Replicas(Value):
+    """What the replicas said last of a model that should be at deployment `revision`, by replica and version."""
+
+    model: str
+    revision: int
+    replicas: tuple[Replica, ...]
 
 
 class AuditEntry(Value):

@@ -15,6 +15,8 @@ from rondo.registry.http_bodies import (
     History,
     Models,
     ModelView,
+    Replica,
+    Replicas,
     Runs,
     SpecView,
     VersionDetail,
@@ -98,6 +100,14 @@ async def production_history(model: str, registry: Ask) -> History:
     """Return the periods of all versions that served, oldest first."""
     await registry.archive.model(model)
     return History(model=model, periods=history.periods(await registry.archive.deployments(model)))
+
+
+@router.get("/models/{model}/replicas", summary="What the serving replicas say of a model")
+async def replicas(model: str, registry: Ask) -> Replicas:
+    """Return which replica serves, loads or refuses which version, and since when."""
+    found = await registry.archive.model(model)
+    words = tuple(Replica.model_validate(word.model_dump()) for word in await registry.archive.words(model))
+    return Replicas(model=model, revision=found.revision, replicas=words)
 
 
 @router.get("/models/{model}/audit", summary="The audit log, verified")

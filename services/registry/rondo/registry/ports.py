@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rondo.contracts.spec import ModelSpec
     from rondo.registry.audit import Record, Statement
     from rondo.registry.history import Deployment
+    from rondo.registry.refusals import Words
     from rondo.registry.runs import Run
     from rondo.registry.versions import Candidate, Cause, Decision, Model
 
@@ -51,6 +52,14 @@ class Work(Protocol):
 
     async def state(self, model: str, cause: Cause, statement: Statement) -> None:
         """Append a statement to the audit log of a model that exists."""
+        ...
+
+    async def words(self, model: str) -> Words:
+        """Return the last word of each replica on each version of a model."""
+        ...
+
+    async def keep_words(self, model: str, words: Words) -> None:
+        """Save the last words of the replicas on a model, in place of those before."""
         ...
 
     async def record(self, run: Run) -> None:
@@ -104,6 +113,19 @@ class Archive(Protocol):
 
     async def audit(self, model: str) -> tuple[Sequence[Record], str, int]:
         """Return the records of the audit log, oldest first, with the head and the length that are kept apart."""
+        ...
+
+    async def words(self, model: str) -> Words:
+        """Return the last word of each replica on each version of a model.
+
+        Raises:
+            UnknownModelError: it has no spec.
+
+        """
+        ...
+
+    async def unsettled(self) -> Sequence[tuple[str, int]]:
+        """Return model and revision of the deployments that some replica refuses, and that none serves."""
         ...
 
     async def runs(self, model: str | None, limit: int) -> Sequence[Run]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rondo.contracts.cloudevents import Envelope
     from rondo.contracts.event import Event
     from rondo.registry.ports import Work
+    from rondo.registry.refusals import Words
     from rondo.registry.runs import Run
     from rondo.registry.versions import Candidate, Cause, Decision, Model
 
@@ -152,6 +153,19 @@ class PostgresWork:
         )  # fmt: skip
         sql = "update models set audit_length = $2, audit_head = $3 where name = $1"
         await self._sql.execute(sql, model, record.number, record.hash)
+
+    async def words(self, model: str) -> Words:
+        """Return the last word of each replica on each version."""
+        return await rows.load_words(self._sql, model)
+
+    async def keep_words(self, model: str, words: Words) -> None:
+        """Save the last words in place of those before; they are a handful, and whoever saves has the model's lock."""
+        await self._sql.execute("delete from replicas where model = $1", model)
+        await self._sql.executemany(
+            "insert into replicas (model, replica, model_version, digest, revision, state, detail, at)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8)",
+            [(w.model, w.replica, w.model_version, w.digest, w.revision, w.state, w.detail, w.at) for w in words],
+        )
 
     async def record(self, run: Run) -> None:
         """Save what is known of a run."""

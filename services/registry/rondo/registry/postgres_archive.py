@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rondo.chassis.postgres import Database
     from rondo.registry.audit import Record
     from rondo.registry.history import Deployment
+    from rondo.registry.refusals import Words
     from rondo.registry.runs import Run
     from rondo.registry.versions import Candidate, Model
 
@@ -68,6 +69,23 @@ class PostgresArchive:
                 raise UnknownModelError(model, await _names(sql))
             records = await sql.fetch("select * from audit where model = $1 order by number", model)
         return [rows.record(row) for row in records], head["audit_head"], head["audit_length"]
+
+    async def words(self, model: str) -> Words:
+        """Return the last word of each replica on each version."""
+        async with self._snapshot() as sql:
+            if not await sql.fetchval("select true from models where name = $1", model):
+                raise UnknownModelError(model, await _names(sql))
+            return await rows.load_words(sql, model)
+
+    async def unsettled(self) -> Sequence[tuple[str, int]]:
+        """Return model and revision of the deployments that some replica refuses, and that none serves."""
+        async with self._snapshot() as sql:
+            found = await sql.fetch(
+                "select m.name, m.revision from models m"
+                " join replicas r on r.model = m.name and r.revision = m.revision"
+                " group by m.name having bool_or(r.state = 'refused') and not bool_or(r.state = 'available')"
+            )
+        return [(row["name"], row["revision"]) for row in found]
 
     async def runs(self, model: str | None, limit: int) -> Sequence[Run]:
         """Return the latest runs, newest first."""

@@ -1,16 +1,18 @@
-"""Back to an earlier version: because a person says so, or because replicas refuse the one that should serve."""
+"""Back to an earlier version: because a person says so, or because no replica can load the one that should serve."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.contracts.models import ModelRetired, ModelRolledBack
+from rondo.contracts.models import ModelRolledBack
 from rondo.registry.audit import Statement
 from rondo.registry.errors import AlreadyChampionError, NeverServedError, NothingToRollBackToError
 from rondo.registry.promotion import deployment_of
-from rondo.registry.versions import Cause, Decision, Model, Version
+from rondo.registry.versions import BY_RULE, Cause, Decision, Model, Version
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rondo.contracts.deployment import ReplicaChanged
 
 
@@ -38,25 +40,26 @@ def roll_back(model: Model, number: int | None, cause: Cause) -> Decision:
         raise AlreadyChampionError(model.name, target.number)
     if target.number not in model.served:
         raise NeverServedError(model.name, target.number)
-    return _return_to(model, model.champion, target, cause)
+    return go_back(model, target, cause)
 
 
-def on_refusal(model: Model, refused: ReplicaChanged) -> Decision | None:
-    """Decide what a replica's refusal leads to; None when it speaks of a deployment that is over.
+def because_refused(refused: Sequence[ReplicaChanged]) -> Cause:
+    """Return the cause that replicas refuse the champion, in the words of the first of them."""
+    who = f"replica{'s' if len(refused) > 1 else ''} {', '.join(word.replica for word in refused)}"
+    reason = f"{who} refused version {refused[0].model_version}: {refused[0].detail}"
+    return Cause(BY_RULE.decided_by, reason)
 
-    Without an earlier version the refused one is withdrawn: no route at all. Left in place, it would keep every
-    replica that starts waiting for what it can't load, and with it the other models that the replica serves;
-    withdrawn, a request for this model gets a clear failure, until the next version.
+
+def go_back(model: Model, target: Version, cause: Cause) -> Decision:
+    """Make `target` the champion again; the one that serves is marked as rolled back.
+
+    Raises:
+        NothingToRollBackToError: nothing serves.
+
     """
     champion = model.champion
-    if refused.revision != model.revision or champion is None or refused.model_version != champion.number:
-        return None
-    cause = Cause("registry", f"replica {refused.replica} refused version {champion.number}: {refused.detail}")
-    target = previous(model)
-    return _return_to(model, champion, target, cause) if target else _withdraw(model, champion, cause)
-
-
-def _return_to(model: Model, champion: Version, target: Version, cause: Cause) -> Decision:
+    if champion is None:
+        raise NothingToRollBackToError(model.name)
     after = model.with_states({champion.number: "rolled_back", target.number: "champion"}).with_routes(target.route())
     rolled_back = ModelRolledBack(
         model=model.name,
@@ -74,10 +77,3 @@ def _return_to(model: Model, champion: Version, target: Version, cause: Cause) -
         "revision": after.revision,
     }
     return Decision(model, after, cause, (rolled_back, deployment_of(after)), (Statement("rolled_back", evidence),))
-
-
-def _withdraw(model: Model, champion: Version, cause: Cause) -> Decision:
-    after = model.with_states({champion.number: "rolled_back"}).with_routes()
-    retired = ModelRetired(model=model.name, model_version=champion.number, digest=champion.digest)
-    evidence = {"version": champion.number, "reason": cause.reason, "revision": after.revision}
-    return Decision(model, after, cause, (deployment_of(after), retired), (Statement("withdrawn", evidence),))

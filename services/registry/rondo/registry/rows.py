@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from rondo.contracts.deployment import Route
+from rondo.contracts.deployment import ReplicaChanged, Route
 from rondo.contracts.models import GateResult
 from rondo.contracts.spec import ModelSpec
 from rondo.contracts.training import ModelTrained, Trigger
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from asyncpg.pool import PoolConnectionProxy
+
+    from rondo.registry.refusals import Words
 
 GATES = TypeAdapter(tuple[GateResult, ...])
 ROUTES = TypeAdapter(tuple[Route, ...])
@@ -61,6 +63,12 @@ async def load_deployments(sql: PoolConnectionProxy[Any], name: str) -> tuple[De
         )
         for row in await sql.fetch(_DEPLOYMENTS_SQL, name)
     )
+
+
+async def load_words(sql: PoolConnectionProxy[Any], name: str) -> Words:
+    """Load the last word of each replica on each version of a model."""
+    found = await sql.fetch("select * from replicas where model = $1 order by replica, model_version", name)
+    return tuple(ReplicaChanged(**dict(row)) for row in found)
 
 
 def version(row: Mapping[str, Any]) -> Version:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rondo.chassis.failures import UnavailableError
-from rondo.registry import commands, schedule
+from rondo.registry import commands, rounds, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,13 +34,7 @@ class Timetable:
 
     async def run(self) -> None:
         """Keep the schedules until cancelled."""
-        while True:
-            try:
-                pause = await self.turn()
-            except UnavailableError as error:
-                log.warning("the schedules wait: %s", error)
-                pause = LOOK_AGAIN_SECONDS
-            await asyncio.sleep(pause)
+        await rounds.go_round("the schedules", self.turn)
 
     async def turn(self) -> float:
         """Ask for what is due, and return the seconds until to look again."""

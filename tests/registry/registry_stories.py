@@ -1,0 +1,70 @@
+"""What the stories of the registry have in common: a store in memory or on PostgreSQL, and what is done with it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rondo.contracts.cloudevents import Envelope
+from rondo.contracts.deployment import ReplicaChanged
+from rondo.registry import commands, handlers
+from rondo.registry.ports import Archive, Work
+from rondo.registry.postgres import PostgresStore
+from rondo.registry.postgres_archive import PostgresArchive
+from rondo.registry.versions import Cause
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from rondo.chassis.postgres import Database
+    from rondo.contracts.event import Event
+    from rondo.contracts.spec import ModelSpec
+
+ANA = Cause("ana", "because")
+
+
+class Backend(Archive, Protocol):
+    """What a story needs: the ports, the unit of work of an event, and what was published."""
+
+    def work(self) -> AbstractAsyncContextManager[Work]: ...
+    def handling(self, envelope: Envelope[Any]) -> AbstractAsyncContextManager[Work]: ...
+    async def published(self) -> list[tuple[str, str]]: ...
+
+
+class OnPostgres(PostgresStore, PostgresArchive):
+    """Both adapters, and a look into the outbox."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._pool = database.pool
+
+    async def published(self) -> list[tuple[str, str]]:
+        """Return id and type of everything published, in order."""
+        rows = await self._pool.fetch("select event_id, headers from outbox order by id")
+        return [(row["event_id"], row["headers"]["ce_type"]) for row in rows]
+
+
+async def handle(store: Backend, event: Event, event_id: str) -> None:
+    envelope = Envelope(event_id, "test", datetime.now(UTC), event)
+    async with store.handling(envelope) as work:
+        await handlers.routes().handlers[type(event)](envelope, work)
+
+
+async def apply(store: Backend, spec: ModelSpec) -> commands.Applied:
+    async with store.work() as work:
+        return await commands.apply_spec(work, spec, ANA)
+
+
+async def told(store: Backend) -> list[str]:
+    return [kind.removeprefix("rondo.").removesuffix(".v1") for _, kind in await store.published()]
+
+
+async def states(store: Backend) -> dict[int, str]:
+    return {number: version.state for number, version in (await store.model("late")).versions.items()}
+
+
+def said(replica: str, state: str, version: int, revision: int, digest: str, day: datetime) -> ReplicaChanged:
+    return ReplicaChanged(
+        model="late", replica=replica, model_version=version, digest=digest, revision=revision, state=state, at=day,
+        detail="its folder is empty" if state == "refused" else "",
+    )  # fmt: skip

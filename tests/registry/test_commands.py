@@ -1,0 +1,80 @@
+"""Commands: what people ask for is done whole and audited, or refused; in memory and on real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from registry_stories import ANA, apply, handle, states, told
+from rondo.contracts.spec_file import parse_spec
+from rondo.registry import commands
+from rondo.registry.errors import NotPassedError, RefusedSpecError, StaleRevisionError, UnknownModelError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from registry_stories import Backend
+    from rondo.contracts.spec import ModelSpec
+
+Make = Callable[..., Any]
+
+
+async def test_the_same_spec_twice_changes_nothing(store: Backend, spec: ModelSpec, spec_text: str) -> None:
+    assert await apply(store, spec) == commands.Applied(1, changed=True)
+    assert await apply(store, parse_spec(f"# the same\n{spec_text}")) == commands.Applied(1, changed=False)
+    other = parse_spec(spec_text.replace("0.6", "0.65"))
+    assert (await apply(store, other)).revision == 2
+    assert (await apply(store, spec)).revision == 3
+    assert await told(store) == ["SpecApplied"] * 3
+    assert (await store.model("late")).spec == spec
+
+
+async def test_a_refused_spec_leaves_nothing_behind(store: Backend, spec_text: str) -> None:
+    with pytest.raises(RefusedSpecError, match=r"rollout.strategy: ab"):
+        await apply(store, parse_spec(spec_text + "rollout: {strategy: ab}\n"))
+    assert (await store.models(), await told(store)) == ([], [])
+
+
+async def test_promotion_and_rollback_by_hand_name_who_decided(store: Backend, spec: ModelSpec, trained: Make) -> None:
+    await apply(store, spec)
+    await handle(store, trained("run-1", auc=0.7), "t1")
+    await handle(store, trained("run-2", auc=0.1, champion=(1, 0.7)), "t2")
+    async with store.work() as work:
+        with pytest.raises(NotPassedError):
+            await commands.promote(work, "late", 2, ANA, None, override=False)
+    async with store.work() as work:
+        with pytest.raises(StaleRevisionError, match="at revision 1, not 7"):
+            await commands.promote(work, "late", 2, ANA, 7, override=True)
+    async with store.work() as work:
+        assert (await commands.promote(work, "late", 2, ANA, 1, override=True)).revision == 2
+    async with store.work() as work:
+        assert (await commands.roll_back(work, "late", None, ANA, None)).revision == 3
+    assert await states(store) == {1: "champion", 2: "rolled_back"}
+    records, _, _ = await store.audit("late")
+    assert [(r.action, r.decided_by) for r in records[-2:]] == [("promoted", "ana"), ("rolled_back", "ana")]
+    assert [d.decided_by for d in await store.deployments("late")] == ["registry", "ana", "ana"]
+    assert (await told(store))[-4:] == ["ModelPromoted", "DeploymentChanged", "ModelRolledBack", "DeploymentChanged"]
+
+
+async def test_training_by_hand_is_asked_for_and_audited(store: Backend, spec: ModelSpec, day: datetime) -> None:
+    async with store.work() as work:
+        with pytest.raises(UnknownModelError, match="there is no model 'late': apply its spec first"):
+            await commands.train(work, "late", ANA, day)
+    await apply(store, spec)
+    async with store.work() as work:
+        trigger = await commands.train(work, "late", ANA, day)
+    assert (trigger.kind, trigger.at, trigger.detail) == ("manual", day, "because")
+    assert (await store.published())[-1] == (trigger.id, "rondo.TrainingRequested.v1")
+    assert (await store.audit("late"))[0][-1].action == "training_requested"
+
+
+async def test_a_unit_of_work_that_fails_leaves_nothing(store: Backend, spec: ModelSpec) -> None:
+    async def fail() -> None:
+        async with store.work() as work:
+            await commands.apply_spec(work, spec, ANA)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert (await store.models(), await told(store)) == ([], [])
