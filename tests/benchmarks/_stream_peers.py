@@ -1,7 +1,8 @@
 """The prediction stream written by hand, as the limit to be measured against: no checks, no log, no metrics, no traces.
 
 The same JSON requests are read from the same topic and scored by the same trees on one thread; what is written is
-`{"id", "score"}`, in transactions that hold the offsets. One loop on aiokafka, one on confluent-kafka.
+`{"id", "score"}`, in transactions that hold the offsets. One loop on aiokafka, one on confluent-kafka. It is run with
+the interpreter of `_peers.py`: nothing of Rondo is there.
 Run as `python _stream_peers.py <loop> <bootstrap> <model> <answers topic> <count>`; prints `<msg/s> <CPU us/msg>`.
 """
 
@@ -65,7 +66,7 @@ async def with_aiokafka(bootstrap: str, model_path: str, answers: str, count: in
         enable_auto_commit=False, max_partition_fetch_bytes=4 << 20,
     )  # fmt: skip
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, transactional_id=run, max_batch_size=1_000_000, max_request_size=8 << 20
+        bootstrap_servers=bootstrap, transactional_id=run, max_batch_size=4 << 20, max_request_size=8 << 20
     )
     await consumer.start()
     await producer.start()

@@ -36,12 +36,13 @@ def versions(*packages: str) -> dict[str, str]:
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
 
 
-def record(rows: list[Row]) -> None:
-    """Print the rows and append them to their table."""
+def record(rows: list[Row]) -> int:
+    """Print the rows and append them to their table; return the exit code: 0 if every goal is met."""
     RESULTS.mkdir(exist_ok=True)
     for row in rows:
         ratio = f"{row.ratio:.2f} of {row.peer:,.1f}" if row.ratio is not None and row.peer is not None else ""
         mark = "met   " if row.met else "MISSED"
-        sys.stdout.write(f"{mark}  {row.row:<52} {row.ours:>12,.1f} {row.unit:<6} {ratio:<22} goal: {row.goal}\n")
+        sys.stdout.write(f"{mark}  {row.row:<52} {row.ours:>12,.2f} {row.unit:<6} {ratio:<22} goal: {row.goal}\n")
         with (RESULTS / f"{row.table}.jsonl").open("a") as lines:
             lines.write(json.dumps(asdict(row)) + "\n")
+    return 0 if all(row.met for row in rows) else 1

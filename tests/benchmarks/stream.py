@@ -1,11 +1,12 @@
 """`make bench ONLY=stream`: the prediction stream as served, beside the same stream written by hand.
 
-Ours is `python -m rondo.serving` with everything on: checks of every field, inference log, metrics, traces (a span
-per micro-batch, recorded by a provider without an exporter), answers with model, version, digest and time, and
-exactly-once verified afterwards by a reader of its own. The peers are the loops of `_stream_peers.py`. All read the
-same topic on the same broker, in turns; the figure is the median of the rounds. Ours is a running service, stopped
-while the requests are written. Our clock runs from the first
-micro-batch's answers to the last one's, and does not count the first; the peers' from their first message.
+Ours is `python -m rondo.serving` with everything on: checks of every field, inference log, metrics, traces (spans go
+to a collector on loopback, and are counted), answers with model, version, digest and time, and exactly-once verified
+afterwards by a reader of its own. The peers are the loops of `_stream_peers.py`, in an environment of their own. All
+read the same topic on the same broker, in turns; the figure is the median of the rounds.
+
+Our clock runs from the moment at which the service is woken, all requests being there, to the one at which Kafka has
+the last answer committed, seen from outside. A peer's runs from the first message in its hands to its last commit.
 """
 
 from __future__ import annotations
@@ -13,25 +14,23 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from contextlib import contextmanager
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import _peers
 import _stream_model
 import numpy as np
 import orjson
+from _serving import Setting, committed, cpu_seconds, ends, serving, wait_until_answered
 from _stream_peers import FEATURES, REQUESTS
-from confluent_kafka import Consumer, Producer, TopicPartition
+from _traces import Traces
+from confluent_kafka import Producer
 from results import Row, record, versions
 from rondo.chassis import kafka
 from rondo.chassis.artifacts import Artifacts
@@ -43,23 +42,16 @@ from rondo.contracts.spec import Feature
 from rondo.contracts.topics import PREDICTIONS_FAILED, Topic
 from rondo.embedded.kafka import Kafka
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 HERE = Path(__file__).resolve().parent
 COUNT = int(os.environ.get("BENCH_COUNT", "100000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 RATE, SECONDS = 1_000, 10
-PEER_ANSWERS = "peer.answers"
+GOAL = 0.25
+LOOPS = ("aiokafka", "confluent")
+# As large as the batches that a peer may make: the default would refuse them.
+PEER_ANSWERS = Topic("peer.answers", "peer", (), "", partitions=6, max_message_bytes=8 << 20)
 MADE = PredictionMade.topic
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a run needs."""
-
-    bootstrap: str
-    folder: Path
+Figures = tuple[float, float]
 
 
 def fill(setting: Setting, count: int, run: str) -> None:
@@ -91,166 +83,111 @@ async def deploy(setting: Setting) -> None:
     producer.flush()
 
 
-@contextmanager
-def serving(setting: Setting) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the real service, and yield once it is ready."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    environment = os.environ | {
-        "RONDO_KAFKA": setting.bootstrap, "RONDO_HTTP_PORT": str(port), "RONDO_API_TOKEN": "benchmark-benchmark",
-        "RONDO_ARTIFACTS": str(setting.folder / "artifacts"),
-    }  # fmt: skip
-    with (setting.folder / "serving.log").open("ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", "rondo.serving"], env=environment, stderr=log)
-        try:
-            while not _ready(port):
-                if process.poll() is not None:
-                    sys.exit((setting.folder / "serving.log").read_text())
-                time.sleep(0.1)
-            yield process
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def _ready(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return bool(answer.status == HTTPStatus.OK)
-    except OSError:
-        return False
-
-
-def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
-    """Return what a process used so far (Linux)."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
-
-
-def ends(setting: Setting, topic: str) -> list[TopicPartition]:
-    """Return the end of each partition."""
-    consumer = Consumer({"bootstrap.servers": setting.bootstrap, "group.id": "unused"})
-    partitions = [TopicPartition(topic, p) for p in consumer.list_topics(topic).topics[topic].partitions]
-    found = [TopicPartition(topic, p.partition, consumer.get_watermark_offsets(p)[1]) for p in partitions]
-    consumer.close()
-    return found
-
-
-def committed(
-    setting: Setting, start: list[TopicPartition], wanted: int, limit: float
-) -> Iterator[tuple[bytes, float]]:
-    """Yield what a read_committed reader of its own sees from `start` on, and when; ends a second after `wanted`."""
-    consumer = Consumer(
-        {"bootstrap.servers": setting.bootstrap, "group.id": "unused", "isolation.level": "read_committed",
-         "fetch.wait.max.ms": 5}
-    )  # fmt: skip
-    consumer.assign(start)
-    deadline, seen = time.monotonic() + limit, 0
-    while time.monotonic() < deadline:
-        messages = consumer.consume(10_000, 0.005)
-        now = time.time()
-        if seen < wanted <= seen + len(messages):
-            deadline = time.monotonic() + 1  # one more second, for answers that should not be
-        seen += len(messages)
-        yield from ((message.value() or b"", now) for message in messages)
-    consumer.close()
-
-
-def stream_once(setting: Setting, run: str) -> tuple[float, float]:
-    """Serve every request; return messages and CPU microseconds per second and message. Exits when any is not once."""
+def stream_once(setting: Setting, traces: Traces, run: str) -> Figures:
+    """Serve every request; return messages a second, and CPU microseconds a message. Exits when any is not once."""
     starts = {topic: ends(setting, topic) for topic in (MADE, logs.PREDICTIONS_LOG, PREDICTIONS_FAILED)}
     with serving(setting) as process:
         # Stopped while the requests are written, so that it meets all of them at once, as the peers do, and warm.
         process.send_signal(signal.SIGSTOP)
         fill(setting, COUNT, run)
-        cpu = -cpu_seconds(process)
+        cpu, woken = -cpu_seconds(process), time.perf_counter()
         process.send_signal(signal.SIGCONT)
-        wanted = sum(p.offset for p in starts[MADE]) + COUNT
-        while sum(p.offset for p in ends(setting, MADE)) < wanted:
-            if process.poll() is not None:
-                sys.exit((setting.folder / "serving.log").read_text())
-            time.sleep(0.1)
-        cpu += cpu_seconds(process)
-        answers = [orjson.loads(value) for value, _ in committed(setting, starts[MADE], COUNT, 60)]
-    ids = [answer["id"] for answer in answers]
+        wait_until_answered(setting, process, REQUESTS)
+        took, cpu = time.perf_counter() - woken, cpu + cpu_seconds(process)
+    answers = [orjson.loads(value)["id"] for value, _ in committed(setting, starts[MADE], COUNT, 60)]
     logged = [decoded for value, _ in committed(setting, starts[logs.PREDICTIONS_LOG], 0, 2) for decoded in
               logs.decode(value).column("id").to_pylist()]  # fmt: skip
     failed = sum(1 for _ in committed(setting, starts[PREDICTIONS_FAILED], 0, 0.5))
-    asked = {f"{run}-{number}" for number in range(COUNT)}
-    if set(ids) != asked or len(ids) != COUNT or set(logged) != asked or len(logged) != COUNT or failed:
-        sys.exit(f"not exactly once: {len(ids)} answers, {len(set(ids))} ids, {len(logged)} logged, {failed} failed")
-    times = np.array([answer["made_at"].rstrip("Z") for answer in answers], dtype="M8[us]").astype(np.int64) / 1e6
-    rest = int((times > times.min()).sum())
-    return float(rest / (times.max() - times.min())), cpu / COUNT * 1e6
+    asked = sorted(f"{run}-{number}" for number in range(COUNT))
+    if sorted(answers) != asked or sorted(logged) != asked or failed:
+        sys.exit(f"not exactly once: {len(answers)} answers, {len(logged)} logged, {failed} failed of {COUNT}")
+    if (traced := traces.messages()) < COUNT:
+        sys.exit(f"tracing was not on: its spans cover {traced} of {COUNT} messages")
+    return COUNT / took, cpu / COUNT * 1e6
 
 
-def peer_once(setting: Setting, loop: str) -> tuple[float, float]:
+def peer_once(setting: Setting, python: Path, loop: str) -> Figures:
     """Run a loop written by hand; return its figures as above."""
-    command = [sys.executable, str(HERE / "_stream_peers.py"), loop, setting.bootstrap,
-               str(setting.folder / "plain.onnx"), PEER_ANSWERS, str(COUNT)]  # fmt: skip
+    command = [str(python), str(HERE / "_stream_peers.py"), loop, setting.bootstrap,
+               str(setting.folder / "plain.onnx"), PEER_ANSWERS.name, str(COUNT)]  # fmt: skip
     rate, cpu = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()  # noqa: S603
     return float(rate), float(cpu)
 
 
-def latency(setting: Setting) -> tuple[float, float]:
-    """Send at a fixed rate, whatever comes back (open loop); return the median and the 99th percentile, in ms."""
+def send_evenly(setting: Setting) -> dict[str, float]:
+    """Send at a fixed rate, whatever comes back (open loop); return when each request was due, by id."""
     template = orjson.dumps(dict.fromkeys(FEATURES, 0.5))
-    with serving(setting):
-        producer = Producer({"bootstrap.servers": setting.bootstrap, "linger.ms": 0})
-        start, sent = ends(setting, MADE), {}
-        reader = asyncio.new_event_loop().run_in_executor(
-            None, lambda: list(committed(setting, start, RATE * SECONDS, SECONDS + 10))
-        )
-        began = time.time()
-        for number in range(RATE * SECONDS):
-            due = began + number / RATE
-            if (wait := due - time.time()) > 0:
-                time.sleep(wait)
-            producer.produce(REQUESTS, b'{"id":"l%d","model":"bench","features":%b}' % (number, template))
-            producer.poll(0)
-            sent[f"l{number}"] = due
-        producer.flush()
-        while not reader.done():
-            time.sleep(0.1)
-            reader.get_loop().run_until_complete(asyncio.sleep(0))
-    took = [
-        seen - sent[answer_id] for value, seen in reader.result() if (answer_id := orjson.loads(value)["id"]) in sent
-    ]
+    producer = Producer({"bootstrap.servers": setting.bootstrap, "linger.ms": 0})
+    began, sent = time.time(), {}
+    for number in range(RATE * SECONDS):
+        due = began + number / RATE
+        if (wait := due - time.time()) > 0:
+            time.sleep(wait)
+        producer.produce(REQUESTS, b'{"id":"l%d","model":"bench","features":%b}' % (number, template))
+        producer.poll(0)
+        sent[f"l{number}"] = due
+    producer.flush()
+    return sent
+
+
+def latency(setting: Setting) -> Figures:
+    """Return the median and the 99th percentile in ms, from when a request was due to when its answer is visible."""
+    with serving(setting), ThreadPoolExecutor(1) as thread:
+        start, wanted = ends(setting, MADE), RATE * SECONDS
+        reading = thread.submit(lambda: list(committed(setting, start, wanted, SECONDS + 10)))
+        sent = send_evenly(setting)
+        seen = {orjson.loads(value)["id"]: at for value, at in reading.result()}
+    if seen.keys() != sent.keys():
+        sys.exit(f"{len(sent.keys() - seen.keys())} of {wanted} requests had no answer within {SECONDS + 10} s")
+    took = [seen[each] - sent[each] for each in sent]
     return float(np.percentile(took, 50) * 1e3), float(np.percentile(took, 99) * 1e3)
 
 
-def main() -> None:
-    """Run all rounds and record the figures."""
-    with tempfile.TemporaryDirectory(prefix="rondo-bench-") as folder, Kafka(Path(folder) / "kafka") as broker:
-        setting = Setting(broker.bootstrap, Path(folder))
-        kafka.create_topics(setting.bootstrap)
-        kafka.create_topics(setting.bootstrap, [Topic(PEER_ANSWERS, "peer", (), "", partitions=6)])
-        asyncio.run(deploy(setting))
-        figures: dict[str, list[tuple[float, float]]] = {"rondo": [], "aiokafka": [], "confluent": []}
-        for number in range(ROUNDS):
-            figures["rondo"].append(stream_once(setting, f"round-{number}"))
-            for loop in ("aiokafka", "confluent"):
-                figures[loop].append(peer_once(setting, loop))
-            sys.stdout.write(
-                f"round {number + 1}: "
-                + ", ".join(f"{k} {v[-1][0]:,.0f} msg/s, {v[-1][1]:.1f} us CPU" for k, v in figures.items())
-                + "\n"
-            )
-            sys.stdout.flush()
-        median, tail = latency(setting)
-    used = versions("confluent-kafka", "aiokafka", "onnxruntime", "lightgbm", "msgspec")
-    ours = statistics.median(rate for rate, _ in figures["rondo"])
-    rows = []
-    for loop in ("aiokafka", "confluent"):
-        peer = statistics.median(rate for rate, _ in figures[loop])
+def rounds(setting: Setting, traces: Traces) -> dict[str, list[Figures]]:
+    """Run ours and the peers in turns; return the figures of each."""
+    figures: dict[str, list[Figures]] = {"rondo": []}
+    python = _peers.python()
+    for number in range(ROUNDS):
+        figures["rondo"].append(stream_once(setting, traces, f"round-{number}"))
+        for loop in LOOPS if python else ():
+            figures.setdefault(loop, []).append(peer_once(setting, python, loop))
+        said = (f"{name} {each[-1][0]:,.0f} msg/s, {each[-1][1]:.1f} us CPU" for name, each in figures.items())
+        sys.stdout.write(f"round {number + 1}: {', '.join(said)}\n")
+        sys.stdout.flush()
+    return figures
+
+
+def table(figures: dict[str, list[Figures]], median: float, tail: float) -> list[Row]:
+    """Return the rows: the median of the rounds beside each peer's, where there is one."""
+    used = versions("confluent-kafka", "aiokafka", "onnxruntime", "lightgbm", "msgspec") | _peers.pins()
+    rate = {name: statistics.median(rate for rate, _ in each) for name, each in figures.items()}
+    ours, rows = rate["rondo"], []
+    for loop in LOOPS:
+        peer = rate.get(loop)
+        ratio = ours / peer if peer else None
+        met = ratio is not None and ratio >= GOAL
         rows.append(Row("stream", f"predictions, exactly once, against {loop} by hand", ours, peer, "msg/s",
-                        "at least a quarter", ours / peer >= 0.25, used, ours / peer))  # fmt: skip
+                        "at least a quarter", met=met, versions=used, ratio=ratio))  # fmt: skip
     for name, value in (("median", median), ("99th percentile", tail)):
-        rows.append(Row("stream", f"latency at {RATE:,} requests/s, {name}", value, None, "ms", "shown", True, used))  # noqa: FBT003
-    record(rows)
-    sys.exit(0 if all(row.met for row in rows) else 1)
+        row = f"latency at {RATE:,} requests/s, {name}"
+        rows.append(Row("stream", row, value, None, "ms", "shown", met=True, versions=used))
+    return rows
+
+
+def main() -> int:
+    """Run all rounds and record the figures."""
+    with (
+        tempfile.TemporaryDirectory(prefix="rondo-bench-") as folder,
+        Kafka(Path(folder) / "kafka") as broker,
+        Traces() as traces,
+    ):
+        setting = Setting(broker.bootstrap, Path(folder), traces.endpoint)
+        kafka.create_topics(setting.bootstrap)
+        kafka.create_topics(setting.bootstrap, [PEER_ANSWERS])
+        asyncio.run(deploy(setting))
+        figures = rounds(setting, traces)
+        return record(table(figures, *latency(setting)))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

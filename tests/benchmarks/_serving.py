@@ -1,0 +1,118 @@
+"""The real serving service as a process of its own: what `make bench ONLY=stream` measures, and how it looks on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from confluent_kafka import Consumer, TopicPartition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_GROUP = "serving"
+_LOOK_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a run needs; `traces` is where spans go."""
+
+    bootstrap: str
+    folder: Path
+    traces: str
+
+
+@contextmanager
+def serving(setting: Setting) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the service with everything on, and yield once it is ready."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    environment = os.environ | {
+        "RONDO_KAFKA": setting.bootstrap, "RONDO_HTTP_PORT": str(port), "RONDO_API_TOKEN": "benchmark-benchmark",
+        "RONDO_ARTIFACTS": str(setting.folder / "artifacts"), "RONDO_OTLP_ENDPOINT": setting.traces,
+    }  # fmt: skip
+    with (setting.folder / "serving.log").open("ab") as log:
+        process = subprocess.Popen([sys.executable, "-m", "rondo.serving"], env=environment, stderr=log)
+        try:
+            while not _ready(port):
+                alive(process, setting)
+                time.sleep(0.1)
+            yield process
+        finally:
+            process.send_signal(signal.SIGCONT)  # one that is stopped would not hear of its end
+            process.terminate()
+            process.wait(20)
+
+
+def alive(process: subprocess.Popen[bytes], setting: Setting) -> None:
+    """End the benchmark with the service's log if the service has ended."""
+    if process.poll() is not None:
+        sys.exit((setting.folder / "serving.log").read_text())
+
+
+def _ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+    except OSError:
+        return False
+
+
+def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
+    """Return what a process used so far (Linux)."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def ends(setting: Setting, topic: str) -> list[TopicPartition]:
+    """Return the end of each partition."""
+    consumer = Consumer({"bootstrap.servers": setting.bootstrap, "group.id": "unused"})
+    partitions = [TopicPartition(topic, p) for p in consumer.list_topics(topic).topics[topic].partitions]
+    found = [TopicPartition(topic, p.partition, consumer.get_watermark_offsets(p)[1]) for p in partitions]
+    consumer.close()
+    return found
+
+
+def wait_until_answered(setting: Setting, process: subprocess.Popen[bytes], topic: str) -> None:
+    """Wait until the service's group has committed all of `topic`: answers and offsets are one transaction."""
+    wanted = ends(setting, topic)
+    # It reads what is committed for the group and never joins it. The offsets of an open transaction don't count.
+    looker = Consumer({"bootstrap.servers": setting.bootstrap, "group.id": _GROUP, "isolation.level": "read_committed"})
+    while any(
+        max(got.offset, 0) < want.offset for got, want in zip(looker.committed(wanted, timeout=10), wanted, strict=True)
+    ):
+        alive(process, setting)
+        time.sleep(_LOOK_SECONDS)
+    looker.close()
+
+
+def committed(
+    setting: Setting, start: list[TopicPartition], wanted: int, limit: float
+) -> Iterator[tuple[bytes, float]]:
+    """Yield what a read_committed reader of its own sees from `start` on, and when; ends a second after `wanted`."""
+    consumer = Consumer(
+        {"bootstrap.servers": setting.bootstrap, "group.id": "unused", "isolation.level": "read_committed",
+         "fetch.wait.max.ms": 5}
+    )  # fmt: skip
+    consumer.assign(start)
+    deadline, seen = time.monotonic() + limit, 0
+    while time.monotonic() < deadline:
+        messages = consumer.consume(10_000, 0.005)
+        now = time.time()
+        if seen < wanted <= seen + len(messages):
+            deadline = time.monotonic() + 1  # one more second, for answers that should not be
+        seen += len(messages)
+        yield from ((message.value() or b"", now) for message in messages)
+    consumer.close()

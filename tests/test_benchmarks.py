@@ -1,0 +1,86 @@
+"""What the benchmarks make of a run: a goal that is missed shows in the exit code. Nothing is measured here."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parent / "benchmarks"
+TURN = {"seconds_with_training": 3.0, "seconds_without_training": 0.25}
+REPORT: dict[str, Any] = {
+    "requests": 280_000,
+    "lost": [],
+    "doubled": [],
+    "retrains": [TURN, TURN, TURN],
+    "auc_with_loop": {"5": 0.74},
+    "auc_without_loop": {"5": 0.70},
+}
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Return a function that imports a script of the folder as it runs: its folder first, rows to a place of ours."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+
+    def load(name: str) -> Any:
+        monkeypatch.setattr(importlib.import_module("results"), "RESULTS", tmp_path)
+        return importlib.import_module(name)
+
+    yield load
+    for name in ("results", "demo", "redeploy", "stream", "run"):
+        sys.modules.pop(name, None)
+
+
+def lines(folder: Path, table: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / f"{table}.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(("seconds", "miscounted", "code"), [(0.2, 0, 0), (1.2, 0, 1), (0.2, 1, 1)])
+def test_redeploying_slowly_or_with_a_loss_misses_the_goal(
+    script: Any, seconds: float, miscounted: int, code: int
+) -> None:
+    redeploy = script("redeploy")
+    assert script("results").record(redeploy.table([seconds] * redeploy.TIMES, miscounted)) == code
+
+
+def test_a_turn_that_is_missing_misses_the_goal(script: Any) -> None:
+    redeploy = script("redeploy")
+    assert script("results").record(redeploy.table([0.2] * (redeploy.TIMES - 1), 0)) == 1
+
+
+def test_a_peer_that_cannot_run_has_no_figure_and_shows_nothing(script: Any, tmp_path: Path) -> None:
+    rows = script("stream").table({"rondo": [(40_000.0, 20.0)], "confluent": [(80_000.0, 10.0)]}, 10.0, 20.0)
+    assert script("results").record(rows) == 1
+    found = {line["row"]: (line["peer"], line["ratio"], line["met"]) for line in lines(tmp_path, "stream")}
+    assert found["predictions, exactly once, against aiokafka by hand"] == (None, None, False)
+    assert found["predictions, exactly once, against confluent by hand"] == (80_000.0, 0.5, True)
+
+
+def test_a_report_of_the_demo_becomes_rows(script: Any, tmp_path: Path) -> None:
+    assert script("results").record(script("demo").table(120.0, 0, REPORT)) == 0
+    found = {line["row"]: (line["ours"], line["peer"], line["met"]) for line in lines(tmp_path, "demo")}
+    assert found["redeployments that drift or performance asked for"] == (3, None, True)
+    assert found["AUC of month 5, never retrained beside"] == (0.74, 0.70, True)
+
+
+@pytest.mark.parametrize(
+    ("took", "code", "change"),
+    [
+        (181.0, 0, {}),
+        (120.0, 1, {}),
+        (120.0, 0, {"lost": ["r1"]}),
+        (120.0, 0, {"doubled": ["r1"]}),
+        (120.0, 0, {"retrains": []}),
+    ],
+)
+def test_a_demo_that_falls_short_misses_a_goal(script: Any, took: float, code: int, change: dict[str, Any]) -> None:
+    assert script("results").record(script("demo").table(took, code, REPORT | change)) == 1
+
+
+def test_every_table_is_a_script(script: Any) -> None:
+    assert script("run").tables() == ["demo", "redeploy", "stream"]
