@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -15,7 +16,7 @@ from rondo.chassis import metrics
 from rondo.chassis.failures import UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from starlette.requests import Request
 
@@ -32,6 +33,7 @@ class Health:
     def __init__(self) -> None:
         self._checks: dict[str, Check] = {"start": self._starting}
         self._away: dict[str, float] = {}
+        self._at_stop: list[Callable[[], Awaitable[None]]] = []
 
     async def _starting(self) -> None:
         raise UnavailableError("the service", "still starting: waiting for what it stands on")
@@ -52,6 +54,23 @@ class Health:
         """Say that everything has been opened and consumes."""
         self._checks.pop("start", None)
 
+    def at_stop(self, action: Callable[[], Awaitable[None]]) -> None:
+        """Let a stop begin with this: it takes nothing more and finishes what it has, for some seconds at most."""
+        self._at_stop.append(action)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Be ready while the body runs, innermost of all that a service opens.
+
+        At its end the service is no longer ready, and what `at_stop` names is finished; whatever that stands on is
+        closed only then. A body that fails ends at once.
+        """
+        self.started()
+        yield
+        self.add("stop", _stopping)
+        for action in self._at_stop:
+            await action()
+
     async def watch(self) -> None:
         """Ask every two seconds, until cancelled: the log says once who went away and once who came back."""
         while True:
@@ -59,7 +78,7 @@ class Health:
             await asyncio.sleep(_WATCH_SECONDS)
 
     def _tell(self, report: dict[str, str], now: float) -> None:
-        if "start" in report:
+        if "start" in report or "stop" in report:
             return  # whoever waits for something then says so himself
         for name, answer in report.items():
             if answer == "ok" and name in self._away:
@@ -95,6 +114,10 @@ class Health:
         report = await self.report()
         ready = all(answer == "ok" for answer in report.values())
         return JSONResponse({"ready": ready, "checks": report}, status_code=200 if ready else 503)
+
+
+async def _stopping() -> None:
+    raise UnavailableError("the service", "it stops, and finishes what it has begun: ask another replica")
 
 
 async def _livez(_: Request) -> Response:

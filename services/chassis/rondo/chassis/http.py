@@ -70,8 +70,10 @@ def guarded(health: Health, token: str, api: ASGIApp | None = None) -> ASGIApp:
 
 
 @asynccontextmanager
-async def listen(settings: ServiceSettings, app: ASGIApp) -> AsyncIterator[int]:
-    """Serve `app` until the body ends, then finish the requests in flight. Yields the port.
+async def listen(settings: ServiceSettings, app: ASGIApp, health: Health | None = None) -> AsyncIterator[int]:
+    """Serve `app` until the body ends, then finish the requests in flight, for 5 seconds at most. Yields the port.
+
+    With `health`, that is done when the service is told to stop, while all that the answers stand on is still open.
 
     Raises:
         PortTakenError: somebody else listens there.
@@ -86,11 +88,18 @@ async def listen(settings: ServiceSettings, app: ASGIApp) -> AsyncIterator[int]:
     except OSError as error:
         raise PortTakenError(settings.http_host, settings.http_port) from error
     task = asyncio.create_task(server.serve(sockets=[listener]))
+
+    async def close() -> None:
+        server.should_exit = True
+        await asyncio.wait([task])
+
+    if health is not None:
+        health.at_stop(close)
     try:
         yield listener.getsockname()[1]
     finally:
-        server.should_exit = True
-        await task
+        await close()
+        task.result()
 
 
 class _Server(uvicorn.Server):

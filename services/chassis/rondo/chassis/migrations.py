@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
+    from typing import Any, TypeAlias
 
-    from rondo.chassis.postgres import Database
+    import asyncpg
+
+    Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy[Any]
 
 log = logging.getLogger(__name__)
 # Three times what a topic keeps (contracts/topics.py): no event that is older can come again.
@@ -32,16 +35,15 @@ create table if not exists migrations (name text primary key, applied_at timesta
 """
 
 
-async def migrate(database: Database, migrations: Traversable) -> None:
+async def migrate(connection: Connection, service: str, migrations: Traversable) -> None:
     """Apply what was not applied yet of `migrations` (`*.sql`, by name), after the tables that every service has."""
-    async with database.transaction() as work:
-        # Replicas that start together take turns.
-        await work.connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"{database.service}.migrations")
-        await work.connection.execute(_MESSAGING_SQL)
-        await work.connection.execute(_FORGET_HANDLED)
-        done = {row["name"] for row in await work.connection.fetch("select name from migrations")}
-        for file in sorted((f for f in migrations.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name):
-            if file.name not in done:
-                await work.connection.execute(file.read_text())
-                await work.connection.execute("insert into migrations (name) values ($1)", file.name)
-                log.info("applied migration %s", file.name)
+    # Replicas that start together take turns.
+    await connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"{service}.migrations")
+    await connection.execute(_MESSAGING_SQL)
+    await connection.execute(_FORGET_HANDLED)
+    done = {row["name"] for row in await connection.fetch("select name from migrations")}
+    for file in sorted((f for f in migrations.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name):
+        if file.name not in done:
+            await connection.execute(file.read_text())
+            await connection.execute("insert into migrations (name) values ($1)", file.name)
+            log.info("applied migration %s", file.name)

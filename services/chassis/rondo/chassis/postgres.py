@@ -188,7 +188,8 @@ async def connect(
     pool = await _open_pool(settings, backoff)
     try:
         database = Database(pool, settings.service)
-        await migrate(database, migrations)
+        async with database.transaction() as work:
+            await migrate(work.connection, settings.service, migrations)
         yield database
     finally:
         pool.terminate()
