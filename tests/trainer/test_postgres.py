@@ -212,20 +212,46 @@ def _failed(run: Any) -> TrainingFailed:
     return TrainingFailed(model=run.model, run_id=run.id, trigger=run.trigger, reason="x", attempts=run.attempt)
 
 
-async def test_the_end_of_a_run_starts_the_one_that_waited_for_it(store: Any, make: Any) -> None:
+async def test_the_end_of_a_run_starts_the_one_that_waited_for_it(store: Database, make: Any) -> None:
+    await _in_flight(store, make)
+    async with store.transaction() as transaction:
+        await PostgresWork(transaction).defer("flight-delay", make.trigger("data", name="feb"))
+    runs = PostgresRuns(store, "worker", LEASE)
+    run = await runs.claim(3)
+    assert run is not None
+    assert await runs.finish(run, _waiting(run))
+    waited = await runs.claim(3)
+    assert waited is not None
+    assert waited.trigger.id == "feb"
+
+
+async def test_a_batch_that_is_being_deferred_while_the_run_ends_is_not_forgotten(store: Database, make: Any) -> None:
+    """Two connections: the handler has seen the run in flight, and has not committed yet."""
+    await _in_flight(store, make)
+    runs = PostgresRuns(store, "worker", LEASE)
+    run = await runs.claim(3)
+    assert run is not None
+    envelope = make.enveloped(make.batch_accepted("feb", 59), "feb")
+    async with handling(store)(envelope) as work:
+        await handlers.on_batch_accepted(envelope, work)
+        ending = asyncio.create_task(runs.finish(run, _waiting(run)))
+        async with asyncio.timeout(10):
+            waits = "pg_locks where locktype = 'advisory' and not granted"
+            while not ending.done() and not await _count(store, waits):  # noqa: ASYNC110 - the server tells nobody
+                await asyncio.sleep(0.01)
+    assert await ending
+    waited = await runs.claim(3)
+    assert waited is not None
+    assert waited.trigger.id == "flights/feb"
+
+
+async def _in_flight(store: Database, make: Any) -> None:
     async with store.transaction() as transaction:
         work = PostgresWork(transaction)
         await work.save_spec(make.spec_applied(make.spec()))
         await work.start("run-1", make.trigger("data", name="jan"), make.spec())
-        await work.defer("flight-delay", make.trigger("data", name="feb"))
-    runs = PostgresRuns(store, "worker", timedelta(seconds=30))
-    run = await runs.claim(3)
-    assert run is not None
+
+
+def _waiting(run: Any) -> TrainingSkipped:
     detail = "26,398 of 40,000 rows; waiting for more batches"
-    ended = TrainingSkipped(
-        model=run.model, trigger=run.trigger, reason="not_enough_data", detail=detail, run_id=run.id
-    )
-    assert await runs.finish(run, ended)
-    waited = await runs.claim(3)
-    assert waited is not None
-    assert waited.trigger.id == "feb"
+    return TrainingSkipped(model=run.model, trigger=run.trigger, reason="not_enough_data", detail=detail, run_id=run.id)

@@ -89,9 +89,13 @@ class PostgresWork:
             champion.model_version if champion else None, champion.digest if champion else None,
         )  # fmt: skip
 
+    async def take_turn(self, model: str) -> None:
+        """Wait until nobody else decides about this model; until the transaction ends nobody else will."""
+        await self._connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"trainer.admission.{model}")
+
     async def history(self, model: str) -> History:
         """Return the model's runs. Until the transaction ends nobody else decides about this model."""
-        await self._connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"trainer.admission.{model}")
+        await self.take_turn(model)
         rows = await self._connection.fetch(
             "select id, trigger, spec_digest, state from runs where model = $1 order by created_at desc limit $2",
             model, _REMEMBERED,

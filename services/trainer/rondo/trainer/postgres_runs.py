@@ -1,4 +1,4 @@
-"""The runs in PostgreSQL, as a worker sees them: claimed under a lease, ended in one transaction with their event.
+"""The runs in PostgreSQL, as a worker sees them: claimed under a lease, and ended by `postgres_end.py`.
 
 NOTIFY goes to every session of the database, so the channel is woken for other services' schemas, too, where
 they share a name; a needless look at the table is all that costs.
@@ -14,17 +14,16 @@ import asyncpg
 from rondo.chassis.failures import UnavailableError
 from rondo.chassis.postgres import lost
 from rondo.contracts.spec import ModelSpec
-from rondo.contracts.training import ModelTrained, TrainingFailed, Trigger
-from rondo.trainer.consideration import reconsider
-from rondo.trainer.postgres import RUNS_CHANNEL, PostgresWork
+from rondo.contracts.training import Trigger
+from rondo.trainer.postgres import RUNS_CHANNEL
+from rondo.trainer.postgres_end import MINE, end, gave_up
 from rondo.trainer.runs import Run, Serving
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from rondo.chassis.postgres import Database, Transaction
-    from rondo.contracts.training import TrainingSkipped, TrainingStarted
-    from rondo.trainer.admission import RunState
+    from rondo.chassis.postgres import Database
+    from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 
 _CLAIM = """
 update runs set state = 'running', worker = $1, attempts = attempts + 1, lease_until = clock_timestamp() + $2,
@@ -36,7 +35,6 @@ where id = (
 )
 returning id, trigger, spec, attempts, worker, started_at, traceparent
 """
-_MINE = "id = $1 and worker = $2 and attempts = $3 and state = 'running'"
 
 
 class PostgresRuns:
@@ -58,7 +56,7 @@ class PostgresRuns:
             run = _run(row)
             if run.attempt <= attempts:
                 return run
-            await _end(work, run, _gave_up(run, attempts))
+            await end(work, run, gave_up(run, attempts))
         return await self.claim(attempts)
 
     async def wait(self, seconds: float) -> None:
@@ -91,7 +89,7 @@ class PostgresRuns:
         """Extend the lease; False when the run is no longer ours."""
         async with self._database.transaction() as work:
             status = await work.connection.execute(
-                f"update runs set lease_until = clock_timestamp() + $4 where {_MINE}",  # noqa: S608 - our own text
+                f"update runs set lease_until = clock_timestamp() + $4 where {MINE}",  # noqa: S608 - our own text
                 run.id, run.worker, run.attempt, self._lease,
             )  # fmt: skip
         return bool(status == "UPDATE 1")
@@ -112,13 +110,13 @@ class PostgresRuns:
     async def finish(self, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:
         """Save the end of a run and publish it, as one; False when the run is no longer ours."""
         async with self._database.transaction() as work:
-            return await _end(work, run, result)
+            return await end(work, run, result)
 
     async def hand_back(self, run: Run) -> None:
         """Let the run be claimed again at once."""
         async with self._database.transaction() as work:
             await work.connection.execute(
-                f"update runs set state = 'queued', lease_until = null where {_MINE}",  # noqa: S608 - our own text
+                f"update runs set state = 'queued', lease_until = null where {MINE}",  # noqa: S608 - our own text
                 run.id, run.worker, run.attempt,
             )  # fmt: skip
             await work.connection.execute(f"notify {RUNS_CHANNEL}")
@@ -132,37 +130,6 @@ async def release(database: Database, worker: str) -> None:
         )
         if status != "UPDATE 0":
             await work.connection.execute(f"notify {RUNS_CHANNEL}")
-
-
-async def _end(work: Transaction, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:
-    state, detail = _outcome(result)
-    status = await work.connection.execute(
-        f"""update runs set state = $4, detail = $5, digest = $6, lease_until = null,
-            finished_at = clock_timestamp() where {_MINE}""",  # noqa: S608 - our own text
-        run.id, run.worker, run.attempt, state, detail,
-        result.digest if isinstance(result, ModelTrained) else None,
-    )  # fmt: skip
-    if status != "UPDATE 1":
-        return False
-    await work.publish(result, f"{run.id}.{state}")
-    await reconsider(run.model, PostgresWork(work))
-    return True
-
-
-def _outcome(result: ModelTrained | TrainingFailed | TrainingSkipped) -> tuple[RunState, str | None]:
-    if isinstance(result, ModelTrained):
-        return "trained", None
-    if isinstance(result, TrainingFailed):
-        return "failed", result.reason
-    return "skipped", result.detail
-
-
-def _gave_up(run: Run, attempts: int) -> TrainingFailed:
-    reason = (
-        f"the worker died {attempts} times during this run, most likely for lack of memory: shorten `trainer.window`,"
-        " or give the trainer more"
-    )
-    return TrainingFailed(model=run.model, run_id=run.id, trigger=run.trigger, reason=reason, attempts=attempts)
 
 
 def _run(row: asyncpg.Record) -> Run:
