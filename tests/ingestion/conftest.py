@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 TOKEN = "t" * 16
 START = datetime(2013, 1, 1, tzinfo=UTC)
+NOW = datetime(2014, 1, 1, tzinfo=UTC)  # the clock of the tests that are about values only
 
 
 def spec(model: str = "tips", dataset: str = "rides", **features: Any) -> ModelSpec:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rondo.contracts.data import BatchAccepted, BatchRejected, DataVersion
 from rondo.ingestion.admission import Admitted, Refused, admit
-from rondo.ingestion.contract import contract_of
+from rondo.ingestion.contract import Contract, contract_of
 
-from tests.ingestion.conftest import rides, spec
+from tests.ingestion.conftest import NOW, rides, spec
 
 CONTRACT = contract_of("rides", [spec()])
+MESSAGE_BYTES = 1024 * 1024  # what the topics of batches take
 
 
 def admitted(frame: pl.DataFrame) -> Admitted:
-    decision = admit(frame, CONTRACT)
+    decision = admit(frame, CONTRACT, NOW)
     assert isinstance(decision, Admitted), decision
     return decision
 
 
 def refused(frame: pl.DataFrame) -> Refused:
-    decision = admit(frame, CONTRACT)
+    decision = admit(frame, CONTRACT, NOW)
     assert isinstance(decision, Refused)
     return decision
 
@@ -50,19 +52,23 @@ def changed(column: str, value: Any) -> pl.DataFrame:
 @pytest.mark.parametrize(
     ("frame", "reason"),
     [
-        (changed("distance", None), "distance: missing"),
-        (changed("distance", float("nan")), "distance: NaN"),
-        (changed("distance", float("inf")), "distance: infinite"),
-        (changed("distance", float("-inf")), "distance: infinite"),
+        (changed("distance", None), "distance: missing, send a value, or make it `optional` in the spec"),
+        (changed("distance", float("nan")), "distance: NaN, send a number, or make it `optional` in the spec"),
+        (changed("distance", float("inf")), "distance: infinite, send a finite number"),
+        (changed("distance", float("-inf")), "distance: infinite, send a finite number"),
         (changed("distance", -1.0), "distance: below the minimum 0"),
         (changed("distance", 1001.0), "distance: above the maximum 1000"),
-        (changed("zone", "west"), "zone: not an allowed value"),
-        (changed("zone", None), "zone: missing"),
-        (changed("tipped", None), "tipped: label missing"),
+        (changed("zone", "west"), "zone: not an allowed value, send one of: north, south"),
+        (changed("zone", None), "zone: missing, send a value, or make it `optional` in the spec"),
+        (changed("tipped", None), "tipped: label missing, send the row when it is known"),
         (changed("tipped", 2), "tipped: not 0 or 1"),
-        (changed("ride", None), "ride: missing"),
+        (changed("ride", None), "ride: missing, every row needs one"),
         (changed("ride", "r5"), "ride: duplicate in this batch, the first is kept"),
-        (changed("started", None), "started: missing"),
+        (changed("started", None), "started: missing, every row needs one"),
+        (
+            changed("started", NOW + timedelta(days=1, seconds=1)),
+            "started: more than a day ahead of now, send when it happened, such as 2013-01-01T10:00:00Z",
+        ),
         (rides(10, stops=[1.5, *[2.0] * 9]), "stops: not a whole number"),
         (rides(10, night=["maybe", *["true", "0"] * 4, "FALSE"]), "night: not true or false"),
         (rides(10, distance=["far", *["1.5"] * 9]), "distance: not a number"),
@@ -95,7 +101,7 @@ def test_a_row_with_several_faults_names_them_all() -> None:
     frame = changed("distance", -1.0).with_columns(zone=pl.Series(["west", *["north"] * 9]))
     decision = admitted(frame)
     assert decision.quarantined["reason"].to_list() == [
-        "zone: not an allowed value; distance: below the minimum 0",
+        "zone: not an allowed value, send one of: north, south; distance: below the minimum 0",
     ]
     assert decision.quality.quarantined == 1
 
@@ -148,10 +154,81 @@ def test_too_many_bad_rows_refuse_the_batch_and_say_which() -> None:
     assert (decision.quality.accepted, decision.quality.quarantined) == (0, 10)
 
 
+def test_a_field_of_two_megabytes_is_cut_in_the_reasons() -> None:
+    decision = refused(rides(10, distance=["x" * 2_000_000, "y", "z", *["1"] * 7]))
+    assert decision.reasons[1] == f"distance: not a number: 3 rows, such as row 1 with '{'x' * 80}…'"
+
+
+def wide(columns: int, value: float) -> tuple[pl.DataFrame, Contract]:
+    """Return a batch of as many features with the longest names there may be, one of ten rows with the value."""
+    names = [f"{'f' * 58}{n:05d}" for n in range(columns)]
+    contract = contract_of("rides", [spec(**{name: {"type": "float", "min": 0} for name in names})])
+    return rides(10, **{name: [value, *[1.5] * 9] for name in names}), contract
+
+
+def test_no_report_is_too_large_for_an_event() -> None:
+    decision = admit(*wide(5_000, -1e300), NOW)
+    assert isinstance(decision, Admitted)
+    assert len(decision.quality.columns) == 500
+    assert decision.notes == ("`quality.columns` describes 500 of 5,008 columns",)
+    assert len(decision.quality.reasons) == 501
+    assert decision.quality.reasons["4,500 more reasons"] == 4_500
+    event = BatchAccepted(
+        dataset="rides", batch_id="b" * 128, source="http", quality=decision.quality,
+        data_version=DataVersion(table="datasets/rides", version=1, digest="sha256:" + "0" * 64),
+        event_time_from=decision.event_time_from, event_time_to=decision.event_time_to,
+    )  # fmt: skip
+    assert len(event.model_dump_json()) < MESSAGE_BYTES / 2
+
+
+def test_no_refusal_is_too_large_for_an_event() -> None:
+    frame, contract = wide(5_000, -1e300)
+    for batch in (frame.vstack(frame.head(1)).vstack(frame.head(1)), frame.select("ride")):
+        decision = admit(batch, contract, NOW)
+        assert isinstance(decision, Refused)
+        event = BatchRejected(
+            dataset="rides", batch_id="b", source="http", reasons=decision.reasons, quality=decision.quality
+        )
+        assert len(event.model_dump_json()) < MESSAGE_BYTES / 2
+    assert len(decision.reasons) == 501
+    assert decision.reasons[-1] == "and 4,506 more"
+
+
+def test_a_type_as_long_as_a_book_is_cut() -> None:
+    nested = pl.Series([{f"field_{n}": 1 for n in range(10_000)}] * 3)
+    [reason] = refused(rides(3, distance=nested)).reasons
+    assert reason.startswith("column 'distance' is Struct(")
+    assert reason.endswith("…, and the contract says float: send it with that type")
+    assert len(reason) < 200
+
+
 def test_columns_that_nobody_asked_for_are_dropped_and_noted() -> None:
     decision = admitted(rides(3, mood=["good", "bad", "ugly"]))
     assert "mood" not in decision.rows.columns
     assert decision.notes == ("column 'mood' is not in the contract and was dropped",)
+
+
+def test_columns_that_nobody_asked_for_are_noted_in_bounds() -> None:
+    extra = {"n" * 300_000: [1] * 3} | {f"extra_{n}": [1] * 3 for n in range(600)}
+    notes = admitted(rides(3).with_columns(**{name: pl.Series(values) for name, values in extra.items()})).notes
+    assert len(notes) == 501
+    assert notes[0] == f"column '{'n' * 80}…' is not in the contract and was dropped"
+    assert notes[-1] == "and 101 more"
+
+
+def test_of_rows_with_one_entity_the_first_good_one_is_kept() -> None:
+    frame = rides(10, ride=["a", "a", "a", *[f"r{n}" for n in range(7)]], distance=[-1.0, 2.0, 3.0, *[1.0] * 7])
+    decision = admitted(frame)
+    assert decision.rows["distance"].to_list()[0] == 2.0
+    assert decision.quarantined["reason"].to_list() == [
+        "distance: below the minimum 0",
+        "ride: duplicate in this batch, the first is kept",
+    ]
+
+
+def test_old_times_are_normal_and_a_clock_may_be_a_day_ahead() -> None:
+    times = [datetime(1970, 1, 1, tzinfo=UTC), NOW + timedelta(days=1)]
+    assert admitted(rides(2, started=times)).quality.accepted == 2
 
 
 def test_an_optional_column_may_be_absent_and_its_nan_is_a_missing_value() -> None:
@@ -187,7 +264,7 @@ def test_every_row_is_published_or_quarantined_or_the_batch_is_refused(rows: lis
         distance=pl.Series([r[1] for r in rows], dtype=pl.Float64),
         tipped=pl.Series([r[2] for r in rows], dtype=pl.Int64),
     )
-    decision = admit(frame, CONTRACT)
+    decision = admit(frame, CONTRACT, NOW)
     if isinstance(decision, Refused):
         assert decision.reasons
         return

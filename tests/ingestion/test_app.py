@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import orjson
 import polars as pl
+from confluent_kafka import Producer
+from rondo.chassis import kafka as chassis_kafka
 from rondo.ingestion.app import application
 from rondo.ingestion.intake import Intake
 
@@ -51,10 +54,10 @@ async def test_an_uploaded_batch_becomes_a_data_version(ingestion: Running, tmp_
     assert answer.status_code == 201, answer.text
     report = answer.json()
     assert report["quality"]["accepted"] == 9
-    assert report["quality"]["reasons"] == {"rain: infinite": 1}
+    assert report["quality"]["reasons"] == {"rain: infinite, send a finite number": 1}
     assert report["data_version"]["version"] == 0
     assert rows(ingestion, "datasets/rides")["batch_id"].to_list() == ["january"] * 9
-    assert rows(ingestion, "quarantine/rides")["reason"].to_list() == ["rain: infinite"]
+    assert rows(ingestion, "quarantine/rides")["reason"].to_list() == ["rain: infinite, send a finite number"]
     accepted = await until(lambda: events(ingestion, "batches.accepted"))
     assert accepted[0]["data_version"] == report["data_version"]
 
@@ -152,7 +155,7 @@ async def test_what_is_known_of_a_dataset(ingestion: Running, tmp_path: Path) ->
     listed = (await ingestion.client.get("/v1/datasets/rides/batches")).json()
     assert [batch["batch_id"] for batch in listed["batches"]] == ["january"]
     bad = (await ingestion.client.get("/v1/datasets/rides/quarantine")).json()
-    assert [row["reason"] for row in bad["rows"]] == ["rain: infinite"]
+    assert [row["reason"] for row in bad["rows"]] == ["rain: infinite, send a finite number"]
     for path in ("/v1/datasets/ride", "/v1/datasets/rides/batches/x"):
         missing = await ingestion.client.get(path)
         assert (missing.status_code, missing.json()["error"]) == (404, "not_found")
@@ -193,6 +196,29 @@ async def test_batches_come_by_kafka_and_by_folder(ingestion: Running, tmp_path:
     await until(rejected)
     letters = await asyncio.to_thread(read_all, kafka, "ingestion.dead-letters")
     assert [letter.value() for letter in letters] == [b"\xff"]
+
+
+async def test_a_batch_over_kafka_keeps_its_trace(ingestion: Running, tmp_path: Path) -> None:
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    headers = [
+        ("dataset", b"rides"), ("batch_id", b"january"), ("content-type", b"application/vnd.apache.parquet"),
+        ("traceparent", f"00-{trace_id}-00f067aa0ba902b7-01".encode()),
+    ]  # fmt: skip
+    produce(ingestion.settings.kafka, "batches.submitted", parquet(rides(3), tmp_path), key=b"rides", headers=headers)
+    await until(lambda: events(ingestion, "batches.accepted"))
+    [message] = await asyncio.to_thread(read_all, ingestion.settings.kafka, "batches.accepted")
+    assert trace_id in str(dict(message.headers() or ())["traceparent"])
+
+
+def test_a_batch_that_kafka_finds_too_large_is_the_senders_to_split(clean_kafka: str) -> None:
+    chassis_kafka.create_topics(clean_kafka)
+    producer = Producer({"bootstrap.servers": clean_kafka, "message.max.bytes": 16 * 1024 * 1024})
+    said: list[str] = []
+    producer.produce(
+        "batches.submitted", os.urandom(8 * 1024 * 1024 + 1), on_delivery=lambda error, _: said.append(error.str())
+    )
+    assert producer.flush(20) == 0
+    assert said == ["Broker: Message size too large"]
 
 
 async def test_a_batch_that_always_fails_ends_in_the_dead_letters_and_the_next_is_taken(

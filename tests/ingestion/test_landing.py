@@ -15,7 +15,7 @@ from rondo.ingestion.landing import Landing
 from rondo.ingestion.outcomes import sort_out
 from rondo.ingestion.recent import Recent
 
-from tests.ingestion.conftest import outcome, predictions
+from tests.ingestion.conftest import NOW, outcome, predictions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,7 +83,7 @@ class MemoryJournal:
 
 
 def outcomes(first: int, count: int) -> bytes:
-    columns = sort_out([outcome(n) for n in range(first, first + count)], {"tips"}).good["tips"]
+    columns = sort_out([outcome(n) for n in range(first, first + count)], {"tips"}, NOW).good["tips"]
     return logs.encode(columns.batch("tips"))
 
 

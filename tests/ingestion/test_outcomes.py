@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from rondo.contracts import logs
 from rondo.ingestion.outcomes import sort_out
 
-from tests.ingestion.conftest import outcome
+from tests.ingestion.conftest import NOW, outcome
 
 MODELS = frozenset({"tips", "fares"})
 
 
 def test_outcomes_become_one_batch_a_model() -> None:
-    found = sort_out([outcome(0), outcome(1, model="fares", id=None, entity="r1"), outcome(2)], MODELS)
+    found = sort_out([outcome(0), outcome(1, model="fares", id=None, entity="r1"), outcome(2)], MODELS, NOW)
     assert found.bad == []
     batch = logs.decode(logs.encode(found.good["tips"].batch("tips")))
     assert logs.metadata(batch) == {"model": "tips"}
@@ -51,17 +51,37 @@ def test_outcomes_become_one_batch_a_model() -> None:
             ),
         ),
         (outcome(1, event_time=12), "`event_time` is '12': send when it became known, with a zone"),
+        (
+            outcome(1, event_time="0001-01-01T00:00:00+10:00"),
+            "`event_time` is '0001-01-01T00:00:00+10:00': send when it became known",
+        ),
+        (
+            outcome(1, event_time="9999-12-31T23:59:59-10:00"),
+            "`event_time` is '9999-12-31T23:59:59-10:00': send when it became known",
+        ),
+        (
+            outcome(1, event_time="2014-01-02T00:00:01Z"),
+            (
+                "`event_time` is '2014-01-02T00:00:01Z', more than a day ahead of now: send when it became known, "
+                "with a zone, such as 2013-01-01T10:00:00Z"
+            ),
+        ),
     ],
 )
 def test_what_is_no_outcome_is_told_apart(value: bytes | None, why: str) -> None:
-    found = sort_out([outcome(0), value, outcome(2)], MODELS)
+    found = sort_out([outcome(0), value, outcome(2)], MODELS, NOW)
     assert [(place, str(error)[: len(why)]) for place, error in found.bad] == [(1, why)]
     assert found.good["tips"].id == ["p0", "p2"]
 
 
+def test_old_outcomes_are_normal_and_a_clock_may_be_a_day_ahead() -> None:
+    times = ["1970-01-01T00:00:00Z", (NOW + timedelta(days=1)).isoformat()]
+    assert sort_out([outcome(1, event_time=time) for time in times], MODELS, NOW).bad == []
+
+
 @given(st.lists(st.binary(max_size=40) | st.integers(0, 99).map(outcome), max_size=20))
 def test_every_message_is_sorted_and_none_fails(values: list[bytes]) -> None:
-    found = sort_out(values, MODELS)
+    found = sort_out(values, MODELS, NOW)
     assert sum(len(columns.id) for columns in found.good.values()) + len(found.bad) == len(values)
     for model, columns in found.good.items():
         assert logs.decode(logs.encode(columns.batch(model))).num_rows == len(columns.id)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.ingestion import quality
+from rondo.ingestion import brevity, quality
+from rondo.ingestion.event_times import latest
 from rondo.ingestion.validation import Findings, inspect, misfits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from rondo.contracts.data import QualityReport
@@ -44,13 +46,16 @@ class Refused:
     quality: QualityReport | None = None
 
 
-def admit(frame: pl.DataFrame, contract: Contract) -> Admitted | Refused:
-    """Judge a batch by the contract of its dataset. Columns that the contract does not know are dropped and noted."""
+def admit(frame: pl.DataFrame, contract: Contract, now: datetime) -> Admitted | Refused:
+    """Judge a batch by the contract of its dataset. Columns that the contract does not know are dropped and noted.
+
+    `now` is the wall clock's time, by which an event time is in the future.
+    """
     if frame.is_empty():
         return Refused((f"the batch is empty: it has {len(frame.columns)} columns and no row; send at least one row",))
     if problems := misfits(frame, contract):
-        return Refused(tuple(problems))
-    findings = inspect(frame, contract)
+        return Refused(brevity.first(problems))
+    findings = inspect(frame, contract, latest(now))
     if not findings.bad.width:
         return _admitted(frame, findings, contract, None)
     is_bad = findings.bad.select(pl.any_horizontal(pl.all())).to_series()
@@ -62,15 +67,23 @@ def admit(frame: pl.DataFrame, contract: Contract) -> Admitted | Refused:
 def _admitted(frame: pl.DataFrame, findings: Findings, contract: Contract, is_bad: pl.Series | None) -> Admitted:
     rows = findings.typed if is_bad is None else findings.typed.filter(~is_bad)
     times = rows[contract.event_time]
-    extra = [name for name in frame.columns if name not in contract.names]
     return Admitted(
         rows=rows,
         quarantined=_quarantined(frame, findings, is_bad),
         quality=quality.report(rows, frame.height, _counts(findings)),
         event_time_from=times.min(),  # type: ignore[arg-type] # a column of times has times
         event_time_to=times.max(),  # type: ignore[arg-type]
-        notes=tuple(f"column {name!r} is not in the contract and was dropped" for name in extra),
+        notes=brevity.first(list(_notes(frame, contract))),
     )
+
+
+def _notes(frame: pl.DataFrame, contract: Contract) -> Iterator[str]:
+    if len(contract.names) > brevity.MOST:
+        yield f"`quality.columns` describes {brevity.MOST} of {len(contract.names):,} columns"
+    known = set(contract.names)
+    for name in frame.columns:
+        if name not in known:
+            yield f"column {brevity.cut(name)!r} is not in the contract and was dropped"
 
 
 def _refused(frame: pl.DataFrame, findings: Findings, contract: Contract, is_bad: pl.Series) -> Refused:
@@ -87,7 +100,8 @@ def _refused(frame: pl.DataFrame, findings: Findings, contract: Contract, is_bad
 
 def _example(frame: pl.DataFrame, findings: Findings, reason: str) -> str:
     at = findings.bad[reason].arg_max() or 0
-    return f"such as row {at + 1} with {frame[findings.where[reason]][at]!r}"
+    value = frame[findings.where[reason]][at]
+    return f"such as row {at + 1} with {brevity.cut(value) if isinstance(value, str) else value!r}"
 
 
 def _counts(findings: Findings) -> dict[str, int]:

@@ -23,6 +23,7 @@ from rondo.ingestion.intake import Intake
 from rondo.ingestion.kafka import BatchConsumer, OutcomeTransform, outcome_stream
 from rondo.ingestion.landing import TOPICS, Landing
 from rondo.ingestion.postgres import PostgresBatches, PostgresJournal, SpecStore
+from rondo.ingestion.publishing import Publishing
 from rondo.ingestion.spool import Spool
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ async def application(settings: IngestionSettings) -> AsyncIterator[int]:
         await chassis_kafka.wait_for_kafka(settings.kafka)
         store, batches = SpecStore(database), PostgresBatches(database)
         await store.load()
-        intake = Intake(store.specs, batches, tables, settings.spec_patience_seconds)
+        intake = Intake(store.specs, batches, Publishing(tables), settings.spec_patience_seconds)
         await intake.recover()
         broker = chassis_kafka.broker(settings)
         Consumer(settings, broker, handlers.routes(), store.handling).subscribe()

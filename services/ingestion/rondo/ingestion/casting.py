@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from rondo.ingestion.brevity import cut
+
 if TYPE_CHECKING:
     from rondo.ingestion.contract import Kind
 
@@ -45,12 +47,12 @@ def mistyped(name: str, dtype: pl.DataType, kind: Kind) -> str | None:
     if fits:
         return None
     wanted = {"entity": "text or whole numbers", "category": "text", "label": "0 or 1"}.get(kind, kind)
-    return f"column {name!r} is {dtype}, and the contract says {wanted}: send it with that type"
+    return f"column {name!r} is {cut(str(dtype))}, and the contract says {wanted}: send it with that type"
 
 
 def _mistyped_time(name: str, dtype: pl.DataType) -> str | None:
     if not isinstance(dtype, pl.Datetime):
-        return f"column {name!r} is {dtype}, not a time: send times with a zone, such as 2013-01-01T10:00:00Z"
+        return f"column {name!r} is {cut(str(dtype))}, not a time: send times with a zone, such as 2013-01-01T10:00:00Z"
     if dtype.time_zone is None:
         return (
             f"column {name!r} is a time without a zone, so nobody can tell which moment is meant: "

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
+from rondo.ingestion.brevity import first
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rondo.contracts.spec import Feature, ModelSpec
 
 Kind = Literal["entity", "time", "label", "category", "float", "int", "bool"]
+_KNOWN = 20  # datasets that a message names
 BATCH_ID = "batch_id"  # the column that the published table has beside the contract's
 
 
@@ -73,7 +76,8 @@ def contract_of(dataset: str, specs: Iterable[ModelSpec]) -> Contract:
 
 def _no_spec(dataset: str, datasets: list[str]) -> str:
     close = get_close_matches(dataset, datasets, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else f"known: {', '.join(datasets)}. " if datasets else ""
+    known = ", ".join(first(datasets, _KNOWN))
+    hint = f"did you mean {close[0]!r}? " if close else f"known: {known}. " if datasets else ""
     return f"no model has the dataset {dataset!r}; {hint}Apply a spec with `data: {{dataset: {dataset}}}` first"
 
 

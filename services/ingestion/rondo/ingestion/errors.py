@@ -51,6 +51,18 @@ class BatchConflictError(IngestionError):
         )
 
 
+class ReportLostError(IngestionError):
+    """A batch was accepted by a process that died before it could say so, and its report is in the log no more."""
+
+    code = "report_lost"
+
+    def __init__(self, dataset: str, batch_id: str) -> None:
+        super().__init__(
+            f"batch {batch_id!r} of {dataset!r} was accepted before, but the log of its table is too short to hold the "
+            f"report: its rows are in datasets/{dataset} under this batch_id; send other rows under an id of their own"
+        )
+
+
 class BadNameError(IngestionError):
     """A dataset or batch id that is no safe name."""
 

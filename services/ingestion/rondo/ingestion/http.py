@@ -27,6 +27,7 @@ _STATUS = {
     errors.BatchTooLargeError: 413,
     errors.UnknownContentTypeError: 415,
     errors.BatchConflictError: 409,
+    errors.ReportLostError: 409,
     errors.BadNameError: 400,
     errors.BatchNotFoundError: 404,
     errors.DatasetNotFoundError: 404,

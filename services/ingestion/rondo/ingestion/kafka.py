@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from opentelemetry.trace import SpanKind
 
 from rondo.chassis.dead_letters import dead_letter
 from rondo.chassis.delivery import SUBSCRIPTION, Delivery
 from rondo.chassis.failures import PermanentError
 from rondo.chassis.records import Record
 from rondo.chassis.stream_settings import StreamSettings
+from rondo.chassis.telemetry import messaging_attributes, span
 from rondo.contracts import logs
 from rondo.contracts.predictions import OutcomeObserved
 from rondo.contracts.topics import BATCHES_SUBMITTED, dead_letters
@@ -19,7 +23,7 @@ from rondo.ingestion.reading import form_of
 from rondo.ingestion.submission import Submission, check_names
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
     from confluent_kafka import Message
     from faststream.kafka import KafkaBroker
@@ -49,12 +53,13 @@ def outcome_stream(settings: IngestionSettings) -> StreamSettings:
 class OutcomeTransform:
     """`outcomes.observed` in; `outcomes.log` and dead letters out, in the same transaction."""
 
-    def __init__(self, specs: Specs) -> None:
+    def __init__(self, specs: Specs, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._specs = specs
+        self._clock = clock
 
     def __call__(self, messages: Sequence[Message], /) -> Iterable[Record]:
         """Return one record a model, and one for each outcome that can't be used."""
-        found = sort_out([message.value() for message in messages], self._specs.models)
+        found = sort_out([message.value() for message in messages], self._specs.models, self._clock())
         metrics.OUTCOMES.labels("accepted").inc(len(messages) - len(found.bad))
         for model, columns in found.good.items():
             yield Record(logs.OUTCOMES_LOG, logs.encode(columns.batch(model)), model.encode())
@@ -86,7 +91,14 @@ class BatchConsumer:
     async def receive(self, message: KafkaMessage) -> None:
         """Take in one batch, waiting as long as PostgreSQL or the disk is away, and commit its offset."""
         raw: Any = message.raw_message
-        await self._delivery.settle(raw, "a batch from Kafka", lambda: self._submit(message))
+        headers: dict[str, str] = message.headers
+        with span(
+            f"process {BATCHES_SUBMITTED}",
+            headers.get("traceparent"),
+            SpanKind.CONSUMER,
+            **messaging_attributes(BATCHES_SUBMITTED, headers),
+        ):
+            await self._delivery.settle(raw, "a batch from Kafka", lambda: self._submit(message))
         await self._delivery.commit(message)
 
     async def _submit(self, message: KafkaMessage) -> str:

@@ -11,11 +11,14 @@ import orjson
 import pyarrow as pa
 
 from rondo.contracts import logs
+from rondo.ingestion.brevity import cut
+from rondo.ingestion.event_times import latest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 _MAX_ID = 256
+_SUCH_AS = "send when it became known, with a zone, such as 2013-01-01T10:00:00Z"
 _MAX_BYTES = 64 * 1024  # an outcome is some hundred bytes; more is another kind of message
 
 
@@ -47,8 +50,11 @@ class Sorted:
     bad: list[tuple[int, BadOutcomeError]]
 
 
-def sort_out(values: Sequence[bytes | None], models: Collection[str]) -> Sorted:
-    """Sort a micro-batch of `outcomes.observed`, in which `models` are the ones that exist."""
+def sort_out(values: Sequence[bytes | None], models: Collection[str], now: datetime) -> Sorted:
+    """Sort a micro-batch of `outcomes.observed`, in which `models` are the ones that exist; `now` is the wall clock's.
+
+    An outcome of the future is none: it would move the point up to which outcomes count as known.
+    """
     good: dict[str, Columns] = {}
     bad: list[tuple[int, BadOutcomeError]] = []
     for place, value in enumerate(values):
@@ -58,7 +64,7 @@ def sort_out(values: Sequence[bytes | None], models: Collection[str]) -> Sorted:
             ids = _name(content, "id"), _name(content, "entity")
             if ids == (None, None):
                 raise BadOutcomeError("it names neither `id` nor `entity`: say which prediction it is about")
-            outcome, known_at = _outcome(content), _time(content)
+            outcome, known_at = _outcome(content), _time(content, now)
         except BadOutcomeError as error:
             bad.append((place, error))
             continue
@@ -91,31 +97,37 @@ def _model(content: dict[str, Any], models: Collection[str]) -> str:
         return model
     close = get_close_matches(model, models, n=1) if isinstance(model, str) else []
     hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(models)) or 'none yet'}; apply a spec"
-    raise BadOutcomeError(f"there is no model {str(model)[:80]!r}: {hint}")
+    raise BadOutcomeError(f"there is no model {cut(str(model))!r}: {hint}")
 
 
 def _name(content: dict[str, Any], key: str) -> str | None:
     name = content.get(key)
     if name is None or (isinstance(name, str) and 0 < len(name) <= _MAX_ID):
         return name
-    raise BadOutcomeError(f"`{key}` is {str(name)[:80]!r}: send a text of 1 to {_MAX_ID} characters")
+    raise BadOutcomeError(f"`{key}` is {cut(str(name))!r}: send a text of 1 to {_MAX_ID} characters")
 
 
 def _outcome(content: dict[str, Any]) -> float:
     outcome = content.get("outcome")
     if isinstance(outcome, int | float) and outcome in (0, 1):
         return float(outcome)
-    raise BadOutcomeError(f"`outcome` is {str(outcome)[:80]!r}: send 0 or 1")
+    raise BadOutcomeError(f"`outcome` is {cut(str(outcome))!r}: send 0 or 1")
 
 
-def _time(content: dict[str, Any]) -> datetime:
+def _time(content: dict[str, Any], now: datetime) -> datetime:
     said = content.get("event_time")
+    time = _moment(said) if isinstance(said, str) else None
+    if time is None:
+        raise BadOutcomeError(f"`event_time` is {cut(str(said))!r}: {_SUCH_AS}")
+    if time > latest(now):
+        raise BadOutcomeError(f"`event_time` is {cut(str(said))!r}, more than a day ahead of now: {_SUCH_AS}")
+    return time
+
+
+def _moment(said: str) -> datetime | None:
+    """Return a time in UTC; None for what is no time, has no zone, or lies before or after the years there are."""
     try:
-        time = datetime.fromisoformat(said) if isinstance(said, str) else None
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise BadOutcomeError(
-            f"`event_time` is {str(said)[:80]!r}: send when it became known, with a zone, such as 2013-01-01T10:00:00Z"
-        )
-    return time.astimezone(UTC)
+        time = datetime.fromisoformat(said)
+        return time.astimezone(UTC) if time.tzinfo else None
+    except (ValueError, OverflowError):
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from rondo.contracts.data import ColumnQuality, QualityReport
+from rondo.ingestion import brevity
 
 
 def report(accepted: pl.DataFrame, rows: int, reasons: dict[str, int]) -> QualityReport:
@@ -13,8 +14,8 @@ def report(accepted: pl.DataFrame, rows: int, reasons: dict[str, int]) -> Qualit
         rows=rows,
         accepted=accepted.height,
         quarantined=rows - accepted.height,
-        reasons=reasons,
-        columns=columns(accepted),
+        reasons=brevity.commonest(reasons),
+        columns=columns(accepted.select(accepted.columns[: brevity.MOST])),
     )
 
 

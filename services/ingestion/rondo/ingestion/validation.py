@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from rondo.ingestion.brevity import cut
 from rondo.ingestion.casting import TARGET, cast, is_text, lost, mistyped, without_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from rondo.ingestion.contract import Column, Contract
 
 _TYPED = "typed."  # a column after its cast, beside the original
+_EVERY_ROW = "missing, every row needs one"
+_MISSING = {"entity": _EVERY_ROW, "time": _EVERY_ROW, "label": "label missing, send the row when it is known"}
+_MISSING_FEATURE = "missing, send a value, or make it `optional` in the spec"
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ def _missing(name: str, extra: list[str]) -> str:
     folded = {_fold(other): other for other in extra}
     close = get_close_matches(_fold(name), folded, n=1, cutoff=0.7)
     if close:
-        return f"column {name!r} is missing; {folded[close[0]]!r} is not in the contract: rename it to {name!r}"
+        return f"column {name!r} is missing; {cut(folded[close[0]])!r} is not in the contract: rename it to {name!r}"
     return f"column {name!r} is missing: add it, or make it `optional` in the spec"
 
 
@@ -56,17 +61,30 @@ def _fold(name: str) -> str:
     return name.lower().replace(" ", "_").replace("-", "_")
 
 
-def inspect(frame: pl.DataFrame, contract: Contract) -> Findings:
-    """Cast a batch that has no `misfits` to the contract's types, and look at each value once."""
+def inspect(frame: pl.DataFrame, contract: Contract, latest: datetime) -> Findings:
+    """Cast a batch that has no `misfits` to the contract's types, and look at each value once.
+
+    An event time after `latest` is in the future.
+    """
     schema = frame.schema
     present = [column for column in contract.columns if column.name in schema]
     typed = [cast(c.name, schema[c.name], c.kind).alias(f"{_TYPED}{c.name}") for c in present]
     both = frame.select([c.name for c in present]).with_columns(typed)
-    rules = [(reason, c.name, rule) for c in present for reason, rule in _rules(c, schema[c.name])]
+    rules = [(reason, c.name, rule) for c in present for reason, rule in _rules(c, schema[c.name], latest)]
     masks = both.select([rule.fill_null(value=False).alias(reason) for reason, _, rule in rules])
+    entity = next(c.name for c in present if c.kind == "entity")
+    repeated = f"{entity}: duplicate in this batch, the first is kept"
+    masks = masks.with_columns(_repeated(both[f"{_TYPED}{entity}"], masks).alias(repeated))
     met = [reason for reason, hit in zip(masks.columns, masks.select(pl.all().any()).row(0), strict=True) if hit]
     clean = both.select([_finished(column, schema) for column in contract.columns])
-    return Findings(clean, masks.select(met), {reason: name for reason, name, _ in rules})
+    return Findings(clean, masks.select(met), {reason: name for reason, name, _ in rules} | {repeated: entity})
+
+
+def _repeated(entities: pl.Series, masks: pl.DataFrame) -> pl.Series:
+    """Return which rows have the entity of a row before them; rows that are bad anyway don't count, on either side."""
+    good = ~masks.select(pl.any_horizontal(pl.all())).to_series()
+    candidates = entities.to_frame("entity").select(pl.when(good).then(pl.col("entity"))).to_series()
+    return candidates.is_not_null() & ~candidates.is_first_distinct()
 
 
 def _finished(column: Column, schema: pl.Schema) -> pl.Expr:
@@ -77,22 +95,25 @@ def _finished(column: Column, schema: pl.Schema) -> pl.Expr:
     return typed.fill_nan(None) if column.kind == "float" else typed
 
 
-def _rules(column: Column, dtype: pl.DataType) -> Iterator[tuple[str, pl.Expr]]:
+def _rules(column: Column, dtype: pl.DataType, latest: datetime) -> Iterator[tuple[str, pl.Expr]]:
     """Yield (reason, where it holds) for one column. No two of them hold for the same value."""
     name, raw, typed = column.name, pl.col(column.name), pl.col(f"{_TYPED}{column.name}")
     if not column.optional:
-        yield f"{name}: {'label missing' if column.kind == 'label' else 'missing'}", raw.is_null()
+        yield f"{name}: {_MISSING.get(column.kind, _MISSING_FEATURE)}", raw.is_null()
     if column.kind == "time":
         yield from _time_rules(name, dtype, raw, typed)
+        yield (
+            f"{name}: more than a day ahead of now, send when it happened, such as 2013-01-01T10:00:00Z",
+            typed > latest,
+        )
         return
     if column.kind not in ("entity", "category"):
         yield lost(name, column.kind), raw.is_not_null() & typed.is_null()
     if column.kind == "float":
         yield from _float_rules(column, typed)
-    if column.kind == "entity":
-        yield f"{name}: duplicate in this batch, the first is kept", typed.is_not_null() & ~typed.is_first_distinct()
     if column.values is not None:
-        yield f"{name}: not an allowed value", ~typed.is_in(sorted(column.values))
+        values = sorted(column.values)
+        yield f"{name}: not an allowed value, send one of: {cut(', '.join(values))}", ~typed.is_in(values)
     if column.low is not None:
         yield f"{name}: below the minimum {column.low:g}", _finite(column, typed) & (typed < column.low)
     if column.high is not None:
@@ -115,5 +136,5 @@ def _time_rules(name: str, dtype: pl.DataType, raw: pl.Expr, typed: pl.Expr) -> 
 
 def _float_rules(column: Column, typed: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
     if not column.optional:
-        yield f"{column.name}: NaN", typed.is_nan()
-    yield f"{column.name}: infinite", typed.is_infinite()
+        yield f"{column.name}: NaN, send a number, or make it `optional` in the spec", typed.is_nan()
+    yield f"{column.name}: infinite, send a finite number", typed.is_infinite()
