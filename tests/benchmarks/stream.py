@@ -24,7 +24,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import _peers
-import _stream_model
 import numpy as np
 import orjson
 from _serving import Setting, committed, cpu_seconds, ends, serving, wait_until_answered
@@ -71,6 +70,8 @@ def fill(setting: Setting, count: int, run: str) -> None:
 
 async def deploy(setting: Setting) -> None:
     """Store the model both ways, and say that it should serve."""
+    import _stream_model  # noqa: PLC0415 - its converter takes seconds to import
+
     content = _stream_model.plain()
     (setting.folder / "plain.onnx").write_bytes(content)
     digest = await Artifacts(str(setting.folder / "artifacts")).put(_stream_model.per_feature(content))
