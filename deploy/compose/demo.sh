@@ -56,9 +56,19 @@ wait_until_ready() {
   local service deadline=$((SECONDS + ready_seconds))
   for service in ingestion trainer registry serving monitor; do
     until [ "$(state "$service")" = healthy ]; do
-      ((SECONDS < deadline)) || fail "$service is $(state "$service") after $ready_seconds s; its log is above"
+      ((SECONDS < deadline)) || fail "$service is $(state "$service") after $ready_seconds s; its log is below"
       sleep 1
     done
+  done
+}
+
+# Whatever user a container starts as: when all is ready, no process in any of them is root's.
+nobody_is_root() {
+  local id owners
+  for id in $("${compose[@]}" ps -q); do
+    [ "$(docker inspect -f '{{.State.Running}}' "$id")" = true ] || continue
+    owners=$(docker top "$id" -eo uid | tail -n +2 | tr -d ' ' | sort -u)
+    ! grep -qx 0 <<<"$owners" || fail "a process of $(docker inspect -f '{{.Name}}' "$id") runs as root"
   done
 }
 
@@ -79,6 +89,7 @@ quietly "${compose[@]}" build
 echo "starting Kafka, PostgreSQL and the five services"
 quietly "${compose[@]}" up -d
 wait_until_ready
+nobody_is_root
 RONDO_API_TOKEN=$("${compose[@]}" exec -T registry cat /run/rondo/api-token)
 export RONDO_API_TOKEN
 echo "ready after $SECONDS s"

@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 Containers = dict[str, dict[str, Any]]
 ONE_SHOT = {"secrets", "prometheus-volume"}
 MAY_START_AS_ROOT = {"postgres", *ONE_SHOT}
+# The collector's image has one program and no shell: nothing in it can ask it. What it does not take, services log.
+CANNOT_BE_ASKED = {"otel-collector"}
 
 
 def test_the_five_services_kafka_and_postgresql_are_there(containers: Containers) -> None:
@@ -43,6 +45,21 @@ def test_services_run_on_a_read_only_file_system_as_their_own_user(containers: C
     for name in SERVICES:
         assert containers[name]["read_only"] is True, name
         assert "user" not in containers[name], name
+
+
+def test_every_other_container_names_a_user_who_is_not_root(containers: Containers) -> None:
+    """Whatever the image's own is; that nothing runs as root in the end, deploy/compose/demo.sh looks at."""
+    others = containers.keys() - SERVICES - MAY_START_AS_ROOT
+    users = {name: str(containers[name].get("user", "root")).split(":")[0] for name in others}
+    assert {name for name, user in users.items() if user in {"root", "0"}} == set()
+    assert {"kafka", "prometheus", "grafana", "otel-collector", "jaeger"} == set(users)
+
+
+def test_whatever_stays_is_asked_for_its_health(containers: Containers) -> None:
+    """Those of the services are in their image."""
+    assert "HEALTHCHECK" in (ROOT / "deploy/docker/Dockerfile").read_text()
+    asked = {name for name, container in containers.items() if "healthcheck" in container} | set(SERVICES)
+    assert containers.keys() - asked == ONE_SHOT | CANNOT_BE_ASKED
 
 
 def test_ports_are_bound_to_loopback(containers: Containers) -> None:
