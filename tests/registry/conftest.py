@@ -24,7 +24,7 @@ from rondo.contracts.models import GateResult
 from rondo.contracts.profile import NumericProfile, ReferenceProfile
 from rondo.contracts.spec_file import parse_spec
 from rondo.contracts.training import Evaluation, Evidence, ModelTrained, Parity, SliceMetric, Trigger
-from rondo.registry import promotion
+from rondo.registry import registration
 from rondo.registry.settings import Settings
 from rondo.registry.versions import Candidate, Model
 
@@ -142,7 +142,7 @@ def model_after() -> ModelAfter:
         model = Model("late", parse_spec(SPEC), 1)
         for number, letter in enumerate(story, 1):
             candidate = make_candidate(f"run-{number}", passed=letter == "p")
-            model = promotion.receive(model, candidate, model.spec).after
+            model = registration.receive(model, candidate, model.spec).after
         return model
 
     return run

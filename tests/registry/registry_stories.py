@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rondo.chassis.artifacts import ArtifactMissingError
 from rondo.contracts.cloudevents import Envelope
 from rondo.contracts.deployment import ReplicaChanged
 from rondo.registry import commands, handlers
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rondo.contracts.spec import ModelSpec
 
 ANA = Cause("ana", "because")
+GONE = f"sha256:{'f' * 64}"
 
 
 class Backend(Archive, Protocol):
@@ -44,10 +46,19 @@ class OnPostgres(PostgresStore, PostgresArchive):
         return [(row["event_id"], row["headers"]["ce_type"]) for row in rows]
 
 
+class Shelf:
+    """An artifact store that has everything but `GONE`."""
+
+    async def get(self, digest: str) -> bytes:
+        if digest == GONE:
+            raise ArtifactMissingError(digest)
+        return b"onnx"
+
+
 async def handle(store: Backend, event: Event, event_id: str) -> None:
     envelope = Envelope(event_id, "test", datetime.now(UTC), event)
     async with store.handling(envelope) as work:
-        await handlers.routes().handlers[type(event)](envelope, work)
+        await handlers.routes(Shelf()).handlers[type(event)](envelope, work)
 
 
 async def apply(store: Backend, spec: ModelSpec) -> commands.Applied:

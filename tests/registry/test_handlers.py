@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from registry_stories import apply, handle, states, told
+from registry_stories import GONE, apply, handle, states, told
 from rondo.chassis.failures import AlreadyHandledError, PermanentError
 from rondo.contracts.spec_file import parse_spec
-from rondo.contracts.training import TrainingFailed, TrainingSkipped, TrainingStarted
+from rondo.contracts.training import TrainingFailed, TrainingSkipped, TrainingStarted, Trigger
 from rondo.registry import audit
 
 if TYPE_CHECKING:
@@ -108,3 +109,38 @@ async def test_figures_that_are_no_numbers_survive(store: Backend, spec: ModelSp
     await handle(store, trained("run-1", auc=float("nan")), "t1")
     assert await states(store) == {1: "rejected"}
     assert (await verdict(store)).verified
+
+
+async def test_a_candidate_compared_with_yesterdays_champion_is_asked_for_once_more(
+    store: Backend, spec: ModelSpec, trained: Make
+) -> None:
+    await apply(store, spec)
+    await handle(store, trained("run-1", auc=0.7), "t1")
+    await handle(store, trained("run-2", auc=0.75, champion=(1, 0.7)), "t2")
+    late = trained("run-3", auc=0.8, champion=(1, 0.7))
+    await handle(store, late, "t3")
+    assert (await told(store))[-3:] == ["ModelRegistered", "ModelRejected", "TrainingRequested"]
+    assert await states(store) == {1: "standby", 2: "champion", 3: "rejected"}
+    records, _, _ = await store.audit("late")
+    assert [r.action for r in records[-2:]] == ["rejected", "training_requested"]
+    assert json.loads(records[-2].evidence)["reason"] == "champion_moved"
+    trigger = Trigger.model_validate(json.loads(records[-1].evidence)["trigger"])
+    assert (trigger.id, trigger.kind, trigger.at) == ("champion-moved/run-3", "manual", late.trigger.at)
+
+    again = trained("run-4", auc=0.8, champion=(1, 0.7)).model_copy(update={"trigger": trigger})
+    await handle(store, again, "t4")
+    assert (await told(store)).count("TrainingRequested") == 1
+
+
+async def test_a_champion_whose_artifact_is_gone_holds_up_no_candidate(
+    store: Backend, spec: ModelSpec, trained: Make
+) -> None:
+    await apply(store, spec)
+    await handle(store, trained("run-1", auc=0.7, digest=GONE), "t1")
+    await handle(store, trained("run-2", auc=0.55), "t2")
+    await handle(store, trained("run-3", auc=0.65), "t3")
+    assert await states(store) == {1: "standby", 2: "rejected", 3: "champion"}
+    gates = {gate.gate: gate for gate in (await store.candidates("late"))[3][0].gates}
+    note = gates["roc_auc.not_worse_than_champion"]
+    assert note.passed
+    assert note.message.startswith(f"version 1 serves, and can't be scored: there is no artifact {GONE}: ")

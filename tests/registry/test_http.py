@@ -61,7 +61,7 @@ async def story(
     for event in events:
         envelope = Envelope(event.run_id, "test", datetime.now(UTC), event)
         async with PostgresStore(registry_database).handling(envelope) as work:
-            await handlers.on_model_trained(envelope, work)
+            await handlers.on_model_trained(envelope, work, artifacts)
     return client
 
 
@@ -256,12 +256,12 @@ async def test_train_now(story: httpx.AsyncClient, registry_database: Database) 
 
 
 async def test_figures_that_are_no_numbers_can_be_looked_at(
-    story: httpx.AsyncClient, registry_database: Database, trained: Make
+    story: httpx.AsyncClient, registry_database: Database, artifacts: Artifacts, trained: Make
 ) -> None:
     event = trained("run-4", auc=float("nan"))
     envelope = Envelope("run-4", "test", datetime.now(UTC), event)
     async with PostgresStore(registry_database).handling(envelope) as work:
-        await handlers.on_model_trained(envelope, work)
+        await handlers.on_model_trained(envelope, work, artifacts)
     assert (await story.get("/v1/models/late/versions/4")).json()["metrics"] == {"roc_auc": "NaN"}
     assert (await story.get("/v1/models/late/audit")).json()["verified"]
 

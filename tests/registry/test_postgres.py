@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
+from registry_stories import Shelf
 from rondo.contracts.cloudevents import Envelope
 from rondo.contracts.spec import ModelSpec
 from rondo.registry import audit, commands, handlers, rollback, rows
@@ -38,7 +39,7 @@ async def stores(registry_database: Database, spec: ModelSpec) -> list[PostgresS
 async def train(store: PostgresStore, event: Any, event_id: str) -> None:
     envelope = Envelope(event_id, "test", datetime.now(UTC), event)
     async with store.handling(envelope) as work:
-        await handlers.on_model_trained(envelope, work)
+        await handlers.on_model_trained(envelope, work, Shelf())
 
 
 async def outbox(database: Database, topic: str) -> list[Any]:

@@ -49,10 +49,11 @@ async def _consuming(settings: Settings, health: Health, api: FastAPI) -> AsyncI
     async with postgres.connect(settings, files("rondo.registry") / "migrations") as database:
         health.add("postgresql", database.ping)
         store, archive = PostgresStore(database), PostgresArchive(database)
-        open_api(api, Registry(store, archive, Artifacts(settings.artifacts)))
+        artifacts = Artifacts(settings.artifacts)
+        open_api(api, Registry(store, archive, artifacts))
         await kafka.wait_for_kafka(settings.kafka)
         broker = kafka.broker(settings)
-        Consumer(settings, broker, handlers.routes(), store.handling).subscribe()
+        Consumer(settings, broker, handlers.routes(artifacts), store.handling).subscribe()
         await broker.start()
         kafka.watch(health, settings, broker)
         try:

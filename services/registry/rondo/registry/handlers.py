@@ -5,28 +5,36 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.chassis.consume import Routes
 from rondo.chassis.failures import PermanentError
 from rondo.contracts.deployment import ReplicaChanged
 from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
-from rondo.registry import gates, promotion, runs, settling, specs
+from rondo.registry import gates, registration, runs, settling, specs
+from rondo.registry.comparison import Champion
 from rondo.registry.errors import UnknownModelError, UnknownSpecError
 from rondo.registry.versions import Candidate
 
 if TYPE_CHECKING:
     from rondo.contracts.cloudevents import Envelope
-    from rondo.registry.ports import Work
+    from rondo.contracts.spec import ModelSpec
+    from rondo.registry.ports import Artifacts, Work
+    from rondo.registry.versions import Model
 
 log = logging.getLogger(__name__)
 
 
-def routes() -> Routes[Work]:
+def routes(artifacts: Artifacts) -> Routes[Work]:
     """Return the table from event to handler."""
+
+    async def judged(envelope: Envelope[ModelTrained], work: Work) -> None:
+        await on_model_trained(envelope, work, artifacts)
+
     table: Routes[Work] = Routes()
     table.on(TrainingStarted)(on_training_started)
     table.on(TrainingFailed)(on_training_failed)
     table.on(TrainingSkipped)(on_training_skipped)
-    table.on(ModelTrained)(on_model_trained)
+    table.on(ModelTrained)(judged)
     table.on(ReplicaChanged)(on_replica_changed)
     return table
 
@@ -47,11 +55,12 @@ async def on_training_skipped(envelope: Envelope[TrainingSkipped], work: Work) -
         await work.record(run)
 
 
-async def on_model_trained(envelope: Envelope[ModelTrained], work: Work) -> None:
+async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifacts: Artifacts) -> None:
     """Register the candidate, judge it, and let it serve or not. One run makes one version, however often it is told.
 
     Raises:
         PermanentError: the model or the spec that it was trained on is not known here.
+        UnavailableError: the artifact store is away, and the champion's artifact had to be looked at.
 
     """
     trained = envelope.data
@@ -65,13 +74,25 @@ async def on_model_trained(envelope: Envelope[ModelTrained], work: Work) -> None
     spec = await work.spec(trained.model, trained.evidence.spec_digest)
     if spec is None:
         raise PermanentError(str(UnknownSpecError(trained.model, trained.evidence.spec_digest)))
-    champion = model.champion
-    comparable = champion is None or specs.comparable(spec.features, champion.route().features)
+    champion = await _champion(model, spec, trained, artifacts)
     # The gates in force now, not those of the day on which the run was asked for.
-    results = gates.judge(
-        trained.evidence, model.spec.gates, champion.number if champion else None, comparable=comparable
-    )
-    await work.save(promotion.receive(model, Candidate(trained, results), spec))
+    results = gates.judge(trained.evidence, model.spec.gates, champion)
+    await work.save(registration.receive(model, Candidate(trained, results), spec))
+
+
+async def _champion(model: Model, spec: ModelSpec, trained: ModelTrained, artifacts: Artifacts) -> Champion | None:
+    """Return who serves, and whether it could have been scored; its artifact is looked at only where nobody was."""
+    champion = model.champion
+    if champion is None:
+        return None
+    if not specs.comparable(spec.features, champion.route().features):
+        return Champion(champion.number, "it has other features")
+    if trained.evidence.champion is None:
+        try:
+            await artifacts.get(champion.digest)
+        except (ArtifactMissingError, ArtifactCorruptError) as error:
+            return Champion(champion.number, str(error))
+    return Champion(champion.number)
 
 
 async def on_replica_changed(envelope: Envelope[ReplicaChanged], work: Work) -> None:

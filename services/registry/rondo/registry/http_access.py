@@ -11,8 +11,7 @@ from rondo.chassis.failures import UnavailableError
 from rondo.registry.http_bodies import Refusal, Who
 
 if TYPE_CHECKING:
-    from rondo.chassis.artifacts import Artifacts
-    from rondo.registry.ports import Archive, Store
+    from rondo.registry.ports import Archive, Artifacts, Store
 
 ERRORS: dict[int | str, dict[str, object]] = {
     status: {"model": Refusal, "description": description}

@@ -87,6 +87,21 @@ class Store(Protocol):
         ...
 
 
+class Artifacts(Protocol):
+    """The store of artifacts."""
+
+    async def get(self, digest: str) -> bytes:
+        """Return an artifact, checked against its digest.
+
+        Raises:
+            ArtifactMissingError: there is none.
+            ArtifactCorruptError: its bytes are others.
+            UnavailableError: the store can't be read.
+
+        """
+        ...
+
+
 class Archive(Protocol):
     """What people ask about. Reads wait for no writer."""
 

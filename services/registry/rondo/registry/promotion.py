@@ -1,4 +1,4 @@
-"""What a candidate, or a person, leads to: new states of the versions, and new routes.
+"""A version becomes the champion: new states of the versions, and new routes.
 
 One strategy is executed today, `replace`: the new champion gets all the traffic at once, the old one stands by for
 a rollback, and the one that stood by retires. A canary is another function from a model to a model in its place.
@@ -6,44 +6,17 @@ a rollback, and the one that stood by retires. A canary is another function from
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.deployment import DeploymentChanged
-from rondo.contracts.models import ModelPromoted, ModelRegistered, ModelRejected, ModelRetired
+from rondo.contracts.models import ModelPromoted, ModelRetired
 from rondo.registry.audit import Statement
 from rondo.registry.errors import AlreadyChampionError, NotPassedError
-from rondo.registry.versions import BY_RULE, SIGNATURE, Candidate, Cause, Decision, Model, State, Version
+from rondo.registry.versions import Candidate, Cause, Decision, Model, State, Version
 
 if TYPE_CHECKING:
     from rondo.contracts.event import Event
-    from rondo.contracts.spec import ModelSpec
     from rondo.contracts.training import Trigger
-
-
-def receive(model: Model, candidate: Candidate, spec: ModelSpec) -> Decision:
-    """Give a candidate its version number; promote it if it passed its gates, else reject it.
-
-    `spec` is the one that it was trained on.
-    """
-    version = _version(model, candidate, spec)
-    grown = replace(model, last_version=version.number, versions={**model.versions, version.number: version})
-    registered = ModelRegistered(
-        model=model.name, model_version=version.number, digest=version.digest, run_id=version.run_id
-    )
-    statement = Statement("registered", _evidence(version, candidate))
-    follows = (
-        promote(grown, version, candidate, BY_RULE, candidate.trained.trigger)
-        if version.passed
-        else _reject(grown, version, candidate)
-    )
-    return replace(
-        follows,
-        before=model,
-        candidate=candidate,
-        events=(registered, *follows.events),
-        statements=(statement, *follows.statements),
-    )
 
 
 def promote_by_hand(model: Model, version: Version, candidate: Candidate, cause: Cause, *, override: bool) -> Decision:
@@ -67,27 +40,17 @@ def promote(model: Model, version: Version, candidate: Candidate, cause: Cause, 
         AlreadyChampionError: it serves already.
 
     """
-    champion = model.champion
-    if champion is not None and champion.number == version.number:
+    previous = model.champion.number if model.champion else None
+    if previous == version.number:
         raise AlreadyChampionError(model.name, version.number)
     after = replace_champion(model, version)
-    previous = champion.number if champion else None
-    promoted = ModelPromoted(
-        model=model.name,
-        model_version=version.number,
-        digest=version.digest,
-        previous_version=previous,
-        decided_by=cause.decided_by,
-        gates=candidate.gates,
-        trigger=trigger,
-        metrics=candidate.trained.evidence.candidate.metrics,
-    )
-    evidence = _evidence(version, candidate) | {
+    evidence = evidence_of(version, candidate) | {
         "previous_version": previous,
         "revision": after.revision,
         "reason": cause.reason,
         "passed": version.passed,
     }
+    promoted = _promoted(previous, version, candidate, cause, trigger)
     events = (promoted, deployment_of(after), *_retirements(model, after))
     return Decision(model, after, cause, events, (Statement("promoted", evidence),))
 
@@ -106,6 +69,21 @@ def deployment_of(model: Model) -> DeploymentChanged:
     return DeploymentChanged(model=model.name, revision=model.revision, routes=model.routes)
 
 
+def _promoted(
+    previous: int | None, version: Version, candidate: Candidate, cause: Cause, trigger: Trigger | None
+) -> ModelPromoted:
+    return ModelPromoted(
+        model=candidate.trained.model,
+        model_version=version.number,
+        digest=version.digest,
+        previous_version=previous,
+        decided_by=cause.decided_by,
+        gates=candidate.gates,
+        trigger=trigger,
+        metrics=candidate.trained.evidence.candidate.metrics,
+    )
+
+
 def _retirements(before: Model, after: Model) -> tuple[Event, ...]:
     return tuple(
         ModelRetired(model=after.name, model_version=number, digest=version.digest)
@@ -114,31 +92,8 @@ def _retirements(before: Model, after: Model) -> tuple[Event, ...]:
     )
 
 
-def _reject(model: Model, version: Version, candidate: Candidate) -> Decision:
-    rejected = ModelRejected(
-        model=model.name,
-        model_version=version.number,
-        digest=version.digest,
-        run_id=version.run_id,
-        gates=candidate.gates,
-    )
-    return Decision(model, model, BY_RULE, (rejected,), (Statement("rejected", _evidence(version, candidate)),))
-
-
-def _version(model: Model, candidate: Candidate, spec: ModelSpec) -> Version:
-    passed = all(gate.passed for gate in candidate.gates)
-    return Version(
-        number=model.last_version + 1,
-        digest=candidate.trained.digest,
-        run_id=candidate.trained.run_id,
-        # Who passed is promoted in the same decision; nobody ever sees it in between.
-        state="standby" if passed else "rejected",
-        passed=passed,
-        signature=SIGNATURE.dump_json(spec.features, by_alias=True).decode(),
-    )
-
-
-def _evidence(version: Version, candidate: Candidate) -> dict[str, Any]:
+def evidence_of(version: Version, candidate: Candidate) -> dict[str, Any]:
+    """Return what the audit log keeps of a version."""
     trained = candidate.trained
     return {
         "version": version.number,

@@ -1,0 +1,28 @@
+"""What the tests of the gates have in common: figures by slice, and what gates saw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rondo.contracts.training import SliceMetric
+
+if TYPE_CHECKING:
+    from rondo.contracts.models import GateResult
+
+
+def by(column: str, rows: int = 500, **aucs: float | None) -> tuple[SliceMetric, ...]:
+    """Return figures by the values of a column."""
+    return tuple(
+        SliceMetric(column=column, value=value, rows=rows, positives=rows // 4, roc_auc=auc)
+        for value, auc in aucs.items()
+    )
+
+
+def results(*gates: GateResult) -> dict[str, bool]:
+    """Return which gates were passed."""
+    return {gate.gate: gate.passed for gate in gates}
+
+
+def message(gates: tuple[GateResult, ...], name: str) -> str:
+    """Return what a gate said."""
+    return next(gate.message for gate in gates if gate.gate == name)
