@@ -15,7 +15,7 @@ unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-compose up down test test-all lint bench docs schemas clean
+.PHONY: help environment setup demo demo-compose up down test test-all lint bench docs schemas clean
 
 help:  ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,16 +59,22 @@ schemas: $(STAMP)  ## Write a snapshot of each event's JSON Schema that has chan
 clean:  ## Remove the stack's data and the tools' caches (not .venv)
 	rm -rf .rondo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
 
-# Without a change of these files nothing is done, and no network asked.
-$(STAMP): uv.lock pyproject.toml $(wildcard */pyproject.toml */*/pyproject.toml) | $(UV)
-	$(UV) sync --frozen
-	@touch $@
-
-$(UV):
+# Without a change of these files nothing is done, and no network asked. Two that start at once in one checkout would
+# make the same environment: the second waits, and finds it made.
+$(STAMP): uv.lock pyproject.toml $(wildcard */pyproject.toml */*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	  || { echo "Rondo needs Python 3.11 or newer, and $(PYTHON) is not: name one with make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) deploy/locked.py $(VENV)/.setup.lock $(MAKE) --no-print-directory environment
+	@touch $@
+
+environment: $(UV)
+	@echo "installing what uv.lock names into $(VENV)"
+	@$(UV) sync --frozen
+
+$(UV):
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
 	  || { echo "$(PYTHON) comes without venv: install it (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@echo "making $(VENV): first uv, which then installs the rest"
 	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip $(VENV)
 	@$(PYTHON) -m venv $(VENV)/uv
-	$(VENV)/uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+	@$(VENV)/uv/bin/pip install --disable-pip-version-check 'uv>=0.9,<1'
