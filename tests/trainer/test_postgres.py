@@ -90,6 +90,39 @@ async def test_the_champion_is_the_one_of_the_latest_revision(store: Database, m
     assert await runs.serving("other") is None
 
 
+async def _deployed(store: Database, make: Any, revision: int) -> None:
+    route = {"model_version": revision, "digest": make.digest, "share": 1, "role": "champion", "features": {}}
+    changed = make.enveloped(
+        DeploymentChanged.model_validate({"model": "flight-delay", "revision": revision, "routes": [route]}),
+        f"deployment-{revision}",
+    )
+    async with handling(store)(changed) as work:
+        await handlers.on_deployment_changed(changed, work)
+
+
+async def test_the_verdict_on_the_last_candidate_is_waited_for(store: Database, make: Any) -> None:
+    """Of a rejection nothing is heard: then patience ends the waiting."""
+    runs = PostgresRuns(store, "w", LEASE)
+    await runs.listen()
+    async with asyncio.timeout(10):
+        await runs.verdict("flight-delay", timedelta(hours=1))
+        await _deployed(store, make, 1)
+        await _trained(store, make, runs)
+        await runs.verdict("flight-delay", timedelta(0))
+        waiting = asyncio.create_task(runs.verdict("flight-delay", timedelta(hours=1)))
+        assert (await asyncio.wait({waiting}, timeout=0.1))[1], "version 1 is not the candidate"
+        await _deployed(store, make, 2)
+        await waiting
+        await runs.verdict("flight-delay", timedelta(hours=1))
+
+
+async def _trained(store: Database, make: Any, runs: PostgresRuns) -> None:
+    await _record(store, make)
+    run = await runs.claim(3)
+    assert run is not None
+    await store.pool.execute("update runs set state = 'trained', finished_at = clock_timestamp()")
+
+
 async def test_an_event_is_handled_once(store: Database, make: Any) -> None:
     async with handling(store)(make.enveloped(make.drift(), "e")) as work:
         await work.start("run-1", make.trigger(), make.spec())

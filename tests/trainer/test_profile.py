@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.profile import CategoricalProfile, NumericProfile
 from rondo.contracts.spec import Feature
-from rondo.trainer.profile import BINS, MAX_CATEGORIES, categorical, numeric, profile
+from rondo.trainer.profile import BINS, MAX_CATEGORIES, categorical, numeric, of_features
 
 
 @given(st.lists(st.floats(width=32), max_size=200))
@@ -48,11 +48,10 @@ def test_the_rarest_categories_are_counted_together() -> None:
     assert (len(found.counts), found.other) == (MAX_CATEGORIES, 2)
 
 
-def test_features_come_from_the_training_rows_and_the_score_from_the_holdout() -> None:
+def test_each_feature_has_the_profile_of_its_type() -> None:
     rows = pl.DataFrame({"carrier": ["AA", "UA"], "temp": [1.0, None]})
     features = {"carrier": Feature(type="category"), "temp": Feature(type="float", optional=True)}
-    labels, scores = np.array([1, 0, 0, 0], dtype=np.float32), np.full(4, 0.5, dtype=np.float32)
-    found = profile(features, rows, labels, scores, 0.7)
-    assert (found.rows, found.roc_auc, found.positive_rate) == (2, 0.7, 0.25)
-    assert found.features["temp"] == NumericProfile(edges=(1.0,), counts=(0, 1), missing=1)
-    assert sum(found.score.counts) == 4
+    assert of_features(features, rows) == {
+        "carrier": CategoricalProfile(counts={"AA": 1, "UA": 1}),
+        "temp": NumericProfile(edges=(1.0,), counts=(0, 1), missing=1),
+    }

@@ -15,7 +15,8 @@ from rondo.trainer.onnx import Scorer
 from rondo.trainer.parity import ParityError, compare
 from rondo.trainer.preparation import MissingColumnsError, inputs
 from rondo.trainer.split import MIN_FRESH_ROWS, NotEnoughDataError, split
-from rondo.trainer.training import UnsupportedTrainerError, train
+from rondo.trainer.training import Training, UnsupportedTrainerError
+from rondo.trainer.training_set import TrainingSet
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 SPEC = ModelSpec.model_validate(
@@ -44,9 +45,19 @@ def rows(count: int, start: datetime = START) -> pl.DataFrame:
     ).cast({"at": pl.Datetime("us", "UTC")})
 
 
-def run(frame: pl.DataFrame, spec: ModelSpec = SPEC, champion: Champion | None = None, threads: int = 1) -> Candidate:
-    as_of = START + timedelta(days=10_000)
-    return train(spec, frame, as_of=as_of, fit=Fitter(threads), score=Scorer(threads), champion=champion)
+def run(
+    frame: pl.DataFrame,
+    spec: ModelSpec = SPEC,
+    *,
+    champion: Champion | None = None,
+    judged_beside: Champion | None = None,
+    threads: int = 1,
+    as_of: datetime = START + timedelta(days=10_000),
+) -> Candidate:
+    """Train beside one champion, and judge beside it or the one that has come in the meantime."""
+    training = Training(Fitter(threads), Scorer(threads))
+    learned = training.learn(spec, TrainingSet(frame, (), as_of, as_of), champion)
+    return training.judge(spec, learned, judged_beside or champion)
 
 
 def _rows(candidate: Candidate) -> int:
@@ -83,13 +94,13 @@ def test_rows_without_a_label_or_of_the_future_are_left_out() -> None:
     known = frame.filter(pl.col("late").is_not_null()).height
     assert _rows(run(frame)) == known
     at = START + timedelta(hours=499)
-    early = train(SPEC, rows(1_000), as_of=at, fit=Fitter(1), score=Scorer(1))
+    early = run(rows(1_000), as_of=at)
     assert (_rows(early), early.event_time_to) == (500, at)
 
 
 def test_the_window_leaves_out_what_is_older() -> None:
     frame = rows(1_000)
-    candidate = train(with_trainer(window="10d"), frame, as_of=frame["at"][-1], fit=Fitter(1), score=Scorer(1))
+    candidate = run(frame, with_trainer(window="10d"), as_of=frame["at"][-1])
     assert _rows(candidate) == 240
 
 
@@ -109,9 +120,27 @@ def test_the_champion_is_judged_on_rows_that_it_has_not_seen() -> None:
     assert candidate.champion_version == 3
     assert candidate.champion is not None
     later = frame.filter(pl.col("at") > knew)
-    scores = Scorer(1)(champion.model, inputs(SPEC.features, later))
+    scores = Scorer(1)(champion.model or b"", inputs(SPEC.features, later))
     brier = float(np.mean((scores.astype(float) - later["late"].to_numpy()) ** 2))
     assert candidate.champion.metrics["brier"] == pytest.approx(brier)
+
+
+def test_a_champion_that_came_during_the_training_is_judged_on_what_it_has_not_seen_of_the_holdout() -> None:
+    frame = rows(8_000)
+    newcomer = run(frame[:6_000], with_trainer(holdout=0.01)).model
+    candidate = run(frame, with_trainer(holdout=0.5), judged_beside=Champion(4, newcomer))
+    later = frame.filter(pl.col("at") > onnx_graph.knows_until(newcomer))
+    assert (candidate.champion_version, candidate.rows_holdout) == (4, later.height)
+    scores = Scorer(1)(candidate.model, inputs(SPEC.features, later))
+    brier = float(np.mean((scores.astype(float) - later["late"].to_numpy()) ** 2))
+    assert candidate.evaluation.metrics["brier"] == pytest.approx(brier)
+    assert (candidate.rows_trained, candidate.profile.rows) == (4_000, 8_000)
+
+
+def test_one_that_knows_nearly_all_of_it_is_judged_on_the_whole() -> None:
+    frame = rows(8_000)
+    newcomer = Champion(4, run(frame).model)
+    assert run(frame, with_trainer(holdout=0.5), judged_beside=newcomer).rows_holdout == 4_000
 
 
 def test_where_too_little_is_new_the_champion_is_judged_on_the_latest_share() -> None:
@@ -120,12 +149,17 @@ def test_where_too_little_is_new_the_champion_is_judged_on_the_latest_share() ->
     assert candidate.rows_holdout == 2_800
 
 
-def test_a_champion_of_other_features_is_not_compared() -> None:
+def test_a_champion_whose_artifact_is_gone_is_named_without_figures() -> None:
+    candidate = run(rows(1_000), champion=Champion(3, None))
+    assert (candidate.champion, candidate.champion_version) == (None, 3)
+
+
+def test_a_champion_of_other_features_is_named_without_figures() -> None:
     described = SPEC.as_dict()
     other = ModelSpec.model_validate(described | {"features": described["features"] | {"wind": {"type": "float"}}})
     champion = Champion(3, run(rows(1_000).with_columns(wind=pl.lit(1.0)), spec=other).model)
     candidate = run(rows(1_000), champion=champion)
-    assert (candidate.champion, candidate.champion_version) == (None, None)
+    assert (candidate.champion, candidate.champion_version) == (None, 3)
 
 
 def test_too_few_rows() -> None:

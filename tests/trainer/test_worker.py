@@ -21,18 +21,21 @@ from rondo.trainer.delta import DeltaDatasets
 from rondo.trainer.lightgbm import Fitter
 from rondo.trainer.onnx import Scorer
 from rondo.trainer.runs import Run, Serving
-from rondo.trainer.training import train
+from rondo.trainer.training import Training
 from rondo.trainer.worker.attempt import Attempt
 from rondo.trainer.worker.loop import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
 @dataclass
 class MemoryRuns:
-    """`ports.Runs` in memory, of one worker; `away` is how often PostgreSQL does not answer a result."""
+    """`ports.Runs` in memory, of one worker; `away` is how often PostgreSQL does not answer a result.
+
+    `decided` is who serves once the registry has decided about the candidate before.
+    """
 
     queue: list[Any] = field(default_factory=list)
     ended: list[Any] = field(default_factory=list)
@@ -40,6 +43,7 @@ class MemoryRuns:
     renewed: int = 0
     away: int = 0
     champion: Serving | None = None
+    decided: Serving | None = None
     recorded: asyncio.Event = field(default_factory=asyncio.Event)
     attempts: dict[str, int] = field(default_factory=dict)
 
@@ -68,6 +72,10 @@ class MemoryRuns:
         """."""
         return self.champion
 
+    async def verdict(self, model: str, patience: Any) -> None:
+        """."""
+        self.champion = self.decided or self.champion
+
     async def begin(self, run: Run, started: Any) -> None:
         """."""
         self.begun += 1
@@ -86,8 +94,15 @@ class MemoryRuns:
         self.queue.append((run.spec, run.trigger))
 
 
-def really_learn(spec: Any, training_set: Any, champion: Any) -> Any:
-    return train(spec, training_set.rows, as_of=training_set.until, fit=Fitter(2), score=Scorer(2), champion=champion)
+TRAINING = Training(Fitter(2), Scorer(2))
+
+
+@dataclass
+class Faked:
+    """`ports.Training` with one part or the other in place of the real one."""
+
+    learn: Callable[..., Any] = TRAINING.learn
+    judge: Callable[..., Any] = TRAINING.judge
 
 
 @dataclass
@@ -99,12 +114,12 @@ class Bench:
     artifacts: Path
     executor: ThreadPoolExecutor
 
-    async def run(self, *asked: Any, learn: Any = really_learn, lease: float = 30) -> list[Any]:
+    async def run(self, *asked: Any, training: Any = TRAINING, lease: float = 30) -> list[Any]:
         """Let a worker bring these runs to their end, and leave; return how they ended."""
         leave, before = asyncio.Event(), len(self.runs.ended)
         self.runs.queue.extend(asked)
         store = Artifacts(str(self.artifacts))
-        attempt = Attempt(self.runs, DeltaDatasets(str(self.data)), store, learn, self.executor, "v1")
+        attempt = Attempt(self.runs, DeltaDatasets(str(self.data)), store, training, self.executor, "v1")
         work = asyncio.create_task(Worker(self.runs, attempt, leave, lease, 3).work())
         async with asyncio.timeout(30):
             while len(self.runs.ended) < before + len(asked) and not work.done():
@@ -146,11 +161,38 @@ async def test_the_same_run_makes_the_same_bytes_and_the_champion_is_judged_besi
     assert second.evidence.champion is not None
 
 
-async def test_a_champion_whose_artifact_is_gone_is_compared_with_nobody(bench: Bench, make: Any) -> None:
+async def test_a_champion_whose_artifact_is_gone_is_named_without_figures(bench: Bench, make: Any) -> None:
     make.write_batch(bench.data, make.rows(2000))
     bench.runs.champion = Serving(4, make.digest)
     (trained,) = await bench.run((make.spec(), make.trigger()))
-    assert (trained.evidence.champion, trained.evidence.champion_version) == (None, None)
+    assert (trained.evidence.champion, trained.evidence.champion_version) == (None, 4)
+
+
+async def test_the_candidate_before_may_have_become_the_champion_by_the_end(bench: Bench, make: Any) -> None:
+    make.write_batch(bench.data, make.rows(2000))
+    (first,) = await bench.run((make.spec(), make.trigger(name="one")))
+    bench.runs.champion, bench.runs.decided = Serving(4, first.digest), Serving(5, first.digest)
+    (second,) = await bench.run((make.spec(), make.trigger(name="two")))
+    assert second.evidence.champion is not None
+    assert second.evidence.champion_version == 5
+
+
+@pytest.mark.parametrize(("promotions", "judged"), [(0, [4]), (1, [4, 5]), (1_000_000, [4, 5, 6])])
+async def test_a_champion_that_changes_during_the_judgement_is_judged_too_within_bounds(
+    bench: Bench, make: Any, promotions: int, judged: list[int]
+) -> None:
+    make.write_batch(bench.data, make.rows(2000))
+    (first,) = await bench.run((make.spec(), make.trigger(name="one")))
+    bench.runs.champion, seen = Serving(4, first.digest), []
+
+    def judges_while_somebody_promotes(spec: Any, learned: Any, champion: Any) -> Any:
+        seen.append(champion.version)
+        bench.runs.champion = Serving(4 + min(len(seen), promotions), first.digest)
+        return TRAINING.judge(spec, learned, champion)
+
+    training = Faked(judge=judges_while_somebody_promotes)
+    (second,) = await bench.run((make.spec(), make.trigger(name="two")), training=training)
+    assert (seen, second.evidence.champion_version) == (judged, judged[-1])
 
 
 async def test_too_few_rows_skip_the_run_before_it_is_said_to_have_started(bench: Bench, make: Any) -> None:
@@ -197,7 +239,7 @@ async def test_what_breaks_without_a_known_cause_is_tried_three_times(bench: Ben
         message = "no such instruction"
         raise TypeError(message)
 
-    (failed,) = await bench.run((make.spec(), make.trigger()), learn=breaks)
+    (failed,) = await bench.run((make.spec(), make.trigger()), training=Faked(learn=breaks))
     assert bench.runs.attempts == {"drift-1": 3}
     assert failed.reason == (
         "it broke 3 times, last with TypeError: no such instruction; nothing in the spec or the data is known to cause"
@@ -213,9 +255,9 @@ async def test_a_result_waits_for_postgresql_and_the_artifact_store_to_come_back
         shutil.rmtree(bench.artifacts)
         bench.artifacts.write_text("a file is no folder")
         threading.Timer(0.5, lambda: (bench.artifacts.unlink(), bench.artifacts.mkdir())).start()
-        return really_learn(*arguments)
+        return TRAINING.learn(*arguments)
 
-    (trained,) = await bench.run((make.spec(), make.trigger()), learn=learn_while_the_store_is_away)
+    (trained,) = await bench.run((make.spec(), make.trigger()), training=Faked(learn=learn_while_the_store_is_away))
     assert isinstance(trained, ModelTrained)
     assert bench.runs.attempts == {"drift-1": 1}
 
@@ -226,7 +268,7 @@ async def test_the_loop_is_free_and_the_lease_renewed_while_a_training_lasts(ben
 
     def learns_until_renewed(*arguments: Any) -> Any:
         assert renewed_thrice.wait(20)
-        return really_learn(*arguments)
+        return TRAINING.learn(*arguments)
 
     async def watch() -> None:
         while bench.runs.renewed < 3:
@@ -234,7 +276,7 @@ async def test_the_loop_is_free_and_the_lease_renewed_while_a_training_lasts(ben
         renewed_thrice.set()
 
     watching = asyncio.create_task(watch())
-    (trained,) = await bench.run((make.spec(), make.trigger()), learn=learns_until_renewed, lease=0.06)
+    (trained,) = await bench.run((make.spec(), make.trigger()), training=Faked(learn=learns_until_renewed), lease=0.06)
     await watching
     assert isinstance(trained, ModelTrained)
 
@@ -246,16 +288,14 @@ async def test_a_worker_without_its_service_gives_up_after_a_lease_when_postgres
     bench.runs.away = 1_000_000
     bench.runs.queue.append((make.spec(), make.trigger()))
     leave = asyncio.Event()
-    attempt = Attempt(
-        bench.runs, DeltaDatasets(str(bench.data)), Artifacts(str(bench.artifacts)), really_learn, bench.executor, "v1"
-    )
+    loop = asyncio.get_running_loop()
 
     def learned_alone(*arguments: Any) -> Any:
         loop.call_soon_threadsafe(leave.set)
-        return really_learn(*arguments)
+        return TRAINING.learn(*arguments)
 
-    loop = asyncio.get_running_loop()
-    attempt._learn = learned_alone  # type: ignore[assignment]
+    datasets, store = DeltaDatasets(str(bench.data)), Artifacts(str(bench.artifacts))
+    attempt = Attempt(bench.runs, datasets, store, Faked(learn=learned_alone), bench.executor, "v1")
     async with asyncio.timeout(20):
         with pytest.raises(UnavailableError):
             await Worker(bench.runs, attempt, leave, 0.2, 3).work()

@@ -1,4 +1,4 @@
-"""What a training begins with and what it ends with."""
+"""What a training begins with, what it has learned, and what it ends with."""
 
 from __future__ import annotations
 
@@ -8,23 +8,45 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rondo.contracts.profile import ReferenceProfile
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from rondo.contracts.profile import FeatureProfile, ReferenceProfile
     from rondo.contracts.training import Evaluation, Parity
 
 
 @dataclass(frozen=True)
 class Champion:
-    """The serving version: its number and its ONNX bytes."""
+    """The serving version: its number and its ONNX bytes; None where the artifact can't be had."""
 
     version: int
+    model: bytes | None
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """A model as ONNX bytes, the rows that it is to be judged on, and its scores for them (shape `[holdout rows]`).
+
+    `rows_trained` were fitted to; times, digest and profile are of these and the holdout together.
+    """
+
     model: bytes
+    holdout: pl.DataFrame
+    scores: NDArray[np.float32]
+    parity: Parity
+    profile: dict[str, FeatureProfile]
+    training_set_digest: str
+    rows_trained: int
+    event_time_from: datetime
+    event_time_to: datetime
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model as ONNX bytes, and what was found out about it: `rondo.contracts.training.Evidence` says of what.
+    """What was learned and how it was judged: `rondo.contracts.training.Evidence` says of what.
 
-    `rows_trained` were fitted to and `rows_holdout` judged on; times, digest and profile are of both together.
+    `champion_version` is who served then; `champion` is None where that version could not be scored.
     """
 
     model: bytes

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     import numpy as np
     from numpy.typing import NDArray
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rondo.contracts.spec import ModelSpec
     from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted, Trigger
     from rondo.trainer.admission import History
-    from rondo.trainer.candidate import Candidate, Champion
+    from rondo.trainer.candidate import Candidate, Champion, Learned
     from rondo.trainer.hyperparameters import Value
     from rondo.trainer.preparation import Inputs
     from rondo.trainer.runs import Batch, Run, Serving
@@ -55,16 +55,20 @@ class Score(Protocol):
         ...
 
 
-class Learn(Protocol):
+class Training(Protocol):
     """Makes a candidate. Blocking, for seconds to hours: to be called off the event loop."""
 
-    def __call__(self, spec: ModelSpec, training_set: TrainingSet, champion: Champion | None) -> Candidate:
-        """Train, and judge the candidate and the champion on the same holdout.
+    def learn(self, spec: ModelSpec, training_set: TrainingSet, champion: Champion | None) -> Learned:
+        """Fit a model; the holdout is cut after what the champion knows.
 
         Raises:
             ValueError: the data or the spec can't be trained on; the message is for whoever wrote them.
 
         """
+        ...
+
+    def judge(self, spec: ModelSpec, learned: Learned, champion: Champion | None) -> Candidate:
+        """Judge it and the champion, who may be another by now, on the same rows."""
         ...
 
 
@@ -137,6 +141,10 @@ class Runs(Protocol):
 
     async def serving(self, model: str) -> Serving | None:
         """Return who serves now."""
+        ...
+
+    async def verdict(self, model: str, patience: timedelta) -> None:
+        """Wait until it shows who serves after the last candidate, at most until that is `patience` old."""
         ...
 
     async def begin(self, run: Run, started: TrainingStarted) -> None:

@@ -79,15 +79,17 @@ class PostgresWork:
         return None if row is None else Batch(row["batch_id"], row["event_time_to"])
 
     async def save_champion(self, changed: DeploymentChanged) -> None:
-        """Keep who is champion, unless a later revision is known."""
+        """Keep who is champion, unless a later revision is known, and wake the worker that may wait for it."""
         champion = next((route for route in changed.routes if route.role == "champion"), None)
         await self._connection.execute(
             """insert into champions (model, revision, model_version, digest) values ($1, $2, $3, $4)
             on conflict (model) do update set revision = excluded.revision, model_version = excluded.model_version,
-                digest = excluded.digest where champions.revision <= excluded.revision""",
+                digest = excluded.digest, changed_at = clock_timestamp()
+            where champions.revision <= excluded.revision""",
             changed.model, changed.revision,
             champion.model_version if champion else None, champion.digest if champion else None,
         )  # fmt: skip
+        await self._connection.execute(f"notify {RUNS_CHANNEL}")
 
     async def take_turn(self, model: str) -> None:
         """Wait until nobody else decides about this model; until the transaction ends nobody else will."""

@@ -36,6 +36,13 @@ where id = (
 returning id, trigger, spec, attempts, worker, started_at, traceparent
 """
 
+_UNDECIDED = """
+select extract(epoch from finished_at + $2 - clock_timestamp()) from runs
+where model = $1 and state = 'trained'
+    and not exists (select from champions where champions.model = $1 and changed_at > finished_at)
+order by finished_at desc limit 1
+"""
+
 
 class PostgresRuns:
     """`ports.Runs` for the worker called `worker`, whose claims hold for `lease` unless renewed."""
@@ -101,6 +108,17 @@ class PostgresRuns:
                 "select model_version, digest from champions where model = $1 and model_version is not null", model
             )
         return None if row is None else Serving(row["model_version"], row["digest"])
+
+    async def verdict(self, model: str, patience: timedelta) -> None:
+        """Wait until the deployment has changed since the last candidate, or that candidate is `patience` old."""
+        while (left := await self._undecided(model, patience)) > 0:
+            await self.wait(left)
+
+    async def _undecided(self, model: str, patience: timedelta) -> float:
+        """Return for how many seconds more the model's last candidate may still be promoted."""
+        async with self._database.transaction() as work:
+            left = await work.connection.fetchval(_UNDECIDED, model, patience)
+        return 0.0 if left is None else float(left)
 
     async def begin(self, run: Run, started: TrainingStarted) -> None:
         """Publish that the run began; with one id for all attempts, so that subscribers take it once."""

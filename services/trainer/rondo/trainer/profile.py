@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from rondo.contracts.profile import CategoricalProfile, FeatureProfile, NumericProfile, ReferenceProfile
+from rondo.contracts.profile import CategoricalProfile, NumericProfile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from rondo.contracts.profile import FeatureProfile
     from rondo.contracts.spec import Feature
 
 BINS = 20
@@ -21,24 +22,9 @@ BINS = 20
 MAX_CATEGORIES = 500
 
 
-def profile(
-    features: Mapping[str, Feature],
-    rows: pl.DataFrame,
-    labels: NDArray[np.float32],
-    scores: NDArray[np.float32],
-    roc_auc: float,
-) -> ReferenceProfile:
-    """Describe the training rows, and the labels and scores (shape `[holdout rows]`) of the holdout.
-
-    The score is taken from the holdout, because on rows that it was fitted to a model is surer than it will be.
-    """
-    return ReferenceProfile(
-        rows=rows.height,
-        features={name: _feature(feature, rows[name]) for name, feature in features.items()},
-        score=numeric(scores),
-        roc_auc=roc_auc,
-        positive_rate=float(labels.mean(dtype=np.float64)),
-    )
+def of_features(features: Mapping[str, Feature], rows: pl.DataFrame) -> dict[str, FeatureProfile]:
+    """Describe the rows of a training, holdout included, feature by feature."""
+    return {name: _feature(feature, rows[name]) for name, feature in features.items()}
 
 
 def numeric(values: NDArray[np.float32]) -> NumericProfile:

@@ -69,17 +69,23 @@ def split(spec: ModelSpec, rows: pl.DataFrame, champion_knew_until: datetime | N
     """
     time = spec.data.event_time
     cut: datetime = rows[time][min(int(rows.height * (1 - spec.trainer.holdout)), rows.height - 1)]
-    if champion_knew_until is not None and champion_knew_until > cut and _fresh(rows, time, champion_knew_until):
-        parts = Split(rows.filter(pl.col(time) <= champion_knew_until), rows.filter(pl.col(time) > champion_knew_until))
-    else:
-        parts = Split(rows.filter(pl.col(time) < cut), rows.filter(pl.col(time) >= cut))
+    parts = Split(rows.filter(pl.col(time) < cut), rows.filter(pl.col(time) >= cut))
+    if champion_knew_until is not None and champion_knew_until > cut:
+        later = rows.filter(pl.col(time) > champion_knew_until)
+        if later.height >= MIN_FRESH_ROWS:
+            parts = Split(rows.filter(pl.col(time) <= champion_knew_until), later)
     for name, part in (("training rows", parts.training), ("holdout", parts.holdout)):
         _check_classes(name, part, spec.data.label)
     return parts
 
 
-def _fresh(rows: pl.DataFrame, time: str, since: datetime) -> bool:
-    return rows.filter(pl.col(time) > since).height >= MIN_FRESH_ROWS
+def unseen(spec: ModelSpec, holdout: pl.DataFrame, champion_knew_until: datetime | None) -> pl.DataFrame:
+    """Return the end of a holdout that the champion does not know; all of it, where that is no base for a judgement."""
+    if champion_knew_until is None:
+        return holdout
+    later = holdout.filter(pl.col(spec.data.event_time) > champion_knew_until)
+    enough = later.height >= MIN_FRESH_ROWS and later[spec.data.label].n_unique() > 1
+    return later if enough else holdout
 
 
 def _check_classes(name: str, part: pl.DataFrame, label: str) -> None:

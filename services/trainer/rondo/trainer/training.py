@@ -1,4 +1,4 @@
-"""From rows to a candidate and its evidence: the whole of a training, without a file, a clock or a network."""
+"""From rows to a model that can be judged, without a file, a clock or a network."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.trainer import fingerprint, hyperparameters, onnx_graph, parity, preparation, trees
-from rondo.trainer.candidate import Candidate, Champion
-from rondo.trainer.evaluation import evaluate
-from rondo.trainer.profile import profile
+from rondo.trainer import fingerprint, hyperparameters, judging, onnx_graph, parity, preparation, profile, trees
+from rondo.trainer.candidate import Learned
 from rondo.trainer.split import split, usable
 
 if TYPE_CHECKING:
@@ -20,9 +18,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.spec import ModelSpec
-    from rondo.contracts.training import Evaluation
+    from rondo.contracts.training import Parity
+    from rondo.trainer.candidate import Candidate, Champion
     from rondo.trainer.ports import Fit, FittedTrees, Score
     from rondo.trainer.preparation import Preparation
+    from rondo.trainer.training_set import TrainingSet
 
 
 class UnsupportedTrainerError(ValueError):
@@ -30,6 +30,22 @@ class UnsupportedTrainerError(ValueError):
 
     def __init__(self, kind: str) -> None:
         super().__init__(f"`trainer.kind: {kind}` can't be trained yet: use lightgbm")
+
+
+@dataclass(frozen=True)
+class Training:
+    """`ports.Training` with a library that fits trees and one that scores graphs."""
+
+    fit: Fit
+    score: Score
+
+    def learn(self, spec: ModelSpec, training_set: TrainingSet, champion: Champion | None) -> Learned:
+        """Fit a model."""
+        return learn(spec, training_set, champion, self.fit, self.score)
+
+    def judge(self, spec: ModelSpec, learned: Learned, champion: Champion | None) -> Candidate:
+        """Judge it, and the champion."""
+        return judging.judge(spec, learned, champion, self.score)
 
 
 @dataclass(frozen=True)
@@ -41,16 +57,12 @@ class _Model:
         return self.trees.score(preparation.matrix(self.preparation, rows)).astype(np.float32)
 
 
-def train(
-    spec: ModelSpec, rows: pl.DataFrame, *, as_of: datetime, fit: Fit, score: Score, champion: Champion | None = None
-) -> Candidate:
-    """Train a candidate on what was known at `as_of`, and judge it and the champion on the latest of it.
-
-    `rows` holds the columns that the spec names: entity, event time (UTC), features, and the label as 0, 1 or null.
+def learn(spec: ModelSpec, training_set: TrainingSet, champion: Champion | None, fit: Fit, score: Score) -> Learned:
+    """Fit a model to the rows until `training_set.until`, but for the latest, which it and the champion are judged on.
 
     Raises:
         NotEnoughDataError: there are too few labelled rows, or rows of one class only.
-        MissingColumnsError: a feature is no column of `rows`.
+        MissingColumnsError: a feature is no column of the rows.
         HyperparameterError: the spec's parameters can't be used.
         UnsupportedTrainerError: the spec asks for another kind of model.
         ParityError: the graph is not the model.
@@ -58,28 +70,21 @@ def train(
     """
     if spec.trainer.kind != "lightgbm":
         raise UnsupportedTrainerError(spec.trainer.kind)
-    preparation.check(spec.features, rows)
-    kept = usable(spec, rows, as_of)
-    knowledge = onnx_graph.knows_until(champion.model) if champion else None
-    parts = split(spec, kept, knowledge)
+    preparation.check(spec.features, training_set.rows)
+    kept, time = usable(spec, training_set.rows, training_set.until), spec.data.event_time
+    parts = split(spec, kept, judging.knowledge(champion))
     fitted = _fit(spec, parts.training, fit)
-    scores = fitted.score(parts.holdout)
-    model = _compile(spec, fitted, parts.training[spec.data.event_time][-1])
-    sample = kept.tail(parity.ROWS)
-    evaluation, labels = _evaluate(spec, parts.holdout, scores), _labels(spec, parts.holdout)
-    rival = _evaluate_champion(spec, champion, parts.holdout, score) if champion else None
-    return Candidate(
+    model = _compile(spec, fitted, parts.training[time][-1])
+    return Learned(
         model=model,
-        evaluation=evaluation,
-        champion=rival,
-        champion_version=champion.version if champion and rival else None,
-        profile=profile(spec.features, kept, labels, scores, evaluation.metrics["roc_auc"]),
-        parity=parity.compare(fitted.score(sample), score(model, preparation.inputs(spec.features, sample))),
+        holdout=parts.holdout,
+        scores=fitted.score(parts.holdout),
+        parity=_parity(spec, fitted, model, kept.tail(parity.ROWS), score),
+        profile=profile.of_features(spec.features, kept),
         training_set_digest=fingerprint.digest(kept, _columns(spec)),
         rows_trained=parts.training.height,
-        rows_holdout=parts.holdout.height,
-        event_time_from=kept[spec.data.event_time][0],
-        event_time_to=kept[spec.data.event_time][-1],
+        event_time_from=kept[time][0],
+        event_time_to=kept[time][-1],
     )
 
 
@@ -87,12 +92,8 @@ def _columns(spec: ModelSpec) -> list[str]:
     return [spec.data.entity, spec.data.event_time, *spec.features, spec.data.label]
 
 
-def _labels(spec: ModelSpec, rows: pl.DataFrame) -> NDArray[np.float32]:
-    return rows[spec.data.label].to_numpy().astype(np.float32)
-
-
 def _fit(spec: ModelSpec, rows: pl.DataFrame, fit: Fit) -> _Model:
-    labels = _labels(spec, rows)
+    labels = rows[spec.data.label].to_numpy().astype(np.float32)
     prepared = preparation.learn(spec.features, rows, labels)
     params = hyperparameters.checked(spec.trainer.params)
     return _Model(prepared, fit(params, spec.trainer.seed, preparation.matrix(prepared, rows), labels))
@@ -103,14 +104,5 @@ def _compile(spec: ModelSpec, model: _Model, until: datetime) -> bytes:
     return onnx_graph.build(model.preparation, trees.read(model.trees.dump()), metadata)
 
 
-def _evaluate(spec: ModelSpec, rows: pl.DataFrame, scores: NDArray[np.float32]) -> Evaluation:
-    fairness = [spec.gates.fairness.by] if spec.gates.fairness else []
-    return evaluate(_labels(spec, rows), scores, rows, dict.fromkeys([*spec.gates.slices, *fairness]))
-
-
-def _evaluate_champion(spec: ModelSpec, champion: Champion, rows: pl.DataFrame, score: Score) -> Evaluation | None:
-    """Judge the champion on the same rows; None where they lack a feature of its (the spec has changed since)."""
-    features = onnx_graph.read_signature(champion.model)
-    if not features.keys() <= set(rows.columns):
-        return None
-    return _evaluate(spec, rows, score(champion.model, preparation.inputs(features, rows)))
+def _parity(spec: ModelSpec, model: _Model, graph: bytes, sample: pl.DataFrame, score: Score) -> Parity:
+    return parity.compare(model.score(sample), score(graph, preparation.inputs(spec.features, sample)))

@@ -20,7 +20,7 @@ from rondo.trainer.lightgbm import Fitter
 from rondo.trainer.onnx import Scorer
 from rondo.trainer.postgres_runs import PostgresRuns
 from rondo.trainer.supervision import READY
-from rondo.trainer.training import train
+from rondo.trainer.training import Training
 from rondo.trainer.worker.attempt import Attempt
 from rondo.trainer.worker.loop import Worker, first_of
 
@@ -28,11 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from concurrent.futures import Executor
 
-    from rondo.contracts.spec import ModelSpec
-    from rondo.trainer.candidate import Candidate, Champion
-    from rondo.trainer.ports import Learn
     from rondo.trainer.settings import Settings
-    from rondo.trainer.training_set import TrainingSet
 
 
 async def run(settings: Settings, name: str) -> None:
@@ -48,9 +44,9 @@ async def run(settings: Settings, name: str) -> None:
         database = opening.result()
         runs = PostgresRuns(database, name, timedelta(seconds=settings.worker_lease))
         code_version = await asyncio.to_thread(git.describe) or library_version("rondo-trainer")
-        learn = _learn(settings.worker_threads)
+        training = Training(Fitter(settings.worker_threads), Scorer(settings.worker_threads))
         datasets, artifacts = DeltaDatasets(settings.data), Artifacts(settings.artifacts)
-        attempt = Attempt(runs, datasets, artifacts, learn, _background(settings.worker_niceness), code_version)
+        attempt = Attempt(runs, datasets, artifacts, training, _background(settings.worker_niceness), code_version)
         service.write(READY)
         await Worker(runs, attempt, leave, settings.worker_lease, settings.worker_attempts).work()
 
@@ -61,15 +57,6 @@ def _background(niceness: int) -> Executor:
     Not the whole process (Linux keeps a niceness for each thread): claims and leases must not wait for a busy machine.
     """
     return ThreadPoolExecutor(1, "training", os.nice, (niceness,))
-
-
-def _learn(threads: int) -> Learn:
-    fit, score = Fitter(threads), Scorer(threads)
-
-    def learn(spec: ModelSpec, training_set: TrainingSet, champion: Champion | None) -> Candidate:
-        return train(spec, training_set.rows, as_of=training_set.until, fit=fit, score=score, champion=champion)
-
-    return learn
 
 
 @asynccontextmanager

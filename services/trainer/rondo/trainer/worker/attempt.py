@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, TypeVarTuple
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from concurrent.futures import Executor
 
-    from rondo.trainer.ports import Artifacts, Datasets, Learn, Runs
-    from rondo.trainer.runs import Run
+    from rondo.trainer.candidate import Candidate, Learned
+    from rondo.trainer.ports import Artifacts, Datasets, Runs, Training
+    from rondo.trainer.runs import Run, Serving
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 A = TypeVarTuple("A")
+# A promotion takes a quarter of a second where registry and Kafka answer; a rejection is never heard of here.
+_VERDICT_WITHIN = timedelta(seconds=5)
+# Whoever changes the champion more often than this during one judgement has the gates' answer: train again.
+_JUDGEMENTS = 3
 Result: TypeAlias = ModelTrained | TrainingFailed | TrainingSkipped
 
 
@@ -41,14 +46,14 @@ class Attempt:
         runs: Runs,
         datasets: Datasets,
         artifacts: Artifacts,
-        learn: Learn,
+        training: Training,
         executor: Executor,
         code_version: str,
     ) -> None:
         self._runs = runs
         self._datasets = datasets
         self._artifacts = artifacts
-        self._learn = learn
+        self._training = training
         self._executor = executor
         self._code_version = code_version
 
@@ -76,9 +81,11 @@ class Attempt:
         training_set = await self._blocking(self._datasets.read, run.spec, run.trigger.at)
         if training_set.rows.height < run.spec.trainer.min_rows:
             return _too_few(run, training_set.rows.height)
-        champion = await patiently(lambda: self._champion(run.model))
-        candidate = await self._blocking(self._learn, run.spec, training_set, champion)
-        digest = await patiently(lambda: self._artifacts.put(candidate.model))
+        serving = await patiently(lambda: self._runs.serving(run.model))
+        champion = await patiently(lambda: self._champion(run.model, serving))
+        learned = await self._blocking(self._training.learn, run.spec, training_set, champion)
+        digest = await patiently(lambda: self._artifacts.put(learned.model))
+        candidate = await self._judge(run, learned, patiently)
         return ModelTrained(
             model=run.model,
             run_id=run.id,
@@ -90,19 +97,35 @@ class Attempt:
             finished_at=datetime.now(UTC),
         )
 
+    async def _judge(self, run: Run, learned: Learned, patiently: Patiently) -> Candidate:
+        """Judge beside whoever serves by now, and again where that has changed meanwhile: the gates compare with it."""
+        await patiently(lambda: self._runs.verdict(run.model, _VERDICT_WITHIN))
+        serving = await patiently(lambda: self._runs.serving(run.model))
+        for _ in range(_JUDGEMENTS):
+            candidate = await self._judge_beside(serving, run, learned, patiently)
+            judged, serving = serving, await patiently(lambda: self._runs.serving(run.model))
+            if serving == judged:
+                break
+        return candidate
+
+    async def _judge_beside(
+        self, serving: Serving | None, run: Run, learned: Learned, patiently: Patiently
+    ) -> Candidate:
+        champion = await patiently(lambda: self._champion(run.model, serving))
+        return await self._blocking(self._training.judge, run.spec, learned, champion)
+
     async def _blocking(self, act: Callable[[*A], T], *arguments: *A) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, act, *arguments)
 
-    async def _champion(self, model: str) -> Champion | None:
-        serving = await self._runs.serving(model)
+    async def _champion(self, model: str, serving: Serving | None) -> Champion | None:
         if serving is None:
             return None
         try:
             return Champion(serving.model_version, await self._artifacts.get(serving.digest))
         except (ArtifactMissingError, ArtifactCorruptError) as error:
-            # A new candidate is then needed all the more; the registry sees that it was compared with nobody.
+            # A new candidate is then needed all the more; the evidence names the version, and has no figures of it.
             log.warning("version %d of %s can't be compared with: %s", serving.model_version, model, error)
-            return None
+            return Champion(serving.model_version, None)
 
 
 def _started(run: Run) -> TrainingStarted:

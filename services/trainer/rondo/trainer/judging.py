@@ -1,0 +1,87 @@
+"""How good a model is beside the champion, on rows that neither has seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.contracts.profile import ReferenceProfile
+from rondo.trainer import onnx_graph, preparation, profile
+from rondo.trainer.candidate import Candidate
+from rondo.trainer.evaluation import evaluate
+from rondo.trainer.split import unseen
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from rondo.contracts.spec import ModelSpec
+    from rondo.contracts.training import Evaluation
+    from rondo.trainer.candidate import Champion, Learned
+    from rondo.trainer.ports import Score
+
+
+def knowledge(champion: Champion | None) -> datetime | None:
+    """Return the latest event time that the champion was fitted to, where it is known."""
+    return onnx_graph.knows_until(champion.model) if champion and champion.model else None
+
+
+def judge(spec: ModelSpec, learned: Learned, champion: Champion | None, score: Score) -> Candidate:
+    """Judge what was learned and the champion on the same rows.
+
+    These are the holdout; where the champion knows some of it, as one that was promoted after the holdout was cut may,
+    the rest of it, if that is enough to judge by.
+    """
+    holdout = unseen(spec, learned.holdout, knowledge(champion))
+    scores = learned.scores[learned.holdout.height - holdout.height :]
+    evaluation = _evaluate(spec, holdout, scores)
+    return Candidate(
+        model=learned.model,
+        evaluation=evaluation,
+        champion=_evaluate_champion(spec, champion, holdout, score),
+        champion_version=champion.version if champion else None,
+        profile=_profile(spec, learned, holdout, scores, evaluation),
+        parity=learned.parity,
+        training_set_digest=learned.training_set_digest,
+        rows_trained=learned.rows_trained,
+        rows_holdout=holdout.height,
+        event_time_from=learned.event_time_from,
+        event_time_to=learned.event_time_to,
+    )
+
+
+def _profile(
+    spec: ModelSpec, learned: Learned, holdout: pl.DataFrame, scores: NDArray[np.float32], evaluation: Evaluation
+) -> ReferenceProfile:
+    """Put the profile together. The score's is of the holdout: of rows that it was fitted to a model is surer."""
+    return ReferenceProfile(
+        rows=learned.rows_trained + learned.holdout.height,
+        features=learned.profile,
+        score=profile.numeric(scores),
+        roc_auc=evaluation.metrics["roc_auc"],
+        positive_rate=float(_labels(spec, holdout).mean(dtype=np.float64)),
+    )
+
+
+def _labels(spec: ModelSpec, rows: pl.DataFrame) -> NDArray[np.float32]:
+    return rows[spec.data.label].to_numpy().astype(np.float32)
+
+
+def _evaluate(spec: ModelSpec, rows: pl.DataFrame, scores: NDArray[np.float32]) -> Evaluation:
+    fairness = [spec.gates.fairness.by] if spec.gates.fairness else []
+    return evaluate(_labels(spec, rows), scores, rows, dict.fromkeys([*spec.gates.slices, *fairness]))
+
+
+def _evaluate_champion(
+    spec: ModelSpec, champion: Champion | None, rows: pl.DataFrame, score: Score
+) -> Evaluation | None:
+    """Return None where it can't be scored: its artifact is gone, or the rows lack a feature (the spec has changed)."""
+    if champion is None or champion.model is None:
+        return None
+    features = onnx_graph.read_signature(champion.model)
+    if not features.keys() <= set(rows.columns):
+        return None
+    return _evaluate(spec, rows, score(champion.model, preparation.inputs(features, rows)))
