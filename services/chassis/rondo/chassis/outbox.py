@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -17,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from rondo.chassis import metrics
 from rondo.chassis.failures import Backoff
-from rondo.chassis.postgres import NOTIFY_CHANNEL, lost
+from rondo.chassis.postgres import NOTIFY_CHANNEL, drop, lost
 
 if TYPE_CHECKING:
     from faststream.kafka import KafkaBroker
@@ -28,7 +27,10 @@ log = logging.getLogger(__name__)
 _BATCH = 100
 # A notification can be lost with its connection; the table is the truth, and it is looked at this often anyway.
 _POLL_SECONDS = 1.0
-_PASSING = (asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, OSError, TimeoutError)
+# asyncpg's internal error is what a query meets on a connection that breaks under it.
+_PASSING = (
+    asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, KafkaError, OSError, TimeoutError,
+)  # fmt: skip
 
 
 class OutboxRelay:
@@ -65,12 +67,9 @@ class OutboxRelay:
                         pass
                     await self._wait(connection)
             finally:
-                # Of a lost connection asyncpg complains even when asked `is_closed`; that must not replace what ends
-                # this, least of all a cancellation: the relay would go on, and the service never stop. The lock
-                # went with the connection.
-                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                    await connection.remove_listener(channel, self._notified)
-                    await connection.execute("select pg_advisory_unlock_all()")
+                # The lock and the listener go with the connection. To give them back one by one fails on a connection
+                # that is broken, and that must not replace what ends this, least of all a cancellation.
+                drop(connection)
 
     def _notified(self, *_: object) -> None:
         self._written.set()

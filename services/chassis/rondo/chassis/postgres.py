@@ -43,7 +43,7 @@ _AWAY = (
     asyncpg.ReadOnlySQLTransactionError,
     ConnectionError,
 )
-_NO_CONNECTION = (*_AWAY, asyncpg.InterfaceError, OSError, TimeoutError)
+_NO_CONNECTION = (*_AWAY, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 
 class EventTooLargeError(PermanentError):
@@ -120,6 +120,10 @@ class Database:
             if lost(connection):
                 raise _away(error) from error
             raise
+        except asyncpg.InternalClientError as error:
+            # What a query meets on a connection that breaks under it: nobody shall get this one again.
+            drop(connection)
+            raise _away(error) from error
         finally:
             await self.pool.release(connection)
 
@@ -172,6 +176,12 @@ def lost(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> bool:
         return bool(connection.is_closed())
     except asyncpg.InterfaceError:
         return True
+
+
+def drop(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> None:
+    """Close a connection at once, instead of giving it back; one that is closed stays so."""
+    if not lost(connection):
+        connection.terminate()
 
 
 def _away(error: BaseException) -> UnavailableError:
