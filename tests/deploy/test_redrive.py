@@ -1,0 +1,73 @@
+"""Dead letters can be read, and published again where they came from: what the runbook says to do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from rondo.chassis import kafka as chassis_kafka
+from rondo.contracts.topics import Topic
+
+SCRIPT = Path(__file__).resolve().parents[2] / "deploy/redrive.py"
+
+
+@pytest.fixture
+def topics(kafka: str) -> tuple[str, str]:
+    """Return the names of two new topics: where events come from, and their dead letters."""
+    source = f"source-{uuid4().hex[:8]}"
+    names = (source, f"{source}.dead-letters")
+    chassis_kafka.create_topics(kafka, [Topic(name, "test", (), "", partitions=1) for name in names])
+    return names
+
+
+def bury(kafka: str, topics: tuple[str, str], number: int, **about: str) -> None:
+    said = {"topic": topics[0], "partition": "0", "offset": str(number), "message": f"no, {number}: \t not so", **about}
+    headers = {"ce_id": f"event-{number}"} | {f"__dlq.errors.{name}": value for name, value in said.items()}
+    producer = Producer({"bootstrap.servers": kafka})
+    producer.produce(topics[1], b'{"n": %d}' % number, b"key", headers=headers)
+    producer.flush()
+
+
+def redrive(kafka: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPT), *arguments]
+    environment = os.environ | {"RONDO_KAFKA": kafka}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+
+
+def arrived(kafka: str, topic: str) -> list[Message]:
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "unused"})
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    found = consumer.consume(10, 2)
+    consumer.close()
+    return found
+
+
+def test_they_are_listed_with_where_they_came_from_and_why(kafka: str, topics: tuple[str, str]) -> None:
+    for number in (7, 8):
+        bury(kafka, topics, number)
+    assert redrive(kafka, topics[1]).stdout.splitlines() == [
+        f"0:0  from {topics[0]}-0-7  no, 7: \t not so",
+        f"0:1  from {topics[0]}-0-8  no, 8: \t not so",
+    ]
+    assert arrived(kafka, topics[0]) == []
+
+
+def test_the_chosen_one_is_published_again_as_it_was(kafka: str, topics: tuple[str, str]) -> None:
+    for number in (7, 8):
+        bury(kafka, topics, number)
+    assert redrive(kafka, topics[1], "0:1").stdout == f"published again: 0:1  from {topics[0]}-0-8  no, 8: \t not so\n"
+    (again,) = arrived(kafka, topics[0])
+    assert (again.key(), again.value(), again.headers()) == (b"key", b'{"n": 8}', [("ce_id", b"event-8")])
+
+
+def test_what_is_not_there_or_not_whole_is_told_and_nothing_is_published(kafka: str, topics: tuple[str, str]) -> None:
+    bury(kafka, topics, 7, dropped="the value of 9,000,000 bytes")
+    assert redrive(kafka, topics[1], "0:5").stderr == f"{topics[1]} has nothing at 0:5; it has 0:0\n"
+    assert "it was too large for a dead letter: read it where it came from" in redrive(kafka, topics[1], "0:0").stderr
+    assert "there is no topic nonsense: dead letters are on" in redrive(kafka, "nonsense").stderr
+    assert arrived(kafka, topics[0]) == []
