@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -11,6 +12,7 @@ from unittest.mock import Mock
 import pytest
 from faststream.kafka import KafkaBroker
 from rondo.contracts.deployment import DeploymentChanged
+from rondo.contracts.models import SpecApplied
 from rondo.contracts.topics import SERVICES, TOPICS
 from rondo.ingestion import kafka as ingestion_kafka
 from rondo.ingestion import landing
@@ -33,6 +35,7 @@ USED = {
     ("ingestion", "Follower"): lambda: landing.TOPICS,
     ("ingestion", "ExactlyOnceStream"): lambda: ingestion_kafka.outcome_stream(Mock()).topics,
     ("ingestion", "subscriber"): submitted,
+    ("ingestion", "CompactedTopic"): lambda: (SpecApplied.topic,),
     ("monitor", "Follower"): lambda: watching.TOPICS,
     ("serving", "ExactlyOnceStream"): lambda: serving_app.stream_settings(Mock()).topics,
     ("serving", "CompactedTopic"): lambda: (DeploymentChanged.topic,),
@@ -40,9 +43,12 @@ USED = {
 
 
 def routed(service: str) -> set[str]:
-    """Return the topics that a service's handlers take events from; serving has none, it reads as a table."""
+    """Return the topics that a service's handlers take events from; those that read a topic as a table have none."""
     handlers: Any = import_module(f"rondo.{service}.handlers")
-    return {event.topic for event in handlers.routes().handlers} if hasattr(handlers, "routes") else set()
+    if not hasattr(handlers, "routes"):
+        return set()
+    table = handlers.routes(*(Mock() for _ in signature(handlers.routes).parameters))
+    return {event.topic for event in table.handlers}
 
 
 def calls(service: str) -> set[tuple[str, str]]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     import httpx
     import pytest
+    from confluent_kafka import Message
     from rondo.ingestion.intake import Answer
     from rondo.ingestion.settings import IngestionSettings
     from rondo.ingestion.submission import Submission
@@ -82,6 +83,26 @@ async def test_outcomes_and_predictions_land(ingestion: Running) -> None:
         b"it is not JSON (invalid literal, expected 'null': line 1 column 1 (char 0)): send one JSON object in UTF-8",
         b"there is no model 'tipz': did you mean 'tips'?",
     ]
+
+
+async def test_a_new_database_and_a_backlog_meet_the_specs_that_were_applied(settings: IngestionSettings) -> None:
+    for number in range(200):
+        await apply(settings.kafka, spec(f"other-{number}"))
+    await apply(settings.kafka, spec())
+    produce(settings.kafka, "outcomes.observed", *(outcome(n) for n in range(80)))
+    async with application(settings), client(settings) as http:
+        running = Running(settings, http)
+
+        async def through() -> int:
+            said, letters = await events(running, "outcomes.accepted"), await dead_letters(settings.kafka)
+            return int(sum(each["rows"] for each in said) + len(letters) == 80)
+
+        await until(through)
+        assert await dead_letters(settings.kafka) == []
+
+
+async def dead_letters(kafka: str) -> list[Message]:
+    return await asyncio.to_thread(read_all, kafka, "ingestion.dead-letters")
 
 
 async def test_the_same_batch_twice_is_answered_alike(ingestion: Running, tmp_path: Path) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from rondo.chassis import http as chassis_http
 from rondo.chassis import kafka as chassis_kafka
 from rondo.chassis import postgres
-from rondo.chassis.consume import Consumer
+from rondo.chassis.compacted import CompactedTopic
 from rondo.chassis.follow import Follower
 from rondo.chassis.health import Health
 from rondo.chassis.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.chassis.stream import ExactlyOnceStream
+from rondo.contracts.models import SpecApplied
 from rondo.ingestion import handlers
 from rondo.ingestion.delta import DeltaTables
 from rondo.ingestion.folder import Inbox
@@ -22,13 +24,15 @@ from rondo.ingestion.http import Desk, api
 from rondo.ingestion.intake import Intake
 from rondo.ingestion.kafka import BatchConsumer, OutcomeTransform, outcome_stream
 from rondo.ingestion.landing import TOPICS, Landing
-from rondo.ingestion.postgres import PostgresBatches, PostgresJournal, SpecStore
+from rondo.ingestion.postgres import PostgresBatches, PostgresJournal
 from rondo.ingestion.publishing import Publishing
+from rondo.ingestion.specs import Specs
 from rondo.ingestion.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from rondo.chassis.postgres import Database
     from rondo.ingestion.settings import IngestionSettings
 
 
@@ -41,7 +45,6 @@ async def application(settings: IngestionSettings) -> AsyncIterator[int]:
     token = settings.api_token.get_secret_value()
     spool = Spool(settings.spool, settings.max_batch_bytes)
     spool.clear()
-    tables = DeltaTables(settings.data)
     async with (
         chassis_http.listen(settings, chassis_http.guarded(health, token, app)) as port,
         background(health.watch()),
@@ -49,23 +52,40 @@ async def application(settings: IngestionSettings) -> AsyncIterator[int]:
     ):
         health.add("postgresql", database.ping)
         await chassis_kafka.wait_for_kafka(settings.kafka)
-        store, batches = SpecStore(database), PostgresBatches(database)
-        await store.load()
-        intake = Intake(store.specs, batches, Publishing(tables), settings.spec_patience_seconds)
-        await intake.recover()
-        broker = chassis_kafka.broker(settings)
-        Consumer(settings, broker, handlers.routes(), store.handling).subscribe()
+        async with _specs(settings, health) as specs, _taking_in(settings, health, database, specs, spool) as desk:
+            app.state.desk = desk
+            health.started()
+            yield port
+
+
+@asynccontextmanager
+async def _specs(settings: IngestionSettings, health: Health) -> AsyncIterator[Specs]:
+    """Hold the specs in force; yields once all that were applied are, for what comes without one is refused."""
+    specs = Specs()
+    applied = CompactedTopic(settings.kafka, SpecApplied, partial(handlers.on_spec_applied, specs=specs))
+    health.add("specs", applied.check)
+    async with background(applied.run()):
+        await applied.caught_up.wait()
+        yield specs
+
+
+@asynccontextmanager
+async def _taking_in(
+    settings: IngestionSettings, health: Health, database: Database, specs: Specs, spool: Spool
+) -> AsyncIterator[Desk]:
+    """Take in batches, outcomes and logs while the body runs."""
+    tables, batches = DeltaTables(settings.data), PostgresBatches(database)
+    intake = Intake(specs, batches, Publishing(tables), settings.spec_patience_seconds)
+    await intake.recover()
+    stream = ExactlyOnceStream(outcome_stream(settings), OutcomeTransform(specs))
+    landing = Landing(tables, PostgresJournal(database), settings.landing_seconds, settings.landing_rows)
+    follower = Follower(settings.kafka, f"{settings.instance}-landing", TOPICS, landing)
+    health.add("outcomes", stream.check)
+    health.add("landing", follower.check)
+    inbox = [Inbox(settings.inbox, settings, intake, spool).run()] if settings.inbox else []
+    async with chassis_kafka.broker(settings) as broker:
         BatchConsumer(settings, broker, intake, spool).subscribe()
-        stream = ExactlyOnceStream(outcome_stream(settings), OutcomeTransform(store.specs))
-        landing = Landing(tables, PostgresJournal(database), settings.landing_seconds, settings.landing_rows)
-        follower = Follower(settings.kafka, f"{settings.instance}-landing", TOPICS, landing)
-        health.add("outcomes", stream.check)
-        health.add("landing", follower.check)
-        inbox = [Inbox(settings.inbox, settings, intake, spool).run()] if settings.inbox else []
-        async with broker:
-            await broker.start()
-            chassis_kafka.watch(health, settings, broker)
-            async with background(OutboxRelay(database, broker).run(), stream.run(), follower.run(), *inbox):
-                app.state.desk = Desk(intake, spool, batches, tables, store.specs)
-                health.started()
-                yield port
+        await broker.start()
+        chassis_kafka.watch(health, settings, broker)
+        async with background(OutboxRelay(database, broker).run(), stream.run(), follower.run(), *inbox):
+            yield Desk(intake, spool, batches, tables, specs)

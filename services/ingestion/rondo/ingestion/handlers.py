@@ -1,23 +1,15 @@
-"""What ingestion does on an event."""
+"""What ingestion does when a spec was applied: bring it into force, unless a later one is."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.chassis.consume import Routes
-from rondo.contracts.models import SpecApplied
-
 if TYPE_CHECKING:
     from rondo.contracts.cloudevents import Envelope
-    from rondo.ingestion.ports import SpecWork
+    from rondo.contracts.models import SpecApplied
+    from rondo.ingestion.specs import Specs
 
 
-def routes() -> Routes[SpecWork]:
-    """Return the table from event to handler."""
-    table: Routes[SpecWork] = Routes()
-
-    @table.on(SpecApplied)
-    async def on_spec_applied(envelope: Envelope[SpecApplied], work: SpecWork) -> None:
-        await work.keep(envelope.data)
-
-    return table
+async def on_spec_applied(envelope: Envelope[SpecApplied], specs: Specs) -> None:
+    """Bring the spec into force: batches are judged by it, and outcomes of its model are taken, from now on."""
+    specs.put(envelope.data.spec, envelope.data.revision)

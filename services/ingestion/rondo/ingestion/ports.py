@@ -1,4 +1,4 @@
-"""What the decisions of ingestion are surrounded by: stores of batches, of specs and of landed positions; tables."""
+"""What the decisions of ingestion are surrounded by: stores of batches and of landed positions; tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from rondo.contracts.event import Event
-    from rondo.contracts.models import SpecApplied
 
 Status = Literal["accepted", "rejected"]
 
@@ -68,14 +67,6 @@ class Batches(Protocol):
 
     async def unknown(self, dataset: str, batch_ids: Sequence[str]) -> list[str]:
         """Return which of these batches nothing is known of."""
-        ...
-
-
-class SpecWork(Protocol):
-    """The unit of work of a spec."""
-
-    async def keep(self, applied: SpecApplied) -> None:
-        """Keep a spec, unless a later revision of it is known."""
         ...
 
 

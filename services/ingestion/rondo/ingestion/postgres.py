@@ -1,33 +1,26 @@
-"""Ingestion's own schema: batches and what became of them, specs, and how far the logs have landed."""
+"""Ingestion's own schema: batches and what became of them, and how far the logs have landed."""
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
-from rondo.contracts.spec import ModelSpec
 from rondo.ingestion.ports import BatchRecord
-from rondo.ingestion.specs import Specs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from rondo.chassis.postgres import Database, Transaction
-    from rondo.contracts.cloudevents import Envelope
     from rondo.contracts.event import Event
-    from rondo.contracts.models import SpecApplied
 
 _FIND = "select dataset, batch_id, content, contract, status, report from batches where dataset = $1"
 _SAVE = """
 insert into batches (dataset, batch_id, content, contract, status, report) values ($1, $2, $3, $4, $5, $6)
 on conflict (dataset, batch_id) do update set content = excluded.content, contract = excluded.contract,
 status = excluded.status, report = excluded.report, decided_at = now() where batches.status = 'rejected'
-"""
-_KEEP = """
-insert into specs (model, revision, spec) values ($1, $2, $3)
-on conflict (model) do update set revision = excluded.revision, spec = excluded.spec
-where specs.revision < excluded.revision
 """
 _LANDED = """
 insert into landed (topic, partition, next_offset) values ($1, $2, $3)
@@ -38,11 +31,18 @@ insert into announced (model, version) values ($1, $2) on conflict (model) do up
 """
 
 
+# Connections that may be held while tables are written; the landing, the outbox and /readyz live on the pool's others.
+_WRITING = 4
+
+
 class PostgresBatches:
     """What became of batches."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # One lock a dataset, as long as somebody waits for it or holds it.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._writing = asyncio.Semaphore(_WRITING)
 
     async def find(self, dataset: str, batch_id: str) -> BatchRecord | None:
         """Return what became of a batch."""
@@ -51,8 +51,12 @@ class PostgresBatches:
 
     @asynccontextmanager
     async def deciding(self, dataset: str) -> AsyncIterator[PostgresBatchWork]:
-        """Open a transaction alone on the dataset: whoever comes second waits, and then sees what the first saved."""
-        async with self._database.transaction() as work:
+        """Open a transaction alone on the dataset: whoever comes second waits, and then sees what the first saved.
+
+        It waits without a connection. The lock in PostgreSQL is for other replicas.
+        """
+        turn = self._turns.setdefault(dataset, asyncio.Lock())
+        async with turn, self._writing, self._database.transaction() as work:
             await work.connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"ingestion.dataset.{dataset}")
             yield PostgresBatchWork(work, dataset)
 
@@ -92,45 +96,6 @@ class PostgresBatchWork:
 async def _find(work: Transaction, dataset: str, batch_id: str) -> BatchRecord | None:
     row = await work.connection.fetchrow(f"{_FIND} and batch_id = $2", dataset, batch_id)
     return BatchRecord(**dict(row)) if row else None
-
-
-@dataclass
-class PostgresSpecWork:
-    """The transaction of a spec; `kept` is what it brought into force."""
-
-    work: Transaction
-    kept: list[ModelSpec] = field(default_factory=list)
-
-    async def keep(self, applied: SpecApplied) -> None:
-        """Keep a spec, unless the same or a later revision of it is known."""
-        status = await self.work.connection.execute(
-            _KEEP, applied.model, applied.revision, applied.spec.canonical_json()
-        )
-        if status != "INSERT 0 0":
-            self.kept.append(applied.spec)
-
-
-@dataclass(frozen=True)
-class SpecStore:
-    """Specs in their table, and beside it in memory."""
-
-    database: Database
-    specs: Specs = field(default_factory=Specs)
-
-    async def load(self) -> None:
-        """Bring into force what the table holds."""
-        async with self.database.transaction() as work:
-            for row in await work.connection.fetch("select spec from specs"):
-                self.specs.put(ModelSpec.from_json(row["spec"]))
-
-    @asynccontextmanager
-    async def handling(self, envelope: Envelope[Any]) -> AsyncIterator[PostgresSpecWork]:
-        """Open the transaction of an event; what it kept is in force once it has committed."""
-        async with self.database.handling(envelope) as transaction:
-            work = PostgresSpecWork(transaction)
-            yield work
-        for spec in work.kept:
-            self.specs.put(spec)
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,14 @@ class Specs:
 
     def __init__(self, specs: Iterable[ModelSpec] = ()) -> None:
         self._by_model = {spec.model: spec for spec in specs}
+        self._revisions = dict.fromkeys(self._by_model, 0)
         self._changed = asyncio.Event()
 
-    def put(self, spec: ModelSpec) -> None:
-        """Bring a spec into force."""
+    def put(self, spec: ModelSpec, revision: int) -> None:
+        """Bring a spec into force, unless a later revision is: the topic is read from its beginning more than once."""
+        if revision < self._revisions.get(spec.model, 0):
+            return
+        self._revisions[spec.model] = revision
         self._by_model = self._by_model | {spec.model: spec}
         self._changed.set()
         self._changed = asyncio.Event()

@@ -1,0 +1,2 @@
+-- Specs are read from their compacted topic at every start.
+drop table specs;

@@ -1,0 +1,66 @@
+"""What ingestion keeps in PostgreSQL, on the real one."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import pytest
+from rondo.chassis import postgres as chassis_postgres
+from rondo.chassis.settings import PostgresSettings
+from rondo.ingestion.postgres import PostgresBatches
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from rondo.chassis.postgres import Database
+
+
+@asynccontextmanager
+async def connected(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Database]:
+    settings = PostgresSettings.model_validate(
+        {"service": "ingestion", "kafka": "none:1", "http_port": 0, "api_token": "t" * 16,
+         "postgres": await database("ingestion")}
+    )  # fmt: skip
+    async with chassis_postgres.connect(settings, files("rondo.ingestion") / "migrations") as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("datasets", [1, 20])
+async def test_batches_that_wait_for_their_turn_leave_connections_for_everybody_else(
+    database: Callable[[str], Awaitable[str]], datasets: int
+) -> None:
+    begun, go_on, done = asyncio.Event(), asyncio.Event(), []
+
+    async def take_in(number: int) -> None:
+        async with batches.deciding(f"dataset-{number % datasets}"):
+            begun.set()
+            await go_on.wait()  # as while Delta is written
+            done.append(number)
+
+    async with connected(database) as opened, asyncio.TaskGroup() as group:
+        batches = PostgresBatches(opened)
+        for number in range(20):
+            group.create_task(take_in(number))
+        await begun.wait()
+        assert await asyncio.wait_for(batches.find("rides", "january"), 10) is None
+        await opened.ping()
+        go_on.set()
+    assert sorted(done) == list(range(20))
+
+
+async def test_two_about_one_dataset_take_turns(database: Callable[[str], Awaitable[str]]) -> None:
+    inside: list[int] = []
+
+    async def take_in() -> None:
+        async with batches.deciding("rides"):
+            inside.append(1)
+            assert len(inside) == 1
+            await asyncio.sleep(0.02)
+            inside.pop()
+
+    async with connected(database) as opened:
+        batches = PostgresBatches(opened)
+        await asyncio.gather(*(take_in() for _ in range(5)))
