@@ -36,6 +36,7 @@ TECHNOLOGY = {
 MAY_KNOW = {
     "__main__",
     "app",
+    "bentoml",
     "delta",
     "folder",
     "http",
