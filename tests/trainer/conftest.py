@@ -22,6 +22,7 @@ import polars as pl
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from deltalake import CommitProperties, write_deltalake
+from hypothesis import settings
 from rondo.chassis import kafka as chassis_kafka
 from rondo.chassis.postgres import Database, connect
 from rondo.chassis.settings import PostgresSettings
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from rondo.contracts.deployment import DeploymentChanged
     from rondo.contracts.event import Event
 
+# A test asserts no time.
+settings.register_profile("rondo", deadline=None)
+settings.load_profile("rondo")
 START = datetime(2013, 1, 1, tzinfo=UTC)
 TOKEN = "a-token-for-the-tests"
 DIGEST = "sha256:" + "d" * 64
@@ -57,7 +61,7 @@ def make_spec(**changes: Any) -> ModelSpec:
         "retrain": {"on": ["drift"], "cooldown": "1d", "budget_per_week": 100},
     }
     for part, values in changes.items():
-        content[part] = content[part] | values if isinstance(values, dict) and part in content else values
+        content[part] = content.get(part, {}) | values if isinstance(values, dict) else values
     return ModelSpec.model_validate(content)
 
 
@@ -342,7 +346,7 @@ def memory() -> MemoryWork:
 async def store(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Database]:
     """Return the trainer's own schema in a real PostgreSQL, migrated."""
     dsn = await database("trainer")
-    settings = PostgresSettings.model_validate(
+    told = PostgresSettings.model_validate(
         {
             "service": "trainer",
             "kafka": "none",
@@ -351,7 +355,7 @@ async def store(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Data
             "postgres": dsn,
         }
     )
-    async with connect(settings, files("rondo.trainer") / "migrations") as opened:
+    async with connect(told, files("rondo.trainer") / "migrations") as opened:
         yield opened
 
 

@@ -49,3 +49,13 @@ def test_a_column_of_many_values_is_cut_to_the_largest() -> None:
     slices = evaluate(zeros, zeros, pl.DataFrame({"dest": values}), ["dest"]).slices
     assert len(slices) == MAX_SLICES
     assert "often" in {part.value for part in slices}
+
+
+@given(st.integers(1, 40), st.text(min_size=1, max_size=200))
+def test_however_long_the_values_the_slices_take_an_eighth_of_an_event(columns: int, text: str) -> None:
+    values = [f"{text}{n}" for n in range(200)]
+    rows = pl.DataFrame({f"{'c' * 61}{n:02}": values for n in range(columns)})
+    zeros = np.zeros(200, dtype=np.float32)
+    evaluation = evaluate(zeros, zeros, rows, rows.columns)
+    assert len({(part.column, part.value) for part in evaluation.slices}) == len(evaluation.slices)
+    assert len(evaluation.model_dump_json().encode()) <= 128 * 1024

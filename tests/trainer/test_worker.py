@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.failures import UnavailableError
+from rondo.contracts.topics import BY_NAME
 from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped
 from rondo.trainer.delta import DeltaDatasets
 from rondo.trainer.lightgbm import Fitter
@@ -193,6 +195,18 @@ async def test_a_champion_that_changes_during_the_judgement_is_judged_too_within
     training = Faked(judge=judges_while_somebody_promotes)
     (second,) = await bench.run((make.spec(), make.trigger(name="two")), training=training)
     assert (seen, second.evidence.champion_version) == (judged, judged[-1])
+
+
+async def test_a_candidate_of_long_categories_is_an_event_that_its_topic_takes(bench: Bench, make: Any) -> None:
+    rows = make.rows(2000)
+    columns = [f"text_{n:02}" for n in range(20)]
+    long = (rows["flight_id"].str.slice(1).cast(pl.Int64) % 500).cast(pl.String) + "x" * 300
+    make.write_batch(bench.data, rows.with_columns(long.alias(name) for name in columns))
+    spec = make.spec(features={name: {"type": "category"} for name in columns}, gates={"slices": columns})
+    (first,) = await bench.run((spec, make.trigger(name="one")))
+    bench.runs.champion = Serving(1, first.digest)
+    (second,) = await bench.run((spec, make.trigger(name="two")))
+    assert len(second.model_dump_json().encode()) < BY_NAME[ModelTrained.topic].max_message_bytes // 2
 
 
 async def test_too_few_rows_skip_the_run_before_it_is_said_to_have_started(bench: Bench, make: Any) -> None:

@@ -8,20 +8,23 @@ import numpy as np
 import polars as pl
 
 from rondo.contracts.training import Evaluation, SliceMetric
+from rondo.trainer.texts import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
 # An evaluation travels in an event; a column with more values than this is cut to its largest ones.
 MAX_SLICES = 100
+# Of all columns together: the candidate's and the champion's take less than a quarter of an event.
+MAX_SLICES_TOGETHER = 500
 # Where a probability is exactly 0 or 1 the log loss would be infinite.
 EPSILON = 1e-7
 
 
 def evaluate(
-    labels: NDArray[np.float32], scores: NDArray[np.float32], rows: pl.DataFrame, slices: Iterable[str]
+    labels: NDArray[np.float32], scores: NDArray[np.float32], rows: pl.DataFrame, slices: Sequence[str]
 ) -> Evaluation:
     """Judge probabilities against labels (0 or 1), both of shape `[rows]`; `slices` names columns of `rows`."""
     chance = np.clip(scores.astype(np.float64), EPSILON, 1 - EPSILON)
@@ -31,7 +34,8 @@ def evaluate(
         "brier": float(np.mean((scores.astype(np.float64) - labels) ** 2)),
     }
     defined = {name: value for name, value in metrics.items() if value is not None}
-    found = tuple(part for column in slices for part in _slices(column, rows[column], labels, scores))
+    most = min(MAX_SLICES, MAX_SLICES_TOGETHER // max(len(slices), 1))
+    found = tuple(part for column in slices for part in _slices(rows[column], labels, scores, most))
     return Evaluation(metrics=defined, slices=found)
 
 
@@ -51,15 +55,15 @@ def roc_auc(labels: NDArray[np.float32], scores: NDArray[np.float32]) -> float |
 
 
 def _slices(
-    column: str, values: pl.Series, labels: NDArray[np.float32], scores: NDArray[np.float32]
+    values: pl.Series, labels: NDArray[np.float32], scores: NDArray[np.float32], most: int
 ) -> Iterable[SliceMetric]:
     text = values.cast(pl.String).fill_null("")
-    largest = text.value_counts(sort=False).sort(["count", values.name], descending=[True, False]).head(MAX_SLICES)
+    largest = text.value_counts(sort=False).sort(["count", values.name], descending=[True, False]).head(most)
     for value in sorted(largest[values.name].to_list()):
         chosen = (text == value).to_numpy()
         yield SliceMetric(
-            column=column,
-            value=value,
+            column=values.name,
+            value=shortened(value),
             rows=int(chosen.sum()),
             positives=int(np.count_nonzero(labels[chosen] == 1)),
             roc_auc=roc_auc(labels[chosen], scores[chosen]),

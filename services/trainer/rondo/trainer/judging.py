@@ -72,7 +72,7 @@ def _labels(spec: ModelSpec, rows: pl.DataFrame) -> NDArray[np.float32]:
 
 def _evaluate(spec: ModelSpec, rows: pl.DataFrame, scores: NDArray[np.float32]) -> Evaluation:
     fairness = [spec.gates.fairness.by] if spec.gates.fairness else []
-    return evaluate(_labels(spec, rows), scores, rows, dict.fromkeys([*spec.gates.slices, *fairness]))
+    return evaluate(_labels(spec, rows), scores, rows, list(dict.fromkeys([*spec.gates.slices, *fairness])))
 
 
 def _evaluate_champion(

@@ -89,7 +89,13 @@ class PostgresRuns:
                 await self._database.pool.release(self._listener)
             self._listener = await self._database.pool.acquire(timeout=10)
             await self._listener.add_listener(RUNS_CHANNEL, lambda *_: self._recorded.set())
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+            OSError,
+            TimeoutError,
+        ) as error:
             raise UnavailableError("PostgreSQL", f"{type(error).__name__}: {error}") from error
 
     async def renew(self, run: Run) -> bool:
