@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.logs import OUTCOMES_LOG, PREDICTIONS_LOG
 from rondo.monitor.errors import FencedError
-from rondo.monitor.ports import Champion, Knowledge, Position, Saved, SavedWatch
+from rondo.monitor.ports import Champion, Kept, Knowledge, Position, Saved, SavedWatch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -65,8 +65,18 @@ class MemoryStore:
             raise FencedError(saved.turn)
         self.turn += 1
         self.positions |= saved.positions
-        self.watches |= saved.watches
+        self.watches |= {model: _behind(self.watches.get(model), watch) for model, watch in saved.watches.items()}
         self.announced += announcements
+
+
+def _behind(before: SavedWatch | None, saved: SavedWatch) -> SavedWatch:
+    """Put the parts of this save behind the earlier ones, unless they are the whole."""
+
+    def all_of(kind: str, kept: Kept) -> Kept:
+        earlier = before.waiting[kind].parts if before and not kept.whole else ()
+        return Kept(kept.alive, earlier + kept.parts)
+
+    return replace(saved, waiting={kind: all_of(kind, kept) for kind, kept in saved.waiting.items()})
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,7 @@ class FakeMessage:
     number: int
     content: bytes | None
     name: bytes | None = b"loans"
+    written: int | None = None
 
     def topic(self) -> str:
         return self.log
@@ -92,6 +103,10 @@ class FakeMessage:
 
     def value(self) -> bytes | None:
         return self.content
+
+    def timestamp(self) -> tuple[int, int]:
+        """Return when it was written, in milliseconds: ten seconds after the one before, if nothing else is said."""
+        return 1, 1_893_456_000_000 + 10_000 * self.number if self.written is None else self.written
 
     def error(self) -> None:
         return None

@@ -14,6 +14,8 @@ from rondo.monitor.reference import Profiled, Reference
 
 MODEL, DIGEST, DIGEST_2 = "loans", f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
+# When outcomes are written to the log, in microseconds, where it means nothing: later than all that they tell of.
+WRITTEN = 4_000_000_000_000_000
 CITIES = ("a", "b", "c")
 REFERENCE_ROWS = 50_000
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,8 @@ from monitor_world import (
     PROFILED,
     REFERENCE,
     SPEC,
+    WRITTEN,
+    encode_predictions,
     outcomes,
     predictions,
     rows,
@@ -34,9 +36,12 @@ from rondo.contracts.monitoring import AlertResolved
 from rondo.monitor import handlers
 from rondo.monitor.alerts import Announcement
 from rondo.monitor.errors import FencedError
+from rondo.monitor.intake import read_predictions
 from rondo.monitor.ports import Champion, News, Saved, Store, Work
-from rondo.monitor.postgres import PostgresNews, PostgresStore, handling
+from rondo.monitor.postgres import PostgresStore
+from rondo.monitor.postgres_control import PostgresNews, handling
 from rondo.monitor.saved import freeze, thaw
+from rondo.monitor.waiting import Waiting
 from rondo.monitor.watch import Watch
 
 if TYPE_CHECKING:
@@ -118,7 +123,7 @@ async def test_at_first_there_is_nothing(world: World) -> None:
 
 
 async def test_state_positions_and_announcements_are_saved_as_one(world: World) -> None:
-    kept = freeze(watched(), [b"held"])
+    kept = freeze(watched())
     said = Announcement(AlertResolved(model=MODEL, alert_id="a", detail="over", resolved_at=EPOCH), "a-resolved")
     await world.store.save(Saved(0, {("predictions.log", 3): 7}, {MODEL: kept}), [said])
     await world.store.save(Saved(1, {("predictions.log", 3): 9, ("outcomes.log", 0): 1}, {}), [])
@@ -135,20 +140,53 @@ async def test_who_saves_after_somebody_else_is_refused_and_saves_nothing(world:
     assert await world.announced() == []
 
 
-def watched() -> Watch:
-    watch, rng = Watch(MODEL), np.random.default_rng(0)
-    watch.apply(SPEC)
-    watch.promote(Champion(3, 1, DIGEST))
-    data = rows(rng, 50)
-    watch.take_predictions(predictions(data, times(0, 50), [f"{i}" for i in range(50)]), 1, REFERENCE)
-    watch.take_outcomes(outcomes([*map(str, range(20)), "later"], np.ones(21), times(0.01, 21)))
-    watch.settle()
-    return watch
+async def test_what_waits_is_written_once_and_read_back_as_it_is(world: World) -> None:
+    waiting, written = watched(), 0
+    for turn in range(4):
+        ask(waiting, 100 * turn, 100)
+        waiting.watch.settle()
+        saved = freeze(waiting)
+        written += sum(len(part) for kept in saved.waiting.values() for part in kept.parts)
+        await world.store.save(Saved(turn, {}, {MODEL: saved}), [])
+        kept = (await world.store.load()).watches[MODEL]
+        assert waiting.watch == thaw(MODEL, kept, waiting.watch.disorder, now=0.0).watch
+    assert [len(part.parts) for part in kept.waiting.values()] == [4, 4, 4]
+    assert written == sum(len(part) for each in kept.waiting.values() for part in each.parts)
+
+
+async def test_what_waits_no_more_is_deleted(world: World) -> None:
+    waiting = watched()
+    await world.store.save(Saved(0, {}, {MODEL: freeze(waiting)}), [])
+    waiting.watch.pending = replace(waiting.watch.pending, predictions=waiting.watch.pending.predictions.slice(0, 0))
+    await world.store.save(Saved(1, {}, {MODEL: freeze(waiting)}), [])
+    assert (await world.store.load()).watches[MODEL].waiting["predictions"].parts == ()
+
+
+def ask(waiting: Waiting, first: int, count: int) -> None:
+    """Ask, and tell every third outcome, and one that nobody asked for; a message more is held."""
+    watch, rng = waiting.watch, np.random.default_rng(first)
+    ids, at = [f"{first + n}" for n in range(count)], times(0, count)
+    table = predictions(rows(rng, count), at, ids)
+    watch.take_predictions(table, 1, REFERENCE)
+    told = [*ids[::3], f"nobody-{first}"]
+    watch.take_outcomes(outcomes(list(told), np.ones(len(told)), times(0.01, len(told))), WRITTEN)
+    held = encode_predictions(table, 2, DIGEST_2)
+    waiting.hold(held, read_predictions(held), now=0.0)
+
+
+def watched() -> Waiting:
+    waiting = Waiting(Watch(MODEL))
+    waiting.watch.apply(SPEC)
+    waiting.watch.promote(Champion(3, 1, DIGEST))
+    ask(waiting, 0, 30)
+    waiting.watch.settle()
+    return waiting
 
 
 def test_a_watch_thaws_as_it_was_frozen() -> None:
     before = watched()
-    after, held = thaw(MODEL, freeze(before, [b"1", b"2"]))
-    assert held == [b"1", b"2"]
-    assert before == after
-    assert (after.predictions.num_rows, after.outcomes.num_rows) == (30, 1)
+    after = thaw(MODEL, freeze(before), before.watch.disorder, now=5.0)
+    assert before.watch == after.watch
+    assert (after.watch.pending.predictions.num_rows, after.watch.pending.outcomes.num_rows) == (20, 1)
+    assert [each.value for each in before.held] == [each.value for each in after.held]
+    assert (after.held_bytes, after.held[0].since, after.stored) == (before.held_bytes, 5.0, 1)

@@ -8,8 +8,22 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from monitor_world import EPOCH, MODEL, REFERENCE, SPEC, outcomes, outcomes_of, predictions, rows, spec, times
+from monitor_world import (
+    EPOCH,
+    MODEL,
+    REFERENCE,
+    SPEC,
+    WRITTEN,
+    outcomes,
+    outcomes_of,
+    predictions,
+    rows,
+    spec,
+    times,
+)
+from rondo.contracts import logs
 from rondo.contracts.monitoring import (
     AlertRaised,
     AlertResolved,
@@ -26,6 +40,10 @@ if TYPE_CHECKING:
     from rondo.contracts.spec import ModelSpec
 
 CHAMPION, NEXT = Champion(1, 1, "one"), Champion(2, 2, "two")
+
+
+def micros(day: int) -> int:
+    return int((EPOCH + timedelta(days=day)).timestamp()) * 1_000_000
 
 
 @dataclass
@@ -52,7 +70,12 @@ class Story:
         self.watch.take_predictions(predictions(data, at, ids), version, REFERENCE)
         if labels:
             told = [t + timedelta(hours=1) for t in at]
-            self.watch.take_outcomes(outcomes(list(ids), outcomes_of(self.rng, data["score"], skill), told))
+            self.tell(outcomes(list(ids), outcomes_of(self.rng, data["score"], skill), told))
+
+    def tell(self, told: pa.Table) -> None:
+        """Tell outcomes; a silence follows, so that they have passed."""
+        self.watch.take_outcomes(told, WRITTEN)
+        self.watch.known = self.watch.known.caught_up()
 
     def close(self, *, idle: bool = True) -> None:
         self.watch.settle()
@@ -190,20 +213,106 @@ def test_late_rows_and_late_outcomes_are_counted() -> None:
     for day in range(3):
         story.day(day)
     story.day(0, count=10, labels=False)
-    story.watch.take_outcomes(outcomes(["2-1-0"], np.ones(1), [EPOCH + timedelta(days=3, hours=3)]))
+    story.tell(outcomes(["2-1-0"], np.ones(1), [EPOCH + timedelta(days=3, hours=3)]))
     story.close()
     assert story.watch.counted["late_rows"] == 10
     assert sum(e.window.rows for e in story.said if isinstance(e, WindowClosed)) == 2_000
 
 
+def test_a_row_of_the_next_century_moves_no_window_and_is_counted() -> None:
+    story = Story()
+    for day in range(6):
+        wild = predictions(rows(story.rng, 3), times(36_525 + day, 3), [f"wild-{day}-{i}" for i in range(3)])
+        story.watch.take_predictions(
+            wild.set_column(3, "made_at", pa.array(times(day, 3), logs.TIMESTAMP)), 1, REFERENCE
+        )
+        story.day(day, shift=1.5 if day >= 2 else 0)
+        story.close()
+    assert story.counts()["WindowClosed"] == 5
+    assert story.counts()["DriftDetected"] == 1
+    assert (story.watch.counted["future_rows"], story.watch.counted["late_rows"]) == (18, 0)
+    assert {start for _, start in story.watch.windows} == {micros(5)}
+
+
+def test_an_outcome_of_the_next_century_lets_no_window_close_without_its_labels() -> None:
+    story = Story()
+    story.watch.take_outcomes(outcomes(["wild"], np.ones(1), [EPOCH + timedelta(days=36_525)]), micros(0))
+    for day in range(3):
+        story.day(day, labels=False)
+    story.close(idle=False)
+    assert story.said == []
+    assert story.watch.counted["future_outcomes"] == 1
+
+
+def test_rows_of_a_backlog_may_come_partition_by_partition() -> None:
+    """Four days over six partitions, read one after the other within half a second, as after an outage of serving."""
+    story, count = Story(), 600
+    at = times(0, count, 4.0)
+    for partition in range(6):
+        mine = at[partition::6]
+        made = [EPOCH + timedelta(days=5, milliseconds=80 * partition)] * len(mine)
+        asked = predictions(rows(story.rng, len(mine)), mine, [f"{partition}-{i}" for i in range(len(mine))])
+        story.watch.take_predictions(asked.set_column(3, "made_at", pa.array(made, logs.TIMESTAMP)), 1, REFERENCE)
+        story.close()
+    assert (story.said, story.watch.counted["late_rows"]) == ([], 0)
+    story.day(6)
+    story.close()
+    assert [e.window.rows for e in story.said if isinstance(e, WindowClosed)] == [150] * 4
+
+
+def test_that_most_rows_are_late_is_told_and_so_is_its_end() -> None:
+    story = Story()
+    story.day(10)
+    story.day(12)
+    for late in range(4):
+        story.day(late, labels=False)
+    story.said += [each.event for each in story.watch.said]
+    alert = story.one(AlertRaised)
+    assert isinstance(alert, AlertRaised)
+    assert alert.title == "loans: the monitor can't see 100% of its requests"
+    assert "500 of the last 500 rows count in no window" in alert.detail
+    assert "late_rows 1,000, future_rows 0" in alert.detail
+    story.day(13)
+    story.said += [each.event for each in story.watch.said]
+    resolved = story.one(AlertResolved)
+    assert isinstance(resolved, AlertResolved)
+    assert (resolved.alert_id, resolved.detail) == (
+        alert.alert_id,
+        "100% of the last 500 rows count in a window again",
+    )
+
+
+def test_outcomes_that_come_after_their_window_was_judged_without_them_are_counted_as_late() -> None:
+    story = Story()
+    for day in range(3):
+        story.day(day, labels=False)
+    story.close(idle=True)
+    assert [e.labelled_rows for e in story.said if isinstance(e, WindowClosed)] == [0, 0]
+    story.tell(outcomes([f"0-1-{i}" for i in range(700)], np.ones(700), times(0.1, 700, 0.5)))
+    story.watch.settle()
+    assert story.watch.counted["late_outcomes"] == 700
+    for day in range(3, 6):
+        story.day(day)
+        story.close()
+    assert story.watch.pending.predictions.num_rows == 0
+
+
+def test_the_windows_ahead_that_have_to_go_take_their_waiting_rows_along() -> None:
+    story = Story()
+    for day in range(10):
+        story.day(day, version=2, count=10, labels=False)
+    assert sorted(start for _, start in story.watch.windows) == [micros(day) for day in range(2, 10)]
+    assert story.watch.pending.predictions.num_rows == 80
+
+
 def test_what_can_no_longer_be_matched_is_forgotten() -> None:
     story = Story()
     story.day(0, labels=False)
-    story.watch.take_outcomes(outcomes(["nobody"], np.ones(1), [EPOCH]))
+    story.tell(outcomes(["nobody"], np.ones(1), [EPOCH]))
     for day in range(1, 4):
         story.day(day)
         story.close()
-    assert (story.watch.predictions.num_rows, story.watch.outcomes.num_rows) == (0, 0)
+    assert (story.watch.pending.predictions.num_rows, story.watch.pending.outcomes.num_rows) == (0, 0)
 
 
 def test_other_windows_in_the_spec_begin_anew() -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from monitor_fakes import Clock, FakeMessage, MemoryStore, messages
-from monitor_world import DIGEST, MODEL, PROFILED, SPEC, year
+from monitor_world import DIGEST, MODEL, PROFILED, SPEC, encode_predictions, year
+from rondo.contracts import logs
 from rondo.contracts.logs import PREDICTIONS_LOG
+from rondo.contracts.monitoring import AlertRaised
 from rondo.monitor.errors import FencedError, UnknownModelError
+from rondo.monitor.intake import read_predictions
+from rondo.monitor.pace import Pace
 from rondo.monitor.ports import Champion
 from rondo.monitor.watching import Watching
 
@@ -81,6 +87,63 @@ async def test_rows_wait_for_the_profile_and_the_spec_and_then_count_as_if_they_
         )
     await again.advance([])
     assert await at_once() == said(store)
+
+
+async def test_a_silent_stream_closes_its_windows_and_outcomes_that_stand_still_are_waited_for_longer() -> None:
+    store, clock = await informed(), Clock()
+    watching = Watching(store, store, clock, Pace(outcomes_idle=60.0, disorder=5.0))
+    await watching.load()
+    asked, known = year(3, 9)
+    await watching.advance(messages(asked, known[:5]))
+    for now, closed in ((4.0, 0), (5.0, 1), (59.0, 1), (60.0, 2)):
+        clock.now = now
+        await watching.advance([])
+        assert [type(e).__name__ for e in said(store).values()].count("WindowClosed") == closed
+
+
+async def test_held_rows_are_not_passed_by_a_silence() -> None:
+    store, clock = await informed(), Clock()
+    store.known = {}
+    watching = Watching(store, store, clock)
+    await watching.load()
+    await watching.advance(messages(ASKED[:4], KNOWN[:4]))
+    clock.now = 20.0
+    await watching.advance(messages(ASKED[4:], KNOWN[4:], first=4))
+    store.known = {DIGEST: PROFILED}
+    async with store.work():
+        pass
+    await watching.advance([])
+    assert watching.look(MODEL)["uncounted"]["late_rows"] == 0
+    assert await at_once() == said(store)
+
+
+async def test_a_version_without_a_profile_is_passed_over_after_a_while() -> None:
+    store, clock = await informed(), Clock()
+    store.known = {}
+    watching = Watching(store, store, clock, Pace(patience=300.0))
+    await watching.load()
+    for now, left_out in ((0.0, 0), (299.0, 0), (300.0, 200)):
+        clock.now = now
+        await watching.advance(messages(ASKED[:4]) if now == 0 else [])
+        assert watching.look(MODEL)["uncounted"]["unprofiled"] == left_out
+
+
+async def test_that_the_monitor_is_blind_is_announced_though_no_window_closes() -> None:
+    store, clock = await informed(), Clock()
+    watching = Watching(store, store, clock)
+    await watching.load()
+    wild = [encode_predictions(with_times(read_predictions(value).rows, 40_000)) for value in ASKED[:20]]
+    await watching.advance(messages(wild))
+    (alert,) = said(store).values()
+    assert isinstance(alert, AlertRaised)
+    assert (alert.title, alert.severity) == ("loans: the monitor can't see 100% of its requests", "critical")
+
+
+def with_times(rows: pa.Table, days: int) -> pa.Table:
+    """Return rows that were asked for so many days after they were made."""
+    place = rows.schema.get_field_index("event_time")
+    later = [made + timedelta(days=days) for made in rows.column("made_at").to_pylist()]
+    return rows.set_column(place, "event_time", pa.array(later, logs.TIMESTAMP))
 
 
 async def test_what_is_no_micro_batch_is_passed_over_and_counted_as_read(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,166 +1,92 @@
-"""Webhooks against a real HTTP server: the figures arrive; a dead, slow or redirecting one holds up nothing."""
+"""What a webhook is, and what it is told."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from dataclasses import dataclass, field
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
+from monitor_alerts import ENVIRONMENT, NOW, RAISED, RESOLVED
 from monitor_world import EPOCH, MODEL
-from rondo.chassis import postgres as chassis
-from rondo.chassis.failures import Backoff
 from rondo.chassis.settings import SettingsError, load
-from rondo.contracts.monitoring import AlertRaised, AlertResolved
-from rondo.monitor.alerts import Announcement
-from rondo.monitor.deliveries import Deliveries
-from rondo.monitor.ports import Saved
-from rondo.monitor.postgres import PostgresStore
 from rondo.monitor.settings import MonitorSettings
-from rondo.monitor.webhook import Webhook, WebhookUrlError, body, receivers
+from rondo.monitor.webhook import Answer, Receiver, Webhook, WebhookUrlError, body, receivers
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-
-    from rondo.chassis.postgres import Database
-
-RAISED = AlertRaised(
-    model=MODEL, alert_id="a1", severity="warning", title="loans version 1: drifted", detail="x PSI 1.23 (bound 0.25)",
-    raised_at=EPOCH,
-)  # fmt: skip
-RESOLVED = AlertResolved(model=MODEL, alert_id="a1", detail="over", resolved_at=EPOCH)
-ENVIRONMENT = {"RONDO_KAFKA": "unused:1", "RONDO_HTTP_PORT": "0", "RONDO_API_TOKEN": "a-token-for-the-tests"}
+LABELS = {"alertname": "RondoFinding", "model": MODEL, "alert_id": "a1"}
 
 
-@dataclass
-class Server:
-    """Keeps what is posted to it, and answers with the next of `answers`, or 200."""
-
-    answers: list[str] = field(default_factory=list)
-    received: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
-    port: int = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request."""
-        head, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
-        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-        content = await reader.readexactly(int(headers["content-length"]))
-        self.received.append((head.split()[1], headers, json.loads(content)))
-        answer = self.answers.pop(0) if self.answers else "200 OK"
-        writer.write(f"HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
-        await writer.drain()
-        writer.close()
-
-    @property
-    def url(self) -> str:
-        """Where it listens, with a secret in the path as Slack has it."""
-        return f"http://127.0.0.1:{self.port}/services/s3cret"
+def posted(alert: Any) -> dict[str, Any]:
+    """Return the one alert of a call to Alertmanager."""
+    (one,) = body("alertmanager", alert.model_dump(mode="json"), NOW)
+    assert isinstance(one, dict)
+    return one
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    kept = Server()
-    async with await asyncio.start_server(kept.serve, "127.0.0.1", 0) as listening:
-        kept.port = listening.sockets[0].getsockname()[1]
-        yield kept
+def firing(payload: dict[str, Any], now: datetime) -> bool:
+    """Tell whether Alertmanager takes an alert for firing at a time, posted once and never again.
+
+    Its api/v2: without `endsAt` an alert ends `resolve_timeout` after it was posted; else it fires until then.
+    """
+    ends = datetime.fromisoformat(payload["endsAt"]) if "endsAt" in payload else NOW + timedelta(minutes=5)
+    return ends > now
 
 
-@pytest.fixture
-async def opened(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Database]:
-    settings = load(MonitorSettings, ENVIRONMENT | {"RONDO_POSTGRES": await database("monitor")})
-    async with chassis.connect(settings, files("rondo.monitor") / "migrations") as connected:
-        yield connected
+def test_alertmanager_is_told_of_an_alert_that_lasts_until_its_end_is_told() -> None:
+    raised = posted(RAISED)
+    assert {"labels", "annotations", "startsAt", "endsAt"} == raised.keys()
+    assert (raised["labels"], raised["startsAt"]) == (LABELS, "2024-01-01T00:00:00Z")
+    assert firing(raised, NOW + timedelta(days=365))
 
 
-async def announce(database: Database, urls: str, client: httpx.AsyncClient, attempts: int = 3) -> Deliveries:
-    known = receivers(urls)
-    store = PostgresStore(database, [receiver.name for receiver in known])
-    said = [Announcement(RAISED, "a1-raised"), Announcement(RESOLVED, "a1-resolved")]
-    await store.save(Saved((await store.load()).turn, {}, {}), said)
-    return Deliveries(database, Webhook(client), known, Backoff(first=0.0, cap=0.0, attempts=attempts))
+@pytest.mark.parametrize("resolved_at", [EPOCH, NOW, NOW + timedelta(hours=20)])
+def test_the_end_is_in_the_past_by_any_clock_whatever_event_time_says(resolved_at: datetime) -> None:
+    resolved = posted(RESOLVED.model_copy(update={"resolved_at": resolved_at}))
+    assert (resolved["labels"], "startsAt" in resolved) == (LABELS, False)
+    assert not firing(resolved, NOW - timedelta(seconds=50))
 
 
-async def drain(deliveries: Deliveries) -> list[tuple[str, str, int, str]]:
-    while await deliveries.deliver_due():
-        pass
-    return [(d["event_id"], d["state"], d["attempts"], d["last_answer"]) for d in reversed(await deliveries.log())]
+def test_slack_is_told_in_a_text() -> None:
+    told = body("slack", RAISED.model_dump(mode="json"), NOW)
+    assert (told["text"], told["status"]) == (
+        "WARNING: loans version 1: drifted\nx PSI 1.23 (bound 0.25)",
+        "firing",
+    )
+    assert body("slack", RESOLVED.model_dump(mode="json"), NOW)["text"] == "Resolved: loans\nover"
 
 
-async def test_an_alert_arrives_with_its_figures_and_then_its_end(server: Server, opened: Database) -> None:
-    async with httpx.AsyncClient() as client:
-        log = await drain(await announce(opened, server.url, client))
-    assert log == [("a1-raised", "delivered", 1, "200 OK"), ("a1-resolved", "delivered", 1, "200 OK")]
-    (path, headers, first), (_, _, second) = server.received
-    assert (path, headers["idempotency-key"]) == ("/services/s3cret", "a1-raised")
-    assert first == {
-        "text": "WARNING: loans version 1: drifted\nx PSI 1.23 (bound 0.25)", "status": "firing", "model": MODEL,
-        "alert_id": "a1", "severity": "warning", "title": "loans version 1: drifted",
-        "detail": "x PSI 1.23 (bound 0.25)", "raised_at": "2024-01-01T00:00:00Z",
-    }  # fmt: skip
-    assert (second["text"], second["status"]) == ("Resolved: loans\nover", "resolved")
+MALFORMED = [
+    "localhost", "ftp://s3cret", "http://", "http://[::1", "http://a:99999/", "http://a:0/", "http://a\x00b/", "http://xn--0/",
+    "http://☃..example/", "alertmanager+alerts:9093", "https://:80/",
+]  # fmt: skip
 
 
-async def test_alertmanager_gets_its_own_format(server: Server, opened: Database) -> None:
-    async with httpx.AsyncClient() as client:
-        await drain(await announce(opened, f"alertmanager+http://127.0.0.1:{server.port}", client))
-    (path, _, first), (_, _, second) = server.received
-    labels = {"alertname": "RondoFinding", "model": MODEL, "alert_id": "a1"}
-    assert (path, first[0]["labels"], second[0]["labels"]) == ("/api/v2/alerts", labels, labels)
-    assert (first[0]["startsAt"], second[0]["endsAt"]) == ("2024-01-01T00:00:00Z", "2024-01-01T00:00:00Z")
-
-
-async def test_a_passing_failure_is_tried_again_in_order(server: Server, opened: Database) -> None:
-    server.answers = ["503 Busy", "429 Slower"]
-    async with httpx.AsyncClient() as client:
-        log = await drain(await announce(opened, server.url, client))
-    assert log == [("a1-raised", "delivered", 3, "200 OK"), ("a1-resolved", "delivered", 1, "200 OK")]
-
-
-async def test_a_dead_webhook_is_given_up_and_holds_up_no_other(
-    server: Server, opened: Database, free_port: Callable[[], int]
-) -> None:
-    async with httpx.AsyncClient() as client:
-        log = await drain(await announce(opened, f"http://127.0.0.1:{free_port()}/, {server.url}", client, attempts=2))
-    assert sorted((state, attempts) for _, state, attempts, _ in log) == [("delivered", 1)] * 2 + [("failed", 2)] * 2
-    assert any(answer.startswith("ConnectError") for *_, answer in log)
-    assert len(server.received) == 2
-
-
-async def test_a_refusal_is_final_and_a_redirect_is_not_followed(server: Server, opened: Database) -> None:
-    server.answers = ["404 Gone", f"307 There\r\nLocation: {server.url}/elsewhere"]
-    async with httpx.AsyncClient() as client:
-        log = await drain(await announce(opened, server.url, client))
-    assert [(state, attempts, answer[:3]) for _, state, attempts, answer in log] == [
-        ("failed", 1, "404"),
-        ("failed", 1, "307"),
-    ]
-    assert len(server.received) == 2
-
-
-async def test_a_receiver_that_is_no_longer_wanted_fails(server: Server, opened: Database) -> None:
-    async with httpx.AsyncClient() as client:
-        await announce(opened, server.url, client)
-        log = await drain(Deliveries(opened, Webhook(client), ()))
-    assert {answer for *_, answer in log} == {"this receiver is no longer among RONDO_WEBHOOK_URLS"}
-    assert server.received == []
-
-
-async def test_the_same_alert_is_delivered_once_however_often_it_is_announced(server: Server, opened: Database) -> None:
-    async with httpx.AsyncClient() as client:
-        await announce(opened, server.url, client)
-        await drain(await announce(opened, server.url, client))
-    assert len(server.received) == 2
-
-
-def test_the_settings_name_the_address_by_its_place_and_never_show_it() -> None:
-    environment = ENVIRONMENT | {"RONDO_POSTGRES": "postgresql://x", "RONDO_WEBHOOK_URLS": "https://a/b,ftp://s3cret"}
+@pytest.mark.parametrize("url", MALFORMED)
+def test_the_settings_name_a_malformed_address_by_its_place_and_never_show_it(url: str) -> None:
+    environment = ENVIRONMENT | {"RONDO_POSTGRES": "postgresql://x", "RONDO_WEBHOOK_URLS": f"https://a/b,{url}"}
     with pytest.raises(SettingsError) as error:
         load(MonitorSettings, environment)
     assert "address number 2 is no webhook: write http(s)://host/path" in str(error.value)
     assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["http://xn--0/", "http://[::1"])
+async def test_a_malformed_address_is_refused_and_kills_nothing(url: str) -> None:
+    async with httpx.AsyncClient() as client:
+        answer = await Webhook(client, lambda: NOW).call(Receiver(url, "slack"), "e", RAISED.model_dump(mode="json"))
+    assert answer.outcome == "refused"
+    assert answer.text.endswith("see RONDO_WEBHOOK_URLS")
+
+
+async def test_a_passing_failure_is_to_be_tried_again() -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(503, text="busy")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        called = await Webhook(client, lambda: NOW).call(
+            Receiver("http://a/", "slack"), "e", RAISED.model_dump(mode="json")
+        )
+    assert called == Answer("retry", "503 Service Unavailable: busy")
 
 
 def test_receivers_are_named_without_their_secret() -> None:
@@ -171,4 +97,3 @@ def test_receivers_are_named_without_their_secret() -> None:
     assert receivers("") == ()
     with pytest.raises(WebhookUrlError):
         receivers("localhost")
-    assert body("slack", RESOLVED.model_dump(mode="json"))["alert_id"] == "a1"

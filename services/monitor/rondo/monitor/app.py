@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -17,8 +19,9 @@ from rondo.chassis.health import Health
 from rondo.chassis.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.monitor import handlers, http
-from rondo.monitor.deliveries import Deliveries
-from rondo.monitor.postgres import PostgresNews, PostgresStore, handling
+from rondo.monitor.postgres import PostgresStore
+from rondo.monitor.postgres_control import PostgresNews, handling
+from rondo.monitor.postgres_deliveries import Deliveries
 from rondo.monitor.watching import TOPICS, Watching
 from rondo.monitor.webhook import Webhook
 
@@ -57,8 +60,8 @@ async def _watching(settings: MonitorSettings, health: Health, api: Starlette) -
         news, broker = PostgresNews(), kafka.broker(settings)
         Consumer(settings, broker, handlers.routes(), handling(database, news)).subscribe()
         store = PostgresStore(database, [receiver.name for receiver in settings.receivers])
-        watching = Watching(store, news, time.monotonic, settings.save_every, settings.outcomes_idle)
-        deliveries = Deliveries(database, Webhook(client), settings.receivers)
+        watching = Watching(store, news, time.monotonic, settings.pace)
+        deliveries = Deliveries(database, Webhook(client, partial(datetime.now, UTC)), settings.receivers)
         follower = Follower(settings.kafka, settings.instance, TOPICS, watching)
         await broker.start()
         kafka.watch(health, settings, broker)

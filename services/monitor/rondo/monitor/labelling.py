@@ -16,17 +16,20 @@ if TYPE_CHECKING:
 
 
 def label(windows: dict[tuple[int, int], Sketch], pairs: pa.Table, tumbling: Tumbling) -> int:
-    """Add the pairs to `windows` (by version and start); returns how many outcomes were known too late to count.
+    """Add the pairs to `windows` (by version and start); returns how many outcomes came too late to count.
 
-    Too late is a matter of event time alone: known after the window was due. So it does not matter when it was read.
+    Too late is known after the window was due, by event time alone; or read after the window was judged, which
+    happens only where it did not wait for its outcomes.
     """
     pairs = pairs.filter(pc.is_finite(pairs.column("score")))
     starts = tumbling.starts(pairs.column("event_time").to_numpy())
     versions = pairs.column("version").to_numpy()
     in_time = pairs.column("known_at").to_numpy() <= starts + tumbling.length + tumbling.delay
     scores, outcomes = pairs.column("score").to_numpy(), pairs.column("outcome").to_numpy()
-    for key, sketch in windows.items():
+    counted = 0
+    for key, sketch in list(windows.items()):
         mask = in_time & (versions == key[0]) & (starts == key[1])
         if mask.any():
             windows[key] = sketch.with_outcomes(performance.histogram(scores[mask], outcomes[mask]))
-    return int((~in_time).sum())
+            counted += int(mask.sum())
+    return int(pairs.num_rows) - counted

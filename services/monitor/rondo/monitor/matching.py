@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+# `place` is where a row lies in the store (see `parts`); it means nothing here.
 PREDICTIONS = pa.schema(
     [
         ("id", pa.string()),
@@ -19,10 +20,17 @@ PREDICTIONS = pa.schema(
         ("event_time", pa.int64()),
         ("version", pa.int64()),
         ("score", pa.float32()),
+        ("place", pa.int64()),
     ]
 )
 OUTCOMES = pa.schema(
-    [("id", pa.string()), ("entity", pa.string()), ("outcome", pa.float64()), ("known_at", pa.int64())]
+    [
+        ("id", pa.string()),
+        ("entity", pa.string()),
+        ("outcome", pa.float64()),
+        ("known_at", pa.int64()),
+        ("place", pa.int64()),
+    ]
 )
 _UNMATCHED = -1
 

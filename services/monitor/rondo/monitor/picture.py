@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rondo.monitor.judgement import judge
-from rondo.monitor.windows import NEVER, to_time
+from rondo.monitor.watermark import NEVER
+from rondo.monitor.windows import to_time
 
 if TYPE_CHECKING:
     from rondo.contracts.spec import ModelSpec
@@ -15,20 +16,26 @@ if TYPE_CHECKING:
 
 
 def picture(watch: Watch, spec: ModelSpec, reference: Reference | None) -> dict[str, Any]:
-    """Return plain JSON values. The figures of an open window decide nothing: it is judged once, when it is over."""
-    watch.settle()
+    """Return plain JSON values. The figures of an open window decide nothing: it is judged once, when it is over.
+
+    It only looks. A thread may settle the watch meanwhile: sketches and tables are replaced whole, never changed.
+    """
     return {
         "model": watch.model,
         "version": watch.champion.version if watch.champion else None,
-        "watermark": _time(watch.watermark),
-        "outcomes_until": _time(watch.known),
+        "watermark": _time(watch.watermark.newest),
+        "outcomes_until": _time(watch.known.newest),
         "windows": _windows(watch, spec, reference) if reference else [],
         "alarms": {
             kind: {"since": _time(a.since), "windows_over": a.over, "alert_id": a.alert_id}
             for kind, a in watch.alarms.items()
         },
-        "waiting": {"predictions": watch.predictions.num_rows, "outcomes": watch.outcomes.num_rows},
+        "waiting": {
+            "predictions": watch.pending.predictions.num_rows,
+            "outcomes": watch.pending.outcomes.num_rows,
+        },
         "uncounted": watch.counted,
+        "left_out_share": watch.coverage.share,
     }
 
 
@@ -41,7 +48,7 @@ def _windows(watch: Watch, spec: ModelSpec, reference: Reference) -> list[dict[s
             **tumbling.window(start, sketch.rows).model_dump(mode="json"),
             **_verdict(judge(sketch, reference, spec.monitor)),
         }
-        for (version, start), sketch in sorted(watch.windows.items())
+        for (version, start), sketch in sorted(watch.windows.items(), key=lambda item: item[0])
         if version == champion.version
     ]
 

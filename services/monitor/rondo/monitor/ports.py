@@ -33,14 +33,29 @@ class Knowledge:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Waiting rows as they are kept, in Arrow IPC: `parts`, in the order of their saves, and which rows are `alive`.
+
+    Loaded, the parts are all there are. Saved, they are those of this save: behind the earlier ones, or in their
+    place if they are the `whole`. Nothing in `alive` says that every row is.
+    """
+
+    alive: bytes
+    parts: tuple[bytes, ...]
+    whole: bool = True
+
+
+# The waiting rows of a model, by what they are.
+KINDS_KEPT = ("predictions", "outcomes", "held")
+
+
+@dataclass(frozen=True)
 class SavedWatch:
-    """A model's state as it is kept: figures as JSON, everything that grows as Arrow IPC."""
+    """A model's state as it is kept: figures as JSON, the open windows as Arrow IPC, what waits by `KINDS_KEPT`."""
 
     figures: Mapping[str, object]
     windows: bytes
-    predictions: bytes
-    outcomes: bytes
-    held: bytes
+    waiting: Mapping[str, Kept]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A watch as bytes and back: figures as JSON, counts and waiting rows as Arrow IPC, compressed with zstd."""
+"""A model's state as the store keeps it, and back: figures as JSON, what grows as Arrow IPC."""
 
 from __future__ import annotations
 
@@ -8,58 +8,109 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from rondo.monitor import matching, parts
 from rondo.monitor.alarm import KINDS, Alarm
+from rondo.monitor.coverage import Coverage
+from rondo.monitor.pending import Pending
 from rondo.monitor.performance import SCORE_BINS
 from rondo.monitor.ports import Champion, SavedWatch
 from rondo.monitor.sketch import Sketch
-from rondo.monitor.watch import Watch
+from rondo.monitor.versions import Versions
+from rondo.monitor.waiting import Waiting
+from rondo.monitor.watch import NOTHING_LEFT_OUT, Watch
+from rondo.monitor.watermark import Watermark
 from rondo.monitor.windows import Tumbling
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+
+    from rondo.monitor.ports import Kept
 
 _COUNTS = pa.list_(pa.int64())
 _WINDOWS = pa.schema(
     [("version", pa.int64()), ("start", pa.int64()), ("rows", pa.int64()), ("counts", _COUNTS), ("labelled", _COUNTS)]
 )
-_HELD = pa.schema([("message", pa.binary())])
-_OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd")
+_HELD = pa.schema([("message", pa.binary()), ("place", pa.int64())])
 
 
-def freeze(watch: Watch, held: Sequence[bytes]) -> SavedWatch:
-    """Return what has to be kept of a watch and of the messages that wait for its profile or spec."""
-    figures = {
+def freeze(waiting: Waiting) -> SavedWatch:
+    """Return what has to be saved of a model, and note that what waits is in the store from now on."""
+    watch, pending = waiting.watch, waiting.watch.pending
+    pending.predictions, pending.stored_predictions, predictions = parts.save(
+        pending.predictions, pending.stored_predictions
+    )
+    pending.outcomes, pending.stored_outcomes, outcomes = parts.save(pending.outcomes, pending.stored_outcomes)
+    held = _save_held(waiting)
+    kept = {"predictions": predictions, "outcomes": outcomes, "held": held}
+    return SavedWatch(_figures(watch), parts.write(_windows(watch)), kept)
+
+
+def thaw(model: str, saved: SavedWatch, disorder: int, now: float) -> Waiting:
+    """Return what `freeze` kept; what is held waits from `now` on."""
+    held, stored = parts.load(saved.waiting["held"], _HELD)
+    waiting = Waiting(_watch(model, saved, disorder))
+    waiting.restore(held.column("message").to_pylist(), held.column("place").to_pylist(), stored, now)
+    return waiting
+
+
+def _figures(watch: Watch) -> dict[str, object]:
+    return {
         "tumbling": asdict(watch.tumbling) if watch.tumbling else None,
         "champion": asdict(watch.champion) if watch.champion else None,
-        "former": sorted(watch.former),
-        "watermark": watch.watermark,
-        "known": watch.known,
+        "former": sorted(watch.versions.former),
+        "watermark": _passed(watch.watermark),
+        "known": _passed(watch.known),
+        "judged": watch.judged,
         "alarms": {kind: asdict(alarm) for kind, alarm in watch.alarms.items()},
+        "coverage": asdict(watch.coverage),
         "counted": watch.counted,
     }
-    messages = pa.table([pa.array(list(held), pa.binary())], schema=_HELD)
-    return SavedWatch(
-        figures, _write(_windows(watch)), _write(watch.predictions), _write(watch.outcomes), _write(messages)
-    )
 
 
-def thaw(model: str, saved: SavedWatch) -> tuple[Watch, list[bytes]]:
-    """Return what `freeze` kept."""
+def _watch(model: str, saved: SavedWatch, disorder: int) -> Watch:
     figures: Mapping[str, Any] = saved.figures
-    watch = Watch(
+    predictions, stored_predictions = parts.load(saved.waiting["predictions"], matching.PREDICTIONS)
+    outcomes, stored_outcomes = parts.load(saved.waiting["outcomes"], matching.OUTCOMES)
+    return Watch(
         model,
+        disorder,
         tumbling=Tumbling(**figures["tumbling"]) if figures["tumbling"] else None,
-        champion=Champion(**figures["champion"]) if figures["champion"] else None,
-        former=frozenset(figures["former"]),
-        watermark=figures["watermark"],
-        known=figures["known"],
-        windows=_sketches(_read(saved.windows)),
-        predictions=_read(saved.predictions),
-        outcomes=_read(saved.outcomes),
+        versions=Versions(
+            Champion(**figures["champion"]) if figures["champion"] else None, frozenset(figures["former"])
+        ),
+        watermark=_watermark(figures["watermark"]),
+        known=_watermark(figures["known"]),
+        judged=figures["judged"],
+        windows=_sketches(parts.read(saved.windows)),
+        pending=Pending(predictions, outcomes, stored_predictions, stored_outcomes),
         alarms={kind: Alarm(**figures["alarms"][kind]) for kind in KINDS},
-        counted=dict(figures["counted"]),
+        coverage=_coverage(figures["coverage"]),
+        counted=NOTHING_LEFT_OUT | figures["counted"],
     )
-    return watch, _read(saved.held).column("message").to_pylist()
+
+
+def _passed(watermark: Watermark) -> dict[str, object]:
+    # Lists, as JSON has them: what is saved and what is loaded are then equal.
+    return {**asdict(watermark), "ahead": [list(step) for step in watermark.ahead]}
+
+
+def _watermark(figures: Mapping[str, Any]) -> Watermark:
+    return Watermark(
+        figures["newest"], figures["passed"], figures["made"], tuple((made, time) for made, time in figures["ahead"])
+    )
+
+
+def _coverage(figures: Mapping[str, Any]) -> Coverage:
+    return Coverage(figures["rows"], figures["left_out"], figures["blocks"], Alarm(**figures["alarm"]))
+
+
+def _save_held(waiting: Waiting) -> Kept:
+    planned = parts.plan(np.array([each.place for each in waiting.held], np.int64), waiting.stored)
+    waiting.stored = planned.stored
+    for each, place in zip(waiting.held, planned.places.tolist(), strict=True):
+        each.place = place
+    written = [each.value for each, mine in zip(waiting.held, planned.written, strict=True) if mine]
+    return planned.kept(pa.table({"message": pa.array(written, pa.binary())}))
 
 
 def _windows(watch: Watch) -> pa.Table:
@@ -79,15 +130,3 @@ def _sketches(table: pa.Table) -> dict[tuple[int, int], Sketch]:
         )
         for row in table.to_pylist()
     }
-
-
-def _write(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=_OPTIONS) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
-
-
-def _read(content: bytes) -> pa.Table:
-    with pa.ipc.open_stream(content) as reader:
-        return reader.read_all()

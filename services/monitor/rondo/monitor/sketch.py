@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from rondo.monitor.performance import SCORE_BINS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from rondo.monitor.counting import Binning
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,3 +53,15 @@ class Sketch:
     def __hash__(self) -> int:
         """Hash by what is cheap."""
         return hash((self.rows, self.counts.size))
+
+
+def count_rows(
+    windows: dict[tuple[int, int], Sketch], version: int, rows: pa.Table, starts: NDArray[np.int64], binning: Binning
+) -> None:
+    """Count rows of a version into `windows`, by the start of the window that each falls into."""
+    found = np.unique(starts)
+    for start in found:
+        part = rows if found.size == 1 else rows.filter(pa.array(starts == start))
+        key = (version, int(start))
+        sketch = windows.get(key) or Sketch.empty(binning.size)
+        windows[key] = sketch.with_rows(part.num_rows, binning.count(part))

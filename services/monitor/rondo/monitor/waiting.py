@@ -1,16 +1,20 @@
 """Messages wait, in their order, until the spec of the model and the profile of the version are known.
 
 Both come over the control plane before a version serves; only a monitor that catches up may read the log earlier. It
-then counts nothing wrong and nothing in another order: it waits. What waits is saved with the rest, and bounded.
+then counts nothing wrong and nothing in another order: it waits. What waits is saved with the rest. It is bounded in
+bytes; and a version whose profile does not come is passed over after a while, for those behind it must not wait for
+ever.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.monitor import intake
+from rondo.monitor.parts import FRESH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,28 +27,38 @@ log = logging.getLogger(__name__)
 MAX_HELD_BYTES = 64 * 1024 * 1024
 
 
+@dataclass
+class Held:
+    """A message that waits `since` a time of the monitor's clock, and its `place` in the store (see `parts`)."""
+
+    value: bytes
+    predictions: Predictions
+    since: float
+    place: int = FRESH
+
+
 class Waiting:
-    """A model's watch and the messages that it could not take in yet."""
+    """A model's watch and the messages that it could not take in yet; `stored` rows of them lie in the store."""
 
-    def __init__(self, watch: Watch, held: Sequence[bytes]) -> None:
-        self.watch = watch
+    def __init__(self, watch: Watch, max_bytes: int = MAX_HELD_BYTES) -> None:
+        self.watch, self._max_bytes = watch, max_bytes
         self.sought: set[str] = set()
-        self._held: deque[tuple[bytes, Predictions]] = deque((value, intake.read_predictions(value)) for value in held)
-        self.held_bytes = sum(len(value) for value in held)
+        self.held: deque[Held] = deque()
+        self.held_bytes = self.stored = 0
+        self._given_up: set[str] = set()
 
-    @property
-    def held(self) -> list[bytes]:
-        """The messages that wait, as they came."""
-        return [value for value, _ in self._held]
+    def restore(self, values: Sequence[bytes], places: Sequence[int], stored: int, now: float) -> None:
+        """Take over what was saved."""
+        self.stored = stored
+        for value, place in zip(values, places, strict=True):
+            self._append(Held(value, intake.read_predictions(value), now, place))
 
-    def hold(self, value: bytes, predictions: Predictions) -> None:
+    def hold(self, value: bytes, predictions: Predictions, now: float) -> None:
         """Put a message at the end; beyond the bound the oldest goes, and is counted."""
-        self._held.append((value, predictions))
-        self.held_bytes += len(value)
-        while self.held_bytes > MAX_HELD_BYTES:
-            oldest, gone = self._held.popleft()
-            self.held_bytes -= len(oldest)
-            self.watch.counted["dropped"] += gone.rows.num_rows
+        self._append(Held(value, predictions, now))
+        while self.held_bytes > self._max_bytes:
+            gone = self._pop()
+            self.watch.pass_over(gone.rows, gone.version, "dropped")
             log.warning(
                 "%s version %d: %d rows waited too long for a profile or spec and count in no window; "
                 "train the model anew, or apply its spec again", gone.model, gone.version, gone.rows.num_rows,
@@ -52,22 +66,42 @@ class Waiting:
 
     def missing(self, references: Mapping[str, Reference]) -> set[str]:
         """Return the profiles that are asked for the first time: of what waits, and of the champion."""
-        wanted = {each.digest for _, each in self._held}
+        wanted = {each.predictions.digest for each in self.held}
         if self.watch.champion:
             wanted.add(self.watch.champion.digest)
         new = wanted - references.keys() - self.sought
         self.sought |= new
         return new
 
-    def count(self, references: Mapping[str, Reference]) -> int:
-        """Count all that can be; returns the rows."""
+    def count(self, references: Mapping[str, Reference], overdue: float) -> int:
+        """Count all that can be; returns the rows. What came before `overdue` waits for its profile no more."""
         if self.watch.tumbling is None:
             return 0
         ready: list[Predictions] = []
-        while self._held and self._held[0][1].digest in references:
-            value, predictions = self._held.popleft()
-            self.held_bytes -= len(value)
-            ready.append(predictions)
+        while self.held and (self.held[0].predictions.digest in references or self._gives_up(self.held[0], overdue)):
+            ready.append(self._pop())
         for each in intake.joined(ready):
-            self.watch.take_predictions(each.rows, each.version, references[each.digest])
+            if reference := references.get(each.digest):
+                self.watch.take_predictions(each.rows, each.version, reference)
+            else:
+                self.watch.pass_over(each.rows, each.version, "unprofiled")
         return sum(each.rows.num_rows for each in ready)
+
+    def _gives_up(self, first: Held, overdue: float) -> bool:
+        about = first.predictions
+        if about.digest not in self._given_up and first.since <= overdue:
+            self._given_up.add(about.digest)
+            log.warning(
+                "%s version %d: no profile came for %s, so its rows count in no window and those behind them go on; "
+                "train the model anew and promote that version", about.model, about.version, about.digest,
+            )  # fmt: skip
+        return about.digest in self._given_up
+
+    def _append(self, held: Held) -> None:
+        self.held.append(held)
+        self.held_bytes += len(held.value)
+
+    def _pop(self) -> Predictions:
+        first = self.held.popleft()
+        self.held_bytes -= len(first.value)
+        return first.predictions

@@ -14,14 +14,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rondo.monitor import alerts, matching
+from rondo.monitor import alerts, blind
 from rondo.monitor.alarm import KINDS, Alarm
 from rondo.monitor.alerts import Subject
+from rondo.monitor.coverage import Coverage, observe
+from rondo.monitor.forgetting import Progress, awaited_outcomes, awaited_predictions
 from rondo.monitor.judgement import judge
 from rondo.monitor.labelling import label
+from rondo.monitor.pending import Pending
 from rondo.monitor.ringing import ring
-from rondo.monitor.sketch import Sketch
-from rondo.monitor.windows import NEVER, Tumbling, to_time
+from rondo.monitor.sketch import count_rows
+from rondo.monitor.versions import Versions
+from rondo.monitor.watermark import NEVER, Watermark, future
+from rondo.monitor.windows import Tumbling, to_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,109 +38,127 @@ if TYPE_CHECKING:
     from rondo.monitor.alerts import Announcement
     from rondo.monitor.ports import Champion
     from rondo.monitor.reference import Reference
+    from rondo.monitor.sketch import Sketch
 
-# Rows that wait for an outcome, and outcomes that wait for their prediction: the oldest go first.
-MAX_WAITING = 1_000_000
 # Windows kept for a version that is not champion yet.
 MAX_AHEAD = 8
+# What counts in no window, by reason: late, or too far ahead of when it was written; predictions whose profile never
+# came; what had to make room.
+NOTHING_LEFT_OUT = dict.fromkeys(
+    ("late_rows", "future_rows", "unprofiled", "late_outcomes", "future_outcomes", "dropped"), 0
+)
 
 
 @dataclass
 class Watch:
-    """The state of one model. `watermark` and `known` are the newest event times of predictions and of outcomes."""
+    """The state of one model: how far its predictions have come (`watermark`), and its outcomes (`known`).
+
+    `disorder` is in microseconds (see `watermark`); `judged` is the end of the champion's last judged window. `said`
+    is what came up while rows were taken in; it goes out with what the windows say.
+    """
 
     model: str
+    disorder: int = 1_000_000
     tumbling: Tumbling | None = None
-    champion: Champion | None = None
-    former: frozenset[int] = frozenset()
-    watermark: int = NEVER
-    known: int = NEVER
+    versions: Versions = field(default_factory=Versions)
+    watermark: Watermark = field(default_factory=Watermark)
+    known: Watermark = field(default_factory=Watermark)
+    judged: int = NEVER
     windows: dict[tuple[int, int], Sketch] = field(default_factory=dict)
-    predictions: pa.Table = field(default_factory=matching.PREDICTIONS.empty_table)
-    outcomes: pa.Table = field(default_factory=matching.OUTCOMES.empty_table)
+    pending: Pending = field(default_factory=Pending)
     alarms: dict[Kind, Alarm] = field(default_factory=lambda: dict.fromkeys(KINDS, Alarm()))
-    counted: dict[str, int] = field(default_factory=lambda: {"late_rows": 0, "late_outcomes": 0, "dropped": 0})
+    coverage: Coverage = field(default_factory=Coverage)
+    counted: dict[str, int] = field(default_factory=NOTHING_LEFT_OUT.copy)
+    said: list[Announcement] = field(default_factory=list)
+
+    @property
+    def champion(self) -> Champion | None:
+        """The version in production, whose windows are judged."""
+        return self.versions.champion
 
     def apply(self, spec: ModelSpec) -> None:
         """Follow a spec. Other windows than before begin anew: counts of one length say nothing about another."""
         tumbling = Tumbling.of(spec)
         if self.tumbling not in (None, tumbling):
             self.windows = {}
-            self.predictions = self.predictions.slice(0, 0)
+            self.pending.keep_predictions(np.zeros(self.pending.predictions.num_rows, np.bool_))
         self.tumbling = tumbling
 
     def promote(self, champion: Champion) -> list[Announcement]:
         """Follow a deployment: fresh alarms, and no rows of the versions before. Older revisions change nothing."""
-        before, self.champion = self.champion, champion
+        before, self.versions = self.champion, self.versions.promoted(champion)
         if before is None or before.version == champion.version:
             return []
-        self.former = (self.former | {before.version}) - {champion.version}
-        self.windows = {key: sketch for key, sketch in self.windows.items() if self._counts(key[0])}
-        versions = self.predictions.column("version").to_numpy()
-        self._keep_predictions(np.isin(versions, [v for v in np.unique(versions) if self._counts(int(v))]))
+        self.judged = NEVER
+        self.windows = {key: sketch for key, sketch in self.windows.items() if self.versions.count(key[0])}
+        versions = self.pending.predictions.column("version").to_numpy()
+        wanted = [version for version in np.unique(versions) if self.versions.count(int(version))]
+        self.pending.keep_predictions(np.isin(versions, wanted))
         alarms, self.alarms = self.alarms, dict.fromkeys(KINDS, Alarm())
         why = f"version {champion.version} is in production instead of version {before.version}"
         ids = [each.alert_id for each in alarms.values() if each.alert_id]
-        return [alerts.resolved(self.model, alert_id, to_time(self.watermark), why) for alert_id in ids]
+        return [alerts.resolved(self.model, alert_id, to_time(self.watermark.newest), why) for alert_id in ids]
 
     def take_predictions(self, rows: pa.Table, version: int, reference: Reference) -> None:
         """Count micro-batches of one version, in the order of the log; `rows` has the columns of `predictions.log`."""
         assert self.tumbling is not None  # noqa: S101 - the caller holds rows back until there is a spec
-        times = event_times(rows)
-        late = self.tumbling.late(times, self.watermark)
-        self.watermark = max(self.watermark, int(times.max(initial=NEVER)))
-        if not self._counts(version):
+        times, made, passed = self._advance(rows)
+        if not self.versions.count(version):
             return
-        self.counted["late_rows"] += int(late.sum())
-        if late.any():
-            rows, times = rows.filter(pa.array(~late)), times[~late]
-        starts = self.tumbling.starts(times)
-        for start in np.unique(starts):
-            part = (
-                rows
-                if starts[0] == start == starts[-1] and (starts == start).all()
-                else rows.filter(pa.array(starts == start))
-            )
-            key = (version, int(start))
-            sketch = self.windows.get(key) or Sketch.empty(reference.binning.size)
-            self.windows[key] = sketch.with_rows(part.num_rows, reference.binning.count(part))
-        self._await_outcomes(rows, times, version)
+        ahead = future(times, made)
+        late = ~ahead & self.tumbling.late(times, passed)
+        self._leave_out(late | ahead, late_rows=int(late.sum()), future_rows=int(ahead.sum()))
+        if (left_out := late | ahead).any():
+            rows, times = rows.filter(pa.array(~left_out)), times[~left_out]
+        count_rows(self.windows, version, rows, self.tumbling.starts(times), reference.binning)
+        self.counted["dropped"] += self.pending.add_predictions(rows, times, version)
         self._bound_ahead(version)
 
-    def take_outcomes(self, rows: pa.Table) -> None:
-        """Take in outcomes; `rows` has the columns of `outcomes.log`."""
-        times = rows.column("known_at").cast(pa.int64())
-        self.known = max(self.known, int(times.to_numpy().max(initial=NEVER)))
-        taken = pa.table(
-            [rows.column("id"), rows.column("entity"), rows.column("outcome"), times], schema=matching.OUTCOMES
-        )
-        self.outcomes = self._bounded(pa.concat_tables([self.outcomes, taken]))
+    def pass_over(self, rows: pa.Table, version: int, reason: str) -> None:
+        """Let rows go by that can't be counted: time passes, and their number is kept."""
+        self._advance(rows)
+        if self.versions.count(version):
+            self._leave_out(np.ones(rows.num_rows, np.bool_), **{reason: rows.num_rows})
+
+    def take_outcomes(self, rows: pa.Table, written: int) -> None:
+        """Take in outcomes that were written to the log at a time; `rows` has the columns of `outcomes.log`."""
+        times = np.asarray(rows.column("known_at").cast(pa.int64()).to_numpy())
+        made = np.full(times.size, written)
+        self.known, _ = self.known.advance(times, made, self.disorder)
+        if (ahead := future(times, made)).any():
+            self.counted["future_outcomes"] += int(ahead.sum())
+            rows, times = rows.filter(pa.array(~ahead)), times[~ahead]
+        self.counted["dropped"] += self.pending.add_outcomes(rows, times)
 
     def settle(self) -> None:
-        """Match outcomes to predictions, count the pairs, and forget outcomes that no prediction can come for."""
+        """Match outcomes to predictions, count the pairs, and forget what nothing can come for any more."""
         if self.tumbling is None:
             return
-        matched = matching.match(self.predictions, self.outcomes)
-        self.predictions, self.outcomes = matched.predictions.combine_chunks(), matched.outcomes.combine_chunks()
-        self.counted["late_outcomes"] += label(self.windows, matched.pairs, self.tumbling)
-        known = self.outcomes.column("known_at").to_numpy()
-        if known.size and self.watermark > NEVER:
-            self.outcomes = self.outcomes.filter(
-                pa.array(known + self.tumbling.length + self.tumbling.delay > self.watermark)
-            )
+        self.counted["late_outcomes"] += label(self.windows, self.pending.match(), self.tumbling)
+        self._forget(self.tumbling)
 
-    def close(self, spec: ModelSpec, reference: Reference, *, outcomes_idle: bool) -> Iterator[Announcement]:
-        """Judge the champion's windows that are due, and say what was found.
+    def speak(self) -> list[Announcement]:
+        """Return what came up while rows were taken in, once."""
+        said, self.said = self.said, []
+        return said
+
+    def ripe(self, *, outcomes_idle: bool) -> list[int]:
+        """Return the starts of the champion's windows that can be judged.
 
         A due window waits for the outcomes to come as far as the predictions have, unless they are idle.
         """
+        if self.tumbling is None or self.champion is None:
+            return []
+        upto = self.watermark.passed if outcomes_idle else min(self.watermark.passed, self.known.passed)
+        return self.tumbling.ripe((s for v, s in self.windows if v == self.champion.version), upto)
+
+    def close(self, spec: ModelSpec, reference: Reference, *, outcomes_idle: bool) -> Iterator[Announcement]:
+        """Judge the champion's windows that are ripe, and say what was found."""
         assert self.tumbling is not None and self.champion is not None  # noqa: S101, PT018 - as above
         version = self.champion.version
-        for start in self.tumbling.ripe((s for v, s in self.windows if v == version), self.watermark):
-            if self.known < self.tumbling.due(start) and not outcomes_idle:
-                return
+        for start in self.ripe(outcomes_idle=outcomes_idle):
             sketch = self.windows.pop((version, start))
-            self._forget_waiting(version, start + self.tumbling.length)
+            self.judged = max(self.judged, start + self.tumbling.length)
             verdict = judge(sketch, reference, spec.monitor)
             subject = Subject(self.model, version, self.tumbling.window(start, sketch.rows), to_time(start))
             yield alerts.closed(subject, verdict)
@@ -145,46 +168,32 @@ class Watch:
                 )
                 yield from said
 
-    def waits(self) -> bool:
-        """Tell whether a window of the champion is due."""
-        if self.tumbling is None or self.champion is None:
-            return False
-        return bool(self.tumbling.ripe((s for v, s in self.windows if v == self.champion.version), self.watermark))
+    def _advance(self, rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return when each row was asked for, when it was made, and what had passed when it came."""
+        made = np.asarray(rows.column("made_at").cast(pa.int64()).to_numpy())
+        times = pc.coalesce(rows.column("event_time"), rows.column("made_at")).cast(pa.int64()).to_numpy()
+        self.watermark, passed = self.watermark.advance(times, made, self.disorder)
+        return times, made, passed
 
-    def _counts(self, version: int) -> bool:
-        if self.champion is None or version == self.champion.version:
-            return True
-        return version > self.champion.version and version not in self.former
-
-    def _await_outcomes(self, rows: pa.Table, times: NDArray[np.int64], version: int) -> None:
-        columns = [
-            rows.column("id"), rows.column("entity"), pa.array(times), pa.array(np.full(times.size, version)),
-            rows.column("output.score"),
-        ]  # fmt: skip
-        self.predictions = self._bounded(
-            pa.concat_tables([self.predictions, pa.table(columns, schema=matching.PREDICTIONS)])
-        )
-
-    def _bounded(self, table: pa.Table) -> pa.Table:
-        beyond = max(0, table.num_rows - MAX_WAITING)
-        self.counted["dropped"] += beyond
-        return table.slice(beyond)
+    def _leave_out(self, left_out: NDArray[np.bool_], **reasons: int) -> None:
+        for reason, count in reasons.items():
+            self.counted[reason] += count
+        self.coverage, turns = observe(self.coverage, left_out)
+        self.said += [blind.ring(self.model, turn, self.counted, to_time(self.watermark.made)) for turn in turns]
 
     def _bound_ahead(self, version: int) -> None:
-        if self.champion is None or version != self.champion.version:
-            ahead = sorted(start for v, start in self.windows if v == version)
-            for start in ahead[:-MAX_AHEAD]:
-                del self.windows[version, start]
+        ahead = sorted(start for v, start in self.windows if v == version)
+        if self.versions.is_champion(version) or len(ahead) <= MAX_AHEAD:
+            return
+        for start in ahead[:-MAX_AHEAD]:
+            del self.windows[version, start]
+        waiting = self.pending.predictions
+        other = waiting.column("version").to_numpy() != version
+        self.pending.keep_predictions(other | (waiting.column("event_time").to_numpy() >= ahead[-MAX_AHEAD]))
 
-    def _forget_waiting(self, version: int, end: int) -> None:
-        other = self.predictions.column("version").to_numpy() != version
-        self._keep_predictions(other | (self.predictions.column("event_time").to_numpy() >= end))
-
-    def _keep_predictions(self, mask: NDArray[np.bool_]) -> None:
-        self.predictions = self.predictions.filter(pa.array(mask))
-
-
-def event_times(rows: pa.Table) -> NDArray[np.int64]:
-    """Return when each request was asked for, in microseconds; when it was answered, where it does not say."""
-    times = pc.coalesce(rows.column("event_time"), rows.column("made_at"))
-    return np.asarray(times.cast(pa.int64()).to_numpy())
+    def _forget(self, tumbling: Tumbling) -> None:
+        progress = Progress(self.watermark.passed, self.known.passed, self.judged)
+        self.pending.keep_outcomes(awaited_outcomes(self.pending.outcomes, tumbling, progress))
+        predictions = self.pending.predictions
+        mine = predictions.column("version").to_numpy() == (self.champion.version if self.champion else 0)
+        self.pending.keep_predictions(~mine | awaited_predictions(predictions, tumbling, progress))

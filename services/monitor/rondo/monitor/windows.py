@@ -1,8 +1,8 @@
 """Tumbling windows of event time, as integers: microseconds since the epoch, `[start, start + length)`.
 
 Windows do not overlap and each is judged once, when it is over: so a look in between ("peeking") decides nothing and
-costs nothing of the false-alarm rate. The watermark is the newest event time seen (Akidau et al., "The Dataflow
-Model", VLDB 2015). A window takes rows until the watermark has passed its end by the delay of the labels.
+costs nothing of the false-alarm rate. A window takes rows until event time (see `watermark`) has passed its end by the
+delay of the labels.
 """
 
 from __future__ import annotations
@@ -11,21 +11,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from rondo.contracts.monitoring import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from rondo.contracts.spec import ModelSpec
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-# Before every event time: nothing has been seen yet.
-NEVER = int(np.iinfo(np.int64).min)
 
 
 @dataclass(frozen=True)
@@ -45,21 +42,16 @@ class Tumbling:
         return event_times - event_times % self.length
 
     def due(self, start: int) -> int:
-        """Return the watermark at which the window takes no more rows: its end and the delay of the labels."""
+        """Return the time at which the window takes no more rows: its end and the delay of the labels."""
         return start + self.length + self.delay
 
-    def late(self, event_times: NDArray[np.int64], watermark: int) -> NDArray[np.bool_]:
-        """Tell which rows come after their window was due, by what came before each of them.
+    def late(self, event_times: NDArray[np.int64], passed: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Tell which rows come after their window was due, by the time that had `passed` when each of them came."""
+        return (self.starts(event_times) + self.length + self.delay) <= passed
 
-        A function of the order of the rows alone, not of how they were cut into messages: so a restart in the middle
-        counts the same rows as late.
-        """
-        before = np.maximum.accumulate(np.concatenate(([watermark], event_times)))[:-1]
-        return (self.starts(event_times) + self.length + self.delay) <= before
-
-    def ripe(self, starts: Iterable[int], watermark: int) -> list[int]:
-        """Return the starts of the windows that are due at this watermark, in order."""
-        return sorted(start for start in starts if self.due(start) <= watermark)
+    def ripe(self, starts: Iterable[int], passed: int) -> list[int]:
+        """Return the starts of the windows that are due when this time has passed, in order."""
+        return sorted(start for start in starts if self.due(start) <= passed)
 
     def window(self, start: int, rows: int) -> Window:
         """Return the window as an event tells it."""
