@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from rondo.chassis.failures import AlreadyHandledError
 from rondo.contracts.models import SpecApplied
 from rondo.registry import audit, runs
-from rondo.registry.audit import GENESIS, Record, Statement
+from rondo.registry.audit import Head, Record, Statement
 from rondo.registry.errors import StaleRevisionError, UnknownModelError
 from rondo.registry.history import Deployment
-from rondo.registry.versions import Candidate, Cause, Decision, Model
+from rondo.registry.versions import Candidate, Cause, Decision, Model, Registered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -72,15 +72,26 @@ class FakeStore:
             raise UnknownModelError(name, tuple(sorted(self.state.models)))
         return self.state.models[name]
 
-    async def candidates(self, model: str) -> dict[int, tuple[Candidate, datetime]]:
-        return self.state.candidates.get(model, {})
+    async def specs(self) -> Sequence[ModelSpec]:
+        return [model.spec for model in await self.models()]
+
+    async def versions(self, model: str) -> Sequence[Registered]:
+        found = (await self.model(model)).versions
+        return [Registered(found[number], *known) for number, known in self.state.candidates.get(model, {}).items()]
+
+    async def version(self, model: str, number: int) -> Registered:
+        found = (await self.model(model)).version(number)
+        return Registered(found, *self.state.candidates[model][number])
 
     async def deployments(self, model: str) -> Sequence[Deployment]:
-        return self.state.deployments.get(model, [])
+        return self.state.deployments.get((await self.model(model)).name, [])
 
-    async def audit(self, model: str) -> tuple[Sequence[Record], str, int]:
-        records = self.state.audit.get(model, [])
-        return records, records[-1].hash if records else GENESIS, len(records)
+    async def audit(self, model: str) -> tuple[Sequence[Record], Head]:
+        return self.state.audit[(await self.model(model)).name], await self.audit_head(model)
+
+    async def audit_head(self, model: str) -> Head:
+        records = self.state.audit[(await self.model(model)).name]
+        return Head(model, len(records), records[-1].hash)
 
     async def words(self, model: str) -> Words:
         return self.state.words.get((await self.model(model)).name, ())
@@ -153,8 +164,8 @@ class FakeWork:
 
     async def state(self, model: str, cause: Cause, statement: Statement) -> None:
         chain = self.state_.audit.setdefault(model, [])
-        previous = chain[-1].hash if chain else GENESIS
-        chain.append(audit.append(model, len(chain) + 1, previous, datetime.now(UTC), cause.decided_by, statement))
+        head = Head(model, len(chain), chain[-1].hash) if chain else Head(model)
+        chain.append(audit.append(model, head, datetime.now(UTC), cause.decided_by, statement))
 
     async def words(self, model: str) -> Words:
         return self.state_.words.get(model, ())

@@ -33,7 +33,7 @@ async def test_the_same_spec_twice_changes_nothing(store: Backend, spec: ModelSp
 async def test_a_refused_spec_leaves_nothing_behind(store: Backend, spec_text: str) -> None:
     with pytest.raises(RefusedSpecError, match=r"rollout.strategy: ab"):
         await apply(store, parse_spec(spec_text + "rollout: {strategy: ab}\n"))
-    assert (await store.models(), await told(store)) == ([], [])
+    assert (list(await store.models()), await told(store)) == ([], [])
 
 
 async def test_promotion_and_rollback_by_hand_name_who_decided(store: Backend, spec: ModelSpec, trained: Make) -> None:
@@ -51,7 +51,7 @@ async def test_promotion_and_rollback_by_hand_name_who_decided(store: Backend, s
     async with store.work() as work:
         assert (await commands.roll_back(work, "late", None, ANA, None)).revision == 3
     assert await states(store) == {1: "champion", 2: "rolled_back"}
-    records, _, _ = await store.audit("late")
+    records, _ = await store.audit("late")
     assert [(r.action, r.decided_by) for r in records[-2:]] == [("promoted", "ana"), ("rolled_back", "ana")]
     assert [d.decided_by for d in await store.deployments("late")] == ["registry", "ana", "ana"]
     assert (await told(store))[-4:] == ["ModelPromoted", "DeploymentChanged", "ModelRolledBack", "DeploymentChanged"]
@@ -77,4 +77,4 @@ async def test_a_unit_of_work_that_fails_leaves_nothing(store: Backend, spec: Mo
 
     with pytest.raises(ZeroDivisionError):
         await fail()
-    assert (await store.models(), await told(store)) == ([], [])
+    assert (list(await store.models()), await told(store)) == ([], [])

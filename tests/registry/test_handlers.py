@@ -21,7 +21,7 @@ Make = Callable[..., Any]
 
 
 async def verdict(store: Backend) -> audit.Verdict:
-    return audit.verify("late", *await store.audit("late"))
+    return audit.verify(*await store.audit("late"))
 
 
 async def test_one_run_makes_one_version_however_often_it_is_told(
@@ -49,7 +49,7 @@ async def test_versions_count_up_and_gates_decide(store: Backend, spec: ModelSpe
     assert [(r.model_version, list(r.features)) for r in model.routes] == [(3, ["carrier", "distance"])]
     assert [d.revision for d in await store.deployments("late")] == [1, 2]
     assert (await verdict(store)).verified
-    records, _, _ = await store.audit("late")
+    records, _ = await store.audit("late")
     assert [r.action for r in records] == [
         "spec_applied", "registered", "promoted", "registered", "rejected", "registered", "promoted",
     ]  # fmt: skip
@@ -121,7 +121,7 @@ async def test_a_candidate_compared_with_yesterdays_champion_is_asked_for_once_m
     await handle(store, late, "t3")
     assert (await told(store))[-3:] == ["ModelRegistered", "ModelRejected", "TrainingRequested"]
     assert await states(store) == {1: "standby", 2: "champion", 3: "rejected"}
-    records, _, _ = await store.audit("late")
+    records, _ = await store.audit("late")
     assert [r.action for r in records[-2:]] == ["rejected", "training_requested"]
     assert json.loads(records[-2].evidence)["reason"] == "champion_moved"
     trigger = Trigger.model_validate(json.loads(records[-1].evidence)["trigger"])
@@ -140,7 +140,7 @@ async def test_a_champion_whose_artifact_is_gone_holds_up_no_candidate(
     await handle(store, trained("run-2", auc=0.55), "t2")
     await handle(store, trained("run-3", auc=0.65), "t3")
     assert await states(store) == {1: "standby", 2: "rejected", 3: "champion"}
-    gates = {gate.gate: gate for gate in (await store.candidates("late"))[3][0].gates}
+    gates = {gate.gate: gate for gate in (await store.version("late", 3)).candidate.gates}
     note = gates["roc_auc.not_worse_than_champion"]
     assert note.passed
     assert note.message.startswith(f"version 1 serves, and can't be scored: there is no artifact {GONE}: ")

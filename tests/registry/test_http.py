@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -81,6 +82,7 @@ async def test_every_route_asks_for_the_token(client: httpx.AsyncClient) -> None
         ("GET", "/v1/models"),
         ("GET", "/v1/models/{model}"),
         ("GET", "/v1/models/{model}/audit"),
+        ("GET", "/v1/models/{model}/audit/head"),
         ("GET", "/v1/models/{model}/history"),
         ("GET", "/v1/models/{model}/replicas"),
         ("GET", "/v1/models/{model}/spec"),
@@ -109,6 +111,28 @@ async def test_the_document_names_every_route_and_the_shape_of_errors(client: ht
             assert {"401", "404", "409", "422", "503"} <= operation["responses"].keys(), path
             schema = operation["responses"]["409"]["content"]["application/json"]["schema"]
             assert schema == {"$ref": "#/components/schemas/Refusal"}
+
+
+async def test_the_document_refers_to_nothing_that_it_lacks(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    assert document["openapi"].startswith("3.1")
+    for reference in references(document):
+        found: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            found = found[part]
+    operations = [(path, o) for path, each in document["paths"].items() for o in each.values()]
+    assert len({operation["operationId"] for _, operation in operations}) == len(operations)
+    for path, operation in operations:
+        named = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
+        assert named == set(re.findall(r"{(\w+)}", path)), path
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        yield from ([node["$ref"]] if isinstance(node.get("$ref"), str) else [])
+        yield from (found for value in node.values() for found in references(value))
+    elif isinstance(node, list):
+        yield from (found for value in node for found in references(value))
 
 
 async def test_applying_a_spec_twice_is_once(client: httpx.AsyncClient, spec_text: str) -> None:
@@ -172,6 +196,31 @@ async def test_unknown_things_say_what_to_do(story: httpx.AsyncClient) -> None:
     assert "version: Field required; vresion: Extra inputs are not permitted" in answer.json()["message"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/v1/models/late%00", None),
+        ("GET", "/v1/runs?model=%00", None),
+        ("GET", f"/v1/models/late/versions/{2**31}", None),
+        ("GET", "/v1/models/late/versions/0", None),
+        ("POST", "/v1/models/late/promote", {"version": 2**31}),
+        ("POST", "/v1/models/late/promote", {"version": 1, "reason": "\0"}),
+        ("POST", "/v1/models/late/rollback", {"decided_by": "a\0"}),
+    ],
+)
+async def test_what_no_database_can_hold_is_refused(
+    story: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    answer = await story.request(method, path, json=body)
+    assert (answer.status_code, answer.json()["error"]) == (422, "invalid_request")
+    assert answer.json()["message"].startswith("the request can't be used: ")
+
+
+async def test_a_name_beyond_ascii_is_audited_as_it_was_sent(client: httpx.AsyncClient, spec_text: str) -> None:
+    await client.put("/v1/specs", content=spec_text, headers={"x-rondo-user": "Zoë".encode()})
+    assert (await client.get("/v1/models/late/audit")).json()["entries"][0]["decided_by"] == "Zoë"
+
+
 async def test_what_people_look_at(story: httpx.AsyncClient) -> None:
     (model,) = (await story.get("/v1/models")).json()["models"]
     assert (model["champion"], model["revision"], model["last_version"]) == (2, 2, 3)
@@ -198,6 +247,9 @@ async def test_history_lineage_and_audit(story: httpx.AsyncClient) -> None:
     audit = (await story.get("/v1/models/late/audit")).json()
     assert (audit["verified"], audit["message"]) == (True, "7 records, each as it was written")
     assert audit["entries"][-1]["evidence"]["gates"][1]["message"].startswith("ROC AUC 0.100 on the holdout")
+    head = (await story.get("/v1/models/late/audit/head")).json()
+    assert head == {"model": "late", "length": 7, "hash": audit["entries"][-1]["hash"]}
+    assert (await story.get("/v1/models/gone/audit/head")).status_code == 404
 
 
 async def test_who_serves_and_who_refuses(story: httpx.AsyncClient, registry_database: Database, day: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import pytest
 from registry_stories import Shelf
 from rondo.contracts.cloudevents import Envelope
 from rondo.contracts.spec import ModelSpec
-from rondo.registry import audit, commands, handlers, rollback, rows
+from rondo.registry import audit, commands, handlers, postgres_models, rollback
 from rondo.registry.errors import AlreadyChampionError, RegistryError, StaleRevisionError
 from rondo.registry.postgres import PostgresStore
 from rondo.registry.postgres_archive import PostgresArchive
@@ -100,7 +101,7 @@ async def test_a_decision_on_an_old_view_is_refused(
     await train(stores[0], trained("run-1"), "t1")
     await train(stores[0], trained("run-2", auc=0.8, champion=(1, 0.7)), "t2")
     async with registry_database.pool.acquire() as connection:
-        old = await rows.load_model(connection, "late")
+        old = await postgres_models.load_model(connection, "late")
     assert old is not None
     async with stores[0].work() as work:
         await commands.roll_back(work, "late", None, ANA, None)
@@ -108,6 +109,23 @@ async def test_a_decision_on_an_old_view_is_refused(
         async with stores[1].work() as work:
             await work.save(rollback.roll_back(old, None, ANA))
     assert issubclass(StaleRevisionError, RegistryError)
+
+
+async def test_a_new_head_of_the_audit_log_is_told_outside_of_the_database(
+    registry_database: Database, stores: list[PostgresStore], trained: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "rondo.registry.postgres")
+    await train(stores[0], trained("run-1"), "t1")
+    head = await PostgresArchive(registry_database).audit_head("late")
+    told = f"the audit log of late has {head.length} records, the last one with the hash {head.hash}"
+    assert (len(caplog.messages), caplog.messages[-1]) == (2, told)
+    assert caplog.records[-1].__dict__["audit_head"] == head.hash
+    with suppress(ZeroDivisionError):
+        async with stores[0].work() as work:
+            await commands.train(work, "late", ANA, datetime.now(UTC))
+            raise ZeroDivisionError
+    assert len(caplog.messages) == 2
+    assert (await PostgresArchive(registry_database).audit_head("late")) == head
 
 
 @pytest.mark.parametrize("table", ["audit", "deployments", "specs"])
@@ -127,8 +145,8 @@ async def test_a_change_behind_the_trigger_shows(
     """Who owns the table can switch the trigger off; the chain still tells."""
     await train(stores[0], trained("run-1"), "t1")
     archive = PostgresArchive(registry_database)
-    assert audit.verify("late", *await archive.audit("late")).verified
+    assert audit.verify(*await archive.audit("late")).verified
     await registry_database.pool.execute(
         "alter table audit disable trigger audit_append_only; update audit set decided_by = 'nobody' where number = 2"
     )
-    assert audit.verify("late", *await archive.audit("late")).broken_at == 2
+    assert audit.verify(*await archive.audit("late")).broken_at == 2

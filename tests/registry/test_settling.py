@@ -59,7 +59,7 @@ async def test_a_refusal_is_stated_with_what_it_leads_to(
     for n in range(3):  # a replica that starts again and again says so each time
         await handle(store, said("a", "loading", 2, 2, digest, day), f"loading-{n}")
         await handle(store, said("a", "refused", 2, 2, digest, day), f"refused-{n}")
-    records, _, _ = await store.audit("late")
+    records, _ = await store.audit("late")
     (stated,) = [json.loads(r.evidence) for r in records if r.action == "refused"]
     assert (stated["replica"], stated["outcome"], stated["why"], stated["detail"]) == (
         "a", "keep", "it is available at b: mend the replica that refuses it", "its folder is empty",

@@ -3,13 +3,17 @@
 Each record's hash covers its content and the hash before it (Haber and Stornetta, "How to Time-Stamp a Digital
 Document", 1991), so that no record can be changed, taken out or put in without breaking every later hash. The
 head is kept apart from the chain, so that a cut-off end shows as well.
+
+Records and head lie in one schema under one role, so whoever has that role can write a whole new chain with a head
+to match. What shows this is a head that was noted elsewhere: every new one goes into the service's log, and
+`GET /v1/models/<model>/audit/head` tells it. The record of that number must have that hash for ever after.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -43,6 +47,15 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Head:
+    """Where a chain ends: how many records it has, and the hash of the last one, which covers all before it."""
+
+    model: str
+    length: int = 0
+    hash: str = GENESIS
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Whether a chain is whole; if not, `broken_at` is the number of the first record that can't be trusted."""
 
@@ -51,26 +64,26 @@ class Verdict:
     broken_at: int | None = None
 
 
-def append(model: str, number: int, previous_hash: str, at: datetime, decided_by: str, statement: Statement) -> Record:
-    """Return the record that follows `previous_hash` as the `number`th (from 1) of the chain."""
+def append(model: str, head: Head, at: datetime, decided_by: str, statement: Statement) -> Record:
+    """Return the record that follows the head of a chain."""
     evidence = json.dumps(statement.evidence, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    draft = Record(model, number, at, statement.action, decided_by, evidence, previous_hash, "")
-    return Record(**{**draft.__dict__, "hash": _hash(draft)})
+    draft = Record(model, head.length + 1, at, statement.action, decided_by, evidence, head.hash, "")
+    return replace(draft, hash=_hash(draft))
 
 
-def verify(model: str, records: Iterable[Record], head: str, length: int) -> Verdict:
-    """Check a whole chain, oldest first, against its `head` and `length`."""
+def verify(records: Iterable[Record], head: Head) -> Verdict:
+    """Check a whole chain, oldest first, against its head."""
     number, previous = 0, GENESIS
     for record in records:
         number += 1
-        if (record.model, record.number, record.previous_hash) != (model, number, previous):
+        if (record.model, record.number, record.previous_hash) != (head.model, number, previous):
             return _broken(number, "a record is missing, was put in or was moved")
         if record.hash != _hash(record):
             return _broken(number, "its content is not what was written")
         previous = record.hash
-    if (number, previous) != (length, head):
-        return _broken(number + 1, f"the chain ends after {number} of {length} records")
-    return Verdict(verified=True, message=f"{length} records, each as it was written")
+    if (number, previous) != (head.length, head.hash):
+        return _broken(number + 1, f"the chain ends after {number} of {head.length} records")
+    return Verdict(verified=True, message=f"{head.length} records, each as it was written")
 
 
 def _broken(number: int, why: str) -> Verdict:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from rondo.registry import http_commands, http_errors, http_reads
+from rondo.registry import http_audit, http_commands, http_errors, http_models, http_runs, http_versions
 
 
 def api() -> FastAPI:
@@ -17,6 +17,6 @@ def api() -> FastAPI:
         redoc_url=None,
     )
     http_errors.install(app)
-    app.include_router(http_commands.router)
-    app.include_router(http_reads.router)
+    for part in (http_commands, http_models, http_versions, http_audit, http_runs):
+        app.include_router(part.router)
     return app

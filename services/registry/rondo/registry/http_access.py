@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Depends, FastAPI, Header, Request
+from fastapi import Depends, FastAPI, Header, Path, Request
 
 from rondo.chassis.failures import UnavailableError
-from rondo.registry.http_bodies import Refusal, Who
+from rondo.registry.http_bodies import LARGEST, NO_NUL, Refusal, Who
 
 if TYPE_CHECKING:
     from rondo.registry.ports import Archive, Artifacts, Store
@@ -47,8 +47,14 @@ def _registry(request: Request) -> Registry:
 
 
 def _user(x_rondo_user: Annotated[Who, Header()] = "operator") -> str:
-    return x_rondo_user
+    """Return who asks. HTTP leaves the encoding of a header open, and servers read Latin-1; clients send UTF-8."""
+    try:
+        return x_rondo_user.encode("latin-1").decode()
+    except UnicodeError:
+        return x_rondo_user
 
 
+ModelName = Annotated[str, Path(pattern=NO_NUL)]
+VersionNumber = Annotated[int, Path(ge=1, le=LARGEST)]
 Ask = Annotated[Registry, Depends(_registry)]
 User = Annotated[str, Depends(_user)]

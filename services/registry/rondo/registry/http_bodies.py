@@ -1,21 +1,19 @@
-"""What the HTTP API takes and gives, as documented in its OpenAPI."""
+"""What the commands of the HTTP API take and give, and the shape of every error, as documented in its OpenAPI."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rondo.contracts.deployment import ReplicaState, Route
 from rondo.contracts.event import Digest, Utc, Value
-from rondo.contracts.models import GateResult
-from rondo.contracts.training import Evidence, Trigger
-from rondo.registry.history import Period
-from rondo.registry.runs import Run
-from rondo.registry.versions import State
 
-Who = Annotated[str, Field(min_length=1, max_length=128)]
-Reason = Annotated[str, Field(max_length=1_000)]
+# PostgreSQL keeps every character but this one.
+NO_NUL = r"^[^\x00]*$"
+LARGEST = 2**31 - 1
+Number = Annotated[int, Field(ge=1, le=LARGEST)]
+Who = Annotated[str, Field(min_length=1, max_length=128, pattern=NO_NUL)]
+Reason = Annotated[str, Field(max_length=1_000, pattern=NO_NUL)]
 
 
 class Command(BaseModel):
@@ -33,7 +31,7 @@ class Promote(Command):
     `revision`, where given, is the deployment that the caller saw: if it is another by now, nothing is done (409).
     """
 
-    version: Annotated[int, Field(ge=1)]
+    version: Number
     override: bool = False
     revision: int | None = None
 
@@ -41,7 +39,7 @@ class Promote(Command):
 class RollBack(Command):
     """Go back to `version`, or to the previous one. `revision` as for a promotion."""
 
-    version: Annotated[int, Field(ge=1)] | None = None
+    version: Number | None = None
     revision: int | None = None
 
 
@@ -68,116 +66,6 @@ class AppliedSpec(Value):
     digest: Digest
     changed: bool
     warnings: tuple[str, ...] = ()
-
-
-class SpecView(Value):
-    """The spec in force."""
-
-    model: str
-    revision: int
-    digest: Digest
-    spec: dict[str, Any]
-
-
-class ModelView(Value):
-    """A model: its spec, its champion and what should serve. `revision` counts the deployments."""
-
-    model: str
-    spec_revision: int
-    spec_digest: Digest
-    revision: int
-    champion: int | None
-    last_version: int
-    routes: tuple[Route, ...]
-
-
-class VersionView(Value):
-    """A version, what its gates saw and what asked for it."""
-
-    model: str
-    model_version: int
-    state: State
-    passed: bool
-    digest: Digest
-    run_id: str
-    registered_at: Utc
-    metrics: dict[str, float]
-    trigger: Trigger
-    gates: tuple[GateResult, ...]
-
-
-class VersionDetail(VersionView):
-    """A version with all its evidence. `size` is the artifact's, in bytes."""
-
-    size: int
-    evidence: Evidence
-
-
-class Models(Value):
-    """All models, by name."""
-
-    models: tuple[ModelView, ...]
-
-
-class Versions(Value):
-    """The versions of a model, oldest first."""
-
-    model: str
-    versions: tuple[VersionView, ...]
-
-
-class History(Value):
-    """When which version was in production, oldest first."""
-
-    model: str
-    periods: tuple[Period, ...]
-
-
-class Replica(Value):
-    """The last word of a replica on one version: which deployment it was about, and why it refused."""
-
-    replica: str
-    model_version: int
-    revision: int
-    state: ReplicaState
-    detail: str
-    at: Utc
-
-
-class Replicas(Value):
-    """What the replicas said last of a model that should be at deployment `revision`, by replica and version."""
-
-    model: str
-    revision: int
-    replicas: tuple[Replica, ...]
-
-
-class AuditEntry(Value):
-    """One record of the audit log. The hash covers `evidence` as canonical JSON (sorted keys, no spaces)."""
-
-    number: int
-    at: Utc
-    action: str
-    decided_by: str
-    evidence: dict[str, Any]
-    previous_hash: str
-    hash: str
-
-
-class AuditLog(Value):
-    """The audit log of a model, oldest first, and whether its chain of hashes is whole."""
-
-    model: str
-    verified: bool
-    message: str
-    broken_at: int | None
-    entries: tuple[AuditEntry, ...]
-
-
-class Runs(Value):
-    """Training runs, newest first."""
-
-    runs: tuple[Run, ...]
 
 
 class Requested(Value):

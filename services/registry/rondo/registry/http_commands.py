@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 
 from rondo.contracts.spec_file import MAX_BYTES, SpecError, parse_spec
-from rondo.registry import commands, http_reads
-from rondo.registry.http_access import ERRORS, Ask, User
-from rondo.registry.http_bodies import AppliedSpec, ModelView, Promote, Requested, RollBack, Train
+from rondo.registry import commands
+from rondo.registry.http_access import ERRORS, Ask, ModelName, User
+from rondo.registry.http_bodies import AppliedSpec, Promote, Requested, RollBack, Train
+from rondo.registry.http_models import ModelView, model_view
 from rondo.registry.versions import Cause
 
 router = APIRouter(prefix="/v1", responses=ERRORS)
@@ -32,26 +33,26 @@ async def apply_spec(request: Request, registry: Ask, user: User) -> AppliedSpec
 
 
 @router.post("/models/{model}/promote", summary="Promote a version by hand")
-async def promote(model: str, body: Promote, registry: Ask, user: User) -> ModelView:
+async def promote(model: ModelName, body: Promote, registry: Ask, user: User) -> ModelView:
     """Make a version the champion."""
     cause = Cause(body.decided_by or user, body.reason)
     async with registry.store.work() as work:
         after = await commands.promote(work, model, body.version, cause, body.revision, override=body.override)
-    return http_reads.model_view(after)
+    return model_view(after)
 
 
 @router.post("/models/{model}/rollback", summary="Go back to an earlier version")
-async def roll_back(model: str, registry: Ask, user: User, body: RollBack | None = None) -> ModelView:
+async def roll_back(model: ModelName, registry: Ask, user: User, body: RollBack | None = None) -> ModelView:
     """Make an earlier version the champion again; by default the previous one."""
     body = body or RollBack()
     cause = Cause(body.decided_by or user, body.reason)
     async with registry.store.work() as work:
         after = await commands.roll_back(work, model, body.version, cause, body.revision)
-    return http_reads.model_view(after)
+    return model_view(after)
 
 
 @router.post("/models/{model}/train", status_code=202, summary="Train now")
-async def train(model: str, registry: Ask, user: User, body: Train | None = None) -> Requested:
+async def train(model: ModelName, registry: Ask, user: User, body: Train | None = None) -> Requested:
     """Ask the trainer for a training; it answers with TrainingStarted or TrainingSkipped."""
     body = body or Train()
     cause = Cause(body.decided_by or user, body.reason)

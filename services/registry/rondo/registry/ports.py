@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from rondo.contracts.event import Event
     from rondo.contracts.spec import ModelSpec
-    from rondo.registry.audit import Record, Statement
+    from rondo.registry.audit import Head, Record, Statement
     from rondo.registry.history import Deployment
     from rondo.registry.refusals import Words
     from rondo.registry.runs import Run
-    from rondo.registry.versions import Candidate, Cause, Decision, Model
+    from rondo.registry.versions import Candidate, Cause, Decision, Model, Registered
 
 
 class Work(Protocol):
@@ -103,40 +103,50 @@ class Artifacts(Protocol):
 
 
 class Archive(Protocol):
-    """What people ask about. Reads wait for no writer."""
+    """What people ask about. Reads wait for no writer.
+
+    Whatever is asked of a model that has no spec raises UnknownModelError.
+    """
 
     async def models(self) -> Sequence[Model]:
         """Return all models, by name."""
         ...
 
     async def model(self, name: str) -> Model:
-        """Return a model.
-
-        Raises:
-            UnknownModelError: it has no spec.
-
-        """
+        """Return a model."""
         ...
 
-    async def candidates(self, model: str) -> dict[int, tuple[Candidate, datetime]]:
-        """Return what is known of each version, and when it was registered."""
+    async def specs(self) -> Sequence[ModelSpec]:
+        """Return the spec in force of each model, by name."""
+        ...
+
+    async def versions(self, model: str) -> Sequence[Registered]:
+        """Return all that is known of each version, oldest first."""
+        ...
+
+    async def version(self, model: str, number: int) -> Registered:
+        """Return all that is known of one version.
+
+        Raises:
+            UnknownVersionError: it has no such version.
+
+        """
         ...
 
     async def deployments(self, model: str) -> Sequence[Deployment]:
         """Return every deployment, oldest first."""
         ...
 
-    async def audit(self, model: str) -> tuple[Sequence[Record], str, int]:
-        """Return the records of the audit log, oldest first, with the head and the length that are kept apart."""
+    async def audit(self, model: str) -> tuple[Sequence[Record], Head]:
+        """Return the records of the audit log, oldest first, with the head that is kept apart."""
+        ...
+
+    async def audit_head(self, model: str) -> Head:
+        """Return where the audit log ends."""
         ...
 
     async def words(self, model: str) -> Words:
-        """Return the last word of each replica on each version of a model.
-
-        Raises:
-            UnknownModelError: it has no spec.
-
-        """
+        """Return the last word of each replica on each version of a model."""
         ...
 
     async def unsettled(self) -> Sequence[tuple[str, int]]:

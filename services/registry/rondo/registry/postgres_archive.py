@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from rondo.registry import rows
-from rondo.registry.errors import UnknownModelError
+from rondo.contracts.spec import ModelSpec
+from rondo.registry import postgres_audit, postgres_models, postgres_runs, postgres_words, rows
+from rondo.registry.errors import UnknownModelError, UnknownVersionError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
-    from datetime import datetime
 
     from asyncpg.pool import PoolConnectionProxy
 
     from rondo.chassis.postgres import Database
-    from rondo.registry.audit import Record
+    from rondo.registry.audit import Head, Record
     from rondo.registry.history import Deployment
     from rondo.registry.refusals import Words
     from rondo.registry.runs import Run
-    from rondo.registry.versions import Candidate, Model
+    from rondo.registry.versions import Model, Registered
+
+_SPECS_SQL = (
+    "select s.spec from models m join specs s on s.model = m.name and s.revision = m.spec_revision order by m.name"
+)
 
 
 class PostgresArchive:
@@ -37,65 +41,72 @@ class PostgresArchive:
     async def models(self) -> Sequence[Model]:
         """Return all models, by name."""
         async with self._snapshot() as sql:
-            found = [await rows.load_model(sql, name) for name in await _names(sql)]
-        return [model for model in found if model is not None]
+            return await postgres_models.load_models(sql)
 
     async def model(self, name: str) -> Model:
         """Return a model, or raise UnknownModelError."""
         async with self._snapshot() as sql:
-            model = await rows.load_model(sql, name)
-            if model is None:
-                raise UnknownModelError(name, await _names(sql))
-        return model
+            return await postgres_models.load_model(sql, name) or await _unknown(sql, name)
 
-    async def candidates(self, model: str) -> dict[int, tuple[Candidate, datetime]]:
-        """Return what is known of each version, and when it was registered."""
+    async def specs(self) -> Sequence[ModelSpec]:
+        """Return the spec in force of each model, by name."""
         async with self._snapshot() as sql:
-            found = await sql.fetch(
-                "select number, trained, gates, registered_at from versions where model = $1 order by number", model
-            )
-        return {row["number"]: (rows.candidate(row), row["registered_at"]) for row in found}
+            return [ModelSpec.from_json(row["spec"]) for row in await sql.fetch(_SPECS_SQL)]
+
+    async def versions(self, model: str) -> Sequence[Registered]:
+        """Return all that is known of each version, oldest first."""
+        async with self._snapshot() as sql:
+            found = await sql.fetch("select * from versions where model = $1 order by number", model)
+            return [rows.registered(row) for row in found] or await _nothing(sql, model)
+
+    async def version(self, model: str, number: int) -> Registered:
+        """Return all that is known of one version, or raise UnknownModelError or UnknownVersionError."""
+        async with self._snapshot() as sql:
+            row = await sql.fetchrow("select * from versions where model = $1 and number = $2", model, number)
+            if row is None:
+                last = await sql.fetchval("select last_version from models where name = $1", model)
+                raise UnknownVersionError(model, number, last if last is not None else await _unknown(sql, model))
+        return rows.registered(row)
 
     async def deployments(self, model: str) -> Sequence[Deployment]:
         """Return every deployment, oldest first."""
         async with self._snapshot() as sql:
-            return await rows.load_deployments(sql, model)
+            found = await sql.fetch("select * from deployments where model = $1 order by revision", model)
+            return [rows.deployment(row) for row in found] or await _nothing(sql, model)
 
-    async def audit(self, model: str) -> tuple[Sequence[Record], str, int]:
-        """Return the audit records, oldest first, and the chain's head and length."""
+    async def audit(self, model: str) -> tuple[Sequence[Record], Head]:
+        """Return the audit records, oldest first, and the chain's head."""
         async with self._snapshot() as sql:
-            head = await sql.fetchrow("select audit_head, audit_length from models where name = $1", model)
-            if head is None:
-                raise UnknownModelError(model, await _names(sql))
-            records = await sql.fetch("select * from audit where model = $1 order by number", model)
-        return [rows.record(row) for row in records], head["audit_head"], head["audit_length"]
+            head = await postgres_audit.load_head(sql, model) or await _unknown(sql, model)
+            return await postgres_audit.load_records(sql, model), head
+
+    async def audit_head(self, model: str) -> Head:
+        """Return where the audit log ends."""
+        async with self._snapshot() as sql:
+            return await postgres_audit.load_head(sql, model) or await _unknown(sql, model)
 
     async def words(self, model: str) -> Words:
         """Return the last word of each replica on each version."""
         async with self._snapshot() as sql:
-            if not await sql.fetchval("select true from models where name = $1", model):
-                raise UnknownModelError(model, await _names(sql))
-            return await rows.load_words(sql, model)
+            return await postgres_words.load(sql, model) or tuple(await _nothing(sql, model))
 
     async def unsettled(self) -> Sequence[tuple[str, int]]:
         """Return model and revision of the deployments that some replica refuses, and that none serves."""
         async with self._snapshot() as sql:
-            found = await sql.fetch(
-                "select m.name, m.revision from models m"
-                " join replicas r on r.model = m.name and r.revision = m.revision"
-                " group by m.name having bool_or(r.state = 'refused') and not bool_or(r.state = 'available')"
-            )
-        return [(row["name"], row["revision"]) for row in found]
+            return await postgres_words.load_unsettled(sql)
 
     async def runs(self, model: str | None, limit: int) -> Sequence[Run]:
         """Return the latest runs, newest first."""
         async with self._snapshot() as sql:
-            found = await sql.fetch(
-                "select * from runs where $1::text is null or model = $1 order by recorded_at desc limit $2",
-                model, limit,
-            )  # fmt: skip
-        return [rows.run(row) for row in found]
+            return await postgres_runs.load_latest(sql, model, limit)
 
 
-async def _names(sql: PoolConnectionProxy[Any]) -> tuple[str, ...]:
-    return tuple(row["name"] for row in await sql.fetch("select name from models order by name"))
+async def _nothing(sql: PoolConnectionProxy[Any], model: str) -> list[Any]:
+    """Return nothing, of a model that there is."""
+    if not await sql.fetchval("select true from models where name = $1", model):
+        await _unknown(sql, model)
+    return []
+
+
+async def _unknown(sql: PoolConnectionProxy[Any], model: str) -> NoReturn:
+    raise UnknownModelError(model, await postgres_models.load_names(sql))

@@ -13,62 +13,27 @@ from rondo.contracts.training import ModelTrained, Trigger
 from rondo.registry.audit import Record
 from rondo.registry.history import Deployment
 from rondo.registry.runs import Run
-from rondo.registry.versions import Candidate, Model, Version
+from rondo.registry.versions import Candidate, Model, Registered, Version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from asyncpg.pool import PoolConnectionProxy
-
-    from rondo.registry.refusals import Words
-
 GATES = TypeAdapter(tuple[GateResult, ...])
 ROUTES = TypeAdapter(tuple[Route, ...])
-_MODEL_SQL = (
-    "select m.*, s.spec from models m join specs s on s.model = m.name and s.revision = m.spec_revision"
-    " where m.name = $1"
-)
-_VERSIONS_SQL = "select number, run_id, digest, state, passed, features from versions where model = $1 order by number"
-_DEPLOYMENTS_SQL = "select * from deployments where model = $1 order by revision"
 
 
-async def load_model(sql: PoolConnectionProxy[Any], name: str) -> Model | None:
-    """Load a model with its versions and what it served; None when it has no spec."""
-    row = await sql.fetchrow(_MODEL_SQL, name)
-    if row is None:
-        return None
-    deployments = await load_deployments(sql, name)
-    champions = (r.model_version for d in deployments for r in d.routes if r.role == "champion")
+def model(row: Mapping[str, Any], versions: Mapping[int, Version]) -> Model:
+    """Read a row of `models`, with its spec, the routes of its latest deployment, and the champions of all."""
     return Model(
         name=row["name"],
         spec=ModelSpec.from_json(row["spec"]),
         spec_revision=row["spec_revision"],
         revision=row["revision"],
         last_version=row["last_version"],
-        versions={v["number"]: version(v) for v in await sql.fetch(_VERSIONS_SQL, name)},
-        routes=deployments[-1].routes if deployments else (),
-        served=tuple(champions),
+        versions=versions,
+        routes=ROUTES.validate_json(row["routes"]) if row["routes"] else (),
+        served=tuple(row["served"] or ()),
     )
-
-
-async def load_deployments(sql: PoolConnectionProxy[Any], name: str) -> tuple[Deployment, ...]:
-    """Load every deployment of a model, oldest first."""
-    return tuple(
-        Deployment(
-            revision=row["revision"],
-            routes=ROUTES.validate_json(row["routes"]),
-            decided_by=row["decided_by"],
-            reason=row["reason"],
-            at=row["at"],
-        )
-        for row in await sql.fetch(_DEPLOYMENTS_SQL, name)
-    )
-
-
-async def load_words(sql: PoolConnectionProxy[Any], name: str) -> Words:
-    """Load the last word of each replica on each version of a model."""
-    found = await sql.fetch("select * from replicas where model = $1 order by replica, model_version", name)
-    return tuple(ReplicaChanged(**dict(row)) for row in found)
 
 
 def version(row: Mapping[str, Any]) -> Version:
@@ -79,6 +44,22 @@ def version(row: Mapping[str, Any]) -> Version:
 def candidate(row: Mapping[str, Any]) -> Candidate:
     """Read what is known of a version for good."""
     return Candidate(ModelTrained.model_validate_json(row["trained"]), GATES.validate_json(row["gates"]))
+
+
+def registered(row: Mapping[str, Any]) -> Registered:
+    """Read all of a row of `versions`."""
+    return Registered(version(row), candidate(row), row["registered_at"])
+
+
+def deployment(row: Mapping[str, Any]) -> Deployment:
+    """Read a row of `deployments`."""
+    known = {name: row[name] for name in ("revision", "decided_by", "reason", "at")}
+    return Deployment(**known, routes=ROUTES.validate_json(row["routes"]))
+
+
+def word(row: Mapping[str, Any]) -> ReplicaChanged:
+    """Read a row of `replicas`."""
+    return ReplicaChanged(**dict(row))
 
 
 def run(row: Mapping[str, Any]) -> Run:

@@ -11,8 +11,8 @@ from rondo.registry import commands, rounds, schedule
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rondo.contracts.spec import ModelSpec
     from rondo.registry.ports import Archive, Store
-    from rondo.registry.versions import Model
 
 log = logging.getLogger(__name__)
 # A spec may be applied at another replica meanwhile; cron knows nothing finer than a minute anyway.
@@ -39,18 +39,18 @@ class Timetable:
     async def turn(self) -> float:
         """Ask for what is due, and return the seconds until to look again."""
         now = self._clock()
-        scheduled = [m for m in await self._archive.models() if schedule.expressions(m.spec.retrain.on)]
-        for model in scheduled:
+        scheduled = [spec for spec in await self._archive.specs() if schedule.expressions(spec.retrain.on)]
+        for spec in scheduled:
             async with self._store.work() as work:
-                triggers = await commands.train_when_due(work, model.name, now)
+                triggers = await commands.train_when_due(work, spec.model, now)
             for trigger in triggers:
-                log.info("asked for a training of %s, due at %s", model.name, trigger.at)
+                log.info("asked for a training of %s, due at %s", spec.model, trigger.at)
         return min([LOOK_AGAIN_SECONDS, *_waits(scheduled, now)])
 
 
-def _waits(models: Sequence[Model], now: datetime) -> list[float]:
+def _waits(specs: Sequence[ModelSpec], now: datetime) -> list[float]:
     return [
         (schedule.next_due(expression, now) - now).total_seconds()
-        for model in models
-        for expression in schedule.expressions(model.spec.retrain.on)
+        for spec in specs
+        for expression in schedule.expressions(spec.retrain.on)
     ]

@@ -13,6 +13,7 @@ from rondo.registry.errors import StaleRevisionError, UnknownVersionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from rondo.contracts.event import Event
     from rondo.contracts.models import GateResult
@@ -113,6 +114,15 @@ class Candidate:
 
     trained: ModelTrained
     gates: tuple[GateResult, ...]
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version with all that is known of it."""
+
+    version: Version
+    candidate: Candidate
+    registered_at: datetime
 
 
 @dataclass(frozen=True)
