@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import httpx
@@ -17,6 +18,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from starlette.requests import Request
 
 TOKEN = "0123456789abcdef"
@@ -120,3 +123,46 @@ async def test_a_request_in_flight_is_finished_at_the_stop() -> None:
             await entered.wait()
             asyncio.get_running_loop().call_later(0.05, release.set)
         assert (await request).text == "done"
+
+
+async def test_a_stop_turns_ready_red_and_finishes_requests_while_what_they_stand_on_is_open() -> None:
+    entered, told, stands, health = asyncio.Event(), asyncio.Event(), [True], Health()
+
+    async def slow(_: Request) -> PlainTextResponse:
+        entered.set()
+        await told.wait()
+        return PlainTextResponse("done" if stands else "what the answer stands on is closed")
+
+    async def tell() -> None:
+        told.set()
+
+    health.at_stop(tell)
+
+    @asynccontextmanager
+    async def dependency() -> AsyncIterator[None]:
+        yield
+        stands.clear()
+
+    app = guarded(health, TOKEN, Starlette(routes=[Route("/v1/slow", slow)]))
+    async with httpx.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}) as http:
+        async with listen(settings(0), app, health) as port, dependency(), health.serving():
+            assert (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
+            request = asyncio.create_task(http.get(f"http://127.0.0.1:{port}/v1/slow"))
+            await entered.wait()
+        assert (await request).text == "done"
+        with pytest.raises(httpx.ConnectError):
+            await http.get(f"http://127.0.0.1:{port}/readyz")
+    assert "it stops, and finishes what it has begun: ask another replica" in (await health.report())["stop"]
+
+
+async def test_a_service_that_fails_does_not_wait_for_its_requests() -> None:
+    health, finished = Health(), []
+
+    async def finish() -> None:
+        finished.append(True)
+
+    health.at_stop(finish)
+    with pytest.raises(RuntimeError):
+        async with health.serving():
+            raise RuntimeError
+    assert finished == []
