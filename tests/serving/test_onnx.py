@@ -76,12 +76,26 @@ def external(place: str) -> bytes:
         "initializer": [helper.make_node("Mul", ["location", "w"], ["score"])],
         "constant": [helper.make_node("Constant", [], ["w"], value=tensor)],
         "subgraph": [helper.make_node("If", ["c"], ["score"], then_branch=inner, else_branch=inner)],
+        "attribute of a function": [helper.make_node("Scaled", ["location"], ["score"], domain="mine")],
+        "training": [helper.make_node("Identity", ["location"], ["score"])],
     }[place]
     graph = helper.make_graph(nodes, "g", [a], [score], [tensor] if place == "initializer" else [])
-    return bytes(helper.make_model(graph).SerializeToString())
+    made = helper.make_model(graph)
+    if place == "attribute of a function":
+        opsets = [helper.make_opsetid("", 17)]
+        constant = helper.make_node("Constant", [], ["w"])
+        constant.attribute.add(name="value", ref_attr_name="w", type=onnx.AttributeProto.TENSOR)
+        body = [constant, helper.make_node("Mul", ["x", "w"], ["y"])]
+        default = [helper.make_attribute("w", tensor)]
+        made.functions.append(
+            helper.make_function("mine", "Scaled", ["x"], ["y"], body, opsets, attribute_protos=default)
+        )
+    if place == "training":
+        made.training_info.add().initialization.CopyFrom(inner)
+    return bytes(made.SerializeToString())
 
 
-@pytest.mark.parametrize("place", ["initializer", "constant", "subgraph"])
+@pytest.mark.parametrize("place", ["initializer", "constant", "subgraph", "attribute of a function", "training"])
 def test_a_model_with_weights_outside_of_itself_is_refused(place: str) -> None:
     with pytest.raises(UnfitModelError, match="keeps data outside of its own bytes, which is never read"):
         OnnxModel(external(place), {"location": Feature(type="float")})
