@@ -153,7 +153,7 @@ class TrainerProcess:
     async def ready(self) -> None:
         """Wait until `/readyz` says so."""
         url = f"http://127.0.0.1:{self.environment['RONDO_HTTP_PORT']}/readyz"
-        async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as client:
+        async with asyncio.timeout(150), httpx.AsyncClient(trust_env=False) as client:
             while True:
                 try:
                     if (await client.get(url)).status_code == 200:

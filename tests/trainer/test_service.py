@@ -122,6 +122,18 @@ async def test_what_dies_loses_no_run_and_doubles_none(trainer: Any, make: Any, 
     assert await trainer.quiet() == [], "it is said to have started with the id of the first time"
 
 
+@pytest.mark.timeout(300)
+async def test_an_idle_worker_leaves_when_its_service_is_killed(trainer: Any) -> None:
+    """One in the middle of a run leaves after it: see the story above."""
+    await trainer.start()
+    await trainer.ready()
+    worker = _worker_of(trainer)
+    await trainer.kill(signal.SIGKILL)
+    async with asyncio.timeout(40):
+        while _alive(worker):  # noqa: ASYNC110 - it is no child of ours
+            await asyncio.sleep(0.02)
+
+
 async def _begin_run(trainer: Any, make: Any, number: int) -> None:
     await trainer.publish(make.drift(f"drift-{number}", 60 + 10 * number), f"finding-{number}")
     await trainer.hear(TrainingStarted)

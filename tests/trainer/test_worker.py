@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 from rondo.chassis.artifacts import Artifacts
-from rondo.chassis.failures import UnavailableError
+from rondo.chassis.failures import Backoff, UnavailableError
 from rondo.contracts.topics import BY_NAME
 from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped
 from rondo.trainer.delta import DeltaDatasets
@@ -107,6 +107,19 @@ class Faked:
     judge: Callable[..., Any] = TRAINING.judge
 
 
+class Pauses(Backoff):
+    """Takes no time, and remembers after which attempts there was a pause."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        object.__setattr__(self, "seen", [])
+
+    def delay(self, attempt: int, rng: Any = None) -> float:
+        """Remember the attempt."""
+        self.seen.append(attempt)  # type: ignore[attr-defined]
+        return 0.0
+
+
 @dataclass
 class Bench:
     """A worker and what it stands on."""
@@ -116,13 +129,15 @@ class Bench:
     artifacts: Path
     executor: ThreadPoolExecutor
 
-    async def run(self, *asked: Any, training: Any = TRAINING, lease: float = 30) -> list[Any]:
+    async def run(
+        self, *asked: Any, training: Any = TRAINING, lease: float = 30, pause: Backoff | None = None
+    ) -> list[Any]:
         """Let a worker bring these runs to their end, and leave; return how they ended."""
         leave, before = asyncio.Event(), len(self.runs.ended)
         self.runs.queue.extend(asked)
         store = Artifacts(str(self.artifacts))
         attempt = Attempt(self.runs, DeltaDatasets(str(self.data)), store, training, self.executor, "v1")
-        work = asyncio.create_task(Worker(self.runs, attempt, leave, lease, 3).work())
+        work = asyncio.create_task(Worker(self.runs, attempt, leave, lease, 3, pause or Pauses()).work())
         async with asyncio.timeout(30):
             while len(self.runs.ended) < before + len(asked) and not work.done():
                 await asyncio.sleep(0.01)
@@ -253,8 +268,9 @@ async def test_what_breaks_without_a_known_cause_is_tried_three_times(bench: Ben
         message = "no such instruction"
         raise TypeError(message)
 
-    (failed,) = await bench.run((make.spec(), make.trigger()), training=Faked(learn=breaks))
-    assert bench.runs.attempts == {"drift-1": 3}
+    pauses = Pauses()
+    (failed,) = await bench.run((make.spec(), make.trigger()), training=Faked(learn=breaks), pause=pauses)
+    assert (bench.runs.attempts, pauses.seen) == ({"drift-1": 3}, [1, 2])  # type: ignore[attr-defined]
     assert failed.reason == (
         "it broke 3 times, last with TypeError: no such instruction; nothing in the spec or the data is known to cause"
         " this, and the trainer's log has the details"
@@ -274,6 +290,29 @@ async def test_a_result_waits_for_postgresql_and_the_artifact_store_to_come_back
     (trained,) = await bench.run((make.spec(), make.trigger()), training=Faked(learn=learn_while_the_store_is_away))
     assert isinstance(trained, ModelTrained)
     assert bench.runs.attempts == {"drift-1": 1}
+
+
+@pytest.mark.parametrize("broken", ["_delta_log/00000000000000000000.json", "*.parquet"])
+async def test_storage_that_fails_for_a_while_is_waited_for_and_is_no_attempt(
+    bench: Bench, make: Any, broken: str
+) -> None:
+    make.write_batch(bench.data, make.rows(2000))
+    (file,) = (bench.data / "datasets" / "flights").glob(broken)
+    aside = file.rename(file.with_suffix(".aside"))
+    file.symlink_to(file)  # an error of the system, and no missing file
+    threading.Timer(0.5, lambda: aside.rename(file)).start()
+    (trained,) = await bench.run((make.spec(), make.trigger()))
+    assert isinstance(trained, ModelTrained)
+    assert bench.runs.attempts == {"drift-1": 1}
+
+
+async def test_a_damaged_file_ends_the_run_and_not_the_worker(bench: Bench, make: Any) -> None:
+    make.write_batch(bench.data, make.rows(2000))
+    (file,) = (bench.data / "datasets" / "flights").glob("*.parquet")
+    file.write_bytes(file.read_bytes()[:100])
+    (failed,) = await bench.run((make.spec(), make.trigger()))
+    assert isinstance(failed, TrainingFailed)
+    assert f"a file of the data under {bench.data} is damaged" in failed.reason
 
 
 async def test_the_loop_is_free_and_the_lease_renewed_while_a_training_lasts(bench: Bench, make: Any) -> None:

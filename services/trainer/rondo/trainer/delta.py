@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 from deltalake import DeltaTable
 
+from rondo.chassis.failures import UnavailableError
 from rondo.contracts.data import DataVersion
 from rondo.trainer import delta_log, training_set
-from rondo.trainer.errors import DatasetMissingError
+from rondo.trainer.errors import DataDamagedError, DatasetMissingError
 from rondo.trainer.served import EVENT_TIMES
 from rondo.trainer.training_set import Tables, TrainingSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import TypeAlias
 
     from rondo.contracts.spec import ModelSpec
@@ -42,10 +44,12 @@ class DeltaDatasets:
 
         Raises:
             DatasetMissingError: there is no data at all.
+            UnavailableError: the storage does not answer.
 
         """
-        published, served, outcomes = self._open(spec)
-        return _rows(published) + (_rows(served) if _rows(outcomes) else 0)
+        with self._reachable():
+            published, served, outcomes = self._open(spec)
+            return _rows(published) + (_rows(served) if _rows(outcomes) else 0)
 
     def read(self, spec: ModelSpec, at: datetime) -> TrainingSet:
         """Return the training set for a trigger at this event time; each table is read at one version.
@@ -53,8 +57,14 @@ class DeltaDatasets:
         Raises:
             DatasetMissingError: there is no data at all.
             ColumnMissingError: the data lacks a column that the spec names.
+            DataDamagedError: a file is not what its table says.
+            UnavailableError: the storage does not answer.
 
         """
+        with self._reachable():
+            return self._read(spec, at)
+
+    def _read(self, spec: ModelSpec, at: datetime) -> TrainingSet:
         opened = self._open(spec)
         as_of, since, until = self._times(spec, at, *opened)
         publications = {} if opened[0] is None else delta_log.publications(opened[0])
@@ -76,6 +86,18 @@ class DeltaDatasets:
         )
         since, until = training_set.window(spec, as_of, max(filter(None, newest), default=None))
         return as_of, since, until
+
+    @contextmanager
+    def _reachable(self) -> Iterator[None]:
+        """Tell what passes from what does not: delta-rs and polars raise OSError for a disk and for an object store."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise  # the table's log names it: waiting brings no file back
+        except OSError as error:
+            raise UnavailableError(f"the data under {self._root}", " ".join(str(error).split())) from error
+        except pl.exceptions.PanicException as error:
+            raise DataDamagedError(self._root, str(error)) from error
 
     def _open(self, spec: ModelSpec) -> tuple[_Table, _Table, _Table]:
         published = self._table(f"datasets/{spec.data.dataset}")

@@ -1,4 +1,4 @@
-"""What the data may lack. The message says what to publish, or what to change in the spec."""
+"""What may be wrong with the data. The message says what to publish, or what to change in the spec."""
 
 from __future__ import annotations
 
@@ -26,3 +26,10 @@ class ColumnMissingError(DataMissingError):
             f"the dataset {dataset!r} has no column {', '.join(missing)}: publish batches that have it, take it out of"
             " the spec, or mark the feature as optional"
         )
+
+
+class DataDamagedError(RuntimeError):
+    """A file is not what its table says it is. Polars has no error for that: it panics, which no `Exception` is."""
+
+    def __init__(self, root: str, why: str) -> None:
+        super().__init__(f"a file of the data under {root} is damaged ({why}): bring it back from a backup")

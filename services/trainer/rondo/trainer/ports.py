@@ -168,6 +168,7 @@ class Datasets(Protocol):
 
         Raises:
             DatasetMissingError: there is no data at all.
+            UnavailableError: the storage does not answer.
 
         """
         ...
@@ -178,6 +179,7 @@ class Datasets(Protocol):
         Raises:
             DatasetMissingError: there is no data at all.
             ColumnMissingError: the data lacks a column that the spec names.
+            UnavailableError: the storage does not answer.
 
         """
         ...

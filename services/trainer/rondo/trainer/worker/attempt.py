@@ -66,7 +66,7 @@ class Attempt:
         """
         try:
             # Told from the tables' logs alone, so that what can't be trained is not said to have started.
-            rows = await self._blocking(self._datasets.rows_at_most, run.spec)
+            rows = await patiently(lambda: self._blocking(self._datasets.rows_at_most, run.spec))
             if rows < run.spec.trainer.min_rows:
                 return _too_few(run, rows)
             await patiently(lambda: self._runs.begin(run, _started(run)))
@@ -78,7 +78,7 @@ class Attempt:
             )
 
     async def _train(self, run: Run, patiently: Patiently) -> Result:
-        training_set = await self._blocking(self._datasets.read, run.spec, run.trigger.at)
+        training_set = await patiently(lambda: self._blocking(self._datasets.read, run.spec, run.trigger.at))
         if training_set.rows.height < run.spec.trainer.min_rows:
             return _too_few(run, training_set.rows.height)
         serving = await patiently(lambda: self._runs.serving(run.model))

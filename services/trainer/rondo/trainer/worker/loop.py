@@ -27,15 +27,24 @@ _POLL_SECONDS = 1.0
 class Worker:
     """Works until `leave` is set, and never leaves in the middle of a run.
 
-    `lease` is in seconds; a run is begun at most `attempts` times.
+    `lease` is in seconds; a run is begun at most `attempts` times, with a pause after each that broke.
     """
 
-    def __init__(self, runs: Runs, attempt: Attempt, leave: asyncio.Event, lease: float, attempts: int) -> None:
+    def __init__(
+        self,
+        runs: Runs,
+        attempt: Attempt,
+        leave: asyncio.Event,
+        lease: float,
+        attempts: int,
+        pause: Backoff = Backoff(first=1.0, cap=30.0),  # noqa: B008 - frozen
+    ) -> None:
         self._runs = runs
         self._attempt = attempt
         self._leave = leave
         self._lease = lease
         self._attempts = attempts
+        self._pause = pause
         self._backoff = Backoff()
 
     async def work(self) -> None:
@@ -56,6 +65,8 @@ class Worker:
             log.info("%s begins: %s, for %s %s", run.id, run.model, run.trigger.kind, run.trigger.id)
             async with self._leased(run):
                 result = await self._try(run)
+                if result is None:
+                    await first_of(asyncio.sleep(self._pause.delay(run.attempt)), self._leave.wait())
                 await self._patiently(lambda: self._save(run, result))
 
     async def _try(self, run: Run) -> Result | None:
