@@ -67,8 +67,8 @@ nobody_is_root() {
   local id owners
   for id in $("${compose[@]}" ps -q); do
     [ "$(docker inspect -f '{{.State.Running}}' "$id")" = true ] || continue
-    owners=$(docker top "$id" -eo uid | tail -n +2 | tr -d ' ' | sort -u)
-    ! grep -qx 0 <<<"$owners" || fail "a process of $(docker inspect -f '{{.Name}}' "$id") runs as root"
+    owners=$(docker top "$id" -eo pid,uid | awk 'NR > 1 {print $2}' | sort -u)
+    [ -n "$owners" ] && ! grep -qx 0 <<<"$owners" || fail "a process of $(docker inspect -f '{{.Name}}' "$id") runs as root"
   done
 }
 
