@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import time
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError
 from deltalake.table import TableOptimizer
 from rondo.chassis.failures import UnavailableError
-from rondo.ingestion import delta
+from rondo.ingestion import delta_table
 from rondo.ingestion.delta import DeltaTables
+from rondo.ingestion.ports import Commit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,9 +74,39 @@ def test_a_full_disk_while_a_column_becomes_text_waits_and_changes_nothing(
         raise DeltaError("Generic LocalFileSystem error: No space left on device (os error 28)")
 
     with monkeypatch.context() as patch:
-        patch.setattr(delta, "write_deltalake", fail)
-        with pytest.raises(UnavailableError, match=r"the disk of the data .*\(os error 28\); free some space"):
+        patch.setattr(delta_table, "write_deltalake", fail)
+        with pytest.raises(UnavailableError, match=r"the disk of the data .*\(os error 28\); free some space on"):
             tables.append("t", pa.table({"a": ["calm"]}), {"x": 2}, {})
     assert tables.mark("t", "x") == 1
     tables.append("t", pa.table({"a": ["calm"]}), {"x": 2}, {})
     assert sorted(pl.read_delta(str(tmp_path / "t"))["a"]) == ["1.5", "calm"]
+
+
+def let_it_age(table: Path, days: int) -> None:
+    """Make the log of a table look as if it had been written days ago."""
+    written = time.time() - days * 24 * 3600
+    for file in (table / "_delta_log").iterdir():
+        os.utime(file, (written, written))
+
+
+def test_a_version_can_be_read_for_years(tmp_path: Path) -> None:
+    tables = DeltaTables(tmp_path, compact_every=1_000)
+    for n in range(210):  # Delta makes a checkpoint every hundred commits, and clears the log then
+        if n in {99, 199}:
+            let_it_age(tmp_path / "t", days=3_000)
+        tables.append("t", pa.table({"a": [n]}), {"x": n}, {})
+    fifth = DeltaTable(str(tmp_path / "t"), version=5).to_pyarrow_table()
+    assert sorted(fifth["a"].to_pylist()) == [*range(6)]
+
+
+def test_a_table_made_before_keeps_its_history_from_the_next_commit_on(tmp_path: Path) -> None:
+    write_deltalake(str(tmp_path / "t"), pa.table({"a": [1.5]}))
+    tables = DeltaTables(tmp_path)
+    tables.append("t", pa.table({"a": [2.5]}), {"x": 1}, {})
+    said = tables.append("t", pa.table({"a": ["calm"]}), {"x": 2}, {"batch_id": "b"})
+    configuration = DeltaTable(str(tmp_path / "t")).metadata().configuration
+    assert configuration["delta.logRetentionDuration"] == "interval 3650 days"
+    assert configuration["delta.deletedFileRetentionDuration"] == "interval 3650 days"
+    assert DeltaTables(tmp_path).current("t") == Commit(said.version, said.digest)
+    operations = [entry["operation"] for entry in DeltaTable(str(tmp_path / "t")).history()]
+    assert operations.count("SET TBLPROPERTIES") == 1

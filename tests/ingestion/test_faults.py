@@ -6,21 +6,21 @@ import asyncio
 import os
 import random
 import re
+import resource
+import shutil
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import httpx
 import orjson
 import polars as pl
-import pyarrow as pa
 import pytest
-from rondo.chassis.failures import UnavailableError
 from rondo.embedded.postgres import Postgres
 from rondo.ingestion.app import application
-from rondo.ingestion.delta import DeltaTables
 
 from tests.ingestion.conftest import (
     TOKEN,
@@ -38,6 +38,7 @@ from tests.ingestion.conftest import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from rondo.ingestion.settings import IngestionSettings
@@ -233,37 +234,91 @@ def test_no_room_for_a_file_and_then_room_again(tmp_path: Path) -> None:
         [sys.executable, "-c", _FULL_DISK, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert re.search(r"the disk of the data is not available \(.*; free some space\)", done.stdout), done.stdout
+    assert re.search(r"the disk of the data is not available \(.*; free some space on the disk of .*\)", done.stdout), (
+        done.stdout
+    )
     assert "this will be tried again until it is" in done.stdout
     assert pl.read_delta(str(tmp_path / "t")).height == 20_000
 
 
-def fill(tables: DeltaTables, rows: pa.Table) -> None:
-    for position in range(2, 10):
+@contextmanager
+def no_room(limit_bytes: int) -> Iterator[None]:
+    """Let no file of this process grow beyond the limit, as a quota does: it holds for every user."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def test_an_upload_that_finds_no_room_is_told_the_way_out(ingestion: Running, tmp_path: Path) -> None:
+    body = parquet(rides(5_000), tmp_path)
+    with no_room(len(body) // 2):
+        refusal = await ingestion.upload("january", body)
+    assert (refusal.status_code, refusal.json()["error"]) == (503, "unavailable")
+    assert refusal.json()["message"] == (
+        "the disk of the data is not available (File too large; free some space on the disk of "
+        f"{ingestion.settings.spool}). Send the same request again, with the same batch id: nothing is taken in twice"
+    )
+    assert list(ingestion.settings.spool.iterdir()) == []
+    assert (await ingestion.upload("january", body)).status_code == 201
+
+
+async def test_without_room_for_the_logs_readyz_says_so_and_they_land_when_there_is(ingestion: Running) -> None:
+    async def landing() -> str:
+        return str((await ingestion.client.get("/readyz")).json()["checks"]["landing"])
+
+    async def is_full() -> bool:
+        return "; free some space on the disk of" in await landing()
+
+    with no_room(1_000):
+        produce(ingestion.settings.kafka, "predictions.log", predictions(0, 50))
+        await until(is_full)
+    await until(lambda: _is_ready(ingestion.settings))
+    table = ingestion.settings.data / "feedback" / "tips" / "predictions"
+
+    async def landed() -> bool:
+        return _height(table) == 50
+
+    await until(landed)
+
+
+_SMALL_DISK = """
+import random, subprocess, sys
+from pathlib import Path
+import polars as pl
+import pyarrow as pa
+from rondo.chassis.failures import UnavailableError
+from rondo.ingestion.delta import DeltaTables
+
+disk = Path(sys.argv[1])
+tables, rows = DeltaTables(disk), pa.table({"a": [random.random() for _ in range(10_000)]})
+written = 0
+try:
+    for position in range(1, 10):
         tables.append("t", rows, {"log-0": position}, {})
+        written = position
+except UnavailableError as error:
+    print(error)
+assert 0 < written < 9
+assert tables.mark("t", "log-0") == written
+assert pl.read_delta(str(disk / "t")).height == written * 10_000
+subprocess.run(["mount", "-o", "remount,size=5m", str(disk)], check=True)
+assert tables.append("t", rows, {"log-0": written + 1}, {}).version == written
+assert pl.read_delta(str(disk / "t")).height == (written + 1) * 10_000
+"""
+# A disk of its own for everybody who may have a namespace of his own, root or not.
+_MOUNT = 'mount -t tmpfs -o size=400k tmpfs "$1" && shift && exec "$@"'
 
 
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(  # noqa: S603
-        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)],  # noqa: S607
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if mounted.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.strip()}")
-    try:
-        tables = DeltaTables(disk)
-        rows = pa.table({"a": [random.random() for _ in range(10_000)]})
-        tables.append("t", rows, {"log-0": 1}, {})
-        with pytest.raises(
-            UnavailableError, match=r"the disk of the data .*No space left on device.*; free some space"
-        ):
-            fill(tables, rows)
-        full = tables.mark("t", "log-0") or 0
-        assert pl.read_delta(str(disk / "t")).height == full * 10_000
-        subprocess.run(["mount", "-o", "remount,size=5m", str(disk)], check=True)  # noqa: S603, S607
-        assert tables.append("t", rows, {"log-0": full + 1}, {}).version == full
-        assert pl.read_delta(str(disk / "t")).height == (full + 1) * 10_000
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)  # noqa: S603, S607
+    def on_a_small_disk(*command: str) -> subprocess.CompletedProcess[str]:
+        inside = ["unshare", "-rm", "sh", "-c", _MOUNT, "sh", str(tmp_path), *command]
+        return subprocess.run(inside, capture_output=True, text=True, check=False)  # noqa: S603
+
+    if shutil.which("unshare") is None or on_a_small_disk("true").returncode:
+        pytest.skip("no disk can be mounted here; the tests with a quota show the same for everybody")
+    done = on_a_small_disk(sys.executable, "-c", _SMALL_DISK, str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"No space left on device.*; free some space on the disk of", done.stdout), done.stdout

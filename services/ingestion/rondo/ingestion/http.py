@@ -138,5 +138,7 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _unavailable(_: Request, error: Exception) -> JSONResponse:
-    message = f"{error}. Send the same request again, with the same batch id: nothing is taken in twice"
+    # Here nobody tries again but who sent it.
+    what = f"{error.what} is not available ({error.why})" if isinstance(error, UnavailableError) else str(error)
+    message = f"{what}. Send the same request again, with the same batch id: nothing is taken in twice"
     return JSONResponse({"error": "unavailable", "message": message}, 503, headers={"retry-after": "2"})

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
-from rondo.chassis.failures import UnavailableError
+from rondo.ingestion import disk
 from rondo.ingestion.errors import BatchTooLargeError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Spool:
             UnavailableError: the disk is full or can't be written.
 
         """
-        with _writing():
+        with self._writing():
             file = NamedTemporaryFile(dir=self._folder, delete=False)  # noqa: SIM115 - closed before the body reads it
         path = Path(file.name)
         try:
@@ -49,14 +49,21 @@ class Spool:
                 if size > self.limit_bytes:
                     raise BatchTooLargeError(self.limit_bytes)
                 digest.update(chunk)
-                with _writing():
+                with self._writing():
                     file.write(chunk)
-            with _writing():
+            with self._writing():
                 file.close()
             yield path, f"sha256:{digest.hexdigest()}"
         finally:
             _discard(file)
             _unlink(path)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise disk.away(error, self._folder) from error
 
 
 def _discard(file: object) -> None:
@@ -68,11 +75,3 @@ def _discard(file: object) -> None:
 
 def _unlink(path: Path) -> None:
     path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UnavailableError("the disk of the data", error.strerror or str(error)) from error
