@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from monitor_world import (
     DIGEST,
@@ -21,6 +22,8 @@ from rondo.monitor.errors import UnreadableLogError
 from rondo.monitor.intake import joined, read_outcomes, read_predictions
 
 TABLE = predictions(rows(np.random.default_rng(0), 3), times(0, 3), ["a", "b", "c"])
+
+UNMADE = TABLE.set_column(3, "made_at", pa.nulls(3, logs.TIMESTAMP))
 
 
 def test_a_micro_batch_says_whose_it_is() -> None:
@@ -46,6 +49,7 @@ def test_outcomes_that_are_no_numbers_are_left_out() -> None:
         (b"not arrow at all", "it is no Arrow IPC stream"),
         (encode_predictions(TABLE.drop_columns(["output.score"])), "the columns output.score are missing"),
         (logs.encode(TABLE.to_batches()[0]), "its metadata lacks 'model_version'"),
+        (encode_predictions(UNMADE), "it does not say of each row when it was made"),
     ],
 )
 def test_what_is_no_micro_batch_is_said_so(value: bytes, why: str) -> None:

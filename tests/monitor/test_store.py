@@ -43,12 +43,19 @@ from rondo.monitor.postgres_control import PostgresNews, handling
 from rondo.monitor.saved import freeze, thaw
 from rondo.monitor.waiting import Waiting
 from rondo.monitor.watch import Watch
+from rondo.monitor.watermark import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from rondo.contracts.event import Event
+
+
+FROM_BEFORE_PARTS = """
+insert into watches (model, figures, windows, predictions, outcomes, held) values ($1, $2, $3, $4, $5, $6)
+"""
 
 
 @dataclass
@@ -89,6 +96,35 @@ async def world(request: pytest.FixtureRequest, database: Callable[[str], Awaita
             return [row["event_id"] for row in await opened.pool.fetch("select event_id from outbox order by id")]
 
         yield World(PostgresStore(opened), handling(opened, news), news, written)
+
+
+async def test_a_state_from_before_the_parts_is_taken_over(
+    database: Callable[[str], Awaitable[str]], tmp_path: Path
+) -> None:
+    environment = {
+        "RONDO_SERVICE": "monitor", "RONDO_KAFKA": "unused:1", "RONDO_HTTP_PORT": "0",
+        "RONDO_API_TOKEN": "a-token-for-the-tests", "RONDO_POSTGRES": await database("monitor"),
+    }  # fmt: skip
+    migrations, expected = files("rondo.monitor") / "migrations", watched()
+    saved = freeze(expected)
+    figures = saved.figures | {"watermark": expected.watch.watermark.newest, "known": expected.watch.known.newest}
+    before = {name: figures[name] for name in figures if name not in {"judged", "coverage"}}
+    (tmp_path / "0001_monitor.sql").write_text((migrations / "0001_monitor.sql").read_text())
+    settings = load(PostgresSettings, environment)
+    async with chassis.connect(settings, tmp_path) as opened:
+        contents = [part for kept in saved.waiting.values() for part in kept.parts]
+        await opened.pool.execute(FROM_BEFORE_PARTS, MODEL, before, saved.windows, *contents)
+    async with chassis.connect(settings, migrations) as opened:
+        kept = (await PostgresStore(opened).load()).watches[MODEL]
+    after, watch = thaw(MODEL, kept, expected.watch.disorder, now=0.0), expected.watch
+    caught_up = (replace(watch.watermark.caught_up(), made=NEVER), replace(watch.known.caught_up(), made=NEVER))
+    assert caught_up == (after.watch.watermark, after.watch.known)
+    assert (watch.pending, watch.windows, watch.alarms) == (
+        after.watch.pending,
+        after.watch.windows,
+        after.watch.alarms,
+    )
+    assert [each.value for each in expected.held] == [each.value for each in after.held]
 
 
 async def test_what_the_control_plane_said_is_known_and_news(world: World) -> None:

@@ -34,7 +34,7 @@ def test_a_profile_that_never_comes_holds_up_the_next_version_for_a_while_only(
     profiles = {DIGEST_2: REFERENCE}
     assert held.count(profiles, overdue=9.0) == 0
     assert held.count(profiles, overdue=10.0) == 20
-    assert held.watch.counted["unprofiled"] == 10
+    assert held.watch.left_out.counted["unprofiled"] == 10
     assert {version: s.rows for (version, _), s in held.watch.windows.items()} == {2: 10}
     assert (held.held_bytes, len(held.held)) == (0, 0)
     assert f"loans version 1: no profile came for {DIGEST}" in caplog.text
@@ -46,7 +46,7 @@ def test_what_was_given_up_holds_up_nothing_more_and_is_said_once(
     held.count({DIGEST_2: REFERENCE}, overdue=10.0)
     hold(held, 1, DIGEST, now=60.0)
     assert held.count({DIGEST_2: REFERENCE}, overdue=10.0) == 10
-    assert held.watch.counted["unprofiled"] == 20
+    assert held.watch.left_out.counted["unprofiled"] == 20
     assert caplog.text.count("no profile came") == 1
 
 
@@ -61,5 +61,5 @@ def test_beyond_the_bound_the_oldest_goes_and_is_counted(held: Waiting, caplog: 
     bounded = Waiting(held.watch, held.held_bytes)
     for version, now in ((1, 10.0), (2, 50.0), (2, 60.0)):
         hold(bounded, version, DIGEST, now)
-    assert (held.watch.counted["dropped"], len(bounded.held)) == (10, 2)
+    assert (held.watch.left_out.counted["dropped"], len(bounded.held)) == (10, 2)
     assert "loans version 1: 10 rows waited too long" in caplog.text

@@ -32,6 +32,7 @@ from rondo.contracts.monitoring import (
     PerformanceDegraded,
     WindowClosed,
 )
+from rondo.monitor.closing import close
 from rondo.monitor.ports import Champion
 from rondo.monitor.watch import Watch
 
@@ -79,7 +80,7 @@ class Story:
 
     def close(self, *, idle: bool = True) -> None:
         self.watch.settle()
-        self.said += [each.event for each in self.watch.close(self.spec, REFERENCE, outcomes_idle=idle)]
+        self.said += [each.event for each in close(self.watch, self.spec, REFERENCE, outcomes_idle=idle)]
 
     def counts(self) -> Counter[str]:
         return Counter(type(event).__name__ for event in self.said)
@@ -215,7 +216,7 @@ def test_late_rows_and_late_outcomes_are_counted() -> None:
     story.day(0, count=10, labels=False)
     story.tell(outcomes(["2-1-0"], np.ones(1), [EPOCH + timedelta(days=3, hours=3)]))
     story.close()
-    assert story.watch.counted["late_rows"] == 10
+    assert story.watch.left_out.counted["late_rows"] == 10
     assert sum(e.window.rows for e in story.said if isinstance(e, WindowClosed)) == 2_000
 
 
@@ -230,7 +231,7 @@ def test_a_row_of_the_next_century_moves_no_window_and_is_counted() -> None:
         story.close()
     assert story.counts()["WindowClosed"] == 5
     assert story.counts()["DriftDetected"] == 1
-    assert (story.watch.counted["future_rows"], story.watch.counted["late_rows"]) == (18, 0)
+    assert (story.watch.left_out.counted["future_rows"], story.watch.left_out.counted["late_rows"]) == (18, 0)
     assert {start for _, start in story.watch.windows} == {micros(5)}
 
 
@@ -241,7 +242,7 @@ def test_an_outcome_of_the_next_century_lets_no_window_close_without_its_labels(
         story.day(day, labels=False)
     story.close(idle=False)
     assert story.said == []
-    assert story.watch.counted["future_outcomes"] == 1
+    assert story.watch.left_out.counted["future_outcomes"] == 1
 
 
 def test_rows_of_a_backlog_may_come_partition_by_partition() -> None:
@@ -254,7 +255,7 @@ def test_rows_of_a_backlog_may_come_partition_by_partition() -> None:
         asked = predictions(rows(story.rng, len(mine)), mine, [f"{partition}-{i}" for i in range(len(mine))])
         story.watch.take_predictions(asked.set_column(3, "made_at", pa.array(made, logs.TIMESTAMP)), 1, REFERENCE)
         story.close()
-    assert (story.said, story.watch.counted["late_rows"]) == ([], 0)
+    assert (story.said, story.watch.left_out.counted["late_rows"]) == ([], 0)
     story.day(6)
     story.close()
     assert [e.window.rows for e in story.said if isinstance(e, WindowClosed)] == [150] * 4
@@ -266,14 +267,14 @@ def test_that_most_rows_are_late_is_told_and_so_is_its_end() -> None:
     story.day(12)
     for late in range(4):
         story.day(late, labels=False)
-    story.said += [each.event for each in story.watch.said]
+    story.said += [each.event for each in story.watch.left_out.speak()]
     alert = story.one(AlertRaised)
     assert isinstance(alert, AlertRaised)
     assert alert.title == "loans: the monitor can't see 100% of its requests"
     assert "500 of the last 500 rows count in no window" in alert.detail
     assert "late_rows 1,000, future_rows 0" in alert.detail
     story.day(13)
-    story.said += [each.event for each in story.watch.said]
+    story.said += [each.event for each in story.watch.left_out.speak()]
     resolved = story.one(AlertResolved)
     assert isinstance(resolved, AlertResolved)
     assert (resolved.alert_id, resolved.detail) == (
@@ -290,7 +291,7 @@ def test_outcomes_that_come_after_their_window_was_judged_without_them_are_count
     assert [e.labelled_rows for e in story.said if isinstance(e, WindowClosed)] == [0, 0]
     story.tell(outcomes([f"0-1-{i}" for i in range(700)], np.ones(700), times(0.1, 700, 0.5)))
     story.watch.settle()
-    assert story.watch.counted["late_outcomes"] == 700
+    assert story.watch.left_out.counted["late_outcomes"] == 700
     for day in range(3, 6):
         story.day(day)
         story.close()

@@ -40,13 +40,15 @@ def read_predictions(value: bytes) -> Predictions:
     """Read a message of `predictions.log`.
 
     Raises:
-        UnreadableLogError: it is no Arrow IPC stream, or a column or the version is missing.
+        UnreadableLogError: it is no Arrow IPC stream, or a column, the version or a row's `made_at` is missing.
 
     """
     batch = _decode(logs.PREDICTIONS_LOG, value)
     about = logs.metadata(batch)
     if missing := sorted(_PREDICTION_COLUMNS - set(batch.schema.names)):
         raise UnreadableLogError(logs.PREDICTIONS_LOG, f"the columns {', '.join(missing)} are missing")
+    if batch.column("made_at").null_count:
+        raise UnreadableLogError(logs.PREDICTIONS_LOG, "it does not say of each row when it was made")
     try:
         version = int(about["model_version"])
         return Predictions(about["model"], version, about["digest"], pa.Table.from_batches([batch]))

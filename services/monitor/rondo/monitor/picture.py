@@ -34,8 +34,8 @@ def picture(watch: Watch, spec: ModelSpec, reference: Reference | None) -> dict[
             "predictions": watch.pending.predictions.num_rows,
             "outcomes": watch.pending.outcomes.num_rows,
         },
-        "uncounted": watch.counted,
-        "left_out_share": watch.coverage.share,
+        "uncounted": watch.left_out.counted,
+        "left_out_share": watch.left_out.coverage.share,
     }
 
 

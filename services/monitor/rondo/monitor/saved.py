@@ -11,13 +11,14 @@ import pyarrow as pa
 from rondo.monitor import matching, parts
 from rondo.monitor.alarm import KINDS, Alarm
 from rondo.monitor.coverage import Coverage
+from rondo.monitor.left_out import NOTHING, LeftOut
 from rondo.monitor.pending import Pending
 from rondo.monitor.performance import SCORE_BINS
 from rondo.monitor.ports import Champion, SavedWatch
 from rondo.monitor.sketch import Sketch
 from rondo.monitor.versions import Versions
 from rondo.monitor.waiting import Waiting
-from rondo.monitor.watch import NOTHING_LEFT_OUT, Watch
+from rondo.monitor.watch import Watch
 from rondo.monitor.watermark import Watermark
 from rondo.monitor.windows import Tumbling
 
@@ -62,8 +63,8 @@ def _figures(watch: Watch) -> dict[str, object]:
         "known": _passed(watch.known),
         "judged": watch.judged,
         "alarms": {kind: asdict(alarm) for kind, alarm in watch.alarms.items()},
-        "coverage": asdict(watch.coverage),
-        "counted": watch.counted,
+        "coverage": asdict(watch.left_out.coverage),
+        "counted": watch.left_out.counted,
     }
 
 
@@ -84,8 +85,7 @@ def _watch(model: str, saved: SavedWatch, disorder: int) -> Watch:
         windows=_sketches(parts.read(saved.windows)),
         pending=Pending(predictions, outcomes, stored_predictions, stored_outcomes),
         alarms={kind: Alarm(**figures["alarms"][kind]) for kind in KINDS},
-        coverage=_coverage(figures["coverage"]),
-        counted=NOTHING_LEFT_OUT | figures["counted"],
+        left_out=LeftOut(NOTHING | figures["counted"], _coverage(figures["coverage"])),
     )
 
 

@@ -73,6 +73,6 @@ def _measure(saved: Iterable[Waiting]) -> None:
     for waiting in saved:
         watch = waiting.watch
         metrics.HELD_BYTES.labels(watch.model).set(waiting.held_bytes)
-        metrics.COVERAGE.labels(watch.model).set(watch.coverage.share)
-        for reason, count in watch.counted.items():
+        metrics.COVERAGE.labels(watch.model).set(watch.left_out.coverage.share)
+        for reason, count in watch.left_out.counted.items():
             metrics.COUNTED.labels(watch.model, reason).set(count)

@@ -14,23 +14,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rondo.monitor import alerts, blind
+from rondo.monitor import alerts
 from rondo.monitor.alarm import KINDS, Alarm
 from rondo.monitor.alerts import Subject
-from rondo.monitor.coverage import Coverage, observe
 from rondo.monitor.forgetting import Progress, awaited_outcomes, awaited_predictions
-from rondo.monitor.judgement import judge
 from rondo.monitor.labelling import label
+from rondo.monitor.left_out import LeftOut
 from rondo.monitor.pending import Pending
-from rondo.monitor.ringing import ring
 from rondo.monitor.sketch import count_rows
 from rondo.monitor.versions import Versions
 from rondo.monitor.watermark import NEVER, Watermark, future
 from rondo.monitor.windows import Tumbling, to_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     from rondo.contracts.spec import ModelSpec
@@ -42,19 +38,13 @@ if TYPE_CHECKING:
 
 # Windows kept for a version that is not champion yet.
 MAX_AHEAD = 8
-# What counts in no window, by reason: late, or too far ahead of when it was written; predictions whose profile never
-# came; what had to make room.
-NOTHING_LEFT_OUT = dict.fromkeys(
-    ("late_rows", "future_rows", "unprofiled", "late_outcomes", "future_outcomes", "dropped"), 0
-)
 
 
 @dataclass
 class Watch:
     """The state of one model: how far its predictions have come (`watermark`), and its outcomes (`known`).
 
-    `disorder` is in microseconds (see `watermark`); `judged` is the end of the champion's last judged window. `said`
-    is what came up while rows were taken in; it goes out with what the windows say.
+    `disorder` is in microseconds (see `watermark`); `judged` is the end of the champion's last judged window.
     """
 
     model: str
@@ -67,9 +57,7 @@ class Watch:
     windows: dict[tuple[int, int], Sketch] = field(default_factory=dict)
     pending: Pending = field(default_factory=Pending)
     alarms: dict[Kind, Alarm] = field(default_factory=lambda: dict.fromkeys(KINDS, Alarm()))
-    coverage: Coverage = field(default_factory=Coverage)
-    counted: dict[str, int] = field(default_factory=NOTHING_LEFT_OUT.copy)
-    said: list[Announcement] = field(default_factory=list)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
     @property
     def champion(self) -> Champion | None:
@@ -107,18 +95,19 @@ class Watch:
             return
         ahead = future(times, made)
         late = ~ahead & self.tumbling.late(times, passed)
-        self._leave_out(late | ahead, late_rows=int(late.sum()), future_rows=int(ahead.sum()))
-        if (left_out := late | ahead).any():
+        left_out = self.left_out.rows(self.model, to_time(self.watermark.made), late_rows=late, future_rows=ahead)
+        if left_out.any():
             rows, times = rows.filter(pa.array(~left_out)), times[~left_out]
         count_rows(self.windows, version, rows, self.tumbling.starts(times), reference.binning)
-        self.counted["dropped"] += self.pending.add_predictions(rows, times, version)
+        self.left_out.counted["dropped"] += self.pending.add_predictions(rows, times, version)
         self._bound_ahead(version)
 
     def pass_over(self, rows: pa.Table, version: int, reason: str) -> None:
         """Let rows go by that can't be counted: time passes, and their number is kept."""
         self._advance(rows)
         if self.versions.count(version):
-            self._leave_out(np.ones(rows.num_rows, np.bool_), **{reason: rows.num_rows})
+            at = to_time(self.watermark.made)
+            self.left_out.rows(self.model, at, **{reason: np.ones(rows.num_rows, np.bool_)})
 
     def take_outcomes(self, rows: pa.Table, written: int) -> None:
         """Take in outcomes that were written to the log at a time; `rows` has the columns of `outcomes.log`."""
@@ -126,21 +115,16 @@ class Watch:
         made = np.full(times.size, written)
         self.known, _ = self.known.advance(times, made, self.disorder)
         if (ahead := future(times, made)).any():
-            self.counted["future_outcomes"] += int(ahead.sum())
+            self.left_out.counted["future_outcomes"] += int(ahead.sum())
             rows, times = rows.filter(pa.array(~ahead)), times[~ahead]
-        self.counted["dropped"] += self.pending.add_outcomes(rows, times)
+        self.left_out.counted["dropped"] += self.pending.add_outcomes(rows, times)
 
     def settle(self) -> None:
         """Match outcomes to predictions, count the pairs, and forget what nothing can come for any more."""
         if self.tumbling is None:
             return
-        self.counted["late_outcomes"] += label(self.windows, self.pending.match(), self.tumbling)
+        self.left_out.counted["late_outcomes"] += label(self.windows, self.pending.match(), self.tumbling)
         self._forget(self.tumbling)
-
-    def speak(self) -> list[Announcement]:
-        """Return what came up while rows were taken in, once."""
-        said, self.said = self.said, []
-        return said
 
     def ripe(self, *, outcomes_idle: bool) -> list[int]:
         """Return the starts of the champion's windows that can be judged.
@@ -152,21 +136,13 @@ class Watch:
         upto = self.watermark.passed if outcomes_idle else min(self.watermark.passed, self.known.passed)
         return self.tumbling.ripe((s for v, s in self.windows if v == self.champion.version), upto)
 
-    def close(self, spec: ModelSpec, reference: Reference, *, outcomes_idle: bool) -> Iterator[Announcement]:
-        """Judge the champion's windows that are ripe, and say what was found."""
+    def pop(self, start: int) -> tuple[Subject, Sketch]:
+        """Take out a window of the champion, which is judged now; returns what its findings are about."""
         assert self.tumbling is not None and self.champion is not None  # noqa: S101, PT018 - as above
-        version = self.champion.version
-        for start in self.ripe(outcomes_idle=outcomes_idle):
-            sketch = self.windows.pop((version, start))
-            self.judged = max(self.judged, start + self.tumbling.length)
-            verdict = judge(sketch, reference, spec.monitor)
-            subject = Subject(self.model, version, self.tumbling.window(start, sketch.rows), to_time(start))
-            yield alerts.closed(subject, verdict)
-            for kind in KINDS:
-                self.alarms[kind], said = ring(
-                    self.alarms[kind], kind, subject, verdict, start, spec.monitor.consecutive
-                )
-                yield from said
+        sketch = self.windows.pop((self.champion.version, start))
+        self.judged = max(self.judged, start + self.tumbling.length)
+        window = self.tumbling.window(start, sketch.rows)
+        return Subject(self.model, self.champion.version, window, to_time(start)), sketch
 
     def _advance(self, rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return when each row was asked for, when it was made, and what had passed when it came."""
@@ -174,12 +150,6 @@ class Watch:
         times = pc.coalesce(rows.column("event_time"), rows.column("made_at")).cast(pa.int64()).to_numpy()
         self.watermark, passed = self.watermark.advance(times, made, self.disorder)
         return times, made, passed
-
-    def _leave_out(self, left_out: NDArray[np.bool_], **reasons: int) -> None:
-        for reason, count in reasons.items():
-            self.counted[reason] += count
-        self.coverage, turns = observe(self.coverage, left_out)
-        self.said += [blind.ring(self.model, turn, self.counted, to_time(self.watermark.made)) for turn in turns]
 
     def _bound_ahead(self, version: int) -> None:
         ahead = sorted(start for v, start in self.windows if v == version)

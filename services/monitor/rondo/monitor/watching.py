@@ -10,6 +10,7 @@ from rondo.chassis.records import place
 from rondo.chassis.telemetry import span
 from rondo.contracts.logs import OUTCOMES_LOG, PREDICTIONS_LOG
 from rondo.monitor import intake, metrics
+from rondo.monitor.closing import close
 from rondo.monitor.errors import UnknownModelError, UnreadableLogError
 from rondo.monitor.known import Known
 from rondo.monitor.pace import Pace
@@ -132,14 +133,14 @@ class Watching:
         for model, waiting in self.models.items():
             watch, spec = waiting.watch, self._known.knowledge.specs.get(model)
             reference = self._known.reference(watch)
-            announcements += watch.speak()
+            announcements += watch.left_out.speak()
             self._silence.catch_up(waiting)
             idle = self._silence.outcomes_idle(model)
             if spec is None or reference is None or not watch.ripe(outcomes_idle=idle):
                 continue
             await asyncio.to_thread(watch.settle)
             self._tell_unlabelled(watch)
-            announcements += watch.close(spec, reference, outcomes_idle=idle)
+            announcements += close(watch, spec, reference, outcomes_idle=idle)
             self._saving.changed.add(model)
         return announcements
 
