@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable
@@ -97,8 +98,7 @@ async def test_a_refusal_waits_for_the_silent_and_not_for_ever(
             await replica.turn()
         assert (await store.model("late")).revision == 2
     now[0] += 1
-    for replica in replicas:
-        await replica.turn()
+    await asyncio.gather(*(replica.turn() for replica in replicas))
     assert await states(store) == {1: "champion", 2: "rolled_back"}
     assert (await told(store)).count("ModelRolledBack") == 1
     assert [w.replica for w in await store.words("late")] == ["a"]

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.models import SpecApplied
 from rondo.contracts.spec import ModelSpec
-from rondo.registry import postgres_audit, postgres_decisions, postgres_models, postgres_runs, postgres_words, rows
+from rondo.registry import (
+    postgres_audit,
+    postgres_decisions,
+    postgres_models,
+    postgres_runs,
+    postgres_schedules,
+    postgres_words,
+    rows,
+)
 from rondo.registry.audit import GENESIS, Statement
 
 if TYPE_CHECKING:
@@ -140,18 +148,8 @@ class PostgresWork:
 
     async def schedule_base(self, model: str, expression: str) -> datetime:
         """Return the time up to which a schedule is settled."""
-        base: datetime = await self._sql.fetchval(
-            "select greatest(s.applied_at, d.last_due) from models m"
-            " join specs s on s.model = m.name and s.revision = m.spec_revision"
-            " left join schedules d on d.model = m.name and d.expression = $2 where m.name = $1",
-            model, expression,
-        )  # fmt: skip
-        return base
+        return await postgres_schedules.load_base(self._sql, model, expression)
 
     async def settle_schedule(self, model: str, expression: str, due: datetime) -> None:
         """Remember a due time that was acted on."""
-        await self._sql.execute(
-            "insert into schedules (model, expression, last_due) values ($1, $2, $3)"
-            " on conflict (model, expression) do update set last_due = excluded.last_due",
-            model, expression, due,
-        )  # fmt: skip
+        await postgres_schedules.settle(self._sql, model, expression, due)

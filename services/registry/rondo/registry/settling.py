@@ -39,16 +39,16 @@ async def hear(work: Work, news: ReplicaChanged) -> None:
 
 
 async def wait_no_longer(work: Work, name: str, revision: int) -> None:
-    """Settle a refusal without those who said nothing about the deployment at `revision`; they are forgotten."""
+    """Settle a refusal without those who said nothing about the deployment at `revision`."""
     model = await work.find(name)
     if model is None or model.revision != revision:
         return
     words = await work.words(name)
-    gone = refusals.silent(model, words)
-    words = tuple(word for word in words if word.replica not in gone)
-    await work.keep_words(name, words)
     verdict = refusals.judge(model, words, ())
     if verdict.outcome == "go_back":
+        gone = refusals.silent(model, words)
+        # Nobody is to wait for them again; whoever is only slow is known again by its next word.
+        await work.keep_words(name, tuple(word for word in words if word.replica not in gone))
         await _settle(work, model, words, verdict)
 
 
