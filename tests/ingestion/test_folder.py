@@ -17,7 +17,7 @@ from rondo.ingestion.spool import Spool
 from tests.ingestion.conftest import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from rondo.ingestion.submission import Submission
 
@@ -27,9 +27,12 @@ class FakeIntake:
 
     def __init__(self, errors: dict[str, Exception]) -> None:
         self.errors = errors
+        self.meanwhile: Callable[[Submission], Awaitable[None]] | None = None
 
     async def submit(self, submission: Submission) -> Any:
-        """Accept, or fail."""
+        """Accept, or fail; `meanwhile` is what happens while it is judged."""
+        if self.meanwhile:
+            await self.meanwhile(submission)
         if error := self.errors.get(submission.batch_id):
             raise error
         return SimpleNamespace(record=SimpleNamespace(status="accepted", report={}))
@@ -114,6 +117,23 @@ async def test_a_file_that_vanishes_is_gone(
         await until(lambda: is_there(place / "done" / "b.csv"))
     assert not (place / "a.csv").exists()
     assert not caplog.records
+
+
+async def test_a_file_that_is_replaced_while_it_is_read_is_read_again(tmp_path: Path) -> None:
+    place = put(tmp_path, "a.csv")
+    read: list[bytes] = []
+
+    async def replace_the_first(submission: Submission) -> None:
+        if not read:
+            (place / "next.part").write_bytes(b"a,b\n3,4\n")
+            (place / "next.part").rename(place / "a.csv")
+        read.append(submission.path.read_bytes())
+
+    async with watching(tmp_path) as intake:
+        intake.meanwhile = replace_the_first
+        await until(lambda: is_there(place / "done" / "a.csv"))
+    assert read == [b"a,b\n1,2\n", b"a,b\n3,4\n"]
+    assert (place / "done" / "a.csv").read_bytes() == b"a,b\n3,4\n"
 
 
 async def test_what_is_no_file_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
