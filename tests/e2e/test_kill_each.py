@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from rondo.client import AsyncRondo, Connection
 from rondo.embedded.stack import Stack
-from rondo.flights.demo import Hands, Plan, run
-from rondo.flights.replay import day
+from rondo.flights.dataset import load
+from rondo.flights.demo import run
+from rondo.flights.plan import Hands, Plan
+from rondo.flights.replay import day, stream_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,4 +49,6 @@ async def test_kill_each_service_once_and_count(tmp_path: Path) -> None:
     assert due == {}
     assert report.restarts == dict.fromkeys(KILLS, 1)
     assert report.problems == []
-    assert report.answered == report.requests > 80_000
+    flights = stream_of(load(), plan.stream_from, plan.until).height
+    assert flights > 80_000
+    assert report.answered == report.requests == report.expected == flights

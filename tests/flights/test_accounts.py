@@ -6,18 +6,24 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.flights.auditing import Answer, Ledger, request_of
-from rondo.flights.report import Report, Retrain, as_markdown
+from rondo.flights.auditing import request_of
+from rondo.flights.ledger import Answer, Ledger
+from rondo.flights.markdown import as_markdown
+from rondo.flights.report import Report, Retrain
+from rondo.flights.trainings import Training
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REDEPLOYED = Retrain(2, "drift", "temp PSI 5.41", 8.29, 0.48)
 GOOD = Report(
+    expected=1000,
     requests=1000,
     answered=1000,
     refused=0,
     lost=(),
     doubled=(),
+    unfinished=0,
     retrains=(REDEPLOYED,) * 3,
+    trainings=(Training("r2", "drift", "temp PSI 5.41", "version 2 took over"),),
     auc_with_loop={3: 0.7, 4: 0.75},
     auc_without_loop={3: 0.7, 4: 0.65},
     seconds_of_replay=77.0,
@@ -62,6 +68,43 @@ def test_a_run_without_fault_is_a_success() -> None:
     assert "| 1,000 | 1,000 | 0 | 0 | 0 | 77 s |" in text
     assert "| 2 | drift | temp PSI 5.41 | 8.29 s | 0.48 s | 600 |" in text
     assert "| with the loop | 0.700 | 0.750 |" in text
+
+
+def test_a_request_that_never_reached_kafka_fails_the_run() -> None:
+    report = changed(expected=1007)
+    assert report.exit_code == 1
+    [problem] = report.problems
+    assert problem.startswith("1,000 of the 1,007 requests that were to be sent are in Kafka: see kafka.log")
+    assert "Not one prediction was lost" not in as_markdown(report)
+
+
+def test_requests_of_somebody_else_make_no_account_of_this_run() -> None:
+    [problem] = changed(expected=400).problems
+    assert problem.startswith("1,000 requests are in Kafka, and 400 were to be sent: others asked this Rondo, too")
+
+
+def test_a_run_without_a_request_shows_nothing() -> None:
+    report = changed(expected=0, requests=0, answered=0)
+    assert report.exit_code == 1
+    assert report.problems[0].startswith("not one request was sent, so nothing is shown")
+
+
+def test_what_serving_had_left_to_do_fails_the_run() -> None:
+    [problem] = changed(unfinished=3).problems
+    assert problem.startswith("serving had 3 requests left to do when the topics were read for the last time")
+
+
+def test_the_report_says_what_was_required_of_the_run() -> None:
+    assert "For a success 3 of these are required." in as_markdown(GOOD)
+    part = as_markdown(changed(required_redeployments=0, retrains=()))
+    assert "None of these was required of this run; of a whole year 3 are." in part
+
+
+def test_every_training_is_in_the_report_with_its_end() -> None:
+    rejected = Training("r3", "drift", "dewp PSI 5.10", "version 3 was rejected: ROC AUC 0.58 is below 0.60")
+    text = as_markdown(changed(trainings=(*GOOD.trainings, rejected)))
+    assert "| drift | temp PSI 5.41 | version 2 took over |" in text
+    assert "| drift | dewp PSI 5.10 | version 3 was rejected: ROC AUC 0.58 is below 0.60 |" in text
 
 
 def test_a_lost_prediction_fails_the_run_and_is_named() -> None:

@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.models import ModelPromoted
+from rondo.contracts.models import ModelPromoted, ModelRegistered, ModelRejected
 from rondo.contracts.monitoring import DriftDetected
-from rondo.contracts.training import ModelTrained
-from rondo.flights.timeline import History
+from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingStarted
+from rondo.flights.errors import UnreadableError
+from rondo.flights.timeline import History, Listener
+from rondo.flights.trainings import trainings
 
 if TYPE_CHECKING:
     from rondo.contracts.event import Event
@@ -54,3 +57,31 @@ def test_a_finding_told_twice_is_one_turn_timed_from_the_first_telling() -> None
 def test_a_promotion_by_hand_is_no_turn_of_the_loop() -> None:
     by_hand = said(ModelPromoted, 1, trigger=None)
     assert History([said(DriftDetected, 0), by_hand]).redeployments() == []
+
+
+def test_each_training_is_told_with_its_end_once() -> None:
+    gate = {"gate": "roc_auc.min", "passed": False, "observed": 0.5, "bound": 0.6, "message": "ROC AUC 0.5"}
+    told = [said(TrainingStarted, n, run_id=run) for n, run in enumerate(("a", "b", "c", "d", "e", "a"))]
+    history = History([
+        *told,
+        said(ModelTrained, 10, run_id="a"), said(ModelRegistered, 11, run_id="a", model_version=2),
+        said(ModelPromoted, 12, model_version=2),
+        said(ModelTrained, 13, run_id="b"), said(ModelRegistered, 14, run_id="b", model_version=3),
+        said(ModelRejected, 15, run_id="b", model_version=3, gates=[gate]),
+        said(TrainingFailed, 16, run_id="c", reason="the disk is full"),
+        said(ModelTrained, 17, run_id="d"),
+    ])  # fmt: skip
+    assert {each.run_id: each.ended for each in trainings(history)} == {
+        "a": "version 2 took over",
+        "b": "version 3 was rejected: ROC AUC 0.5",
+        "c": "failed: the disk is full",
+        "d": "trained, and not judged by the end",
+        "e": "not over by the end",
+    }
+
+
+def test_a_listener_that_can_not_listen_says_so_and_lets_nobody_wait() -> None:
+    listener = Listener("127.0.0.1:1", patience=0.5)
+    with pytest.raises(UnreadableError, match=r"the topics can't be read, so nothing is counted: .*see kafka.log"):
+        listener.run()
+    assert listener.wait_for(lambda _: False, timeout=60) is False

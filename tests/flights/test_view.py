@@ -38,6 +38,7 @@ def test_a_moment_shows_the_clock_the_versions_and_both_aucs() -> None:
         answered=119_000,
         behind=3.0,
         rate=3_700.0,
+        lag=950,
         events=(example(ModelPromoted),),
         served={1: 80_000, 2: 39_000},
         auc_with_loop={5: 0.748},
@@ -50,7 +51,7 @@ def test_a_moment_shows_the_clock_the_versions_and_both_aucs() -> None:
     for expected in (
         "Thu 04 Jul 2013",
         "120,000 sent",
-        "1,000 in flight",
+        "lag 950",
         "3,700/s",
         "runs 3 s late",
         "39,000",

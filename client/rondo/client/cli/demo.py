@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import orjson
 import typer
-from rich.markdown import Markdown
 
 from rondo.client.asynchronous import AsyncRondo
-from rondo.client.cli import stack
-from rondo.client.cli.screen import Json, console, messages, note, print_json
+from rondo.client.cli import report, stack
+from rondo.client.cli.screen import Json, console, messages
 from rondo.client.connection import Connection
 from rondo.client.errors import RondoError
 
@@ -24,9 +22,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from rondo.client.cli.watchers import Watcher
     from rondo.embedded import Stack
-    from rondo.flights.demo import Hands
+    from rondo.flights.plan import Hands, Watcher
     from rondo.flights.report import Report
 
 _LAST_MONTH, _REDEPLOYMENTS = 12, 3
@@ -77,30 +74,31 @@ def demo(
         raise typer.BadParameter("only services that this command starts can be killed: leave out --against-running")
     expected = redeployments if redeployments is not None else _REDEPLOYMENTS if until == _LAST_MONTH else 0
     plan = _Demo(speed, until, expected, against_running, kill_each, report_to)
-    report, folder = stack.run(_play(plan, messages() if json else console()))
-    _print(report, folder, json=json)
-    raise typer.Exit(report.exit_code)
+    played, folder = stack.run(_play(plan, messages() if json else console()))
+    report.tell(played, folder, json=json)
+    raise typer.Exit(played.exit_code)
 
 
 async def _play(demo: _Demo, screen: Console) -> tuple[Report, Path]:
     with _flights():
         from rondo.client.cli.watchers import watching  # noqa: PLC0415 - the flights may not be installed
-        from rondo.flights.demo import Plan, run  # noqa: PLC0415
+        from rondo.flights.demo import run  # noqa: PLC0415
+        from rondo.flights.plan import Plan  # noqa: PLC0415
         from rondo.flights.replay import day  # noqa: PLC0415
 
     plan = Plan(demo.speed, until=day(demo.last_month + 1), required_redeployments=demo.redeployments)
     with watching(screen) as watcher:
         async with _system(demo, watcher) as (connection, home, hands), AsyncRondo(connection) as rondo:
             with _flights():
-                report = await run(rondo, connection.kafka, plan, watcher, hands)
+                played = await run(rondo, connection.kafka, plan, watcher, hands)
             folder = demo.report_to or home
-            await asyncio.to_thread(_write, report, folder)
-    return report, folder
+            await asyncio.to_thread(report.write, played, folder)
+    return played, folder
 
 
 @asynccontextmanager
 async def _system(demo: _Demo, watcher: Watcher) -> AsyncIterator[tuple[Connection, Path, Hands]]:
-    from rondo.flights.demo import Hands  # noqa: PLC0415
+    from rondo.flights.plan import Hands  # noqa: PLC0415
 
     if demo.against_running:
         yield Connection.discover(os.environ, Path.cwd()), Path("rondo-report"), Hands()
@@ -129,33 +127,10 @@ class KillEach:
 @contextmanager
 def _flights() -> Iterator[None]:
     try:
-        from rondo.flights.demo import FirstModelError  # noqa: PLC0415 - the flights may not be installed
-        from rondo.flights.sending import NotDeliveredError  # noqa: PLC0415
+        from rondo.flights.errors import FlightsError  # noqa: PLC0415 - the flights may not be installed
     except ModuleNotFoundError as error:
         raise stack.NotInstalledError("rondo-flights", "run the demo from a checkout with `make demo`") from error
     try:
         yield
-    except (FirstModelError, NotDeliveredError) as error:
+    except FlightsError as error:
         raise DemoError(str(error)) from error
-
-
-def _write(report: Report, folder: Path) -> None:
-    from rondo.flights.report import as_markdown  # noqa: PLC0415
-
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.md").write_text(as_markdown(report), "utf-8")
-    (folder / "report.json").write_bytes(
-        orjson.dumps(report.as_dict(), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
-    )
-
-
-def _print(report: Report, folder: Path, *, json: bool) -> None:
-    from rondo.flights.report import as_markdown  # noqa: PLC0415
-
-    if json:
-        print_json(report.as_dict())
-    elif (screen := console()).is_terminal:
-        screen.print(Markdown(as_markdown(report)))
-    else:
-        typer.echo(as_markdown(report))
-    note(f"the report is in {folder / 'report.md'} and report.json")

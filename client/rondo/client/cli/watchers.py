@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -18,21 +18,10 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from rondo.flights.plan import Watcher
     from rondo.flights.view import Snapshot
 
 _REFRESH_PER_SECOND = 4
-
-
-class Watcher(Protocol):
-    """Hears of each step of the preparation, and sees the replay a few times a second."""
-
-    def step(self, text: str) -> None:
-        """Hear of a step."""
-        ...
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Look at the replay."""
-        ...
 
 
 @contextmanager
@@ -103,7 +92,7 @@ class Lines:
             self._month = snapshot.event_time.month
             self.step(
                 f"{snapshot.event_time:%d %b %Y}: {snapshot.sent:,} sent, {snapshot.answered:,} answered, "
-                f"{snapshot.rate:,.0f}/s, {snapshot.behind:.1f} s late"
+                f"lag {snapshot.lag:,}, {snapshot.rate:,.0f}/s, {snapshot.behind:.1f} s late"
             )
 
     def _say(self, text: str) -> None:

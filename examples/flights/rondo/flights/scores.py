@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rondo.flights.auditing import Answer
+    from rondo.flights.ledger import Answer
 
 _CHUNK = 50_000
 

@@ -1,103 +1,43 @@
-"""What the services said, in the order in which it was heard: the events of the control plane."""
+"""Hears what the services say, in order: the events of the control plane."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException
 
 from rondo.contracts import cloudevents
-from rondo.contracts.deployment import DeploymentChanged
-from rondo.contracts.models import ModelPromoted
-from rondo.contracts.monitoring import DriftDetected, PerformanceDegraded, WindowClosed
 from rondo.contracts.topics import CONTROL_EVENTS
-from rondo.contracts.training import ModelTrained
+from rondo.flights.errors import UnreadableError
+from rondo.flights.history import History
+from rondo.flights.partitions import partitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime, timedelta
 
     from confluent_kafka import Message
 
     from rondo.contracts.cloudevents import Envelope
     from rondo.contracts.event import Event
 
+__all__ = ["History", "Listener"]
+
+_PATIENCE_SECONDS = 10.0
 _CLASSES: dict[str, type[Event]] = {event.topic: event for event in CONTROL_EVENTS}
 
 
-@dataclass(frozen=True)
-class Redeployment:
-    """One turn of the loop: from a trigger to the version that it led to."""
-
-    model_version: int
-    kind: str
-    detail: str
-    found_at: datetime
-    trained_in: timedelta
-    promoted_at: datetime
-
-    def total(self, first_prediction: datetime) -> float:
-        """Return the seconds from the monitor's event to the first prediction of the new version."""
-        return (first_prediction - self.found_at).total_seconds()
-
-    def without_training(self, first_prediction: datetime) -> float:
-        """Return the same without the time that the training itself took."""
-        return self.total(first_prediction) - self.trained_in.total_seconds()
-
-
-@dataclass
-class History:
-    """Every envelope heard, and what can be read off them."""
-
-    envelopes: list[Envelope[Any]] = field(default_factory=list)
-
-    def of(self, *kinds: type[Event]) -> list[Envelope[Any]]:
-        """Return the envelopes of these kinds, in order."""
-        return [envelope for envelope in list(self.envelopes) if isinstance(envelope.data, kinds)]
-
-    def redeployments(self) -> list[Redeployment]:
-        """Return the promotions that a finding of the monitor led to, each finding once."""
-        findings = {e.data.finding_id: e for e in reversed(self.of(DriftDetected, PerformanceDegraded))}
-        # By trigger and not by digest: the same rows make the same bytes, however often they are trained on.
-        trained = {e.data.trigger.id: e.data for e in self.of(ModelTrained)}
-        turns: dict[str, Redeployment] = {}
-        for promoted in self.of(ModelPromoted):
-            trigger = promoted.data.trigger
-            if trigger is None or trigger.id not in findings or trigger.id not in trained:
-                continue
-            run = trained[trigger.id]
-            turns.setdefault(
-                trigger.id,
-                Redeployment(
-                    model_version=promoted.data.model_version,
-                    kind=trigger.kind,
-                    detail=trigger.detail,
-                    found_at=findings[trigger.id].time,
-                    trained_in=run.finished_at - run.started_at,
-                    promoted_at=promoted.time,
-                ),
-            )
-        return list(turns.values())
-
-    def deployed(self) -> DeploymentChanged | None:
-        """Return the newest deployment."""
-        changes: list[DeploymentChanged] = [e.data for e in self.of(DeploymentChanged)]
-        return max(changes, key=lambda change: change.revision, default=None)
-
-    def last_window(self) -> WindowClosed | None:
-        """Return the last window that the monitor closed."""
-        closed = self.of(WindowClosed)
-        return closed[-1].data if closed else None
-
-
 class Listener:
-    """Reads the control plane on a thread of its own, from its beginning, into a history."""
+    """Reads the control plane on a thread of its own, from its beginning, into a history.
 
-    def __init__(self, bootstrap: str) -> None:
+    Kafka has `patience` seconds for its first answer.
+    """
+
+    def __init__(self, bootstrap: str, patience: float = _PATIENCE_SECONDS) -> None:
+        self._patience = patience
         self.history = History()
         self._heard = threading.Condition()
+        self._over = False
         self._stop = threading.Event()
         self._consumer = Consumer(
             {
@@ -113,27 +53,38 @@ class Listener:
         )
 
     def run(self) -> None:
-        """Listen until stopped."""
-        topics = self._consumer.list_topics(timeout=10).topics
-        self._consumer.assign(
-            [TopicPartition(topic, partition, 0) for topic in _CLASSES for partition in topics[topic].partitions]
-        )
+        """Listen until stopped.
+
+        Raises:
+            UnreadableError: Kafka does not answer.
+
+        """
         try:
-            while not self._stop.is_set():
-                for message in self._consumer.consume(500, 0.1):
-                    if message.error() is None:
-                        self._hear(_read(message))
+            self._listen()
+        except KafkaException as error:
+            raise UnreadableError(str(error)) from error
         finally:
             self._consumer.close()
+            with self._heard:
+                self._over = True
+                self._heard.notify_all()
+
+    def _listen(self) -> None:
+        self._consumer.assign(partitions(self._consumer, tuple(_CLASSES), self._patience))
+        while not self._stop.is_set():
+            for message in self._consumer.consume(500, 0.1):
+                if message.error() is None:
+                    self._hear(_read(message))
 
     def stop(self) -> None:
         """End."""
         self._stop.set()
 
     def wait_for(self, enough: Callable[[History], bool], timeout: float) -> bool:
-        """Wait (seconds) until the history satisfies `enough`; False when the time is over first."""
+        """Wait (seconds) until the history satisfies `enough`; False when the time, or the listening, is over first."""
         with self._heard:
-            return self._heard.wait_for(lambda: enough(self.history), timeout)
+            self._heard.wait_for(lambda: self._over or enough(self.history), timeout)
+            return enough(self.history)
 
     def _hear(self, envelope: Envelope[Any]) -> None:
         with self._heard:

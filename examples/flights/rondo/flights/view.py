@@ -39,7 +39,10 @@ _STYLES: tuple[tuple[type | tuple[type, ...], str], ...] = (
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the view shows at one moment. `events` has the newest last; rates are per second."""
+    """What the view shows at one moment. `events` has the newest last; rates are per second.
+
+    `lag` is how many requests Kafka has that serving has not committed.
+    """
 
     event_time: datetime | None
     progress: float
@@ -47,6 +50,7 @@ class Snapshot:
     answered: int
     behind: float
     rate: float
+    lag: int = 0
     events: tuple[Envelope[Any], ...] = ()
     deployed: DeploymentChanged | None = None
     served: dict[int, int] = field(default_factory=dict)
@@ -89,10 +93,7 @@ def render(snapshot: Snapshot) -> RenderableType:
 
 def _header(snapshot: Snapshot) -> RenderableType:
     clock = f"{snapshot.event_time:%a %d %b %Y}" if snapshot.event_time else "getting ready"
-    waiting = snapshot.sent - snapshot.answered
-    figures = (
-        f"{snapshot.sent:,} sent  {snapshot.answered:,} answered  {max(waiting, 0):,} in flight  {snapshot.rate:,.0f}/s"
-    )
+    figures = f"{snapshot.sent:,} sent  {snapshot.answered:,} answered  lag {snapshot.lag:,}  {snapshot.rate:,.0f}/s"
     late = f"  (the replay runs {snapshot.behind:.0f} s late)" if snapshot.behind > 1 else ""
     return Panel(
         Group(
