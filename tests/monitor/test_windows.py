@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,3 +39,12 @@ def test_windows_are_due_in_order_when_time_passes_their_end_and_the_delay() -> 
 
 def test_times_are_utc() -> None:
     assert to_time(0).isoformat() == "1970-01-01T00:00:00+00:00"
+
+
+def test_the_window_of_the_first_days_of_the_calendar_begins_with_it() -> None:
+    """A request may say that it was asked for in the year 1; its window, aligned to the epoch, begins earlier."""
+    tumbling = Tumbling(7 * 24 * HOUR, 0)
+    first = -62_135_596_800_000_000
+    (start,) = tumbling.starts(np.array([first], np.int64)).tolist()
+    assert start < first
+    assert tumbling.window(start, 1).start == to_time(first) == datetime.min.replace(tzinfo=UTC)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 @dataclass(frozen=True)
@@ -59,5 +60,5 @@ class Tumbling:
 
 
 def to_time(micros: int) -> datetime:
-    """Return microseconds since the epoch as a time in UTC."""
-    return _EPOCH + timedelta(microseconds=micros)
+    """Return microseconds since the epoch as a time in UTC; the calendar begins with the year 1."""
+    return _EPOCH + timedelta(microseconds=max(micros, _FIRST))
