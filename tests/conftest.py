@@ -1,6 +1,6 @@
 """Real servers for the tests: Kafka and PostgreSQL, started once a session.
 
-Where a Docker engine answers, testcontainers carries them (the images that docker-compose.yml names); elsewhere
+Where a Docker engine answers that has or gets the images of docker-compose.yml, testcontainers carries them; elsewhere
 the embedded stack does. `RONDO_TEST_SERVERS=embedded` or `docker` chooses by hand.
 """
 
@@ -39,18 +39,29 @@ def _image(name: str) -> str:
     return found[1]
 
 
-def _docker_answers() -> bool:
+def _docker_has(image: str) -> bool:
+    """Tell whether Docker has an image, or can get it."""
+    return any(_succeeds(["docker", *command, image], 300) for command in (("image", "inspect"), ("pull", "--quiet")))
+
+
+def _succeeds(command: list[str], seconds: float) -> bool:
     try:
-        return subprocess.run(["docker", "info"], capture_output=True, timeout=10, check=False).returncode == 0  # noqa: S607
+        return subprocess.run(command, capture_output=True, timeout=seconds, check=False).returncode == 0  # noqa: S603
     except (OSError, subprocess.TimeoutExpired):
         return False
+
+
+def _docker_carries() -> bool:
+    """Tell whether Docker answers and has the images; an engine that reaches no registry may not."""
+    images = (_image(name) for name in ("apache/kafka", "postgres"))
+    return _succeeds(["docker", "info"], 10) and all(map(_docker_has, images))
 
 
 @pytest.fixture(scope="session")
 def in_docker() -> bool:
     """Whether testcontainers carry the servers."""
     chosen = os.environ.get("RONDO_TEST_SERVERS", "auto")
-    return chosen == "docker" or (chosen == "auto" and (ROOT / "docker-compose.yml").exists() and _docker_answers())
+    return chosen == "docker" or (chosen == "auto" and (ROOT / "docker-compose.yml").exists() and _docker_carries())
 
 
 @pytest.fixture(scope="session")

@@ -229,7 +229,7 @@ async def test_a_transaction_without_an_end_that_holds_the_offsets_is_told(
         await asyncio.to_thread(topics.read, 100)
         await stream.check()
     assert said.startswith(f"the stream {topics.name} is not available (Kafka does not tell how far it has read (")
-    assert "`kafka-transactions.sh find-hanging` finds it, `abort` ends it" in said
+    assert "never got its markers; docs/runbooks/hanging-transaction.md says what to do" in said
 
 
 async def test_two_replicas_share_the_work_and_do_nothing_twice(topics: Topics) -> None:

@@ -122,4 +122,4 @@ def test_a_mirror_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_cache_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A second clone finds it warm."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert jars.cache_folder() == tmp_path / "rondo" / "kafka-4.3.1"
+    assert jars.cache_folder() == tmp_path / "rondo" / "kafka-4.2.2"

@@ -9,8 +9,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import MessageSizeTooLargeError
 from rondo.embedded import Kafka
-from rondo.embedded.errors import NotReadyError
+from rondo.embedded.errors import KafkaDataError, NotReadyError
 from rondo.embedded.kafka_config import MESSAGE_MAX_BYTES
+from rondo.embedded.pinned import KAFKA_VERSION
 
 
 @pytest.fixture(scope="module", name="kafka")
@@ -96,6 +97,33 @@ def test_a_broker_that_dies_at_once_is_told_with_its_log(tmp_path: Path) -> None
     assert str(caught.value) == (
         f"Kafka is not ready: it ended with exit code 3; its log is {tmp_path}/kafka.log, its last line: no space left"
     )
+
+
+@pytest.mark.parametrize("written_by", ["4.3.1", None])
+def test_data_of_a_newer_kafka_is_not_touched_and_the_message_says_what_to_do(
+    tmp_path: Path, written_by: str | None
+) -> None:
+    """Without a version beside it the data is of the first release, which ran 4.3.1."""
+    folder = tmp_path / "kafka"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "bootstrap.checkpoint").write_bytes(b"kept")
+    if written_by:
+        (folder / "version").write_text(written_by)
+    with pytest.raises(KafkaDataError) as caught:
+        Kafka(folder, keep=True).prepare()
+    assert str(caught.value) == (
+        f"the data in {folder} was written by Kafka 4.3.1, which {KAFKA_VERSION} can't read: give the stack a folder of"
+        f" its own, for instance RONDO_HOME=.rondo-2, or remove {tmp_path} to begin anew"
+    )
+    assert (folder / "data" / "bootstrap.checkpoint").read_bytes() == b"kept"
+
+
+def test_data_of_this_kafka_is_kept(tmp_path: Path) -> None:
+    """As at every second `rondo up`."""
+    with Kafka(tmp_path) as first_start:
+        cluster = (first_start.folder / "data" / "meta.properties").read_text()
+    with Kafka(tmp_path, keep=True) as second_start:
+        assert (second_start.folder / "data" / "meta.properties").read_text() == cluster
 
 
 async def create_topic(kafka: Kafka, name: str) -> None:

@@ -62,7 +62,7 @@ def test_being_blind_is_told_with_its_reasons_and_its_end_has_the_same_id() -> N
     told = blind.ring(MODEL, Turn("raised", block), counted, EPOCH).event
     assert isinstance(told, AlertRaised)
     assert told.title == "loans: the monitor can't see 80% of its requests"
-    assert "400 of the last 500 rows count in no window" in told.detail
+    assert "400 of the last 500 rows count in no window, so drift and decline go unnoticed" in told.detail
     assert "late_rows 390, future_rows 10, unprofiled 0, dropped 0" in told.detail
     after = replace(block, left_out=5, blocks=9, alarm=Alarm(alert_id="7"))
     over = blind.ring(MODEL, Turn("recovered", after), counted, EPOCH).event

@@ -66,7 +66,7 @@ def test_the_settings_name_a_malformed_address_by_its_place_and_never_show_it(ur
     environment = ENVIRONMENT | {"RONDO_POSTGRES": "postgresql://x", "RONDO_WEBHOOK_URLS": f"https://a/b,{url}"}
     with pytest.raises(SettingsError) as error:
         load(MonitorSettings, environment)
-    assert "address number 2 is no webhook: write http(s)://host/path" in str(error.value)
+    assert "address number 2 is no webhook: write http(s)://host/path for Slack-compatible JSON" in str(error.value)
     assert "s3cret" not in str(error.value)
 
 

@@ -1,4 +1,4 @@
-"""The table of topics: the services create them from it, and ACLs and documents come from it.
+"""The table of topics: the services create them from it, and the documents come from it.
 
 One topic has one writing service. `applications` and `data-teams` are outside the five services.
 """
@@ -106,7 +106,7 @@ DATA_PLANE = (
         key="entity or id", partitions=DATA_PARTITIONS, retention=timedelta(days=7),
     ),
     Topic(
-        logs.OUTCOMES_LOG, "ingestion", ("monitor",),
+        logs.OUTCOMES_LOG, "ingestion", ("ingestion", "monitor"),
         "The valid outcomes: Arrow IPC, one message per micro-batch and model.",
         partitions=DATA_PARTITIONS, retention=timedelta(days=7), max_message_bytes=8 * 1024 * 1024,
     ),

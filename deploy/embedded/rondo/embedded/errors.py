@@ -19,6 +19,19 @@ class KafkaUnavailableError(EmbeddedError):
         self.reason = reason
 
 
+class KafkaDataError(EmbeddedError):
+    """The data that is to be kept was written by a newer Kafka."""
+
+    def __init__(self, folder: Path, written_by: str, ours: str) -> None:
+        """Name the folder and both versions."""
+        super().__init__(
+            f"the data in {folder} was written by Kafka {written_by}, which {ours} can't read: "
+            "give the stack a folder of its own, for instance RONDO_HOME=.rondo-2, "
+            f"or remove {folder.parent} to begin anew"
+        )
+        self.folder, self.written_by, self.ours = folder, written_by, ours
+
+
 class DigestMismatchError(EmbeddedError):
     """What was fetched is not what the lock file pins."""
 

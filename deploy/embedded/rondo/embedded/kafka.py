@@ -11,10 +11,11 @@ from pathlib import Path
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
-from rondo.embedded.errors import KafkaUnavailableError
+from rondo.embedded.errors import KafkaDataError, KafkaUnavailableError
 from rondo.embedded.jars import fetched
 from rondo.embedded.java import find_java
 from rondo.embedded.kafka_config import logger_properties, server_properties
+from rondo.embedded.pinned import KAFKA_VERSION
 from rondo.embedded.ports import LOOPBACK, free_port
 from rondo.embedded.process import Process
 from rondo.embedded.progress import Progress, silent
@@ -48,7 +49,9 @@ class Kafka(Server):
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write_configuration()
         java.insert(1, f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}")
-        if not (self._keep and (self.folder / "data" / "bootstrap.checkpoint").exists()):
+        if self._keep and (self.folder / "data" / "bootstrap.checkpoint").exists():
+            self._check_version()
+        else:
             self._format(java)
         self.process.command = [*java, *_BROKER_FLAGS, "kafka.Kafka", str(self._properties)]
 
@@ -61,6 +64,17 @@ class Kafka(Server):
             server_properties(self.bootstrap, self._controller, self.folder / "data"), encoding="utf-8"
         )
         (self.folder / "log4j2.properties").write_text(logger_properties(self.process.log), encoding="utf-8")
+
+    @property
+    def _version(self) -> Path:
+        return self.folder / "version"
+
+    def _check_version(self) -> None:
+        # The file is missing where the data is of the first release, which ran 4.3.1.
+        written_by = self._version.read_text(encoding="ascii").strip() if self._version.exists() else "4.3.1"
+        if tuple(map(int, written_by.split("."))) > tuple(map(int, KAFKA_VERSION.split("."))):
+            raise KafkaDataError(self.folder, written_by, KAFKA_VERSION)
+        self._version.write_text(KAFKA_VERSION, encoding="ascii")
 
     def _format(self, java: list[str]) -> None:
         # Also what an interrupted format left, which the next one would refuse.
@@ -78,6 +92,7 @@ class Kafka(Server):
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
         if done.returncode:
             raise KafkaUnavailableError((done.stderr or done.stdout).strip().splitlines()[-1])
+        self._version.write_text(KAFKA_VERSION, encoding="ascii")
 
     async def answers(self) -> bool:
         """Ask for metadata, as every client does first."""

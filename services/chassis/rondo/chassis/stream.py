@@ -172,8 +172,8 @@ class ExactlyOnceStream:
     def _hindrance(self, consumer: Consumer) -> str | None:
         """Say what keeps a stream that has read nothing yet from reading, else it would look idle.
 
-        A broker that died between a commit and its markers can leave a transaction without an end (KIP-664). Its
-        offsets are then never told, and librdkafka asks for them for ever without a word.
+        A broker of Kafka 4.3.0 to 4.4.0 that starts anew after a crash can call a transaction complete whose markers it
+        has not written (KAFKA-20734). Its offsets are then never told, and librdkafka asks for them without a word.
         """
         now = time.monotonic()
         if self._last_gathered >= self._began:
@@ -185,7 +185,7 @@ class ExactlyOnceStream:
             except KafkaException as error:
                 self._held = (
                     f"Kafka does not tell how far it has read ({error.args[0].str()}): if Kafka is up, a transaction "
-                    "of an earlier crash never ended; `kafka-transactions.sh find-hanging` finds it, `abort` ends it"
+                    "of an earlier crash never got its markers; docs/runbooks/hanging-transaction.md says what to do"
                 )
         return self._held
 
