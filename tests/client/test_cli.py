@@ -166,6 +166,7 @@ def batch(tmp_path: Path) -> str:
         ("rollback late", "late: deployment 2 serves version 2 100%"),
         ("train late", "late: a training is requested"),
         ("predict late distance=1 carrier=AA --http --id a", "a  0.2500  (version 2)"),
+        ("predict late distance=nan --http --id a", "a  0.2500  (version 2)"),
         ("status", "ready"),
     ],
 )
@@ -198,6 +199,8 @@ def test_a_warning_goes_to_stderr(rondo: Run, batch: str) -> None:
         ("predict late distnce=1 --http", "the model has no feature 'distnce': did you mean distance?"),
         ("predict lat distance=1", "rondo: no deployment names the model 'lat': did you mean late?"),
         ("predict late distance=1", "rondo: Kafka can't be reached at 127.0.0.1:1"),
+        ("predict late distance=1e400", "rondo: the request can't be sent:\n  distance is inf: send a finite number"),
+        ("predict late distance=-inf --http", "rondo: the request can't be sent:\n  distance is -inf: send a finite"),
         ("watch models.promotd", "rondo: there are no events called 'models.promotd': did you mean models.promoted?"),
         ("watch", "rondo: Kafka can't be reached"),
         ("outcome late 1", "rondo: an outcome names the prediction's id or its entity"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from rondo.client.errors import MessageTooLargeError
 from rondo.contracts.predictions import OutcomeObserved, PredictionRequested
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 DAY = datetime(2013, 3, 1, 12, tzinfo=UTC)
 
@@ -76,6 +77,40 @@ async def test_a_stream_is_answered_whole(serving: Connection) -> None:
     assert [answer.request_id for answer in refused] == ["stream-7"]
     scores = {answer.id: answer.score for answer in answers if isinstance(answer, Prediction)}
     assert scores == {f"stream-{number}": number / 1000 for number in range(300) if number != 7}
+
+
+async def test_a_request_of_a_stream_that_has_no_answer_holds_up_no_other(serving: Connection) -> None:
+    requests = [
+        request("late", {"distance": 100}, id="first"),
+        request("late", {"carrier": "x" * 2_000_000}, id="too large"),
+        request("late", {"carrier": {1, 2}}, id="no JSON"),
+        request("late", {"ignore": 1}, id="silence"),
+        request("late", {"ignore": 1}, id="silence"),
+        request("late", {"distance": 900}, id="last"),
+    ]
+    async with AsyncRondo(serving) as rondo:
+        answers = [answer async for answer in rondo.stream(requests, seconds=5)]
+    scores = {answer.id: answer.score for answer in answers if isinstance(answer, Prediction)}
+    assert scores == {"first": 0.1, "last": 0.9}
+    refused = [answer for answer in answers if isinstance(answer, PredictionRefusedError)]
+    assert {(each.request_id, each.code) for each in refused} == {
+        ("too large", "too_large"), ("no JSON", "refused"), ("silence", "id_in_use"),
+    }  # fmt: skip
+    assert [each.request_id for each in answers if isinstance(each, PredictionTimeoutError)] == ["silence"]
+
+
+async def test_leaving_a_stream_cancels_what_is_under_way(serving: Connection) -> None:
+    def endless() -> Iterator[PredictionRequested]:
+        while True:
+            yield request("late", {"distance": 1})
+
+    async with AsyncRondo(serving) as rondo:
+        before = asyncio.all_tasks()
+        async with aclosing(rondo.stream(endless())) as answers:
+            assert isinstance(await anext(answers), Prediction)
+        # What stays are the reader of the answers and what the clients of Kafka keep for themselves.
+        left = [task for task in asyncio.all_tasks() - before if "Predictions" in repr(task.get_coro())]
+        assert left == []
 
 
 async def test_an_answer_of_a_stream_does_not_wait_for_the_next_request(serving: Connection) -> None:

@@ -6,11 +6,12 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.client import RefusedError, features, messages
+from rondo.client import RefusedError, features, inference, messages
 from rondo.client.batches import batch_id_of
 from rondo.client.errors import UnknownTopicError
 from rondo.client.events import topics_of
@@ -39,6 +40,26 @@ def test_a_request_without_an_id_gets_one_of_its_own() -> None:
 def test_nan_is_a_missing_value() -> None:
     sent = messages.encode_request(messages.request("late", {"temp": math.nan}, "a"))
     assert orjson.loads(sent)["features"] == {"temp": None}
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, np.float32("inf"), float("1e400")])
+def test_what_is_infinite_is_refused_and_not_made_a_missing_value(value: float) -> None:
+    wanted = r"the request can't be sent:\n  temp is -?inf: send a finite number, or none where it is missing"
+    with pytest.raises(RefusedError, match=wanted):
+        messages.request("late", {"temp": value})
+    directly = PredictionRequested(model="late", id="a", features={"temp": value})
+    for write in (messages.encode_request, inference.body):
+        with pytest.raises(RefusedError, match=wanted):
+            write(directly)
+
+
+def test_over_http_nan_is_missing_and_numbers_may_be_numpys() -> None:
+    features = {"temp": math.nan, "dewp": np.float32("nan"), "distance": np.float32(1.5), "stops": np.int64(2)}
+    sent = orjson.loads(inference.body(PredictionRequested(model="late", id="a", features=features)))
+    assert {tensor["name"]: (tensor["datatype"], tensor["data"]) for tensor in sent["inputs"]} == {
+        "distance": ("FP64", [1.5]),
+        "stops": ("INT64", [2]),
+    }
 
 
 def test_a_value_that_json_does_not_know_is_refused() -> None:

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     import httpx
 
     from rondo.client.connection import Connection
-    from rondo.client.errors import PredictionRefusedError
     from rondo.client.events import Since
     from rondo.client.messages import Prediction
-    from rondo.client.predictions import Requests
+    from rondo.client.predictions import Unanswered
+    from rondo.client.sources import Requests
     from rondo.contracts.cloudevents import Envelope
 
 ANSWER_SECONDS = 30.0
@@ -95,6 +95,7 @@ class AsyncRondo(RegistryClient):
         Raises:
             PredictionRefusedError: serving can't answer this request; its reason says what to send instead.
             PredictionTimeoutError: no answer within `seconds`.
+            RefusedError: the request can't be sent, or its id is one that is already waited for.
 
         """
         request = messages.request(model, features, id, entity, event_time)
@@ -112,13 +113,13 @@ class AsyncRondo(RegistryClient):
         """Ask by the Open Inference Protocol v2, and return the answer.
 
         Raises:
-            RefusedError: serving can't answer this request.
+            RefusedError: it can't be sent, or serving can't answer it.
             NotFoundError: there is no such model.
 
         """
         request = messages.request(model, features, id, entity, event_time)
-        path = f"/v2/models/{quote(model, safe='')}/infer"
-        answer = await self._services.json("serving", "POST", path, json=inference.body(request))
+        path, headers = f"/v2/models/{quote(model, safe='')}/infer", {"content-type": "application/json"}
+        answer = await self._services.json("serving", "POST", path, content=inference.body(request), headers=headers)
         return inference.prediction(request, answer)
 
     async def inputs(self, model: str) -> dict[str, str]:
@@ -128,11 +129,14 @@ class AsyncRondo(RegistryClient):
 
     async def stream(
         self, requests: Requests, seconds: float = ANSWER_SECONDS
-    ) -> AsyncGenerator[Prediction | PredictionRefusedError, None]:
-        """Ask for many over Kafka; yields answers as they come, a refusal in the place of an answer.
+    ) -> AsyncGenerator[Prediction | Unanswered, None]:
+        """Ask for many over Kafka; yields answers as they come.
+
+        In the place of an answer may be why there is none: a refusal, by serving or because it can't even be sent, or
+        that none came within `seconds`. The others are not held up by it.
 
         Raises:
-            PredictionTimeoutError: a request has no answer within `seconds`.
+            UnreachableError: Kafka does not answer.
 
         """
         async with aclosing((await self._asking()).stream(requests, seconds)) as answers:

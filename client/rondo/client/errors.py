@@ -93,6 +93,28 @@ class PredictionRefusedError(RondoError):
         self.request_id, self.reason, self.code = request_id, reason, code
 
 
+class UnreadableAnswerError(RondoError):
+    """An answer over Kafka is none that serving should ever give."""
+
+    def __init__(self, request_id: str, reason: str) -> None:
+        super().__init__(
+            f"the answer to the request {request_id} can't be read ({reason}): is serving of another version than this "
+            "client?"
+        )
+        self.request_id = request_id
+
+
+class IdInUseError(RefusedError):
+    """Two requests of one id at once: their answers could not be told apart."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(
+            f"the request {request_id} is waited for already: give each request an id of its own, or leave it out",
+            code="id_in_use",
+        )
+        self.request_id = request_id
+
+
 class PredictionTimeoutError(RondoError):
     """No answer came in time. The request stays in Kafka and is answered later; it is not to be sent again."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from rondo.client.errors import ServiceFailedError
-from rondo.client.messages import Prediction
+from rondo.client.messages import Prediction, encode, sendable
 
 if TYPE_CHECKING:
     from rondo.contracts.predictions import PredictionRequested
@@ -14,14 +15,19 @@ _ENTITY, _EVENT_TIME = "rondo.entity", "rondo.event_time"
 _ONE_ROW = [1, 1]
 
 
-def body(request: PredictionRequested) -> dict[str, Any]:
-    """Return the request's body: one tensor per feature that is there, of shape [1, 1]."""
-    inputs = [_tensor(name, value) for name, value in request.features.items() if value is not None]
+def body(request: PredictionRequested) -> bytes:
+    """Return the request's body: one tensor per feature that is there, of shape [1, 1].
+
+    Raises:
+        RefusedError: a number is infinite, or a value is something that JSON does not know.
+
+    """
+    inputs = [_tensor(name, value) for name, value in sendable(request.features).items() if value is not None]
     if request.entity is not None:
         inputs.append(_tensor(_ENTITY, request.entity))
     if request.event_time is not None:
         inputs.append(_tensor(_EVENT_TIME, request.event_time.isoformat()))
-    return {"id": request.id, "inputs": inputs}
+    return encode({"id": request.id, "inputs": inputs})
 
 
 def _tensor(name: str, value: Any) -> dict[str, Any]:
@@ -32,9 +38,9 @@ def _datatype(value: Any) -> str:
     match value:
         case bool():
             return "BOOL"
-        case int():
+        case Integral():
             return "INT64"
-        case float():
+        case Real():
             return "FP64"
         case _:
             return "BYTES"

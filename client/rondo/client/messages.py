@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -41,21 +43,54 @@ def request(
     """Return a request; one without an id gets one.
 
     Raises:
-        RefusedError: it does not fit the contract.
+        RefusedError: it does not fit the contract, or a number in it is infinite.
 
     """
-    made = id if id is not None else uuid4().hex
+    made, finite = id if id is not None else uuid4().hex, sendable(features)
     try:
-        return PredictionRequested(model=model, id=made, entity=entity, event_time=event_time, features=dict(features))
+        return PredictionRequested(model=model, id=made, entity=entity, event_time=event_time, features=finite)
     except ValidationError as error:
         raise _misfit("request", error) from None
 
 
+def sendable(features: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the features as JSON can say them: NaN is a missing value, which is None.
+
+    Raises:
+        RefusedError: with every number that is infinite, for JSON has no word for it, and no model a use.
+
+    """
+    numbers = {name: v for name, v in features.items() if isinstance(v, Real) and not isinstance(v, Integral)}
+    infinite = [
+        f"{name} is {value}: send a finite number, or none where it is missing"
+        for name, value in numbers.items()
+        if math.isinf(value)
+    ]
+    if infinite:
+        raise RefusedError("the request can't be sent:", infinite, "bad_request")
+    return dict(features) | {name: None for name, value in numbers.items() if math.isnan(value)}
+
+
 def encode_request(asked: PredictionRequested) -> bytes:
-    """Write a request. NaN becomes null, which is how JSON says that a value is missing."""
-    content: dict[str, Any] = {"id": asked.id, "model": asked.model, "features": asked.features}
+    """Write a request.
+
+    Raises:
+        RefusedError: a feature is something that JSON does not know.
+
+    """
+    content: dict[str, Any] = {"id": asked.id, "model": asked.model, "features": sendable(asked.features)}
     content |= {"entity": asked.entity} if asked.entity is not None else {}
     content |= {"event_time": asked.event_time} if asked.event_time is not None else {}
+    return encode(content)
+
+
+def encode(content: Mapping[str, Any]) -> bytes:
+    """Write JSON; numbers may be NumPy's.
+
+    Raises:
+        RefusedError: a value is something that JSON does not know.
+
+    """
     try:
         return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
     except orjson.JSONEncodeError as error:

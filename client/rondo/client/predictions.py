@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from rondo.client.errors import PredictionRefusedError, PredictionTimeoutError
-from rondo.client.messages import Prediction, encode_request
-from rondo.contracts.predictions import PredictionRequested
+from rondo.client.errors import MessageTooLargeError, PredictionRefusedError, PredictionTimeoutError, RefusedError
+from rondo.client.messages import encode_request
+from rondo.client.sources import each
 
 if TYPE_CHECKING:
-    from rondo.client.kafka import Sender
-    from rondo.client.replies import Replies
+    from collections.abc import AsyncGenerator
 
-Requests = AsyncIterable[PredictionRequested] | Iterable[PredictionRequested]
+    from rondo.client.kafka import Sender
+    from rondo.client.messages import Prediction
+    from rondo.client.replies import Replies
+    from rondo.client.sources import Requests
+    from rondo.contracts.predictions import PredictionRequested
+
+Unanswered = PredictionRefusedError | PredictionTimeoutError
 IN_FLIGHT = 1_000
 
 
@@ -32,6 +37,7 @@ class Predictions:
             PredictionRefusedError: serving can't answer this request.
             PredictionTimeoutError: no answer within `seconds`.
             MessageTooLargeError: the request is larger than the topic takes.
+            RefusedError: the request can't be written, or its id is one that is already waited for.
 
         """
         value = encode_request(request)
@@ -45,60 +51,64 @@ class Predictions:
         finally:
             self._replies.forget(request.id)
 
-    async def stream(
-        self, requests: Requests, seconds: float
-    ) -> AsyncGenerator[Prediction | PredictionRefusedError, None]:
-        """Yield answers as they come, a refusal in the place of an answer; asks ahead, but not without bound.
+    async def stream(self, requests: Requests, seconds: float) -> AsyncGenerator[Prediction | Unanswered, None]:
+        """Yield answers as they come, or in the place of one why there is none.
+
+        At most IN_FLIGHT requests are asked, or answered and not yet taken; leaving it cancels those.
 
         Raises:
-            PredictionTimeoutError: a request has no answer within `seconds`.
+            UnreachableError: Kafka does not answer.
 
         """
-        asked: set[asyncio.Task[Any]] = set()
-        settled: asyncio.Queue[asyncio.Task[Any]] = asyncio.Queue()
-        slots = asyncio.Semaphore(IN_FLIGHT)
-
-        async def feed() -> None:
-            async for request in _each(requests):
-                await slots.acquire()
-                task = asyncio.create_task(self._settled(request, seconds))
-                asked.add(task)
-                task.add_done_callback(settled.put_nowait)
-
-        feeding = asyncio.create_task(feed())
-        feeding.add_done_callback(settled.put_nowait)
-        fed = False
+        flight = _Flight()
+        feeding = asyncio.create_task(self._feed(flight, requests, seconds))
+        feeding.add_done_callback(flight.landed.put_nowait)
         try:
-            while asked or not fed:
-                task = await settled.get()
+            while flight.asked or not feeding.done() or not flight.landed.empty():
+                task = await flight.landed.get()
                 if task is feeding:
                     task.result()
-                    fed = True
                     continue
-                asked.discard(task)
-                slots.release()
+                flight.leave(task)
                 yield task.result()
         finally:
-            for task in (feeding, *asked):
-                task.cancel()
+            await _cancelled(feeding, *flight.asked)
 
-    async def _settled(self, request: PredictionRequested, seconds: float) -> Prediction | PredictionRefusedError:
+    async def _feed(self, flight: _Flight, requests: Requests, seconds: float) -> None:
+        async with aclosing(each(requests)) as source:
+            async for request in source:
+                await flight.slots.acquire()
+                flight.enter(asyncio.create_task(self._settled(request, seconds)))
+
+    async def _settled(self, request: PredictionRequested, seconds: float) -> Prediction | Unanswered:
         try:
             return await self.ask(request, seconds)
-        except PredictionRefusedError as refusal:
-            return refusal
+        except (PredictionRefusedError, PredictionTimeoutError) as unanswered:
+            return unanswered
+        except MessageTooLargeError as error:
+            return PredictionRefusedError(request.id, str(error), "too_large")
+        except RefusedError as error:
+            return PredictionRefusedError(request.id, str(error), error.code)
 
 
-async def _each(requests: Requests) -> AsyncGenerator[PredictionRequested, None]:
-    if isinstance(requests, AsyncIterable):
-        async for request in requests:
-            yield request
-        return
-    # A plain iterable may block, and answers must be taken meanwhile.
-    source = iter(requests)
-    while (following := await asyncio.to_thread(_next, source)) is not None:
-        yield following
+class _Flight:
+    """The requests under way, and those that have landed and wait to be taken."""
+
+    def __init__(self) -> None:
+        self.asked: set[asyncio.Task[Any]] = set()
+        self.landed: asyncio.Queue[asyncio.Task[Any]] = asyncio.Queue()
+        self.slots = asyncio.Semaphore(IN_FLIGHT)
+
+    def enter(self, task: asyncio.Task[Any]) -> None:
+        self.asked.add(task)
+        task.add_done_callback(self.landed.put_nowait)
+
+    def leave(self, task: asyncio.Task[Any]) -> None:
+        self.asked.discard(task)
+        self.slots.release()
 
 
-def _next(source: Iterator[PredictionRequested]) -> PredictionRequested | None:
-    return next(source, None)
+async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Answers on their way back over Kafka: one reader for all requests of a client, matched by id."""
+"""Answers on their way back over Kafka: one reader for all requests of a client."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
 
-from rondo.client import messages
-from rondo.client.errors import RondoError, UnreachableError
+from rondo.client.errors import UnreachableError
 from rondo.client.kafka import reading, translated
+from rondo.client.waiting import Waiting
 from rondo.contracts.predictions import PredictionMade
 from rondo.contracts.topics import PREDICTIONS_FAILED
 
@@ -25,8 +25,7 @@ class Replies:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._waiting: dict[str, asyncio.Future[Prediction]] = {}
-        self._wanted = asyncio.Event()
+        self._waiting = Waiting()
         self._turn = asyncio.Lock()
         self._open = AsyncExitStack()
         self._consumer: Any = None
@@ -48,53 +47,37 @@ class Replies:
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.wait([self._reader])
-        for future in self._waiting.values():
-            future.cancel()
+        self._waiting.cancel()
         await self._open.aclose()
 
     async def expect(self, request_id: str) -> asyncio.Future[Prediction]:
-        """Return the future of an answer; ask only after that."""
-        future: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
+        """Return the future of an answer; ask only after that.
+
+        Raises:
+            IdInUseError: somebody waits for this id already.
+
+        """
         async with self._turn:
-            if not self._wanted.is_set():
+            if self._waiting.is_empty:
                 # Nobody waited until now: what has been answered to others meanwhile need not be read.
                 with translated(self._bootstrap):
                     await self._consumer.seek_to_end()
                     for partition in self._consumer.assignment():
                         await self._consumer.position(partition)
-            self._waiting[request_id] = future
-            self._wanted.set()
-        return future
+            return self._waiting.expect(request_id)
 
     def forget(self, request_id: str) -> None:
         """Wait no longer for an answer."""
-        self._waiting.pop(request_id, None)
-        if not self._waiting:
-            self._wanted.clear()
+        self._waiting.forget(request_id)
 
     async def _run(self) -> None:
         while True:
-            await self._wanted.wait()
+            await self._waiting.for_somebody()
             try:
                 fetched = await self._consumer.getmany(timeout_ms=100)
             except (KafkaError, OSError) as error:
-                self._fail(UnreachableError("Kafka", self._bootstrap, str(error) or type(error).__name__))
+                self._waiting.fail(UnreachableError("Kafka", self._bootstrap, str(error) or type(error).__name__))
                 continue
             for messages_of_one in fetched.values():
                 for message in messages_of_one:
-                    self._take(message)
-
-    def _take(self, message: Any) -> None:
-        request_id = messages.id_of(message.value)
-        future = self._waiting.get(request_id) if request_id is not None else None
-        if future is None or request_id is None or future.done():
-            return
-        if message.topic == PREDICTIONS_FAILED:
-            future.set_exception(messages.decode_refusal(request_id, message.headers))
-        else:
-            future.set_result(messages.decode_answer(message.value))
-
-    def _fail(self, error: RondoError) -> None:
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(error)
+                    self._waiting.take(message.topic, message.value, message.headers)

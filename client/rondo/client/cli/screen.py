@@ -14,6 +14,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from rondo.client.messages import Prediction
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
 # Where there is no terminal, nothing says how wide a line may be.
 _WIDE = 200
@@ -48,6 +50,14 @@ def print_json(value: Any) -> None:
 def print_text(text: str) -> None:
     """Print text as it is."""
     typer.echo(text)
+
+
+def show_prediction(prediction: Prediction, *, json: bool) -> None:
+    """Print an answer on a line of its own."""
+    if json:
+        print_json(prediction.model_dump(mode="json"))
+    else:
+        print_text(f"{prediction.id}  {prediction.score:.4f}  (version {prediction.model_version})")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -33,11 +33,12 @@ async def _run(*, json: bool) -> None:
                     note(line)
 
             here = await stopping.enter_async_context(stack.running(keep=True, progress=progress))
-        _show(here.addresses, json=json)
+        show(here.addresses, json=json)
         await asyncio.Event().wait()
 
 
-def _show(addresses: Addresses, *, json: bool) -> None:
+def show(addresses: Addresses, *, json: bool) -> None:
+    """Print where everything is."""
     if json:
         print_json({"pid": addresses.pid, "kafka": addresses.kafka, "http": addresses.http, "data": addresses.data})
         return

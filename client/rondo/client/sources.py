@@ -1,0 +1,89 @@
+"""Where a stream's requests come from: an asynchronous iterable, or a plain one, which may block."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from typing import TYPE_CHECKING
+
+from rondo.contracts.predictions import PredictionRequested
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Requests = AsyncIterable[PredictionRequested] | Iterable[PredictionRequested]
+AHEAD = 1_000
+
+
+async def each(requests: Requests) -> AsyncGenerator[PredictionRequested, None]:
+    """Yield the requests one by one; a plain iterable is read on a thread of its own, up to AHEAD ahead."""
+    if isinstance(requests, AsyncIterable):
+        async for request in requests:
+            yield request
+        return
+    reader = _Reader(iter(requests), asyncio.get_running_loop())
+    # A daemon: nobody can wake it from a source that blocks for good, and nobody waits for it.
+    threading.Thread(target=reader.run, name="requests", daemon=True).start()
+    try:
+        while (chunk := await reader.chunk()) is not None:
+            for request in chunk:
+                yield request
+    finally:
+        reader.stop()
+
+
+class _Reader:
+    """Hands over all that has come since the last time: a hop between threads for each request would cost more."""
+
+    def __init__(self, source: Iterator[PredictionRequested], loop: asyncio.AbstractEventLoop) -> None:
+        self._source, self._loop = source, loop
+        self._read: list[PredictionRequested] = []
+        self._error: Exception | None = None
+        self._ended = self._stopped = False
+        self._lock, self._room = threading.Lock(), threading.Semaphore(AHEAD)
+        self._news = asyncio.Event()
+
+    def run(self) -> None:
+        """Read to the end, or until stopped; an error of the source is kept for whoever takes the last chunk."""
+        try:
+            for request in self._source:
+                self._room.acquire()
+                if self._stopped:
+                    return
+                with self._lock:
+                    self._read.append(request)
+                    is_first = len(self._read) == 1
+                if is_first:
+                    self._wake()
+        except Exception as error:  # noqa: BLE001 - raised again by `chunk`
+            self._error = error
+        self._ended = True
+        self._wake()
+
+    async def chunk(self) -> list[PredictionRequested] | None:
+        """Return what has been read meanwhile, or None at the end."""
+        await self._news.wait()
+        self._news.clear()
+        # In this order: what was read before the end is taken with it.
+        ended = self._ended
+        with self._lock:
+            chunk, self._read = self._read, []
+        if chunk:
+            self._room.release(len(chunk))
+        if ended:
+            self._news.set()
+        if chunk or not ended:
+            return chunk
+        if self._error is not None:
+            raise self._error
+        return None
+
+    def stop(self) -> None:
+        """Read no further."""
+        self._stopped = True
+        self._room.release()
+
+    def _wake(self) -> None:
+        if not self._stopped:
+            self._loop.call_soon_threadsafe(self._news.set)
