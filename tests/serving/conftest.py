@@ -6,16 +6,24 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import httpx
 import onnx
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.util import calc_crc32c
 from confluent_kafka import Consumer, Producer, TopicPartition
 from hypothesis import HealthCheck, settings
 from onnx import TensorProto, helper
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from rondo.chassis import kafka as chassis_kafka
 from rondo.chassis.artifacts import Artifacts, digest_of
 from rondo.contracts.cloudevents import Envelope, read
@@ -24,7 +32,7 @@ from rondo.contracts.spec import Feature
 from rondo.serving.layout import Layout
 from rondo.serving.log import Log
 from rondo.serving.onnx import OnnxModel
-from rondo.serving.versions import Serving, Version
+from rondo.serving.version import Serving, Version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -123,6 +131,22 @@ class Platform:
         else:
             self._producer.poll(0)
 
+    def send_unreadable_header(self, value: bytes) -> None:
+        """Send a request with a header whose name is no UTF-8, as clients in other languages can."""
+
+        async def send() -> None:
+            async with AIOKafkaProducer(bootstrap_servers=self.bootstrap) as producer:
+                batch = producer.create_batch()
+                batch.append(key=None, value=value, timestamp=None, headers=[("name", b"v")])
+                batch.close()
+                # No Python client writes one: so the finished bytes are changed, and their checksum (KIP-98).
+                broken = bytearray(bytes(batch._build()).replace(b"\x08name", b"\x08\xff\xfe\xff\xfe"))
+                broken[17:21] = calc_crc32c(broken[21:]).to_bytes(4, "big")
+                batch._buffer = broken
+                await (await producer.send_batch(batch, "predictions.requested", partition=0))
+
+        asyncio.run(send())
+
     def flush(self) -> None:
         self._producer.flush(30)
 
@@ -168,6 +192,21 @@ class Platform:
                 process.kill()
                 process.wait(20)
 
+    def wait_ready(self, port: int, seconds: float = 90) -> None:
+        """Return when a replica says that it is ready."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                ready = httpx.get(f"http://127.0.0.1:{port}/readyz")
+            except httpx.ConnectError as error:
+                said = str(error)
+            else:
+                if ready.status_code == 200:
+                    return
+                said = ready.text
+            assert time.monotonic() < deadline, said
+            time.sleep(0.05)
+
     def log_lines(self, replica: str = "0") -> str:
         return (self.folder / f"serving-{replica}.log").read_text()
 
@@ -177,6 +216,25 @@ def platform(clean_kafka: str, tmp_path: Path) -> Platform:
     """Return a platform without anything on it yet."""
     chassis_kafka.create_topics(clean_kafka)
     return Platform(clean_kafka, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def exporter() -> InMemorySpanExporter:
+    """Return where all spans of the session go; opentelemetry takes one provider for the life of a process."""
+    kept = InMemorySpanExporter()
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):
+        provider = TracerProvider()
+        trace.set_tracer_provider(provider)
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    return kept
+
+
+@pytest.fixture
+def spans(exporter: InMemorySpanExporter) -> InMemorySpanExporter:
+    """Return where the spans of this test go."""
+    exporter.clear()
+    return exporter
 
 
 @pytest.fixture(scope="session")

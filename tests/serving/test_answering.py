@@ -15,7 +15,8 @@ from rondo.contracts import logs
 from rondo.contracts.predictions import PredictionMade
 from rondo.serving.answering import Answering
 from rondo.serving.answers import encode
-from rondo.serving.versions import Serving, Table, Version
+from rondo.serving.version import Serving, Version
+from rondo.serving.versions import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,9 @@ def answer(
     values: list[bytes | None], *servings: Serving
 ) -> tuple[dict[int, dict[str, Any]], dict[int, str], list[Any]]:
     table = Table({serving.model: serving for serving in servings})
-    answering = Answering(table, values, lambda: NOW, {"broken": "its artifact is missing"})
+    answering = Answering(
+        table, values, table.reader.read(values), lambda: NOW, {"broken": "broken could not be loaded"}
+    )
     found, logged = {}, []
     for answered in answering.answered():
         found |= dict(zip(answered.places, map(orjson.loads, answered.values), strict=True))
@@ -126,9 +129,33 @@ def test_a_request_that_the_model_fails_on_is_refused_alone(first: Version) -> N
 def test_a_model_whose_versions_were_all_refused_says_why(first: Version) -> None:
     serving = Serving("delay", 1, (first,), (1.0,), ("champion",))
     _, refused, _ = answer([request(1, model="broken")], serving)
-    assert refused[0].startswith(
-        "no version of broken could be loaded: its artifact is missing; send the request again"
+    assert refused == {0: "broken could not be loaded"}
+
+
+EXTREMES = [
+    "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "1899-12-31T23:59:59Z", "2013-03-02T12:00:01Z",
+    "9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59.999999Z",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("time", EXTREMES)
+def test_an_event_time_that_is_not_believed_is_refused_alone(first: Version, time: str) -> None:
+    values = [request(1), request(2, event_time=time), request(3, event_time="2013-03-02T11:59:59Z")]
+    answers, refused, logged = answer(values, Serving("delay", 1, (first,), (1.0,), ("champion",)))
+    assert [a["id"] for a in answers.values()] == ["r1", "r3"]
+    assert refused.keys() == {1}
+    assert refused[1].startswith("`event_time` is ")
+    assert refused[1].endswith(
+        "send a time from 1900 to a day from now, as RFC 3339 with an offset, such as 2013-03-01T12:00:00Z"
     )
+    assert [row["id"] for batch in logged for row in batch.to_pylist()] == ["r1", "r3"]
+
+
+@given(st.datetimes(timezones=st.timezones() | st.just(UTC)) | st.none())
+def test_no_event_time_stops_a_micro_batch(first: Version, time: datetime | None) -> None:
+    sent = time.isoformat() if time else None
+    answers, refused, _ = answer([request(1, event_time=sent)], Serving("delay", 1, (first,), (1.0,), ("champion",)))
+    assert len(answers) + len(refused) == 1
 
 
 def test_the_log_of_long_texts_is_split(first: Version) -> None:

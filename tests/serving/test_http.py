@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 from rondo.chassis.failures import UnavailableError
 from rondo.chassis.service import background
 from rondo.contracts import logs
-from rondo.serving.http import LateApp, api, on_bentoml
+from rondo.serving.bentoml import LateApp, on_bentoml
+from rondo.serving.http import api
 from rondo.serving.inference import Inference
-from rondo.serving.versions import Serving, Version, Versions
+from rondo.serving.log_queue import LogQueue
+from rondo.serving.versions import Versions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+    from rondo.serving.version import Serving, Version
 
 NOW = datetime(2013, 3, 1, 12, tzinfo=UTC)
 INFER = "/v2/models/delay/infer"
@@ -41,20 +48,24 @@ def topic() -> LogTopic:
 
 
 @pytest.fixture
-async def client(
-    version: Callable[..., Version], serve: Callable[..., Serving], topic: LogTopic
-) -> AsyncIterator[httpx.AsyncClient]:
-    versions = Versions()
-    versions.swap(serve(version(3, 2.0)))
-    inference = Inference(topic.publish, lambda: NOW)
+def versions(version: Callable[..., Version], serve: Callable[..., Serving]) -> Versions:
+    served = Versions()
+    served.swap(serve(version(3, 2.0)))
+    return served
+
+
+@pytest.fixture
+async def client(versions: Versions, topic: LogTopic) -> AsyncIterator[httpx.AsyncClient]:
+    log = LogQueue(topic.publish)
 
     async def report() -> dict[str, str]:
         return {"kafka": "it sleeps" if topic.away else "ok"}
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # BentoML's own, of what it imports
-        transport = httpx.ASGITransport(on_bentoml(api(versions, inference, report)))
-    async with background(inference.run()), httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        app = on_bentoml(api(versions, Inference(log, lambda: NOW), report))
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with background(log.run()), httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 
 
@@ -73,6 +84,7 @@ async def test_rows_are_scored_and_logged(client: httpx.AsyncClient, topic: LogT
         "outputs": [
             {"name": "score", "shape": [2, 1], "datatype": "FP32", "data": [3.0, 6.0]},
             {"name": "rondo.id", "shape": [2, 1], "datatype": "BYTES", "data": ["q/0", "q/1"]},
+            {"name": "rondo.model_version", "shape": [2, 1], "datatype": "BYTES", "data": ["3", "3"]},
         ],
     }  # fmt: skip
     (batch,) = topic.batches
@@ -116,7 +128,12 @@ async def test_metadata_and_health(client: httpx.AsyncClient) -> None:
             "send [2, 1] with 2 values, as many rows",
         ),
         (INFER, {"inputs": [DISTANCE, tensor("night", "FP32", 1, 0)]}, 400, "`night` is FP32: send it as BOOL"),
-        (INFER, {"inputs": [tensor("distance", "FP32", "far", 1), NIGHT]}, 400, "`distance` holds 'far': send numbers"),
+        (
+            INFER,
+            {"inputs": [tensor("distance", "FP32", "far", 1), NIGHT]},
+            400,
+            "`distance` holds the text 'far': send numbers",
+        ),
         (INFER, {"inputs": [tensor("distance", "FP32", None, 1), NIGHT]}, 400, "a null, and it may not be missing"),
         (INFER, {"inputs": [tensor("distance", "FP64", 1e39, 1), NIGHT]}, 400, "`distance` at row 0 is not finite"),
         (INFER, {"inputs": [tensor("distance", "FP32", shape=[0, 1])]}, 400, "has 0 rows: send 1 to 10,000"),
@@ -127,6 +144,57 @@ async def test_metadata_and_health(client: httpx.AsyncClient) -> None:
             400,
             "no RFC 3339 time",
         ),
+        (
+            INFER,
+            {
+                "inputs": [
+                    DISTANCE,
+                    NIGHT,
+                    tensor("rondo.event_time", "BYTES", "2013-03-01T12:00:00Z", "2013-03-01T12:00:00"),
+                ]
+            },
+            400,
+            "no RFC 3339 time with an offset",
+        ),
+        (
+            INFER,
+            {"inputs": [DISTANCE, NIGHT, tensor("rondo.event_time", "BYTES", None, "2013-03-03T12:00:00Z")]},
+            400,
+            "`event_time` at row 1 is 2013-03-03 12:00:00+00:00: send a time from 1900 to a day from now",
+        ),
+        (INFER, {"inputs": [tensor("distance", "FP64", 10**310, 1), NIGHT]}, 400, "`distance` holds a number past all"),
+        (
+            INFER,
+            {"inputs": [tensor("distance", "FP32", [[1]], 1), NIGHT]},
+            400,
+            "`distance` holds a list: send numbers",
+        ),
+        (
+            INFER,
+            {"inputs": [DISTANCE, NIGHT, tensor("rondo.entity", "BYTES", "N1", "")]},
+            400,
+            "`rondo.entity` at row 1 has 0 characters: send 1 to 256, or null",
+        ),
+        (
+            INFER,
+            {"inputs": [DISTANCE, NIGHT, tensor("rondo.id", "BYTES", "x" * 257, None)]},
+            400,
+            "`rondo.id` at row 0 has 257 characters: send 1 to 256, or null",
+        ),
+        (
+            INFER,
+            {"inputs": [DISTANCE, NIGHT], "outputs": [{"name": "score"}, {"name": "shap"}]},
+            400,
+            "there is no output `shap`: ask for some of score, rondo.id, rondo.model_version, or name none",
+        ),
+        (
+            INFER,
+            {"inputs": [DISTANCE, NIGHT, tensor("carrier", "BYTES", "AA", "x" * 1_050_000)]},
+            413,
+            "more than the 1,048,576 that are allowed: send shorter texts",
+        ),
+        ("/v2/nothing", {}, 404, "there is nothing at /v2/nothing: ask `GET /v2` who this is"),
+        ("/v2/models/delay", {}, 405, "/v2/models/delay takes no POST: the header `allow` says what it takes"),
         (INFER, b"x" * (8 * 1024 * 1024 + 1), 413, "the body is larger than 8,388,608 bytes: send fewer rows"),
     ],
 )
@@ -134,6 +202,105 @@ async def test_errors_say_what_to_send(client: httpx.AsyncClient, path: str, bod
     response = await client.post(path, **({"content": body} if isinstance(body, bytes) else {"json": body}))
     assert response.status_code == status
     assert said in response.json()["error"]
+
+
+async def test_only_the_outputs_that_are_asked_for_come_back(client: httpx.AsyncClient) -> None:
+    response = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT], "outputs": [{"name": "score"}]})
+    assert [output["name"] for output in response.json()["outputs"]] == ["score"]
+
+
+async def test_the_longest_id_may_be_that_of_several_rows(client: httpx.AsyncClient) -> None:
+    ids: list[str] = []
+    for name in ("x" * 256, "x" * 255 + "y"):
+        response = await client.post(INFER, json={"id": name, "inputs": [DISTANCE, NIGHT]})
+        assert response.json()["id"] == name
+        ids += response.json()["outputs"][1]["data"]
+    assert len(set(ids)) == 4
+    assert max(map(len, ids)) <= 256
+
+
+class Failing:
+    """A model that fails."""
+
+    def score(self, _: Any) -> Any:
+        message = "the model broke"
+        raise RuntimeError(message)
+
+
+async def test_a_model_that_fails_is_no_failure_of_the_service(
+    client: httpx.AsyncClient, versions: Versions, version: Callable[..., Version], serve: Callable[..., Serving]
+) -> None:
+    versions.swap(serve(replace(version(4), scorer=Failing())))
+    response = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})
+    assert (response.status_code, response.json()["error"]) == (
+        400, "the model gave no finite score for these features: send this request to the model's owner",
+    )  # fmt: skip
+
+
+async def test_our_own_failure_is_told_in_the_form_of_the_protocol(client: httpx.AsyncClient, topic: LogTopic) -> None:
+    del topic.away  # so that the report of what serving stands on fails
+    response = await client.get("/v2/health/ready")
+    assert response.status_code == 500
+    assert "serving failed on this request, which is its own fault" in response.json()["error"]
+
+
+async def test_each_row_is_answered_by_the_version_that_its_key_meets(
+    client: httpx.AsyncClient, versions: Versions, version: Callable[..., Version], serve: Callable[..., Serving],
+    topic: LogTopic,
+) -> None:  # fmt: skip
+    serving = serve(version(1), version(2, 10.0), shares=(0.5, 0.5))
+    versions.swap(serving)
+    entities = [f"N{number}" for number in range(40)]
+    expected = [serving.version_for(entity).model_version for entity in entities]
+    assert set(expected) == {1, 2}
+    inputs = [
+        tensor("distance", "FP32", *range(40)), tensor("night", "BOOL", *[False] * 40),
+        tensor("rondo.entity", "BYTES", *entities),
+    ]  # fmt: skip
+    answer = (await client.post(INFER, json={"inputs": inputs})).json()
+    outputs = {output["name"]: output["data"] for output in answer["outputs"]}
+    assert outputs["rondo.model_version"] == [str(number) for number in expected]
+    assert outputs["score"] == [n * (1.0 if number == 1 else 10.0) for n, number in enumerate(expected)]
+    assert "model_version" not in answer
+    logged = {
+        row["entity"]: logs.metadata(batch)["model_version"] for batch in topic.batches for row in batch.to_pylist()
+    }
+    assert logged == dict(zip(entities, outputs["rondo.model_version"], strict=True))
+    one = (await client.post("/v2/models/delay/versions/2/infer", json={"inputs": inputs})).json()
+    assert one["model_version"] == "2"
+
+
+async def test_a_withdrawn_model_says_so(client: httpx.AsyncClient, versions: Versions) -> None:
+    versions.withdraw("delay", 2, "delay was withdrawn")
+    response = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})
+    assert (response.status_code, response.json()) == (404, {"error": "delay was withdrawn"})
+
+
+def total(outcome: str, version: str = "") -> float:
+    labels = {"model": "delay" if version else "", "version": version, "outcome": outcome}
+    return REGISTRY.get_sample_value("rondo_predictions_total", labels) or 0.0
+
+
+async def test_what_comes_over_http_is_counted_as_over_kafka(client: httpx.AsyncClient, topic: LogTopic) -> None:
+    before = total("answered", "3"), total("missing_feature"), total("unavailable")
+    await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})
+    await client.post(INFER, json={"inputs": [DISTANCE]})
+    topic.away = True
+    await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})
+    after = total("answered", "3"), total("missing_feature"), total("unavailable")
+    assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1, 1]
+
+
+async def test_an_inference_is_a_span_of_the_callers_trace(
+    client: httpx.AsyncClient, spans: InMemorySpanExporter
+) -> None:
+    trace_id, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    headers = {"traceparent": f"00-{trace_id}-{parent}-01"}
+    await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]}, headers=headers)
+    (span,) = (each for each in spans.get_finished_spans() if each.name == "infer")
+    assert span.parent is not None
+    assert (f"{span.context.trace_id:032x}", f"{span.parent.span_id:016x}") == (trace_id, parent)
+    assert dict(span.attributes or {}) == {"model": "delay", "rows": 2}
 
 
 async def test_an_answer_that_cannot_be_logged_is_not_given(client: httpx.AsyncClient, topic: LogTopic) -> None:

@@ -7,17 +7,20 @@ import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from rondo.chassis.failures import Backoff, UnavailableError
 from rondo.contracts.cloudevents import Envelope
 from rondo.contracts.deployment import DeploymentChanged, Route
 from rondo.contracts.spec import Feature
 from rondo.serving import lifecycle
-from rondo.serving.errors import VersionRefusedError
+from rondo.serving.arrivals import Arrivals
+from rondo.serving.errors import RequestRefusedError, VersionRefusedError
 from rondo.serving.handlers import Replica, on_deployment_changed
 from rondo.serving.layout import Layout
 from rondo.serving.log import Log
 from rondo.serving.reconcile import Reconciler
-from rondo.serving.versions import Serving, Version, Versions
+from rondo.serving.version import Serving, Version
+from rondo.serving.versions import Versions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,6 +132,33 @@ async def test_a_deployment_that_cannot_be_followed_is_refused() -> None:
     assert "its routes have different features" in mine.versions.unserved["delay"]
 
 
+async def test_a_deployment_without_routes_withdraws_the_model() -> None:
+    mine, _, announcer = replica()
+    await on_deployment_changed(deployment(1, route(1)), mine)
+    await on_deployment_changed(deployment(3), mine)
+    assert mine.versions.current == {}
+    assert announcer.said[-2:] == [("draining", 1), ("unloaded", 1)]
+    with pytest.raises(RequestRefusedError, match="delay was withdrawn: no version answers; ask its owner to promote"):
+        mine.versions.find("delay")
+    await on_deployment_changed(deployment(2, route(2)), mine)  # old news, read again
+    assert mine.versions.current == {}
+    await on_deployment_changed(deployment(4, route(2)), mine)
+    assert serving(mine) == [2]
+
+
+async def test_a_deployment_without_routes_of_a_model_that_never_served_is_followed() -> None:
+    mine, _, announcer = replica()
+    await on_deployment_changed(deployment(1), mine)
+    assert (mine.versions.current, announcer.said) == ({}, [])
+    assert "delay was withdrawn" in mine.versions.unserved["delay"]
+
+
+async def test_a_deployment_that_cannot_be_followed_is_known_before_anything_is_loaded() -> None:
+    mine, loader, announcer = replica()
+    await on_deployment_changed(deployment(1, route(1, 0.5), route(2, 0.5, b=Feature(type="bool"))), mine)
+    assert (loader.loaded, announcer.said) == ([], [("refused", 1)])
+
+
 async def test_the_old_version_stays_until_its_last_lease_ends() -> None:
     mine, _, announcer = replica()
     await on_deployment_changed(deployment(1, route(1)), mine)
@@ -157,7 +187,7 @@ async def test_the_old_version_stays_until_its_last_lease_ends() -> None:
 async def test_the_reconciler_skips_what_was_replaced_and_waits_for_what_is_away() -> None:
     mine, loader, announcer = replica()
     loader.away = 2
-    reconciler = Reconciler(mine, Backoff(first=0.001))
+    reconciler = Reconciler(mine, Arrivals(), Backoff(first=0.001))
     for revision in (1, 2, 3):
         await reconciler.take(deployment(revision, route(revision)))
     caught_up = asyncio.Event()
@@ -168,6 +198,33 @@ async def test_the_reconciler_skips_what_was_replaced_and_waits_for_what_is_away
     assert announcer.said[-1] == ("available", 3)
     await reconciler.check()
     task.cancel()
+
+
+async def test_the_highest_revision_is_followed_whatever_the_order() -> None:
+    mine, loader, _ = replica()
+    reconciler, caught_up = Reconciler(mine, Arrivals()), asyncio.Event()
+    for revision in (1, 3, 2):
+        await reconciler.take(deployment(revision, route(revision)))
+    task = asyncio.create_task(reconciler.run(caught_up))
+    caught_up.set()
+    await reconciler.settled()
+    assert (serving(mine), loader.loaded) == ([3], [3])
+    task.cancel()
+
+
+async def test_a_model_on_its_way_is_waited_for_once_and_the_next_deployment_again() -> None:
+    arrivals = Arrivals()
+    arrivals.expect("delay", 1)
+    assert arrivals.worth_waiting_for({"delay", "price"}) == {"delay"}
+    await asyncio.to_thread(arrivals.wait_once, {"delay"}, 0.01)
+    assert arrivals.worth_waiting_for({"delay"}) == frozenset()
+    arrivals.expect("delay", 2)
+    assert arrivals.worth_waiting_for({"delay"}) == {"delay"}
+    waiting = asyncio.create_task(asyncio.to_thread(arrivals.wait_once, {"delay"}, 60))
+    await asyncio.sleep(0)
+    arrivals.settled("delay")
+    await waiting
+    assert arrivals.worth_waiting_for({"delay"}) == frozenset()
 
 
 def test_a_shadow_answers_nobody(serve: Callable[..., Serving], version: Callable[..., Version]) -> None:

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.predictions import MAX_REQUEST_BYTES, PredictionRequested
 from rondo.contracts.spec import Feature
+from rondo.serving.hints import Hints
 from rondo.serving.layout import Layout
+from rondo.serving.refusals import refusal
 from rondo.serving.requests import Reader
 
 FEATURES = {
@@ -34,7 +36,7 @@ def changed(**change: Any) -> bytes:
 
 
 def test_a_request_becomes_a_row_with_its_features_and_the_defaults() -> None:
-    row = READER.read_one(changed(entity="N1", event_time="2013-03-01T05:00:00-05:00"))
+    row = READER.read_one(changed(entity="N1", event_time="2013-03-01T05:00:00-05:00"), Hints())
     assert (row.id, row.entity, row.event_time.isoformat()) == ("r1", "N1", "2013-03-01T05:00:00-05:00")
     columns = Layout("delay", FEATURES).columns([row])
     assert {name: column.tolist()[0] for name, column in columns.features.items() if name != "seats"} == {
@@ -66,7 +68,9 @@ def test_rows_of_several_models_are_told_apart() -> None:
         (b'{"id": "a", "features": {}}', "missing_model", "`model` is missing: name the model"),
         (changed(model="dela"), "unknown_model", "no deployment names the model 'dela': did you mean delay?"),
         (changed(model="zz"), "unknown_model", "models that are deployed: delay, price."),
-        (changed(model=7), "unknown_model", "no deployment names the model 7"),
+        (changed(model=7), "unknown_model", "`model` is the number 7: send the name of one"),
+        (b'{"model":%b}' % (b"[" * 900 + b"]" * 900), "unknown_model", "`model` is a list: send the name of one"),
+        (changed(model="x" * 10_000), "unknown_model", f"the model '{'x' * 56}...: models that are deployed"),
         (b'{"model": "delay", "features": {}}', "missing_id", "`id` is missing: send a text that is unique"),
         (changed(id=""), "bad_id", "`id` is 0 characters: send a text of 1 to 256 characters"),
         (changed(id="x" * 257), "bad_id", "`id` is 257 characters: send a text of 1 to 256 characters"),
@@ -98,8 +102,17 @@ def test_rows_of_several_models_are_told_apart() -> None:
         (changed(features={"distance": 1, "night": True, "carrier": 9}), "wrong_type", 'send a text, such as "AA"'),
         (b'{"id": 1%b, "model": "delay", "features": {}}' % (b"0" * 100), "bad_id", "`id` is a number past all bounds"),
         (b"1" * 6000, "not_json", "the value is not JSON (Integer value out of range"),
-        (changed(event_time="yesterday"), "invalid", "with `event_time` as RFC 3339 with an offset"),
-        (changed(event_time="2013-03-01T05:00:00"), "invalid", "with `event_time` as RFC 3339 with an offset"),
+        (
+            changed(event_time="yesterday"),
+            "bad_event_time",
+            "`event_time` is the text 'yesterday': send a time from 1900",
+        ),
+        (
+            changed(event_time="2013-03-01T05:00:00"),
+            "bad_event_time",
+            "as RFC 3339 with an offset, such as 2013-03-01T12",
+        ),
+        (changed(event_time=1362135600), "bad_event_time", "`event_time` is the number 1362135600: send a time"),
     ],
 )
 def test_a_refusal_says_what_to_send_instead(value: bytes | None, code: str, said: str) -> None:
@@ -126,6 +139,48 @@ def test_a_number_past_float32_or_with_a_fraction_is_found_in_the_columns() -> N
 @given(st.lists(st.binary() | st.just(None) | st.sampled_from([b"[", b"]", b"{", b'"', b'{"a":[1', b"2]},{}"])))
 def test_arbitrary_bytes_are_refused_one_by_one_and_never_raise(values: list[bytes | None]) -> None:
     assert sorted(READER.read(values).refused) == list(range(len(values)))
+
+
+@given(
+    st.sampled_from(["model", "id", "entity", "event_time", "features", "distance"]),
+    st.integers(800, 1_010),
+    st.booleans(),
+)
+def test_no_depth_of_nesting_makes_reading_raise(place: str, depth: int, lists: bool) -> None:  # noqa: FBT001
+    opening, closing = (b"[", b"]") if lists else (b'{"a":', b"}")
+    nested = opening * depth + (b"" if lists else b"1") + closing * depth
+    inner = b'{"distance": %b, "night": true}' % (nested if place == "distance" else b"1")
+    fields = {"id": b'"r"', "model": b'"delay"', "features": inner} | ({} if place == "distance" else {place: nested})
+    value = b"{%b}" % b",".join(b'"%b":%b' % (name.encode(), content) for name, content in fields.items())
+    assert READER.read([value]).refused[0].code
+
+
+def test_a_fault_of_our_own_refuses_the_request_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    broken: Any = {"delay": None}  # no layout at all
+    for _ in range(3):
+        assert refusal(changed(), broken, Hints(), "its word").code == "invalid"
+    assert [record.message[:50] for record in caplog.records] == ["a request was refused, and why could not be told: "]
+
+
+def test_many_wrong_features_are_told_in_part() -> None:
+    many = {f"f{number}": Feature(type="float") for number in range(20)}
+    reader = Reader([Layout("many", many)])
+    error = reader.read([b'{"id": "a", "model": "many", "features": {}}']).refused[0]
+    assert str(error).count("is missing: send a number") == 5
+    assert str(error).endswith("; and more")
+
+
+def test_a_micro_batch_looks_for_close_names_a_limited_number_of_times() -> None:
+    hints = Hints(looks=2)
+    asked = [
+        hints.closest(name, {"distance", "night"}) for name in ("distanse", "distanse", "nigt", "distnace", "nigt")
+    ]
+    assert asked == ["distance", "distance", "night", None, "night"]
+
+
+@pytest.mark.parametrize("unknown", [[f"distance{n}" for n in range(65)], ["distance" * 10]])
+def test_no_hint_is_looked_for_among_many_or_long_names(unknown: list[str]) -> None:
+    assert Hints().closest("distance", unknown) is None
 
 
 _JSON = st.recursive(

@@ -9,16 +9,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rondo.serving import answers
-from rondo.serving.refusals import refusal, unscored, unserved_model
-from rondo.serving.scoring import Scored, score
+from rondo.serving.errors import RequestRefusedError
+from rondo.serving.event_times import unbelieved, untimely
+from rondo.serving.hints import Hints
+from rondo.serving.refusals import refusal, unscored
+from rondo.serving.scoring import Scored, score, without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from rondo.serving.errors import RequestRefusedError
     from rondo.serving.layout import Row
-    from rondo.serving.versions import Serving, Table, Version
+    from rondo.serving.requests import Requests
+    from rondo.serving.version import Serving, Version
+    from rondo.serving.versions import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +38,39 @@ class Answered:
 
 @dataclass(slots=True)
 class Answering:
-    """Answers the requests of one micro-batch; `refused` is complete once `answered` is exhausted."""
+    """Answers the requests of one micro-batch; `refused` is complete once `answered` is exhausted.
+
+    `unserved` are sentences: why nothing serves a model that a deployment names.
+    """
 
     table: Table
     values: Sequence[bytes | None]
+    requests: Requests
     now: Callable[[], datetime]
     unserved: Mapping[str, str]
     refused: dict[int, RequestRefusedError] = field(default_factory=dict)
 
     def answered(self) -> Iterator[Answered]:
         """Yield the answers, version by version."""
-        requests = self.table.reader.read(self.values)
-        self.refused.update({place: self._reason(error) for place, error in requests.refused.items()})
-        for layout, places, rows in requests.groups:
+        self.refused.update({place: self._reason(error) for place, error in self.requests.refused.items()})
+        for layout, places, rows in self.requests.groups:
             serving = self.table.models[layout.model]
-            for version, mine, members in split(serving, places, rows):
+            for version, mine, members in split(serving, *self._timely(places, rows)):
                 scored, unfit, silent = score(version, mine, members)
-                self.refused.update({place: refusal(self.values[place], self.table.reader.layouts) for place in unfit})
+                self.refused.update({place: self._unfit(place) for place in unfit})
                 self.refused.update({place: unscored() for place in silent})
                 if scored.rows:
                     yield self._write(serving, scored)
+
+    def _timely(self, places: Sequence[int], rows: Sequence[Row]) -> tuple[Sequence[int], Sequence[Row]]:
+        gone = frozenset(untimely([row.event_time for row in rows], self.now()))
+        if not gone:
+            return places, rows
+        self.refused.update({places[index]: unbelieved(rows[index].event_time) for index in gone})
+        return without(places, gone), without(rows, gone)
+
+    def _unfit(self, place: int) -> RequestRefusedError:
+        return refusal(self.values[place], self.table.reader.layouts, Hints())
 
     def _write(self, serving: Serving, scored: Scored) -> Answered:
         version, rows, made_at = scored.version, scored.rows, self.now()
@@ -65,7 +82,7 @@ class Answering:
 
     def _reason(self, error: RequestRefusedError) -> RequestRefusedError:
         if error.code == "unknown_model" and error.model is not None and error.model in self.unserved:
-            return unserved_model(error.model, self.unserved[error.model])
+            return RequestRefusedError("unserved_model", self.unserved[error.model], error.model)
         return error
 
 
@@ -74,7 +91,8 @@ def split(
 ) -> Iterator[tuple[Version, Sequence[int], Sequence[Row]]]:
     """Yield the rows that each version answers. The key is the entity, else the id: the same over Kafka and HTTP."""
     if len(serving.versions) == 1:
-        yield serving.versions[0], places, rows
+        if rows:
+            yield serving.versions[0], places, rows
         return
     parts: dict[Version, tuple[list[int], list[Row]]] = {}
     for place, row in zip(places, rows, strict=True):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rondo.chassis import http, kafka
@@ -16,11 +18,15 @@ from rondo.chassis.stream_settings import StreamSettings
 from rondo.contracts.deployment import DeploymentChanged
 from rondo.contracts.predictions import PredictionRequested
 from rondo.contracts.topics import PREDICTIONS_FAILED
+from rondo.serving.arrivals import Arrivals
 from rondo.serving.artifacts import ArtifactLoader
+from rondo.serving.bentoml import LateApp
 from rondo.serving.handlers import Replica
-from rondo.serving.http import LateApp, api
+from rondo.serving.http import api
 from rondo.serving.inference import Inference
-from rondo.serving.kafka import KafkaAnnouncer, KafkaLog
+from rondo.serving.kafka import KafkaAnnouncer, KafkaLog, partition_count
+from rondo.serving.log_queue import LogQueue
+from rondo.serving.partitions import Partitions
 from rondo.serving.reconcile import Reconciler
 from rondo.serving.stream import PredictionStream
 from rondo.serving.versions import Versions
@@ -28,41 +34,67 @@ from rondo.serving.versions import Versions
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from faststream.kafka import KafkaBroker
+
     from rondo.serving.settings import Settings
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What the parts of the service share."""
+
+    health: Health = field(default_factory=Health)
+    versions: Versions = field(default_factory=Versions)
+    arrivals: Arrivals = field(default_factory=Arrivals)
+    late: LateApp = field(default_factory=LateApp)
 
 
 @asynccontextmanager
 async def application(settings: Settings) -> AsyncIterator[None]:
     """Serve until the body ends. Requests are read once every deployment known at the start is served or refused."""
-    health, versions = Health(), Versions()
-    late = LateApp()
-    kafka.expect(health, settings)
+    held = _Held()
+    kafka.expect(held.health, settings)
+    token = settings.api_token.get_secret_value()
     async with (
-        http.listen(settings, http.guarded(health, settings.api_token.get_secret_value(), late)),
-        background(health.watch()),
+        http.listen(settings, http.guarded(held.health, token, held.late), held.health),
+        background(held.health.watch()),
+        _following(settings, held) as broker,
+        _answering(settings, held, broker),
+        held.health.serving(),
     ):
-        await kafka.wait_for_kafka(settings.kafka)
-        async with kafka.broker(settings) as broker:
-            kafka.watch(health, settings, broker)
-            loader = ArtifactLoader(Artifacts(settings.artifacts), settings.inference_threads)
-            reconciler = Reconciler(Replica(versions, loader, KafkaAnnouncer(broker, settings)))
-            deployments = CompactedTopic(settings.kafka, DeploymentChanged, reconciler.take)
-            health.add("deployments", deployments.check)
-            health.add("versions", reconciler.check)
-            async with background(deployments.run(), reconciler.run(deployments.caught_up)):
-                await deployments.caught_up.wait()
-                await reconciler.settled()
-                stream = ExactlyOnceStream(
-                    stream_settings(settings), PredictionStream(versions, settings.service, reconciler.wait_settled)
-                )
-                health.add("stream", stream.check)
-                inference = Inference(KafkaLog(broker).publish, lambda: datetime.now(UTC))
-                health.add("http", late.check)
-                async with background(
-                    stream.run(), inference.run(), late.build(api(versions, inference, health.report), stream.turning)
-                ):
-                    health.started()
-                    yield
+        yield
+
+
+@asynccontextmanager
+async def _following(settings: Settings, held: _Held) -> AsyncIterator[KafkaBroker]:
+    """Follow the deployments. Yields the broker once those known at the start are served or refused."""
+    await kafka.wait_for_kafka(settings.kafka)
+    async with kafka.broker(settings) as broker:
+        kafka.watch(held.health, settings, broker)
+        loader = ArtifactLoader(Artifacts(settings.artifacts), settings.inference_threads)
+        replica = Replica(held.versions, loader, KafkaAnnouncer(broker, settings))
+        reconciler = Reconciler(replica, held.arrivals)
+        deployments = CompactedTopic(settings.kafka, DeploymentChanged, reconciler.take)
+        held.health.add("deployments", deployments.check)
+        held.health.add("versions", reconciler.check)
+        async with background(deployments.run(), reconciler.run(deployments.caught_up)):
+            await deployments.caught_up.wait()
+            await reconciler.settled()
+            yield broker
+
+
+@asynccontextmanager
+async def _answering(settings: Settings, held: _Held, broker: KafkaBroker) -> AsyncIterator[None]:
+    """Answer over Kafka and over HTTP."""
+    partitions = Partitions(partial(partition_count, settings.kafka))
+    transform = PredictionStream(held.versions, held.arrivals, partitions, settings.service)
+    stream, log = ExactlyOnceStream(stream_settings(settings), transform), LogQueue(KafkaLog(broker).publish)
+    inference = Inference(log, lambda: datetime.now(UTC))
+    routes = api(held.versions, inference, held.health.report)
+    held.health.add("stream", stream.check)
+    held.health.add("http", held.late.check)
+    async with background(stream.run(), log.run(), held.late.build(routes, stream.turning)):
+        yield
 
 
 def stream_settings(settings: Settings) -> StreamSettings:

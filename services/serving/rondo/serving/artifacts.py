@@ -11,7 +11,7 @@ from rondo.serving.layout import Layout
 from rondo.serving.log import Log
 from rondo.serving.onnx import OnnxModel, UnfitModelError
 from rondo.serving.rehearsal import rehearse
-from rondo.serving.versions import Version
+from rondo.serving.version import Version
 
 if TYPE_CHECKING:
     from rondo.contracts.deployment import Route

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from rondo.chassis.telemetry import current_traceparent, span
 from rondo.serving import lifecycle
 from rondo.serving.errors import VersionRefusedError
-from rondo.serving.versions import Serving, Version, Versions
+from rondo.serving.version import Serving, Version
 
 if TYPE_CHECKING:
     from rondo.contracts.cloudevents import Envelope
     from rondo.contracts.deployment import DeploymentChanged
     from rondo.serving.ports import Announcer, Loader
+    from rondo.serving.versions import Versions
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,8 @@ class Replica:
 async def on_deployment_changed(envelope: Envelope[DeploymentChanged], replica: Replica) -> None:
     """Follow the deployment. If a version of it is refused, what serves now goes on serving.
 
+    A deployment without routes withdraws the model: its requests are refused from then on.
+
     Raises:
         UnavailableError: the artifact store is away; nothing was changed.
 
@@ -38,15 +41,23 @@ async def on_deployment_changed(envelope: Envelope[DeploymentChanged], replica: 
     desired = envelope.data
     serving = replica.versions.current.get(desired.model)
     loaded = {(v.model_version, v.digest): v for v in serving.versions} if serving else {}
-    plan = lifecycle.plan(desired, serving.revision if serving else 0, loaded)
+    plan = lifecycle.plan(desired, replica.versions.revision(desired.model), loaded)
     if plan is None:
         return
     with span("follow deployments.changed", envelope.traceparent, model=desired.model, revision=desired.revision):
-        new = await _load(desired, plan, replica)
-        if new is None:
+        if not desired.routes:
+            _withdraw(desired, replica)
+        elif (new := await _load(desired, plan, replica)) is not None:
+            await _swap(desired, {**loaded, **new}, plan, replica)
+        else:
             return
-        await _swap(desired, {**loaded, **new}, plan, replica)
     await _unload(desired, plan, replica)
+
+
+def _withdraw(desired: DeploymentChanged, replica: Replica) -> None:
+    why = f"{desired.model} was withdrawn: no version answers; ask its owner to promote one, or name another model"
+    replica.versions.withdraw(desired.model, desired.revision, why)
+    log.info("%s is withdrawn", desired.model, extra={"model": desired.model, "revision": desired.revision})
 
 
 async def _load(
@@ -54,21 +65,28 @@ async def _load(
 ) -> dict[tuple[int, str], Version] | None:
     """Load what is new; None when something was refused, which has been announced then."""
     new: dict[tuple[int, str], Version] = {}
-    for route in plan.load or plan.keep[:1]:
-        version = (route.model_version, route.digest)
-        try:
-            if why := lifecycle.fault(desired):
-                raise VersionRefusedError(desired.model, route.model_version, why)
-            if route in plan.load:
-                await replica.announcer.announce(desired.model, desired.revision, version, "loading")
-                new[version] = await replica.loader.load(desired.model, route)
-        except VersionRefusedError as error:
-            log.error("%s", error, extra={"model": desired.model, "revision": desired.revision})  # noqa: TRY400 - the message says it all
-            if desired.model not in replica.versions.current:
-                replica.versions.unserved[desired.model] = str(error)
-            await replica.announcer.announce(desired.model, desired.revision, version, "refused", str(error))
-            return None
+    try:
+        if why := lifecycle.fault(desired):
+            raise VersionRefusedError(desired.model, desired.routes[0].model_version, why)
+        for route in plan.load:
+            version = (route.model_version, route.digest)
+            await replica.announcer.announce(desired.model, desired.revision, version, "loading")
+            new[version] = await replica.loader.load(desired.model, route)
+    except VersionRefusedError as error:
+        await _refuse(desired, error, replica)
+        return None
     return new
+
+
+async def _refuse(desired: DeploymentChanged, error: VersionRefusedError, replica: Replica) -> None:
+    log.error("%s", error, extra={"model": desired.model, "revision": desired.revision})
+    if desired.model not in replica.versions.current:
+        replica.versions.unserved[desired.model] = (
+            f"no version of {desired.model} could be loaded: {error}; send the request again when one is available"
+        )
+    digest = next(route.digest for route in desired.routes if route.model_version == error.model_version)
+    version = (error.model_version, digest)
+    await replica.announcer.announce(desired.model, desired.revision, version, "refused", str(error))
 
 
 async def _swap(

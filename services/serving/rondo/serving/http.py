@@ -1,47 +1,33 @@
-"""Open Inference Protocol v2 over HTTP, on BentoML's ASGI application without its middleware.
-
-The chain of middleware that BentoML adds (traces, access log, metrics, timeout, context) costs more than the
-inference; metrics and traces of this service are its own. The chassis serves the application and guards it.
-"""
+"""Open Inference Protocol v2 over HTTP."""
 
 from __future__ import annotations
 
-import asyncio
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from opentelemetry.trace import SpanKind
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from rondo.chassis.failures import UnavailableError
-from rondo.serving import inference_protocol, metrics
+from rondo.chassis.telemetry import span
+from rondo.serving import inference_answer, inference_protocol, inference_rows, metrics
 from rondo.serving.errors import RequestRefusedError
-from rondo.serving.refusals import unknown_model
+from rondo.serving.http_errors import answering, on_failure, on_http_exception
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
-    from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from rondo.serving.inference import Inference
-    from rondo.serving.versions import Serving, Version, Versions
+    from rondo.serving.inference import Inference, Scores
+    from rondo.serving.version import Serving, Version
+    from rondo.serving.versions import Versions
 
 MAX_BODY = 8 * 1024 * 1024
-_STATUS = {"unknown_model": 404, "unknown_version": 404, "too_large": 413}
-
-
-def on_bentoml(api: Starlette) -> ASGIApp:
-    """Mount the API on a BentoML service, and return its application bare. Takes a second or two: the import."""
-    import bentoml  # noqa: PLC0415 - its import would hold up the stream's start
-
-    service = bentoml.service(name="rondo-serving")(type("Predictions", (), {}))
-    service.mount_asgi_app(api, path="/")
-    app: Starlette = service.to_asgi(is_main=False)
-    app.user_middleware.clear()
-    return app
 
 
 def api(versions: Versions, inference: Inference, report: Callable[[], Awaitable[dict[str, str]]]) -> Starlette:
@@ -53,20 +39,18 @@ def api(versions: Versions, inference: Inference, report: Callable[[], Awaitable
         Route("/v2", endpoints.server),
         Route("/v2/health/live", endpoints.live),
         Route("/v2/health/ready", endpoints.ready),
-        *(Route(path, _answering(endpoints.metadata)) for path in (model, version)),
-        *(Route(f"{path}/ready", _answering(endpoints.model_ready)) for path in (model, version)),
-        *(Route(f"{path}/infer", _answering(endpoints.infer), methods=["POST"]) for path in (model, version)),
+        *(Route(path, answering(endpoints.metadata)) for path in (model, version)),
+        *(Route(f"{path}/ready", answering(endpoints.model_ready)) for path in (model, version)),
+        *(Route(f"{path}/infer", answering(endpoints.infer), methods=["POST"]) for path in (model, version)),
     ]
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, exception_handlers={HTTPException: on_http_exception, Exception: on_failure})
 
 
+@dataclass
 class _Endpoints:
-    def __init__(
-        self, versions: Versions, inference: Inference, report: Callable[[], Awaitable[dict[str, str]]]
-    ) -> None:
-        self._versions = versions
-        self._inference = inference
-        self._report = report
+    _versions: Versions
+    _inference: Inference
+    _report: Callable[[], Awaitable[dict[str, str]]]
 
     async def server(self, _: Request) -> Response:
         """Say who this is."""
@@ -85,8 +69,7 @@ class _Endpoints:
         """Say which versions serve and what they take."""
         serving, chosen = self._find(request)
         numbers = [chosen.model_version] if chosen else [v.model_version for v in serving.versions]
-        features = serving.versions[0].layout.features
-        return JSONResponse(inference_protocol.metadata(serving.model, numbers, features))
+        return JSONResponse(inference_answer.metadata(serving.model, numbers, serving.features))
 
     async def model_ready(self, request: Request) -> Response:
         """Say that the model, or a version of it, serves."""
@@ -94,27 +77,25 @@ class _Endpoints:
         return JSONResponse({"name": serving.model, "ready": True})
 
     async def infer(self, request: Request) -> Response:
-        """Score the rows of one request, all by one version."""
-        started = time.time()
+        """Score the rows of one request, each by the version that its key meets, as over Kafka."""
+        started = time.perf_counter()
         body = await _body(request)
-        # Held until the answer is known: nothing that it needs is unloaded meanwhile.
-        with self._versions.lease():
-            serving, version = self._find(request)
-            sent = inference_protocol.decode(body)
-            request_id = sent.id or str(uuid4())
-            rows = inference_protocol.rows(sent, serving.versions[0].layout.features, request_id)
-            version = version or serving.version_for(rows.entities[0] or rows.ids[0])
-            scores = await self._inference.score(version, rows)
-        metrics.PREDICTIONS.labels(version.model, str(version.model_version), "answered").inc(len(scores))
-        metrics.HTTP_SECONDS.observe(time.time() - started)
-        answer = inference_protocol.answer(version.model, version.model_version, request_id, rows.ids, scores)
+        with span("infer", request.headers.get("traceparent"), SpanKind.SERVER) as current:
+            # Held until the answer is known: nothing that it needs is unloaded meanwhile.
+            with self._versions.lease():
+                serving, version = self._find(request)
+                sent = inference_protocol.decode(body)
+                request_id = sent.id or str(uuid4())
+                rows = inference_rows.rows(sent, serving.features, request_id, self._inference.now())
+                scored = await self._inference.answer(rows, lambda key: version or serving.version_for(key))
+            current.set_attributes({"model": serving.model, "rows": len(rows.ids)})
+        _count(serving, scored, time.perf_counter() - started)
+        answer = inference_answer.answer(serving.model, request_id, rows.ids, scored, sent.wanted())
         return Response(answer, media_type="application/json")
 
     def _find(self, request: Request) -> tuple[Serving, Version | None]:
         model, number = request.path_params["model"], request.path_params.get("version")
-        serving = self._versions.current.get(model)
-        if serving is None:
-            raise unknown_model(model, self._versions.current)
+        serving = self._versions.find(model)
         if number is None:
             return serving, None
         for version in serving.versions:
@@ -125,19 +106,10 @@ class _Endpoints:
         raise RequestRefusedError("unknown_version", message)
 
 
-def _answering(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """Answer what was refused by the protocol's error object."""
-
-    async def answer(request: Request) -> Response:
-        try:
-            return await endpoint(request)
-        except RequestRefusedError as error:
-            metrics.PREDICTIONS.labels("", "", error.code).inc()
-            return JSONResponse({"error": str(error)}, status_code=_STATUS.get(error.code, 400))
-        except UnavailableError as error:
-            return JSONResponse({"error": str(error)}, status_code=503, headers={"retry-after": "1"})
-
-    return answer
+def _count(serving: Serving, scored: Scores, seconds: float) -> None:
+    for number in set(scored.versions):
+        metrics.PREDICTIONS.labels(serving.model, str(number), "answered").inc(scored.versions.count(number))
+    metrics.HTTP_SECONDS.observe(seconds)
 
 
 async def _body(request: Request) -> bytes:
@@ -150,33 +122,3 @@ async def _body(request: Request) -> bytes:
             raise RequestRefusedError("too_large", message)
         parts.append(part)
     return b"".join(parts)
-
-
-class LateApp:
-    """An ASGI application that is built while the rest of the service runs already; 503 until then."""
-
-    def __init__(self) -> None:
-        self._app: ASGIApp = JSONResponse(
-            {"error": "the HTTP API is starting; try again in a second"}, status_code=503, headers={"retry-after": "1"}
-        )
-        self._built = False
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on."""
-        await self._app(scope, receive, send)
-
-    async def build(self, app: Starlette, after: asyncio.Event) -> None:
-        """Build it on a thread, once `after` is set: the stream should not wait for imports that take a second."""
-        await after.wait()
-        self._app = await asyncio.to_thread(on_bentoml, app)
-        self._built = True
-
-    async def check(self) -> None:
-        """Tell the truth for `/readyz`.
-
-        Raises:
-            UnavailableError: it is not built yet.
-
-        """
-        if not self._built:
-            raise UnavailableError("the HTTP API", "still starting")

@@ -1,87 +1,79 @@
-"""Score what came over HTTP: off the event loop, and logged before it is answered.
-
-An answer over HTTP is given only once Kafka has its log record (an idempotent producer, so no retry doubles it): what
-was answered is in the log exactly once. What the client never heard, because it or this replica died first, may be
-in the log too: the client sends it again as a new request. Records that wait for Kafka at the same time share one.
-"""
+"""Score what came over HTTP: off the event loop, and logged before it is answered."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.chassis.failures import UnavailableError
+from rondo.contracts.predictions import MAX_REQUEST_BYTES
+from rondo.serving.errors import RequestRefusedError
+from rondo.serving.log import row_bytes
 from rondo.serving.refusals import unscored
+from rondo.serving.scoring import infer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from datetime import datetime
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from rondo.serving.inference_protocol import Rows
-    from rondo.serving.versions import Version
-
-_LOG_SECONDS = 5.0
-_MAX_WAITING = 1_000
+    from rondo.serving.inference_rows import Rows
+    from rondo.serving.log_queue import LogQueue
+    from rondo.serving.version import Version
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The scores of N rows, shape [N], and the number of the version that gave each."""
+
+    scores: NDArray[np.float32]
+    versions: list[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Inference:
-    """`publish` writes one log record of a model and returns when Kafka has it; raises UnavailableError when not."""
+    """Answers requests; what it has answered is in the log."""
 
-    publish: Callable[[str, bytes], Awaitable[None]]
+    log: LogQueue
     now: Callable[[], datetime]
-    _waiting: dict[Version, list[tuple[pa.RecordBatch, asyncio.Future[None]]]] = field(default_factory=dict)
-    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def score(self, version: Version, rows: Rows) -> NDArray[np.float32]:
-        """Return the scores of N rows, shape [N], once they are logged.
+    async def answer(self, rows: Rows, version_for: Callable[[str], Version]) -> Scores:
+        """Return the scores of N rows, once they are logged. A row's key is its entity, else its id.
 
         Raises:
-            RequestRefusedError: the model gives no finite score.
+            RequestRefusedError: the model gives no finite score, or a row is too large for the log.
             UnavailableError: Kafka does not take the log; the prediction was not answered.
 
         """
-        scores = await asyncio.to_thread(version.scorer.score, rows.columns)
-        if scores.shape != (len(rows.ids),) or not np.isfinite(scores).all():
+        parts: dict[Version, list[int]] = {}
+        for place, (id_, entity) in enumerate(zip(rows.ids, rows.entities, strict=True)):
+            parts.setdefault(version_for(entity or id_), []).append(place)
+        scores, versions = np.empty(len(rows.ids), dtype=np.float32), [0] * len(rows.ids)
+        for version, places in parts.items():
+            scores[places] = await self._score(version, rows if len(parts) == 1 else rows.at(places))
+            for place in places:
+                versions[place] = version.model_version
+        return Scores(scores, versions)
+
+    async def _score(self, version: Version, rows: Rows) -> NDArray[np.float32]:
+        scores = await asyncio.to_thread(infer, version, rows.columns, len(rows.ids))
+        if scores is None or not np.isfinite(scores).all():
             raise unscored()
         batch = version.log.batch(rows.ids, rows.entities, rows.event_times, rows.columns, scores, self.now())
-        await self._logged(version, batch)
+        _check_size(batch)
+        await self.log.write(version, batch)
         return scores
 
-    async def run(self) -> None:
-        """Write the log until cancelled."""
-        while True:
-            await self._arrived.wait()
-            self._arrived.clear()
-            waiting, self._waiting = self._waiting, {}
-            await asyncio.gather(*(self._write(version, entries) for version, entries in waiting.items()))
 
-    async def _logged(self, version: Version, batch: pa.RecordBatch) -> None:
-        entries = self._waiting.setdefault(version, [])
-        if len(entries) >= _MAX_WAITING:
-            raise UnavailableError("the inference log", f"{_MAX_WAITING} answers wait for it already")
-        done = asyncio.get_running_loop().create_future()
-        entries.append((batch, done))
-        self._arrived.set()
-        await done
-
-    async def _write(self, version: Version, entries: list[tuple[pa.RecordBatch, asyncio.Future[None]]]) -> None:
-        try:
-            async with asyncio.timeout(_LOG_SECONDS):
-                for record in version.log.encode([batch for batch, _ in entries]):
-                    await self.publish(version.model, record)
-        except (UnavailableError, TimeoutError) as error:
-            failure = UnavailableError("the inference log", str(error) or f"no answer within {_LOG_SECONDS:g} s")
-            for _, done in entries:
-                if not done.done():
-                    done.set_exception(failure)
-            return
-        for _, done in entries:
-            if not done.done():
-                done.set_result(None)
+def _check_size(batch: pa.RecordBatch) -> None:
+    """Hold each row to what a message of Kafka may have: one that the log does not take would take others with it."""
+    if batch.nbytes <= MAX_REQUEST_BYTES:
+        return
+    sizes = row_bytes(batch)
+    if (largest := int(sizes.argmax())) >= 0 and sizes[largest] > MAX_REQUEST_BYTES:
+        message = f"row {largest} has {sizes[largest]:,} bytes, more than the {MAX_REQUEST_BYTES:,} that are allowed"
+        raise RequestRefusedError("too_large", f"{message}: send shorter texts")

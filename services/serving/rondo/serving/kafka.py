@@ -1,4 +1,4 @@
-"""What a replica says over Kafka: ReplicaChanged, and the log of what it answered over HTTP."""
+"""What a replica asks and says beside its stream: ReplicaChanged, and the log of what it answered over HTTP."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from uuid import uuid4, uuid5
 
 from aiokafka.errors import KafkaError
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from rondo.chassis.failures import Backoff, UnavailableError
 from rondo.chassis.telemetry import current_traceparent
@@ -24,6 +26,23 @@ if TYPE_CHECKING:
     from rondo.serving.settings import Settings
 
 log = logging.getLogger(__name__)
+_ANSWER_SECONDS = 5
+
+
+def partition_count(bootstrap: str, topic: str) -> int:
+    """Return how many partitions a topic has. Blocks for some seconds at most.
+
+    Raises:
+        UnavailableError: Kafka does not answer, or knows no such topic.
+
+    """
+    try:
+        found = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0}).list_topics(topic, _ANSWER_SECONDS)
+    except KafkaException as error:
+        raise UnavailableError(f"Kafka at {bootstrap}", error.args[0].str()) from error
+    if not (count := len(found.topics[topic].partitions)):
+        raise UnavailableError(f"the topic {topic}", "Kafka does not know it: restart this service, which creates it")
+    return count
 
 
 class KafkaLog:

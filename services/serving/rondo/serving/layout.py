@@ -6,11 +6,12 @@ A decoder is compiled for each signature, so that type checks and extraction cos
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import msgspec
 import numpy as np
+
+from rondo.serving.event_times import Time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from rondo.contracts.spec import Feature
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-_Time = Annotated[datetime, msgspec.Meta(tz=True)]
 # An int is read as a number first: many writers say 3.0 for 3. `columns` refuses 3.5.
 _TYPES: dict[str, Any] = {"category": str, "float": float, "int": float, "bool": bool}
 Row: TypeAlias = Any
@@ -50,7 +50,7 @@ class Layout:
         struct = msgspec.defstruct("Features", values, rename=names, gc=False, kw_only=True)
         self.row: type[msgspec.Struct] = msgspec.defstruct(
             "Row",
-            [("id", _Id), ("features", struct), ("entity", _Id | None, None), ("event_time", _Time | None, None)],
+            [("id", _Id), ("features", struct), ("entity", _Id | None, None), ("event_time", Time | None, None)],
             tag_field="model", tag=model, gc=False,
         )  # fmt: skip
 

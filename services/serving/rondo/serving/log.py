@@ -53,6 +53,15 @@ class Log:
         yield from _encoded(batches[0] if len(batches) == 1 else pa.concat_batches(batches))
 
 
+def row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
+    """Return about how many bytes each of N rows takes, shape [N]: its texts, and 8 for each other value."""
+    texts = [column for column in batch.columns if pa.types.is_string(column.type)]
+    sizes = np.full(batch.num_rows, 8 * (batch.num_columns - len(texts)), dtype=np.int64)
+    for column in texts:
+        sizes += pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+    return sizes
+
+
 def _array(column: Column, feature: Feature) -> pa.Array:
     if feature.type == "category":
         texts = pa.array(column, pa.string())

@@ -21,6 +21,7 @@ BATCH_ROWS = Histogram(
 )
 HTTP_SECONDS = Histogram("rondo_http_inference_seconds", "Time of one inference request over HTTP, its log included")
 INFERENCE_SECONDS = Histogram("rondo_inference_seconds", "Time of one inference of a micro-batch", ["model"])
+STAMPS_IGNORED = Counter("rondo_prediction_stamps_ignored", "Requests whose time stamp can't be true: in no histogram")
 
 
 class ColumnHistogram(Collector):

@@ -1,26 +1,12 @@
-"""What the decisions of serving need from outside."""
+"""What the handlers of serving need from outside."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import numpy as np
-    from numpy.typing import NDArray
-
     from rondo.contracts.deployment import ReplicaState, Route
-    from rondo.serving.layout import Column
-    from rondo.serving.versions import Version
-
-
-class Scorer(Protocol):
-    """A loaded model."""
-
-    def score(self, columns: Mapping[str, Column], /) -> NDArray[np.float32]:
-        """Return one score per row, shape [N], for columns of shape [N]."""
-        ...
+    from rondo.serving.version import Version
 
 
 class Loader(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from typing import TYPE_CHECKING
 
 from rondo.chassis.failures import Backoff, UnavailableError
@@ -13,29 +12,32 @@ from rondo.serving.handlers import Replica, on_deployment_changed
 if TYPE_CHECKING:
     from rondo.contracts.cloudevents import Envelope
     from rondo.contracts.deployment import DeploymentChanged
+    from rondo.serving.arrivals import Arrivals
 
 log = logging.getLogger(__name__)
-# Below the transaction timeout: a micro-batch may wait this long for a deployment that is on its way.
-_PATIENCE_SECONDS = 10.0
 
 
 class Reconciler:
     """What is not followed yet, by model. A deployment that a later one replaced meanwhile is never loaded."""
 
-    def __init__(self, replica: Replica, backoff: Backoff | None = None) -> None:
+    def __init__(self, replica: Replica, arrivals: Arrivals, backoff: Backoff | None = None) -> None:
         self._replica = replica
+        self._arrivals = arrivals
         self._backoff = backoff or Backoff(first=0.1)
         self._waiting: dict[str, Envelope[DeploymentChanged]] = {}
-        self._arrived = asyncio.Event()
-        self._settled = threading.Event()
+        self._arrived, self._settled = asyncio.Event(), asyncio.Event()
         self._settled.set()
         self.trouble: str | None = None
 
     async def take(self, envelope: Envelope[DeploymentChanged]) -> None:
-        """Remember a deployment; returns at once."""
-        self._waiting[envelope.data.model] = envelope
+        """Remember a deployment, unless a later revision is known; returns at once."""
+        model, revision = envelope.data.model, envelope.data.revision
+        waiting = self._waiting.get(model)
+        if waiting is not None and waiting.data.revision > revision:
+            return
+        self._waiting[model] = envelope
+        self._arrivals.expect(model, revision)
         self._settled.clear()
-        self._replica.versions.expecting = True
         self._arrived.set()
 
     async def run(self, caught_up: asyncio.Event) -> None:
@@ -45,18 +47,12 @@ class Reconciler:
             self._arrived.clear()
             while self._waiting:
                 await self._follow(*next(iter(self._waiting.items())))
-            self._replica.versions.expecting = False
             self._settled.set()
             await self._arrived.wait()
 
     async def settled(self) -> None:
         """Wait until every deployment known by now is served or refused."""
-        while not self._settled.is_set():
-            await asyncio.to_thread(self._settled.wait, 0.5)
-
-    def wait_settled(self) -> None:
-        """Wait likewise, from another thread, for some seconds at most."""
-        self._settled.wait(_PATIENCE_SECONDS)
+        await self._settled.wait()
 
     async def check(self) -> None:
         """Tell the truth for `/readyz`.
@@ -81,3 +77,4 @@ class Reconciler:
                 self.trouble = None
                 if self._waiting.get(model) is envelope:
                     del self._waiting[model]
+                    self._arrivals.settled(model)

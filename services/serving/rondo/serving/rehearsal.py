@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.serving.answering import Answering
 from rondo.serving.errors import VersionRefusedError
-from rondo.serving.versions import Serving, Table
+from rondo.serving.version import Serving
+from rondo.serving.versions import Table
 
 if TYPE_CHECKING:
     from rondo.contracts.spec import Feature
-    from rondo.serving.versions import Version
+    from rondo.serving.version import Version
 
 
 def rehearse(version: Version) -> None:
@@ -28,7 +29,8 @@ def rehearse(version: Version) -> None:
     features = {name: _example(feature) for name, feature in version.layout.features.items()}
     request = json.dumps({"id": "rehearsal", "model": version.model, "features": features}).encode()
     serving = Serving(version.model, 0, (version,), (1.0,), ("champion",))
-    answering = Answering(Table({version.model: serving}), [request], lambda: datetime.now(UTC), {})
+    table = Table({version.model: serving})
+    answering = Answering(table, [request], table.reader.read([request]), lambda: datetime.now(UTC), {})
     if not list(answering.answered()):
         why = f"it does not answer a request of its own ({answering.refused[0]}); train again"
         raise VersionRefusedError(version.model, version.model_version, why)

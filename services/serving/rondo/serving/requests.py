@@ -12,6 +12,7 @@ import msgspec
 
 from rondo.contracts.predictions import MAX_REQUEST_BYTES
 from rondo.serving.errors import RequestRefusedError
+from rondo.serving.hints import Hints
 from rondo.serving.refusals import refusal
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ class Reader:
         return Requests(self._grouped(range(len(rows)), rows), {})
 
     def _read_each(self, values: Sequence[bytes | None]) -> Requests:
-        positions, rows, refused = [], [], {}
+        positions, rows, refused, hints = [], [], {}, Hints()
         for position, value in enumerate(values):
-            row = self.read_one(value)
+            row = self.read_one(value, hints)
             if isinstance(row, RequestRefusedError):
                 refused[position] = row
             else:
@@ -59,14 +60,14 @@ class Reader:
                 rows.append(row)
         return Requests(self._grouped(positions, rows), refused)
 
-    def read_one(self, value: bytes | None) -> Row | RequestRefusedError:
+    def read_one(self, value: bytes | None, hints: Hints) -> Row | RequestRefusedError:
         """Read one request, or return why it can't be read."""
         if self._decoder is None or value is None or len(value) > MAX_REQUEST_BYTES:
-            return refusal(value, self.layouts)
+            return refusal(value, self.layouts, hints)
         try:
             return self._decoder.decode(value)
         except _UNREADABLE as error:
-            return refusal(value, self.layouts, str(error))
+            return refusal(value, self.layouts, hints, str(error))
 
     def _grouped(self, positions: Sequence[int], rows: list[Row]) -> tuple[tuple[Layout, list[int], list[Row]], ...]:
         if len(self._by_row) == 1 and rows:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from rondo.serving import metrics
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from rondo.serving.layout import Column, Row
-    from rondo.serving.versions import Version
+    from rondo.serving.version import Version
 
 T = TypeVar("T")
 
@@ -34,7 +36,7 @@ def score(version: Version, places: Sequence[int], rows: Sequence[Row]) -> tuple
     columns = version.layout.columns(rows)
     unfit = [places[index] for index in sorted(columns.bad)]
     if columns.bad:
-        places, rows = _without(places, columns.bad), _without(rows, columns.bad)
+        places, rows = without(places, columns.bad), without(rows, columns.bad)
     features = _without_rows(columns.features, sorted(columns.bad))
     scores = _scores(version, features, len(rows))
     if np.isfinite(scores).all():
@@ -42,7 +44,7 @@ def score(version: Version, places: Sequence[int], rows: Sequence[Row]) -> tuple
     silent = np.flatnonzero(~np.isfinite(scores))
     gone = frozenset(silent.tolist())
     kept = _without_rows(features, silent.tolist())
-    scored = Scored(version, _without(places, gone), _without(rows, gone), kept, np.delete(scores, silent))
+    scored = Scored(version, without(places, gone), without(rows, gone), kept, np.delete(scores, silent))
     return scored, unfit, [places[index] for index in sorted(gone)]
 
 
@@ -54,7 +56,8 @@ def _without_rows(columns: dict[str, Column], gone: list[int]) -> dict[str, Colu
     return {name: column[keep] for name, column in columns.items()}
 
 
-def _without(items: Sequence[T], gone: frozenset[int]) -> list[T]:
+def without(items: Sequence[T], gone: frozenset[int]) -> list[T]:
+    """Return the items but those at some places."""
     return [item for index, item in enumerate(items) if index not in gone]
 
 
@@ -62,16 +65,18 @@ def _scores(version: Version, columns: dict[str, Column], rows: int) -> NDArray[
     """Infer; where the model fails on the whole, each row alone, and NaN for those it fails on."""
     if rows == 0:
         return np.empty(0, dtype=np.float32)
-    scores = _infer(version, columns, rows)
+    scores = infer(version, columns, rows)
     if scores is not None:
         return scores
-    alone = [_infer(version, {name: c[row : row + 1] for name, c in columns.items()}, 1) for row in range(rows)]
+    alone = [infer(version, {name: c[row : row + 1] for name, c in columns.items()}, 1) for row in range(rows)]
     return np.array([np.nan if score is None else score[0] for score in alone], dtype=np.float32)
 
 
-def _infer(version: Version, columns: dict[str, Column], rows: int) -> NDArray[np.float32] | None:
+def infer(version: Version, columns: dict[str, Column], rows: int) -> NDArray[np.float32] | None:
+    """Return the scores of N rows, shape [N], which may be NaN; None where the model fails."""
     try:
-        scores = version.scorer.score(columns)
+        with metrics.INFERENCE_SECONDS.labels(version.model).time():
+            scores = version.scorer.score(columns)
     except Exception:  # noqa: BLE001 - onnxruntime raises bare Exceptions; what fails for a single row is refused
         return None
     return scores if scores.shape == (rows,) else None

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from rondo.chassis.records import headers_of
 from rondo.chassis.telemetry import span
+from rondo.contracts.predictions import PredictionRequested
+from rondo.contracts.topics import BY_NAME
 from rondo.serving import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from confluent_kafka import Message
+    from numpy.typing import NDArray
+
     from rondo.serving.answering import Answered
     from rondo.serving.errors import RequestRefusedError
-    from rondo.serving.versions import Serving, Version
+    from rondo.serving.version import Serving, Version
 
 log = logging.getLogger(__name__)
 # A span of thousands of links helps nobody: these many messages of a micro-batch are looked at.
 _SAMPLED = 16
+_RETENTION_SECONDS = BY_NAME[PredictionRequested.topic].retention.total_seconds()
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
@@ -40,7 +47,7 @@ class BatchTelemetry:
         self._answers: list[tuple[Serving, Version, int]] = []
         self._refusals: Counter[tuple[str, str]] = Counter()
 
-    def begin(self, messages: Sequence[Any]) -> None:
+    def begin(self, messages: Sequence[Message]) -> None:
         """Open the span of a micro-batch; a span that is still open is of one that was aborted."""
         if self._span is not None:
             self._span.set_status(trace.StatusCode.ERROR, "aborted")
@@ -70,7 +77,9 @@ class BatchTelemetry:
             self._greet(serving, version)
         for (code, model), rows in self._refusals.items():
             metrics.PREDICTIONS.labels(model, "", code).inc(rows)
-        metrics.END_TO_END_SECONDS.observe(at - np.array(self._stamps) / 1000)
+        waited = at - np.array(self._stamps) / 1000
+        metrics.END_TO_END_SECONDS.observe(believed := believable(waited))
+        metrics.STAMPS_IGNORED.inc(len(waited) - len(believed))
         if self._span is not None:
             self._span.end()
             self._span = None
@@ -91,8 +100,16 @@ class BatchTelemetry:
             )  # fmt: skip
 
 
-def _links(messages: Sequence[Any]) -> list[trace.Link]:
-    carriers = (dict(headers) for message in messages if (headers := message.headers()))
+def believable(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the waits that can be true. The stamps are the producers': one wrong clock would spoil the sum for good.
+
+    A request older than its topic keeps any was not waiting for us, and none was answered before it was sent.
+    """
+    return seconds[(seconds >= 0) & (seconds <= _RETENTION_SECONDS)]
+
+
+def _links(messages: Sequence[Message]) -> list[trace.Link]:
+    carriers = (dict(headers_of(message)) for message in messages)
     parents = [value.decode(errors="replace") for carrier in carriers if (value := carrier.get("traceparent"))]
     contexts = (trace.get_current_span(_PROPAGATOR.extract({"traceparent": p})).get_span_context() for p in parents)
     return [trace.Link(context) for context in contexts if context.is_valid]

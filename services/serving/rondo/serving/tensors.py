@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from rondo.serving.errors import RequestRefusedError
+from rondo.serving.feature_faults import kind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from rondo.serving.inference_protocol import Tensor
+
+# The datatype of each type of feature.
+DATATYPES = {"category": "BYTES", "float": "FP32", "int": "INT64", "bool": "BOOL"}
 _NUMBERS = frozenset(("FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64"))
-
-
-class Tensor(msgspec.Struct):
-    """One input. `data` is flat, or nested as its shape says."""
-
-    name: str
-    shape: list[int]
-    datatype: str
-    data: list[Any]
 
 
 def texts(tensor: Tensor, count: int) -> list[str | None]:
@@ -49,8 +44,12 @@ def numbers(tensor: Tensor, count: int, *, boolean: bool) -> NDArray[np.float32]
     for value in values:
         if type(value) not in allowed:
             raise _wrong_value(tensor, value, "true or false" if boolean else "numbers")
-    with np.errstate(over="ignore"):
-        return np.array(values, dtype=np.float32)
+    try:
+        with np.errstate(over="ignore"):
+            return np.array(values, dtype=np.float32)
+    except OverflowError:  # an integer past float64
+        message = f"`{tensor.name}` holds a number past all bounds: send one that fits FP32, or null"
+        raise RequestRefusedError("not_finite", message) from None
 
 
 def _values(tensor: Tensor, count: int, datatypes: frozenset[str], wanted: str) -> list[Any]:
@@ -70,4 +69,4 @@ def _values(tensor: Tensor, count: int, datatypes: frozenset[str], wanted: str) 
 
 
 def _wrong_value(tensor: Tensor, value: object, wanted: str) -> RequestRefusedError:
-    return RequestRefusedError("wrong_type", f"`{tensor.name}` holds {str(value)[:40]!r}: send {wanted}, or null")
+    return RequestRefusedError("wrong_type", f"`{tensor.name}` holds {kind(value)}: send {wanted}, or null")

@@ -12,47 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rondo.serving import routing
+from rondo.serving.errors import RequestRefusedError
+from rondo.serving.hints import Hints
+from rondo.serving.refusals import unknown_model
 from rondo.serving.requests import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rondo.contracts.deployment import Role
-    from rondo.serving.layout import Layout
-    from rondo.serving.log import Log
-    from rondo.serving.ports import Scorer
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Version:
-    """A version that is loaded and warmed up."""
-
-    model: str
-    model_version: int
-    digest: str
-    layout: Layout
-    scorer: Scorer
-    log: Log
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """What serves one model: the versions with their shares, and the deployment that asked for them."""
-
-    model: str
-    revision: int
-    versions: tuple[Version, ...]
-    shares: tuple[float, ...]
-    roles: tuple[Role, ...]
-    traceparent: str | None = None
-
-    def version_for(self, key: str) -> Version:
-        """Return the version that answers requests with this key."""
-        if len(self.versions) == 1:
-            return self.versions[0]
-        shares = [0.0 if role == "shadow" else share for share, role in zip(self.shares, self.roles, strict=True)]
-        return self.versions[routing.choose(routing.position(self.model, key), shares)]
+    from rondo.serving.version import Serving
 
 
 @dataclass(eq=False)
@@ -73,15 +41,31 @@ class Versions:
         self._changed = threading.Condition()
         self._table = Table()
         self._old: list[Table] = []
-        # Models that are deployed and have no version here that could be loaded, with the reason.
+        # Models that a deployment names and nothing serves here, with the reason as a sentence.
         self.unserved: dict[str, str] = {}
-        # Whether a deployment is on its way to be served.
-        self.expecting = False
+        self._revisions: dict[str, int] = {}
 
     @property
     def current(self) -> Mapping[str, Serving]:
         """What serves each model at this moment."""
         return self._table.models
+
+    def revision(self, model: str) -> int:
+        """Return the revision of a model's deployment that was followed last, 0 where none was."""
+        return self._revisions.get(model, 0)
+
+    def find(self, model: str) -> Serving:
+        """Return what serves a model at this moment.
+
+        Raises:
+            RequestRefusedError: nothing does, and why.
+
+        """
+        if (serving := self._table.models.get(model)) is not None:
+            return serving
+        if why := self.unserved.get(model):
+            raise RequestRefusedError("unserved_model", why, model)
+        raise unknown_model(model, self._table.models, Hints())
 
     @contextmanager
     def lease(self) -> Iterator[Table]:
@@ -98,12 +82,22 @@ class Versions:
 
     def swap(self, serving: Serving) -> None:
         """Serve a model this way from the next micro-batch on."""
+        self._replace({**self._table.models, serving.model: serving})
+        self._revisions[serving.model] = serving.revision
+        self.unserved.pop(serving.model, None)
+
+    def withdraw(self, model: str, revision: int, why: str) -> None:
+        """Serve nothing for a model from the next micro-batch on; `why` is the sentence that its requests get."""
+        self.unserved[model] = why
+        self._replace({name: serving for name, serving in self._table.models.items() if name != model})
+        self._revisions[model] = revision
+
+    def _replace(self, models: Mapping[str, Serving]) -> None:
         # The new table compiles its decoders before the lock is taken: no micro-batch waits for it.
-        table = Table({**self._table.models, serving.model: serving})
+        table = Table(models)
         with self._changed:
             self._old = [old for old in [*self._old, self._table] if old.leases]
             self._table = table
-        self.unserved.pop(serving.model, None)
 
     async def drained(self) -> None:
         """Wait until every lease on an older table has ended."""

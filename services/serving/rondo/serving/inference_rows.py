@@ -1,0 +1,127 @@
+"""The rows of an inference request: its tensors, one per feature, as the columns that a model takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from rondo.serving import event_times
+from rondo.serving.errors import RequestRefusedError
+from rondo.serving.inference_protocol import ENTITY, EVENT_TIME, ID
+from rondo.serving.layout import Column, unfit
+from rondo.serving.refusals import MAX_ID
+from rondo.serving.tensors import DATATYPES, numbers, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from rondo.contracts.spec import Feature
+    from rondo.serving.inference_protocol import InferenceRequest, Tensor
+
+MAX_ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """N rows to score: who they are, and their features as columns [N]."""
+
+    ids: list[str]
+    entities: list[str | None]
+    event_times: list[datetime | None]
+    columns: dict[str, Column]
+
+    def at(self, places: Sequence[int]) -> Rows:
+        """Return the rows at some places."""
+        ids = [self.ids[place] for place in places]
+        entities = [self.entities[place] for place in places]
+        times = [self.event_times[place] for place in places]
+        return Rows(ids, entities, times, {name: column[places] for name, column in self.columns.items()})
+
+
+def rows(request: InferenceRequest, features: Mapping[str, Feature], new_id: str, now: datetime) -> Rows:
+    """Turn the tensors into columns. Rows without ids get `new_id`, numbered where there are several.
+
+    Raises:
+        RequestRefusedError: a tensor is missing, of another datatype or shape, or holds what the model can't take.
+
+    """
+    tensors = {tensor.name: tensor for tensor in request.inputs}
+    count = _count(tensors, features)
+    columns = {name: _column(tensors.get(name), name, feature, count) for name, feature in features.items()}
+    given = _names(tensors.get(ID), "bad_id", count)
+    ids = [sent or made for sent, made in zip(given, _numbered(new_id, count), strict=True)]
+    return Rows(
+        ids, _names(tensors.get(ENTITY), "bad_entity", count), _times(tensors.get(EVENT_TIME), count, now), columns
+    )
+
+
+def _numbered(name: str, count: int) -> list[str]:
+    if count == 1:
+        return [name]
+    # An id may be as long as the request's may; one that its number would make longer gets the digest in its place.
+    stem = name if len(f"{name}/{count}") <= MAX_ID else sha256(name.encode()).hexdigest()
+    return [f"{stem}/{row}" for row in range(count)]
+
+
+def _names(tensor: Tensor | None, code: str, count: int) -> list[str | None]:
+    if tensor is None:
+        return [None] * count
+    names = texts(tensor, count)
+    for row, name in enumerate(names):
+        if name is not None and not 1 <= len(name) <= MAX_ID:
+            message = f"`{tensor.name}` at row {row} has {len(name):,} characters: send 1 to {MAX_ID}, or null"
+            raise RequestRefusedError(code, message)
+    return names
+
+
+def _count(tensors: Mapping[str, Tensor], features: Mapping[str, Feature]) -> int:
+    sent = next((tensors[name] for name in features if name in tensors), None)
+    if sent is None:
+        wanted = ", ".join(f"{name} ({DATATYPES[f.type]})" for name, f in features.items())
+        raise RequestRefusedError("missing_feature", f"no input is a feature: send one tensor for each of {wanted}")
+    count = sent.shape[0] if sent.shape else 0
+    if not 1 <= count <= MAX_ROWS:
+        raise RequestRefusedError("bad_shape", f"`{sent.name}` has {count} rows: send 1 to {MAX_ROWS:,} in one request")
+    return count
+
+
+def _column(tensor: Tensor | None, name: str, feature: Feature, count: int) -> Column:
+    datatype = DATATYPES[feature.type]
+    if tensor is None:
+        if not feature.optional:
+            message = f"the input `{name}` is missing: send a {datatype} tensor of shape [{count}, 1]"
+            raise RequestRefusedError("missing_feature", message)
+        return np.full(count, "", np.object_) if datatype == "BYTES" else np.full(count, np.nan, np.float32)
+    if datatype == "BYTES":
+        values = texts(tensor, count)
+        missing = None in values
+        column: Column = np.array([value or "" for value in values], dtype=np.object_)
+    else:
+        column = numbers(tensor, count, boolean=datatype == "BOOL")
+        missing = bool(np.isnan(column).any())
+        if wrong := unfit(column, feature):
+            message = f"`{name}` at row {wrong[0]} is not finite as FP32, or no whole number: send {datatype}"
+            raise RequestRefusedError("not_finite", message)
+    if missing and not feature.optional:
+        raise RequestRefusedError(
+            "missing_feature", f"`{name}` holds a null, and it may not be missing: send {datatype}"
+        )
+    return column
+
+
+def _times(tensor: Tensor | None, count: int, now: datetime) -> list[datetime | None]:
+    if tensor is None:
+        return [None] * count
+    try:
+        times = [msgspec.convert(value, event_times.Time | None) for value in texts(tensor, count)]
+    except msgspec.ValidationError as error:
+        message = f"`{EVENT_TIME}` holds what is no RFC 3339 time with an offset ({error}): {event_times.WANTED}"
+        raise RequestRefusedError("bad_event_time", message) from None
+    if wrong := event_times.untimely(times, now):
+        raise event_times.unbelieved(times[wrong[0]], f" at row {wrong[0]}")
+    return times

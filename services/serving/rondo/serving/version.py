@@ -1,0 +1,63 @@
+"""A version that is loaded, and what serves a model: versions with their shares of its traffic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from rondo.serving import routing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rondo.contracts.deployment import Role
+    from rondo.contracts.spec import Feature
+    from rondo.serving.layout import Column, Layout
+    from rondo.serving.log import Log
+
+
+class Scorer(Protocol):
+    """A loaded model."""
+
+    def score(self, columns: Mapping[str, Column], /) -> NDArray[np.float32]:
+        """Return one score per row, shape [N], for columns of shape [N]."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Version:
+    """A version that is loaded and warmed up."""
+
+    model: str
+    model_version: int
+    digest: str
+    layout: Layout
+    scorer: Scorer
+    log: Log
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What serves one model: the versions with their shares, and the deployment that asked for them."""
+
+    model: str
+    revision: int
+    versions: tuple[Version, ...]
+    shares: tuple[float, ...]
+    roles: tuple[Role, ...]
+    traceparent: str | None = None
+
+    @property
+    def features(self) -> Mapping[str, Feature]:
+        """The features that all versions share."""
+        return self.versions[0].layout.features
+
+    def version_for(self, key: str) -> Version:
+        """Return the version that answers requests with this key."""
+        if len(self.versions) == 1:
+            return self.versions[0]
+        shares = [0.0 if role == "shadow" else share for share, role in zip(self.shares, self.roles, strict=True)]
+        return self.versions[routing.choose(routing.position(self.model, key), shares)]
