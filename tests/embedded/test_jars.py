@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rondo.embedded import jars, maven, pinned
 from rondo.embedded.errors import KafkaUnavailableError
+from rondo.embedded.meter import Meter
 from rondo.embedded.ports import LOOPBACK, free_port
 
 UNREACHABLE = f"http://{LOOPBACK}:9"
@@ -61,8 +62,44 @@ def test_an_empty_cache_is_filled_and_says_so(tmp_path: Path, repository: str) -
     lines: list[str] = []
     jars.fetched(tmp_path / "new", lines.append, repository)
     assert lines[0] == "fetching Kafka: 46 files, 45 MB, once"
-    assert lines[-1] == "fetched 45 of 45 MB"
+    assert lines[-1] == "fetching Kafka: 45 of 45 MB (100%)"
+    percents = [int(line.rpartition("(")[2].removesuffix("%)")) for line in lines[1:]]
+    assert percents == sorted(set(percents))
+    assert len(percents) >= 10
     assert all(jar.is_whole_in(tmp_path / "new") for jar in pinned.pinned())
+
+
+def test_bytes_that_have_to_come_once_more_are_not_told_twice() -> None:
+    """A connection that broke off, and a second try."""
+    lines: list[str] = []
+    meter = Meter("fetching it", 2_000_000, lines.append)
+    for count in (1_000_000, -1_000_000, 1_000_000, 1_000_000):
+        meter.add(count)
+    assert lines == ["fetching it: 1 of 2 MB (50%)", "fetching it: 2 of 2 MB (100%)"]
+
+
+def test_a_connection_that_breaks_off_is_tried_again(whole: Path, tmp_path: Path, repository: str) -> None:
+    """Half a jar is no jar, and no reason to give up."""
+    jar, broken = pinned.pinned()[0], []
+
+    class BreaksOffOnce(_Quiet):
+        def do_GET(self) -> None:
+            if broken:
+                super().do_GET()
+                return
+            broken.append(self.path)
+            self.send_response(200)
+            self.send_header("content-length", str(jar.size))
+            self.end_headers()
+            self.wfile.write(b"half")
+
+    handler = functools.partial(BreaksOffOnce, directory=str(tmp_path / "repository"))
+    with http.server.ThreadingHTTPServer((LOOPBACK, free_port()), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        maven.fetch([jar], tmp_path / "cache", f"http://{LOOPBACK}:{server.server_port}", lambda _: None)
+        server.shutdown()
+    assert broken
+    assert jar.is_whole_in(tmp_path / "cache")
 
 
 def test_a_damaged_and_a_missing_jar_alone_are_fetched_again(cache: Path, repository: str) -> None:

@@ -45,7 +45,10 @@ class Picture:
         self._view: RenderableType = Text("")
 
     def step(self, text: str) -> None:
-        """Take the last step as done and show this one."""
+        """Take the last step as done and show this one; the same step, told anew with how far it is, goes on."""
+        if self._step is not None and _subject(text) == _subject(self._step[0]):
+            self._step = (text, self._step[1])
+            return
         self._finish()
         self._step = (text, time.monotonic())
 
@@ -67,6 +70,11 @@ class Picture:
         if self._step is not None:
             text, since = self._step
             self._done.append(Text(f"✓ {text} ({time.monotonic() - since:.1f} s)", "green"))
+
+
+def _subject(step: str) -> str:
+    """Return what a step is about, which stands before the colon."""
+    return step.partition(":")[0]
 
 
 class Lines:

@@ -15,12 +15,15 @@ import certifi
 from jgo.constants import MAVEN_CENTRAL_URL
 
 from rondo.embedded.errors import DigestMismatchError, KafkaUnavailableError
+from rondo.embedded.meter import Meter
 from rondo.embedded.pinned import Jar
 from rondo.embedded.progress import Progress
 
 _ATTEMPTS = 3
 _PARALLEL = 8
 _TIMEOUT_SECONDS = 15
+_CHUNK_BYTES = 256 * 1024
+_WHAT = "fetching Kafka"
 _NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError)
 
 
@@ -32,10 +35,10 @@ def default_repository() -> str:
 def fetch(jars: list[Jar], folder: Path, repository: str, progress: Progress) -> None:
     """Fetch the jars into `folder`. Raises KafkaUnavailableError, which tells where and why."""
     total = sum(jar.size for jar in jars)
-    progress(f"fetching Kafka: {len(jars)} files, {total / 1e6:.0f} MB, once")
+    progress(f"{_WHAT}: {len(jars)} files, {total / 1e6:.0f} MB, once")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _fetch_side_by_side(jars, folder, repository, progress)
+        _fetch_side_by_side(jars, folder, repository, Meter(_WHAT, total, progress))
     except (*_NETWORK_ERRORS, DigestMismatchError) as error:
         reason = f"{repository}: {getattr(error, 'reason', error)}"
         raise KafkaUnavailableError(reason) from error
@@ -44,27 +47,22 @@ def fetch(jars: list[Jar], folder: Path, repository: str, progress: Progress) ->
         raise KafkaUnavailableError(reason) from error
 
 
-def _fetch_side_by_side(jars: list[Jar], folder: Path, repository: str, progress: Progress) -> None:
-    done, total, shown = 0, sum(jar.size for jar in jars), 0
+def _fetch_side_by_side(jars: list[Jar], folder: Path, repository: str, meter: Meter) -> None:
     with concurrent.futures.ThreadPoolExecutor(_PARALLEL) as pool:
         # The largest first: otherwise the last one of them runs alone at the end.
         ordered = sorted(jars, key=lambda jar: jar.size, reverse=True)
-        pending = {pool.submit(_fetch, jar, folder, repository): jar for jar in ordered}
+        pending = [pool.submit(_fetch, jar, folder, repository, meter) for jar in ordered]
         try:
             for future in concurrent.futures.as_completed(pending):
                 future.result()
-                done += pending[future].size
-                if (quarter := 4 * done // total) > shown:
-                    shown = quarter
-                    progress(f"fetched {done / 1e6:.0f} of {total / 1e6:.0f} MB")
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _fetch(jar: Jar, folder: Path, repository: str) -> None:
+def _fetch(jar: Jar, folder: Path, repository: str, meter: Meter) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            _store(jar, folder, _download(f"{repository.rstrip('/')}/{jar.path}"))
+            _store(jar, folder, _download(f"{repository.rstrip('/')}/{jar.path}", meter))
         except (*_NETWORK_ERRORS, DigestMismatchError):
             if attempt == _ATTEMPTS:
                 raise
@@ -72,11 +70,26 @@ def _fetch(jar: Jar, folder: Path, repository: str) -> None:
             return
 
 
-def _download(url: str) -> bytes:
-    # Both come from this package's own lock file and settings, never from a message.
-    with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS, context=_trust()) as answer:  # noqa: S310
-        content: bytes = answer.read()
-    return content
+def _download(url: str, meter: Meter) -> bytes:
+    content = bytearray()
+    try:
+        # Both come from this package's own lock file and settings, never from a message.
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS, context=_trust()) as answer:  # noqa: S310
+            while chunk := answer.read(_CHUNK_BYTES):
+                content += chunk
+                meter.add(len(chunk))
+            _check_whole(answer, len(content))
+    except _NETWORK_ERRORS:
+        meter.add(-len(content))
+        raise
+    return bytes(content)
+
+
+def _check_whole(answer: http.client.HTTPResponse, length: int) -> None:
+    # Read piece by piece, a connection that breaks off looks like an end.
+    promised = answer.headers.get("content-length")
+    if promised is not None and length < int(promised):
+        raise http.client.IncompleteRead(b"", int(promised) - length)
 
 
 def _store(jar: Jar, folder: Path, content: bytes) -> None:

@@ -23,8 +23,10 @@ _candidates = itertools.islice(
 
 
 def is_free(port: int) -> bool:
-    """Say whether `port` can be bound on loopback now."""
+    """Say whether a server can listen on `port` of loopback now."""
     with socket.socket() as probe:
+        # As servers do: what lingers of an earlier server's connections (TIME_WAIT) takes no port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except OSError:
