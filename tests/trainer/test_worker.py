@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class MemoryRuns:
-    """`ports.Runs` in memory, of one worker; `away` is how often PostgreSQL does not answer a result.
+    """`worker.ports.Runs` in memory, of one worker; `away` is how often PostgreSQL does not answer a result.
 
     `decided` is who serves once the registry has decided about the candidate before.
     """
@@ -50,7 +50,7 @@ class MemoryRuns:
     attempts: dict[str, int] = field(default_factory=dict)
 
     async def listen(self) -> None:
-        """See `ports.Runs`, here and below."""
+        """See `worker.ports.Runs`, here and below."""
 
     async def claim(self, attempts: int) -> Run | None:
         """."""
@@ -101,7 +101,7 @@ TRAINING = Training(Fitter(2), Scorer(2))
 
 @dataclass
 class Faked:
-    """`ports.Training` with one part or the other in place of the real one."""
+    """`worker.ports.Training` with one part or the other in place of the real one."""
 
     learn: Callable[..., Any] = TRAINING.learn
     judge: Callable[..., Any] = TRAINING.judge
@@ -312,7 +312,8 @@ async def test_a_damaged_file_ends_the_run_and_not_the_worker(bench: Bench, make
     file.write_bytes(file.read_bytes()[:100])
     (failed,) = await bench.run((make.spec(), make.trigger()))
     assert isinstance(failed, TrainingFailed)
-    assert f"a file of the data under {bench.data} is damaged" in failed.reason
+    assert f"a file of the data under {bench.data} is damaged (" in failed.reason
+    assert "): bring it back from a backup" in failed.reason
 
 
 async def test_the_loop_is_free_and_the_lease_renewed_while_a_training_lasts(bench: Bench, make: Any) -> None:

@@ -27,7 +27,8 @@ def digest(rows: pl.DataFrame, columns: Iterable[str]) -> str:
 def _text(values: pl.Series) -> bytes:
     """Return the lengths and then the characters, so that `ab, c` and `a, bc` differ."""
     filled = values.fill_null(NULL)
-    return filled.str.len_bytes().to_numpy().tobytes() + "".join(filled.to_list()).encode()
+    characters: str = filled.str.join("").item()
+    return filled.str.len_bytes().to_numpy().tobytes() + characters.encode()
 
 
 def _numbers(values: pl.Series) -> bytes:

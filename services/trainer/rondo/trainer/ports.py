@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
 
     import numpy as np
     from numpy.typing import NDArray
@@ -16,13 +15,11 @@ if TYPE_CHECKING:
     from rondo.contracts.event import Event
     from rondo.contracts.models import SpecApplied
     from rondo.contracts.spec import ModelSpec
-    from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted, Trigger
+    from rondo.contracts.training import Trigger
     from rondo.trainer.admission import History
-    from rondo.trainer.candidate import Candidate, Champion, Learned
     from rondo.trainer.hyperparameters import Value
     from rondo.trainer.preparation import Inputs
-    from rondo.trainer.runs import Batch, Run, Serving
-    from rondo.trainer.training_set import TrainingSet
+    from rondo.trainer.runs import Batch
 
 
 class FittedTrees(Protocol):
@@ -52,23 +49,6 @@ class Score(Protocol):
 
     def __call__(self, model: bytes, inputs: Inputs) -> NDArray[np.float32]:
         """Return the scores, shape `[rows]`. Inputs that the model does not have are left out."""
-        ...
-
-
-class Training(Protocol):
-    """Makes a candidate. Blocking, for seconds to hours: to be called off the event loop."""
-
-    def learn(self, spec: ModelSpec, training_set: TrainingSet, champion: Champion | None) -> Learned:
-        """Fit a model; the holdout is cut after what the champion knows.
-
-        Raises:
-            ValueError: the data or the spec can't be trained on; the message is for whoever wrote them.
-
-        """
-        ...
-
-    def judge(self, spec: ModelSpec, learned: Learned, champion: Champion | None) -> Candidate:
-        """Judge it and the champion, who may be another by now, on the same rows."""
         ...
 
 
@@ -117,81 +97,4 @@ class Work(Protocol):
 
     async def publish(self, event: Event) -> object:
         """Publish an event with the work."""
-        ...
-
-
-class Runs(Protocol):
-    """The runs, as a worker sees them. A claim that was lost to another worker changes nothing any more."""
-
-    async def listen(self) -> None:
-        """Be told of runs from now on; before the first claim, so that none falls in between."""
-        ...
-
-    async def claim(self, attempts: int) -> Run | None:
-        """Take the oldest run that nobody holds; one that was begun `attempts` times already ends as failed."""
-        ...
-
-    async def wait(self, seconds: float) -> None:
-        """Return when a run was recorded, or after a while."""
-        ...
-
-    async def renew(self, run: Run) -> bool:
-        """Extend the lease; False when the run is no longer ours."""
-        ...
-
-    async def serving(self, model: str) -> Serving | None:
-        """Return who serves now."""
-        ...
-
-    async def verdict(self, model: str, patience: timedelta) -> None:
-        """Wait until it shows who serves after the last candidate, at most until that is `patience` old."""
-        ...
-
-    async def begin(self, run: Run, started: TrainingStarted) -> None:
-        """Publish that the run began; once, however many attempts it takes."""
-        ...
-
-    async def finish(self, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:
-        """Save the end of a run and publish it, as one; False when the run is no longer ours."""
-        ...
-
-    async def hand_back(self, run: Run) -> None:
-        """Let the run be claimed again at once."""
-        ...
-
-
-class Datasets(Protocol):
-    """The data that a model can be trained on. Blocking: to be called off the event loop."""
-
-    def rows_at_most(self, spec: ModelSpec) -> int:
-        """Return an upper bound of the rows there are, cheaply.
-
-        Raises:
-            DatasetMissingError: there is no data at all.
-            UnavailableError: the storage does not answer.
-
-        """
-        ...
-
-    def read(self, spec: ModelSpec, at: datetime) -> TrainingSet:
-        """Return the training set for a trigger at this event time.
-
-        Raises:
-            DatasetMissingError: there is no data at all.
-            ColumnMissingError: the data lacks a column that the spec names.
-            UnavailableError: the storage does not answer.
-
-        """
-        ...
-
-
-class Artifacts(Protocol):
-    """The artifact store, see `rondo.chassis.artifacts`."""
-
-    async def put(self, content: bytes) -> str:
-        """Store an artifact and return its digest."""
-        ...
-
-    async def get(self, digest: str) -> bytes:
-        """Return an artifact."""
         ...

@@ -45,7 +45,7 @@ order by finished_at desc limit 1
 
 
 class PostgresRuns:
-    """`ports.Runs` for the worker called `worker`, whose claims hold for `lease` unless renewed."""
+    """`worker.ports.Runs` for the worker called `worker`, whose claims hold for `lease` unless renewed."""
 
     def __init__(self, database: Database, worker: str, lease: timedelta) -> None:
         self._database = database

@@ -34,7 +34,7 @@ class UnsupportedTrainerError(ValueError):
 
 @dataclass(frozen=True)
 class Training:
-    """`ports.Training` with a library that fits trees and one that scores graphs."""
+    """`worker.ports.Training` with a library that fits trees and one that scores graphs."""
 
     fit: Fit
     score: Score

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from rondo.trainer.candidate import Candidate, Learned
-    from rondo.trainer.ports import Artifacts, Datasets, Runs, Training
     from rondo.trainer.runs import Run, Serving
+    from rondo.trainer.worker.ports import Artifacts, Datasets, Runs, Training
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

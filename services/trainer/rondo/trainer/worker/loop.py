@@ -14,9 +14,9 @@ from rondo.contracts.training import TrainingFailed
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
-    from rondo.trainer.ports import Runs
     from rondo.trainer.runs import Run
     from rondo.trainer.worker.attempt import Attempt, Result
+    from rondo.trainer.worker.ports import Runs
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
