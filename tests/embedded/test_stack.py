@@ -11,10 +11,20 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 import psutil
 import pytest
+from aiokafka import AIOKafkaProducer
+from rondo.chassis.kafka import create_topics
 from rondo.embedded import SERVICES, Addresses, Postgres, Service, Stack
-from rondo.embedded.errors import HomeBusyError, KafkaUnavailableError, NotReadyError
+from rondo.embedded.errors import (
+    HomeBusyError,
+    KafkaUnavailableError,
+    NotReadyError,
+    PostgresUnavailableError,
+    UsedKafkaError,
+    UsedPostgresError,
+)
 from rondo.embedded.postgres_binaries import leave_place
 
 FAKE = str(Path(__file__).with_name("fake_service.py"))
@@ -73,8 +83,11 @@ async def test_a_named_broker_that_does_not_answer_is_told(tmp_path: Path, monke
         await Stack(tmp_path / "home", services=[]).__aenter__()
 
 
-async def test_servers_that_run_already_are_used(tmp_path: Path, kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_servers_that_run_already_are_used(
+    tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """RONDO_KAFKA and RONDO_POSTGRES; the superuser's address stays with the stack."""
+    kafka = clean_kafka
     async with Postgres(tmp_path / "postgres") as postgres:
         monkeypatch.setenv("RONDO_KAFKA", kafka)
         monkeypatch.setenv("RONDO_POSTGRES", postgres.dsn)
@@ -86,9 +99,76 @@ async def test_servers_that_run_already_are_used(tmp_path: Path, kafka: str, mon
         assert postgres.process.is_running
 
 
-async def test_state_is_kept_on_request_alone(tmp_path: Path, kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_an_earlier_run_left_on_such_servers_is_not_taken_for_this_ones(
+    tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start from nothing is refused, and wipes nothing; one that goes on with what is there is not."""
+    home = tmp_path / "home"
+    async with Postgres(tmp_path / "postgres") as postgres:
+        monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
+        monkeypatch.setenv("RONDO_POSTGRES", postgres.dsn)
+        async with Stack(home, services=STAND_INS[:1]) as stack:
+            (home / "data" / "table").touch()
+            service = await asyncpg.connect(stack.addresses.postgres["ingestion"])
+            await service.execute("CREATE TABLE batches (id text)")
+            await service.close()
+        with pytest.raises(UsedPostgresError) as tables:
+            await Stack(home, services=[]).__aenter__()
+        assert str(tables.value) == (
+            "the PostgreSQL that RONDO_POSTGRES names has the state of an earlier run (the database rondo, schemas "
+            "ingestion), which this one would take for its own: drop that database, name another server, unset "
+            "RONDO_POSTGRES to get a new one, or go on with what is there by `rondo up`."
+        )
+        create_topics(clean_kafka)
+        async with AIOKafkaProducer(bootstrap_servers=clean_kafka) as producer:
+            await producer.send_and_wait("models.promoted", b"{}")
+        with pytest.raises(UsedKafkaError) as events:
+            await Stack(home, services=[]).__aenter__()
+        assert str(events.value) == (
+            f"the Kafka at RONDO_KAFKA={clean_kafka} has the events of an earlier run (models.promoted), which this "
+            "one would take for its own: delete those topics, name another broker, unset RONDO_KAFKA to get a new "
+            "one, or go on with what is there by `rondo up`."
+        )
+        assert (home / "data" / "table").exists()
+        async with Stack(home, services=[], keep=True):
+            pass
+
+
+async def test_a_named_postgresql_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything else is started."""
+    monkeypatch.setenv("RONDO_POSTGRES", "postgresql://postgres:x@127.0.0.1:9/postgres")
+    with pytest.raises(PostgresUnavailableError, match=r"PostgreSQL can't be had \(.*set RONDO_POSTGRES="):
+        await Stack(tmp_path / "home", services=[]).__aenter__()
+
+
+async def test_a_second_stack_in_the_folder_that_the_message_offers_runs_beside_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RONDO_HOME=.rondo-2, as the refusal says: with servers, ports and files of its own."""
+    monkeypatch.chdir(tmp_path)
+    async with Stack(services=STAND_INS) as first:
+        with pytest.raises(HomeBusyError, match=r"RONDO_HOME=\.rondo-2"):
+            await Stack(services=STAND_INS).__aenter__()
+        monkeypatch.setenv("RONDO_HOME", ".rondo-2")
+        async with Stack(services=STAND_INS) as second:
+            assert (first.home.name, second.home.name) == (".rondo", ".rondo-2")
+            for stack in (first, second):
+                assert stack.kafka is not None
+                assert stack.postgres is not None
+                assert await stack.kafka.answers()
+                assert await stack.postgres.answers()
+                assert told(stack, "registry")["RONDO_KAFKA"] == stack.kafka.bootstrap
+                assert Addresses.read(stack.home) == stack.addresses
+                assert not any(stack.restarts().values())
+        assert await first.kafka.answers() if first.kafka else False
+        assert told(first, "registry")["RONDO_DATA"] == str(first.home / "data")
+
+
+async def test_state_is_kept_on_request_alone(
+    tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`keep` leaves artifacts, too."""
-    monkeypatch.setenv("RONDO_KAFKA", kafka)
+    monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
     home = tmp_path / "home"
     async with Stack(home, services=[]):
         (home / "artifacts" / "model").touch()
@@ -99,10 +179,10 @@ async def test_state_is_kept_on_request_alone(tmp_path: Path, kafka: str, monkey
 
 
 async def test_a_service_that_cannot_start_stops_everything(
-    tmp_path: Path, kafka: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failed start leaves nothing running, and the folder free."""
-    monkeypatch.setenv("RONDO_KAFKA", kafka)
+    monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
     dying = Service("registry", command=(sys.executable, "-c", "raise SystemExit('no such table')"))
     before = set(psutil.Process().children())
     with pytest.raises(NotReadyError, match=r"registry is not ready: it died 3 times.*its last line: no such table"):

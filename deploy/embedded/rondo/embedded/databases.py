@@ -18,10 +18,15 @@ async def create_databases(superuser: str, services: list[str]) -> dict[str, str
     statements = database_sql() + [line for name, secret in passwords.items() for line in role_sql(name, secret)]
     try:
         await _create_database(superuser)
-        await _run(_address(superuser), statements)
+        await _run(platform_address(superuser), statements)
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         raise PostgresUnavailableError(str(error)) from error
     return {name: _address(superuser, name, secret) for name, secret in passwords.items()}
+
+
+def platform_address(superuser: str) -> str:
+    """Return a superuser's address of the platform's database, which may not exist yet."""
+    return _address(superuser)
 
 
 async def _create_database(superuser: str) -> None:

@@ -1,5 +1,6 @@
 """What can keep the stack from starting. Each message is one line and says what to do next."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -51,6 +52,32 @@ class PostgresUnavailableError(EmbeddedError):
             "to use a server that runs already, or run everything in Docker with `docker compose up`."
         )
         self.reason = reason
+
+
+class UsedKafkaError(EmbeddedError):
+    """A broker of somebody else's has the events of an earlier run, and this one starts from nothing."""
+
+    def __init__(self, bootstrap: str, topics: Sequence[str]) -> None:
+        """Name the broker and the topics that have messages."""
+        super().__init__(
+            f"the Kafka at RONDO_KAFKA={bootstrap} has the events of an earlier run ({', '.join(topics)}), which this "
+            "one would take for its own: delete those topics, name another broker, unset RONDO_KAFKA to get a new one, "
+            "or go on with what is there by `rondo up`."
+        )
+        self.bootstrap, self.topics = bootstrap, tuple(topics)
+
+
+class UsedPostgresError(EmbeddedError):
+    """A PostgreSQL of somebody else's has the tables of an earlier run, and this one starts from nothing."""
+
+    def __init__(self, schemas: Sequence[str]) -> None:
+        """Name the schemas that have tables. The address has a password, and is not told."""
+        super().__init__(
+            f"the PostgreSQL that RONDO_POSTGRES names has the state of an earlier run (the database rondo, schemas "
+            f"{', '.join(schemas)}), which this one would take for its own: drop that database, name another server, "
+            "unset RONDO_POSTGRES to get a new one, or go on with what is there by `rondo up`."
+        )
+        self.schemas = tuple(schemas)
 
 
 class NotReadyError(EmbeddedError):

@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
+from rondo.embedded import outside
 from rondo.embedded.addresses import Addresses
 from rondo.embedded.databases import create_databases
-from rondo.embedded.errors import KafkaUnavailableError
 from rondo.embedded.home import check_space, default_home, held
-from rondo.embedded.kafka import Kafka, serves
+from rondo.embedded.kafka import Kafka
 from rondo.embedded.leftovers import end_all
 from rondo.embedded.ports import LOOPBACK, chosen_port
 from rondo.embedded.postgres import Postgres
@@ -31,7 +31,8 @@ class Stack:
     """Everything under one folder; `async with` it.
 
     RONDO_KAFKA (host:port) and RONDO_POSTGRES (a superuser's address) name servers that run already and are used
-    in place of own ones. RONDO_PORT_<SERVICE> asks for a port, else each service gets a free one.
+    in place of own ones; without `keep` they must have nothing of an earlier run. RONDO_PORT_<SERVICE> asks for a
+    port, else each service gets a free one.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Stack:
     async def _start(self, undo: contextlib.AsyncExitStack) -> None:
         undo.enter_context(held(self.home))
         undo.enter_context(_terminated_like_ctrl_c())
+        await self._check_outside()
         self._clear()
         check_space(self.home)
         http = {each.name: f"http://{LOOPBACK}:{chosen_port(_variable(each))}" for each in self._descriptions}
@@ -74,6 +76,13 @@ class Stack:
         await self._start_services(undo)
         self.addresses.write(self.home)
         undo.callback(Addresses.remove, self.home)
+
+    async def _check_outside(self) -> None:
+        # Before anything is wiped here: what is refused has changed nothing.
+        if self.kafka is None:
+            await outside.check_kafka(os.environ["RONDO_KAFKA"], keep=self._keep)
+        if self.postgres is None:
+            await outside.check_postgres(os.environ["RONDO_POSTGRES"], keep=self._keep)
 
     def _clear(self) -> None:
         # What a killed stack left behind would hold on to the data.
@@ -85,9 +94,6 @@ class Stack:
             (self.home / folder).mkdir(exist_ok=True)
 
     async def _start_servers(self, undo: contextlib.AsyncExitStack) -> None:
-        if self.kafka is None and not await serves(os.environ["RONDO_KAFKA"]):
-            reason = f"nothing answers at RONDO_KAFKA={os.environ['RONDO_KAFKA']}"
-            raise KafkaUnavailableError(reason)
         own = [server for server in (self.kafka, self.postgres) if server is not None]
         if own:
             self._progress(f"starting {' and '.join(server.name for server in own)}")
