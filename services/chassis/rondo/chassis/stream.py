@@ -21,6 +21,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from rondo.chassis import metrics
 from rondo.chassis.dead_letters import dead_letter
 from rondo.chassis.failures import Backoff, UnavailableError
+from rondo.chassis.held_offsets import HeldOffsets
 from rondo.chassis.isolation import Isolation
 from rondo.chassis.positions import ends, lag
 from rondo.chassis.records import Record, Records, place, readable, write
@@ -36,8 +37,6 @@ _LIBRARY_LOG = logging.getLogger("librdkafka")
 _STALE_SECONDS = 30.0
 _IDLE_SECONDS = 0.5
 _LAG_SECONDS = 1.0
-# Longer than any transaction of a stream may last.
-_HELD_SECONDS = 35.0
 
 
 class Transform(Protocol):
@@ -69,11 +68,9 @@ class ExactlyOnceStream:
         self._backoff = backoff or Backoff(first=0.2)
         self._stop = threading.Event()
         self._last_turn = self._last_gathered = self._lag_measured = 0.0
-        self._began = self._asked = 0.0
         self._commits = 0
         self._isolation = Isolation()
         self._failure: BaseException | None = None
-        self._held: str | None = None
         self._revoked: set[tuple[str, int]] = set()
         self._trouble: str | None = "not started"
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -135,8 +132,8 @@ class ExactlyOnceStream:
         producer = Producer(self._settings.producer_config(), logger=_LIBRARY_LOG)
         producer.init_transactions(30)
         consumer = Consumer(self._settings.consumer_config(), logger=_LIBRARY_LOG)
-        self._began = self._asked = time.monotonic()
-        self._held = None
+        began = time.monotonic()
+        held = HeldOffsets(self._settings.held_after)
         try:
             consumer.subscribe(
                 list(self._settings.topics), self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
@@ -145,7 +142,8 @@ class ExactlyOnceStream:
                 messages = self._gather(consumer)
                 if messages:
                     self._turn(consumer, producer, messages)
-                self._trouble, self._last_turn = self._hindrance(consumer), time.monotonic()
+                self._last_turn = time.monotonic()
+                self._trouble = held.trouble(consumer) if self._last_gathered < began else None
                 self._measure_lag(consumer)
                 if self._loop is not None and self._joined:
                     self._loop.call_soon_threadsafe(self.turning.set)
@@ -168,26 +166,6 @@ class ExactlyOnceStream:
         if self._revoked and (moved := self._revoked & {place(message)[:2] for message in found}):
             raise PartitionsMovedError(moved)
         return found
-
-    def _hindrance(self, consumer: Consumer) -> str | None:
-        """Say what keeps a stream that has read nothing yet from reading, else it would look idle.
-
-        A broker of Kafka 4.3.0 to 4.4.0 that starts anew after a crash can call a transaction complete whose markers it
-        has not written (KAFKA-20734). Its offsets are then never told, and librdkafka asks for them without a word.
-        """
-        now = time.monotonic()
-        if self._last_gathered >= self._began:
-            return None
-        if now - self._asked >= _HELD_SECONDS:
-            self._asked, self._held = now, None
-            try:
-                consumer.committed(consumer.assignment(), timeout=5)
-            except KafkaException as error:
-                self._held = (
-                    f"Kafka does not tell how far it has read ({error.args[0].str()}): if Kafka is up, a transaction "
-                    "of an earlier crash never got its markers; docs/runbooks/hanging-transaction.md says what to do"
-                )
-        return self._held
 
     def _on_assign(self, *_: object) -> None:
         self._joined = True
