@@ -1,0 +1,57 @@
+"""Kafka is away at the start of one service and in the middle of another: what each says, and that both go on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rondo.client import AsyncRondo, Connection
+from rondo.embedded import SERVICES
+from rondo.embedded.stack import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+DEADLINE = 60
+# Serving needs Kafka alone; ingestion stands on PostgreSQL, too, and is the one that lives through it.
+TWO = [service for service in SERVICES if service.name in {"ingestion", "serving"}]
+
+
+@pytest.mark.timeout(180)
+async def test_kafka_away_at_the_start_and_in_the_middle(tmp_path: Path) -> None:
+    async with Stack(tmp_path / "home", services=TWO) as stack, AsyncRondo(connection(stack)) as rondo:
+        assert stack.kafka is not None
+        stack.kafka.kill()
+        stack.kill("serving")
+        said = await checks(rondo, lambda said: all(word != "ok" for word in said.values()))
+        why = {
+            "ingestion": "no answer within 2 s; what was read waits, and goes on when it answers",
+            "serving": "it has not answered yet: start it, or set RONDO_KAFKA to the address of one that runs",
+        }
+        away = f"Kafka at {stack.addresses.kafka} is not available"
+        assert said == {
+            name: f"{away} ({reason}); this will be tried again until it is" for name, reason in why.items()
+        }
+        await stack.kafka.restart()
+        await asyncio.gather(*(stack.wait_ready(service.name, DEADLINE) for service in TWO))
+        assert stack.restarts() == {"ingestion": 0, "serving": 1}
+
+
+def connection(stack: Stack) -> Connection:
+    """Return the addresses of what runs; the registry's is nobody's."""
+    urls = stack.addresses.http | {"registry": "http://127.0.0.1:1"}
+    return Connection(kafka=stack.addresses.kafka, token=stack.addresses.token, **urls)  # type: ignore[arg-type]
+
+
+async def checks(rondo: AsyncRondo, enough: Callable[[dict[str, str]], bool]) -> dict[str, str]:
+    """Wait for what the two say of Kafka; whoever can be asked at all is alive."""
+    async with asyncio.timeout(DEADLINE):
+        while not enough(said := _of_kafka(await rondo.status())):  # noqa: ASYNC110 - other processes' conditions
+            await asyncio.sleep(0.2)
+    return said
+
+
+def _of_kafka(report: dict[str, dict[str, Any]]) -> dict[str, str]:
+    return {service.name: report[service.name]["checks"].get("kafka", "ok") for service in TWO}
