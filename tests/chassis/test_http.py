@@ -101,7 +101,7 @@ async def test_a_port_that_is_taken_is_named_with_the_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(PortTakenError) as caught:
-            async with listen(settings(port), guarded(Health(), TOKEN)):
+            async with listen(settings(port), guarded(Health(), TOKEN), Health()):
                 pass
     assert str(caught.value) == (
         f"port {port} on 127.0.0.1 is taken: stop what listens there, or give this service another, RONDO_HTTP_PORT"
@@ -118,7 +118,7 @@ async def test_a_request_in_flight_is_finished_at_the_stop() -> None:
 
     app = guarded(Health(), TOKEN, Starlette(routes=[Route("/v1/slow", slow)]))
     async with httpx.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}) as http:
-        async with listen(settings(0), app) as port:
+        async with listen(settings(0), app, Health()) as port:
             request = asyncio.create_task(http.get(f"http://127.0.0.1:{port}/v1/slow"))
             await entered.wait()
             asyncio.get_running_loop().call_later(0.05, release.set)

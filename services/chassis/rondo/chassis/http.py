@@ -70,10 +70,10 @@ def guarded(health: Health, token: str, api: ASGIApp | None = None) -> ASGIApp:
 
 
 @asynccontextmanager
-async def listen(settings: ServiceSettings, app: ASGIApp, health: Health | None = None) -> AsyncIterator[int]:
+async def listen(settings: ServiceSettings, app: ASGIApp, health: Health) -> AsyncIterator[int]:
     """Serve `app` until the body ends, then finish the requests in flight, for 5 seconds at most. Yields the port.
 
-    With `health`, that is done when the service is told to stop, while all that the answers stand on is still open.
+    That is done as soon as the service is told to stop, while all that the answers stand on is still open.
 
     Raises:
         PortTakenError: somebody else listens there.
@@ -93,8 +93,7 @@ async def listen(settings: ServiceSettings, app: ASGIApp, health: Health | None 
         server.should_exit = True
         await asyncio.wait([task])
 
-    if health is not None:
-        health.at_stop(close)
+    health.at_stop(close)
     try:
         yield listener.getsockname()[1]
     finally:

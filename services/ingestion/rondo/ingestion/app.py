@@ -46,7 +46,7 @@ async def application(settings: IngestionSettings) -> AsyncIterator[int]:
     spool = Spool(settings.spool, settings.max_batch_bytes)
     spool.clear()
     async with (
-        chassis_http.listen(settings, chassis_http.guarded(health, token, app)) as port,
+        chassis_http.listen(settings, chassis_http.guarded(health, token, app), health) as port,
         background(health.watch()),
         postgres.connect(settings, files("rondo.ingestion") / "migrations") as database,
     ):
@@ -54,8 +54,8 @@ async def application(settings: IngestionSettings) -> AsyncIterator[int]:
         await chassis_kafka.wait_for_kafka(settings.kafka)
         async with _specs(settings, health) as specs, _taking_in(settings, health, database, specs, spool) as desk:
             app.state.desk = desk
-            health.started()
-            yield port
+            async with health.serving():
+                yield port
 
 
 @asynccontextmanager

@@ -41,11 +41,11 @@ async def application(settings: MonitorSettings) -> AsyncIterator[int]:
     kafka.expect(health, settings)
     token = settings.api_token.get_secret_value()
     async with (
-        server.listen(settings, server.guarded(health, token, api)) as port,
+        server.listen(settings, server.guarded(health, token, api), health) as port,
         background(health.watch()),
         _watching(settings, health, api),
+        health.serving(),
     ):
-        health.started()
         yield port
 
 

@@ -36,11 +36,11 @@ async def application(settings: Settings) -> AsyncIterator[int]:
     kafka.expect(health, settings)
     token = settings.api_token.get_secret_value()
     async with (
-        server.listen(settings, server.guarded(health, token, api)) as port,
+        server.listen(settings, server.guarded(health, token, api), health) as port,
         background(health.watch()),
         _consuming(settings, health, api),
+        health.serving(),
     ):
-        health.started()
         yield port
 
 

@@ -33,7 +33,7 @@ async def application(settings: Settings) -> AsyncIterator[None]:
     postgres.expect(health)
     kafka.expect(health, settings)
     async with (
-        http.listen(settings, http.guarded(health, settings.api_token.get_secret_value())),
+        http.listen(settings, http.guarded(health, settings.api_token.get_secret_value()), health),
         background(health.watch()),
         postgres.connect(settings, files("rondo.trainer") / "migrations") as database,
     ):
@@ -47,8 +47,7 @@ async def application(settings: Settings) -> AsyncIterator[None]:
             await broker.start()
             kafka.watch(health, settings, broker)
             try:
-                async with background(OutboxRelay(database, broker).run()):
-                    health.started()
+                async with background(OutboxRelay(database, broker).run()), health.serving():
                     yield
             finally:
                 await broker.stop()
