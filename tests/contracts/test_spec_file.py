@@ -113,6 +113,22 @@ CASES = {
         "window: 0s",
         "line 13: `monitor.window`: must be longer than nothing, such as 1h",
     ),
+    "the entity is a feature": (
+        "distance: {type: float",
+        "flight_id: {type: float",
+        (
+            "line 5: `features.flight_id`: 'flight_id' is the entity and also a feature: rows carry it beside the "
+            "features; give the feature a column of its own, or take it out"
+        ),
+    ),
+    "the event time is a feature": (
+        "distance: {type: float",
+        "departure: {type: float",
+        (
+            "line 5: `features.departure`: 'departure' is the event time and also a feature: rows carry it beside the "
+            "features; give the feature a column of its own, or take it out"
+        ),
+    ),
     "label as a feature": (
         "  distance:",
         "  late: {type: int}\n  distance:",

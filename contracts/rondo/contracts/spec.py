@@ -61,6 +61,13 @@ class ModelSpec(Part):
                 f"take {label!r} out of `features`"
             )
             raise _fault(message, "features", label)
+        for part, column in (("entity", self.data.entity), ("event_time", self.data.event_time)):
+            if column in self.features:
+                message = (
+                    f"{column!r} is the {part.replace('_', ' ')} and also a feature: rows carry it beside the features; "
+                    "give the feature a column of its own, or take it out"
+                )
+                raise _fault(message, "features", column)
         if label in clashes:
             message = f"the label {label!r} is also the entity or the event time: each needs a column of its own"
             raise _fault(message, "data", "label")

@@ -64,7 +64,7 @@ def trace(version: Version, candidate: Candidate, deployments: Sequence[Deployme
         trigger=trained.trigger,
         training=TrainingLineage.model_validate(known),
         metrics=trained.evidence.candidate.metrics,
-        compared_with_version=trained.evidence.champion_version,
+        compared_with_version=trained.evidence.champion_version if trained.evidence.champion else None,
         gates=candidate.gates,
         state=version.state,
         deployments=tuple(p for p in history.periods(deployments) if p.model_version == version.number),
