@@ -64,8 +64,8 @@ class ModelSpec(Part):
         for part, column in (("entity", self.data.entity), ("event_time", self.data.event_time)):
             if column in self.features:
                 message = (
-                    f"{column!r} is the {part.replace('_', ' ')} and also a feature: rows carry it beside the features; "
-                    "give the feature a column of its own, or take it out"
+                    f"{column!r} is the {part.replace('_', ' ')} and also a feature: rows carry it beside the "
+                    "features; give the feature a column of its own, or take it out"
                 )
                 raise _fault(message, "features", column)
         if label in clashes:
