@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from conftest import Services
-    from rondo.chassis.postgres import Transaction
+    from rondo.chassis.transaction import Transaction
     from rondo.contracts.cloudevents import Envelope
 
 DIGEST = f"sha256:{'0' * 64}"

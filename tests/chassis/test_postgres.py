@@ -17,6 +17,7 @@ from rondo.chassis.failures import Backoff, UnavailableError
 from rondo.chassis.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.chassis.settings import PostgresSettings
+from rondo.chassis.transaction import EventTooLargeError
 from rondo.contracts.data import BatchRejected
 from rondo.contracts.models import ModelRetired
 from rondo.embedded.postgres import Postgres
@@ -77,7 +78,7 @@ async def test_an_event_too_large_for_its_topic_never_gets_into_the_outbox(
         said = (
             r"BatchRejected of rides has [\d,]+ bytes, more than the [\d,]+ that batches.rejected takes: .*nothing was"
         )
-        with pytest.raises(chassis_postgres.EventTooLargeError, match=said):
+        with pytest.raises(EventTooLargeError, match=said):
             async with db.transaction() as work:
                 await work.publish(huge)
         assert await db.pool.fetchval("select count(*) from outbox") == 0

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from registry_stories import OnPostgres, apply, handle
-from rondo.chassis.postgres import Database, Transaction
+from rondo.chassis.postgres import Database
+from rondo.chassis.transaction import Transaction
 from rondo.contracts.spec import ModelSpec
 from rondo.registry import postgres_runs
 from rondo.registry.errors import UnknownModelError, UnknownVersionError

@@ -16,7 +16,8 @@ from aiokafka.errors import KafkaError
 
 from rondo.chassis import metrics
 from rondo.chassis.failures import Backoff
-from rondo.chassis.postgres import NOTIFY_CHANNEL, drop, lost
+from rondo.chassis.postgres import drop, lost
+from rondo.chassis.transaction import NOTIFY_CHANNEL
 
 if TYPE_CHECKING:
     from faststream.kafka import KafkaBroker

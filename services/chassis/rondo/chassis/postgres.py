@@ -10,18 +10,13 @@ import asyncio
 import json
 import logging
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import asyncpg
 
-from rondo.chassis.failures import AlreadyHandledError, Backoff, PermanentError, UnavailableError
+from rondo.chassis.failures import AlreadyHandledError, Backoff, UnavailableError
 from rondo.chassis.migrations import migrate
-from rondo.chassis.telemetry import current_traceparent
-from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.topics import BY_NAME, HEADER_ROOM
+from rondo.chassis.transaction import Transaction
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,10 +24,9 @@ if TYPE_CHECKING:
 
     from rondo.chassis.health import Health
     from rondo.chassis.settings import PostgresSettings
-    from rondo.contracts.event import Event
+    from rondo.contracts.cloudevents import Envelope
 
 log = logging.getLogger(__name__)
-NOTIFY_CHANNEL = "outbox"
 # The server is away, stopping, short of something, a read-only standby, or asks for the same transaction once more:
 # classes 08, 57, 53 and 40 of the SQLSTATE codes (PostgreSQL's manual, appendix A), and 25006.
 _AWAY = (
@@ -44,54 +38,6 @@ _AWAY = (
     ConnectionError,
 )
 _NO_CONNECTION = (*_AWAY, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
-
-
-class EventTooLargeError(PermanentError):
-    """An event is larger than its topic takes. Written to the outbox it would hold up all that come after it."""
-
-    def __init__(self, event: Event, size: int, limit: int) -> None:
-        super().__init__(
-            f"{type(event).__name__} of {event.key} has {size:,} bytes, more than the {limit:,} that {event.topic}"
-            " takes: what it tells of has too many columns, or too long texts; nothing was changed"
-        )
-
-
-@dataclass(frozen=True)
-class Transaction:
-    """An open transaction: the adapters of a service do their SQL on `connection`, events go out with it."""
-
-    connection: asyncpg.pool.PoolConnectionProxy[Any]
-    service: str
-    cause: Envelope[Any] | None = None
-
-    @property
-    def traceparent(self) -> str | None:
-        """The trace that what is done here belongs to: the current span's, else the one of what caused it."""
-        return current_traceparent() or (self.cause.traceparent if self.cause else None)
-
-    async def publish(self, event: Event, event_id: str | None = None) -> str:
-        """Write an event to the outbox; it is published once the transaction has committed. Returns its id.
-
-        Raises:
-            EventTooLargeError: its topic would not take it.
-
-        """
-        envelope = Envelope(
-            id=event_id or str(uuid4()),
-            source=f"rondo/{self.service}",
-            time=datetime.now(UTC),
-            data=event,
-            traceparent=self.traceparent,
-        )
-        value, limit = envelope.value(), BY_NAME[event.topic].max_message_bytes - HEADER_ROOM
-        if len(value) > limit:
-            raise EventTooLargeError(event, len(value), limit)
-        await self.connection.execute(
-            "insert into outbox (event_id, topic, key, value, headers) values ($1, $2, $3, $4, $5)",
-            envelope.id, event.topic, event.key, value, envelope.headers(),
-        )  # fmt: skip
-        await self.connection.execute(f"notify {NOTIFY_CHANNEL}_{self.service}")
-        return envelope.id
 
 
 class Database:

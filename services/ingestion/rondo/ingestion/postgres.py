@@ -13,7 +13,8 @@ from rondo.ingestion.ports import BatchRecord
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from rondo.chassis.postgres import Database, Transaction
+    from rondo.chassis.postgres import Database
+    from rondo.chassis.transaction import Transaction
     from rondo.contracts.event import Event
 
 _FIND = "select dataset, batch_id, content, contract, status, report from batches where dataset = $1"

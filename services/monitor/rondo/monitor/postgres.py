@@ -15,7 +15,8 @@ from rondo.monitor.reference import Profiled
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rondo.chassis.postgres import Database, Transaction
+    from rondo.chassis.postgres import Database
+    from rondo.chassis.transaction import Transaction
     from rondo.monitor.alerts import Announcement
 
 _SAVE_WATCH = """

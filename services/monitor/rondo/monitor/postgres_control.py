@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from rondo.chassis.consume import Begin
-    from rondo.chassis.postgres import Database, Transaction
+    from rondo.chassis.postgres import Database
+    from rondo.chassis.transaction import Transaction
     from rondo.contracts.cloudevents import Envelope
     from rondo.contracts.spec import ModelSpec
     from rondo.monitor.ports import Champion, Work

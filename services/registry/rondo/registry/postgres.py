@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from typing import Any
 
-    from rondo.chassis.postgres import Database, Transaction
+    from rondo.chassis.postgres import Database
+    from rondo.chassis.transaction import Transaction
     from rondo.contracts.cloudevents import Envelope
     from rondo.contracts.event import Event
     from rondo.registry.audit import Head

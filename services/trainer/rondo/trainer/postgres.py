@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from typing import Any
 
-    from rondo.chassis.postgres import Database, Transaction
+    from rondo.chassis.postgres import Database
+    from rondo.chassis.transaction import Transaction
     from rondo.contracts.cloudevents import Envelope
     from rondo.contracts.data import BatchAccepted
     from rondo.contracts.deployment import DeploymentChanged

@@ -9,7 +9,7 @@ from rondo.trainer.consideration import reconsider
 from rondo.trainer.postgres import PostgresWork
 
 if TYPE_CHECKING:
-    from rondo.chassis.postgres import Transaction
+    from rondo.chassis.transaction import Transaction
     from rondo.contracts.training import TrainingSkipped
     from rondo.trainer.admission import RunState
     from rondo.trainer.runs import Run
