@@ -15,10 +15,10 @@ BACKGROUND_JOB = """
 import asyncio, signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 from rondo.client.cli import stack
-from rondo.embedded.stack import _terminated_like_ctrl_c
+from rondo.embedded.signals import terminated_like_ctrl_c
 
 async def main():
-    with _terminated_like_ctrl_c():
+    with terminated_like_ctrl_c():
         print("ready", flush=True)
         await asyncio.Event().wait()
 

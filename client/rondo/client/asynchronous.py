@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from rondo.client import batches, events, inference, messages
+from rondo.client.channels import Channels
 from rondo.client.connection import SERVICES
 from rondo.client.http import Services
-from rondo.client.kafka import Sender
-from rondo.client.predictions import Predictions
 from rondo.client.registry import RegistryClient
-from rondo.client.replies import Replies
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
@@ -43,19 +41,18 @@ class AsyncRondo(RegistryClient):
     ) -> None:
         self.connection = connection
         self._services = Services(connection, user, transport)
-        self._open = AsyncExitStack()
-        self._opening = asyncio.Lock()
-        self._sender: Sender | None = None
-        self._predictions: Predictions | None = None
+        self._channels = Channels(connection.kafka)
 
     async def __aenter__(self) -> Self:
-        """Open; Kafka is not asked before it is needed."""
-        self._open.push_async_callback(self._services.aclose)
+        """Open; nothing is asked before it is needed."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Close everything."""
-        await self._open.aclose()
+        try:
+            await self._channels.aclose()
+        finally:
+            await self._services.aclose()
 
     async def publish(
         self,
@@ -99,7 +96,7 @@ class AsyncRondo(RegistryClient):
 
         """
         request = messages.request(model, features, id, entity, event_time)
-        return await (await self._asking()).ask(request, seconds)
+        return await (await self._channels.predictions()).ask(request, seconds)
 
     async def predict_http(
         self,
@@ -139,7 +136,7 @@ class AsyncRondo(RegistryClient):
             UnreachableError: Kafka does not answer.
 
         """
-        async with aclosing((await self._asking()).stream(requests, seconds)) as answers:
+        async with aclosing((await self._channels.predictions()).stream(requests, seconds)) as answers:
             async for answer in answers:
                 yield answer
 
@@ -155,7 +152,7 @@ class AsyncRondo(RegistryClient):
         """Say how it turned out, known at `event_time`; by the prediction's `id`, else by its `entity`."""
         observed = messages.outcome(model, outcome, event_time, id, entity)
         value = observed.model_dump_json(exclude_none=True).encode()
-        await (await self._sending()).send(observed.topic, entity or id or "", value)
+        await (await self._channels.sender()).send(observed.topic, entity or id or "", value)
 
     async def watch(self, *names: str, since: Since = "now") -> AsyncGenerator[Envelope[Any], None]:
         """Yield events as they come, of topics or events by name (of none: of all the control plane).
@@ -173,24 +170,3 @@ class AsyncRondo(RegistryClient):
         """Return of every service whether it is `ready`, and `checks`: what each thing says that it stands on."""
         answers = await asyncio.gather(*(self._services.readiness(service) for service in SERVICES))
         return dict(zip(SERVICES, answers, strict=True))
-
-    async def _sending(self) -> Sender:
-        async with self._opening:
-            return await self._opened_sender()
-
-    async def _asking(self) -> Predictions:
-        async with self._opening:
-            if self._predictions is None:
-                sender, replies = await self._opened_sender(), Replies(self.connection.kafka)
-                self._open.push_async_callback(replies.stop)
-                await replies.start()
-                self._predictions = Predictions(sender, replies)
-            return self._predictions
-
-    async def _opened_sender(self) -> Sender:
-        if self._sender is None:
-            sender = Sender(self.connection.kafka)
-            await sender.start()
-            self._open.push_async_callback(sender.stop)
-            self._sender = sender
-        return self._sender

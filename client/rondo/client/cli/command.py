@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from rondo.client.cli import data, demo, models, predict, status, up, watch
+from rondo.client.cli import data, decisions, demo, models, predict, status, up, watch
 from rondo.client.cli.screen import complain
 from rondo.client.errors import RondoError
 from rondo.contracts.spec_file import SpecError
@@ -52,9 +52,9 @@ for command in (
     models.runs,
     models.history,
     models.lineage,
-    models.promote,
-    models.rollback,
-    models.train,
+    decisions.promote,
+    decisions.rollback,
+    decisions.train,
 ):
     app.command()(command)
 

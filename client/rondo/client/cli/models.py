@@ -1,4 +1,4 @@
-"""`rondo models`, `runs`, `history`, `lineage`, `promote`, `rollback`, `train`: the life of models."""
+"""`rondo models`, `runs`, `history`, `lineage`: what there is, and how it came to be."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from rondo.client.cli.data import moment
 from rondo.client.cli.screen import Json, minute, print_json, print_table, print_text
 from rondo.client.cli.session import using
-
-Reason = Annotated[str, typer.Option(help="Why; it goes into the audit log.")]
 
 
 def models(
@@ -27,7 +24,7 @@ def models(
     elif not found:
         print_text("no models yet: `rondo apply rondo.yaml` makes one")
     else:
-        rows = [(m["model"], m["champion"], m["last_version"], m["spec_revision"], _routes(m)) for m in found]
+        rows = [(m["model"], m["champion"], m["last_version"], m["spec_revision"], routes(m)) for m in found]
         print_table(("model", "champion", "last version", "spec", "serves"), rows)
 
 
@@ -98,55 +95,10 @@ def lineage(model: str, version: int, json: Json = False) -> None:  # noqa: FBT0
         print_table(("", f"{model} version {version}, {story['state']}"), _story(story))
 
 
-def promote(
-    model: str,
-    version: int,
-    reason: Reason = "",
-    override: Annotated[  # noqa: FBT002
-        bool, typer.Option("--override", help="Take the responsibility for a version that did not pass its gates.")
-    ] = False,
-    json: Json = False,  # noqa: FBT002
-) -> None:
-    """Make a version the champion."""
-    _decided(using(lambda rondo: rondo.promote(model, version, reason, override=override)), json=json)
-
-
-def rollback(
-    model: str,
-    version: Annotated[int | None, typer.Argument(help="To this version; to the previous one by default.")] = None,
-    reason: Reason = "",
-    json: Json = False,  # noqa: FBT002
-) -> None:
-    """Go back to an earlier version."""
-    _decided(using(lambda rondo: rondo.rollback(model, version, reason)), json=json)
-
-
-def train(
-    model: str,
-    reason: Reason = "",
-    at: Annotated[str, typer.Option(help="Train with what was known at this time; now by default.")] = "",
-    json: Json = False,  # noqa: FBT002
-) -> None:
-    """Train a model now."""
-    asked = using(lambda rondo: rondo.train(model, reason, moment(at) if at else None))
-    if json:
-        print_json(asked)
-    else:
-        print_text(
-            f"{model}: a training is requested; `rondo watch training.started models.promoted` shows what follows"
-        )
-
-
-def _decided(model: dict[str, Any], *, json: bool) -> None:
-    if json:
-        print_json(model)
-    else:
-        print_text(f"{model['model']}: deployment {model['revision']} serves {_routes(model)}")
-
-
-def _routes(model: dict[str, Any]) -> str:
-    routes = [f"version {route['model_version']} {route['share']:.0%}" for route in model["routes"]]
-    return ", ".join(routes) or "nothing"
+def routes(model: dict[str, Any]) -> str:
+    """Return which versions a model's requests go to, with their shares."""
+    shares = [f"version {route['model_version']} {route['share']:.0%}" for route in model["routes"]]
+    return ", ".join(shares) or "nothing"
 
 
 def _auc(metrics: dict[str, Any]) -> str | None:

@@ -5,9 +5,7 @@ import contextlib
 import os
 import secrets
 import shutil
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -22,6 +20,7 @@ from rondo.embedded.ports import LOOPBACK, chosen_port
 from rondo.embedded.postgres import Postgres
 from rondo.embedded.progress import Progress, silent
 from rondo.embedded.services import SERVICES, Service
+from rondo.embedded.signals import terminated_like_ctrl_c
 from rondo.embedded.supervision import RunningService
 
 _FOLDERS = ("artifacts", "data", "inbox", "logs")
@@ -66,7 +65,7 @@ class Stack:
 
     async def _start(self, undo: contextlib.AsyncExitStack) -> None:
         undo.enter_context(held(self.home))
-        undo.enter_context(_terminated_like_ctrl_c())
+        undo.enter_context(terminated_like_ctrl_c())
         await self._check_outside()
         self._clear()
         check_space(self.home)
@@ -150,16 +149,3 @@ def _variable(service: Service) -> str:
 
 async def _together(*stops: Callable[[], None]) -> None:
     await asyncio.gather(*(asyncio.to_thread(stop) for stop in stops))
-
-
-@contextlib.contextmanager
-def _terminated_like_ctrl_c() -> Iterator[None]:
-    # `rondo down`, systemd and friends send SIGTERM, on which Python would leave without stopping anything.
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
