@@ -42,7 +42,7 @@ async def test_kill_each_service_once_and_count(tmp_path: Path) -> None:
                 del due[name]
                 stack.kill(name)
 
-        plan = Plan(speed=0.75, until=day(6, 5), required_redeployments=1)
+        plan = Plan(speed=0.5, until=day(6, 5), required_redeployments=1)
         async with AsyncRondo(Connection.of_stack(stack.home)) as rondo:
             report = await run(rondo, stack.addresses.kafka, plan, Onlooker(), Hands(kill_when_due, stack.restarts))
 
