@@ -99,6 +99,17 @@ def test_a_version_can_be_read_for_years(tmp_path: Path) -> None:
     assert sorted(fifth["a"].to_pylist()) == [*range(6)]
 
 
+def test_a_checkpoint_lists_no_file_that_a_compaction_replaced_and_its_versions_can_be_read(tmp_path: Path) -> None:
+    tables = DeltaTables(tmp_path, compact_every=30)
+    for n in range(100):
+        tables.append("t", pa.table({"a": [n]}), {"x": n}, {})
+    *_, last = sorted((tmp_path / "t" / "_delta_log").glob("*.checkpoint.parquet"))
+    checkpoint = pl.read_parquet(last)
+    assert checkpoint["remove"].struct.field("path").count() == 0
+    assert checkpoint["add"].struct.field("path").count() < 30
+    assert DeltaTable(str(tmp_path / "t"), version=20).to_pyarrow_table()["a"].to_pylist() == [*range(20, -1, -1)]
+
+
 def test_a_table_made_before_keeps_its_history_from_the_next_commit_on(tmp_path: Path) -> None:
     write_deltalake(str(tmp_path / "t"), pa.table({"a": [1.5]}))
     tables = DeltaTables(tmp_path)
@@ -106,7 +117,7 @@ def test_a_table_made_before_keeps_its_history_from_the_next_commit_on(tmp_path:
     said = tables.append("t", pa.table({"a": ["calm"]}), {"x": 2}, {"batch_id": "b"})
     configuration = DeltaTable(str(tmp_path / "t")).metadata().configuration
     assert configuration["delta.logRetentionDuration"] == "interval 3650 days"
-    assert configuration["delta.deletedFileRetentionDuration"] == "interval 3650 days"
+    assert configuration["delta.deletedFileRetentionDuration"] == "interval 0 seconds"
     assert DeltaTables(tmp_path).current("t") == Commit(said.version, said.digest)
     operations = [entry["operation"] for entry in DeltaTable(str(tmp_path / "t")).history()]
     assert operations.count("SET TBLPROPERTIES") == 1

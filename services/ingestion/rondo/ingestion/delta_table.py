@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 DIGEST = "rondo.digest"
 NOTE = "rondo."
 # A model version names the data version that it learned from for as long as anybody may ask. Delta would delete the log
-# that says what a version held after 30 days.
-_HISTORY = "interval 3650 days"
-_PROPERTIES = {"delta.logRetentionDuration": _HISTORY, "delta.deletedFileRetentionDuration": _HISTORY}
+# that says what a version held after 30 days. The files themselves stay as long as nobody runs VACUUM, and nobody may;
+# so a checkpoint need not list those that compactions have replaced: at a commit a second they are 86,400 a day.
+_PROPERTIES = {
+    "delta.logRetentionDuration": "interval 3650 days",
+    "delta.deletedFileRetentionDuration": "interval 0 seconds",
+}
 
 
 @dataclass
