@@ -6,10 +6,12 @@ import asyncio
 import hashlib
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
+from rondo.contracts.data import BatchAccepted, BatchRejected
 from rondo.ingestion.delta import DeltaTables
 from rondo.ingestion.errors import BatchConflictError, ReportLostError
 from rondo.ingestion.intake import Intake
@@ -50,8 +52,9 @@ class MemoryBatches:
         yield MemoryWork(self, dataset)
 
     async def unknown(self, dataset: str, batch_ids: Sequence[str]) -> list[str]:
-        """Return what is not known."""
-        return [batch_id for batch_id in batch_ids if (dataset, batch_id) not in self.records]
+        """Return what is not known to be accepted."""
+        accepted = {key for key, record in self.records.items() if record.status == "accepted"}
+        return [batch_id for batch_id in batch_ids if (dataset, batch_id) not in accepted]
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,19 @@ async def test_a_process_that_dies_anywhere_loses_no_row_and_writes_none_twice(t
     assert read(tmp_path, "datasets/rides").height == 9
     assert (await after_a_crash(tmp_path, batches, batch)).repeated
     assert len(batches.said) == 1
+
+
+async def test_what_was_refused_is_judged_anew_when_it_comes_again_and_said_again_only_when_that_changed(
+    tmp_path: Path,
+) -> None:
+    now, batches = [NOW], MemoryBatches()
+    way_in = Intake(Specs([spec()]), batches, Publishing(DeltaTables(tmp_path)), clock=lambda: now[0])
+    batch = submission(rides(10, started=[NOW + timedelta(days=2)] * 10), tmp_path)
+    first, second = [await way_in.submit(batch) for _ in range(2)]
+    assert (first.repeated, second.repeated, first.record) == (False, True, second.record)
+    now[0] += timedelta(days=2)
+    assert (await way_in.submit(batch)).record.status == "accepted"
+    assert [type(event) for event, _ in batches.said] == [BatchRejected, BatchAccepted]
 
 
 async def test_the_rows_of_another_file_under_a_taken_id_are_quarantined_nowhere(tmp_path: Path) -> None:

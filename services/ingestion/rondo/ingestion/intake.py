@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a batch; `repeated` where that had been decided before."""
+    """What became of a batch; `repeated` where just that had been decided before, and so was said before."""
 
     record: BatchRecord
     repeated: bool
@@ -68,7 +68,7 @@ class Intake:
 
     async def _decide(self, submission: Submission, contract: str, judge: Callable[[], Admitted | Refused]) -> Answer:
         known = await self.batches.find(submission.dataset, submission.batch_id)
-        if known and _stands(known, submission, contract):
+        if known and _stands(known, submission):
             return Answer(known, repeated=True)
         with metrics.VALIDATION_SECONDS.time():
             decision = await asyncio.to_thread(judge)
@@ -79,10 +79,12 @@ class Intake:
         self, work: BatchWork, submission: Submission, contract: str, decision: Admitted | Refused
     ) -> Answer:
         known = await work.find(submission.batch_id)
-        if known and _stands(known, submission, contract):
+        if known and _stands(known, submission):
             return Answer(known, repeated=True)
         if isinstance(decision, Refused):
             record = _rejected(submission, contract, decision)
+            if record == known:
+                return Answer(record, repeated=True)
         else:
             record = await asyncio.to_thread(self.publishing.publish, submission, contract, decision)
         await work.save(record, reports.event(record), reports.event_id(record))
@@ -113,12 +115,12 @@ def _rejected(submission: Submission, contract: str, refused: Refused) -> BatchR
     return BatchRecord(submission.dataset, submission.batch_id, submission.content, contract, "rejected", report)
 
 
-def _stands(known: BatchRecord, submission: Submission, contract: str) -> bool:
+def _stands(known: BatchRecord, submission: Submission) -> bool:
     """Say whether what was decided about a batch id answers this submission of it, too.
 
-    An accepted batch never changes. A rejected one left nothing, so other content, or the same under another
-    contract, is judged anew.
+    An accepted batch never changes. A rejected one left nothing, so it is judged anew: the file or the contract may be
+    another by now, and what was of the future may no longer be.
     """
     if known.status == "accepted" and known.content != submission.content:
         raise BatchConflictError(submission.dataset, submission.batch_id)
-    return known.status == "accepted" or (known.content == submission.content and known.contract == contract)
+    return known.status == "accepted"

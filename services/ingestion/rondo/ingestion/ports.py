@@ -31,15 +31,11 @@ class BatchRecord:
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit to a table: the version and digest that it made, and what was noted with it.
-
-    `repeated` says that the table had these rows already, so that nothing was written now.
-    """
+    """A commit to a table: the version and digest that it made, and what was noted with it."""
 
     version: int
     digest: str
     notes: Mapping[str, str] = field(default_factory=dict)
-    repeated: bool = False
 
 
 class BatchWork(Protocol):
@@ -66,7 +62,7 @@ class Batches(Protocol):
         ...
 
     async def unknown(self, dataset: str, batch_ids: Sequence[str]) -> list[str]:
-        """Return which of these batches nothing is known of."""
+        """Return which of these batches are not known to be accepted."""
         ...
 
 
