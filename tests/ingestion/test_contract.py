@@ -17,6 +17,11 @@ def test_two_models_ask_for_the_strictest_of_both() -> None:
     assert contract.digest != contract_of("rides", [spec()]).digest
 
 
+def test_a_spec_of_before_the_rule_may_have_its_entity_as_a_feature_and_goes_on() -> None:
+    contract = contract_of("rides", [spec(ride={"type": "category"})])
+    assert [column.kind for column in contract.columns if column.name == "ride"] == ["entity"]
+
+
 def test_models_that_disagree_are_named() -> None:
     other = spec("fares", distance={"type": "category"})
     with pytest.raises(NoContractError) as raised:

@@ -85,7 +85,8 @@ def _columns(spec: ModelSpec) -> Iterable[Column]:
     yield Column(spec.data.entity, "entity")
     yield Column(spec.data.event_time, "time")
     for name, feature in spec.features.items():
-        # A feature with `from` is joined in, not sent; the entity may be a feature, too.
+        # A feature with `from` is joined in, not sent. A spec that was applied before that was refused may have the
+        # entity as a feature, too.
         if feature.source is None and name not in (spec.data.entity, spec.data.event_time):
             yield _column(name, feature)
     yield Column(spec.data.label, "label")

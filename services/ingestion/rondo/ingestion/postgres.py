@@ -30,8 +30,6 @@ on conflict (topic, partition) do update set next_offset = excluded.next_offset
 _ANNOUNCED = """
 insert into announced (model, version) values ($1, $2) on conflict (model) do update set version = excluded.version
 """
-
-
 # Connections that may be held while tables are written; the landing, the outbox and /readyz live on the pool's others.
 _WRITING = 4
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
@@ -55,8 +55,9 @@ class Spool:
                 file.close()
             yield path, f"sha256:{digest.hexdigest()}"
         finally:
-            _discard(file)
-            _unlink(path)
+            with suppress(OSError):  # the last bytes found no room; the file goes anyway
+                file.close()
+            path.unlink(missing_ok=True)  # noqa: ASYNC240 - one call of the system
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -64,14 +65,3 @@ class Spool:
             yield
         except OSError as error:
             raise disk.away(error, self._folder) from error
-
-
-def _discard(file: object) -> None:
-    try:
-        file.close()  # type: ignore[attr-defined]
-    except OSError:
-        return  # the last bytes found no room; the file goes anyway
-
-
-def _unlink(path: Path) -> None:
-    path.unlink(missing_ok=True)
