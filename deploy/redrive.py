@@ -1,7 +1,9 @@
 """Look at dead letters, and publish chosen ones again on the topic that they came from.
 
 `RONDO_KAFKA=<host:port> python deploy/redrive.py <topic>` lists them. With `<partition>:<offset>` of some of them
-behind it, those are published again, key, value and headers as they were; what was said about them is left out.
+behind it, those are published again in the partition that they came from, key, value and headers as they were; what
+was said about them is left out. A topic that is compacted keeps the last message of each key, and an old one would be
+that: what is there is never published again.
 """  # noqa: INP001 - a script
 
 from __future__ import annotations
@@ -10,12 +12,14 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ABOUT = "__dlq."
+# What was said about a message beside it; `reason` is serving's word for why it can't answer a request.
+_ABOUT, _REASON = "__dlq.", "reason"
 _SECONDS = 30.0
 
 
@@ -32,10 +36,13 @@ def letters(bootstrap: str, topic: str) -> Iterator[Message]:
         message = consumer.poll(_SECONDS)
         if message is None:
             sys.exit(f"Kafka at {bootstrap} says no more after {_SECONDS:g} s: is it up?")
-        if message.error():
-            open_ones.discard(message.partition())  # its end, or it can't be read: no more comes of it
-        else:
+        error = message.error()
+        if error is None:
             yield message
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+            open_ones.discard(message.partition())
+        else:
+            sys.exit(f"{topic} can't be read to its end: {error.str()}")
     consumer.close()
 
 
@@ -57,20 +64,38 @@ def publish_again(producer: Producer, message: Message) -> None:
     Exits with 1 where the dead letter has only a part of the message.
     """
     said = headers_of(message)
+    origin, partition = said[f"{_ABOUT}errors.topic"], int(said[f"{_ABOUT}errors.partition"])
     if f"{_ABOUT}errors.dropped" in said:
         sys.exit(
             f"{line(message)}\nit was too large for a dead letter: read it where it came from, if it is still there"
         )
-    kept = [(name, value) for name, value in message.headers() or () if not name.startswith(_ABOUT)]
-    producer.produce(said[f"{_ABOUT}errors.topic"], message.value(), message.key(), headers=kept)
+    kept = [(name, value) for name, value in message.headers() or () if not name.startswith(_ABOUT) and name != _REASON]
+    producer.produce(origin, message.value(), message.key(), partition=partition, headers=kept)
 
 
-def main(topic: str, *places: str) -> None:
+def refuse_compacted(bootstrap: str, topics: set[str]) -> None:
+    """Exit with 1 where one of the topics is compacted."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for topic in sorted(topics):
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        policy = admin.describe_configs([resource])[resource].result()["cleanup.policy"].value
+        if "compact" in policy:
+            sys.exit(
+                f"{topic} is compacted: an old message of it would undo a newer one. Its writer publishes anew what is"
+                " in force: apply the spec again, or roll back and promote"
+            )
+
+
+def main(*arguments: str) -> None:
     """List, or publish again."""
+    if not arguments:
+        sys.exit("say which: python deploy/redrive.py <topic of dead letters> [<partition>:<offset> ...]")
+    topic, *places = arguments
     bootstrap = os.environ.get("RONDO_KAFKA") or sys.exit("set RONDO_KAFKA to the address of the broker, host:port")
     found = {f"{message.partition()}:{message.offset()}": message for message in letters(bootstrap, topic)}
     if missing := [place for place in places if place not in found]:
         sys.exit(f"{topic} has nothing at {', '.join(missing)}; it has {', '.join(found) or 'nothing'}")
+    refuse_compacted(bootstrap, {headers_of(found[place])[f"{_ABOUT}errors.topic"] for place in places})
     producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "enable.idempotence": True})
     for place in places:
         publish_again(producer, found[place])

@@ -21,14 +21,20 @@ def test_what_is_too_large_is_left_out_and_the_letter_says_where_it_lies() -> No
     assert (made.value, made.key) == (None, None)
     assert made.headers == {
         "__dlq.errors.dropped": "too large for a dead letter: the value of 20,000,000 bytes, the key of 4,097 bytes,"
-        " 1 headers of 3,000,001 bytes; the original lies in predictions.requested, partition 3, offset 40"
+        " 1 headers of 3,000,011 bytes; the original lies in predictions.requested, partition 3, offset 40"
     }
 
 
 def test_the_largest_that_is_kept_fits_with_all_its_headers() -> None:
     limit = BY_NAME[TOPIC].max_message_bytes
-    made = letter(TOPIC, bytes(limit - HEADER_ROOM), bytes(MAX_KEY_BYTES), [("h", bytes(HEADER_ROOM // 2 - 1))], ORIGIN)
-    size = len(made.value or b"") + len(made.key or b"") + sum(len(k) + len(v) for k, v in made.headers.items())
-    assert made.value is not None
-    assert made.key is not None
-    assert size < limit - HEADER_ROOM // 4, "there is room for the headers of every dead letter"
+    for headers in ([("h", bytes(HEADER_ROOM // 2 - 11))], [(f"{n:04x}", b"") for n in range(HEADER_ROOM // 2 // 14)]):
+        made = letter(TOPIC, bytes(limit - HEADER_ROOM), bytes(MAX_KEY_BYTES), headers, ORIGIN)
+        assert (made.value is not None, made.key is not None, len(made.headers)) == (True, True, len(headers))
+        taken = sum(len(name) + len(text) + 10 for name, text in made.headers.items())
+        size = len(made.value or b"") + len(made.key or b"") + taken
+        assert size < limit - HEADER_ROOM // 4, "there is room for the headers of every dead letter"
+
+
+def test_very_many_tiny_headers_count_with_what_frames_them() -> None:
+    made = letter(TOPIC, b"v", b"k", [(f"{n:04x}", b"") for n in range(16_384)], ORIGIN)
+    assert list(made.headers) == ["__dlq.errors.dropped"]

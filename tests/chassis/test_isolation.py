@@ -53,7 +53,23 @@ def test_a_micro_batch_that_fails_again_comes_one_by_one_until_it_is_through() -
     assert isolation.most(100) == 100
 
 
+def test_what_passes_after_all_ends_the_hopelessness() -> None:
+    _, isolation = replay(set(range(1_000)), 1_000, 50)
+    isolation.passed([at(MAX_GIVEN_UP_IN_A_ROW)])
+    assert not isolation.hopeless
+
+
+def test_a_message_whose_dead_letter_can_not_be_written_is_given_up_again() -> None:
+    isolation = Isolation()
+    for _ in range(TRIES + 3):
+        isolation.failed([at(0)])
+    assert isolation.gives_up([at(0)]) == TRIES + 3
+
+
 def test_when_everything_fails_it_is_hopeless_before_everything_is_given_up() -> None:
     given_up, isolation = replay(set(range(1_000)), 1_000, 50)
     assert isolation.hopeless
     assert len(given_up) == MAX_GIVEN_UP_IN_A_ROW
+    for _ in range(5):
+        isolation.failed([at(MAX_GIVEN_UP_IN_A_ROW)])
+    assert isolation.gives_up([at(MAX_GIVEN_UP_IN_A_ROW)]) == 0

@@ -21,15 +21,17 @@ def topics(kafka: str) -> tuple[str, str]:
     """Return the names of two new topics: where events come from, and their dead letters."""
     source = f"source-{uuid4().hex[:8]}"
     names = (source, f"{source}.dead-letters")
-    chassis_kafka.create_topics(kafka, [Topic(name, "test", (), "", partitions=1) for name in names])
+    chassis_kafka.create_topics(kafka, [Topic(name, "test", (), "", partitions=3) for name in names])
     return names
 
 
 def bury(kafka: str, topics: tuple[str, str], number: int, **about: str) -> None:
-    said = {"topic": topics[0], "partition": "0", "offset": str(number), "message": f"no, {number}: \t not so", **about}
-    headers = {"ce_id": f"event-{number}"} | {f"__dlq.errors.{name}": value for name, value in said.items()}
+    said = {"topic": topics[0], "partition": "2", "offset": str(number), "message": f"no, {number}: \t not so", **about}
+    headers = {"ce_id": f"event-{number}", "reason": "no"} | {
+        f"__dlq.errors.{name}": value for name, value in said.items()
+    }
     producer = Producer({"bootstrap.servers": kafka})
-    producer.produce(topics[1], b'{"n": %d}' % number, b"key", headers=headers)
+    producer.produce(topics[1], b'{"n": %d}' % number, b"key", partition=0, headers=headers)
     producer.flush()
 
 
@@ -41,7 +43,7 @@ def redrive(kafka: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def arrived(kafka: str, topic: str) -> list[Message]:
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": "unused"})
-    consumer.assign([TopicPartition(topic, 0, 0)])
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in range(3)])
     found = consumer.consume(10, 2)
     consumer.close()
     return found
@@ -51,8 +53,8 @@ def test_they_are_listed_with_where_they_came_from_and_why(kafka: str, topics: t
     for number in (7, 8):
         bury(kafka, topics, number)
     assert redrive(kafka, topics[1]).stdout.splitlines() == [
-        f"0:0  from {topics[0]}-0-7  no, 7: \t not so",
-        f"0:1  from {topics[0]}-0-8  no, 8: \t not so",
+        f"0:0  from {topics[0]}-2-7  no, 7: \t not so",
+        f"0:1  from {topics[0]}-2-8  no, 8: \t not so",
     ]
     assert arrived(kafka, topics[0]) == []
 
@@ -60,9 +62,26 @@ def test_they_are_listed_with_where_they_came_from_and_why(kafka: str, topics: t
 def test_the_chosen_one_is_published_again_as_it_was(kafka: str, topics: tuple[str, str]) -> None:
     for number in (7, 8):
         bury(kafka, topics, number)
-    assert redrive(kafka, topics[1], "0:1").stdout == f"published again: 0:1  from {topics[0]}-0-8  no, 8: \t not so\n"
+    assert redrive(kafka, topics[1], "0:1").stdout == f"published again: 0:1  from {topics[0]}-2-8  no, 8: \t not so\n"
     (again,) = arrived(kafka, topics[0])
     assert (again.key(), again.value(), again.headers()) == (b"key", b'{"n": 8}', [("ce_id", b"event-8")])
+    assert again.partition() == 2, "where it was, whichever partitioner its writer has"
+
+
+def test_what_is_compacted_is_never_published_again(kafka: str, topics: tuple[str, str]) -> None:
+    compacted = f"{topics[0]}.compacted"
+    chassis_kafka.create_topics(kafka, [Topic(compacted, "test", (), "", partitions=3, cleanup="compact")])
+    bury(kafka, (compacted, topics[1]), 7)
+    told = redrive(kafka, topics[1], "0:0")
+    assert told.returncode == 1
+    assert f"{compacted} is compacted: an old message of it would undo a newer one." in told.stderr
+    assert arrived(kafka, compacted) == []
+
+
+def test_without_arguments_it_says_what_to_type(kafka: str) -> None:
+    assert redrive(kafka).stderr == (
+        "say which: python deploy/redrive.py <topic of dead letters> [<partition>:<offset> ...]\n"
+    )
 
 
 def test_what_is_not_there_or_not_whole_is_told_and_nothing_is_published(kafka: str, topics: tuple[str, str]) -> None:

@@ -61,7 +61,7 @@ async def test_one_trace_runs_from_the_drifted_window_to_the_first_prediction_of
                 await day_of_one_zone(rondo, day)
             assert await asyncio.wait_for(promoted, 60) == 2
             async with asyncio.timeout(30):
-                while (await rondo.predict(small.MODEL, {"zone": "a", "distance": 1.0})).model_version != 2:
+                while (await rondo.predict(small.MODEL, {"zone": "a", "distance": 1.0})).model_version < 2:
                     pass  # each answer takes its time
     # Each service has sent its last spans: it stopped.
     trace_id = next(span.trace_id for span in spans if span.name == "process drift.detected")

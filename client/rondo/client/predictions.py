@@ -6,7 +6,13 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from rondo.client.errors import MessageTooLargeError, PredictionRefusedError, PredictionTimeoutError, RefusedError
+from rondo.client.errors import (
+    MessageTooLargeError,
+    PredictionRefusedError,
+    PredictionTimeoutError,
+    RefusedError,
+    UnreadableAnswerError,
+)
 from rondo.client.messages import encode_request
 from rondo.client.sources import each
 
@@ -19,7 +25,7 @@ if TYPE_CHECKING:
     from rondo.client.sources import Requests
     from rondo.contracts.predictions import PredictionRequested
 
-Unanswered = PredictionRefusedError | PredictionTimeoutError
+Unanswered = PredictionRefusedError | PredictionTimeoutError | UnreadableAnswerError
 IN_FLIGHT = 1_000
 
 
@@ -36,20 +42,22 @@ class Predictions:
         Raises:
             PredictionRefusedError: serving can't answer this request.
             PredictionTimeoutError: no answer within `seconds`.
+            UnreadableAnswerError: the answer is none that serving should ever give.
             MessageTooLargeError: the request is larger than the topic takes.
             RefusedError: the request can't be written, or its id is one that is already waited for.
 
         """
         value = encode_request(request)
-        answer = await self._replies.expect(request.id)
         try:
             async with asyncio.timeout(seconds):
-                await self._sender.send(request.topic, request.entity or request.id, value)
-                return await answer
+                answer = await self._replies.expect(request.id)
+                try:
+                    await self._sender.send(request.topic, request.entity or request.id, value)
+                    return await answer
+                finally:
+                    self._replies.forget(request.id)
         except TimeoutError:
             raise PredictionTimeoutError(request.id, request.model, seconds) from None
-        finally:
-            self._replies.forget(request.id)
 
     async def stream(self, requests: Requests, seconds: float) -> AsyncGenerator[Prediction | Unanswered, None]:
         """Yield answers as they come, or in the place of one why there is none.
@@ -71,6 +79,8 @@ class Predictions:
                     continue
                 flight.leave(task)
                 yield task.result()
+            # It may have ended with an error since it was last looked at.
+            await feeding
         finally:
             await _cancelled(feeding, *flight.asked)
 
@@ -83,7 +93,7 @@ class Predictions:
     async def _settled(self, request: PredictionRequested, seconds: float) -> Prediction | Unanswered:
         try:
             return await self.ask(request, seconds)
-        except (PredictionRefusedError, PredictionTimeoutError) as unanswered:
+        except (PredictionRefusedError, PredictionTimeoutError, UnreadableAnswerError) as unanswered:
             return unanswered
         except MessageTooLargeError as error:
             return PredictionRefusedError(request.id, str(error), "too_large")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from rondo.contracts.duration import Duration, format_duration, parse_duration
@@ -16,6 +16,7 @@ from rondo.contracts.spec_data import Column, Data, Feature, Name, Part, Share
 from rondo.contracts.spec_policy import FairnessGate, Gates, MetricGate, Monitor, Retrain, Rollout, Trainer
 
 __all__ = [
+    "WRITTEN",
     "Column",
     "Data",
     "Duration",
@@ -33,6 +34,8 @@ __all__ = [
     "format_duration",
     "parse_duration",
 ]
+# In the context of a validation: the spec is being written by somebody, and not read back.
+WRITTEN = "written"
 
 
 def _fault(message: str, *path: str | int) -> PydanticCustomError:
@@ -61,6 +64,19 @@ class ModelSpec(Part):
                 f"take {label!r} out of `features`"
             )
             raise _fault(message, "features", label)
+        if label in clashes:
+            message = f"the label {label!r} is also the entity or the event time: each needs a column of its own"
+            raise _fault(message, "data", "label")
+        if self.data.entity == self.data.event_time:
+            message = f"{self.data.entity!r} is both the entity and the event time: each needs a column of its own"
+            raise _fault(message, "data", "event_time")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_are_no_features(self, info: ValidationInfo) -> Self:
+        # Asked of who writes a spec, and not of one that is read back: one that was applied before this rule goes on.
+        if not (info.context or {}).get(WRITTEN):
+            return self
         for part, column in (("entity", self.data.entity), ("event_time", self.data.event_time)):
             if column in self.features:
                 message = (
@@ -68,12 +84,6 @@ class ModelSpec(Part):
                     "features; give the feature a column of its own, or take it out"
                 )
                 raise _fault(message, "features", column)
-        if label in clashes:
-            message = f"the label {label!r} is also the entity or the event time: each needs a column of its own"
-            raise _fault(message, "data", "label")
-        if self.data.entity == self.data.event_time:
-            message = f"{self.data.entity!r} is both the entity and the event time: each needs a column of its own"
-            raise _fault(message, "data", "event_time")
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 
 from rondo.contracts import yaml12
-from rondo.contracts.spec import ModelSpec
+from rondo.contracts.spec import WRITTEN, ModelSpec
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -63,7 +63,7 @@ def parse_spec(text: str, source: str = "rondo.yaml") -> ModelSpec:
     if not isinstance(content, dict):
         raise SpecError(source, (_EMPTY,))
     try:
-        return ModelSpec.model_validate(content, extra="forbid", by_alias=True, by_name=False)
+        return ModelSpec.model_validate(content, extra="forbid", by_alias=True, by_name=False, context={WRITTEN: True})
     except ValidationError as error:
         raise SpecError(source, tuple(dict.fromkeys(_problem(fault, lines) for fault in error.errors()))) from None
 

@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 # Not 4.3.0 to 4.4.0: started anew after a crash, such a broker calls a transaction complete whose markers it has not
-# written (KAFKA-20734). docs/decisions/0013-kafka-4-2.md has what was seen.
+# written (KAFKA-20734). docs/decisions/0014-kafka-4-2.md has what was seen.
 KAFKA_VERSION = "4.2.2"
 
 

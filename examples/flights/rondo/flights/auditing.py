@@ -118,17 +118,16 @@ class Auditor:
     def _note(self, topic: str, value: bytes) -> None:
         if topic == PREDICTIONS_FAILED:
             self.ledger.refuse(request_of(value))
-            return
-        said = orjson.loads(value)
-        if topic == _MADE:
+        elif topic == _MADE:
+            said = orjson.loads(value)
             at = datetime.fromisoformat(said["made_at"]).astimezone(UTC)
             self.ledger.answer(said["id"], Answer(said["model_version"], said["output"]["score"]), at)
         else:
-            self.ledger.ask(said["id"])
+            self.ledger.ask(request_of(value))
 
 
 def request_of(value: bytes) -> str:
-    """Return the id in a request that was refused; empty where there is none, which may be why it was refused."""
+    """Return the id in a request; empty where there is none, for anybody may have written it."""
     try:
         said = orjson.loads(value)
     except orjson.JSONDecodeError:

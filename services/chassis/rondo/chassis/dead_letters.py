@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # As large as a key may reasonably be; with the original headers it stays well within HEADER_ROOM.
 MAX_KEY_BYTES = 4 * 1024
 _MAX_HEADER_BYTES = HEADER_ROOM // 2
+# What a header takes beside its name and its text: two lengths, at most 5 bytes each.
+_FRAME = 10
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def letter(
         dropped.append(f"the key of {len(key):,} bytes")
         key = None
     kept: dict[str, str | bytes] = {name: text or b"" for name, text in headers}
-    if (size := sum(len(name) + len(text) for name, text in kept.items())) > _MAX_HEADER_BYTES:
+    if (size := sum(len(name) + len(text) + _FRAME for name, text in kept.items())) > _MAX_HEADER_BYTES:
         dropped.append(f"{len(kept)} headers of {size:,} bytes")
         kept = {}
     if dropped:

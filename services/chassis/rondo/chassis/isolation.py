@@ -2,7 +2,8 @@
 
 A micro-batch that fails twice is taken apart: its messages come again one by one. One that fails alone as often is
 given up, and the others go their way. A transform that fails on everything is no matter of a message, but of a bad
-release, and dead-lettering the whole topic would be the worst answer: after some given up in a row the stream ends.
+release, and dead-lettering the whole topic would be the worst answer: after some given up in a row no more are, and the
+messages wait until one of them passes, or for a better release.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Isolation:
 
     def gives_up(self, places: Sequence[Place]) -> int:
         """Return how often the only message of a micro-batch has failed alone if that is enough, else 0."""
-        failures = self._alone.get(places[0], 0) if len(places) == 1 else 0
+        failures = self._alone.get(places[0], 0) if len(places) == 1 and not self.hopeless else 0
         return failures if failures >= TRIES else 0
 
     def failed(self, places: Sequence[Place]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -125,8 +125,9 @@ def lost(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> bool:
 
 
 def drop(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> None:
-    """Close a connection at once, instead of giving it back; one that is closed stays so."""
-    if not lost(connection):
+    """Close a connection at once, instead of giving it back; one that is broken forgets its listeners, too."""
+    # The pool takes one that broke out of its proxy, when it comes to know of it.
+    with suppress(asyncpg.InterfaceError):
         connection.terminate()
 
 

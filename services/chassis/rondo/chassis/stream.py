@@ -14,6 +14,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -22,7 +23,7 @@ from rondo.chassis import metrics
 from rondo.chassis.dead_letters import dead_letter
 from rondo.chassis.failures import Backoff, UnavailableError
 from rondo.chassis.held_offsets import HeldOffsets
-from rondo.chassis.isolation import Isolation
+from rondo.chassis.isolation import MAX_GIVEN_UP_IN_A_ROW, Isolation
 from rondo.chassis.positions import ends, lag
 from rondo.chassis.records import Record, Records, place, readable, write
 
@@ -80,12 +81,7 @@ class ExactlyOnceStream:
         self.turning = asyncio.Event()
 
     async def run(self) -> None:
-        """Stream until cancelled; then end the running transaction and leave.
-
-        Raises:
-            Exception: what the transform raised, once it has failed on so many messages in a row that it can't be them.
-
-        """
+        """Stream until cancelled; then end the running transaction and leave."""
         self._loop = asyncio.get_running_loop()
         thread = asyncio.create_task(asyncio.to_thread(self._run))
         try:
@@ -117,12 +113,15 @@ class ExactlyOnceStream:
                 continue
             except KafkaException as error:
                 self._trouble = f"Kafka: {error.args[0].str()}"
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, it is told, and tried again
                 self._trouble = f"{type(error).__name__}: {error}"
-                if self._isolation.hopeless:
-                    raise
             else:
                 return
+            if self._isolation.hopeless:
+                self._trouble += (
+                    f"; {MAX_GIVEN_UP_IN_A_ROW} messages in a row became dead letters, and no more do: it can't be the"
+                    " messages, so go back to the release before, or mend this one"
+                )
             attempt = attempt + 1 if self._commits == commits_before else 1
             log.warning("stream %s begins again: %s", self._settings.name, self._trouble, extra={"attempt": attempt})
             metrics.STREAM_RESTARTS.labels(self._settings.name).inc()
@@ -182,6 +181,7 @@ class ExactlyOnceStream:
         """Answer one micro-batch in one transaction. On a failure the caller builds both clients anew."""
         places = [place(message) for message in messages]
         given_up = self._isolation.gives_up(places)
+        outputs: Iterable[Record | Records] = ()
         with metrics.STREAM_BATCH_SECONDS.labels(self._settings.name).time():
             producer.begin_transaction()
             try:
@@ -194,7 +194,12 @@ class ExactlyOnceStream:
                     self._failure = error
                     self._isolation.failed(places)
                 raise
+            finally:
+                # One that is left halfway would hold what it has leased for as long as the failure is remembered.
+                if isinstance(outputs, Generator):
+                    outputs.close()
         self._isolation.passed(places)
+        self._failure = None
         self._commits += 1
         if not given_up:
             self._transform.committed()
@@ -219,6 +224,7 @@ class ExactlyOnceStream:
             type(self._failure).__name__, self._failure,
         )  # fmt: skip
         metrics.DEAD_LETTERS.labels(topic, type(self._failure).__name__).inc()
+        # Its key decides the partition: how many there are only the transform knows.
         return dead_letter(
             message, self._settings.dead_letters, self._settings.name, self._failure, failures, reason="unprocessable"
         )

@@ -1,30 +1,25 @@
-"""Which event times are believed: since 1900, and as much of the future as clocks differ by.
-
-A replay of old data is normal. A time far ahead is a mistake in the data, and it would move the point up to which
-everything else counts as known; the year 1 is what many writers put where they have no time at all.
-"""
+"""Which event times of requests are believed, and what is said of the others."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from rondo.contracts.clocks import EARLIEST, MOST_AHEAD
 from rondo.serving.errors import RequestRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
-AHEAD = timedelta(days=1)
 WANTED = "send a time from 1900 to a day from now, as RFC 3339 with an offset, such as 2013-03-01T12:00:00Z"
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 def untimely(times: Sequence[datetime | None], now: datetime) -> list[int]:
     """Return the places of the times that are not believed when it is `now`."""
-    latest = now + AHEAD
+    latest = now + MOST_AHEAD
     return [place for place, time in enumerate(times) if time is not None and not EARLIEST <= time <= latest]
 
 
