@@ -37,6 +37,7 @@ from rondo.monitor import handlers
 from rondo.monitor.alerts import Announcement
 from rondo.monitor.errors import FencedError
 from rondo.monitor.intake import read_predictions
+from rondo.monitor.parts import Stored
 from rondo.monitor.ports import Champion, News, Saved, Store, Work
 from rondo.monitor.postgres import PostgresStore
 from rondo.monitor.postgres_control import PostgresNews, handling
@@ -225,4 +226,4 @@ def test_a_watch_thaws_as_it_was_frozen() -> None:
     assert before.watch == after.watch
     assert (after.watch.pending.predictions.num_rows, after.watch.pending.outcomes.num_rows) == (20, 1)
     assert [each.value for each in before.held] == [each.value for each in after.held]
-    assert (after.held_bytes, after.held[0].since, after.stored) == (before.held_bytes, 5.0, 1)
+    assert (after.held_bytes, after.held[0].since, after.stored) == (before.held_bytes, 5.0, Stored(1, 1))

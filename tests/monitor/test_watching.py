@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +20,7 @@ from rondo.contracts.monitoring import AlertRaised
 from rondo.monitor.errors import FencedError, UnknownModelError
 from rondo.monitor.intake import read_predictions
 from rondo.monitor.pace import Pace
-from rondo.monitor.ports import Champion
+from rondo.monitor.ports import Champion, Kept
 from rondo.monitor.watching import Watching
 
 ASKED, KNOWN = year(8, 4, rows_a_day=200)
@@ -155,6 +157,28 @@ async def test_what_is_no_micro_batch_is_passed_over_and_counted_as_read(caplog:
     await watching.advance([])
     assert store.positions == {(PREDICTIONS_LOG, 0): 2}
     assert "it is no Arrow IPC stream" in caplog.text
+
+
+class Noting(dict[str, Kept]):
+    """What waits, noting the thread that reads it."""
+
+    read_in: threading.Thread | None = None
+
+    def __getitem__(self, kind: str) -> Kept:
+        self.read_in = threading.current_thread()
+        return super().__getitem__(kind)
+
+
+async def test_the_event_loop_does_not_wait_for_what_was_saved() -> None:
+    store, clock = await informed(), Clock()
+    watching = Watching(store, store, clock)
+    await watching.load()
+    clock.now = 2
+    await watching.advance(messages(ASKED[:1]))
+    waiting = Noting(store.watches[MODEL].waiting)
+    store.watches[MODEL] = replace(store.watches[MODEL], waiting=waiting)
+    await watching.load()
+    assert waiting.read_in not in (None, threading.main_thread())
 
 
 async def test_a_second_monitor_is_found_out() -> None:

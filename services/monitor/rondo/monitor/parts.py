@@ -1,7 +1,8 @@
 """How waiting rows are kept: each is written once, in the part of the save after it came.
 
 A save writes the new rows and one bit for each that lies in the store, whether it still waits. When the dead ones are
-the larger half, everything is written anew: so a row costs a few writes in all, however long it waits.
+the larger half, or the parts are many, everything is written anew: so a row costs a few writes in all, and one more for
+every `MAX_PARTS` saves that it waits; and a restart reads few parts, however little each save brought.
 """
 
 from __future__ import annotations
@@ -19,39 +20,54 @@ if TYPE_CHECKING:
 
 # The place of a row that no save has written yet.
 FRESH = -1
+# Each takes a fifth of a millisecond to read.
+MAX_PARTS = 500
 _WORTH_IT = 10_000
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd")
 
 
 @dataclass(frozen=True)
+class Stored:
+    """What lies in the store: the number of `rows`, dead ones included, and of the `parts` that they are in."""
+
+    rows: int = 0
+    parts: int = 0
+
+
+@dataclass(frozen=True)
 class Plan:
-    """What a save does with rows: which of them it writes, their `places` after it, and the rows then in the store."""
+    """What a save does with rows: which of them it writes, their `places` after it, and what is then in the store."""
 
     whole: bool
     written: NDArray[np.bool_]
     places: NDArray[np.int64]
-    stored: int
+    stored: Stored
 
     def kept(self, part: pa.Table) -> Kept:
         """Return it for the store; `part` are the rows to be written."""
-        alive = np.zeros(self.stored, np.bool_)
+        alive = np.zeros(self.stored.rows, np.bool_)
         alive[self.places] = True
         return Kept(write(pa.table({"alive": alive})), (write(part),) if part.num_rows else (), self.whole)
 
 
-def plan(places: NDArray[np.int64], stored: int) -> Plan:
+def plan(places: NDArray[np.int64], stored: Stored) -> Plan:
     """Decide how rows are saved, by their places among the `stored` ones."""
     fresh = places == FRESH
-    count = int(fresh.sum())
-    if stored + count > 2 * places.size + (_WORTH_IT if places.size else 0) or not stored:
-        return Plan(True, np.ones(places.size, np.bool_), np.arange(places.size), places.size)  # noqa: FBT003 - a field
+    after = Stored(stored.rows + int(fresh.sum()), stored.parts + int(fresh.any()))
+    if not stored.rows or after.parts > MAX_PARTS or _mostly_dead(after.rows, alive=places.size):
+        whole = Stored(places.size, min(1, places.size))
+        return Plan(True, np.ones(places.size, np.bool_), np.arange(places.size), whole)  # noqa: FBT003 - a field
     placed = places.copy()
-    placed[fresh] = np.arange(stored, stored + count)
-    return Plan(False, fresh, placed, stored + count)  # noqa: FBT003 - a field
+    placed[fresh] = np.arange(stored.rows, after.rows)
+    return Plan(False, fresh, placed, after)  # noqa: FBT003 - a field
 
 
-def save(table: pa.Table, stored: int) -> tuple[pa.Table, int, Kept]:
-    """Return the table with its new places, the rows then in the store, and what to write; `place` is the last column.
+def _mostly_dead(rows: int, alive: int) -> bool:
+    return rows > 2 * alive + (_WORTH_IT if alive else 0)
+
+
+def save(table: pa.Table, stored: Stored) -> tuple[pa.Table, Stored, Kept]:
+    """Return the table with its new places, what is then in the store, and what to write; `place` is the last column.
 
     The places are not written: they are the order of the rows in the parts.
     """
@@ -61,12 +77,13 @@ def save(table: pa.Table, stored: int) -> tuple[pa.Table, int, Kept]:
     return placed, planned.stored, planned.kept(part)
 
 
-def load(kept: Kept, schema: pa.Schema) -> tuple[pa.Table, int]:
-    """Return the rows that wait, with their places as the last column, and how many rows lie in the store."""
+def load(kept: Kept, schema: pa.Schema) -> tuple[pa.Table, Stored]:
+    """Return the rows that wait, with their places as the last column, and what lies in the store."""
     whole = pa.concat_tables([_without_places(schema).empty_table(), *map(read, kept.parts)]).combine_chunks()
     alive = read(kept.alive).column("alive").to_numpy(zero_copy_only=False) if kept.alive else None
     placed = whole.append_column("place", pa.array(np.arange(whole.num_rows)))
-    return placed if alive is None else placed.filter(pa.array(alive)), whole.num_rows
+    stored = Stored(whole.num_rows, len(kept.parts))
+    return placed if alive is None else placed.filter(pa.array(alive)), stored
 
 
 def _without_places(schema: pa.Schema) -> pa.Schema:

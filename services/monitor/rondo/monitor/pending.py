@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from rondo.monitor import matching
-from rondo.monitor.parts import FRESH
+from rondo.monitor.parts import FRESH, Stored
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,15 +20,15 @@ MAX_WAITING = 1_000_000
 
 @dataclass
 class Pending:
-    """The two tables (see `matching`), and how many rows of each lie in the store, dead ones included.
+    """The two tables (see `matching`), and what lies of each in the store.
 
     `matched` until something is added: what did not match then does not match now.
     """
 
     predictions: pa.Table = field(default_factory=matching.PREDICTIONS.empty_table)
     outcomes: pa.Table = field(default_factory=matching.OUTCOMES.empty_table)
-    stored_predictions: int = 0
-    stored_outcomes: int = 0
+    stored_predictions: Stored = field(default_factory=Stored)
+    stored_outcomes: Stored = field(default_factory=Stored)
     matched: bool = field(default=False, compare=False)
 
     def add_predictions(self, rows: pa.Table, times: NDArray[np.int64], version: int) -> int:

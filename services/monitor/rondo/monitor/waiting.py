@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.monitor import intake
-from rondo.monitor.parts import FRESH
+from rondo.monitor.parts import FRESH, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,16 +38,16 @@ class Held:
 
 
 class Waiting:
-    """A model's watch and the messages that it could not take in yet; `stored` rows of them lie in the store."""
+    """A model's watch and the messages that it could not take in yet; `stored` is what lies of them in the store."""
 
     def __init__(self, watch: Watch, max_bytes: int = MAX_HELD_BYTES) -> None:
         self.watch, self._max_bytes = watch, max_bytes
         self.sought: set[str] = set()
         self.held: deque[Held] = deque()
-        self.held_bytes = self.stored = 0
+        self.held_bytes, self.stored = 0, Stored()
         self._given_up: set[str] = set()
 
-    def restore(self, values: Sequence[bytes], places: Sequence[int], stored: int, now: float) -> None:
+    def restore(self, values: Sequence[bytes], places: Sequence[int], stored: Stored, now: float) -> None:
         """Take over what was saved."""
         self.stored = stored
         for value, place in zip(values, places, strict=True):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from rondo.monitor.alerts import Announcement
-    from rondo.monitor.ports import News, Position, Store
+    from rondo.monitor.ports import News, Position, SavedWatch, Store
 
 log = logging.getLogger(__name__)
 TOPICS = (PREDICTIONS_LOG, OUTCOMES_LOG)
@@ -46,8 +46,8 @@ class Watching:
     async def load(self) -> Mapping[Position, int]:
         """Load what was saved, and what the control plane has said."""
         saved, now = await self._saving.load(), self._clock()
-        disorder = self._pace.disorder_micros
-        self.models = {model: thaw(model, kept, disorder, now) for model, kept in saved.items()}
+        # Off the event loop: with a million rows that wait it takes a good part of a second.
+        self.models = await asyncio.to_thread(_thawed, saved, self._pace.disorder_micros, now)
         self._silence.begin()
         await self._known.learn(self.models.values())
         return self._saving.positions
@@ -157,6 +157,10 @@ class Watching:
         if model not in self.models:
             self.models[model] = Waiting(Watch(model, self._pace.disorder_micros))
         return self.models[model]
+
+
+def _thawed(saved: Mapping[str, SavedWatch], disorder: int, now: float) -> dict[str, Waiting]:
+    return {model: thaw(model, kept, disorder, now) for model, kept in saved.items()}
 
 
 def _tally(announcements: Sequence[Announcement]) -> None:
