@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rondo.contracts.spec import ModelSpec
 from rondo.contracts.spec_file import MAX_BYTES, SpecError, parse_spec
 
 GOOD = """\
@@ -37,6 +38,13 @@ def problems(text: str) -> tuple[str, ...]:
     with pytest.raises(SpecError) as caught:
         parse_spec(text)
     return caught.value.problems
+
+
+def test_a_stored_spec_from_before_a_rule_is_read() -> None:
+    """It was accepted then, and what it asks for goes on; who writes it again is told."""
+    stored = parse_spec(GOOD).as_dict()
+    stored["features"] |= {"flight_id": {"type": "category"}}
+    assert list(ModelSpec.model_validate(stored).features)[-1] == "flight_id"
 
 
 def test_a_good_spec_is_read() -> None:

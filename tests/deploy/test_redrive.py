@@ -27,9 +27,8 @@ def topics(kafka: str) -> tuple[str, str]:
 
 def bury(kafka: str, topics: tuple[str, str], number: int, **about: str) -> None:
     said = {"topic": topics[0], "partition": "2", "offset": str(number), "message": f"no, {number}: \t not so", **about}
-    headers = {"ce_id": f"event-{number}", "reason": "no"} | {
-        f"__dlq.errors.{name}": value for name, value in said.items()
-    }
+    headers = {"ce_id": f"event-{number}", "reason": "no"}
+    headers |= {f"__dlq.errors.{name}": value for name, value in said.items()}
     producer = Producer({"bootstrap.servers": kafka})
     producer.produce(topics[1], b'{"n": %d}' % number, b"key", partition=0, headers=headers)
     producer.flush()
