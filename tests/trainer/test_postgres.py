@@ -13,6 +13,7 @@ from rondo.contracts.deployment import DeploymentChanged
 from rondo.contracts.training import TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.trainer import handlers
 from rondo.trainer.postgres import PostgresWork, handling
+from rondo.trainer.postgres_end import end
 from rondo.trainer.postgres_runs import PostgresRuns, release
 from rondo.trainer.runs import Batch, Serving
 
@@ -268,14 +269,35 @@ async def test_a_batch_that_is_being_deferred_while_the_run_ends_is_not_forgotte
     async with handling(store)(envelope) as work:
         await handlers.on_batch_accepted(envelope, work)
         ending = asyncio.create_task(runs.finish(run, _waiting(run)))
-        async with asyncio.timeout(10):
-            waits = "pg_locks where locktype = 'advisory' and not granted"
-            while not ending.done() and not await _count(store, waits):  # noqa: ASYNC110 - the server tells nobody
-                await asyncio.sleep(0.01)
+        await _waiting_its_turn(store, ending)
     assert await ending
     waited = await runs.claim(3)
     assert waited is not None
     assert waited.trigger.id == "flights/feb"
+
+
+async def test_giving_a_run_up_and_its_late_end_do_not_wait_for_each_other(store: Database, make: Any) -> None:
+    """Two connections: a worker that was thought dead ends the run while another finds that it was begun too often."""
+    await _in_flight(store, make)
+    run = await PostgresRuns(store, "late", timedelta(0)).claim(1)
+    assert run is not None
+    async with store.transaction() as transaction:
+        await PostgresWork(transaction).take_turn("flight-delay")
+        claiming = asyncio.create_task(PostgresRuns(store, "other", LEASE).claim(1))
+        await _waiting_its_turn(store, claiming)
+        assert not await end(transaction, run, _failed(run)), "it is the other's by now"
+    assert await claiming is None
+    assert "the worker died 1 times" in await store.pool.fetchval("select detail from runs")
+
+
+async def _waiting_its_turn(store: Database, task: asyncio.Task[Any]) -> None:
+    """Return once the task waits for the lock of the model's admission, or is done."""
+    waits = """pg_locks where locktype = 'advisory' and not granted
+        and database = (select oid from pg_database where datname = current_database())
+        and objid = (hashtext('trainer.admission.flight-delay')::bigint & 4294967295)::oid"""
+    async with asyncio.timeout(10):
+        while not task.done() and not await _count(store, waits):  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0.01)
 
 
 async def _in_flight(store: Database, make: Any) -> None:

@@ -56,15 +56,17 @@ class PostgresRuns:
 
     async def claim(self, attempts: int) -> Run | None:
         """Take the oldest run that nobody holds; one that was begun `attempts` times already ends as failed."""
-        async with self._database.transaction() as work:
-            row = await work.connection.fetchrow(_CLAIM, self._worker, self._lease)
-            if row is None:
-                return None
-            run = _run(row)
+        while run := await self._take():
             if run.attempt <= attempts:
                 return run
-            await end(work, run, gave_up(run, attempts))
-        return await self.claim(attempts)
+            # In a transaction of its own: an end waits for the model's turn before it touches the run.
+            await self.finish(run, gave_up(run, attempts))
+        return None
+
+    async def _take(self) -> Run | None:
+        async with self._database.transaction() as work:
+            row = await work.connection.fetchrow(_CLAIM, self._worker, self._lease)
+        return None if row is None else _run(row)
 
     async def wait(self, seconds: float) -> None:
         """Return when a run was recorded, or after a while."""
