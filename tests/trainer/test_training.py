@@ -50,14 +50,13 @@ def run(
     spec: ModelSpec = SPEC,
     *,
     champion: Champion | None = None,
-    judged_beside: Champion | None = None,
     threads: int = 1,
     as_of: datetime = START + timedelta(days=10_000),
 ) -> Candidate:
-    """Train beside one champion, and judge beside it or the one that has come in the meantime."""
+    """Train, and judge beside the champion."""
     training = Training(Fitter(threads), Scorer(threads))
-    learned = training.learn(spec, TrainingSet(frame, (), as_of, as_of), champion)
-    return training.judge(spec, learned, judged_beside or champion)
+    learned = training.learn(spec, TrainingSet(frame, (), as_of, as_of))
+    return training.judge(spec, learned, champion)
 
 
 def _rows(candidate: Candidate) -> int:
@@ -106,41 +105,38 @@ def test_the_window_leaves_out_what_is_older() -> None:
 
 def test_the_holdout_is_later_than_what_was_learned_and_shares_no_instant_with_it() -> None:
     frame = pl.concat([rows(500), rows(500)]).sort("at")
-    parts = split(SPEC, frame, None)
+    parts = split(SPEC, frame)
     assert parts.training["at"][-1] < parts.holdout["at"][0]
     assert parts.training.height + parts.holdout.height == 1_000
 
 
-def test_the_champion_is_judged_on_rows_that_it_has_not_seen() -> None:
+def test_both_are_judged_on_those_rows_of_the_holdout_that_the_champion_has_not_seen() -> None:
     frame = rows(8_000)
-    knew = frame["at"][4_499]
-    champion = Champion(3, run(frame[:5_000]).model)
-    candidate = run(frame, champion=champion, spec=with_trainer(holdout=0.5))
-    assert candidate.rows_holdout == 3_500
-    assert candidate.champion_version == 3
-    assert candidate.champion is not None
-    later = frame.filter(pl.col("at") > knew)
-    scores = Scorer(1)(champion.model or b"", inputs(SPEC.features, later))
-    brier = float(np.mean((scores.astype(float) - later["late"].to_numpy()) ** 2))
-    assert candidate.champion.metrics["brier"] == pytest.approx(brier)
-
-
-def test_a_champion_that_came_during_the_training_is_judged_on_what_it_has_not_seen_of_the_holdout() -> None:
-    frame = rows(8_000)
-    newcomer = run(frame[:6_000], with_trainer(holdout=0.01)).model
-    candidate = run(frame, with_trainer(holdout=0.5), judged_beside=Champion(4, newcomer))
-    later = frame.filter(pl.col("at") > onnx_graph.knows_until(newcomer))
-    assert (candidate.champion_version, candidate.rows_holdout) == (4, later.height)
-    scores = Scorer(1)(candidate.model, inputs(SPEC.features, later))
-    brier = float(np.mean((scores.astype(float) - later["late"].to_numpy()) ** 2))
-    assert candidate.evaluation.metrics["brier"] == pytest.approx(brier)
-    assert (candidate.rows_trained, candidate.profile.rows) == (4_000, 8_000)
+    champion = run(frame[:5_000]).model
+    candidate = run(frame, with_trainer(holdout=0.5), champion=Champion(3, champion))
+    later = frame.filter(pl.col("at") > frame["at"][4_499])
+    assert (candidate.rows_trained, candidate.rows_holdout, candidate.profile.rows) == (4_000, 3_500, 8_000)
+    assert (candidate.champion is not None, candidate.champion_version) == (True, 3)
+    for model, evaluation in ((candidate.model, candidate.evaluation), (champion, candidate.champion)):
+        scores = Scorer(1)(model, inputs(SPEC.features, later))
+        brier = float(np.mean((scores.astype(float) - later["late"].to_numpy()) ** 2))
+        assert evaluation is not None
+        assert evaluation.metrics["brier"] == pytest.approx(brier)
+    assert candidate.profile.roc_auc == candidate.evaluation.metrics["roc_auc"]
 
 
 def test_one_that_knows_nearly_all_of_it_is_judged_on_the_whole() -> None:
     frame = rows(8_000)
-    newcomer = Champion(4, run(frame).model)
-    assert run(frame, with_trainer(holdout=0.5), judged_beside=newcomer).rows_holdout == 4_000
+    champion = Champion(4, run(frame).model)
+    assert run(frame, with_trainer(holdout=0.5), champion=champion).rows_holdout == 4_000
+
+
+def test_where_what_is_new_has_one_class_the_champion_is_judged_on_the_latest_share() -> None:
+    frame = rows(8_000)
+    champion = Champion(3, run(frame[:6_000]).model)
+    calm = frame.with_columns(late=pl.when(pl.int_range(pl.len()) < 5_000).then("late").otherwise(0))
+    candidate = run(calm, with_trainer(holdout=0.5), champion=champion)
+    assert (candidate.rows_trained, candidate.rows_holdout) == (4_000, 4_000)
 
 
 def test_where_too_little_is_new_the_champion_is_judged_on_the_latest_share() -> None:

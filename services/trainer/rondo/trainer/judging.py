@@ -24,18 +24,12 @@ if TYPE_CHECKING:
     from rondo.trainer.ports import Score
 
 
-def knowledge(champion: Champion | None) -> datetime | None:
-    """Return the latest event time that the champion was fitted to, where it is known."""
-    return onnx_graph.knows_until(champion.model) if champion and champion.model else None
-
-
 def judge(spec: ModelSpec, learned: Learned, champion: Champion | None, score: Score) -> Candidate:
     """Judge what was learned and the champion on the same rows.
 
-    These are the holdout; where the champion knows some of it, as one that was promoted after the holdout was cut may,
-    the rest of it, if that is enough to judge by.
+    These are the holdout; where the champion knows some of it, the rest of it, if that is enough to judge by.
     """
-    holdout = unseen(spec, learned.holdout, knowledge(champion))
+    holdout = unseen(spec, learned.holdout, _knowledge(champion))
     scores = learned.scores[learned.holdout.height - holdout.height :]
     evaluation = _evaluate(spec, holdout, scores)
     return Candidate(
@@ -64,6 +58,11 @@ def _profile(
         roc_auc=evaluation.metrics["roc_auc"],
         positive_rate=float(_labels(spec, holdout).mean(dtype=np.float64)),
     )
+
+
+def _knowledge(champion: Champion | None) -> datetime | None:
+    """Return the latest event time that the champion was fitted to, where it is known."""
+    return onnx_graph.knows_until(champion.model) if champion and champion.model else None
 
 
 def _labels(spec: ModelSpec, rows: pl.DataFrame) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Which rows a candidate learns from, and which it is judged on.
+"""Which rows a candidate learns from, and which it and the champion are judged on.
 
 The latest rows are the holdout: a model is used on what comes after it, so that is what it is judged by. The
 model that was judged is the one that is served. Fitting it again with the holdout added was tried on a year of
@@ -6,7 +6,7 @@ flights, six trainings, each judged on all flights until the next one served: me
 without it where a training takes 12 days, .705 and .707 where it takes 25. That is no gain, for twice the time.
 
 A champion may have been fitted to some of what is now the latest share (the spec's `holdout` or `window` has
-changed, say), and would have an edge there. The holdout then begins after the last row that the champion knew.
+changed, say), and would have an edge there. Both are then judged on the rest of it, if that is enough to judge by.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def usable(spec: ModelSpec, rows: pl.DataFrame, as_of: datetime) -> pl.DataFrame
     return kept
 
 
-def split(spec: ModelSpec, rows: pl.DataFrame, champion_knew_until: datetime | None) -> Split:
+def split(spec: ModelSpec, rows: pl.DataFrame) -> Split:
     """Cut rows that are in order of event time. Rows of one instant are never parted.
 
     Raises:
@@ -70,10 +70,6 @@ def split(spec: ModelSpec, rows: pl.DataFrame, champion_knew_until: datetime | N
     time = spec.data.event_time
     cut: datetime = rows[time][min(int(rows.height * (1 - spec.trainer.holdout)), rows.height - 1)]
     parts = Split(rows.filter(pl.col(time) < cut), rows.filter(pl.col(time) >= cut))
-    if champion_knew_until is not None and champion_knew_until > cut:
-        later = rows.filter(pl.col(time) > champion_knew_until)
-        if later.height >= MIN_FRESH_ROWS:
-            parts = Split(rows.filter(pl.col(time) <= champion_knew_until), later)
     for name, part in (("training rows", parts.training), ("holdout", parts.holdout)):
         _check_classes(name, part, spec.data.label)
     return parts

@@ -39,9 +39,9 @@ class Training:
     fit: Fit
     score: Score
 
-    def learn(self, spec: ModelSpec, training_set: TrainingSet, champion: Champion | None) -> Learned:
+    def learn(self, spec: ModelSpec, training_set: TrainingSet) -> Learned:
         """Fit a model."""
-        return learn(spec, training_set, champion, self.fit, self.score)
+        return learn(spec, training_set, self.fit, self.score)
 
     def judge(self, spec: ModelSpec, learned: Learned, champion: Champion | None) -> Candidate:
         """Judge it, and the champion."""
@@ -57,7 +57,7 @@ class _Model:
         return self.trees.score(preparation.matrix(self.preparation, rows)).astype(np.float32)
 
 
-def learn(spec: ModelSpec, training_set: TrainingSet, champion: Champion | None, fit: Fit, score: Score) -> Learned:
+def learn(spec: ModelSpec, training_set: TrainingSet, fit: Fit, score: Score) -> Learned:
     """Fit a model to the rows until `training_set.until`, but for the latest, which it and the champion are judged on.
 
     Raises:
@@ -72,7 +72,7 @@ def learn(spec: ModelSpec, training_set: TrainingSet, champion: Champion | None,
         raise UnsupportedTrainerError(spec.trainer.kind)
     preparation.check(spec.features, training_set.rows)
     kept, time = usable(spec, training_set.rows, training_set.until), spec.data.event_time
-    parts = split(spec, kept, judging.knowledge(champion))
+    parts = split(spec, kept)
     fitted = _fit(spec, parts.training, fit)
     model = _compile(spec, fitted, parts.training[time][-1])
     return Learned(

@@ -81,9 +81,7 @@ class Attempt:
         training_set = await patiently(lambda: self._blocking(self._datasets.read, run.spec, run.trigger.at))
         if training_set.rows.height < run.spec.trainer.min_rows:
             return _too_few(run, training_set.rows.height)
-        serving = await patiently(lambda: self._runs.serving(run.model))
-        champion = await patiently(lambda: self._champion(run.model, serving))
-        learned = await self._blocking(self._training.learn, run.spec, training_set, champion)
+        learned = await self._blocking(self._training.learn, run.spec, training_set)
         digest = await patiently(lambda: self._artifacts.put(learned.model))
         candidate = await self._judge(run, learned, patiently)
         return ModelTrained(

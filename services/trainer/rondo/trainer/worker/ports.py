@@ -73,6 +73,7 @@ class Datasets(Protocol):
         Raises:
             DatasetMissingError: there is no data at all.
             ColumnMissingError: the data lacks a column that the spec names.
+            DataDamagedError: a file is not what its table says.
             UnavailableError: the storage does not answer.
 
         """
@@ -94,8 +95,8 @@ class Artifacts(Protocol):
 class Training(Protocol):
     """Makes a candidate. Blocking, for seconds to hours: to be called off the event loop."""
 
-    def learn(self, spec: ModelSpec, training_set: TrainingSet, champion: Champion | None) -> Learned:
-        """Fit a model; the holdout is cut after what the champion knows.
+    def learn(self, spec: ModelSpec, training_set: TrainingSet) -> Learned:
+        """Fit a model to all rows but the holdout.
 
         Raises:
             ValueError: the data or the spec can't be trained on; the message is for whoever wrote them.
@@ -104,5 +105,5 @@ class Training(Protocol):
         ...
 
     def judge(self, spec: ModelSpec, learned: Learned, champion: Champion | None) -> Candidate:
-        """Judge it and the champion, who may be another by now, on the same rows."""
+        """Judge it and the champion on the same rows."""
         ...
