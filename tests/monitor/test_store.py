@@ -44,7 +44,7 @@ from rondo.monitor.postgres_control import PostgresNews, handling
 from rondo.monitor.saved import freeze, thaw
 from rondo.monitor.waiting import Waiting
 from rondo.monitor.watch import Watch
-from rondo.monitor.watermark import NEVER
+from rondo.monitor.watermark import NEVER, Watermark
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -218,6 +218,13 @@ def watched() -> Waiting:
     ask(waiting, 0, 30)
     waiting.watch.settle()
     return waiting
+
+
+def test_a_watch_from_before_clocks_that_were_set_back_thaws() -> None:
+    saved = freeze(watched())
+    old = {"newest": 3, "passed": 2, "made": 1, "ahead": [[1, 3]]}
+    before = replace(saved, figures={**saved.figures, "watermark": old})
+    assert thaw(MODEL, before, 1, now=0.0).watch.watermark == Watermark(3, 2, 1, ((1, 3),))
 
 
 def test_a_watch_thaws_as_it_was_frozen() -> None:

@@ -235,6 +235,19 @@ def test_a_row_of_the_next_century_moves_no_window_and_is_counted() -> None:
     assert {start for _, start in story.watch.windows} == {micros(5)}
 
 
+def test_a_writer_whose_clock_was_ahead_for_a_moment_holds_up_no_window_of_a_stream_that_goes_on() -> None:
+    story = Story()
+    for day in range(6):
+        story.day(day)
+        if day == 2:
+            table = predictions(rows(story.rng, 3), times(2.99, 3, 0.01), [f"ahead-{i}" for i in range(3)])
+            ahead = pa.array(times(2.99 + 30, 3, 0.01), logs.TIMESTAMP)
+            story.watch.take_predictions(table.set_column(3, "made_at", ahead), 1, REFERENCE)
+        story.close()
+    assert [e.window.rows for e in story.said if isinstance(e, WindowClosed)] == [1_000, 1_000, 1_003, 1_000, 1_000]
+    assert story.watch.left_out.counted["late_rows"] == 0
+
+
 def test_an_outcome_of_the_next_century_lets_no_window_close_without_its_labels() -> None:
     story = Story()
     story.watch.take_outcomes(outcomes(["wild"], np.ones(1), [EPOCH + timedelta(days=36_525)]), micros(0))

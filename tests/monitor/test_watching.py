@@ -201,5 +201,6 @@ async def test_a_picture_shows_the_open_windows_and_the_alarms() -> None:
     (window,) = seen["windows"]
     assert (window["rows"], window["labelled_rows"], seen["version"]) == (200, 200, 1)
     assert seen["alarms"]["drift"]["since"] == "2024-01-05T00:00:00+00:00"
+    assert seen["clock_set_back"] == {"predictions": 0, "outcomes": 0}
     with pytest.raises(UnknownModelError, match=r"no spec of nobody has been applied \(watched: loans\)"):
         watching.look("nobody")

@@ -95,9 +95,9 @@ def _passed(watermark: Watermark) -> dict[str, object]:
 
 
 def _watermark(figures: Mapping[str, Any]) -> Watermark:
-    return Watermark(
-        figures["newest"], figures["passed"], figures["made"], tuple((made, time) for made, time in figures["ahead"])
-    )
+    ahead = tuple((made, time) for made, time in figures["ahead"])
+    # Absent in what was saved before clocks could be set back.
+    return Watermark(figures["newest"], figures["passed"], figures["made"], ahead, figures.get("set_back", 0))
 
 
 def _coverage(figures: Mapping[str, Any]) -> Coverage:

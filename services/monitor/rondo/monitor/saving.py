@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from rondo.contracts.logs import OUTCOMES_LOG, PREDICTIONS_LOG
 from rondo.monitor import metrics
 from rondo.monitor.ports import Position, Saved
 from rondo.monitor.saved import freeze
@@ -74,5 +75,7 @@ def _measure(saved: Iterable[Waiting]) -> None:
         watch = waiting.watch
         metrics.HELD_BYTES.labels(watch.model).set(waiting.held_bytes)
         metrics.COVERAGE.labels(watch.model).set(watch.left_out.coverage.share)
+        metrics.SET_BACK.labels(watch.model, PREDICTIONS_LOG).set(watch.watermark.set_back)
+        metrics.SET_BACK.labels(watch.model, OUTCOMES_LOG).set(watch.known.set_back)
         for reason, count in watch.left_out.counted.items():
             metrics.COUNTED.labels(watch.model, reason).set(count)
