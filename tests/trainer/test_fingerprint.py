@@ -30,3 +30,9 @@ def test_it_is_the_same_for_the_same_rows_however_they_lie_in_memory() -> None:
 )
 def test_it_differs_for_other_rows(other: pl.DataFrame) -> None:
     assert digest(other, ROWS.columns) != digest(ROWS, ROWS.columns)
+
+
+@pytest.mark.parametrize("text", ["", "\x00"])
+def test_a_missing_text_is_no_text_of_its_own(text: str) -> None:
+    missing = ROWS.with_columns(id=pl.Series(["ab", None]))
+    assert digest(missing, ROWS.columns) != digest(missing.with_columns(pl.col("id").fill_null(text)), ROWS.columns)

@@ -10,9 +10,6 @@ import polars as pl
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Stands for null in a text column; no text of a batch holds it, as JSON and CSV keep it out.
-NULL = "\x00"
-
 
 def digest(rows: pl.DataFrame, columns: Iterable[str]) -> str:
     """Return `sha256:` and the hex digest of these columns, in this order, of rows that are in a fixed order."""
@@ -25,10 +22,10 @@ def digest(rows: pl.DataFrame, columns: Iterable[str]) -> str:
 
 
 def _text(values: pl.Series) -> bytes:
-    """Return the lengths and then the characters, so that `ab, c` and `a, bc` differ."""
-    filled = values.fill_null(NULL)
+    """Return which are null, the lengths and then the characters, so that `ab, c` and `a, bc` differ."""
+    filled = values.fill_null("")
     characters: str = filled.str.join("").item()
-    return filled.str.len_bytes().to_numpy().tobytes() + characters.encode()
+    return values.is_null().to_numpy().tobytes() + filled.str.len_bytes().to_numpy().tobytes() + characters.encode()
 
 
 def _numbers(values: pl.Series) -> bytes:
