@@ -69,6 +69,10 @@ def changed(column: str, value: Any) -> pl.DataFrame:
             changed("started", NOW + timedelta(days=1, seconds=1)),
             "started: more than a day ahead of now, send when it happened, such as 2013-01-01T10:00:00Z",
         ),
+        (
+            changed("started", datetime(1899, 12, 31, 23, 59, 59, tzinfo=UTC)),
+            "started: before the year 1900, send when it happened, such as 2013-01-01T10:00:00Z",
+        ),
         (rides(10, stops=[1.5, *[2.0] * 9]), "stops: not a whole number"),
         (rides(10, night=["maybe", *["true", "0"] * 4, "FALSE"]), "night: not true or false"),
         (rides(10, distance=["far", *["1.5"] * 9]), "distance: not a number"),
@@ -227,7 +231,7 @@ def test_of_rows_with_one_entity_the_first_good_one_is_kept() -> None:
 
 
 def test_old_times_are_normal_and_a_clock_may_be_a_day_ahead() -> None:
-    times = [datetime(1970, 1, 1, tzinfo=UTC), NOW + timedelta(days=1)]
+    times = [datetime(1900, 1, 1, tzinfo=UTC), NOW + timedelta(days=1)]
     assert admitted(rides(2, started=times)).quality.accepted == 2
 
 

@@ -52,6 +52,13 @@ def test_outcomes_become_one_batch_a_model() -> None:
         ),
         (outcome(1, event_time=12), "`event_time` is '12': send when it became known, with a zone"),
         (
+            outcome(1, event_time="1899-12-31T23:59:59Z"),
+            (
+                "`event_time` is '1899-12-31T23:59:59Z', before the year 1900: send when it became known, with a zone, "
+                "such as 2013-01-01T10:00:00Z"
+            ),
+        ),
+        (
             outcome(1, event_time="0001-01-01T00:00:00+10:00"),
             "`event_time` is '0001-01-01T00:00:00+10:00': send when it became known",
         ),
@@ -74,8 +81,14 @@ def test_what_is_no_outcome_is_told_apart(value: bytes | None, why: str) -> None
     assert found.good["tips"].id == ["p0", "p2"]
 
 
+def test_a_dead_letter_names_some_of_many_models() -> None:
+    models = {f"model-{n:04}" for n in range(1_000)}
+    [(_, error)] = sort_out([outcome(1, model="unheard-of")], models, NOW).bad
+    assert str(error).endswith(", model-0018, model-0019, and 980 more; apply a spec")
+
+
 def test_old_outcomes_are_normal_and_a_clock_may_be_a_day_ahead() -> None:
-    times = ["1970-01-01T00:00:00Z", (NOW + timedelta(days=1)).isoformat()]
+    times = ["1900-01-01T00:00:00Z", (NOW + timedelta(days=1)).isoformat()]
     assert sort_out([outcome(1, event_time=time) for time in times], MODELS, NOW).bad == []
 
 

@@ -1,16 +1,15 @@
-"""Which event times are believed: the past, however long ago, and as much of the future as clocks differ by.
-
-A replay of old data is normal. A time far ahead is a mistake in the data, and it would move the point up to which
-everything else counts as known.
-"""
+"""Until when event times are believed; `rondo.contracts.clocks` says why, and since when."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-_AHEAD = timedelta(days=1)
+from rondo.contracts.clocks import MOST_AHEAD
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 def latest(now: datetime) -> datetime:
     """Return the latest event time that is believed when it is `now`."""
-    return now + _AHEAD
+    return now + MOST_AHEAD

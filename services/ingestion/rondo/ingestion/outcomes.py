@@ -11,13 +11,15 @@ import orjson
 import pyarrow as pa
 
 from rondo.contracts import logs
-from rondo.ingestion.brevity import cut
+from rondo.contracts.clocks import EARLIEST
+from rondo.ingestion.brevity import cut, first
 from rondo.ingestion.event_times import latest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 _MAX_ID = 256
+_KNOWN = 20  # models that a message names
 _SUCH_AS = "send when it became known, with a zone, such as 2013-01-01T10:00:00Z"
 _MAX_BYTES = 64 * 1024  # an outcome is some hundred bytes; more is another kind of message
 
@@ -96,7 +98,8 @@ def _model(content: dict[str, Any], models: Collection[str]) -> str:
     if isinstance(model, str) and model in models:
         return model
     close = get_close_matches(model, models, n=1) if isinstance(model, str) else []
-    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(models)) or 'none yet'}; apply a spec"
+    known = ", ".join(first(sorted(models), _KNOWN)) or "none yet"
+    hint = f"did you mean {close[0]!r}?" if close else f"known: {known}; apply a spec"
     raise BadOutcomeError(f"there is no model {cut(str(model))!r}: {hint}")
 
 
@@ -119,6 +122,8 @@ def _time(content: dict[str, Any], now: datetime) -> datetime:
     time = _moment(said) if isinstance(said, str) else None
     if time is None:
         raise BadOutcomeError(f"`event_time` is {cut(str(said))!r}: {_SUCH_AS}")
+    if time < EARLIEST:
+        raise BadOutcomeError(f"`event_time` is {cut(str(said))!r}, before the year 1900: {_SUCH_AS}")
     if time > latest(now):
         raise BadOutcomeError(f"`event_time` is {cut(str(said))!r}, more than a day ahead of now: {_SUCH_AS}")
     return time

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from rondo.contracts.clocks import EARLIEST
 from rondo.ingestion.brevity import cut
 from rondo.ingestion.casting import TARGET, cast, is_text, lost, mistyped, without_zone
 
@@ -102,6 +103,7 @@ def _rules(column: Column, dtype: pl.DataType, latest: datetime) -> Iterator[tup
         yield f"{name}: {_MISSING.get(column.kind, _MISSING_FEATURE)}", raw.is_null()
     if column.kind == "time":
         yield from _time_rules(name, dtype, raw, typed)
+        yield f"{name}: before the year 1900, send when it happened, such as 2013-01-01T10:00:00Z", typed < EARLIEST
         yield (
             f"{name}: more than a day ahead of now, send when it happened, such as 2013-01-01T10:00:00Z",
             typed > latest,

@@ -9,11 +9,11 @@ the features as the model saw them, while a published one may have been mended i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from rondo.contracts.clocks import MOST_AHEAD
 from rondo.trainer import published, served
 from rondo.trainer.columns import BEGINNING, in_order, occurrence, required
 
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     from rondo.contracts.data import DataVersion
     from rondo.contracts.spec import ModelSpec
-
-# Clocks of machines are wrong by hours at times (docs/decisions/0006-event-time-everywhere.md).
-_CLOCKS_DIFFER = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class Tables:
 
 def horizon(now: datetime) -> datetime:
     """Return the last time that is believed: what lies after it is a mistake, and must not move the window."""
-    return now + _CLOCKS_DIFFER
+    return now + MOST_AHEAD
 
 
 def known_as_of(at: datetime, newest_outcome: datetime | None, horizon: datetime) -> datetime:
