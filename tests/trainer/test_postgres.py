@@ -203,6 +203,22 @@ async def test_what_a_dead_worker_held_is_released_at_once(store: Database, make
     assert again.attempt == 2
 
 
+async def test_a_run_that_waits_lets_the_others_go_before_it(store: Database, make: Any) -> None:
+    for name in ("first", "second"):
+        await _record(store, make, name, model=f"model-of-{name}")
+    runs = PostgresRuns(store, "one", LEASE)
+    first = await runs.claim(3)
+    assert first is not None
+    await runs.postpone(first, timedelta(hours=1))
+    second = await runs.claim(3)
+    assert second is not None
+    await runs.hand_back(second, timedelta(hours=1))
+    assert await runs.claim(3) is None
+    await store.pool.execute("update runs set not_before = clock_timestamp()")
+    again = [await runs.claim(3) for _ in range(2)]
+    assert [(run.id, run.attempt) for run in again if run] == [("first", 1), ("second", 2)], "waiting is no attempt"
+
+
 async def test_a_run_that_was_begun_three_times_ends_as_failed(store: Database, make: Any) -> None:
     await _record(store, make)
     runs = PostgresRuns(store, "one", timedelta(0))
@@ -224,7 +240,7 @@ async def test_attempts_of_one_run_are_told_with_one_event_id(store: Database, m
         await runs.begin(run, TrainingStarted(
             model=run.model, run_id=run.id, trigger=run.trigger, spec_digest=run.spec.digest, started_at=run.started_at
         ))  # fmt: skip
-        await runs.hand_back(run)
+        await runs.hand_back(run, timedelta(0))
     told = await store.pool.fetch("select event_id from outbox where topic = 'training.started'")
     assert [row["event_id"] for row in told] == ["run-1.started"] * 2
 

@@ -10,7 +10,7 @@ import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -91,9 +91,14 @@ class MemoryRuns:
         self.ended.append(result)
         return True
 
-    async def hand_back(self, run: Run) -> None:
+    async def hand_back(self, run: Run, pause: timedelta) -> None:
         """."""
         self.queue.append((run.spec, run.trigger))
+
+    async def postpone(self, run: Run, pause: timedelta) -> None:
+        """."""
+        self.attempts[run.trigger.id] -= 1
+        await self.hand_back(run, pause)
 
 
 TRAINING = Training(Fitter(2), Scorer(2))
@@ -304,6 +309,27 @@ async def test_storage_that_fails_for_a_while_is_waited_for_and_is_no_attempt(
     (trained,) = await bench.run((make.spec(), make.trigger()))
     assert isinstance(trained, ModelTrained)
     assert bench.runs.attempts == {"drift-1": 1}
+
+
+async def test_data_that_cannot_be_read_keeps_nobody_else_waiting(bench: Bench, make: Any) -> None:
+    make.write_batch(bench.data, make.rows(2000))
+    shutil.copytree(bench.data / "datasets" / "flights", bench.data / "datasets" / "trains")
+    (file,) = (bench.data / "datasets" / "flights").glob("*.parquet")
+    aside = file.rename(file.with_suffix(".aside"))
+    file.symlink_to(file)
+
+    def mend_once_another_is_trained(*arguments: Any) -> Any:
+        if file.is_symlink():
+            aside.rename(file)
+        return TRAINING.learn(*arguments)
+
+    ended = await bench.run(
+        (make.spec(), make.trigger(name="unreadable")),
+        (make.spec(model="train-delay", data={"dataset": "trains"}), make.trigger(name="readable")),
+        training=Faked(learn=mend_once_another_is_trained),
+    )
+    assert [(type(end), end.trigger.id) for end in ended] == [(ModelTrained, "readable"), (ModelTrained, "unreadable")]
+    assert (bench.runs.attempts, bench.runs.begun) == ({"readable": 1, "unreadable": 1}, 2)
 
 
 async def test_a_damaged_file_ends_the_run_and_not_the_worker(bench: Bench, make: Any) -> None:

@@ -30,11 +30,17 @@ update runs set state = 'running', worker = $1, attempts = attempts + 1, lease_u
     started_at = coalesce(started_at, clock_timestamp())
 where id = (
     select id from runs
-    where state = 'queued' or (state = 'running' and lease_until < clock_timestamp())
+    where (state = 'queued' and not_before <= clock_timestamp())
+        or (state = 'running' and lease_until < clock_timestamp())
     order by created_at for update skip locked limit 1
 )
 returning id, trigger, spec, attempts, worker, started_at, traceparent
 """
+
+_HAND_BACK = f"""
+update runs set state = 'queued', lease_until = null, not_before = clock_timestamp() + $4, attempts = attempts - $5
+where {MINE}
+"""  # noqa: S608 - our own text
 
 _UNDECIDED = """
 select extract(epoch from finished_at + $2 - clock_timestamp()) from runs
@@ -138,14 +144,17 @@ class PostgresRuns:
         async with self._database.transaction() as work:
             return await end(work, run, result)
 
-    async def hand_back(self, run: Run) -> None:
-        """Let the run be claimed again at once."""
+    async def hand_back(self, run: Run, pause: timedelta) -> None:
+        """Let the run be claimed again after a pause."""
+        await self._hand_back(run, pause, 0)
+
+    async def postpone(self, run: Run, pause: timedelta) -> None:
+        """Let the run be claimed again after a pause, as if it had not been begun."""
+        await self._hand_back(run, pause, 1)
+
+    async def _hand_back(self, run: Run, pause: timedelta, forgotten: int) -> None:
         async with self._database.transaction() as work:
-            await work.connection.execute(
-                f"update runs set state = 'queued', lease_until = null where {MINE}",  # noqa: S608 - our own text
-                run.id, run.worker, run.attempt,
-            )  # fmt: skip
-            await work.connection.execute(f"notify {RUNS_CHANNEL}")
+            await work.connection.execute(_HAND_BACK, run.id, run.worker, run.attempt, pause, forgotten)
 
 
 async def release(database: Database, worker: str) -> None:

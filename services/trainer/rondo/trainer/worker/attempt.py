@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from rondo.trainer.candidate import Candidate, Learned
     from rondo.trainer.runs import Run, Serving
+    from rondo.trainer.training_set import TrainingSet
     from rondo.trainer.worker.ports import Artifacts, Datasets, Runs, Training
 
 log = logging.getLogger(__name__)
@@ -60,27 +61,29 @@ class Attempt:
     async def run(self, run: Run, patiently: Patiently) -> Result:
         """Return how the run ends. What the spec or the data is to blame for ends it as failed, with a sentence.
 
+        What all runs need is waited for. What can't be read may be this run's data alone: that is for later.
+
         Raises:
-            UnavailableError: what it stands on stayed away, and the worker was told to leave.
+            UnavailableError: the data can't be read now, or the worker was told to leave and all stayed away.
 
         """
         try:
-            # Told from the tables' logs alone, so that what can't be trained is not said to have started.
-            rows = await patiently(lambda: self._blocking(self._datasets.rows_at_most, run.spec))
+            # Told from the tables' logs alone: too few are not even read.
+            rows = await self._blocking(self._datasets.rows_at_most, run.spec)
             if rows < run.spec.trainer.min_rows:
                 return _too_few(run, rows)
+            training_set = await self._blocking(self._datasets.read, run.spec, run.trigger.at)
+            if training_set.rows.height < run.spec.trainer.min_rows:
+                return _too_few(run, training_set.rows.height)
             await patiently(lambda: self._runs.begin(run, _started(run)))
-            return await self._train(run, patiently)
+            return await self._train(run, training_set, patiently)
         except (DataMissingError, ValueError) as error:
             log.warning("%s can't be trained: %s", run.id, error)
             return TrainingFailed(
                 model=run.model, run_id=run.id, trigger=run.trigger, reason=str(error), attempts=run.attempt
             )
 
-    async def _train(self, run: Run, patiently: Patiently) -> Result:
-        training_set = await patiently(lambda: self._blocking(self._datasets.read, run.spec, run.trigger.at))
-        if training_set.rows.height < run.spec.trainer.min_rows:
-            return _too_few(run, training_set.rows.height)
+    async def _train(self, run: Run, training_set: TrainingSet, patiently: Patiently) -> Result:
         learned = await self._blocking(self._training.learn, run.spec, training_set)
         digest = await patiently(lambda: self._artifacts.put(learned.model))
         candidate = await self._judge(run, learned, patiently)

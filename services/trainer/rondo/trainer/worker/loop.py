@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rondo.chassis.failures import Backoff, UnavailableError
@@ -27,7 +29,8 @@ _POLL_SECONDS = 1.0
 class Worker:
     """Works until `leave` is set, and never leaves in the middle of a run.
 
-    `lease` is in seconds; a run is begun at most `attempts` times, with a pause after each that broke.
+    `lease` is in seconds; a run is begun at most `attempts` times, with a pause after each that broke. A run that
+    pauses, or whose data can't be read now, is handed back, so that others are claimed meanwhile.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Worker:
         self._lease = lease
         self._attempts = attempts
         self._pause = pause
+        self._postponed: Counter[str] = Counter()
         self._backoff = Backoff()
 
     async def work(self) -> None:
@@ -64,33 +68,43 @@ class Worker:
         with span("train", run.traceparent, model=run.model, run_id=run.id, attempt=run.attempt):
             log.info("%s begins: %s, for %s %s", run.id, run.model, run.trigger.kind, run.trigger.id)
             async with self._leased(run):
-                result = await self._try(run)
-                if result is None:
-                    await first_of(asyncio.sleep(self._pause.delay(run.attempt)), self._leave.wait())
-                await self._patiently(lambda: self._save(run, result))
+                await self._try(run)
 
-    async def _try(self, run: Run) -> Result | None:
-        """Return how the run ends; None when it is to be tried once more."""
+    async def _try(self, run: Run) -> None:
         try:
-            return await self._attempt.run(run, self._patiently)
-        except UnavailableError:
-            raise
+            result = await self._attempt.run(run, self._patiently)
+        except UnavailableError as error:
+            await self._postpone(run, error)
         except Exception as error:  # the boundary: whatever it is, the run ends with it or is tried again
             log.exception("%s broke, attempt %d of %d", run.id, run.attempt, self._attempts)
-            if run.attempt < self._attempts:
-                return None
-            reason = (
-                f"it broke {run.attempt} times, last with {type(error).__name__}: {error}; nothing in the spec or the"
-                " data is known to cause this, and the trainer's log has the details"
-            )
-            return TrainingFailed(
-                model=run.model, run_id=run.id, trigger=run.trigger, reason=reason, attempts=run.attempt
-            )
+            await self._broke(run, error)
+        else:
+            await self._finish(run, result)
 
-    async def _save(self, run: Run, result: Result | None) -> None:
-        if result is None:
-            await self._runs.hand_back(run)
-        elif await self._runs.finish(run, result):
+    async def _postpone(self, run: Run, error: UnavailableError) -> None:
+        self._postponed[run.id] += 1
+        tries = self._postponed[run.id]
+        log.warning("%s waits, and lets others go before it: %s", run.id, error, extra={"attempt": tries})
+        pause = timedelta(seconds=self._pause.delay(tries))
+        await self._patiently(lambda: self._runs.postpone(run, pause))
+
+    async def _broke(self, run: Run, error: Exception) -> None:
+        if run.attempt < self._attempts:
+            pause = timedelta(seconds=self._pause.delay(run.attempt))
+            await self._patiently(lambda: self._runs.hand_back(run, pause))
+            return
+        reason = (
+            f"it broke {run.attempt} times, last with {type(error).__name__}: {error}; nothing in the spec or the"
+            " data is known to cause this, and the trainer's log has the details"
+        )
+        await self._finish(
+            run,
+            TrainingFailed(model=run.model, run_id=run.id, trigger=run.trigger, reason=reason, attempts=run.attempt),
+        )
+
+    async def _finish(self, run: Run, result: Result) -> None:
+        self._postponed.pop(run.id, None)
+        if await self._patiently(lambda: self._runs.finish(run, result)):
             log.info("%s ends as %s", run.id, type(result).__name__)
         else:
             log.warning("%s was given to another worker while this one was silent: its result stands", run.id)

@@ -49,8 +49,12 @@ class Runs(Protocol):
         """Save the end of a run and publish it, as one; False when the run is no longer ours."""
         ...
 
-    async def hand_back(self, run: Run) -> None:
-        """Let the run be claimed again at once."""
+    async def hand_back(self, run: Run, pause: timedelta) -> None:
+        """Let the run be claimed again after a pause; others are claimed meanwhile."""
+        ...
+
+    async def postpone(self, run: Run, pause: timedelta) -> None:
+        """Hand the run back as if it had not been begun: what it lacks is no fault of its own."""
         ...
 
 
