@@ -21,9 +21,13 @@ import asyncpg
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from hypothesis import HealthCheck, settings
 from rondo.embedded.kafka import Kafka
 from rondo.embedded.postgres import Postgres
 
+# Property tests say what must hold, not how fast: a busy machine is no counterexample.
+settings.register_profile("rondo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("rondo")
 ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 120
 # The fixtures stop their containers themselves: no third image has to be had for that.

@@ -249,7 +249,7 @@ def test_text_numbers_categories_and_booleans_are_cast_without_loss() -> None:
     assert admitted(zones).rows.equals(admitted(rides(10)).rows)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

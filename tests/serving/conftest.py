@@ -18,7 +18,6 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.util import calc_crc32c
 from confluent_kafka import Consumer, Producer, TopicPartition
-from hypothesis import HealthCheck, settings
 from onnx import TensorProto, helper
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -37,10 +36,6 @@ from rondo.serving.version import Serving, Version
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-# The machines that run this are shared and at times slow: a test never asserts a time.
-settings.register_profile("serving", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("serving")
 
 FEATURES = {
     "distance": Feature(type="float"),

@@ -22,7 +22,6 @@ import polars as pl
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from deltalake import CommitProperties, write_deltalake
-from hypothesis import settings
 from rondo.chassis import kafka as chassis_kafka
 from rondo.chassis.postgres import Database, connect
 from rondo.chassis.settings import PostgresSettings
@@ -43,9 +42,6 @@ if TYPE_CHECKING:
     from rondo.contracts.deployment import DeploymentChanged
     from rondo.contracts.event import Event
 
-# A test asserts no time.
-settings.register_profile("rondo", deadline=None)
-settings.load_profile("rondo")
 START = datetime(2013, 1, 1, tzinfo=UTC)
 TOKEN = "a-token-for-the-tests"
 DIGEST = "sha256:" + "d" * 64

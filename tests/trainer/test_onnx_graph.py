@@ -59,7 +59,7 @@ def test_the_graph_scores_as_the_model_does() -> None:
     assert difference.max() < 1e-6
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(strange, min_size=1, max_size=20))
 def test_it_does_so_for_missing_unseen_and_extreme_values(
     values: list[tuple[float | None, str | None, float | None]],
