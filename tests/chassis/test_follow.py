@@ -33,11 +33,16 @@ class Saved:
 
 @dataclass
 class Store:
-    """A state that saves at each turn, unless it is away."""
+    """A state that saves at each turn, unless it is away; `told` are the values it had when it had caught up."""
 
     saved: Saved
     away: int = 0
     loads: int = 0
+    told: list[int] = field(default_factory=list)
+
+    def caught_up(self) -> None:
+        """Take note."""
+        self.told.append(len(self.saved.values))
 
     async def load(self) -> Mapping[tuple[str, int], int]:
         """Return the positions."""
@@ -89,7 +94,7 @@ def send(kafka: str, topic: str, numbers: range) -> None:
 
 @asynccontextmanager
 async def following(kafka: str, topic: str, store: Store) -> AsyncIterator[Follower]:
-    follower = Follower(kafka, "test", (topic,), store, max_records=4, linger=0.02)
+    follower = Follower(kafka, "test", (topic,), store, max_records=4, linger=0.02, caught_up=store.caught_up)
     task = asyncio.create_task(follower.run())
     yield follower
     task.cancel()
@@ -127,6 +132,26 @@ async def test_while_the_store_is_away_it_loads_again_and_loses_nothing(kafka: s
         await until(lambda: len(saved.values) >= 10)
     assert sorted(saved.values) == everything(10)
     assert store.loads == 3
+
+
+def transact(kafka: str, topic: str, numbers: range) -> None:
+    producer = Producer({"bootstrap.servers": kafka, "transactional.id": topic})
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    for number in numbers:
+        producer.produce(topic, str(number).encode(), partition=number % 2)
+    producer.commit_transaction(20)
+
+
+async def test_it_tells_once_after_each_load_that_what_the_partitions_held_was_fed(kafka: str, topic: str) -> None:
+    store = Store(Saved())
+    transact(kafka, topic, range(10))
+    async with following(kafka, topic, store):
+        await until(lambda: store.told == [10])
+        transact(kafka, topic, range(10, 14))
+        await until(lambda: len(store.saved.values) == 14)
+    async with following(kafka, topic, store):
+        await until(lambda: store.told == [10, 14])
 
 
 async def test_how_far_it_is_behind_is_told_until_it_has_caught_up(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from monitor_fakes import Clock
 from monitor_world import MODEL
 from rondo.monitor.pace import Pace
 from rondo.monitor.silence import Silence
@@ -14,11 +11,6 @@ from rondo.monitor.watch import Watch
 from rondo.monitor.watermark import Watermark
 
 AHEAD = Watermark(newest=20, passed=10, made=5, ahead=((5, 20),))
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -32,39 +24,42 @@ def passed(waiting: Waiting) -> tuple[int, int]:
     return waiting.watch.watermark.passed, waiting.watch.known.passed
 
 
-def test_each_stream_catches_up_once_it_is_silent_for_as_long_as_its_rows_may_be_out_of_order(
-    clock: Clock, waiting: Waiting
-) -> None:
-    silence = Silence(clock, Pace(disorder=1.0))
-    clock.now = 0.5
-    silence.heard(MODEL, "predictions")
+def silence(pace: Pace | None = None) -> Silence:
+    """Return one that counts as of 0."""
+    begun = Silence(pace or Pace())
+    begun.begin(0.0)
+    return begun
+
+
+def test_each_stream_catches_up_once_it_is_silent_for_as_long_as_its_rows_may_be_out_of_order(waiting: Waiting) -> None:
+    found = silence(Pace(disorder=1.0))
+    found.heard(MODEL, "predictions", 0.5)
     for now, expected in ((0.9, (10, 10)), (1.0, (10, 20)), (1.4, (10, 20)), (1.5, (20, 20))):
-        clock.now = now
-        silence.catch_up(waiting)
+        found.catch_up(waiting, now)
         assert expected == passed(waiting)
 
 
-def test_what_is_held_is_still_to_pass(clock: Clock, waiting: Waiting) -> None:
-    silence = Silence(clock, Pace())
+def test_what_is_held_is_still_to_pass(waiting: Waiting) -> None:
     waiting.held.append(None)  # type: ignore[arg-type] - that there is one is all that counts
-    clock.now = 100
-    silence.catch_up(waiting)
+    silence().catch_up(waiting, 100.0)
     assert passed(waiting) == (10, 20)
 
 
-def test_outcomes_are_waited_for_until_none_is_newer_for_a_while(clock: Clock) -> None:
-    silence = Silence(clock, Pace(outcomes_idle=60))
-    clock.now = 10
-    silence.heard(MODEL, "newer outcomes")
-    clock.now = 50
-    silence.heard(MODEL, "outcomes")
-    assert [silence.outcomes_idle(MODEL) for clock.now in (69.9, 70.0)] == [False, True]
+def test_outcomes_are_waited_for_until_none_is_newer_for_a_while() -> None:
+    found = silence(Pace(outcomes_idle=60))
+    found.heard(MODEL, "newer outcomes", 10.0)
+    found.heard(MODEL, "outcomes", 50.0)
+    assert [found.outcomes_idle(MODEL, now) for now in (69.9, 70.0)] == [False, True]
 
 
-def test_after_a_load_nothing_has_been_silent(clock: Clock, waiting: Waiting) -> None:
-    silence = Silence(clock, Pace())
-    clock.now = 1_000
-    silence.begin()
-    silence.catch_up(waiting)
+def test_nothing_is_silent_until_silence_begins_to_count(waiting: Waiting) -> None:
+    found = silence()
+    found.heard(MODEL, "predictions", 0.0)
+    found.forget()
+    found.catch_up(waiting, 1_000.0)
+    assert (passed(waiting), found.outcomes_idle(MODEL, 1_000.0)) == ((10, 10), False)
+    found.begin(1_000.0)
+    found.catch_up(waiting, 1_000.9)
     assert passed(waiting) == (10, 10)
-    assert replace(AHEAD) == waiting.watch.known
+    found.catch_up(waiting, 1_001.0)
+    assert passed(waiting) == (20, 20)

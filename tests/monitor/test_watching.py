@@ -6,7 +6,7 @@ import random
 import threading
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -22,6 +22,11 @@ from rondo.monitor.intake import read_predictions
 from rondo.monitor.pace import Pace
 from rondo.monitor.ports import Champion, Kept
 from rondo.monitor.watching import Watching
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rondo.monitor.reference import Profiled
 
 ASKED, KNOWN = year(8, 4, rows_a_day=200)
 
@@ -55,6 +60,8 @@ async def test_however_it_is_cut_and_wherever_it_crashes_it_says_the_same(seed: 
     while any(store.positions.get((t, 0), 0) < 32 for t in ("predictions.log", "outcomes.log")):
         watching = Watching(store, store, clock)
         positions = dict(await watching.load())
+        if rng.random() < 0.5:
+            watching.caught_up()
         for _ in range(rng.randint(1, 6)):
             step, clock.now = rng.randint(0, 8), clock.now + rng.choice((0.1, 2.0))
             asked, known = (positions.get((t, 0), 0) for t in ("predictions.log", "outcomes.log"))
@@ -95,6 +102,7 @@ async def test_a_silent_stream_closes_its_windows_and_outcomes_that_stand_still_
     store, clock = await informed(), Clock()
     watching = Watching(store, store, clock, Pace(outcomes_idle=60.0, disorder=5.0))
     await watching.load()
+    watching.caught_up()
     asked, known = year(3, 9)
     await watching.advance(messages(asked, known[:5]))
     for now, closed in ((4.0, 0), (5.0, 1), (59.0, 1), (60.0, 2)):
@@ -103,11 +111,52 @@ async def test_a_silent_stream_closes_its_windows_and_outcomes_that_stand_still_
         assert [type(e).__name__ for e in said(store).values()].count("WindowClosed") == closed
 
 
+async def test_what_kafka_holds_is_no_silence_however_long_it_takes_until_it_is_read() -> None:
+    store, clock = await informed(), Clock()
+    before, again = (Watching(store, store, clock, Pace(outcomes_idle=60.0, disorder=5.0)) for _ in range(2))
+    asked, known = year(3, 9)
+    await before.load()
+    await before.advance(messages(asked, known[:5]))
+    clock.now = 2.0
+    await before.advance([])
+    await again.load()
+    for now, closed in ((100.0, 0), (200.0, 0), (204.9, 0), (205.0, 1), (259.9, 1), (260.0, 2)):
+        clock.now = now
+        await again.advance([])
+        if now == 200.0:
+            again.caught_up()
+        assert [type(e).__name__ for e in said(store).values()].count("WindowClosed") == closed
+
+
+class SlowStore(MemoryStore):
+    """A store that takes ten seconds to find profiles."""
+
+    clock: Clock
+
+    async def profiles(self, digests: Sequence[str]) -> Mapping[str, Profiled]:
+        """Return what is known."""
+        self.clock.now += 10.0
+        return await super().profiles(digests)
+
+
+async def test_to_take_in_messages_for_long_is_no_silence() -> None:
+    informed_store = await informed()
+    store = SlowStore(informed_store.specs, informed_store.known, informed_store.champions)
+    clock = store.clock = Clock()
+    watching = Watching(store, store, clock, Pace(disorder=5.0))
+    await watching.load()
+    watching.caught_up()
+    asked, known = year(3, 9)
+    await watching.advance(messages(asked, known[:5]))
+    assert (clock.now, said(store)) == (10.0, {})
+
+
 async def test_held_rows_are_not_passed_by_a_silence() -> None:
     store, clock = await informed(), Clock()
     store.known = {}
     watching = Watching(store, store, clock)
     await watching.load()
+    watching.caught_up()
     await watching.advance(messages(ASKED[:4], KNOWN[:4]))
     clock.now = 20.0
     await watching.advance(messages(ASKED[4:], KNOWN[4:], first=4))

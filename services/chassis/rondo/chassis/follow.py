@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Protocol
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from rondo.chassis import metrics
+from rondo.chassis.backlog import Backlog
 from rondo.chassis.failures import Backoff, UnavailableError
 from rondo.chassis.positions import lag
 from rondo.chassis.records import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 log = logging.getLogger(__name__)
 Position = tuple[str, int]
@@ -55,7 +56,10 @@ class State(Protocol):
 
 
 class Follower:
-    """Feeds a `State` from topics, in order within each partition. A state has one follower at a time."""
+    """Feeds a `State` from topics, in order within each partition. A state has one follower at a time.
+
+    `caught_up` is called once after each load, when all that the partitions held by then has been fed.
+    """
 
     def __init__(
         self,
@@ -66,6 +70,7 @@ class Follower:
         *,
         max_records: int = 2_000,
         linger: float = 0.1,
+        caught_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._bootstrap = bootstrap
         self._name = name
@@ -73,6 +78,7 @@ class Follower:
         self._state = state
         self._max_records = max_records
         self._linger = linger
+        self._caught_up = caught_up
         self._backoff = Backoff(first=0.2)
         self._last_turn = self._lag_measured = 0.0
         self._trouble: str | None = "not started"
@@ -110,11 +116,14 @@ class Follower:
             consumer = Consumer(self._config(), logger=logging.getLogger("librdkafka"))
             try:
                 saved = await self._state.load()
-                consumer.assign(await loop.run_in_executor(thread, self._assignment, consumer, saved))
+                assigned, ends = await loop.run_in_executor(thread, self._assignment, consumer, saved)
+                consumer.assign(assigned)
+                backlog = Backlog(ends, self._caught_up)
                 while True:
                     messages = await loop.run_in_executor(thread, consumer.consume, self._max_records, self._linger)
                     arrived = readable(messages)
                     await self._state.advance(arrived)
+                    backlog.read(messages)
                     metrics.STREAM_RECORDS.labels(self._name).inc(len(arrived))
                     self._trouble, self._last_turn = None, time.monotonic()
                     if self._last_turn - self._lag_measured >= _LAG_SECONDS:
@@ -124,8 +133,10 @@ class Follower:
             finally:
                 await loop.run_in_executor(thread, consumer.close)
 
-    def _assignment(self, consumer: Consumer, saved: Mapping[Position, int]) -> list[TopicPartition]:
-        """Return where to read on in each partition.
+    def _assignment(
+        self, consumer: Consumer, saved: Mapping[Position, int]
+    ) -> tuple[list[TopicPartition], dict[Position, int]]:
+        """Return where to read on in each partition, and the ends of those that have more.
 
         Raises:
             PositionLostError: what was saved is beyond a partition's end.
@@ -135,21 +146,20 @@ class Follower:
         if missing := [topic for topic in self._topics if topic not in topics]:
             raise UnavailableError(", ".join(missing), "the topic does not exist yet")
         places = [(topic, partition) for topic in self._topics for partition in topics[topic].partitions]
-        for topic, partition in places:
-            self._check_range(consumer, topic, partition, saved.get((topic, partition)))
-        return [TopicPartition(topic, partition, saved.get((topic, partition), 0)) for topic, partition in places]
+        ends = {each: self._end(consumer, *each, saved.get(each)) for each in places}
+        assigned = [TopicPartition(*each, saved.get(each, 0)) for each in places]
+        return assigned, {each: end for each, end in ends.items() if end > saved.get(each, 0)}
 
-    def _check_range(self, consumer: Consumer, topic: str, partition: int, position: int | None) -> None:
-        if position is None:
-            return
+    def _end(self, consumer: Consumer, topic: str, partition: int, position: int | None) -> int:
         first, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
-        if position > end:
+        if position is not None and position > end:
             raise PositionLostError(topic, partition, position, end)
-        if position < first:
+        if position is not None and position < first:
             log.error(
                 "%s-%d begins at %d and %s had read up to %d: what lies between was deleted before it was read",
                 topic, partition, first, self._name, position,
             )  # fmt: skip
+        return int(end)
 
     def _config(self) -> dict[str, str | int | bool]:
         return {
@@ -158,6 +168,7 @@ class Follower:
             "group.id": f"{self._name}-unused",  # librdkafka asks for one, even where partitions are assigned by hand
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
             "isolation.level": "read_committed",
             "fetch.wait.max.ms": 50,
             "log_level": 3,

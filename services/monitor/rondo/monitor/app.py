@@ -62,7 +62,7 @@ async def _watching(settings: MonitorSettings, health: Health, api: Starlette) -
         store = PostgresStore(database, [receiver.name for receiver in settings.receivers])
         watching = Watching(store, news, time.monotonic, settings.pace)
         deliveries = Deliveries(database, Webhook(client, partial(datetime.now, UTC)), settings.receivers)
-        follower = Follower(settings.kafka, settings.instance, TOPICS, watching)
+        follower = Follower(settings.kafka, settings.instance, TOPICS, watching, caught_up=watching.caught_up)
         await broker.start()
         kafka.watch(health, settings, broker)
         health.add("logs", follower.check)

@@ -40,7 +40,7 @@ class Watching:
         self._clock, self._pace = clock, pace or Pace()
         self._known = Known(store, news)
         self._saving = Saving(store, clock, self._pace)
-        self._silence = Silence(clock, self._pace)
+        self._silence = Silence(self._pace)
         self.models: dict[str, Waiting] = {}
 
     async def load(self) -> Mapping[Position, int]:
@@ -48,18 +48,24 @@ class Watching:
         saved, now = await self._saving.load(), self._clock()
         # Off the event loop: with a million rows that wait it takes a good part of a second.
         self.models = await asyncio.to_thread(_thawed, saved, self._pace.disorder_micros, now)
-        self._silence.begin()
+        self._silence.forget()
         await self._known.learn(self.models.values())
         return self._saving.positions
 
+    def caught_up(self) -> None:
+        """Hear that what the logs held at the last load has been taken in: from now on it counts if they are silent."""
+        self._silence.begin(self._clock())
+
     async def advance(self, messages: Sequence[Message]) -> None:
         """Take in messages, judge the windows that are due, and save when it is time."""
+        # One time for all of it: while messages are taken in nobody listens, so that is no silence.
+        now = self._clock()
         await self._known.follow(self.models.values())
         announcements = self._apply()
-        self._take(messages)
-        await self._count()
+        self._take(messages, now)
+        await self._count(now)
         with span("judge windows"):
-            announcements += await self._close()
+            announcements += await self._close(now)
             if announcements or self._saving.due:
                 await self._saving.save(self.models, announcements)
                 _tally(announcements)
@@ -87,66 +93,67 @@ class Watching:
             self._model(model).watch.apply(spec)
         return announcements
 
-    def _take(self, messages: Sequence[Message]) -> None:
+    def _take(self, messages: Sequence[Message], now: float) -> None:
         for message in messages:
             topic, partition, offset = place(message)
             try:
-                model = self._take_one(topic, message)
+                model = self._take_one(topic, message, now)
                 self._saving.changed.add(model)
             except UnreadableLogError as error:
                 log.error("%s", error, extra={"partition": partition, "offset": offset})  # noqa: TRY400
                 metrics.BAD_MESSAGES.labels(topic).inc()
             self._saving.positions[topic, partition] = offset + 1
 
-    def _take_one(self, topic: str, message: Message) -> str:
+    def _take_one(self, topic: str, message: Message, now: float) -> str:
         value = message.value() or b""
         if topic == PREDICTIONS_LOG:
             predictions = intake.read_predictions(value)
-            self._silence.heard(predictions.model, "predictions")
-            self._model(predictions.model).hold(value, predictions, self._clock())
+            self._silence.heard(predictions.model, "predictions", now)
+            self._model(predictions.model).hold(value, predictions, now)
             return predictions.model
         outcomes = intake.read_outcomes(message.key(), value)
-        self._take_outcomes(outcomes, written=message.timestamp()[1] * 1_000)
+        self._take_outcomes(outcomes, message.timestamp()[1] * 1_000, now)
         return outcomes.model
 
-    def _take_outcomes(self, outcomes: intake.Outcomes, written: int) -> None:
+    def _take_outcomes(self, outcomes: intake.Outcomes, written: int, now: float) -> None:
         watch = self._model(outcomes.model).watch
         before = watch.known.newest
         watch.take_outcomes(outcomes.rows, written)
-        self._silence.heard(outcomes.model, "outcomes")
+        self._silence.heard(outcomes.model, "outcomes", now)
         if watch.known.newest > before:
-            self._silence.heard(outcomes.model, "newer outcomes")
+            self._silence.heard(outcomes.model, "newer outcomes", now)
         metrics.ROWS.labels(OUTCOMES_LOG).inc(outcomes.rows.num_rows)
 
-    async def _count(self) -> None:
+    async def _count(self, now: float) -> None:
         """Count what is held, as far as profiles and specs are known."""
         await self._known.seek(self.models.values())
-        overdue = self._clock() - self._pace.patience
+        overdue = now - self._pace.patience
         for model, waiting in self.models.items():
             rows = waiting.count(self._known.references, overdue)
             if rows:
                 self._saving.changed.add(model)
                 metrics.ROWS.labels(PREDICTIONS_LOG).inc(rows)
 
-    async def _close(self) -> list[Announcement]:
+    async def _close(self, now: float) -> list[Announcement]:
         announcements: list[Announcement] = []
         for model, waiting in self.models.items():
             watch, spec = waiting.watch, self._known.knowledge.specs.get(model)
             reference = self._known.reference(watch)
             announcements += watch.left_out.speak()
-            self._silence.catch_up(waiting)
-            idle = self._silence.outcomes_idle(model)
+            self._silence.catch_up(waiting, now)
+            idle = self._silence.outcomes_idle(model, now)
             if spec is None or reference is None or not watch.ripe(outcomes_idle=idle):
                 continue
             await asyncio.to_thread(watch.settle)
-            self._tell_unlabelled(watch)
+            if idle:
+                self._tell_unlabelled(watch)
             announcements += close(watch, spec, reference, outcomes_idle=idle)
             self._saving.changed.add(model)
         return announcements
 
     def _tell_unlabelled(self, watch: Watch) -> None:
         without = len(watch.ripe(outcomes_idle=True)) - len(watch.ripe(outcomes_idle=False))
-        if without and self._silence.outcomes_idle(watch.model):
+        if without:
             metrics.UNLABELLED.labels(watch.model).inc(without)
             log.warning(
                 "%s: no newer outcome came for %g s, so %d windows are judged on those that did; is ingestion up?",
