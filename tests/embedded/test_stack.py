@@ -218,7 +218,7 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_children_go_with_their_parent(tmp_path: Path, sent: signal.Signals) -> None:
     """By `kill -9` too (Linux); a polite signal stops the stack in order."""
     home = tmp_path / "home"

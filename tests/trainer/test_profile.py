@@ -70,7 +70,7 @@ characters = st.sampled_from(["a", "\x00", "\n", '"', "é", "😀"])
 @given(
     st.integers(1, 3_000), st.integers(1, 62), characters, st.integers(1, 600), st.sampled_from(["category", "float"])
 )
-@settings(max_examples=40)
+@settings(max_examples=15)
 def test_a_profile_takes_at_most_half_an_event(
     features: int, length: int, character: str, distinct: int, kind: Literal["category", "float"]
 ) -> None:
