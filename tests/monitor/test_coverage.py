@@ -34,6 +34,17 @@ def test_the_block_that_is_told_of_has_its_share() -> None:
     assert (turn.block.share, turn.block.rows) == (0.25, BLOCK_ROWS)
 
 
+def test_the_share_is_that_of_the_last_full_block() -> None:
+    coverage, _ = observe(Coverage(), np.ones(1, np.bool_))
+    assert coverage.last == 0
+    coverage, _ = observe(coverage, np.arange(BLOCK_ROWS) < 100)
+    assert (coverage.last, coverage.rows) == (101 / BLOCK_ROWS, 1)
+    coverage, _ = observe(coverage, np.zeros(BLOCK_ROWS - 1, np.bool_))
+    assert coverage.last == 0
+    clean, _ = observe(Coverage(last=0.5), np.zeros(BLOCK_ROWS, np.bool_))
+    assert clean.last == 0
+
+
 @given(st.lists(st.sampled_from([0.0, 0.05, 0.5, 1.0]), max_size=8), st.data())
 def test_it_does_not_depend_on_how_the_rows_arrive(blocks: list[float], data: st.DataObject) -> None:
     rows = flags(*blocks, 0.5)[: -BLOCK_ROWS // 2]

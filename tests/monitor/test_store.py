@@ -35,6 +35,7 @@ from rondo.contracts.models import SpecApplied
 from rondo.contracts.monitoring import AlertResolved
 from rondo.monitor import handlers
 from rondo.monitor.alerts import Announcement
+from rondo.monitor.coverage import Coverage
 from rondo.monitor.errors import FencedError
 from rondo.monitor.intake import read_predictions
 from rondo.monitor.parts import Stored
@@ -220,11 +221,14 @@ def watched() -> Waiting:
     return waiting
 
 
-def test_a_watch_from_before_clocks_that_were_set_back_thaws() -> None:
+def test_a_watch_from_before_set_back_clocks_and_full_blocks_thaws() -> None:
     saved = freeze(watched())
     old = {"newest": 3, "passed": 2, "made": 1, "ahead": [[1, 3]]}
-    before = replace(saved, figures={**saved.figures, "watermark": old})
-    assert thaw(MODEL, before, 1, now=0.0).watch.watermark == Watermark(3, 2, 1, ((1, 3),))
+    coverage = {"rows": 1, "left_out": 1, "blocks": 7, "alarm": saved.figures["coverage"]["alarm"]}  # type: ignore[index]
+    before = replace(saved, figures={**saved.figures, "watermark": old, "coverage": coverage})
+    after = thaw(MODEL, before, 1, now=0.0).watch
+    assert after.watermark == Watermark(3, 2, 1, ((1, 3),))
+    assert after.left_out.coverage == Coverage(1, 1, 7)
 
 
 def test_a_watch_thaws_as_it_was_frozen() -> None:

@@ -33,6 +33,7 @@ from rondo.contracts.monitoring import (
     WindowClosed,
 )
 from rondo.monitor.closing import close
+from rondo.monitor.pending import Pending
 from rondo.monitor.ports import Champion
 from rondo.monitor.watch import Watch
 
@@ -309,6 +310,16 @@ def test_outcomes_that_come_after_their_window_was_judged_without_them_are_count
         story.day(day)
         story.close()
     assert story.watch.pending.predictions.num_rows == 0
+
+
+def test_what_must_make_room_while_it_waits_for_its_outcome_is_no_row_that_counts_in_no_window() -> None:
+    story = Story()
+    story.watch.pending = Pending(most=700)
+    story.day(0, labels=False)
+    story.tell(outcomes([f"nobody-{i}" for i in range(900)], np.ones(900), times(0, 900)))
+    counted = story.watch.left_out.counted
+    assert (counted["dropped"], counted["dropped_outcomes"]) == (0, 300 + 200)
+    assert [s.rows for s in story.watch.windows.values()] == [1_000]
 
 
 def test_the_windows_ahead_that_have_to_go_take_their_waiting_rows_along() -> None:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     from rondo.monitor.coverage import Coverage, Turn
 
-_REASONS = ("late_rows", "future_rows", "unprofiled", "dropped")
+# Rows that are late, or too far ahead of when they were made; whose profile never came; that had to make room while
+# they waited for it.
+REASONS = ("late_rows", "future_rows", "unprofiled", "dropped")
 
 
 def ring(model: str, turn: Turn, counted: Mapping[str, int], at: datetime) -> Announcement:
@@ -28,7 +30,7 @@ def ring(model: str, turn: Turn, counted: Mapping[str, int], at: datetime) -> An
 
 
 def _raised(model: str, block: Coverage, counted: Mapping[str, int], at: datetime) -> Announcement:
-    reasons = ", ".join(f"{reason} {counted[reason]:,}" for reason in _REASONS)
+    reasons = ", ".join(f"{reason} {counted[reason]:,}" for reason in REASONS)
     alert = AlertRaised(
         model=model,
         alert_id=_alert_id(model, str(block.blocks)),

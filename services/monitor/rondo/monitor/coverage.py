@@ -23,12 +23,16 @@ _CONSECUTIVE = 2
 
 @dataclass(frozen=True)
 class Coverage:
-    """`rows` of the block that is being filled, `left_out` of them, and the number of full `blocks` before it."""
+    """`rows` of the block that is being filled, `left_out` of them, and the number of full `blocks` before it.
+
+    `last` is the share of the last full one that counts in no window: of a few rows a share says nothing.
+    """
 
     rows: int = 0
     left_out: int = 0
     blocks: int = 0
     alarm: Alarm = field(default_factory=Alarm)
+    last: float = 0.0
 
     @property
     def share(self) -> float:
@@ -48,7 +52,8 @@ def observe(coverage: Coverage, left_out: NDArray[np.bool_]) -> tuple[Coverage, 
     """Take in rows in their order; the blocks are cut by the number of rows alone, however those arrive."""
     if not (coverage.left_out or left_out.any()) and coverage.alarm == Alarm():
         blocks, rows = divmod(coverage.rows + left_out.size, BLOCK_ROWS)
-        return replace(coverage, rows=rows, blocks=coverage.blocks + blocks), []
+        last = 0.0 if blocks else coverage.last
+        return replace(coverage, rows=rows, blocks=coverage.blocks + blocks, last=last), []
     turns: list[Turn] = []
     while coverage.rows + left_out.size >= BLOCK_ROWS:
         room = BLOCK_ROWS - coverage.rows
@@ -58,7 +63,7 @@ def observe(coverage: Coverage, left_out: NDArray[np.bool_]) -> tuple[Coverage, 
             alarm = replace(alarm, alert_id=str(block.blocks))
         if change in {"raised", "recovered"}:
             turns.append(Turn(change, block))
-        coverage, left_out = Coverage(blocks=block.blocks + 1, alarm=alarm), left_out[room:]
+        coverage, left_out = Coverage(0, 0, block.blocks + 1, alarm, block.share), left_out[room:]
     return _filled(coverage, left_out), turns
 
 

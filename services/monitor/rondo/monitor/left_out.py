@@ -1,4 +1,4 @@
-"""What counts in no window: how many rows for which reason, and whether they are too many to see anything."""
+"""What counts in no window: rows and outcomes by reason, and whether the rows are too many to see anything."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from rondo.monitor.alerts import Announcement
 
-# Late, or too far ahead of when it was written; predictions whose profile never came; what had to make room.
-NOTHING = dict.fromkeys(("late_rows", "future_rows", "unprofiled", "late_outcomes", "future_outcomes", "dropped"), 0)
+# Beside the rows, outcomes: late, too far ahead of when they were written, or without a prediction because one of the
+# two had to make room while it waited for the other.
+NOTHING = dict.fromkeys((*blind.REASONS, "late_outcomes", "future_outcomes", "dropped_outcomes"), 0)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from rondo.monitor.parts import FRESH, Stored
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Of each of the two; the oldest go first.
+# Rows of each of the two; the oldest go first.
 MAX_WAITING = 1_000_000
 
 
@@ -22,7 +22,7 @@ MAX_WAITING = 1_000_000
 class Pending:
     """The two tables (see `matching`), and what lies of each in the store.
 
-    `matched` until something is added: what did not match then does not match now.
+    `matched` until something is added: what did not match then does not match now. `most` rows of each may wait.
     """
 
     predictions: pa.Table = field(default_factory=matching.PREDICTIONS.empty_table)
@@ -30,6 +30,7 @@ class Pending:
     stored_predictions: Stored = field(default_factory=Stored)
     stored_outcomes: Stored = field(default_factory=Stored)
     matched: bool = field(default=False, compare=False)
+    most: int = field(default=MAX_WAITING, compare=False)
 
     def add_predictions(self, rows: pa.Table, times: NDArray[np.int64], version: int) -> int:
         """Let rows of `predictions.log` wait; returns how many older ones had to go."""
@@ -39,7 +40,7 @@ class Pending:
         ]  # fmt: skip
         added = pa.table(columns, schema=matching.PREDICTIONS)
         self.matched = False
-        self.predictions, gone = _bounded(pa.concat_tables([self.predictions, added]))
+        self.predictions, gone = _bounded(pa.concat_tables([self.predictions, added]), self.most)
         return gone
 
     def add_outcomes(self, rows: pa.Table, times: NDArray[np.int64]) -> int:
@@ -49,7 +50,7 @@ class Pending:
         ]  # fmt: skip
         added = pa.table(columns, schema=matching.OUTCOMES)
         self.matched = False
-        self.outcomes, gone = _bounded(pa.concat_tables([self.outcomes, added]))
+        self.outcomes, gone = _bounded(pa.concat_tables([self.outcomes, added]), self.most)
         return gone
 
     def match(self) -> pa.Table:
@@ -76,6 +77,6 @@ def _fresh(rows: int) -> pa.Array:
     return pa.array(np.full(rows, FRESH, np.int64))
 
 
-def _bounded(table: pa.Table) -> tuple[pa.Table, int]:
-    beyond = max(0, table.num_rows - MAX_WAITING)
+def _bounded(table: pa.Table, most: int) -> tuple[pa.Table, int]:
+    beyond = max(0, table.num_rows - most)
     return table.slice(beyond), beyond

@@ -36,7 +36,7 @@ def picture(watch: Watch, spec: ModelSpec, reference: Reference | None) -> dict[
         },
         "clock_set_back": {"predictions": watch.watermark.set_back, "outcomes": watch.known.set_back},
         "uncounted": watch.left_out.counted,
-        "left_out_share": watch.left_out.coverage.share,
+        "left_out_share": watch.left_out.coverage.last,
     }
 
 

@@ -101,7 +101,8 @@ def _watermark(figures: Mapping[str, Any]) -> Watermark:
 
 
 def _coverage(figures: Mapping[str, Any]) -> Coverage:
-    return Coverage(figures["rows"], figures["left_out"], figures["blocks"], Alarm(**figures["alarm"]))
+    alarm, last = Alarm(**figures["alarm"]), figures.get("last", 0.0)  # absent in what was saved before it was kept
+    return Coverage(figures["rows"], figures["left_out"], figures["blocks"], alarm, last)
 
 
 def _save_held(waiting: Waiting) -> Kept:

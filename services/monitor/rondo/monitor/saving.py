@@ -74,7 +74,7 @@ def _measure(saved: Iterable[Waiting]) -> None:
     for waiting in saved:
         watch = waiting.watch
         metrics.HELD_BYTES.labels(watch.model).set(waiting.held_bytes)
-        metrics.COVERAGE.labels(watch.model).set(watch.left_out.coverage.share)
+        metrics.COVERAGE.labels(watch.model).set(watch.left_out.coverage.last)
         metrics.SET_BACK.labels(watch.model, PREDICTIONS_LOG).set(watch.watermark.set_back)
         metrics.SET_BACK.labels(watch.model, OUTCOMES_LOG).set(watch.known.set_back)
         for reason, count in watch.left_out.counted.items():

@@ -1,4 +1,4 @@
-"""What is kept of a window: counts, not rows. Two sketches of parts of a window add up to the sketch of the whole."""
+"""What is kept of a window: counts, not rows. The counts of its parts add up to those of the whole."""
 
 from __future__ import annotations
 
@@ -36,10 +36,6 @@ class Sketch:
     def with_outcomes(self, labelled: NDArray[np.int64]) -> Sketch:
         """Return the sketch with more outcomes."""
         return Sketch(self.rows, self.counts, self.labelled + labelled)
-
-    def merged(self, other: Sketch) -> Sketch:
-        """Return the sketch of both parts."""
-        return self.with_rows(other.rows, other.counts).with_outcomes(other.labelled)
 
     def __eq__(self, other: object) -> bool:
         """Compare by value."""

@@ -46,6 +46,7 @@ class Waiting:
         self.held: deque[Held] = deque()
         self.held_bytes, self.stored = 0, Stored()
         self._given_up: set[str] = set()
+        self._beyond: set[int] = set()
 
     def restore(self, values: Sequence[bytes], places: Sequence[int], stored: Stored, now: float) -> None:
         """Take over what was saved."""
@@ -59,10 +60,7 @@ class Waiting:
         while self.held_bytes > self._max_bytes:
             gone = self._pop()
             self.watch.pass_over(gone.rows, gone.version, "dropped")
-            log.warning(
-                "%s version %d: %d rows waited too long for a profile or spec and count in no window; "
-                "train the model anew, or apply its spec again", gone.model, gone.version, gone.rows.num_rows,
-            )  # fmt: skip
+            self._tell_beyond(gone)
 
     def missing(self, references: Mapping[str, Reference]) -> set[str]:
         """Return the profiles that are asked for the first time: of what waits, and of the champion."""
@@ -86,6 +84,15 @@ class Waiting:
             else:
                 self.watch.pass_over(each.rows, each.version, "unprofiled")
         return sum(each.rows.num_rows for each in ready)
+
+    def _tell_beyond(self, gone: Predictions) -> None:
+        if gone.version in self._beyond:
+            return
+        self._beyond.add(gone.version)
+        log.warning(
+            "%s version %d: more rows wait for a profile or spec than there is room for, so the oldest count in no "
+            "window; train the model anew, or apply its spec again", gone.model, gone.version,
+        )  # fmt: skip
 
     def _gives_up(self, first: Held, overdue: float) -> bool:
         about = first.predictions

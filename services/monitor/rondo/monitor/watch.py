@@ -99,7 +99,7 @@ class Watch:
         if left_out.any():
             rows, times = rows.filter(pa.array(~left_out)), times[~left_out]
         count_rows(self.windows, version, rows, self.tumbling.starts(times), reference.binning)
-        self.left_out.counted["dropped"] += self.pending.add_predictions(rows, times, version)
+        self.left_out.counted["dropped_outcomes"] += self.pending.add_predictions(rows, times, version)
         self._bound_ahead(version)
 
     def pass_over(self, rows: pa.Table, version: int, reason: str) -> None:
@@ -117,7 +117,7 @@ class Watch:
         if (ahead := future(times, made)).any():
             self.left_out.counted["future_outcomes"] += int(ahead.sum())
             rows, times = rows.filter(pa.array(~ahead)), times[~ahead]
-        self.left_out.counted["dropped"] += self.pending.add_outcomes(rows, times)
+        self.left_out.counted["dropped_outcomes"] += self.pending.add_outcomes(rows, times)
 
     def settle(self) -> None:
         """Match outcomes to predictions, count the pairs, and forget what nothing can come for any more."""

@@ -46,7 +46,7 @@ class WebhookUrlError(ValueError):
 
 @dataclass(frozen=True)
 class Receiver:
-    """Who hears of alerts. `name` is a digest of the address, for the database and the logs."""
+    """Who hears of alerts. `name` tells it from others, for the database and the logs."""
 
     url: str
     format: Format
