@@ -59,7 +59,7 @@ LINEAGE = {
     "deployments": [PERIOD],
 }  # fmt: skip
 REPORT = {
-    "quality": {"accepted": 3000, "quarantined": 12},
+    "quality": {"accepted": 3000, "quarantined": 12, "reasons": {"distance: below 0": 12}},
     "data_version": {"table": "t", "version": 4, "digest": DIGEST},
 }
 READY = {"ready": True, "checks": {"kafka": "ok"}}
@@ -153,7 +153,7 @@ def batch(tmp_path: Path) -> str:
         ("apply late.yaml", "late: revision 1 is in force"),
         (
             "publish trips january.csv --batch-id a",
-            "batch a: 3,000 rows accepted, 12 quarantined; trips is at version 4",
+            "batch a: 3,000 rows accepted, 12 quarantined; trips is at version 4\n  12 quarantined: distance: below 0",
         ),
         ("models", "version 2 100%"),
         ("models late", "ROC AUC 0.500 is below 0.600"),

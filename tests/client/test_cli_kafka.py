@@ -84,7 +84,10 @@ async def test_a_whole_file_of_answers_is_a_success(rondo: Callable[..., Result]
 
 async def test_an_outcome_is_told_as_it_was_sent(rondo: Callable[..., Result]) -> None:
     asked = ("outcome", "late", "1", "--id", "a", "--at", "2013-03-01T12:00:00+00:00")
-    assert (await asyncio.to_thread(rondo, *asked)).stdout == "late: the outcome of a is 1\n"
+    assert (await asyncio.to_thread(rondo, *asked)).stdout == (
+        "sent: the outcome of a is 1; ingestion takes it if it knows late, else it is among ingestion.dead-letters"
+        " with the reason\n"
+    )
     told = await asyncio.to_thread(rondo, *asked, "--json")
     assert {"model": "late", "outcome": 1.0, "id": "a", "entity": None}.items() <= orjson.loads(told.stdout).items()
     assert told.exit_code == 0

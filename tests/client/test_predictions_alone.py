@@ -26,7 +26,7 @@ class Everything:
 
 
 class Answers:
-    """Answers each request at once: the one called `odd` with what can't be read; the one called `deaf` never."""
+    """Answers at once, the request called `odd` with what can't be read, `mute` never; for `deaf` it never listens."""
 
     async def expect(self, request_id: str) -> asyncio.Future[Any]:
         if request_id == "deaf":
@@ -34,7 +34,7 @@ class Answers:
         future = asyncio.get_running_loop().create_future()
         if request_id == "odd":
             future.set_exception(UnreadableAnswerError(request_id, "ValidationError"))
-        else:
+        elif request_id != "mute":
             future.set_result(request_id)
         return future
 
@@ -77,5 +77,12 @@ async def test_an_answer_that_can_not_be_read_holds_up_no_other(predictions: Pre
 
 
 async def test_a_reader_that_kafka_does_not_answer_counts_towards_the_time(predictions: Predictions) -> None:
-    with pytest.raises(PredictionTimeoutError, match="deaf"):
+    with pytest.raises(PredictionTimeoutError, match="may be lost: ask again once Kafka answers") as caught:
         await predictions.ask(ask("deaf"), 0.05)
+    assert not caught.value.kept
+
+
+async def test_what_kafka_has_is_kept_though_no_answer_came_in_time(predictions: Predictions) -> None:
+    with pytest.raises(PredictionTimeoutError, match="the request is kept and will be answered") as caught:
+        await predictions.ask(ask("mute"), 0.05)
+    assert caught.value.kept

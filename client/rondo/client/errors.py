@@ -116,15 +116,19 @@ class IdInUseError(RefusedError):
 
 
 class PredictionTimeoutError(RondoError):
-    """No answer came in time. The request stays in Kafka and is answered later; it is not to be sent again."""
+    """No answer came in time. `kept`: Kafka has the request, it is answered later, and is not to be sent again."""
 
-    def __init__(self, request_id: str, model: str, seconds: float) -> None:
+    def __init__(self, request_id: str, model: str, seconds: float, *, kept: bool) -> None:
+        outlook = (
+            "the request is kept and will be answered, on the topic predictions.made"
+            if kept
+            else "Kafka did not say that it has the request, which may be lost: ask again once Kafka answers"
+        )
         super().__init__(
             f"no answer to the request {request_id} within {seconds:g} s: `rondo status` tells whether serving is "
-            f"ready, `rondo models` whether {model} is deployed; the request is kept and will be answered, "
-            "on the topic predictions.made"
+            f"ready, `rondo models` whether {model} is deployed; {outlook}"
         )
-        self.request_id, self.model = request_id, model
+        self.request_id, self.model, self.kept = request_id, model, kept
 
 
 class MessageTooLargeError(RondoError):

@@ -47,17 +47,18 @@ class Predictions:
             RefusedError: the request can't be written, or its id is one that is already waited for.
 
         """
-        value = encode_request(request)
+        value, kept = encode_request(request), False
         try:
             async with asyncio.timeout(seconds):
                 answer = await self._replies.expect(request.id)
                 try:
                     await self._sender.send(request.topic, request.entity or request.id, value)
+                    kept = True
                     return await answer
                 finally:
                     self._replies.forget(request.id)
         except TimeoutError:
-            raise PredictionTimeoutError(request.id, request.model, seconds) from None
+            raise PredictionTimeoutError(request.id, request.model, seconds, kept=kept) from None
 
     async def stream(self, requests: Requests, seconds: float) -> AsyncGenerator[Prediction | Unanswered, None]:
         """Yield answers as they come, or in the place of one why there is none.

@@ -66,6 +66,8 @@ def publish(
         f"batch {name}: {quality['accepted']:,} rows accepted, {quality['quarantined']:,} quarantined; "
         f"{dataset} is at version {version}"
     )
+    for reason, rows in quality["reasons"].items():
+        print_text(f"  {rows:,} quarantined: {reason}")
 
 
 def outcome(
@@ -82,7 +84,10 @@ def outcome(
     if json:
         print_json({"model": model, "outcome": value, "id": id, "entity": entity, "event_time": known_at})
     else:
-        print_text(f"{model}: the outcome of {entity or id} is {value:g}")
+        print_text(
+            f"sent: the outcome of {entity or id} is {value:g}; ingestion takes it if it knows {model}, else it is"
+            " among ingestion.dead-letters with the reason"
+        )
 
 
 def moment(text: str) -> datetime:

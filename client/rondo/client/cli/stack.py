@@ -54,6 +54,13 @@ async def running(*, keep: bool, progress: Callable[[str], None]) -> AsyncIterat
             yield stack
 
 
+async def keep_running(here: Stack, say: Callable[[str], None]) -> None:
+    """Start again what dies of a stack, and say so, until cancelled."""
+    from rondo.embedded.watchman import keep_running as watch  # noqa: PLC0415 - as above
+
+    await watch(here, say)
+
+
 def stop() -> int | None:
     """End the stack that runs in RONDO_HOME (or `.rondo`), wait for it, and return its pid, or None if none runs.
 

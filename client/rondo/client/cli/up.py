@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,7 @@ async def _run(*, json: bool) -> None:
 
             here = await stopping.enter_async_context(stack.running(keep=True, progress=progress))
         show(here.addresses, json=json)
-        await asyncio.Event().wait()
+        await stack.keep_running(here, note)
 
 
 def show(addresses: Addresses, *, json: bool) -> None:

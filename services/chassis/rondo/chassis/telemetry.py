@@ -94,6 +94,8 @@ def set_up(settings: ServiceSettings) -> None:
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     for talkative in ("aiokafka", "httpx", "rondo.faststream", "uvicorn"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    # It logs a traceback for every try to reconnect; who is away is told by `/readyz` and once by ours.
+    logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
     resource = Resource.create({"service.name": f"rondo-{settings.service}", "service.instance.id": settings.instance})
     provider = TracerProvider(resource=resource)
     if settings.otlp_endpoint:
