@@ -16,6 +16,7 @@ ASKED = ("demo", "--until", "3", "--speed", "3", "--redeployments", "1", "--repo
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.slow
 async def test_a_run_that_shows_too_little_exits_with_1_and_tells_why_on_the_screen_and_in_both_files(
     tmp_path: Path,
 ) -> None:

@@ -118,14 +118,6 @@ def test_data_of_a_newer_kafka_is_not_touched_and_the_message_says_what_to_do(
     assert (folder / "data" / "bootstrap.checkpoint").read_bytes() == b"kept"
 
 
-def test_data_of_this_kafka_is_kept(tmp_path: Path) -> None:
-    """As at every second `rondo up`."""
-    with Kafka(tmp_path) as first_start:
-        cluster = (first_start.folder / "data" / "meta.properties").read_text()
-    with Kafka(tmp_path, keep=True) as second_start:
-        assert (second_start.folder / "data" / "meta.properties").read_text() == cluster
-
-
 async def create_topic(kafka: Kafka, name: str) -> None:
     """Create a topic with one partition."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)

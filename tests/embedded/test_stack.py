@@ -141,6 +141,7 @@ async def test_a_named_postgresql_that_does_not_answer_is_told(tmp_path: Path, m
         await Stack(tmp_path / "home", services=[]).__aenter__()
 
 
+@pytest.mark.slow
 async def test_a_second_stack_in_the_folder_that_the_message_offers_runs_beside_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

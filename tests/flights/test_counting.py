@@ -154,6 +154,7 @@ async def test_a_serving_that_never_gets_done_is_told_in_requests(bootstrap: str
     assert sorted(readers.auditor.ledger.lost()) == ["a", "b"]
 
 
+@pytest.mark.slow
 def test_the_last_reading_ends_when_kafka_does_not_answer_any_more(tmp_path: Path) -> None:
     with Kafka(tmp_path / "kafka") as kafka:
         create_topics(kafka.bootstrap)

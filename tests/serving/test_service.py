@@ -224,6 +224,7 @@ def test_replicas_come_and_go_under_load_and_every_request_is_answered_once(
     assert answered(made) == once(range(count))
 
 
+@pytest.mark.slow
 def test_a_killed_replica_is_replaced_by_its_next_self(platform: Platform, model: Callable[..., bytes]) -> None:
     platform.deploy(1, model())
     with platform.serving() as process:
@@ -255,9 +256,10 @@ def test_no_header_and_no_key_of_a_request_stops_the_others(platform: Platform, 
         request(1): b"bad_key", b"spoiled": b"not_json", b"spoiled, too": b"not_json",
     }  # fmt: skip
     assert b"the key of 1,048,576 bytes" in letters[request(1)]["__dlq.errors.dropped"]
-    assert b"2 headers of 1,048,588 bytes" in letters[b"spoiled"]["__dlq.errors.dropped"]
+    assert b"2 headers of 1,048,608 bytes" in letters[b"spoiled"]["__dlq.errors.dropped"]
 
 
+@pytest.mark.slow
 def test_partitions_that_the_requests_alone_gained_stop_nothing(
     platform: Platform, model: Callable[..., bytes]
 ) -> None:
@@ -327,6 +329,7 @@ def _wait_refused(port: int) -> None:
 
 
 @pytest.mark.timeout(240)  # the import of BentoML, twice here, takes long where many tests run
+@pytest.mark.slow
 def test_a_replica_without_a_partition_answers_over_http(
     platform: Platform, model: Callable[..., bytes], free_port: Callable[[], int]
 ) -> None:
