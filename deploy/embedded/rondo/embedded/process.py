@@ -97,6 +97,9 @@ class Process:
         for each in self._family():
             with contextlib.suppress(psutil.NoSuchProcess):
                 each.suspend()
+                # The signal is on its way when this returns, and until it is there an answer can still come.
+                while each.status() != psutil.STATUS_STOPPED:
+                    time.sleep(0.005)
 
     def resume(self) -> None:
         """Let it go on after `pause`."""
