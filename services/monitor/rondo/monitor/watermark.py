@@ -12,18 +12,21 @@ long before the latest one begins anew: the clock was set back, and what came be
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from rondo.contracts import clocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Before every time: nothing has been seen yet.
 NEVER = int(np.iinfo(np.int64).min)
-# What says that it happened later than this after it was written is a mistake: clocks and time zones are off by less.
-MOST_AHEAD = 86_400_000_000
+# In microseconds, as all times here: what says that it happened later than this after it was written is a mistake.
+MOST_AHEAD = clocks.MOST_AHEAD // timedelta(microseconds=1)
 # Replicas write at once, in transactions of half a minute at most: what was made this long before is by another clock.
 MOST_BEHIND = 60_000_000
 
