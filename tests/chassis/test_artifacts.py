@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError, Artifacts, digest_of
+from rondo.chassis.artifacts import (
+    ArtifactCorruptError,
+    ArtifactMissingError,
+    Artifacts,
+    ArtifactUnreadableError,
+    digest_of,
+)
 from rondo.chassis.failures import UnavailableError
 
 if TYPE_CHECKING:
@@ -39,3 +45,19 @@ async def test_a_store_that_can_not_be_written_is_unavailable_and_not_an_excuse_
     (tmp_path / "sha256").write_text("a file where the folder should be")
     with pytest.raises(UnavailableError, match=r"the artifact store .* is not available"):
         await artifacts.put(b"model")
+
+
+async def test_one_that_is_there_and_can_not_be_read_is_told_from_one_that_is_missing(tmp_path: Path) -> None:
+    artifacts = Artifacts(str(tmp_path))
+    digest = await artifacts.put(b"model")
+    file = tmp_path / digest.replace(":", "/")
+    file.unlink()
+    file.symlink_to(file)  # no user can open it, not even root
+    with pytest.raises(ArtifactUnreadableError) as found:
+        await artifacts.get(digest)
+    assert str(found.value) == (
+        f"the artifact {digest} in {tmp_path} is not available (Generic LocalFileSystem error: Unable to open file "
+        f"{file}: Too many levels of symbolic links (os error 40): see that this service may read there, and that the "
+        "disk or bucket is sound); this will be tried again until it is"
+    )
+    assert isinstance(found.value, UnavailableError)

@@ -38,6 +38,19 @@ class ArtifactCorruptError(ValueError):
         )
 
 
+class ArtifactUnreadableError(UnavailableError):
+    """The store doesn't hand out an artifact that may well be in it: no right to read, a broken disk, no answer.
+
+    Waiting helps once somebody has mended that, which can take days: whoever has other work does it first.
+    """
+
+    def __init__(self, digest: str, location: str, error: Exception) -> None:
+        super().__init__(
+            f"the artifact {digest} in {location}",
+            f"{_first_line(error)}: see that this service may read there, and that the disk or bucket is sound",
+        )
+
+
 def digest_of(content: bytes) -> str:
     """Return `sha256:` and the hex digest."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
@@ -61,7 +74,7 @@ class Artifacts:
         try:
             await self._store.put_async(_key(digest), content)
         except (BaseError, OSError) as error:
-            raise UnavailableError(f"the artifact store {self._location}", str(error)) from error
+            raise UnavailableError(f"the artifact store {self._location}", _first_line(error)) from error
         return digest
 
     async def get(self, digest: str) -> bytes:
@@ -70,7 +83,7 @@ class Artifacts:
         Raises:
             ArtifactMissingError: there is none.
             ArtifactCorruptError: its bytes are others.
-            UnavailableError: the store can't be read.
+            ArtifactUnreadableError: the store can't be read, or not this artifact.
 
         """
         try:
@@ -79,11 +92,16 @@ class Artifacts:
         except (NotFoundError, FileNotFoundError):
             raise ArtifactMissingError(digest) from None
         except (BaseError, OSError) as error:
-            raise UnavailableError(f"the artifact store {self._location}", str(error)) from error
+            raise ArtifactUnreadableError(digest, self._location, error) from error
         found = await asyncio.to_thread(digest_of, content)
         if found != digest:
             raise ArtifactCorruptError(digest, found)
         return content
+
+
+def _first_line(error: Exception) -> str:
+    """Return what happened; obstore puts pages of its own insides after it."""
+    return str(error).partition("\n")[0]
 
 
 def _folder(location: str) -> LocalStore:
