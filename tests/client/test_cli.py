@@ -68,6 +68,10 @@ INPUTS = {
     "inputs": [{"name": "distance", "datatype": "FP32"}, {"name": "carrier", "datatype": "BYTES"}],
 }
 INFERRED = {"model_name": "late", "model_version": "2", "outputs": [{"name": "score", "data": [0.25]}]}
+UNKNOWN = {
+    "error": "unknown_model",
+    "message": "there is no model 'nosuch'; there are late, new: apply its spec first (`rondo apply rondo.yaml`)",
+}
 ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("PUT", "/v1/specs"): (
         200,
@@ -77,6 +81,11 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/v1/runs"): (200, {"runs": [RUN]}),
     ("GET", "/v1/runs?model=late"): (200, {"runs": [RUN]}),
     ("GET", "/v1/runs?model=new"): (200, {"runs": []}),
+    ("GET", "/v1/models/new"): (200, MODEL | {"model": "new", "champion": None, "last_version": 0, "routes": []}),
+    ("GET", "/v1/models/new/versions"): (200, {"versions": []}),
+    ("GET", "/v1/models/new/history"): (200, {"periods": []}),
+    ("GET", "/v1/runs?model=nosuch"): (200, {"runs": []}),
+    ("GET", "/v1/models/nosuch"): (404, UNKNOWN),
     ("GET", "/v1/models/late/versions"): (200, {"versions": [VERSION]}),
     ("GET", "/v1/models/late/history"): (200, {"periods": [PERIOD]}),
     ("GET", "/v1/models/late/versions/1/lineage"): (200, LINEAGE),
@@ -87,7 +96,12 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("POST", "/v1/datasets/trips/batches/a"): (201, REPORT),
     ("POST", "/v1/datasets/trips/batches/bad"): (
         422,
-        {"message": "nothing was used", "reasons": ["no column carrier"]},
+        {
+            "error": "batch_rejected",
+            "message": "nothing of this batch was used; `reasons` says why. Correct it and send it again, under the"
+            " same id or another",
+            "reasons": ["no column carrier"],
+        },
     ),
     ("GET", "/readyz"): (200, READY),
     ("GET", "/v2/models/late"): (200, INPUTS),
@@ -178,9 +192,20 @@ def test_a_command_says_what_it_did(rondo: Run, batch: str, command: str, shown:
     assert orjson.loads(told.stdout)
 
 
-def test_a_model_without_runs_says_how_to_see_the_next_one(rondo: Run) -> None:
-    assert "no training runs yet: `rondo watch training.started`" in rondo("runs", "new").stdout
-    assert orjson.loads(rondo("runs", "new", "--json").stdout) == []
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("runs new", "new has no training runs yet: `rondo watch training.started` shows the next one\n"),
+        (
+            "models new",
+            "new has no versions yet: the first training makes version 1, and `rondo runs new` follows it\n",
+        ),
+        ("history new", "new has not served yet: a version serves once it is promoted (`rondo models new`)\n"),
+    ],
+)
+def test_a_model_that_has_nothing_yet_says_what_comes_first(rondo: Run, command: str, shown: str) -> None:
+    assert rondo(*command.split()).stdout == shown
+    assert orjson.loads(rondo(*command.split(), "--json").stdout) == []
 
 
 def test_a_warning_goes_to_stderr(rondo: Run, batch: str) -> None:
@@ -191,7 +216,12 @@ def test_a_warning_goes_to_stderr(rondo: Run, batch: str) -> None:
     ("command", "message"),
     [
         ("promote new 1", "rondo: there is no model new"),
-        ("publish trips january.csv --batch-id bad", "rondo: nothing was used\n  no column carrier"),
+        ("runs nosuch", "rondo: there is no model 'nosuch'; there are late, new: apply its spec first"),
+        (
+            "publish trips january.csv --batch-id bad",
+            "rondo: nothing of this batch was used, correct it and send it again, under the same id or another:"
+            "\n  no column carrier",
+        ),
         (
             "publish trips late.yaml --batch-id a",
             "rondo: late.yaml has no suffix of a batch: rename it to one of .parquet",
@@ -214,6 +244,34 @@ def test_a_mistake_gets_one_clear_message(rondo: Run, batch: str, tmp_path: Path
     assert message in failed.stderr
     assert (failed.exit_code, failed.stdout) == (1, "")
     assert "Traceback" not in failed.stderr
+    told = rondo(*command.split(), "--json")
+    assert f"rondo: {orjson.loads(told.stdout)['message']}\n" == told.stderr == failed.stderr
+    assert told.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (
+            "publish trips january.csv --batch-id bad",
+            {"error": "batch_rejected", "reasons": ["no column carrier"]},
+        ),
+        ("apply wrong.yaml", {"error": "invalid_spec", "reasons": ["line 3: `featurs` is not a known key"]}),
+        ("promote new 1", {"error": "not_found"}),
+        ("models late", {"error": "unreachable"}),
+        ("predict late distnce=1", {"error": "bad_features", "reasons": ["the model has no feature 'distnce'"]}),
+        ("modls", {"error": "usage"}),
+        ("apply nowhere.yaml", {"error": "usage"}),
+    ],
+)
+def test_a_failure_is_an_object_for_programs(rondo: Run, batch: str, tmp_path: Path, command: str, told: Any) -> None:
+    (tmp_path / "wrong.yaml").write_text(SPEC.replace("features", "featurs"))
+    away = {"RONDO_REGISTRY_URL": "http://127.0.0.1:1"} if command == "models late" else {}
+    failed = rondo(*command.split(), "--json", **away)
+    said = orjson.loads(failed.stdout)
+    assert said["error"] == told["error"]
+    assert [each for each in told.get("reasons", []) if each not in "\n".join(said["reasons"])] == []
+    assert failed.exit_code == (2 if told["error"] == "usage" else 1)
 
 
 @pytest.mark.parametrize(

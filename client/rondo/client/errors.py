@@ -9,11 +9,19 @@ if TYPE_CHECKING:
 
 
 class RondoError(Exception):
-    """Base of everything that this package raises on purpose: show its text, not a traceback."""
+    """Base of everything that this package raises on purpose: show its text, not a traceback.
+
+    `code` is its short name for programs; `problems` has a line for each fault where there may be several.
+    """
+
+    code = "failed"
+    problems: tuple[str, ...] = ()
 
 
 class NoConnectionError(RondoError):
     """Nothing says where Rondo is."""
+
+    code = "no_connection"
 
     def __init__(self, why: str) -> None:
         super().__init__(
@@ -24,6 +32,8 @@ class NoConnectionError(RondoError):
 
 class UnreachableError(RondoError):
     """A service, or Kafka, does not answer."""
+
+    code = "unreachable"
 
     def __init__(self, service: str, url: str, reason: str) -> None:
         super().__init__(
@@ -36,6 +46,8 @@ class UnreachableError(RondoError):
 class UnavailableError(RondoError):
     """A service answers that it can't work now; nothing was changed."""
 
+    code = "unavailable"
+
     def __init__(self, service: str, message: str) -> None:
         super().__init__(f"{service} can't do this now: {message}")
         self.service = service
@@ -43,6 +55,8 @@ class UnavailableError(RondoError):
 
 class UnauthorizedError(RondoError):
     """The token is missing or wrong."""
+
+    code = "unauthorized"
 
     def __init__(self, service: str, url: str) -> None:
         super().__init__(
@@ -54,6 +68,8 @@ class UnauthorizedError(RondoError):
 
 class NotFoundError(RondoError):
     """There is no such model, version, dataset or batch."""
+
+    code = "not_found"
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -71,6 +87,8 @@ class RefusedError(RondoError):
 class ServiceFailedError(RondoError):
     """A service gave an answer that it should never give."""
 
+    code = "service_failed"
+
     def __init__(self, service: str, status: int, text: str) -> None:
         super().__init__(f"{service} failed with HTTP {status}: {text[:500] or 'no text'}; its log says more")
         self.service, self.status = service, status
@@ -78,6 +96,8 @@ class ServiceFailedError(RondoError):
 
 class UnknownFormatError(RondoError):
     """A file's suffix names no format of batches."""
+
+    code = "unknown_format"
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(
@@ -95,6 +115,8 @@ class PredictionRefusedError(RondoError):
 
 class UnreadableAnswerError(RondoError):
     """An answer over Kafka is none that serving should ever give."""
+
+    code = "unreadable_answer"
 
     def __init__(self, request_id: str, reason: str) -> None:
         super().__init__(
@@ -118,6 +140,8 @@ class IdInUseError(RefusedError):
 class PredictionTimeoutError(RondoError):
     """No answer came in time. `kept`: Kafka has the request, it is answered later, and is not to be sent again."""
 
+    code = "no_answer"
+
     def __init__(self, request_id: str, model: str, seconds: float, *, kept: bool) -> None:
         outlook = (
             "the request is kept and will be answered, on the topic predictions.made"
@@ -134,6 +158,8 @@ class PredictionTimeoutError(RondoError):
 class MessageTooLargeError(RondoError):
     """A message is larger than its topic takes."""
 
+    code = "too_large"
+
     def __init__(self, topic: str, limit: int) -> None:
         super().__init__(
             f"the message is larger than the {limit:,} bytes that {topic} takes: send fewer or shorter values"
@@ -142,6 +168,8 @@ class MessageTooLargeError(RondoError):
 
 class UnknownTopicError(RondoError):
     """A name is neither a topic of events nor an event."""
+
+    code = "unknown_topic"
 
     def __init__(self, name: str, hint: str) -> None:
         super().__init__(f"there are no events called {name!r}: {hint}")

@@ -26,6 +26,9 @@ _TIMEOUT = httpx.Timeout(connect=5, read=300, write=300, pool=5)
 _QUICK = httpx.Timeout(5)
 # Loopback is asked directly, whatever proxy the environment names.
 _DIRECT = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
+_REJECTED = "batch_rejected"
+# Ingestion's own words point to a field of its answer, and here the reasons follow.
+_NOTHING_USED = "nothing of this batch was used, correct it and send it again, under the same id or another:"
 
 
 class Services:
@@ -118,6 +121,8 @@ def refusal(service: str, url: str, answer: httpx.Response) -> RondoError:
 
 def _said(service: str, answer: httpx.Response, body: Mapping[str, Any]) -> tuple[str, str]:
     """Return the message and the code; the Open Inference Protocol has the message alone, under `error`."""
+    if body.get("error") == _REJECTED:
+        return _NOTHING_USED, _REJECTED
     if "message" in body:
         return str(body["message"]), str(body.get("error", "refused"))
     if "error" in body:

@@ -66,9 +66,16 @@ class RegistryClient:
         return await self._of(model, "/audit")
 
     async def runs(self, model: str | None = None) -> list[dict[str, Any]]:
-        """Return the latest training runs, newest first."""
-        path = "/v1/runs" + (f"?model={quote(model, safe='')}" if model else "")
+        """Return the latest training runs, newest first.
+
+        Raises:
+            NotFoundError: there is no such model; the message has those that there are.
+
+        """
+        path = "/v1/runs" + (f"?model={quote(model, safe='')}" if model is not None else "")
         found: list[dict[str, Any]] = (await self._services.json("registry", "GET", path))["runs"]
+        if model is not None and not found:
+            await self.model(model)  # a model that nobody has declared has no runs either
         return found
 
     async def artifact(self, model: str, version: int) -> bytes:

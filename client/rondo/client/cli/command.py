@@ -8,24 +8,42 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from rondo.client.cli import data, decisions, demo, models, predict, status, up, watch
+from rondo.client.cli import data, decisions, demo, failure, models, predict, status, up, watch
 from rondo.client.cli.screen import complain
 from rondo.client.errors import RondoError
 from rondo.contracts.spec_file import SpecError
 
 _INTERRUPTED = 130
+# Typer exports what is raised for a wrong option, and not its base, which is raised for a wrong command, too.
+_UsageError: Any = typer.BadParameter.__base__
+_FOR_PROGRAMS = "rondo.json"
 
 
 class _Commands(TyperGroup):
-    """What a person can put right is one clear message on stderr and exit code 1, never a traceback."""
+    """What a person can put right is one clear message on stderr and exit code 1, never a traceback.
+
+    With `--json` it is an object on stdout, too, whatever the command: a program need not read stderr.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words; whether `--json` is among them is known even where the others can't be read."""
+        ctx.meta[_FOR_PROGRAMS] = "--json" in args
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
+        for_programs = ctx.meta[_FOR_PROGRAMS]
         try:
             return super().invoke(ctx)
         except (RondoError, SpecError) as error:
+            if for_programs:
+                failure.print_failure(error)
             complain(str(error))
             raise typer.Exit(1) from None
+        except _UsageError as error:
+            if for_programs:
+                failure.print_usage(error.format_message())
+            raise
         except KeyboardInterrupt:
             complain("stopped")
             raise typer.Exit(_INTERRUPTED) from None

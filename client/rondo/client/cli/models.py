@@ -33,6 +33,11 @@ def _versions(model: str, *, json: bool) -> None:
     if json:
         print_json(found)
         return
+    if not found:
+        print_text(
+            f"{model} has no versions yet: the first training makes version 1, and `rondo runs {model}` follows it"
+        )
+        return
     rows = [
         (
             v["model_version"],
@@ -56,7 +61,8 @@ def runs(
     if json:
         print_json(found)
     elif not found:
-        print_text("no training runs yet: `rondo watch training.started` shows the next one")
+        whose = f"{model} has " if model is not None else ""
+        print_text(f"{whose}no training runs yet: `rondo watch training.started` shows the next one")
     else:
         rows = [
             (r["run_id"], r["model"], r["state"], r["trigger"]["kind"], minute(r["finished_at"]), r["detail"])
@@ -70,6 +76,9 @@ def history(model: str, json: Json = False) -> None:  # noqa: FBT002
     periods = using(lambda rondo: rondo.history(model))
     if json:
         print_json(periods)
+        return
+    if not periods:
+        print_text(f"{model} has not served yet: a version serves once it is promoted (`rondo models {model}`)")
         return
     rows = [
         (

@@ -15,7 +15,7 @@ from rondo.client.cli.data import moment
 from rondo.client.cli.screen import complain, note, print_json, show_prediction
 from rondo.client.cli.screen import messages as messages_screen
 from rondo.client.cli.session import using
-from rondo.client.errors import PredictionRefusedError, RefusedError
+from rondo.client.errors import RefusedError
 from rondo.client.messages import Prediction
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ class Results:
             show_prediction(answer, json=self._json)
             self._progress.advance(self._task)
             return
-        code = answer.code if isinstance(answer, PredictionRefusedError) else "no_answer"
-        self.fail({"id": answer.request_id}, code, str(answer))
+        self.fail({"id": answer.request_id}, answer.code, str(answer))
 
     def fail(self, about: dict[str, Any], code: str, message: str) -> None:
         """Show why there is no answer: to people on stderr, to programs among the answers."""
