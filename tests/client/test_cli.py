@@ -94,6 +94,7 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("POST", "/v1/models/late/train"): (202, {"model": "late", "trigger_id": "t", "status": "requested"}),
     ("POST", "/v1/models/new/promote"): (404, {"error": "unknown_model", "message": "there is no model new"}),
     ("POST", "/v1/datasets/trips/batches/a"): (201, REPORT),
+    ("POST", "/v1/datasets/trips/batches/again"): (200, REPORT),
     ("POST", "/v1/datasets/trips/batches/bad"): (
         422,
         {
@@ -208,6 +209,27 @@ def test_a_model_that_has_nothing_yet_says_what_comes_first(rondo: Run, command:
     assert orjson.loads(rondo(*command.split(), "--json").stdout) == []
 
 
+def test_a_batch_that_was_taken_in_before_is_told_so(rondo: Run, batch: str) -> None:
+    command = ("publish", "trips", "january.csv", "--batch-id")
+    assert rondo(*command, "again").stdout == (
+        "batch again was taken in before, at version 4 of trips (3,000 rows accepted, 12 quarantined): nothing was "
+        "taken in again\n  12 quarantined: distance: below 0\n"
+    )
+    repeated = [orjson.loads(rondo(*command, batch_id, "--json").stdout)["repeated"] for batch_id in ("a", "again")]
+    assert repeated == [False, True]
+
+
+WANTED = "send a time from 1900 to a day from now, as RFC 3339 with an offset, such as 2013-03-01T12:00:00Z"
+
+
+@pytest.mark.parametrize("command", ["predict late --event-time", "outcome late 1 --id a --at", "train late --at"])
+def test_an_event_time_without_an_offset_is_refused_as_over_kafka(rondo: Run, command: str) -> None:
+    failed = rondo(*command.split(), "2013-03-01T12:00:00", "--json")
+    said = orjson.loads(failed.stdout)["message"]
+    assert f"`event_time` is 2013-03-01T12:00:00: {WANTED}" in said
+    assert failed.exit_code == 2
+
+
 def test_a_warning_goes_to_stderr(rondo: Run, batch: str) -> None:
     assert "warning: slow" in rondo("apply", "late.yaml", "--json").stderr
 
@@ -219,8 +241,7 @@ def test_a_warning_goes_to_stderr(rondo: Run, batch: str) -> None:
         ("runs nosuch", "rondo: there is no model 'nosuch'; there are late, new: apply its spec first"),
         (
             "publish trips january.csv --batch-id bad",
-            "rondo: nothing of this batch was used, correct it and send it again, under the same id or another:"
-            "\n  no column carrier",
+            "under the same id or another:\n  no column carrier\n",
         ),
         (
             "publish trips late.yaml --batch-id a",

@@ -47,7 +47,7 @@ async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no
     done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--timeout", "8")
     assert sorted(done.stdout.splitlines()) == ["a  0.1000  (version 3)", "f  0.9000  (version 3)"]
     for told in (
-        "rondo: line 3: its event_time can't be used: '5' is no time: write it as 2013-03-01T12:00:00Z",
+        "rondo: line 3: `event_time` is 5: send a time from 1900 to a day from now, as RFC 3339 with an offset",
         "rondo: line 4: it is not JSON (number is infinity",
         "rondo: line 5: it is not JSON",
         "rondo: the request d was refused: the feature `distance` is missing",
@@ -66,7 +66,7 @@ async def test_for_programs_each_line_is_an_object(rondo: Callable[..., Result],
     told = [orjson.loads(line) for line in done.stdout.splitlines()]
     assert {each["id"]: each["score"] for each in told if "score" in each} == {"a": 0.1, "f": 0.9}
     assert {(each.get("id"), each.get("line"), each["error"]) for each in told if "error" in each} == {
-        (None, 3, "bad_request"), (None, 4, "not_json"), (None, 5, "not_json"), (None, 8, "bad_request"),
+        (None, 3, "bad_event_time"), (None, 4, "not_json"), (None, 5, "not_json"), (None, 8, "bad_request"),
         ("d", None, "missing"), ("e", None, "no_answer"),
     }  # fmt: skip
     assert done.stderr == "2 answered, 6 not\n"

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from rondo.client import batches, events, inference, messages
 from rondo.client.channels import Channels
 from rondo.client.connection import SERVICES
-from rondo.client.http import Services
+from rondo.client.http import Services, content_of
 from rondo.client.registry import RegistryClient
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rondo.contracts.cloudevents import Envelope
 
 ANSWER_SECONDS = 30.0
+_KNOWN_BEFORE = 200  # a batch that is taken in for the first time is 201
 
 
 class AsyncRondo(RegistryClient):
@@ -62,7 +63,9 @@ class AsyncRondo(RegistryClient):
         content_type: str | None = None,
         sent: Callable[[int], None] | None = None,
     ) -> dict[str, Any]:
-        """Publish a batch, and return its report. The same batch id twice is a no-op; `sent` hears bytes on their way.
+        """Publish a batch, and return its report; `sent` hears bytes on their way.
+
+        The same batch id twice is a no-op: the report is the first one's, and its `repeated` is true.
 
         Raises:
             UnknownFormatError: no content type is given, and the file's suffix names none.
@@ -75,7 +78,8 @@ class AsyncRondo(RegistryClient):
             headers["content-length"] = str(batches.size_of(content))
         body = batches.chunks(content, sent) if isinstance(content, Path) else content
         path = f"/v1/datasets/{quote(dataset, safe='')}/batches/{quote(batch_id, safe='')}"
-        return await self._services.json("ingestion", "POST", path, content=body, headers=headers)
+        answer = await self._services.ask("ingestion", "POST", path, content=body, headers=headers)
+        return content_of("ingestion", answer) | {"repeated": answer.status_code == _KNOWN_BEFORE}
 
     async def predict(
         self,

@@ -79,11 +79,7 @@ class Services:
 
     async def json(self, service: str, method: str, path: str, **request: Any) -> dict[str, Any]:
         """Return the JSON object of the answer; arguments and errors as of `ask`."""
-        answer = await self.ask(service, method, path, **request)
-        content = _object(answer)
-        if not content:
-            raise ServiceFailedError(service, answer.status_code, f"no JSON object, but {answer.text[:100]!r}")
-        return content
+        return content_of(service, await self.ask(service, method, path, **request))
 
     async def readiness(self, service: str) -> dict[str, Any]:
         """Return whether a service is ready, and what each thing says that it stands on."""
@@ -99,6 +95,19 @@ class Services:
         except (ValueError, KeyError, TypeError):
             message = f"HTTP {answer.status_code}, and no word about its health: is this a service of Rondo?"
         return {"ready": False, "url": url, "checks": {}, "message": message}
+
+
+def content_of(service: str, answer: httpx.Response) -> dict[str, Any]:
+    """Return the JSON object of an answer.
+
+    Raises:
+        ServiceFailedError: it has none.
+
+    """
+    content = _object(answer)
+    if not content:
+        raise ServiceFailedError(service, answer.status_code, f"no JSON object, but {answer.text[:100]!r}")
+    return content
 
 
 def refusal(service: str, url: str, answer: httpx.Response) -> RondoError:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from rondo.client import times
 from rondo.client.errors import PredictionRefusedError, RefusedError
 from rondo.contracts.predictions import OutcomeObserved, PredictionMade, PredictionRequested
 
@@ -43,12 +44,13 @@ def request(
     """Return a request; one without an id gets one.
 
     Raises:
-        RefusedError: it does not fit the contract, or a number in it is infinite.
+        RefusedError: it does not fit the contract, a number in it is infinite, or `event_time` has no offset.
 
     """
     made, finite = id if id is not None else uuid4().hex, sendable(features)
+    at = times.in_utc(event_time) if event_time is not None else None
     try:
-        return PredictionRequested(model=model, id=made, entity=entity, event_time=event_time, features=finite)
+        return PredictionRequested(model=model, id=made, entity=entity, event_time=at, features=finite)
     except ValidationError as error:
         raise _misfit("request", error) from None
 
@@ -108,13 +110,14 @@ def outcome(
     """Return an outcome, known at `event_time`, of a prediction (by `id`) or of what it was about (by `entity`).
 
     Raises:
-        RefusedError: it does not fit the contract, or names neither.
+        RefusedError: it does not fit the contract, names neither, or `event_time` has no offset.
 
     """
     if id is None and entity is None:
         raise RefusedError("an outcome names the prediction's id or its entity: give one of the two")
+    known_at = times.in_utc(event_time)
     try:
-        return OutcomeObserved(model=model, id=id, entity=entity, outcome=value, event_time=event_time)
+        return OutcomeObserved(model=model, id=id, entity=entity, outcome=value, event_time=known_at)
     except ValidationError as error:
         raise _misfit("outcome", error) from None
 

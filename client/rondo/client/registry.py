@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from rondo.client import times
 from rondo.contracts.spec_file import parse_spec
 
 if TYPE_CHECKING:
@@ -91,8 +92,14 @@ class RegistryClient:
         return await self._do(model, "rollback", {"version": version, "reason": reason})
 
     async def train(self, model: str, reason: str = "", at: datetime | None = None) -> dict[str, Any]:
-        """Ask for a training with what was known `at` an event time; TrainingStarted or TrainingSkipped follows."""
-        return await self._do(model, "train", {"reason": reason, "at": at.isoformat() if at else None})
+        """Ask for a training with what was known `at` an event time; TrainingStarted or TrainingSkipped follows.
+
+        Raises:
+            RefusedError: `at` has no offset.
+
+        """
+        known_at = times.in_utc(at).isoformat() if at is not None else None
+        return await self._do(model, "train", {"reason": reason, "at": known_at})
 
     async def _of(self, model: str, rest: str = "") -> dict[str, Any]:
         return await self._services.json("registry", "GET", _path(model, rest))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import Progress
 
-from rondo.client import batches
+from rondo.client import batches, times
 from rondo.client.cli.screen import Json, messages, note, print_json, print_text
 from rondo.client.cli.session import using
 from rondo.client.errors import RefusedError
@@ -60,12 +60,19 @@ def publish(
     report = using(send)
     if json:
         print_json(report)
-        return
+    else:
+        _tell(dataset, name, report)
+
+
+def _tell(dataset: str, name: str, report: dict[str, Any]) -> None:
     quality, version = report["quality"], report["data_version"]["version"]
-    print_text(
-        f"batch {name}: {quality['accepted']:,} rows accepted, {quality['quarantined']:,} quarantined; "
-        f"{dataset} is at version {version}"
-    )
+    rows = f"{quality['accepted']:,} rows accepted, {quality['quarantined']:,} quarantined"
+    if report["repeated"]:
+        print_text(
+            f"batch {name} was taken in before, at version {version} of {dataset} ({rows}): nothing was taken in again"
+        )
+    else:
+        print_text(f"batch {name}: {rows}; {dataset} is at version {version}")
     for reason, rows in quality["reasons"].items():
         print_text(f"  {rows:,} quarantined: {reason}")
 
@@ -79,7 +86,7 @@ def outcome(
     json: Json = False,  # noqa: FBT002
 ) -> None:
     """Say how something turned out that was predicted."""
-    known_at = moment(at) if at else datetime.now().astimezone()
+    known_at = event_time(at) if at else datetime.now(UTC)
     using(lambda rondo: rondo.send_outcome(model, value, known_at, id=id, entity=entity))
     if json:
         print_json({"model": model, "outcome": value, "id": id, "entity": entity, "event_time": known_at})
@@ -90,9 +97,17 @@ def outcome(
         )
 
 
+def event_time(text: str) -> datetime:
+    """Read an event time of the command line, as it would be read over Kafka."""
+    try:
+        return times.read(text)
+    except RefusedError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 def moment(text: str) -> datetime:
-    """Read a time of the command line; one without an offset is a local one."""
+    """Read a time of this machine's day; one without an offset is a local one."""
     try:
         return datetime.fromisoformat(text).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError):
         raise typer.BadParameter(f"{text!r} is no time: write it as 2013-03-01T12:00:00Z") from None

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rondo.client.cli.data import moment
+from rondo.client.cli.data import event_time
 from rondo.client.cli.models import routes
 from rondo.client.cli.screen import Json, print_json, print_text
 from rondo.client.cli.session import using
@@ -44,7 +44,7 @@ def train(
     json: Json = False,  # noqa: FBT002
 ) -> None:
     """Train a model now."""
-    asked = using(lambda rondo: rondo.train(model, reason, moment(at) if at else None))
+    asked = using(lambda rondo: rondo.train(model, reason, event_time(at) if at else None))
     if json:
         print_json(asked)
     else:

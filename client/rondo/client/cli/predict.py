@@ -8,7 +8,7 @@ import typer
 
 from rondo.client import features
 from rondo.client.cli import predict_many
-from rondo.client.cli.data import moment
+from rondo.client.cli.data import event_time as time_of
 from rondo.client.cli.screen import Json, show_prediction
 from rondo.client.cli.session import using
 
@@ -38,7 +38,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of a command
     """Ask a model for a prediction."""
     if requests is not None:
         raise typer.Exit(predict_many.run(requests, model, timeout, json=json))
-    at = moment(event_time) if event_time else None
+    at = time_of(event_time) if event_time else None
 
     async def ask(rondo: AsyncRondo) -> Prediction:
         sent = features.parse(pairs or [], await rondo.inputs(model))

@@ -7,11 +7,9 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
-import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 
-from rondo.client import messages
-from rondo.client.cli.data import moment
+from rondo.client import messages, times
 from rondo.client.cli.screen import complain, note, print_json, show_prediction
 from rondo.client.cli.screen import messages as messages_screen
 from rondo.client.cli.session import using
@@ -95,17 +93,14 @@ def _request(line: bytes, model: str) -> PredictionRequested:
         content["features"],
         content.get("id"),
         content.get("entity"),
-        _moment(content.get("event_time")),
+        _event_time(content.get("event_time")),
     )
 
 
-def _moment(said: object) -> datetime | None:
+def _event_time(said: object) -> datetime | None:
     if said is None:
         return None
-    try:
-        return moment(said if isinstance(said, str) else repr(said))
-    except typer.BadParameter as error:
-        raise RefusedError(f"its event_time can't be used: {error}", code="bad_request") from None
+    return times.read(said if isinstance(said, str) else repr(said))
 
 
 def _count(lines: BinaryIO) -> int | None:
