@@ -208,3 +208,24 @@ def _expected(row: tuple[str, str, int], told: list[tuple[str | None, str, int, 
     by_id = [o for i, _, o, _ in known if i == name]
     by_entity = [o for i, e, o, h in known if i is None and e == entity and h >= hour]
     return float(by_id[-1]) if by_id else float(by_entity[0]) if by_entity else None
+
+
+TEMPTING = ("id", "entity", "event_time", "made_at", "outcome", "outcome_right", "outcome_of_entity", "known_at", "x")
+
+
+@given(st.permutations(TEMPTING).map(lambda names: names[:4]))
+def test_the_columns_of_a_spec_may_have_the_names_that_the_logs_use(names: list[str]) -> None:
+    """A feature `outcome` that became the label would be a perfect model that knows nothing."""
+    entity, time, label, number = names
+    spec = ModelSpec.model_validate(
+        {
+            "model": "m",
+            "data": {"dataset": "d", "entity": entity, "event_time": time, "label": label},
+            "features": {number: {"type": "float"}},
+        }
+    )
+    frame = served(("p1", "a", 1), ("p2", "b", 2), ("p3", "c", 3))
+    frame = frame.with_columns(pl.Series([0.25, 0.5, 0.75], dtype=pl.Float32).alias(f"feature.{number}"))
+    told = outcomes(("p1", None, 1.0, 5), (None, "b", 0.0, 6))
+    found = assemble(spec, Tables(None, frame, told), LATER, None)
+    assert found.select(entity, time, label, number).rows() == [("a", at(1), 1.0, 0.25), ("b", at(2), 0.0, 0.5)]

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 # A prediction's event time is the first of these that it has: a request need not say when it is about.
 EVENT_TIMES = ("event_time", "made_at")
+# The spec names the columns of its rows, and may call a feature `outcome` or an entity `id`. What the join needs
+# besides has a dot, which no name of a spec may have.
+_ID = "served.id"
+_OUTCOME = "served.outcome"
+_OUTCOME_OF_ENTITY = "served.outcome_of_entity"
+_KNOWN_AT = "served.known_at"
 
 
 def rows(spec: ModelSpec, predictions: pl.LazyFrame, outcomes: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
@@ -33,28 +39,32 @@ def rows(spec: ModelSpec, predictions: pl.LazyFrame, outcomes: pl.LazyFrame, as_
     data, present = spec.data, set(predictions.collect_schema())
     features = (feature(name, each, f"{FEATURE}{name}", present) for name, each in spec.features.items())
     asked = predictions.select(
-        "id",
+        pl.col("id").alias(_ID),
         pl.col("entity").alias(data.entity),
         pl.coalesce(*EVENT_TIMES).cast(TIME).alias(data.event_time),
         *features,
     )
-    known = outcomes.filter(pl.col("known_at") <= as_of)
+    known = outcomes.filter(pl.col("known_at") <= as_of).sort("known_at", "outcome")
     labelled = _by_entity(_by_id(asked, known), known, data.entity, data.event_time)
     return labelled.select(
-        data.entity, data.event_time, pl.coalesce("outcome", "outcome_of_entity").cast(pl.Float32).alias(data.label),
+        data.entity, data.event_time, pl.coalesce(_OUTCOME, _OUTCOME_OF_ENTITY).cast(pl.Float32).alias(data.label),
         *spec.features,
     )  # fmt: skip
 
 
 def _by_id(predictions: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
-    told = known.filter(pl.col("id").is_not_null()).sort("known_at", "outcome")
-    last = told.unique("id", keep="last", maintain_order=True).select("id", "outcome")
-    return predictions.join(last, on="id", how="left")
+    told = known.filter(pl.col("id").is_not_null()).unique("id", keep="last", maintain_order=True)
+    last = told.select(pl.col("id").alias(_ID), pl.col("outcome").alias(_OUTCOME))
+    return predictions.join(last, on=_ID, how="left")
 
 
 def _by_entity(predictions: pl.LazyFrame, known: pl.LazyFrame, entity: str, time: str) -> pl.LazyFrame:
-    told = known.filter(pl.col("id").is_null(), pl.col("entity").is_not_null()).sort("known_at", "outcome")
-    of_entity = told.select(pl.col("entity").alias(entity), "known_at", pl.col("outcome").alias("outcome_of_entity"))
+    told = known.filter(pl.col("id").is_null(), pl.col("entity").is_not_null())
+    of_entity = told.select(
+        pl.col("entity").alias(entity),
+        pl.col("known_at").alias(_KNOWN_AT),
+        pl.col("outcome").alias(_OUTCOME_OF_ENTITY),
+    )
     return predictions.sort(time).join_asof(
-        of_entity, left_on=time, right_on="known_at", by=entity, strategy="forward", check_sortedness=False
+        of_entity, left_on=time, right_on=_KNOWN_AT, by=entity, strategy="forward", check_sortedness=False
     )
