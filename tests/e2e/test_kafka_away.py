@@ -36,7 +36,7 @@ async def test_kafka_away_at_the_start_and_in_the_middle(tmp_path: Path) -> None
         }
         await stack.kafka.restart()
         await asyncio.gather(*(stack.wait_ready(service.name, DEADLINE) for service in TWO))
-        assert stack.restarts() == {"ingestion": 0, "serving": 1}
+        assert {name: count for name, count in stack.restarts().items() if count} == {"serving": 1}
 
 
 def connection(stack: Stack) -> Connection:

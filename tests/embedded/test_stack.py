@@ -65,7 +65,7 @@ async def test_a_stack_from_start_to_stop(tmp_path: Path, monkeypatch: pytest.Mo
         stack.kill("trainer")
         wait_until(lambda: not stack.services["trainer"].process.is_running)
         await stack.wait_ready("trainer")
-        assert stack.restarts() == {"ingestion": 0, "trainer": 1, "registry": 0, "serving": 0, "monitor": 0}
+        assert {name for name, count in stack.restarts().items() if count} == {"trainer"}
         children = set(psutil.Process().children(recursive=True)) - before
     assert not any(_runs(child) for child in children)
     assert not (home / "stack.json").exists()

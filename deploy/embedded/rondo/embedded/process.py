@@ -61,6 +61,14 @@ class Process:
         """Whether it was started and has not ended."""
         return self._popen is not None and self._popen.poll() is None
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether it is there and frozen, by `pause` or by somebody else's SIGSTOP."""
+        try:
+            return self.is_running and bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
+        except psutil.NoSuchProcess:
+            return False
+
     def stop(self, grace_seconds: float = 10) -> None:
         """Ask it to end, wait, then kill whatever is left of its session."""
         if self._popen is None:

@@ -19,6 +19,9 @@ class Server(ABC):
     process: Process
     ready_within_seconds: float = 60
     stop_within_seconds: float = 20
+    restarts: int = 0
+    """How often it was started again because it had died."""
+    _meant_to_run: bool = False
 
     @abstractmethod
     def prepare(self) -> None:
@@ -43,6 +46,7 @@ class Server(ABC):
         except TimeoutError:
             why = f"no answer within {self.ready_within_seconds:.0f} s"
             raise NotReadyError(self.name, why, self.process.log, self.process.last_line()) from None
+        self._meant_to_run = True
 
     async def _wait_ready(self) -> None:
         while not await self.answers():
@@ -51,17 +55,24 @@ class Server(ABC):
                 raise NotReadyError(self.name, why, self.process.log, self.process.last_line())
             await asyncio.sleep(_POLL_SECONDS)
 
+    @property
+    def has_died(self) -> bool:
+        """Whether it served its clients, and has ended although nobody here ended it."""
+        return self._meant_to_run and not self.process.is_running
+
     def stop(self) -> None:
         """Ask the server to end, and make sure that it does."""
+        self._meant_to_run = False
         self.process.stop(self.stop_within_seconds)
 
     def kill(self) -> None:
-        """End it as a power cut would: no flush, no goodbye."""
+        """End it as a power cut would: no flush, no goodbye. It stays down until `restart`."""
+        self._meant_to_run = False
         self.process.kill_session()
 
     async def restart(self) -> None:
         """Start it again with its data and on its port, after `kill` or in place of the running one."""
-        self.process.kill_session()
+        self.kill()
         await self.launch()
 
     def pause(self) -> None:

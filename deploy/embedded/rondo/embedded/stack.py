@@ -22,6 +22,7 @@ from rondo.embedded.progress import Progress, silent
 from rondo.embedded.services import SERVICES, Service
 from rondo.embedded.signals import terminated_like_ctrl_c
 from rondo.embedded.supervision import RunningService
+from rondo.embedded.watchman import Watchman
 
 _FOLDERS = ("artifacts", "data", "inbox", "logs")
 
@@ -29,6 +30,7 @@ _FOLDERS = ("artifacts", "data", "inbox", "logs")
 class Stack:
     """Everything under one folder; `async with` it.
 
+    What dies of it is started again, and told in `logs/stack.log`; see `watchman.py`.
     RONDO_KAFKA (host:port) and RONDO_POSTGRES (a superuser's address) name servers that run already and are used
     in place of own ones; without `keep` they must have nothing of an earlier run. RONDO_PORT_<SERVICE> asks for a
     port, else each service gets a free one.
@@ -46,8 +48,10 @@ class Stack:
         self.home = (home or default_home()).absolute()
         self.kafka = None if os.environ.get("RONDO_KAFKA") else Kafka(self.home / "kafka", keep=keep, progress=progress)
         self.postgres = None if os.environ.get("RONDO_POSTGRES") else Postgres(self.home / "postgres", keep=keep)
+        self._servers = [server for server in (self.kafka, self.postgres) if server is not None]
         self.services: dict[str, RunningService] = {}
         self.addresses: Addresses
+        self.watchman: Watchman
         self._descriptions, self._keep, self._progress = services, keep, progress
         self._undo = contextlib.AsyncExitStack()
 
@@ -58,10 +62,12 @@ class Stack:
             self._undo = undo.pop_all()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Stop the services, then the servers, and let go of the folder."""
         self._progress("stopping")
         await self._undo.aclose()
+        if kind is asyncio.CancelledError and not self._keep:
+            self._progress(f"stopped before its end; logs and data stay in {self.home} until the next start")
 
     async def _start(self, undo: contextlib.AsyncExitStack) -> None:
         undo.enter_context(held(self.home))
@@ -75,6 +81,8 @@ class Stack:
         await self._start_services(undo)
         self.addresses.write(self.home)
         undo.callback(Addresses.remove, self.home)
+        log = self.home / "logs" / "stack.log"
+        self.watchman = await undo.enter_async_context(Watchman(self._servers, list(self.services.values()), log))
 
     async def _check_outside(self) -> None:
         # Before anything is wiped here: what is refused has changed nothing.
@@ -93,8 +101,7 @@ class Stack:
             (self.home / folder).mkdir(exist_ok=True)
 
     async def _start_servers(self, undo: contextlib.AsyncExitStack) -> None:
-        own = [server for server in (self.kafka, self.postgres) if server is not None]
-        if own:
+        if own := self._servers:
             self._progress(f"starting {' and '.join(server.name for server in own)}")
         # Stopped side by side too: each takes its time over its files.
         undo.push_async_callback(_together, *(server.stop for server in own))
@@ -139,8 +146,8 @@ class Stack:
         self.services[service].kill()
 
     def restarts(self) -> dict[str, int]:
-        """Return how often each service has been started again."""
-        return {name: service.restarts for name, service in self.services.items()}
+        """Return how often each service, and each server that the stack owns, has been started again."""
+        return {each.name: each.restarts for each in (*self.services.values(), *self._servers)}
 
 
 def _variable(service: Service) -> str:
