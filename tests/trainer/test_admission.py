@@ -42,7 +42,7 @@ def test_a_subscribed_trigger_starts_a_run() -> None:
 
 def test_without_a_spec_there_is_nothing_to_train() -> None:
     assert admit(trigger(), None, History()) == Skip(
-        "no_spec", "no spec of this model was applied: apply one with `rondo apply rondo.yaml`"
+        "no_spec", "no spec of this model has come yet: if there is none, apply one with `rondo apply rondo.yaml`"
     )
 
 

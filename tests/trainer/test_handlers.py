@@ -111,6 +111,17 @@ async def test_drift_of_a_model_without_a_spec_is_skipped(memory: Any, make: Any
     assert [event.reason for event in memory.published] == ["no_spec"]
 
 
+async def test_what_somebody_asked_for_before_the_spec_came_is_done_when_it_has(memory: Any, make: Any) -> None:
+    """Two topics have no order among each other, and nobody asks twice."""
+    asked = TrainingRequested(model="flight-delay", trigger=make.trigger("manual", 1, "by-hand"), requested_by="ann")
+    await handlers.on_training_requested(make.enveloped(asked), memory)
+    assert [event.reason for event in memory.published] == ["no_spec"]
+    await handlers.on_spec_applied(make.enveloped(make.spec_applied(make.spec())), memory)
+    assert [run.trigger.id for _, run in memory.runs] == ["by-hand"]
+    await handlers.on_spec_applied(make.enveloped(make.spec_applied(make.spec(), 2)), memory)
+    assert len(memory.runs) == 1
+
+
 @given(st.text(), st.text(), st.sampled_from(["m", "n"]))
 def test_a_run_has_one_id_for_its_cause_and_another_for_any_other(make: Any, one: str, other: str, model: str) -> None:
     first, second = (run_id(model, make.trigger(name=name)) for name in (one, other))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rondo.chassis.failures import AlreadyHandledError
 from rondo.contracts.deployment import DeploymentChanged
-from rondo.contracts.training import TrainingFailed, TrainingSkipped, TrainingStarted
+from rondo.contracts.training import TrainingFailed, TrainingRequested, TrainingSkipped, TrainingStarted
 from rondo.trainer import handlers
 from rondo.trainer.postgres import PostgresWork, handling
 from rondo.trainer.postgres_end import end
@@ -290,6 +290,25 @@ async def test_a_batch_that_is_being_deferred_while_the_run_ends_is_not_forgotte
     waited = await runs.claim(3)
     assert waited is not None
     assert waited.trigger.id == "flights/feb"
+
+
+async def test_a_request_that_is_being_kept_while_its_spec_comes_is_not_forgotten(store: Database, make: Any) -> None:
+    """Two connections: the handler of the request has found no spec, and has not committed yet."""
+    asked = TrainingRequested(model="flight-delay", trigger=make.trigger("manual", 1, "by-hand"), requested_by="ann")
+    request, applied = make.enveloped(asked, "asked"), make.enveloped(make.spec_applied(make.spec()), "applied")
+
+    async def apply() -> None:
+        async with handling(store)(applied) as work:
+            await handlers.on_spec_applied(applied, work)
+
+    async with handling(store)(request) as work:
+        await handlers.on_training_requested(request, work)
+        applying = asyncio.create_task(apply())
+        await _waiting_its_turn(store, applying)
+    await applying
+    run = await PostgresRuns(store, "worker", LEASE).claim(3)
+    assert run is not None
+    assert run.trigger.id == "by-hand"
 
 
 async def test_giving_a_run_up_and_its_late_end_do_not_wait_for_each_other(store: Database, make: Any) -> None:

@@ -71,7 +71,9 @@ def admit(trigger: Trigger, spec: ModelSpec | None, history: History) -> Decisio
     if known := next((run for run in history.runs if run.trigger.id == trigger.id), None):
         return Known(known.id)
     if spec is None:
-        return Skip("no_spec", "no spec of this model was applied: apply one with `rondo apply rondo.yaml`")
+        return Skip(
+            "no_spec", "no spec of this model has come yet: if there is none, apply one with `rondo apply rondo.yaml`"
+        )
     return (
         _not_subscribed(trigger, spec, history)
         or _in_flight(history)

@@ -19,15 +19,15 @@ log = logging.getLogger(__name__)
 
 async def consider(model: str, trigger: Trigger, work: Work) -> None:
     """Decide about one trigger; save the run and wake a worker, or publish why there is none."""
+    history = await work.history(model)  # first: with it comes the turn, and a spec that is being brought is waited for
     spec = await work.spec(model)
-    decision = admit(trigger, spec, await work.history(model))
+    decision = admit(trigger, spec, history)
     metrics.TRIGGERS.labels(trigger.kind, decision.reason if isinstance(decision, Skip) else _name(decision)).inc()
     if isinstance(decision, Known):
         log.debug("%s has had its run for %s: %s", model, trigger.id, decision.run_id)
     elif isinstance(decision, Skip):
         await work.publish(_skipped(model, trigger, decision))
-        # A finding that still stands is told again by the monitor; a batch comes once, and must not be forgotten.
-        if decision.reason == "in_flight" and trigger.kind == "data":
+        if _comes_once(trigger, decision):
             await work.defer(model, trigger)
     elif spec is not None:
         await work.start(run_id(model, trigger), trigger, spec)
@@ -40,10 +40,17 @@ def run_id(model: str, trigger: Trigger) -> str:
 
 
 async def reconsider(model: str, work: Work) -> None:
-    """Decide anew about the data that came while a run was in flight: for whoever has just ended that run."""
+    """Decide anew about what came too early: for whoever has just ended the run in flight, or brought the spec."""
     trigger = await work.take_deferred(model)
     if trigger is not None:
         await consider(model, trigger, work)
+
+
+def _comes_once(trigger: Trigger, skip: Skip) -> bool:
+    """A finding that still stands is told again by the monitor. What nobody tells again must not be forgotten."""
+    if skip.reason == "no_spec":  # topics have no order among each other: the spec may be on its way
+        return trigger.kind in ("manual", "schedule")
+    return skip.reason == "in_flight" and trigger.kind == "data"
 
 
 def _skipped(model: str, trigger: Trigger, skip: Skip) -> TrainingSkipped:

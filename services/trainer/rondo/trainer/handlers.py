@@ -10,7 +10,7 @@ from rondo.contracts.deployment import DeploymentChanged
 from rondo.contracts.models import SpecApplied
 from rondo.contracts.monitoring import DataQualityDegraded, DriftDetected, Finding, PerformanceDegraded
 from rondo.contracts.training import TrainingRequested, Trigger, TriggerKind
-from rondo.trainer.consideration import consider
+from rondo.trainer.consideration import consider, reconsider
 
 if TYPE_CHECKING:
     from rondo.contracts.cloudevents import Envelope
@@ -33,7 +33,7 @@ def routes() -> Routes[Work]:
 
 
 async def on_spec_applied(envelope: Envelope[SpecApplied], work: Work) -> None:
-    """Keep the spec. Where its data came before it, that data's event found no model: train on it now."""
+    """Keep the spec. What came before it found no model: train on the data that is there, or as was asked for."""
     applied = envelope.data
     await work.save_spec(applied)
     batch = await work.latest_batch(applied.spec.data.dataset)
@@ -47,6 +47,7 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], work: Work) -> None:
             detail=f"a spec was applied, and {dataset} has data",
         )
         await consider(applied.model, trigger, work)
+    await reconsider(applied.model, work)
 
 
 async def on_batch_accepted(envelope: Envelope[BatchAccepted], work: Work) -> None:

@@ -120,7 +120,7 @@ class PostgresWork:
         await self._connection.execute(f"notify {RUNS_CHANNEL}")
 
     async def defer(self, model: str, trigger: Trigger) -> None:
-        """Keep a trigger until the run in flight has ended; a later one takes the place of an earlier."""
+        """Keep a trigger until the run in flight has ended or the spec has come; a later one takes its place."""
         await self._connection.execute(
             """insert into deferred (model, trigger) values ($1, $2)
             on conflict (model) do update set trigger = excluded.trigger""",
@@ -128,7 +128,8 @@ class PostgresWork:
         )  # fmt: skip
 
     async def take_deferred(self, model: str) -> Trigger | None:
-        """Return the trigger that was kept, and forget it."""
+        """Return the trigger that was kept, and forget it. One that is being kept just now is waited for."""
+        await self.take_turn(model)
         trigger = await self._connection.fetchval("delete from deferred where model = $1 returning trigger", model)
         return None if trigger is None else Trigger.model_validate(trigger)
 
