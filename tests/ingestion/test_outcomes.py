@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from confluent_kafka import Message
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 from rondo.contracts import logs
+from rondo.ingestion.kafka import OutcomeTransform
 from rondo.ingestion.outcomes import sort_out
+from rondo.ingestion.specs import Specs
 
-from tests.ingestion.conftest import NOW, outcome
+from tests.ingestion.conftest import NOW, outcome, spec
 
 MODELS = frozenset({"tips", "fares"})
 
@@ -98,3 +102,21 @@ def test_every_message_is_sorted_and_none_fails(values: list[bytes]) -> None:
     assert sum(len(columns.id) for columns in found.good.values()) + len(found.bad) == len(values)
     for model, columns in found.good.items():
         assert logs.decode(logs.encode(columns.batch(model))).num_rows == len(columns.id)
+
+
+def test_what_was_aborted_is_not_counted_though_the_same_messages_come_again() -> None:
+    def counted() -> list[float]:
+        labels = ({"outcome": "accepted"}, {"outcome": "dead_letter"})
+        return [REGISTRY.get_sample_value("rondo_ingestion_outcomes_total", each) or 0 for each in labels]
+
+    transform = OutcomeTransform(Specs([spec()]), lambda: NOW)
+    messages = [
+        Message(topic="outcomes.observed", partition=0, offset=offset, value=value)
+        for offset, value in enumerate((outcome(0), outcome(1), b"not json"))
+    ]
+    before = counted()
+    assert len(list(transform(messages))) == 2
+    assert counted() == before
+    list(transform(messages))
+    transform.committed()
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [2, 1]

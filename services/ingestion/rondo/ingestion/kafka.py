@@ -56,19 +56,21 @@ class OutcomeTransform:
     def __init__(self, specs: Specs, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._specs = specs
         self._clock = clock
+        self._good = self._bad = 0
 
     def __call__(self, messages: Sequence[Message], /) -> Iterable[Record]:
         """Return one record a model, and one for each outcome that can't be used."""
         found = sort_out([message.value() for message in messages], self._specs.models, self._clock())
-        metrics.OUTCOMES.labels("accepted").inc(len(messages) - len(found.bad))
+        self._good, self._bad = len(messages) - len(found.bad), len(found.bad)
         for model, columns in found.good.items():
             yield Record(logs.OUTCOMES_LOG, logs.encode(columns.batch(model)), model.encode())
         for index, error in found.bad:
-            metrics.OUTCOMES.labels("dead_letter").inc()
             yield dead_letter(messages[index], dead_letters("ingestion"), _OUTCOMES_GROUP, error)
 
     def committed(self) -> None:
-        """Nothing waits for the commit."""
+        """Count what is visible now: of a micro-batch that was aborted the same messages come again."""
+        metrics.OUTCOMES.labels("accepted").inc(self._good)
+        metrics.OUTCOMES.labels("dead_letter").inc(self._bad)
 
 
 class BatchConsumer:
