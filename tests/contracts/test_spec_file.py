@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,13 @@ data: {dataset: flights, entity: flight_id, event_time: departure, label: late, 
 features:
   carrier: {type: category}
   distance: {type: float, min: 0}
-  temp: {type: float, from: weather, on: [origin], max_age: 3h}
+  temp: {type: float, optional: true, max: 60}
 trainer: {params: {n_estimators: 100, learning_rate: 1e-3}}
 gates: {slices: [carrier], fairness: {by: carrier, max_gap: 0.1}}
 retrain:
   on: [drift, "cron: 0 3 * * 1"]
   cooldown: 1d
-rollout: {strategy: canary, steps: [5, 25, 100]}
+rollout: {strategy: replace, steps: [5, 25, 100]}
 monitor: {false_alarm_rate: 0.01}
 """
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights" / "rondo.yaml"
@@ -43,8 +44,11 @@ def problems(text: str) -> tuple[str, ...]:
 def test_a_stored_spec_from_before_a_rule_is_read() -> None:
     """It was accepted then, and what it asks for goes on; who writes it again is told."""
     stored = parse_spec(GOOD).as_dict()
-    stored["features"] |= {"flight_id": {"type": "category"}}
-    assert list(ModelSpec.model_validate(stored).features)[-1] == "flight_id"
+    stored["features"] |= {"flight_id": {"type": "category", "from": "flights"}}
+    stored |= {"rollout": {"strategy": "canary"}, "trainer": {"params": {"n_estimator": 100}}}
+    read = ModelSpec.from_json(json.dumps(stored))
+    assert list(read.features)[-1] == "flight_id"
+    assert (read.rollout.strategy, read.trainer.params) == ("canary", {"n_estimator": 100})
 
 
 def test_a_good_spec_is_read() -> None:
@@ -65,7 +69,7 @@ CASES = {
         "line 8: `gates.fairness.zzz` is not a known key; known here: by, max_gap",
     ),
     "the field's name in the code": (
-        "from: weather",
+        "max: 60",
         "source: weather",
         (
             "line 6: `features.temp.source` is not a known key; known here: "
@@ -171,18 +175,39 @@ CASES = {
     "limit of a category": (
         "{type: category}",
         "{type: category, min: 1}",
-        "line 4: `features.carrier`: a category has no min or max: list its `values` instead",
+        "line 4: `features.carrier.min`: a category has no min: list its `values` instead",
     ),
     "values of a number": (
         "min: 0",
         "values: [a]",
-        "line 5: `features.distance`: `values` is for a category, and this is a float: use min and max",
+        "line 5: `features.distance.values`: `values` is for a category, and this is a float: use min and max",
     ),
-    "limits crossed": ("min: 0", "min: 5, max: 1", "line 5: `features.distance`: min 5 is above max 1"),
-    "join without a source": (
-        "from: weather, ",
-        "",
-        "line 6: `features.temp`: `on` and `max_age` join another dataset: name it with `from`",
+    "limits crossed": ("min: 0", "min: 5, max: 1", "line 5: `features.distance.min`: min 5 is above max 1"),
+    "limits crossed, as texts": (
+        "min: 0",
+        "min: '5', max: '1'",
+        "line 5: `features.distance.min`: min 5 is above max 1",
+    ),
+    "join": (
+        "max: 60",
+        "from: weather, on: [origin], max_age: 3h",
+        (
+            "line 6: `features.temp.from` asks for a point-in-time join, which is not executed yet: join the column "
+            "into the batches and send it in the requests, and leave out `from`, `on` and `max_age`"
+        ),
+    ),
+    "strategy that nobody executes": (
+        "strategy: replace",
+        "strategy: canary",
+        (
+            "line 12: `rollout.strategy`: canary is not executed yet: use `replace`, which takes over after the gates "
+            "and a warm-up"
+        ),
+    ),
+    "library that nobody executes": (
+        "trainer: {",
+        "trainer: {kind: xgboost, ",
+        "line 7: `trainer.kind`: xgboost is not executed yet: use `lightgbm`",
     ),
     "unknown trigger": ("drift,", "drfit,", f"line 10: `retrain.on.0`: 'drfit' {_TRIGGER}"),
     "number as a trigger": ("drift,", "5,", f"line 10: `retrain.on.0`: 5 {_TRIGGER}"),
@@ -195,18 +220,18 @@ CASES = {
     "steps that fall": (
         "[5, 25, 100]",
         "[25, 5, 100]",
-        "line 12: `rollout`: the steps 25, 5, 100 must rise, such as 5, 25, 100",
+        "line 12: `rollout.steps`: the steps 25, 5, 100 must rise, such as 5, 25, 100",
     ),
     "no steps": ("[5, 25, 100]", "[]", "line 12: `rollout.steps`: is empty; give at least one"),
     "function without a name": (
         "trainer: {",
         "trainer: {kind: function, ",
-        "line 7: `trainer`: kind `function` needs `function: package.module:name`",
+        "line 7: `trainer.kind`: kind `function` needs `function: package.module:name`",
     ),
     "name without a function": (
         "trainer: {",
         "trainer: {function: 'a.b:c', ",
-        "line 7: `trainer`: `function` is for kind `function`, and this is lightgbm: take one of the two out",
+        "line 7: `trainer.function`: `function` is for kind `function`, and this is lightgbm: take one of the two out",
     ),
     "path for a function": (
         "trainer: {",
@@ -220,6 +245,31 @@ CASES = {
             "line 7: `trainer.params.n_estimators`: [1, 2] can't be a parameter: "
             "give a finite number, a text, true or false"
         ),
+    ),
+    "unknown parameter": (
+        "n_estimators: 100",
+        "n_estimator: 100",
+        "line 7: `trainer.params.n_estimator` is not a LightGBM parameter: did you mean `n_estimators`?",
+    ),
+    "parameter with two letters swapped": (
+        "learning_rate: 1e-3",
+        "leaning_rate: 1e-3",
+        "line 7: `trainer.params.leaning_rate` is not a LightGBM parameter: did you mean `learning_rate`?",
+    ),
+    "parameter that the trainer sets": (
+        "n_estimators: 100",
+        "random_state: 3",
+        "line 7: `trainer.params.random_state` is set by the trainer: write `trainer.seed`",
+    ),
+    "text for a parameter's number": (
+        "n_estimators: 100",
+        "n_estimators: many",
+        "line 7: `trainer.params.n_estimators` is 'many', and must be a whole number",
+    ),
+    "parameter out of range": (
+        "n_estimators: 100",
+        "n_estimators: 0",
+        "line 7: `trainer.params.n_estimators` is 0, and must be from 1 to 5000",
     ),
     "bad name": ("flight-delay", "Flight Delay", f"line 1: `model`: {_NAME}"),
     "path as a name": ("dataset: flights", "dataset: ../flights", f"line 2: `data.dataset`: {_NAME}"),
@@ -301,6 +351,47 @@ def test_every_fault_is_told_at_once_under_the_files_name() -> None:
     )
 
 
+def test_what_parts_may_not_say_together_is_told_beside_what_is_wrong_with_one_of_them() -> None:
+    """A fault of one part hides none of another: they are all mended in one go."""
+    text = (
+        GOOD.replace("model: flight-delay\n", "")
+        .replace("dataset: flights, ", "")
+        .replace("label: late, label_delay: 6h", "label: distance, label_delay: 6")
+        .replace("{type: category}", "{type: categry}")
+        .replace("min: 0", "min: low, values: [a]")
+        .replace("n_estimators: 100", "n_estimator: 100")
+        .replace("slices: [carrier]", "slices: [carier, 1, orgin]")
+        .replace("drift,", "drfit,")
+        .replace("replace, steps: [5, 25, 100]", "canary, steps: [25, 5]")
+        .replace("0.01", "2")
+    )
+    assert [problem.partition(": ")[2].partition("`: ")[0].partition("` ")[0] for problem in problems(text)] == [
+        "`model",
+        "`data.dataset",
+        "`data.label_delay",
+        "`features.carrier.type",
+        "`features.distance.min",
+        "`features.distance",
+        "`features.distance.values",
+        "`trainer.params.n_estimator",
+        "`gates.slices.1",
+        "`gates.slices.0",
+        "`gates.slices.2",
+        "`retrain.on.0",
+        "`rollout.strategy",
+        "`rollout.steps",
+        "`monitor.false_alarm_rate",
+    ]
+
+
+def test_a_misspelt_part_is_no_reason_to_doubt_the_others() -> None:
+    text = GOOD.replace("features:", "featurs:")
+    assert problems(text) == (
+        "line 1: `features` is missing",
+        "line 3: `featurs` is not a known key: did you mean `features`?",
+    )
+
+
 def test_words_that_yaml_1_1_takes_for_something_else_are_words() -> None:
     """In YAML 1.1 `on` is true, `NO` is false, `12:30` is 750, `010` is 8 and `1e-3` is a text."""
     spec = parse_spec(
@@ -314,11 +405,19 @@ def test_words_that_yaml_1_1_takes_for_something_else_are_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "read"),
-    [("0x10", 16), ("0o17", 15), ("-7", -7), ("1.", 1.0), (".5", 0.5), ("1E3", 1000.0), ("true", True), ("'1'", "1")],
+    ("name", "written", "read"),
+    [
+        ("max_depth", "0x10", 16),
+        ("max_depth", "0o17", 15),
+        ("max_depth", "-1", -1),
+        ("lambda_l1", "1.", 1.0),
+        ("lambda_l1", ".5", 0.5),
+        ("lambda_l1", "1E3", 1000.0),
+        ("extra_trees", "true", True),
+    ],
 )
-def test_scalars_follow_the_core_schema_of_yaml_1_2(written: str, read: object) -> None:
-    value = parse_spec(GOOD.replace("n_estimators: 100", f"n_estimators: {written}")).trainer.params["n_estimators"]
+def test_scalars_follow_the_core_schema_of_yaml_1_2(name: str, written: str, read: object) -> None:
+    value = parse_spec(GOOD.replace("n_estimators: 100", f"{name}: {written}")).trainer.params[name]
     assert (value, type(value)) == (read, type(read))
 
 

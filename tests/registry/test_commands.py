@@ -31,8 +31,8 @@ async def test_the_same_spec_twice_changes_nothing(store: Backend, spec: ModelSp
 
 
 async def test_a_refused_spec_leaves_nothing_behind(store: Backend, spec_text: str) -> None:
-    with pytest.raises(RefusedSpecError, match=r"rollout.strategy: ab"):
-        await apply(store, parse_spec(spec_text + "rollout: {strategy: ab}\n"))
+    with pytest.raises(RefusedSpecError, match="no cron expression that is ever due"):
+        await apply(store, parse_spec(spec_text + 'retrain: {on: ["cron: 0 0 30 2 *"]}\n'))
     assert (list(await store.models()), await told(store)) == ([], [])
 
 

@@ -170,8 +170,8 @@ async def test_a_label_as_a_feature_and_a_strategy_nobody_executes(client: httpx
     answer = await client.put("/v1/specs", content=spec_text.replace("distance:", "late:"))
     assert "line 5: `features.late`: the label 'late' is also a feature" in answer.json()["message"]
     answer = await client.put("/v1/specs", content=spec_text + "rollout: {strategy: canary}\n")
-    assert (answer.status_code, answer.json()["error"]) == (422, "refused_spec")
-    assert "`rollout.strategy: canary` is not executed yet: use `replace`" in answer.json()["message"]
+    assert (answer.status_code, answer.json()["error"]) == (422, "invalid_spec")
+    assert "line 7: `rollout.strategy`: canary is not executed yet: use `replace`" in answer.json()["message"]
 
 
 async def test_unknown_things_say_what_to_do(story: httpx.AsyncClient) -> None:

@@ -16,8 +16,8 @@ def changed(spec: ModelSpec, **parts: Any) -> ModelSpec:
 @pytest.mark.parametrize(
     ("parts", "refusal"),
     [
-        ({"rollout": {"strategy": "canary"}}, "`rollout.strategy: canary` is not executed yet: use `replace`"),
-        ({"trainer": {"kind": "xgboost"}}, "`trainer.kind: xgboost` is not executed yet: use `lightgbm`"),
+        ({"rollout": {"strategy": "canary"}}, "`rollout.strategy`: canary is not executed yet: use `replace`"),
+        ({"trainer": {"kind": "xgboost"}}, "`trainer.kind`: xgboost is not executed yet: use `lightgbm`"),
         (
             {"features": {"temp": {"type": "float", "from": "weather", "on": ["origin"]}}, "gates": {}},
             "`features.temp.from` asks for a point-in-time join, which is not executed yet: join the column into the",

@@ -263,7 +263,7 @@ async def test_what_a_person_did_wrong_ends_the_run_with_a_sentence(bench: Bench
         " feature as optional"
     )
     assert "both 0 and 1 are needed" in label
-    assert "num_leafs is not known: did you mean num_leaves?" in param
+    assert "`num_leafs` is not a LightGBM parameter: did you mean `num_leaves`?" in param
 
 
 async def test_what_breaks_without_a_known_cause_is_tried_three_times(bench: Bench, make: Any) -> None:

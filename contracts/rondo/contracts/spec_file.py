@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
-from rondo.contracts import yaml12
-from rondo.contracts.spec import WRITTEN, ModelSpec
+from rondo.contracts import spec_rules, spec_writing, yaml12
+from rondo.contracts.spec import ModelSpec
+from rondo.contracts.spec_rules import Fault
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -62,32 +63,55 @@ def parse_spec(text: str, source: str = "rondo.yaml") -> ModelSpec:
         raise SpecError(source, tuple(str(error).splitlines())) from None
     if not isinstance(content, dict):
         raise SpecError(source, (_EMPTY,))
+    found: list[ErrorDetails] = []
+    spec: ModelSpec | None = None
     try:
-        return ModelSpec.model_validate(content, extra="forbid", by_alias=True, by_name=False, context={WRITTEN: True})
+        spec = ModelSpec.model_validate(content, extra="forbid", by_alias=True, by_name=False)
     except ValidationError as error:
-        raise SpecError(source, tuple(dict.fromkeys(_problem(fault, lines) for fault in error.errors()))) from None
+        found = error.errors()
+    faults = _faults(found, content if spec is None else spec.model_dump(by_alias=True))
+    if spec is None or faults:
+        raise SpecError(source, tuple(_told(fault, lines) for fault in _in_order(faults, lines)))
+    return spec
 
 
-def _problem(fault: ErrorDetails, lines: dict[yaml12.Path, int]) -> str:
-    place = fault.get("ctx", {}).get("path", fault["loc"])
-    path: yaml12.Path = tuple(part for part in place if part != "[key]")
-    line = next(lines[path[:end]] for end in range(len(path), -1, -1) if path[:end] in lines)
-    name = ".".join(str(part) for part in path)
-    if fault["type"] == "extra_forbidden":
-        return f"line {line}: `{name}` is not a known key{_suggestion(path)}"
-    if fault["type"] == "missing":
-        return f"line {line}: `{name}` is missing"
-    return f"line {line}: {f'`{name}`: ' if name else ''}{_message(fault)}"
+def _faults(found: list[ErrorDetails], said: spec_rules.Plain) -> list[Fault]:
+    """Return what is wrong with single values, and what the parts may not say together."""
+    # The rules pass over what is wrong already, so they are asked of all that was said.
+    rules = (*spec_writing.unfit(said), *spec_rules.contradictions(said))
+    return list(dict.fromkeys((*map(_fault, found), *rules)))
 
 
-def _message(fault: ErrorDetails) -> str:
+def _in_order(faults: list[Fault], lines: dict[yaml12.Path, int]) -> list[Fault]:
+    return sorted(faults, key=lambda fault: _line(fault.path, lines))
+
+
+def _line(path: yaml12.Path, lines: dict[yaml12.Path, int]) -> int:
+    return next(lines[path[:end]] for end in range(len(path), -1, -1) if path[:end] in lines)
+
+
+def _told(fault: Fault, lines: dict[yaml12.Path, int]) -> str:
+    name = ".".join(str(part) for part in fault.path)
+    return f"line {_line(fault.path, lines)}: {f'`{name}`{fault.joint}' if name else ''}{fault.message}"
+
+
+def _fault(error: ErrorDetails) -> Fault:
+    path: yaml12.Path = tuple(part for part in error["loc"] if part != "[key]")
+    if error["type"] == "extra_forbidden":
+        return Fault(path, f"is not a known key{_suggestion(path)}", " ")
+    if error["type"] == "missing":
+        return Fault(path, "is missing", " ")
+    return Fault(path, _message(error))
+
+
+def _message(error: ErrorDetails) -> str:
     """Say what was expected in the words of the file."""
-    context = fault.get("ctx", {})
-    if fault["type"] == "literal_error":
-        return f"{fault['input']!r} is none of {context['expected'].replace(' or ', ', ')}"
-    if fault["type"] == "string_pattern_mismatch":
+    context = error.get("ctx", {})
+    if error["type"] == "literal_error":
+        return f"{error['input']!r} is none of {context['expected'].replace(' or ', ', ')}"
+    if error["type"] == "string_pattern_mismatch":
         return next(words for start, words in _NAMES.items() if context["pattern"].startswith(start))
-    return _WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
+    return _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
 
 
 def _suggestion(path: yaml12.Path) -> str:

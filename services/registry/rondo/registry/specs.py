@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rondo.contracts import spec_writing
 from rondo.registry import schedule
 
 if TYPE_CHECKING:
@@ -37,20 +38,9 @@ def comparable(candidate: Mapping[str, Feature], champion: Mapping[str, Feature]
 
 
 def _not_executed(spec: ModelSpec) -> tuple[str, ...]:
-    problems: list[str] = []
-    if spec.rollout.strategy != "replace":
-        problems.append(
-            f"`rollout.strategy: {spec.rollout.strategy}` is not executed yet: use `replace`, which takes over "
-            "after the gates and a warm-up"
-        )
-    if spec.trainer.kind != "lightgbm":
-        problems.append(f"`trainer.kind: {spec.trainer.kind}` is not executed yet: use `lightgbm`")
-    problems.extend(
-        f"`features.{name}.{key}` asks for a point-in-time join, which is not executed yet: join the column into the "
-        f"batches of {spec.data.dataset} and send it in the requests, and leave out `from`, `on` and `max_age`"
-        for name, feature in spec.features.items()
-        for key in _join_keys(feature)
-    )
+    # A file is refused for these when it is read, with their lines; here for whoever comes with a spec of another way.
+    faults = spec_writing.not_executed(spec.model_dump(by_alias=True))
+    problems = [f"`{'.'.join(map(str, fault.path))}`{fault.joint}{fault.message}" for fault in faults]
     problems.extend(
         f"`retrain.on`: {expression!r} is no cron expression that is ever due: write five fields, such as "
         "'cron: 0 3 * * 1'"
@@ -65,11 +55,6 @@ def _label_change(before: str, after: str, champion: int) -> str:
         f"`data.label` changes from {before} to {after} while version {champion} serves: its predictions would change "
         "their meaning for whoever reads them; give the new question a model of its own"
     )
-
-
-def _join_keys(feature: Feature) -> tuple[str, ...]:
-    asked = {"from": feature.source is not None, "on": bool(feature.on), "max_age": feature.max_age is not None}
-    return tuple(key for key, wanted in asked.items() if wanted)[:1]
 
 
 def _signature_warnings(

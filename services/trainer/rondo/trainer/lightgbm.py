@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rondo.trainer.hyperparameters import Value
+    from rondo.contracts.lightgbm_params import Value
 
 # Same rows, same build: same model, whatever the number of threads (LightGBM's documentation of `deterministic`).
 REPEATABLE: dict[str, Value] = {"objective": "binary", "deterministic": True, "force_row_wise": True, "verbosity": -1}

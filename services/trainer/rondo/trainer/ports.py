@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from rondo.contracts.data import BatchAccepted
     from rondo.contracts.deployment import DeploymentChanged
     from rondo.contracts.event import Event
+    from rondo.contracts.lightgbm_params import Value
     from rondo.contracts.models import SpecApplied
     from rondo.contracts.spec import ModelSpec
     from rondo.contracts.training import Trigger
     from rondo.trainer.admission import History
-    from rondo.trainer.hyperparameters import Value
     from rondo.trainer.preparation import Inputs
     from rondo.trainer.runs import Batch
 
@@ -88,7 +88,7 @@ class Work(Protocol):
         ...
 
     async def defer(self, model: str, trigger: Trigger) -> None:
-        """Keep a trigger until the run in flight has ended; a later one takes the place of an earlier."""
+        """Keep a trigger until the run in flight has ended or the spec has come; a later one takes its place."""
         ...
 
     async def take_deferred(self, model: str) -> Trigger | None:

@@ -1,0 +1,40 @@
+"""The names of parameters that `rondo apply` goes by are those of the LightGBM that trains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rondo.contracts import lightgbm_params
+from rondo.contracts.lightgbm_names import ALIASES
+from rondo.trainer.lightgbm import REPEATABLE
+
+if TYPE_CHECKING:
+    from rondo.contracts.lightgbm_params import Value
+
+
+def test_the_list_is_lightgbms_own() -> None:
+    """When this fails after an upgrade, write its list anew from `_get_all_param_aliases`."""
+    from lightgbm.basic import _ConfigAliases  # noqa: PLC0415 - `rondo.trainer.lightgbm` gave it OpenMP
+
+    theirs: dict[str, list[str]] = _ConfigAliases._get_all_param_aliases()
+    assert {name: tuple(sorted({*others} - {name})) for name, others in theirs.items()} == ALIASES
+
+
+def test_no_parameter_of_its_scikit_learn_interface_is_called_unknown() -> None:
+    import lightgbm  # noqa: PLC0415 - as above
+
+    params: dict[str, Any] = lightgbm.LGBMClassifier().get_params()
+    told = dict(lightgbm_params.faults(dict.fromkeys(params, 1)))
+    assert [name for name, problem in told.items() if "is not a LightGBM parameter" in problem] == []
+
+
+def test_what_the_trainer_sets_is_not_to_be_set() -> None:
+    settings: dict[str, Value] = REPEATABLE | {"seed": 7, "num_threads": 2}
+    told = dict(lightgbm_params.faults(settings))
+    assert [name for name in settings if not told[name].startswith("is set by the trainer: ")] == []
+
+
+def test_every_parameter_that_can_be_set_is_one_that_lightgbm_takes() -> None:
+    assert {*lightgbm_params.SETTABLE, *lightgbm_params.DECIDED} <= {
+        name for parameter, others in ALIASES.items() for name in (parameter, *others)
+    }
