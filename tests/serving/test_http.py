@@ -15,9 +15,12 @@ from rondo.chassis.service import background
 from rondo.contracts import logs
 from rondo.serving.bentoml import LateApp, on_bentoml
 from rondo.serving.http import api
+from rondo.serving.http_errors import on_http_exception
 from rondo.serving.inference import Inference
 from rondo.serving.log_queue import LogQueue
 from rondo.serving.versions import Versions
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -120,22 +123,60 @@ async def test_metadata_and_health(client: httpx.AsyncClient) -> None:
         (INFER, b"hello", 400, "the body does not fit"),
         (INFER, {}, 400, 'missing required field `inputs`): send {"inputs": [{"name": "<feature>"'),
         (INFER, {"inputs": []}, 400, "send one tensor for each of distance (FP32), seats (INT64), night (BOOL)"),
-        (INFER, {"inputs": [DISTANCE]}, 400, "the input `night` is missing: send a BOOL tensor of shape [2, 1]"),
+        (
+            INFER,
+            {"inputs": [DISTANCE]},
+            400,
+            "the feature `night` is missing: send true or false, in a BOOL tensor of shape [2, 1]",
+        ),
         (
             INFER,
             {"inputs": [DISTANCE, tensor("night", "BOOL", *[True])]},
             400,
             "send [2, 1] with 2 values, as many rows",
         ),
-        (INFER, {"inputs": [DISTANCE, tensor("night", "FP32", 1, 0)]}, 400, "`night` is FP32: send it as BOOL"),
+        (
+            INFER,
+            {"inputs": [DISTANCE, tensor("night", "FP32", 1, 0)]},
+            400,
+            "the feature `night` is sent as FP32: send true or false, in a BOOL tensor",
+        ),
         (
             INFER,
             {"inputs": [tensor("distance", "FP32", "far", 1), NIGHT]},
             400,
-            "`distance` holds the text 'far': send numbers",
+            "the feature `distance` at row 0 is the text 'far': send a number, such as 12.5",
         ),
-        (INFER, {"inputs": [tensor("distance", "FP32", None, 1), NIGHT]}, 400, "a null, and it may not be missing"),
-        (INFER, {"inputs": [tensor("distance", "FP64", 1e39, 1), NIGHT]}, 400, "`distance` at row 0 is not finite"),
+        (
+            INFER,
+            {"inputs": [tensor("distance", "FP32", None, 1), NIGHT]},
+            400,
+            "the feature `distance` at row 0 is null, and it may not be missing: send a number",
+        ),
+        (
+            INFER,
+            {"inputs": [tensor("distance", "FP64", 1e39, 1), NIGHT]},
+            400,
+            "the feature `distance` at row 0 is infinite as a 32-bit float: send a number",
+        ),
+        (
+            INFER,
+            {"inputs": [DISTANCE, NIGHT, tensor("seats", "INT64", 2.5, 1)]},
+            400,
+            "the feature `seats` at row 0 is the number 2.5: send a whole number, such as 12",
+        ),
+        (
+            INFER,
+            {"inputs": [tensor("distanse", "FP32", 1.5, 3), NIGHT]},
+            400,
+            "`distance` is missing (there is a `distanse`, which the model does not know): send a number",
+        ),
+        (
+            INFER,
+            {"inputs": [DISTANCE, NIGHT, tensor("rondo.entity", "BYTES", "N1", 7)]},
+            400,
+            "`rondo.entity` at row 1 is the number 7: send a text, or null",
+        ),
         (INFER, {"inputs": [tensor("distance", "FP32", shape=[0, 1])]}, 400, "has 0 rows: send 1 to 10,000"),
         (INFER, {"id": "", "inputs": []}, 400, "`id` has 0 characters: send 1 to 256"),
         (
@@ -162,12 +203,17 @@ async def test_metadata_and_health(client: httpx.AsyncClient) -> None:
             400,
             "`event_time` at row 1 is 2013-03-03 12:00:00+00:00: send a time from 1900 to a day from now",
         ),
-        (INFER, {"inputs": [tensor("distance", "FP64", 10**310, 1), NIGHT]}, 400, "`distance` holds a number past all"),
+        (
+            INFER,
+            {"inputs": [tensor("distance", "FP64", 10**310, 1), NIGHT]},
+            400,
+            "`distance` at row 0 is infinite as a 32-bit float",
+        ),
         (
             INFER,
             {"inputs": [tensor("distance", "FP32", [[1]], 1), NIGHT]},
             400,
-            "`distance` holds a list: send numbers",
+            "`distance` at row 0 is a list: send a number",
         ),
         (
             INFER,
@@ -242,6 +288,12 @@ async def test_our_own_failure_is_told_in_the_form_of_the_protocol(client: httpx
     response = await client.get("/v2/health/ready")
     assert response.status_code == 500
     assert "serving failed on this request, which is its own fault" in response.json()["error"]
+
+
+async def test_what_another_layer_says_is_passed_on_as_it_is() -> None:
+    request = Request({"type": "http", "method": "POST", "path": "/v2", "query_string": b"", "headers": []})
+    response = await on_http_exception(request, HTTPException(415, "send {json}"))
+    assert (response.status_code, response.body) == (415, b'{"error":"send {json}"}')
 
 
 async def test_each_row_is_answered_by_the_version_that_its_key_meets(

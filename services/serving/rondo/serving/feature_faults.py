@@ -5,19 +5,21 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from rondo.serving.errors import RequestRefusedError
+from rondo.serving.limits import LARGEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from rondo.contracts.spec import Feature
     from rondo.serving.hints import Hints
+    from rondo.serving.layout import Layout
+
+    Fault = tuple[str, str]
 
 _MAX_FAULTS = 5
 _SHOWN = 60
-_LARGEST = float(np.finfo(np.float32).max)
+_LISTED, _LISTED_LENGTH = 20, 200
 _WANTED = {
     "category": 'a text, such as "AA"',
     "float": "a number, such as 12.5",
@@ -26,32 +28,47 @@ _WANTED = {
 }
 
 
-def features_refusal(sent: dict[str, Any], features: Mapping[str, Feature], hints: Hints) -> RequestRefusedError | None:
+def features_refusal(sent: dict[str, Any], layout: Layout, hints: Hints) -> RequestRefusedError | None:
     """Say what is wrong with the values of a JSON object, or None."""
-    found = list(islice(_faults(sent, features, hints), _MAX_FAULTS + 1))
+    found = list(islice(_faults(sent, layout, hints), _MAX_FAULTS + 1))
     if not found:
         return None
     shown = "; ".join(message for _, message in found[:_MAX_FAULTS])
     return RequestRefusedError(found[0][0], f"{shown}; and more" if len(found) > _MAX_FAULTS else shown)
 
 
-def _faults(sent: dict[str, Any], features: Mapping[str, Feature], hints: Hints) -> Iterator[tuple[str, str]]:
+def _faults(sent: dict[str, Any], layout: Layout, hints: Hints) -> Iterator[Fault]:
     unknown: frozenset[str] | None = None
-    for name, feature in features.items():
-        wanted = _WANTED[feature.type]
-        if name not in sent:
-            if not feature.optional:
-                unknown = frozenset(sent.keys() - features.keys()) if unknown is None else unknown
-                close = hints.closest(name, unknown)
-                renamed = f" (there is a `{close}`, which the model does not know)" if close else ""
-                yield "missing_feature", f"the feature `{name}` is missing{renamed}: send {wanted}"
-        elif sent[name] is None:
-            if not feature.optional:
-                yield "missing_feature", f"the feature `{name}` is null, and it may not be missing: send {wanted}"
-        elif not _fits(sent[name], feature):
-            yield "wrong_type", f"the feature `{name}` is {kind(sent[name])}: send {wanted}"
-        elif feature.type in ("float", "int") and abs(sent[name]) > _LARGEST:
-            yield "not_finite", f"the feature `{name}` is infinite as a 32-bit float: send {wanted}"
+    for name, feature in layout.features.items():
+        if name in sent:
+            if (fault := value_fault(name, sent[name], layout)) is not None:
+                yield fault
+        elif not feature.optional:
+            unknown = frozenset(sent.keys() - layout.features.keys()) if unknown is None else unknown
+            yield missing(name, feature, unknown, hints)
+
+
+def missing(name: str, feature: Feature, unknown: frozenset[str], hints: Hints) -> Fault:
+    """Say that a feature is missing; `unknown` are the names that were sent and are no features."""
+    close = hints.closest(name, unknown)
+    renamed = f" (there is a `{close}`, which the model does not know)" if close else ""
+    return "missing_feature", f"the feature `{name}` is missing{renamed}: send {wanted(feature)}"
+
+
+def value_fault(name: str, value: Any, layout: Layout, where: str = "") -> Fault | None:
+    """Say what is wrong with one value, or None; `where` tells it apart from others, such as ` at row 3`."""
+    feature, what = layout.features[name], f"the feature `{name}`{where}"
+    if value is None:
+        message = f"{what} is null, and it may not be missing: send {wanted(feature)}"
+        return None if feature.optional else ("missing_feature", message)
+    if not _fits(value, feature):
+        return "wrong_type", f"{what} is {kind(value)}: send {wanted(feature)}"
+    if not isinstance(value, str) and abs(value) > LARGEST:
+        return "not_finite", f"{what} is infinite as a 32-bit float: send {wanted(feature)}"
+    if not layout.limits[name].allow(value):
+        code = "not_listed" if isinstance(value, str) else "out_of_range"
+        return code, f"{what} is {kind(value)}: send {wanted(feature)}"
+    return None
 
 
 def _fits(value: object, feature: Feature) -> bool:
@@ -64,6 +81,25 @@ def _fits(value: object, feature: Feature) -> bool:
     return feature.type == "float" or isinstance(value, int) or value.is_integer()
 
 
+def wanted(feature: Feature) -> str:
+    """Say what values a feature takes."""
+    if feature.values:
+        return _listed(feature.values)
+    low, high = (None if bound is None else f"{bound:.15g}" for bound in (feature.min, feature.max))
+    if feature.type == "bool" or (low is None and high is None):
+        return _WANTED[feature.type]
+    what = "a number" if feature.type == "float" else "a whole number"
+    if low is None:
+        return f"{what} of at most {high}"
+    return f"{what} of at least {low}" if high is None else f"{what} from {low} to {high}"
+
+
+def _listed(values: tuple[str, ...]) -> str:
+    if len(values) > _LISTED or sum(map(len, values)) > _LISTED_LENGTH:
+        return f"one of the {len(values):,} texts that the model's spec lists, such as {quoted(values[0])}"
+    return ("one of " if len(values) > 1 else "") + ", ".join(f'"{value}"' for value in values)
+
+
 def kind(value: object) -> str:
     """Name what was sent, in a few words whatever its size and depth."""
     if value is None:
@@ -71,7 +107,7 @@ def kind(value: object) -> str:
     if isinstance(value, bool):
         return "a boolean"
     if isinstance(value, int | float):
-        return f"the number {value}" if abs(value) < _LARGEST else "a number past all bounds"
+        return f"the number {value}" if abs(value) < LARGEST else "a number past all bounds"
     if isinstance(value, str):
         return f"the text {quoted(value)}"
     return "a list" if isinstance(value, list) else "an object"

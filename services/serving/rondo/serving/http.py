@@ -69,7 +69,7 @@ class _Endpoints:
         """Say which versions serve and what they take."""
         serving, chosen = self._find(request)
         numbers = [chosen.model_version] if chosen else [v.model_version for v in serving.versions]
-        return JSONResponse(inference_answer.metadata(serving.model, numbers, serving.features))
+        return JSONResponse(inference_answer.metadata(serving.model, numbers, serving.layout.features))
 
     async def model_ready(self, request: Request) -> Response:
         """Say that the model, or a version of it, serves."""
@@ -86,7 +86,7 @@ class _Endpoints:
                 serving, version = self._find(request)
                 sent = inference_protocol.decode(body)
                 request_id = sent.id or str(uuid4())
-                rows = inference_rows.rows(sent, serving.features, request_id, self._inference.now())
+                rows = inference_rows.rows(sent, serving.layout, request_id, self._inference.now())
                 scored = await self._inference.answer(rows, lambda key: version or serving.version_for(key))
             current.set_attributes({"model": serving.model, "rows": len(rows.ids)})
         _count(serving, scored, time.perf_counter() - started)

@@ -43,8 +43,8 @@ def answering(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[R
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """Say in the protocol's form what the router says in plain text."""
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these alone
-    hint = _HINTS.get(error.status_code, error.detail)
-    said = hint.format(path=request.url.path[:200], method=request.method)
+    hint = _HINTS.get(error.status_code)
+    said = hint.format(path=request.url.path[:200], method=request.method) if hint else error.detail
     return JSONResponse({"error": said}, status_code=error.status_code, headers=error.headers)
 
 

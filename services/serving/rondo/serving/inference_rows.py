@@ -7,14 +7,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
 from rondo.serving import event_times
 from rondo.serving.errors import RequestRefusedError
+from rondo.serving.inference_columns import columns
 from rondo.serving.inference_protocol import ENTITY, EVENT_TIME, ID
-from rondo.serving.layout import Column, unfit
 from rondo.serving.refusals import MAX_ID
-from rondo.serving.tensors import DATATYPES, numbers, texts
+from rondo.serving.tensors import DATATYPES, named, texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec import Feature
     from rondo.serving.inference_protocol import InferenceRequest, Tensor
+    from rondo.serving.layout import Column, Layout
 
 MAX_ROWS = 10_000
 
@@ -43,7 +43,7 @@ class Rows:
         return Rows(ids, entities, times, {name: column[places] for name, column in self.columns.items()})
 
 
-def rows(request: InferenceRequest, features: Mapping[str, Feature], new_id: str, now: datetime) -> Rows:
+def rows(request: InferenceRequest, layout: Layout, new_id: str, now: datetime) -> Rows:
     """Turn the tensors into columns. Rows without ids get `new_id`, numbered where there are several.
 
     Raises:
@@ -51,12 +51,12 @@ def rows(request: InferenceRequest, features: Mapping[str, Feature], new_id: str
 
     """
     tensors = {tensor.name: tensor for tensor in request.inputs}
-    count = _count(tensors, features)
-    columns = {name: _column(tensors.get(name), name, feature, count) for name, feature in features.items()}
+    count = _count(tensors, layout.features)
+    features = columns(tensors, layout, count)
     given = _names(tensors.get(ID), "bad_id", count)
     ids = [sent or made for sent, made in zip(given, _numbered(new_id, count), strict=True)]
     return Rows(
-        ids, _names(tensors.get(ENTITY), "bad_entity", count), _times(tensors.get(EVENT_TIME), count, now), columns
+        ids, _names(tensors.get(ENTITY), "bad_entity", count), _times(tensors.get(EVENT_TIME), count, now), features
     )
 
 
@@ -83,35 +83,13 @@ def _count(tensors: Mapping[str, Tensor], features: Mapping[str, Feature]) -> in
     sent = next((tensors[name] for name in features if name in tensors), None)
     if sent is None:
         wanted = ", ".join(f"{name} ({DATATYPES[f.type]})" for name, f in features.items())
-        raise RequestRefusedError("missing_feature", f"no input is a feature: send one tensor for each of {wanted}")
+        raise RequestRefusedError("missing_feature", f"no feature is sent: send one tensor for each of {wanted}")
     count = sent.shape[0] if sent.shape else 0
     if not 1 <= count <= MAX_ROWS:
-        raise RequestRefusedError("bad_shape", f"`{sent.name}` has {count} rows: send 1 to {MAX_ROWS:,} in one request")
-    return count
-
-
-def _column(tensor: Tensor | None, name: str, feature: Feature, count: int) -> Column:
-    datatype = DATATYPES[feature.type]
-    if tensor is None:
-        if not feature.optional:
-            message = f"the input `{name}` is missing: send a {datatype} tensor of shape [{count}, 1]"
-            raise RequestRefusedError("missing_feature", message)
-        return np.full(count, "", np.object_) if datatype == "BYTES" else np.full(count, np.nan, np.float32)
-    if datatype == "BYTES":
-        values = texts(tensor, count)
-        missing = None in values
-        column: Column = np.array([value or "" for value in values], dtype=np.object_)
-    else:
-        column = numbers(tensor, count, boolean=datatype == "BOOL")
-        missing = bool(np.isnan(column).any())
-        if wrong := unfit(column, feature):
-            message = f"`{name}` at row {wrong[0]} is not finite as FP32, or no whole number: send {datatype}"
-            raise RequestRefusedError("not_finite", message)
-    if missing and not feature.optional:
         raise RequestRefusedError(
-            "missing_feature", f"`{name}` holds a null, and it may not be missing: send {datatype}"
+            "bad_shape", f"{named(sent.name)} has {count} rows: send 1 to {MAX_ROWS:,} in one request"
         )
-    return column
+    return count
 
 
 def _times(tensor: Tensor | None, count: int, now: datetime) -> list[datetime | None]:

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from rondo.serving.event_times import Time
+from rondo.serving.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +32,8 @@ Column: TypeAlias = "NDArray[np.float32] | NDArray[np.object_]"
 class Columns:
     """N rows as columns. `features` are float32 (NaN = missing) or text ("" = missing), each of shape [N].
 
-    `bad` are the rows that hold a number the model can't take: past float32, or with a fraction where an int belongs.
+    `bad` are the rows that hold a value which is not allowed: past float32, with a fraction where an int belongs, or
+    outside of what the feature's `min`, `max` and `values` allow.
     """
 
     features: dict[str, Column]
@@ -44,6 +46,7 @@ class Layout:
     def __init__(self, model: str, features: Mapping[str, Feature]) -> None:
         self.model = model
         self.features = features
+        self.limits = {name: Limits.of(feature) for name, feature in features.items()}
         # Neutral field names: a feature may be called `class`, or anything else that Python keeps for itself.
         names = {f"f{number}": name for number, name in enumerate(features)}
         values = [_field(field, features[name]) for field, name in names.items()]
@@ -62,20 +65,8 @@ class Layout:
         bad: set[int] = set()
         for (name, feature), column in zip(self.features.items(), values, strict=True):
             features[name] = _text(column) if feature.type == "category" else _numbers(column)
-            if feature.type in ("float", "int"):
-                bad.update(unfit(features[name], feature))
+            bad.update(self.limits[name].outside(features[name]))
         return Columns(features, frozenset(bad))
-
-
-def unfit(column: Column, feature: Feature) -> list[int]:
-    """Return the rows whose number does not fit: infinite as float32, or with a fraction where an int belongs."""
-    # One sum decides for the whole column, and hardly ever is there more to do.
-    wrong = np.isinf(column)
-    if feature.type == "int":
-        with np.errstate(invalid="ignore"):
-            wrong |= np.trunc(column) != column
-        wrong &= ~np.isnan(column)
-    return np.flatnonzero(wrong).tolist() if wrong.any() else []
 
 
 def _field(name: str, feature: Feature) -> tuple[str, Any] | tuple[str, Any, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 
 from rondo.serving.external_data import has_external_data
+from rondo.serving.limits import example
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +51,7 @@ class OnnxModel:
 
     def _check_answer(self, features: Mapping[str, Feature]) -> None:
         try:
-            scores = self.score({name: _example(feature) for name, feature in features.items()})
+            scores = self.score({name: _two_rows(feature) for name, feature in features.items()})
         except Exception as error:  # onnxruntime raises bare Exceptions of its own making
             message = f"the warm-up inference failed ({error}); train again"
             raise UnfitModelError(message) from error
@@ -100,8 +101,7 @@ def _check_output(session: Any) -> None:
         raise UnfitModelError(message)
 
 
-def _example(feature: Feature) -> Column:
+def _two_rows(feature: Feature) -> Column:
     if feature.type == "category":
-        texts = [(feature.values or ("",))[0], ""]
-        return np.array(texts, dtype=np.object_)
-    return np.array([feature.min or 0.0, np.nan], dtype=np.float32)
+        return np.array([example(feature), ""], dtype=np.object_)
+    return np.array([example(feature), np.nan], dtype=np.float32)

@@ -59,7 +59,7 @@ def _reason(value: bytes | None, layouts: Mapping[str, Layout], hints: Hints, de
         )
     return (
         _envelope_refusal(content, layouts, hints)
-        or features_refusal(content["features"], layouts[content["model"]].features, hints)
+        or features_refusal(content["features"], layouts[content["model"]], hints)
         or _unexplained(detail)
     )
 

@@ -7,26 +7,26 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rondo.serving.answering import Answering
 from rondo.serving.errors import VersionRefusedError
+from rondo.serving.limits import example
 from rondo.serving.version import Serving
 from rondo.serving.versions import Table
 
 if TYPE_CHECKING:
-    from rondo.contracts.spec import Feature
     from rondo.serving.version import Version
 
 
 def rehearse(version: Version) -> None:
-    """Answer a request made of the features' bounds.
+    """Answer a request made of values that the features allow.
 
     Raises:
         VersionRefusedError: the version does not answer it.
 
     """
-    features = {name: _example(feature) for name, feature in version.layout.features.items()}
+    features = {name: example(feature) for name, feature in version.layout.features.items()}
     request = json.dumps({"id": "rehearsal", "model": version.model, "features": features}).encode()
     serving = Serving(version.model, 0, (version,), (1.0,), ("champion",))
     table = Table({version.model: serving})
@@ -34,11 +34,3 @@ def rehearse(version: Version) -> None:
     if not list(answering.answered()):
         why = f"it does not answer a request of its own ({answering.refused[0]}); train again"
         raise VersionRefusedError(version.model, version.model_version, why)
-
-
-def _example(feature: Feature) -> Any:
-    if feature.type == "category":
-        return (feature.values or ("",))[0]
-    if feature.type == "bool":
-        return False
-    return int(feature.min or 0) if feature.type == "int" else feature.min or 0.0

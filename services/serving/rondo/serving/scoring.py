@@ -32,7 +32,7 @@ class Scored:
 
 
 def score(version: Version, places: Sequence[int], rows: Sequence[Row]) -> tuple[Scored, list[int], list[int]]:
-    """Score rows; also return the places of those with an unfit number, and of those that the model gave no score."""
+    """Score rows; also return the places of those with a value that is not allowed, and of those without a score."""
     columns = version.layout.columns(rows)
     unfit = [places[index] for index in sorted(columns.bad)]
     if columns.bad:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.deployment import Role
-    from rondo.contracts.spec import Feature
     from rondo.serving.layout import Column, Layout
     from rondo.serving.log import Log
 
@@ -51,9 +50,9 @@ class Serving:
     traceparent: str | None = None
 
     @property
-    def features(self) -> Mapping[str, Feature]:
-        """The features that all versions share."""
-        return self.versions[0].layout.features
+    def layout(self) -> Layout:
+        """The layout that all versions share, as they do their features."""
+        return self.versions[0].layout
 
     def version_for(self, key: str) -> Version:
         """Return the version that answers requests with this key."""
