@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from prometheus_client import REGISTRY
 from rondo.chassis.failures import Backoff, UnavailableError
 from rondo.contracts.cloudevents import Envelope
 from rondo.contracts.deployment import DeploymentChanged, Route
@@ -120,6 +121,20 @@ async def test_a_refused_version_leaves_the_old_one_serving_and_says_why() -> No
     assert announcer.details == ["version 2 of delay is refused: its artifact is missing; train again"]
     await on_deployment_changed(deployment(3, route(1)), mine)  # the registry rolled back
     assert (serving(mine), loader.loaded) == ([1], [1])
+
+
+def refused_version() -> float | None:
+    return REGISTRY.get_sample_value("rondo_refused_version", {"model": "delay"})
+
+
+async def test_a_refusal_is_a_gauge_until_a_deployment_is_followed() -> None:
+    mine, loader, _ = replica()
+    loader.refused = {2, 3}
+    for revision, number, told in ((1, 1, 0), (2, 2, 2), (3, 3, 3), (4, 1, 0), (5, 2, 2)):
+        await on_deployment_changed(deployment(revision, route(number)), mine)
+        assert refused_version() == told
+    await on_deployment_changed(deployment(6), mine)  # withdrawn
+    assert refused_version() == 0
 
 
 async def test_a_deployment_that_cannot_be_followed_is_refused() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.chassis.telemetry import current_traceparent, span
-from rondo.serving import lifecycle
+from rondo.serving import lifecycle, metrics
 from rondo.serving.errors import VersionRefusedError
 from rondo.serving.version import Serving, Version
 
@@ -51,6 +51,7 @@ async def on_deployment_changed(envelope: Envelope[DeploymentChanged], replica: 
             await _swap(desired, {**loaded, **new}, plan, replica)
         else:
             return
+    metrics.REFUSED_VERSION.labels(desired.model).set(0)
     await _unload(desired, plan, replica)
 
 
@@ -80,6 +81,7 @@ async def _load(
 
 async def _refuse(desired: DeploymentChanged, error: VersionRefusedError, replica: Replica) -> None:
     log.error("%s", error, extra={"model": desired.model, "revision": desired.revision})
+    metrics.REFUSED_VERSION.labels(desired.model).set(error.model_version)
     if desired.model not in replica.versions.current:
         replica.versions.unserved[desired.model] = (
             f"no version of {desired.model} could be loaded: {error}; send the request again when one is available"

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
-from prometheus_client import REGISTRY, Counter, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
@@ -21,6 +21,11 @@ BATCH_ROWS = Histogram(
 )
 HTTP_SECONDS = Histogram("rondo_http_inference_seconds", "Time of one inference request over HTTP, its log included")
 INFERENCE_SECONDS = Histogram("rondo_inference_seconds", "Time of one inference of a micro-batch", ["model"])
+REFUSED_VERSION = Gauge(
+    "rondo_refused_version",
+    "The version that should serve a model and that this replica refuses; 0 for none",
+    ["model"],
+)
 STAMPS_IGNORED = Counter("rondo_prediction_stamps_ignored", "Requests whose time stamp can't be true: in no histogram")
 
 
