@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 class MemoryRuns:
     """`worker.ports.Runs` in memory, of one worker; `away` is how often PostgreSQL does not answer a result.
 
-    `decided` is who serves once the registry has decided about the candidate before.
+    `champions` are those of single models, `champion` that of the others; `decided` is who serves once the registry
+    has decided about the candidate before.
     """
 
     queue: list[Any] = field(default_factory=list)
@@ -45,6 +46,7 @@ class MemoryRuns:
     renewed: int = 0
     away: int = 0
     champion: Serving | None = None
+    champions: dict[str, Serving] = field(default_factory=dict)
     decided: Serving | None = None
     recorded: asyncio.Event = field(default_factory=asyncio.Event)
     attempts: dict[str, int] = field(default_factory=dict)
@@ -72,7 +74,7 @@ class MemoryRuns:
 
     async def serving(self, model: str) -> Serving | None:
         """."""
-        return self.champion
+        return self.champions.get(model, self.champion)
 
     async def verdict(self, model: str, patience: Any) -> None:
         """."""
@@ -330,6 +332,61 @@ async def test_data_that_cannot_be_read_keeps_nobody_else_waiting(bench: Bench, 
     )
     assert [(type(end), end.trigger.id) for end in ended] == [(ModelTrained, "readable"), (ModelTrained, "unreadable")]
     assert (bench.runs.attempts, bench.runs.begun) == ({"readable": 1, "unreadable": 1}, 2)
+
+
+async def put_champion(bench: Bench, make: Any) -> Path:
+    """Let a version of flight-delay serve that no other training here makes again; return its artifact."""
+    (trained,) = await bench.run((make.spec(trainer={"seed": 8}), make.trigger(name="champion")))
+    bench.runs.champions["flight-delay"] = Serving(1, trained.digest)
+    return bench.artifacts / trained.digest.replace(":", "/")
+
+
+async def test_a_champion_whose_artifact_cannot_be_read_keeps_nobody_else_waiting(bench: Bench, make: Any) -> None:
+    make.write_batch(bench.data, make.rows(2000))
+    artifact, fitted = await put_champion(bench, make), list[str]()
+    aside = artifact.rename(artifact.with_suffix(".aside"))
+    artifact.symlink_to(artifact)  # an error of the system, and no missing file
+
+    def mend_once_another_is_trained(spec: Any, *arguments: Any) -> Any:
+        fitted.append(spec.model)
+        if artifact.is_symlink():
+            aside.rename(artifact)
+        return TRAINING.learn(spec, *arguments)
+
+    ended = await bench.run(
+        (make.spec(), make.trigger(name="unreadable")),
+        (make.spec(model="train-delay"), make.trigger(name="readable")),
+        training=Faked(learn=mend_once_another_is_trained),
+    )
+    assert [end.trigger.id for end in ended] == ["readable", "unreadable"]
+    assert ended[1].evidence.champion is not None
+    assert bench.runs.attempts == {"champion": 1, "readable": 1, "unreadable": 1}
+    assert fitted == ["train-delay", "flight-delay"], "what can't be judged yet is not fitted, either"
+
+
+async def test_an_artifact_that_becomes_unreadable_during_a_training_lets_others_go_first(
+    bench: Bench, make: Any
+) -> None:
+    make.write_batch(bench.data, make.rows(2000))
+    artifact, fitted = await put_champion(bench, make), list[str]()
+    aside = artifact.with_suffix(".aside")
+
+    def breaks_it_and_the_next_mends_it(spec: Any, *arguments: Any) -> Any:
+        if not fitted:
+            artifact.rename(aside)
+            artifact.symlink_to(artifact)
+        elif artifact.is_symlink():
+            aside.rename(artifact)
+        fitted.append(spec.model)
+        return TRAINING.learn(spec, *arguments)
+
+    ended = await bench.run(
+        (make.spec(), make.trigger(name="unreadable")),
+        (make.spec(model="train-delay"), make.trigger(name="readable")),
+        training=Faked(learn=breaks_it_and_the_next_mends_it),
+    )
+    assert [end.trigger.id for end in ended] == ["readable", "unreadable"]
+    assert fitted == ["flight-delay", "train-delay", "flight-delay"]
 
 
 async def test_a_damaged_file_ends_the_run_and_not_the_worker(bench: Bench, make: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, TypeVarTuple
 
@@ -61,10 +62,12 @@ class Attempt:
     async def run(self, run: Run, patiently: Patiently) -> Result:
         """Return how the run ends. What the spec or the data is to blame for ends it as failed, with a sentence.
 
-        What all runs need is waited for. What can't be read may be this run's data alone: that is for later.
+        What all runs need is waited for. What can't be read may be this run's data, or its champion, alone: that is
+        for later.
 
         Raises:
-            UnavailableError: the data can't be read now, or the worker was told to leave and all stayed away.
+            UnavailableError: the data or the champion can't be read now, or the worker was told to leave and all stayed
+                away.
 
         """
         try:
@@ -75,6 +78,7 @@ class Attempt:
             training_set = await self._blocking(self._datasets.read, run.spec, run.trigger.at)
             if training_set.rows.height < run.spec.trainer.min_rows:
                 return _too_few(run, training_set.rows.height)
+            await self._ask_for_champion(run, patiently)
             await patiently(lambda: self._runs.begin(run, _started(run)))
             return await self._train(run, training_set, patiently)
         except (DataMissingError, ValueError) as error:
@@ -82,6 +86,13 @@ class Attempt:
             return TrainingFailed(
                 model=run.model, run_id=run.id, trigger=run.trigger, reason=str(error), attempts=run.attempt
             )
+
+    async def _ask_for_champion(self, run: Run, patiently: Patiently) -> None:
+        """See whether the champion can be read before a training is spent on what could not be judged beside it."""
+        serving = await patiently(lambda: self._runs.serving(run.model))
+        if serving is not None:
+            with suppress(ArtifactMissingError, ArtifactCorruptError):
+                await self._artifacts.get(serving.digest)
 
     async def _train(self, run: Run, training_set: TrainingSet, patiently: Patiently) -> Result:
         learned = await self._blocking(self._training.learn, run.spec, training_set)
@@ -103,16 +114,14 @@ class Attempt:
         await patiently(lambda: self._runs.verdict(run.model, _VERDICT_WITHIN))
         serving = await patiently(lambda: self._runs.serving(run.model))
         for _ in range(_JUDGEMENTS):
-            candidate = await self._judge_beside(serving, run, learned, patiently)
+            candidate = await self._judge_beside(serving, run, learned)
             judged, serving = serving, await patiently(lambda: self._runs.serving(run.model))
             if serving == judged:
                 break
         return candidate
 
-    async def _judge_beside(
-        self, serving: Serving | None, run: Run, learned: Learned, patiently: Patiently
-    ) -> Candidate:
-        champion = await patiently(lambda: self._champion(run.model, serving))
+    async def _judge_beside(self, serving: Serving | None, run: Run, learned: Learned) -> Candidate:
+        champion = await self._champion(run.model, serving)
         return await self._blocking(self._training.judge, run.spec, learned, champion)
 
     async def _blocking(self, act: Callable[[*A], T], *arguments: *A) -> T:

@@ -30,7 +30,7 @@ class Worker:
     """Works until `leave` is set, and never leaves in the middle of a run.
 
     `lease` is in seconds; a run is begun at most `attempts` times, with a pause after each that broke. A run that
-    pauses, or whose data can't be read now, is handed back, so that others are claimed meanwhile.
+    pauses, or whose data or champion can't be read now, is handed back, so that others are claimed meanwhile.
     """
 
     def __init__(

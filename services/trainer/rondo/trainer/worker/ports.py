@@ -92,7 +92,14 @@ class Artifacts(Protocol):
         ...
 
     async def get(self, digest: str) -> bytes:
-        """Return an artifact."""
+        """Return an artifact.
+
+        Raises:
+            ArtifactMissingError: there is none.
+            ArtifactCorruptError: its bytes are others.
+            ArtifactUnreadableError: it can't be read now.
+
+        """
         ...
 
 
