@@ -16,6 +16,8 @@ from rondo.contracts.cloudevents import Envelope
 from rondo.contracts.event import ModelEvent
 from rondo.contracts.topics import Topic
 
+from tests.chassis.unreadable import UNREADABLE, send_batch
+
 
 class ShareChanged(ModelEvent):
     """A share changed."""
@@ -40,6 +42,7 @@ async def test_everything_is_read_then_every_change(kafka: str) -> None:
     for share in (1, 2):
         send(kafka, share)
     send(kafka, None, b"not an event")
+    await send_batch(kafka, ShareChanged.topic, (b"no event either", [UNREADABLE]))
     send(kafka, None)  # a tombstone
     seen: asyncio.Queue[int] = asyncio.Queue()
 

@@ -19,6 +19,8 @@ from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.models import ModelRetired
 from rondo.contracts.topics import dead_letters
 
+from tests.chassis.unreadable import UNREADABLE, send_batch
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -194,6 +196,24 @@ async def test_headers_that_are_no_utf8_do_not_lose_the_message(settings: Postgr
     async with consuming(settings, on_event), asyncio.timeout(20):
         await send(settings.kafka, (value, [*headers, ("x-binary", b"\xff\xfe")]))
         await handled.wait()
+
+
+async def test_a_header_whose_name_is_no_utf8_makes_a_dead_letter_and_holds_up_no_other_event(
+    settings: PostgresSettings,
+) -> None:
+    handled: asyncio.Queue[int] = asyncio.Queue()
+
+    async def on_event(envelope: Envelope[ModelRetired], work: Transaction) -> None:
+        handled.put_nowait(envelope.data.model_version)
+
+    (first, named), (bad, unnamed), (last, named_too) = (message(n, str(n)) for n in (1, 2, 3))
+    async with consuming(settings, on_event), asyncio.timeout(30):
+        records = (first, named), (bad, [*unnamed, UNREADABLE]), (last, named_too)
+        await send_batch(settings.kafka, ModelRetired.topic, *records)
+        assert [await handled.get(), await handled.get()] == [1, 3]
+    [letter] = await read(settings.kafka, dead_letters("registry"), 1)
+    assert (letter.key, letter.value) == (b"m", bad)
+    assert b"the headers ce_id" in dict(letter.headers)["__dlq.errors.message"]
 
 
 async def test_a_header_that_is_null_does_not_lose_the_message(settings: PostgresSettings) -> None:

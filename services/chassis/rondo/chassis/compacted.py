@@ -9,19 +9,21 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from rondo.chassis import metrics
 from rondo.chassis.failures import Backoff, UnavailableError
+from rondo.chassis.reader import Reader
 from rondo.contracts import cloudevents
 from rondo.contracts.cloudevents import Envelope, MalformedEventError
 from rondo.contracts.event import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
 log = logging.getLogger(__name__)
+_LOOK_SECONDS = 0.2
 E = TypeVar("E", bound=Event)
 
 
@@ -33,6 +35,7 @@ class CompactedTopic(Generic[E]):
         self._event = event
         self._on_change = on_change
         self._backoff = Backoff(first=0.2)
+        self._trouble = ""
         self.caught_up = asyncio.Event()
 
     async def run(self) -> None:
@@ -43,6 +46,7 @@ class CompactedTopic(Generic[E]):
                 await self._read()
             except (KafkaError, OSError) as error:
                 attempt += 1
+                self._trouble = f"reading fails: {error}"
                 log.warning("%s waits for Kafka: %s", self._event.topic, error, extra={"attempt": attempt})
                 await asyncio.sleep(self._backoff.delay(attempt))
 
@@ -50,14 +54,14 @@ class CompactedTopic(Generic[E]):
         """Tell the truth for `/readyz`.
 
         Raises:
-            UnavailableError: the table has not been read to its end yet.
+            UnavailableError: the table has not been read to its end, at the start or since reading failed.
 
         """
-        if not self.caught_up.is_set():
-            raise UnavailableError(f"the table {self._event.topic}", "not read to its end yet")
+        if self._trouble or not self.caught_up.is_set():
+            raise UnavailableError(f"the table {self._event.topic}", self._trouble or "not read to its end yet")
 
     async def _read(self) -> None:
-        consumer = AIOKafkaConsumer(
+        consumer = Reader(
             self._event.topic,
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,
@@ -73,14 +77,15 @@ class CompactedTopic(Generic[E]):
                 for partition in [p for p, end in missing.items() if await consumer.position(p) >= end]:
                     del missing[partition]
                 if not missing:
+                    self._trouble = ""
                     self.caught_up.set()
-                for messages in (await consumer.getmany(timeout_ms=200)).values():
-                    for message in messages:
-                        await self._take(message.headers, message.value)
+                # Not for ever: the end of a table may be a transaction's, which comes as no message.
+                if message := await consumer.within(_LOOK_SECONDS):
+                    await self._take(message.headers, message.value)
         finally:
             await consumer.stop()
 
-    async def _take(self, headers: tuple[tuple[str, bytes | None], ...], value: bytes | None) -> None:
+    async def _take(self, headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> None:
         if value is None:
             return  # a tombstone: the key was deleted
         try:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from faststream.kafka import KafkaBroker
 
 from rondo.chassis.failures import Backoff, UnavailableError
+from rondo.chassis.reader import Reader
 from rondo.contracts.topics import HEADER_ROOM, TOPICS, Topic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from rondo.chassis.health import Health
     from rondo.chassis.settings import ServiceSettings
@@ -24,9 +26,37 @@ _ANSWER_SECONDS = 5
 _PING_SECONDS = 2.0
 
 
-def broker(settings: ServiceSettings) -> KafkaBroker:
+class Broker(KafkaBroker):
+    """FastStream's broker, whose subscribers read with a `Reader`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._readers: list[Reader] = []
+
+    async def _connect(self) -> Callable[..., Reader]:
+        connected: Any = await super()._connect()
+        self.config.broker_config.builder = partial(self._reader, **connected.keywords)
+        return self._reader
+
+    def _reader(self, *topics: str, **options: Any) -> Reader:
+        reader = Reader(*topics, **options)
+        self._readers.append(reader)
+        return reader
+
+    def check(self) -> None:
+        """Tell the truth for `/readyz`.
+
+        Raises:
+            UnavailableError: a subscriber fails to read again and again, and why.
+
+        """
+        for reader in self._readers:
+            reader.check()
+
+
+def broker(settings: ServiceSettings) -> Broker:
     """Return a broker that publishes durably: FastStream's own defaults are `acks=1` and no idempotence."""
-    return KafkaBroker(
+    return Broker(
         settings.kafka,
         client_id=settings.instance,
         acks="all",
@@ -46,13 +76,14 @@ def expect(health: Health, settings: ServiceSettings) -> None:
     health.expect("kafka", f"Kafka at {settings.kafka}", "start it, or set RONDO_KAFKA to the address of one that runs")
 
 
-def watch(health: Health, settings: ServiceSettings, opened: KafkaBroker) -> None:
-    """Let `/readyz` ask Kafka through a broker that was started."""
+def watch(health: Health, settings: ServiceSettings, opened: Broker) -> None:
+    """Let `/readyz` ask Kafka through a broker that was started, and its subscribers whether they read."""
 
     async def ping() -> None:
         if not await opened.ping(_PING_SECONDS):
             why = f"no answer within {_PING_SECONDS:g} s; what was read waits, and goes on when it answers"
             raise UnavailableError(f"Kafka at {settings.kafka}", why)
+        opened.check()
 
     health.add("kafka", ping)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from operator import methodcaller
+from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Headers = list[tuple[str, bytes | None]]
+# Called so, a failure is seen at once. Python 3.11 and later leave out that check in a line that has often run, and the
+# error comes up wherever it is looked for next.
+_READ_HEADERS = methodcaller("headers")
 # librdkafka reconnects by itself after these.
 _PASSING = frozenset({KafkaError._PARTITION_EOF, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - its public names
 
@@ -65,7 +69,7 @@ def headers_of(message: Message) -> Headers:
     It raises a SystemError then, and what it returns at a second call is broken memory: so they are cleared.
     """
     try:
-        return list(cast("Headers", message.headers() or ()))  # values are bytes in what was read
+        return list(_READ_HEADERS(message) or ())
     except (SystemError, UnicodeError):
         message.set_headers([])
         return []

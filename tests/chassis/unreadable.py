@@ -1,0 +1,30 @@
+"""Sends records with a header whose name is no UTF-8, as clients in other languages can."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.util import calc_crc32c
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Headers = Sequence[tuple[str, bytes]]
+
+# No Python client writes such a name: so its bytes are changed in the finished batch, and the checksum (KIP-98).
+UNREADABLE = ("unreadable", b"v")
+_READABLE_BYTES, _OTHER_BYTES = b"\x14unreadable", b"\x14unread\xff\xfe\xff\xfe"
+
+
+async def send_batch(bootstrap: str, topic: str, *records: tuple[bytes, Headers], partition: int = 0) -> None:
+    """Send records as one batch; the header UNREADABLE of any of them gets a name that is no UTF-8."""
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        batch = producer.create_batch()
+        for value, headers in records:
+            batch.append(key=b"m", value=value, timestamp=None, headers=list(headers))
+        batch.close()
+        changed = bytearray(bytes(batch._build()).replace(_READABLE_BYTES, _OTHER_BYTES))
+        changed[17:21] = calc_crc32c(changed[21:]).to_bytes(4, "big")
+        batch._buffer = changed
+        await (await producer.send_batch(batch, topic, partition=partition))
