@@ -5,11 +5,20 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from rondo.contracts.cloudevents import Envelope
+from rondo.contracts.deployment import ReplicaChanged
+from rondo.contracts.models import GateResult, ModelRejected
+from rondo.flights.history import History
 
+if TYPE_CHECKING:
+    from rondo.contracts.event import Event
+
+DIGEST = "sha256:" + "a" * 64
 FOLDER = Path(__file__).resolve().parent / "benchmarks"
 PEERS = ("aiokafka", "confluent")
 TURN = {"seconds_with_training": 3.0, "seconds_without_training": 0.25}
@@ -52,6 +61,30 @@ def test_redeploying_slowly_or_with_a_loss_misses_the_goal(
 def test_a_turn_that_is_missing_misses_the_goal(script: Any) -> None:
     redeploy = script("redeploy")
     assert script("results").record(redeploy.table([0.2] * (redeploy.TIMES - 1), 0)) == 1
+
+
+class Heard:
+    """A listener that heard what it is given, and hears no more."""
+
+    def __init__(self, *events: Event) -> None:
+        at = datetime(2013, 1, 1, tzinfo=UTC)
+        self.history = History([Envelope(f"e{number}", "rondo/test", at, event) for number, event in enumerate(events)])
+
+    def wait_for(self, enough: Any, _: float) -> bool:
+        return bool(enough(self.history))
+
+
+async def test_a_candidate_that_is_refused_ends_the_benchmark_with_its_reason(script: Any) -> None:
+    redeploy = script("redeploy")
+    replica = {"model": "bench", "replica": "0", "digest": DIGEST, "revision": 1, "at": "2013-01-01T00:00:00Z"}
+    first = ReplicaChanged.model_validate(replica | {"model_version": 1, "state": "available"})
+    gate = GateResult(gate="roc_auc", passed=False, observed=0.4, bound=0.5, message="roc_auc 0.400 is below 0.5")
+    refused = ModelRejected(model="bench", model_version=2, digest=DIGEST, run_id="r", gates=(gate,))
+    await redeploy.available(1, Heard(first, refused))
+    with pytest.raises(redeploy.NoTurnError, match=r"version 2 does not answer.*: its gates: roc_auc 0.400 is below"):
+        await redeploy.available(2, Heard(first, refused))
+    with pytest.raises(redeploy.NoTurnError, match="nothing came within 60 s"):
+        await redeploy.available(2, Heard(first))
 
 
 def test_a_peer_that_cannot_run_has_no_figure_and_shows_nothing(script: Any, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import asyncio
 import io
 import os
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -27,18 +28,22 @@ from results import Row, record, versions
 from rondo.client import AsyncRondo, Connection
 from rondo.contracts.cloudevents import Envelope
 from rondo.contracts.deployment import ReplicaChanged
+from rondo.contracts.models import ModelRejected
 from rondo.contracts.monitoring import DriftDetected, FeatureDrift, Window
 from rondo.contracts.predictions import PredictionRequested
+from rondo.contracts.training import TrainingFailed, TrainingSkipped
 from rondo.embedded.stack import Stack
 from rondo.flights.auditing import Auditor
-from rondo.flights.timeline import History, Listener
+from rondo.flights.timeline import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rondo.flights.history import History
+
 TIMES = int(os.environ.get("BENCH_COUNT", "20"))
 RATE, TICK = 500, 0.02
-GOAL_SECONDS = 1.0
+GOAL_SECONDS, PATIENCE = 1.0, 60.0
 START = datetime(2013, 1, 1, tzinfo=UTC)
 SPEC = """
 model: bench
@@ -118,14 +123,56 @@ def drift(bootstrap: str, number: int, version: int) -> str:
     return event.finding_id
 
 
-def available(version: int) -> object:
-    """Return the condition that a replica serves a version."""
+class NoTurnError(RuntimeError):
+    """A version that was to answer does not; nothing comes of waiting on."""
 
-    def met(history: History) -> bool:
-        served = history.of(ReplicaChanged)
-        return any(e.data.state == "available" and e.data.model_version >= version for e in served)
+    def __init__(self, version: int, why: str) -> None:
+        super().__init__(f"version {version} does not answer, so nothing was measured: {why}")
 
-    return met
+
+def served(history: History, version: int) -> bool:
+    """Tell whether a replica serves a version, or a later one."""
+    return any(e.data.state == "available" and e.data.model_version >= version for e in history.of(ReplicaChanged))
+
+
+def ended(history: History) -> str | None:
+    """Return what ended a turn without a version that serves, or None."""
+    for said in (envelope.data for envelope in history.of(ModelRejected, TrainingFailed, ReplicaChanged)):
+        if isinstance(said, ModelRejected):
+            return "its gates: " + "; ".join(gate.message for gate in said.gates if not gate.passed)
+        if isinstance(said, TrainingFailed):
+            return said.reason
+        if isinstance(said, ReplicaChanged) and said.state == "refused":
+            return said.detail
+    return None
+
+
+async def available(version: int, listener: Listener) -> None:
+    """Wait until a replica serves a version.
+
+    Raises:
+        NoTurnError: it was refused, or does not within `PATIENCE` seconds.
+
+    """
+    await asyncio.to_thread(listener.wait_for, lambda h: served(h, version) or ended(h) is not None, PATIENCE)
+    if not served(listener.history, version):
+        skipped = [envelope.data.detail for envelope in listener.history.of(TrainingSkipped)][-1:]
+        why = f"nothing came within {PATIENCE:g} s; what was skipped last: {skipped}"
+        raise NoTurnError(version, ended(listener.history) or why)
+
+
+async def answered(version: int, auditor: Auditor) -> None:
+    """Wait until an answer of a version was read; the auditor reads on a thread of its own.
+
+    Raises:
+        NoTurnError: none was within `PATIENCE` seconds.
+
+    """
+    deadline = time.monotonic() + PATIENCE
+    while version not in auditor.ledger.first_by_version:
+        if time.monotonic() > deadline:
+            raise NoTurnError(version, f"a replica serves it, and no answer of it was read within {PATIENCE:g} s")
+        await asyncio.sleep(0.01)
 
 
 async def measure(folder: Path) -> tuple[list[float], int, int]:
@@ -139,14 +186,12 @@ async def measure(folder: Path) -> tuple[list[float], int, int]:
         try:
             await rondo.apply(SPEC)
             await rondo.publish("bench", "first", rows(), "application/vnd.apache.parquet")
-            await asyncio.to_thread(listener.wait_for, available(1), 60)
+            await available(1, listener)
             with Traffic(bootstrap):
                 for number in range(1, TIMES + 1):
                     drift(bootstrap, number, version=number)
-                    await asyncio.to_thread(listener.wait_for, available(number + 1), 60)
-                    # The auditor reads on a thread of its own.
-                    while number + 1 not in auditor.ledger.first_by_version:  # noqa: ASYNC110
-                        await asyncio.sleep(0.01)
+                    await available(number + 1, listener)
+                    await answered(number + 1, auditor)
             await asyncio.to_thread(auditor.wait_for_answers, 30)
         finally:
             auditor.finish()
@@ -175,7 +220,10 @@ def table(turns: list[float], miscounted: int) -> list[Row]:
 def main() -> int:
     """Measure and record."""
     with tempfile.TemporaryDirectory() as folder:
-        turns, lost, doubled = asyncio.run(measure(Path(folder)))
+        try:
+            turns, lost, doubled = asyncio.run(measure(Path(folder)))
+        except NoTurnError as error:
+            sys.exit(str(error))
     return record(table(turns, lost + doubled))
 
 

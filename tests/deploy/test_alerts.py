@@ -28,7 +28,7 @@ def exported() -> dict[str, set[str]]:
     modules = [importlib.import_module(f"rondo.{page.parent.name}.metrics") for page in PAGES]
     metrics = [each for module in modules for each in vars(module).values() if isinstance(each, MetricWrapperBase)]
     endings = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
-    return {f"{each._name}{ending}": set(each._labelnames) for each in metrics for ending in endings[each._type]}
+    return {f"{each._name}{ending}": set(each._labelnames) for each in metrics for ending in endings[str(each._type)]}
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
