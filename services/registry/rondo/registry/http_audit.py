@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import APIRouter
 
 from rondo.contracts.event import Utc, Value
 from rondo.registry import audit
 from rondo.registry.http_access import ERRORS, Ask, ModelName
-
-if TYPE_CHECKING:
-    from rondo.registry.audit import Record
-
 
 router = APIRouter(prefix="/v1", responses=ERRORS)
 
@@ -73,5 +69,5 @@ async def audit_head(model: ModelName, registry: Ask) -> AuditHead:
     return AuditHead(model=model, length=head.length, hash=head.hash)
 
 
-def _entry(record: Record) -> AuditEntry:
+def _entry(record: audit.Record) -> AuditEntry:
     return AuditEntry.model_validate({**asdict(record), "evidence": json.loads(record.evidence)})

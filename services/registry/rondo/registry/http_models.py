@@ -9,7 +9,6 @@ from fastapi import APIRouter
 from rondo.contracts.deployment import ReplicaState, Route
 from rondo.contracts.event import Digest, Utc, Value
 from rondo.registry import history
-from rondo.registry.history import Period
 from rondo.registry.http_access import ERRORS, Ask, ModelName
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ class History(Value):
     """When which version was in production, oldest first."""
 
     model: str
-    periods: tuple[Period, ...]
+    periods: tuple[history.Period, ...]
 
 
 class Replica(Value):

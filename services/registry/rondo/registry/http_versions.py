@@ -11,7 +11,6 @@ from rondo.contracts.models import GateResult
 from rondo.contracts.training import Evidence, Trigger
 from rondo.registry import lineage
 from rondo.registry.http_access import ERRORS, Ask, ModelName, VersionNumber
-from rondo.registry.lineage import Lineage  # noqa: TC001 - FastAPI reads the annotation
 from rondo.registry.versions import State
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ async def artifact(model: ModelName, version: VersionNumber, registry: Ask) -> R
 
 
 @router.get("/models/{model}/versions/{version}/lineage", summary="Where a version comes from and went to")
-async def version_lineage(model: ModelName, version: VersionNumber, registry: Ask) -> Lineage:
+async def version_lineage(model: ModelName, version: VersionNumber, registry: Ask) -> lineage.Lineage:
     """Return the story of a version, from the finding that asked for it to the deployments that it was in."""
     found = await registry.archive.version(model, version)
     return lineage.trace(found.version, found.candidate, await registry.archive.deployments(model))
