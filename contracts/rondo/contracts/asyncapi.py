@@ -1,7 +1,7 @@
 """The AsyncAPI 3.0 document of all topics and events, from the table of topics and the classes.
 
 `python -m rondo.contracts.asyncapi` writes `docs/events/`: `asyncapi.yaml`, the JSON Schema of every event and
-`topics.md`. The same code always gives the same bytes, and a test holds the committed files to it.
+`topics.md`; and `docs/spec.md`. The same code always gives the same bytes, and a test holds the committed files to it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pydantic.json_schema import models_json_schema
 
 from rondo.contracts import cloudevents, headers
 from rondo.contracts.schemas import WireSchema, schema_of
+from rondo.contracts.spec_page import spec_page
 from rondo.contracts.topics import ARROW_TOPICS, BY_NAME, DEAD_LETTER_TOPICS, EVENTS, TOPICS, Topic
 from rondo.contracts.topics_page import topics_page
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rondo.contracts.event import Event
 
 DOCUMENTS = Path(__file__).parents[3] / "docs" / "events"
+SPEC_PAGE = DOCUMENTS.parent / "spec.md"
 ARROW_STREAM = "application/vnd.apache.arrow.stream"
 _ABOUT = (
     "Five services exchange typed events over Kafka; applications stream requests and outcomes in and predictions out. "
@@ -167,7 +169,8 @@ def main() -> int:
         path = DOCUMENTS / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-    sys.stdout.write(f"wrote {len(wanted)} files in {DOCUMENTS.relative_to(DOCUMENTS.parents[1])}\n")
+    SPEC_PAGE.write_text(spec_page(), encoding="utf-8")
+    sys.stdout.write(f"wrote {len(wanted)} files in {DOCUMENTS.relative_to(DOCUMENTS.parents[1])}, and docs/spec.md\n")
     return 0
 
 

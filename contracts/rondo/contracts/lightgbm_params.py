@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Value: TypeAlias = int | float | str | bool
-_ANY = float("inf")
+ANY = float("inf")
 
 
 class Rule(NamedTuple):
@@ -19,7 +19,7 @@ class Rule(NamedTuple):
 
     kind: type[int | float | bool]
     low: float = 0
-    high: float = _ANY
+    high: float = ANY
 
 
 # By the names that the trainer knows them by; LightGBM's other names of the same are taken, too.
@@ -61,7 +61,7 @@ DECIDED: dict[str, str] = {
     "deterministic": _REPEATABLE,
     "force_row_wise": _REPEATABLE,
     "force_col_wise": _REPEATABLE,
-    "num_threads": "RONDO_WORKER_THREADS of the trainer decides it",
+    "num_threads": "the trainer's `RONDO_WORKER_THREADS` decides it",
     "verbosity": "the trainer logs",
     "categorical_feature": "the `type` of each feature decides it",
     "label_column": "write `data.label`",
@@ -113,7 +113,7 @@ def _unfit(value: Value, rule: Rule) -> str | None:
     if not _is_of(rule.kind, value):
         return f"is {value!r}, and must be {_WORDS[rule.kind]}"
     if not rule.low <= float(value) <= rule.high:
-        bounds = f"{rule.low:g} or more" if rule.high == _ANY else f"from {rule.low:g} to {rule.high:g}"
+        bounds = f"{rule.low:g} or more" if rule.high == ANY else f"from {rule.low:g} to {rule.high:g}"
         return f"is {value}, and must be {bounds}"
     return None
 

@@ -46,7 +46,7 @@ class ModelSpec(Part):
     features: Annotated[dict[Column, Feature], Field(min_length=1)]
     """The columns that the model decides by, each with its name. Their order is kept: it is the model's signature."""
     trainer: Trainer = Trainer()
-    """How a candidate is made."""
+    """How a candidate for the next version is made."""
     gates: Gates = Gates()
     """What a candidate must pass before it may serve."""
     retrain: Retrain = Retrain()

@@ -37,7 +37,7 @@ class Trainer(Part):
     function: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None
     """For kind `function`: what trains, as `package.module:name`. Not executed yet: refused."""
     params: Params = Field(default_factory=dict)
-    """LightGBM's parameters, by any of its names for them; [which](#trainerparams) can be set."""
+    """LightGBM's parameters, by any name that LightGBM has for them. What is not given has LightGBM's default."""
     window: PositiveDuration | None = None
     """How far back from the newest row the training data reaches; without it, to the beginning."""
     holdout: Annotated[float, Field(gt=0, lt=0.9)] = 0.1
@@ -102,7 +102,7 @@ class Retrain(Part):
     """When to train again. The first data is trained on in any case, and `rondo train` always trains."""
 
     on: tuple[Annotated[str, BeforeValidator(_known_trigger)], ...] = ("drift", "performance")
-    """What starts a training; see [triggers](#triggers)."""
+    """The triggers that start a training. With none, `[]`, only the first data and people do."""
     cooldown: Duration = timedelta(days=1)
     """How far from the last training the next must be, in event time. A trigger that comes sooner is passed over, and
     said to be."""

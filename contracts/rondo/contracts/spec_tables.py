@@ -1,0 +1,73 @@
+"""What a table of keys says of each: what its value is, its default, what it means. From JSON Schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Json = dict[str, Any]
+_WORDS = {
+    "^[a-z]": "a name",
+    "^[A-Za-z_]": "a column",
+    r"^(\d+": "a duration",
+    r"^[\w.]+:": "`package.module:name`",
+}
+_BELOW = {
+    "patternProperties": "for each column its keys, below",
+    "additionalProperties": "keys and values, below",
+    "$ref": "keys, below",
+}
+_SIMPLE = {"string": "a text", "boolean": "true or false"}
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table in Markdown."""
+    names = tuple(head)
+    return "\n".join(f"| {' | '.join(line)} |" for line in (names, ("---",) * len(names), *rows))
+
+
+def words(node: Json) -> str:
+    """Return a description, each of its paragraphs in one line."""
+    return "\n\n".join(" ".join(part.split()) for part in node.get("description", "").split("\n\n"))
+
+
+def kind(node: Json) -> str:
+    """Say what a value is."""
+    if "anyOf" in node:
+        return kind(node["anyOf"][0])
+    if "enum" in node:
+        return ", ".join(f"`{value}`" for value in node["enum"])
+    if "pattern" in node:
+        return next(words for start, words in _WORDS.items() if node["pattern"].startswith(start))
+    if "items" in node:
+        return f"a list, each item {kind(node['items'])}"
+    below = next((words for mark, words in _BELOW.items() if mark in node), None)
+    return below or _SIMPLE.get(node["type"]) or number(node)
+
+
+def number(node: Json) -> str:
+    """Say what a number may be."""
+    what = "a whole number" if node["type"] == "integer" else "a number"
+    if "minimum" in node and "maximum" in node:
+        return f"{what} from {_figure(node['minimum'])} to {_figure(node['maximum'])}"
+    bounds = {"exclusiveMinimum": "above {}", "exclusiveMaximum": "below {}", "minimum": "{} or more"}
+    said = [words.format(_figure(node[bound])) for bound, words in bounds.items() if bound in node]
+    return ", ".join((what, " and ".join(said))) if said else what
+
+
+def _figure(value: float) -> str:
+    return f"{int(value)}" if value == int(value) else f"{value:g}"
+
+
+def default(key: str, node: Json, needed: Iterable[str]) -> str:
+    """Say what holds where a key is left out."""
+    if key in needed:
+        return "(needed)"
+    value = node.get("default")
+    if value in (None, [], {}) or isinstance(value, dict):
+        return ""
+    if isinstance(value, list):
+        return f"`[{', '.join(map(str, value))}]`"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
