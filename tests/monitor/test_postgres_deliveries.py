@@ -14,6 +14,7 @@ from monitor_alerts import ENVIRONMENT, NOW, RAISED, RESOLVED
 from monitor_world import MODEL
 from rondo.chassis import postgres as chassis
 from rondo.chassis.failures import Backoff
+from rondo.chassis.service import background
 from rondo.chassis.settings import load
 from rondo.monitor.alerts import Announcement
 from rondo.monitor.ports import Saved
@@ -23,7 +24,7 @@ from rondo.monitor.settings import MonitorSettings
 from rondo.monitor.webhook import Webhook, receivers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from rondo.chassis.postgres import Database
 
@@ -35,13 +36,21 @@ class Server:
     answers: list[str] = field(default_factory=list)
     received: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
     port: int = 0
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def arrived(self, count: int) -> None:
+        """Wait until so many posts came."""
+        async with self.changed:
+            await asyncio.wait_for(self.changed.wait_for(lambda: len(self.received) >= count), 30)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one request."""
         head, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
         content = await reader.readexactly(int(headers["content-length"]))
-        self.received.append((head.split()[1], headers, json.loads(content)))
+        async with self.changed:
+            self.received.append((head.split()[1], headers, json.loads(content)))
+            self.changed.notify_all()
         answer = self.answers.pop(0) if self.answers else "200 OK"
         writer.write(f"HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
         await writer.drain()
@@ -68,10 +77,14 @@ async def opened(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Dat
         yield connected
 
 
-async def announce(database: Database, urls: str, client: httpx.AsyncClient, attempts: int = 3) -> Deliveries:
+BOTH = (Announcement(RAISED, "a1-raised"), Announcement(RESOLVED, "a1-resolved"))
+
+
+async def announce(
+    database: Database, urls: str, client: httpx.AsyncClient, attempts: int = 3, said: Sequence[Announcement] = BOTH
+) -> Deliveries:
     known = receivers(urls)
     store = PostgresStore(database, [receiver.name for receiver in known])
-    said = [Announcement(RAISED, "a1-raised"), Announcement(RESOLVED, "a1-resolved")]
     await store.save(Saved((await store.load()).turn, {}, {}), said)
     return Deliveries(database, Webhook(client, lambda: NOW), known, Backoff(first=0.0, cap=0.0, attempts=attempts))
 
@@ -102,6 +115,31 @@ async def test_alertmanager_gets_its_own_format(server: Server, opened: Database
     (path, _, first), (_, _, second) = server.received
     labels = {"alertname": "RondoFinding", "model": MODEL, "alert_id": "a1"}
     assert (path, first[0]["labels"], second[0]["labels"]) == ("/api/v2/alerts", labels, labels)
+
+
+async def test_an_alertmanager_that_was_started_anew_hears_again_of_what_lasts_and_slack_does_not(
+    server: Server, opened: Database
+) -> None:
+    urls = f"alertmanager+http://127.0.0.1:{server.port}, {server.url}"
+    async with httpx.AsyncClient() as client:
+        await drain(await announce(opened, urls, client, said=BOTH[:1]))
+        lasting = await announce(opened, urls, client, said=())
+        assert len(server.received) == 2
+        assert await lasting.repeat() == 1
+        (first,) = {json.dumps(content) for path, _, content in server.received if path == "/api/v2/alerts"}
+        assert json.loads(first)[0]["endsAt"] == "2200-01-01T00:00:00Z"
+        assert [path for path, _, _ in server.received[2:]] == ["/api/v2/alerts"]
+        await drain(await announce(opened, urls, client, said=BOTH[1:]))
+        assert await lasting.repeat() == 0
+
+
+async def test_what_lasts_is_repeated_for_as_long_as_the_monitor_runs(server: Server, opened: Database) -> None:
+    url = f"alertmanager+http://127.0.0.1:{server.port}"
+    async with httpx.AsyncClient() as client:
+        await announce(opened, url, client, said=BOTH[:1])
+        deliveries = Deliveries(opened, Webhook(client, lambda: NOW), receivers(url), poll=0.01, repeat_after=0.02)
+        async with background(deliveries.run()):
+            await server.arrived(3)
 
 
 async def test_a_passing_failure_is_tried_again_in_order(server: Server, opened: Database) -> None:

@@ -21,7 +21,7 @@ FORMATS: tuple[Format, ...] = ("slack", "alertmanager")
 _TIMEOUT = httpx.Timeout(5.0)
 _SHOWN = 200
 # Alertmanager takes an alert without an end for over after its `resolve_timeout` (5 min), unless it is posted again
-# and again. Rondo posts once, so it names an end that never comes; until the alert's own end does.
+# and again. A monitor that is away for longer ends no alert, so it names an end that never comes, until its own does.
 _NEVER_ENDS = "2200-01-01T00:00:00Z"
 # An end that lies in the future by Alertmanager's clock would not end anything.
 _CLOCKS_DIFFER = timedelta(minutes=1)
