@@ -68,6 +68,7 @@ INPUTS = {
     "inputs": [{"name": "distance", "datatype": "FP32"}, {"name": "carrier", "datatype": "BYTES"}],
 }
 INFERRED = {"model_name": "late", "model_version": "2", "outputs": [{"name": "score", "data": [0.25]}]}
+LABEL = {"name": "late", "kind": "label"}
 UNKNOWN = {
     "error": "unknown_model",
     "message": "there is no model 'nosuch'; there are late, new: apply its spec first (`rondo apply rondo.yaml`)",
@@ -86,6 +87,9 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/v1/models/new/history"): (200, {"periods": []}),
     ("GET", "/v1/runs?model=nosuch"): (200, {"runs": []}),
     ("GET", "/v1/models/nosuch"): (404, UNKNOWN),
+    ("GET", "/v1/models/nosuch/spec"): (404, UNKNOWN),
+    ("GET", "/v1/models/late/spec"): (200, {"spec": {"data": {"dataset": "trips", "label": "late"}}}),
+    ("GET", "/v1/datasets/trips"): (200, {"columns": [{"name": "id", "kind": "entity"}, LABEL]}),
     ("GET", "/v1/models/late/versions"): (200, {"versions": [VERSION]}),
     ("GET", "/v1/models/late/history"): (200, {"periods": [PERIOD]}),
     ("GET", "/v1/models/late/versions/1/lineage"): (200, LINEAGE),
@@ -254,6 +258,9 @@ def test_a_warning_goes_to_stderr(rondo: Run, batch: str) -> None:
         ("predict late distance=-inf --http", "rondo: the request can't be sent:\n  distance is -inf: send a finite"),
         ("watch models.promotd", "rondo: there are no events called 'models.promotd': did you mean models.promoted?"),
         ("watch", "rondo: Kafka can't be reached"),
+        ("outcome nosuch 1 --id a", "rondo: there is no model 'nosuch'; there are late, new: apply its spec first"),
+        ("outcome late 3 --id a", "rondo: 3 is no outcome of late: its label `late` is 0 or 1, send one of the two"),
+        ("outcome late nan --id a", "rondo: the outcome can't be sent:\n  outcome: Input should be a finite number"),
         ("outcome late 1", "rondo: an outcome names the prediction's id or its entity"),
         ("outcome late 1 --id a", "rondo: Kafka can't be reached"),
         ("predict late --from empty.jsonl", "rondo: Kafka can't be reached"),
@@ -336,6 +343,12 @@ def test_status_tells_why_a_service_is_not_ready(rondo: Run) -> None:
     assert "NOT READY" in failed.stdout
     assert "no answer" in failed.stdout
     assert failed.exit_code == 1
+
+
+def test_status_has_a_row_for_kafka_and_for_postgresql(rondo: Run) -> None:
+    rows = [line.split() for line in rondo("status").stdout.splitlines()[1:]]
+    assert [row[:2] for row in rows[-2:]] == [["kafka", "ready"], ["postgresql", "unknown"]]
+    assert rows[-2][-1] == "127.0.0.1:1"
 
 
 @pytest.mark.parametrize("command", ["up", "demo"])

@@ -82,7 +82,7 @@ async def test_a_whole_file_of_answers_is_a_success(rondo: Callable[..., Result]
     assert (done.exit_code, done.stderr) == (0, "2,500 answered, 0 not\n")
 
 
-async def test_an_outcome_is_told_as_it_was_sent(rondo: Callable[..., Result]) -> None:
+async def test_an_outcome_that_can_not_be_checked_is_sent_and_told_so(rondo: Callable[..., Result]) -> None:
     asked = ("outcome", "late", "1", "--id", "a", "--at", "2013-03-01T12:00:00+00:00")
     assert (await asyncio.to_thread(rondo, *asked)).stdout == (
         "sent: the outcome of a is 1; ingestion takes it if it knows late, else it is among ingestion.dead-letters"

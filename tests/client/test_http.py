@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from rondo.client import AsyncRondo, Connection, NotFoundError, RefusedError, UnauthorizedError, UnreachableError
+from rondo.client import (
+    AsyncRondo,
+    Connection,
+    NotFoundError,
+    RefusedError,
+    UnauthorizedError,
+    UnreachableError,
+    messages,
+    outcomes,
+)
 from rondo.client.errors import ServiceFailedError, UnavailableError, UnknownFormatError
 from rondo.contracts.spec_file import SpecError
 
@@ -17,6 +27,7 @@ model: late
 data: {dataset: flights, entity: id, event_time: at, label: late}
 features: {distance: {type: float}}
 """
+DAY = datetime(2013, 3, 1, 12, tzinfo=UTC)
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
@@ -146,6 +157,49 @@ async def test_status_tells_of_each_service_why_it_is_not_ready(connection: Conn
     assert "is this a service of Rondo?" in said["serving"]["message"]
     assert said["ingestion"]["message"] == "no answer (refused)"
     assert (said["trainer"]["ready"], said["trainer"]["message"]) == (None, "its address is not known")
+
+
+async def test_status_tells_of_kafka_and_postgresql_what_the_services_see(connection: Connection) -> None:
+    away = "Kafka at kafka:9092 is not available (no answer)"
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        checks = {
+            "registry": {"kafka": "ok", "postgresql": "ok"}, "serving": {"kafka": away}, "ingestion": {"start": "no"},
+        }[request.url.host]  # fmt: skip
+        return httpx.Response(200, json={"ready": True, "checks": checks})
+
+    urls = {name: f"http://{name}" for name in ("registry", "serving", "ingestion")}
+    async with AsyncRondo(connection.model_copy(update=urls), transport=httpx.MockTransport(answer)) as rondo:
+        said = await rondo.status()
+    assert said["kafka"] == {
+        "ready": False, "url": connection.kafka, "checks": {"registry": "ok", "serving": away}, "message": "",
+    }  # fmt: skip
+    assert (said["postgresql"]["ready"], said["postgresql"]["checks"]) == (True, {"registry": "ok"})
+    async with AsyncRondo(connection) as rondo:
+        assert (await rondo.status())["kafka"]["ready"] is None
+
+
+@pytest.mark.parametrize(
+    ("away", "is_checked"), [("", True), ("/v1/models/late/spec", False), ("/v1/datasets/trips", False)]
+)
+async def test_an_outcome_is_checked_where_registry_and_ingestion_answer(
+    connection: Connection, away: str, *, is_checked: bool
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == away:
+            raise httpx.ConnectError("refused")
+        if request.url.path == "/v1/models/late/spec":
+            return httpx.Response(200, json={"spec": {"data": {"dataset": "trips", "label": "late"}}})
+        return httpx.Response(200, json={"columns": [{"name": "late", "kind": "label"}]})
+
+    async with AsyncRondo(connection, transport=httpx.MockTransport(answer)) as rondo:
+        assert await outcomes.check(rondo, messages.outcome("late", 1, DAY, "a")) == is_checked
+        wrong = messages.outcome("late", 0.5, DAY, "a")
+        if is_checked:
+            with pytest.raises(RefusedError, match=r"0\.5 is no outcome of late: its label `late` is 0 or 1"):
+                await outcomes.check(rondo, wrong)
+        else:
+            assert not await outcomes.check(rondo, wrong)
 
 
 async def test_a_prediction_over_http_sends_a_tensor_for_each_feature(connection: Connection) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-from rondo.client import batches, events, inference, messages
+from rondo.client import events, inference, messages, servers
 from rondo.client.channels import Channels
 from rondo.client.connection import SERVICES
-from rondo.client.http import Services, content_of
+from rondo.client.errors import UnreachableError
+from rondo.client.http import Services
+from rondo.client.ingestion import IngestionClient
 from rondo.client.registry import RegistryClient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Mapping
     from datetime import datetime
 
     import httpx
@@ -28,10 +29,9 @@ if TYPE_CHECKING:
     from rondo.contracts.cloudevents import Envelope
 
 ANSWER_SECONDS = 30.0
-_KNOWN_BEFORE = 200  # a batch that is taken in for the first time is 201
 
 
-class AsyncRondo(RegistryClient):
+class AsyncRondo(IngestionClient, RegistryClient):
     """A running Rondo; `async with` it. What it can't do is a RondoError whose text says what to do.
 
     `user` is who decides, for the audit log. `transport` takes the place of the network in tests.
@@ -54,32 +54,6 @@ class AsyncRondo(RegistryClient):
             await self._channels.aclose()
         finally:
             await self._services.aclose()
-
-    async def publish(
-        self,
-        dataset: str,
-        batch_id: str,
-        content: bytes | Path,
-        content_type: str | None = None,
-        sent: Callable[[int], None] | None = None,
-    ) -> dict[str, Any]:
-        """Publish a batch, and return its report; `sent` hears bytes on their way.
-
-        The same batch id twice is a no-op: the report is the first one's, and its `repeated` is true.
-
-        Raises:
-            UnknownFormatError: no content type is given, and the file's suffix names none.
-            RefusedError: the batch was rejected whole; `problems` has the reasons.
-
-        """
-        headers = {"content-type": batches.content_type_of(content, content_type)}
-        if isinstance(content, Path):
-            # A length instead of chunks, so that a batch that is too large is refused before it is sent.
-            headers["content-length"] = str(batches.size_of(content))
-        body = batches.chunks(content, sent) if isinstance(content, Path) else content
-        path = f"/v1/datasets/{quote(dataset, safe='')}/batches/{quote(batch_id, safe='')}"
-        answer = await self._services.ask("ingestion", "POST", path, content=body, headers=headers)
-        return content_of("ingestion", answer) | {"repeated": answer.status_code == _KNOWN_BEFORE}
 
     async def predict(
         self,
@@ -152,11 +126,24 @@ class AsyncRondo(RegistryClient):
         *,
         id: str | None = None,  # noqa: A002 - as the contract calls it
         entity: str | None = None,
+        seconds: float = ANSWER_SECONDS,
     ) -> None:
-        """Say how it turned out, known at `event_time`; by the prediction's `id`, else by its `entity`."""
+        """Say how it turned out, known at `event_time`; by the prediction's `id`, else by its `entity`.
+
+        Raises:
+            UnreachableError: Kafka did not say within `seconds` that it has it.
+            RefusedError: it can't be sent.
+
+        """
         observed = messages.outcome(model, outcome, event_time, id, entity)
         value = observed.model_dump_json(exclude_none=True).encode()
-        await (await self._channels.sender()).send(observed.topic, entity or id or "", value)
+        sender = await self._channels.sender()
+        try:
+            async with asyncio.timeout(seconds):
+                await sender.send(observed.topic, entity or id or "", value)
+        except TimeoutError:
+            why = f"it did not say within {seconds:g} s that it has the outcome, which may be lost"
+            raise UnreachableError("Kafka", self.connection.kafka, why) from None
 
     async def watch(self, *names: str, since: Since = "now") -> AsyncGenerator[Envelope[Any], None]:
         """Yield events as they come, of topics or events by name (of none: of all the control plane).
@@ -171,6 +158,10 @@ class AsyncRondo(RegistryClient):
                 yield envelope
 
     async def status(self) -> dict[str, dict[str, Any]]:
-        """Return of every service whether it is `ready`, and `checks`: what each thing says that it stands on."""
+        """Return of every service whether it is `ready`, and `checks`: what each thing says that it stands on.
+
+        Then the same of `kafka` and `postgresql`, as the services see them; `ready` is None where nobody can tell.
+        """
         answers = await asyncio.gather(*(self._services.readiness(service) for service in SERVICES))
-        return dict(zip(SERVICES, answers, strict=True))
+        services = dict(zip(SERVICES, answers, strict=True))
+        return services | servers.seen_by(services, self.connection.kafka)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -21,6 +23,10 @@ _REQUEST_MS = 10_000
 _LINGER_MS = 2
 _HEADER_ROOM = 4 * 1024
 _FETCH_WAIT_MS = 100
+_FLUSH_SECONDS = 5
+# Its words, many a second while Kafka is away, would go to stderr of an application that configures no logging. Such a
+# one is told by our errors; where logging is configured, they go where all the others go.
+logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 
 @contextmanager
@@ -62,15 +68,21 @@ class Sender:
             raise
 
     async def stop(self) -> None:
-        """Send what is waiting, and disconnect."""
-        await self._producer.stop()
+        """Send what is waiting, and disconnect; what Kafka does not take within some seconds is given up."""
+        try:
+            async with asyncio.timeout(_FLUSH_SECONDS):
+                await self._producer.stop()
+        except TimeoutError:
+            # Whoever sent it was told that it may be lost. An idempotent producer tries for ever: it has no other end.
+            await self._producer._sender.close()  # noqa: SLF001
+            await self._producer.client.close()
 
     async def send(self, topic: str, key: str, value: bytes) -> None:
-        """Return when all replicas have it.
+        """Return when all replicas have it, however long Kafka is away: a limit is the caller's.
 
         Raises:
             MessageTooLargeError: the topic takes no message of this size.
-            UnreachableError: Kafka did not acknowledge it in time.
+            UnreachableError: Kafka refuses it.
 
         """
         limit = BY_NAME[topic].max_message_bytes

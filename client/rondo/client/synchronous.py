@@ -50,10 +50,18 @@ class _Loop:
             raise
 
     def stop(self) -> None:
-        """End the thread."""
+        """End what is still running there, as asyncio.run does, and the thread."""
+        self.wait_for(_end_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _end_all() -> None:
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 def _waiting(
@@ -114,6 +122,8 @@ class Rondo:
 
     apply = _waiting(AsyncRondo.apply)
     publish = _waiting(AsyncRondo.publish)
+    dataset = _waiting(AsyncRondo.dataset)
+    quarantine = _waiting(AsyncRondo.quarantine)
     predict = _waiting(AsyncRondo.predict)
     predict_http = _waiting(AsyncRondo.predict_http)
     inputs = _waiting(AsyncRondo.inputs)

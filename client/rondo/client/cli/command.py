@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from rondo.client.cli import data, decisions, demo, failure, models, predict, status, up, watch
+from rondo.client.cli import data, decisions, demo, failure, models, outcome, predict, status, up, watch
 from rondo.client.cli.screen import complain
 from rondo.client.errors import RondoError
 from rondo.contracts.spec_file import SpecError
@@ -64,7 +63,7 @@ for command in (
     data.apply,
     data.publish,
     predict.predict,
-    data.outcome,
+    outcome.outcome,
     watch.watch,
     models.models,
     models.runs,
@@ -75,9 +74,3 @@ for command in (
     decisions.train,
 ):
     app.command()(command)
-
-
-@app.callback()
-def _rondo() -> None:
-    # Its errors are said once, by us.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -1,8 +1,8 @@
-"""`rondo apply`, `publish` and `outcome`: what goes into the system."""
+"""`rondo apply` and `publish`: what goes into the system; and times as people write them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,26 +75,6 @@ def _tell(dataset: str, name: str, report: dict[str, Any]) -> None:
         print_text(f"batch {name}: {rows}; {dataset} is at version {version}")
     for reason, rows in quality["reasons"].items():
         print_text(f"  {rows:,} quarantined: {reason}")
-
-
-def outcome(
-    model: str,
-    value: Annotated[float, typer.Argument(help="How it turned out, such as 1 or 0.", metavar="OUTCOME")],
-    id: Annotated[str | None, typer.Option(help="The id of the prediction.")] = None,  # noqa: A002
-    entity: Annotated[str | None, typer.Option(help="What the prediction was about.")] = None,
-    at: Annotated[str, typer.Option(help="When it was known, such as 2013-03-01T12:00:00Z; now by default.")] = "",
-    json: Json = False,  # noqa: FBT002
-) -> None:
-    """Say how something turned out that was predicted."""
-    known_at = event_time(at) if at else datetime.now(UTC)
-    using(lambda rondo: rondo.send_outcome(model, value, known_at, id=id, entity=entity))
-    if json:
-        print_json({"model": model, "outcome": value, "id": id, "entity": entity, "event_time": known_at})
-    else:
-        print_text(
-            f"sent: the outcome of {entity or id} is {value:g}; ingestion takes it if it knows {model}, else it is"
-            " among ingestion.dead-letters with the reason"
-        )
 
 
 def event_time(text: str) -> datetime:

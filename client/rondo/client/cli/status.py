@@ -1,4 +1,4 @@
-"""`rondo status`: whether every service is ready, and if not, why."""
+"""`rondo status`: whether every service and what they stand on is ready, and if not, why."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from rondo.client.cli.session import using
 
 
 def status(json: Json = False) -> None:  # noqa: FBT002 - a flag of the command line
-    """Show whether every service is ready, and if not, why. Exit code 1 if one is not."""
-    services = using(lambda rondo: rondo.status())
+    """Show whether every service, Kafka and PostgreSQL are ready, and if not, why. Exit code 1 if one is not."""
+    parts = using(lambda rondo: rondo.status())
     if json:
-        print_json(services)
+        print_json(parts)
     else:
         print_table(
-            ("service", "", "why", "address"),
-            [(name, _word(said["ready"]), _why(said), said["url"]) for name, said in services.items()],
+            ("what", "", "why", "address"),
+            [(name, _word(said["ready"]), _why(said), said["url"]) for name, said in parts.items()],
         )
-    raise typer.Exit(1 if any(said["ready"] is False for said in services.values()) else 0)
+    raise typer.Exit(1 if any(said["ready"] is False for said in parts.values()) else 0)
 
 
 def _word(ready: bool | None) -> str:  # noqa: FBT001 - the answer itself

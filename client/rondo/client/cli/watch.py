@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rondo.client.cli.data import moment
-from rondo.client.cli.screen import Json, print_json, print_text
+from rondo.client.cli.screen import Json, note, print_json, print_text
 from rondo.client.cli.session import using
 from rondo.client.events import topics_of
 from rondo.client.headlines import headline
@@ -34,19 +34,39 @@ def watch(
     """Print events as they come, a line each."""
     topics_of(names or [])
     start: Since = _FIXED.get(since) or moment(since)
-    # While it runs, Kafka's own words are what tells that the connection is lost.
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    away = _Away()
+    # Only what fetches events knows that they have stopped coming.
+    logging.getLogger("aiokafka.consumer.fetcher").addHandler(away)
 
     async def follow(rondo: AsyncRondo) -> None:
         left = count
         async with aclosing(rondo.watch(*names or [], since=start)) as envelopes:
             async for envelope in envelopes:
+                away.over()
                 print_json(_as_json(envelope)) if json else print_text(_line(envelope))
                 left -= 1
                 if left == 0:
                     return
 
     using(follow)
+
+
+class _Away(logging.Handler):
+    """Says once that Kafka does not answer, and not each time that it is tried again."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self._is_told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it, if that is news."""
+        if not self._is_told:
+            self._is_told = True
+            note(f"Kafka does not answer, and is waited for ({record.getMessage()})")
+
+    def over(self) -> None:
+        """Take the next time for news."""
+        self._is_told = False
 
 
 def _line(envelope: Envelope[Any]) -> str:
