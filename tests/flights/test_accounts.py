@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rondo.flights.auditing import request_of
 from rondo.flights.ledger import Answer, Ledger
 from rondo.flights.markdown import as_markdown
+from rondo.flights.outages import Outage
 from rondo.flights.report import Report, Retrain
 from rondo.flights.trainings import Training
 
@@ -64,10 +65,11 @@ def test_the_first_prediction_of_a_version_is_the_earliest_however_it_was_read()
 def test_a_run_without_fault_is_a_success() -> None:
     assert (GOOD.exit_code, GOOD.problems) == (0, [])
     text = as_markdown(GOOD)
-    assert "Not one prediction was lost." in text
+    assert "none was answered twice, and 3 times the model was redeployed by itself." in text
     assert "| 1,000 | 1,000 | 0 | 0 | 0 | 77 s |" in text
     assert "| 2 | drift | temp PSI 5.41 | 8.29 s | 0.48 s | 600 |" in text
-    assert "| with the loop | 0.700 | 0.750 |" in text
+    assert "| Apr | 0.750 | 0.650 |" in text
+    assert "died" not in text
 
 
 def test_a_request_that_never_reached_kafka_fails_the_run() -> None:
@@ -145,5 +147,13 @@ def test_a_version_that_was_promoted_and_never_served_is_no_redeployment() -> No
     assert "| 4 | drift |  | not served | not served | 0 |" in as_markdown(report)
 
 
-def test_services_that_were_killed_are_said_to_have_been() -> None:
-    assert "Killed and started again: serving 1 times." in as_markdown(changed(restarts={"serving": 1, "monitor": 0}))
+def test_what_died_is_said_with_how_long_it_took_until_all_was_ready_again() -> None:
+    healed, open_ = Outage(("serving", "Kafka"), NOW, 6.24), Outage(("monitor",), NOW + timedelta(seconds=61))
+    text = as_markdown(changed(outages=(healed, open_)))
+    assert "What died meanwhile, each started again with what it had (UTC):" in text
+    assert "| 00:00:00 | serving, Kafka | after 6.2 s |" in text
+    assert "| 00:01:01 | monitor | not by the end |" in text
+
+
+def test_a_run_that_fails_says_so_first() -> None:
+    assert "\n\nThis run is no success:\n\n- 1 requests have no answer" in as_markdown(changed(lost=("a",)))

@@ -13,7 +13,8 @@ from rondo.contracts.models import ModelPromoted, ModelRegistered, ModelRejected
 from rondo.contracts.monitoring import DriftDetected
 from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingStarted
 from rondo.flights.errors import UnreadableError
-from rondo.flights.timeline import History, Listener
+from rondo.flights.history import History
+from rondo.flights.timeline import Listener
 from rondo.flights.trainings import trainings
 
 if TYPE_CHECKING:

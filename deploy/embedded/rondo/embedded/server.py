@@ -20,7 +20,7 @@ class Server(ABC):
     ready_within_seconds: float = 60
     stop_within_seconds: float = 20
     restarts: int = 0
-    """How often it was started again because it had died."""
+    """How often it has died, and was or is being started again."""
     _meant_to_run: bool = False
 
     @abstractmethod

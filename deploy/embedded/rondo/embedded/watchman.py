@@ -60,8 +60,8 @@ class Watchman:
             if server.has_died:
                 code = server.process.exit_code
                 self._tell("ERROR", f"{server.name} died with exit code {code}: starting it again, with its data")
-                await self._start_again(server)
                 server.restarts += 1
+                await self._start_again(server)
                 self._tell("INFO", f"{server.name} answers again")
 
     async def _start_again(self, server: Server) -> None:

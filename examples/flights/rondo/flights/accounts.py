@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    from rondo.flights.history import History
     from rondo.flights.ledger import Ledger
-    from rondo.flights.timeline import History
+    from rondo.flights.outages import Outage
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Played:
     seconds: float
     unfinished: int
     restarts: dict[str, int]
+    outages: tuple[Outage, ...]
     required_redeployments: int
 
 
@@ -51,6 +53,7 @@ def account(played: Played, ledger: Ledger, history: History) -> Report:
         auc_without_loop=by_month(played.flights, played.alone),
         seconds_of_replay=played.seconds,
         restarts=played.restarts,
+        outages=played.outages,
         versions_served=dict(sorted(ledger.by_version.items())),
         required_redeployments=played.required_redeployments,
     )

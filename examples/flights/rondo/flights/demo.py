@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rondo.flights import dataset
 from rondo.flights.accounts import Played, account
 from rondo.flights.first_model import first_model, publish
-from rondo.flights.plan import Hands, Plan
+from rondo.flights.outages import Outages, all_ready
+from rondo.flights.plan import Hands
 from rondo.flights.readers import reading
 from rondo.flights.replay import stream_of
 from rondo.flights.replaying import Replay
@@ -16,10 +18,8 @@ from rondo.flights.scores import NeverRetrained
 
 if TYPE_CHECKING:
     from rondo.client import AsyncRondo
-    from rondo.flights.plan import Watcher
+    from rondo.flights.plan import Plan, Watcher
     from rondo.flights.report import Report
-
-__all__ = ["Hands", "Plan", "run"]
 
 _LAST_ANSWER_SECONDS = 60.0
 
@@ -34,13 +34,17 @@ async def run(rondo: AsyncRondo, bootstrap: str, plan: Plan, watcher: Watcher, h
     hands = hands or Hands()
     watcher.step("reading the flights of 2013")
     flights = await asyncio.to_thread(dataset.load)
+    outages = Outages(hands.restarts, partial(all_ready, rondo))
     with reading(bootstrap) as readers:
-        await publish(rondo, flights, plan, watcher)
-        first = await first_model(rondo, readers, watcher)
-        streamed = stream_of(flights, plan.stream_from, plan.until)
-        alone = await asyncio.to_thread(NeverRetrained(first, streamed).scores)
-        seconds = await Replay(bootstrap, streamed, plan, readers, alone).play(watcher, hands)
-        watcher.step("waiting for the last answers, then reading every topic to its end")
-        unfinished = await readers.close(_LAST_ANSWER_SECONDS)
-    played = Played(streamed, alone, seconds, unfinished, hands.restarts(), plan.required_redeployments)
+        async with outages.watched():
+            await publish(rondo, flights, plan, watcher)
+            first = await first_model(rondo, readers, watcher)
+            streamed = stream_of(flights, plan.stream_from, plan.until)
+            alone = await asyncio.to_thread(NeverRetrained(first, streamed).scores)
+            seconds = await Replay(bootstrap, streamed, plan, readers, alone, outages).play(watcher, hands)
+            watcher.step("waiting for the last answers, then reading every topic to its end")
+            unfinished = await readers.close(_LAST_ANSWER_SECONDS)
+    played = Played(
+        streamed, alone, seconds, unfinished, hands.restarts(), tuple(outages.found), plan.required_redeployments
+    )
     return account(played, readers.auditor.ledger, readers.listener.history)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from rondo.client import AsyncRondo
+    from rondo.flights.history import History
     from rondo.flights.plan import Plan, Watcher
     from rondo.flights.readers import Readers
-    from rondo.flights.timeline import History
 
 SPEC = Path(__file__).resolve().parents[2] / "rondo.yaml"
 _SECONDS = 180.0

@@ -26,7 +26,6 @@ class Redeployment:
     detail: str
     found_at: datetime
     trained_in: timedelta
-    promoted_at: datetime
 
     def total(self, first_prediction: datetime) -> float:
         """Return the seconds from the monitor's event to the first prediction of the new version."""
@@ -66,7 +65,6 @@ class History:
                     detail=trigger.detail,
                     found_at=findings[trigger.id].time,
                     trained_in=run.finished_at - run.started_at,
-                    promoted_at=promoted.time,
                 ),
             )
         return list(turns.values())

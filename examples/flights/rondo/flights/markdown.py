@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from rondo.flights.plan import REDEPLOYMENTS_OF_A_YEAR
 
 if TYPE_CHECKING:
+    from rondo.flights.outages import Outage
     from rondo.flights.report import Report
 
 
 def as_markdown(report: Report) -> str:
     """Return the report as Markdown."""
-    verdict = "Not one prediction was lost." if not report.problems else "\n".join(f"- {p}" for p in report.problems)
     lines = [
         "# A year of flights through Rondo",
         "",
-        verdict,
+        *_verdict(report),
         "",
         "| requests sent | answered | refused | lost | answered twice | replay |",
         "| ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -31,9 +31,21 @@ def as_markdown(report: Report) -> str:
         "",
         *_auc(report),
         "",
-        *_restarts(report),
+        *_outages(report),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _verdict(report: Report) -> list[str]:
+    if report.problems:
+        return ["This run is no success:", "", *(f"- {problem}" for problem in report.problems)]
+    times = len(report.retrains)
+    itself = f", and {_times(times)} the model was redeployed by itself" if times else ""
+    return [f"Not one prediction was lost, none was answered twice{itself}."]
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _counts(report: Report) -> str:
@@ -80,12 +92,16 @@ def _seconds(value: float | None) -> str:
 
 def _auc(report: Report) -> list[str]:
     months = sorted(report.auc_with_loop.keys() | report.auc_without_loop.keys())
-    names = [date(2013, month, 1).strftime("%b") for month in months]
     return [
-        "| AUC by month | " + " | ".join(names) + " |",
-        "| --- |" + " ---: |" * len(months),
-        "| with the loop | " + " | ".join(_figure(report.auc_with_loop.get(month)) for month in months) + " |",
-        "| never retrained | " + " | ".join(_figure(report.auc_without_loop.get(month)) for month in months) + " |",
+        "How well the lateness was predicted (AUC), beside the first model, had it never been retrained:",
+        "",
+        "| month | with the loop | never retrained |",
+        "| --- | ---: | ---: |",
+        *(
+            f"| {date(2013, month, 1):%b} | {_figure(report.auc_with_loop.get(month))} "
+            f"| {_figure(report.auc_without_loop.get(month))} |"
+            for month in months
+        ),
     ]
 
 
@@ -93,10 +109,17 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _restarts(report: Report) -> list[str]:
-    restarted = {name: count for name, count in report.restarts.items() if count}
-    if not restarted:
+def _outages(report: Report) -> list[str]:
+    if not report.outages:
         return []
     return [
-        "Killed and started again: " + ", ".join(f"{name} {count} times" for name, count in restarted.items()) + "."
+        "What died meanwhile, each started again with what it had (UTC):",
+        "",
+        "| at | died | all was ready again |",
+        "| ---: | --- | --- |",
+        *(f"| {each.at:%H:%M:%S} | {', '.join(each.names)} | {_healed(each)} |" for each in report.outages),
     ]
+
+
+def _healed(outage: Outage) -> str:
+    return "not by the end" if outage.seconds is None else f"after {outage.seconds:.1f} s"

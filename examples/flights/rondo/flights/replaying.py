@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from rondo.flights.replay import Pace, ticks
 from rondo.flights.scores import answered, by_month
 from rondo.flights.sending import Sender
-from rondo.flights.view import Snapshot, is_news
+from rondo.flights.view import Snapshot, timeline
 
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
     from numpy.typing import NDArray
 
+    from rondo.flights.outages import Outages
     from rondo.flights.plan import Hands, Plan, Watcher
     from rondo.flights.readers import Readers
 
@@ -30,11 +31,18 @@ class Replay:
     """Sends, and has a snapshot at any moment. `alone` are the scores of the model that is never retrained."""
 
     def __init__(
-        self, bootstrap: str, flights: pl.DataFrame, plan: Plan, readers: Readers, alone: NDArray[np.float32]
+        self,
+        bootstrap: str,
+        flights: pl.DataFrame,
+        plan: Plan,
+        readers: Readers,
+        alone: NDArray[np.float32],
+        outages: Outages,
     ) -> None:
         self._flights = flights
         self._plan = plan
         self._readers = readers
+        self._outages = outages
         self._without = by_month(flights, alone)
         self._with: dict[int, float] = {}
         self._rates: deque[tuple[float, int]] = deque(maxlen=8)
@@ -77,7 +85,7 @@ class Replay:
             behind=sent.behind,
             rate=self._rate(),
             lag=self._readers.backlog.requests,
-            events=tuple(e for e in history.envelopes[-_SHOWN_EVENTS:] if is_news(e.data)),
+            events=timeline(history.envelopes[-_SHOWN_EVENTS:], self._outages.incidents),
             deployed=history.deployed(),
             served=dict(ledger.by_version),
             window=history.last_window(),

@@ -10,6 +10,7 @@ from rondo.flights.plan import REDEPLOYMENTS_OF_A_YEAR
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rondo.flights.outages import Outage
     from rondo.flights.trainings import Training
 
 _MAX_LISTED = 5
@@ -49,6 +50,7 @@ class Report:
     restarts: dict[str, int]
     versions_served: dict[int, int]
     required_redeployments: int = REDEPLOYMENTS_OF_A_YEAR
+    outages: tuple[Outage, ...] = ()
 
     @property
     def problems(self) -> list[str]:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from rondo.contracts.cloudevents import Envelope
     from rondo.contracts.event import Event
 
-__all__ = ["History", "Listener"]
-
 _PATIENCE_SECONDS = 10.0
 _CLASSES: dict[str, type[Event]] = {event.topic: event for event in CONTROL_EVENTS}
 

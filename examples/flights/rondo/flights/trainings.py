@@ -9,7 +9,7 @@ from rondo.contracts.models import ModelPromoted, ModelRegistered, ModelRejected
 from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingStarted
 
 if TYPE_CHECKING:
-    from rondo.flights.timeline import History
+    from rondo.flights.history import History
 
 
 @dataclass(frozen=True)

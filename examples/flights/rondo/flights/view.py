@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.columns import Columns
 from rich.console import Group
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from rondo.client.headlines import headline
@@ -19,13 +17,23 @@ from rondo.contracts.deployment import DeploymentChanged, ReplicaChanged
 from rondo.contracts.models import ModelPromoted, ModelRegistered, ModelRejected, ModelRetired, ModelRolledBack
 from rondo.contracts.monitoring import AlertRaised, AlertResolved, Finding, WindowClosed
 from rondo.contracts.training import TrainingFailed, TrainingSkipped
+from rondo.flights.outages import Incident
+from rondo.flights.tables import TABLE_ROWS, auc, drift, versions
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from rondo.contracts.cloudevents import Envelope
 
-_TIMELINE_ROWS, _DRIFT_ROWS, _BAR_WIDTH = 14, 9, 20
+_BAR_WIDTH = 12
+# What the rest of the view takes of a screen's height: the header, the tables, a frame, a step that goes on.
+_OTHER_ROWS = 4 + (TABLE_ROWS + 3) + 2 + 1
+_FEWEST_EVENTS, _MOST_EVENTS = 4, 24
+# Below this many columns the three tables stand side by side only without the bars.
+_WIDE = 96
 # Said a hundred times in a replay, and of no interest between the others.
 _QUIET = (WindowClosed, OutcomesAccepted, ModelRegistered, ModelRetired, AlertRaised, AlertResolved)
 _STYLES: tuple[tuple[type | tuple[type, ...], str], ...] = (
@@ -35,6 +43,8 @@ _STYLES: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (TrainingSkipped, "dim"),
     ((ReplicaChanged, DeploymentChanged), "cyan"),
 )
+
+_INCIDENT_STYLES = {"Died": "bold white on red", "Healed": "bold green"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,7 @@ class Snapshot:
     behind: float
     rate: float
     lag: int = 0
-    events: tuple[Envelope[Any], ...] = ()
+    events: tuple[Envelope[Any] | Incident, ...] = ()
     deployed: DeploymentChanged | None = None
     served: dict[int, int] = field(default_factory=dict)
     window: WindowClosed | None = None
@@ -66,35 +76,43 @@ def is_news(event: object) -> bool:
     return not isinstance(event, _QUIET)
 
 
-def line(envelope: Envelope[Any]) -> Text:
+def timeline(said: Sequence[Envelope[Any]], incidents: Sequence[Incident]) -> tuple[Envelope[Any] | Incident, ...]:
+    """Return what the timeline shows of what the services said and of what befell them, in the order of its time."""
+    news = [envelope for envelope in said if is_news(envelope.data)]
+    return tuple(sorted([*news, *incidents], key=lambda each: each.time)) if incidents else tuple(news)
+
+
+def line(event: Envelope[Any] | Incident) -> Text:
     """Return an event as one line: the wall time, its name, what happened."""
-    style = next((style for kinds, style in _STYLES if isinstance(envelope.data, kinds)), "")
-    name = type(envelope.data).__name__
-    return Text(
-        f"{envelope.time:%H:%M:%S.%f}"[:-4] + f"  {name:<19} {headline(envelope.data)}",
-        style,
-        overflow="ellipsis",
-        no_wrap=True,
-    )
+    if isinstance(event, Incident):
+        style, name, what = _INCIDENT_STYLES[event.kind], str(event.kind), event.what
+    else:
+        style = next((style for kinds, style in _STYLES if isinstance(event.data, kinds)), "")
+        name, what = type(event.data).__name__, headline(event.data)
+    return Text(f"{event.time:%H:%M:%S.%f}"[:-4] + f"  {name:<19} {what}", style, overflow="ellipsis", no_wrap=True)
 
 
 def render(snapshot: Snapshot) -> RenderableType:
-    """Return the whole view."""
-    return Group(
-        _header(snapshot),
-        Panel(
-            Group(*(line(event) for event in snapshot.events[-_TIMELINE_ROWS:])),
-            title="events",
-            height=_TIMELINE_ROWS + 2,
-        ),
-        Columns([_versions(snapshot), _drift(snapshot), _auc(snapshot)], padding=(0, 2)),
-    )
+    """Return the whole view, which fits itself to the screen: from 80 columns and 24 rows on nothing is cut off."""
+    return _View(snapshot)
+
+
+@dataclass(frozen=True)
+class _View:
+    snapshot: Snapshot
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        snapshot, rows = self.snapshot, min(max(console.height - _OTHER_ROWS, _FEWEST_EVENTS), _MOST_EVENTS)
+        yield _header(snapshot)
+        yield Panel(Group(*(line(event) for event in snapshot.events[-rows:])), title="events", height=rows + 2)
+        bar = _BAR_WIDTH if options.max_width >= _WIDE else 0
+        yield Columns([versions(snapshot), drift(snapshot, bar), auc(snapshot)], padding=(0, 2))
 
 
 def _header(snapshot: Snapshot) -> RenderableType:
     clock = f"{snapshot.event_time:%a %d %b %Y}" if snapshot.event_time else "getting ready"
     figures = f"{snapshot.sent:,} sent  {snapshot.answered:,} answered  lag {snapshot.lag:,}  {snapshot.rate:,.0f}/s"
-    late = f"  (the replay runs {snapshot.behind:.0f} s late)" if snapshot.behind > 1 else ""
+    late = f"  {snapshot.behind:.0f} s late" if snapshot.behind > 1 else ""
     return Panel(
         Group(
             Text.assemble((clock, "bold"), f"   {figures}{late}"),
@@ -102,41 +120,3 @@ def _header(snapshot: Snapshot) -> RenderableType:
         ),
         title="Rondo: a year of New York flights",
     )
-
-
-def _versions(snapshot: Snapshot) -> RenderableType:
-    table = Table(title="versions", title_justify="left")
-    table.add_column("version", justify="right")
-    table.add_column("share", justify="right")
-    table.add_column("predictions", justify="right")
-    shares = {route.model_version: route.share for route in snapshot.deployed.routes} if snapshot.deployed else {}
-    for version in sorted(shares.keys() | snapshot.served.keys(), reverse=True)[:_DRIFT_ROWS]:
-        share = f"{shares[version]:.0%}" if version in shares else "-"
-        table.add_row(
-            str(version), share, f"{snapshot.served.get(version, 0):,}", style="bold" if version in shares else "dim"
-        )
-    return table
-
-
-def _drift(snapshot: Snapshot) -> RenderableType:
-    window = snapshot.window
-    table = Table(title=f"drift, week to {window.window.end:%d %b}" if window else "drift", title_justify="left")
-    table.add_column("feature")
-    table.add_column("PSI", justify="right")
-    table.add_column("", width=_BAR_WIDTH)
-    worst = sorted(window.features, key=lambda feature: -feature.psi)[:_DRIFT_ROWS] if window else []
-    for feature in worst:
-        filled = min(_BAR_WIDTH, round(feature.psi / max(feature.threshold, 1e-9) * _BAR_WIDTH / 2))
-        style = "yellow" if feature.psi > feature.threshold else "green"
-        table.add_row(feature.feature, f"{feature.psi:.2f}", Text("█" * filled, style))
-    return table
-
-
-def _auc(snapshot: Snapshot) -> RenderableType:
-    table = Table(title="AUC by month", title_justify="left")
-    for name in ("", "with the loop", "never retrained"):
-        table.add_column(name, justify="right")
-    for month, auc in snapshot.auc_with_loop.items():
-        alone = snapshot.auc_without_loop.get(month)
-        table.add_row(date(2013, month, 1).strftime("%b"), f"{auc:.3f}", "-" if alone is None else f"{alone:.3f}")
-    return table
