@@ -53,6 +53,7 @@ class Health:
     def started(self) -> None:
         """Say that everything has been opened and consumes."""
         self._checks.pop("start", None)
+        metrics.DEPENDENCY_UP.remove("start")  # it has an end, and would be told for ever as what does not answer
 
     def at_stop(self, action: Callable[[], Awaitable[None]]) -> None:
         """Let a stop begin with this: it takes nothing more and finishes what it has, for some seconds at most."""
@@ -89,22 +90,12 @@ class Health:
 
     async def report(self) -> dict[str, str]:
         """Ask every dependency, side by side; `ok`, or what is wrong."""
-        names = list(self._checks)
-        answers = await asyncio.gather(*(self._ask(name) for name in names))
-        return dict(zip(names, answers, strict=True))
-
-    async def _ask(self, name: str) -> str:
-        try:
-            async with asyncio.timeout(_CHECK_SECONDS):
-                await self._checks[name]()
-        except UnavailableError as error:
-            metrics.DEPENDENCY_UP.labels(name).set(0)
-            return str(error)
-        except TimeoutError:
-            metrics.DEPENDENCY_UP.labels(name).set(0)
-            return f"no answer within {_CHECK_SECONDS:g} s"
-        metrics.DEPENDENCY_UP.labels(name).set(1)
-        return "ok"
+        checks = dict(self._checks)
+        answers = await asyncio.gather(*map(_ask, checks.values()))
+        report = dict(zip(checks, answers, strict=True))
+        for name in report.keys() & self._checks.keys():
+            metrics.DEPENDENCY_UP.labels(name).set(report[name] == "ok")
+        return report
 
     def routes(self) -> list[Route]:
         """Return `/livez`, `/readyz` and `/metrics`: the only routes that ask for no token."""
@@ -114,6 +105,17 @@ class Health:
         report = await self.report()
         ready = all(answer == "ok" for answer in report.values())
         return JSONResponse({"ready": ready, "checks": report}, status_code=200 if ready else 503)
+
+
+async def _ask(check: Check) -> str:
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            await check()
+    except UnavailableError as error:
+        return str(error)
+    except TimeoutError:
+        return f"no answer within {_CHECK_SECONDS:g} s"
+    return "ok"
 
 
 async def _stopping() -> None:
