@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +46,17 @@ def test_a_rule_asks_for_series_and_labels_that_are_exported(rule: dict[str, Any
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
 def test_a_rule_leads_to_a_page(rule: dict[str, Any]) -> None:
     assert (ROOT / rule["annotations"]["runbook"]).is_file()
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool, which comes with Prometheus, is not here")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("check", "config", "deploy/prometheus/prometheus.yml"),
+        ("test", "rules", "tests/deploy/alerts_test.yml"),
+    ],
+    ids=" ".join,
+)
+def test_prometheus_takes_the_rules_and_they_ring_when_they_should(command: tuple[str, ...]) -> None:
+    ended = subprocess.run(["promtool", *command], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603, S607
+    assert ended.returncode == 0, ended.stdout + ended.stderr
