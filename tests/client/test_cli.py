@@ -69,6 +69,7 @@ INPUTS = {
 }
 INFERRED = {"model_name": "late", "model_version": "2", "outputs": [{"name": "score", "data": [0.25]}]}
 LABEL = {"name": "late", "kind": "label"}
+QUARANTINED = {"batch_id": "a", "row": 7, "reason": "distance: below 0", "content": '{"distance":-1}'}
 UNKNOWN = {
     "error": "unknown_model",
     "message": "there is no model 'nosuch'; there are late, new: apply its spec first (`rondo apply rondo.yaml`)",
@@ -108,6 +109,10 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
             "reasons": ["no column carrier"],
         },
     ),
+    ("GET", "/v1/datasets/trips/quarantine?limit=20"): (200, {"rows": [QUARANTINED]}),
+    ("GET", "/v1/datasets/trips/quarantine?limit=5&batch_id=a"): (200, {"rows": []}),
+    ("GET", "/v1/datasets/trps/quarantine?limit=20"): (200, {"rows": []}),
+    ("GET", "/v1/datasets/trps"): (404, {"error": "not_found", "message": "no model has the dataset 'trps'"}),
     ("GET", "/readyz"): (200, READY),
     ("GET", "/v2/models/late"): (200, INPUTS),
     ("POST", "/v2/models/late/infer"): (200, INFERRED),
@@ -187,6 +192,7 @@ def batch(tmp_path: Path) -> str:
         ("predict late distance=1 carrier=AA --http --id a", "a  0.2500  (version 2)"),
         ("predict late distance=nan --http --id a", "a  0.2500  (version 2)"),
         ("status", "ready"),
+        ("quarantine trips", "  7  distance: below 0"),
     ],
 )
 def test_a_command_says_what_it_did(rondo: Run, batch: str, command: str, shown: str) -> None:
@@ -234,6 +240,12 @@ def test_an_event_time_without_an_offset_is_refused_as_over_kafka(rondo: Run, co
     assert failed.exit_code == 2
 
 
+def test_an_empty_quarantine_says_so(rondo: Run) -> None:
+    asked = ("quarantine", "trips", "--batch-id", "a", "--last", "5")
+    assert rondo(*asked).stdout == "nothing is in the quarantine of batch a of trips\n"
+    assert orjson.loads(rondo(*asked, "--json").stdout) == []
+
+
 def test_a_warning_goes_to_stderr(rondo: Run, batch: str) -> None:
     assert "warning: slow" in rondo("apply", "late.yaml", "--json").stderr
 
@@ -261,6 +273,8 @@ def test_a_warning_goes_to_stderr(rondo: Run, batch: str) -> None:
         ("outcome nosuch 1 --id a", "rondo: there is no model 'nosuch'; there are late, new: apply its spec first"),
         ("outcome late 3 --id a", "rondo: 3 is no outcome of late: its label `late` is 0 or 1, send one of the two"),
         ("outcome late nan --id a", "rondo: the outcome can't be sent:\n  outcome: Input should be a finite number"),
+        ("quarantine trps", "rondo: no model has the dataset 'trps'"),
+        ("failed", "rondo: Kafka can't be reached"),
         ("outcome late 1", "rondo: an outcome names the prediction's id or its entity"),
         ("outcome late 1 --id a", "rondo: Kafka can't be reached"),
         ("predict late --from empty.jsonl", "rondo: Kafka can't be reached"),

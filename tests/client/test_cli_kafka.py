@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from rondo.client import AsyncRondo, PredictionRefusedError, messages
 from rondo.client.cli.up import show
 from rondo.embedded import Addresses
 
@@ -80,6 +82,35 @@ async def test_a_whole_file_of_answers_is_a_success(rondo: Callable[..., Result]
     answers = [orjson.loads(line) for line in done.stdout.splitlines()]
     assert {each["id"]: each["score"] for each in answers} == {f"n{n}": n / 1000 for n in range(2_500)}
     assert (done.exit_code, done.stderr) == (0, "2,500 answered, 0 not\n")
+
+
+async def test_requests_that_failed_are_listed_with_their_reasons(
+    rondo: Callable[..., Result], serving: Connection
+) -> None:
+    requests = [messages.request("mend", {"refuse": number}, f"bad-{number}") for number in range(5)]
+    async with AsyncRondo(serving) as asking:
+        await asking.predict("mend", {"distance": 1}, id="good")
+        refused = [answer async for answer in asking.stream(requests)]
+    assert len(refused) == 5
+    told = await asyncio.to_thread(rondo, "failed", "mend", "--json")
+    found = orjson.loads(told.stdout)
+    assert {each["id"] for each in found} == {f"bad-{number}" for number in range(5)}
+    assert {(each["model"], each["reason"], each["message"]) for each in found} == {
+        ("mend", "missing", "the feature `distance` is missing: send a number")
+    }
+    last = await asyncio.to_thread(rondo, "failed", "mend", "--last", "2", "--json")
+    assert orjson.loads(last.stdout) == found[-2:]
+    shown = (await asyncio.to_thread(rondo, "failed")).stdout
+    assert "mend   bad-4    missing  the feature `distance` is missing: send a number" in shown
+    assert (await asyncio.to_thread(rondo, "failed", "nobody")).stdout == "no request to nobody was refused of late\n"
+
+
+async def test_requests_that_fail_from_now_on_are_followed(serving: Connection) -> None:
+    async with AsyncRondo(serving) as asking, aclosing(asking.failed("followed", follow=True)) as letters:
+        following = asyncio.create_task(anext(letters))
+        with pytest.raises(PredictionRefusedError):
+            await asking.predict("followed", {"refuse": 1}, id="new")
+        assert (await following).id == "new"
 
 
 async def test_an_outcome_that_can_not_be_checked_is_sent_and_told_so(rondo: Callable[..., Result]) -> None:

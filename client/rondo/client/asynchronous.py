@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-from rondo.client import events, inference, messages, servers
+from rondo.client import events, failed, inference, messages, servers
 from rondo.client.channels import Channels
 from rondo.client.connection import SERVICES
 from rondo.client.errors import UnreachableError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from rondo.client.connection import Connection
     from rondo.client.events import Since
+    from rondo.client.failed import Failed
     from rondo.client.messages import Prediction
     from rondo.client.predictions import Unanswered
     from rondo.client.sources import Requests
@@ -144,6 +145,19 @@ class AsyncRondo(IngestionClient, RegistryClient):
         except TimeoutError:
             why = f"it did not say within {seconds:g} s that it has the outcome, which may be lost"
             raise UnreachableError("Kafka", self.connection.kafka, why) from None
+
+    async def failed(
+        self, model: str | None = None, last: int = 20, *, follow: bool = False
+    ) -> AsyncGenerator[Failed, None]:
+        """Yield the `last` requests that could not be answered, oldest first; with `follow` then those to come.
+
+        Raises:
+            UnreachableError: Kafka does not answer.
+
+        """
+        async with aclosing(failed.failed(self.connection.kafka, model, last, follow=follow)) as letters:
+            async for letter in letters:
+                yield letter
 
     async def watch(self, *names: str, since: Since = "now") -> AsyncGenerator[Envelope[Any], None]:
         """Yield events as they come, of topics or events by name (of none: of all the control plane).

@@ -56,10 +56,17 @@ class IngestionClient:
     async def quarantine(
         self, dataset: str, batch_id: str | None = None, limit: int = _QUARANTINED
     ) -> list[dict[str, Any]]:
-        """Return the rows quarantined last (of one batch, where it is named), each with its reason and as it came."""
+        """Return the rows quarantined last (of one batch, where it is named), each with its reason and as it came.
+
+        Raises:
+            NotFoundError: no model has this dataset.
+
+        """
         chosen = f"&batch_id={quote(batch_id, safe='')}" if batch_id is not None else ""
         path = _path(dataset, f"/quarantine?limit={limit}{chosen}")
         found: list[dict[str, Any]] = (await self._services.json("ingestion", "GET", path))["rows"]
+        if not found:
+            await self.dataset(dataset)  # one that no model has keeps nothing out
         return found
 
 

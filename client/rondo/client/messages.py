@@ -143,11 +143,20 @@ def decode_refusal(request_id: str, headers: Iterable[tuple[str, bytes | None]])
 
 def id_of(value: bytes | None) -> str | None:
     """Return the id of an answer or a dead letter; a dead letter may hold anything."""
+    return _text_of(value, "id")
+
+
+def model_of(value: bytes | None) -> str | None:
+    """Return the model that a dead letter names, if it does."""
+    return _text_of(value, "model")
+
+
+def _text_of(value: bytes | None, key: str) -> str | None:
     try:
         content = orjson.loads(value or b"")
     except orjson.JSONDecodeError:
         return None
-    found = content.get("id") if isinstance(content, dict) else None
+    found = content.get(key) if isinstance(content, dict) else None
     return found if isinstance(found, str) else None
 
 

@@ -129,6 +129,7 @@ class Rondo:
     inputs = _waiting(AsyncRondo.inputs)
     stream = _iterating(AsyncRondo.stream)
     send_outcome = _waiting(AsyncRondo.send_outcome)
+    failed = _iterating(AsyncRondo.failed)
     watch = _iterating(AsyncRondo.watch)
     models = _waiting(AsyncRondo.models)
     model = _waiting(AsyncRondo.model)

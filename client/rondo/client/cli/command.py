@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from rondo.client.cli import data, decisions, demo, failure, models, outcome, predict, status, up, watch
+from rondo.client.cli import data, decisions, demo, failure, models, outcome, predict, refused, status, up, watch
 from rondo.client.cli.screen import complain
 from rondo.client.errors import RondoError
 from rondo.contracts.spec_file import SpecError
@@ -67,6 +67,8 @@ for command in (
     watch.watch,
     models.models,
     models.runs,
+    refused.quarantine,
+    refused.failed,
     models.history,
     models.lineage,
     decisions.promote,
