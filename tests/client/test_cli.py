@@ -190,7 +190,7 @@ def batch(tmp_path: Path) -> str:
         ("rollback late", "late: deployment 2 serves version 2 100%"),
         ("train late", "late: a training is requested"),
         ("predict late distance=1 carrier=AA --http --id a", "a  0.2500  (version 2)"),
-        ("predict late distance=nan --http --id a", "a  0.2500  (version 2)"),
+        ("predict late distance=nan carrier=AA --http --id a", "a  0.2500  (version 2)"),
         ("status", "ready"),
         ("quarantine trips", "  7  distance: below 0"),
     ],
@@ -261,8 +261,10 @@ def test_a_warning_goes_to_stderr(rondo: Run, batch: str) -> None:
         ),
         (
             "publish trips late.yaml --batch-id a",
-            "rondo: late.yaml has no suffix of a batch: rename it to one of .parquet",
+            "rondo: late.yaml is no batch, by its name: save it as one of .parquet, .csv, .jsonl, .ndjson, .arrows,",
         ),
+        ("publish trips january.xlsx", "rondo: january.xlsx is no batch, by its name: save it as one of .parquet"),
+        ("publish trips none.csv", "rondo: none.csv is empty, it has 0 bytes: was it written to its end?"),
         ("predict late distnce=1 --http", "the model has no feature 'distnce': did you mean distance?"),
         ("predict lat distance=1", "rondo: no deployment names the model 'lat': did you mean late?"),
         ("predict late distance=1", "rondo: Kafka can't be reached at 127.0.0.1:1"),
@@ -282,6 +284,8 @@ def test_a_warning_goes_to_stderr(rondo: Run, batch: str) -> None:
 )
 def test_a_mistake_gets_one_clear_message(rondo: Run, batch: str, tmp_path: Path, command: str, message: str) -> None:
     (tmp_path / "empty.jsonl").write_text("{}\n")
+    (tmp_path / "january.xlsx").write_bytes(b"PK")
+    (tmp_path / "none.csv").touch()
     failed = rondo(*command.split())
     assert message in failed.stderr
     assert (failed.exit_code, failed.stdout) == (1, "")
@@ -348,7 +352,8 @@ def test_a_spec_that_is_no_text_is_refused(rondo: Run, tmp_path: Path) -> None:
 
 def test_without_a_rondo_the_message_says_how_to_start_one(run: Run) -> None:
     failed = run("models")
-    assert "start one here with `rondo up`, or set RONDO_KAFKA" in failed.stderr
+    home = "/.rondo (RONDO_HOME names another folder): start one here with `rondo up`, or set RONDO_KAFKA"
+    assert home in failed.stderr
     assert failed.exit_code == 1
 
 

@@ -19,7 +19,7 @@ from rondo.client import (
     messages,
     outcomes,
 )
-from rondo.client.errors import ServiceFailedError, UnavailableError, UnknownFormatError
+from rondo.client.errors import EmptyBatchError, ServiceFailedError, UnavailableError, UnknownFormatError
 from rondo.contracts.spec_file import SpecError
 
 SPEC = """\
@@ -126,7 +126,7 @@ async def test_a_file_is_sent_in_pieces_with_its_length_and_type(connection: Con
 @pytest.mark.parametrize("content", [Path("january.xlsx"), b"bytes"])
 async def test_a_batch_of_no_known_format_is_never_sent(connection: Connection, content: bytes | Path) -> None:
     async with AsyncRondo(connection) as rondo:
-        with pytest.raises(UnknownFormatError, match=r"rename it to one of \.parquet, .*, or give a content type"):
+        with pytest.raises(UnknownFormatError, match=r"is no batch, by its name: save it as one of \.parquet, "):
             await rondo.publish("flights", "2013-01", content)
 
 
@@ -136,7 +136,7 @@ async def test_a_rejected_batch_tells_its_reasons(connection: Connection) -> Non
         with pytest.raises(
             RefusedError, match=r"nothing of this batch was used, .*:\n  the column carrier is missing"
         ) as raised:
-            await rondo.publish("flights", "2013-01", b"", "text/csv")
+            await rondo.publish("flights", "2013-01", b"id", "text/csv")
     assert (raised.value.problems, raised.value.code) == (("the column carrier is missing",), "batch_rejected")
     assert "`reasons`" not in str(raised.value)
 
@@ -225,7 +225,24 @@ async def test_a_prediction_over_http_sends_a_tensor_for_each_feature(connection
     }
 
 
+async def test_no_feature_at_all_is_refused_in_words_of_features(connection: Connection) -> None:
+    async with AsyncRondo(connection) as rondo:
+        with pytest.raises(RefusedError, match="no feature has a value: give at least one"):
+            await rondo.predict_http("late", {"distance": None})
+
+
+@pytest.mark.parametrize("content", [b"", Path("none.csv")])
+async def test_a_batch_without_a_byte_is_never_sent(
+    connection: Connection, tmp_path: Path, content: bytes | Path
+) -> None:
+    (tmp_path / "none.csv").touch()
+    batch = tmp_path / content if isinstance(content, Path) else content
+    async with AsyncRondo(connection) as rondo:
+        with pytest.raises(EmptyBatchError, match=r"is empty, it has 0 bytes: was it written to its end\? Send "):
+            await rondo.publish("flights", "2013-01", batch, "text/csv")
+
+
 async def test_a_response_without_a_score_is_an_error(connection: Connection) -> None:
     async with AsyncRondo(connection, transport=answering(200, {"outputs": []})) as rondo:
         with pytest.raises(ServiceFailedError, match="no score in the answer"):
-            await rondo.predict_http("late", {})
+            await rondo.predict_http("late", {"distance": 1})

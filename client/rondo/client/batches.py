@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rondo.client.errors import UnknownFormatError
+from rondo.client.errors import EmptyBatchError, UnknownFormatError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -32,10 +32,9 @@ def content_type_of(content: bytes | Path, given: str | None) -> str:
     """
     if given is not None:
         return given
-    name = content.name if isinstance(content, Path) else "a batch in memory"
     suffix = content.suffix.lower() if isinstance(content, Path) else ""
     if suffix not in CONTENT_TYPES:
-        raise UnknownFormatError(name, tuple(CONTENT_TYPES))
+        raise UnknownFormatError(_name_of(content), tuple(CONTENT_TYPES))
     return CONTENT_TYPES[suffix]
 
 
@@ -45,9 +44,21 @@ def batch_id_of(file: Path) -> str:
         return f"sha256-{hashlib.file_digest(content, 'sha256').hexdigest()[:_ID_DIGITS]}"
 
 
-def size_of(file: Path) -> int:
-    """Return the bytes of a file."""
-    return file.stat().st_size
+def size_of(content: bytes | Path) -> int:
+    """Return how many bytes a batch has.
+
+    Raises:
+        EmptyBatchError: none.
+
+    """
+    size = content.stat().st_size if isinstance(content, Path) else len(content)
+    if size == 0:
+        raise EmptyBatchError(_name_of(content))
+    return size
+
+
+def _name_of(content: bytes | Path) -> str:
+    return content.name if isinstance(content, Path) else "the batch in memory"
 
 
 async def chunks(content: Path, sent: Callable[[int], None] | None = None) -> AsyncIterator[bytes]:

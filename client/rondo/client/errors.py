@@ -101,8 +101,18 @@ class UnknownFormatError(RondoError):
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(
-            f"{name} has no suffix of a batch: rename it to one of {', '.join(known)}, or give a content type"
+            f"{name} is no batch, by its name: save it as one of {', '.join(known)}; from Python a content type "
+            "says the same"
         )
+
+
+class EmptyBatchError(RondoError):
+    """A batch has no byte, and so is no file of any format."""
+
+    code = "empty_batch"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is empty, it has 0 bytes: was it written to its end? Send at least one row")
 
 
 class PredictionRefusedError(RondoError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
-from rondo.client.errors import ServiceFailedError
+from rondo.client.errors import RefusedError, ServiceFailedError
 from rondo.client.messages import Prediction, encode, sendable
 
 if TYPE_CHECKING:
@@ -19,10 +19,12 @@ def body(request: PredictionRequested) -> bytes:
     """Return the request's body: one tensor per feature that is there, of shape [1, 1].
 
     Raises:
-        RefusedError: a number is infinite, or a value is something that JSON does not know.
+        RefusedError: a number is infinite, a value is something that JSON does not know, or no feature has one.
 
     """
     inputs = [_tensor(name, value) for name, value in sendable(request.features).items() if value is not None]
+    if not inputs:
+        raise RefusedError("no feature has a value: give at least one, `rondo predict` takes them as name=value")
     if request.entity is not None:
         inputs.append(_tensor(_ENTITY, request.entity))
     if request.event_time is not None:

@@ -37,13 +37,15 @@ class IngestionClient:
 
         Raises:
             UnknownFormatError: no content type is given, and the file's suffix names none.
+            EmptyBatchError: it has no byte.
             RefusedError: the batch was rejected whole; `problems` has the reasons.
 
         """
-        headers = {"content-type": batches.content_type_of(content, content_type)}
-        if isinstance(content, Path):
-            # A length instead of chunks, so that a batch that is too large is refused before it is sent.
-            headers["content-length"] = str(batches.size_of(content))
+        # A length instead of chunks, so that a batch that is too large is refused before it is sent.
+        headers = {
+            "content-type": batches.content_type_of(content, content_type),
+            "content-length": str(batches.size_of(content)),
+        }
         body = batches.chunks(content, sent) if isinstance(content, Path) else content
         path = _path(dataset, f"/batches/{quote(batch_id, safe='')}")
         answer = await self._services.ask("ingestion", "POST", path, content=body, headers=headers)

@@ -49,8 +49,9 @@ def publish(
     name = batch_id or batches.batch_id_of(file)
 
     async def send(rondo: AsyncRondo) -> dict[str, Any]:
+        size = batches.size_of(file)
         with Progress(console=messages(), transient=True, disable=not messages().is_terminal) as progress:
-            task = progress.add_task(f"sending {file.name}", total=batches.size_of(file))
+            task = progress.add_task(f"sending {file.name}", total=size)
 
             def sent(size: int) -> None:
                 progress.advance(task, size)
