@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -15,18 +15,21 @@ from rondo.ingestion.contract import Contract, contract_of
 
 from tests.ingestion.conftest import NOW, rides, spec
 
+if TYPE_CHECKING:
+    from rondo.ingestion.reading import Form
+
 CONTRACT = contract_of("rides", [spec()])
 MESSAGE_BYTES = 1024 * 1024  # what the topics of batches take
 
 
-def admitted(frame: pl.DataFrame) -> Admitted:
-    decision = admit(frame, CONTRACT, NOW)
+def admitted(frame: pl.DataFrame, form: Form = "CSV") -> Admitted:
+    decision = admit(frame, form, CONTRACT, NOW)
     assert isinstance(decision, Admitted), decision
     return decision
 
 
-def refused(frame: pl.DataFrame) -> Refused:
-    decision = admit(frame, CONTRACT, NOW)
+def refused(frame: pl.DataFrame, form: Form = "CSV") -> Refused:
+    decision = admit(frame, form, CONTRACT, NOW)
     assert isinstance(decision, Refused)
     return decision
 
@@ -145,6 +148,48 @@ def test_a_batch_that_does_not_fit_is_refused_whole(frame: pl.DataFrame, reason:
     assert refused(frame).reasons == (reason,)
 
 
+@pytest.mark.parametrize(
+    ("column", "texts", "said"),
+    [
+        ("distance", ["1.5", "2", "3"], "float"),
+        ("stops", ["1", "2", "3"], "int"),
+        ("night", ["true", "false", "true"], "bool"),
+        ("tipped", ["1", "0", None], "0 or 1"),
+    ],
+)
+@pytest.mark.parametrize("form", ["Parquet", "an Arrow stream", "an Arrow file"])
+def test_a_file_that_keeps_types_may_not_have_texts_for_numbers(
+    column: str, texts: list[str | None], said: str, form: Form
+) -> None:
+    """Whoever writes `"42"` there has a mistake upstream, and may write `"42 "`, `"4,2"` or `"n/a"` tomorrow."""
+    for values in (texts, pl.Series(texts, dtype=pl.Categorical)):
+        assert refused(rides(3, **{column: values}), form).reasons == (
+            f"column {column!r} is text, and the contract says {said}: {form} keeps types, so send it with that type",
+        )
+
+
+def test_a_column_of_nothing_is_no_text() -> None:
+    missing = pl.Series([None] * 3, dtype=pl.String)
+    assert admitted(rides(3, rain=missing), "Parquet").rows["rain"].to_list() == [None] * 3
+
+
+def test_a_time_is_a_text_in_every_form() -> None:
+    """With its zone it says which moment is meant, and some writers have no type for that."""
+    assert admitted(rides(1, started=["2013-01-01T10:00:00Z"]), "Parquet").rows.height == 1
+
+
+def test_texts_of_json_are_read_as_numbers_and_the_report_says_so() -> None:
+    """One text among numbers makes texts of all of them when they are read: no reason to refuse the others."""
+    decision = admitted(rides(3, distance=["1.5", "2", "3"]), "JSON Lines")
+    assert decision.rows["distance"].to_list() == [1.5, 2.0, 3.0]
+    assert decision.notes == ("column 'distance' has texts, which were read as float: send it with that type",)
+
+
+def test_texts_of_csv_are_how_it_has_numbers() -> None:
+    decision = admitted(rides(3, distance=["1.5", "2", "3"]), "CSV")
+    assert (decision.rows["distance"].to_list(), decision.notes) == ([1.5, 2.0, 3.0], ())
+
+
 def test_too_many_bad_rows_refuse_the_batch_and_say_which() -> None:
     decision = refused(rides(10, distance=[-1.0, -2.0, -3.0, *[1.0] * 7]))
     assert decision.reasons == (
@@ -170,8 +215,13 @@ def wide(columns: int, value: float) -> tuple[pl.DataFrame, Contract]:
     return rides(10, **{name: [value, *[1.5] * 9] for name in names}), contract
 
 
+def admit_wide(columns: int, value: float) -> Admitted | Refused:
+    frame, contract = wide(columns, value)
+    return admit(frame, "Parquet", contract, NOW)
+
+
 def test_no_report_is_too_large_for_an_event() -> None:
-    decision = admit(*wide(5_000, -1e300), NOW)
+    decision = admit_wide(5_000, -1e300)
     assert isinstance(decision, Admitted)
     assert len(decision.quality.columns) == 500
     assert decision.notes == ("`quality.columns` describes 500 of 5,008 columns",)
@@ -188,7 +238,7 @@ def test_no_report_is_too_large_for_an_event() -> None:
 def test_no_refusal_is_too_large_for_an_event() -> None:
     frame, contract = wide(5_000, -1e300)
     for batch in (frame.vstack(frame.head(1)).vstack(frame.head(1)), frame.select("ride")):
-        decision = admit(batch, contract, NOW)
+        decision = admit(batch, "Parquet", contract, NOW)
         assert isinstance(decision, Refused)
         event = BatchRejected(
             dataset="rides", batch_id="b", source="http", reasons=decision.reasons, quality=decision.quality
@@ -268,7 +318,7 @@ def test_every_row_is_published_or_quarantined_or_the_batch_is_refused(rows: lis
         distance=pl.Series([r[1] for r in rows], dtype=pl.Float64),
         tipped=pl.Series([r[2] for r in rows], dtype=pl.Int64),
     )
-    decision = admit(frame, CONTRACT, NOW)
+    decision = admit(frame, "Parquet", CONTRACT, NOW)
     if isinstance(decision, Refused):
         assert decision.reasons
         return

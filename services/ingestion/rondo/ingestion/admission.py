@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from rondo.ingestion import brevity, quality
+from rondo.ingestion.casting import wanted
 from rondo.ingestion.event_times import latest
-from rondo.ingestion.validation import Findings, inspect, misfits
+from rondo.ingestion.validation import Findings, inspect, misfits, texts_for_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.data import QualityReport
     from rondo.ingestion.contract import Contract
+    from rondo.ingestion.reading import Form
 
 _TOP = 5
 ROW, REASON, CONTENT = "row", "reason", "content"
@@ -46,25 +48,28 @@ class Refused:
     quality: QualityReport | None = None
 
 
-def admit(frame: pl.DataFrame, contract: Contract, now: datetime) -> Admitted | Refused:
+def admit(frame: pl.DataFrame, form: Form, contract: Contract, now: datetime) -> Admitted | Refused:
     """Judge a batch by the contract of its dataset. Columns that the contract does not know are dropped and noted.
 
-    `now` is the wall clock's time, by which an event time is in the future.
+    `form` is that of its file: one that keeps types may have no texts for numbers. `now` is the wall clock's time, by
+    which an event time is in the future.
     """
     if frame.is_empty():
         return Refused((f"the batch is empty: it has {len(frame.columns)} columns and no row; send at least one row",))
-    if problems := misfits(frame, contract):
+    if problems := misfits(frame, form, contract):
         return Refused(brevity.first(problems))
     findings = inspect(frame, contract, latest(now))
     if not findings.bad.width:
-        return _admitted(frame, findings, contract, None)
+        return _admitted(frame, form, findings, contract)
     is_bad = findings.bad.select(pl.any_horizontal(pl.all())).to_series()
     if is_bad.sum() == frame.height or is_bad.sum() > contract.max_bad_share * frame.height:
         return _refused(frame, findings, contract, is_bad)
-    return _admitted(frame, findings, contract, is_bad)
+    return _admitted(frame, form, findings, contract, is_bad)
 
 
-def _admitted(frame: pl.DataFrame, findings: Findings, contract: Contract, is_bad: pl.Series | None) -> Admitted:
+def _admitted(
+    frame: pl.DataFrame, form: Form, findings: Findings, contract: Contract, is_bad: pl.Series | None = None
+) -> Admitted:
     rows = findings.typed if is_bad is None else findings.typed.filter(~is_bad)
     times = rows[contract.event_time]
     return Admitted(
@@ -73,17 +78,22 @@ def _admitted(frame: pl.DataFrame, findings: Findings, contract: Contract, is_ba
         quality=quality.report(rows, frame.height, _counts(findings)),
         event_time_from=times.min(),  # type: ignore[arg-type] # a column of times has times
         event_time_to=times.max(),  # type: ignore[arg-type]
-        notes=brevity.first(list(_notes(frame, contract))),
+        notes=brevity.first(list(_notes(frame, form, contract))),
     )
 
 
-def _notes(frame: pl.DataFrame, contract: Contract) -> Iterator[str]:
+def _notes(frame: pl.DataFrame, form: Form, contract: Contract) -> Iterator[str]:
     if len(contract.names) > brevity.MOST:
         yield f"`quality.columns` describes {brevity.MOST} of {len(contract.names):,} columns"
     known = set(contract.names)
     for name in frame.columns:
         if name not in known:
             yield f"column {brevity.cut(name)!r} is not in the contract and was dropped"
+    if form != "CSV":
+        yield from (
+            f"column {column.name!r} has texts, which were read as {wanted(column.kind)}: send it with that type"
+            for column in texts_for_numbers(frame, contract)
+        )
 
 
 def _refused(frame: pl.DataFrame, findings: Findings, contract: Contract, is_bad: pl.Series) -> Refused:

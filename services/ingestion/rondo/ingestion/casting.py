@@ -46,8 +46,17 @@ def mistyped(name: str, dtype: pl.DataType, kind: Kind) -> str | None:
     }.get(kind, numeric or boolean)
     if fits:
         return None
-    wanted = {"entity": "text or whole numbers", "category": "text", "label": "0 or 1"}.get(kind, kind)
-    return f"column {name!r} is {cut(str(dtype))}, and the contract says {wanted}: send it with that type"
+    return f"column {name!r} is {cut(str(dtype))}, and the contract says {wanted(kind)}: send it with that type"
+
+
+def wanted(kind: Kind) -> str:
+    """Return what a column of this kind is to hold."""
+    return {"entity": "text or whole numbers", "category": "text", "label": "0 or 1"}.get(kind, kind)
+
+
+def is_text_for_number(dtype: pl.DataType, kind: Kind) -> bool:
+    """Say whether values that the contract wants as numbers, or as true and false, come as text."""
+    return is_text(dtype) and kind in _NOT
 
 
 def _mistyped_time(name: str, dtype: pl.DataType) -> str | None:

@@ -105,7 +105,7 @@ class Intake:
 def judge(submission: Submission, contract: Contract, now: datetime) -> Admitted | Refused:
     """Read a batch's file and judge it, at the time `now`."""
     try:
-        return admit(read(submission.path, submission.form), contract, now)
+        return admit(read(submission.path, submission.form), submission.form, contract, now)
     except UnreadableFileError as error:
         return Refused((str(error),))
 

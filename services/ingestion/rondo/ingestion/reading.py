@@ -29,6 +29,9 @@ EXTENSIONS: dict[str, Form] = {
     ".arrows": "an Arrow stream",
     ".arrow": "an Arrow file",
 }
+# These say of each column what it holds. A line of JSON says it of each value, but a column has one type: a text among
+# numbers makes texts of all of them.
+TYPED: frozenset[Form] = frozenset(("Parquet", "an Arrow stream", "an Arrow file"))
 _PARQUET, _ARROW = b"PAR1", b"ARROW1"
 _ADVICE = "write the file anew and send it again"
 

@@ -10,13 +10,24 @@ import polars as pl
 
 from rondo.contracts.clocks import EARLIEST
 from rondo.ingestion.brevity import cut
-from rondo.ingestion.casting import TARGET, cast, is_text, lost, mistyped, without_zone
+from rondo.ingestion.casting import (
+    TARGET,
+    cast,
+    is_text,
+    is_text_for_number,
+    lost,
+    mistyped,
+    wanted,
+    without_zone,
+)
+from rondo.ingestion.reading import TYPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from rondo.ingestion.contract import Column, Contract
+    from rondo.ingestion.reading import Form
 
 _TYPED = "typed."  # a column after its cast, beside the original
 _EVERY_ROW = "missing, every row needs one"
@@ -37,17 +48,32 @@ class Findings:
     where: dict[str, str]
 
 
-def misfits(frame: pl.DataFrame, contract: Contract) -> list[str]:
+def misfits(frame: pl.DataFrame, form: Form, contract: Contract) -> list[str]:
     """Return why no row of the batch can be used: columns that are missing, renamed or of a wrong type."""
+    untyped = set(texts_for_numbers(frame, contract)) if form in TYPED else set()
     extra = sorted(set(frame.columns) - set(contract.names))
     schema = frame.schema
     problems = []
     for column in contract.columns:
         if column.name in schema:
             problems.append(mistyped(column.name, schema[column.name], column.kind))
+            problems.append(_untyped(column, form) if column in untyped else None)
         elif not column.optional:
             problems.append(_missing(column.name, extra))
     return [problem for problem in problems if problem]
+
+
+def texts_for_numbers(frame: pl.DataFrame, contract: Contract) -> tuple[Column, ...]:
+    """Return the columns that hold text where the contract says a number, or true and false."""
+    schema = frame.schema
+    there = (column for column in contract.columns if column.name in schema)
+    texts = [column for column in there if is_text_for_number(schema[column.name], column.kind)]
+    return tuple(column for column in texts if frame[column.name].null_count() < frame.height)
+
+
+def _untyped(column: Column, form: Form) -> str:
+    said = f"column {column.name!r} is text, and the contract says {wanted(column.kind)}"
+    return f"{said}: {form} keeps types, so send it with that type"
 
 
 def _missing(name: str, extra: list[str]) -> str:
