@@ -217,6 +217,16 @@ CASES = {
         f"line 10: `retrain.on.1`: {{'cron': '0 3 * * 1'}} {_TRIGGER}",
     ),
     "cron without fields": ("0 3 * * 1", "daily", f"line 10: `retrain.on.1`: 'cron: daily' {_TRIGGER}"),
+    "minute that no hour has": (
+        "0 3 * * 1",
+        "0,60 3 * * 1",
+        "line 10: `retrain.on.1`: 'cron: 0,60 3 * * 1': 60 is no minute: write 0 to 59",
+    ),
+    "steps of nothing": (
+        "0 3 * * 1",
+        "*/0 3 * * 1",
+        "line 10: `retrain.on.1`: 'cron: */0 3 * * 1': */0 has steps of 0: write 1 or more",
+    ),
     "steps that fall": (
         "[5, 25, 100]",
         "[25, 5, 100]",

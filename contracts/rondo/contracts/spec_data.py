@@ -55,8 +55,8 @@ class Feature(Part):
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     type: Literal["category", "float", "int", "bool"]
-    """`category` is text; the others are numbers, whole numbers, and true or false. A column of Parquet or Arrow must not
-    be text for these; the texts of CSV and JSON Lines are read."""
+    """`category` is text; the others are numbers, whole numbers, and true or false. A column of Parquet or Arrow may
+    not be text for these; the texts of CSV and JSON Lines are read."""
     optional: bool = False
     """Whether it may be missing or null, in batches and in requests."""
     min: float | None = None

@@ -86,13 +86,13 @@ class Gates(Part):
 
 
 _TRIGGERS = ("data", "drift", "performance", "quality")
-# Five fields. Whether their numbers make sense is for the registry's scheduler to say when the spec is applied.
-_CRON = re.compile(r"cron: [\w*/,-]+(?: [\w*/,-]+){4}", re.ASCII)
+# Five fields. Whether their numbers make sense is asked of who writes a spec, and again by the registry's scheduler.
+CRON = re.compile(r"cron: [\w*/,-]+(?: [\w*/,-]+){4}", re.ASCII)
 _CRON_EXAMPLE = '"cron: 0 3 * * 1" (minute hour day month weekday)'
 
 
 def _known_trigger(value: object) -> str:
-    if value in _TRIGGERS or (isinstance(value, str) and _CRON.fullmatch(value)):
+    if value in _TRIGGERS or (isinstance(value, str) and CRON.fullmatch(value)):
         return str(value)
     message = f"{value!r} is no trigger: use one of {', '.join(_TRIGGERS)} or, in quotes, {_CRON_EXAMPLE}"
     raise ValueError(message)

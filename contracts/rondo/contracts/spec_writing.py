@@ -9,8 +9,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from rondo.contracts import lightgbm_params
-from rondo.contracts.spec_rules import Fault, Plain, part
+from rondo.contracts import cron, lightgbm_params
+from rondo.contracts.spec_policy import CRON
+from rondo.contracts.spec_rules import Fault, Plain, items, part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,7 @@ def unfit(spec: Plain) -> Iterator[Fault]:
     yield from not_executed(spec)
     yield from _keys_are_no_features(spec)
     yield from _unknown_parameters(part(spec, "trainer"))
+    yield from _never_due(part(spec, "retrain"))
 
 
 def not_executed(spec: Plain) -> Iterator[Fault]:
@@ -63,6 +65,13 @@ def _unknown_parameters(trainer: Plain) -> Iterator[Fault]:
     scalars = {name: value for name, value in part(trainer, "params").items() if _is_scalar(value)}
     for name, problem in lightgbm_params.faults(scalars):
         yield Fault(("trainer", "params", name), problem, " ")
+
+
+def _never_due(retrain: Plain) -> Iterator[Fault]:
+    for index, trigger in enumerate(items(retrain, "on")):
+        if isinstance(trigger, str) and CRON.fullmatch(trigger):
+            for problem in cron.faults(trigger.removeprefix("cron: ")):
+                yield Fault(("retrain", "on", index), f"{trigger!r}: {problem}")
 
 
 def _is_scalar(value: object) -> bool:
