@@ -225,6 +225,20 @@ async def test_a_prediction_over_http_sends_a_tensor_for_each_feature(connection
     }
 
 
+async def test_what_serving_says_of_tensors_is_said_of_features(connection: Connection) -> None:
+    wrong = {
+        "the feature `temp` is missing: send a number, such as 12.5, in a FP32 tensor of shape [1, 1]":
+            "the feature `temp` is missing: send a number, such as 12.5",
+        "the feature `carrier` at row 0 is the text 'ZZ': send one of \"AA\", \"UA\"":
+            "the feature `carrier` is the text 'ZZ': send one of \"AA\", \"UA\"",
+    }  # fmt: skip
+    for said, told in wrong.items():
+        async with AsyncRondo(connection, transport=answering(400, {"error": said})) as rondo:
+            with pytest.raises(RefusedError) as raised:
+                await rondo.predict_http("late", {"distance": 1})
+        assert str(raised.value) == told
+
+
 async def test_no_feature_at_all_is_refused_in_words_of_features(connection: Connection) -> None:
     async with AsyncRondo(connection) as rondo:
         with pytest.raises(RefusedError, match="no feature has a value: give at least one"):

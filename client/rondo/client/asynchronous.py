@@ -10,7 +10,7 @@ from urllib.parse import quote
 from rondo.client import events, failed, inference, messages, servers
 from rondo.client.channels import Channels
 from rondo.client.connection import SERVICES
-from rondo.client.errors import UnreachableError
+from rondo.client.errors import RefusedError, UnreachableError
 from rondo.client.http import Services
 from rondo.client.ingestion import IngestionClient
 from rondo.client.registry import RegistryClient
@@ -95,7 +95,11 @@ class AsyncRondo(IngestionClient, RegistryClient):
         """
         request = messages.request(model, features, id, entity, event_time)
         path, headers = f"/v2/models/{quote(model, safe='')}/infer", {"content-type": "application/json"}
-        answer = await self._services.json("serving", "POST", path, content=inference.body(request), headers=headers)
+        body = inference.body(request)
+        try:
+            answer = await self._services.json("serving", "POST", path, content=body, headers=headers)
+        except RefusedError as error:
+            raise inference.in_features(error) from None
         return inference.prediction(request, answer)
 
     async def inputs(self, model: str) -> dict[str, str]:

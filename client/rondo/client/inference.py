@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 _ENTITY, _EVENT_TIME = "rondo.entity", "rondo.event_time"
 _ONE_ROW = [1, 1]
+_OF_TENSORS = re.compile(r" at row 0(?= )|, in an? \w+ tensor of shape \[1, 1\]")
 
 
 def body(request: PredictionRequested) -> bytes:
@@ -30,6 +32,11 @@ def body(request: PredictionRequested) -> bytes:
     if request.event_time is not None:
         inputs.append(_tensor(_EVENT_TIME, request.event_time.isoformat()))
     return encode({"id": request.id, "inputs": inputs})
+
+
+def in_features(refused: RefusedError) -> RefusedError:
+    """Return what serving refused without its words for rows and tensors: there is one row, and both are ours."""
+    return RefusedError(_OF_TENSORS.sub("", str(refused)), code=refused.code)
 
 
 def _tensor(name: str, value: Any) -> dict[str, Any]:
