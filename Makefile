@@ -13,6 +13,10 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 # An environment that happens to be active in this shell is not meant.
 unexport VIRTUAL_ENV
 
+comma  := ,
+# What a newcomer is told to come after the packages.
+THEN   := $(if $(filter demo,$(MAKECMDGOALS)),; then Kafka$(comma) PostgreSQL and a year of flights)
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help environment setup demo demo-compose up down test test-all lint bench docs schemas clean
@@ -64,17 +68,17 @@ clean:  ## Remove the stack's data and the tools' caches (not .venv)
 $(STAMP): uv.lock pyproject.toml $(wildcard */pyproject.toml */*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	  || { echo "Rondo needs Python 3.11 or newer, and $(PYTHON) is not: name one with make PYTHON=python3.12" >&2; exit 1; }
-	@$(PYTHON) deploy/locked.py $(VENV)/.setup.lock $(MAKE) --no-print-directory environment
+	@$(PYTHON) deploy/locked.py $(VENV)/.setup.lock $(MAKE) --no-print-directory environment THEN='$(THEN)'
 	@touch $@
 
 environment: $(UV)
-	@echo "installing what uv.lock names into $(VENV)"
-	@$(UV) sync --frozen
+	@echo "installing what uv.lock names into $(VENV)$(THEN)"
+	@$(PYTHON) deploy/briefly.py $(UV) sync --frozen
 
 $(UV):
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
 	  || { echo "$(PYTHON) comes without venv: install it (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }
-	@echo "making $(VENV): first uv, which then installs the rest"
+	@echo "setting up in $(VENV), once: first uv, then the packages$(THEN)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv --without-pip $(VENV)
 	@$(PYTHON) -m venv $(VENV)/uv
 	@$(VENV)/uv/bin/pip install --disable-pip-version-check 'uv>=0.9,<1'
