@@ -30,7 +30,7 @@ with Rondo(Connection(kafka=sys.argv[1], token="x", **nobody)) as rondo:
         except RondoError as error:
             print(error, flush=True)
 
-    asked(1)
+    asked(5)
     input()
     asked(2)
     try:

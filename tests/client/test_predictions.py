@@ -62,7 +62,9 @@ async def test_what_the_topic_does_not_take_is_never_sent(serving: Connection) -
 
 async def test_without_kafka_the_error_says_where_it_was_looked_for(connection: Connection) -> None:
     async with AsyncRondo(connection) as rondo:
-        with pytest.raises(UnreachableError, match=r"Kafka can't be reached at 127\.0\.0\.1:1 "):
+        with pytest.raises(
+            UnreachableError, match=r"Kafka can't be reached at 127\.0\.0\.1:1 \(nothing answers there\): is"
+        ):
             await rondo.predict("late", {})
 
 

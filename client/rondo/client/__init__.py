@@ -14,12 +14,14 @@ from rondo.client.errors import (
     UnauthorizedError,
     UnreachableError,
 )
+from rondo.client.failed import Failed
 from rondo.client.messages import Prediction, request
 from rondo.client.synchronous import Rondo
 
 __all__ = [
     "AsyncRondo",
     "Connection",
+    "Failed",
     "NotFoundError",
     "Prediction",
     "PredictionRefusedError",

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from rondo.client.errors import MessageTooLargeError, NotFoundError, UnreachableError
 from rondo.contracts.topics import BY_NAME
@@ -34,6 +34,9 @@ def translated(bootstrap: str) -> Iterator[None]:
     """Turn Kafka's errors into the client's."""
     try:
         yield
+    except KafkaConnectionError as error:
+        # Its own text is the list of addresses that it tried.
+        raise UnreachableError("Kafka", bootstrap, "nothing answers there") from error
     except (KafkaError, OSError) as error:
         raise UnreachableError("Kafka", bootstrap, str(error) or type(error).__name__) from error
 
