@@ -85,8 +85,7 @@ def make_version(number: int = 1, factor: float = 1.0, model: str = "delay") -> 
 
 
 def make_serving(*versions: Version, revision: int = 1, shares: tuple[float, ...] = (1.0,)) -> Serving:
-    roles = ("champion", *("canary" for _ in versions[1:]))
-    return Serving(versions[0].model, revision, versions, shares, roles)  # type: ignore[arg-type]
+    return Serving(versions[0].model, revision, versions, shares)
 
 
 class Platform:

@@ -64,7 +64,7 @@ def test_answers_are_json_of_the_contract_whatever_the_id(ids: list[str], score:
     st.lists(st.integers(0, 1000) | st.sampled_from([b"spoiled", None, b'{"id": "x", "model": "nobody"}']), max_size=30)
 )
 def test_each_answer_belongs_to_the_request_at_its_place(first: Version, items: list[Any]) -> None:
-    serving = Serving("delay", 1, (first,), (1.0,), ("champion",))
+    serving = Serving("delay", 1, (first,), (1.0,))
     answers, refused, logged = answer([request(i) if isinstance(i, int) else i for i in items], serving)
     good = {place: number for place, number in enumerate(items) if isinstance(number, int)}
     assert {place: (a["id"], a["output"]["score"]) for place, a in answers.items()} == {
@@ -99,7 +99,7 @@ def test_a_number_that_the_model_cannot_take_is_refused_and_the_others_answered(
         json.dumps({"id": "half", "model": "delay", "features": {"distance": 1, "night": True, "seats": 1.5}}).encode(),
         request(2),
     ]
-    answers, refused, _ = answer(values, Serving("delay", 1, (first,), (1.0,), ("champion",)))
+    answers, refused, _ = answer(values, Serving("delay", 1, (first,), (1.0,)))
     assert [a["id"] for a in answers.values()] == ["r1", "r2"]
     assert "`distance` is infinite as a 32-bit float: send a number" in refused[1]
     assert "`seats` is the number 1.5: send a whole number, such as 12" in refused[2]
@@ -118,7 +118,7 @@ class Moody:
 
 def test_a_request_that_the_model_fails_on_is_refused_alone(first: Version) -> None:
     moody = Version("delay", 1, first.digest, first.layout, Moody(), first.log)
-    serving = Serving("delay", 1, (moody,), (1.0,), ("champion",))
+    serving = Serving("delay", 1, (moody,), (1.0,))
     answers, refused, logged = answer([request(n) for n in (1, 13, 7, 2)], serving)
     assert [a["id"] for a in answers.values()] == ["r1", "r2"]
     assert refused.keys() == {1, 2}
@@ -127,7 +127,7 @@ def test_a_request_that_the_model_fails_on_is_refused_alone(first: Version) -> N
 
 
 def test_a_model_whose_versions_were_all_refused_says_why(first: Version) -> None:
-    serving = Serving("delay", 1, (first,), (1.0,), ("champion",))
+    serving = Serving("delay", 1, (first,), (1.0,))
     _, refused, _ = answer([request(1, model="broken")], serving)
     assert refused == {0: "broken could not be loaded"}
 
@@ -141,7 +141,7 @@ EXTREMES = [
 @pytest.mark.parametrize("time", EXTREMES)
 def test_an_event_time_that_is_not_believed_is_refused_alone(first: Version, time: str) -> None:
     values = [request(1), request(2, event_time=time), request(3, event_time="2013-03-02T11:59:59Z")]
-    answers, refused, logged = answer(values, Serving("delay", 1, (first,), (1.0,), ("champion",)))
+    answers, refused, logged = answer(values, Serving("delay", 1, (first,), (1.0,)))
     assert [a["id"] for a in answers.values()] == ["r1", "r3"]
     assert refused.keys() == {1}
     assert refused[1].startswith("`event_time` is ")
@@ -154,7 +154,7 @@ def test_an_event_time_that_is_not_believed_is_refused_alone(first: Version, tim
 @given(st.datetimes(timezones=st.timezones() | st.just(UTC)) | st.none())
 def test_no_event_time_stops_a_micro_batch(first: Version, time: datetime | None) -> None:
     sent = time.isoformat() if time else None
-    answers, refused, _ = answer([request(1, event_time=sent)], Serving("delay", 1, (first,), (1.0,), ("champion",)))
+    answers, refused, _ = answer([request(1, event_time=sent)], Serving("delay", 1, (first,), (1.0,)))
     assert len(answers) + len(refused) == 1
 
 
@@ -163,7 +163,7 @@ def test_the_log_of_long_texts_is_split(first: Version) -> None:
     values: list[bytes | None] = [
         json.dumps({"id": f"r{n}", "model": "delay", "features": features}).encode() for n in range(9)
     ]
-    answers, _, logged = answer(values, Serving("delay", 1, (first,), (1.0,), ("champion",)))
+    answers, _, logged = answer(values, Serving("delay", 1, (first,), (1.0,)))
     assert len(answers) == 9
     assert len(logged) > 1
     assert [i for batch in logged for i in batch.column("id").to_pylist()] == [f"r{n}" for n in range(9)]

@@ -70,7 +70,7 @@ def over_kafka(version: Version, *features: dict[str, Any]) -> tuple[list[str], 
     """Return the ids of the rows that are logged, and what is refused."""
     sent = [{"id": f"r{n}", "model": "delay", "features": each} for n, each in enumerate(features)]
     values = [json.dumps(each).encode() for each in sent]
-    table = Table({"delay": Serving("delay", 1, (version,), (1.0,), ("champion",))})
+    table = Table({"delay": Serving("delay", 1, (version,), (1.0,))})
     answering = Answering(table, values, table.reader.read(values), lambda: NOW, {})
     answered = list(answering.answered())
     logged = [row["id"] for each in answered for record in each.logged for row in logs.decode(record).to_pylist()]

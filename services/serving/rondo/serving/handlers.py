@@ -96,8 +96,8 @@ async def _swap(
 ) -> None:
     routes = desired.routes
     chosen = tuple(versions[route.model_version, route.digest] for route in routes)
-    shares, roles = tuple(route.share for route in routes), tuple(route.role for route in routes)
-    replica.versions.swap(Serving(desired.model, desired.revision, chosen, shares, roles, current_traceparent()))
+    shares = tuple(route.share for route in routes)
+    replica.versions.swap(Serving(desired.model, desired.revision, chosen, shares, current_traceparent()))
     for route in routes:
         version = (route.model_version, route.digest)
         await replica.announcer.announce(desired.model, desired.revision, version, "available")

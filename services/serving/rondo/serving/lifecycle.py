@@ -16,7 +16,6 @@ class Plan:
     """Load these, swap to the deployment's routes, then unload those (as version and digest)."""
 
     load: tuple[Route, ...]
-    keep: tuple[Route, ...]
     unload: tuple[tuple[int, str], ...]
 
 
@@ -29,14 +28,15 @@ def plan(desired: DeploymentChanged, revision: int, loaded: Collection[tuple[int
         return None
     wanted = {(route.model_version, route.digest) for route in desired.routes}
     load = tuple(route for route in desired.routes if (route.model_version, route.digest) not in loaded)
-    keep = tuple(route for route in desired.routes if (route.model_version, route.digest) in loaded)
-    return Plan(load, keep, tuple(sorted(version for version in loaded if version not in wanted)))
+    return Plan(load, tuple(sorted(version for version in loaded if version not in wanted)))
 
 
 def fault(desired: DeploymentChanged) -> str | None:
     """Return why a deployment can't be followed at all, or None."""
-    answering = [route for route in desired.routes if route.role != "shadow" and route.share > 0]
-    if not answering:
+    if shadow := next((route for route in desired.routes if route.role == "shadow"), None):
+        # To load it, announce it and never ask it would be taken for a shadow that agrees.
+        return f"version {shadow.model_version} should shadow, which is not executed yet: deploy without it"
+    if not any(route.share > 0 for route in desired.routes):
         return "no route with a share above zero answers requests: deploy a champion"
     if any(not route.features for route in desired.routes):
         return "a route names no features: train again with the spec in force"

@@ -28,7 +28,7 @@ def rehearse(version: Version) -> None:
     """
     features = {name: example(feature) for name, feature in version.layout.features.items()}
     request = json.dumps({"id": "rehearsal", "model": version.model, "features": features}).encode()
-    serving = Serving(version.model, 0, (version,), (1.0,), ("champion",))
+    serving = Serving(version.model, 0, (version,), (1.0,))
     table = Table({version.model: serving})
     answering = Answering(table, [request], table.reader.read([request]), lambda: datetime.now(UTC), {})
     if not list(answering.answered()):

@@ -45,7 +45,7 @@ class BatchTelemetry:
     def _clear(self) -> None:
         self._stamps: list[int] = []
         self._answers: list[tuple[Serving, Version, int]] = []
-        self._refusals: Counter[tuple[str, str]] = Counter()
+        self._refusals: Counter[str] = Counter()
 
     def begin(self, messages: Sequence[Message]) -> None:
         """Open the span of a micro-batch; a span that is still open is of one that was aborted."""
@@ -66,8 +66,7 @@ class BatchTelemetry:
 
     def refused(self, errors: Iterable[RequestRefusedError]) -> None:
         """Take note of what was refused, and why."""
-        # A model's name is a label only where a deployment names it: requests may make up any number of them.
-        self._refusals.update((error.code, "") for error in errors)
+        self._refusals.update(error.code for error in errors)
 
     def committed(self, at: float) -> None:
         """Count and end; `at` is in seconds since the epoch."""
@@ -75,8 +74,9 @@ class BatchTelemetry:
             metrics.PREDICTIONS.labels(version.model, str(version.model_version), "answered").inc(rows)
             metrics.BATCH_ROWS.labels(version.model).observe(rows)
             self._greet(serving, version)
-        for (code, model), rows in self._refusals.items():
-            metrics.PREDICTIONS.labels(model, "", code).inc(rows)
+        for code, rows in self._refusals.items():
+            # Without the model: requests may make up any number of names.
+            metrics.PREDICTIONS.labels("", "", code).inc(rows)
         waited = at - np.array(self._stamps) / 1000
         metrics.END_TO_END_SECONDS.observe(believed := believable(waited))
         metrics.STAMPS_IGNORED.inc(len(waited) - len(believed))

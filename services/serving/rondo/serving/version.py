@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rondo.contracts.deployment import Role
     from rondo.serving.layout import Column, Layout
     from rondo.serving.log import Log
 
@@ -46,7 +45,6 @@ class Serving:
     revision: int
     versions: tuple[Version, ...]
     shares: tuple[float, ...]
-    roles: tuple[Role, ...]
     traceparent: str | None = None
 
     @property
@@ -58,5 +56,4 @@ class Serving:
         """Return the version that answers requests with this key."""
         if len(self.versions) == 1:
             return self.versions[0]
-        shares = [0.0 if role == "shadow" else share for share, role in zip(self.shares, self.roles, strict=True)]
-        return self.versions[routing.choose(routing.position(self.model, key), shares)]
+        return self.versions[routing.choose(routing.position(self.model, key), self.shares)]
