@@ -108,6 +108,41 @@ def test_a_replay_that_is_stopped_waits_for_nobody() -> None:
     assert not running.is_alive()
 
 
+def test_who_waits_for_a_kafka_that_is_away_stops_waiting_when_told() -> None:
+    sender, backlog = Sender(NOWHERE, [due("a")], AT_ONCE), Backlog(NOWHERE, patience=0.2)
+    waits = (sender.run, lambda: backlog.wait_until_done(60))
+    threads = [threading.Thread(target=wait, daemon=True) for wait in waits]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    sender.stop()
+    backlog.stop()
+    for thread in threads:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_readers_are_let_go_of_at_once_when_the_body_fails(tmp_path: Path) -> None:
+    """As on Ctrl-C: nobody reads to the end then, least of all where Kafka has died."""
+    began = 0.0
+
+    def fails_without_kafka() -> None:
+        nonlocal began
+        with reading(kafka.bootstrap) as readers:
+            while not readers.auditor.ledger.requests:
+                time.sleep(0.05)
+            kafka.kill()
+            began = time.monotonic()
+            raise KeyboardInterrupt
+
+    with Kafka(tmp_path / "kafka") as kafka:
+        create_topics(kafka.bootstrap)
+        ask(kafka.bootstrap, "a")
+        with pytest.raises(KeyboardInterrupt):
+            fails_without_kafka()
+        assert time.monotonic() - began < 15
+
+
 def test_the_backlog_is_what_serving_has_not_committed(bootstrap: str) -> None:
     backlog = Backlog(bootstrap)
     ask(bootstrap, *"abc")

@@ -34,7 +34,7 @@ class Auditor:
     def __init__(self, bootstrap: str, patience: float = _PATIENCE_SECONDS) -> None:
         self.ledger = Ledger()
         self._patience = patience
-        self._finishing = threading.Event()
+        self._finishing, self._stopped = threading.Event(), threading.Event()
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
@@ -75,6 +75,8 @@ class Auditor:
         deadline = time.monotonic() + self._patience
 
         def over() -> bool:
+            if self._stopped.is_set():
+                return True
             if len(ended) < len(places) and time.monotonic() > deadline:
                 raise UnreadableError(f"their ends were not reached within {self._patience:g} s")
             return len(ended) == len(places)
@@ -104,6 +106,11 @@ class Auditor:
 
     def finish(self) -> None:
         """Read to the end of what is there now, and then stop."""
+        self._finishing.set()
+
+    def stop(self) -> None:
+        """Stop at once: what is not read then is not counted."""
+        self._stopped.set()
         self._finishing.set()
 
     def wait_for_answers(self, timeout: float) -> bool:

@@ -57,11 +57,13 @@ class Backlog:
                 continue
 
     def stop(self) -> None:
-        """End."""
+        """End, whatever is waited for."""
         self._stop.set()
 
     def wait_until_done(self, timeout: float) -> int:
         """Wait (seconds) until serving has nothing left to do, and return how many requests are left: 0 if all is done.
+
+        `stop` ends the wait, with all left open.
 
         Done is: every request is committed by the group, and no answer is in a transaction that has not ended. What
         is read from the topics after that is all that there will be.
@@ -81,7 +83,8 @@ class Backlog:
             except KafkaException as error:
                 if time.monotonic() > deadline:
                     raise UnreadableError(str(error)) from error
-            time.sleep(_PAUSE_SECONDS)
+            if self._stop.wait(_PAUSE_SECONDS):
+                return max(self.requests, 1)
 
     def _uncommitted(self) -> int:
         ends = self._ends((PredictionRequested.topic,), IsolationLevel.READ_UNCOMMITTED)

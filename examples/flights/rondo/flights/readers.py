@@ -53,13 +53,13 @@ class Readers:
 
 @contextmanager
 def reading(bootstrap: str) -> Iterator[Readers]:
-    """Read along while the body runs."""
+    """Read along while the body runs; whoever wants to have everything counted calls `close` before its end."""
     auditor, listener, backlog = Auditor(bootstrap), Listener(bootstrap), Backlog(bootstrap)
     with ThreadPoolExecutor(max_workers=3, thread_name_prefix="readers") as executor:
         runs = (auditor.run, listener.run, backlog.run)
         try:
             yield Readers(auditor, listener, backlog, tuple(executor.submit(run) for run in runs))
         finally:
-            auditor.finish()
+            auditor.stop()
             listener.stop()
             backlog.stop()

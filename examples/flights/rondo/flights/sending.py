@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS = 60.0
 # What librdkafka may need beyond a message's own timeout to say that it is over.
 _GRACE_SECONDS = 10.0
+_LOOK_SECONDS = 0.5
 
 
 @dataclass
@@ -84,7 +85,7 @@ class Sender:
         self._await_acknowledgements()
 
     def stop(self) -> None:
-        """End the replay at the next tick; what is not yet on its way is thrown away."""
+        """End the replay at the next tick, and wait for nothing more; what is not yet on its way is thrown away."""
         self._stop.set()
 
     def _send_tick(self, due: Due) -> None:
@@ -106,7 +107,10 @@ class Sender:
                     break
 
     def _await_acknowledgements(self) -> None:
-        left = self._producer.flush(self._patience + _GRACE_SECONDS)
+        deadline = time.monotonic() + self._patience + _GRACE_SECONDS
+        while (left := self._producer.flush(_LOOK_SECONDS)) and time.monotonic() < deadline:
+            if self._stop.is_set():
+                return
         failures = self.progress.failures
         if left or failures:
             why = failures[0] if failures else f"no acknowledgement within {self._patience:g} s"
