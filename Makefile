@@ -54,7 +54,7 @@ lint: $(STAMP)  ## Check style, types and the architecture
 bench: $(STAMP)  ## Measure against peers; ONLY=stream runs one table
 	$(BIN)/python -m tests.benchmarks $(ONLY)
 
-docs: $(STAMP)  ## Write the AsyncAPI and JSON Schema documents from the code
+docs: $(STAMP)  ## Write the AsyncAPI and JSON Schema documents and the pages of topics and of the spec from the code
 	$(BIN)/python -m rondo.contracts.asyncapi
 
 schemas: $(STAMP)  ## Write a snapshot of each event's JSON Schema that has changed

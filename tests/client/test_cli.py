@@ -345,6 +345,13 @@ def test_a_spec_with_faults_names_their_lines(rondo: Run, tmp_path: Path) -> Non
     assert failed.exit_code == 1
 
 
+def test_a_typo_in_a_spec_is_told_where_no_rondo_runs_too(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text(SPEC.replace("features", "featurs"))
+    failed = run("apply", "wrong.yaml")
+    assert failed.exit_code == 1
+    assert "line 3: `featurs` is not a known key: did you mean `features`?" in failed.stderr
+
+
 def test_a_spec_that_is_no_text_is_refused(rondo: Run, tmp_path: Path) -> None:
     (tmp_path / "rondo.yaml").write_bytes(b"\xff\xfe")
     assert "rondo.yaml is no UTF-8 text (byte 0)" in rondo("apply", "rondo.yaml").stderr

@@ -130,3 +130,16 @@ def test_the_page_has_a_row_for_every_topic_and_its_links_lead_somewhere() -> No
     assert all(f"| `{topic.name}` |" in page for topic in TOPICS)
     links = [part.split(")")[0] for part in page.split("](")[1:]]
     assert [link for link in links if not (DOCUMENTS / link).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("topic", "carried"),
+    [
+        ("models.promoted", True), ("predictions.requested", True), ("batches.submitted", True),
+        ("predictions.failed", True), ("predictions.made", False), ("predictions.log", False),
+        ("outcomes.observed", False), ("outcomes.log", False),
+    ],
+)  # fmt: skip
+def test_a_trace_is_promised_where_it_is_carried(topic: str, carried: bool) -> None:  # noqa: FBT001
+    """Answers and logs are written in micro-batches, which link the traces of their requests."""
+    assert ("traceparent" in headers.schema_of(BY_NAME[topic])["properties"]) == carried

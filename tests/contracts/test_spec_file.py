@@ -23,7 +23,7 @@ gates: {slices: [carrier], fairness: {by: carrier, max_gap: 0.1}}
 retrain:
   on: [drift, "cron: 0 3 * * 1"]
   cooldown: 1d
-rollout: {strategy: replace, steps: [5, 25, 100]}
+rollout: {strategy: replace}
 monitor: {false_alarm_rate: 0.01}
 """
 FLIGHTS = Path(__file__).parents[2] / "examples" / "flights" / "rondo.yaml"
@@ -84,7 +84,11 @@ CASES = {
         "line 5: `features.distance.type`: 'flaot' is none of 'category', 'float', 'int', 'bool'",
     ),
     "text for a number": ("min: 0", "min: low", "line 5: `features.distance.min`: expected a number"),
-    "fraction for a count": ("steps: [5,", "steps: [5.5,", "line 12: `rollout.steps.0`: expected a whole number"),
+    "fraction for a count": (
+        "cooldown: 1d",
+        "cooldown: 1d\n  budget_per_week: 1.5",
+        "line 12: `retrain.budget_per_week`: expected a whole number",
+    ),
     "infinite": ("min: 0", "min: .inf", "line 5: `features.distance.min`: expected a finite number"),
     "not a number": ("min: 0", "min: .nan", "line 5: `features.distance.min`: expected a finite number"),
     "text for a yes": ("min: 0", "optional: maybe", "line 5: `features.distance.optional`: expected true or false"),
@@ -227,12 +231,37 @@ CASES = {
         "*/0 3 * * 1",
         "line 10: `retrain.on.1`: 'cron: */0 3 * * 1': */0 has steps of 0: write 1 or more",
     ),
-    "steps that fall": (
-        "[5, 25, 100]",
-        "[25, 5, 100]",
-        "line 12: `rollout.steps`: the steps 25, 5, 100 must rise, such as 5, 25, 100",
+    "steps of what has none": (
+        "strategy: replace",
+        "strategy: replace, steps: [5, 25, 100]",
+        "line 12: `rollout.steps`: `replace` takes over at once and has no steps: leave it out",
     ),
-    "no steps": ("[5, 25, 100]", "[]", "line 12: `rollout.steps`: is empty; give at least one"),
+    "length of a step that is none": (
+        "strategy: replace",
+        "step_length: 3d",
+        "line 12: `rollout.step_length`: `replace` takes over at once and has no steps: leave it out",
+    ),
+    "name that ingestion needs": (
+        "entity: flight_id",
+        "entity: batch_id",
+        (
+            "line 2: `data.entity`: 'batch_id' can't be the name of a column, "
+            "for each published row has its batch's id there: rename it"
+        ),
+    ),
+    "name that the model needs": (
+        "temp: {",
+        "score: {",
+        (
+            "line 6: `features.score`: 'score' can't be the name of a column, "
+            "for the model's output is called so: rename it"
+        ),
+    ),
+    "seed below zero": (
+        "trainer: {",
+        "trainer: {seed: -1, ",
+        "line 7: `trainer.seed` is -1, and must be from 0 to 2147483647",
+    ),
     "function without a name": (
         "trainer: {",
         "trainer: {kind: function, ",
@@ -372,7 +401,7 @@ def test_what_parts_may_not_say_together_is_told_beside_what_is_wrong_with_one_o
         .replace("n_estimators: 100", "n_estimator: 100")
         .replace("slices: [carrier]", "slices: [carier, 1, orgin]")
         .replace("drift,", "drfit,")
-        .replace("replace, steps: [5, 25, 100]", "canary, steps: [25, 5]")
+        .replace("strategy: replace", "strategy: canary, steps: [25, 5]")
         .replace("0.01", "2")
     )
     assert [problem.partition(": ")[2].partition("`: ")[0].partition("` ")[0] for problem in problems(text)] == [
@@ -392,6 +421,26 @@ def test_what_parts_may_not_say_together_is_told_beside_what_is_wrong_with_one_o
         "`rollout.steps",
         "`monitor.false_alarm_rate",
     ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "problem"),
+    [
+        ("[25, 5, 100]", "line 12: `rollout.steps`: the steps 25, 5, 100 must rise, such as 5, 25, 100"),
+        ("[5.5, 100]", "line 12: `rollout.steps.0`: expected a whole number"),
+        ("[]", "line 12: `rollout.steps`: is empty; give at least one"),
+    ],
+)
+def test_what_is_wrong_with_steps_is_told_beside_that_they_are_not_walked_yet(steps: str, problem: str) -> None:
+    told = problems(GOOD.replace("strategy: replace", f"strategy: canary, steps: {steps}"))
+    assert problem in told
+    assert "line 12: `rollout.strategy`: canary is not executed yet" in told[0] + told[-1]
+
+
+def test_what_the_registry_gives_back_may_be_applied_again() -> None:
+    """It has every default written out, those of the steps, too."""
+    spec = parse_spec(GOOD)
+    assert parse_spec(json.dumps(spec.as_dict())) == spec
 
 
 def test_a_misspelt_part_is_no_reason_to_doubt_the_others() -> None:

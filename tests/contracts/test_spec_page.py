@@ -16,7 +16,7 @@ from rondo.contracts.spec_page import spec_page
 PAGE = SPEC_PAGE.read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SCHEMA = ModelSpec.model_json_schema(mode="serialization")
-NOT_EXECUTED = {"from", "on", "max_age", "function"}
+NOT_EXECUTED = {"from", "on", "max_age", "function", "steps", "step_length"}
 
 
 def test_the_committed_page_is_current() -> None:

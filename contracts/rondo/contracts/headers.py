@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rondo.contracts.cloudevents import CONTENT_TYPE
+from rondo.contracts.predictions import PredictionRequested
 from rondo.contracts.topics import (
     BATCHES_SUBMITTED,
     CONTROL_EVENTS,
@@ -32,9 +33,9 @@ _BATCH_HEADERS = {
 
 
 def schema_of(topic: Topic) -> dict[str, Any]:
-    """Return the schema of a topic's headers; those of the data plane's records are the trace's alone."""
+    """Return the schema of a topic's headers; what the services stream in micro-batches has none."""
     required = _required(topic)
-    optional = TRACE_HEADER | (DROPPED if topic.name in DEAD_LETTER_TOPICS else {})
+    optional = (TRACE_HEADER if _traced(topic) else {}) | (DROPPED if topic.name in DEAD_LETTER_TOPICS else {})
     properties: dict[str, Any] = {
         name: {"type": "string", "description": text} for name, text in (required | optional).items()
     }
@@ -42,6 +43,12 @@ def schema_of(topic: Topic) -> dict[str, Any]:
         properties["ce_specversion"]["const"] = "1.0"
         properties["ce_type"]["const"] = topic.event.event_type()
     return {"type": "object", "properties": properties} | ({"required": list(required)} if required else {})
+
+
+def _traced(topic: Topic) -> bool:
+    """Tell whether a trace is carried on: by events, and by what an application sends to be worked on."""
+    begun_outside = (BATCHES_SUBMITTED, PredictionRequested.topic)
+    return topic.event in CONTROL_EVENTS or topic.name in DEAD_LETTER_TOPICS or topic.name in begun_outside
 
 
 def _required(topic: Topic) -> dict[str, str]:

@@ -75,7 +75,7 @@ retrain:
   on: [drift, performance, "cron: 0 3 * * 1"]
   cooldown: 7d
   budget_per_week: 2
-rollout: {{strategy: replace, steps: [100], step_length: 10m}}
+rollout: {{strategy: replace}}
 monitor:
   false_alarm_rate: 0.01
   window: 7d

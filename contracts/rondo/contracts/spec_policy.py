@@ -45,7 +45,7 @@ class Trainer(Part):
     min_rows: Annotated[int, Field(ge=1)] = 1_000
     """With fewer labelled rows no training is done; it waits for more data."""
     seed: int = 7
-    """The seed of everything random: same rows, same seed, same model."""
+    """The seed of everything random, 0 or more: same rows, same seed, same model."""
 
 
 class MetricGate(Part):
@@ -117,9 +117,9 @@ class Rollout(Part):
     strategy: Literal["replace", "canary", "blue_green", "shadow", "ab"] = "replace"
     """`replace`: all traffic at once, after a warm-up. Only that is executed yet; the others are refused."""
     steps: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1)] = (100,)
-    """Percentages of the traffic, rising. `replace` has no use for them."""
+    """Percentages of the traffic, rising, of a rollout in steps: `replace` has one."""
     step_length: Duration = timedelta(minutes=10)
-    """How long each step lasts. `replace` has no use for it."""
+    """How long each step lasts; none does with `replace`."""
 
 
 class Monitor(Part):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rondo.contracts import cron, lightgbm_params
@@ -19,12 +20,19 @@ if TYPE_CHECKING:
 _STRATEGIES = ("canary", "blue_green", "shadow", "ab")
 _KINDS = ("xgboost", "sklearn", "function")
 _JOIN = ("from", "on", "max_age")
+# What a file may say of the steps of a rollout that has none: the defaults, as they are written and as they are read.
+_AT_ONCE: dict[str, tuple[object, ...]] = {"steps": ([100], (100,)), "step_length": ("10m", timedelta(minutes=10))}
+# Ingestion writes each row's batch into a column of this name, and the compiled model names its output so.
+_TAKEN = {"batch_id": "each published row has its batch's id there", "score": "the model's output is called so"}
+_LARGEST_SEED = 2**31 - 1
 
 
 def unfit(spec: Plain) -> Iterator[Fault]:
     """Yield what stands against bringing this spec into force; see `spec_rules` for the values."""
     yield from not_executed(spec)
     yield from _keys_are_no_features(spec)
+    yield from _taken_names(spec)
+    yield from _seed_out_of_range(part(spec, "trainer"))
     yield from _unknown_parameters(part(spec, "trainer"))
     yield from _never_due(part(spec, "retrain"))
 
@@ -35,6 +43,8 @@ def not_executed(spec: Plain) -> Iterator[Fault]:
     if strategy in _STRATEGIES:
         message = f"{strategy} is not executed yet: use `replace`, which takes over after the gates and a warm-up"
         yield Fault(("rollout", "strategy"), message)
+    if strategy in (None, "replace"):
+        yield from _steps_of_one(part(spec, "rollout"))
     if kind in _KINDS:
         yield Fault(("trainer", "kind"), f"{kind} is not executed yet: use `lightgbm`")
     for name, feature in part(spec, "features").items():
@@ -57,6 +67,26 @@ def _keys_are_no_features(spec: Plain) -> Iterator[Fault]:
                 "features; give the feature a column of its own, or take it out"
             )
             yield Fault(("features", column), message)
+
+
+def _steps_of_one(rollout: Plain) -> Iterator[Fault]:
+    for key, harmless in _AT_ONCE.items():
+        if key in rollout and rollout[key] not in harmless:
+            yield Fault(("rollout", key), "`replace` takes over at once and has no steps: leave it out")
+
+
+def _taken_names(spec: Plain) -> Iterator[Fault]:
+    columns: list[tuple[object, tuple[str, str]]] = [(name, ("features", name)) for name in part(spec, "features")]
+    columns += [(part(spec, "data").get(key), ("data", key)) for key in ("entity", "event_time", "label")]
+    for name, path in columns:
+        if isinstance(name, str) and name in _TAKEN:
+            yield Fault(path, f"{name!r} can't be the name of a column, for {_TAKEN[name]}: rename it")
+
+
+def _seed_out_of_range(trainer: Plain) -> Iterator[Fault]:
+    seed = trainer.get("seed")
+    if isinstance(seed, int) and not 0 <= seed <= _LARGEST_SEED:
+        yield Fault(("trainer", "seed"), f"is {seed}, and must be from 0 to {_LARGEST_SEED}", " ")
 
 
 def _unknown_parameters(trainer: Plain) -> Iterator[Fault]:

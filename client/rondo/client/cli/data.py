@@ -13,6 +13,7 @@ from rondo.client import batches, times
 from rondo.client.cli.screen import Json, messages, note, print_json, print_text
 from rondo.client.cli.session import using
 from rondo.client.errors import RefusedError
+from rondo.contracts.spec_file import parse_spec
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
@@ -26,6 +27,7 @@ def apply(file: File, json: Json = False) -> None:  # noqa: FBT002 - a flag of t
         text = file.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise RefusedError(f"{file} is no UTF-8 text (byte {error.start}): save it as UTF-8") from None
+    parse_spec(text, str(file))  # first of all: a fault is told where no Rondo runs, too
     applied = using(lambda rondo: rondo.apply(text, str(file)))
     for warning in applied.get("warnings", ()):
         note(f"warning: {warning}")
