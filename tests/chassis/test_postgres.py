@@ -126,6 +126,33 @@ async def test_what_waits_in_the_outbox_is_counted_while_kafka_is_away(database:
                 await asyncio.sleep(0.01)
 
 
+class Flaky:
+    """A broker that every other message fails on, once."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def publish(self, *_: object, **__: object) -> None:
+        self.calls += 1
+        if self.calls % 2:
+            raise KafkaConnectionError
+
+
+async def test_what_went_well_between_two_failures_makes_the_second_a_first_one(
+    database: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else some failures in the course of weeks would make each further one wait longest."""
+    async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
+        relay = OutboxRelay(db, cast("KafkaBroker", Flaky()), QUICK)
+        async with background(relay.run()), asyncio.timeout(10):
+            for number in range(3):
+                await _publish(db, range(number, number + 1))
+                while await db.pool.fetchval("select count(*) from outbox"):  # noqa: ASYNC110 - the table tells nobody
+                    await asyncio.sleep(0.01)
+    attempts = [record.attempt for record in caplog.records if "the outbox waits" in record.message]  # type: ignore[attr-defined]
+    assert attempts == [1, 1, 1]
+
+
 async def test_a_server_that_dies_is_unavailable_and_serves_again_after_its_restart(own_postgres: Postgres) -> None:
     async with chassis_postgres.connect(settings_for("unused:1", own_postgres.dsn), MIGRATIONS, QUICK) as db:
         await db.ping()

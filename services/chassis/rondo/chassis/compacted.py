@@ -36,19 +36,19 @@ class CompactedTopic(Generic[E]):
         self._on_change = on_change
         self._backoff = Backoff(first=0.2)
         self._trouble = ""
+        self._attempt = 0
         self.caught_up = asyncio.Event()
 
     async def run(self) -> None:
         """Read until cancelled. While Kafka is away what was read stays valid; then it is all read again."""
-        attempt = 0
         while True:
             try:
                 await self._read()
             except (KafkaError, OSError) as error:
-                attempt += 1
+                self._attempt += 1
                 self._trouble = f"reading fails: {error}"
-                log.warning("%s waits for Kafka: %s", self._event.topic, error, extra={"attempt": attempt})
-                await asyncio.sleep(self._backoff.delay(attempt))
+                log.warning("%s waits for Kafka: %s", self._event.topic, error, extra={"attempt": self._attempt})
+                await asyncio.sleep(self._backoff.delay(self._attempt))
 
     async def check(self) -> None:
         """Tell the truth for `/readyz`.
@@ -77,7 +77,7 @@ class CompactedTopic(Generic[E]):
                 for partition in [p for p, end in missing.items() if await consumer.position(p) >= end]:
                     del missing[partition]
                 if not missing:
-                    self._trouble = ""
+                    self._trouble, self._attempt = "", 0
                     self.caught_up.set()
                 # Not for ever: the end of a table may be a transaction's, which comes as no message.
                 if message := await consumer.within(_LOOK_SECONDS):

@@ -42,19 +42,17 @@ class OutboxRelay:
         self._broker = broker
         self._backoff = backoff or Backoff()
         self._written = asyncio.Event()
+        self._attempt = 0
 
     async def run(self) -> None:
         """Relay until cancelled. While PostgreSQL or Kafka is away the rows wait in their table."""
-        attempt = 0
         while True:
             try:
                 await self._hold_and_relay()
             except _PASSING as error:
-                attempt += 1
-                log.warning("the outbox waits: %s: %s", type(error).__name__, error, extra={"attempt": attempt})
-                await asyncio.sleep(self._backoff.delay(attempt))
-            else:
-                attempt = 0
+                self._attempt += 1
+                log.warning("the outbox waits: %s: %s", type(error).__name__, error, extra={"attempt": self._attempt})
+                await asyncio.sleep(self._backoff.delay(self._attempt))
 
     async def _hold_and_relay(self) -> None:
         async with self._database.pool.acquire() as connection:
@@ -94,4 +92,5 @@ class OutboxRelay:
             await connection.execute("delete from outbox where id = $1", row["id"])
             metrics.EVENTS_PUBLISHED.labels(row["topic"]).inc()
             metrics.OUTBOX_PENDING.dec()
+        self._attempt = 0
         return len(rows)
