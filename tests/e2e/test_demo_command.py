@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 import orjson
+import psutil
 import pytest
 
 RONDO = Path(sys.executable).with_name("rondo")
@@ -20,10 +23,7 @@ ASKED = ("demo", "--until", "3", "--speed", "3", "--redeployments", "1", "--repo
 async def test_a_run_that_shows_too_little_exits_with_1_and_tells_why_on_the_screen_and_in_both_files(
     tmp_path: Path,
 ) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RONDO_")}
-    playing = await asyncio.create_subprocess_exec(
-        RONDO, *ASKED, cwd=tmp_path, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
+    playing = await play(tmp_path, *ASKED)
     out, err = await playing.communicate()
     assert (playing.returncode, bool(out)) == (1, True), err.decode()
     told = orjson.loads(out)
@@ -37,3 +37,35 @@ async def test_a_run_that_shows_too_little_exits_with_1_and_tells_why_on_the_scr
     steps = err.decode()
     assert "starting Kafka and PostgreSQL" in steps
     assert "the report is in report/report.md and report.json" in steps
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.slow
+async def test_ctrl_c_in_the_middle_ends_within_seconds_and_says_where_the_data_are(tmp_path: Path) -> None:
+    playing = await play(tmp_path, "demo", "--until", "4")
+    assert playing.stdout
+    while b" sent, " not in (line := await playing.stdout.readline()):
+        assert line, await playing.communicate()
+    family = psutil.Process(playing.pid).children(recursive=True)
+    began = time.monotonic()
+    playing.send_signal(signal.SIGINT)
+    out, err = await playing.communicate()
+    assert time.monotonic() - began < 40
+    assert (playing.returncode, err) == (130, b"rondo: stopped\n")
+    assert (
+        out.decode()
+        .rstrip()
+        .endswith(f"stopped before its end; logs and data stay in {tmp_path}/.rondo until the next start")
+    )
+    assert (tmp_path / ".rondo" / "logs" / "serving.log").exists()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
+
+
+async def play(folder: Path, *arguments: str) -> asyncio.subprocess.Process:
+    """Start the command as a log sees it: no terminal, and nothing set for Rondo."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RONDO_")}
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        RONDO, *arguments, cwd=folder, env=environment, stdout=pipe, stderr=pipe
+    )

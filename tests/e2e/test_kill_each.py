@@ -1,7 +1,12 @@
-"""The story of a bad day: each service is killed once while flights stream in, and not one prediction is lost."""
+"""The story of a bad day: each service and PostgreSQL are killed once while flights stream in.
+
+Not one prediction is lost, and who looks on is told what died and that all is well again.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +14,8 @@ from rondo.client import AsyncRondo, Connection
 from rondo.embedded.stack import Stack
 from rondo.flights.dataset import load
 from rondo.flights.demo import run
+from rondo.flights.markdown import as_markdown
+from rondo.flights.outages import Incident
 from rondo.flights.plan import Hands, Plan
 from rondo.flights.replay import day, stream_of
 
@@ -19,36 +26,50 @@ if TYPE_CHECKING:
 
 
 class Onlooker:
-    """Watches in silence; pytest shows the steps of a run that failed."""
+    """Notes what the timeline told of deaths."""
+
+    def __init__(self) -> None:
+        self.told: dict[str, str] = {}
 
     def step(self, text: str) -> None:
         print(text)  # noqa: T201 - shown by pytest when the test fails
 
-    def show(self, snapshot: Snapshot) -> None: ...
+    def show(self, snapshot: Snapshot) -> None:
+        self.told |= {event.id: event.what for event in snapshot.events if isinstance(event, Incident)}
 
 
 # When each is killed, by the progress of the replay. The first drift is found at about 0.57: the trainer and then the
 # registry die while the answer to it is being made.
-KILLS = {"ingestion": 0.1, "serving": 0.25, "monitor": 0.4, "trainer": 0.59, "registry": 0.62}
+KILLS = {"ingestion": 0.1, "serving": 0.2, "PostgreSQL": 0.3, "monitor": 0.42, "trainer": 0.59, "registry": 0.62}
 
 
 @pytest.mark.timeout(300)
-async def test_kill_each_service_once_and_count(tmp_path: Path) -> None:
+async def test_kill_each_once_and_count(tmp_path: Path) -> None:
+    onlooker = Onlooker()
     async with Stack(tmp_path / "home") as stack:
         due = dict(KILLS)
+        processes = {each.name: each.process for each in (*stack.services.values(), stack.postgres) if each}
 
         def kill_when_due(progress: float) -> None:
             for name in [name for name, at in due.items() if progress >= at]:
                 del due[name]
-                stack.kill(name)
+                # As anybody would from another terminal.
+                os.kill(processes[name].pid or 0, signal.SIGKILL)
 
         plan = Plan(speed=0.5, until=day(6, 5), required_redeployments=1)
         async with AsyncRondo(Connection.of_stack(stack.home)) as rondo:
-            report = await run(rondo, stack.addresses.kafka, plan, Onlooker(), Hands(kill_when_due, stack.restarts))
+            report = await run(rondo, stack.addresses.kafka, plan, onlooker, Hands(kill_when_due, stack.restarts))
 
+    print(as_markdown(report))  # noqa: T201 - shown by pytest when the test fails
     assert due == {}
-    assert report.restarts == dict.fromkeys(KILLS, 1)
+    assert report.restarts == {"Kafka": 0} | dict.fromkeys(KILLS, 1)
     assert report.problems == []
     flights = stream_of(load(), plan.stream_from, plan.until).height
     assert flights > 80_000
     assert report.answered == report.requests == report.expected == flights
+    assert sorted(name for outage in report.outages for name in outage.names) == sorted(KILLS)
+    assert all(outage.seconds is not None for outage in report.outages)
+    assert set(onlooker.told.values()) >= {
+        f"{name} died: it is started again, and goes on with what it had" for name in KILLS
+    }
+    assert any(told.startswith("all is ready again, ") for told in onlooker.told.values())

@@ -1,0 +1,53 @@
+"""The story of a worse day: Kafka itself is killed while flights stream in.
+
+It is started again by the stack, and not one prediction is lost or doubled.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+from rondo.client import AsyncRondo, Connection
+from rondo.embedded.stack import Stack
+from rondo.flights.demo import run
+from rondo.flights.markdown import as_markdown
+from rondo.flights.plan import Hands, Plan
+from rondo.flights.replay import day
+
+from tests.e2e.test_kill_each import Onlooker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KILL_AT = 0.4
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.slow
+@pytest.mark.xfail(
+    reason="librdkafka 2.16 may wait without end after its broker's crash (its issues 5456 and 5511), unless the "
+    "stream's producer closes idle connections"
+)
+async def test_kill_kafka_and_count(tmp_path: Path) -> None:
+    onlooker = Onlooker()
+    async with Stack(tmp_path / "home") as stack:
+        assert stack.kafka is not None
+        due = [stack.kafka.process.pid or 0]
+
+        def kill_when_due(progress: float) -> None:
+            if due and progress >= KILL_AT:
+                os.kill(due.pop(), signal.SIGKILL)
+
+        plan = Plan(speed=0.5, until=day(4, 1), required_redeployments=0)
+        async with AsyncRondo(Connection.of_stack(stack.home)) as rondo:
+            report = await run(rondo, stack.addresses.kafka, plan, onlooker, Hands(kill_when_due, stack.restarts))
+
+    print(as_markdown(report))  # noqa: T201 - shown by pytest when the test fails
+    assert report.restarts["Kafka"] == 1
+    assert report.problems == []
+    assert report.answered == report.requests == report.expected > 25_000
+    assert [outage.names for outage in report.outages] == [("Kafka",)]
+    assert "Kafka died: it is started again, and goes on with what it had" in onlooker.told.values()
