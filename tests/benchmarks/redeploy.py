@@ -2,8 +2,8 @@
 
 The whole platform runs, real processes on real Kafka and PostgreSQL, while requests stream in at a steady rate. A
 drift event is published as the monitor would, and everything after it happens by itself: admission, a real training (on
-few rows, and its time is taken off), the gates, the promotion, the load, the warm-up, the swap. Both ends are read from
-the topics: the event's own time, and `made_at` of the version's first answer.
+few rows, and its time is taken off), the gates, the promotion, the load, the warm-up, the swap. It begins with the
+event's own time, and ends when a read_committed reader of the answers has the version's first in its hands.
 """
 
 from __future__ import annotations
@@ -161,8 +161,8 @@ async def available(version: int, listener: Listener) -> None:
         raise NoTurnError(version, ended(listener.history) or why)
 
 
-async def answered(version: int, auditor: Auditor) -> None:
-    """Wait until an answer of a version was read; the auditor reads on a thread of its own.
+async def answered(version: int, auditor: Auditor) -> datetime:
+    """Wait until an answer of a version was read, and return when; the auditor reads on a thread of its own.
 
     Raises:
         NoTurnError: none was within `PATIENCE` seconds.
@@ -172,7 +172,8 @@ async def answered(version: int, auditor: Auditor) -> None:
     while version not in auditor.ledger.first_by_version:
         if time.monotonic() > deadline:
             raise NoTurnError(version, f"a replica serves it, and no answer of it was read within {PATIENCE:g} s")
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.005)
+    return datetime.now(UTC)
 
 
 async def measure(folder: Path) -> tuple[list[float], int, int]:
@@ -180,6 +181,7 @@ async def measure(folder: Path) -> tuple[list[float], int, int]:
     async with Stack(folder) as stack, AsyncRondo(Connection.discover({"RONDO_HOME": str(folder)}, folder)) as rondo:
         bootstrap = stack.addresses.kafka
         auditor, listener = Auditor(bootstrap), Listener(bootstrap)
+        first: dict[int, datetime] = {}
         threads = [threading.Thread(target=auditor.run), threading.Thread(target=listener.run)]
         for thread in threads:
             thread.start()
@@ -190,15 +192,14 @@ async def measure(folder: Path) -> tuple[list[float], int, int]:
             with Traffic(bootstrap):
                 for number in range(1, TIMES + 1):
                     drift(bootstrap, number, version=number)
-                    await available(number + 1, listener)
-                    await answered(number + 1, auditor)
+                    turn = asyncio.gather(available(number + 1, listener), answered(number + 1, auditor))
+                    _, first[number + 1] = await turn
             await asyncio.to_thread(auditor.wait_for_answers, 30)
         finally:
             auditor.finish()
             listener.stop()
             for thread in threads:
                 thread.join()
-    first = auditor.ledger.first_by_version
     turns = [t.without_training(first[t.model_version]) for t in listener.history.redeployments()]
     return turns, len(auditor.ledger.lost()), len(auditor.ledger.doubled())
 
