@@ -41,7 +41,7 @@ from rondo.monitor.intake import read_predictions
 from rondo.monitor.parts import Stored
 from rondo.monitor.ports import Champion, News, Saved, Store, Work
 from rondo.monitor.postgres import PostgresStore
-from rondo.monitor.postgres_control import PostgresNews, handling
+from rondo.monitor.postgres_control import CommittedNews, handling
 from rondo.monitor.saved import freeze, thaw
 from rondo.monitor.waiting import Waiting
 from rondo.monitor.watch import Watch
@@ -92,7 +92,7 @@ async def world(request: pytest.FixtureRequest, database: Callable[[str], Awaita
     }  # fmt: skip
     settings = load(PostgresSettings, environment)
     async with chassis.connect(settings, files("rondo.monitor") / "migrations") as opened:
-        news = PostgresNews()
+        news = CommittedNews()
 
         async def written() -> list[str]:
             return [row["event_id"] for row in await opened.pool.fetch("select event_id from outbox order by id")]

@@ -20,7 +20,7 @@ from rondo.chassis.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.monitor import handlers, http
 from rondo.monitor.postgres import PostgresStore
-from rondo.monitor.postgres_control import PostgresNews, handling
+from rondo.monitor.postgres_control import CommittedNews, handling
 from rondo.monitor.postgres_deliveries import Deliveries
 from rondo.monitor.watching import TOPICS, Watching
 from rondo.monitor.webhook import Webhook
@@ -57,7 +57,7 @@ async def _watching(settings: MonitorSettings, health: Health, api: Starlette) -
     ):
         health.add("postgresql", database.ping)
         await kafka.wait_for_kafka(settings.kafka)
-        news, broker = PostgresNews(), kafka.broker(settings)
+        news, broker = CommittedNews(), kafka.broker(settings)
         Consumer(settings, broker, handlers.routes(), handling(database, news)).subscribe()
         store = PostgresStore(database, [receiver.name for receiver in settings.receivers])
         watching = Watching(store, news, time.monotonic, settings.pace)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rondo.monitor.reference import Profiled
 
 
-class PostgresNews:
+class CommittedNews:
     """Implements `ports.News`: set after a handler's transaction has committed."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class PostgresWork:
         )  # fmt: skip
 
 
-def handling(database: Database, news: PostgresNews) -> Begin[Work]:
+def handling(database: Database, news: CommittedNews) -> Begin[Work]:
     """Return how an event's unit of work begins; the news are told once it has committed."""
 
     @asynccontextmanager
