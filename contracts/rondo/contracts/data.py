@@ -75,7 +75,11 @@ class BatchRejected(Event):
 
 
 class OutcomesAccepted(ModelEvent):
-    """Outcomes were written to the feedback data of a model. `joined` of them met a prediction already landed."""
+    """Outcomes were written to the feedback data of a model.
+
+    `joined` of them met a prediction that landed lately. That is a lower bound: ingestion remembers some 100,000
+    predictions of a model, and none from before its start. A training joins all of them, from the tables.
+    """
 
     topic: ClassVar[str] = "outcomes.accepted"
 
