@@ -32,16 +32,14 @@ async def test_a_death_is_told_at_once_and_its_end_when_everything_is_ready() ->
     world.counts["Kafka"] += 1
     world.ready = False
     await outages.look()
-    assert [(each.kind, each.what) for each in outages.incidents] == [
-        ("Died", "Kafka died: it is started again, and goes on with what it had")
-    ]
+    assert [(each.kind, each.what) for each in outages.incidents] == [("Died", "Kafka died, and is started again")]
     assert outages.found == [Outage(("Kafka",), NOW, None)]
     world.now += timedelta(seconds=6)
     world.ready = True
     await outages.look()
     assert (outages.incidents[-1].kind, outages.incidents[-1].what) == (
         "Healed",
-        "all is ready again, 6.0 s after Kafka died",
+        "ready again 6.0 s after Kafka died",
     )
     assert outages.found == [Outage(("Kafka",), NOW, 6.0)]
 

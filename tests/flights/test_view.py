@@ -83,10 +83,10 @@ def test_who_died_and_that_all_is_well_again_stand_in_the_timeline_where_they_be
     said = [example(DriftDetected), example(ModelPromoted), example(WindowClosed)]
     later = replace(example(ModelPromoted), id="later", time=NOW + timedelta(seconds=30))
     died = Incident("Died 0", NOW + timedelta(seconds=1), "Died", "Kafka died")
-    healed = Incident("Healed 1", NOW + timedelta(seconds=7), "Healed", "all is ready again, 6.0 s after Kafka died")
+    healed = Incident("Healed 1", NOW + timedelta(seconds=7), "Healed", "ready again 6.0 s after Kafka died")
     found = timeline([*said, later], [died, healed])
     assert [event.id for event in found] == ["id", "id", "Died 0", "Healed 1", "later"]
-    assert line(healed).plain == "12:00:08.25  Healed              all is ready again, 6.0 s after Kafka died"
+    assert line(healed).plain == "12:00:08.25  Healed              ready again 6.0 s after Kafka died"
 
 
 def test_what_is_said_every_second_is_no_news() -> None:

@@ -81,7 +81,7 @@ class Outages:
 
     def _note_death(self, name: str) -> None:
         at = self._clock()
-        self._tell("Died", at, f"{name} died: it is started again, and goes on with what it had")
+        self._tell("Died", at, f"{name} died, and is started again")
         if self._is_open:
             last = self.found[-1]
             self.found[-1] = replace(last, names=(*last.names, name))
@@ -92,7 +92,7 @@ class Outages:
         at, last = self._clock(), self.found[-1]
         seconds = (at - last.at).total_seconds()
         self.found[-1] = replace(last, seconds=seconds)
-        self._tell("Healed", at, f"all is ready again, {seconds:.1f} s after {' and '.join(last.names)} died")
+        self._tell("Healed", at, f"ready again {seconds:.1f} s after {' and '.join(last.names)} died")
 
     def _tell(self, kind: Literal["Died", "Healed"], at: datetime, what: str) -> None:
         self.incidents.append(Incident(f"{kind} {len(self.incidents)}", at, kind, what))
