@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 Position = tuple[str, int]
 _STALE_SECONDS = 30.0
 _LAG_SECONDS = 2.0
+# As long as a stop may wait for it: a call of librdkafka can't be called off.
+_ANSWER_SECONDS = 3.0
 
 
 class PositionLostError(UnavailableError):
@@ -142,7 +144,7 @@ class Follower:
             PositionLostError: what was saved is beyond a partition's end.
 
         """
-        topics = consumer.list_topics(timeout=10).topics
+        topics = consumer.list_topics(timeout=_ANSWER_SECONDS).topics
         if missing := [topic for topic in self._topics if topic not in topics]:
             raise UnavailableError(", ".join(missing), "the topic does not exist yet")
         places = [(topic, partition) for topic in self._topics for partition in topics[topic].partitions]
@@ -151,7 +153,7 @@ class Follower:
         return assigned, {each: end for each, end in ends.items() if end > saved.get(each, 0)}
 
     def _end(self, consumer: Consumer, topic: str, partition: int, position: int | None) -> int:
-        first, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+        first, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_ANSWER_SECONDS)
         if position is not None and position > end:
             raise PositionLostError(topic, partition, position, end)
         if position is not None and position < first:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Protocol
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from rondo.chassis import metrics
 from rondo.chassis.dead_letters import dead_letter
@@ -26,6 +26,7 @@ from rondo.chassis.held_offsets import HeldOffsets
 from rondo.chassis.isolation import MAX_GIVEN_UP_IN_A_ROW, Isolation
 from rondo.chassis.positions import ends, lag
 from rondo.chassis.records import Record, Records, place, readable, write
+from rondo.chassis.stream_transactions import Transactions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -117,6 +118,9 @@ class ExactlyOnceStream:
                 self._trouble = f"{type(error).__name__}: {error}"
             else:
                 return
+            if self._stop.is_set():
+                log.info("stream %s stops halfway: %s", self._settings.name, self._trouble)
+                return
             if self._isolation.hopeless:
                 self._trouble += (
                     f"; {MAX_GIVEN_UP_IN_A_ROW} messages in a row became dead letters, and no more do: it can't be the"
@@ -128,8 +132,7 @@ class ExactlyOnceStream:
             self._stop.wait(self._backoff.delay(attempt))
 
     def _turn_until_stopped(self) -> None:
-        producer = Producer(self._settings.producer_config(), logger=_LIBRARY_LOG)
-        producer.init_transactions(30)
+        transactions = Transactions(self._settings, self._stop, _LIBRARY_LOG)
         consumer = Consumer(self._settings.consumer_config(), logger=_LIBRARY_LOG)
         began = time.monotonic()
         held = HeldOffsets(self._settings.held_after)
@@ -140,7 +143,7 @@ class ExactlyOnceStream:
             while not self._stop.is_set():
                 messages = self._gather(consumer)
                 if messages:
-                    self._turn(consumer, producer, messages)
+                    self._turn(consumer, transactions, messages)
                 self._last_turn = time.monotonic()
                 self._trouble = held.trouble(consumer) if self._last_gathered < began else None
                 self._measure_lag(consumer)
@@ -177,19 +180,21 @@ class ExactlyOnceStream:
             self._lag_measured = self._last_turn
             metrics.STREAM_LAG.labels(self._settings.name).set(lag(consumer))
 
-    def _turn(self, consumer: Consumer, producer: Producer, messages: list[Message]) -> None:
+    def _turn(self, consumer: Consumer, transactions: Transactions, messages: list[Message]) -> None:
         """Answer one micro-batch in one transaction. On a failure the caller builds both clients anew."""
         places = [place(message) for message in messages]
         given_up = self._isolation.gives_up(places)
         outputs: Iterable[Record | Records] = ()
         with metrics.STREAM_BATCH_SECONDS.labels(self._settings.name).time():
-            producer.begin_transaction()
+            transactions.begin()
             try:
                 outputs = [self._bury(messages[0], given_up)] if given_up else self._transform(messages)
-                self._commit(consumer, producer, messages, outputs)
+                for output in outputs:
+                    write(transactions.producer, output)
+                transactions.commit(ends(messages), consumer.consumer_group_metadata())
             except BaseException as error:
                 # Without this the records would stay invisible but block read_committed readers until the timeout.
-                _abort(producer)
+                transactions.abort()
                 if _its_own(error):
                     self._failure = error
                     self._isolation.failed(places)
@@ -204,17 +209,6 @@ class ExactlyOnceStream:
         if not given_up:
             self._transform.committed()
         metrics.STREAM_RECORDS.labels(self._settings.name).inc(len(messages))
-
-    def _commit(
-        self, consumer: Consumer, producer: Producer, messages: list[Message], outputs: Iterable[Record | Records]
-    ) -> None:
-        for output in outputs:
-            write(producer, output)
-        # The commit waits for the same acknowledgements. Waited for here, the end of the last transaction is written
-        # by the time that the offsets are sent: sent too early, they are turned away and come again with a delay.
-        producer.flush(self._settings.transaction_timeout)
-        producer.send_offsets_to_transaction(ends(messages), consumer.consumer_group_metadata(), 30)
-        producer.commit_transaction(30)
 
     def _bury(self, message: Message, failures: int) -> Record:
         assert self._failure is not None  # noqa: S101 - it is what the message failed with
@@ -235,10 +229,3 @@ def _its_own(error: BaseException) -> bool:
     if isinstance(error, KafkaException):
         return bool(error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE)
     return isinstance(error, Exception) and not isinstance(error, UnavailableError)
-
-
-def _abort(producer: Producer) -> None:
-    try:
-        producer.abort_transaction(10)
-    except KafkaException as error:
-        log.warning("the transaction could not be aborted, its timeout will: %s", error)

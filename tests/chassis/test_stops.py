@@ -1,0 +1,88 @@
+"""A stop waits for no Kafka that is away: supervisors give a service ten seconds, and then kill it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from confluent_kafka import Producer
+from rondo.chassis import kafka as chassis_kafka
+from rondo.chassis.follow import Follower
+from rondo.chassis.records import Records
+from rondo.chassis.stream import ExactlyOnceStream
+from rondo.chassis.stream_settings import StreamSettings
+from rondo.contracts.topics import Topic
+from rondo.embedded.kafka import Kafka
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+SOURCE, TARGET, LETTERS = "source", "target", "letters"
+
+
+class Copy:
+    """Copies values, and does something between what it writes and the commit."""
+
+    def __init__(self, then: Callable[[], None] = lambda: None) -> None:
+        self._then = then
+
+    def __call__(self, messages: Sequence[Any]) -> Iterable[Records]:
+        nothing = [None] * len(messages)
+        yield Records(TARGET, [m.value() for m in messages], nothing, [0] * len(messages))
+        self._then()
+
+    def committed(self) -> None:
+        pass
+
+
+class Nothing:
+    """A state that has nothing and keeps nothing."""
+
+    async def load(self) -> Mapping[tuple[str, int], int]:
+        return {}
+
+    async def advance(self, messages: Sequence[Any]) -> None:
+        pass
+
+
+def stream(bootstrap: str, copy: Copy) -> ExactlyOnceStream:
+    return ExactlyOnceStream(StreamSettings(bootstrap, "copies", "a", (SOURCE,), LETTERS), copy)
+
+
+async def stop(running: asyncio.Task[None]) -> None:
+    """Stop it as a service does; fails where a supervisor would kill it."""
+    running.cancel()
+    done, _ = await asyncio.wait([running], timeout=8)
+    assert done == {running}
+
+
+@pytest.mark.parametrize(
+    "run",
+    [lambda nobody: stream(nobody, Copy()).run(), lambda nobody: Follower(nobody, "f", (SOURCE,), Nothing()).run()],
+    ids=["stream", "follower"],
+)
+async def test_at_the_start(run: Callable[[str], Coroutine[Any, Any, None]], free_port: Callable[[], int]) -> None:
+    running = asyncio.create_task(run(f"127.0.0.1:{free_port()}"))
+    await asyncio.sleep(1)  # it asks by now, and nobody answers
+    await stop(running)
+
+
+@pytest.mark.slow
+async def test_in_the_middle_of_a_transaction(tmp_path: Path) -> None:
+    async with Kafka(tmp_path) as server:
+        chassis_kafka.create_topics(server.bootstrap, [Topic(name, "t", (), "") for name in (SOURCE, TARGET, LETTERS)])
+        producer = Producer({"bootstrap.servers": server.bootstrap, "log_level": 0})
+        producer.produce(SOURCE, b"1")
+        producer.flush(10)
+        loop, dead = asyncio.get_running_loop(), asyncio.Event()
+
+        def die() -> None:
+            server.kill()
+            loop.call_soon_threadsafe(dead.set)
+
+        running = asyncio.create_task(stream(server.bootstrap, Copy(die)).run())
+        async with asyncio.timeout(30):
+            await dead.wait()
+        await stop(running)
