@@ -117,7 +117,7 @@ def test_a_demo_that_falls_short_misses_a_goal(script: Any, took: float, code: i
 
 
 def test_every_table_is_a_script(script: Any) -> None:
-    assert script("run").tables() == ["demo", "redeploy", "stream"]
+    assert script("run").tables() == ["demo", "redeploy", "stream", "thresholds"]
 
 
 def newest(table: str) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,208 @@
+"""The simulation of the thresholds decides as the services do, and what pages and comments say of it is its figures."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from rondo.contracts.models import GateResult
+from rondo.contracts.spec_file import parse_spec
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "tests" / "benchmarks"
+SPEC = parse_spec("""
+model: flight-delay
+data: {dataset: flights, entity: flight_id, event_time: scheduled_departure, label: late, label_delay: 6h}
+features: {distance: {type: float}}
+trainer: {params: {n_estimators: 5}, min_rows: 1000}
+gates: {roc_auc: {min: 0.5}}
+monitor: {drift: 1.0, performance_drop: 0.2}
+""")
+START, CHANGE, LAG = datetime(2013, 1, 29, tzinfo=UTC), datetime(2013, 3, 1, tzinfo=UTC), timedelta(days=10)
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return a function that imports a script of the folder as it runs: its folder first."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    yield importlib.import_module
+    for name in ("_cases", "_trainings", "_year", "results", "thresholds"):
+        sys.modules.pop(name, None)
+
+
+def flights() -> pl.DataFrame:
+    """Return a flight every ten minutes for 100 days: the farther, the later; from CHANGE on all go much farther."""
+    random, count = np.random.default_rng(7), 100 * 144
+    left = [datetime(2013, 1, 1, tzinfo=UTC) + timedelta(minutes=10 * n) for n in range(count)]
+    distance = random.normal(size=count)
+    times = pl.Series(left, dtype=pl.Datetime("us", "UTC"))
+    return pl.DataFrame(
+        {
+            "flight_id": [f"f{n:05}" for n in range(count)],
+            "scheduled_departure": times,
+            "distance": pl.Series(distance + np.where(times >= CHANGE, 9, 0), dtype=pl.Float32),
+            "late": (random.normal(size=count) < distance).astype(np.int8),
+            "arrived_at": times + timedelta(hours=3),
+        }
+    )
+
+
+def test_drift_retrains_and_the_new_version_serves_after_the_lag(script: Any) -> None:
+    trainings = script("_trainings").Trainings(script("_trainings").Flights(flights(), START, SPEC), SPEC)
+    simulation = script("_year")
+    year = simulation.Simulation(SPEC, trainings, LAG).play()
+    first, second = year.versions
+    # Windows begin on Thursdays: that of February 28 is mostly of what changed, so the second one ends on March 14.
+    assert (first.trigger.kind, second.trigger.kind, second.trigger.at) == (
+        "data",
+        "drift",
+        CHANGE + timedelta(days=13),
+    )
+    assert (first.since, second.since - second.as_of) == (START, LAG)
+    assert not np.isnan(year.scores(trainings)).any()
+
+
+def test_without_thresholds_nothing_is_retrained(script: Any) -> None:
+    trainings = script("_trainings").Trainings(script("_trainings").Flights(flights(), START, SPEC), SPEC)
+    case = script("_cases").Case(None, None, 10)
+    assert len(script("_year").Simulation(case.spec(SPEC), trainings, LAG).play().versions) == 1
+
+
+def test_a_case_puts_its_thresholds_into_the_spec(script: Any) -> None:
+    spec = script("_cases").Case(3.0, None, 10).spec(SPEC)
+    assert (spec.monitor.drift, spec.monitor.performance_drop, spec.retrain.on) == (3.0, 0.2, ("drift",))
+
+
+def played(script: Any, auc: dict[int, float]) -> Any:
+    return script("_cases").Played(script("_year").Year(), dict.fromkeys(range(3, 13), 0.7) | auc)
+
+
+def test_thresholds_that_are_no_better_than_none_miss_the_goal(script: Any) -> None:
+    rows = script("thresholds").of_lags(lambda _: played(script, {}), SPEC.monitor)
+    assert [row.met for row in rows if row.row.startswith("AUC, 12")] == [False]
+
+
+@pytest.mark.parametrize(("early", "late"), [(0.8, [0.68, 0.68]), (0.7, [0.68, 0.7]), (0.6, [0.7, 0.7])])
+def test_thresholds_are_chosen_on_the_first_half_and_judged_on_the_second(
+    script: Any, early: float, late: list[float]
+) -> None:
+    committed = parse_spec((ROOT / "examples" / "flights" / "rondo.yaml").read_text()).monitor
+
+    def play(case: Any) -> Any:
+        return played(script, {5: early, 9: 0.6} if case.drift == 3.0 else {})
+
+    rows = {row.row: row.ours for row in script("thresholds").of_halves(play, committed, 12)}
+    chosen = [rows[f"AUC from August on, 12 d, best from March to July, {end}"] for end in ("least", "most")]
+    assert chosen == pytest.approx(late)
+
+
+def test_a_candidate_beside_the_same_champion_counts_once(script: Any) -> None:
+    def seen(gate: str, observed: float, bound: float | None = None, *, passed: bool = True) -> GateResult:
+        return GateResult(gate=gate, passed=passed, observed=observed, bound=bound, message="")
+
+    first = (
+        seen("roc_auc.not_worse_than_champion", 0.72, 0.67),
+        seen("slices.carrier", -0.01),
+        seen("fairness.origin", 0.1),
+    )
+    second = (
+        seen("roc_auc.not_worse_than_champion", 0.6, 0.67, passed=False),
+        seen("slices.carrier", -0.02),
+        seen("fairness.origin", 0.05),
+    )
+    years = [script("_year").Year(judged=[first]), script("_year").Year(judged=[first, second])]
+    rows = [round(row.ours, 3) for row in script("thresholds").of_gates(years, tolerance=0.03)]
+    assert rows == [2, 1, -0.1, 0.02, 0.02, 0.1]
+
+
+def newest() -> dict[str, dict[str, Any]]:
+    """Return the newest line of each row."""
+    found = map(json.loads, (FOLDER / "results" / "thresholds.jsonl").read_text().splitlines())
+    return {line["row"]: line for line in found}
+
+
+def said(value: float, *, sign: str = "") -> str:
+    """Return a figure as the comments write it: three digits, without the zero before the point."""
+    return f"{value:{sign}.3f}".replace("0.", ".", 1)
+
+
+def figures() -> dict[str, str]:
+    """Return each row's figure as the comments write it: counts whole, PSI with one digit, AUC with three."""
+    digits = {"": "{:.0f}", "PSI": "{:.1f}"}
+    rows = newest().items()
+    return {name: digits[r["unit"]].format(r["ours"]) if r["unit"] in digits else said(r["ours"]) for name, r in rows}
+
+
+def of_the_gates() -> list[str]:
+    """Return what the comments at the gates of rondo.yaml have to say."""
+    found, most = figures(), said(newest()["candidate minus champion, most"]["ours"], sign="+")
+    return [
+        f"has {found['AUC of the first model on its holdout']} on its holdout",
+        f"Candidate minus champion, {found['candidates beside a champion']} times",
+        f"from {found['candidate minus champion, least']} to {most}",
+        f"The carrier that lost most against the champion lost {found['what a carrier lost, most']}",
+        f"{found['candidates that a gate refused']} candidate was refused",
+        f"between the three airports was {found['gap between airports, most']}",
+    ]
+
+
+def of_the_thresholds() -> list[str]:
+    """Return what the comments at the monitor of rondo.yaml have to say."""
+    found, early, late = figures(), "AUC from March to July, 12 d", "AUC from August on, 12 d"
+    drifts = ("drift 2", "drift 3", "drift 4", "drift 6", "without drift")
+    best = max(drifts, key=lambda name: newest()[f"{early}, {name}"]["ours"])
+    swing = found["AUC of a week from its month's, root mean square"]
+    return [
+        f"never retrained {found['AUC, never retrained']}",
+        f"with these {found['AUC, 12 d']} by {found['retrains, 12 d']} retrains",
+        f"{found['retrains for performance, 12 d']} of them for performance",
+        *(f"{found[f'AUC, {lag} d']} by {found[f'retrains, {lag} d']} after {lag} days" for lag in (25, 50)),
+        *(f"{name}: {found[f'AUC, 12 d, {name}']} by {found[f'retrains, 12 d, {name}']}" for name in drifts),
+        f"of 18 thresholds those with {best} are best from March to July",
+        f"{found[f'{early}, most of 18']}, these {found[early]}",
+        f"from August on they have {found[f'{late}, {best}']}, these {found[late]}",
+        f"all {found[f'{late}, least of 18']} to {found[f'{late}, most of 18']}",
+        f"never retrained {said(newest()[late]['peer'])})",
+        f"reaches {found['PSI of air pressure in a week of March, most']} in single weeks",
+        f"{found['PSI of air pressure in two weeks of March in a row']} twice in a row",
+        f"is {swing} from that of its month",
+    ]
+
+
+def of_refits() -> list[str]:
+    """Return what a refit to the holdout is said to bring."""
+    rows = newest()
+    pairs = {lag: rows[f"AUC, {lag} d, refitted to the holdout"] for lag in (12, 25, 50)}
+    least, most = (rows[f"a month's AUC, by refits, {end}"]["ours"] for end in ("least", "most"))
+    return [
+        *(
+            f"{said(pair['ours'])} with and {said(pair['peer'])} without it after {lag} days"
+            for lag, pair in pairs.items()
+        ),
+        f"single months change by {said(least)} to {said(most, sign='+')}",
+    ]
+
+
+def text(path: str) -> str:
+    """Return a file as one line, without the signs of comments."""
+    return " ".join(word for word in (ROOT / path).read_text().split() if word != "#")
+
+
+@pytest.mark.parametrize("figure", [*of_the_gates(), *of_the_thresholds()])
+def test_a_figure_of_the_spec_is_the_newest_of_its_table(figure: str) -> None:
+    assert figure in text("examples/flights/rondo.yaml")
+
+
+@pytest.mark.parametrize(
+    "page", ["docs/decisions/0007-what-was-judged-ships.md", "services/trainer/rondo/trainer/split.py"]
+)
+@pytest.mark.parametrize("figure", of_refits())
+def test_what_a_refit_brings_is_the_newest_of_its_table(page: str, figure: str) -> None:
+    assert figure in text(page)
