@@ -42,6 +42,7 @@ class Reader(AIOKafkaConsumer):  # type: ignore[misc]
         # What librdkafka read, and what the position in each of its partitions is as long as nobody else moves it.
         self._around: deque[Record] = deque()
         self._positions: dict[TopicPartition, int] = {}
+        self._told: set[type[Exception]] = set()
         self._trouble, self._failed = "", 0.0
 
     async def getone(self) -> Record:
@@ -96,7 +97,9 @@ class Reader(AIOKafkaConsumer):  # type: ignore[misc]
         found = await asyncio.to_thread(read_around, self._options, behind)
         if not found:
             raise UnreadableBatchError(behind, error)
-        log.warning("%d records are read with librdkafka: aiokafka says %s", len(found), error)
+        if type(error) not in self._told:  # an application that compresses does so with every record
+            self._told.add(type(error))
+            log.warning("what aiokafka can't read is read with librdkafka, which is slower: %s", error)
         self._around, self._positions = deque(found), behind
 
     async def _read_around(self) -> Record | None:
