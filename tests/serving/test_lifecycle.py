@@ -239,3 +239,13 @@ async def test_a_model_on_its_way_is_waited_for_once_and_the_next_deployment_aga
     arrivals.settled("delay")
     await waiting
     assert arrivals.worth_waiting_for({"delay"}) == frozenset()
+
+
+async def test_a_stop_waits_for_no_model_and_refuses_nobody_who_asked_for_it() -> None:
+    arrivals = Arrivals()
+    arrivals.expect("delay", 1)
+    waiting = asyncio.create_task(asyncio.to_thread(arrivals.wait_once, {"delay"}, 60))
+    await asyncio.sleep(0)
+    await arrivals.stop()
+    with pytest.raises(UnavailableError, match=r"delay is not available \(serving stops\)"):
+        await waiting

@@ -92,6 +92,7 @@ async def _answering(settings: Settings, held: _Held, broker: KafkaBroker) -> As
     inference = Inference(log, lambda: datetime.now(UTC))
     routes = api(held.versions, inference, held.health.report)
     held.health.add("stream", stream.check)
+    held.health.at_stop(held.arrivals.stop)
     held.health.add("http", held.late.check)
     async with background(stream.run(), log.run(), held.late.build(routes, stream.turning)):
         yield

@@ -9,6 +9,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from rondo.chassis.failures import UnavailableError
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -20,6 +22,7 @@ class Arrivals:
         self._changed = threading.Condition()
         self._expected: dict[str, int] = {}
         self._waited: dict[str, int] = {}
+        self._stopped = False
 
     def expect(self, model: str, revision: int) -> None:
         """Say that a deployment is on its way."""
@@ -39,7 +42,22 @@ class Arrivals:
             return frozenset(m for m in models if m in self._expected and self._waited.get(m) != self._expected[m])
 
     def wait_once(self, models: Collection[str], seconds: float) -> None:
-        """Wait until all of the models are served or refused, but no longer than `seconds`, and never again."""
+        """Wait until all of the models are served or refused, but no longer than `seconds`, and never again.
+
+        Raises:
+            UnavailableError: serving stops. Who asked is answered by the replica that reads on, or after the restart.
+
+        """
         with self._changed:
-            self._changed.wait_for(lambda: not any(model in self._expected for model in models), seconds)
+            self._changed.wait_for(
+                lambda: self._stopped or not any(model in self._expected for model in models), seconds
+            )
+            if self._stopped:
+                raise UnavailableError(", ".join(sorted(models)), "serving stops")
             self._waited.update({model: self._expected[model] for model in models if model in self._expected})
+
+    async def stop(self) -> None:
+        """Let nobody wait any more."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
