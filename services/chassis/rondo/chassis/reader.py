@@ -1,8 +1,7 @@
 """An aiokafka consumer that goes on where aiokafka stops for ever, and tells when it doesn't.
 
-aiokafka can't read a batch of records that has a header whose name is no UTF-8, or that is compressed with what needs a
-library of its own (snappy, lz4, zstd): it fails at the same offset for as long as it is asked. Any application may
-write either, so such batches are read with librdkafka.
+aiokafka can't read a batch of records that has a header whose name is no UTF-8: it fails at the same offset for as long
+as it is asked. Any application may write one, so such batches are read with librdkafka.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections import deque
 from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError, UnsupportedCodecError
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 
 from rondo.chassis.detour import read_around
 from rondo.chassis.failures import UnavailableError
@@ -86,7 +85,7 @@ class Reader(AIOKafkaConsumer):  # type: ignore[misc]
                 return record
         except TimeoutError:
             return None
-        except (UnicodeDecodeError, UnsupportedCodecError) as error:
+        except UnicodeDecodeError as error:
             await self._begin_around(error)
         return await self._read_around()
 
