@@ -27,10 +27,6 @@ KILL_AT = 0.4
 
 @pytest.mark.timeout(240)
 @pytest.mark.slow
-@pytest.mark.xfail(
-    reason="librdkafka 2.16 may wait without end after its broker's crash (its issues 5456 and 5511), unless the "
-    "stream's producer closes idle connections"
-)
 async def test_kill_kafka_and_count(tmp_path: Path) -> None:
     onlooker = Onlooker()
     async with Stack(tmp_path / "home") as stack:

@@ -60,6 +60,9 @@ class StreamSettings:
             # librdkafka's own default that is after 100 ms, doubling: the longest part of a turn.
             "retry.backoff.ms": 10,
             "retry.backoff.max.ms": 200,
+            # After its broker's crash librdkafka (2.16) may wait for the next change of a connection, whatever its
+            # timeout (confluentinc/librdkafka 5456 and 5511). One that is idle is closed soon, which is such a change.
+            "connections.max.idle.ms": 3000,
             "message.max.bytes": 8 * 1024 * 1024,
             "queue.buffering.max.messages": 1_000_000,
             "partitioner": "murmur2_random",
