@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from rondo.chassis import kafka as chassis_kafka
 from rondo.chassis.follow import Follower
 from rondo.chassis.records import Records
 from rondo.chassis.stream import ExactlyOnceStream
 from rondo.chassis.stream_settings import StreamSettings
+from rondo.chassis.stream_transactions import Transactions
 from rondo.contracts.topics import Topic
 from rondo.embedded.kafka import Kafka
 
@@ -86,3 +90,28 @@ async def test_in_the_middle_of_a_transaction(tmp_path: Path) -> None:
         async with asyncio.timeout(30):
             await dead.wait()
         await stop(running)
+
+
+@pytest.mark.slow
+async def test_between_what_was_written_and_its_offsets(tmp_path: Path) -> None:
+    """The one call of librdkafka that takes no notice of its timeout."""
+    async with Kafka(tmp_path) as server:
+        chassis_kafka.create_topics(server.bootstrap, [Topic(name, "t", (), "") for name in (SOURCE, TARGET, LETTERS)])
+        settings, stopped = StreamSettings(server.bootstrap, "copies", "a", (SOURCE,), LETTERS), threading.Event()
+        consumer = Consumer(settings.consumer_config())
+        consumer.subscribe([SOURCE])
+        await asyncio.to_thread(consumer.poll, 5)
+        transactions = await asyncio.to_thread(Transactions, settings, stopped, logging.getLogger("librdkafka"))
+        transactions.begin()
+        transactions.producer.produce(TARGET, b"1")
+        await asyncio.to_thread(transactions.producer.flush, 10)
+        server.kill()
+        stopped.set()
+        began = time.monotonic()
+        with pytest.raises(KafkaException):
+            await asyncio.to_thread(
+                transactions.commit, [TopicPartition(SOURCE, 0, 1)], consumer.consumer_group_metadata()
+            )
+        transactions.abort()
+        assert time.monotonic() - began < 9
+        consumer.close()

@@ -56,6 +56,18 @@ async def test_servers_that_are_killed_come_back_and_are_told(tmp_path: Path) ->
     }
 
 
+async def test_a_disk_that_is_full_keeps_nobody_from_being_started_again(tmp_path: Path) -> None:
+    """It is when a server is likeliest to die."""
+    said: list[str] = []
+    async with Stack(tmp_path / "home", services=()) as stack:
+        (stack.home / "logs").mkdir(exist_ok=True)
+        (stack.home / "logs" / "stack.log").symlink_to("/dev/full")
+        watch = asyncio.create_task(keep_running(stack, said.append))
+        crash(stack.postgres)
+        await until(said, "PostgreSQL answers again")
+        watch.cancel()
+
+
 async def test_what_its_owner_has_killed_stays_down_until_its_owner_starts_it(tmp_path: Path) -> None:
     """A test's outage lasts as long as the test wants."""
     async with Stack(tmp_path / "home", services=()) as stack:

@@ -59,6 +59,7 @@ def changed(column: str, value: Any) -> pl.DataFrame:
         (changed("distance", float("nan")), "distance: NaN, send a number, or make it `optional` in the spec"),
         (changed("distance", float("inf")), "distance: infinite, send a finite number"),
         (changed("distance", float("-inf")), "distance: infinite, send a finite number"),
+        (changed("distance", 1e39), "distance: more than float32 holds, send a smaller number"),
         (changed("distance", -1.0), "distance: below the minimum 0"),
         (changed("distance", 1001.0), "distance: above the maximum 1000"),
         (changed("zone", "west"), "zone: not an allowed value, send one of: north, south"),

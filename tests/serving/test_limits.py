@@ -148,7 +148,8 @@ def in_a_batch(feature: Feature, value: Any) -> bool:
 @given(contracts(), st.data())
 def test_a_request_is_taken_where_a_row_of_a_batch_is(feature: Feature, data: st.DataObject) -> None:
     known = {
-        "category": st.sampled_from("abcd"), "float": st.integers(-5, 5).map(lambda n: n / 10),
+        "category": st.sampled_from("abcd"),
+        "float": st.integers(-5, 5).map(lambda n: n / 10) | st.sampled_from([1e39, -1e39, 0.10000000001]),
         "int": st.integers(-2, 2), "bool": st.booleans(),
     }  # fmt: skip
     value = data.draw(st.none() | known[feature.type])
@@ -157,6 +158,13 @@ def test_a_request_is_taken_where_a_row_of_a_batch_is(feature: Feature, data: st
     taken = bool(groups) and not layout.columns(groups[0][2]).bad
     assert taken == in_a_batch(feature, value)
     assert taken == (over_http(layout, {"x": value}) is None)
+
+
+def test_a_bound_that_float32_has_no_number_for_is_the_nearest_that_it_has() -> None:
+    """A file of float32 numbers that keeps to `max: 0.1` is within it."""
+    value = float(np.float32(0.1))
+    assert value > 0.1
+    assert in_a_batch(Feature(type="float", max=0.1), value)
 
 
 @given(contracts().filter(lambda feature: feature.type in ("float", "category")))

@@ -96,7 +96,8 @@ class Watchman:
 
     def _tell(self, level: str, message: str) -> None:
         line = {"time": datetime.now(UTC).isoformat(), "level": level, "service": "stack", "message": message}
-        with self._log.open("a", encoding="utf-8") as log:
+        # The disk may be full, which is when servers die: what is watched is more than what is written about it.
+        with contextlib.suppress(OSError), self._log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
         self.say(message)
 

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
+from confluent_kafka import KafkaException
 
 from rondo.chassis.detour import read_around
 from rondo.chassis.failures import UnavailableError
@@ -93,7 +94,10 @@ class Reader(AIOKafkaConsumer):  # type: ignore[misc]
         """Read the next records of the partitions that have any: aiokafka does not say in which of them it fails."""
         behind = {p: await self.position(p) for p in self.assignment()}
         behind = {p: at for p, at in behind.items() if (self.highwater(p) or 0) > at}
-        found = await asyncio.to_thread(read_around, self._options, behind)
+        try:
+            found = await asyncio.to_thread(read_around, self._options, behind)
+        except KafkaException as failed:
+            raise UnreadableBatchError(behind, failed) from failed
         if not found:
             raise UnreadableBatchError(behind, error)
         if type(error) not in self._told:  # an application that compresses does so with every record

@@ -63,6 +63,9 @@ class StreamSettings:
             # After its broker's crash librdkafka (2.16) may wait for the next change of a connection, whatever its
             # timeout (confluentinc/librdkafka 5456 and 5511). One that is idle is closed soon, which is such a change.
             "connections.max.idle.ms": 3000,
+            # How long a request waits for its answer. That of a transaction's offsets waits so long whatever timeout is
+            # given (5456), and a stop with it.
+            "socket.timeout.ms": 5_000,
             "message.max.bytes": 8 * 1024 * 1024,
             "queue.buffering.max.messages": 1_000_000,
             "partitioner": "murmur2_random",

@@ -1,4 +1,4 @@
-"""The transactions of a stream's producer, whose calls wait for Kafka, and for a stop no longer than a second."""
+"""The transactions of a stream's producer: its calls wait for Kafka, and a stop waits a few seconds for one of them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Transactions:
         # The commit waits for the same acknowledgements. Waited for here, the end of the last transaction is written
         # by the time that the offsets are sent: sent too early, they are turned away and come again with a delay.
         self._deliver()
-        self.producer.send_offsets_to_transaction(offsets, group, _ANSWER_SECONDS)
+        self._patiently(lambda seconds: self.producer.send_offsets_to_transaction(offsets, group, seconds))
         self._patiently(self.producer.commit_transaction)
 
     def abort(self) -> None:

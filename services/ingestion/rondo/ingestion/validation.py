@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from rondo.ingestion.contract import Column, Contract
     from rondo.ingestion.reading import Form
 
+# What the model sees, and what serving holds a request to.
+_MODEL = pl.Float32
+_LARGEST = 3.4028234663852886e38
 _TYPED = "typed."  # a column after its cast, beside the original
 _EVERY_ROW = "missing, every row needs one"
 _MISSING = {"entity": _EVERY_ROW, "time": _EVERY_ROW, "label": "label missing, send the row when it is known"}
@@ -142,15 +145,17 @@ def _rules(column: Column, dtype: pl.DataType, latest: datetime) -> Iterator[tup
     if column.values is not None:
         values = sorted(column.values)
         yield f"{name}: not an allowed value, send one of: {cut(', '.join(values))}", ~typed.is_in(values)
+    number = typed.cast(_MODEL)
+    # Polars counts NaN as the largest number; it and the infinite have rules of their own.
     if column.low is not None:
-        yield f"{name}: below the minimum {column.low:g}", _finite(column, typed) & (typed < column.low)
+        yield f"{name}: below the minimum {column.low:g}", number.is_finite() & (number < _bound(column.low))
     if column.high is not None:
-        yield f"{name}: above the maximum {column.high:g}", _finite(column, typed) & (typed > column.high)
+        yield f"{name}: above the maximum {column.high:g}", number.is_finite() & (number > _bound(column.high))
 
 
-def _finite(column: Column, typed: pl.Expr) -> pl.Expr:
-    # Polars counts NaN as the largest number; it has a rule of its own.
-    return typed.is_finite() if column.kind == "float" else typed.is_not_null()
+def _bound(declared: float) -> pl.Expr:
+    # A bound past float32 is none: what lies past it is infinite there.
+    return pl.lit(min(max(declared, -_LARGEST), _LARGEST), _MODEL)
 
 
 def _time_rules(name: str, dtype: pl.DataType, raw: pl.Expr, typed: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
@@ -166,3 +171,5 @@ def _float_rules(column: Column, typed: pl.Expr) -> Iterator[tuple[str, pl.Expr]
     if not column.optional:
         yield f"{column.name}: NaN, send a number, or make it `optional` in the spec", typed.is_nan()
     yield f"{column.name}: infinite, send a finite number", typed.is_infinite()
+    too_large = typed.is_finite() & typed.cast(_MODEL).is_infinite()
+    yield f"{column.name}: more than float32 holds, send a smaller number", too_large
