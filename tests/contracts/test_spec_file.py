@@ -257,6 +257,16 @@ CASES = {
             "for the model's output is called so: rename it"
         ),
     ),
+    "limit that no model sees": (
+        "max: 60",
+        "max: 1e39",
+        "line 6: `features.temp.max`: 1e+39 is more than float32 holds, and a model sees no more",
+    ),
+    "limits without a whole number": (
+        "type: float, min: 0",
+        "type: int, min: 0.2, max: 0.8",
+        "line 5: `features.distance.min`: no whole number is from 0.2 to 0.8",
+    ),
     "seed below zero": (
         "trainer: {",
         "trainer: {seed: -1, ",

@@ -140,7 +140,8 @@ async def test_a_deployment_that_cannot_be_followed_is_refused() -> None:
     await on_deployment_changed(deployment(2, route(1, 0.5), route(2, 0.5, b=Feature(type="bool"))), mine)
     await on_deployment_changed(deployment(3, route(1), route(2, role="shadow")), mine)
     assert mine.versions.current == {}
-    assert "version 2 should shadow, which is not executed yet: deploy without it" in announcer.details[2]
+    assert "it should shadow, which is not executed yet: deploy without it" in announcer.details[2]
+    assert announcer.said[2] == ("refused", 2)
     assert "no route with a share above zero answers requests: deploy a champion" in announcer.details[0]
     assert "its routes have different features" in announcer.details[1]
     assert "should shadow" in mine.versions.unserved["delay"]

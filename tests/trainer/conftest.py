@@ -313,6 +313,9 @@ class MemoryWork:
         """."""
         self.runs.insert(0, (spec.model, PastRun(run_id, trigger, spec.digest, "queued")))
 
+    async def take_turn_of_dataset(self, dataset: str) -> None:
+        """Nobody else is here."""
+
     async def defer(self, model: str, trigger: Trigger) -> None:
         """."""
         self.deferred[model] = trigger

@@ -99,6 +99,17 @@ async def test_a_batch_that_comes_while_too_few_rows_are_being_trained_on_is_not
     assert len(memory.runs) == 2, "it was considered, and is forgotten"
 
 
+async def test_what_is_asked_for_during_a_run_is_done_after_it(memory: Any, make: Any) -> None:
+    await handlers.on_spec_applied(make.enveloped(make.spec_applied(make.spec())), memory)
+    await handlers.on_drift_detected(make.enveloped(make.drift("one")), memory)
+    asked = TrainingRequested(model="flight-delay", trigger=make.trigger("manual", 1, "by-hand"), requested_by="ann")
+    await handlers.on_training_requested(make.enveloped(asked), memory)
+    assert [event.reason for event in memory.published] == ["in_flight"]
+    memory.end("trained")
+    await reconsider("flight-delay", memory)
+    assert [run.trigger.id for _, run in memory.runs] == ["by-hand", "one"]
+
+
 async def test_a_finding_that_meets_a_run_in_flight_waits_for_its_next_telling(memory: Any, make: Any) -> None:
     await handlers.on_spec_applied(make.enveloped(make.spec_applied(make.spec())), memory)
     await handlers.on_drift_detected(make.enveloped(make.drift("one")), memory)

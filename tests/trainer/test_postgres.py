@@ -311,6 +311,34 @@ async def test_a_request_that_is_being_kept_while_its_spec_comes_is_not_forgotte
     assert run.trigger.id == "by-hand"
 
 
+async def test_a_spec_and_its_data_that_come_at_once_start_the_first_training(store: Database, make: Any) -> None:
+    """Two replicas: neither may miss what the other has not committed yet."""
+    batch = make.enveloped(make.batch_accepted("jan", 31), "jan")
+    applied = make.enveloped(make.spec_applied(make.spec()), "applied")
+
+    async def accept() -> None:
+        async with handling(store)(batch) as work:
+            await handlers.on_batch_accepted(batch, work)
+
+    async with handling(store)(applied) as work:
+        await handlers.on_spec_applied(applied, work)
+        accepting = asyncio.create_task(accept())
+        await _waiting_its_turn(store, accepting, "trainer.dataset.flights")
+    await accepting
+    run = await PostgresRuns(store, "worker", LEASE).claim(3)
+    assert run is not None
+    assert run.trigger.id == "flights/jan"
+
+
+async def test_what_somebody_asked_for_outlives_the_data_that_came_after_it(store: Database, make: Any) -> None:
+    async with store.transaction() as transaction:
+        work = PostgresWork(transaction)
+        await work.defer("flight-delay", make.trigger("data", name="feb"))
+        await work.defer("flight-delay", make.trigger("manual", name="by-hand"))
+        await work.defer("flight-delay", make.trigger("data", name="mar"))
+        assert await work.take_deferred("flight-delay") == make.trigger("manual", name="by-hand")
+
+
 async def test_giving_a_run_up_and_its_late_end_do_not_wait_for_each_other(store: Database, make: Any) -> None:
     """Two connections: a worker that was thought dead ends the run while another finds that it was begun too often."""
     await _in_flight(store, make)
@@ -325,11 +353,13 @@ async def test_giving_a_run_up_and_its_late_end_do_not_wait_for_each_other(store
     assert "the worker died 1 times" in await store.pool.fetchval("select detail from runs")
 
 
-async def _waiting_its_turn(store: Database, task: asyncio.Task[Any]) -> None:
-    """Return once the task waits for the lock of the model's admission, or is done."""
-    waits = """pg_locks where locktype = 'advisory' and not granted
+async def _waiting_its_turn(
+    store: Database, task: asyncio.Task[Any], turn: str = "trainer.admission.flight-delay"
+) -> None:
+    """Return once the task waits for the lock of a turn, by default of the model's admission, or is done."""
+    waits = f"""pg_locks where locktype = 'advisory' and not granted
         and database = (select oid from pg_database where datname = current_database())
-        and objid = (hashtext('trainer.admission.flight-delay')::bigint & 4294967295)::oid"""
+        and objid = (hashtext('{turn}')::bigint & 4294967295)::oid"""  # noqa: S608 - our own text
     async with asyncio.timeout(10):
         while not task.done() and not await _count(store, waits):  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(0.01)

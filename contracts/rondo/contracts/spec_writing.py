@@ -21,9 +21,13 @@ _STRATEGIES = ("canary", "blue_green", "shadow", "ab")
 _KINDS = ("xgboost", "sklearn", "function")
 _JOIN = ("from", "on", "max_age")
 # What a file may say of the steps of a rollout that has none: the defaults, as they are written and as they are read.
-_AT_ONCE: dict[str, tuple[object, ...]] = {"steps": ([100], (100,)), "step_length": ("10m", timedelta(minutes=10))}
+_AT_ONCE: dict[str, tuple[object, ...]] = {
+    "steps": ([100], (100,)),
+    "step_length": ("10m", timedelta(minutes=10), "0s", timedelta(0)),
+}
 # Ingestion writes each row's batch into a column of this name, and the compiled model names its output so.
 _TAKEN = {"batch_id": "each published row has its batch's id there", "score": "the model's output is called so"}
+_LARGEST = 3.4028234663852886e38
 _LARGEST_SEED = 2**31 - 1
 
 
@@ -32,6 +36,9 @@ def unfit(spec: Plain) -> Iterator[Fault]:
     yield from not_executed(spec)
     yield from _keys_are_no_features(spec)
     yield from _taken_names(spec)
+    for name, feature in part(spec, "features").items():
+        if isinstance(feature, Mapping):
+            yield from _limits_leave_no_value(name, feature)
     yield from _seed_out_of_range(part(spec, "trainer"))
     yield from _unknown_parameters(part(spec, "trainer"))
     yield from _never_due(part(spec, "retrain"))
@@ -81,6 +88,21 @@ def _taken_names(spec: Plain) -> Iterator[Fault]:
     for name, path in columns:
         if isinstance(name, str) and name in _TAKEN:
             yield Fault(path, f"{name!r} can't be the name of a column, for {_TAKEN[name]}: rename it")
+
+
+def _limits_leave_no_value(name: str, feature: Plain) -> Iterator[Fault]:
+    """Limits that nothing meets would refuse every row and every request."""
+    limits = {key: float(value) for key in ("min", "max") if _is_number(value := feature.get(key))}
+    for key, limit in limits.items():
+        if abs(limit) > _LARGEST:
+            yield Fault(("features", name, key), f"{limit:g} is more than float32 holds, and a model sees no more")
+    low, high = limits.get("min", -math.inf), limits.get("max", math.inf)
+    if feature.get("type") == "int" and low <= high and math.isfinite(low) and math.ceil(low) > high:
+        yield Fault(("features", name, "min"), f"no whole number is from {low:g} to {high:g}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _seed_out_of_range(trainer: Plain) -> Iterator[Fault]:

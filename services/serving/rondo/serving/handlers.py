@@ -67,8 +67,8 @@ async def _load(
     """Load what is new; None when something was refused, which has been announced then."""
     new: dict[tuple[int, str], Version] = {}
     try:
-        if why := lifecycle.fault(desired):
-            raise VersionRefusedError(desired.model, desired.routes[0].model_version, why)
+        if fault := lifecycle.fault(desired):
+            raise VersionRefusedError(desired.model, *fault)
         for route in plan.load:
             version = (route.model_version, route.digest)
             await replica.announcer.announce(desired.model, desired.revision, version, "loading")

@@ -31,15 +31,16 @@ def plan(desired: DeploymentChanged, revision: int, loaded: Collection[tuple[int
     return Plan(load, tuple(sorted(version for version in loaded if version not in wanted)))
 
 
-def fault(desired: DeploymentChanged) -> str | None:
-    """Return why a deployment can't be followed at all, or None."""
+def fault(desired: DeploymentChanged) -> tuple[int, str] | None:
+    """Return the version for which a deployment can't be followed at all, and why, or None."""
+    first = desired.routes[0].model_version
     if shadow := next((route for route in desired.routes if route.role == "shadow"), None):
         # To load it, announce it and never ask it would be taken for a shadow that agrees.
-        return f"version {shadow.model_version} should shadow, which is not executed yet: deploy without it"
+        return shadow.model_version, "it should shadow, which is not executed yet: deploy without it"
     if not any(route.share > 0 for route in desired.routes):
-        return "no route with a share above zero answers requests: deploy a champion"
+        return first, "no route with a share above zero answers requests: deploy a champion"
     if any(not route.features for route in desired.routes):
-        return "a route names no features: train again with the spec in force"
+        return first, "a route names no features: train again with the spec in force"
     if len({tuple(route.features.items()) for route in desired.routes}) > 1:
-        return "its routes have different features: one model's versions must share them to share its traffic"
+        return first, "its routes have different features: one model's versions must share them to share its traffic"
     return None

@@ -50,7 +50,7 @@ def _comes_once(trigger: Trigger, skip: Skip) -> bool:
     """A finding that still stands is told again by the monitor. What nobody tells again must not be forgotten."""
     if skip.reason == "no_spec":  # topics have no order among each other: the spec may be on its way
         return trigger.kind in ("manual", "schedule")
-    return skip.reason == "in_flight" and trigger.kind == "data"
+    return skip.reason == "in_flight" and trigger.kind in ("data", "manual")
 
 
 def _skipped(model: str, trigger: Trigger, skip: Skip) -> TrainingSkipped:

@@ -35,6 +35,7 @@ def routes() -> Routes[Work]:
 async def on_spec_applied(envelope: Envelope[SpecApplied], work: Work) -> None:
     """Keep the spec. What came before it found no model: train on the data that is there, or as was asked for."""
     applied = envelope.data
+    await work.take_turn_of_dataset(applied.spec.data.dataset)
     await work.save_spec(applied)
     batch = await work.latest_batch(applied.spec.data.dataset)
     if batch is not None and not (await work.history(applied.model)).ever_trained:
@@ -53,6 +54,7 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], work: Work) -> None:
 async def on_batch_accepted(envelope: Envelope[BatchAccepted], work: Work) -> None:
     """Consider every model of the dataset."""
     accepted = envelope.data
+    await work.take_turn_of_dataset(accepted.dataset)
     await work.save_batch(accepted)
     trigger = Trigger(
         id=f"{accepted.dataset}/{accepted.batch_id}",

@@ -83,12 +83,19 @@ class Work(Protocol):
         """Return the model's runs. Until the work ends nobody else decides about this model."""
         ...
 
+    async def take_turn_of_dataset(self, dataset: str) -> None:
+        """Wait until nobody else handles a batch or a spec of this dataset: each must see what the other has saved."""
+        ...
+
     async def start(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
         """Record a run and wake the workers."""
         ...
 
     async def defer(self, model: str, trigger: Trigger) -> None:
-        """Keep a trigger until the run in flight has ended or the spec has come; a later one takes its place."""
+        """Keep a trigger until the run in flight has ended or the spec has come; a later one takes its place.
+
+        Only another that was asked for takes the place of what somebody asked for.
+        """
         ...
 
     async def take_deferred(self, model: str) -> Trigger | None:

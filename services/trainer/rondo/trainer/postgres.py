@@ -96,6 +96,10 @@ class PostgresWork:
         """Wait until nobody else decides about this model; until the transaction ends nobody else will."""
         await self._connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"trainer.admission.{model}")
 
+    async def take_turn_of_dataset(self, dataset: str) -> None:
+        """Wait until nobody else handles a batch or a spec of this dataset: each must see what the other has saved."""
+        await self._connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"trainer.dataset.{dataset}")
+
     async def history(self, model: str) -> History:
         """Return the model's runs. Until the transaction ends nobody else decides about this model."""
         await self.take_turn(model)
@@ -120,10 +124,15 @@ class PostgresWork:
         await self._connection.execute(f"notify {RUNS_CHANNEL}")
 
     async def defer(self, model: str, trigger: Trigger) -> None:
-        """Keep a trigger until the run in flight has ended or the spec has come; a later one takes its place."""
+        """Keep a trigger until the run in flight has ended or the spec has come; a later one takes its place.
+
+        Only another that was asked for takes the place of what somebody asked for.
+        """
+        # What somebody asked for trains on all the data there is, and data may not be a reason to.
         await self._connection.execute(
             """insert into deferred (model, trigger) values ($1, $2)
-            on conflict (model) do update set trigger = excluded.trigger""",
+            on conflict (model) do update set trigger = excluded.trigger
+            where deferred.trigger ->> 'kind' <> 'manual' or excluded.trigger ->> 'kind' = 'manual'""",
             model, trigger.model_dump(mode="json"),
         )  # fmt: skip
 
