@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from rondo.contracts import cron, lightgbm_params
 from rondo.contracts.spec_policy import CRON
@@ -101,7 +101,7 @@ def _limits_leave_no_value(name: str, feature: Plain) -> Iterator[Fault]:
         yield Fault(("features", name, "min"), f"no whole number is from {low:g} to {high:g}")
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
