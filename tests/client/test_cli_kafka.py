@@ -101,7 +101,8 @@ async def test_requests_that_failed_are_listed_with_their_reasons(
     last = await asyncio.to_thread(rondo, "failed", "mend", "--last", "2", "--json")
     assert orjson.loads(last.stdout) == found[-2:]
     shown = (await asyncio.to_thread(rondo, "failed")).stdout
-    assert "mend   bad-4    missing  the feature `distance` is missing: send a number" in shown
+    # How wide a column is depends on what else was refused.
+    assert "mend bad-4 missing the feature `distance` is missing: send a number" in " ".join(shown.split())
     assert (await asyncio.to_thread(rondo, "failed", "nobody")).stdout == "no request to nobody was refused of late\n"
 
 

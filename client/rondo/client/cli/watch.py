@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rondo.client.events import Since
     from rondo.contracts.cloudevents import Envelope
 
+_FETCHED_BEFORE_SECONDS = 2.0
 _FIXED: dict[str, Since] = {"now": "now", "beginning": "beginning"}
 
 
@@ -56,23 +58,24 @@ class _Away(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self._is_told = False
+        self._told_at: float | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say it, if that is news."""
-        if not self._is_told:
-            self._is_told = True
+        if self._told_at is None:
+            self._told_at = time.monotonic()
             note(f"Kafka does not answer, and is waited for ({record.getMessage()})")
 
     def over(self) -> None:
-        """Take the next time for news."""
-        self._is_told = False
+        """Take the next time for news, unless what came had been fetched before."""
+        if self._told_at is not None and time.monotonic() - self._told_at > _FETCHED_BEFORE_SECONDS:
+            self._told_at = None
 
 
 def _line(envelope: Envelope[Any]) -> str:
-    time = envelope.time.astimezone()
+    at = envelope.time.astimezone()
     return (
-        f"{time:%Y-%m-%d %H:%M:%S}  {type(envelope.data).__name__:<19} {envelope.data.key}: {headline(envelope.data)}"
+        f"{at:%Y-%m-%d %H:%M:%S}  {type(envelope.data).__name__:<19} {envelope.data.key}: {headline(envelope.data)}"
     )
 
 
