@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -98,6 +99,7 @@ async def test_between_what_was_written_and_its_offsets(tmp_path: Path) -> None:
     async with Kafka(tmp_path) as server:
         chassis_kafka.create_topics(server.bootstrap, [Topic(name, "t", (), "") for name in (SOURCE, TARGET, LETTERS)])
         settings, stopped = StreamSettings(server.bootstrap, "copies", "a", (SOURCE,), LETTERS), threading.Event()
+        settings = replace(settings, hung_after=2)
         consumer = Consumer(settings.consumer_config())
         consumer.subscribe([SOURCE])
         await asyncio.to_thread(consumer.poll, 5)
@@ -108,10 +110,36 @@ async def test_between_what_was_written_and_its_offsets(tmp_path: Path) -> None:
         server.kill()
         stopped.set()
         began = time.monotonic()
+        assert not transactions.hung
+        offsets, group = [TopicPartition(SOURCE, 0, 1)], consumer.consumer_group_metadata()
+        committing = asyncio.create_task(asyncio.to_thread(transactions.commit, offsets, group))
+        while not transactions.hung:
+            assert not committing.done()
+            await asyncio.sleep(0.1)
         with pytest.raises(KafkaException):
-            await asyncio.to_thread(
-                transactions.commit, [TopicPartition(SOURCE, 0, 1)], consumer.consumer_group_metadata()
-            )
+            await committing
+        assert not transactions.hung
         transactions.abort()
         assert time.monotonic() - began < 9
         consumer.close()
+
+
+class Hung:
+    """Transactions in a call that does not come back."""
+
+    hung = True
+
+
+async def test_a_call_that_does_not_come_back_ends_the_process(
+    free_port: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A thread in it can't be stopped, and a stream that stands still for ever is answered by nobody else."""
+    ended = asyncio.Event()
+    settings = StreamSettings(f"127.0.0.1:{free_port()}", "copies", "a", (SOURCE,), LETTERS)
+    copying = ExactlyOnceStream(settings, Copy(), end_process=ended.set)
+    copying._transactions = Hung()  # type: ignore[assignment]
+    running = asyncio.create_task(copying.run())
+    async with asyncio.timeout(10):
+        await ended.wait()
+    assert "a call of librdkafka does not come back, so the process ends" in caplog.text
+    await stop(running)

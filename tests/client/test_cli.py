@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 from rondo.client.cli import stack
-from rondo.embedded.home import held
+from rondo.embedded.home import held, mark_kept
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -359,7 +359,7 @@ def test_a_spec_that_is_no_text_is_refused(rondo: Run, tmp_path: Path) -> None:
 
 def test_without_a_rondo_the_message_says_how_to_start_one(run: Run) -> None:
     failed = run("models")
-    home = "/.rondo (RONDO_HOME names another folder): start one here with `rondo up`, or set RONDO_KAFKA"
+    home = "/.rondo (set RONDO_HOME to name another): start one here with `rondo up`, or set RONDO_KAFKA"
     assert home in failed.stderr
     assert failed.exit_code == 1
 
@@ -383,6 +383,15 @@ def test_a_second_one_beside_the_first_is_told_so(run: Run, tmp_path: Path, comm
         failed = run(command)
     assert "another Rondo runs in" in failed.stderr
     assert "RONDO_HOME=.rondo-2" in failed.stderr
+    assert failed.exit_code == 1
+
+
+def test_a_demo_does_not_erase_what_up_keeps(run: Run, tmp_path: Path) -> None:
+    with held(tmp_path / ".rondo"):
+        mark_kept(tmp_path / ".rondo")
+    failed = run("demo")
+    assert "keeps its data in" in failed.stderr
+    assert "RONDO_HOME=.rondo-demo make demo" in failed.stderr
     assert failed.exit_code == 1
 
 

@@ -79,7 +79,7 @@ def test_rondo_home_names_another_folder(tmp_path: Path) -> None:
 
 def test_nothing_anywhere_says_how_to_start(tmp_path: Path) -> None:
     with pytest.raises(
-        NoConnectionError, match=r"\.rondo \(RONDO_HOME names another folder\): start one here with `rondo up`"
+        NoConnectionError, match=r"\.rondo \(set RONDO_HOME to name another\): start one here with `rondo up`"
     ):
         Connection.discover({}, tmp_path)
 

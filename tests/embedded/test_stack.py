@@ -20,6 +20,7 @@ from rondo.embedded import SERVICES, Addresses, Postgres, Service, Stack
 from rondo.embedded.errors import (
     HomeBusyError,
     KafkaUnavailableError,
+    KeptDataError,
     NotReadyError,
     PostgresUnavailableError,
     UsedKafkaError,
@@ -168,15 +169,33 @@ async def test_a_second_stack_in_the_folder_that_the_message_offers_runs_beside_
 async def test_state_is_kept_on_request_alone(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`keep` leaves artifacts, too."""
+    """A start without `keep` begins anew; one with it goes on with what is there, artifacts too."""
     monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
     home = tmp_path / "home"
-    async with Stack(home, services=[]):
-        (home / "artifacts" / "model").touch()
+    for _ in range(2):
+        async with Stack(home, services=[]):
+            assert not (home / "artifacts" / "model").exists()
+            (home / "artifacts" / "model").touch()
     async with Stack(home, services=[], keep=True):
         assert (home / "artifacts" / "model").exists()
-    async with Stack(home, services=[]):
-        assert not (home / "artifacts" / "model").exists()
+
+
+async def test_what_is_kept_is_not_erased_by_a_start_from_nothing(
+    tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make demo` after `make up`: refused in one sentence, with nothing wiped; `make up` goes on."""
+    monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
+    home = tmp_path / "home"
+    async with Stack(home, services=[], keep=True):
+        (home / "artifacts" / "model").touch()
+    with pytest.raises(KeptDataError) as caught:
+        await Stack(home, services=[]).__aenter__()
+    assert str(caught.value) == (
+        f"`rondo up` keeps its data in {home}, and a demo would erase it: give the demo a folder of its own "
+        "(RONDO_HOME=.rondo-demo make demo), or throw that data away first (`make clean` removes .rondo)"
+    )
+    async with Stack(home, services=[], keep=True):
+        assert (home / "artifacts" / "model").exists()
 
 
 async def test_a_service_that_cannot_start_stops_everything(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import time
 from collections.abc import Generator
@@ -29,7 +30,7 @@ from rondo.chassis.records import Record, Records, place, readable, write
 from rondo.chassis.stream_transactions import Transactions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from rondo.chassis.stream_settings import StreamSettings
 
@@ -37,8 +38,15 @@ log = logging.getLogger(__name__)
 # Else librdkafka writes to standard error by itself, and not as JSON.
 _LIBRARY_LOG = logging.getLogger("librdkafka")
 _STALE_SECONDS = 30.0
+_LOOK_SECONDS = 1.0
 _IDLE_SECONDS = 0.5
 _LAG_SECONDS = 1.0
+
+
+_HUNG = (
+    "a call of librdkafka does not come back, so the process ends: whoever supervises it starts it again, and what"
+    " was not committed is read again"
+)
 
 
 class Transform(Protocol):
@@ -61,13 +69,26 @@ class PartitionsMovedError(Exception):
         super().__init__(f"{names} went to another replica; what was read and not answered is read again by its owner")
 
 
+def end_process() -> None:
+    """End as a crash does: a thread that hangs in a library keeps any other end from coming."""
+    os._exit(1)
+
+
 class ExactlyOnceStream:
     """Runs a transform between topics. `run` is awaited by the service; the work is done on the stream's thread."""
 
-    def __init__(self, settings: StreamSettings, transform: Transform, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self,
+        settings: StreamSettings,
+        transform: Transform,
+        backoff: Backoff | None = None,
+        end_process: Callable[[], object] = end_process,
+    ) -> None:
         self._settings = settings
         self._transform = transform
         self._backoff = backoff or Backoff(first=0.2)
+        self._end_process = end_process
+        self._transactions: Transactions | None = None
         self._stop = threading.Event()
         self._last_turn = self._last_gathered = self._lag_measured = 0.0
         self._commits = 0
@@ -86,7 +107,10 @@ class ExactlyOnceStream:
         self._loop = asyncio.get_running_loop()
         thread = asyncio.create_task(asyncio.to_thread(self._run))
         try:
-            await asyncio.shield(thread)
+            while not (await asyncio.wait([thread], timeout=_LOOK_SECONDS))[0]:
+                if self._transactions is not None and self._transactions.hung:
+                    log.critical("stream %s: %s", self._settings.name, _HUNG)
+                    self._end_process()
         finally:
             self._stop.set()
             await thread
@@ -132,7 +156,7 @@ class ExactlyOnceStream:
             self._stop.wait(self._backoff.delay(attempt))
 
     def _turn_until_stopped(self) -> None:
-        transactions = Transactions(self._settings, self._stop, _LIBRARY_LOG)
+        transactions = self._transactions = Transactions(self._settings, self._stop, _LIBRARY_LOG)
         consumer = Consumer(self._settings.consumer_config(), logger=_LIBRARY_LOG)
         began = time.monotonic()
         held = HeldOffsets(self._settings.held_after)

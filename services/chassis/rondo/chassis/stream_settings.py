@@ -13,7 +13,8 @@ class StreamSettings:
     `dead_letters` is the topic for a message on which the transform fails again and again. `linger` is the least time
     in seconds between the beginnings of two transactions: a busy stream fills its micro-batches for that long, and a
     record that comes after a silence waits for nothing. After `held_after` seconds without a record Kafka is asked
-    whether it is a transaction without an end that holds them back: longer than `transaction_timeout`.
+    whether it is a transaction without an end that holds them back: longer than `transaction_timeout`. A call of
+    librdkafka that was to take a second and takes `hung_after` seconds never ends.
     """
 
     bootstrap: str
@@ -26,6 +27,7 @@ class StreamSettings:
     session_timeout: float = 10.0
     transaction_timeout: float = 30.0
     held_after: float = 35.0
+    hung_after: float = 60.0
     producer: dict[str, Any] = field(default_factory=dict)
 
     def consumer_config(self) -> dict[str, Any]:

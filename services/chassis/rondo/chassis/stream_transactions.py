@@ -34,6 +34,8 @@ class Transactions:
         self.producer = Producer(settings.producer_config(), logger=logger)
         self._timeout = settings.transaction_timeout
         self._stop = stop
+        self._hung_after = settings.hung_after
+        self._called: float | None = None
         self._patiently(self.producer.init_transactions)
 
     def begin(self) -> None:
@@ -53,6 +55,12 @@ class Transactions:
         self._patiently(lambda seconds: self.producer.send_offsets_to_transaction(offsets, group, seconds))
         self._patiently(self.producer.commit_transaction)
 
+    @property
+    def hung(self) -> bool:
+        """Whether a call does not come back, whatever its timeout; nothing but the end of the process ends it."""
+        called = self._called
+        return called is not None and time.monotonic() - called > self._hung_after
+
     def abort(self) -> None:
         """Abort the transaction, if Kafka answers; else its timeout does."""
         try:
@@ -70,10 +78,13 @@ class Transactions:
         """Wait for a call that goes on where it was when it is called again (librdkafka's "retry call to resume")."""
         until = time.monotonic() + _ANSWER_SECONDS
         while True:
+            self._called = time.monotonic()
             try:
                 call(_LOOK_SECONDS)
             except KafkaException as error:
+                self._called = None
                 if self._stop.wait(_PAUSE_SECONDS) or time.monotonic() >= until or not error.args[0].retriable():
                     raise
             else:
+                self._called = None
                 return

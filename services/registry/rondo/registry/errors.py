@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class RegistryError(Exception):
     """The base of what the registry refuses; `code` is the short name that HTTP answers carry."""
@@ -79,10 +84,11 @@ class NothingToRollBackToError(RegistryError):
 
     code = "nothing_to_roll_back_to"
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, rolled_back: Sequence[int] = ()) -> None:
         self.model = model
+        gone = f" but what was rolled back itself ({', '.join(map(str, rolled_back))})" if rolled_back else ""
         super().__init__(
-            f"{model} has no earlier version to go back to: name one with `version`, or promote one that passed"
+            f"{model} has no earlier version to go back to{gone}: name one with `version`, or promote one that passed"
         )
 
 

@@ -35,7 +35,8 @@ def roll_back(model: Model, number: int | None, cause: Cause) -> Decision:
     """
     target = previous(model) if number is None else model.version(number)
     if model.champion is None or target is None:
-        raise NothingToRollBackToError(model.name)
+        served = sorted(set(model.served) - {model.champion.number}) if model.champion else ()
+        raise NothingToRollBackToError(model.name, served)
     if target.number == model.champion.number:
         raise AlreadyChampionError(model.name, target.number)
     if target.number not in model.served:
