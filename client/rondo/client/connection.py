@@ -60,7 +60,7 @@ class Connection(BaseModel):
             urls: dict[str, str] = {name: url for name, url in written["http"].items() if name in SERVICES}
             return cls(kafka=written["kafka"], token=SecretStr(written["token"]), **urls)
         except FileNotFoundError:
-            raise NoConnectionError(f"no Rondo runs in {home} (RONDO_HOME names another folder)") from None
+            raise NoConnectionError(f"no Rondo runs in {home} (set RONDO_HOME to name another)") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise NoConnectionError(f"{file} can't be read ({error})") from None
 

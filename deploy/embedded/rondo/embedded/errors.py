@@ -123,6 +123,18 @@ class HomeBusyError(EmbeddedError):
         self.home, self.pid, self.since = home, pid, since
 
 
+class KeptDataError(EmbeddedError):
+    """A start from nothing would erase the data of a stack that keeps it."""
+
+    def __init__(self, home: Path) -> None:
+        """Name the folder."""
+        super().__init__(
+            f"`rondo up` keeps its data in {home}, and a demo would erase it: give the demo a folder of its own "
+            "(RONDO_HOME=.rondo-demo make demo), or throw that data away first (`make clean` removes .rondo)"
+        )
+        self.home = home
+
+
 class DiskFullError(EmbeddedError):
     """Too little space is left to start."""
 

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from rondo.embedded.errors import DiskFullError, ForeignHomeError, HomeBusyError, HomeNotWritableError
+from rondo.embedded.errors import DiskFullError, ForeignHomeError, HomeBusyError, HomeNotWritableError, KeptDataError
 
 NEEDED_BYTES = 1 << 30
 _LOCK = "rondo.lock"
+_KEPT = "kept"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,17 @@ def check_space(home: Path, needed: int = NEEDED_BYTES) -> None:
     free = shutil.disk_usage(home).free
     if free < needed:
         raise DiskFullError(home, free, needed)
+
+
+def mark_kept(home: Path) -> None:
+    """Write down that the data in `home` is to outlive its stack."""
+    (home / _KEPT).touch()
+
+
+def check_not_kept(home: Path) -> None:
+    """Raise KeptDataError if a stack that keeps its data has run in `home`."""
+    if (home / _KEPT).exists():
+        raise KeptDataError(home)
 
 
 @contextlib.contextmanager

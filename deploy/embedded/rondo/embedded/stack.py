@@ -13,7 +13,7 @@ from typing import Self
 from rondo.embedded import outside
 from rondo.embedded.addresses import Addresses
 from rondo.embedded.databases import create_databases
-from rondo.embedded.home import check_space, default_home, held
+from rondo.embedded.home import check_not_kept, check_space, default_home, held, mark_kept
 from rondo.embedded.kafka import Kafka
 from rondo.embedded.leftovers import end_all
 from rondo.embedded.ports import LOOPBACK, chosen_port
@@ -44,7 +44,10 @@ class Stack:
         services: Sequence[Service] = SERVICES,
         progress: Progress = silent,
     ) -> None:
-        """Use `home` (default: RONDO_HOME, else `.rondo` here); `keep` goes on with the state of an earlier start."""
+        """Use `home` (default: RONDO_HOME, else `.rondo` here).
+
+        `keep` goes on with the state of an earlier start, and from then on a start without it is refused there.
+        """
         self.home = (home or default_home()).absolute()
         self.kafka = None if os.environ.get("RONDO_KAFKA") else Kafka(self.home / "kafka", keep=keep, progress=progress)
         self.postgres = None if os.environ.get("RONDO_POSTGRES") else Postgres(self.home / "postgres", keep=keep)
@@ -72,11 +75,16 @@ class Stack:
     async def _start(self, undo: contextlib.AsyncExitStack) -> None:
         undo.enter_context(held(self.home))
         undo.enter_context(terminated_like_ctrl_c())
+        # Before anything is wiped: what is refused has changed nothing.
+        if not self._keep:
+            check_not_kept(self.home)
         await self._check_outside()
         self._clear()
         check_space(self.home)
         http = {each.name: f"http://{LOOPBACK}:{chosen_port(_variable(each))}" for each in self._descriptions}
         await self._start_servers(undo)
+        if self._keep:
+            mark_kept(self.home)
         self.addresses = await self._find_addresses(http)
         await self._start_services(undo)
         self.addresses.write(self.home)
@@ -85,7 +93,6 @@ class Stack:
         self.watchman = await undo.enter_async_context(Watchman(self._servers, list(self.services.values()), log))
 
     async def _check_outside(self) -> None:
-        # Before anything is wiped here: what is refused has changed nothing.
         if self.kafka is None:
             await outside.check_kafka(os.environ["RONDO_KAFKA"], keep=self._keep)
         if self.postgres is None:
