@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
-from rondo.client.cli.watchers import Lines, Picture
+from rondo.client.cli.watchers import Lines, Picture, watching
 
 FETCHED = (
     "fetching Kafka: 46 files, 45 MB, once",
@@ -25,6 +26,20 @@ def test_on_a_terminal_a_download_is_one_line_that_changes() -> None:
     assert "✓ starting Kafka and PostgreSQL" in shown
     assert "fetching Kafka: 45 of 45 MB (100%)" in shown
     assert shown.count("fetching Kafka") == 1
+
+
+def test_after_ctrl_c_the_last_word_stands_without_a_spinner_or_seconds() -> None:
+    shown = io.StringIO()
+    console = Console(file=shown, width=100, force_terminal=True, color_system=None)
+    with pytest.raises(KeyboardInterrupt), watching(console) as watcher:
+        for line in ("stopping", "stopped before its end; logs and data stay here"):
+            watcher.step(line)
+        raise KeyboardInterrupt
+    *_, step, last = [line.rstrip() for line in shown.getvalue().splitlines() if line.strip(" \x1b[?25hlK\r")]
+    assert "✓ stopping (0.0 s)" in step
+    assert last.endswith("stopped before its end; logs and data stay here")
+    assert "(" not in last
+    assert not any("\u2800" <= sign <= "\u28ff" for sign in last)
 
 
 def test_in_a_log_each_word_is_a_line() -> None:

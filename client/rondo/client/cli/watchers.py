@@ -32,7 +32,10 @@ def watching(console: Console) -> Iterator[Watcher]:
         return
     watcher = Picture()
     with Live(get_renderable=watcher.render, console=console, refresh_per_second=_REFRESH_PER_SECOND):
-        yield watcher
+        try:
+            yield watcher
+        finally:
+            watcher.end()
 
 
 class Picture:
@@ -58,10 +61,16 @@ class Picture:
         self._done.clear()
         self._view = view.render(snapshot)
 
+    def end(self) -> None:
+        """Let the last step stand as it was told: nothing goes on, and whether it was done is not known here."""
+        if self._step is not None:
+            self._done.append(Text(self._step[0]))
+            self._step = None
+
     def render(self) -> RenderableType:
         """Return what is to be seen now."""
         if self._step is None:
-            return Group(*self._done, self._view)
+            return Group(self._view, *self._done)
         text, since = self._step
         self._spinner.update(text=Text(f"{text} ({time.monotonic() - since:.0f} s)"))
         return Group(self._view, *self._done, self._spinner)
