@@ -1,0 +1,53 @@
+"""The flights as files, to try the `rondo` command with: `python -m rondo.flights.files [FOLDER]`.
+
+`january.parquet` and `february.parquet` are batches to publish, `requests.jsonl` is for `rondo predict --from`, and
+`infer.json` is one request over HTTP.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rondo.client.inference import body
+from rondo.contracts.predictions import PredictionRequested
+from rondo.flights import dataset
+from rondo.flights.errors import FlightsError
+from rondo.flights.replay import day, month_batches, requests, stream_of
+
+_BATCHES = ("january", "february")
+_REQUESTS = 100
+
+
+def write(folder: Path) -> list[Path]:
+    """Write the files, in place of earlier ones, and return their paths.
+
+    Raises:
+        DatasetMissingError: the package that carries the flights is not installed.
+
+    """
+    flights = dataset.load()
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [folder / f"{name}.parquet" for name in _BATCHES]
+    for path, (_, rows) in zip(written, month_batches(flights, range(1, 3)), strict=True):
+        rows.write_parquet(path)
+    # In New York it is still the evening of the first.
+    march = stream_of(flights, day(3, 2), day(4)).head(_REQUESTS + 1)
+    *asked, one = (value for _, value in requests(march))
+    stream, single = folder / "requests.jsonl", folder / "infer.json"
+    stream.write_bytes(b"".join(each + b"\n" for each in asked))
+    single.write_bytes(body(PredictionRequested.model_validate_json(one)))
+    return [*written, stream, single]
+
+
+def main() -> None:
+    """Write them into the folder that is named, by default this one, and say so."""
+    try:
+        written = write(Path(*sys.argv[1:2]))
+    except (FlightsError, OSError) as error:
+        sys.exit(f"the flights can't be written: {error}")
+    sys.stdout.writelines(f"{path}\n" for path in written)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""The files that the README's commands take: what is in them is what those commands ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+import pytest
+from rondo.client.cli.predict_many import requests
+from rondo.contracts.spec_file import parse_spec
+from rondo.flights import files
+from rondo.flights.replay import day
+
+SPEC = parse_spec((Path(__file__).parents[2] / "examples/flights/rondo.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that did not exist, with the files."""
+    folder = tmp_path_factory.mktemp("files") / "new"
+    written = files.write(folder)
+    assert [path.name for path in written] == ["january.parquet", "february.parquet", "requests.jsonl", "infer.json"]
+    return folder
+
+
+def test_both_months_have_what_the_spec_asks_for_and_together_enough_rows(folder: Path) -> None:
+    months = [pl.read_parquet(folder / f"{name}.parquet") for name in ("january", "february")]
+    wanted = {SPEC.data.entity, SPEC.data.event_time, SPEC.data.label, *SPEC.features}
+    assert [set(rows.columns) for rows in months] == [wanted, wanted]
+    labelled = [rows[SPEC.data.label].count() for rows in months]
+    assert max(labelled) < SPEC.trainer.min_rows <= sum(labelled)
+
+
+def test_each_line_is_a_request_that_the_command_reads(folder: Path) -> None:
+    results: Any = None  # told of lines that are no request, of which there are none
+    with (folder / "requests.jsonl").open("rb") as lines:
+        asked = list(requests(lines, "another model", results))
+    assert len({request.id for request in asked}) == 100
+    assert {request.model for request in asked} == {SPEC.model}
+    assert all(request.features.keys() == SPEC.features.keys() for request in asked)
+    assert all(request.event_time and day(3) <= request.event_time < day(4) for request in asked)
+
+
+def test_the_request_over_http_is_one_more_with_a_tensor_for_each_feature(folder: Path) -> None:
+    asked = orjson.loads((folder / "infer.json").read_bytes())
+    ids = {orjson.loads(line)["id"] for line in (folder / "requests.jsonl").read_bytes().splitlines()}
+    names = {tensor["name"] for tensor in asked["inputs"]}
+    assert asked["id"] not in ids
+    assert {name for name, feature in SPEC.features.items() if not feature.optional} <= names
+
+
+def test_the_module_says_what_it_has_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["files", str(tmp_path)])
+    files.main()
+    assert capsys.readouterr().out.splitlines()[0] == str(tmp_path / "january.parquet")
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("sys.argv", ["files", str(tmp_path / "file" / "under")])
+    with pytest.raises(SystemExit, match=r"the flights can't be written: .*Not a directory"):
+        files.main()
