@@ -31,15 +31,20 @@ def test_on_a_terminal_a_download_is_one_line_that_changes() -> None:
 def test_after_ctrl_c_the_last_word_stands_without_a_spinner_or_seconds() -> None:
     shown = io.StringIO()
     console = Console(file=shown, width=100, force_terminal=True, color_system=None)
-    with pytest.raises(KeyboardInterrupt), watching(console) as watcher:
-        for line in ("stopping", "stopped before its end; logs and data stay here"):
-            watcher.step(line)
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(console, "stopping", "stopped before its end; logs and data stay here")
     *_, step, last = [line.rstrip() for line in shown.getvalue().splitlines() if line.strip(" \x1b[?25hlK\r")]
     assert "✓ stopping (0.0 s)" in step
     assert last.endswith("stopped before its end; logs and data stay here")
     assert "(" not in last
     assert not any("\u2800" <= sign <= "\u28ff" for sign in last)
+
+
+def interrupted(console: Console, *steps: str) -> None:
+    with watching(console) as watcher:
+        for step in steps:
+            watcher.step(step)
+        raise KeyboardInterrupt
 
 
 def test_in_a_log_each_word_is_a_line() -> None:
