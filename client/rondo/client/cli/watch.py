@@ -74,9 +74,7 @@ class _Away(logging.Handler):
 
 def _line(envelope: Envelope[Any]) -> str:
     at = envelope.time.astimezone()
-    return (
-        f"{at:%Y-%m-%d %H:%M:%S}  {type(envelope.data).__name__:<19} {envelope.data.key}: {headline(envelope.data)}"
-    )
+    return f"{at:%Y-%m-%d %H:%M:%S}  {type(envelope.data).__name__:<19} {envelope.data.key}: {headline(envelope.data)}"
 
 
 def _as_json(envelope: Envelope[Any]) -> dict[str, Any]:
