@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from prometheus_client import REGISTRY
 from rondo.chassis import follow
@@ -141,6 +142,18 @@ def transact(kafka: str, topic: str, numbers: range) -> None:
     for number in numbers:
         producer.produce(topic, str(number).encode(), partition=number % 2)
     producer.commit_transaction(20)
+    # The ends of a transaction are written after its commit is answered, and only then is it there for a reader.
+    until = time.monotonic() + 20
+    while _ends(kafka, topic, "read_committed") != _ends(kafka, topic, "read_uncommitted"):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def _ends(kafka: str, topic: str, isolation: str) -> list[int]:
+    asking = Consumer({"bootstrap.servers": kafka, "group.id": "unused", "isolation.level": isolation})
+    ends = [asking.get_watermark_offsets(TopicPartition(topic, partition), 10)[1] for partition in (0, 1)]
+    asking.close()
+    return ends
 
 
 async def test_it_tells_once_after_each_load_that_what_the_partitions_held_was_fed(kafka: str, topic: str) -> None:

@@ -168,6 +168,7 @@ async def test_a_message_whose_answer_no_topic_takes_becomes_a_dead_letter(topic
     assert letter.value() == b"13"
 
 
+@pytest.mark.slow
 async def test_a_transform_that_fails_on_everything_buries_a_few_and_waits_for_a_better_one(topics: Topics) -> None:
     topics.fill(MAX_GIVEN_UP_IN_A_ROW + 5)
     copy = Copy(topics.target, fails=10_000)

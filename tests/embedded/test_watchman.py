@@ -68,6 +68,7 @@ async def test_a_disk_that_is_full_keeps_nobody_from_being_started_again(tmp_pat
         watch.cancel()
 
 
+@pytest.mark.slow
 async def test_what_its_owner_has_killed_stays_down_until_its_owner_starts_it(tmp_path: Path) -> None:
     """A test's outage lasts as long as the test wants."""
     async with Stack(tmp_path / "home", services=()) as stack:

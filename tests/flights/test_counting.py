@@ -122,6 +122,7 @@ def test_who_waits_for_a_kafka_that_is_away_stops_waiting_when_told() -> None:
     assert not any(thread.is_alive() for thread in threads)
 
 
+@pytest.mark.slow
 def test_readers_are_let_go_of_at_once_when_the_body_fails(tmp_path: Path) -> None:
     """As on Ctrl-C: nobody reads to the end then, least of all where Kafka has died."""
     began = 0.0
