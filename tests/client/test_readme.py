@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import re
 import shlex
 import subprocess
@@ -88,6 +89,7 @@ def serving_over_http() -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not here")
 async def test_the_lines_with_curl_ask_serving(folder: Path, serving_over_http: str) -> None:
     (folder / ".rondo").mkdir()
     (folder / ".rondo" / "stack.json").write_text(json.dumps({"http": {"serving": serving_over_http}, "token": "t-1"}))

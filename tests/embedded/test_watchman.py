@@ -56,6 +56,7 @@ async def test_servers_that_are_killed_come_back_and_are_told(tmp_path: Path) ->
     }
 
 
+@pytest.mark.slow
 async def test_a_disk_that_is_full_keeps_nobody_from_being_started_again(tmp_path: Path) -> None:
     """It is when a server is likeliest to die."""
     said: list[str] = []

@@ -93,6 +93,7 @@ async def send_until_answered(http: httpx.AsyncClient, batch_id: str, body: byte
         await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 async def test_kill_9_while_outcomes_stream_and_batches_arrive(settings: IngestionSettings, tmp_path: Path) -> None:
     seed = int(os.environ.get("RONDO_TEST_SEED", "0")) or random.randrange(1, 10_000)
     chance = random.Random(seed)

@@ -150,6 +150,7 @@ def publish(kafka: str, asked: list[bytes], known: list[bytes], events: list[Eve
     producer.flush()
 
 
+@pytest.mark.slow
 async def test_killed_in_the_middle_it_says_the_same(
     clean_kafka: str, database: Callable[[str], Awaitable[str]], free_port: Callable[[], int], receiver: Receiver
 ) -> None:

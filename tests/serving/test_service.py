@@ -181,6 +181,7 @@ def test_a_version_that_cannot_be_loaded_is_refused_and_the_old_one_serves(
     assert orjson.loads(made.value())["model_version"] == 1
 
 
+@pytest.mark.slow
 def test_kill_9_in_the_middle_changes_no_count(platform: Platform, model: Callable[..., bytes]) -> None:
     count = 10_000
     platform.deploy(1, model())

@@ -83,6 +83,7 @@ async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 async def test_what_dies_loses_no_run_and_doubles_none(trainer: Any, make: Any, data: Path) -> None:
     make.write_batch(data, make.rows(30_000))
     spec = make.spec(trainer={"params": {"n_estimators": 150, "num_leaves": 63}})
