@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import threading
