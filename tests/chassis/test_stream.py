@@ -141,6 +141,7 @@ async def test_what_a_failed_turn_wrote_is_never_seen_and_its_records_come_again
     assert copy.commits == copy.calls - 3
 
 
+@pytest.mark.slow
 async def test_a_message_that_the_transform_can_not_take_becomes_a_dead_letter_and_the_others_go_on(
     topics: Topics,
 ) -> None:

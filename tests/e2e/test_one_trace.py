@@ -47,6 +47,7 @@ class Span:
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.slow
 async def test_one_trace_runs_from_the_drifted_window_to_the_first_prediction_of_the_new_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

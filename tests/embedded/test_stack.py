@@ -238,7 +238,9 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "sent", [signal.SIGKILL, *(pytest.param(sent, marks=pytest.mark.slow) for sent in (signal.SIGTERM, signal.SIGINT))]
+)
 def test_children_go_with_their_parent(tmp_path: Path, sent: signal.Signals) -> None:
     """By `kill -9` too (Linux); a polite signal stops the stack in order."""
     home = tmp_path / "home"

@@ -200,6 +200,7 @@ def test_kill_9_in_the_middle_changes_no_count(platform: Platform, model: Callab
     assert Counter(i for batch in batches for i in batch.column("id").to_pylist()) == once(range(count))
 
 
+@pytest.mark.slow
 def test_replicas_come_and_go_under_load_and_every_request_is_answered_once(
     platform: Platform, model: Callable[..., bytes]
 ) -> None:
@@ -238,6 +239,7 @@ def test_a_killed_replica_is_replaced_by_its_next_self(platform: Platform, model
         assert answered(platform.read(MADE, at_least(2), quiet=0.5)) == once(range(2))
 
 
+@pytest.mark.slow
 def test_no_header_and_no_key_of_a_request_stops_the_others(platform: Platform, model: Callable[..., bytes]) -> None:
     platform.deploy(1, model())
     packing = Producer(
