@@ -138,13 +138,12 @@ def figures() -> list[str]:
         f"{confluent:.2f} of confluent-kafka's, {aiokafka:.2f} of aiokafka's",
         f"{half:.0f} ms at the median, {tail:.0f} ms at the 99th percentile",
     ]
-    if demo:
-        whole, alone = (
-            [demo[f"{what}, {which}"]["ours"] for which in ("fastest", "slowest")]
-            for what in ("from the event to the first prediction", "the same, training aside")
-        )
-        said.append(f"{whole[0]:.1f} to {whole[1]:.1f} s, training aside {alone[0]:.1f} to {alone[1]:.1f} s")
-        said.append(f"{demo['a year of flights, from the command to its end, warm']['ours']:.0f} s")
+    whole, alone = (
+        [demo[f"{what}, {which}"]["ours"] for which in ("fastest", "slowest")]
+        for what in ("from the event to the first prediction", "the same, training aside")
+    )
+    said.append(f"{whole[0]:.1f} to {whole[1]:.1f} s, training aside {alone[0]:.1f} to {alone[1]:.1f} s")
+    said.append(f"{demo['a year of flights, from the command to its end, warm']['ours']:.0f} s")
     return said
 
 
