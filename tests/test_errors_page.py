@@ -57,8 +57,8 @@ def literals(tree: ast.AST) -> list[str]:
 
 
 def texts_of_test(file: Path, test: str) -> list[str]:
-    """Return the literal texts of one test and of whatever in its file it uses: constants, functions, fixtures."""
-    defined = {name: node for node in ast.parse(file.read_text()).body for name in names_of(node)}
+    """Return the literal texts of one test and of whatever of ours it uses: constants, functions, fixtures."""
+    defined = definitions(file)
     used, open_names = set[str](), [test]
     while open_names:
         name = open_names.pop()
@@ -68,6 +68,15 @@ def texts_of_test(file: Path, test: str) -> list[str]:
         for node in ast.walk(defined[name]):
             open_names += [node.id] if isinstance(node, ast.Name) else [node.arg] if isinstance(node, ast.arg) else []
     return [text for name in used for text in literals(defined[name])]
+
+
+def definitions(file: Path) -> dict[str, ast.stmt]:
+    """Return what a test file defines, and what the files of ours define that it imports from."""
+    body, found = ast.parse(file.read_text()).body, dict[str, ast.stmt]()
+    for node in body:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tests."):
+            found |= definitions(ROOT / f"{node.module.replace('.', '/')}.py")
+    return found | {name: node for node in body for name in names_of(node)}
 
 
 def names_of(node: ast.stmt) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,134 +13,22 @@ import pytest
 from rondo.client.cli import stack
 from rondo.embedded.home import held, mark_kept
 
+from tests.client.answers import (
+    SPEC,
+    Services,
+)
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from click.testing import Result
 
 Run = Callable[..., "Result"]
-DIGEST = f"sha256:{'a' * 64}"
-DAY = "2013-03-01T12:00:00Z"
-SPEC = """\
-model: late
-data: {dataset: trips, entity: id, event_time: at, label: late}
-features: {distance: {type: float}}
-"""
-MODEL = {
-    "model": "late", "spec_revision": 1, "spec_digest": DIGEST, "revision": 2, "champion": 2, "last_version": 2,
-    "routes": [{"model_version": 2, "digest": DIGEST, "role": "champion", "share": 1.0, "features": {}}],
-}  # fmt: skip
-GATE = {
-    "gate": "roc_auc.min",
-    "passed": False,
-    "observed": 0.5,
-    "bound": 0.6,
-    "message": "ROC AUC 0.500 is below 0.600",
-}
-VERSION = {
-    "model": "late", "model_version": 1, "state": "rejected", "passed": False, "digest": DIGEST, "run_id": "run-1",
-    "registered_at": DAY, "metrics": {"roc_auc": 0.5}, "trigger": {"kind": "data"}, "gates": [GATE],
-}  # fmt: skip
-RUN = {
-    "run_id": "run-2", "model": "late", "state": "failed", "trigger": {"kind": "drift"}, "started_at": DAY,
-    "finished_at": None, "detail": "the disk is full (after 3 attempts)",
-}  # fmt: skip
-PERIOD = {
-    "model_version": 1, "digest": DIGEST, "role": "champion", "share": 1.0, "since": DAY, "until": None, "revision": 1,
-    "decided_by": "registry", "reason": "",
-}  # fmt: skip
-LINEAGE = {
-    "model": "late", "model_version": 1, "artifact": DIGEST, "artifact_bytes": 20_665, "state": "rejected",
-    "trigger": {"kind": "drift", "detail": "temp drifted"}, "metrics": {"roc_auc": 0.5}, "gates": [GATE],
-    "training": {
-        "data": [{"table": "datasets/trips", "version": 3, "digest": DIGEST}], "as_of": DAY, "rows_trained": 900,
-        "rows_holdout": 100, "spec_digest": DIGEST, "code_version": "1.0", "seed": 7,
-    },
-    "deployments": [PERIOD],
-}  # fmt: skip
-REPORT = {
-    "quality": {"accepted": 3000, "quarantined": 12, "reasons": {"distance: below 0": 12}},
-    "data_version": {"table": "t", "version": 4, "digest": DIGEST},
-}
-READY = {"ready": True, "checks": {"kafka": "ok"}}
-INPUTS = {
-    "name": "late",
-    "inputs": [{"name": "distance", "datatype": "FP32"}, {"name": "carrier", "datatype": "BYTES"}],
-}
-INFERRED = {"model_name": "late", "model_version": "2", "outputs": [{"name": "score", "data": [0.25]}]}
-LABEL = {"name": "late", "kind": "label"}
-QUARANTINED = {"batch_id": "a", "row": 7, "reason": "distance: below 0", "content": '{"distance":-1}'}
-UNKNOWN = {
-    "error": "unknown_model",
-    "message": "there is no model 'nosuch'; there are late, new: apply its spec first (`rondo apply rondo.yaml`)",
-}
-ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
-    ("PUT", "/v1/specs"): (
-        200,
-        {"model": "late", "revision": 1, "digest": DIGEST, "changed": True, "warnings": ["slow"]},
-    ),
-    ("GET", "/v1/models"): (200, {"models": [MODEL]}),
-    ("GET", "/v1/runs"): (200, {"runs": [RUN]}),
-    ("GET", "/v1/runs?model=late"): (200, {"runs": [RUN]}),
-    ("GET", "/v1/runs?model=new"): (200, {"runs": []}),
-    ("GET", "/v1/models/new"): (200, MODEL | {"model": "new", "champion": None, "last_version": 0, "routes": []}),
-    ("GET", "/v1/models/new/versions"): (200, {"versions": []}),
-    ("GET", "/v1/models/new/history"): (200, {"periods": []}),
-    ("GET", "/v1/runs?model=nosuch"): (200, {"runs": []}),
-    ("GET", "/v1/models/nosuch"): (404, UNKNOWN),
-    ("GET", "/v1/models/nosuch/spec"): (404, UNKNOWN),
-    ("GET", "/v1/models/late/spec"): (200, {"spec": {"data": {"dataset": "trips", "label": "late"}}}),
-    ("GET", "/v1/datasets/trips"): (200, {"columns": [{"name": "id", "kind": "entity"}, LABEL]}),
-    ("GET", "/v1/models/late/versions"): (200, {"versions": [VERSION]}),
-    ("GET", "/v1/models/late/history"): (200, {"periods": [PERIOD]}),
-    ("GET", "/v1/models/late/versions/1/lineage"): (200, LINEAGE),
-    ("POST", "/v1/models/late/promote"): (200, MODEL),
-    ("POST", "/v1/models/late/rollback"): (200, MODEL),
-    ("POST", "/v1/models/late/train"): (202, {"model": "late", "trigger_id": "t", "status": "requested"}),
-    ("POST", "/v1/models/new/promote"): (404, {"error": "unknown_model", "message": "there is no model new"}),
-    ("POST", "/v1/datasets/trips/batches/a"): (201, REPORT),
-    ("POST", "/v1/datasets/trips/batches/again"): (200, REPORT),
-    ("POST", "/v1/datasets/trips/batches/bad"): (
-        422,
-        {
-            "error": "batch_rejected",
-            "message": "nothing of this batch was used; `reasons` says why. Correct it and send it again, under the"
-            " same id or another",
-            "reasons": ["no column carrier"],
-        },
-    ),
-    ("GET", "/v1/datasets/trips/quarantine?limit=20"): (200, {"rows": [QUARANTINED]}),
-    ("GET", "/v1/datasets/trips/quarantine?limit=5&batch_id=a"): (200, {"rows": []}),
-    ("GET", "/v1/datasets/trps/quarantine?limit=20"): (200, {"rows": []}),
-    ("GET", "/v1/datasets/trps"): (404, {"error": "not_found", "message": "no model has the dataset 'trps'"}),
-    ("GET", "/readyz"): (200, READY),
-    ("GET", "/v2/models/late"): (200, INPUTS),
-    ("POST", "/v2/models/late/infer"): (200, INFERRED),
-    ("GET", "/v2/models/lat"): (404, {"error": "no deployment names the model 'lat': did you mean late?"}),
-}
-
-
-class _Answers(BaseHTTPRequestHandler):
-    """Answers as the services do."""
-
-    def answer(self) -> None:
-        self.rfile.read(int(self.headers.get("content-length", 0)))
-        status, body = ANSWERS[self.command, self.path]
-        content = orjson.dumps(body)
-        self.send_response(status)
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_GET = do_PUT = do_POST = answer  # noqa: N815 - the standard library's names
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Services)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"

@@ -7,13 +7,16 @@ import os
 import signal
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
 import pytest
 from rondo.chassis.artifacts import Artifacts
 from rondo.contracts.training import ModelTrained, TrainingSkipped, TrainingStarted
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @pytest.mark.timeout(300)
@@ -46,18 +49,7 @@ async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     assert evidence.environment.keys() >= {"python", "lightgbm", "onnx", "onnxruntime", "platform"}
     assert evidence.code_version
 
-    # Its artifact loads, and scores as the evidence says.
-    content = await Artifacts(str(tmp_path / "artifacts")).get(trained.digest)
-    assert len(content) == trained.size
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    inputs = {
-        "carrier": rows["carrier"].to_numpy().astype(object).reshape(-1, 1),
-        "distance": rows["distance"].to_numpy().reshape(-1, 1),
-    }
-    scores = session.run(["score"], inputs)[0].reshape(-1)
-    late = rows["late"].to_numpy() == 1
-    assert np.mean(scores[late][:, None] > scores[~late][None, :]) > 0.7
-    assert evidence.candidate.metrics["roc_auc"] > 0.7
+    await _scores_as_its_evidence_says(trained, rows, tmp_path / "artifacts")
 
     # Drift, told by the monitor, trains anew; the same finding told again changes nothing.
     sent = asyncio.get_running_loop().time()
@@ -71,7 +63,24 @@ async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     await trainer.publish(make.drift(), "finding-1-told-again")
     assert await trainer.quiet() == []
 
-    # A thousand findings in a second make one run.
+    await _a_thousand_findings_make_one_run(trainer, make)
+
+
+async def _scores_as_its_evidence_says(trained: ModelTrained, rows: pl.DataFrame, artifacts: Path) -> None:
+    content = await Artifacts(str(artifacts)).get(trained.digest)
+    assert len(content) == trained.size
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    inputs = {
+        "carrier": rows["carrier"].to_numpy().astype(object).reshape(-1, 1),
+        "distance": rows["distance"].to_numpy().reshape(-1, 1),
+    }
+    scores = session.run(["score"], inputs)[0].reshape(-1)
+    late = rows["late"].to_numpy() == 1
+    assert np.mean(scores[late][:, None] > scores[~late][None, :]) > 0.7
+    assert trained.evidence.candidate.metrics["roc_auc"] > 0.7
+
+
+async def _a_thousand_findings_make_one_run(trainer: Any, make: Any) -> None:
     told = [(make.drift(f"flood-{n}", 90), f"flood-told-{n}") for n in range(500)]
     told += [(make.drift("flood-0", 90), f"flood-again-{n}") for n in range(500)]
     await asyncio.gather(*(trainer.publish(event, name) for event, name in told))

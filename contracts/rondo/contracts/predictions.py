@@ -14,7 +14,8 @@ from rondo.contracts.event import Digest, ModelEvent, Utc
 
 # 1 MiB: Kafka's own default for a message. A longer request is refused by the broker, at the application.
 MAX_REQUEST_BYTES = 1024 * 1024
-Id = Annotated[str, Field(min_length=1, max_length=256)]
+MAX_ID = 256  # characters
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 
 
 class PredictionRequested(ModelEvent):

@@ -13,6 +13,8 @@ from rondo.contracts.duration import Duration, PositiveDuration
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Column = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
+# The largest float32. A model sees its numbers so, and batches and requests are held to their limits so.
+LARGEST_FLOAT32 = 3.4028234663852886e38
 
 
 class Part(BaseModel):

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeGuard
 
 from rondo.contracts import cron, lightgbm_params
+from rondo.contracts.spec_data import LARGEST_FLOAT32
 from rondo.contracts.spec_policy import CRON
 from rondo.contracts.spec_rules import Fault, Plain, items, part
 
@@ -27,7 +28,6 @@ _AT_ONCE: dict[str, tuple[object, ...]] = {
 }
 # Ingestion writes each row's batch into a column of this name, and the compiled model names its output so.
 _TAKEN = {"batch_id": "each published row has its batch's id there", "score": "the model's output is called so"}
-_LARGEST = 3.4028234663852886e38
 _LARGEST_SEED = 2**31 - 1
 
 
@@ -94,7 +94,7 @@ def _limits_leave_no_value(name: str, feature: Plain) -> Iterator[Fault]:
     """Limits that nothing meets would refuse every row and every request."""
     limits = {key: float(value) for key in ("min", "max") if _is_number(value := feature.get(key))}
     for key, limit in limits.items():
-        if abs(limit) > _LARGEST:
+        if abs(limit) > LARGEST_FLOAT32:
             yield Fault(("features", name, key), f"{limit:g} is more than float32 holds, and a model sees no more")
     low, high = limits.get("min", -math.inf), limits.get("max", math.inf)
     if feature.get("type") == "int" and low <= high and math.isfinite(low) and math.ceil(low) > high:

@@ -42,7 +42,7 @@ class Reader(AIOKafkaConsumer):  # type: ignore[misc]
         # What librdkafka read, and what the position in each of its partitions is as long as nobody else moves it.
         self._around: deque[Record] = deque()
         self._positions: dict[TopicPartition, int] = {}
-        self._told: set[type[Exception]] = set()
+        self._told = False
         self._trouble, self._failed = "", 0.0
 
     async def getone(self) -> Record:
@@ -100,8 +100,8 @@ class Reader(AIOKafkaConsumer):  # type: ignore[misc]
             raise UnreadableBatchError(behind, failed) from failed
         if not found:
             raise UnreadableBatchError(behind, error)
-        if type(error) not in self._told:  # an application that compresses does so with every record
-            self._told.add(type(error))
+        if not self._told:  # who writes one such name writes it in every record
+            self._told = True
             log.warning("what aiokafka can't read is read with librdkafka, which is slower: %s", error)
         self._around, self._positions = deque(found), behind
 

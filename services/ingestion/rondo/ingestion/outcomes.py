@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from rondo.contracts import logs
 from rondo.contracts.clocks import EARLIEST
+from rondo.contracts.predictions import MAX_ID
 from rondo.ingestion.brevity import cut, first
 from rondo.ingestion.event_times import latest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-_MAX_ID = 256
 _KNOWN = 20  # models that a message names
 _SUCH_AS = "send when it became known, with a zone, such as 2013-01-01T10:00:00Z"
 _MAX_BYTES = 64 * 1024  # an outcome is some hundred bytes; more is another kind of message
@@ -105,9 +105,9 @@ def _model(content: dict[str, Any], models: Collection[str]) -> str:
 
 def _name(content: dict[str, Any], key: str) -> str | None:
     name = content.get(key)
-    if name is None or (isinstance(name, str) and 0 < len(name) <= _MAX_ID):
+    if name is None or (isinstance(name, str) and 0 < len(name) <= MAX_ID):
         return name
-    raise BadOutcomeError(f"`{key}` is {cut(str(name))!r}: send a text of 1 to {_MAX_ID} characters")
+    raise BadOutcomeError(f"`{key}` is {cut(str(name))!r}: send a text of 1 to {MAX_ID} characters")
 
 
 def _outcome(content: dict[str, Any]) -> float:

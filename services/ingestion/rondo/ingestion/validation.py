@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from rondo.contracts.clocks import EARLIEST
+from rondo.contracts.spec_data import LARGEST_FLOAT32
 from rondo.ingestion.brevity import cut
 from rondo.ingestion.casting import (
     TARGET,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 # What the model sees, and what serving holds a request to.
 _MODEL = pl.Float32
-_LARGEST = 3.4028234663852886e38
 _TYPED = "typed."  # a column after its cast, beside the original
 _EVERY_ROW = "missing, every row needs one"
 _MISSING = {"entity": _EVERY_ROW, "time": _EVERY_ROW, "label": "label missing, send the row when it is known"}
@@ -155,7 +155,7 @@ def _rules(column: Column, dtype: pl.DataType, latest: datetime) -> Iterator[tup
 
 def _bound(declared: float) -> pl.Expr:
     # A bound past float32 is none: what lies past it is infinite there.
-    return pl.lit(min(max(declared, -_LARGEST), _LARGEST), _MODEL)
+    return pl.lit(min(max(declared, -LARGEST_FLOAT32), LARGEST_FLOAT32), _MODEL)
 
 
 def _time_rules(name: str, dtype: pl.DataType, raw: pl.Expr, typed: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from rondo.contracts.spec_data import LARGEST_FLOAT32
 from rondo.serving.errors import RequestRefusedError
-from rondo.serving.limits import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def value_fault(name: str, value: Any, layout: Layout, where: str = "") -> Fault
         return None if feature.optional else ("missing_feature", message)
     if not _fits(value, feature):
         return "wrong_type", f"{what} is {kind(value)}: send {wanted(feature)}"
-    if not isinstance(value, str) and abs(value) > LARGEST:
+    if not isinstance(value, str) and abs(value) > LARGEST_FLOAT32:
         return "not_finite", f"{what} is infinite as a 32-bit float: send {wanted(feature)}"
     if not layout.limits[name].allow(value):
         code = "not_listed" if isinstance(value, str) else "out_of_range"
@@ -107,7 +107,7 @@ def kind(value: object) -> str:
     if isinstance(value, bool):
         return "a boolean"
     if isinstance(value, int | float):
-        return f"the number {value}" if abs(value) < LARGEST else "a number past all bounds"
+        return f"the number {value}" if abs(value) < LARGEST_FLOAT32 else "a number past all bounds"
     if isinstance(value, str):
         return f"the text {quoted(value)}"
     return "a list" if isinstance(value, list) else "an object"

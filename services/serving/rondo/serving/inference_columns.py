@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rondo.contracts.spec_data import LARGEST_FLOAT32
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.feature_faults import missing, value_fault, wanted
 from rondo.serving.hints import Hints
-from rondo.serving.limits import LARGEST
 from rondo.serving.tensors import DATATYPES, values
 
 if TYPE_CHECKING:
@@ -79,5 +79,5 @@ def _numbers(found: Sequence[Any]) -> NDArray[np.float32]:
         with np.errstate(over="ignore"):
             return np.array(found, dtype=np.float32)
     except OverflowError:  # an integer past float64
-        finite = [math.inf if value is not None and abs(value) > LARGEST else value for value in found]
+        finite = [math.inf if value is not None and abs(value) > LARGEST_FLOAT32 else value for value in found]
         return np.array(finite, dtype=np.float32)

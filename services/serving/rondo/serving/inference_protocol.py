@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
+from rondo.contracts.predictions import MAX_ID
 from rondo.serving.errors import RequestRefusedError
-from rondo.serving.refusals import MAX_ID
 
 ID, ENTITY, EVENT_TIME, VERSION = "rondo.id", "rondo.entity", "rondo.event_time", "rondo.model_version"
 OUTPUTS = ("score", ID, VERSION)

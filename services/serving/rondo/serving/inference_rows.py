@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from rondo.contracts.predictions import MAX_ID
 from rondo.serving import event_times
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.inference_columns import columns
 from rondo.serving.inference_protocol import ENTITY, EVENT_TIME, ID
-from rondo.serving.refusals import MAX_ID
 from rondo.serving.tensors import DATATYPES, named, texts
 
 if TYPE_CHECKING:

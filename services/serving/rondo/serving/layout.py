@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import msgspec
 import numpy as np
 
+from rondo.contracts.predictions import MAX_ID
 from rondo.serving.event_times import Time
 from rondo.serving.limits import Limits
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec import Feature
 
-_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
 # An int is read as a number first: many writers say 3.0 for 3. `columns` refuses 3.5.
 _TYPES: dict[str, Any] = {"category": str, "float": float, "int": float, "bool": bool}
 Row: TypeAlias = Any

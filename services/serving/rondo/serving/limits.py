@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rondo.contracts.spec_data import LARGEST_FLOAT32
+
 if TYPE_CHECKING:
     from rondo.contracts.spec import Feature
     from rondo.serving.layout import Column
-
-LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Limits:
     @classmethod
     def of(cls, feature: Feature) -> Limits:
         """Return the limits of a feature; where none is declared, a number has to be finite as float32."""
-        low, high = _bound(feature.min, -LARGEST), _bound(feature.max, LARGEST)
+        low, high = _bound(feature.min, -LARGEST_FLOAT32), _bound(feature.max, LARGEST_FLOAT32)
         # The empty text is a missing value, which only an optional feature may have.
         texts = None if feature.values is None else frozenset((*feature.values, *(("",) if feature.optional else ())))
         return cls(low, high, feature.type == "int", texts)
@@ -71,4 +71,4 @@ def example(feature: Feature) -> str | float | bool:
 
 def _bound(declared: float | None, default: float) -> np.float32:
     # A bound past float32 is no bound: what lies past it is infinite as float32.
-    return np.float32(default if declared is None else min(max(declared, -LARGEST), LARGEST))
+    return np.float32(default if declared is None else min(max(declared, -LARGEST_FLOAT32), LARGEST_FLOAT32))

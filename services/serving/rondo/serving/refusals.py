@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rondo.contracts.predictions import MAX_REQUEST_BYTES
+from rondo.contracts.predictions import MAX_ID, MAX_REQUEST_BYTES
 from rondo.serving import event_times
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.feature_faults import features_refusal, kind, quoted
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 FORM = '{"id": "...", "model": "...", "features": {...}}'
-MAX_ID = 256
 _MAX_NAMES = 20
 # Requests come by the thousand: the log has each kind of our own failures once.
 _TOLD: set[type[Exception]] = set()

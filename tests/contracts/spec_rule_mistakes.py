@@ -1,0 +1,199 @@
+"""What the parts of a `rondo.yaml` may not say together or not yet, as `spec_mistakes.MISTAKES` has it."""
+
+from __future__ import annotations
+
+from tests.contracts.spec_mistakes import TRIGGER
+
+RULE_MISTAKES = {
+    "the entity is a feature": (
+        "distance: {type: float",
+        "flight_id: {type: float",
+        (
+            "line 5: `features.flight_id`: 'flight_id' is the entity and also a feature: rows carry it beside the "
+            "features; give the feature a column of its own, or take it out"
+        ),
+    ),
+    "the event time is a feature": (
+        "distance: {type: float",
+        "departure: {type: float",
+        (
+            "line 5: `features.departure`: 'departure' is the event time and also a feature: rows carry it beside the "
+            "features; give the feature a column of its own, or take it out"
+        ),
+    ),
+    "label as a feature": (
+        "  distance:",
+        "  late: {type: int}\n  distance:",
+        (
+            "line 5: `features.late`: the label 'late' is also a feature: the model would be told the answer it is "
+            "asked for; take 'late' out of `features`"
+        ),
+    ),
+    "label as the entity": (
+        "label: late",
+        "label: flight_id",
+        (
+            "line 2: `data.label`: the label 'flight_id' is also the entity or the event time: "
+            "each needs a column of its own"
+        ),
+    ),
+    "entity as the event time": (
+        "event_time: departure",
+        "event_time: flight_id",
+        "line 2: `data.event_time`: 'flight_id' is both the entity and the event time: each needs a column of its own",
+    ),
+    "slice of no feature": (
+        "slices: [carrier]",
+        "slices: [carrier, carier]",
+        "line 8: `gates.slices.1`: 'carier' is no feature of this model; it has carrier, distance, temp",
+    ),
+    "fairness by no feature": (
+        "by: carrier",
+        "by: gender",
+        "line 8: `gates.fairness.by`: 'gender' is no feature of this model; it has carrier, distance, temp",
+    ),
+    "limit of a category": (
+        "{type: category}",
+        "{type: category, min: 1}",
+        "line 4: `features.carrier.min`: a category has no min: list its `values` instead",
+    ),
+    "values of a number": (
+        "min: 0",
+        "values: [a]",
+        "line 5: `features.distance.values`: `values` is for a category, and this is a float: use min and max",
+    ),
+    "limits crossed": ("min: 0", "min: 5, max: 1", "line 5: `features.distance.min`: min 5 is above max 1"),
+    "limits crossed, as texts": (
+        "min: 0",
+        "min: '5', max: '1'",
+        "line 5: `features.distance.min`: min 5 is above max 1",
+    ),
+    "join": (
+        "max: 60",
+        "from: weather, on: [origin], max_age: 3h",
+        (
+            "line 6: `features.temp.from` asks for a point-in-time join, which is not executed yet: join the column "
+            "into the batches and send it in the requests, and leave out `from`, `on` and `max_age`"
+        ),
+    ),
+    "strategy that nobody executes": (
+        "strategy: replace",
+        "strategy: canary",
+        (
+            "line 12: `rollout.strategy`: canary is not executed yet: use `replace`, which takes over after the gates "
+            "and a warm-up"
+        ),
+    ),
+    "library that nobody executes": (
+        "trainer: {",
+        "trainer: {kind: xgboost, ",
+        "line 7: `trainer.kind`: xgboost is not executed yet: use `lightgbm`",
+    ),
+    "unknown trigger": ("drift,", "drfit,", f"line 10: `retrain.on.0`: 'drfit' {TRIGGER}"),
+    "number as a trigger": ("drift,", "5,", f"line 10: `retrain.on.0`: 5 {TRIGGER}"),
+    "cron without quotes": (
+        '"cron: 0 3 * * 1"',
+        "cron: 0 3 * * 1",
+        f"line 10: `retrain.on.1`: {{'cron': '0 3 * * 1'}} {TRIGGER}",
+    ),
+    "cron without fields": ("0 3 * * 1", "daily", f"line 10: `retrain.on.1`: 'cron: daily' {TRIGGER}"),
+    "minute that no hour has": (
+        "0 3 * * 1",
+        "0,60 3 * * 1",
+        "line 10: `retrain.on.1`: 'cron: 0,60 3 * * 1': 60 is no minute: write 0 to 59",
+    ),
+    "steps of nothing": (
+        "0 3 * * 1",
+        "*/0 3 * * 1",
+        "line 10: `retrain.on.1`: 'cron: */0 3 * * 1': */0 has steps of 0: write 1 or more",
+    ),
+    "steps of what has none": (
+        "strategy: replace",
+        "strategy: replace, steps: [5, 25, 100]",
+        "line 12: `rollout.steps`: `replace` takes over at once and has no steps: leave it out",
+    ),
+    "length of a step that is none": (
+        "strategy: replace",
+        "step_length: 3d",
+        "line 12: `rollout.step_length`: `replace` takes over at once and has no steps: leave it out",
+    ),
+    "name that ingestion needs": (
+        "entity: flight_id",
+        "entity: batch_id",
+        (
+            "line 2: `data.entity`: 'batch_id' can't be the name of a column, "
+            "for each published row has its batch's id there: rename it"
+        ),
+    ),
+    "name that the model needs": (
+        "temp: {",
+        "score: {",
+        (
+            "line 6: `features.score`: 'score' can't be the name of a column, "
+            "for the model's output is called so: rename it"
+        ),
+    ),
+    "limit that no model sees": (
+        "max: 60",
+        "max: 1e39",
+        "line 6: `features.temp.max`: 1e+39 is more than float32 holds, and a model sees no more",
+    ),
+    "limits without a whole number": (
+        "type: float, min: 0",
+        "type: int, min: 0.2, max: 0.8",
+        "line 5: `features.distance.min`: no whole number is from 0.2 to 0.8",
+    ),
+    "seed below zero": (
+        "trainer: {",
+        "trainer: {seed: -1, ",
+        "line 7: `trainer.seed` is -1, and must be from 0 to 2147483647",
+    ),
+    "function without a name": (
+        "trainer: {",
+        "trainer: {kind: function, ",
+        "line 7: `trainer.kind`: kind `function` needs `function: package.module:name`",
+    ),
+    "name without a function": (
+        "trainer: {",
+        "trainer: {function: 'a.b:c', ",
+        "line 7: `trainer.function`: `function` is for kind `function`, and this is lightgbm: take one of the two out",
+    ),
+    "path for a function": (
+        "trainer: {",
+        "trainer: {kind: function, function: ../../x.py, ",
+        "line 7: `trainer.function`: expected package.module:function",
+    ),
+    "list as a parameter": (
+        "n_estimators: 100",
+        "n_estimators: [1, 2]",
+        (
+            "line 7: `trainer.params.n_estimators`: [1, 2] can't be a parameter: "
+            "give a finite number, a text, true or false"
+        ),
+    ),
+    "unknown parameter": (
+        "n_estimators: 100",
+        "n_estimator: 100",
+        "line 7: `trainer.params.n_estimator` is not a LightGBM parameter: did you mean `n_estimators`?",
+    ),
+    "parameter with two letters swapped": (
+        "learning_rate: 1e-3",
+        "leaning_rate: 1e-3",
+        "line 7: `trainer.params.leaning_rate` is not a LightGBM parameter: did you mean `learning_rate`?",
+    ),
+    "parameter that the trainer sets": (
+        "n_estimators: 100",
+        "random_state: 3",
+        "line 7: `trainer.params.random_state` is set by the trainer: write `trainer.seed`",
+    ),
+    "text for a parameter's number": (
+        "n_estimators: 100",
+        "n_estimators: many",
+        "line 7: `trainer.params.n_estimators` is 'many', and must be a whole number",
+    ),
+    "parameter out of range": (
+        "n_estimators: 100",
+        "n_estimators: 0",
+        "line 7: `trainer.params.n_estimators` is 0, and must be from 1 to 5000",
+    ),
+}
