@@ -48,17 +48,17 @@ lint: $(STAMP)  ## Check style, types and the architecture
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p rondo.contracts -p rondo.chassis -p rondo.ingestion -p rondo.trainer -p rondo.registry \
-	  -p rondo.serving -p rondo.monitor -p rondo.client -p rondo.embedded -p rondo.flights
+	  -p rondo.serving -p rondo.monitor -p rondo.client -p rondo.embedded -p rondo.flights -p rondo.docgen
 	$(BIN)/lint-imports
 
 bench: $(STAMP)  ## Measure against peers; ONLY=stream runs one table
 	$(BIN)/python -m tests.benchmarks $(ONLY)
 
 docs: $(STAMP)  ## Write the AsyncAPI and JSON Schema documents and the pages of topics and of the spec from the code
-	$(BIN)/python -m rondo.contracts.asyncapi
+	$(BIN)/python -m rondo.docgen.asyncapi
 
 schemas: $(STAMP)  ## Write a snapshot of each event's JSON Schema that has changed
-	$(BIN)/python -m rondo.contracts.schemas
+	$(BIN)/python -m rondo.docgen.schemas
 
 clean:  ## Remove the stack's data and the tools' caches (not .venv)
 	rm -rf .rondo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist

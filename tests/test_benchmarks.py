@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.deployment import ReplicaChanged
-from rondo.contracts.models import GateResult, ModelRejected
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.deployment import ReplicaChanged
+from rondo.contracts.events.models import GateResult, ModelRejected
 from rondo.flights.history import History
 
 if TYPE_CHECKING:
-    from rondo.contracts.event import Event
+    from rondo.contracts.events.base import Event
 
 DIGEST = "sha256:" + "a" * 64
 FOLDER = Path(__file__).resolve().parent / "benchmarks"

@@ -11,12 +11,12 @@ from unittest.mock import Mock
 
 import pytest
 from faststream.kafka import KafkaBroker
-from rondo.contracts.deployment import DeploymentChanged
-from rondo.contracts.models import SpecApplied
+from rondo.contracts.events.deployment import DeploymentChanged
+from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.topics import SERVICES, TOPICS
 from rondo.ingestion import kafka as ingestion_kafka
-from rondo.ingestion import landing
-from rondo.monitor import watching
+from rondo.ingestion.feedback import landing
+from rondo.monitor import pipeline
 from rondo.serving import app as serving_app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +36,7 @@ USED = {
     ("ingestion", "ExactlyOnceStream"): lambda: ingestion_kafka.outcome_stream(Mock()).topics,
     ("ingestion", "subscriber"): submitted,
     ("ingestion", "CompactedTopic"): lambda: (SpecApplied.topic,),
-    ("monitor", "Follower"): lambda: watching.TOPICS,
+    ("monitor", "Follower"): lambda: pipeline.TOPICS,
     ("serving", "ExactlyOnceStream"): lambda: serving_app.stream_settings(Mock()).topics,
     ("serving", "CompactedTopic"): lambda: (DeploymentChanged.topic,),
 }

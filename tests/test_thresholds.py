@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from rondo.contracts.models import GateResult
-from rondo.contracts.spec_file import parse_spec
+from rondo.contracts.events.models import GateResult
+from rondo.contracts.spec.file import parse_spec
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tests" / "benchmarks"

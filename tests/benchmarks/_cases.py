@@ -16,7 +16,7 @@ from rondo.flights.replay import day, stream_of
 from rondo.flights.scores import by_month
 
 if TYPE_CHECKING:
-    from rondo.contracts.spec import ModelSpec
+    from rondo.contracts.spec.model import ModelSpec
 
 EARLY, LATE = range(3, 8), range(8, 13)
 

@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from rondo.contracts.logs import FEATURE, OUTCOMES_SCHEMA, predictions_schema
+from rondo.contracts.events.logs import FEATURE, OUTCOMES_SCHEMA, predictions_schema
 from rondo.flights.dataset import ARRIVED_AT, ENTITY, EVENT_TIME, LABEL
-from rondo.trainer import preparation, training_set
-from rondo.trainer.lightgbm import Fitter
-from rondo.trainer.onnx import Scorer
-from rondo.trainer.training import Training
-from rondo.trainer.training_set import Tables, TrainingSet
+from rondo.trainer.dataset import training_set
+from rondo.trainer.dataset.training_set import Tables, TrainingSet
+from rondo.trainer.estimators.lightgbm import Fitter
+from rondo.trainer.graph import encoding
+from rondo.trainer.graph.runtime import Scorer
+from rondo.trainer.pipeline import Training
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     import pyarrow as pa
     from numpy.typing import NDArray
-    from rondo.contracts.spec import ModelSpec
-    from rondo.trainer.candidate import Learned
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.trainer.evaluation.candidate import Learned
 
 # The split asks for a holdout with both classes: this is the least of one, some 50 to 300 flights.
 NEARLY_ALL = 0.001
@@ -104,7 +105,7 @@ class Trainings:
         if learned.model not in self._scores:
             rows = self.flights.streamed
             later = rows.filter(pl.col(EVENT_TIME) > learned.event_time_to)
-            scores = self.training.score(learned.model, preparation.inputs(self._spec.features, later))
+            scores = self.training.score(learned.model, encoding.inputs(self._spec.features, later))
             unknown = np.full(rows.height - later.height, np.nan, np.float32)
             self._scores[learned.model] = np.concatenate([unknown, scores])
         return self._scores[learned.model]

@@ -13,28 +13,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from rondo.contracts.monitoring import DataQualityDegraded, DriftDetected, PerformanceDegraded, WindowClosed
-from rondo.contracts.training import Trigger
+from rondo.contracts.events.monitoring import DataQualityDegraded, DriftDetected, PerformanceDegraded, WindowClosed
+from rondo.contracts.events.training import Trigger
 from rondo.flights.dataset import EVENT_TIME
 from rondo.monitor.closing import close
+from rondo.monitor.detectors.reference import Profiled, Reference
+from rondo.monitor.model_state import Watch
 from rondo.monitor.ports import Champion as Watched
-from rondo.monitor.reference import Profiled, Reference
-from rondo.monitor.watch import Watch
-from rondo.registry import gates
-from rondo.registry.comparison import Champion as Compared
-from rondo.trainer.admission import History, PastRun, Start, admit
-from rondo.trainer.candidate import Champion
-from rondo.trainer.evidence import evidence
+from rondo.registry.gates import gates
+from rondo.registry.gates.champion_comparison import Champion as Compared
+from rondo.trainer.evaluation.candidate import Champion
+from rondo.trainer.evaluation.evidence import evidence
+from rondo.trainer.triggers.admission import History, PastRun, Start, admit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from _trainings import Trainings
     from numpy.typing import NDArray
-    from rondo.contracts.models import GateResult
-    from rondo.contracts.spec import ModelSpec
-    from rondo.contracts.training import Evidence
-    from rondo.trainer.admission import RunState
+    from rondo.contracts.events.models import GateResult
+    from rondo.contracts.events.training import Evidence
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.trainer.triggers.admission import RunState
 
 STEP = timedelta(hours=12)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

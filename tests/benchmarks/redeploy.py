@@ -26,12 +26,12 @@ import polars as pl
 from confluent_kafka import Producer
 from results import Row, record, versions
 from rondo.client import AsyncRondo, Connection
-from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.deployment import ReplicaChanged
-from rondo.contracts.models import ModelRejected
-from rondo.contracts.monitoring import DriftDetected, FeatureDrift, Window
-from rondo.contracts.predictions import PredictionRequested
-from rondo.contracts.training import TrainingFailed, TrainingSkipped
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.deployment import ReplicaChanged
+from rondo.contracts.events.models import ModelRejected
+from rondo.contracts.events.monitoring import DriftDetected, FeatureDrift, Window
+from rondo.contracts.events.predictions import PredictionRequested
+from rondo.contracts.events.training import TrainingFailed, TrainingSkipped
 from rondo.embedded.stack import Stack
 from rondo.flights.auditing import Auditor
 from rondo.flights.timeline import Listener

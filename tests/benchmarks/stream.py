@@ -31,13 +31,13 @@ from _stream_peers import FEATURES, REQUESTS
 from _traces import Traces
 from confluent_kafka import Producer
 from results import Row, record, versions
-from rondo.chassis import kafka
 from rondo.chassis.artifacts import Artifacts
-from rondo.contracts import logs
-from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.deployment import DeploymentChanged, Route
-from rondo.contracts.predictions import PredictionMade
-from rondo.contracts.spec import Feature
+from rondo.chassis.events import broker as kafka
+from rondo.contracts.events import logs
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.deployment import DeploymentChanged, Route
+from rondo.contracts.events.predictions import PredictionMade
+from rondo.contracts.spec.model import Feature
 from rondo.contracts.topics import PREDICTIONS_FAILED, Topic
 from rondo.embedded.kafka import Kafka
 

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from _cases import EARLY, LATE, Case, Play, Played, player
 from results import Row, record, versions
-from rondo.contracts.spec_file import parse_spec
+from rondo.contracts.spec.file import parse_spec
 from rondo.flights.first_model import SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from _year import Year
-    from rondo.contracts.spec import Monitor
+    from rondo.contracts.spec.model import Monitor
 
 # Days. The demo takes 10 to 13: a training of 2.1 to 2.6 s, where a year is replayed in 75 to 90 s.
 LAGS, LAGS_OF_THE_GRID = (12, 25, 50), (12, 25)

@@ -12,7 +12,7 @@ from rondo.chassis.artifacts import (
     ArtifactUnreadableError,
     digest_of,
 )
-from rondo.chassis.failures import UnavailableError
+from rondo.chassis.errors import UnavailableError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from rondo.chassis import kafka as chassis_kafka
-from rondo.chassis.follow import Follower
-from rondo.chassis.records import Records
-from rondo.chassis.stream import ExactlyOnceStream
-from rondo.chassis.stream_settings import StreamSettings
-from rondo.chassis.stream_transactions import Transactions
+from rondo.chassis.events import broker as chassis_kafka
+from rondo.chassis.stream.config import StreamSettings
+from rondo.chassis.stream.exactly_once import ExactlyOnceStream
+from rondo.chassis.stream.follower import Follower
+from rondo.chassis.stream.records import Records
+from rondo.chassis.stream.transactions import Transactions
 from rondo.contracts.topics import Topic
 from rondo.embedded.kafka import Kafka
 

@@ -53,7 +53,7 @@ def test_other_words_and_other_loggers_are_something_else(sparing: Sparing) -> N
 
 
 def test_what_we_say_ourselves_is_never_held_back(sparing: Sparing) -> None:
-    assert all(sparing.filter(record("the outbox waits", name="rondo.chassis.outbox")) for _ in range(3))
+    assert all(sparing.filter(record("the outbox waits", name="rondo.chassis.postgres.outbox")) for _ in range(3))
     assert [sparing.filter(record("closed", name="rondo.faststream")) for _ in range(2)] == [True, False]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from rondo.chassis.kafka import create_topics
+from rondo.chassis.events.broker import create_topics
 from rondo.client import Connection
 from rondo.client.cli import app
 from rondo.contracts.topics import PREDICTIONS_FAILED

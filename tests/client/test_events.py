@@ -13,8 +13,8 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 from rondo.client import AsyncRondo, Connection, NotFoundError
-from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.models import ModelPromoted
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.models import ModelPromoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

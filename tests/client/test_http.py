@@ -20,7 +20,7 @@ from rondo.client import (
     outcomes,
 )
 from rondo.client.errors import EmptyBatchError, ServiceFailedError, UnavailableError, UnknownFormatError
-from rondo.contracts.spec_file import SpecError
+from rondo.contracts.spec.file import SpecError
 
 SPEC = """\
 model: late

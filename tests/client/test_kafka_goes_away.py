@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from rondo.chassis.kafka import create_topics
+from rondo.chassis.events.broker import create_topics
 from rondo.embedded.kafka import Kafka
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from rondo.client import (
     request,
 )
 from rondo.client.errors import MessageTooLargeError
-from rondo.contracts.predictions import OutcomeObserved, PredictionRequested
+from rondo.contracts.events.predictions import OutcomeObserved, PredictionRequested
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rondo.client.kafka import Sender
     from rondo.client.replies import Replies
-    from rondo.contracts.predictions import PredictionRequested
+    from rondo.contracts.events.predictions import PredictionRequested
 
 
 class Everything:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 from rondo.client.cli import app
-from rondo.contracts.spec_file import parse_spec
+from rondo.contracts.spec.file import parse_spec
 from rondo.embedded import SERVICES, Stack
 from rondo.flights import files
 

@@ -17,7 +17,7 @@ from rondo.client.sources import AHEAD, each
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rondo.contracts.predictions import PredictionRequested
+    from rondo.contracts.events.predictions import PredictionRequested
 
 
 def numbered(number: int) -> PredictionRequested:

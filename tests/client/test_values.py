@@ -16,7 +16,7 @@ from rondo.client.batches import batch_id_of
 from rondo.client.errors import UnknownTopicError
 from rondo.client.events import topics_of
 from rondo.client.headlines import headline
-from rondo.contracts.predictions import OutcomeObserved, PredictionMade, PredictionRequested
+from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade, PredictionRequested
 from rondo.contracts.topics import CONTROL_EVENTS
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rondo.client import PredictionRefusedError
 from rondo.client.errors import IdInUseError, UnreadableAnswerError
 from rondo.client.waiting import Waiting
-from rondo.contracts.predictions import PredictionMade
+from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.topics import PREDICTIONS_FAILED
 
 if TYPE_CHECKING:

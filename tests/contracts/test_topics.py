@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from rondo.contracts.event import Event
+from rondo.contracts.events.base import Event
 from rondo.contracts.topics import (
     BY_NAME,
     CONTROL_EVENTS,

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
-from rondo.chassis import kafka as chassis_kafka
+from rondo.chassis.events import broker as chassis_kafka
 from rondo.contracts.topics import Topic
 
 SCRIPT = Path(__file__).resolve().parents[2] / "deploy/redrive.py"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from rondo.client import AsyncRondo, Connection
-from rondo.contracts.predictions import PredictionRequested
+from rondo.contracts.events.predictions import PredictionRequested
 from rondo.embedded.stack import Stack
 
 from tests.e2e import small

@@ -15,7 +15,7 @@ import asyncpg
 import psutil
 import pytest
 from aiokafka import AIOKafkaProducer
-from rondo.chassis.kafka import create_topics
+from rondo.chassis.events.broker import create_topics
 from rondo.embedded import SERVICES, Addresses, Postgres, Service, Stack
 from rondo.embedded.errors import (
     HomeBusyError,

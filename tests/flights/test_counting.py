@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from rondo.chassis.kafka import create_topics
-from rondo.contracts.predictions import PredictionMade, PredictionRequested
+from rondo.chassis.events.broker import create_topics
+from rondo.contracts.events.predictions import PredictionMade, PredictionRequested
 from rondo.embedded import Kafka
 from rondo.flights.auditing import Auditor
 from rondo.flights.backlog import Backlog

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from rondo.contracts.spec_file import parse_spec
+from rondo.contracts.spec.file import parse_spec
 from rondo.flights import dataset
 
 SPEC = Path(__file__).parents[2] / "examples/flights/rondo.yaml"

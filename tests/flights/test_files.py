@@ -9,7 +9,7 @@ import orjson
 import polars as pl
 import pytest
 from rondo.client.cli.predict_many import requests
-from rondo.contracts.spec_file import parse_spec
+from rondo.contracts.spec.file import parse_spec
 from rondo.flights import files
 from rondo.flights.replay import day
 

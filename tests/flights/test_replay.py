@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import polars as pl
-from rondo.contracts.predictions import OutcomeObserved, PredictionRequested
+from rondo.contracts.events.predictions import OutcomeObserved, PredictionRequested
 from rondo.flights.dataset import ARRIVED_AT, ENTITY, EVENT_TIME, FEATURES, LABEL
 from rondo.flights.replay import Pace, day, outcomes, requests, ticks
 

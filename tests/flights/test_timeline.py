@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.models import ModelPromoted, ModelRegistered, ModelRejected
-from rondo.contracts.monitoring import DriftDetected
-from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingStarted
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.models import ModelPromoted, ModelRegistered, ModelRejected
+from rondo.contracts.events.monitoring import DriftDetected
+from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingStarted
 from rondo.flights.errors import UnreadableError
 from rondo.flights.history import History
 from rondo.flights.timeline import Listener
 from rondo.flights.trainings import trainings
 
 if TYPE_CHECKING:
-    from rondo.contracts.event import Event
+    from rondo.contracts.events.base import Event
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "contracts" / "examples"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

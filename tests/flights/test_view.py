@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.deployment import DeploymentChanged
-from rondo.contracts.models import ModelPromoted
-from rondo.contracts.monitoring import DriftDetected, WindowClosed
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.deployment import DeploymentChanged
+from rondo.contracts.events.models import ModelPromoted
+from rondo.contracts.events.monitoring import DriftDetected, WindowClosed
 from rondo.contracts.topics import CONTROL_EVENTS
 from rondo.flights.outages import Incident
 from rondo.flights.view import Snapshot, is_news, line, render, timeline

@@ -14,11 +14,11 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
-from rondo.chassis import kafka as chassis_kafka
-from rondo.contracts import logs
-from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.models import SpecApplied
-from rondo.contracts.spec import ModelSpec
+from rondo.chassis.events import broker as chassis_kafka
+from rondo.contracts.events import logs
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.spec.model import ModelSpec
 from rondo.ingestion.app import application
 from rondo.ingestion.settings import IngestionSettings
 

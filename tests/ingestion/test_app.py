@@ -10,9 +10,9 @@ import asyncpg
 import orjson
 import polars as pl
 from confluent_kafka import Producer
-from rondo.chassis import kafka as chassis_kafka
+from rondo.chassis.events import broker as chassis_kafka
 from rondo.ingestion.app import application
-from rondo.ingestion.intake import Intake
+from rondo.ingestion.batches.service import Intake
 
 from tests.ingestion.conftest import (
     Running,
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     import httpx
     import pytest
     from confluent_kafka import Message
-    from rondo.ingestion.intake import Answer
+    from rondo.ingestion.batches.service import Answer
+    from rondo.ingestion.batches.submission import Submission
     from rondo.ingestion.settings import IngestionSettings
-    from rondo.ingestion.submission import Submission
 
 
 def rows(running: Running, table: str) -> pl.DataFrame:

@@ -8,14 +8,14 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
-from rondo.chassis import postgres as chassis_postgres
+from rondo.chassis.postgres import pool as chassis_postgres
 from rondo.chassis.settings import PostgresSettings
 from rondo.ingestion.postgres import PostgresBatches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from rondo.chassis.postgres import Database
+    from rondo.chassis.postgres.pool import Database
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from monitor_world import EPOCH, MODEL
-from rondo.contracts.monitoring import AlertRaised, AlertResolved
+from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 RAISED = AlertRaised(

@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from monitor_world import DIGEST, EPOCH, MODEL, PROFILED, REFERENCE_ROWS, SPEC
-from rondo.contracts.data import DataVersion
-from rondo.contracts.deployment import DeploymentChanged, Role, Route
-from rondo.contracts.models import SpecApplied
-from rondo.contracts.training import Evaluation, Evidence, ModelTrained, Parity, Trigger
+from rondo.contracts.events.data import DataVersion
+from rondo.contracts.events.deployment import DeploymentChanged, Role, Route
+from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.events.training import Evaluation, Evidence, ModelTrained, Parity, Trigger
 
 if TYPE_CHECKING:
-    from rondo.contracts.event import Event
+    from rondo.contracts.events.base import Event
 
 
 def trained(digest: str = DIGEST) -> ModelTrained:

@@ -6,16 +6,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from rondo.contracts.logs import OUTCOMES_LOG, PREDICTIONS_LOG
+from rondo.contracts.events.logs import OUTCOMES_LOG, PREDICTIONS_LOG
 from rondo.monitor.errors import FencedError
 from rondo.monitor.ports import Champion, Kept, Knowledge, Position, Saved, SavedWatch
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from rondo.contracts.spec import ModelSpec
-    from rondo.monitor.alerts import Announcement
-    from rondo.monitor.reference import Profiled
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.monitor.alerts.findings import Announcement
+    from rondo.monitor.detectors.reference import Profiled
 
 
 @dataclass

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
-from rondo.contracts import logs
-from rondo.contracts.profile import CategoricalProfile, NumericProfile, ReferenceProfile
-from rondo.contracts.spec import ModelSpec
-from rondo.monitor.performance import histogram, roc_auc
-from rondo.monitor.reference import Profiled, Reference
+from rondo.contracts.events import logs
+from rondo.contracts.events.profile import CategoricalProfile, NumericProfile, ReferenceProfile
+from rondo.contracts.spec.model import ModelSpec
+from rondo.monitor.detectors.performance import histogram, roc_auc
+from rondo.monitor.detectors.reference import Profiled, Reference
 
 MODEL, DIGEST, DIGEST_2 = "loans", f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)

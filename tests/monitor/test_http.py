@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from rondo.chassis.failures import UnavailableError
+from rondo.chassis.errors import UnavailableError
 from rondo.monitor.errors import UnknownModelError
 from rondo.monitor.http import Opened, api, open_api
 

@@ -17,10 +17,10 @@ from confluent_kafka import Consumer, Producer
 from monitor_events import control_plane
 from monitor_fakes import Clock, MemoryStore, messages
 from monitor_world import DIGEST, EPOCH, MODEL, PROFILED, SPEC, year
-from rondo.chassis.kafka import create_topics
-from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.logs import OUTCOMES_LOG, PREDICTIONS_LOG
-from rondo.contracts.monitoring import (
+from rondo.chassis.events.broker import create_topics
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.logs import OUTCOMES_LOG, PREDICTIONS_LOG
+from rondo.contracts.events.monitoring import (
     AlertRaised,
     AlertResolved,
     DataQualityDegraded,
@@ -28,13 +28,13 @@ from rondo.contracts.monitoring import (
     PerformanceDegraded,
     WindowClosed,
 )
+from rondo.monitor.pipeline import Watching
 from rondo.monitor.ports import Champion
-from rondo.monitor.watching import Watching
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from rondo.contracts.event import Event
+    from rondo.contracts.events.base import Event
 
 DAYS, SHIFT = 10, 5
 SAID = (WindowClosed, DriftDetected, PerformanceDegraded, DataQualityDegraded, AlertRaised, AlertResolved)

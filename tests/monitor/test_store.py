@@ -28,31 +28,31 @@ from monitor_world import (
     spec,
     times,
 )
-from rondo.chassis import postgres as chassis
+from rondo.chassis.postgres import pool as chassis
 from rondo.chassis.settings import PostgresSettings, load
-from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.models import SpecApplied
-from rondo.contracts.monitoring import AlertResolved
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.events.monitoring import AlertResolved
 from rondo.monitor import handlers
-from rondo.monitor.alerts import Announcement
-from rondo.monitor.coverage import Coverage
+from rondo.monitor.alerts.coverage import Coverage
+from rondo.monitor.alerts.findings import Announcement
 from rondo.monitor.errors import FencedError
-from rondo.monitor.intake import read_predictions
-from rondo.monitor.parts import Stored
+from rondo.monitor.model_state import Watch
 from rondo.monitor.ports import Champion, News, Saved, Store, Work
-from rondo.monitor.postgres import PostgresStore
-from rondo.monitor.postgres_control import CommittedNews, handling
-from rondo.monitor.saved import freeze, thaw
-from rondo.monitor.waiting import Waiting
-from rondo.monitor.watch import Watch
-from rondo.monitor.watermark import NEVER, Watermark
+from rondo.monitor.state.codec import freeze, thaw
+from rondo.monitor.state.postgres_control_plane import CommittedNews, handling
+from rondo.monitor.state.postgres_state import PostgresStore
+from rondo.monitor.state.segments import Stored
+from rondo.monitor.stream.log_messages import read_predictions
+from rondo.monitor.stream.message_buffer import Waiting
+from rondo.monitor.stream.watermark import NEVER, Watermark
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from rondo.contracts.event import Event
+    from rondo.contracts.events.base import Event
 
 
 FROM_BEFORE_PARTS = """

@@ -19,14 +19,14 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from pydantic import SecretStr
-from rondo.chassis.postgres import Database, connect
-from rondo.contracts.models import GateResult
-from rondo.contracts.profile import NumericProfile, ReferenceProfile
-from rondo.contracts.spec_file import parse_spec
-from rondo.contracts.training import Evaluation, Evidence, ModelTrained, Parity, SliceMetric, Trigger
-from rondo.registry import registration
+from rondo.chassis.postgres.pool import Database, connect
+from rondo.contracts.events.models import GateResult
+from rondo.contracts.events.profile import NumericProfile, ReferenceProfile
+from rondo.contracts.events.training import Evaluation, Evidence, ModelTrained, Parity, SliceMetric, Trigger
+from rondo.contracts.spec.file import parse_spec
+from rondo.registry.model import registration
+from rondo.registry.model.model import Candidate, Model
 from rondo.registry.settings import Settings
-from rondo.registry.versions import Candidate, Model
 
 # The tests are no package: this makes what they share importable.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -35,7 +35,7 @@ from registry_stories import OnPostgres
 
 if TYPE_CHECKING:
     from registry_stories import Backend
-    from rondo.contracts.spec import ModelSpec
+    from rondo.contracts.spec.model import ModelSpec
 
 SPEC = """\
 model: late

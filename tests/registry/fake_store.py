@@ -9,22 +9,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rondo.chassis.failures import AlreadyHandledError
-from rondo.contracts.models import SpecApplied
-from rondo.registry import audit, runs
-from rondo.registry.audit import Head, Record, Statement
+from rondo.chassis.errors import AlreadyHandledError
+from rondo.contracts.events.models import SpecApplied
+from rondo.registry.audit import hash_chain as audit
+from rondo.registry.audit.hash_chain import Head, Record, Statement
 from rondo.registry.errors import StaleRevisionError, UnknownModelError
-from rondo.registry.history import Deployment
-from rondo.registry.versions import Candidate, Cause, Decision, Model, Registered
+from rondo.registry.model import runs
+from rondo.registry.model.deployments import Deployment
+from rondo.registry.model.model import Candidate, Cause, Decision, Model, Registered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from rondo.contracts.cloudevents import Envelope
-    from rondo.contracts.event import Event
-    from rondo.contracts.spec import ModelSpec
-    from rondo.registry.refusals import Words
-    from rondo.registry.runs import Run
+    from rondo.contracts.events.base import Event
+    from rondo.contracts.events.cloudevents import Envelope
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.registry.model.runs import Run
+    from rondo.registry.rollout.replica_reports import Words
 
 
 @dataclass

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.contracts.training import SliceMetric
+from rondo.contracts.events.training import SliceMetric
 
 if TYPE_CHECKING:
-    from rondo.contracts.models import GateResult
+    from rondo.contracts.events.models import GateResult
 
 
 def by(column: str, rows: int = 500, **aucs: float | None) -> tuple[SliceMetric, ...]:

@@ -6,20 +6,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rondo.chassis.artifacts import ArtifactMissingError
-from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.deployment import ReplicaChanged
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.registry import commands, handlers
+from rondo.registry.model.model import Cause
 from rondo.registry.ports import Archive, Work
-from rondo.registry.postgres import PostgresStore
-from rondo.registry.postgres_archive import PostgresArchive
-from rondo.registry.versions import Cause
+from rondo.registry.postgres.queries import PostgresArchive
+from rondo.registry.postgres.unit_of_work import PostgresStore
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from rondo.chassis.postgres import Database
-    from rondo.contracts.event import Event
-    from rondo.contracts.spec import ModelSpec
+    from rondo.chassis.postgres.pool import Database
+    from rondo.contracts.events.base import Event
+    from rondo.contracts.spec.model import ModelSpec
 
 ANA = Cause("ana", "because")
 GONE = f"sha256:{'f' * 64}"

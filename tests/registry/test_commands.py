@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from registry_stories import ANA, apply, handle, states, told
-from rondo.contracts.spec_file import parse_spec
+from rondo.contracts.spec.file import parse_spec
 from rondo.registry import commands
 from rondo.registry.errors import NotPassedError, RefusedSpecError, StaleRevisionError, UnknownModelError
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from registry_stories import Backend
-    from rondo.contracts.spec import ModelSpec
+    from rondo.contracts.spec.model import ModelSpec
 
 Make = Callable[..., Any]
 

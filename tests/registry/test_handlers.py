@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from registry_stories import GONE, apply, handle, states, told
-from rondo.chassis.failures import AlreadyHandledError, PermanentError
-from rondo.contracts.spec_file import parse_spec
-from rondo.contracts.training import TrainingFailed, TrainingSkipped, TrainingStarted, Trigger
-from rondo.registry import audit
+from rondo.chassis.errors import AlreadyHandledError, PermanentError
+from rondo.contracts.events.training import TrainingFailed, TrainingSkipped, TrainingStarted, Trigger
+from rondo.contracts.spec.file import parse_spec
+from rondo.registry.audit import hash_chain
 
 if TYPE_CHECKING:
     from registry_stories import Backend
-    from rondo.contracts.spec import ModelSpec
+    from rondo.contracts.spec.model import ModelSpec
 
 Make = Callable[..., Any]
 
 
-async def verdict(store: Backend) -> audit.Verdict:
-    return audit.verify(*await store.audit("late"))
+async def verdict(store: Backend) -> hash_chain.Verdict:
+    return hash_chain.verify(*await store.audit("late"))
 
 
 async def test_one_run_makes_one_version_however_often_it_is_told(

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from rondo.contracts import cloudevents
-from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.deployment import DeploymentChanged, ReplicaChanged
-from rondo.contracts.models import ModelPromoted, SpecApplied
+from rondo.contracts.events import cloudevents
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged
+from rondo.contracts.events.models import ModelPromoted, SpecApplied
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rondo.contracts.event import Event
+    from rondo.contracts.events.base import Event
     from rondo.registry.settings import Settings
 
 DEADLINE = 30.0

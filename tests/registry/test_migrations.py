@@ -6,13 +6,13 @@ import shutil
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from rondo.chassis.postgres import connect
-from rondo.registry.postgres_archive import PostgresArchive
+from rondo.chassis.postgres.pool import connect
+from rondo.registry.postgres.queries import PostgresArchive
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rondo.contracts.spec import ModelSpec
+    from rondo.contracts.spec.model import ModelSpec
     from rondo.registry.settings import Settings
 
 MIGRATIONS = files("rondo.registry") / "migrations"

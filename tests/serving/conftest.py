@@ -23,15 +23,15 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from rondo.chassis import kafka as chassis_kafka
 from rondo.chassis.artifacts import Artifacts, digest_of
-from rondo.contracts.cloudevents import Envelope, read
-from rondo.contracts.deployment import DeploymentChanged, ReplicaChanged, Route
-from rondo.contracts.spec import Feature
-from rondo.serving.layout import Layout
-from rondo.serving.log import Log
-from rondo.serving.onnx import OnnxModel
-from rondo.serving.version import Serving, Version
+from rondo.chassis.events import broker as chassis_kafka
+from rondo.contracts.events.cloudevents import Envelope, read
+from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged, Route
+from rondo.contracts.spec.model import Feature
+from rondo.serving.inference.log_batch import Log
+from rondo.serving.models.loaded_version import Serving, Version
+from rondo.serving.models.onnx_runtime import OnnxModel
+from rondo.serving.requests.schema import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,8 +17,8 @@ import orjson
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
-from rondo.contracts import logs
-from rondo.contracts.predictions import MAX_REQUEST_BYTES
+from rondo.contracts.events import logs
+from rondo.contracts.events.predictions import MAX_REQUEST_BYTES
 
 from tests.serving.conftest import TOKEN
 

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from rondo.chassis.artifacts import Artifacts
-from rondo.chassis.failures import Backoff, UnavailableError
-from rondo.trainer.delta import DeltaDatasets
-from rondo.trainer.lightgbm import Fitter
-from rondo.trainer.onnx import Scorer
-from rondo.trainer.runs import Run, Serving
-from rondo.trainer.training import Training
+from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.trainer.dataset.delta_tables import DeltaDatasets
+from rondo.trainer.estimators.lightgbm import Fitter
+from rondo.trainer.graph.runtime import Scorer
+from rondo.trainer.pipeline import Training
+from rondo.trainer.runs.run import Run, Serving
 from rondo.trainer.worker.attempt import Attempt
 from rondo.trainer.worker.loop import Worker
 

@@ -22,25 +22,25 @@ import polars as pl
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from deltalake import CommitProperties, write_deltalake
-from rondo.chassis import kafka as chassis_kafka
-from rondo.chassis.postgres import Database, connect
+from rondo.chassis.events import broker as chassis_kafka
+from rondo.chassis.postgres.pool import Database, connect
 from rondo.chassis.settings import PostgresSettings
-from rondo.contracts import cloudevents
-from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.data import BatchAccepted
-from rondo.contracts.models import SpecApplied
-from rondo.contracts.monitoring import DriftDetected
-from rondo.contracts.spec import ModelSpec
+from rondo.contracts.events import cloudevents
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.data import BatchAccepted
+from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.events.monitoring import DriftDetected
+from rondo.contracts.events.training import Trigger
+from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.topics import TOPICS
-from rondo.contracts.training import Trigger
-from rondo.trainer.admission import History, PastRun
-from rondo.trainer.runs import Batch
+from rondo.trainer.runs.run import Batch
+from rondo.trainer.triggers.admission import History, PastRun
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from rondo.contracts.deployment import DeploymentChanged
-    from rondo.contracts.event import Event
+    from rondo.contracts.events.base import Event
+    from rondo.contracts.events.deployment import DeploymentChanged
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 TOKEN = "a-token-for-the-tests"

@@ -7,11 +7,11 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.monitoring import DataQualityDegraded, PerformanceDegraded
+from rondo.contracts.events.monitoring import DataQualityDegraded, PerformanceDegraded
+from rondo.contracts.events.training import TrainingRequested, TrainingSkipped
 from rondo.contracts.topics import CONTROL_EVENTS, TOPICS
-from rondo.contracts.training import TrainingRequested, TrainingSkipped
 from rondo.trainer import handlers
-from rondo.trainer.consideration import reconsider, run_id
+from rondo.trainer.triggers.handle_trigger import reconsider, run_id
 
 
 def test_every_event_that_the_table_says_the_trainer_reads_has_a_handler() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rondo.contracts import lightgbm_params
-from rondo.contracts.lightgbm_names import ALIASES
-from rondo.trainer.lightgbm import REPEATABLE
+from rondo.contracts.spec import lightgbm_params
+from rondo.contracts.spec.lightgbm_names import ALIASES
+from rondo.trainer.estimators.lightgbm import REPEATABLE
 
 if TYPE_CHECKING:
-    from rondo.contracts.lightgbm_params import Value
+    from rondo.contracts.spec.lightgbm_params import Value
 
 
 def test_the_list_is_lightgbms_own() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from rondo.chassis.artifacts import Artifacts
-from rondo.contracts.training import ModelTrained, TrainingSkipped, TrainingStarted
+from rondo.contracts.events.training import ModelTrained, TrainingSkipped, TrainingStarted
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 from rondo.chassis.artifacts import Artifacts
+from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped
 from rondo.contracts.topics import BY_NAME
-from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped
-from rondo.trainer.runs import Serving
+from rondo.trainer.runs.run import Serving
 
 from tests.trainer.bench import TRAINING, Bench, Faked, MemoryRuns, Pauses
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rondo.chassis.artifacts import Artifacts
-from rondo.chassis.failures import UnavailableError
-from rondo.contracts.training import ModelTrained, TrainingFailed
-from rondo.trainer.delta import DeltaDatasets
-from rondo.trainer.runs import Serving
+from rondo.chassis.errors import UnavailableError
+from rondo.contracts.events.training import ModelTrained, TrainingFailed
+from rondo.trainer.dataset.delta_tables import DeltaDatasets
+from rondo.trainer.runs.run import Serving
 from rondo.trainer.worker.attempt import Attempt
 from rondo.trainer.worker.loop import Worker
 

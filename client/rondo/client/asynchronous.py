@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rondo.client.messages import Prediction
     from rondo.client.predictions import Unanswered
     from rondo.client.sources import Requests
-    from rondo.contracts.cloudevents import Envelope
+    from rondo.contracts.events.cloudevents import Envelope
 
 ANSWER_SECONDS = 30.0
 

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from rondo.client.errors import UnknownTopicError
 from rondo.client.kafka import reading, translated
-from rondo.contracts import cloudevents
-from rondo.contracts.cloudevents import Envelope, MalformedEventError
+from rondo.contracts.events import cloudevents
+from rondo.contracts.events.cloudevents import Envelope, MalformedEventError
 from rondo.contracts.topics import BY_NAME, CONTROL_EVENTS, EVENTS
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from aiokafka import AIOKafkaConsumer
 
-    from rondo.contracts.event import Event
+    from rondo.contracts.events.base import Event
 
 log = logging.getLogger(__name__)
 Since = Literal["now", "beginning"] | datetime

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
-from rondo.contracts.data import BatchAccepted, BatchRejected, OutcomesAccepted
-from rondo.contracts.deployment import DeploymentChanged, ReplicaChanged
-from rondo.contracts.models import (
+from rondo.contracts.events.data import BatchAccepted, BatchRejected, OutcomesAccepted
+from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged
+from rondo.contracts.events.models import (
     ModelPromoted,
     ModelRegistered,
     ModelRejected,
@@ -15,7 +15,7 @@ from rondo.contracts.models import (
     ModelRolledBack,
     SpecApplied,
 )
-from rondo.contracts.monitoring import (
+from rondo.contracts.events.monitoring import (
     AlertRaised,
     AlertResolved,
     DataQualityDegraded,
@@ -23,8 +23,8 @@ from rondo.contracts.monitoring import (
     PerformanceDegraded,
     WindowClosed,
 )
-from rondo.contracts.predictions import OutcomeObserved, PredictionMade, PredictionRequested
-from rondo.contracts.training import (
+from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade, PredictionRequested
+from rondo.contracts.events.training import (
     ModelTrained,
     TrainingFailed,
     TrainingRequested,
@@ -33,7 +33,7 @@ from rondo.contracts.training import (
 )
 
 if TYPE_CHECKING:
-    from rondo.contracts.event import Event
+    from rondo.contracts.events.base import Event
 
 
 @singledispatch

@@ -10,7 +10,7 @@ from rondo.client.errors import RefusedError, ServiceFailedError
 from rondo.client.messages import Prediction, encode, sendable
 
 if TYPE_CHECKING:
-    from rondo.contracts.predictions import PredictionRequested
+    from rondo.contracts.events.predictions import PredictionRequested
 
 _ENTITY, _EVENT_TIME = "rondo.entity", "rondo.event_time"
 _ONE_ROW = [1, 1]

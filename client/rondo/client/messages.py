@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rondo.client import times
 from rondo.client.errors import PredictionRefusedError, RefusedError
-from rondo.contracts.predictions import OutcomeObserved, PredictionMade, PredictionRequested
+from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade, PredictionRequested
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,7 @@ from rondo.client.errors import NotFoundError, RefusedError, UnavailableError, U
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
-    from rondo.contracts.predictions import OutcomeObserved
+    from rondo.contracts.events.predictions import OutcomeObserved
 
 _BINARY = "label"  # the kind of a column whose values are 0 and 1
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rondo.client.messages import Prediction
     from rondo.client.replies import Replies
     from rondo.client.sources import Requests
-    from rondo.contracts.predictions import PredictionRequested
+    from rondo.contracts.events.predictions import PredictionRequested
 
 Unanswered = PredictionRefusedError | PredictionTimeoutError | UnreadableAnswerError
 IN_FLIGHT = 1_000

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from rondo.client import times
-from rondo.contracts.spec_file import parse_spec
+from rondo.contracts.spec.file import parse_spec
 
 if TYPE_CHECKING:
     from datetime import datetime

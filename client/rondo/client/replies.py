@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from rondo.client.errors import UnreachableError
 from rondo.client.kafka import reading, translated
 from rondo.client.waiting import Waiting
-from rondo.contracts.predictions import PredictionMade
+from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.topics import PREDICTIONS_FAILED
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from typing import TYPE_CHECKING
 
-from rondo.contracts.predictions import PredictionRequested
+from rondo.contracts.events.predictions import PredictionRequested
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

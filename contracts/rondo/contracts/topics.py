@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from rondo.contracts import data, deployment, logs, models, monitoring, predictions, training
+from rondo.contracts.events import data, deployment, logs, models, monitoring, predictions, training
 
 if TYPE_CHECKING:
-    from rondo.contracts.event import Event
+    from rondo.contracts.events.base import Event
 
 Cleanup = Literal["delete", "compact"]
 SERVICES = ("ingestion", "trainer", "registry", "serving", "monitor")

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 from rondo.client.cli import data, decisions, demo, failure, models, outcome, predict, refused, status, up, watch
 from rondo.client.cli.screen import complain
 from rondo.client.errors import RondoError
-from rondo.contracts.spec_file import SpecError
+from rondo.contracts.spec.file import SpecError
 
 _INTERRUPTED = 130
 # Typer exports what is raised for a wrong option, and not its base, which is raised for a wrong command, too.

@@ -13,7 +13,7 @@ from rondo.client import batches, times
 from rondo.client.cli.screen import Json, messages, note, print_json, print_text
 from rondo.client.cli.session import using
 from rondo.client.errors import RefusedError
-from rondo.contracts.spec_file import parse_spec
+from rondo.contracts.spec.file import parse_spec
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rondo.client.cli.screen import print_json
-from rondo.contracts.spec_file import SpecError
+from rondo.contracts.spec.file import SpecError
 
 if TYPE_CHECKING:
     from rondo.client.errors import RondoError

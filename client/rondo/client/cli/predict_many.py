@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rondo.client.asynchronous import AsyncRondo
     from rondo.client.predictions import Unanswered
-    from rondo.contracts.predictions import PredictionRequested
+    from rondo.contracts.events.predictions import PredictionRequested
 
 _FORM = '{"features": {...}}, and if wanted "id", "entity", "event_time"'
 

@@ -18,7 +18,7 @@ from rondo.client.headlines import headline
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
     from rondo.client.events import Since
-    from rondo.contracts.cloudevents import Envelope
+    from rondo.contracts.events.cloudevents import Envelope
 
 _FETCHED_BEFORE_SECONDS = 2.0
 _FIXED: dict[str, Since] = {"now": "now", "beginning": "beginning"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from rondo.contracts.predictions import PredictionMade, PredictionRequested
+from rondo.contracts.events.predictions import PredictionMade, PredictionRequested
 from rondo.contracts.topics import PREDICTIONS_FAILED
 from rondo.flights.errors import UnreadableError
 from rondo.flights.ledger import Answer, Ledger

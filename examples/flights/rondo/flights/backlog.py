@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from rondo.contracts.predictions import PredictionMade, PredictionRequested
+from rondo.contracts.events.predictions import PredictionMade, PredictionRequested
 from rondo.contracts.topics import PREDICTIONS_FAILED
 from rondo.flights.errors import UnreadableError
 from rondo.flights.partitions import partitions

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from rondo.client.inference import body
-from rondo.contracts.predictions import PredictionRequested
+from rondo.contracts.events.predictions import PredictionRequested
 from rondo.flights import dataset
 from rondo.flights.errors import FlightsError
 from rondo.flights.replay import day, month_batches, requests, stream_of

@@ -7,9 +7,9 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rondo.contracts.deployment import ReplicaChanged
-from rondo.contracts.models import ModelPromoted, ModelRejected
-from rondo.contracts.training import TrainingFailed
+from rondo.contracts.events.deployment import ReplicaChanged
+from rondo.contracts.events.models import ModelPromoted, ModelRejected
+from rondo.contracts.events.training import TrainingFailed
 from rondo.flights.errors import FirstModelError
 from rondo.flights.replay import DATASET, MODEL, month_batches
 

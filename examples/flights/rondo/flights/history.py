@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rondo.contracts.deployment import DeploymentChanged
-from rondo.contracts.models import ModelPromoted
-from rondo.contracts.monitoring import DriftDetected, PerformanceDegraded, WindowClosed
-from rondo.contracts.training import ModelTrained
+from rondo.contracts.events.deployment import DeploymentChanged
+from rondo.contracts.events.models import ModelPromoted
+from rondo.contracts.events.monitoring import DriftDetected, PerformanceDegraded, WindowClosed
+from rondo.contracts.events.training import ModelTrained
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from rondo.contracts.cloudevents import Envelope
-    from rondo.contracts.event import Event
+    from rondo.contracts.events.base import Event
+    from rondo.contracts.events.cloudevents import Envelope
 
 
 @dataclass(frozen=True)

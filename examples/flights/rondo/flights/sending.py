@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException, Producer
 
-from rondo.contracts.predictions import OutcomeObserved, PredictionRequested
+from rondo.contracts.events.predictions import OutcomeObserved, PredictionRequested
 from rondo.flights.errors import NotDeliveredError
 
 if TYPE_CHECKING:

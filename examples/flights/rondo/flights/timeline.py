@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, KafkaException
 
-from rondo.contracts import cloudevents
+from rondo.contracts.events import cloudevents
 from rondo.contracts.topics import CONTROL_EVENTS
 from rondo.flights.errors import UnreadableError
 from rondo.flights.history import History
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-    from rondo.contracts.cloudevents import Envelope
-    from rondo.contracts.event import Event
+    from rondo.contracts.events.base import Event
+    from rondo.contracts.events.cloudevents import Envelope
 
 _PATIENCE_SECONDS = 10.0
 _CLASSES: dict[str, type[Event]] = {event.topic: event for event in CONTROL_EVENTS}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rondo.contracts.models import ModelPromoted, ModelRegistered, ModelRejected
-from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingStarted
+from rondo.contracts.events.models import ModelPromoted, ModelRegistered, ModelRejected
+from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingStarted
 
 if TYPE_CHECKING:
     from rondo.flights.history import History

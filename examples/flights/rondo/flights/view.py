@@ -12,11 +12,11 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from rondo.client.headlines import headline
-from rondo.contracts.data import OutcomesAccepted
-from rondo.contracts.deployment import DeploymentChanged, ReplicaChanged
-from rondo.contracts.models import ModelPromoted, ModelRegistered, ModelRejected, ModelRetired, ModelRolledBack
-from rondo.contracts.monitoring import AlertRaised, AlertResolved, Finding, WindowClosed
-from rondo.contracts.training import TrainingFailed, TrainingSkipped
+from rondo.contracts.events.data import OutcomesAccepted
+from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged
+from rondo.contracts.events.models import ModelPromoted, ModelRegistered, ModelRejected, ModelRetired, ModelRolledBack
+from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, Finding, WindowClosed
+from rondo.contracts.events.training import TrainingFailed, TrainingSkipped
 from rondo.flights.outages import Incident
 from rondo.flights.tables import TABLE_ROWS, auc, drift, versions
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-    from rondo.contracts.cloudevents import Envelope
+    from rondo.contracts.events.cloudevents import Envelope
 
 _BAR_WIDTH = 12
 # What the rest of the view takes of a screen's height: the header, the tables, a frame, a step that goes on.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
-from rondo.chassis.failures import UnavailableError
+from rondo.chassis.errors import UnavailableError
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rondo.chassis import settings as settings_module
 from rondo.chassis import telemetry
-from rondo.chassis.http import PortTakenError
+from rondo.chassis.http.server import PortTakenError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine

@@ -7,32 +7,32 @@ from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from rondo.chassis import http as chassis_http
-from rondo.chassis import kafka as chassis_kafka
-from rondo.chassis import postgres
-from rondo.chassis.compacted import CompactedTopic
-from rondo.chassis.follow import Follower
-from rondo.chassis.health import Health
-from rondo.chassis.outbox import OutboxRelay
+from rondo.chassis.events import broker as chassis_kafka
+from rondo.chassis.events.compacted_topic import CompactedTopic
+from rondo.chassis.http import server as chassis_http
+from rondo.chassis.http.health import Health
+from rondo.chassis.postgres import pool
+from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
-from rondo.chassis.stream import ExactlyOnceStream
-from rondo.contracts.models import SpecApplied
+from rondo.chassis.stream.exactly_once import ExactlyOnceStream
+from rondo.chassis.stream.follower import Follower
+from rondo.contracts.events.models import SpecApplied
 from rondo.ingestion import handlers
-from rondo.ingestion.delta import DeltaTables
-from rondo.ingestion.folder import Inbox
+from rondo.ingestion.batches.publisher import Publishing
+from rondo.ingestion.batches.service import Intake
+from rondo.ingestion.batches.spool import Spool
+from rondo.ingestion.delta.tables import DeltaTables
+from rondo.ingestion.feedback.landing import TOPICS, Landing
 from rondo.ingestion.http import Desk, api
-from rondo.ingestion.intake import Intake
+from rondo.ingestion.inbox.watcher import Inbox
 from rondo.ingestion.kafka import BatchConsumer, OutcomeTransform, outcome_stream
-from rondo.ingestion.landing import TOPICS, Landing
 from rondo.ingestion.postgres import PostgresBatches, PostgresJournal
-from rondo.ingestion.publishing import Publishing
-from rondo.ingestion.specs import Specs
-from rondo.ingestion.spool import Spool
+from rondo.ingestion.spec_cache import Specs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from rondo.chassis.postgres import Database
+    from rondo.chassis.postgres.pool import Database
     from rondo.ingestion.settings import IngestionSettings
 
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 async def application(settings: IngestionSettings) -> AsyncIterator[int]:
     """Hold ingestion open; yields its HTTP port."""
     health, app = Health(), api()
-    postgres.expect(health)
+    pool.expect(health)
     chassis_kafka.expect(health, settings)
     token = settings.api_token.get_secret_value()
     spool = Spool(settings.spool, settings.max_batch_bytes)
@@ -48,7 +48,7 @@ async def application(settings: IngestionSettings) -> AsyncIterator[int]:
     async with (
         chassis_http.listen(settings, chassis_http.guarded(health, token, app), health) as port,
         background(health.watch()),
-        postgres.connect(settings, files("rondo.ingestion") / "migrations") as database,
+        pool.connect(settings, files("rondo.ingestion") / "migrations") as database,
     ):
         health.add("postgresql", database.ping)
         await chassis_kafka.wait_for_kafka(settings.kafka)

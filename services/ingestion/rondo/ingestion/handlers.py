@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rondo.contracts.cloudevents import Envelope
-    from rondo.contracts.models import SpecApplied
-    from rondo.ingestion.specs import Specs
+    from rondo.contracts.events.cloudevents import Envelope
+    from rondo.contracts.events.models import SpecApplied
+    from rondo.ingestion.spec_cache import Specs
 
 
 async def on_spec_applied(envelope: Envelope[SpecApplied], specs: Specs) -> None:

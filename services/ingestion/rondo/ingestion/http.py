@@ -10,18 +10,18 @@ import orjson
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from rondo.chassis.failures import UnavailableError
+from rondo.chassis.errors import UnavailableError
 from rondo.ingestion import errors
-from rondo.ingestion.contract import NoContractError
-from rondo.ingestion.reading import form_of
-from rondo.ingestion.submission import Submission, check_names
+from rondo.ingestion.batches.submission import Submission, check_names
+from rondo.ingestion.validation.contract import NoContractError
+from rondo.ingestion.validation.file_formats import form_of
 
 if TYPE_CHECKING:
-    from rondo.ingestion.delta import DeltaTables
-    from rondo.ingestion.intake import Intake
+    from rondo.ingestion.batches.service import Intake
+    from rondo.ingestion.batches.spool import Spool
+    from rondo.ingestion.delta.tables import DeltaTables
     from rondo.ingestion.postgres import PostgresBatches
-    from rondo.ingestion.specs import Specs
-    from rondo.ingestion.spool import Spool
+    from rondo.ingestion.spec_cache import Specs
 
 _STATUS = {
     errors.BatchTooLargeError: 413,

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import SpanKind
 
-from rondo.chassis.dead_letters import dead_letter
-from rondo.chassis.delivery import SUBSCRIPTION, Delivery
-from rondo.chassis.failures import PermanentError
-from rondo.chassis.records import Record
-from rondo.chassis.stream_settings import StreamSettings
+from rondo.chassis.errors import PermanentError
+from rondo.chassis.events.dead_letters import dead_letter
+from rondo.chassis.events.delivery import SUBSCRIPTION, Delivery
+from rondo.chassis.stream.config import StreamSettings
+from rondo.chassis.stream.records import Record
 from rondo.chassis.telemetry import messaging_attributes, span
-from rondo.contracts import logs
-from rondo.contracts.predictions import OutcomeObserved
+from rondo.contracts.events import logs
+from rondo.contracts.events.predictions import OutcomeObserved
 from rondo.contracts.topics import BATCHES_SUBMITTED, dead_letters
 from rondo.ingestion import metrics
+from rondo.ingestion.batches.submission import Submission, check_names
 from rondo.ingestion.errors import IngestionError
-from rondo.ingestion.outcomes import sort_out
-from rondo.ingestion.reading import form_of
-from rondo.ingestion.submission import Submission, check_names
+from rondo.ingestion.outcomes.parser import sort_out
+from rondo.ingestion.validation.file_formats import form_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from faststream.kafka import KafkaBroker
     from faststream.kafka.message import KafkaMessage
 
-    from rondo.ingestion.intake import Intake
+    from rondo.ingestion.batches.service import Intake
+    from rondo.ingestion.batches.spool import Spool
     from rondo.ingestion.settings import IngestionSettings
-    from rondo.ingestion.specs import Specs
-    from rondo.ingestion.spool import Spool
+    from rondo.ingestion.spec_cache import Specs
 
 _OUTCOMES_GROUP, _BATCHES_GROUP = "ingestion-outcomes", "ingestion-batches"
 

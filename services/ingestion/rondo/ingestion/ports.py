@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from rondo.contracts.event import Event
+    from rondo.contracts.events.base import Event
 
 Status = Literal["accepted", "rejected"]
 

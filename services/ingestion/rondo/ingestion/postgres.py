@@ -13,9 +13,9 @@ from rondo.ingestion.ports import BatchRecord
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
-    from rondo.chassis.postgres import Database
-    from rondo.chassis.transaction import Transaction
-    from rondo.contracts.event import Event
+    from rondo.chassis.postgres.pool import Database
+    from rondo.chassis.postgres.transaction import Transaction
+    from rondo.contracts.events.base import Event
 
 _FIND = "select dataset, batch_id, content, contract, status, report from batches where dataset = $1"
 _SAVE = """

@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from rondo.chassis import http as server
-from rondo.chassis import kafka, postgres
-from rondo.chassis.consume import Consumer
-from rondo.chassis.follow import Follower
-from rondo.chassis.health import Health
-from rondo.chassis.outbox import OutboxRelay
+from rondo.chassis.events import broker as kafka
+from rondo.chassis.events.consumer import Consumer
+from rondo.chassis.http import server
+from rondo.chassis.http.health import Health
+from rondo.chassis.postgres import pool
+from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
+from rondo.chassis.stream.follower import Follower
 from rondo.monitor import handlers, http
-from rondo.monitor.postgres import PostgresStore
-from rondo.monitor.postgres_control import CommittedNews, handling
-from rondo.monitor.postgres_deliveries import Deliveries
-from rondo.monitor.watching import TOPICS, Watching
-from rondo.monitor.webhook import Webhook
+from rondo.monitor.alerts.webhook import Webhook
+from rondo.monitor.alerts.webhook_delivery import Deliveries
+from rondo.monitor.pipeline import TOPICS, Watching
+from rondo.monitor.state.postgres_control_plane import CommittedNews, handling
+from rondo.monitor.state.postgres_state import PostgresStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 async def application(settings: MonitorSettings) -> AsyncIterator[int]:
     """Run the monitor while the body does. Yields the port of its HTTP API."""
     health, api = Health(), http.api()
-    postgres.expect(health)
+    pool.expect(health)
     kafka.expect(health, settings)
     token = settings.api_token.get_secret_value()
     async with (
@@ -52,7 +53,7 @@ async def application(settings: MonitorSettings) -> AsyncIterator[int]:
 @asynccontextmanager
 async def _watching(settings: MonitorSettings, health: Health, api: Starlette) -> AsyncIterator[None]:
     async with (
-        postgres.connect(settings, files("rondo.monitor") / "migrations") as database,
+        pool.connect(settings, files("rondo.monitor") / "migrations") as database,
         httpx.AsyncClient() as client,
     ):
         health.add("postgresql", database.ping)

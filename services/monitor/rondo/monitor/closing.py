@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.monitor import alerts
-from rondo.monitor.alarm import KINDS
-from rondo.monitor.judgement import judge
-from rondo.monitor.ringing import ring
+from rondo.monitor.alerts import findings
+from rondo.monitor.alerts.hysteresis import KINDS
+from rondo.monitor.alerts.ringing import ring
+from rondo.monitor.detectors.evaluate import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rondo.contracts.spec import ModelSpec
-    from rondo.monitor.alerts import Announcement, Subject
-    from rondo.monitor.judgement import Verdict
-    from rondo.monitor.reference import Reference
-    from rondo.monitor.watch import Watch
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.monitor.alerts.findings import Announcement, Subject
+    from rondo.monitor.detectors.evaluate import Verdict
+    from rondo.monitor.detectors.reference import Reference
+    from rondo.monitor.model_state import Watch
 
 
 def close(watch: Watch, spec: ModelSpec, reference: Reference, *, outcomes_idle: bool) -> Iterator[Announcement]:
@@ -24,7 +24,7 @@ def close(watch: Watch, spec: ModelSpec, reference: Reference, *, outcomes_idle:
     for start in watch.ripe(outcomes_idle=outcomes_idle):
         subject, sketch = watch.pop(start)
         verdict = judge(sketch, reference, spec.monitor)
-        yield alerts.closed(subject, verdict)
+        yield findings.closed(subject, verdict)
         yield from _ring(watch, subject, verdict, start, spec.monitor.consecutive)
 
 

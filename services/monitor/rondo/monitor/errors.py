@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rondo.chassis.failures import UnavailableError
+from rondo.chassis.errors import UnavailableError
 
 
 class FencedError(UnavailableError):
@@ -18,7 +18,7 @@ class UnreadableLogError(ValueError):
     def __init__(self, topic: str, why: str) -> None:
         super().__init__(
             f"a message of {topic} is passed over: {why}; "
-            "it stays in Kafka, see rondo.contracts.logs for what is expected"
+            "it stays in Kafka, see rondo.contracts.events.logs for what is expected"
         )
 
 

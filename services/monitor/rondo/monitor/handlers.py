@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.chassis.consume import Routes
-from rondo.contracts.deployment import DeploymentChanged
-from rondo.contracts.models import SpecApplied
-from rondo.contracts.training import ModelTrained
+from rondo.chassis.events.consumer import Routes
+from rondo.contracts.events.deployment import DeploymentChanged
+from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.events.training import ModelTrained
+from rondo.monitor.detectors.reference import Profiled
 from rondo.monitor.ports import Champion, Work
-from rondo.monitor.reference import Profiled
 
 if TYPE_CHECKING:
-    from rondo.contracts.cloudevents import Envelope
+    from rondo.contracts.events.cloudevents import Envelope
 
 
 def routes() -> Routes[Work]:

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from rondo.chassis.failures import UnavailableError
+from rondo.chassis.errors import UnavailableError
 from rondo.monitor.errors import UnknownModelError
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rondo.contracts.spec import ModelSpec
-    from rondo.monitor.alerts import Announcement
-    from rondo.monitor.reference import Profiled
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.monitor.alerts.findings import Announcement
+    from rondo.monitor.detectors.reference import Profiled
 
 Position = tuple[str, int]
 

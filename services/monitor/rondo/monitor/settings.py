@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, SecretStr, field_validator
 
 from rondo.chassis.settings import PostgresSettings
-from rondo.monitor import webhook
+from rondo.monitor.alerts import webhook
 from rondo.monitor.pace import Pace
 
 

@@ -6,19 +6,21 @@ from contextlib import asynccontextmanager
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from rondo.chassis import http as server
-from rondo.chassis import kafka, postgres
 from rondo.chassis.artifacts import Artifacts
-from rondo.chassis.consume import Consumer
-from rondo.chassis.health import Health
-from rondo.chassis.outbox import OutboxRelay
+from rondo.chassis.events import broker as kafka
+from rondo.chassis.events.consumer import Consumer
+from rondo.chassis.http import server
+from rondo.chassis.http.health import Health
+from rondo.chassis.postgres import pool
+from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
-from rondo.registry import handlers, http
-from rondo.registry.http_access import Registry, open_api
-from rondo.registry.patience import Patience
-from rondo.registry.postgres import PostgresStore
-from rondo.registry.postgres_archive import PostgresArchive
-from rondo.registry.timetable import Timetable
+from rondo.registry import handlers
+from rondo.registry.http import app
+from rondo.registry.http.dependencies import Registry, open_api
+from rondo.registry.postgres.queries import PostgresArchive
+from rondo.registry.postgres.unit_of_work import PostgresStore
+from rondo.registry.rollout.report_timeout import Patience
+from rondo.registry.schedule.scheduler import Timetable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def application(settings: Settings) -> AsyncIterator[int]:
     """Run the registry while the body does. Yields the port of its HTTP API."""
-    health, api = Health(), http.api()
-    postgres.expect(health)
+    health, api = Health(), app.api()
+    pool.expect(health)
     kafka.expect(health, settings)
     token = settings.api_token.get_secret_value()
     async with (
@@ -46,7 +48,7 @@ async def application(settings: Settings) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def _consuming(settings: Settings, health: Health, api: FastAPI) -> AsyncIterator[None]:
-    async with postgres.connect(settings, files("rondo.registry") / "migrations") as database:
+    async with pool.connect(settings, files("rondo.registry") / "migrations") as database:
         health.add("postgresql", database.ping)
         store, archive = PostgresStore(database), PostgresArchive(database)
         artifacts = Artifacts(settings.artifacts)

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from rondo.contracts.training import TrainingRequested, Trigger
-from rondo.registry import promotion, rollback, schedule, specs
-from rondo.registry.audit import Statement
+from rondo.contracts.events.training import TrainingRequested, Trigger
+from rondo.registry.audit.hash_chain import Statement
 from rondo.registry.errors import RefusedSpecError, UnknownModelError
-from rondo.registry.versions import Cause, Model
+from rondo.registry.model import spec_review
+from rondo.registry.model.model import Cause, Model
+from rondo.registry.rollout import rollback, strategies
+from rondo.registry.schedule import cron
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rondo.contracts.spec import ModelSpec
+    from rondo.contracts.spec.model import ModelSpec
     from rondo.registry.ports import Work
 
 
@@ -39,7 +41,7 @@ async def apply_spec(work: Work, spec: ModelSpec, cause: Cause) -> Applied:
     if model is not None and model.spec.digest == spec.digest:
         return Applied(model.spec_revision, changed=False)
     champion = model.champion if model else None
-    review = specs.review(
+    review = spec_review.review(
         spec,
         model.spec if model else None,
         champion.number if champion else None,
@@ -63,7 +65,7 @@ async def promote(work: Work, name: str, number: int, cause: Cause, expected: in
     model.expect(expected)
     version = model.version(number)
     candidate = await work.candidate(name, number)
-    decision = promotion.promote_by_hand(model, version, candidate, cause, override=override)
+    decision = strategies.promote_by_hand(model, version, candidate, cause, override=override)
     await work.save(decision)
     return decision.after
 
@@ -99,11 +101,11 @@ async def train_when_due(work: Work, name: str, now: datetime) -> tuple[Trigger,
     """Ask for the trainings that the schedules of a model want by `now`; each due time is asked for once."""
     model = await _existing(work, name)
     triggers: list[Trigger] = []
-    for expression in schedule.expressions(model.spec.retrain.on):
-        at = schedule.due(expression, await work.schedule_base(name, expression), now)
+    for expression in cron.expressions(model.spec.retrain.on):
+        at = cron.due(expression, await work.schedule_base(name, expression), now)
         if at is not None:
             await work.settle_schedule(name, expression, at)
-            triggers.append(schedule.trigger(name, expression, at))
+            triggers.append(cron.trigger(name, expression, at))
             await _request(work, name, triggers[-1], Cause("schedule", f"cron: {expression}"))
     return tuple(triggers)
 

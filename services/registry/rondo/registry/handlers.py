@@ -6,20 +6,22 @@ import logging
 from typing import TYPE_CHECKING
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
-from rondo.chassis.consume import Routes
-from rondo.chassis.failures import PermanentError
-from rondo.contracts.deployment import ReplicaChanged
-from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
-from rondo.registry import gates, registration, runs, settling, specs
-from rondo.registry.comparison import Champion
+from rondo.chassis.errors import PermanentError
+from rondo.chassis.events.consumer import Routes
+from rondo.contracts.events.deployment import ReplicaChanged
+from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.registry.errors import UnknownModelError, UnknownSpecError
-from rondo.registry.versions import Candidate
+from rondo.registry.gates import gates
+from rondo.registry.gates.champion_comparison import Champion
+from rondo.registry.model import registration, runs, spec_review
+from rondo.registry.model.model import Candidate
+from rondo.registry.rollout import on_replica_report
 
 if TYPE_CHECKING:
-    from rondo.contracts.cloudevents import Envelope
-    from rondo.contracts.spec import ModelSpec
+    from rondo.contracts.events.cloudevents import Envelope
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.registry.model.model import Model
     from rondo.registry.ports import Artifacts, Work
-    from rondo.registry.versions import Model
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +87,7 @@ async def _champion(model: Model, spec: ModelSpec, trained: ModelTrained, artifa
     champion = model.champion
     if champion is None:
         return None
-    if not specs.comparable(spec.features, champion.route().features):
+    if not spec_review.comparable(spec.features, champion.route().features):
         return Champion(champion.number, "it has other features")
     if trained.evidence.champion is None:
         try:
@@ -97,4 +99,4 @@ async def _champion(model: Model, spec: ModelSpec, trained: ModelTrained, artifa
 
 async def on_replica_changed(envelope: Envelope[ReplicaChanged], work: Work) -> None:
     """Remember what a replica says; a version that no replica can load is gone back from."""
-    await settling.hear(work, envelope.data)
+    await on_replica_report.hear(work, envelope.data)

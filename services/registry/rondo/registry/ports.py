@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
-    from rondo.contracts.event import Event
-    from rondo.contracts.spec import ModelSpec
-    from rondo.registry.audit import Head, Record, Statement
-    from rondo.registry.history import Deployment
-    from rondo.registry.refusals import Words
-    from rondo.registry.runs import Run
-    from rondo.registry.versions import Candidate, Cause, Decision, Model, Registered
+    from rondo.contracts.events.base import Event
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.registry.audit.hash_chain import Head, Record, Statement
+    from rondo.registry.model.deployments import Deployment
+    from rondo.registry.model.model import Candidate, Cause, Decision, Model, Registered
+    from rondo.registry.model.runs import Run
+    from rondo.registry.rollout.replica_reports import Words
 
 
 class Work(Protocol):

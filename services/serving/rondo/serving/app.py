@@ -8,28 +8,29 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rondo.chassis import http, kafka
 from rondo.chassis.artifacts import Artifacts
-from rondo.chassis.compacted import CompactedTopic
-from rondo.chassis.health import Health
+from rondo.chassis.events import broker as kafka
+from rondo.chassis.events.compacted_topic import CompactedTopic
+from rondo.chassis.http import server
+from rondo.chassis.http.health import Health
 from rondo.chassis.service import background
-from rondo.chassis.stream import ExactlyOnceStream
-from rondo.chassis.stream_settings import StreamSettings
-from rondo.contracts.deployment import DeploymentChanged
-from rondo.contracts.predictions import PredictionRequested
+from rondo.chassis.stream.config import StreamSettings
+from rondo.chassis.stream.exactly_once import ExactlyOnceStream
+from rondo.contracts.events.deployment import DeploymentChanged
+from rondo.contracts.events.predictions import PredictionRequested
 from rondo.contracts.topics import PREDICTIONS_FAILED
-from rondo.serving.arrivals import Arrivals
-from rondo.serving.artifacts import ArtifactLoader
-from rondo.serving.bentoml import LateApp
+from rondo.serving.deployments.pending import Arrivals
+from rondo.serving.deployments.reconciler import Reconciler
 from rondo.serving.handlers import Replica
-from rondo.serving.http import api
-from rondo.serving.inference import Inference
+from rondo.serving.http.bentoml import LateApp
+from rondo.serving.http.endpoints import api
+from rondo.serving.inference.log_writer import LogQueue
+from rondo.serving.inference.service import Inference
 from rondo.serving.kafka import KafkaAnnouncer, KafkaLog, partition_count
-from rondo.serving.log_queue import LogQueue
-from rondo.serving.partitions import Partitions
-from rondo.serving.reconcile import Reconciler
-from rondo.serving.stream import PredictionStream
-from rondo.serving.versions import Versions
+from rondo.serving.models.loader import ArtifactLoader
+from rondo.serving.models.table import Versions
+from rondo.serving.stream.partitions import Partitions
+from rondo.serving.stream.transform import PredictionStream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -56,7 +57,7 @@ async def application(settings: Settings) -> AsyncIterator[None]:
     kafka.expect(held.health, settings)
     token = settings.api_token.get_secret_value()
     async with (
-        http.listen(settings, http.guarded(held.health, token, held.late), held.health),
+        server.listen(settings, server.guarded(held.health, token, held.late), held.health),
         background(held.health.watch()),
         _following(settings, held) as broker,
         _answering(settings, held, broker),

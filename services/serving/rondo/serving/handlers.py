@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.chassis.telemetry import current_traceparent, span
-from rondo.serving import lifecycle, metrics
+from rondo.serving import metrics
+from rondo.serving.deployments import plan as lifecycle
 from rondo.serving.errors import VersionRefusedError
-from rondo.serving.version import Serving, Version
+from rondo.serving.models.loaded_version import Serving, Version
 
 if TYPE_CHECKING:
-    from rondo.contracts.cloudevents import Envelope
-    from rondo.contracts.deployment import DeploymentChanged
+    from rondo.contracts.events.cloudevents import Envelope
+    from rondo.contracts.events.deployment import DeploymentChanged
+    from rondo.serving.models.table import Versions
     from rondo.serving.ports import Announcer, Loader
-    from rondo.serving.versions import Versions
 
 log = logging.getLogger(__name__)
 

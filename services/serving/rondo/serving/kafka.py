@@ -12,17 +12,17 @@ from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from rondo.chassis.failures import Backoff, UnavailableError
+from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.telemetry import current_traceparent
-from rondo.contracts.cloudevents import Envelope
-from rondo.contracts.deployment import ReplicaChanged
-from rondo.contracts.logs import PREDICTIONS_LOG
-from rondo.serving.log import ARROW_STREAM
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.deployment import ReplicaChanged
+from rondo.contracts.events.logs import PREDICTIONS_LOG
+from rondo.serving.inference.log_batch import ARROW_STREAM
 
 if TYPE_CHECKING:
     from faststream.kafka import KafkaBroker
 
-    from rondo.contracts.deployment import ReplicaState
+    from rondo.contracts.events.deployment import ReplicaState
     from rondo.serving.settings import Settings
 
 log = logging.getLogger(__name__)

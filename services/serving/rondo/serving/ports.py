@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from rondo.contracts.deployment import ReplicaState, Route
-    from rondo.serving.version import Version
+    from rondo.contracts.events.deployment import ReplicaState, Route
+    from rondo.serving.models.loaded_version import Version
 
 
 class Loader(Protocol):

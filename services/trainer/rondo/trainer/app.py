@@ -8,15 +8,17 @@ from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from rondo.chassis import http, kafka, postgres
-from rondo.chassis.consume import Consumer
-from rondo.chassis.health import Health
-from rondo.chassis.outbox import OutboxRelay
+from rondo.chassis.events import broker as kafka
+from rondo.chassis.events.consumer import Consumer
+from rondo.chassis.http import server
+from rondo.chassis.http.health import Health
+from rondo.chassis.postgres import pool
+from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.trainer import handlers
-from rondo.trainer.postgres import handling
-from rondo.trainer.postgres_runs import release
-from rondo.trainer.supervision import Supervisor
+from rondo.trainer.runs.queue import release
+from rondo.trainer.runs.supervisor import Supervisor
+from rondo.trainer.triggers.postgres import handling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,12 +32,12 @@ WORKER = (sys.executable, "-m", "rondo.trainer.worker")
 async def application(settings: Settings) -> AsyncIterator[None]:
     """Open the service; it consumes until the body ends."""
     health = Health()
-    postgres.expect(health)
+    pool.expect(health)
     kafka.expect(health, settings)
     async with (
-        http.listen(settings, http.guarded(health, settings.api_token.get_secret_value()), health),
+        server.listen(settings, server.guarded(health, settings.api_token.get_secret_value()), health),
         background(health.watch()),
-        postgres.connect(settings, files("rondo.trainer") / "migrations") as database,
+        pool.connect(settings, files("rondo.trainer") / "migrations") as database,
     ):
         supervisor = Supervisor(WORKER, partial(release, database))
         health.add("postgresql", database.ping)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.chassis.consume import Routes
-from rondo.contracts.data import BatchAccepted
-from rondo.contracts.deployment import DeploymentChanged
-from rondo.contracts.models import SpecApplied
-from rondo.contracts.monitoring import DataQualityDegraded, DriftDetected, Finding, PerformanceDegraded
-from rondo.contracts.training import TrainingRequested, Trigger, TriggerKind
-from rondo.trainer.consideration import consider, reconsider
+from rondo.chassis.events.consumer import Routes
+from rondo.contracts.events.data import BatchAccepted
+from rondo.contracts.events.deployment import DeploymentChanged
+from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.events.monitoring import DataQualityDegraded, DriftDetected, Finding, PerformanceDegraded
+from rondo.contracts.events.training import TrainingRequested, Trigger, TriggerKind
+from rondo.trainer.triggers.handle_trigger import consider, reconsider
 
 if TYPE_CHECKING:
-    from rondo.contracts.cloudevents import Envelope
+    from rondo.contracts.events.cloudevents import Envelope
     from rondo.trainer.ports import Work
 
 _WORST = 3

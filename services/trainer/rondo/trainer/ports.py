@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rondo.contracts.data import BatchAccepted
-    from rondo.contracts.deployment import DeploymentChanged
-    from rondo.contracts.event import Event
-    from rondo.contracts.lightgbm_params import Value
-    from rondo.contracts.models import SpecApplied
-    from rondo.contracts.spec import ModelSpec
-    from rondo.contracts.training import Trigger
-    from rondo.trainer.admission import History
-    from rondo.trainer.preparation import Inputs
-    from rondo.trainer.runs import Batch
+    from rondo.contracts.events.base import Event
+    from rondo.contracts.events.data import BatchAccepted
+    from rondo.contracts.events.deployment import DeploymentChanged
+    from rondo.contracts.events.models import SpecApplied
+    from rondo.contracts.events.training import Trigger
+    from rondo.contracts.spec.lightgbm_params import Value
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.trainer.graph.encoding import Inputs
+    from rondo.trainer.runs.run import Batch
+    from rondo.trainer.triggers.admission import History
 
 
 class FittedTrees(Protocol):

@@ -11,16 +11,16 @@ from datetime import timedelta
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from rondo.chassis import postgres
 from rondo.chassis.artifacts import Artifacts
-from rondo.trainer import git
-from rondo.trainer.delta import DeltaDatasets
-from rondo.trainer.evidence import library_version
-from rondo.trainer.lightgbm import Fitter
-from rondo.trainer.onnx import Scorer
-from rondo.trainer.postgres_runs import PostgresRuns
-from rondo.trainer.supervision import READY
-from rondo.trainer.training import Training
+from rondo.chassis.postgres import pool
+from rondo.trainer.dataset.delta_tables import DeltaDatasets
+from rondo.trainer.estimators.lightgbm import Fitter
+from rondo.trainer.evaluation import code_version as git
+from rondo.trainer.evaluation.evidence import library_version
+from rondo.trainer.graph.runtime import Scorer
+from rondo.trainer.pipeline import Training
+from rondo.trainer.runs.queue import PostgresRuns
+from rondo.trainer.runs.supervisor import READY
 from rondo.trainer.worker.attempt import Attempt
 from rondo.trainer.worker.loop import Worker, first_of
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 async def run(settings: Settings, name: str) -> None:
     """Work until the service that started this process has gone."""
     async with _service() as (leave, service), AsyncExitStack() as stack:
-        connected = postgres.connect(settings, files("rondo.trainer") / "migrations")
+        connected = pool.connect(settings, files("rondo.trainer") / "migrations")
         opening = asyncio.create_task(stack.enter_async_context(connected))
         # Both may take forever: PostgreSQL to come, and the service to go.
         await first_of(asyncio.wait({opening}), leave.wait())

@@ -9,18 +9,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, TypeVarTuple
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
-from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
-from rondo.trainer.candidate import Champion
+from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.trainer.errors import DataMissingError
-from rondo.trainer.evidence import evidence
+from rondo.trainer.evaluation.candidate import Champion
+from rondo.trainer.evaluation.evidence import evidence
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from concurrent.futures import Executor
 
-    from rondo.trainer.candidate import Candidate, Learned
-    from rondo.trainer.runs import Run, Serving
-    from rondo.trainer.training_set import TrainingSet
+    from rondo.trainer.dataset.training_set import TrainingSet
+    from rondo.trainer.evaluation.candidate import Candidate, Learned
+    from rondo.trainer.runs.run import Run, Serving
     from rondo.trainer.worker.ports import Artifacts, Datasets, Runs, Training
 
 log = logging.getLogger(__name__)

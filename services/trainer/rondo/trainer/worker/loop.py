@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rondo.chassis.failures import Backoff, UnavailableError
+from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.telemetry import span
-from rondo.contracts.training import TrainingFailed
+from rondo.contracts.events.training import TrainingFailed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
-    from rondo.trainer.runs import Run
+    from rondo.trainer.runs.run import Run
     from rondo.trainer.worker.attempt import Attempt, Result
     from rondo.trainer.worker.ports import Runs
 

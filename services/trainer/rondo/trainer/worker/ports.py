@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from rondo.contracts.spec import ModelSpec
-    from rondo.contracts.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
-    from rondo.trainer.candidate import Candidate, Champion, Learned
-    from rondo.trainer.runs import Run, Serving
-    from rondo.trainer.training_set import TrainingSet
+    from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.trainer.dataset.training_set import TrainingSet
+    from rondo.trainer.evaluation.candidate import Candidate, Champion, Learned
+    from rondo.trainer.runs.run import Run, Serving
 
 
 class Runs(Protocol):

@@ -1,0 +1,1 @@
+"""Every event and columnar log, and how they are written as CloudEvents."""

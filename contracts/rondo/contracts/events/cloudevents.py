@@ -1,0 +1,99 @@
+"""CloudEvents 1.0, Kafka protocol binding, binary mode: attributes as `ce_` headers, the event as JSON value.
+
+See sections 3.1 and 3.2 of the Kafka protocol binding for CloudEvents 1.0.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from rondo.contracts.events.base import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+E = TypeVar("E", bound=Event)
+CONTENT_TYPE = "application/json"
+_REQUIRED = ("ce_id", "ce_source", "ce_type", "ce_time")
+_SHOWN = 5  # faults of one value that are named; more would not fit a dead letter's header
+
+
+class MalformedEventError(ValueError):
+    """A message is no event of the expected type; the text says what is wrong with it, and what would be right."""
+
+
+@dataclass(frozen=True)
+class Envelope(Generic[E]):
+    """An event and what is said about it: its id, who wrote it and when, and the trace it belongs to."""
+
+    id: str
+    source: str
+    time: datetime
+    data: E
+    traceparent: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a time without an offset: no reader could tell when that was."""
+        if self.time.tzinfo is None:
+            raise ValueError(f"the time {self.time.isoformat()} has no offset: use datetime.now(UTC)")
+
+    def headers(self) -> dict[str, str]:
+        """Return the Kafka headers."""
+        headers = {
+            "ce_specversion": "1.0",
+            "ce_id": self.id,
+            "ce_source": self.source,
+            "ce_type": self.data.event_type(),
+            "ce_subject": self.data.key,
+            "ce_time": self.time.astimezone(UTC).isoformat(),
+            "content-type": CONTENT_TYPE,
+        }
+        return headers | ({"traceparent": self.traceparent} if self.traceparent else {})
+
+    def value(self) -> bytes:
+        """Return the Kafka value."""
+        return self.data.model_dump_json(by_alias=True).encode()
+
+
+def read(event: type[E], headers: Mapping[str, str], value: bytes | None) -> Envelope[E]:
+    """Read one message of a control-plane topic.
+
+    Raises:
+        MalformedEventError: a header is missing, the type is another one, or the value does not fit the class.
+
+    """
+    _check_headers(event, headers)
+    if not value:
+        raise MalformedEventError(f"the message has no value: a {event.__name__} is a JSON object")
+    try:
+        data = event.model_validate_json(value)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, f['loc'])) or 'value'}: {f['msg']}" for f in error.errors()[:_SHOWN])
+        raise MalformedEventError(f"the value is no {event.__name__}: {faults}") from None
+    return Envelope(headers["ce_id"], headers["ce_source"], _time(headers), data, headers.get("traceparent"))
+
+
+def _check_headers(event: type[Event], headers: Mapping[str, str]) -> None:
+    if missing := [name for name in _REQUIRED if not headers.get(name)]:
+        raise MalformedEventError(
+            f"the headers {', '.join(missing)} are missing: this is no CloudEvent in binary mode; "
+            "see docs/events/topics.md for the headers that every event has"
+        )
+    if headers["ce_type"] != event.event_type():
+        raise MalformedEventError(f"the type is {headers['ce_type']}, and this topic carries {event.event_type()}")
+
+
+def _time(headers: Mapping[str, str]) -> datetime:
+    try:
+        time = datetime.fromisoformat(headers["ce_time"])
+        if time.tzinfo is None:
+            raise ValueError("no offset")
+    except ValueError:
+        raise MalformedEventError(
+            f"ce_time is {headers['ce_time']!r}, not an RFC 3339 time with an offset, such as 2013-03-01T05:15:00Z"
+        ) from None
+    return time.astimezone(UTC)

@@ -1,0 +1,90 @@
+"""What ingestion says: batches and outcomes that came in, or did not."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from rondo.contracts.events.base import Digest, Event, ModelEvent, Utc, Value
+
+Source = Literal["http", "kafka", "folder"]
+
+
+class DataVersion(Value):
+    """A version of a Delta table and the digest of what it holds: the same digest means the same rows."""
+
+    table: str
+    version: int
+    digest: Digest
+
+
+class ColumnQuality(Value):
+    """What one column of a batch looked like. `distinct` counts values; `low` and `high` are of numbers only."""
+
+    missing: int
+    distinct: int
+    low: float | None = None
+    high: float | None = None
+
+
+class QualityReport(Value):
+    """How many rows came, how many were accepted, and why the others were quarantined (reason to rows)."""
+
+    rows: int
+    accepted: int
+    quarantined: int
+    reasons: dict[str, int] = Field(default_factory=dict)
+    columns: dict[str, ColumnQuality] = Field(default_factory=dict)
+
+
+class BatchAccepted(Event):
+    """A batch became part of a data version."""
+
+    topic: ClassVar[str] = "batches.accepted"
+
+    dataset: str
+    batch_id: str
+    source: Source
+    data_version: DataVersion
+    quality: QualityReport
+    event_time_from: Utc
+    event_time_to: Utc
+
+    @property
+    def key(self) -> str:
+        """The dataset's name."""
+        return self.dataset
+
+
+class BatchRejected(Event):
+    """A batch was refused whole, and nothing of it was written."""
+
+    topic: ClassVar[str] = "batches.rejected"
+
+    dataset: str
+    batch_id: str
+    source: Source
+    reasons: tuple[str, ...]
+    quality: QualityReport | None = None
+
+    @property
+    def key(self) -> str:
+        """The dataset's name."""
+        return self.dataset
+
+
+class OutcomesAccepted(ModelEvent):
+    """Outcomes were written to the feedback data of a model.
+
+    `joined` of them met a prediction that landed lately. That is a lower bound: ingestion remembers some 100,000
+    predictions of a model, and none from before its start. A training joins all of them, from the tables.
+    """
+
+    topic: ClassVar[str] = "outcomes.accepted"
+
+    data_version: DataVersion
+    rows: int
+    joined: int
+    known_from: Utc
+    known_to: Utc

@@ -1,0 +1,49 @@
+"""What should serve, said by the registry, and what does, said by the serving replicas."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from rondo.contracts.events.base import Digest, ModelEvent, Utc, Value
+from rondo.contracts.spec.model import Column, Feature
+
+Role = Literal["champion", "challenger", "canary", "shadow"]
+ReplicaState = Literal["loading", "available", "draining", "unloaded", "refused"]
+
+
+class Route(Value):
+    """One version that should serve: its artifact, its share of the traffic and its signature.
+
+    `features` are the inputs in the order and with the types that the version was trained on.
+    """
+
+    model_version: int
+    digest: Digest
+    share: Annotated[float, Field(ge=0, le=1)]
+    role: Role
+    features: dict[Column, Feature]
+
+
+class DeploymentChanged(ModelEvent):
+    """The versions that should serve a model changed. The latest `revision` per model is the truth (compacted)."""
+
+    topic: ClassVar[str] = "deployments.changed"
+
+    revision: int
+    routes: tuple[Route, ...]
+
+
+class ReplicaChanged(ModelEvent):
+    """A serving replica loaded, serves, drains or refused a version; `detail` says why it refused."""
+
+    topic: ClassVar[str] = "replicas.changed"
+
+    replica: str
+    model_version: int
+    digest: Digest
+    revision: int
+    state: ReplicaState
+    detail: str = ""
+    at: Utc

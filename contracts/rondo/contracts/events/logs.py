@@ -1,0 +1,71 @@
+"""The two columnar logs: Arrow IPC streams, one message per micro-batch.
+
+`predictions.log` has one column per feature, prefixed `feature.`, and one per output, prefixed
+`output.`; a micro-batch holds one model version, named in the schema's metadata. `outcomes.log`
+holds the outcomes of one model. Timestamps are microseconds UTC.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rondo.contracts.spec.model import Feature
+
+PREDICTIONS_LOG = "predictions.log"
+OUTCOMES_LOG = "outcomes.log"
+FEATURE, OUTPUT = "feature.", "output."
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+_ARROW = {"category": pa.string(), "float": pa.float32(), "int": pa.float32(), "bool": pa.float32()}
+
+OUTCOMES_SCHEMA = pa.schema(
+    [("id", pa.string()), ("entity", pa.string()), ("outcome", pa.float64()), ("known_at", TIMESTAMP)]
+)
+
+
+def predictions_schema(features: Mapping[str, Feature]) -> pa.Schema:
+    """Return the columns of a micro-batch: id, entity, event_time, made_at, the features, `output.score`.
+
+    Numbers are float32, as the model sees them; a missing one is null.
+    """
+    head = [("id", pa.string()), ("entity", pa.string()), ("event_time", TIMESTAMP), ("made_at", TIMESTAMP)]
+    columns = [(f"{FEATURE}{name}", _ARROW[feature.type]) for name, feature in features.items()]
+    return pa.schema([*head, *columns, (f"{OUTPUT}score", pa.float32())])
+
+
+def version_metadata(model: str, model_version: int, digest: str) -> dict[str, str]:
+    """Return the schema metadata that says which version a micro-batch of `predictions.log` is of."""
+    return {"model": model, "model_version": str(model_version), "digest": digest}
+
+
+def encode(batch: pa.RecordBatch) -> bytes:
+    """Write one micro-batch as an Arrow IPC stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
+def decode(value: bytes) -> pa.RecordBatch:
+    """Read what `encode` wrote; the metadata is on the batch's schema.
+
+    A stream of several batches, which another writer may send, comes back as one, and a stream of none as an
+    empty one: no row is lost.
+
+    Raises:
+        pyarrow.ArrowInvalid: the bytes are no Arrow IPC stream.
+
+    """
+    with pa.ipc.open_stream(value) as reader:
+        table = reader.read_all()
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+
+
+def metadata(batch: pa.RecordBatch) -> dict[str, str]:
+    """Return a micro-batch's metadata as text."""
+    return {key.decode(): value.decode() for key, value in (batch.schema.metadata or {}).items()}

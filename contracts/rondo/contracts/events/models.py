@@ -1,0 +1,87 @@
+"""What the registry says of specs and of the life of a model version."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from rondo.contracts.events.base import Digest, ModelEvent, Value
+from rondo.contracts.events.training import Trigger  # noqa: TC001 - pydantic reads it at run time
+from rondo.contracts.spec.model import ModelSpec  # noqa: TC001 - pydantic reads it at run time
+
+
+class GateResult(Value):
+    """What one gate saw. `message` is a sentence for people."""
+
+    gate: str
+    passed: bool
+    observed: float | None
+    bound: float | None
+    message: str
+
+
+class SpecApplied(ModelEvent):
+    """A model spec came into force. `revision` counts the specs of this model from 1."""
+
+    topic: ClassVar[str] = "specs.applied"
+
+    revision: int
+    digest: Digest
+    spec: ModelSpec
+
+
+class ModelRegistered(ModelEvent):
+    """A candidate got its version number, which is never used again."""
+
+    topic: ClassVar[str] = "models.registered"
+
+    model_version: int
+    digest: Digest
+    run_id: str
+
+
+class ModelRejected(ModelEvent):
+    """A candidate did not pass its gates; the champion stays."""
+
+    topic: ClassVar[str] = "models.rejected"
+
+    model_version: int
+    digest: Digest
+    run_id: str
+    gates: tuple[GateResult, ...]
+
+
+class ModelPromoted(ModelEvent):
+    """A version became the champion. `trigger` is what asked for its training; None when promoted by hand."""
+
+    topic: ClassVar[str] = "models.promoted"
+
+    model_version: int
+    digest: Digest
+    previous_version: int | None
+    decided_by: str
+    gates: tuple[GateResult, ...] = ()
+    trigger: Trigger | None = None
+    metrics: dict[str, float] = Field(default_factory=dict)
+
+
+class ModelRolledBack(ModelEvent):
+    """An earlier version became the champion again."""
+
+    topic: ClassVar[str] = "models.rolled-back"
+
+    from_version: int
+    to_version: int
+    digest: Digest
+    reason: str
+    decided_by: str
+
+
+class ModelRetired(ModelEvent):
+    """A version left service for good; its artifact and evidence stay."""
+
+    topic: ClassVar[str] = "models.retired"
+
+    model_version: int
+    digest: Digest

@@ -1,0 +1,52 @@
+"""The data plane's values: requests, answers and outcomes, one JSON object per Kafka message.
+
+Serving and ingestion read and write them by the thousand without building these classes; they are
+the contract, and the tests hold both sides to it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, FiniteFloat
+
+from rondo.contracts.events.base import Digest, ModelEvent, Utc
+
+# 1 MiB: Kafka's own default for a message. A longer request is refused by the broker, at the application.
+MAX_REQUEST_BYTES = 1024 * 1024
+MAX_ID = 256  # characters
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
+
+
+class PredictionRequested(ModelEvent):
+    """An application asks for a prediction. `entity` is what it is about, `event_time` when it is asked for."""
+
+    topic: ClassVar[str] = "predictions.requested"
+
+    id: Id
+    entity: Id | None = None
+    event_time: Utc | None = None
+    features: dict[str, Any]
+
+
+class PredictionMade(ModelEvent):
+    """A request was answered by one version. `output` holds `score`, the probability of the positive class."""
+
+    topic: ClassVar[str] = "predictions.made"
+
+    id: Id
+    model_version: int
+    digest: Digest
+    output: dict[str, FiniteFloat]
+    made_at: Utc
+
+
+class OutcomeObserved(ModelEvent):
+    """What a prediction was about turned out. It names the prediction's `id`, or its `entity`."""
+
+    topic: ClassVar[str] = "outcomes.observed"
+
+    id: Id | None = None
+    entity: Id | None = None
+    outcome: FiniteFloat
+    event_time: Utc

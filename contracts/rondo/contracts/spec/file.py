@@ -1,0 +1,131 @@
+"""Read `rondo.yaml`: unknown keys, wrong types and contradictions are errors that name the line."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ValidationError
+
+from rondo.contracts.spec import cross_checks, support_checks, yaml
+from rondo.contracts.spec.cross_checks import Fault
+from rondo.contracts.spec.model import ModelSpec
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+MAX_BYTES = 256 * 1024
+_EMPTY = "line 1: expected `model: <name>` and the other parts; see examples/flights/rondo.yaml"
+# Pydantic speaks of Python; who writes a YAML file thinks of lists, keys and quotes.
+_WORDS = {
+    "tuple_type": "expected a list, such as [a, b]",
+    "dict_type": "expected keys and their values, such as {key: value}",
+    "model_type": "expected keys and their values, such as {key: value}",
+    "string_type": "expected a text: put it in quotes",
+    "too_short": "is empty; give at least one",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "finite_number": "expected a finite number",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+}
+_NAMES = {
+    "^[a-z]": "expected a name of a-z, 0-9, - and _, at most 63 long, that begins with a letter",
+    "^[A-Za-z_]": "expected a name of letters, digits and _, at most 63 long, that begins with no digit",
+    r"^[\w.]+:": "expected package.module:function",
+}
+
+
+class SpecError(ValueError):
+    """The spec can't be used. `problems` holds one line of text for each fault, with its place."""
+
+    def __init__(self, source: str, problems: tuple[str, ...]) -> None:
+        self.source = source
+        self.problems = problems
+        super().__init__("\n".join((f"{source} can't be used:", *(f"  {p}" for p in problems))))
+
+
+def parse_spec(text: str, source: str = "rondo.yaml") -> ModelSpec:
+    """Read a model spec from YAML text; `source` names the file in errors.
+
+    Raises:
+        SpecError: with every fault that was found, each with its line.
+
+    """
+    if len(text.encode(errors="replace")) > MAX_BYTES:
+        raise SpecError(source, (f"it is larger than {MAX_BYTES // 1024} KiB: this can't be a model spec",))
+    try:
+        content, lines = yaml.load(text)
+    except yaml.YamlError as error:
+        raise SpecError(source, tuple(str(error).splitlines())) from None
+    if not isinstance(content, dict):
+        raise SpecError(source, (_EMPTY,))
+    found: list[ErrorDetails] = []
+    spec: ModelSpec | None = None
+    try:
+        spec = ModelSpec.model_validate(content, extra="forbid", by_alias=True, by_name=False)
+    except ValidationError as error:
+        found = error.errors()
+    faults = _faults(found, content if spec is None else spec.model_dump(by_alias=True))
+    if spec is None or faults:
+        raise SpecError(source, tuple(_told(fault, lines) for fault in _in_order(faults, lines)))
+    return spec
+
+
+def _faults(found: list[ErrorDetails], said: cross_checks.Plain) -> list[Fault]:
+    """Return what is wrong with single values, and what the parts may not say together."""
+    # The rules pass over what is wrong already, so they are asked of all that was said.
+    rules = (*support_checks.unfit(said), *cross_checks.contradictions(said))
+    return list(dict.fromkeys((*map(_fault, found), *rules)))
+
+
+def _in_order(faults: list[Fault], lines: dict[yaml.Path, int]) -> list[Fault]:
+    return sorted(faults, key=lambda fault: _line(fault.path, lines))
+
+
+def _line(path: yaml.Path, lines: dict[yaml.Path, int]) -> int:
+    return next(lines[path[:end]] for end in range(len(path), -1, -1) if path[:end] in lines)
+
+
+def _told(fault: Fault, lines: dict[yaml.Path, int]) -> str:
+    name = ".".join(str(part) for part in fault.path)
+    return f"line {_line(fault.path, lines)}: {f'`{name}`{fault.joint}' if name else ''}{fault.message}"
+
+
+def _fault(error: ErrorDetails) -> Fault:
+    path: yaml.Path = tuple(part for part in error["loc"] if part != "[key]")
+    if error["type"] == "extra_forbidden":
+        return Fault(path, f"is not a known key{_suggestion(path)}", " ")
+    if error["type"] == "missing":
+        return Fault(path, "is missing", " ")
+    return Fault(path, _message(error))
+
+
+def _message(error: ErrorDetails) -> str:
+    """Say what was expected in the words of the file."""
+    context = error.get("ctx", {})
+    if error["type"] == "literal_error":
+        return f"{error['input']!r} is none of {context['expected'].replace(' or ', ', ')}"
+    if error["type"] == "string_pattern_mismatch":
+        return next(words for start, words in _NAMES.items() if context["pattern"].startswith(start))
+    return _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
+
+
+def _suggestion(path: yaml.Path) -> str:
+    known = _known_keys(path[:-1])
+    close = get_close_matches(str(path[-1]), known, n=1)
+    return f": did you mean `{close[0]}`?" if close else f"; known here: {', '.join(known)}"
+
+
+def _known_keys(path: yaml.Path) -> list[str]:
+    model: type[BaseModel] = ModelSpec
+    for part in path:
+        field = model.model_fields.get(str(part))
+        if field is None:
+            continue  # a feature's own name, under `features`
+        arguments = (field.annotation, *getattr(field.annotation, "__args__", ()))
+        model = next((a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)), model)
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,0 +1,87 @@
+"""The model spec: what `rondo.yaml` may say, as frozen values.
+
+Reading a file, with errors that name the line, is `rondo.contracts.spec.file`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from rondo.contracts.spec.cross_checks import Fault, contradictions
+from rondo.contracts.spec.data import Column, Data, Feature, Name, Part, Share
+from rondo.contracts.spec.duration import Duration, format_duration, parse_duration
+from rondo.contracts.spec.policy import FairnessGate, Gates, MetricGate, Monitor, Retrain, Rollout, Trainer
+
+__all__ = [
+    "Column",
+    "Data",
+    "Duration",
+    "FairnessGate",
+    "Feature",
+    "Gates",
+    "MetricGate",
+    "ModelSpec",
+    "Monitor",
+    "Name",
+    "Retrain",
+    "Rollout",
+    "Share",
+    "Trainer",
+    "format_duration",
+    "parse_duration",
+]
+
+
+class ModelSpec(Part):
+    """Everything that Rondo needs to know of a model; a run refers to its `digest`."""
+
+    model: Name
+    """The name of the model, as requests and commands give it. One file, one model."""
+    data: Data
+    """Where the training data comes from."""
+    features: Annotated[dict[Column, Feature], Field(min_length=1)]
+    """The columns that the model decides by, each with its name. Their order is kept: it is the model's signature."""
+    trainer: Trainer = Trainer()
+    """How a candidate for the next version is made."""
+    gates: Gates = Gates()
+    """What a candidate must pass before it may serve."""
+    retrain: Retrain = Retrain()
+    """When to train again."""
+    rollout: Rollout = Rollout()
+    """How a version takes over."""
+    monitor: Monitor = Monitor()
+    """How the model is watched."""
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Self:
+        if faults := [_error(fault) for fault in contradictions(self.model_dump(by_alias=True))]:
+            raise ValidationError.from_exception_data(type(self).__name__, faults)
+        return self
+
+    @property
+    def digest(self) -> str:
+        """`sha256:` and the hex digest of the canonical JSON: the same for the same meaning."""
+        return f"sha256:{hashlib.sha256(self.canonical_json().encode()).hexdigest()}"
+
+    def canonical_json(self) -> str:
+        """JSON with every default written out. The order of the features is kept: it is the model's signature."""
+        return self.model_dump_json(by_alias=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `canonical_json` wrote."""
+        return cls.model_validate_json(text)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the spec as plain JSON values, for an event or an HTTP body."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def _error(fault: Fault) -> InitErrorDetails:
+    """Tell a fault as pydantic does, under its path."""
+    what = PydanticCustomError("contradiction", "{message}", {"message": fault.message})
+    return InitErrorDetails(type=what, loc=fault.path, input=None)

@@ -1,0 +1,1 @@
+"""Writes the documents and pages that are generated from the contracts: `make docs`, `make schemas`."""

@@ -1,0 +1,142 @@
+"""The JSON Schema of every event, and the committed snapshots that today's schemas must get along with.
+
+`contracts/schemas/<Event>/v<version>/<n>.json`: snapshot 1 is the first schema of the class, and each compatible
+change adds the next number beside it; none is ever edited or deleted. `python -m rondo.docgen.schemas` writes
+what is missing. A snapshot holds what binds, without titles and descriptions: words may improve without a new one.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic.json_schema import GenerateJsonSchema
+
+from rondo.contracts.topics import EVENTS
+from rondo.docgen.compatibility import Schema, breaking_changes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import core_schema
+
+    from rondo.contracts.events.base import Event
+
+# Beside the package in the repository; a wheel carries neither snapshots nor examples.
+SNAPSHOTS = Path(__file__).parents[4] / "contracts" / "schemas"
+EXAMPLES = Path(__file__).parents[4] / "contracts" / "examples"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_NOT_FINITE = {"enum": ["NaN", "Infinity", "-Infinity"], "type": "string"}
+_BOUNDS = ("gt", "ge", "lt", "le", "multiple_of")
+
+
+class IncompatibleSchemaError(ValueError):
+    """An event's class breaks with an older schema of the same version."""
+
+    def __init__(self, event: type[Event], problems: list[str]) -> None:
+        self.event, self.problems = event, problems
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(
+            f"{event.__name__} v{event.version} breaks with what was published:\n{lines}\n"
+            f"Either undo that (only new fields with a default are free), or leave {event.__name__} as it was and make "
+            f"a class with `version = {event.version + 1}` on the topic `{event.topic}.v{event.version + 1}` beside it."
+        )
+
+
+class WireSchema(GenerateJsonSchema):
+    """JSON Schema as it is on the wire, where a float that is not finite travels as a string."""
+
+    def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
+        """Allow the three strings, except where a bound or the class says that a float is finite."""
+        number = super().float_schema(schema)
+        finite = schema.get("allow_inf_nan") is False or any(bound in schema for bound in _BOUNDS)
+        if finite or self._config.ser_json_inf_nan != "strings":
+            return number
+        return {"anyOf": [number, _NOT_FINITE]}
+
+
+def schema_of(event: type[Event]) -> Schema:
+    """Return today's JSON Schema (2020-12) of an event's value, with titles and descriptions."""
+    schema = event.model_json_schema(mode="serialization", schema_generator=WireSchema)
+    return {"$schema": DIALECT, **schema, "title": event.event_type()}
+
+
+def snapshot_of(event: type[Event]) -> Schema:
+    """Return the part of today's schema that binds."""
+    bare: Schema = _without_words(schema_of(event))
+    return bare
+
+
+def _without_words(node: Any, *, names: bool = False) -> Any:
+    """Leave out titles and descriptions; where `names`, the keys are of fields or definitions and stay."""
+    if isinstance(node, list):
+        return [_without_words(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: _without_words(value, names=not names and key in {"properties", "$defs"})
+        for key, value in node.items()
+        if names or key not in {"title", "description"}
+    }
+
+
+def snapshots(event: type[Event], folder: Path = SNAPSHOTS) -> list[Path]:
+    """Return the paths of an event's snapshots, oldest first."""
+    found = (folder / event.__name__ / f"v{event.version}").glob("*.json")
+    return sorted(found, key=lambda path: int(path.stem))
+
+
+def problems_with_older(event: type[Event], folder: Path = SNAPSHOTS) -> list[str]:
+    """Compare today's schema with every older one; each problem names the snapshot."""
+    today = snapshot_of(event)
+    return [
+        f"{path.parent.name}/{path.name}: {problem}"
+        for path in snapshots(event, folder)
+        for problem in breaking_changes(json.loads(path.read_text(encoding="utf-8")), today)
+    ]
+
+
+def is_current(event: type[Event], folder: Path = SNAPSHOTS) -> bool:
+    """Say whether the newest snapshot is today's schema."""
+    paths = snapshots(event, folder)
+    return bool(paths) and json.loads(paths[-1].read_text(encoding="utf-8")) == snapshot_of(event)
+
+
+def write_snapshots(events: tuple[type[Event], ...] = EVENTS, folder: Path = SNAPSHOTS) -> Iterator[Path]:
+    """Write the next snapshot of each event that changed, and yield its path.
+
+    Raises:
+        IncompatibleSchemaError: the change is a breaking one, and nothing was written for that event.
+
+    """
+    for event in events:
+        if is_current(event, folder):
+            continue
+        if problems := problems_with_older(event, folder):
+            raise IncompatibleSchemaError(event, problems)
+        number = len(snapshots(event, folder)) + 1
+        path = folder / event.__name__ / f"v{event.version}" / f"{number}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(snapshot_of(event), indent=2) + "\n", encoding="utf-8")
+        yield path
+
+
+def main() -> int:
+    """Write the snapshots that are missing, and say which."""
+    try:
+        written = list(write_snapshots())
+    except IncompatibleSchemaError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    for path in written:
+        sys.stdout.write(f"wrote {path.relative_to(SNAPSHOTS.parents[1])}\n")
+    if not written:
+        sys.stdout.write("every snapshot is current\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

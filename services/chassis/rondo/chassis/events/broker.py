@@ -1,0 +1,139 @@
+"""Kafka for the control plane: the broker as every service uses it, topics from the table, and waiting for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from faststream.kafka import KafkaBroker
+
+from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.chassis.events.tolerant_consumer import Reader
+from rondo.contracts.topics import HEADER_ROOM, TOPICS, Topic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from rondo.chassis.http.health import Health
+    from rondo.chassis.settings import ServiceSettings
+
+log = logging.getLogger(__name__)
+_ANSWER_SECONDS = 5
+_PING_SECONDS = 2.0
+
+
+class Broker(KafkaBroker):
+    """FastStream's broker, whose subscribers read with a `Reader`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._readers: list[Reader] = []
+
+    async def _connect(self) -> Callable[..., Reader]:
+        connected: Any = await super()._connect()
+        self.config.broker_config.builder = partial(self._reader, **connected.keywords)
+        return self._reader
+
+    def _reader(self, *topics: str, **options: Any) -> Reader:
+        reader = Reader(*topics, **options)
+        self._readers.append(reader)
+        return reader
+
+    def check(self) -> None:
+        """Tell the truth for `/readyz`.
+
+        Raises:
+            UnavailableError: a subscriber fails to read again and again, and why.
+
+        """
+        for reader in self._readers:
+            reader.check()
+
+
+def broker(settings: ServiceSettings) -> Broker:
+    """Return a broker that publishes durably: FastStream's own defaults are `acks=1` and no idempotence."""
+    return Broker(
+        settings.kafka,
+        client_id=settings.instance,
+        acks="all",
+        enable_idempotence=True,
+        allow_auto_create_topics=False,
+        # A dead letter is its original and its headers: the client must let through what the topics take.
+        max_request_size=max(topic.max_message_bytes for topic in TOPICS) + HEADER_ROOM,
+        # Its errors must be seen; whatever it says at INFO, we say better.
+        logger=logging.getLogger("rondo.faststream"),
+        log_level=logging.DEBUG,
+        apply_types=False,
+    )
+
+
+def expect(health: Health, settings: ServiceSettings) -> None:
+    """Let `/readyz` name Kafka from the start on."""
+    health.expect("kafka", f"Kafka at {settings.kafka}", "start it, or set RONDO_KAFKA to the address of one that runs")
+
+
+def watch(health: Health, settings: ServiceSettings, opened: Broker) -> None:
+    """Let `/readyz` ask Kafka through a broker that was started, and its subscribers whether they read."""
+
+    async def ping() -> None:
+        if not await opened.ping(_PING_SECONDS):
+            why = f"no answer within {_PING_SECONDS:g} s; what was read waits, and goes on when it answers"
+            raise UnavailableError(f"Kafka at {settings.kafka}", why)
+        opened.check()
+
+    health.add("kafka", ping)
+
+
+def topic_config(topic: Topic) -> dict[str, str]:
+    """Return the broker-side configuration of a topic."""
+    return {
+        "cleanup.policy": topic.cleanup,
+        "retention.ms": str(int(topic.retention.total_seconds() * 1000)),
+        "max.message.bytes": str(topic.max_message_bytes),
+    }
+
+
+def create_topics(bootstrap: str, topics: Iterable[Topic] = TOPICS, replication: int = -1) -> None:
+    """Create the topics that don't exist yet; `replication` -1 is the cluster's default. Blocks for seconds.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+        KafkaException: the broker refused a topic for another reason than that it exists.
+
+    """
+    # librdkafka's own log lines would say the same once more, and not as JSON.
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    try:
+        existing = admin.list_topics(timeout=_ANSWER_SECONDS).topics
+    except KafkaException as error:
+        raise UnavailableError(f"Kafka at {bootstrap}", error.args[0].str()) from error
+    missing = [
+        NewTopic(t.name, num_partitions=t.partitions, replication_factor=replication, config=topic_config(t))
+        for t in topics
+        if t.name not in existing
+    ]
+    for future in admin.create_topics(missing).values() if missing else ():
+        try:
+            future.result()
+        except KafkaException as error:
+            # Another service may have created it in between.
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+
+
+async def wait_for_kafka(bootstrap: str, backoff: Backoff = Backoff(first=0.2, cap=3.0)) -> None:  # noqa: B008 - frozen
+    """Create the topics, waiting as long as it takes for Kafka to answer; says so in the log at every try."""
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            await asyncio.to_thread(create_topics, bootstrap)
+        except UnavailableError as error:
+            log.warning("waiting for Kafka at %s: %s", bootstrap, error, extra={"attempt": attempt})
+            await asyncio.sleep(backoff.delay(attempt))
+        else:
+            return

@@ -1,0 +1,100 @@
+"""Reads a compacted topic as the table that it is: everything from its beginning, then every change as it comes.
+
+No consumer group and no saved offset: whoever starts has the whole truth after `caught_up`, from Kafka alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from rondo.chassis import metrics
+from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.chassis.events.tolerant_consumer import Reader
+from rondo.contracts.events import cloudevents
+from rondo.contracts.events.base import Event
+from rondo.contracts.events.cloudevents import Envelope, MalformedEventError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+log = logging.getLogger(__name__)
+_LOOK_SECONDS = 0.2
+E = TypeVar("E", bound=Event)
+
+
+class CompactedTopic(Generic[E]):
+    """Calls `on_change` with each event of a compacted topic, in order per key."""
+
+    def __init__(self, bootstrap: str, event: type[E], on_change: Callable[[Envelope[E]], Awaitable[None]]) -> None:
+        self._bootstrap = bootstrap
+        self._event = event
+        self._on_change = on_change
+        self._backoff = Backoff(first=0.2)
+        self._trouble = ""
+        self._attempt = 0
+        self.caught_up = asyncio.Event()
+
+    async def run(self) -> None:
+        """Read until cancelled. While Kafka is away what was read stays valid; then it is all read again."""
+        while True:
+            try:
+                await self._read()
+            except (KafkaError, OSError) as error:
+                self._attempt += 1
+                self._trouble = f"reading fails: {error}"
+                log.warning("%s waits for Kafka: %s", self._event.topic, error, extra={"attempt": self._attempt})
+                await asyncio.sleep(self._backoff.delay(self._attempt))
+
+    async def check(self) -> None:
+        """Tell the truth for `/readyz`.
+
+        Raises:
+            UnavailableError: the table has not been read to its end, at the start or since reading failed.
+
+        """
+        if self._trouble or not self.caught_up.is_set():
+            raise UnavailableError(f"the table {self._event.topic}", self._trouble or "not read to its end yet")
+
+    async def _read(self) -> None:
+        consumer = Reader(
+            self._event.topic,
+            bootstrap_servers=self._bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        await consumer.start()
+        try:
+            partitions = [
+                TopicPartition(self._event.topic, p) for p in consumer.partitions_for_topic(self._event.topic) or ()
+            ]
+            missing = dict(await consumer.end_offsets(partitions))
+            while True:
+                for partition in [p for p, end in missing.items() if await consumer.position(p) >= end]:
+                    del missing[partition]
+                if not missing:
+                    self._trouble, self._attempt = "", 0
+                    self.caught_up.set()
+                # Not for ever: the end of a table may be a transaction's, which comes as no message.
+                if message := await consumer.within(_LOOK_SECONDS):
+                    await self._take(message.headers, message.value)
+        finally:
+            await consumer.stop()
+
+    async def _take(self, headers: Iterable[tuple[str, bytes | None]], value: bytes | None) -> None:
+        if value is None:
+            return  # a tombstone: the key was deleted
+        try:
+            envelope = cloudevents.read(
+                self._event, {k: (v or b"").decode(errors="replace") for k, v in headers}, value
+            )
+        except MalformedEventError as error:
+            # There is no offset to hold back and no dead letter to write: the last good value stays in force.
+            log.error("a message of %s was passed over: %s", self._event.topic, error)  # noqa: TRY400
+            metrics.EVENTS_HANDLED.labels(self._event.__name__, "malformed").inc()
+            return
+        await self._on_change(envelope)

@@ -1,0 +1,110 @@
+"""The one way to consume control-plane events: a table from event to handler, and the one policy (`delivery.py`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+from opentelemetry.trace import SpanKind
+
+from rondo.chassis import metrics
+from rondo.chassis.errors import AlreadyHandledError, Backoff, PermanentError
+from rondo.chassis.events.delivery import SUBSCRIPTION, Delivery
+from rondo.chassis.telemetry import messaging_attributes, span
+from rondo.contracts.events import cloudevents
+from rondo.contracts.events.cloudevents import Envelope, MalformedEventError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from faststream.kafka import KafkaBroker
+    from faststream.kafka.message import KafkaMessage
+
+    from rondo.chassis.settings import ServiceSettings
+    from rondo.contracts.events.base import Event
+
+E = TypeVar("E", bound="Event")
+W = TypeVar("W")
+Handler: TypeAlias = "Callable[[Envelope[Any], W], Awaitable[None]]"
+Begin: TypeAlias = "Callable[[Envelope[Any]], AbstractAsyncContextManager[W]]"
+
+
+class Routes(Generic[W]):
+    """The table from event to handler. A handler gets the envelope and the unit of work that it runs in."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[type[Event], Handler[W]] = {}
+
+    def on(
+        self, event: type[E]
+    ) -> Callable[[Callable[[Envelope[E], W], Awaitable[None]]], Callable[[Envelope[E], W], Awaitable[None]]]:
+        """Register the handler of an event; there is one for each."""
+
+        def register(
+            handler: Callable[[Envelope[E], W], Awaitable[None]],
+        ) -> Callable[[Envelope[E], W], Awaitable[None]]:
+            if event in self.handlers:
+                message = f"{event.__name__} has a handler already"
+                raise ValueError(message)
+            self.handlers[event] = handler
+            return handler
+
+        return register
+
+
+@dataclass(frozen=True)
+class Consumer(Generic[W]):
+    """Consumes the events of `routes` for one service, each inside `begin(envelope)`.
+
+    `begin` opens the unit of work: it commits when the handler returns, rolls back when it raises, and raises
+    AlreadyHandledError for an event that the inbox knows.
+    """
+
+    settings: ServiceSettings
+    broker: KafkaBroker
+    routes: Routes[W]
+    begin: Begin[W]
+    backoff: Backoff = field(default_factory=Backoff)
+
+    def subscribe(self) -> None:
+        """Subscribe to all the topics as one member of one group; takes effect when the broker starts."""
+        subscriber = self.broker.subscriber(
+            *(event.topic for event in self.routes.handlers),
+            group_id=self.settings.service,
+            group_instance_id=self.settings.instance,
+            **SUBSCRIPTION,
+        )
+        subscriber(self.receive)
+
+    async def receive(self, message: KafkaMessage) -> None:
+        """Handle one message to its end, and commit it."""
+        raw: Any = message.raw_message
+        event = next(event for event in self.routes.handlers if event.topic == raw.topic)
+        headers: dict[str, str] = message.headers
+        delivery = self._delivery()
+        with (
+            metrics.EVENT_SECONDS.labels(event.__name__).time(),
+            span(
+                f"process {raw.topic}",
+                headers.get("traceparent"),
+                SpanKind.CONSUMER,
+                **messaging_attributes(raw.topic, headers),
+            ),
+        ):
+            outcome = await delivery.settle(raw, event.__name__, lambda: self._handle(event, raw, headers))
+        metrics.EVENTS_HANDLED.labels(event.__name__, outcome).inc()
+        await delivery.commit(message)
+
+    def _delivery(self) -> Delivery:
+        service = self.settings.service
+        return Delivery(self.broker, service, service, (MalformedEventError, PermanentError), self.backoff)
+
+    async def _handle(self, event: type[Event], raw: Any, headers: dict[str, str]) -> str:
+        try:
+            envelope = cloudevents.read(event, headers, raw.value)
+            async with self.begin(envelope) as work:
+                await self.routes.handlers[event](envelope, work)
+        except AlreadyHandledError:
+            return "duplicate"
+        return "handled"

@@ -1,0 +1,121 @@
+"""The one policy for a message that a service handles: handle, then commit.
+
+A failure is retried with backoff and jitter, a bounded number of times; then the message goes to the dead letters,
+that is acknowledged, and only then is the offset committed. While something the service stands on is away the
+message waits. FastStream's own acknowledgement policies can't do this (`ACK` commits on exceptions,
+`NACK_ON_ERROR` retries forever without a delay), so subscribers are `MANUAL`: see `SUBSCRIPTION`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+
+from rondo.chassis import metrics
+from rondo.chassis.errors import Backoff, Origin, PermanentError, UnavailableError, dead_letter_headers
+from rondo.chassis.events.dead_letters import letter
+from rondo.contracts.topics import dead_letters
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from faststream.kafka import KafkaBroker
+    from faststream.kafka.message import KafkaMessage
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Brings each message of one group to its end. `permanent` are the errors that no retry can mend."""
+
+    broker: KafkaBroker
+    service: str
+    group: str
+    permanent: tuple[type[Exception], ...] = (PermanentError,)
+    backoff: Backoff = field(default_factory=Backoff)
+
+    async def settle(self, raw: Any, name: str, handle: Callable[[], Awaitable[str]]) -> str:
+        """Handle one message (`name` is what it is called in the log) until it is handled or a dead letter.
+
+        Returns what `handle` said, or `dead_letter`. Only then may its offset be committed.
+        """
+        attempt, failures, first_failed = 0, 0, None
+        event_id = (dict(raw.headers).get("ce_id") or b"").decode(errors="replace")
+        while True:
+            attempt += 1
+            try:
+                return await handle()
+            except UnavailableError as error:
+                log.warning("%s waits: %s", name, error, extra={"attempt": attempt, "event_id": event_id})
+                await asyncio.sleep(self.backoff.delay(attempt))
+            except Exception as error:  # the boundary: whatever it is, it is counted, retried, dead-lettered
+                failures += 1
+                first_failed = first_failed or datetime.now(UTC)
+                if isinstance(error, self.permanent) or failures >= self.backoff.attempts:
+                    await self._bury(raw, error, failures, first_failed)
+                    return "dead_letter"
+                log.warning("%s failed, attempt %d", name, failures, exc_info=error, extra={"event_id": event_id})
+                await asyncio.sleep(self.backoff.delay(failures))
+
+    async def commit(self, message: KafkaMessage) -> None:
+        """Commit the offset of a message that was settled."""
+        raw: Any = message.raw_message
+        try:
+            await message.ack()
+        except KafkaError as error:
+            # The group rebalanced or the broker is away: the message comes again, and whoever handled it knows it.
+            log.warning("offset %d of %s is not committed: %s", raw.offset, raw.topic, error)
+
+    async def _bury(self, raw: Any, error: Exception, attempts: int, first_failed: datetime) -> None:
+        """Publish the dead letter; this returns only when Kafka has it, so that no commit can come before."""
+        topic = dead_letters(self.service)
+        origin = Origin(raw.topic, raw.partition, raw.offset, self.group)
+        made = letter(topic, raw.value, raw.key, raw.headers, origin)
+        headers = {name: _text(value) for name, value in made.headers.items()}
+        headers |= dead_letter_headers(origin, error, attempts, first_failed)
+        log.error("%s of %s goes to %s: %s", origin.offset, origin.topic, topic, error, exc_info=error)
+        attempt = 0
+        while True:
+            try:
+                await self.broker.publish(made.value or b"", topic, key=made.key, headers=headers)
+            except (KafkaError, OSError) as failure:
+                attempt += 1
+                log.warning("the dead letter waits for Kafka: %s", failure, extra={"attempt": attempt})
+                await asyncio.sleep(self.backoff.delay(attempt))
+            else:
+                break
+        metrics.DEAD_LETTERS.labels(origin.topic, type(error).__name__).inc()
+
+
+def _text(value: str | bytes) -> str:
+    """Write a header as FastStream wants it."""
+    return value if isinstance(value, str) else value.decode(errors="replace")
+
+
+async def _parse(message: Any, original: Callable[[Any], Awaitable[KafkaMessage]]) -> KafkaMessage:
+    """Make headers that are null or no UTF-8 readable first: FastStream's own parser fails, and skips the message."""
+    headers = tuple((key, (value or b"").decode(errors="replace").encode()) for key, value in message.headers)
+    return await original(replace(message, headers=headers))
+
+
+async def _undecoded(message: KafkaMessage) -> KafkaMessage:
+    """Hand over the message as it is: a value that is no JSON is ours to dead-letter, not FastStream's to log."""
+    return message
+
+
+# What every subscriber whose messages go through `Delivery` has in common.
+SUBSCRIPTION: dict[str, Any] = {
+    "auto_offset_reset": "earliest",
+    "isolation_level": "read_committed",
+    "ack_policy": AckPolicy.MANUAL,
+    "parser": _parse,
+    "decoder": _undecoded,
+    "no_reply": True,
+}

@@ -1,0 +1,1 @@
+"""PostgreSQL: the pool, transactions with inbox and outbox, migrations."""

@@ -1,0 +1,96 @@
+"""Publishes what the outbox holds, in the order in which it was written, and then forgets it.
+
+At least once: a crash between the publish and the delete publishes again, with the same CloudEvents id,
+which the inbox of every consumer knows. One relay of a service works at a time (a session's advisory lock), so
+that the order holds with several replicas.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+from aiokafka.errors import KafkaError
+
+from rondo.chassis import metrics
+from rondo.chassis.errors import Backoff
+from rondo.chassis.postgres.pool import drop, lost
+from rondo.chassis.postgres.transaction import NOTIFY_CHANNEL
+
+if TYPE_CHECKING:
+    from faststream.kafka import KafkaBroker
+
+    from rondo.chassis.postgres.pool import Database
+
+log = logging.getLogger(__name__)
+_BATCH = 100
+# A notification can be lost with its connection; the table is the truth, and it is looked at this often anyway.
+_POLL_SECONDS = 1.0
+# asyncpg's internal error is what a query meets on a connection that breaks under it.
+_PASSING = (
+    asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, KafkaError, OSError, TimeoutError,
+)  # fmt: skip
+
+
+class OutboxRelay:
+    """Moves outbox rows to Kafka."""
+
+    def __init__(self, database: Database, broker: KafkaBroker, backoff: Backoff | None = None) -> None:
+        self._database = database
+        self._broker = broker
+        self._backoff = backoff or Backoff()
+        self._written = asyncio.Event()
+        self._attempt = 0
+
+    async def run(self) -> None:
+        """Relay until cancelled. While PostgreSQL or Kafka is away the rows wait in their table."""
+        while True:
+            try:
+                await self._hold_and_relay()
+            except _PASSING as error:
+                self._attempt += 1
+                log.warning("the outbox waits: %s: %s", type(error).__name__, error, extra={"attempt": self._attempt})
+                await asyncio.sleep(self._backoff.delay(self._attempt))
+
+    async def _hold_and_relay(self) -> None:
+        async with self._database.pool.acquire() as connection:
+            await connection.execute("select pg_advisory_lock(hashtext($1))", f"{self._database.service}.outbox")
+            channel = f"{NOTIFY_CHANNEL}_{self._database.service}"
+            await connection.add_listener(channel, self._notified)
+            try:
+                while True:
+                    self._written.clear()
+                    while await self._relay_batch(connection):
+                        pass
+                    await self._wait(connection)
+            finally:
+                # The lock and the listener go with the connection. To give them back one by one fails on a connection
+                # that is broken, and that must not replace what ends this, least of all a cancellation.
+                drop(connection)
+
+    def _notified(self, *_: object) -> None:
+        self._written.set()
+
+    async def _wait(self, connection: asyncpg.pool.PoolConnectionProxy[Any]) -> None:
+        try:
+            async with asyncio.timeout(_POLL_SECONDS):
+                await self._written.wait()
+        except TimeoutError:
+            if lost(connection):
+                message = "the connection that listened was lost"
+                raise ConnectionResetError(message) from None
+
+    async def _relay_batch(self, connection: asyncpg.pool.PoolConnectionProxy[Any]) -> int:
+        rows = await connection.fetch("select id, topic, key, value, headers from outbox order by id limit $1", _BATCH)
+        # Before they are published: while Kafka is away this is what grows.
+        pending = len(rows) if len(rows) < _BATCH else await connection.fetchval("select count(*) from outbox")
+        metrics.OUTBOX_PENDING.set(pending)
+        for row in rows:
+            await self._broker.publish(row["value"], row["topic"], key=row["key"].encode(), headers=row["headers"])
+            await connection.execute("delete from outbox where id = $1", row["id"])
+            metrics.EVENTS_PUBLISHED.labels(row["topic"]).inc()
+            metrics.OUTBOX_PENDING.dec()
+        self._attempt = 0
+        return len(rows)

@@ -1,0 +1,176 @@
+"""PostgreSQL: a pool per service, its migrations, and the unit of work with inbox and outbox.
+
+A state change, the inbox row of the event that made it and the outbox rows of the events that it
+causes commit in one transaction; so a redelivered event changes nothing, and no event is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from rondo.chassis.errors import AlreadyHandledError, Backoff, UnavailableError
+from rondo.chassis.postgres.migrations import migrate
+from rondo.chassis.postgres.transaction import Transaction
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from importlib.resources.abc import Traversable
+
+    from rondo.chassis.http.health import Health
+    from rondo.chassis.settings import PostgresSettings
+    from rondo.contracts.events.cloudevents import Envelope
+
+log = logging.getLogger(__name__)
+# The server is away, stopping, short of something, a read-only standby, or asks for the same transaction once more:
+# classes 08, 57, 53 and 40 of the SQLSTATE codes (PostgreSQL's manual, appendix A), and 25006.
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.ReadOnlySQLTransactionError,
+    ConnectionError,
+)
+_NO_CONNECTION = (*_AWAY, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+
+
+class Database:
+    """A service's own schema, through a pool of connections."""
+
+    def __init__(self, pool: asyncpg.Pool[Any], service: str) -> None:
+        self.pool = pool
+        self.service = service
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Open a transaction; commits at the end, rolls back when the body raises.
+
+        Raises:
+            UnavailableError: PostgreSQL is away, full, or asks for another try.
+
+        """
+        connection = await self._acquire()
+        try:
+            async with connection.transaction():
+                yield Transaction(connection, self.service)
+        except _AWAY as error:
+            raise _away(error) from error
+        except asyncpg.InterfaceError as error:
+            # asyncpg says so of a connection that broke, and of a wrong number of arguments: only the first passes.
+            if lost(connection):
+                raise _away(error) from error
+            raise
+        except asyncpg.InternalClientError as error:
+            # What a query meets on a connection that breaks under it: nobody shall get this one again.
+            drop(connection)
+            raise _away(error) from error
+        finally:
+            await self.pool.release(connection)
+
+    async def _acquire(self) -> asyncpg.pool.PoolConnectionProxy[Any]:
+        try:
+            return await self.pool.acquire(timeout=10)
+        except _NO_CONNECTION as error:
+            raise _away(error) from error
+
+    @asynccontextmanager
+    async def handling(self, envelope: Envelope[Any]) -> AsyncIterator[Transaction]:
+        """Open the transaction of an event: its inbox row is the first thing in it.
+
+        Raises:
+            AlreadyHandledError: the inbox has the event.
+            UnavailableError: as for `transaction`.
+
+        """
+        async with self.transaction() as opened:
+            status = await opened.connection.execute(
+                "insert into inbox (event_id, event_type) values ($1, $2) on conflict do nothing",
+                envelope.id, envelope.data.event_type(),
+            )  # fmt: skip
+            if status == "INSERT 0 0":
+                raise AlreadyHandledError(envelope.id)
+            yield Transaction(opened.connection, self.service, envelope)
+
+    async def ping(self) -> None:
+        """Ask for an answer.
+
+        Raises:
+            UnavailableError: none came within two seconds, or none that lets the service work.
+
+        """
+        try:
+            async with asyncio.timeout(2), self.pool.acquire() as connection:
+                await connection.execute("select 1")
+        except (*_NO_CONNECTION, asyncpg.PostgresError) as error:
+            raise _away(error) from error
+
+
+def expect(health: Health) -> None:
+    """Let `/readyz` name PostgreSQL from the start on."""
+    health.expect("postgresql", "PostgreSQL", "start it, or correct RONDO_POSTGRES if its address is wrong")
+
+
+def lost(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> bool:
+    """Say whether a connection broke; the pool takes one that did out of its proxy, which then refuses to answer."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
+
+
+def drop(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> None:
+    """Close a connection at once, instead of giving it back; one that is broken forgets its listeners, too."""
+    # The pool takes one that broke out of its proxy, when it comes to know of it.
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
+
+
+def _away(error: BaseException) -> UnavailableError:
+    return UnavailableError("PostgreSQL", f"{type(error).__name__}: {error}")
+
+
+@asynccontextmanager
+async def connect(
+    settings: PostgresSettings,
+    migrations: Traversable,
+    backoff: Backoff = Backoff(first=0.2, cap=3.0),  # noqa: B008 - frozen
+) -> AsyncIterator[Database]:
+    """Connect, waiting as long as it takes for PostgreSQL to answer, and apply the migrations (`*.sql`, by name)."""
+    pool = await _open_pool(settings, backoff)
+    try:
+        database = Database(pool, settings.service)
+        async with database.transaction() as work:
+            await migrate(work.connection, settings.service, migrations)
+        yield database
+    finally:
+        pool.terminate()
+
+
+async def _open_pool(settings: PostgresSettings, backoff: Backoff) -> asyncpg.Pool[Any]:
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            password = settings.postgres_password.get_secret_value() if settings.postgres_password else None
+            return await asyncpg.create_pool(
+                settings.postgres.get_secret_value(),
+                password=password,
+                min_size=1,
+                max_size=8,
+                timeout=5,
+                init=_json_as_dict,
+                server_settings={"search_path": settings.service, "application_name": settings.instance},
+            )
+        except _NO_CONNECTION as error:
+            log.warning("waiting for PostgreSQL: %s", error or type(error).__name__, extra={"attempt": attempt})
+            await asyncio.sleep(backoff.delay(attempt))
+
+
+async def _json_as_dict(connection: asyncpg.Connection[Any]) -> None:
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)

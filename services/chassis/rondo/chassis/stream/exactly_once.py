@@ -1,0 +1,255 @@
+"""The exactly-once stream: records in, records out and the offsets in one Kafka transaction (KIP-98, KIP-447).
+
+On confluent-kafka, measured and chosen over aiokafka: librdkafka fences a zombie by the consumer group's metadata and
+heartbeats on a thread of its own. The stream runs on its own thread, so neither an
+inference nor the event loop holds up the other.
+
+A failure aborts the transaction and begins again from the committed offsets: nothing was visible, nothing is lost.
+A message on which the transform fails again and again is found (`isolation.py`) and becomes a dead letter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Protocol
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from rondo.chassis import metrics
+from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.chassis.events.dead_letters import dead_letter
+from rondo.chassis.stream.hanging_transactions import HeldOffsets
+from rondo.chassis.stream.offsets import ends, lag
+from rondo.chassis.stream.poison_pill import MAX_GIVEN_UP_IN_A_ROW, Isolation
+from rondo.chassis.stream.records import Record, Records, place, readable, write
+from rondo.chassis.stream.transactions import Transactions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from rondo.chassis.stream.config import StreamSettings
+
+log = logging.getLogger(__name__)
+# Else librdkafka writes to standard error by itself, and not as JSON.
+_LIBRARY_LOG = logging.getLogger("librdkafka")
+_STALE_SECONDS = 30.0
+_LOOK_SECONDS = 1.0
+_IDLE_SECONDS = 0.5
+_LAG_SECONDS = 1.0
+
+
+_HUNG = (
+    "a call of librdkafka does not come back, so the process ends: whoever supervises it starts it again, and what"
+    " was not committed is read again"
+)
+
+
+class Transform(Protocol):
+    """What a stream does with a micro-batch: a function of its messages that must not fail on a bad one."""
+
+    def __call__(self, messages: Sequence[Message], /) -> Iterable[Record | Records]:
+        """Return the records to write for these messages."""
+        ...
+
+    def committed(self) -> None:
+        """Hear that what the last call returned is visible to readers now; after a failure there is no such call."""
+        ...
+
+
+class PartitionsMovedError(Exception):
+    """Partitions were taken away while a micro-batch was gathered: their new owner reads the same messages."""
+
+    def __init__(self, partitions: Iterable[tuple[str, int]]) -> None:
+        names = ", ".join(f"{topic}-{partition}" for topic, partition in sorted(partitions))
+        super().__init__(f"{names} went to another replica; what was read and not answered is read again by its owner")
+
+
+def end_process() -> None:
+    """End as a crash does: a thread that hangs in a library keeps any other end from coming."""
+    os._exit(1)
+
+
+class ExactlyOnceStream:
+    """Runs a transform between topics. `run` is awaited by the service; the work is done on the stream's thread."""
+
+    def __init__(
+        self,
+        settings: StreamSettings,
+        transform: Transform,
+        backoff: Backoff | None = None,
+        end_process: Callable[[], object] = end_process,
+    ) -> None:
+        self._settings = settings
+        self._transform = transform
+        self._backoff = backoff or Backoff(first=0.2)
+        self._end_process = end_process
+        self._transactions: Transactions | None = None
+        self._stop = threading.Event()
+        self._last_turn = self._last_gathered = self._lag_measured = 0.0
+        self._commits = 0
+        self._isolation = Isolation()
+        self._failure: BaseException | None = None
+        self._revoked: set[tuple[str, int]] = set()
+        self._trouble: str | None = "not started"
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._joined = False
+        # Set after the first turn as a member of the group, with partitions or, where there are more replicas than
+        # partitions, without: what can wait for the stream waits for this.
+        self.turning = asyncio.Event()
+
+    async def run(self) -> None:
+        """Stream until cancelled; then end the running transaction and leave."""
+        self._loop = asyncio.get_running_loop()
+        thread = asyncio.create_task(asyncio.to_thread(self._run))
+        try:
+            while not (await asyncio.wait([thread], timeout=_LOOK_SECONDS))[0]:
+                if self._transactions is not None and self._transactions.hung:
+                    log.critical("stream %s: %s", self._settings.name, _HUNG)
+                    self._end_process()
+        finally:
+            self._stop.set()
+            await thread
+
+    async def check(self) -> None:
+        """Tell the truth for `/readyz`.
+
+        Raises:
+            UnavailableError: the stream does not turn, and why.
+
+        """
+        if self._trouble:
+            raise UnavailableError(f"the stream {self._settings.name}", self._trouble)
+        if time.monotonic() - self._last_turn > _STALE_SECONDS:
+            raise UnavailableError(f"the stream {self._settings.name}", f"no turn for {_STALE_SECONDS:g} s")
+
+    def _run(self) -> None:
+        attempt = 0
+        while not self._stop.is_set():
+            commits_before = self._commits
+            try:
+                self._turn_until_stopped()
+            except PartitionsMovedError as error:
+                log.info("stream %s: %s", self._settings.name, error)
+                continue
+            except KafkaException as error:
+                self._trouble = f"Kafka: {error.args[0].str()}"
+            except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, it is told, and tried again
+                self._trouble = f"{type(error).__name__}: {error}"
+            else:
+                return
+            if self._stop.is_set():
+                log.info("stream %s stops halfway: %s", self._settings.name, self._trouble)
+                return
+            if self._isolation.hopeless:
+                self._trouble += (
+                    f"; {MAX_GIVEN_UP_IN_A_ROW} messages in a row became dead letters, and no more do: it can't be the"
+                    " messages, so go back to the release before, or mend this one"
+                )
+            attempt = attempt + 1 if self._commits == commits_before else 1
+            log.warning("stream %s begins again: %s", self._settings.name, self._trouble, extra={"attempt": attempt})
+            metrics.STREAM_RESTARTS.labels(self._settings.name).inc()
+            self._stop.wait(self._backoff.delay(attempt))
+
+    def _turn_until_stopped(self) -> None:
+        transactions = self._transactions = Transactions(self._settings, self._stop, _LIBRARY_LOG)
+        consumer = Consumer(self._settings.consumer_config(), logger=_LIBRARY_LOG)
+        began = time.monotonic()
+        held = HeldOffsets(self._settings.held_after)
+        try:
+            consumer.subscribe(
+                list(self._settings.topics), self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+            )
+            while not self._stop.is_set():
+                messages = self._gather(consumer)
+                if messages:
+                    self._turn(consumer, transactions, messages)
+                self._last_turn = time.monotonic()
+                self._trouble = held.trouble(consumer) if self._last_gathered < began else None
+                self._measure_lag(consumer)
+                if self._loop is not None and self._joined:
+                    self._loop.call_soon_threadsafe(self.turning.set)
+                    self._loop = None
+        finally:
+            consumer.close()
+
+    def _gather(self, consumer: Consumer) -> list[Message]:
+        """Read a micro-batch: the first message whenever it comes, then what follows until the linger is over."""
+        self._revoked.clear()
+        messages = consumer.consume(1, _IDLE_SECONDS)
+        if messages:
+            wait = self._last_gathered + self._settings.linger - time.monotonic()
+            if (more := self._isolation.most(self._settings.max_records) - 1) > 0:
+                messages += consumer.consume(more, max(wait, 0.0))
+            self._last_gathered = time.monotonic()
+        found = readable(messages)
+        # Revocations are handed over inside `consume` only, so none can come between here and the commit; and a
+        # member that was thrown out meanwhile is fenced by its generation.
+        if self._revoked and (moved := self._revoked & {place(message)[:2] for message in found}):
+            raise PartitionsMovedError(moved)
+        return found
+
+    def _on_assign(self, *_: object) -> None:
+        self._joined = True
+
+    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._revoked.update((partition.topic, partition.partition) for partition in partitions)
+
+    def _measure_lag(self, consumer: Consumer) -> None:
+        if self._last_turn - self._lag_measured >= _LAG_SECONDS:
+            self._lag_measured = self._last_turn
+            metrics.STREAM_LAG.labels(self._settings.name).set(lag(consumer))
+
+    def _turn(self, consumer: Consumer, transactions: Transactions, messages: list[Message]) -> None:
+        """Answer one micro-batch in one transaction. On a failure the caller builds both clients anew."""
+        places = [place(message) for message in messages]
+        given_up = self._isolation.gives_up(places)
+        outputs: Iterable[Record | Records] = ()
+        with metrics.STREAM_BATCH_SECONDS.labels(self._settings.name).time():
+            transactions.begin()
+            try:
+                outputs = [self._bury(messages[0], given_up)] if given_up else self._transform(messages)
+                for output in outputs:
+                    write(transactions.producer, output)
+                transactions.commit(ends(messages), consumer.consumer_group_metadata())
+            except BaseException as error:
+                # Without this the records would stay invisible but block read_committed readers until the timeout.
+                transactions.abort()
+                if _its_own(error):
+                    self._failure = error
+                    self._isolation.failed(places)
+                raise
+            finally:
+                # One that is left halfway would hold what it has leased for as long as the failure is remembered.
+                if isinstance(outputs, Generator):
+                    outputs.close()
+        self._isolation.passed(places)
+        self._failure = None
+        self._commits += 1
+        if not given_up:
+            self._transform.committed()
+        metrics.STREAM_RECORDS.labels(self._settings.name).inc(len(messages))
+
+    def _bury(self, message: Message, failures: int) -> Record:
+        assert self._failure is not None  # noqa: S101 - it is what the message failed with
+        topic, partition, offset = place(message)
+        log.error(
+            "message %d of %s-%d goes to %s: %s: %s", offset, topic, partition, self._settings.dead_letters,
+            type(self._failure).__name__, self._failure,
+        )  # fmt: skip
+        metrics.DEAD_LETTERS.labels(topic, type(self._failure).__name__).inc()
+        # Its key decides the partition: how many there are only the transform knows.
+        return dead_letter(
+            message, self._settings.dead_letters, self._settings.name, self._failure, failures, reason="unprocessable"
+        )
+
+
+def _its_own(error: BaseException) -> bool:
+    """Tell whether a micro-batch failed because of what is in it, and would again."""
+    if isinstance(error, KafkaException):
+        return bool(error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE)
+    return isinstance(error, Exception) and not isinstance(error, UnavailableError)

@@ -1,0 +1,184 @@
+"""Follows topics from positions that the follower's own state holds: the state and the positions are saved as one.
+
+For readers whose effects are outside Kafka (Delta tables, PostgreSQL). No consumer group decides what was
+read; what was saved does. So an effect happens once, however often the process dies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from rondo.chassis import metrics
+from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.chassis.stream.backlog import Backlog
+from rondo.chassis.stream.offsets import lag
+from rondo.chassis.stream.records import readable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+log = logging.getLogger(__name__)
+Position = tuple[str, int]
+_STALE_SECONDS = 30.0
+_LAG_SECONDS = 2.0
+# As long as a stop may wait for it: a call of librdkafka can't be called off.
+_ANSWER_SECONDS = 3.0
+
+
+class PositionLostError(UnavailableError):
+    """The state knows more of a partition than the partition holds: they don't belong together."""
+
+    def __init__(self, topic: str, partition: int, position: int, end: int) -> None:
+        super().__init__(
+            f"{topic}-{partition}",
+            f"it ends at {end}, and {position} was read of it before: this is not the Kafka that the saved state "
+            "is of, or it lost its end. Give it back its data, or start with an empty state",
+        )
+
+
+class State(Protocol):
+    """What a follower feeds."""
+
+    async def load(self) -> Mapping[Position, int]:
+        """Load the saved state, and return the next offset to read by (topic, partition); absent ones start at 0."""
+        ...
+
+    async def advance(self, messages: Sequence[Message]) -> None:
+        """Take in messages, and save the effects together with the positions after them, when and as often as it likes.
+
+        An empty batch says that nothing came within the linger time: a chance to save.
+        """
+        ...
+
+
+class Follower:
+    """Feeds a `State` from topics, in order within each partition. A state has one follower at a time.
+
+    `caught_up` is called once after each load, when all that the partitions held by then has been fed.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        name: str,
+        topics: tuple[str, ...],
+        state: State,
+        *,
+        max_records: int = 2_000,
+        linger: float = 0.1,
+        caught_up: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._name = name
+        self._topics = topics
+        self._state = state
+        self._max_records = max_records
+        self._linger = linger
+        self._caught_up = caught_up
+        self._backoff = Backoff(first=0.2)
+        self._last_turn = self._lag_measured = 0.0
+        self._trouble: str | None = "not started"
+
+    async def run(self) -> None:
+        """Follow until cancelled. When Kafka or the state's store is away: load again, go on from what was saved."""
+        attempt = 0
+        while True:
+            before = self._last_turn
+            try:
+                await self._follow()
+            except (KafkaException, UnavailableError) as error:
+                self._trouble = _why(error)
+                attempt = attempt + 1 if self._last_turn == before else 1
+                log.warning("%s begins again: %s", self._name, self._trouble, extra={"attempt": attempt})
+                metrics.STREAM_RESTARTS.labels(self._name).inc()
+                await asyncio.sleep(self._backoff.delay(attempt))
+
+    async def check(self) -> None:
+        """Tell the truth for `/readyz`.
+
+        Raises:
+            UnavailableError: the follower does not advance, and why.
+
+        """
+        if self._trouble:
+            raise UnavailableError(self._name, self._trouble)
+        if time.monotonic() - self._last_turn > _STALE_SECONDS:
+            raise UnavailableError(self._name, f"no turn for {_STALE_SECONDS:g} s")
+
+    async def _follow(self) -> None:
+        loop = asyncio.get_running_loop()
+        # One thread for all calls: a cancelled `consume` goes on until its timeout, and `close` must not overtake it.
+        with ThreadPoolExecutor(1, f"{self._name}-kafka") as thread:
+            consumer = Consumer(self._config(), logger=logging.getLogger("librdkafka"))
+            try:
+                saved = await self._state.load()
+                assigned, ends = await loop.run_in_executor(thread, self._assignment, consumer, saved)
+                consumer.assign(assigned)
+                backlog = Backlog(ends, self._caught_up)
+                while True:
+                    messages = await loop.run_in_executor(thread, consumer.consume, self._max_records, self._linger)
+                    arrived = readable(messages)
+                    await self._state.advance(arrived)
+                    backlog.read(messages)
+                    metrics.STREAM_RECORDS.labels(self._name).inc(len(arrived))
+                    self._trouble, self._last_turn = None, time.monotonic()
+                    if self._last_turn - self._lag_measured >= _LAG_SECONDS:
+                        self._lag_measured = self._last_turn
+                        behind = await loop.run_in_executor(thread, lag, consumer)
+                        metrics.STREAM_LAG.labels(self._name).set(behind)
+            finally:
+                await loop.run_in_executor(thread, consumer.close)
+
+    def _assignment(
+        self, consumer: Consumer, saved: Mapping[Position, int]
+    ) -> tuple[list[TopicPartition], dict[Position, int]]:
+        """Return where to read on in each partition, and the ends of those that have more.
+
+        Raises:
+            PositionLostError: what was saved is beyond a partition's end.
+
+        """
+        topics = consumer.list_topics(timeout=_ANSWER_SECONDS).topics
+        if missing := [topic for topic in self._topics if topic not in topics]:
+            raise UnavailableError(", ".join(missing), "the topic does not exist yet")
+        places = [(topic, partition) for topic in self._topics for partition in topics[topic].partitions]
+        ends = {each: self._end(consumer, *each, saved.get(each)) for each in places}
+        assigned = [TopicPartition(*each, saved.get(each, 0)) for each in places]
+        return assigned, {each: end for each, end in ends.items() if end > saved.get(each, 0)}
+
+    def _end(self, consumer: Consumer, topic: str, partition: int, position: int | None) -> int:
+        first, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_ANSWER_SECONDS)
+        if position is not None and position > end:
+            raise PositionLostError(topic, partition, position, end)
+        if position is not None and position < first:
+            log.error(
+                "%s-%d begins at %d and %s had read up to %d: what lies between was deleted before it was read",
+                topic, partition, first, self._name, position,
+            )  # fmt: skip
+        return int(end)
+
+    def _config(self) -> dict[str, str | int | bool]:
+        return {
+            "bootstrap.servers": self._bootstrap,
+            "client.id": self._name,
+            "group.id": f"{self._name}-unused",  # librdkafka asks for one, even where partitions are assigned by hand
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+            "fetch.wait.max.ms": 50,
+            "log_level": 3,
+        }
+
+
+def _why(error: KafkaException | UnavailableError) -> str:
+    """Return the reason alone: what it is said of follows."""
+    if isinstance(error, UnavailableError):
+        return f"{error.what}: {error.why}"
+    return f"Kafka: {error.args[0].str()}"

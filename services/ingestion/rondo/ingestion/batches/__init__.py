@@ -1,0 +1,1 @@
+"""A submitted batch, from its bytes to its report."""

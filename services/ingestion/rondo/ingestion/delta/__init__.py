@@ -1,0 +1,1 @@
+"""Delta tables: append exactly once, content digests."""

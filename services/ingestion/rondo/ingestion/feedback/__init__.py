@@ -1,0 +1,1 @@
+"""What was served and how it turned out, landed in Delta tables."""

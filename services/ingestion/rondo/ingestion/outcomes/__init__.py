@@ -1,0 +1,1 @@
+"""Outcomes as they arrive."""

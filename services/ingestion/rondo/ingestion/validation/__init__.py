@@ -1,0 +1,1 @@
+"""Is a batch fit? File formats, types, the data contract."""

@@ -1,0 +1,1 @@
+"""From findings to events and alerts, and their delivery."""

@@ -1,0 +1,1 @@
+"""What is measured on a closed window: drift, performance, data quality."""

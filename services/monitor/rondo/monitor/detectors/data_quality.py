@@ -1,0 +1,46 @@
+"""Whether the requests lack values, or carry categories, that the training data did not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.monitoring import QualityProblem
+from rondo.monitor.detectors.statistics import effect_size, least_rise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Literal
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rondo.monitor.windows.binning import Slot
+
+# Cohen's h between "small" (0.2) and "medium" (0.5): 0% to 2%, 50% to 65%. With thousands of rows far less would be
+# beyond chance, and nobody's business.
+_LEAST_EFFECT = 0.3
+
+
+def problems(
+    slot: Slot, counts: NDArray[np.int64], reference: NDArray[np.int64], tail: float
+) -> Iterator[QualityProblem]:
+    """Yield what is wrong with one column; `tail` is the chance of each problem that no change may exceed."""
+    observed, expected = slot.of(counts), slot.of(reference)
+    rows, total = int(observed.sum()), int(expected.sum())
+    yield from _rise(slot.name, "missing", (int(observed[-1]), rows), (int(expected[-1]), total), tail)
+    if slot.categories is not None:
+        yield from _rise(slot.name, "unseen", (int(observed[-2]), rows), (int(expected[-2]), total), tail)
+
+
+def _rise(
+    feature: str,
+    problem: Literal["missing", "unseen"],
+    observed: tuple[int, int],
+    reference: tuple[int, int],
+    tail: float,
+) -> Iterator[QualityProblem]:
+    if least_rise(*observed, *reference, tail) <= 0:
+        return
+    share, expected = observed[0] / observed[1], reference[0] / reference[1]
+    if effect_size(share, expected) >= _LEAST_EFFECT:
+        yield QualityProblem(feature=feature, problem=problem, observed=share, reference=expected)

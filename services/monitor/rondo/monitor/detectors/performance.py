@@ -1,0 +1,73 @@
+"""ROC AUC of a window from two histograms of the scores, one per outcome, and whether it fell beyond chance.
+
+The histograms are fixed and fine, so they merge by addition and the area costs one pass over the bins. Scores that
+share a bin count as ties (half): the result is off by at most half the chance that a pair shares one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.monitor.detectors.statistics import normal_quantile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SCORE_BINS = 1024
+METRIC = "roc_auc"
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What the outcomes of a window say. `noise` is the drop that chance alone explains; `degraded` is the verdict."""
+
+    labelled_rows: int
+    observed: float
+    reference: float
+    noise: float
+    degraded: bool
+
+
+def histogram(scores: NDArray[np.float32], outcomes: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Count scores in [0, 1] by outcome (positive above one half); the shape is (2, SCORE_BINS)."""
+    bins = np.clip((scores.astype(np.float64) * SCORE_BINS).astype(np.int64), 0, SCORE_BINS - 1)
+    return np.bincount(bins + SCORE_BINS * (outcomes > 0.5), minlength=2 * SCORE_BINS).reshape(2, SCORE_BINS)  # noqa: PLR2004
+
+
+def roc_auc(labelled: NDArray[np.int64]) -> float | None:
+    """Return the chance that a positive has a higher score than a negative; None when one class is absent."""
+    negatives, positives = labelled
+    pairs = int(negatives.sum()) * int(positives.sum())
+    if not pairs:
+        return None
+    below = np.cumsum(negatives) - negatives
+    return float((positives * (below + negatives / 2)).sum() / pairs)
+
+
+def standard_error(auc: float, positives: float, negatives: float) -> float:
+    """Return the standard error of an AUC (Hanley and McNeil, Radiology 1982, formula 2)."""
+    q1, q2 = auc / (2 - auc), 2 * auc * auc / (1 + auc)
+    variance = auc * (1 - auc) + (positives - 1) * (q1 - auc * auc) + (negatives - 1) * (q2 - auc * auc)
+    return sqrt(max(0.0, variance) / (positives * negatives))
+
+
+def assess(
+    labelled: NDArray[np.int64], reference: float, reference_error: float, drop: float, tail: float
+) -> Performance | None:
+    """Compare a window's AUC with the holdout's; None without both classes.
+
+    Degraded is a drop larger than `drop` and than what two samples differ by with probability `tail`.
+    """
+    observed = roc_auc(labelled)
+    if observed is None:
+        return None
+    negatives, positives = (int(count) for count in labelled.sum(axis=1))
+    error = sqrt(standard_error(observed, positives, negatives) ** 2 + reference_error**2)
+    noise = normal_quantile(tail) * error
+    return Performance(
+        positives + negatives, observed, reference, noise, degraded=reference - observed > max(drop, noise)
+    )

@@ -1,0 +1,89 @@
+"""How far a column is from its reference: population stability index and Kolmogorov-Smirnov distance on the bins.
+
+Under no change the PSI of n rows against m reference rows is distributed as (1/n + 1/m) times a chi-square with one
+degree of freedom less than there are bins (Yurdakul, "Statistical Properties of Population Stability Index", Western
+Michigan University 2018). So besides the spec's own threshold there is one that small windows need.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.contracts.events.monitoring import FeatureDrift
+from rondo.monitor.detectors.statistics import chi_square_quantile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rondo.monitor.windows.binning import Slot
+
+# Half a row in every bin (Jeffreys' prior), so that an empty bin has a logarithm.
+_SMOOTHING = 0.5
+# Cochran's rule: below this the chi-square says too little about a bin.
+_LEAST_EXPECTED = 5.0
+
+
+def compare(
+    slot: Slot, counts: NDArray[np.int64], reference: NDArray[np.int64], threshold: float, tail: float
+) -> FeatureDrift:
+    """Compare a column's counts with its reference; `tail` is the chance of an alarm that no change may exceed.
+
+    Missing values are left out: `quality` is about them.
+    """
+    observed, expected = slot.of(counts)[:-1], slot.of(reference)[:-1]
+    pooled = pool(observed, expected)
+    return FeatureDrift(
+        feature=slot.name,
+        psi=psi(*pooled),
+        ks=ks(observed, expected) if slot.edges is not None else total_variation(*pooled),
+        threshold=max(threshold, noise(*pooled, tail)),
+    )
+
+
+def pool(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Join the bins in which fewer than five rows are to be expected into one, so that the chi-square holds."""
+    rows, total = int(observed.sum()), int(reference.sum())
+    sparse = reference * rows < _LEAST_EXPECTED * total
+    if not sparse.any() or sparse.all():
+        return observed, reference
+    rest_observed, rest_reference = int(observed[sparse].sum()), int(reference[sparse].sum())
+    observed, reference = observed[~sparse].copy(), reference[~sparse].copy()
+    if rest_reference * rows >= _LEAST_EXPECTED * total:
+        return np.append(observed, rest_observed), np.append(reference, rest_reference)
+    smallest = int(reference.argmin())
+    observed[smallest] += rest_observed
+    reference[smallest] += rest_reference
+    return observed, reference
+
+
+def psi(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> float:
+    """Return the population stability index; 0 where either side has no rows."""
+    if not observed.sum() or not reference.sum():
+        return 0.0
+    p, q = observed + _SMOOTHING, reference + _SMOOTHING
+    p, q = p / p.sum(), q / q.sum()
+    return float(((p - q) * np.log(p / q)).sum())
+
+
+def noise(observed: NDArray[np.int64], reference: NDArray[np.int64], tail: float) -> float:
+    """Return the PSI that no change exceeds with probability `tail` at most."""
+    rows, total = int(observed.sum()), int(reference.sum())
+    if not rows or not total or observed.size < 2:  # noqa: PLR2004 - a single bin can't differ
+        return 0.0
+    return (1 / rows + 1 / total) * chi_square_quantile(tail, observed.size - 1)
+
+
+def ks(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> float:
+    """Return the largest distance of the two cumulative distributions at the edges of the bins."""
+    if not observed.sum() or not reference.sum():
+        return 0.0
+    return float(np.abs(np.cumsum(observed) / observed.sum() - np.cumsum(reference) / reference.sum()).max())
+
+
+def total_variation(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> float:
+    """Return the largest difference of any set's share: what the KS distance is for categories, which have no order."""
+    if not observed.sum() or not reference.sum():
+        return 0.0
+    return float(np.abs(observed / observed.sum() - reference / reference.sum()).sum() / 2)

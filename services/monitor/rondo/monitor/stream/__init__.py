@@ -1,0 +1,1 @@
+"""From Kafka messages to rows in event-time order: buffering, watermarks, idleness."""

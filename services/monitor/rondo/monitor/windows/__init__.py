@@ -1,0 +1,1 @@
+"""Event-time windows: counts by bin, and predictions joined with their outcomes."""

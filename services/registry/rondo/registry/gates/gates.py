@@ -1,0 +1,52 @@
+"""Is a candidate good enough to serve? Each gate says what it saw and the bound it was held to.
+
+What can't be shown counts as failed: a figure that is missing or not a number never passes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.models import GateResult
+from rondo.registry.gates import champion_comparison, slices
+
+if TYPE_CHECKING:
+    from rondo.contracts.events.training import Evaluation, Evidence, Parity
+    from rondo.contracts.spec.model import Gates
+    from rondo.registry.gates.champion_comparison import Champion
+
+MAX_PARITY_DIFFERENCE = 1e-4
+
+
+def judge(evidence: Evidence, gates: Gates, champion: Champion | None) -> tuple[GateResult, ...]:
+    """Return what every gate of the spec saw; the candidate passes when all of them do.
+
+    `champion` is the version that serves now, whichever was compared with.
+    """
+    candidate, minimum = evidence.candidate, gates.roc_auc.min
+    absolute = [_infrastructure(evidence.parity)]
+    if minimum is not None:
+        absolute.append(_minimum(candidate, minimum))
+    fair = [] if gates.fairness is None else [slices.fairness(candidate, gates.fairness, gates.min_slice_rows)]
+    return (*absolute, *champion_comparison.compare(evidence, gates, champion), *fair)
+
+
+def _infrastructure(parity: Parity) -> GateResult:
+    """Hold the ONNX graph to the native model: what serves must be what was evaluated."""
+    gate, bound, observed = "infrastructure.parity", MAX_PARITY_DIFFERENCE, parity.max_abs_difference
+    if parity.rows < 1:
+        message = "the ONNX graph was never compared with the native model"
+        return GateResult(gate=gate, passed=False, observed=None, bound=bound, message=message)
+    message = f"the ONNX graph differs from the native model by at most {observed:.2g} over {parity.rows:,} rows"
+    return GateResult(gate=gate, passed=observed <= bound, observed=observed, bound=bound, message=message)
+
+
+def _minimum(candidate: Evaluation, bound: float) -> GateResult:
+    gate, observed = "roc_auc.min", candidate.metrics.get("roc_auc")
+    if observed is None or math.isnan(observed):
+        message = "the holdout gave no ROC AUC"
+        return GateResult(gate=gate, passed=False, observed=None, bound=bound, message=message)
+    message = f"ROC AUC {observed:.3f} on the holdout, at least {bound:.3f} asked"
+    passed = observed >= bound - slices.EPSILON
+    return GateResult(gate=gate, passed=passed, observed=observed, bound=bound, message=message)

@@ -1,0 +1,75 @@
+"""What people may ask for over HTTP: apply a spec, promote, roll back, train."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request
+
+from rondo.contracts.spec.file import MAX_BYTES, SpecError, parse_spec
+from rondo.registry import commands
+from rondo.registry.http.dependencies import ERRORS, Ask, ModelName, User
+from rondo.registry.http.models import ModelView, model_view
+from rondo.registry.http.schemas import AppliedSpec, Promote, Requested, RollBack, Train
+from rondo.registry.model.model import Cause
+
+router = APIRouter(prefix="/v1", responses=ERRORS)
+_SPEC_BODY = {"requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}}
+
+
+@router.put("/specs", openapi_extra=_SPEC_BODY, summary="Apply a model spec")
+async def apply_spec(request: Request, registry: Ask, user: User) -> AppliedSpec:
+    """Bring `rondo.yaml` (the body) into force; the same spec once more changes nothing."""
+    spec = parse_spec(await _text(request))
+    async with registry.store.work() as work:
+        applied = await commands.apply_spec(work, spec, Cause(user))
+    return AppliedSpec(
+        model=spec.model,
+        revision=applied.revision,
+        digest=spec.digest,
+        changed=applied.changed,
+        warnings=applied.warnings,
+    )
+
+
+@router.post("/models/{model}/promote", summary="Promote a version by hand")
+async def promote(model: ModelName, body: Promote, registry: Ask, user: User) -> ModelView:
+    """Make a version the champion."""
+    cause = Cause(body.decided_by or user, body.reason)
+    async with registry.store.work() as work:
+        after = await commands.promote(work, model, body.version, cause, body.revision, override=body.override)
+    return model_view(after)
+
+
+@router.post("/models/{model}/rollback", summary="Go back to an earlier version")
+async def roll_back(model: ModelName, registry: Ask, user: User, body: RollBack | None = None) -> ModelView:
+    """Make an earlier version the champion again; by default the previous one."""
+    body = body or RollBack()
+    cause = Cause(body.decided_by or user, body.reason)
+    async with registry.store.work() as work:
+        after = await commands.roll_back(work, model, body.version, cause, body.revision)
+    return model_view(after)
+
+
+@router.post("/models/{model}/train", status_code=202, summary="Train now")
+async def train(model: ModelName, registry: Ask, user: User, body: Train | None = None) -> Requested:
+    """Ask the trainer for a training; it answers with TrainingStarted or TrainingSkipped."""
+    body = body or Train()
+    cause = Cause(body.decided_by or user, body.reason)
+    async with registry.store.work() as work:
+        trigger = await commands.train(work, model, cause, body.at or datetime.now(UTC))
+    return Requested(model=model, trigger_id=trigger.id)
+
+
+async def _text(request: Request) -> str:
+    """Read the body, and no more of it than a spec may have."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > MAX_BYTES:
+            problem = f"it is larger than {MAX_BYTES // 1024} KiB: this can't be a model spec"
+            raise SpecError("the spec", (problem,))
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise SpecError("the spec", (f"byte {error.start} is no UTF-8: save the file as UTF-8",)) from None

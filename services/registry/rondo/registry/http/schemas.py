@@ -1,0 +1,76 @@
+"""What the commands of the HTTP API take and give, and the shape of every error, as documented in its OpenAPI."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rondo.contracts.events.base import Digest, Utc, Value
+
+# PostgreSQL keeps every character but this one.
+NO_NUL = r"^[^\x00]*$"
+LARGEST = 2**31 - 1
+Number = Annotated[int, Field(ge=1, le=LARGEST)]
+Who = Annotated[str, Field(min_length=1, max_length=128, pattern=NO_NUL)]
+Reason = Annotated[str, Field(max_length=1_000, pattern=NO_NUL)]
+
+
+class Command(BaseModel):
+    """What a person asks for. `decided_by` goes into the audit log; the header `X-Rondo-User` does as well."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reason: Reason = ""
+    decided_by: Who | None = None
+
+
+class Promote(Command):
+    """Promote a version; `override` takes the responsibility for one that did not pass its gates.
+
+    `revision`, where given, is the deployment that the caller saw: if it is another by now, nothing is done (409).
+    """
+
+    version: Number
+    override: bool = False
+    revision: int | None = None
+
+
+class RollBack(Command):
+    """Go back to `version`, or to the previous one. `revision` as for a promotion."""
+
+    version: Number | None = None
+    revision: int | None = None
+
+
+class Train(Command):
+    """Train now. `at` is the event time whose knowledge to train with; the present by default."""
+
+    at: Utc | None = None
+
+
+class Refusal(BaseModel):
+    """Every error: a short name, a sentence with what to do, and for some errors more."""
+
+    model_config = ConfigDict(extra="allow")
+
+    error: str
+    message: str
+
+
+class AppliedSpec(Value):
+    """The spec is in force as `revision`; `changed` is false when it was before."""
+
+    model: str
+    revision: int
+    digest: Digest
+    changed: bool
+    warnings: tuple[str, ...] = ()
+
+
+class Requested(Value):
+    """A training was asked for; `trigger_id` finds its run among the runs, if the trainer admits it."""
+
+    model: str
+    trigger_id: str
+    status: Literal["requested"] = "requested"

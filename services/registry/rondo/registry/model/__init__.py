@@ -1,0 +1,1 @@
+"""A registered model: its versions, runs, deployments, lineage and spec."""

@@ -1,0 +1,62 @@
+"""When was which version in production? Deployments, read as periods."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.base import Digest, Utc, Value
+from rondo.contracts.events.deployment import Role, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Deployment(Value):
+    """One revision of what should serve, who decided it and when."""
+
+    revision: int
+    routes: tuple[Route, ...]
+    decided_by: str
+    reason: str
+    at: Utc
+
+
+class Period(Value):
+    """A time in which a version had one role and one share; `until` is None while it lasts."""
+
+    model_version: int
+    digest: Digest
+    role: Role
+    share: float
+    since: Utc
+    until: Utc | None
+    revision: int
+    decided_by: str
+    reason: str
+
+
+def periods(deployments: Sequence[Deployment]) -> tuple[Period, ...]:
+    """Return the periods of all versions, oldest first; revisions that left a route as it was make one period."""
+    running: dict[tuple[int, str, float], Period] = {}
+    ended: list[Period] = []
+    for deployment in deployments:
+        routes = {(r.model_version, str(r.role), r.share): r for r in deployment.routes}
+        over = [key for key in running if key not in routes]
+        ended.extend(running.pop(key).model_copy(update={"until": deployment.at}) for key in over)
+        for key, route in routes.items():
+            running.setdefault(key, _begin(route, deployment))
+    return tuple(sorted((*ended, *running.values()), key=lambda p: (p.revision, p.model_version)))
+
+
+def _begin(route: Route, deployment: Deployment) -> Period:
+    return Period(
+        model_version=route.model_version,
+        digest=route.digest,
+        role=route.role,
+        share=route.share,
+        since=deployment.at,
+        until=None,
+        revision=deployment.revision,
+        decided_by=deployment.decided_by,
+        reason=deployment.reason,
+    )

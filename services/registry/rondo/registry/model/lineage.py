@@ -1,0 +1,71 @@
+"""Where does a version come from, and where did it go? Finding, run, data, spec, code, artifact, gates, deployments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.base import Digest, Utc, Value
+from rondo.contracts.events.data import DataVersion
+from rondo.contracts.events.models import GateResult
+from rondo.contracts.events.training import Trigger
+from rondo.registry.model import deployments as history
+from rondo.registry.model.deployments import Deployment, Period
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rondo.registry.model.model import Candidate, Version
+
+
+class TrainingLineage(Value):
+    """What a version was made of and by: enough to make it again."""
+
+    run_id: str
+    started_at: Utc
+    finished_at: Utc
+    data: tuple[DataVersion, ...]
+    training_set_digest: Digest
+    rows_trained: int
+    rows_holdout: int
+    event_time_from: Utc
+    event_time_to: Utc
+    as_of: Utc
+    spec_digest: Digest
+    code_version: str
+    seed: int
+    environment: dict[str, str]
+
+
+class Lineage(Value):
+    """A version from the event that asked for it to the deployments that it was in."""
+
+    model: str
+    model_version: int
+    artifact: Digest
+    artifact_bytes: int
+    trigger: Trigger
+    training: TrainingLineage
+    metrics: dict[str, float]
+    compared_with_version: int | None
+    gates: tuple[GateResult, ...]
+    state: str
+    deployments: tuple[Period, ...]
+
+
+def trace(version: Version, candidate: Candidate, deployments: Sequence[Deployment]) -> Lineage:
+    """Tell the whole story of a version."""
+    trained = candidate.trained
+    known = trained.evidence.model_dump() | trained.model_dump(include={"run_id", "started_at", "finished_at"})
+    return Lineage(
+        model=trained.model,
+        model_version=version.number,
+        artifact=version.digest,
+        artifact_bytes=trained.size,
+        trigger=trained.trigger,
+        training=TrainingLineage.model_validate(known),
+        metrics=trained.evidence.candidate.metrics,
+        compared_with_version=trained.evidence.champion_version if trained.evidence.champion else None,
+        gates=candidate.gates,
+        state=version.state,
+        deployments=tuple(p for p in history.periods(deployments) if p.model_version == version.number),
+    )

@@ -1,0 +1,68 @@
+"""A decision into PostgreSQL: the counters that it moves, its versions, its deployment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rondo.registry.errors import StaleRevisionError
+from rondo.registry.postgres.rows import GATES, ROUTES
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    from rondo.registry.model.model import Candidate, Decision, Version
+
+
+async def save(sql: PoolConnectionProxy[Any], decision: Decision) -> None:
+    """Save what a decision changes.
+
+    Raises:
+        StaleRevisionError: the deployment is not where `decision.before` saw it.
+
+    """
+    await _move_counters(sql, decision)
+    await _save_versions(sql, decision)
+    if decision.after.revision != decision.before.revision:
+        await _save_deployment(sql, decision)
+
+
+async def _move_counters(sql: PoolConnectionProxy[Any], decision: Decision) -> None:
+    before, after = decision.before, decision.after
+    status = await sql.execute(
+        "update models set revision = $2, last_version = $3"
+        " where name = $1 and revision = $4 and last_version = $5",
+        after.name, after.revision, after.last_version, before.revision, before.last_version,
+    )  # fmt: skip
+    if status != "UPDATE 1":
+        found = await sql.fetchval("select revision from models where name = $1", after.name)
+        raise StaleRevisionError(after.name, before.revision, found)
+
+
+async def _save_versions(sql: PoolConnectionProxy[Any], decision: Decision) -> None:
+    name, before = decision.after.name, decision.before.versions
+    for number, version in decision.after.versions.items():
+        if number not in before and decision.candidate:
+            await _insert_version(sql, name, version, decision.candidate)
+        elif before[number].state != version.state:
+            update = "update versions set state = $3 where model = $1 and number = $2"
+            await sql.execute(update, name, number, version.state)
+
+
+async def _insert_version(sql: PoolConnectionProxy[Any], name: str, version: Version, candidate: Candidate) -> None:
+    await sql.execute(
+        "insert into versions (model, number, run_id, digest, state, passed, features, gates, trained,"
+        " registered_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        name, version.number, version.run_id, version.digest, version.state, version.passed, version.signature,
+        GATES.dump_json(candidate.gates).decode(), candidate.trained.model_dump_json(), datetime.now(UTC),
+    )  # fmt: skip
+
+
+async def _save_deployment(sql: PoolConnectionProxy[Any], decision: Decision) -> None:
+    after, cause = decision.after, decision.cause
+    await sql.execute(
+        "insert into deployments (model, revision, routes, champion, decided_by, reason, at)"
+        " values ($1, $2, $3, $4, $5, $6, $7)",
+        after.name, after.revision, ROUTES.dump_json(after.routes, by_alias=True).decode(),
+        after.champion.number if after.champion else None, cause.decided_by, cause.reason, datetime.now(UTC),
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What should serve: promotion, rollback, and the reports of replicas."""

@@ -1,0 +1,107 @@
+"""A version becomes the champion: new states of the versions, and new routes.
+
+One strategy is executed today, `replace`: the new champion gets all the traffic at once, the old one stands by for
+a rollback, and the one that stood by retires. A canary is another function from a model to a model in its place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rondo.contracts.events.deployment import DeploymentChanged
+from rondo.contracts.events.models import ModelPromoted, ModelRetired
+from rondo.registry.audit.hash_chain import Statement
+from rondo.registry.errors import AlreadyChampionError, NotPassedError
+from rondo.registry.model.model import Candidate, Cause, Decision, Model, State, Version
+
+if TYPE_CHECKING:
+    from rondo.contracts.events.base import Event
+    from rondo.contracts.events.training import Trigger
+
+
+def promote_by_hand(model: Model, version: Version, candidate: Candidate, cause: Cause, *, override: bool) -> Decision:
+    """Promote a version because a person says so; one that did not pass its gates only with `override`.
+
+    Raises:
+        NotPassedError: it did not pass, and nobody takes the responsibility.
+        AlreadyChampionError: it serves already.
+
+    """
+    if not version.passed and not override:
+        failures = tuple(gate.message for gate in candidate.gates if not gate.passed)
+        raise NotPassedError(model.name, version.number, failures)
+    return promote(model, version, candidate, cause, None)
+
+
+def promote(model: Model, version: Version, candidate: Candidate, cause: Cause, trigger: Trigger | None) -> Decision:
+    """Make a version the champion.
+
+    Raises:
+        AlreadyChampionError: it serves already.
+
+    """
+    previous = model.champion.number if model.champion else None
+    if previous == version.number:
+        raise AlreadyChampionError(model.name, version.number)
+    after = replace_champion(model, version)
+    evidence = evidence_of(version, candidate) | {
+        "previous_version": previous,
+        "revision": after.revision,
+        "reason": cause.reason,
+        "passed": version.passed,
+    }
+    promoted = _promoted(previous, version, candidate, cause, trigger)
+    events = (promoted, deployment_of(after), *_retirements(model, after))
+    return Decision(model, after, cause, events, (Statement("promoted", evidence),))
+
+
+def replace_champion(model: Model, version: Version) -> Model:
+    """The strategy `replace`: all the traffic at once; the old champion stands by, who stood by retires."""
+    states: dict[int, State] = {number: "retired" for number, v in model.versions.items() if v.state == "standby"}
+    if model.champion is not None:
+        states[model.champion.number] = "standby"
+    states[version.number] = "champion"
+    return model.with_states(states).with_routes(version.route())
+
+
+def deployment_of(model: Model) -> DeploymentChanged:
+    """Return the event that says what should serve now."""
+    return DeploymentChanged(model=model.name, revision=model.revision, routes=model.routes)
+
+
+def _promoted(
+    previous: int | None, version: Version, candidate: Candidate, cause: Cause, trigger: Trigger | None
+) -> ModelPromoted:
+    return ModelPromoted(
+        model=candidate.trained.model,
+        model_version=version.number,
+        digest=version.digest,
+        previous_version=previous,
+        decided_by=cause.decided_by,
+        gates=candidate.gates,
+        trigger=trigger,
+        metrics=candidate.trained.evidence.candidate.metrics,
+    )
+
+
+def _retirements(before: Model, after: Model) -> tuple[Event, ...]:
+    return tuple(
+        ModelRetired(model=after.name, model_version=number, digest=version.digest)
+        for number, version in after.versions.items()
+        if version.state == "retired" and before.versions[number].state != "retired"
+    )
+
+
+def evidence_of(version: Version, candidate: Candidate) -> dict[str, Any]:
+    """Return what the audit log keeps of a version."""
+    trained = candidate.trained
+    return {
+        "version": version.number,
+        "digest": version.digest,
+        "run_id": version.run_id,
+        "trigger": trained.trigger.model_dump(mode="json"),
+        "spec_digest": trained.evidence.spec_digest,
+        "training_set_digest": trained.evidence.training_set_digest,
+        "metrics": trained.evidence.candidate.model_dump(mode="json")["metrics"],
+        "gates": [gate.model_dump(mode="json") for gate in candidate.gates],
+    }

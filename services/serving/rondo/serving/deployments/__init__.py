@@ -1,0 +1,1 @@
+"""Follow DeploymentChanged: load, warm up, swap, unload."""

@@ -1,0 +1,67 @@
+"""Open Inference Protocol v2, as values: the request's form. See its "Inference Request JSON Object".
+
+One tensor per feature, named as the feature, with shape [N] or [N, 1]. Three more are optional BYTES tensors of N:
+`rondo.id`, `rondo.entity` and `rondo.event_time` (a feature's name has no dot).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from rondo.contracts.events.predictions import MAX_ID
+from rondo.serving.errors import RequestRefusedError
+
+ID, ENTITY, EVENT_TIME, VERSION = "rondo.id", "rondo.entity", "rondo.event_time", "rondo.model_version"
+OUTPUTS = ("score", ID, VERSION)
+
+
+class Tensor(msgspec.Struct):
+    """One input. `data` is flat, or nested as its shape says."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    data: list[Any]
+
+
+class RequestedOutput(msgspec.Struct):
+    """One output that the request asks for."""
+
+    name: str
+
+
+class InferenceRequest(msgspec.Struct):
+    """The body of `POST /v2/models/<model>/infer`; what is not known is ignored."""
+
+    inputs: list[Tensor]
+    id: str | None = None
+    outputs: list[RequestedOutput] | None = None
+
+    def wanted(self) -> tuple[str, ...]:
+        """Return the names of the outputs that are asked for: all where none is named."""
+        return tuple(dict.fromkeys(output.name for output in self.outputs or ())) or OUTPUTS
+
+
+_decoder = msgspec.json.Decoder(InferenceRequest)
+
+
+def decode(body: bytes) -> InferenceRequest:
+    """Read a body.
+
+    Raises:
+        RequestRefusedError: it is not JSON, or not of the protocol's form.
+
+    """
+    try:
+        request = _decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        form = '{"inputs": [{"name": "<feature>", "shape": [1], "datatype": "FP32", "data": [12.5]}]}'
+        raise RequestRefusedError("bad_request", f"the body does not fit ({error}): send {form}") from None
+    if request.id is not None and not 1 <= len(request.id) <= MAX_ID:
+        raise RequestRefusedError("bad_id", f"`id` has {len(request.id)} characters: send 1 to {MAX_ID}")
+    if unknown := [name for name in request.wanted() if name not in OUTPUTS]:
+        message = f"there is no output `{unknown[0][:60]}`: ask for some of {', '.join(OUTPUTS)}, or name none"
+        raise RequestRefusedError("unknown_output", message)
+    return request

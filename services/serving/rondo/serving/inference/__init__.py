@@ -1,0 +1,1 @@
+"""Score rows, and write the inference log."""

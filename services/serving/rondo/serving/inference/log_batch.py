@@ -1,0 +1,78 @@
+"""The inference log: a micro-batch of one version as an Arrow record batch, made of the columns the model saw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rondo.contracts.events import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from rondo.contracts.spec.model import Feature
+    from rondo.serving.requests.schema import Column
+
+# Half of what the topic takes: the halves of a batch are not of one size.
+MAX_BYTES = 4 * 1024 * 1024
+ARROW_STREAM = "application/vnd.apache.arrow.stream"
+
+
+class Log:
+    """Writes the log of one version."""
+
+    def __init__(self, model: str, model_version: int, digest: str, features: Mapping[str, Feature]) -> None:
+        self._schema = logs.predictions_schema(features).with_metadata(
+            logs.version_metadata(model, model_version, digest)
+        )
+        self._features = features
+
+    def batch(
+        self,
+        ids: Sequence[str],
+        entities: Sequence[str | None],
+        event_times: Sequence[datetime | None],
+        columns: Mapping[str, Column],
+        scores: NDArray[np.float32],
+        made_at: datetime,
+    ) -> pa.RecordBatch:
+        """Return N rows as a record batch."""
+        times = [pa.array(event_times, logs.TIMESTAMP), pa.repeat(pa.scalar(made_at, logs.TIMESTAMP), len(ids))]
+        values = [_array(columns[name], feature) for name, feature in self._features.items()]
+        arrays = [pa.array(ids, pa.string()), pa.array(entities, pa.string()), *times, *values, pa.array(scores)]
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+
+    def encode(self, batches: Sequence[pa.RecordBatch]) -> Iterator[bytes]:
+        """Yield batches as Arrow IPC streams of at most about 4 MiB: one, unless there are very long texts."""
+        yield from _encoded(batches[0] if len(batches) == 1 else pa.concat_batches(batches))
+
+
+def row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
+    """Return about how many bytes each of N rows takes, shape [N]: its texts, and 8 for each other value."""
+    texts = [column for column in batch.columns if pa.types.is_string(column.type)]
+    sizes = np.full(batch.num_rows, 8 * (batch.num_columns - len(texts)), dtype=np.int64)
+    for column in texts:
+        sizes += pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+    return sizes
+
+
+def _array(column: Column, feature: Feature) -> pa.Array:
+    if feature.type == "category":
+        texts = pa.array(column, pa.string())
+        return pc.replace_with_mask(texts, pc.equal(texts, ""), pa.scalar(None, pa.string()))
+    return pa.array(column, pa.float32(), mask=np.isnan(column))
+
+
+def _encoded(batch: pa.RecordBatch) -> Iterator[bytes]:
+    if batch.nbytes <= MAX_BYTES or batch.num_rows == 1:
+        yield logs.encode(batch)
+        return
+    half = batch.num_rows // 2
+    yield from _encoded(batch.slice(0, half))
+    yield from _encoded(batch.slice(half))

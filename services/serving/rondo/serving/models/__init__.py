@@ -1,0 +1,1 @@
+"""Loaded versions, and which of them answers a request."""

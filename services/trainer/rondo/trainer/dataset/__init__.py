@@ -1,0 +1,1 @@
+"""The training set: published batches joined with served predictions and outcomes."""

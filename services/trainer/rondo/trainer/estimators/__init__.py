@@ -1,0 +1,1 @@
+"""The libraries that fit models, one file each."""

@@ -1,0 +1,1 @@
+"""How good a candidate is, beside the champion, and the evidence of it."""

@@ -1,0 +1,56 @@
+"""What is kept of a run beside its candidate: enough for a gate, for an auditor, and to run it again."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.training import Evidence
+
+if TYPE_CHECKING:
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.trainer.dataset.training_set import TrainingSet
+    from rondo.trainer.evaluation.candidate import Candidate
+
+LIBRARIES = ("lightgbm", "onnx", "onnxruntime", "numpy", "polars", "deltalake", "rondo-trainer")
+
+
+def evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Candidate, code_version: str) -> Evidence:
+    """Put together what is known of a candidate."""
+    return Evidence(
+        candidate=candidate.evaluation,
+        champion=candidate.champion,
+        champion_version=candidate.champion_version,
+        profile=candidate.profile,
+        parity=candidate.parity,
+        data=training_set.data,
+        training_set_digest=candidate.training_set_digest,
+        rows_trained=candidate.rows_trained,
+        rows_holdout=candidate.rows_holdout,
+        event_time_from=candidate.event_time_from,
+        event_time_to=candidate.event_time_to,
+        as_of=training_set.as_of,
+        spec_digest=spec.digest,
+        code_version=code_version,
+        seed=spec.trainer.seed,
+        environment=environment(),
+    )
+
+
+def environment() -> dict[str, str]:
+    """Return the versions of what decides a candidate's bytes."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        **{name: library_version(name) for name in LIBRARIES},
+    }
+
+
+def library_version(name: str) -> str:
+    """Return a distribution's version, or `unknown` where it is not installed as one."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,1 @@
+"""Preparation and model as one ONNX graph, and its parity with the native model."""

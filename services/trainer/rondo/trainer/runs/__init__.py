@@ -1,0 +1,1 @@
+"""Training runs: the queue, their leases, and the worker process."""

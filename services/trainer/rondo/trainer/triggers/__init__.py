@@ -1,0 +1,1 @@
+"""Train now, or not? Triggers and their admission."""

@@ -1,0 +1,70 @@
+"""Who is away and who came back: said once each, in a sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from prometheus_client import generate_latest
+from rondo.chassis.errors import UnavailableError
+from rondo.chassis.http.health import Health
+from rondo.chassis.service import background
+
+if TYPE_CHECKING:
+    import pytest
+
+
+async def test_what_has_not_answered_yet_is_named_with_the_way_out() -> None:
+    health = Health()
+    health.expect("kafka", "Kafka at here:9092", "start it, or set RONDO_KAFKA")
+    health.started()
+    assert await health.report() == {
+        "kafka": "Kafka at here:9092 is not available (it has not answered yet: start it, or set RONDO_KAFKA); "
+        "this will be tried again until it is"
+    }
+
+
+def up() -> dict[str, str]:
+    """Return what `rondo_dependency_up` says, by dependency."""
+    lines = [line for line in generate_latest().decode().splitlines() if line.startswith("rondo_dependency_up{")]
+    return {line.split('"')[1]: line.split()[-1] for line in lines}
+
+
+async def test_a_start_that_is_over_is_no_longer_counted_as_a_dependency_that_is_away() -> None:
+    health = Health()
+    await health.report()
+    assert up()["start"] == "0.0"
+    under_way = asyncio.create_task(health.report())
+    await asyncio.sleep(0)  # it knows by now what it will ask
+    health.started()
+    await under_way
+    assert await health.report() == {}
+    assert "start" not in up()
+
+
+async def test_the_log_says_once_who_is_away_and_once_who_is_back(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rondo.chassis.http.health._WATCH_SECONDS", 0.001)
+    caplog.set_level(logging.INFO, "rondo.chassis.http.health")
+    health, away = Health(), True
+    asked: asyncio.Queue[None] = asyncio.Queue()
+
+    async def check() -> None:
+        asked.put_nowait(None)
+        if away:
+            raise UnavailableError("Kafka", "no answer")
+
+    health.add("kafka", check)
+    health.started()
+    async with background(health.watch()):
+        for _ in range(20):
+            await asked.get()
+        away = False
+        for _ in range(20):
+            await asked.get()
+    assert [line.getMessage() for line in caplog.records] == [
+        "kafka: Kafka is not available (no answer); this will be tried again until it is",
+        "kafka answers again after 0 s",
+    ]

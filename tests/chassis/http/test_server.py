@@ -1,0 +1,168 @@
+"""Health tells the truth, everything else asks for the token, and a taken port is said so."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from rondo.chassis.errors import UnavailableError
+from rondo.chassis.http.health import Health
+from rondo.chassis.http.server import PortTakenError, guarded, listen
+from rondo.chassis.settings import ServiceSettings
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+
+TOKEN = "0123456789abcdef"
+
+
+async def hello(_: Request) -> PlainTextResponse:
+    return PlainTextResponse("hello")
+
+
+def client(health: Health) -> httpx.AsyncClient:
+    app = guarded(health, TOKEN, Starlette(routes=[Route("/v1/hello", hello)]))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
+
+
+def settings(port: int) -> ServiceSettings:
+    return ServiceSettings.model_validate(
+        {"service": "registry", "kafka": "nowhere:1", "http_port": port, "api_token": TOKEN}
+    )
+
+
+async def test_a_service_that_still_starts_is_alive_and_not_ready() -> None:
+    async with client(Health()) as http:
+        assert (await http.get("/livez")).status_code == 200
+        ready = await http.get("/readyz")
+    assert ready.status_code == 503
+    assert ready.json()["checks"]["start"].startswith("the service is not available (still starting")
+
+
+async def test_ready_says_which_dependency_is_away_and_why() -> None:
+    async def away() -> None:
+        raise UnavailableError("PostgreSQL", "ConnectionRefusedError")
+
+    async def fine() -> None: ...
+
+    health = Health()
+    health.add("postgres", away)
+    health.add("kafka", fine)
+    health.started()
+    async with client(health) as http:
+        ready = await http.get("/readyz")
+        metrics = (await http.get("/metrics")).text
+    assert ready.status_code == 503
+    assert ready.json() == {
+        "ready": False,
+        "checks": {
+            "postgres": "PostgreSQL is not available (ConnectionRefusedError); this will be tried again until it is",
+            "kafka": "ok",
+        },
+    }
+    assert 'rondo_dependency_up{dependency="postgres"} 0.0' in metrics
+
+
+async def test_a_dependency_that_hangs_is_red_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rondo.chassis.http.health._CHECK_SECONDS", 0.05)
+
+    async def hangs() -> None:
+        await asyncio.Event().wait()
+
+    health = Health()
+    health.add("kafka", hangs)
+    assert (await health.report())["kafka"] == "no answer within 0.05 s"
+
+
+@pytest.mark.parametrize("header", [None, "Bearer wrong", TOKEN, f"bearer {TOKEN}x"])
+async def test_without_the_token_nothing_but_health_answers(header: str | None) -> None:
+    async with client(Health()) as http:
+        refused = await http.get("/v1/hello", headers={"authorization": header} if header else {})
+        unknown = await http.get("/v1/anything", headers={"authorization": header} if header else {})
+        allowed = await http.get("/v1/hello", headers={"authorization": f"Bearer {TOKEN}"})
+    assert refused.status_code == unknown.status_code == 401
+    assert refused.json() == {
+        "error": "unauthorized",
+        "message": "send the header `Authorization: Bearer <token>`; RONDO_API_TOKEN holds it",
+    }
+    assert allowed.text == "hello"
+
+
+async def test_a_port_that_is_taken_is_named_with_the_way_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PortTakenError) as caught:
+            async with listen(settings(port), guarded(Health(), TOKEN), Health()):
+                pass
+    assert str(caught.value) == (
+        f"port {port} on 127.0.0.1 is taken: stop what listens there, or give this service another, RONDO_HTTP_PORT"
+    )
+
+
+async def test_a_request_in_flight_is_finished_at_the_stop() -> None:
+    entered, release = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: Request) -> PlainTextResponse:
+        entered.set()
+        await release.wait()
+        return PlainTextResponse("done")
+
+    app = guarded(Health(), TOKEN, Starlette(routes=[Route("/v1/slow", slow)]))
+    async with httpx.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}) as http:
+        async with listen(settings(0), app, Health()) as port:
+            request = asyncio.create_task(http.get(f"http://127.0.0.1:{port}/v1/slow"))
+            await entered.wait()
+            asyncio.get_running_loop().call_later(0.05, release.set)
+        assert (await request).text == "done"
+
+
+async def test_a_stop_turns_ready_red_and_finishes_requests_while_what_they_stand_on_is_open() -> None:
+    entered, told, stands, health = asyncio.Event(), asyncio.Event(), [True], Health()
+
+    async def slow(_: Request) -> PlainTextResponse:
+        entered.set()
+        await told.wait()
+        return PlainTextResponse("done" if stands else "what the answer stands on is closed")
+
+    async def tell() -> None:
+        told.set()
+
+    health.at_stop(tell)
+
+    @asynccontextmanager
+    async def dependency() -> AsyncIterator[None]:
+        yield
+        stands.clear()
+
+    app = guarded(health, TOKEN, Starlette(routes=[Route("/v1/slow", slow)]))
+    async with httpx.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}) as http:
+        async with listen(settings(0), app, health) as port, dependency(), health.serving():
+            assert (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
+            request = asyncio.create_task(http.get(f"http://127.0.0.1:{port}/v1/slow"))
+            await entered.wait()
+        assert (await request).text == "done"
+        with pytest.raises(httpx.ConnectError):
+            await http.get(f"http://127.0.0.1:{port}/readyz")
+    assert "it stops, and finishes what it has begun: ask another replica" in (await health.report())["stop"]
+
+
+async def test_a_service_that_fails_does_not_wait_for_its_requests() -> None:
+    health, finished = Health(), []
+
+    async def finish() -> None:
+        finished.append(True)
+
+    health.at_stop(finish)
+    with pytest.raises(RuntimeError):
+        async with health.serving():
+            raise RuntimeError
+    assert finished == []

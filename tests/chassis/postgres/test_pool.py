@@ -1,0 +1,267 @@
+"""The unit of work and the outbox, while PostgreSQL and Kafka come and go."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.resources import files
+from typing import TYPE_CHECKING, cast
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaConnectionError
+from rondo.chassis import metrics
+from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.chassis.events import broker as chassis_kafka
+from rondo.chassis.postgres import pool as chassis_postgres
+from rondo.chassis.postgres.outbox import OutboxRelay
+from rondo.chassis.postgres.transaction import EventTooLargeError
+from rondo.chassis.service import background
+from rondo.chassis.settings import PostgresSettings
+from rondo.contracts.events.data import BatchRejected
+from rondo.contracts.events.models import ModelRetired
+from rondo.embedded.postgres import Postgres
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from conftest import Services
+    from faststream.kafka import KafkaBroker
+
+DIGEST = f"sha256:{'0' * 64}"
+QUICK = Backoff(first=0.01, cap=0.05)
+MIGRATIONS = files("rondo.chassis")
+
+
+def event(version: int) -> ModelRetired:
+    return ModelRetired(model="m", model_version=version, digest=DIGEST)
+
+
+def settings_for(kafka: str, dsn: str) -> PostgresSettings:
+    return PostgresSettings.model_validate(
+        {"service": "registry", "kafka": kafka, "http_port": 0, "api_token": "t" * 16, "postgres": dsn}
+    )
+
+
+@pytest.fixture
+async def own_postgres(tmp_path: Path) -> AsyncIterator[Postgres]:
+    """Return a server that the test may kill."""
+    async with Postgres(tmp_path) as server:
+        connection = await asyncpg.connect(server.dsn)
+        await connection.execute("create schema registry")
+        await connection.close()
+        yield server
+
+
+async def test_what_fails_leaves_neither_state_nor_event(database: Services) -> None:
+    async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
+        await db.pool.execute("create table state (value int)")
+        with pytest.raises(RuntimeError):
+            await _change_and_fail(db)
+        assert await db.pool.fetchval("select count(*) from state") == 0
+        assert await db.pool.fetchval("select count(*) from outbox") == 0
+
+
+async def _change_and_fail(db: chassis_postgres.Database) -> None:
+    async with db.transaction() as work:
+        await work.connection.execute("insert into state values (1)")
+        await work.publish(event(1))
+        raise RuntimeError
+
+
+async def test_an_event_too_large_for_its_topic_never_gets_into_the_outbox(
+    database: Services,
+) -> None:
+    huge = BatchRejected(dataset="rides", batch_id="b", source="http", reasons=("x" * 1024 * 1024,))
+    async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
+        said = (
+            r"BatchRejected of rides has [\d,]+ bytes, more than the [\d,]+ that batches.rejected takes: .*nothing was"
+        )
+        with pytest.raises(EventTooLargeError, match=said):
+            async with db.transaction() as work:
+                await work.publish(huge)
+        assert await db.pool.fetchval("select count(*) from outbox") == 0
+
+
+async def test_a_mistake_of_ours_is_no_outage(database: Services) -> None:
+    async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
+        with pytest.raises(asyncpg.InterfaceError):
+            async with db.transaction() as work:
+                await work.connection.fetch("select $1::int")
+
+
+async def test_what_was_handled_long_ago_is_forgotten_at_the_next_start(database: Services) -> None:
+    settings = settings_for("unused:1", await database("registry"))
+    async with chassis_postgres.connect(settings, MIGRATIONS) as db:
+        await db.pool.execute(
+            "insert into inbox"
+            " values ('old', 'e', now() - interval '91 days'), ('new', 'e', now() - interval '89 days')"
+        )
+    async with chassis_postgres.connect(settings, MIGRATIONS) as db:
+        assert [row["event_id"] for row in await db.pool.fetch("select event_id from inbox")] == ["new"]
+
+
+async def test_a_standby_that_takes_no_writes_is_an_outage_and_no_fault_of_the_message(database: Services) -> None:
+    async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
+        with pytest.raises(UnavailableError, match="cannot execute INSERT in a read-only transaction"):  # noqa: PT012 - the block is the case
+            async with db.transaction() as work:
+                await work.connection.execute("set transaction read only")
+                await work.publish(event(1))
+
+
+class Away:
+    """A broker that Kafka does not answer."""
+
+    async def publish(self, *_: object, **__: object) -> None:
+        raise KafkaConnectionError
+
+
+async def test_what_waits_in_the_outbox_is_counted_while_kafka_is_away(database: Services) -> None:
+    async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
+        await _publish(db, range(3))
+        relay = OutboxRelay(db, cast("KafkaBroker", Away()), QUICK)
+        async with background(relay.run()), asyncio.timeout(10):
+            while metrics.OUTBOX_PENDING._value.get() != 3:  # noqa: ASYNC110 - a gauge tells nobody of its changes
+                await asyncio.sleep(0.01)
+
+
+class Flaky:
+    """A broker that every other message fails on, once."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def publish(self, *_: object, **__: object) -> None:
+        self.calls += 1
+        if self.calls % 2:
+            raise KafkaConnectionError
+
+
+async def test_what_went_well_between_two_failures_makes_the_second_a_first_one(
+    database: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else some failures in the course of weeks would make each further one wait longest."""
+    async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
+        relay = OutboxRelay(db, cast("KafkaBroker", Flaky()), QUICK)
+        async with background(relay.run()), asyncio.timeout(10):
+            for number in range(3):
+                await _publish(db, range(number, number + 1))
+                while await db.pool.fetchval("select count(*) from outbox"):  # noqa: ASYNC110 - the table tells nobody
+                    await asyncio.sleep(0.01)
+    attempts = [record.attempt for record in caplog.records if "the outbox waits" in record.message]  # type: ignore[attr-defined]
+    assert attempts == [1, 1, 1]
+
+
+async def test_a_server_that_dies_is_unavailable_and_serves_again_after_its_restart(own_postgres: Postgres) -> None:
+    async with chassis_postgres.connect(settings_for("unused:1", own_postgres.dsn), MIGRATIONS, QUICK) as db:
+        await db.ping()
+        own_postgres.kill()
+        with pytest.raises(UnavailableError, match="PostgreSQL is not available"):
+            await db.ping()
+        with pytest.raises(UnavailableError, match="this will be tried again until it is"):
+            async with db.transaction() as work:
+                await work.publish(event(1))
+        await own_postgres.restart()
+        async with db.transaction() as work:
+            await work.publish(event(2))
+        assert await db.pool.fetchval("select count(*) from outbox") == 1
+
+
+async def test_a_service_waits_for_a_server_that_is_not_there_yet(own_postgres: Postgres) -> None:
+    own_postgres.kill()
+
+    async def connect() -> None:
+        async with chassis_postgres.connect(settings_for("unused:1", own_postgres.dsn), MIGRATIONS, QUICK) as db:
+            await db.ping()
+
+    connecting = asyncio.create_task(connect())
+    await asyncio.wait([connecting], timeout=0.3)
+    assert not connecting.done()
+    await own_postgres.restart()
+    await connecting
+
+
+async def test_the_outbox_drains_in_order_after_a_death_of_the_server(own_postgres: Postgres, clean_kafka: str) -> None:
+    settings = settings_for(clean_kafka, own_postgres.dsn)
+    await chassis_kafka.wait_for_kafka(clean_kafka)
+    async with chassis_postgres.connect(settings, MIGRATIONS, QUICK) as db:
+        broker = chassis_kafka.broker(settings)
+        await broker.start()
+        async with background(OutboxRelay(db, broker, QUICK).run()):
+            await _publish(db, range(5))
+            assert await _versions(clean_kafka, 5) == [0, 1, 2, 3, 4]
+            await own_postgres.restart()
+            await _publish(db, range(5, 10))
+            assert await _versions(clean_kafka, 10) == list(range(10))
+        await broker.stop()
+
+
+async def _until_away(db: chassis_postgres.Database) -> None:
+    while True:
+        try:
+            await db.ping()
+        except UnavailableError:
+            return
+
+
+async def test_a_relay_stops_when_told_while_the_server_is_dead(own_postgres: Postgres) -> None:
+    """A lost connection complains when it is let go of; that must not swallow the cancellation."""
+    settings = settings_for("127.0.0.1:1", own_postgres.dsn)
+    async with chassis_postgres.connect(settings, MIGRATIONS, QUICK) as db:
+        relay = asyncio.create_task(OutboxRelay(db, chassis_kafka.broker(settings), QUICK).run())
+        async with asyncio.timeout(20):
+            while not await db.pool.fetchval(  # noqa: ASYNC110 - the condition is the server's
+                "select count(*) from pg_locks where locktype = 'advisory' and granted"
+            ):
+                await asyncio.sleep(0.01)
+        own_postgres.kill()
+        await _until_away(db)
+        relay.cancel()
+        async with asyncio.timeout(10):
+            await asyncio.wait([relay])
+        assert relay.cancelled()
+
+
+async def test_a_connection_that_broke_in_a_transaction_is_an_outage(own_postgres: Postgres) -> None:
+    async with chassis_postgres.connect(settings_for("127.0.0.1:1", own_postgres.dsn), MIGRATIONS, QUICK) as db:
+        with pytest.raises(UnavailableError, match="PostgreSQL is not available"):  # noqa: PT012 - the block is the case
+            async with db.transaction() as work:
+                own_postgres.kill()
+                await _until_away(db)
+                await work.connection.execute("select 1")
+
+
+async def _publish(db: chassis_postgres.Database, versions: range) -> None:
+    while True:
+        try:
+            async with db.transaction() as work:
+                for version in versions:
+                    await work.publish(event(version))
+        except UnavailableError:
+            continue  # the pool still holds connections to the server that died
+        else:
+            return
+
+
+async def _versions(bootstrap: str, count: int) -> list[int]:
+    consumer = AIOKafkaConsumer(ModelRetired.topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        async with asyncio.timeout(20):
+            messages = [await consumer.getone() for _ in range(count)]
+    finally:
+        await consumer.stop()
+    return [ModelRetired.model_validate_json(message.value).model_version for message in messages]
+
+
+async def test_migrations_run_once_however_many_replicas_start_together(database: Services, tmp_path: Path) -> None:
+    (tmp_path / "001_state.sql").write_text("create table state (value int); insert into state values (1);")
+    settings = settings_for("unused:1", await database("registry"))
+
+    async def start() -> int:
+        async with chassis_postgres.connect(settings, tmp_path) as db:
+            count: int = await db.pool.fetchval("select count(*) from state")
+            return count
+
+    assert await asyncio.gather(*(start() for _ in range(4))) == [1, 1, 1, 1]

@@ -1,0 +1,44 @@
+"""When what a follower found has been read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confluent_kafka import KafkaError, Message
+from rondo.chassis.stream.backlog import Backlog
+
+ENDS = {("a", 0): 10, ("b", 1): 5}
+
+
+def told(ends: dict[tuple[str, int], int], *batches: list[Any]) -> list[int]:
+    """Return the batches with which it was told."""
+    found, turns = 0, []
+    backlog = Backlog(ends, lambda: turns.append(found))
+    for found, batch in enumerate(batches):  # noqa: B007 - the callback reads it
+        backlog.read(batch)
+    return turns
+
+
+def message(topic: str, partition: int, offset: int) -> Message:
+    return Message(topic, partition, offset)
+
+
+def end(topic: str, partition: int, offset: int) -> Message:
+    return Message(topic, partition, offset, error=KafkaError(KafkaError._PARTITION_EOF))
+
+
+def test_a_message_at_the_end_or_beyond_tells_that_a_partition_was_read() -> None:
+    assert told(ENDS, [message("a", 0, 8)], [message("a", 0, 9)], [message("b", 1, 7)], []) == [2]
+
+
+def test_a_partition_that_ends_behind_a_transaction_was_read() -> None:
+    assert told(ENDS, [message("a", 0, 8), message("b", 1, 4)], [end("a", 0, 10)], [end("a", 0, 10)]) == [1]
+
+
+def test_where_there_is_nothing_to_read_it_is_told_at_once() -> None:
+    assert told({}, [], [message("a", 0, 3)]) == [0]
+
+
+def test_what_is_of_no_partition_tells_nothing() -> None:
+    away: Any = Message(error=KafkaError(KafkaError._ALL_BROKERS_DOWN))
+    assert told(ENDS, [away], [message("c", 0, 99)]) == []

@@ -1,0 +1,322 @@
+"""The exactly-once stream on real Kafka: what fails is never seen and comes again, and nothing comes twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.chassis.events import broker as chassis_kafka
+from rondo.chassis.stream.config import StreamSettings
+from rondo.chassis.stream.exactly_once import ExactlyOnceStream, PartitionsMovedError, Transform
+from rondo.chassis.stream.poison_pill import MAX_GIVEN_UP_IN_A_ROW
+from rondo.chassis.stream.records import Record, Records
+from rondo.contracts.topics import BY_NAME, PREDICTIONS_FAILED, Topic
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+QUICK = Backoff(first=0.01, cap=0.05)
+
+
+class Copy:
+    """Copies values with their keys and partitions, once `fails` calls have failed; halfway, where `halfway` is set."""
+
+    def __init__(self, target: str, fails: int = 0) -> None:
+        self.target, self.fails = target, fails
+        self.calls = self.commits = 0
+
+    def __call__(self, messages: Sequence[Any]) -> Iterable[Record | Records]:
+        self.calls += 1
+        values, keys = [m.value() for m in messages], [m.key() for m in messages]
+        yield Records(self.target, values, keys, [m.partition() for m in messages])
+        if self.calls <= self.fails:
+            message = "the transform stumbled"
+            raise RuntimeError(message)
+
+    def committed(self) -> None:
+        self.commits += 1
+
+
+class Stumbling(Copy):
+    """Copies, but fails on any micro-batch that has one of these values; what it makes of `huge` no topic takes."""
+
+    def __init__(self, target: str, *poison: bytes, huge: bytes = b"") -> None:
+        super().__init__(target)
+        self.poison, self.huge = poison, huge
+
+    def __call__(self, messages: Sequence[Any]) -> Iterable[Record | Records]:
+        yield from super().__call__(messages)
+        for message in messages:
+            if message.value() in self.poison:
+                raise RuntimeError(message.value())
+            if message.value() == self.huge:
+                yield Record(self.target, bytes(2 * 1024 * 1024))
+
+
+class Topics:
+    """Two topics of this test alone."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap, self.name = bootstrap, uuid4().hex[:8]
+        self.source, self.target = f"source-{self.name}", f"target-{self.name}"
+        topics = [Topic(name, "test", (), "", partitions=4) for name in (self.source, self.target)]
+        chassis_kafka.create_topics(bootstrap, [*topics, BY_NAME[PREDICTIONS_FAILED]])
+
+    def fill(self, count: int) -> None:
+        producer = Producer({"bootstrap.servers": self.bootstrap})
+        for number in range(count):
+            producer.produce(self.source, b"%d" % number, b"k%d" % number)
+        producer.flush(10)
+
+    def read(self, count: int) -> list[Any]:
+        """Return what a read_committed reader sees: at least `count`, and what comes in half a second more."""
+        return self._read(self.target, 4, count, lambda _: True)
+
+    def letters(self, count: int) -> list[Any]:
+        """Return the dead letters of this test's source, likewise."""
+        source = ("__dlq.errors.topic", self.source.encode())
+        return self._read(PREDICTIONS_FAILED, 6, count, lambda message: source in message.headers())
+
+    def _read(self, topic: str, partitions: int, count: int, mine: Callable[[Any], bool]) -> list[Any]:
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": "r", "isolation.level": "read_committed"})
+        consumer.assign([TopicPartition(topic, p, 0) for p in range(partitions)])
+        found: list[Any] = []
+        while len(found) < count:
+            found += filter(mine, consumer.consume(1000, 0.1))
+        found += filter(mine, consumer.consume(1000, 0.5))
+        consumer.close()
+        return found
+
+    def stream(self, transform: Transform, instance: str = "a", **more: Any) -> ExactlyOnceStream:
+        settings = StreamSettings(self.bootstrap, self.name, instance, (self.source,), PREDICTIONS_FAILED, **more)
+        return ExactlyOnceStream(settings, transform, QUICK)
+
+
+@asynccontextmanager
+async def running(stream: ExactlyOnceStream) -> AsyncIterator[None]:
+    task = asyncio.create_task(stream.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+@pytest.fixture
+def topics(kafka: str) -> Topics:
+    return Topics(kafka)
+
+
+async def test_records_keep_their_keys_and_partitions(topics: Topics) -> None:
+    topics.fill(500)
+    copy = Copy(topics.target)
+    async with running(stream := topics.stream(copy, max_records=100)):
+        found = await asyncio.to_thread(topics.read, 500)
+        await stream.turning.wait()
+        await stream.check()
+    assert Counter(m.value() for m in found) == Counter(b"%d" % n for n in range(500))
+    source = Consumer({"bootstrap.servers": topics.bootstrap, "group.id": "r"})
+    source.assign([TopicPartition(topics.source, p, 0) for p in range(4)])
+    asked: list[Any] = []
+    while len(asked) < 500:
+        asked += source.consume(500, 0.1)
+    source.close()
+    assert {m.key(): m.partition() for m in found} == {m.key(): m.partition() for m in asked}
+    assert copy.commits == copy.calls
+
+
+async def test_what_a_failed_turn_wrote_is_never_seen_and_its_records_come_again(topics: Topics) -> None:
+    topics.fill(100)
+    copy = Copy(topics.target, fails=3)
+    async with running(topics.stream(copy)):
+        found = await asyncio.to_thread(topics.read, 100)
+    assert Counter(m.value() for m in found) == Counter(b"%d" % n for n in range(100))
+    assert copy.commits == copy.calls - 3
+
+
+@pytest.mark.slow
+async def test_a_message_that_the_transform_can_not_take_becomes_a_dead_letter_and_the_others_go_on(
+    topics: Topics,
+) -> None:
+    topics.fill(60)
+    async with running(topics.stream(stumbling := Stumbling(topics.target, b"7", b"41"))):
+        found = await asyncio.to_thread(topics.read, 58)
+        topics.fill(60)
+        found = await asyncio.to_thread(topics.read, 116)
+        letters = await asyncio.to_thread(topics.letters, 4)
+    kept = [b"%d" % n for n in range(60) if n not in (7, 41)]
+    assert Counter(m.value() for m in found) == Counter(2 * kept)
+    assert Counter(m.value() for m in letters) == {b"7": 2, b"41": 2}
+    headers = dict(letters[0].headers())
+    assert headers["__dlq.errors.exception"] == b"RuntimeError"
+    assert headers["reason"] == b"unprocessable"
+    assert stumbling.commits < 116, "the others share micro-batches again"
+
+
+async def test_a_message_whose_answer_no_topic_takes_becomes_a_dead_letter(topics: Topics) -> None:
+    topics.fill(20)
+    async with running(topics.stream(Stumbling(topics.target, huge=b"13"))):
+        found = await asyncio.to_thread(topics.read, 19)
+        [letter] = await asyncio.to_thread(topics.letters, 1)
+    assert Counter(m.value() for m in found) == Counter(b"%d" % n for n in range(20) if n != 13)
+    assert letter.value() == b"13"
+
+
+@pytest.mark.slow
+async def test_a_transform_that_fails_on_everything_buries_a_few_and_waits_for_a_better_one(topics: Topics) -> None:
+    topics.fill(MAX_GIVEN_UP_IN_A_ROW + 5)
+    copy = Copy(topics.target, fails=10_000)
+
+    async def said(words: str) -> str:
+        while True:
+            try:
+                await stream.check()
+            except UnavailableError as error:
+                if words in str(error):
+                    return str(error)
+            await asyncio.sleep(0.05)
+
+    async with running(stream := topics.stream(copy)), asyncio.timeout(60):
+        trouble = await said("messages in a row became dead letters, and no more do")
+        assert "RuntimeError: the transform stumbled; 10 messages in a row" in trouble
+        assert "so go back to the release before, or mend this one" in trouble
+        copy.fails = 0
+        assert len(await asyncio.to_thread(topics.read, 5)) == 5
+        await stream.check()
+    assert len(await asyncio.to_thread(topics.letters, MAX_GIVEN_UP_IN_A_ROW)) == MAX_GIVEN_UP_IN_A_ROW
+
+
+class Leasing(Copy):
+    """Holds something while it answers; what it makes of the value `13` no topic takes."""
+
+    held = 0
+
+    def __call__(self, messages: Sequence[Any]) -> Iterable[Record | Records]:
+        self.held += 1
+        try:
+            yield from super().__call__(messages)
+            for message in messages:
+                if message.value() == b"13":
+                    yield Record(self.target, bytes(9 * 1024 * 1024))
+        finally:
+            self.held -= 1
+
+
+async def test_what_a_transform_holds_is_let_go_when_its_outputs_can_not_be_written(topics: Topics) -> None:
+    topics.fill(20)
+    async with running(topics.stream(leasing := Leasing(topics.target))):
+        await asyncio.to_thread(topics.read, 19)
+        await asyncio.to_thread(topics.letters, 1)
+        assert leasing.held == 0
+
+
+async def test_a_replica_without_partitions_is_a_member_that_is_ready(topics: Topics) -> None:
+    async with asyncio.timeout(60), AsyncExitStack() as replicas:
+        streams = [topics.stream(Copy(topics.target), instance) for instance in "abcde"]
+        for stream in streams:
+            await replicas.enter_async_context(running(stream))
+        for stream in streams:
+            await stream.turning.wait()
+            await stream.check()
+
+
+async def test_a_restart_goes_on_where_the_last_commit_was(topics: Topics) -> None:
+    topics.fill(50)
+    async with running(topics.stream(Copy(topics.target))):
+        await asyncio.to_thread(topics.read, 50)
+    topics.fill(50)
+    async with running(topics.stream(Copy(topics.target))):
+        found = await asyncio.to_thread(topics.read, 100)
+    assert Counter(m.value() for m in found) == Counter(2 * [b"%d" % n for n in range(50)])
+
+
+async def test_a_transaction_without_an_end_that_holds_the_offsets_is_told(topics: Topics) -> None:
+    topics.fill(50)
+    async with running(topics.stream(Copy(topics.target))):
+        await asyncio.to_thread(topics.read, 50)
+    dead = Producer({"bootstrap.servers": topics.bootstrap, "transactional.id": f"dead-{topics.name}"})
+    reader = Consumer({"bootstrap.servers": topics.bootstrap, "group.id": topics.name})
+    dead.init_transactions(10)
+    dead.begin_transaction()
+    held = [TopicPartition(topics.source, partition, 0) for partition in range(4)]
+    dead.send_offsets_to_transaction(held, reader.consumer_group_metadata(), 10)
+    reader.close()
+
+    async def trouble() -> str:
+        while True:
+            try:
+                await stream.check()
+            except UnavailableError as error:
+                if error.why != "not started":
+                    return str(error)
+            await asyncio.sleep(0.05)
+
+    topics.fill(50)
+    async with running(stream := topics.stream(Copy(topics.target), held_after=0.5)):
+        said = await trouble()
+        dead.abort_transaction(10)
+        await asyncio.to_thread(topics.read, 100)
+        await stream.check()
+    assert said.startswith(f"the stream {topics.name} is not available (Kafka does not tell how far it has read (")
+    assert "never got its markers; docs/runbooks/hanging-transaction.md says what to do" in said
+
+
+async def test_two_replicas_share_the_work_and_do_nothing_twice(topics: Topics) -> None:
+    first, second = Copy(topics.target), Copy(topics.target)
+    async with running(topics.stream(first, "a", max_records=20)):
+        topics.fill(1_000)
+        async with running(other := topics.stream(second, "b", max_records=20)):
+            await other.turning.wait()
+            topics.fill(1_000)
+            found = await asyncio.to_thread(topics.read, 2_000)
+    assert Counter(m.value() for m in found) == Counter(2 * [b"%d" % n for n in range(1_000)])
+    assert second.commits > 0
+
+
+async def test_a_stream_that_has_not_started_is_not_ready(topics: Topics) -> None:
+    with pytest.raises(UnavailableError, match=r"the stream .* is not available \(not started\)"):
+        await topics.stream(Copy(topics.target)).check()
+
+
+class Moving:
+    """A consumer from which a partition is taken while it gathers."""
+
+    def __init__(self, stream: ExactlyOnceStream, messages: list[Any]) -> None:
+        self._stream, self._messages = stream, messages
+
+    def consume(self, _: int, __: float) -> list[Any]:
+        self._stream._on_revoke(self, [TopicPartition("source", 1)])  # type: ignore[arg-type]
+        return self._messages
+
+
+class Message:
+    """A message of one partition."""
+
+    def __init__(self, partition: int) -> None:
+        self._partition = partition
+
+    def error(self) -> None:
+        return None
+
+    def topic(self) -> str:
+        return "source"
+
+    def partition(self) -> int:
+        return self._partition
+
+    def offset(self) -> int:
+        return 7
+
+
+def test_messages_of_a_partition_that_moved_while_gathering_are_left_to_its_new_owner() -> None:
+    stream = ExactlyOnceStream(StreamSettings("nowhere", "s", "a", ("source",), "failed"), Copy("target"))
+    with pytest.raises(PartitionsMovedError, match="source-1 went to another replica"):
+        stream._gather(Moving(stream, [Message(0), Message(1)]))  # type: ignore[arg-type]
+    assert len(stream._gather(Moving(stream, [Message(0)]))) == 2  # type: ignore[arg-type]

@@ -1,0 +1,213 @@
+"""Following topics from positions that the state itself holds, on a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from prometheus_client import REGISTRY
+from rondo.chassis.errors import UnavailableError
+from rondo.chassis.stream import follower as follow
+from rondo.chassis.stream.follower import Follower
+from rondo.chassis.stream.records import place
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from confluent_kafka import Message
+
+
+@dataclass
+class Saved:
+    """What outlives a process: effects and the positions after them, as one."""
+
+    values: list[bytes] = field(default_factory=list)
+    positions: dict[tuple[str, int], int] = field(default_factory=dict)
+
+
+@dataclass
+class Store:
+    """A state that saves at each turn, unless it is away; `told` are the values it had when it had caught up."""
+
+    saved: Saved
+    away: int = 0
+    loads: int = 0
+    told: list[int] = field(default_factory=list)
+
+    def caught_up(self) -> None:
+        """Take note."""
+        self.told.append(len(self.saved.values))
+
+    async def load(self) -> Mapping[tuple[str, int], int]:
+        """Return the positions."""
+        self.loads += 1
+        return dict(self.saved.positions)
+
+    async def advance(self, messages: Sequence[Message]) -> None:
+        """Save values and positions together."""
+        if messages and self.away:
+            self.away -= 1
+            raise UnavailableError("the store", "it was taken away")
+        self.saved.values += [message.value() or b"" for message in messages]
+        for message in messages:
+            topic, partition, offset = place(message)
+            self.saved.positions[topic, partition] = offset + 1
+
+
+@dataclass
+class Held(Store):
+    """A state that takes its time: after the first messages it waits until it may go on."""
+
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def advance(self, messages: Sequence[Message]) -> None:
+        """Save, but not before it may."""
+        if self.saved.values:
+            await self.go_on.wait()
+        await super().advance(messages)
+
+
+@pytest.fixture
+def topic(kafka: str) -> str:
+    name = f"follow-{uuid4().hex[:8]}"
+    create(kafka, name)
+    return name
+
+
+def create(kafka: str, name: str) -> None:
+    admin = AdminClient({"bootstrap.servers": kafka})
+    admin.create_topics([NewTopic(name, 2, 1)])[name].result(20)
+
+
+def send(kafka: str, topic: str, numbers: range) -> None:
+    producer = Producer({"bootstrap.servers": kafka})
+    for number in numbers:
+        producer.produce(topic, str(number).encode(), partition=number % 2)
+    assert producer.flush(20) == 0
+
+
+@asynccontextmanager
+async def following(kafka: str, topic: str, store: Store) -> AsyncIterator[Follower]:
+    follower = Follower(kafka, "test", (topic,), store, max_records=4, linger=0.02, caught_up=store.caught_up)
+    task = asyncio.create_task(follower.run())
+    yield follower
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - what is awaited is on the broker
+            await asyncio.sleep(0.02)
+
+
+def everything(count: int) -> list[bytes]:
+    return sorted(str(number).encode() for number in range(count))
+
+
+async def test_each_message_once_over_restarts_and_in_order_within_a_partition(kafka: str, topic: str) -> None:
+    saved = Saved()
+    for start in range(0, 30, 10):
+        send(kafka, topic, range(start, start + 10))
+        async with following(kafka, topic, Store(saved)) as follower:
+            await until(lambda end=start + 10: len(saved.values) >= end)
+            await follower.check()
+    assert sorted(saved.values) == everything(30)
+    even = [int(value) for value in saved.values if int(value) % 2 == 0]
+    assert even == sorted(even)
+
+
+async def test_while_the_store_is_away_it_loads_again_and_loses_nothing(kafka: str, topic: str) -> None:
+    saved = Saved()
+    store = Store(saved, away=2)
+    send(kafka, topic, range(10))
+    async with following(kafka, topic, store):
+        await until(lambda: len(saved.values) >= 10)
+    assert sorted(saved.values) == everything(10)
+    assert store.loads == 3
+
+
+def transact(kafka: str, topic: str, numbers: range) -> None:
+    producer = Producer({"bootstrap.servers": kafka, "transactional.id": topic})
+    producer.init_transactions(20)
+    producer.begin_transaction()
+    for number in numbers:
+        producer.produce(topic, str(number).encode(), partition=number % 2)
+    producer.commit_transaction(20)
+    # The ends of a transaction are written after its commit is answered, and only then is it there for a reader.
+    until = time.monotonic() + 20
+    while _ends(kafka, topic, "read_committed") != _ends(kafka, topic, "read_uncommitted"):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def _ends(kafka: str, topic: str, isolation: str) -> list[int]:
+    asking = Consumer({"bootstrap.servers": kafka, "group.id": "unused", "isolation.level": isolation})
+    ends = [asking.get_watermark_offsets(TopicPartition(topic, partition), 10)[1] for partition in (0, 1)]
+    asking.close()
+    return ends
+
+
+async def test_it_tells_once_after_each_load_that_what_the_partitions_held_was_fed(kafka: str, topic: str) -> None:
+    store = Store(Saved())
+    transact(kafka, topic, range(10))
+    async with following(kafka, topic, store):
+        await until(lambda: store.told == [10])
+        transact(kafka, topic, range(10, 14))
+        await until(lambda: len(store.saved.values) == 14)
+    async with following(kafka, topic, store):
+        await until(lambda: store.told == [10, 14])
+
+
+async def test_how_far_it_is_behind_is_told_until_it_has_caught_up(
+    kafka: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "_LAG_SECONDS", 0.0)
+    store = Held(Saved())
+    send(kafka, topic, range(0, 20, 2))
+    async with following(kafka, topic, store):
+        await until(lambda: bool(store.saved.values) and lag() == 10 - len(store.saved.values))
+        assert 6 <= 10 - len(store.saved.values) < 10
+        store.go_on.set()
+        await until(lambda: lag() == 0)
+    assert len(store.saved.values) == 10
+
+
+def lag() -> float | None:
+    return REGISTRY.get_sample_value("rondo_stream_lag_records", {"stream": "test"})
+
+
+async def test_a_state_of_another_kafka_is_told_apart(kafka: str, topic: str) -> None:
+    send(kafka, topic, range(10))
+    store = Store(Saved(positions={(topic, 0): 500}))
+    async with following(kafka, topic, store) as follower:
+        await until(lambda: store.loads >= 2)
+        with pytest.raises(UnavailableError) as raised:
+            await follower.check()
+    assert (
+        f"({topic}-0: it ends at 5, and 500 was read of it before: this is not the Kafka that the "
+        "saved state is of, or it lost its end. Give it back its data, or start with an empty state); this will"
+    ) in str(raised.value)
+    assert store.saved.values == []
+
+
+async def test_a_topic_that_is_not_there_yet_is_waited_for(kafka: str) -> None:
+    name = f"later-{uuid4().hex[:8]}"
+    saved = Saved()
+    store = Store(saved)
+    async with following(kafka, name, store) as follower:
+        await until(lambda: store.loads >= 2)
+        with pytest.raises(UnavailableError, match="the topic does not exist yet"):
+            await follower.check()
+        create(kafka, name)
+        send(kafka, name, range(4))
+        await until(lambda: len(saved.values) >= 4)
+    assert sorted(saved.values) == everything(4)

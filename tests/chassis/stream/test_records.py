@@ -1,0 +1,34 @@
+"""Reading messages of confluent-kafka without being hurt by them."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from confluent_kafka import Message
+from rondo.chassis.stream.records import headers_of
+
+
+class Unreadable:
+    """A message with a header whose name is no UTF-8, as confluent-kafka has it: it raises once, then it breaks."""
+
+    def __init__(self) -> None:
+        self._asked, self._headers = 0, None
+
+    def headers(self) -> Any:
+        if self._headers is not None:
+            return self._headers
+        self._asked += 1
+        assert self._asked == 1, "what a second call returns is broken memory"
+        raise SystemError
+
+    def set_headers(self, headers: Any) -> None:
+        self._headers = headers
+
+
+def test_headers_that_can_not_be_read_are_none_however_often_they_are_asked_for() -> None:
+    message = cast("Message", Unreadable())
+    assert headers_of(message) == headers_of(message) == []
+
+
+def test_a_message_without_headers_has_none() -> None:
+    assert headers_of(Message("topic", value=b"v")) == []

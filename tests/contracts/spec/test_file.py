@@ -1,0 +1,198 @@
+"""What a person sees who gets `rondo.yaml` wrong: the line, what is wrong, and what would be right."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rondo.contracts.spec.file import MAX_BYTES, SpecError, parse_spec
+from rondo.contracts.spec.model import ModelSpec
+
+from tests.contracts.spec_mistakes import DURATION, GOOD, MISTAKES
+from tests.contracts.spec_rule_mistakes import RULE_MISTAKES
+
+FLIGHTS = Path(__file__).parents[2] / "examples" / "flights" / "rondo.yaml"
+
+
+def problems(text: str) -> tuple[str, ...]:
+    with pytest.raises(SpecError) as caught:
+        parse_spec(text)
+    return caught.value.problems
+
+
+def test_a_stored_spec_from_before_a_rule_is_read() -> None:
+    """It was accepted then, and what it asks for goes on; who writes it again is told."""
+    stored = parse_spec(GOOD).as_dict()
+    stored["features"] |= {"flight_id": {"type": "category", "from": "flights"}}
+    stored |= {"rollout": {"strategy": "canary"}, "trainer": {"params": {"n_estimator": 100}}}
+    read = ModelSpec.from_json(json.dumps(stored))
+    assert list(read.features)[-1] == "flight_id"
+    assert (read.rollout.strategy, read.trainer.params) == ("canary", {"n_estimator": 100})
+
+
+def test_a_good_spec_is_read() -> None:
+    spec = parse_spec(GOOD)
+    assert (spec.model, list(spec.features)) == ("flight-delay", ["carrier", "distance", "temp"])
+
+
+def test_the_example_that_newcomers_copy_is_read() -> None:
+    assert parse_spec(FLIGHTS.read_text()).model == "flight-delay"
+
+
+CASES = MISTAKES | RULE_MISTAKES
+
+
+@pytest.mark.parametrize(("right", "wrong", "problem"), CASES.values(), ids=CASES.keys())
+def test_a_mistake_is_named_with_its_line(right: str, wrong: str, problem: str) -> None:
+    assert right in GOOD
+    assert problem in problems(GOOD.replace(right, wrong, 1))
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "- a\n- b\n", "hello", "~"])
+def test_a_file_that_holds_no_spec_is_told_how_one_begins(text: str) -> None:
+    assert problems(text) == ("line 1: expected `model: <name>` and the other parts; see examples/flights/rondo.yaml",)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("model: [", "line 1: not valid YAML: expected the node content, but found '<stream end>'"),
+        ("a: 1\n---\nb: 2\n", "line 2: not valid YAML: but found another document"),
+        ("? [a, b]\n: 1\n", "line 1: not valid YAML: found unhashable key"),
+        ("a: &a [*a]\n", "line 1: not valid YAML: the alias *a can't be used here: write the value out"),
+        ("seed: !!int abc", "line 1: not valid YAML: the tag !!int can't be used here: write the value alone"),
+        ("a: !!timestamp x", "line 1: not valid YAML: the tag !!timestamp can't be used here: write the value alone"),
+        ("a: !!bool maybe", "line 1: not valid YAML: the tag !!bool can't be used here: write the value alone"),
+        ("a: !!map [1]", "line 1: not valid YAML: the tag !!map can't be used here: write the value alone"),
+        ("a: !own b", "line 1: not valid YAML: the tag !own can't be used here: write the value alone"),
+        ("[" * 5000, "line 1: not valid YAML: nested more than 20 deep"),
+        ("\ud800", "line 1: not valid YAML: the character U+D800 is not allowed"),
+    ],
+)
+def test_what_is_no_yaml_is_no_crash(text: str, problem: str) -> None:
+    assert problems(text) == (problem,)
+
+
+def test_a_key_of_the_whole_file_must_stand_once() -> None:
+    assert problems(GOOD + "model: other\n") == ("line 14: `model` stands twice; keep one",)
+
+
+def test_a_file_that_is_too_large_is_not_parsed() -> None:
+    assert problems("#" * (MAX_BYTES + 1)) == ("it is larger than 256 KiB: this can't be a model spec",)
+
+
+def test_every_fault_is_told_at_once_under_the_files_name() -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_spec(GOOD.replace("min: 0", "mim: 0").replace("6h", "6"), "models/flights.yaml")
+    assert str(caught.value) == (
+        "models/flights.yaml can't be used:\n"
+        f"  line 2: `data.label_delay`: 6 {DURATION}\n"
+        "  line 5: `features.distance.mim` is not a known key: did you mean `min`?"
+    )
+
+
+def test_what_parts_may_not_say_together_is_told_beside_what_is_wrong_with_one_of_them() -> None:
+    """A fault of one part hides none of another: they are all mended in one go."""
+    text = (
+        GOOD.replace("model: flight-delay\n", "")
+        .replace("dataset: flights, ", "")
+        .replace("label: late, label_delay: 6h", "label: distance, label_delay: 6")
+        .replace("{type: category}", "{type: categry}")
+        .replace("min: 0", "min: low, values: [a]")
+        .replace("n_estimators: 100", "n_estimator: 100")
+        .replace("slices: [carrier]", "slices: [carier, 1, orgin]")
+        .replace("drift,", "drfit,")
+        .replace("strategy: replace", "strategy: canary, steps: [25, 5]")
+        .replace("0.01", "2")
+    )
+    assert [problem.partition(": ")[2].partition("`: ")[0].partition("` ")[0] for problem in problems(text)] == [
+        "`model",
+        "`data.dataset",
+        "`data.label_delay",
+        "`features.carrier.type",
+        "`features.distance.min",
+        "`features.distance",
+        "`features.distance.values",
+        "`trainer.params.n_estimator",
+        "`gates.slices.1",
+        "`gates.slices.0",
+        "`gates.slices.2",
+        "`retrain.on.0",
+        "`rollout.strategy",
+        "`rollout.steps",
+        "`monitor.false_alarm_rate",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("steps", "problem"),
+    [
+        ("[25, 5, 100]", "line 12: `rollout.steps`: the steps 25, 5, 100 must rise, such as 5, 25, 100"),
+        ("[5.5, 100]", "line 12: `rollout.steps.0`: expected a whole number"),
+        ("[]", "line 12: `rollout.steps`: is empty; give at least one"),
+    ],
+)
+def test_what_is_wrong_with_steps_is_told_beside_that_they_are_not_walked_yet(steps: str, problem: str) -> None:
+    told = problems(GOOD.replace("strategy: replace", f"strategy: canary, steps: {steps}"))
+    assert problem in told
+    assert "line 12: `rollout.strategy`: canary is not executed yet" in told[0] + told[-1]
+
+
+def test_what_the_registry_gives_back_may_be_applied_again() -> None:
+    """It has every default written out, those of the steps, too."""
+    spec = parse_spec(GOOD)
+    assert parse_spec(json.dumps(spec.as_dict())) == spec
+
+
+def test_a_misspelt_part_is_no_reason_to_doubt_the_others() -> None:
+    text = GOOD.replace("features:", "featurs:")
+    assert problems(text) == (
+        "line 1: `features` is missing",
+        "line 3: `featurs` is not a known key: did you mean `features`?",
+    )
+
+
+def test_words_that_yaml_1_1_takes_for_something_else_are_words() -> None:
+    """In YAML 1.1 `on` is true, `NO` is false, `12:30` is 750, `010` is 8 and `1e-3` is a text."""
+    spec = parse_spec(
+        GOOD.replace("{type: category}", "{type: category, values: [NO, on, y, 12:30, 2013-01-01]}").replace(
+            "n_estimators: 100", "n_estimators: 010"
+        )
+    )
+    assert spec.retrain.on == ("drift", "cron: 0 3 * * 1")
+    assert spec.features["carrier"].values == ("NO", "on", "y", "12:30", "2013-01-01")
+    assert spec.trainer.params == {"n_estimators": 10, "learning_rate": 0.001}
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "read"),
+    [
+        ("max_depth", "0x10", 16),
+        ("max_depth", "0o17", 15),
+        ("max_depth", "-1", -1),
+        ("lambda_l1", "1.", 1.0),
+        ("lambda_l1", ".5", 0.5),
+        ("lambda_l1", "1E3", 1000.0),
+        ("extra_trees", "true", True),
+    ],
+)
+def test_scalars_follow_the_core_schema_of_yaml_1_2(name: str, written: str, read: object) -> None:
+    value = parse_spec(GOOD.replace("n_estimators: 100", f"{name}: {written}")).trainer.params[name]
+    assert (value, type(value)) == (read, type(read))
+
+
+@given(st.text(alphabet=st.sampled_from(list(":-[]{}&*!|>'\"#%@`, \n\tab1.~?<=")), max_size=60))
+def test_whatever_is_typed_gives_a_spec_or_a_spec_error(text: str) -> None:
+    with pytest.raises(SpecError, match="can't be used"):
+        parse_spec(text)
+
+
+@given(st.integers(0, len(GOOD)), st.integers(0, 30), st.sampled_from(["", "\n", ": ", "{", "x", "1", "~", "- "]))
+def test_a_spec_with_a_piece_replaced_gives_a_spec_or_a_spec_error(start: int, length: int, piece: str) -> None:
+    try:
+        parse_spec(GOOD[:start] + piece + GOOD[start + length :])
+    except SpecError as error:
+        assert error.problems  # noqa: PT017 - either outcome is right; a crash is not

@@ -1,0 +1,195 @@
+"""Every event gets along with everything that was ever published of it, and every example is one."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import jsonschema
+import pytest
+from pydantic import Field
+from rondo.contracts.events.base import Event, ModelEvent
+from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.topics import EVENTS
+from rondo.docgen.schemas import (
+    EXAMPLES,
+    SNAPSHOTS,
+    IncompatibleSchemaError,
+    is_current,
+    problems_with_older,
+    schema_of,
+    snapshot_of,
+    snapshots,
+    write_snapshots,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+every_event = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
+every_example = pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.json")), ids=lambda path: path.stem)
+
+
+def validator(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+
+
+def event_of(path: Path) -> type[Event]:
+    return next(event for event in EVENTS if path.stem == f"{event.__name__}.v{event.version}")
+
+
+@every_event
+def test_an_event_gets_along_with_every_older_schema_of_it(event: type[Event]) -> None:
+    problems = problems_with_older(event)
+    assert not problems, str(IncompatibleSchemaError(event, problems))
+
+
+@every_event
+def test_the_newest_snapshot_is_todays_schema(event: type[Event]) -> None:
+    assert is_current(event), (
+        f"{event.__name__} changed and no snapshot says so: run `make schemas` (python -m rondo.docgen.schemas) and "
+        "commit the snapshot it writes"
+    )
+
+
+@every_event
+def test_snapshots_are_numbered_from_one_without_a_gap(event: type[Event]) -> None:
+    numbers = [int(path.stem) for path in snapshots(event)]
+    assert numbers == list(range(1, len(numbers) + 1)), "a snapshot was deleted: git has it"
+
+
+def test_no_snapshot_is_of_an_event_that_is_gone() -> None:
+    folders = {folder.relative_to(SNAPSHOTS).as_posix() for folder in SNAPSHOTS.glob("*/v*")}
+    assert folders == {f"{event.__name__}/v{event.version}" for event in EVENTS}
+
+
+@every_event
+def test_every_event_has_an_example(event: type[Event]) -> None:
+    name = f"{event.__name__}.v{event.version}.json"
+    assert (EXAMPLES / name).exists(), f"write a realistic contracts/examples/{name}"
+
+
+@every_example
+def test_an_example_fits_every_schema_of_its_event(path: Path) -> None:
+    event, example = event_of(path), json.loads(path.read_text())
+    validator(schema_of(event)).validate(example)
+    for snapshot in snapshots(event):
+        validator(json.loads(snapshot.read_text())).validate(example)
+
+
+@every_example
+def test_an_example_reads_as_its_class_and_writes_as_it_was(path: Path) -> None:
+    event = event_of(path).model_validate_json(path.read_text())
+    assert json.loads(event.model_dump_json(by_alias=True)) == json.loads(path.read_text())
+
+
+@every_event
+def test_a_reader_ignores_fields_that_a_newer_writer_adds_at_every_depth(event: type[Event]) -> None:
+    closed = [part for part in _parts(schema_of(event)) if part.get("additionalProperties") is False]
+    assert closed == [], "a part that forbids unknown fields makes every older reader refuse the event"
+
+
+def test_a_spec_in_an_event_may_come_from_a_newer_registry() -> None:
+    """In a file an unknown key is a typo; in an event it is news."""
+    example = json.loads((EXAMPLES / "SpecApplied.v1.json").read_text())
+    newer = {**example, "spec": {**example["spec"], "explain": {"by": "shap"}}}
+    assert SpecApplied.model_validate(newer) == SpecApplied.model_validate(example)
+
+
+@every_event
+def test_the_comparison_knows_every_keyword_in_use(event: type[Event]) -> None:
+    """A keyword that holds schemas and is not followed would hide a change behind its `$ref`."""
+    assert {keyword for part in _parts(schema_of(event)) for keyword in part} <= {
+        *("$schema", "$defs", "$ref", "title", "description", "type", "enum", "const", "default", "format", "pattern"),
+        *("properties", "required", "additionalProperties", "patternProperties", "propertyNames", "items", "anyOf"),
+        *("oneOf", "discriminator", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
+        *("minLength", "maxLength", "minItems", "maxItems", "minProperties"),
+    }
+
+
+def _parts(schema: Any) -> Iterator[dict[str, Any]]:
+    """Yield every schema in a schema."""
+    if not isinstance(schema, dict):
+        return
+    yield schema
+    for keyword in ("properties", "$defs", "patternProperties"):
+        for part in schema.get(keyword, {}).values():
+            yield from _parts(part)
+    for keyword in ("anyOf", "oneOf"):
+        for part in schema.get(keyword, []):
+            yield from _parts(part)
+    for keyword in ("items", "additionalProperties", "propertyNames"):
+        yield from _parts(schema.get(keyword))
+
+
+def test_the_examples_tell_one_story() -> None:
+    story = {path.stem.split(".")[0]: json.loads(path.read_text()) for path in EXAMPLES.glob("*.json")}
+    promoted = story["ModelPromoted"]
+    assert (
+        story["DriftDetected"]["finding_id"] == promoted["trigger"]["id"] == story["TrainingStarted"]["trigger"]["id"]
+    )
+    assert story["ModelTrained"]["digest"] == story["ModelRegistered"]["digest"] == promoted["digest"]
+    assert story["DeploymentChanged"]["routes"][0]["digest"] == story["ReplicaChanged"]["digest"] == promoted["digest"]
+    assert story["SpecApplied"]["digest"] == story["ModelTrained"]["evidence"]["spec_digest"]
+    assert story["PredictionRequested"]["id"] == story["PredictionMade"]["id"] == story["OutcomeObserved"]["id"]
+
+
+class LampLit(ModelEvent):
+    """A lamp was lit."""
+
+    topic: ClassVar[str] = "lamps.lit"
+    watts: int
+
+
+class Better(LampLit):
+    """The same with a new field."""
+
+    colour: str = ""
+
+
+class Worse(LampLit):
+    """The same with a narrower field."""
+
+    watts: int = Field(ge=1)
+
+
+Better.__name__ = Worse.__name__ = "LampLit"
+
+
+def test_a_compatible_change_adds_a_snapshot_beside_the_first(tmp_path: Path) -> None:
+    assert [p.name for p in write_snapshots((LampLit,), tmp_path)] == ["1.json"]
+    assert [p.name for p in write_snapshots((LampLit,), tmp_path)] == []
+    assert [p.name for p in write_snapshots((Better,), tmp_path)] == ["2.json"]
+    assert [p.name for p in snapshots(Better, tmp_path)] == ["1.json", "2.json"]
+    assert problems_with_older(Better, tmp_path) == []
+
+
+def test_a_breaking_change_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
+    list(write_snapshots((LampLit,), tmp_path))
+    with pytest.raises(IncompatibleSchemaError) as caught:
+        list(write_snapshots((Worse,), tmp_path))
+    assert str(caught.value) == (
+        "LampLit v1 breaks with what was published:\n"
+        "  v1/1.json: minimum of `watts` changed from nothing to 1\n"
+        "Either undo that (only new fields with a default are free), or leave LampLit as it was and make a class with "
+        "`version = 2` on the topic `lamps.lit.v2` beside it."
+    )
+    assert [p.name for p in snapshots(Worse, tmp_path)] == ["1.json"]
+
+
+def test_every_older_snapshot_counts_not_only_the_last(tmp_path: Path) -> None:
+    list(write_snapshots((LampLit,), tmp_path))
+    list(write_snapshots((Better,), tmp_path))
+    assert [problem.split(":")[0] for problem in problems_with_older(LampLit, tmp_path)] == ["v1/2.json"]
+    assert {problem.split(":")[0] for problem in problems_with_older(Worse, tmp_path)} == {"v1/1.json", "v1/2.json"}
+
+
+def test_a_snapshot_keeps_fields_that_are_called_title_or_description() -> None:
+    class Titled(LampLit):
+        title: str
+        description: str
+
+    assert {"title", "description"} <= snapshot_of(Titled)["properties"].keys()
+    assert "title" not in snapshot_of(Titled)

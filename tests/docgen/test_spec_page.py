@@ -1,0 +1,66 @@
+"""docs/spec.md is what the classes say, and what it shows as a spec is one."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from rondo.contracts.spec.file import parse_spec
+from rondo.contracts.spec.lightgbm_params import DECIDED, SETTABLE
+from rondo.contracts.spec.model import ModelSpec
+from rondo.docgen.asyncapi import SPEC_PAGE
+from rondo.docgen.spec_page import spec_page
+
+PAGE = SPEC_PAGE.read_text()
+EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+SCHEMA = ModelSpec.model_json_schema(mode="serialization")
+NOT_EXECUTED = {"from", "on", "max_age", "function", "steps", "step_length"}
+
+
+def test_the_committed_page_is_current() -> None:
+    assert spec_page() == PAGE, "run `make docs` and commit docs/spec.md"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=["least", "most"])
+def test_an_example_is_a_spec(example: str) -> None:
+    assert parse_spec(example).model == "churn"
+
+
+def test_the_least_is_the_least() -> None:
+    said = yaml.safe_load(EXAMPLES[0])
+    assert [*said, *said["data"]] == [*SCHEMA["required"], *SCHEMA["$defs"]["Data"]["required"]]
+
+
+def test_the_most_leaves_out_only_what_is_not_executed() -> None:
+    # What is read is compared with what is written: PyYAML takes the key `on` for a truth.
+    said = keys(parse_spec(EXAMPLES[1]).model_dump(by_alias=True, exclude_unset=True))
+    every = {key for part in (SCHEMA, *SCHEMA["$defs"].values()) for key in part["properties"]}
+    assert every - said <= NOT_EXECUTED
+
+
+def keys(values: Any) -> set[str]:
+    """Return all keys in all depths."""
+    if not isinstance(values, dict):
+        return set()
+    return {*values, *(key for value in values.values() for key in keys(value))}
+
+
+def test_every_key_has_a_row_and_says_what_it_means() -> None:
+    empty = [
+        key
+        for part in (SCHEMA, *SCHEMA["$defs"].values())
+        for key in part["properties"]
+        if not re.search(rf"^\| `{key}` \| [^|]+ \| [^|]*\| [^|]+\. \|$", PAGE, re.MULTILINE)
+    ]
+    assert empty == []
+
+
+def test_every_parameter_has_a_row() -> None:
+    assert [name for name in (*SETTABLE, *DECIDED) if f"\n| `{name}` | " not in PAGE] == []
+
+
+def test_its_links_lead_somewhere() -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)", PAGE) if not (SPEC_PAGE.parent / link).exists()]
+    assert links == []

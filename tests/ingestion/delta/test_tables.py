@@ -1,0 +1,123 @@
+"""Delta on disk: the order of rows, and what fails around a commit."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
+from deltalake.table import TableOptimizer
+from rondo.chassis.errors import UnavailableError
+from rondo.ingestion.delta import table as delta_table
+from rondo.ingestion.delta.tables import DeltaTables
+from rondo.ingestion.ports import Commit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_rows_of_several_chunks_keep_their_order(tmp_path: Path) -> None:
+    # delta-rs gives the chunks to several threads: without care about every second table is in another order.
+    rows = pa.concat_tables([pa.table({"a": [n] * 5}) for n in range(4)])
+    for name in map(str, range(12)):
+        DeltaTables(tmp_path).append(name, rows, {"x": 1}, {})
+        assert pl.read_delta(str(tmp_path / name))["a"].to_list() == rows["a"].to_pylist()
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), DeltaError("no"), DeltaError("")])
+def test_a_compaction_that_fails_is_no_failure_of_the_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    tables, plain = DeltaTables(tmp_path / "one", compact_every=3), DeltaTables(tmp_path / "two")
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TableOptimizer, "compact", fail)
+        versions = [tables.append("t", pa.table({"a": [n]}), {"x": n}, {}).version for n in range(5)]
+    assert versions == [0, 1, 2, 3, 4]
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "t keeps its small files for now, and all its rows"
+    ]
+    for n in range(5, 9):
+        tables.append("t", pa.table({"a": [n]}), {"x": n}, {})
+    for n in range(9):
+        plain.append("t", pa.table({"a": [n]}), {"x": n}, {})
+    first, second = tables.current("t"), plain.current("t")
+    assert first is not None
+    assert second is not None
+    assert (first.digest, tables.mark("t", "x")) == (second.digest, 8)
+    assert first.version > second.version, "it was compacted later"
+    assert sorted(pl.read_delta(str(tmp_path / "one" / "t"))["a"]) == list(range(9))
+
+
+def test_a_commit_is_the_same_version_after_a_restart_also_where_a_compaction_followed(tmp_path: Path) -> None:
+    tables = DeltaTables(tmp_path, compact_every=2)
+    said = [tables.append("t", pa.table({"a": [n]}), {"x": n}, {"batch_id": str(n)}) for n in range(7)]
+    read = [commit for commit in DeltaTables(tmp_path).commits("t") if commit.notes]
+    assert read == said
+
+
+def test_a_full_disk_while_a_column_becomes_text_waits_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = DeltaTables(tmp_path)
+    tables.append("t", pa.table({"a": [1.5]}), {"x": 1}, {})
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise DeltaError("Generic LocalFileSystem error: No space left on device (os error 28)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(delta_table, "write_deltalake", fail)
+        with pytest.raises(UnavailableError, match=r"the disk of the data .*\(os error 28\); free some space on"):
+            tables.append("t", pa.table({"a": ["calm"]}), {"x": 2}, {})
+    assert tables.mark("t", "x") == 1
+    tables.append("t", pa.table({"a": ["calm"]}), {"x": 2}, {})
+    assert sorted(pl.read_delta(str(tmp_path / "t"))["a"]) == ["1.5", "calm"]
+
+
+def let_it_age(table: Path, days: int) -> None:
+    """Make the log of a table look as if it had been written days ago."""
+    written = time.time() - days * 24 * 3600
+    for file in (table / "_delta_log").iterdir():
+        os.utime(file, (written, written))
+
+
+def test_a_version_can_be_read_for_years(tmp_path: Path) -> None:
+    tables = DeltaTables(tmp_path, compact_every=1_000)
+    for n in range(210):  # Delta makes a checkpoint every hundred commits, and clears the log then
+        if n in {99, 199}:
+            let_it_age(tmp_path / "t", days=3_000)
+        tables.append("t", pa.table({"a": [n]}), {"x": n}, {})
+    fifth = DeltaTable(str(tmp_path / "t"), version=5).to_pyarrow_table()
+    assert sorted(fifth["a"].to_pylist()) == [*range(6)]
+
+
+def test_a_checkpoint_lists_no_file_that_a_compaction_replaced_and_its_versions_can_be_read(tmp_path: Path) -> None:
+    tables = DeltaTables(tmp_path, compact_every=30)
+    for n in range(100):
+        tables.append("t", pa.table({"a": [n]}), {"x": n}, {})
+    *_, last = sorted((tmp_path / "t" / "_delta_log").glob("*.checkpoint.parquet"))
+    checkpoint = pl.read_parquet(last)
+    assert checkpoint["remove"].struct.field("path").count() == 0
+    assert checkpoint["add"].struct.field("path").count() < 30
+    assert DeltaTable(str(tmp_path / "t"), version=20).to_pyarrow_table()["a"].to_pylist() == [*range(20, -1, -1)]
+
+
+def test_a_table_made_before_keeps_its_history_from_the_next_commit_on(tmp_path: Path) -> None:
+    write_deltalake(str(tmp_path / "t"), pa.table({"a": [1.5]}))
+    tables = DeltaTables(tmp_path)
+    tables.append("t", pa.table({"a": [2.5]}), {"x": 1}, {})
+    said = tables.append("t", pa.table({"a": ["calm"]}), {"x": 2}, {"batch_id": "b"})
+    configuration = DeltaTable(str(tmp_path / "t")).metadata().configuration
+    assert configuration["delta.logRetentionDuration"] == "interval 3650 days"
+    assert configuration["delta.deletedFileRetentionDuration"] == "interval 0 seconds"
+    assert DeltaTables(tmp_path).current("t") == Commit(said.version, said.digest)
+    operations = [entry["operation"] for entry in DeltaTable(str(tmp_path / "t")).history()]
+    assert operations.count("SET TBLPROPERTIES") == 1

@@ -1,0 +1,200 @@
+"""The landing of the logs: Delta on disk, a journal in memory, and messages by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from rondo.chassis.errors import UnavailableError
+from rondo.contracts.events import logs
+from rondo.ingestion.delta.tables import DeltaTables
+from rondo.ingestion.feedback.landing import Landing
+from rondo.ingestion.feedback.recent_predictions import Recent
+from rondo.ingestion.outcomes.parser import sort_out
+
+from tests.ingestion.conftest import NOW, outcome, predictions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from rondo.contracts.events.base import Event
+    from rondo.contracts.events.data import OutcomesAccepted
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A message of a log, as a consumer would give it."""
+
+    log: str
+    at: int
+    content: bytes
+
+    def topic(self) -> str:
+        """Its topic."""
+        return self.log
+
+    def partition(self) -> int:
+        """Its partition."""
+        return 3
+
+    def offset(self) -> int:
+        """Its offset."""
+        return self.at
+
+    def value(self) -> bytes:
+        """Its value."""
+        return self.content
+
+
+@dataclass
+class MemoryJournal:
+    """The journal's fake; `away` makes the next save fail."""
+
+    saved: dict[tuple[str, int], int] = field(default_factory=dict)
+    said: list[tuple[Any, str]] = field(default_factory=list)
+    versions: dict[str, int] = field(default_factory=dict)
+    away: bool = False
+
+    async def positions(self) -> Mapping[tuple[str, int], int]:
+        """Return the positions."""
+        return dict(self.saved)
+
+    async def announced(self) -> Mapping[str, int]:
+        """Return the announced versions."""
+        return dict(self.versions)
+
+    async def save(
+        self,
+        positions: Mapping[tuple[str, int], int],
+        events: Sequence[tuple[Event, str]],
+        announced: Mapping[str, int],
+    ) -> None:
+        """Save, or be away."""
+        if self.away:
+            self.away = False
+            raise UnavailableError("PostgreSQL", "gone")
+        self.saved |= positions
+        self.said += events
+        self.versions |= announced
+
+
+def outcomes(first: int, count: int) -> bytes:
+    columns = sort_out([outcome(n) for n in range(first, first + count)], {"tips"}, NOW).good["tips"]
+    return logs.encode(columns.batch("tips"))
+
+
+def sent(log: str, at: int, content: bytes) -> Any:
+    return Sent(log, at, content)
+
+
+def read(folder: Path, table: str) -> pl.DataFrame:
+    return pl.read_delta(str(folder / "feedback" / "tips" / table))
+
+
+async def test_rows_wait_for_each_other_and_land_in_one_commit(tmp_path: Path) -> None:
+    now, journal = [0.0], MemoryJournal()
+    landing = Landing(DeltaTables(tmp_path), journal, every=1.0, clock=lambda: now[0])
+    await landing.load()
+    await landing.advance([sent("predictions.log", 0, predictions(0, 5)), sent("outcomes.log", 0, outcomes(3, 4))])
+    await landing.advance([sent("predictions.log", 1, predictions(5, 5, version=2))])
+    assert journal.saved == {}
+    now[0] = 1.0
+    await landing.advance([])
+    assert read(tmp_path, "predictions")["model_version"].to_list() == [1] * 5 + [2] * 5
+    assert journal.saved == {("predictions.log", 3): 2, ("outcomes.log", 3): 1}
+    said: OutcomesAccepted = journal.said[0][0]
+    assert (said.rows, said.joined, said.data_version.version) == (4, 4, 0)
+    assert said.data_version.table == "feedback/tips/outcomes"
+
+
+async def test_a_message_read_again_is_not_landed_again_and_its_event_is_made_good(tmp_path: Path) -> None:
+    journal = MemoryJournal()
+    messages = [sent("predictions.log", 0, predictions(0, 5)), sent("outcomes.log", 0, outcomes(0, 5))]
+    journal.away = True
+    landing = Landing(DeltaTables(tmp_path), journal, every=0.0)
+    with pytest.raises(UnavailableError):
+        await landing.advance(messages)
+    assert journal.said == []
+    after_crash = Landing(DeltaTables(tmp_path), journal, every=0.0)
+    assert await after_crash.load() == {}
+    assert [(event.rows, event.data_version.version) for event, _ in journal.said] == [(5, 0)]
+    await after_crash.advance(messages)
+    await after_crash.advance([sent("outcomes.log", 1, outcomes(5, 1))])
+    assert read(tmp_path, "predictions").height == 5
+    assert read(tmp_path, "outcomes").height == 6
+    assert journal.versions == {"tips": 1}
+    assert journal.saved == {("predictions.log", 3): 1, ("outcomes.log", 3): 2}
+
+
+async def test_new_feature_columns_are_added(tmp_path: Path) -> None:
+    landing = Landing(DeltaTables(tmp_path), MemoryJournal(), every=0.0)
+    await landing.load()
+    await landing.advance([sent("predictions.log", 0, predictions(0, 2))])
+    wind = pa.array(["calm", "storm"])
+    await landing.advance([sent("predictions.log", 1, predictions(2, 2, wind=wind))])
+    await landing.advance([sent("predictions.log", 2, predictions(4, 2))])
+    assert read(tmp_path, "predictions").sort("id")["feature.wind"].to_list() == [
+        None,
+        None,
+        "calm",
+        "storm",
+        None,
+        None,
+    ]
+
+
+async def test_a_feature_that_changes_its_type_becomes_text_and_loses_nothing(tmp_path: Path) -> None:
+    landing = Landing(DeltaTables(tmp_path), MemoryJournal(), every=0.0)
+    await landing.load()
+    await landing.advance([sent("predictions.log", 0, predictions(0, 1, wind=pa.array([2.5], pa.float32())))])
+    mixed = [
+        sent("predictions.log", 1, predictions(1, 1, wind=pa.array(["calm"]))),
+        sent("predictions.log", 2, predictions(2, 1, wind=pa.array([3.5], pa.float32()))),
+    ]
+    await landing.advance(mixed)
+    assert read(tmp_path, "predictions").sort("id")["feature.wind"].to_list() == ["2.5", "calm", "3.5"]
+    await landing.advance([sent("predictions.log", 3, predictions(3, 1, wind=pa.array([4.5], pa.float32())))])
+    assert read(tmp_path, "predictions").sort("id")["feature.wind"].to_list() == ["2.5", "calm", "3.5", "4.5"]
+    reopened = DeltaTables(tmp_path)
+    assert reopened.mark("feedback/tips/predictions", "predictions.log-3") == 4
+
+
+async def test_what_is_no_arrow_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    landing = Landing(DeltaTables(tmp_path), MemoryJournal(), every=0.0)
+    await landing.load()
+    nameless = logs.encode(pa.RecordBatch.from_pydict({"id": ["x"]}))
+    await landing.advance(
+        [sent("outcomes.log", 0, b"x"), sent("outcomes.log", 1, nameless), sent("outcomes.log", 2, outcomes(0, 2))]
+    )
+    assert read(tmp_path, "outcomes").height == 2
+    assert [record.message.split(" was")[0] for record in caplog.records] == [
+        "offset 0 of outcomes.log-3", "offset 1 of outcomes.log-3",
+    ]  # fmt: skip
+
+
+def test_the_digest_goes_on_over_reopening_and_compaction(tmp_path: Path) -> None:
+    rows = pa.table({"a": [1]})
+    one, two = DeltaTables(tmp_path / "one", compact_every=3), DeltaTables(tmp_path / "two")
+    for position in range(8):
+        one.append("t", rows, {"x": position}, {})
+        two.append("t", rows, {"x": position}, {})
+        two = DeltaTables(tmp_path / "two")
+    first, second = one.current("t"), two.current("t")
+    assert first is not None
+    assert second is not None
+    assert first.digest == second.digest
+    assert len(list((tmp_path / "two" / "t").glob("*.parquet"))) == 8
+    assert pl.read_delta(str(tmp_path / "one" / "t")).height == 8
+    assert DeltaTables(tmp_path / "one").mark("t", "x") == 7
+
+
+def test_recent_forgets_the_oldest() -> None:
+    recent = Recent(limit=4)
+    for first in range(0, 20, 2):
+        recent.add("tips", [f"p{first}", f"p{first + 1}"], [None, "r"])
+    assert recent.met("tips", ["p0", "p19", None, None], [None, None, "r", "s"]) == 2
+    assert recent.met("other", ["p19"], [None]) == 0

@@ -1,0 +1,180 @@
+"""The watched folder: whatever is wrong with one file, the others are taken and the service lives."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rondo.chassis.errors import UnavailableError
+from rondo.ingestion.batches.spool import Spool
+from rondo.ingestion.inbox.watcher import Inbox
+
+from tests.ingestion.conftest import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from rondo.ingestion.batches.submission import Submission
+
+
+class FakeIntake:
+    """Accepts every batch, but for the errors it is given by batch id."""
+
+    def __init__(self, errors: dict[str, Exception]) -> None:
+        self.errors = errors
+        self.meanwhile: Callable[[Submission], Awaitable[None]] | None = None
+
+    async def submit(self, submission: Submission) -> Any:
+        """Accept, or fail; `meanwhile` is what happens while it is judged."""
+        if self.meanwhile:
+            await self.meanwhile(submission)
+        if error := self.errors.get(submission.batch_id):
+            raise error
+        return SimpleNamespace(record=SimpleNamespace(status="accepted", report={}))
+
+
+@asynccontextmanager
+async def watching(folder: Path, **errors: Exception) -> AsyncIterator[FakeIntake]:
+    settings: Any = SimpleNamespace(inbox_settle_seconds=0.01, inbox_patience_seconds=0.02)
+    spool, intake = Spool(folder / "spool", 1000), FakeIntake(errors)
+    spool.clear()
+    fake: Any = intake
+    task = asyncio.create_task(Inbox(folder / "inbox", settings, fake, spool).run())
+    yield intake
+    assert not task.done(), "the service lives"
+    task.cancel()
+
+
+def put(folder: Path, *names: str) -> Path:
+    place = folder / "inbox" / "rides"
+    place.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (place / name).write_bytes(b"a,b\n1,2\n")
+    return place
+
+
+async def is_there(path: Path) -> bool:
+    return path.exists()
+
+
+def deny(path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Make a file unreadable; returns how to undo it. Root may read everything: there it is said by `open`."""
+    if os.geteuid():
+        path.chmod(0)
+        return lambda: path.chmod(0o600)
+    opened, denied = Path.open, {path}
+
+    def guarded(self: Path, *args: Any, **kwargs: Any) -> Any:
+        if self in denied:
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", guarded)
+    return denied.clear
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+async def test_a_file_that_cannot_be_read_waits_and_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    place = put(tmp_path, name)
+    allow = deny(place / name, monkeypatch)
+    async with watching(tmp_path):
+        await until(lambda: _told(caplog))
+        for later in ("b.csv", "c.csv"):
+            put(tmp_path, later)
+            await until(lambda later=later: is_there(place / "done" / later))  # type: ignore[misc]
+        [record] = caplog.records
+        assert "it can't be read or put away (PermissionError: [Errno 13] Permission denied" in record.message
+        assert "make it readable" in record.message
+        assert "disk" not in record.message
+        allow()
+        await until(lambda: is_there(place / "done" / name))
+
+
+async def _told(caplog: pytest.LogCaptureFixture) -> bool:
+    return bool(caplog.records)
+
+
+async def test_a_file_that_vanishes_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = put(tmp_path, "a.csv", "b.csv")
+    opened = Path.open
+
+    def taken_away(self: Path, *args: Any, **kwargs: Any) -> Any:
+        if self == place / "a.csv":
+            self.unlink()
+        return opened(self, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", taken_away)
+    async with watching(tmp_path):
+        await until(lambda: is_there(place / "done" / "b.csv"))
+    assert not (place / "a.csv").exists()
+    assert not caplog.records
+
+
+async def test_a_file_that_is_replaced_while_it_is_read_is_read_again(tmp_path: Path) -> None:
+    place = put(tmp_path, "a.csv")
+    read: list[bytes] = []
+
+    async def replace_the_first(submission: Submission) -> None:
+        if not read:
+            (place / "next.part").write_bytes(b"a,b\n3,4\n")
+            (place / "next.part").rename(place / "a.csv")
+        read.append(submission.path.read_bytes())
+
+    async with watching(tmp_path) as intake:
+        intake.meanwhile = replace_the_first
+        await until(lambda: is_there(place / "done" / "a.csv"))
+    assert read == [b"a,b\n1,2\n", b"a,b\n3,4\n"]
+    assert (place / "done" / "a.csv").read_bytes() == b"a,b\n3,4\n"
+
+
+async def test_what_is_no_file_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    place = put(tmp_path, "z.csv")
+    (place / "x.parquet").mkdir()
+    (place / "y.parquet").symlink_to(place / "nowhere")
+    (tmp_path / "inbox" / "stray.csv").write_bytes(b"x")
+    async with watching(tmp_path):
+        await until(lambda: is_there(place / "done" / "z.csv"))
+    assert (place / "x.parquet").is_dir()
+    assert (place / "y.parquet").is_symlink()
+    assert not caplog.records
+
+
+async def test_an_error_nobody_foresaw_puts_the_file_away_with_its_reason(tmp_path: Path) -> None:
+    place = put(tmp_path, "a.csv", "b.csv")
+    async with watching(tmp_path, a=RuntimeError("what is this")):
+        await until(lambda: is_there(place / "done" / "b.csv"))
+    assert (place / "rejected" / "a.csv").exists()
+    assert (place / "rejected" / "a.csv.reason.txt").read_text() == (
+        "an error that nobody foresaw, RuntimeError: what is this. The log of the service has more; move the file "
+        "back to try again\n"
+    )
+
+
+async def test_a_file_that_cannot_be_put_away_is_told_and_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = put(tmp_path, "a.csv")
+    (place / "done").symlink_to(place / "nowhere")
+    async with watching(tmp_path):
+        await until(lambda: _told(caplog))
+        assert "it can't be read or put away (FileExistsError" in caplog.records[0].message
+        (place / "done").unlink()
+        await until(lambda: is_there(place / "done" / "a.csv"))
+
+
+async def test_while_postgresql_is_away_a_file_waits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    place = put(tmp_path, "a.csv", "b.csv")
+    async with watching(tmp_path, a=UnavailableError("PostgreSQL", "gone")) as intake:
+        await until(lambda: is_there(place / "done" / "b.csv"))
+        assert "PostgreSQL is not available (gone)" in caplog.records[0].message
+        intake.errors.clear()
+        await until(lambda: is_there(place / "done" / "a.csv"))

@@ -1,0 +1,332 @@
+"""What becomes of a batch: values only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from rondo.contracts.events.data import BatchAccepted, BatchRejected, DataVersion
+from rondo.ingestion.validation.contract import Contract, contract_of
+from rondo.ingestion.validation.decision import Admitted, Refused, admit
+
+from tests.ingestion.conftest import NOW, rides, spec
+
+if TYPE_CHECKING:
+    from rondo.ingestion.validation.file_formats import Form
+
+CONTRACT = contract_of("rides", [spec()])
+MESSAGE_BYTES = 1024 * 1024  # what the topics of batches take
+
+
+def admitted(frame: pl.DataFrame, form: Form = "CSV") -> Admitted:
+    decision = admit(frame, form, CONTRACT, NOW)
+    assert isinstance(decision, Admitted), decision
+    return decision
+
+
+def refused(frame: pl.DataFrame, form: Form = "CSV") -> Refused:
+    decision = admit(frame, form, CONTRACT, NOW)
+    assert isinstance(decision, Refused)
+    return decision
+
+
+def test_good_rows_are_all_admitted() -> None:
+    decision = admitted(rides(10))
+    assert decision.rows.columns == ["ride", "started", "zone", "distance", "stops", "night", "rain", "tipped"]
+    assert (decision.quality.accepted, decision.quality.quarantined, decision.quality.reasons) == (10, 0, {})
+    assert decision.event_time_from == datetime(2013, 1, 1, tzinfo=UTC)
+    assert decision.event_time_to == datetime(2013, 1, 1, 0, 9, tzinfo=UTC)
+    distance = decision.quality.columns["distance"]
+    assert (distance.missing, distance.distinct, distance.low, distance.high) == (0, 10, 0.0, 9.0)
+    assert decision.quality.columns["rain"].missing == 2
+
+
+def changed(column: str, value: Any) -> pl.DataFrame:
+    """Return ten rows of which the first has another value, in a column whose type can hold it."""
+    frame = rides(10)
+    values = [value, *frame[column].to_list()[1:]]
+    return frame.with_columns(pl.Series(column, values, strict=False))
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (changed("distance", None), "distance: missing, send a value, or make it `optional` in the spec"),
+        (changed("distance", float("nan")), "distance: NaN, send a number, or make it `optional` in the spec"),
+        (changed("distance", float("inf")), "distance: infinite, send a finite number"),
+        (changed("distance", float("-inf")), "distance: infinite, send a finite number"),
+        (changed("distance", 1e39), "distance: more than float32 holds, send a smaller number"),
+        (changed("distance", -1.0), "distance: below the minimum 0"),
+        (changed("distance", 1001.0), "distance: above the maximum 1000"),
+        (changed("zone", "west"), "zone: not an allowed value, send one of: north, south"),
+        (changed("zone", None), "zone: missing, send a value, or make it `optional` in the spec"),
+        (changed("tipped", None), "tipped: label missing, send the row when it is known"),
+        (changed("tipped", 2), "tipped: not 0 or 1"),
+        (changed("ride", None), "ride: missing, every row needs one"),
+        (changed("ride", "r5"), "ride: duplicate in this batch, the first is kept"),
+        (changed("started", None), "started: missing, every row needs one"),
+        (
+            changed("started", NOW + timedelta(days=1, seconds=1)),
+            "started: more than a day ahead of now, send when it happened, such as 2013-01-01T10:00:00Z",
+        ),
+        (
+            changed("started", datetime(1899, 12, 31, 23, 59, 59, tzinfo=UTC)),
+            "started: before the year 1900, send when it happened, such as 2013-01-01T10:00:00Z",
+        ),
+        (rides(10, stops=[1.5, *[2.0] * 9]), "stops: not a whole number"),
+        (rides(10, night=["maybe", *["true", "0"] * 4, "FALSE"]), "night: not true or false"),
+        (rides(10, distance=["far", *["1.5"] * 9]), "distance: not a number"),
+        (
+            rides(10, started=["2013-01-01T10:00:00", *["2013-01-01T10:00:00+01:00"] * 9]),
+            "started: a time without a zone, write it as 2013-01-01T10:00:00Z",
+        ),
+        (
+            rides(10, started=["yesterday", *["2013-01-01 10:00:00.25Z"] * 9]),
+            "started: not a time, write it as 2013-01-01T10:00:00Z",
+        ),
+    ],
+)
+def test_a_bad_row_is_quarantined_with_its_reason(frame: pl.DataFrame, reason: str) -> None:
+    decision = admitted(frame)
+    assert decision.quality.reasons == {reason: 1}
+    assert decision.quarantined["reason"].to_list() == [reason]
+    assert decision.rows.height == 9
+    assert decision.quality.accepted == 9
+
+
+def test_a_quarantined_row_stays_as_it_came() -> None:
+    decision = admitted(changed("distance", float("nan")).with_columns(extra=pl.lit("kept here")))
+    assert decision.quarantined["row"].to_list() == [0]
+    assert '"distance":"NaN"' in decision.quarantined["content"][0]
+    assert '"extra":"kept here"' in decision.quarantined["content"][0]
+
+
+def test_a_row_with_several_faults_names_them_all() -> None:
+    frame = changed("distance", -1.0).with_columns(zone=pl.Series(["west", *["north"] * 9]))
+    decision = admitted(frame)
+    assert decision.quarantined["reason"].to_list() == [
+        "zone: not an allowed value, send one of: north, south; distance: below the minimum 0",
+    ]
+    assert decision.quality.quarantined == 1
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (rides(3).drop("zone"), "column 'zone' is missing: add it, or make it `optional` in the spec"),
+        (
+            rides(3).rename({"distance": "Distnace"}),
+            "column 'distance' is missing; 'Distnace' is not in the contract: rename it to 'distance'",
+        ),
+        (rides(3).drop("tipped"), "column 'tipped' is missing: add it, or make it `optional` in the spec"),
+        (
+            rides(3).with_columns(pl.col("started").dt.replace_time_zone(None)),
+            (
+                "column 'started' is a time without a zone, so nobody can tell which moment is meant: send UTC, "
+                "such as 2013-01-01T10:00:00Z, or a column type with a zone"
+            ),
+        ),
+        (
+            rides(3, started=[1, 2, 3]),
+            "column 'started' is Int64, not a time: send times with a zone, such as 2013-01-01T10:00:00Z",
+        ),
+        (
+            rides(3, distance=[[1.0], [2.0], [3.0]]),
+            "column 'distance' is List(Float64), and the contract says float: send it with that type",
+        ),
+        (
+            rides(3, zone=[1.5, 2.5, 3.5]),
+            "column 'zone' is Float64, and the contract says text: send it with that type",
+        ),
+        (rides(0), "the batch is empty: it has 8 columns and no row; send at least one row"),
+    ],
+)
+def test_a_batch_that_does_not_fit_is_refused_whole(frame: pl.DataFrame, reason: str) -> None:
+    assert refused(frame).reasons == (reason,)
+
+
+@pytest.mark.parametrize(
+    ("column", "texts", "said"),
+    [
+        ("distance", ["1.5", "2", "3"], "float"),
+        ("stops", ["1", "2", "3"], "int"),
+        ("night", ["true", "false", "true"], "bool"),
+        ("tipped", ["1", "0", None], "0 or 1"),
+    ],
+)
+@pytest.mark.parametrize("form", ["Parquet", "an Arrow stream", "an Arrow file"])
+def test_a_file_that_keeps_types_may_not_have_texts_for_numbers(
+    column: str, texts: list[str | None], said: str, form: Form
+) -> None:
+    """Whoever writes `"42"` there has a mistake upstream, and may write `"42 "`, `"4,2"` or `"n/a"` tomorrow."""
+    for values in (texts, pl.Series(texts, dtype=pl.Categorical)):
+        assert refused(rides(3, **{column: values}), form).reasons == (
+            f"column {column!r} is text, and the contract says {said}: {form} keeps types, so send it with that type",
+        )
+
+
+def test_a_column_of_nothing_is_no_text() -> None:
+    missing = pl.Series([None] * 3, dtype=pl.String)
+    assert admitted(rides(3, rain=missing), "Parquet").rows["rain"].to_list() == [None] * 3
+
+
+def test_a_time_is_a_text_in_every_form() -> None:
+    """With its zone it says which moment is meant, and some writers have no type for that."""
+    assert admitted(rides(1, started=["2013-01-01T10:00:00Z"]), "Parquet").rows.height == 1
+
+
+def test_texts_of_json_are_read_as_numbers_and_the_report_says_so() -> None:
+    """One text among numbers makes texts of all of them when they are read: no reason to refuse the others."""
+    decision = admitted(rides(3, distance=["1.5", "2", "3"]), "JSON Lines")
+    assert decision.rows["distance"].to_list() == [1.5, 2.0, 3.0]
+    assert decision.notes == ("column 'distance' has texts, which were read as float: send it with that type",)
+
+
+def test_texts_of_csv_are_how_it_has_numbers() -> None:
+    decision = admitted(rides(3, distance=["1.5", "2", "3"]), "CSV")
+    assert (decision.rows["distance"].to_list(), decision.notes) == ([1.5, 2.0, 3.0], ())
+
+
+def test_too_many_bad_rows_refuse_the_batch_and_say_which() -> None:
+    decision = refused(rides(10, distance=[-1.0, -2.0, -3.0, *[1.0] * 7]))
+    assert decision.reasons == (
+        (
+            "3 of 10 rows (30.0%) are bad, and the contract allows 20.0% (data.max_bad_share): correct the rows named "
+            "below, or allow more in the spec"
+        ),
+        "distance: below the minimum 0: 3 rows, such as row 1 with -1.0",
+    )
+    assert decision.quality is not None
+    assert (decision.quality.accepted, decision.quality.quarantined) == (0, 10)
+
+
+def test_a_field_of_two_megabytes_is_cut_in_the_reasons() -> None:
+    decision = refused(rides(10, distance=["x" * 2_000_000, "y", "z", *["1"] * 7]))
+    assert decision.reasons[1] == f"distance: not a number: 3 rows, such as row 1 with '{'x' * 80}…'"
+
+
+def wide(columns: int, value: float) -> tuple[pl.DataFrame, Contract]:
+    """Return a batch of as many features with the longest names there may be, one of ten rows with the value."""
+    names = [f"{'f' * 58}{n:05d}" for n in range(columns)]
+    contract = contract_of("rides", [spec(**{name: {"type": "float", "min": 0} for name in names})])
+    return rides(10, **{name: [value, *[1.5] * 9] for name in names}), contract
+
+
+def admit_wide(columns: int, value: float) -> Admitted | Refused:
+    frame, contract = wide(columns, value)
+    return admit(frame, "Parquet", contract, NOW)
+
+
+def test_no_report_is_too_large_for_an_event() -> None:
+    decision = admit_wide(5_000, -1e300)
+    assert isinstance(decision, Admitted)
+    assert len(decision.quality.columns) == 500
+    assert decision.notes == ("`quality.columns` describes 500 of 5,008 columns",)
+    assert len(decision.quality.reasons) == 501
+    assert decision.quality.reasons["4,500 more reasons"] == 4_500
+    event = BatchAccepted(
+        dataset="rides", batch_id="b" * 128, source="http", quality=decision.quality,
+        data_version=DataVersion(table="datasets/rides", version=1, digest="sha256:" + "0" * 64),
+        event_time_from=decision.event_time_from, event_time_to=decision.event_time_to,
+    )  # fmt: skip
+    assert len(event.model_dump_json()) < MESSAGE_BYTES / 2
+
+
+def test_no_refusal_is_too_large_for_an_event() -> None:
+    frame, contract = wide(5_000, -1e300)
+    for batch in (frame.vstack(frame.head(1)).vstack(frame.head(1)), frame.select("ride")):
+        decision = admit(batch, "Parquet", contract, NOW)
+        assert isinstance(decision, Refused)
+        event = BatchRejected(
+            dataset="rides", batch_id="b", source="http", reasons=decision.reasons, quality=decision.quality
+        )
+        assert len(event.model_dump_json()) < MESSAGE_BYTES / 2
+    assert len(decision.reasons) == 501
+    assert decision.reasons[-1] == "and 4,506 more"
+
+
+def test_a_type_as_long_as_a_book_is_cut() -> None:
+    nested = pl.Series([{f"field_{n}": 1 for n in range(10_000)}] * 3)
+    [reason] = refused(rides(3, distance=nested)).reasons
+    assert reason.startswith("column 'distance' is Struct(")
+    assert reason.endswith("…, and the contract says float: send it with that type")
+    assert len(reason) < 200
+
+
+def test_columns_that_nobody_asked_for_are_dropped_and_noted() -> None:
+    decision = admitted(rides(3, mood=["good", "bad", "ugly"]))
+    assert "mood" not in decision.rows.columns
+    assert decision.notes == ("column 'mood' is not in the contract and was dropped",)
+
+
+def test_columns_that_nobody_asked_for_are_noted_in_bounds() -> None:
+    extra = {"n" * 300_000: [1] * 3} | {f"extra_{n}": [1] * 3 for n in range(600)}
+    notes = admitted(rides(3).with_columns(**{name: pl.Series(values) for name, values in extra.items()})).notes
+    assert len(notes) == 501
+    assert notes[0] == f"column '{'n' * 80}…' is not in the contract and was dropped"
+    assert notes[-1] == "and 101 more"
+
+
+def test_of_rows_with_one_entity_the_first_good_one_is_kept() -> None:
+    frame = rides(10, ride=["a", "a", "a", *[f"r{n}" for n in range(7)]], distance=[-1.0, 2.0, 3.0, *[1.0] * 7])
+    decision = admitted(frame)
+    assert decision.rows["distance"].to_list()[0] == 2.0
+    assert decision.quarantined["reason"].to_list() == [
+        "distance: below the minimum 0",
+        "ride: duplicate in this batch, the first is kept",
+    ]
+
+
+def test_old_times_are_normal_and_a_clock_may_be_a_day_ahead() -> None:
+    times = [datetime(1900, 1, 1, tzinfo=UTC), NOW + timedelta(days=1)]
+    assert admitted(rides(2, started=times)).quality.accepted == 2
+
+
+def test_an_optional_column_may_be_absent_and_its_nan_is_a_missing_value() -> None:
+    assert admitted(rides(3).drop("rain")).rows["rain"].to_list() == [None, None, None]
+    assert admitted(rides(3, rain=[float("nan"), 1.0, None])).rows["rain"].to_list() == [None, 1.0, None]
+
+
+def test_text_numbers_categories_and_booleans_are_cast_without_loss() -> None:
+    as_text = rides(10).with_columns(
+        pl.all().exclude("started").cast(pl.String), pl.col("started").dt.to_string("iso:strict")
+    )
+    assert admitted(as_text).rows.equals(admitted(rides(10)).rows)
+    zones = rides(10).with_columns(pl.col("zone").cast(pl.Categorical), pl.col("stops").cast(pl.Float32))
+    assert admitted(zones).rows.equals(admitted(rides(10)).rows)
+
+
+@settings(max_examples=60)
+@example([("r1", -1e-113, 0)])
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["r1", "r2", "r3", "r4", None]),
+            st.floats(allow_nan=True, allow_infinity=True) | st.none(),
+            st.sampled_from([0, 1, 2, None]),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_every_row_is_published_or_quarantined_or_the_batch_is_refused(rows: list[tuple[Any, Any, Any]]) -> None:
+    frame = rides(
+        len(rows),
+        ride=pl.Series([r[0] for r in rows], dtype=pl.String),
+        distance=pl.Series([r[1] for r in rows], dtype=pl.Float64),
+        tipped=pl.Series([r[2] for r in rows], dtype=pl.Int64),
+    )
+    decision = admit(frame, "Parquet", CONTRACT, NOW)
+    if isinstance(decision, Refused):
+        assert decision.reasons
+        return
+    assert decision.rows.height + decision.quarantined.height == frame.height
+    assert decision.rows.null_count().drop("rain").sum_horizontal()[0] == 0
+    assert decision.rows["ride"].is_unique().all()
+    # As float32, which is what a model sees: the number nearest below zero is zero there.
+    assert decision.rows["distance"].cast(pl.Float32).is_between(0, 1000).all()
+    assert admitted(decision.rows).rows.equals(decision.rows)

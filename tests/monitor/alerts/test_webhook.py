@@ -1,0 +1,99 @@
+"""What a webhook is, and what it is told."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from monitor_alerts import ENVIRONMENT, NOW, RAISED, RESOLVED
+from monitor_world import EPOCH, MODEL
+from rondo.chassis.settings import SettingsError, load
+from rondo.monitor.alerts.webhook import Answer, Receiver, Webhook, WebhookUrlError, body, receivers
+from rondo.monitor.settings import MonitorSettings
+
+LABELS = {"alertname": "RondoFinding", "model": MODEL, "alert_id": "a1"}
+
+
+def posted(alert: Any) -> dict[str, Any]:
+    """Return the one alert of a call to Alertmanager."""
+    (one,) = body("alertmanager", alert.model_dump(mode="json"), NOW)
+    assert isinstance(one, dict)
+    return one
+
+
+def firing(payload: dict[str, Any], now: datetime) -> bool:
+    """Tell whether Alertmanager takes an alert for firing at a time, posted once and never again.
+
+    Its api/v2: without `endsAt` an alert ends `resolve_timeout` after it was posted; else it fires until then.
+    """
+    ends = datetime.fromisoformat(payload["endsAt"]) if "endsAt" in payload else NOW + timedelta(minutes=5)
+    return ends > now
+
+
+def test_alertmanager_is_told_of_an_alert_that_lasts_until_its_end_is_told() -> None:
+    raised = posted(RAISED)
+    assert {"labels", "annotations", "startsAt", "endsAt"} == raised.keys()
+    assert (raised["labels"], raised["startsAt"]) == (LABELS, "2024-01-01T00:00:00Z")
+    assert firing(raised, NOW + timedelta(days=365))
+
+
+@pytest.mark.parametrize("resolved_at", [EPOCH, NOW, NOW + timedelta(hours=20)])
+def test_the_end_is_in_the_past_by_any_clock_whatever_event_time_says(resolved_at: datetime) -> None:
+    resolved = posted(RESOLVED.model_copy(update={"resolved_at": resolved_at}))
+    assert (resolved["labels"], "startsAt" in resolved) == (LABELS, False)
+    assert not firing(resolved, NOW - timedelta(seconds=50))
+
+
+def test_slack_is_told_in_a_text() -> None:
+    told = body("slack", RAISED.model_dump(mode="json"), NOW)
+    assert (told["text"], told["status"]) == (
+        "WARNING: loans version 1: drifted\nx PSI 1.23 (bound 0.25)",
+        "firing",
+    )
+    assert body("slack", RESOLVED.model_dump(mode="json"), NOW)["text"] == "Resolved: loans\nover"
+
+
+MALFORMED = [
+    "localhost", "ftp://s3cret", "http://", "http://[::1", "http://a:99999/", "http://a:0/", "http://a\x00b/", "http://xn--0/",
+    "http://☃..example/", "alertmanager+alerts:9093", "https://:80/",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", MALFORMED)
+def test_the_settings_name_a_malformed_address_by_its_place_and_never_show_it(url: str) -> None:
+    environment = ENVIRONMENT | {"RONDO_POSTGRES": "postgresql://x", "RONDO_WEBHOOK_URLS": f"https://a/b,{url}"}
+    with pytest.raises(SettingsError) as error:
+        load(MonitorSettings, environment)
+    assert "address number 2 is no webhook: write http(s)://host/path for Slack-compatible JSON" in str(error.value)
+    assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["http://xn--0/", "http://[::1"])
+async def test_a_malformed_address_is_refused_and_kills_nothing(url: str) -> None:
+    async with httpx.AsyncClient() as client:
+        answer = await Webhook(client, lambda: NOW).call(Receiver(url, "slack"), "e", RAISED.model_dump(mode="json"))
+    assert answer.outcome == "refused"
+    assert answer.text.endswith("see RONDO_WEBHOOK_URLS")
+
+
+async def test_a_passing_failure_is_to_be_tried_again() -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(503, text="busy")
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        called = await Webhook(client, lambda: NOW).call(
+            Receiver("http://a/", "slack"), "e", RAISED.model_dump(mode="json")
+        )
+    assert called == Answer("retry", "503 Service Unavailable: busy")
+
+
+def test_receivers_are_named_without_their_secret() -> None:
+    (slack, alertmanager) = receivers("https://hooks.example/s3cret, alertmanager+http://alerts:9093")
+    assert slack.name.startswith("hooks.example#")
+    assert "s3cret" not in slack.name
+    assert (alertmanager.url, alertmanager.format) == ("http://alerts:9093/api/v2/alerts", "alertmanager")
+    assert receivers("") == ()
+    with pytest.raises(WebhookUrlError):
+        receivers("localhost")

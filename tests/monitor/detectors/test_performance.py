@@ -1,0 +1,54 @@
+"""Areas from histograms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rondo.monitor.detectors.performance import assess, histogram, roc_auc, standard_error
+
+
+def exact_auc(scores: np.ndarray, outcomes: np.ndarray) -> float:
+    positive, negative = scores[outcomes > 0.5], scores[outcomes < 0.5]
+    pairs = positive[:, None] - negative[None, :]
+    return float(((pairs > 0) + 0.5 * (pairs == 0)).mean())
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(5, 300), st.floats(0.2, 8))
+def test_the_area_from_the_histograms_is_that_of_the_scores(seed: int, count: int, width: float) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.beta(width, 3, 2 * count).astype(np.float32)
+    outcomes = np.repeat([0.0, 1.0], count)
+    area = roc_auc(histogram(scores, outcomes))
+    bins = (scores * 1024).astype(int)
+    shared = (bins[:count, None] == bins[None, count:]).mean()
+    assert area is not None
+    assert abs(area - exact_auc(scores, outcomes)) <= shared / 2 + 1e-9
+
+
+def test_no_area_without_both_outcomes() -> None:
+    scores = np.array([0.1, 1.0], np.float32)
+    assert roc_auc(histogram(scores, np.zeros(2))) is None
+    assert assess(histogram(scores, np.ones(2)), 0.7, 0.01, 0.03, 0.01) is None
+
+
+def test_the_standard_error_is_hanley_and_mcneils() -> None:
+    # Their example's area and sizes (51 abnormal and 58 normal images), through formula 2 by hand.
+    assert standard_error(0.893, 51, 58) == pytest.approx(0.0325, abs=0.0001)
+
+
+def labelled(skill: float, count: int) -> np.ndarray:
+    rng = np.random.default_rng(1)
+    scores = rng.random(count).astype(np.float32)
+    return histogram(scores, (rng.random(count) < skill * scores + (1 - skill) / 2).astype(np.float64))
+
+
+def test_a_fall_beyond_the_spec_and_chance_is_degraded() -> None:
+    reference = roc_auc(labelled(1.0, 100_000))
+    assert reference is not None
+    assert [
+        (a.degraded, a.labelled_rows)
+        for skill, count in ((1.0, 5_000), (0.4, 5_000), (0.4, 60), (0.97, 100_000))
+        if (a := assess(labelled(skill, count), reference, 0.002, 0.03, 0.003))
+    ] == [(False, 5_000), (True, 5_000), (False, 60), (False, 100_000)]

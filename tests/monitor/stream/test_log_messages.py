@@ -1,0 +1,67 @@
+"""Messages of the logs, and what is none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from monitor_world import (
+    DIGEST,
+    DIGEST_2,
+    EPOCH,
+    MODEL,
+    encode_outcomes,
+    encode_predictions,
+    outcomes,
+    predictions,
+    rows,
+    times,
+)
+from rondo.contracts.events import logs
+from rondo.monitor.errors import UnreadableLogError
+from rondo.monitor.stream.log_messages import joined, read_outcomes, read_predictions
+
+TABLE = predictions(rows(np.random.default_rng(0), 3), times(0, 3), ["a", "b", "c"])
+
+UNMADE = TABLE.set_column(3, "made_at", pa.nulls(3, logs.TIMESTAMP))
+
+
+def test_a_micro_batch_says_whose_it_is() -> None:
+    read = read_predictions(encode_predictions(TABLE, 4))
+    assert (read.model, read.version, read.digest, read.rows.num_rows) == (MODEL, 4, DIGEST, 3)
+
+
+def test_neighbours_of_a_version_are_joined_in_order() -> None:
+    first, other = encode_predictions(TABLE), encode_predictions(TABLE, 2, DIGEST_2)
+    read = joined(read_predictions(value) for value in (first, first, other, first))
+    assert [(each.version, each.rows.num_rows) for each in read] == [(1, 6), (2, 3), (1, 3)]
+
+
+def test_outcomes_that_are_no_numbers_are_left_out() -> None:
+    value = encode_outcomes(outcomes(["a", "b"], np.array([1.0, np.nan]), [EPOCH, EPOCH]))
+    assert read_outcomes(b"loans", value).rows.column("id").to_pylist() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (b"", "it is no Arrow IPC stream"),
+        (b"not arrow at all", "it is no Arrow IPC stream"),
+        (encode_predictions(TABLE.drop_columns(["output.score"])), "the columns output.score are missing"),
+        (logs.encode(TABLE.to_batches()[0]), "its metadata lacks 'model_version'"),
+        (encode_predictions(UNMADE), "it does not say of each row when it was made"),
+    ],
+)
+def test_what_is_no_micro_batch_is_said_so(value: bytes, why: str) -> None:
+    with pytest.raises(UnreadableLogError) as error:
+        read_predictions(value)
+    assert why in str(error.value)
+    assert "stays in Kafka" in str(error.value)
+
+
+def test_outcomes_without_a_model_or_a_column_are_said_so() -> None:
+    whole = outcomes(["a"], np.ones(1), [EPOCH])
+    with pytest.raises(UnreadableLogError, match="it has no key"):
+        read_outcomes(None, encode_outcomes(whole))
+    with pytest.raises(UnreadableLogError, match="known_at"):
+        read_outcomes(b"loans", encode_outcomes(whole.drop_columns(["known_at"])))

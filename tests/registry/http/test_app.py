@@ -1,0 +1,327 @@
+"""The HTTP API: the real app on real PostgreSQL, without a socket."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from rondo.chassis.artifacts import Artifacts
+from rondo.chassis.http.health import Health
+from rondo.chassis.http.server import guarded
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.deployment import ReplicaChanged
+from rondo.registry import handlers
+from rondo.registry.http import app
+from rondo.registry.http.dependencies import Registry, open_api
+from rondo.registry.postgres.queries import PostgresArchive
+from rondo.registry.postgres.unit_of_work import PostgresStore
+from starlette.routing import BaseRoute, Route
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fastapi import APIRouter
+    from rondo.chassis.postgres.pool import Database
+
+Make = Callable[..., Any]
+TOKEN = "a token of the tests"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+CONTENT = b"onnx bytes"
+
+
+@pytest.fixture
+async def artifacts(tmp_path: Path) -> Artifacts:
+    return Artifacts(str(tmp_path / "artifacts"))
+
+
+@pytest.fixture
+async def client(registry_database: Database, artifacts: Artifacts) -> AsyncIterator[httpx.AsyncClient]:
+    """Return a client of a registry that has nothing yet."""
+    api = app.api()
+    open_api(api, Registry(PostgresStore(registry_database), PostgresArchive(registry_database), artifacts))
+    transport = httpx.ASGITransport(guarded(Health(), TOKEN, api))
+    async with httpx.AsyncClient(transport=transport, base_url="http://registry", headers=BEARER) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def story(
+    client: httpx.AsyncClient, registry_database: Database, artifacts: Artifacts, spec_text: str, trained: Make
+) -> httpx.AsyncClient:
+    """Return a client of a registry with two versions that served and one that was rejected."""
+    await client.put("/v1/specs", content=spec_text)
+    digest = await artifacts.put(CONTENT)
+    events = [
+        trained("run-1", auc=0.7, digest=digest),
+        trained("run-2", auc=0.8, champion=(1, 0.7)),
+        trained("run-3", auc=0.1, champion=(2, 0.8)),
+    ]
+    for event in events:
+        envelope = Envelope(event.run_id, "test", datetime.now(UTC), event)
+        async with PostgresStore(registry_database).handling(envelope) as work:
+            await handlers.on_model_trained(envelope, work, artifacts)
+    return client
+
+
+def every_route(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str]]:
+    for route in routes:
+        if isinstance(route, Route):
+            yield from ((method, route.path) for method in (route.methods or set()) - {"HEAD"})
+        else:  # FastAPI keeps what it includes behind the router that it came from
+            router: APIRouter = route.original_router  # type: ignore[attr-defined]
+            yield from every_route(router.routes)
+
+
+async def test_every_route_asks_for_the_token(client: httpx.AsyncClient) -> None:
+    routes = list(every_route(app.api().routes))
+    assert sorted(routes) == [
+        ("GET", "/openapi.json"),
+        ("GET", "/v1/models"),
+        ("GET", "/v1/models/{model}"),
+        ("GET", "/v1/models/{model}/audit"),
+        ("GET", "/v1/models/{model}/audit/head"),
+        ("GET", "/v1/models/{model}/history"),
+        ("GET", "/v1/models/{model}/replicas"),
+        ("GET", "/v1/models/{model}/spec"),
+        ("GET", "/v1/models/{model}/versions"),
+        ("GET", "/v1/models/{model}/versions/{version}"),
+        ("GET", "/v1/models/{model}/versions/{version}/artifact"),
+        ("GET", "/v1/models/{model}/versions/{version}/lineage"),
+        ("GET", "/v1/runs"),
+        ("POST", "/v1/models/{model}/promote"),
+        ("POST", "/v1/models/{model}/rollback"),
+        ("POST", "/v1/models/{model}/train"),
+        ("PUT", "/v1/specs"),
+    ]
+    for method, path in [*routes, ("GET", "/nowhere")]:
+        url = path.replace("{model}", "late").replace("{version}", "1")
+        for headers in ({"authorization": ""}, {"authorization": "Bearer wrong"}):
+            answer = await client.request(method, url, headers=headers)
+            assert (answer.status_code, answer.json()["error"]) == (401, "unauthorized"), url
+
+
+async def test_the_document_names_every_route_and_the_shape_of_errors(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    assert document["paths"]["/v1/specs"]["put"]["requestBody"]["content"].keys() == {"application/yaml"}
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert {"401", "404", "409", "422", "503"} <= operation["responses"].keys(), path
+            schema = operation["responses"]["409"]["content"]["application/json"]["schema"]
+            assert schema == {"$ref": "#/components/schemas/Refusal"}
+
+
+async def test_the_document_refers_to_nothing_that_it_lacks(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    assert document["openapi"].startswith("3.1")
+    for reference in references(document):
+        found: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            found = found[part]
+    operations = [(path, o) for path, each in document["paths"].items() for o in each.values()]
+    assert len({operation["operationId"] for _, operation in operations}) == len(operations)
+    for path, operation in operations:
+        named = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
+        assert named == set(re.findall(r"{(\w+)}", path)), path
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        yield from ([node["$ref"]] if isinstance(node.get("$ref"), str) else [])
+        yield from (found for value in node.values() for found in references(value))
+    elif isinstance(node, list):
+        yield from (found for value in node for found in references(value))
+
+
+async def test_applying_a_spec_twice_is_once(client: httpx.AsyncClient, spec_text: str) -> None:
+    first = (await client.put("/v1/specs", content=spec_text, headers={"x-rondo-user": "ana"})).json()
+    second = (await client.put("/v1/specs", content=spec_text)).json()
+    assert (first["revision"], first["changed"], second["revision"], second["changed"]) == (1, True, 1, False)
+    spec = (await client.get("/v1/models/late/spec")).json()
+    assert (spec["revision"], spec["spec"]["data"]["label"]) == (1, "late")
+    assert (await client.get("/v1/models/late/audit")).json()["entries"][0]["decided_by"] == "ana"
+
+
+async def test_a_typo_names_its_line(client: httpx.AsyncClient, spec_text: str) -> None:
+    answer = await client.put("/v1/specs", content=spec_text.replace("gates:", "gate:"))
+    assert (answer.status_code, answer.json()["error"]) == (422, "invalid_spec")
+    assert "line 6: `gate` is not a known key: did you mean `gates`?" in answer.json()["message"]
+    assert answer.json()["problems"] == ["line 6: `gate` is not a known key: did you mean `gates`?"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [
+        (b"model: late\nrollout: {", "invalid_spec", "not valid YAML"),
+        (b"\xff\xfe", "invalid_spec", "byte 0 is no UTF-8: save the file as UTF-8"),
+        (b"#" * 300_000, "invalid_spec", "it is larger than 256 KiB: this can't be a model spec"),
+        (b"", "invalid_spec", "line 1"),
+    ],
+)
+async def test_what_is_no_spec_is_told_so(client: httpx.AsyncClient, body: bytes, code: str, message: str) -> None:
+    answer = await client.put("/v1/specs", content=body)
+    assert (answer.status_code, answer.json()["error"]) == (422, code)
+    assert message in answer.json()["message"]
+
+
+async def test_a_label_as_a_feature_and_a_strategy_nobody_executes(client: httpx.AsyncClient, spec_text: str) -> None:
+    answer = await client.put("/v1/specs", content=spec_text.replace("distance:", "late:"))
+    assert "line 5: `features.late`: the label 'late' is also a feature" in answer.json()["message"]
+    answer = await client.put("/v1/specs", content=spec_text + "rollout: {strategy: canary}\n")
+    assert (answer.status_code, answer.json()["error"]) == (422, "invalid_spec")
+    assert "line 7: `rollout.strategy`: canary is not executed yet: use `replace`" in answer.json()["message"]
+
+
+async def test_unknown_things_say_what_to_do(story: httpx.AsyncClient) -> None:
+    for path in ("", "/spec", "/versions", "/versions/1", "/versions/1/artifact", "/versions/1/lineage", "/history"):
+        answer = await story.get(f"/v1/models/gone{path}")
+        assert (answer.status_code, answer.json()["error"]) == (404, "unknown_model"), path
+        assert answer.json()["message"] == (
+            "there is no model 'gone'; there are late: apply its spec first (`rondo apply rondo.yaml`)"
+        )
+    for command, body in (("promote", {"version": 1}), ("rollback", {}), ("train", {})):
+        answer = await story.post(f"/v1/models/gone/{command}", json=body)
+        assert (answer.status_code, answer.json()["error"]) == (404, "unknown_model")
+    answer = await story.get("/v1/models/late/versions/9")
+    assert answer.json()["message"] == "late has no version 9: its versions are 1 to 3"
+    answer = await story.get("/v1/nothing")
+    assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+    answer = await story.delete("/v1/models")
+    assert (answer.status_code, answer.json()["error"]) == (405, "method_not_allowed")
+    answer = await story.get("/v1/models/late/versions/one")
+    assert (answer.status_code, answer.json()["error"]) == (422, "invalid_request")
+    answer = await story.post("/v1/models/late/promote", json={"vresion": 1})
+    assert "version: Field required; vresion: Extra inputs are not permitted" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/v1/models/late%00", None),
+        ("GET", "/v1/runs?model=%00", None),
+        ("GET", f"/v1/models/late/versions/{2**31}", None),
+        ("GET", "/v1/models/late/versions/0", None),
+        ("POST", "/v1/models/late/promote", {"version": 2**31}),
+        ("POST", "/v1/models/late/promote", {"version": 1, "reason": "\0"}),
+        ("POST", "/v1/models/late/rollback", {"decided_by": "a\0"}),
+    ],
+)
+async def test_what_no_database_can_hold_is_refused(
+    story: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None
+) -> None:
+    answer = await story.request(method, path, json=body)
+    assert (answer.status_code, answer.json()["error"]) == (422, "invalid_request")
+    assert answer.json()["message"].startswith("the request can't be used: ")
+
+
+async def test_a_name_beyond_ascii_is_audited_as_it_was_sent(client: httpx.AsyncClient, spec_text: str) -> None:
+    await client.put("/v1/specs", content=spec_text, headers={"x-rondo-user": "Zoë".encode()})
+    assert (await client.get("/v1/models/late/audit")).json()["entries"][0]["decided_by"] == "Zoë"
+
+
+async def test_what_people_look_at(story: httpx.AsyncClient) -> None:
+    (model,) = (await story.get("/v1/models")).json()["models"]
+    assert (model["champion"], model["revision"], model["last_version"]) == (2, 2, 3)
+    assert model == (await story.get("/v1/models/late")).json()
+    versions = (await story.get("/v1/models/late/versions")).json()["versions"]
+    assert [(v["model_version"], v["state"], v["passed"]) for v in versions] == [
+        (1, "standby", True), (2, "champion", True), (3, "rejected", False),
+    ]  # fmt: skip
+    detail = (await story.get("/v1/models/late/versions/3")).json()
+    assert [gate["passed"] for gate in detail["gates"]] == [True, False, False]
+    assert detail["evidence"]["champion_version"] == 2
+    runs = (await story.get("/v1/runs", params={"model": "late", "limit": 2})).json()["runs"]
+    assert [(run["run_id"], run["state"]) for run in runs] == [("run-3", "trained"), ("run-2", "trained")]
+
+
+async def test_history_lineage_and_audit(story: httpx.AsyncClient) -> None:
+    periods = (await story.get("/v1/models/late/history")).json()["periods"]
+    assert [p["model_version"] for p in periods] == [1, 2]
+    assert (periods[0]["until"], periods[1]["until"]) == (periods[1]["since"], None)
+    story_of_1 = (await story.get("/v1/models/late/versions/1/lineage")).json()
+    assert story_of_1["trigger"]["id"] == "finding-run-1"
+    assert story_of_1["training"]["data"][0]["table"] == "datasets/flights"
+    assert story_of_1["deployments"] == periods[:1]
+    audit = (await story.get("/v1/models/late/audit")).json()
+    assert (audit["verified"], audit["message"]) == (True, "7 records, each as it was written")
+    assert audit["entries"][-1]["evidence"]["gates"][1]["message"].startswith("ROC AUC 0.100 on the holdout")
+    head = (await story.get("/v1/models/late/audit/head")).json()
+    assert head == {"model": "late", "length": 7, "hash": audit["entries"][-1]["hash"]}
+    assert (await story.get("/v1/models/gone/audit/head")).status_code == 404
+
+
+async def test_who_serves_and_who_refuses(story: httpx.AsyncClient, registry_database: Database, day: datetime) -> None:
+    for replica, state in (("serving-1", "available"), ("serving-0", "refused")):
+        event = ReplicaChanged(
+            model="late", replica=replica, model_version=2, digest=f"sha256:{'a' * 64}", revision=2, state=state,
+            detail="its folder is empty" if state == "refused" else "", at=day,
+        )  # fmt: skip
+        envelope = Envelope(replica, "test", datetime.now(UTC), event)
+        async with PostgresStore(registry_database).handling(envelope) as work:
+            await handlers.on_replica_changed(envelope, work)
+    found = (await story.get("/v1/models/late/replicas")).json()
+    assert (found["revision"], [(r["replica"], r["state"], r["detail"]) for r in found["replicas"]]) == (
+        2, [("serving-0", "refused", "its folder is empty"), ("serving-1", "available", "")],
+    )  # fmt: skip
+    assert (await story.get("/v1/models/gone/replicas")).json()["error"] == "unknown_model"
+
+
+async def test_the_artifact_of_a_version(story: httpx.AsyncClient, tmp_path: Path) -> None:
+    answer = await story.get("/v1/models/late/versions/1/artifact")
+    digest = (await story.get("/v1/models/late/versions/1")).json()["digest"]
+    assert (answer.content, answer.headers["etag"]) == (CONTENT, f'"{digest}"')
+    missing = await story.get("/v1/models/late/versions/2/artifact")
+    assert (missing.status_code, missing.json()["error"]) == (404, "artifact_missing")
+    (tmp_path / "artifacts" / digest.replace(":", "/")).write_bytes(b"other")
+    corrupt = await story.get("/v1/models/late/versions/1/artifact")
+    assert (corrupt.status_code, corrupt.json()["error"]) == (500, "artifact_corrupt")
+
+
+async def test_promote_and_roll_back(story: httpx.AsyncClient) -> None:
+    refused = await story.post("/v1/models/late/promote", json={"version": 3})
+    assert (refused.status_code, refused.json()["error"]) == (409, "gates_not_passed")
+    stale = await story.post("/v1/models/late/promote", json={"version": 1, "revision": 1})
+    assert (stale.status_code, stale.json()["error"]) == (409, "stale_revision")
+    body = {"version": 3, "override": True, "reason": "a drill", "decided_by": "ana"}
+    promoted = await story.post("/v1/models/late/promote", json=body)
+    assert (promoted.status_code, promoted.json()["champion"], promoted.json()["revision"]) == (200, 3, 3)
+    again = await story.post("/v1/models/late/promote", json=body)
+    assert (again.status_code, again.json()["error"]) == (409, "already_champion")
+    back = await story.post("/v1/models/late/rollback", headers={"x-rondo-user": "bob"})
+    assert (back.status_code, back.json()["champion"]) == (200, 2)
+    entries = (await story.get("/v1/models/late/audit")).json()["entries"]
+    assert [(e["action"], e["decided_by"]) for e in entries[-2:]] == [("promoted", "ana"), ("rolled_back", "bob")]
+    assert entries[-2]["evidence"]["passed"] is False
+    assert (await story.post("/v1/models/late/rollback", json={"version": None})).json()["champion"] == 1
+    nothing = await story.post("/v1/models/late/rollback")
+    assert (nothing.status_code, nothing.json()["error"]) == (409, "nothing_to_roll_back_to")
+
+
+async def test_train_now(story: httpx.AsyncClient, registry_database: Database) -> None:
+    body = {"reason": "new features", "at": "2013-05-01T00:00:00Z"}
+    answer = await story.post("/v1/models/late/train", json=body)
+    assert (answer.status_code, answer.json()["status"]) == (202, "requested")
+    event_id = await registry_database.pool.fetchval("select event_id from outbox where topic = 'training.requested'")
+    assert event_id == answer.json()["trigger_id"]
+
+
+async def test_figures_that_are_no_numbers_can_be_looked_at(
+    story: httpx.AsyncClient, registry_database: Database, artifacts: Artifacts, trained: Make
+) -> None:
+    event = trained("run-4", auc=float("nan"))
+    envelope = Envelope("run-4", "test", datetime.now(UTC), event)
+    async with PostgresStore(registry_database).handling(envelope) as work:
+        await handlers.on_model_trained(envelope, work, artifacts)
+    assert (await story.get("/v1/models/late/versions/4")).json()["metrics"] == {"roc_auc": "NaN"}
+    assert (await story.get("/v1/models/late/audit")).json()["verified"]
+
+
+async def test_before_it_is_open_the_api_says_so() -> None:
+    transport = httpx.ASGITransport(guarded(Health(), TOKEN, app.api()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://registry", headers=BEARER) as client:
+        answer = await client.get("/v1/models")
+    assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
+    assert answer.json()["message"].startswith("the registry is not available (still starting)")

@@ -1,0 +1,118 @@
+"""Reads on real PostgreSQL: how many statements they take, and that an index serves them."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from registry_stories import OnPostgres, apply, handle
+from rondo.chassis.postgres.pool import Database
+from rondo.chassis.postgres.transaction import Transaction
+from rondo.contracts.spec.model import ModelSpec
+from rondo.registry.errors import UnknownModelError, UnknownVersionError
+from rondo.registry.postgres import runs
+from rondo.registry.postgres.queries import PostgresArchive
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+READS = ("fetch", "fetchrow", "fetchval")
+
+
+class Counted:
+    """A connection that keeps the texts of what it is asked for."""
+
+    def __init__(self, connection: Any, asked: list[str]) -> None:
+        self._connection = connection
+        self._asked = asked
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._connection, name)
+        if name not in READS:
+            return found
+
+        def ask(sql: str, *arguments: object) -> Any:
+            self._asked.append(sql)
+            return found(sql, *arguments)
+
+        return ask
+
+
+class CountingDatabase(Database):
+    """A database whose connections keep what they are asked for."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database.pool, database.service)
+        self.asked: list[str] = []
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        async with super().transaction() as opened:
+            yield Transaction(Counted(opened.connection, self.asked), self.service)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def counting(registry_database: Database, spec: ModelSpec, trained: Callable[..., Any]) -> CountingDatabase:
+    """Return a database with five models, each of which was deployed twice."""
+    store = OnPostgres(registry_database)
+    for name in "abcde":
+        mine = ModelSpec.model_validate(spec.as_dict() | {"model": name})
+        await apply(store, mine)
+        for number, champion in ((1, None), (2, (1, 0.7))):
+            event = trained(f"{name}-{number}", model=name, spec=mine, champion=champion)
+            await handle(store, event, event.run_id)
+    return CountingDatabase(registry_database)
+
+
+async def test_all_models_take_as_many_statements_as_one(counting: CountingDatabase) -> None:
+    archive = PostgresArchive(counting)
+    await archive.model("a")
+    of_one = len(counting.asked)
+    counting.asked.clear()
+    found = await archive.models()
+    assert [(m.name, m.revision, m.served, m.routes[0].model_version) for m in found] == [
+        (name, 2, (1, 2), 2) for name in "abcde"
+    ]
+    assert (of_one, len(counting.asked)) == (2, 2)
+
+
+async def test_the_schedules_read_the_specs_and_nothing_else(counting: CountingDatabase) -> None:
+    assert [spec.model for spec in await PostgresArchive(counting).specs()] == list("abcde")
+    (sql,) = counting.asked
+    assert "deployments" not in sql
+    assert "versions" not in sql
+
+
+async def test_one_version_is_read_alone(counting: CountingDatabase) -> None:
+    archive = PostgresArchive(counting)
+    found = await archive.version("b", 2)
+    assert (found.version.number, found.version.state, found.candidate.trained.run_id) == (2, "champion", "b-2")
+    (sql,) = counting.asked
+    assert "number = $2" in sql
+    with pytest.raises(UnknownVersionError, match="b has no version 9: its versions are 1 to 2"):
+        await archive.version("b", 9)
+    with pytest.raises(UnknownModelError, match="there is no model 'z'; there are a, b, c, d, e"):
+        await archive.version("z", 1)
+
+
+@pytest.mark.parametrize(
+    ("sql", "arguments", "index"),
+    [
+        (runs.LATEST_SQL, (100,), "runs_by_time"),
+        (runs.LATEST_OF_MODEL_SQL, ("m-7", 100), "runs_by_model"),
+    ],
+)
+async def test_the_latest_runs_come_from_an_index(
+    registry_database: Database, sql: str, arguments: tuple[object, ...], index: str
+) -> None:
+    async with registry_database.transaction() as work:
+        await work.connection.execute(
+            "insert into runs (run_id, model, state, trigger, recorded_at)"
+            " select 'run-' || n, 'm-' || n % 50, 'failed', '{}', now() - n * interval '1 minute'"
+            " from generate_series(1, 20000) n"
+        )
+        await work.connection.execute("analyze runs")
+        plan = "\n".join(row[0] for row in await work.connection.fetch(f"explain {sql}", *arguments))
+    assert f"using {index}" in plan
+    assert "Sort" not in plan

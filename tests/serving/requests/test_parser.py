@@ -1,0 +1,223 @@
+"""Reading requests: whatever the bytes, no row reaches another caller, and every refusal says what to send."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rondo.contracts.events.predictions import MAX_REQUEST_BYTES, PredictionRequested
+from rondo.contracts.spec.model import Feature
+from rondo.serving.requests.parser import Reader
+from rondo.serving.requests.request_errors import refusal
+from rondo.serving.requests.schema import Layout
+from rondo.serving.requests.suggestions import Hints
+
+FEATURES = {
+    "distance": Feature(type="float"),
+    "seats": Feature(type="int", optional=True),
+    "night": Feature(type="bool"),
+    "carrier": Feature(type="category", optional=True),
+    "class": Feature(type="category", optional=True),
+}
+GOOD: dict[str, Any] = {"id": "r1", "model": "delay", "features": {"distance": 1.5, "night": True}}
+READER = Reader([Layout("delay", FEATURES), Layout("price", {"area": Feature(type="float")})])
+
+
+def refused(value: bytes | None) -> tuple[str, str]:
+    error = READER.read([value]).refused[0]
+    return error.code, str(error)
+
+
+def changed(**change: Any) -> bytes:
+    return json.dumps(GOOD | change).encode()
+
+
+def test_a_request_becomes_a_row_with_its_features_and_the_defaults() -> None:
+    row = READER.read_one(changed(entity="N1", event_time="2013-03-01T05:00:00-05:00"), Hints())
+    assert (row.id, row.entity, row.event_time.isoformat()) == ("r1", "N1", "2013-03-01T05:00:00-05:00")
+    columns = Layout("delay", FEATURES).columns([row])
+    assert {name: column.tolist()[0] for name, column in columns.features.items() if name != "seats"} == {
+        "distance": 1.5, "night": 1.0, "carrier": "", "class": "",
+    }  # fmt: skip
+
+
+def test_rows_of_several_models_are_told_apart() -> None:
+    price = b'{"id": "p", "model": "price", "features": {"area": 3}}'
+    groups = READER.read([changed(), price, changed(id="r2")]).groups
+    assert {layout.model: (places, [row.id for row in rows]) for layout, places, rows in groups} == {
+        "delay": ([0, 2], ["r1", "r2"]), "price": ([1], ["p"]),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "said"),
+    [
+        (None, "null_value", "the message has no value: send a JSON object"),
+        (b"", "not_json", "the value is not JSON"),
+        (b"hello", "not_json", "send a JSON object"),
+        (b"\xff\xfe", "not_json", "the value is not JSON"),
+        (b'{"id": NaN}', "not_json", "the value is not JSON"),
+        (b"[" * 100_000, "not_json", "the value is not JSON"),
+        (b"[1, 2]", "not_an_object", "the value is a list, not a JSON object: send"),
+        (b"null", "not_an_object", "the value is null"),
+        (b"3", "not_an_object", "the value is the number 3"),
+        (b"x" * (MAX_REQUEST_BYTES + 1), "too_large", "1,048,577 bytes, more than the 1,048,576 that are allowed"),
+        (b'{"id": "a", "features": {}}', "missing_model", "`model` is missing: name the model"),
+        (changed(model="dela"), "unknown_model", "no deployment names the model 'dela': did you mean delay?"),
+        (changed(model="zz"), "unknown_model", "models that are deployed: delay, price."),
+        (changed(model=7), "unknown_model", "`model` is the number 7: send the name of one"),
+        (b'{"model":%b}' % (b"[" * 900 + b"]" * 900), "unknown_model", "`model` is a list: send the name of one"),
+        (changed(model="x" * 10_000), "unknown_model", f"the model '{'x' * 56}...: models that are deployed"),
+        (b'{"model": "delay", "features": {}}', "missing_id", "`id` is missing: send a text that is unique"),
+        (changed(id=""), "bad_id", "`id` is 0 characters: send a text of 1 to 256 characters"),
+        (changed(id="x" * 257), "bad_id", "`id` is 257 characters: send a text of 1 to 256 characters"),
+        (changed(id=7), "bad_id", "`id` is the number 7: send a text of 1 to 256 characters"),
+        (changed(entity="x" * 257), "bad_entity", "`entity` is 257 characters"),
+        (changed(features=None), "bad_features", "`features` is null: send an object with one value per feature"),
+        (b'{"id": "a", "model": "delay"}', "bad_features", "`features` is missing"),
+        (changed(features={"night": True}), "missing_feature", "the feature `distance` is missing: send a number"),
+        (
+            changed(features={"distanse": 1, "night": True}),
+            "missing_feature",
+            "`distance` is missing (there is a `distanse`, which the model does not know): send a number",
+        ),
+        (
+            changed(features={"distance": None, "night": True}),
+            "missing_feature",
+            "`distance` is null, and it may not be missing: send a number, such as 12.5",
+        ),
+        (
+            changed(features={"distance": "far", "night": True}),
+            "wrong_type",
+            "`distance` is the text 'far': send a number, such as 12.5",
+        ),
+        (
+            changed(features={"distance": True, "night": 1}),
+            "wrong_type",
+            "`distance` is a boolean: send a number, such as 12.5; the feature `night` is the number 1: send true or",
+        ),
+        (changed(features={"distance": 1, "night": True, "carrier": 9}), "wrong_type", 'send a text, such as "AA"'),
+        (b'{"id": 1%b, "model": "delay", "features": {}}' % (b"0" * 100), "bad_id", "`id` is a number past all bounds"),
+        (b"1" * 6000, "not_json", "the value is not JSON (Integer value out of range"),
+        (
+            changed(event_time="yesterday"),
+            "bad_event_time",
+            "`event_time` is the text 'yesterday': send a time from 1900",
+        ),
+        (
+            changed(event_time="2013-03-01T05:00:00"),
+            "bad_event_time",
+            "as RFC 3339 with an offset, such as 2013-03-01T12",
+        ),
+        (changed(event_time=1362135600), "bad_event_time", "`event_time` is the number 1362135600: send a time"),
+    ],
+)
+def test_a_refusal_says_what_to_send_instead(value: bytes | None, code: str, said: str) -> None:
+    found_code, message = refused(value)
+    assert found_code == code
+    assert said in message
+
+
+def test_a_reader_without_models_says_that_none_is_deployed() -> None:
+    error = Reader([]).read([changed()]).refused[0]
+    assert "models that are deployed: none yet." in str(error)
+
+
+def test_a_number_past_float32_or_with_a_fraction_is_found_in_the_columns() -> None:
+    values = [
+        changed(features={"distance": 1e39, "night": True}),
+        changed(features={"distance": 1, "night": True, "seats": 3.5}),
+        changed(features={"distance": 1, "night": True, "seats": 3.0}),
+    ]
+    ((layout, _, rows),) = READER.read(values).groups
+    assert layout.columns(rows).bad == {0, 1}
+
+
+@given(st.lists(st.binary() | st.just(None) | st.sampled_from([b"[", b"]", b"{", b'"', b'{"a":[1', b"2]},{}"])))
+def test_arbitrary_bytes_are_refused_one_by_one_and_never_raise(values: list[bytes | None]) -> None:
+    assert sorted(READER.read(values).refused) == list(range(len(values)))
+
+
+@given(
+    st.sampled_from(["model", "id", "entity", "event_time", "features", "distance"]),
+    st.integers(800, 1_010),
+    st.booleans(),
+)
+def test_no_depth_of_nesting_makes_reading_raise(place: str, depth: int, lists: bool) -> None:  # noqa: FBT001
+    opening, closing = (b"[", b"]") if lists else (b'{"a":', b"}")
+    nested = opening * depth + (b"" if lists else b"1") + closing * depth
+    inner = b'{"distance": %b, "night": true}' % (nested if place == "distance" else b"1")
+    fields = {"id": b'"r"', "model": b'"delay"', "features": inner} | ({} if place == "distance" else {place: nested})
+    value = b"{%b}" % b",".join(b'"%b":%b' % (name.encode(), content) for name, content in fields.items())
+    assert READER.read([value]).refused[0].code
+
+
+def test_a_fault_of_our_own_refuses_the_request_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    broken: Any = {"delay": None}  # no layout at all
+    for _ in range(3):
+        assert refusal(changed(), broken, Hints(), "its word").code == "invalid"
+    assert [record.message[:50] for record in caplog.records] == ["a request was refused, and why could not be told: "]
+
+
+def test_many_wrong_features_are_told_in_part() -> None:
+    many = {f"f{number}": Feature(type="float") for number in range(20)}
+    reader = Reader([Layout("many", many)])
+    error = reader.read([b'{"id": "a", "model": "many", "features": {}}']).refused[0]
+    assert str(error).count("is missing: send a number") == 5
+    assert str(error).endswith("; and more")
+
+
+def test_a_micro_batch_looks_for_close_names_a_limited_number_of_times() -> None:
+    hints = Hints(looks=2)
+    asked = [
+        hints.closest(name, {"distance", "night"}) for name in ("distanse", "distanse", "nigt", "distnace", "nigt")
+    ]
+    assert asked == ["distance", "distance", "night", None, "night"]
+
+
+@pytest.mark.parametrize("unknown", [[f"distance{n}" for n in range(65)], ["distance" * 10]])
+def test_no_hint_is_looked_for_among_many_or_long_names(unknown: list[str]) -> None:
+    assert Hints().closest("distance", unknown) is None
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "id": _JSON, "model": st.sampled_from(["delay", "price", "other"]) | _JSON, "entity": _JSON,
+            "event_time": _JSON,
+            "features": st.dictionaries(st.sampled_from([*FEATURES, "area", "more"]), _JSON) | _JSON,
+        },
+    )
+)  # fmt: skip
+def test_what_is_read_is_what_the_contract_allows_and_all_else_is_explained(request_: dict[str, Any]) -> None:
+    read = READER.read([json.dumps(request_).encode()])
+    if read.groups:
+        PredictionRequested.model_validate(request_)
+    else:
+        assert str(read.refused[0])
+
+
+@given(st.permutations([*range(8)]), st.sets(st.integers(0, 7)))
+def test_every_row_stays_at_the_place_of_its_request(order: list[int], spoiled: set[int]) -> None:
+    values = [
+        b"spoiled" if n in spoiled else changed(id=f"r{n}", features={"distance": n, "night": True}) for n in order
+    ]
+    read = READER.read(values)
+    found = {
+        place: (row.id, row.features.f0)
+        for _, places, rows in read.groups
+        for place, row in zip(places, rows, strict=True)
+    }
+    assert found == {place: (f"r{n}", n) for place, n in enumerate(order) if n not in spoiled}
+    assert set(read.refused) == {place for place, n in enumerate(order) if n in spoiled}

@@ -1,0 +1,231 @@
+"""Which rows a model is trained on: frames in, a frame out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rondo.contracts.spec.model import ModelSpec
+from rondo.trainer.dataset.training_set import Tables, assemble, horizon, known_as_of, window
+from rondo.trainer.errors import ColumnMissingError
+
+START = datetime(2013, 3, 1, tzinfo=UTC)
+TIME = pl.Datetime("us", "UTC")
+SPEC = ModelSpec.model_validate(
+    {
+        "model": "flight-delay",
+        "data": {"dataset": "flights", "entity": "flight", "event_time": "departure", "label": "late"},
+        "features": {
+            "carrier": {"type": "category"},
+            "distance": {"type": "float"},
+            "gust": {"type": "float", "optional": True},
+        },
+        "trainer": {"window": "30d"},
+    }
+)
+LATER = START + timedelta(days=20)
+
+
+def at(hours: float) -> datetime:
+    return START + timedelta(hours=hours)
+
+
+def published(*rows: tuple[str, float, int | None, str | None, float]) -> pl.LazyFrame:
+    schema = {"flight": pl.String, "departure": TIME, "late": pl.Int64, "carrier": pl.String, "distance": pl.Float64}
+    frame = pl.DataFrame([(f, at(h), late, c, d) for f, h, late, c, d in rows], schema, orient="row")
+    return frame.with_columns(gust=pl.lit(None, pl.Float64), batch_id=pl.lit("b1")).lazy()
+
+
+def served(*rows: tuple[str, str | None, float]) -> pl.LazyFrame:
+    schema = {"id": pl.String, "entity": pl.String, "event_time": TIME}
+    return (
+        pl.DataFrame([(i, e, at(h)) for i, e, h in rows], schema, orient="row")
+        .with_columns(
+            pl.col("event_time").alias("made_at"),
+            pl.lit("UA").alias("feature.carrier"),
+            pl.lit(500.0, pl.Float32).alias("feature.distance"),
+            pl.lit(None, pl.Float32).alias("feature.gust"),
+            pl.lit(0.5, pl.Float32).alias("output.score"),
+        )
+        .lazy()
+    )
+
+
+def outcomes(*rows: tuple[str | None, str | None, float, float]) -> pl.LazyFrame:
+    """Each has an id, an entity, the outcome, and the hours until it was known."""
+    schema = {"id": pl.String, "entity": pl.String, "outcome": pl.Float64, "known_at": TIME}
+    return pl.DataFrame([(i, e, o, at(h)) for i, e, o, h in rows], schema, orient="row").lazy()
+
+
+def labels(frame: pl.DataFrame) -> list[tuple[Any, ...]]:
+    return frame.select("flight", "late").rows()
+
+
+def test_published_rows_come_in_order_of_event_time_with_the_types_of_the_model() -> None:
+    rows = published(("b", 2, 1, "AA", 10.0), ("a", 1, 0, "UA", 20.0))
+    frame = assemble(SPEC, Tables(rows, None, None), LATER, None)
+    assert frame.rows() == [("a", at(1), 0.0, "UA", 20.0, None), ("b", at(2), 1.0, "AA", 10.0, None)]
+    assert dict(frame.schema) == {
+        "flight": pl.String, "departure": TIME, "late": pl.Float32,
+        "carrier": pl.String, "distance": pl.Float32, "gust": pl.Float32,
+    }  # fmt: skip
+
+
+def test_rows_without_a_label_or_a_required_value_are_left_out() -> None:
+    rows = published(("a", 1, None, "UA", 1.0), ("b", 2, 1, None, 1.0), ("c", 3, 1, "UA", 1.0))
+    assert labels(assemble(SPEC, Tables(rows, None, None), LATER, None)) == [("c", 1.0)]
+
+
+def test_a_served_row_gets_the_outcome_of_its_id() -> None:
+    tables = Tables(None, served(("1", "f1", 0), ("2", "f2", 1)), outcomes(("2", None, 1, 5), ("1", None, 0, 6)))
+    assert labels(assemble(SPEC, tables, LATER, None)) == [("f1", 0.0), ("f2", 1.0)]
+
+
+def test_without_one_by_id_it_gets_the_outcome_of_its_entity() -> None:
+    tables = Tables(None, served(("1", "f1", 0), ("2", "f2", 1)), outcomes((None, "f2", 1, 5), ("1", "f1", 0, 6)))
+    assert labels(assemble(SPEC, tables, LATER, None)) == [("f1", 0.0), ("f2", 1.0)]
+
+
+def test_an_outcome_that_names_an_id_is_that_of_no_other_prediction_of_its_entity() -> None:
+    tables = Tables(None, served(("1", "c", 0), ("2", "c", 1)), outcomes(("2", "c", 1, 5)))
+    frame = assemble(SPEC, tables, LATER, None)
+    assert frame.select("departure", "late").rows() == [(at(1), 1.0)]
+
+
+def test_by_id_the_outcome_known_last_stands() -> None:
+    tables = Tables(None, served(("1", "f1", 0)), outcomes(("1", None, 0, 5), ("1", None, 1, 7)))
+    assert labels(assemble(SPEC, tables, LATER, None)) == [("f1", 1.0)]
+
+
+def test_by_entity_the_first_outcome_after_the_prediction_stands() -> None:
+    """A customer comes again: what became of the second visit is no answer to the first."""
+    told = outcomes((None, "c", 0, -1), (None, "c", 1, 5), (None, "c", 0, 9))
+    frame = assemble(SPEC, Tables(None, served(("1", "c", 0), ("2", "c", 6)), told), LATER, None)
+    assert labels(frame) == [("c", 1.0), ("c", 0.0)]
+
+
+def test_an_outcome_known_later_does_not_count() -> None:
+    tables = Tables(None, served(("1", "f1", 0), ("2", "f2", 1)), outcomes(("1", None, 0, 5), ("2", None, 1, 6)))
+    assert labels(assemble(SPEC, tables, at(5), None)) == [("f1", 0.0)]
+
+
+def test_of_an_occurrence_both_published_and_served_the_served_row_stays() -> None:
+    tables = Tables(
+        published(("f1", 0, 0, "mended", 1.0), ("f1", 24, 0, "AA", 1.0)),
+        served(("1", "f1", 0)),
+        outcomes(("1", None, 1, 5)),
+    )
+    frame = assemble(SPEC, tables, LATER, None)
+    assert frame.select("flight", "late", "carrier").rows() == [("f1", 1.0, "UA"), ("f1", 0.0, "AA")]
+
+
+def test_of_an_occurrence_published_twice_the_later_publication_stands() -> None:
+    first = published(("f1", 0, 0, "AA", 1.0), ("f2", 0, 1, "AA", 1.0))
+    mended = published(("f1", 0, 1, "UA", 1.0)).with_columns(batch_id=pl.lit("a"))
+    for parts in ([first, mended], [mended, first]):
+        tables = Tables(pl.concat(parts), None, None, {"b1": 0, "a": 1})
+        frame = assemble(SPEC, tables, LATER, None)
+        assert frame.select("flight", "late", "carrier").rows() == [("f1", 1.0, "UA"), ("f2", 1.0, "AA")]
+
+
+def test_the_same_rows_make_the_same_frame_in_whatever_order_a_table_gives_them() -> None:
+    """Two predictions of one occurrence tie in event time and entity."""
+    asked, told = served(("1", "f1", 0), ("2", "f1", 0)), outcomes(("1", None, 1, 5), ("2", None, 0, 5))
+    twice = published(("f2", 0, 1, "AA", 1.0), ("f2", 0, 0, "UA", 2.0))
+    frames = [
+        assemble(SPEC, Tables(*(table.reverse() if turned else table for table in (twice, asked, told))), LATER, None)
+        for turned in (False, True)
+    ]
+    assert frames[0].rows() == frames[1].rows()
+
+
+def test_only_the_window_counts() -> None:
+    rows = published(("a", 0, 0, "UA", 1.0), ("b", 1, 0, "UA", 1.0), ("c", 2, 1, "UA", 1.0), ("d", 3, 1, "UA", 1.0))
+    assert labels(assemble(SPEC, Tables(rows, None, None), at(2), at(0))) == [("b", 0.0), ("c", 1.0)]
+
+
+def test_a_column_that_the_data_lacks_is_named() -> None:
+    rows = published(("a", 1, 0, "UA", 1.0)).drop("distance", "late")
+    with pytest.raises(ColumnMissingError) as caught:
+        assemble(SPEC, Tables(rows, None, None), LATER, None)
+    assert str(caught.value) == (
+        "the dataset 'flights' has no column late, distance: publish batches that have it, take it out of the spec,"
+        " or mark the feature as optional"
+    )
+
+
+def test_an_optional_feature_may_be_missing_and_a_required_one_leaves_served_rows_out() -> None:
+    rows = published(("a", 1, 0, "UA", 1.0)).drop("gust")
+    earlier = served(("1", "f1", 0)).drop("feature.distance")
+    frame = assemble(SPEC, Tables(rows, earlier, outcomes(("1", None, 1, 5))), LATER, None)
+    assert frame.select("flight", "gust").rows() == [("a", None)]
+
+
+def test_as_of_is_the_later_of_the_trigger_and_the_newest_outcome_but_not_in_the_future() -> None:
+    believed = horizon(LATER)
+    assert known_as_of(at(1), None, believed) == at(1)
+    assert known_as_of(at(1), at(2), believed) == at(2)
+    assert known_as_of(at(3), at(2), believed) == at(3)
+    assert known_as_of(at(24 * 4000), at(2), believed) == LATER + timedelta(days=1)
+
+
+def test_the_window_reaches_back_from_the_newest_row_when_the_trigger_is_of_another_year() -> None:
+    assert window(SPEC, at(0), at(5)) == (at(0) - timedelta(days=30), at(0))
+    assert window(SPEC, at(24 * 4000), at(5)) == (at(5) - timedelta(days=30), at(5))
+    assert window(SPEC, at(0), None) == (at(0) - timedelta(days=30), at(0))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 20)), min_size=1, max_size=15),
+    st.lists(
+        st.tuples(st.none() | st.integers(0, 20), st.integers(0, 5), st.sampled_from([0, 1]), st.integers(0, 30)),
+        max_size=20,
+    ),
+    st.integers(0, 30),
+)
+def test_one_row_per_prediction_and_never_an_outcome_from_the_future(
+    predictions: list[tuple[int, int]], told: list[tuple[int | None, int, int, int]], hours: int
+) -> None:
+    """Checked against the definition, row by row."""
+    rows = [(str(n), f"e{entity}", hour) for n, (entity, hour) in enumerate(predictions)]
+    known = [(None if i is None else str(i), f"e{e}", o, h + n / 1000) for n, (i, e, o, h) in enumerate(told)]
+    expected = sorted(
+        (entity, label) for row in rows for entity in [row[1]] if (label := _expected(row, known, hours)) is not None
+    )
+    frame = assemble(SPEC, Tables(None, served(*rows), outcomes(*known)), at(hours), None)
+    assert sorted(labels(frame)) == expected
+
+
+def _expected(row: tuple[str, str, int], told: list[tuple[str | None, str, int, float]], now: int) -> float | None:
+    name, entity, hour = row
+    known = sorted((t for t in told if t[3] <= now), key=lambda t: t[3])
+    if hour > now:
+        return None
+    by_id = [o for i, _, o, _ in known if i == name]
+    by_entity = [o for i, e, o, h in known if i is None and e == entity and h >= hour]
+    return float(by_id[-1]) if by_id else float(by_entity[0]) if by_entity else None
+
+
+TEMPTING = ("id", "entity", "event_time", "made_at", "outcome", "outcome_right", "outcome_of_entity", "known_at", "x")
+
+
+@given(st.permutations(TEMPTING).map(lambda names: names[:4]))
+def test_the_columns_of_a_spec_may_have_the_names_that_the_logs_use(names: list[str]) -> None:
+    """A feature `outcome` that became the label would be a perfect model that knows nothing."""
+    entity, time, label, number = names
+    spec = ModelSpec.model_validate(
+        {
+            "model": "m",
+            "data": {"dataset": "d", "entity": entity, "event_time": time, "label": label},
+            "features": {number: {"type": "float"}},
+        }
+    )
+    frame = served(("p1", "a", 1), ("p2", "b", 2), ("p3", "c", 3))
+    frame = frame.with_columns(pl.Series([0.25, 0.5, 0.75], dtype=pl.Float32).alias(f"feature.{number}"))
+    told = outcomes(("p1", None, 1.0, 5), (None, "b", 0.0, 6))
+    found = assemble(spec, Tables(None, frame, told), LATER, None)
+    assert found.select(entity, time, label, number).rows() == [("a", at(1), 1.0, 0.25), ("b", at(2), 0.0, 0.5)]

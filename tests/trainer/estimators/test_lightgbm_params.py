@@ -1,0 +1,55 @@
+"""A parameter that is unknown, mistyped or out of range is named, all of them at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from rondo.trainer.estimators.lightgbm_params import HyperparameterError, checked
+
+if TYPE_CHECKING:
+    from rondo.contracts.spec.lightgbm_params import Value
+
+
+def test_good_ones_are_kept_and_defaults_added() -> None:
+    assert checked({"num_leaves": 15, "learning_rate": 1}) == {
+        "n_estimators": 100,
+        "num_leaves": 15,
+        "learning_rate": 1,
+    }
+
+
+def test_the_other_names_of_lightgbm_are_taken_too() -> None:
+    """As its scikit-learn interface has them, say."""
+    written: dict[str, Value] = {"num_trees": 7, "min_child_samples": 5, "reg_lambda": 1.5, "colsample_bytree": 0.5}
+    assert checked(written) == {"n_estimators": 7, "min_data_in_leaf": 5, "lambda_l2": 1.5, "feature_fraction": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("params", "problem"),
+    [
+        ({"num_leafs": 3}, "`num_leafs` is not a LightGBM parameter: did you mean `num_leaves`?"),
+        ({"seed": 3}, "`seed` is set by the trainer: write `trainer.seed`"),
+        ({"num_leaves": 1}, "`num_leaves` is 1, and must be from 2 to 4096"),
+        ({"num_leaves": 2.5}, "`num_leaves` is 2.5, and must be a whole number"),
+        ({"num_leaves": True}, "`num_leaves` is True, and must be a whole number"),
+        ({"learning_rate": "fast"}, "`learning_rate` is 'fast', and must be a number"),
+        ({"extra_trees": 1}, "`extra_trees` is 1, and must be true or false"),
+        ({"lambda_l1": float("nan")}, "`lambda_l1` is nan, and must be 0 or more"),
+        ({"reg_alpha": -1}, "`reg_alpha` is -1, and must be 0 or more"),
+        ({"lambda_l1": 1, "reg_alpha": 1}, "`reg_alpha` is the same parameter as `lambda_l1`: keep one of the two"),
+        (
+            {"class_weight": "balanced"},
+            "`class_weight` is no parameter of a training here: set `scale_pos_weight` or `is_unbalance`",
+        ),
+    ],
+)
+def test_a_bad_one_is_told(params: dict[str, Value], problem: str) -> None:
+    with pytest.raises(HyperparameterError) as refusal:
+        checked(params)
+    assert refusal.value.problems == (problem,)
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    with pytest.raises(HyperparameterError, match=r"^`trainer.params` can't be used: .*zzz.*; .*max_bin"):
+        checked({"zzz": 1, "max_bin": 1})

@@ -1,0 +1,61 @@
+"""ROC AUC by ranks, with ties; probabilities; slices."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rondo.contracts.events.training import SliceMetric
+from rondo.trainer.evaluation.metrics_binary import MAX_SLICES, evaluate, roc_auc
+
+row = st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0.1, 0.25, 0.5, 0.9]))
+
+
+@given(st.lists(row, min_size=1, max_size=40))
+def test_roc_auc_is_the_share_of_pairs_in_the_right_order(rows: list[tuple[float, float]]) -> None:
+    positive, negative = ([s for label, s in rows if label == wanted] for wanted in (1, 0))
+    pairs = [(p > n) + 0.5 * (p == n) for p in positive for n in negative]
+    labels, scores = np.array(rows, dtype=np.float32).T
+    expected = sum(pairs) / len(pairs) if pairs else None
+    assert roc_auc(labels, scores) == (None if expected is None else pytest.approx(expected))
+
+
+def test_metrics_of_known_scores() -> None:
+    labels, scores = np.array([1, 0], dtype=np.float32), np.array([0.75, 0.25], dtype=np.float32)
+    metrics = evaluate(labels, scores, pl.DataFrame(), ()).metrics
+    assert metrics == pytest.approx({"roc_auc": 1.0, "log_loss": -np.log(0.75), "brier": 0.0625})
+
+
+def test_a_certain_and_wrong_score_has_a_finite_loss() -> None:
+    labels, scores = np.array([1, 0], dtype=np.float32), np.array([0, 1], dtype=np.float32)
+    assert evaluate(labels, scores, pl.DataFrame(), ()).metrics["log_loss"] == pytest.approx(-np.log(1e-7))
+
+
+def test_slices_name_rows_positives_and_auc() -> None:
+    labels, scores = np.array([1, 0, 1, 1], dtype=np.float32), np.array([0.9, 0.1, 0.5, 0.6], dtype=np.float32)
+    slices = evaluate(labels, scores, pl.DataFrame({"carrier": ["AA", "AA", "UA", None]}), ["carrier"]).slices
+    assert slices == (
+        SliceMetric(column="carrier", value="", rows=1, positives=1, roc_auc=None),
+        SliceMetric(column="carrier", value="AA", rows=2, positives=1, roc_auc=1.0),
+        SliceMetric(column="carrier", value="UA", rows=1, positives=1, roc_auc=None),
+    )
+
+
+def test_a_column_of_many_values_is_cut_to_the_largest() -> None:
+    values = [str(i) for i in range(MAX_SLICES + 5)] + ["often"] * 3
+    zeros = np.zeros(len(values), dtype=np.float32)
+    slices = evaluate(zeros, zeros, pl.DataFrame({"dest": values}), ["dest"]).slices
+    assert len(slices) == MAX_SLICES
+    assert "often" in {part.value for part in slices}
+
+
+@given(st.integers(1, 40), st.text(min_size=1, max_size=200))
+def test_however_long_the_values_the_slices_take_an_eighth_of_an_event(columns: int, text: str) -> None:
+    values = [f"{text}{n}" for n in range(200)]
+    rows = pl.DataFrame({f"{'c' * 61}{n:02}": values for n in range(columns)})
+    zeros = np.zeros(200, dtype=np.float32)
+    evaluation = evaluate(zeros, zeros, rows, rows.columns)
+    assert len({(part.column, part.value) for part in evaluation.slices}) == len(evaluation.slices)
+    assert len(evaluation.model_dump_json().encode()) <= 128 * 1024

@@ -1,0 +1,102 @@
+"""The reference profile counts every row once."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rondo.contracts.events.profile import CategoricalProfile, NumericProfile, ReferenceProfile
+from rondo.contracts.spec.model import Feature
+from rondo.trainer.evaluation.reference_profile import (
+    BINS,
+    MAX_BYTES,
+    MAX_CATEGORIES,
+    categorical,
+    numeric,
+    of_features,
+)
+
+
+@given(st.lists(st.floats(width=32), max_size=200))
+def test_every_value_is_in_one_bin_or_missing(values: list[float]) -> None:
+    found = numeric(np.array(values, dtype=np.float32))
+    assert sum(found.counts) + found.missing == len(values)
+    assert len(found.counts) == len(found.edges) + 1
+    assert list(found.edges) == sorted(set(found.edges))
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=100))
+def test_a_bin_begins_with_its_edge(values: list[float]) -> None:
+    found = numeric(np.array(values, dtype=np.float32))
+    bounds = [-np.inf, *found.edges, np.inf]
+    inner = [sum(low <= v < high for v in values) for low, high in pairwise(bounds)]
+    assert inner[:-1] == list(found.counts[:-1])
+
+
+def test_bins_hold_about_as_many_each() -> None:
+    assert numeric(np.arange(2_000, dtype=np.float32)).counts == (99, *[100] * (BINS - 2), 101)
+
+
+def test_a_constant_and_a_column_without_values_have_a_profile() -> None:
+    assert numeric(np.full(3, 7, dtype=np.float32)) == NumericProfile(edges=(7.0,), counts=(0, 3))
+    assert numeric(np.full(3, np.nan, dtype=np.float32)) == NumericProfile(edges=(), counts=(0,), missing=3)
+
+
+def test_categories_null_and_empty() -> None:
+    assert categorical(pl.Series(["b", "a", "b", None, ""])) == CategoricalProfile(counts={"a": 1, "b": 2}, missing=2)
+
+
+def test_the_rarest_categories_are_counted_together() -> None:
+    values = [str(i) for i in range(MAX_CATEGORIES)] * 2 + ["x", "y"]
+    found = categorical(pl.Series(values))
+    assert (len(found.counts), found.other) == (MAX_CATEGORIES, 2)
+
+
+def test_each_feature_has_the_profile_of_its_type() -> None:
+    rows = pl.DataFrame({"carrier": ["AA", "UA"], "temp": [1.0, None]})
+    features = {"carrier": Feature(type="category"), "temp": Feature(type="float", optional=True)}
+    assert of_features(features, rows) == {
+        "carrier": CategoricalProfile(counts={"AA": 1, "UA": 1}),
+        "temp": NumericProfile(edges=(1.0,), counts=(0, 1), missing=1),
+    }
+
+
+def test_a_long_category_is_counted_with_the_rare_ones() -> None:
+    """As the monitor counts it, who looks for the listed ones alone."""
+    values = pl.Series(["AA", "x" * 65] * 2 + ["x" * 67] * 5)
+    assert categorical(values) == CategoricalProfile(counts={"AA": 2, "x" * 65: 2}, other=5)
+
+
+characters = st.sampled_from(["a", "\x00", "\n", '"', "é", "😀"])
+
+
+@given(
+    st.integers(1, 3_000), st.integers(1, 62), characters, st.integers(1, 600), st.sampled_from(["category", "float"])
+)
+@settings(max_examples=15)
+def test_a_profile_takes_at_most_half_an_event(
+    features: int, length: int, character: str, distinct: int, kind: Literal["category", "float"]
+) -> None:
+    texts = [f"{n}-{character * length}" for n in range(distinct)]
+    values = pl.Series(texts if kind == "category" else [-3.4028e38 / (n + 1) for n in range(distinct)])
+    # One column stands for all of them: what counts is how many there are.
+    one = of_features(dict.fromkeys((f"{n}" for n in range(features)), Feature(type=kind)), _Same(values))
+    profile = {f"{'f' * (63 - len(name))}{name}": each for name, each in one.items()}
+    score = NumericProfile(edges=(), counts=(0,))
+    whole = ReferenceProfile(rows=1, features=profile, score=score, roc_auc=0.5, positive_rate=0.5)
+    assert len(whole.model_dump_json().encode()) <= MAX_BYTES + 1_000
+
+
+class _Same(dict[str, pl.Series]):
+    """Rows that have the same values in every column."""
+
+    def __init__(self, values: pl.Series) -> None:
+        super().__init__()
+        self._values = values
+
+    def __missing__(self, name: str) -> pl.Series:
+        return self._values

@@ -1,0 +1,137 @@
+"""The graph is the model: on ordinary rows and on strange ones, byte for byte the same when built again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnx
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rondo.contracts.spec.model import Feature
+from rondo.trainer.estimators import lightgbm_trees
+from rondo.trainer.estimators.lightgbm import Booster, Fitter
+from rondo.trainer.estimators.lightgbm_params import checked
+from rondo.trainer.graph import builder
+from rondo.trainer.graph.encoding import Preparation, inputs, learn, matrix
+from rondo.trainer.graph.runtime import Scorer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FEATURES = {
+    "temp": Feature(type="float", optional=True),
+    "carrier": Feature(type="category"),
+    "distance": Feature(type="int"),
+}
+PARAMS = checked({"n_estimators": 20, "num_leaves": 15, "min_data_in_leaf": 5})
+UNTIL = datetime(2013, 3, 1, tzinfo=UTC)
+
+
+def _rows(count: int = 2_000) -> tuple[pl.DataFrame, NDArray[np.float32]]:
+    rng = np.random.default_rng(5)
+    temp = rng.normal(size=count).astype(np.float32)
+    carrier = rng.choice(["AA", "B6", "UA", "Ünïcode"], size=count)
+    distance = rng.integers(-500, 500, size=count)
+    chance = 1 / (1 + np.exp(-(temp + (carrier == "AA") + distance / 300)))
+    temp[rng.random(count) < 0.1] = np.nan
+    rows = pl.DataFrame({"temp": temp, "carrier": carrier, "distance": distance}).with_columns(
+        pl.col("temp").fill_nan(None)
+    )
+    return rows, (rng.random(count) < chance).astype(np.float32)
+
+
+ROWS, LABELS = _rows()
+PREPARED: Preparation = learn(FEATURES, ROWS, LABELS)
+FITTED: Booster = Fitter(1)(PARAMS, 7, matrix(PREPARED, ROWS), LABELS)
+METADATA = {builder.KNOWS_UNTIL: UNTIL.isoformat()}
+GRAPH = builder.build(PREPARED, lightgbm_trees.read(FITTED.dump()), METADATA)
+SCORE = Scorer(1)
+
+numbers = st.none() | st.floats(width=32, allow_nan=False) | st.sampled_from([0.0, -0.0, 1e-36, -1e-36])
+strange = st.tuples(numbers, st.none() | st.text(max_size=5) | st.sampled_from(["AA", "UA"]), numbers)
+
+
+def test_the_graph_scores_as_the_model_does() -> None:
+    difference = np.abs(SCORE(GRAPH, inputs(FEATURES, ROWS)) - FITTED.score(matrix(PREPARED, ROWS)))
+    assert difference.max() < 1e-6
+
+
+@settings(max_examples=60)
+@given(st.lists(strange, min_size=1, max_size=20))
+def test_it_does_so_for_missing_unseen_and_extreme_values(
+    values: list[tuple[float | None, str | None, float | None]],
+) -> None:
+    schema = {"temp": pl.Float32, "carrier": pl.String, "distance": pl.Float32}
+    rows = pl.DataFrame(values, schema=schema, orient="row")
+    difference = np.abs(SCORE(GRAPH, inputs(FEATURES, rows)) - FITTED.score(matrix(PREPARED, rows)))
+    assert difference.max() < 1e-6
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.finfo(np.float32).max])
+def test_it_does_so_for_infinity(value: float) -> None:
+    rows = ROWS.with_columns(temp=pl.lit(value, dtype=pl.Float32))
+    difference = np.abs(SCORE(GRAPH, inputs(FEATURES, rows)) - FITTED.score(matrix(PREPARED, rows)))
+    assert difference.max() < 1e-6
+
+
+def test_a_value_missing_for_the_first_time_goes_where_zero_goes() -> None:
+    missing, zero = (ROWS.with_columns(distance=pl.lit(value, dtype=pl.Float32)) for value in (None, 0.0))
+    np.testing.assert_array_equal(SCORE(GRAPH, inputs(FEATURES, missing)), SCORE(GRAPH, inputs(FEATURES, zero)))
+
+
+def test_the_same_rows_give_the_same_bytes() -> None:
+    again = Fitter(1)(PARAMS, 7, matrix(PREPARED, ROWS), LABELS)
+    assert builder.build(PREPARED, lightgbm_trees.read(again.dump()), METADATA) == GRAPH
+
+
+def test_another_seed_gives_other_trees() -> None:
+    params = checked({"n_estimators": 5, "feature_fraction": 0.5})
+    one, other = (Fitter(1)(params, seed, matrix(PREPARED, ROWS), LABELS).dump()["tree_info"] for seed in (1, 2))
+    assert one != other
+
+
+def test_inputs_are_named_as_the_features_and_the_output_is_the_score() -> None:
+    graph = onnx.load_from_string(GRAPH).graph
+    kinds = {value.name: value.type.tensor_type.elem_type for value in graph.input}
+    text, number = onnx.TensorProto.STRING, onnx.TensorProto.FLOAT
+    assert kinds == {"temp": number, "carrier": text, "distance": number}
+    assert list(kinds) == list(FEATURES)
+    assert [value.name for value in graph.output] == ["score"]
+    assert graph.name == "rondo"
+
+
+def test_the_graph_carries_its_signature_and_what_it_knows() -> None:
+    assert builder.read_signature(GRAPH) == FEATURES
+    assert list(builder.read_signature(GRAPH)) == list(FEATURES)
+    assert builder.knows_until(GRAPH) == UNTIL
+
+
+def test_a_graph_that_does_not_say_what_it_knows_knows_nothing() -> None:
+    assert builder.knows_until(builder.build(PREPARED, lightgbm_trees.read(FITTED.dump()), {})) is None
+
+
+def test_a_feature_called_score_is_refused() -> None:
+    prepared = Preparation({"score": Feature(type="float")}, {})
+    with pytest.raises(builder.ReservedNameError, match=r"can't be called 'score'.*rename the column"):
+        builder.build(prepared, lightgbm_trees.read(FITTED.dump()), {})
+
+
+def test_a_model_of_a_single_leaf_gives_the_same_score_to_everyone() -> None:
+    flat = Fitter(1)(checked({"n_estimators": 1, "min_data_in_leaf": 100_000}), 7, matrix(PREPARED, ROWS), LABELS)
+    scores = SCORE(builder.build(PREPARED, lightgbm_trees.read(flat.dump()), {}), inputs(FEATURES, ROWS))
+    np.testing.assert_allclose(scores, flat.score(matrix(PREPARED, ROWS)), atol=1e-6)
+
+
+def test_a_graph_with_data_in_a_file_beside_it_is_refused() -> None:
+    model = onnx.load_from_string(GRAPH)
+    tensor = onnx.helper.make_tensor("weights", onnx.TensorProto.FLOAT, [1], [0.0])
+    tensor.ClearField("float_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="secrets.bin")
+    model.graph.initializer.append(tensor)
+    with pytest.raises(ValueError, match="keeps data in a file beside it"):
+        SCORE(model.SerializeToString(), inputs(FEATURES, ROWS))

@@ -1,0 +1,197 @@
+"""A training from rows to evidence: the holdout is later, the champion meets it unseen, the same rows give the same."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+from rondo.contracts.spec.model import ModelSpec
+from rondo.trainer.dataset.split import MIN_FRESH_ROWS, NotEnoughDataError, split
+from rondo.trainer.dataset.training_set import TrainingSet
+from rondo.trainer.estimators.lightgbm import Fitter
+from rondo.trainer.evaluation.candidate import Candidate, Champion
+from rondo.trainer.graph import builder
+from rondo.trainer.graph.encoding import MissingColumnsError, inputs
+from rondo.trainer.graph.parity import ParityError, compare
+from rondo.trainer.graph.runtime import Scorer
+from rondo.trainer.pipeline import Training, UnsupportedTrainerError
+
+START = datetime(2013, 1, 1, tzinfo=UTC)
+SPEC = ModelSpec.model_validate(
+    {
+        "model": "late",
+        "data": {"dataset": "flights", "entity": "id", "event_time": "at", "label": "late"},
+        "features": {"carrier": {"type": "category"}, "temp": {"type": "float", "optional": True}},
+        "trainer": {"params": {"n_estimators": 10, "num_leaves": 7}, "min_rows": 100},
+        "gates": {"slices": ["carrier"], "fairness": {"by": "carrier", "max_gap": 0.5}},
+    }
+)
+
+
+def rows(count: int, start: datetime = START) -> pl.DataFrame:
+    """Return rows an hour apart; where it is warmer there are more late ones."""
+    rng = np.random.default_rng(int(start.timestamp()) % 1000)
+    temp = rng.normal(size=count)
+    return pl.DataFrame(
+        {
+            "id": [f"{start:%m%d}-{i:05}" for i in range(count)],
+            "at": [start + timedelta(hours=i) for i in range(count)],
+            "carrier": rng.choice(["AA", "UA"], size=count),
+            "temp": temp.astype(np.float32),
+            "late": (temp + rng.normal(size=count) > 0).astype(np.int8),
+        }
+    ).cast({"at": pl.Datetime("us", "UTC")})
+
+
+def run(
+    frame: pl.DataFrame,
+    spec: ModelSpec = SPEC,
+    *,
+    champion: Champion | None = None,
+    threads: int = 1,
+    as_of: datetime = START + timedelta(days=10_000),
+) -> Candidate:
+    """Train, and judge beside the champion."""
+    training = Training(Fitter(threads), Scorer(threads))
+    learned = training.learn(spec, TrainingSet(frame, (), as_of, as_of))
+    return training.judge(spec, learned, champion)
+
+
+def _rows(candidate: Candidate) -> int:
+    return candidate.rows_trained + candidate.rows_holdout
+
+
+def with_trainer(**trainer: object) -> ModelSpec:
+    described = SPEC.as_dict()
+    return ModelSpec.model_validate(described | {"trainer": described["trainer"] | trainer})
+
+
+def test_a_candidate_comes_with_its_evidence() -> None:
+    candidate = run(rows(1_000))
+    assert candidate.evaluation.metrics["roc_auc"] > 0.7
+    assert candidate.profile.roc_auc == candidate.evaluation.metrics["roc_auc"]
+    assert [part.value for part in candidate.evaluation.slices] == ["AA", "UA"]
+    assert (candidate.rows_trained, candidate.rows_holdout, candidate.champion) == (900, 100, None)
+    assert (candidate.event_time_from, candidate.event_time_to) == (START, START + timedelta(hours=999))
+    assert candidate.parity.rows == 1_000
+    assert builder.knows_until(candidate.model) == START + timedelta(hours=899)
+
+
+def test_the_same_rows_in_another_order_give_the_same_candidate() -> None:
+    frame = rows(1_000)
+    assert run(frame.sample(fraction=1, shuffle=True, seed=1)) == run(frame)
+
+
+def test_the_number_of_threads_changes_nothing() -> None:
+    assert run(rows(1_000), threads=2).model == run(rows(1_000), threads=1).model
+
+
+def test_rows_without_a_label_or_of_the_future_are_left_out() -> None:
+    frame = rows(1_000).with_columns(late=pl.when(pl.col("temp") < 2).then("late"))
+    known = frame.filter(pl.col("late").is_not_null()).height
+    assert _rows(run(frame)) == known
+    at = START + timedelta(hours=499)
+    early = run(rows(1_000), as_of=at)
+    assert (_rows(early), early.event_time_to) == (500, at)
+
+
+def test_the_window_leaves_out_what_is_older() -> None:
+    frame = rows(1_000)
+    candidate = run(frame, with_trainer(window="10d"), as_of=frame["at"][-1])
+    assert _rows(candidate) == 240
+
+
+def test_the_holdout_is_later_than_what_was_learned_and_shares_no_instant_with_it() -> None:
+    frame = pl.concat([rows(500), rows(500)]).sort("at")
+    parts = split(SPEC, frame)
+    assert parts.training["at"][-1] < parts.holdout["at"][0]
+    assert parts.training.height + parts.holdout.height == 1_000
+
+
+def test_both_are_judged_on_those_rows_of_the_holdout_that_the_champion_has_not_seen() -> None:
+    frame = rows(8_000)
+    champion = run(frame[:5_000]).model
+    candidate = run(frame, with_trainer(holdout=0.5), champion=Champion(3, champion))
+    later = frame.filter(pl.col("at") > frame["at"][4_499])
+    assert (candidate.rows_trained, candidate.rows_holdout, candidate.profile.rows) == (4_000, 3_500, 8_000)
+    assert (candidate.champion is not None, candidate.champion_version) == (True, 3)
+    for model, evaluation in ((candidate.model, candidate.evaluation), (champion, candidate.champion)):
+        scores = Scorer(1)(model, inputs(SPEC.features, later))
+        brier = float(np.mean((scores.astype(float) - later["late"].to_numpy()) ** 2))
+        assert evaluation is not None
+        assert evaluation.metrics["brier"] == pytest.approx(brier)
+    assert candidate.profile.roc_auc == candidate.evaluation.metrics["roc_auc"]
+
+
+def test_one_that_knows_nearly_all_of_it_is_judged_on_the_whole() -> None:
+    frame = rows(8_000)
+    champion = Champion(4, run(frame).model)
+    assert run(frame, with_trainer(holdout=0.5), champion=champion).rows_holdout == 4_000
+
+
+def test_where_what_is_new_has_one_class_the_champion_is_judged_on_the_latest_share() -> None:
+    frame = rows(8_000)
+    champion = Champion(3, run(frame[:6_000]).model)
+    calm = frame.with_columns(late=pl.when(pl.int_range(pl.len()) < 5_000).then("late").otherwise(0))
+    candidate = run(calm, with_trainer(holdout=0.5), champion=champion)
+    assert (candidate.rows_trained, candidate.rows_holdout) == (4_000, 4_000)
+
+
+def test_where_too_little_is_new_the_champion_is_judged_on_the_latest_share() -> None:
+    frame = rows(3_600 + MIN_FRESH_ROWS - 1)
+    candidate = run(frame, champion=Champion(3, run(frame[:4_000]).model), spec=with_trainer(holdout=0.5))
+    assert candidate.rows_holdout == 2_800
+
+
+def test_a_champion_whose_artifact_is_gone_is_named_without_figures() -> None:
+    candidate = run(rows(1_000), champion=Champion(3, None))
+    assert (candidate.champion, candidate.champion_version) == (None, 3)
+
+
+def test_a_champion_of_other_features_is_named_without_figures() -> None:
+    described = SPEC.as_dict()
+    other = ModelSpec.model_validate(described | {"features": described["features"] | {"wind": {"type": "float"}}})
+    champion = Champion(3, run(rows(1_000).with_columns(wind=pl.lit(1.0)), spec=other).model)
+    candidate = run(rows(1_000), champion=champion)
+    assert (candidate.champion, candidate.champion_version) == (None, 3)
+
+
+def test_too_few_rows() -> None:
+    with pytest.raises(
+        NotEnoughDataError, match=r"99 labelled rows until .* asks for 100: send more data, or lower it"
+    ):
+        run(rows(99))
+
+
+def test_one_class_only() -> None:
+    with pytest.raises(
+        NotEnoughDataError, match=r"the label 'late' is \[0\] in the holdout .* both 0 and 1 are needed"
+    ):
+        run(
+            rows(1_000).with_columns(
+                late=pl.when(pl.col("at") < START + timedelta(hours=800)).then("late").otherwise(0)
+            )
+        )
+
+
+def test_a_label_that_is_no_yes_or_no() -> None:
+    with pytest.raises(NotEnoughDataError, match=r"the label 'late' is \[0, 1, 2\].*both 0 and 1"):
+        run(rows(1_000).with_columns(late=pl.when(pl.col("temp") > 1).then(2).otherwise("late")))
+
+
+def test_a_missing_column() -> None:
+    with pytest.raises(MissingColumnsError, match="the rows lack temp"):
+        run(rows(1_000).drop("temp"))
+
+
+def test_a_trainer_that_does_not_exist_yet() -> None:
+    with pytest.raises(UnsupportedTrainerError, match=r"`trainer.kind: sklearn` can't be trained yet: use lightgbm"):
+        run(rows(1_000), spec=with_trainer(kind="sklearn"))
+
+
+@pytest.mark.parametrize("graph", [0.5001, np.nan])
+def test_a_graph_that_is_not_the_model_is_not_used(graph: float) -> None:
+    with pytest.raises(ParityError, match=r"the ONNX graph differs from the model by .*report it"):
+        compare(np.array([0.5], dtype=np.float32), np.array([graph], dtype=np.float32))
