@@ -116,6 +116,16 @@ def test_only_settings_read_the_environment(service: str) -> None:
     assert offenders == []
 
 
+def test_only_the_chassis_listens_for_http() -> None:
+    """The options of a listening socket are set, and tested, in one place."""
+    listening = [
+        str(file.relative_to(ROOT))
+        for file in (ROOT / "services").rglob("*.py")
+        if ".venv" not in file.parts and "uvicorn" in imported(file)
+    ]
+    assert listening == ["services/chassis/rondo/chassis/http/server.py"]
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_start_is_a_few_lines(service: str) -> None:
     text = (ROOT / "services" / service / "rondo" / service / "__main__.py").read_text()

@@ -108,6 +108,29 @@ async def test_a_port_that_is_taken_is_named_with_the_way_out() -> None:
     )
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_every_accepted_connection_has_tcp_nodelay(host: str) -> None:
+    accepted: list[socket.socket] = []
+
+    async def look(request: Request) -> PlainTextResponse:
+        transports = dict(asyncio.get_running_loop()._transports)  # type: ignore[attr-defined]
+        sockets = [transport.get_extra_info("socket") for transport in transports.values()]
+        accepted.extend(each for each in sockets if each.getsockname()[1] == request.url.port)
+        return PlainTextResponse("ok")
+
+    app = guarded(Health(), TOKEN, Starlette(routes=[Route("/v1/look", look)]))
+    chosen = settings(0).model_copy(update={"http_host": host})
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    async with listen(chosen, app, Health()) as port:
+        url = f"http://[{host}]:{port}/v1/look" if ":" in host else f"http://{host}:{port}/v1/look"
+        async with httpx.AsyncClient(headers=headers) as one, httpx.AsyncClient(headers=headers) as two:
+            await one.get(url)
+            await two.get(url)
+            options = [each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in accepted]
+    assert len(options) == 3  # the first request sees one connection, the second sees both
+    assert all(options)
+
+
 async def test_a_request_in_flight_is_finished_at_the_stop() -> None:
     entered, release = asyncio.Event(), asyncio.Event()
 
