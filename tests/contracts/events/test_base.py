@@ -18,7 +18,9 @@ from rondo.contracts.events.training import Evaluation
 DIGEST = "sha256:" + "0" * 64
 
 
-@given(st.dictionaries(st.text(max_size=5), st.floats(), max_size=4))
+@given(
+    st.dictionaries(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5), st.floats(), max_size=4)
+)
 def test_every_metric_reads_back_as_the_same_float(metrics: dict[str, float]) -> None:
     again = Evaluation.model_validate_json(Evaluation(metrics=metrics).model_dump_json())
     assert all(type(value) is float for value in again.metrics.values())

@@ -75,6 +75,11 @@ MALFORMED = {
         WRITTEN.value(),
         "ce_time is '2013-03-01T05:15:00', not an RFC 3339 time with an offset, such as 2013-03-01T05:15:00Z",
     ),
+    "time that no calendar has in UTC": (
+        {**WRITTEN.headers(), "ce_time": "0001-01-01T00:00:00+14:00"},
+        WRITTEN.value(),
+        "ce_time is '0001-01-01T00:00:00+14:00', not an RFC 3339 time with an offset, such as 2013-03-01T05:15:00Z",
+    ),
     "tombstone": (WRITTEN.headers(), None, "the message has no value: a ModelRetired is a JSON object"),
     "empty": (WRITTEN.headers(), b"", "the message has no value: a ModelRetired is a JSON object"),
     "not JSON": (

@@ -14,7 +14,7 @@ from rondo.contracts.spec.model import ModelSpec
 from tests.contracts.spec_mistakes import DURATION, GOOD, MISTAKES
 from tests.contracts.spec_rule_mistakes import RULE_MISTAKES
 
-FLIGHTS = Path(__file__).parents[2] / "examples" / "flights" / "rondo.yaml"
+FLIGHTS = Path(__file__).parents[3] / "examples" / "flights" / "rondo.yaml"
 
 
 def problems(text: str) -> tuple[str, ...]:

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict
 
-
-def _to_utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
-
-
-Utc = Annotated[AwareDatetime, AfterValidator(_to_utc)]
-# `sha256:` and 64 hex digits: the name of an artifact, a spec or the content of a data version.
-Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+from rondo.contracts.text import Text
 
 
 class Value(BaseModel):
@@ -47,7 +39,7 @@ class Event(Value):
 class ModelEvent(Event):
     """An event about one model, keyed by its name."""
 
-    model: str
+    model: Text
 
     @property
     def key(self) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from pydantic import ValidationError
 
 from rondo.contracts.events.base import Event
+from rondo.contracts.times import to_utc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,11 +90,8 @@ def _check_headers(event: type[Event], headers: Mapping[str, str]) -> None:
 
 def _time(headers: Mapping[str, str]) -> datetime:
     try:
-        time = datetime.fromisoformat(headers["ce_time"])
-        if time.tzinfo is None:
-            raise ValueError("no offset")
+        return to_utc(datetime.fromisoformat(headers["ce_time"]))
     except ValueError:
         raise MalformedEventError(
             f"ce_time is {headers['ce_time']!r}, not an RFC 3339 time with an offset, such as 2013-03-01T05:15:00Z"
         ) from None
-    return time.astimezone(UTC)

@@ -6,7 +6,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from rondo.contracts.events.base import Digest, Event, ModelEvent, Utc, Value
+from rondo.contracts.events.base import Event, ModelEvent, Value
+from rondo.contracts.text import Digest, Message, Text
+from rondo.contracts.times import Utc
 
 Source = Literal["http", "kafka", "folder"]
 
@@ -14,7 +16,7 @@ Source = Literal["http", "kafka", "folder"]
 class DataVersion(Value):
     """A version of a Delta table and the digest of what it holds: the same digest means the same rows."""
 
-    table: str
+    table: Text
     version: int
     digest: Digest
 
@@ -34,8 +36,8 @@ class QualityReport(Value):
     rows: int
     accepted: int
     quarantined: int
-    reasons: dict[str, int] = Field(default_factory=dict)
-    columns: dict[str, ColumnQuality] = Field(default_factory=dict)
+    reasons: dict[Message, int] = Field(default_factory=dict)
+    columns: dict[Text, ColumnQuality] = Field(default_factory=dict)
 
 
 class BatchAccepted(Event):
@@ -43,8 +45,8 @@ class BatchAccepted(Event):
 
     topic: ClassVar[str] = "batches.accepted"
 
-    dataset: str
-    batch_id: str
+    dataset: Text
+    batch_id: Text
     source: Source
     data_version: DataVersion
     quality: QualityReport
@@ -62,10 +64,10 @@ class BatchRejected(Event):
 
     topic: ClassVar[str] = "batches.rejected"
 
-    dataset: str
-    batch_id: str
+    dataset: Text
+    batch_id: Text
     source: Source
-    reasons: tuple[str, ...]
+    reasons: tuple[Message, ...]
     quality: QualityReport | None = None
 
     @property

@@ -6,8 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from rondo.contracts.events.base import Digest, ModelEvent, Utc, Value
-from rondo.contracts.spec.model import Column, Feature
+from rondo.contracts.events.base import ModelEvent, Value
+from rondo.contracts.spec.model import Feature
+from rondo.contracts.text import Column, Digest, Message, Text
+from rondo.contracts.times import Utc
 
 Role = Literal["champion", "challenger", "canary", "shadow"]
 ReplicaState = Literal["loading", "available", "draining", "unloaded", "refused"]
@@ -40,10 +42,10 @@ class ReplicaChanged(ModelEvent):
 
     topic: ClassVar[str] = "replicas.changed"
 
-    replica: str
+    replica: Text
     model_version: int
     digest: Digest
     revision: int
     state: ReplicaState
-    detail: str = ""
+    detail: Message = ""
     at: Utc

@@ -6,19 +6,20 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from rondo.contracts.events.base import Digest, ModelEvent, Value
-from rondo.contracts.events.training import Trigger  # noqa: TC001 - pydantic reads it at run time
-from rondo.contracts.spec.model import ModelSpec  # noqa: TC001 - pydantic reads it at run time
+from rondo.contracts.events.base import ModelEvent, Value
+from rondo.contracts.events.training import Trigger
+from rondo.contracts.spec.model import ModelSpec
+from rondo.contracts.text import Digest, Message, Text
 
 
 class GateResult(Value):
     """What one gate saw. `message` is a sentence for people."""
 
-    gate: str
+    gate: Text
     passed: bool
     observed: float | None
     bound: float | None
-    message: str
+    message: Message
 
 
 class SpecApplied(ModelEvent):
@@ -38,7 +39,7 @@ class ModelRegistered(ModelEvent):
 
     model_version: int
     digest: Digest
-    run_id: str
+    run_id: Text
 
 
 class ModelRejected(ModelEvent):
@@ -48,7 +49,7 @@ class ModelRejected(ModelEvent):
 
     model_version: int
     digest: Digest
-    run_id: str
+    run_id: Text
     gates: tuple[GateResult, ...]
 
 
@@ -60,10 +61,10 @@ class ModelPromoted(ModelEvent):
     model_version: int
     digest: Digest
     previous_version: int | None
-    decided_by: str
+    decided_by: Text
     gates: tuple[GateResult, ...] = ()
     trigger: Trigger | None = None
-    metrics: dict[str, float] = Field(default_factory=dict)
+    metrics: dict[Text, float] = Field(default_factory=dict)
 
 
 class ModelRolledBack(ModelEvent):
@@ -74,8 +75,8 @@ class ModelRolledBack(ModelEvent):
     from_version: int
     to_version: int
     digest: Digest
-    reason: str
-    decided_by: str
+    reason: Message
+    decided_by: Text
 
 
 class ModelRetired(ModelEvent):

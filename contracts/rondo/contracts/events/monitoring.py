@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from rondo.contracts.events.base import ModelEvent, Utc, Value
+from rondo.contracts.events.base import ModelEvent, Value
+from rondo.contracts.text import Message, Text
+from rondo.contracts.times import Utc
 
 
 class Window(Value):
@@ -18,7 +20,7 @@ class Window(Value):
 class FeatureDrift(Value):
     """How far one feature is from its reference: PSI, Kolmogorov-Smirnov distance, and the bound on the PSI."""
 
-    feature: str
+    feature: Text
     psi: float
     ks: float
     threshold: float
@@ -27,7 +29,7 @@ class FeatureDrift(Value):
 class QualityProblem(Value):
     """A share of rows (0 to 1) that are missing or never seen in the reference, against the share there."""
 
-    feature: str
+    feature: Text
     problem: Literal["missing", "unseen"]
     observed: float
     reference: float
@@ -36,7 +38,7 @@ class QualityProblem(Value):
 class Finding(ModelEvent):
     """What every finding of the monitor says. `finding_id` is a function of version, kind and window alone."""
 
-    finding_id: str
+    finding_id: Text
     model_version: int
     window: Window
     since: Utc
@@ -55,7 +57,7 @@ class PerformanceDegraded(Finding):
 
     topic: ClassVar[str] = "performance.degraded"
 
-    metric: str
+    metric: Text
     reference: float
     observed: float
     labelled_rows: int
@@ -85,10 +87,10 @@ class AlertRaised(ModelEvent):
 
     topic: ClassVar[str] = "alerts.raised"
 
-    alert_id: str
+    alert_id: Text
     severity: Literal["info", "warning", "critical"]
-    title: str
-    detail: str
+    title: Message
+    detail: Message
     raised_at: Utc
 
 
@@ -97,6 +99,6 @@ class AlertResolved(ModelEvent):
 
     topic: ClassVar[str] = "alerts.resolved"
 
-    alert_id: str
-    detail: str
+    alert_id: Text
+    detail: Message
     resolved_at: Utc

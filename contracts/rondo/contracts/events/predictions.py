@@ -6,16 +6,17 @@ the contract, and the tests hold both sides to it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import ClassVar
 
-from pydantic import Field, FiniteFloat
+from pydantic import FiniteFloat
 
-from rondo.contracts.events.base import Digest, ModelEvent, Utc
+from rondo.contracts.events.base import ModelEvent
+from rondo.contracts.text import Digest, Id, Text
+from rondo.contracts.times import Utc
 
 # 1 MiB: Kafka's own default for a message. A longer request is refused by the broker, at the application.
 MAX_REQUEST_BYTES = 1024 * 1024
-MAX_ID = 256  # characters
-Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
+FeatureValue = bool | int | float | Text | None
 
 
 class PredictionRequested(ModelEvent):
@@ -26,7 +27,7 @@ class PredictionRequested(ModelEvent):
     id: Id
     entity: Id | None = None
     event_time: Utc | None = None
-    features: dict[str, Any]
+    features: dict[Text, FeatureValue]
 
 
 class PredictionMade(ModelEvent):
@@ -37,7 +38,7 @@ class PredictionMade(ModelEvent):
     id: Id
     model_version: int
     digest: Digest
-    output: dict[str, FiniteFloat]
+    output: dict[Text, FiniteFloat]
     made_at: Utc
 
 

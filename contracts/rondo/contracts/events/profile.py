@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rondo.contracts.events.base import Value
+from rondo.contracts.text import Text
 
 
 class NumericProfile(Value):
@@ -25,7 +26,7 @@ class CategoricalProfile(Value):
     """Rows by category; `other` counts the categories beyond the listed ones."""
 
     kind: Literal["categorical"] = "categorical"
-    counts: dict[str, int]
+    counts: dict[Text, int]
     other: int = 0
     missing: int = 0
 
@@ -37,7 +38,7 @@ class ReferenceProfile(Value):
     """Profiles of the features and of the score, over `rows` rows; `roc_auc` and `positive_rate` of the holdout."""
 
     rows: int
-    features: dict[str, FeatureProfile]
+    features: dict[Text, FeatureProfile]
     score: NumericProfile
     roc_auc: float
     positive_rate: float

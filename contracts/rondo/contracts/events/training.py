@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from rondo.contracts.events.base import Digest, ModelEvent, Utc, Value
+from rondo.contracts.events.base import ModelEvent, Value
 from rondo.contracts.events.data import DataVersion
 from rondo.contracts.events.profile import ReferenceProfile
+from rondo.contracts.text import Digest, Message, Text
+from rondo.contracts.times import Utc
 
 TriggerKind = Literal["data", "drift", "performance", "quality", "schedule", "manual"]
 SkipReason = Literal["in_flight", "cooldown", "budget", "not_enough_data", "not_subscribed", "no_spec", "breaker_open"]
@@ -15,17 +17,17 @@ SkipReason = Literal["in_flight", "cooldown", "budget", "not_enough_data", "not_
 class Trigger(Value):
     """What asked for a training. `id` is the same however often the same finding is told."""
 
-    id: str
+    id: Text
     kind: TriggerKind
     at: Utc
-    detail: str = ""
+    detail: Message = ""
 
 
 class SliceMetric(Value):
     """ROC AUC on the rows where `column` is `value`; None where only one class occurs."""
 
-    column: str
-    value: str
+    column: Text
+    value: Text
     rows: int
     positives: int
     roc_auc: float | None
@@ -34,7 +36,7 @@ class SliceMetric(Value):
 class Evaluation(Value):
     """How one model did on the holdout."""
 
-    metrics: dict[str, float]
+    metrics: dict[Text, float]
     slices: tuple[SliceMetric, ...] = ()
 
 
@@ -61,9 +63,9 @@ class Evidence(Value):
     event_time_to: Utc
     as_of: Utc
     spec_digest: Digest
-    code_version: str
+    code_version: Text
     seed: int
-    environment: dict[str, str]
+    environment: dict[Text, Text]
 
 
 class TrainingRequested(ModelEvent):
@@ -72,7 +74,7 @@ class TrainingRequested(ModelEvent):
     topic: ClassVar[str] = "training.requested"
 
     trigger: Trigger
-    requested_by: str
+    requested_by: Text
 
 
 class TrainingStarted(ModelEvent):
@@ -80,7 +82,7 @@ class TrainingStarted(ModelEvent):
 
     topic: ClassVar[str] = "training.started"
 
-    run_id: str
+    run_id: Text
     trigger: Trigger
     spec_digest: Digest
     started_at: Utc
@@ -91,7 +93,7 @@ class ModelTrained(ModelEvent):
 
     topic: ClassVar[str] = "models.trained"
 
-    run_id: str
+    run_id: Text
     trigger: Trigger
     digest: Digest
     size: int
@@ -105,9 +107,9 @@ class TrainingFailed(ModelEvent):
 
     topic: ClassVar[str] = "training.failed"
 
-    run_id: str
+    run_id: Text
     trigger: Trigger
-    reason: str
+    reason: Message
     attempts: int
 
 
@@ -118,5 +120,5 @@ class TrainingSkipped(ModelEvent):
 
     trigger: Trigger
     reason: SkipReason
-    detail: str
-    run_id: str | None = None
+    detail: Message
+    run_id: Text | None = None

@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from rondo.contracts.spec.duration import Duration, PositiveDuration
+from rondo.contracts.text import Column, Name, Text
 
-# Names become topic keys, table folders and metric labels, so they are kept to a safe alphabet.
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
-Column = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 # The largest float32. A model sees its numbers so, and batches and requests are held to their limits so.
 LARGEST_FLOAT32 = 3.4028234663852886e38
@@ -65,7 +63,7 @@ class Feature(Part):
     """The least value of a number; the value itself is allowed."""
     max: float | None = None
     """The greatest value of a number; the value itself is allowed."""
-    values: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    values: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     """All values that a category may have. Without it every text is allowed."""
     source: Name | None = Field(default=None, alias="from")
     """Another dataset that the feature is joined from at the event time. Not executed yet: refused, as are the next

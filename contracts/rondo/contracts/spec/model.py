@@ -12,12 +12,12 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from rondo.contracts.spec.cross_checks import Fault, contradictions
-from rondo.contracts.spec.data import Column, Data, Feature, Name, Part, Share
+from rondo.contracts.spec.data import Data, Feature, Part, Share
 from rondo.contracts.spec.duration import Duration, format_duration, parse_duration
 from rondo.contracts.spec.policy import FairnessGate, Gates, MetricGate, Monitor, Retrain, Rollout, Trainer
+from rondo.contracts.text import Column, Name
 
 __all__ = [
-    "Column",
     "Data",
     "Duration",
     "FairnessGate",
@@ -26,7 +26,6 @@ __all__ = [
     "MetricGate",
     "ModelSpec",
     "Monitor",
-    "Name",
     "Retrain",
     "Rollout",
     "Share",

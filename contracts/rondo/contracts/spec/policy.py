@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from rondo.contracts.spec.data import Column, Part, Share
-from rondo.contracts.spec.duration import Duration, PositiveDuration  # noqa: TC001 - pydantic reads them at run time
+from rondo.contracts.spec.data import Part, Share
+from rondo.contracts.spec.duration import Duration, PositiveDuration
+from rondo.contracts.text import Column, Text
 
 
 def _scalar(value: object) -> object:
@@ -20,13 +21,13 @@ def _scalar(value: object) -> object:
     return value
 
 
-def _sorted(params: dict[str, Param]) -> dict[str, Param]:
+def _sorted(params: dict[Text, Param]) -> dict[str, Param]:
     return dict(sorted(params.items()))
 
 
 # The order of the parameters means nothing, so it must not change the digest.
-Param = Annotated[int | float | str | bool, BeforeValidator(_scalar)]
-Params = Annotated[dict[str, Param], AfterValidator(_sorted)]
+Param = Annotated[int | float | Text | bool, BeforeValidator(_scalar)]
+Params = Annotated[dict[Text, Param], AfterValidator(_sorted)]
 
 
 class Trainer(Part):

@@ -13,6 +13,7 @@ _WORDS = {
     "^[A-Za-z_]": "a column",
     r"^(\d+": "a duration",
     r"^[\w.]+:": "`package.module:name`",
+    r"^[^\x00]": "a text",
 }
 _BELOW = {
     "patternProperties": "for each column its keys, below",

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pyarrow as pa
 
-from rondo.contracts.clocks import EARLIEST
 from rondo.contracts.events import logs
-from rondo.contracts.events.predictions import MAX_ID
+from rondo.contracts.text import MAX_ID
+from rondo.contracts.times import EARLIEST
 from rondo.ingestion.batches.report_limits import cut, first
 from rondo.ingestion.validation.event_times import latest
 

@@ -1,10 +1,10 @@
-"""Until when event times are believed; `rondo.contracts.clocks` says why, and since when."""
+"""Until when event times are believed; `rondo.contracts.times` says why, and since when."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.contracts.clocks import MOST_AHEAD
+from rondo.contracts.times import MOST_AHEAD
 
 if TYPE_CHECKING:
     from datetime import datetime

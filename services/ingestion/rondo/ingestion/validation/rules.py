@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.contracts.clocks import EARLIEST
 from rondo.contracts.spec.data import LARGEST_FLOAT32
+from rondo.contracts.times import EARLIEST
 from rondo.ingestion.batches.report_limits import cut
 from rondo.ingestion.validation.casting import (
     TARGET,

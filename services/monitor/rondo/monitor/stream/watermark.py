@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.contracts import clocks
+from rondo.contracts import times
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Before every time: nothing has been seen yet.
 NEVER = int(np.iinfo(np.int64).min)
 # In microseconds, as all times here: what says that it happened later than this after it was written is a mistake.
-MOST_AHEAD = clocks.MOST_AHEAD // timedelta(microseconds=1)
+MOST_AHEAD = times.MOST_AHEAD // timedelta(microseconds=1)
 # Replicas write at once, in transactions of half a minute at most: what was made this long before is by another clock.
 MOST_BEHIND = 60_000_000
 

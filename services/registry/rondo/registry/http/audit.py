@@ -8,7 +8,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from rondo.contracts.events.base import Utc, Value
+from rondo.contracts.events.base import Value
+from rondo.contracts.times import Utc
 from rondo.registry.audit import hash_chain
 from rondo.registry.http.dependencies import ERRORS, Ask, ModelName
 

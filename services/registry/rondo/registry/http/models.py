@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
 
-from rondo.contracts.events.base import Digest, Utc, Value
+from rondo.contracts.events.base import Value
 from rondo.contracts.events.deployment import ReplicaState, Route
+from rondo.contracts.text import Digest
+from rondo.contracts.times import Utc
 from rondo.registry.http.dependencies import ERRORS, Ask, ModelName
 from rondo.registry.model import deployments
 

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rondo.contracts.events.base import Digest, Utc, Value
+from rondo.contracts.events.base import Value
+from rondo.contracts.text import Digest
+from rondo.contracts.times import Utc
 
 # PostgreSQL keeps every character but this one.
 NO_NUL = r"^[^\x00]*$"

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Response
 
-from rondo.contracts.events.base import Digest, Utc, Value
+from rondo.contracts.events.base import Value
 from rondo.contracts.events.models import GateResult
 from rondo.contracts.events.training import Evidence, Trigger
+from rondo.contracts.text import Digest
+from rondo.contracts.times import Utc
 from rondo.registry.http.dependencies import ERRORS, Ask, ModelName, VersionNumber
 from rondo.registry.model import lineage
 from rondo.registry.model.model import State

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.contracts.events.base import Digest, Utc, Value
+from rondo.contracts.events.base import Value
 from rondo.contracts.events.deployment import Role, Route
+from rondo.contracts.text import Digest
+from rondo.contracts.times import Utc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

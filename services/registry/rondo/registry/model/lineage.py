@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.contracts.events.base import Digest, Utc, Value
+from rondo.contracts.events.base import Value
 from rondo.contracts.events.data import DataVersion
 from rondo.contracts.events.models import GateResult
 from rondo.contracts.events.training import Trigger
+from rondo.contracts.text import Digest
+from rondo.contracts.times import Utc
 from rondo.registry.model import deployments as history
 from rondo.registry.model.deployments import Deployment, Period
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from rondo.contracts.events.base import Utc, Value
+from rondo.contracts.events.base import Value
 from rondo.contracts.events.training import Trigger
+from rondo.contracts.times import Utc
 
 if TYPE_CHECKING:
     from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from rondo.contracts.clocks import EARLIEST, MOST_AHEAD
+from rondo.contracts.times import EARLIEST, MOST_AHEAD
 from rondo.serving.errors import RequestRefusedError
 
 if TYPE_CHECKING:

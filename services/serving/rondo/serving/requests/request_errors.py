@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rondo.contracts.events.predictions import MAX_ID, MAX_REQUEST_BYTES
+from rondo.contracts.events.predictions import MAX_REQUEST_BYTES
+from rondo.contracts.text import MAX_ID
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.requests import event_times
 from rondo.serving.requests.feature_errors import features_refusal, kind, quoted

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import msgspec
 import numpy as np
 
-from rondo.contracts.events.predictions import MAX_ID
+from rondo.contracts.text import MAX_ID
 from rondo.serving.requests.event_times import Time
 from rondo.serving.requests.limits import Limits
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.contracts.clocks import MOST_AHEAD
+from rondo.contracts.times import MOST_AHEAD
 from rondo.trainer.dataset import batches as published
 from rondo.trainer.dataset import feedback as served
 from rondo.trainer.dataset.columns import BEGINNING, in_order, occurrence, required

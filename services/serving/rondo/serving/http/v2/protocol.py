@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from rondo.contracts.events.predictions import MAX_ID
+from rondo.contracts.text import MAX_ID
 from rondo.serving.errors import RequestRefusedError
 
 ID, ENTITY, EVENT_TIME, VERSION = "rondo.id", "rondo.entity", "rondo.event_time", "rondo.model_version"

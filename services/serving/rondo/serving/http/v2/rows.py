@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from rondo.contracts.events.predictions import MAX_ID
+from rondo.contracts.text import MAX_ID
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.http.v2.columns import columns
 from rondo.serving.http.v2.protocol import ENTITY, EVENT_TIME, ID
