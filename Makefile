@@ -19,7 +19,7 @@ THEN   := $(if $(filter demo,$(MAKECMDGOALS)),; then Kafka$(comma) PostgreSQL an
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help environment setup demo demo-compose up down test test-all lint bench docs schemas clean
+.PHONY: help environment setup demo demo-compose up down test test-fast test-all lint bench docs schemas clean
 
 help:  ## List what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,11 +38,18 @@ up: $(STAMP)  ## Run the platform here until Ctrl-C, and keep its data
 down: $(STAMP)  ## Stop the platform that `make up` runs
 	@$(BIN)/rondo down
 
+# Two workers, each with a broker and a PostgreSQL of its own; a file's tests stay together, the longest files first.
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
+
 test: $(STAMP)  ## Run the tests, against real Kafka and PostgreSQL
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
+
+test-fast: $(STAMP)  ## Run the tests that need no server, in under a minute
+	$(BIN)/pytest $(PARALLEL) -m "unit and not slow"
 
 test-all: $(STAMP)  ## Run all tests, the slow ones too
-	$(BIN)/pytest
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
+	$(BIN)/pytest -m slow
 
 lint: $(STAMP)  ## Check style, types and the architecture
 	$(BIN)/ruff check

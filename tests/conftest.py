@@ -1,4 +1,4 @@
-"""Real servers for the tests: Kafka and PostgreSQL, started once a session.
+"""Real servers for the tests: Kafka and PostgreSQL, started once a session, and by each worker of a parallel run.
 
 Where a Docker engine answers that has or gets the images of docker-compose.yml, testcontainers carries them; elsewhere
 the embedded stack does. `RONDO_TEST_SERVERS=embedded` or `docker` chooses by hand.
@@ -7,12 +7,14 @@ the embedded stack does. `RONDO_TEST_SERVERS=embedded` or `docker` chooses by ha
 from __future__ import annotations
 
 import os
+import random
 import re
 import secrets
 import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -30,6 +32,7 @@ settings.register_profile("rondo", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("rondo")
 ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 120
+_FIRST_PORT, _PORTS, _WORKERS = 15_000, 2_000, 8
 # The fixtures stop their containers themselves: no third image has to be had for that.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 Services = Callable[[str], Awaitable[str]]
@@ -59,6 +62,31 @@ def _docker_carries() -> bool:
     """Tell whether Docker answers and has the images; an engine that reaches no registry may not."""
     images = (_image(name) for name in ("apache/kafka", "postgres"))
     return _succeeds(["docker", "info"], 10) and all(map(_docker_has, images))
+
+
+# What a test needs, by the fixtures that it asks for: `make test-fast` runs those that need nothing but Python.
+_SERVERS = {"kafka": {"kafka"}, "postgres": {"postgres"}}
+_PROCESSES = ("tests/e2e/", "tests/embedded/")
+_RANK = {"process": 0, "kafka": 1, "postgres": 2, "unit": 3}
+
+
+def _needs(item: pytest.Item) -> set[str]:
+    """Return the markers of a test: `process`, `kafka` and `postgres` as they apply, `unit` where none does."""
+    asked = set(getattr(item, "fixturenames", ()))
+    needs = {marker for marker, fixtures in _SERVERS.items() if asked & fixtures}
+    if item.nodeid.startswith(_PROCESSES) or item.get_closest_marker("process"):
+        needs.add("process")
+    return needs or {"unit"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by what it needs, and put the files that take longest first: two workers then end together."""
+    rank: dict[Path, int] = {}
+    for item in items:
+        for marker in _needs(item):
+            item.add_marker(marker)
+            rank[item.path] = min(rank.get(item.path, len(_RANK)), _RANK[marker])
+    items.sort(key=lambda item: rank[item.path])
 
 
 @pytest.fixture(scope="session")
@@ -132,12 +160,21 @@ async def database(postgres: str) -> AsyncIterator[Services]:
 
 @pytest.fixture
 def free_port() -> Callable[[], int]:
-    """Return a function that gives a port nobody listens on."""
+    """Return a function that gives a port nobody listens on.
+
+    Each worker of a parallel run has a range of its own, below the range from which the kernel takes the ports of
+    outgoing connections.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = _FIRST_PORT + worker % _WORKERS * _PORTS
 
     def find() -> int:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            return int(listener.getsockname()[1])
+        for port in random.sample(range(first, first + _PORTS), _PORTS):
+            with socket.socket() as listener, suppress(OSError):
+                listener.bind(("127.0.0.1", port))
+                return port
+        message = f"no port from {first} to {first + _PORTS} is free"
+        raise RuntimeError(message)
 
     return find
 

@@ -201,7 +201,7 @@ def test_a_figure_of_the_spec_is_the_newest_of_its_table(figure: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["docs/decisions/0007-what-was-judged-ships.md", "services/trainer/rondo/trainer/split.py"]
+    "page", ["docs/decisions/0007-what-was-judged-ships.md", "services/trainer/rondo/trainer/dataset/split.py"]
 )
 @pytest.mark.parametrize("figure", of_refits())
 def test_what_a_refit_brings_is_the_newest_of_its_table(page: str, figure: str) -> None:

@@ -211,8 +211,8 @@ _FULL_DISK = """
 import resource, signal, sys
 import pyarrow as pa
 from pathlib import Path
-from rondo.chassis.failures import UnavailableError
-from rondo.ingestion.delta import DeltaTables
+from rondo.chassis.errors import UnavailableError
+from rondo.ingestion.delta.tables import DeltaTables
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 tables = DeltaTables(Path(sys.argv[1]))
@@ -290,8 +290,8 @@ import random, subprocess, sys
 from pathlib import Path
 import polars as pl
 import pyarrow as pa
-from rondo.chassis.failures import UnavailableError
-from rondo.ingestion.delta import DeltaTables
+from rondo.chassis.errors import UnavailableError
+from rondo.ingestion.delta.tables import DeltaTables
 
 disk = Path(sys.argv[1])
 tables, rows = DeltaTables(disk), pa.table({"a": [random.random() for _ in range(10_000)]})

@@ -10,7 +10,7 @@ from rondo.trainer.estimators.openmp import OpenMpMissingError, carried
 
 PROGRAM = """
 import ctypes
-from rondo.trainer import openmp
+from rondo.trainer.estimators import openmp
 
 real = ctypes.CDLL
 def without(name, *args, **kwargs):
