@@ -24,8 +24,8 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from hypothesis import HealthCheck, settings
-from rondo.embedded.kafka import Kafka
-from rondo.embedded.postgres import Postgres
+from rondo.embedded.kafka.broker import Kafka
+from rondo.embedded.postgres.server import Postgres
 
 # Property tests say what must hold, not how fast: a busy machine is no counterexample.
 settings.register_profile("rondo", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -13,7 +13,7 @@ import pytest
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.models import GateResult, ModelRejected
-from rondo.flights.history import History
+from rondo.flights.observers.history import History
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from _trainings import NEARLY_ALL, Flights, Trainings
 from _year import Simulation, Year
-from rondo.flights import dataset
-from rondo.flights.replay import day, stream_of
-from rondo.flights.scores import by_month
+from rondo.flights.dataset import flights
+from rondo.flights.dataset.messages import day, stream_of
+from rondo.flights.report.scores import by_month
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
@@ -68,7 +68,7 @@ Play = Callable[[Case], Played]
 
 def player(spec: ModelSpec) -> Play:
     """Return what plays a case on the flights of 2013; it says so on stderr, for it takes seconds."""
-    trainings = Trainings(Flights(stream_of(dataset.load(), day(1), day(13)), day(3), spec), spec)
+    trainings = Trainings(Flights(stream_of(flights.load(), day(1), day(13)), day(3), spec), spec)
     years: dict[Case, Year] = {}
 
     def play(case: Case) -> Played:

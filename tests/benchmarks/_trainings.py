@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 from rondo.contracts.events.logs import FEATURE, OUTCOMES_SCHEMA, predictions_schema
-from rondo.flights.dataset import ARRIVED_AT, ENTITY, EVENT_TIME, LABEL
+from rondo.flights.dataset.flights import ARRIVED_AT, ENTITY, EVENT_TIME, LABEL
 from rondo.trainer.dataset import training_set
 from rondo.trainer.dataset.training_set import Tables, TrainingSet
 from rondo.trainer.estimators.lightgbm import Fitter

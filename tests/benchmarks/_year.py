@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from rondo.contracts.events.monitoring import DataQualityDegraded, DriftDetected, PerformanceDegraded, WindowClosed
 from rondo.contracts.events.training import Trigger
-from rondo.flights.dataset import EVENT_TIME
+from rondo.flights.dataset.flights import EVENT_TIME
 from rondo.monitor.closing import close
 from rondo.monitor.detectors.reference import Profiled, Reference
 from rondo.monitor.model_state import Watch

@@ -33,13 +33,13 @@ from rondo.contracts.events.monitoring import DriftDetected, FeatureDrift, Windo
 from rondo.contracts.events.predictions import PredictionRequested
 from rondo.contracts.events.training import TrainingFailed, TrainingSkipped
 from rondo.embedded.stack import Stack
-from rondo.flights.auditing import Auditor
-from rondo.flights.timeline import Listener
+from rondo.flights.observers.auditor import Auditor
+from rondo.flights.observers.event_listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rondo.flights.history import History
+    from rondo.flights.observers.history import History
 
 TIMES = int(os.environ.get("BENCH_COUNT", "20"))
 RATE, TICK = 500, 0.02

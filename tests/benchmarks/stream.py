@@ -39,7 +39,7 @@ from rondo.contracts.events.deployment import DeploymentChanged, Route
 from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.topics import PREDICTIONS_FAILED, Topic
-from rondo.embedded.kafka import Kafka
+from rondo.embedded.kafka.broker import Kafka
 
 HERE = Path(__file__).resolve().parent
 COUNT = int(os.environ.get("BENCH_COUNT", "100000"))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from _cases import EARLY, LATE, Case, Play, Played, player
 from results import Row, record, versions
 from rondo.contracts.spec.file import parse_spec
-from rondo.flights.first_model import SPEC
+from rondo.flights.replay.first_model import SPEC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

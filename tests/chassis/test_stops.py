@@ -18,7 +18,7 @@ from rondo.chassis.stream.follower import Follower
 from rondo.chassis.stream.records import Records
 from rondo.chassis.stream.transactions import Transactions
 from rondo.contracts.topics import Topic
-from rondo.embedded.kafka import Kafka
+from rondo.embedded.kafka.broker import Kafka
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence

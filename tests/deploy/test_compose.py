@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rondo.chassis.settings import ServiceSettings
 from rondo.contracts.topics import SERVICES
-from rondo.embedded.kafka_config import MESSAGE_MAX_BYTES
+from rondo.embedded.kafka.config import MESSAGE_MAX_BYTES
 
 ROOT = Path(__file__).resolve().parents[2]
 Containers = dict[str, dict[str, Any]]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from rondo.contracts.topics import SERVICES
-from rondo.embedded.roles import SERVICES_WITH_SCHEMA, script
+from rondo.embedded.postgres.roles import SERVICES_WITH_SCHEMA, script
 
 DOCKER = Path(__file__).resolve().parents[2] / "deploy/docker"
 
@@ -71,7 +71,7 @@ def test_a_folder_belongs_to_its_reader(secrets: Path) -> None:
 
 
 def test_the_roles_are_those_of_the_embedded_stack() -> None:
-    """To write the file anew: the output of `python -m rondo.embedded.roles` with `:'<service>'` for each password."""
+    # To regenerate the file: run `python -m rondo.embedded.postgres.roles` and write `:'<service>'` for each password.
     statements = script({f"RONDO_PASSWORD_{name.upper()}": f"<{name}>" for name in SERVICES_WITH_SCHEMA})
     expected = re.sub(r"'<(\w+)>'", r":'\1'", statements)
     lines = (DOCKER / "roles.sql").read_text().splitlines(keepends=True)

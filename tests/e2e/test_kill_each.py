@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 from rondo.client import AsyncRondo, Connection
 from rondo.embedded.stack import Stack
-from rondo.flights.dataset import load
+from rondo.flights.dataset.flights import load
+from rondo.flights.dataset.messages import day, stream_of
 from rondo.flights.demo import run
-from rondo.flights.markdown import as_markdown
-from rondo.flights.outages import Incident
+from rondo.flights.observers.outages import Incident
 from rondo.flights.plan import Hands, Plan
-from rondo.flights.replay import day, stream_of
+from rondo.flights.report.markdown import as_markdown
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rondo.flights.view import Snapshot
+    from rondo.flights.view.live import Snapshot
 
 
 class Onlooker:

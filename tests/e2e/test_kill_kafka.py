@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 from rondo.client import AsyncRondo, Connection
 from rondo.embedded.stack import Stack
+from rondo.flights.dataset.messages import day
 from rondo.flights.demo import run
-from rondo.flights.markdown import as_markdown
 from rondo.flights.plan import Hands, Plan
-from rondo.flights.replay import day
+from rondo.flights.report.markdown import as_markdown
 
 from tests.e2e.test_kill_each import Onlooker
 

@@ -17,13 +17,13 @@ from rondo.client import AsyncRondo, Connection
 from rondo.contracts.events.predictions import PredictionRequested
 from rondo.embedded.stack import Stack
 
-from tests.e2e import small
+from tests.e2e import small_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-WATCHED = small.SPEC.replace("{window: 30d, min_rows: 100}", "{window: 1d, min_rows: 100, consecutive: 1}")
+WATCHED = small_model.SPEC.replace("{window: 30d, min_rows: 100}", "{window: 1d, min_rows: 100, consecutive: 1}")
 # What each service does between the drift and the prediction, in the words of its spans.
 STEPS = [
     ("rondo-monitor", "judge windows"),
@@ -55,14 +55,14 @@ async def test_one_trace_runs_from_the_drifted_window_to_the_first_prediction_of
         monkeypatch.setenv("RONDO_OTLP_ENDPOINT", endpoint)
         async with Stack(tmp_path / "home") as stack, AsyncRondo(Connection.of_stack(stack.home)) as rondo:
             await rondo.apply(WATCHED)
-            await rondo.publish(small.DATASET, "first", small.rides(1_000), small.PARQUET)
-            await small.until_served(rondo)
+            await rondo.publish(small_model.DATASET, "first", small_model.rides(1_000), small_model.PARQUET)
+            await small_model.until_served(rondo)
             promoted = asyncio.create_task(next_promotion(rondo))
             for day in range(31, 34):
                 await day_of_one_zone(rondo, day)
             assert await asyncio.wait_for(promoted, 60) == 2
             async with asyncio.timeout(30):
-                while (await rondo.predict(small.MODEL, {"zone": "a", "distance": 1.0})).model_version < 2:
+                while (await rondo.predict(small_model.MODEL, {"zone": "a", "distance": 1.0})).model_version < 2:
                     pass  # each answer takes its time
     # Each service has sent its last spans: it stopped.
     trace_id = next(span.trace_id for span in spans if span.name == "process drift.detected")
@@ -90,11 +90,11 @@ async def next_promotion(rondo: AsyncRondo) -> int:
 
 async def day_of_one_zone(rondo: AsyncRondo, day: int) -> None:
     """Ask, with outcomes, from one of the two zones alone: each day is a window, and the day after it closes it."""
-    start = small.START + timedelta(days=day)
+    start = small_model.START + timedelta(days=day)
     times = {f"d{day}-{number}": start + timedelta(minutes=7 * number) for number in range(200)}
     requests = [
         PredictionRequested(
-            id=id_, model=small.MODEL, event_time=at, features={"zone": "a", "distance": at.minute % 10}
+            id=id_, model=small_model.MODEL, event_time=at, features={"zone": "a", "distance": at.minute % 10}
         )
         for id_, at in times.items()
     ]
@@ -103,7 +103,7 @@ async def day_of_one_zone(rondo: AsyncRondo, day: int) -> None:
     for request in requests:
         assert request.event_time is not None
         tipped = int(request.features["distance"] > 4)
-        await rondo.send_outcome(small.MODEL, tipped, request.event_time + timedelta(minutes=30), id=request.id)
+        await rondo.send_outcome(small_model.MODEL, tipped, request.event_time + timedelta(minutes=30), id=request.id)
 
 
 @contextmanager

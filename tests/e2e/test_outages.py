@@ -13,9 +13,9 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 from rondo.client import AsyncRondo, Connection, RondoError
 from rondo.embedded.stack import Stack
-from rondo.flights.auditing import Auditor
+from rondo.flights.observers.auditor import Auditor
 
-from tests.e2e import small
+from tests.e2e import small_model
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -34,9 +34,9 @@ Report = dict[str, dict[str, Any]]
 @pytest.mark.slow
 async def test_a_bad_night(tmp_path: Path) -> None:
     async with Stack(tmp_path / "home") as stack, AsyncRondo(Connection.of_stack(stack.home)) as rondo:
-        await small.first_model(rondo)
+        await small_model.first_model(rondo)
         async with audited(stack.addresses.kafka) as auditor:
-            async with small.traffic(stack.addresses.kafka) as flow:
+            async with small_model.traffic(stack.addresses.kafka) as flow:
                 await answers(auditor, 100)
                 await kafka_dies_and_comes_back(stack, rondo)
                 await answers(auditor, 100)
@@ -50,7 +50,7 @@ async def test_a_bad_night(tmp_path: Path) -> None:
     assert (ledger.lost(), ledger.doubled(), ledger.refused.total()) == ([], [], 0)
     assert set(ledger.asked) == {f"q{number}" for number in range(flow.sent)} | {"alone"}
     for service in SERVICES:
-        small.lines(stack.home / "logs" / f"{service}.log")  # each of them is JSON: no traceback lies about
+        small_model.lines(stack.home / "logs" / f"{service}.log")  # each of them is JSON: no traceback lies about
 
 
 async def kafka_dies_and_comes_back(stack: Stack, rondo: AsyncRondo) -> None:
@@ -74,11 +74,11 @@ async def kafka_dies_and_comes_back(stack: Stack, rondo: AsyncRondo) -> None:
     assert not any(report[service]["ready"] for service in SERVICES)
 
     # A batch needs no Kafka to be taken in; its event waits in the outbox.
-    assert (await rondo.publish(small.DATASET, "no-kafka", small.rides(50, 2_000), small.PARQUET))["quality"][
-        "accepted"
-    ]
+    assert (await rondo.publish(small_model.DATASET, "no-kafka", small_model.rides(50, 2_000), small_model.PARQUET))[
+        "quality"
+    ]["accepted"]
     with pytest.raises(RondoError, match=r"serving can't do this now: the HTTP API is starting; try again in a second"):
-        await rondo.predict_http(small.MODEL, {"zone": "a", "distance": 1.0})
+        await rondo.predict_http(small_model.MODEL, {"zone": "a", "distance": 1.0})
     await asyncio.sleep(OUTAGE_SECONDS)
     await stack.kafka.restart()
     await all_ready(stack)
@@ -106,17 +106,19 @@ async def postgresql_dies_and_comes_back(stack: Stack, rondo: AsyncRondo, audito
     # Serving stands on Kafka alone.
     assert report["serving"]["ready"]
     await answers(auditor, 200)
-    assert (await rondo.predict_http(small.MODEL, {"zone": "a", "distance": 1.0})).model_version == 1
+    assert (await rondo.predict_http(small_model.MODEL, {"zone": "a", "distance": 1.0})).model_version == 1
 
     with pytest.raises(RondoError, match=r"ingestion can't do this now: .*Send the same request again, with the same"):
-        await rondo.publish(small.DATASET, "no-postgresql", small.rides(50, 3_000), small.PARQUET)
+        await rondo.publish(small_model.DATASET, "no-postgresql", small_model.rides(50, 3_000), small_model.PARQUET)
     with pytest.raises(RondoError, match=r"registry can't do this now: .*nothing was changed: ask again, /readyz says"):
         await rondo.models()
     await asyncio.sleep(OUTAGE_SECONDS / 2)
     await stack.postgres.restart()
     await all_ready(stack)
     for _ in range(2):
-        accepted = await rondo.publish(small.DATASET, "no-postgresql", small.rides(50, 3_000), small.PARQUET)
+        accepted = await rondo.publish(
+            small_model.DATASET, "no-postgresql", small_model.rides(50, 3_000), small_model.PARQUET
+        )
         assert accepted["quality"]["accepted"] == 50
     assert await event_ids(stack, "batches.accepted", "no-postgresql") == 1
     for service in SERVICES:
@@ -132,8 +134,8 @@ async def serving_is_alone(stack: Stack, rondo: AsyncRondo) -> None:
     stack.kill("serving")
     await stack.wait_ready("serving", DEADLINE)
     features = {"zone": "a", "distance": 1.0}
-    assert (await rondo.predict(small.MODEL, features, id="alone", seconds=DEADLINE)).model_version == 1
-    assert (await rondo.predict_http(small.MODEL, features)).model_version == 1
+    assert (await rondo.predict(small_model.MODEL, features, id="alone", seconds=DEADLINE)).model_version == 1
+    assert (await rondo.predict_http(small_model.MODEL, features)).model_version == 1
 
 
 @asynccontextmanager
@@ -173,14 +175,14 @@ async def all_ready(stack: Stack) -> None:
     await asyncio.gather(*(stack.wait_ready(service, DEADLINE) for service in SERVICES))
 
 
-async def all_landed(stack: Stack, flow: small.Traffic) -> None:
+async def all_landed(stack: Stack, flow: small_model.Traffic) -> None:
     """Wait until each outcome is in Delta, and see that none is there twice."""
     expected = await asyncio.to_thread(observed, stack.addresses.kafka)
     assert set(expected) == {f"q{number}" for number in range(flow.sent)}
     async with asyncio.timeout(DEADLINE):
-        while small.landed(stack, "outcomes").total() < expected.total():  # noqa: ASYNC110 - as above
+        while small_model.landed(stack, "outcomes").total() < expected.total():  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.5)
-    assert small.landed(stack, "outcomes") == expected
+    assert small_model.landed(stack, "outcomes") == expected
 
 
 def observed(bootstrap: str) -> Counter[str]:
@@ -223,4 +225,4 @@ def read(bootstrap: str, topic: str) -> list[Any]:
 
 
 def log(stack: Stack, service: str) -> list[dict[str, Any]]:
-    return small.lines(stack.home / "logs" / f"{service}.log")
+    return small_model.lines(stack.home / "logs" / f"{service}.log")

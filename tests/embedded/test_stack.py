@@ -26,7 +26,7 @@ from rondo.embedded.errors import (
     UsedKafkaError,
     UsedPostgresError,
 )
-from rondo.embedded.postgres_binaries import leave_place
+from rondo.embedded.postgres.binaries import leave_place
 
 FAKE = str(Path(__file__).with_name("fake_service.py"))
 STAND_INS = [Service(each.name, each.needs_postgres, each.needs_inbox, (sys.executable, FAKE)) for each in SERVICES]

@@ -11,7 +11,7 @@ import pytest
 from rondo.client.cli.predict_many import requests
 from rondo.contracts.spec.file import parse_spec
 from rondo.flights import files
-from rondo.flights.replay import day
+from rondo.flights.dataset.messages import day
 
 SPEC = parse_spec((Path(__file__).parents[2] / "examples/flights/rondo.yaml").read_text())
 

@@ -19,7 +19,7 @@ import httpx
 import orjson
 import polars as pl
 import pytest
-from rondo.embedded.postgres import Postgres
+from rondo.embedded.postgres.server import Postgres
 from rondo.ingestion.app import application
 
 from tests.ingestion.conftest import (

@@ -14,7 +14,7 @@ from rondo.client.errors import (
     UnauthorizedError,
     UnreachableError,
 )
-from rondo.client.failed import Failed
+from rondo.client.kafka.failed_requests import Failed
 from rondo.client.messages import Prediction, request
 from rondo.client.synchronous import Rondo
 

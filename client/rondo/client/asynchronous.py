@@ -7,13 +7,15 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-from rondo.client import events, failed, inference, messages, servers
-from rondo.client.channels import Channels
+from rondo.client import messages
 from rondo.client.connection import SERVICES
 from rondo.client.errors import RefusedError, UnreachableError
-from rondo.client.http import Services
-from rondo.client.ingestion import IngestionClient
-from rondo.client.registry import RegistryClient
+from rondo.client.http import dependency_status, inference
+from rondo.client.http.ingestion import IngestionClient
+from rondo.client.http.registry import RegistryClient
+from rondo.client.http.transport import Services
+from rondo.client.kafka import event_stream, failed_requests
+from rondo.client.kafka.clients import Channels
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -22,11 +24,11 @@ if TYPE_CHECKING:
     import httpx
 
     from rondo.client.connection import Connection
-    from rondo.client.events import Since
-    from rondo.client.failed import Failed
+    from rondo.client.kafka.event_stream import Since
+    from rondo.client.kafka.failed_requests import Failed
+    from rondo.client.kafka.predictions import Unanswered
+    from rondo.client.kafka.request_source import Requests
     from rondo.client.messages import Prediction
-    from rondo.client.predictions import Unanswered
-    from rondo.client.sources import Requests
     from rondo.contracts.events.cloudevents import Envelope
 
 ANSWER_SECONDS = 30.0
@@ -159,7 +161,7 @@ class AsyncRondo(IngestionClient, RegistryClient):
             UnreachableError: Kafka does not answer.
 
         """
-        async with aclosing(failed.failed(self.connection.kafka, model, last, follow=follow)) as letters:
+        async with aclosing(failed_requests.failed(self.connection.kafka, model, last, follow=follow)) as letters:
             async for letter in letters:
                 yield letter
 
@@ -170,8 +172,8 @@ class AsyncRondo(IngestionClient, RegistryClient):
             UnknownTopicError: a name is neither a topic of events nor an event.
 
         """
-        topics = events.topics_of(names)
-        async with aclosing(events.watch(self.connection.kafka, topics, since)) as envelopes:
+        topics = event_stream.topics_of(names)
+        async with aclosing(event_stream.watch(self.connection.kafka, topics, since)) as envelopes:
             async for envelope in envelopes:
                 yield envelope
 
@@ -182,4 +184,4 @@ class AsyncRondo(IngestionClient, RegistryClient):
         """
         answers = await asyncio.gather(*(self._services.readiness(service) for service in SERVICES))
         services = dict(zip(SERVICES, answers, strict=True))
-        return services | servers.seen_by(services, self.connection.kafka)
+        return services | dependency_status.seen_by(services, self.connection.kafka)

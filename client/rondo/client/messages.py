@@ -11,7 +11,7 @@ from uuid import uuid4
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from rondo.client import times
+from rondo.client import event_times
 from rondo.client.errors import PredictionRefusedError, RefusedError
 from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade, PredictionRequested
 
@@ -48,7 +48,7 @@ def request(
 
     """
     made, finite = id if id is not None else uuid4().hex, sendable(features)
-    at = times.in_utc(event_time) if event_time is not None else None
+    at = event_times.in_utc(event_time) if event_time is not None else None
     try:
         return PredictionRequested(model=model, id=made, entity=entity, event_time=at, features=finite)
     except ValidationError as error:
@@ -115,7 +115,7 @@ def outcome(
     """
     if id is None and entity is None:
         raise RefusedError("an outcome names the prediction's id or its entity: give one of the two")
-    known_at = times.in_utc(event_time)
+    known_at = event_times.in_utc(event_time)
     try:
         return OutcomeObserved(model=model, id=id, entity=entity, outcome=value, event_time=known_at)
     except ValidationError as error:

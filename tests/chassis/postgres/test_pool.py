@@ -20,7 +20,7 @@ from rondo.chassis.service import background
 from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.events.data import BatchRejected
 from rondo.contracts.events.models import ModelRetired
-from rondo.embedded.postgres import Postgres
+from rondo.embedded.postgres.server import Postgres
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

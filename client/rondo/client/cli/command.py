@@ -7,8 +7,9 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from rondo.client.cli import data, decisions, demo, failure, models, outcome, predict, refused, status, up, watch
-from rondo.client.cli.screen import complain
+from rondo.client.cli import failure, models, outcome, predict, promote, publish, quarantine, status, watch
+from rondo.client.cli.local import demo, up
+from rondo.client.cli.output import complain
 from rondo.client.errors import RondoError
 from rondo.contracts.spec.file import SpecError
 
@@ -60,19 +61,19 @@ for command in (
     up.down,
     demo.demo,
     status.status,
-    data.apply,
-    data.publish,
+    publish.apply,
+    publish.publish,
     predict.predict,
     outcome.outcome,
     watch.watch,
     models.models,
     models.runs,
-    refused.quarantine,
-    refused.failed,
+    quarantine.quarantine,
+    quarantine.failed,
     models.history,
     models.lineage,
-    decisions.promote,
-    decisions.rollback,
-    decisions.train,
+    promote.promote,
+    promote.rollback,
+    promote.train,
 ):
     app.command()(command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rondo.client.cli.screen import print_json
+from rondo.client.cli.output import print_json
 from rondo.contracts.spec.file import SpecError
 
 if TYPE_CHECKING:

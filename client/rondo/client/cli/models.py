@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rondo.client.cli.screen import Json, minute, print_json, print_table, print_text
+from rondo.client.cli.output import Json, minute, print_json, print_table, print_text
 from rondo.client.cli.session import using
 
 

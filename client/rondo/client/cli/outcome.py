@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rondo.client import messages, outcomes
-from rondo.client.cli.data import event_time
-from rondo.client.cli.screen import Json, print_json, print_text
+from rondo.client import messages
+from rondo.client.cli import outcome_check
+from rondo.client.cli.output import Json, print_json, print_text
+from rondo.client.cli.publish import event_time
 from rondo.client.cli.session import using
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def outcome(
     known_at = event_time(at) if at else datetime.now(UTC)
 
     async def send(rondo: AsyncRondo) -> bool:
-        is_checked = await outcomes.check(rondo, messages.outcome(model, value, known_at, id, entity))
+        is_checked = await outcome_check.check(rondo, messages.outcome(model, value, known_at, id, entity))
         await rondo.send_outcome(model, value, known_at, id=id, entity=entity)
         return is_checked
 

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rondo.client import features
-from rondo.client.cli import predict_many
-from rondo.client.cli.data import event_time as time_of
-from rondo.client.cli.screen import Json, show_prediction
+from rondo.client.cli import feature_arguments, predict_many
+from rondo.client.cli.output import Json, show_prediction
+from rondo.client.cli.publish import event_time as time_of
 from rondo.client.cli.session import using
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of a command
     at = time_of(event_time) if event_time else None
 
     async def ask(rondo: AsyncRondo) -> Prediction:
-        sent = features.parse(pairs or [], await rondo.inputs(model))
+        sent = feature_arguments.parse(pairs or [], await rondo.inputs(model))
         if http:
             return await rondo.predict_http(model, sent, id=id, entity=entity, event_time=at)
         return await rondo.predict(model, sent, id=id, entity=entity, event_time=at, seconds=timeout)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import orjson
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 
-from rondo.client import messages, times
-from rondo.client.cli.screen import complain, note, print_json, show_prediction
-from rondo.client.cli.screen import messages as messages_screen
+from rondo.client import event_times, messages
+from rondo.client.cli.output import complain, note, print_json, show_prediction
+from rondo.client.cli.output import messages as messages_screen
 from rondo.client.cli.session import using
 from rondo.client.errors import RefusedError
 from rondo.client.messages import Prediction
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rondo.client.asynchronous import AsyncRondo
-    from rondo.client.predictions import Unanswered
+    from rondo.client.kafka.predictions import Unanswered
     from rondo.contracts.events.predictions import PredictionRequested
 
 _FORM = '{"features": {...}}, and if wanted "id", "entity", "event_time"'
@@ -100,7 +100,7 @@ def _request(line: bytes, model: str) -> PredictionRequested:
 def _event_time(said: object) -> datetime | None:
     if said is None:
         return None
-    return times.read(said if isinstance(said, str) else repr(said))
+    return event_times.read(said if isinstance(said, str) else repr(said))
 
 
 def _count(lines: BinaryIO) -> int | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from rondo.client.cli.screen import Json, print_json, print_table
+from rondo.client.cli.output import Json, print_json, print_table
 from rondo.client.cli.session import using
 
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rondo.client.cli.data import moment
-from rondo.client.cli.screen import Json, note, print_json, print_text
+from rondo.client.cli.output import Json, note, print_json, print_text
+from rondo.client.cli.publish import moment
 from rondo.client.cli.session import using
-from rondo.client.events import topics_of
-from rondo.client.headlines import headline
+from rondo.client.event_summaries import headline
+from rondo.client.kafka.event_stream import topics_of
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
-    from rondo.client.events import Since
+    from rondo.client.kafka.event_stream import Since
     from rondo.contracts.events.cloudevents import Envelope
 
 _FETCHED_BEFORE_SECONDS = 2.0

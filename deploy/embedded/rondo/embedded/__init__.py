@@ -7,10 +7,10 @@
 from rondo.embedded.addresses import Addresses
 from rondo.embedded.errors import EmbeddedError
 from rondo.embedded.home import Holder, default_home, holder_of, stop_holder
-from rondo.embedded.kafka import Kafka
-from rondo.embedded.postgres import Postgres
+from rondo.embedded.kafka.broker import Kafka
+from rondo.embedded.postgres.roles import role_sql
+from rondo.embedded.postgres.server import Postgres
 from rondo.embedded.progress import Progress
-from rondo.embedded.roles import role_sql
 from rondo.embedded.services import SERVICES, Service
 from rondo.embedded.stack import Stack
 

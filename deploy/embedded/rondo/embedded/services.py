@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rondo.embedded.addresses import Addresses
-from rondo.embedded.ports import LOOPBACK
+from rondo.embedded.processes.ports import LOOPBACK
 
 # Meant for the stack itself: a service must not inherit what is meant for a superuser or another service.
 _WITHHELD = ("RONDO_HOME", "RONDO_POSTGRES", "RONDO_INBOX", "RONDO_API_TOKEN")

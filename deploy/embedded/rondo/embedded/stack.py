@@ -10,19 +10,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from rondo.embedded import outside
+from rondo.embedded import external_servers
 from rondo.embedded.addresses import Addresses
-from rondo.embedded.databases import create_databases
 from rondo.embedded.home import check_not_kept, check_space, default_home, held, mark_kept
-from rondo.embedded.kafka import Kafka
-from rondo.embedded.leftovers import end_all
-from rondo.embedded.ports import LOOPBACK, chosen_port
-from rondo.embedded.postgres import Postgres
+from rondo.embedded.kafka.broker import Kafka
+from rondo.embedded.postgres.databases import create_databases
+from rondo.embedded.postgres.server import Postgres
+from rondo.embedded.processes.orphans import end_all
+from rondo.embedded.processes.ports import LOOPBACK, chosen_port
+from rondo.embedded.processes.process_monitor import Watchman
+from rondo.embedded.processes.service_process import RunningService
+from rondo.embedded.processes.signals import terminated_like_ctrl_c
 from rondo.embedded.progress import Progress, silent
 from rondo.embedded.services import SERVICES, Service
-from rondo.embedded.signals import terminated_like_ctrl_c
-from rondo.embedded.supervision import RunningService
-from rondo.embedded.watchman import Watchman
 
 _FOLDERS = ("artifacts", "data", "inbox", "logs")
 
@@ -94,9 +94,9 @@ class Stack:
 
     async def _check_outside(self) -> None:
         if self.kafka is None:
-            await outside.check_kafka(os.environ["RONDO_KAFKA"], keep=self._keep)
+            await external_servers.check_kafka(os.environ["RONDO_KAFKA"], keep=self._keep)
         if self.postgres is None:
-            await outside.check_postgres(os.environ["RONDO_POSTGRES"], keep=self._keep)
+            await external_servers.check_postgres(os.environ["RONDO_POSTGRES"], keep=self._keep)
 
     def _clear(self) -> None:
         # What a killed stack left behind would hold on to the data.

@@ -6,20 +6,20 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rondo.flights import dataset
-from rondo.flights.accounts import Played, account
-from rondo.flights.first_model import first_model, publish
-from rondo.flights.outages import Outages, all_ready
+from rondo.flights.dataset import flights as dataset
+from rondo.flights.dataset.messages import stream_of
+from rondo.flights.observers.outages import Outages, all_ready
+from rondo.flights.observers.readers import reading
 from rondo.flights.plan import Hands
-from rondo.flights.readers import reading
-from rondo.flights.replay import stream_of
-from rondo.flights.replaying import Replay
-from rondo.flights.scores import NeverRetrained
+from rondo.flights.replay.first_model import first_model, publish
+from rondo.flights.replay.replay import Replay
+from rondo.flights.report.accounting import Played, account
+from rondo.flights.report.scores import NeverRetrained
 
 if TYPE_CHECKING:
     from rondo.client import AsyncRondo
     from rondo.flights.plan import Plan, Watcher
-    from rondo.flights.report import Report
+    from rondo.flights.report.report import Report
 
 _LAST_ANSWER_SECONDS = 60.0
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from rondo.client.inference import body
+from rondo.client.http.inference import body
 from rondo.contracts.events.predictions import PredictionRequested
-from rondo.flights import dataset
+from rondo.flights.dataset import flights as dataset
+from rondo.flights.dataset.messages import day, month_batches, requests, stream_of
 from rondo.flights.errors import FlightsError
-from rondo.flights.replay import day, month_batches, requests, stream_of
 
 _BATCHES = ("january", "february")
 _REQUESTS = 100

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from rondo.flights.replay import day
+from rondo.flights.dataset.messages import day
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rondo.flights.view import Snapshot
+    from rondo.flights.view.live import Snapshot
 
 SECONDS_FOR_A_YEAR = 90.0
 REDEPLOYMENTS_OF_A_YEAR = 3

@@ -1,0 +1,1 @@
+"""Commands that run Rondo on this machine: `up`, `down` and `demo`."""

@@ -1,0 +1,1 @@
+"""Predictions, outcomes and events over Kafka."""

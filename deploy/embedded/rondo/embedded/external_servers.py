@@ -1,0 +1,60 @@
+"""Servers that run already and are used in place of own ones: whether they answer, and what earlier runs left there."""
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer
+
+from rondo.contracts.topics import BY_NAME
+from rondo.embedded.errors import KafkaUnavailableError, PostgresUnavailableError, UsedKafkaError, UsedPostgresError
+from rondo.embedded.kafka.broker import serves
+from rondo.embedded.postgres.databases import platform_address
+from rondo.embedded.postgres.roles import SERVICES_WITH_SCHEMA
+
+
+async def check_kafka(bootstrap: str, *, keep: bool) -> None:
+    """See that the broker answers and, unless its state is to be kept, that it has none of ours.
+
+    A start that wipes its own folders and finds old events would take those for news of this run.
+    Raises KafkaUnavailableError or UsedKafkaError.
+    """
+    if not await serves(bootstrap):
+        reason = f"nothing answers at RONDO_KAFKA={bootstrap}"
+        raise KafkaUnavailableError(reason)
+    if not keep and (used := await _topics_with_messages(bootstrap)):
+        raise UsedKafkaError(bootstrap, used)
+
+
+async def check_postgres(superuser: str, *, keep: bool) -> None:
+    """See that the server answers and, unless its state is to be kept, that it has no tables of ours.
+
+    Raises PostgresUnavailableError or UsedPostgresError.
+    """
+    try:
+        used = await _schemas_with_tables(superuser)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        raise PostgresUnavailableError(str(error)) from error
+    if not keep and used:
+        raise UsedPostgresError(used)
+
+
+async def _topics_with_messages(bootstrap: str) -> list[str]:
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None) as asking:
+        ours = await asking.topics() & BY_NAME.keys()
+    if not ours:
+        return []
+    # Without a group a consumer of topics has all their partitions from its start on.
+    async with AIOKafkaConsumer(*ours, bootstrap_servers=bootstrap, group_id=None) as consumer:
+        places = consumer.assignment()
+        first, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+    return sorted({place.topic for place in places if end[place] > first[place]})
+
+
+async def _schemas_with_tables(superuser: str) -> list[str]:
+    try:
+        connection = await asyncpg.connect(platform_address(superuser), timeout=10)
+    except asyncpg.InvalidCatalogNameError:
+        return []
+    try:
+        query = "SELECT DISTINCT schemaname FROM pg_tables WHERE schemaname = ANY($1) ORDER BY 1"
+        return [row["schemaname"] for row in await connection.fetch(query, list(SERVICES_WITH_SCHEMA))]
+    finally:
+        await connection.close()

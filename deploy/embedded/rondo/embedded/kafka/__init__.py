@@ -1,0 +1,1 @@
+"""An Apache Kafka broker: its jars, its Java runtime, its configuration."""

@@ -1,0 +1,126 @@
+"""A real Apache Kafka broker in KRaft mode: one node on loopback."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from rondo.embedded.errors import KafkaDataError, KafkaUnavailableError
+from rondo.embedded.kafka.config import logger_properties, server_properties
+from rondo.embedded.kafka.jar_cache import fetched
+from rondo.embedded.kafka.jar_lock import KAFKA_VERSION
+from rondo.embedded.kafka.java import find_java
+from rondo.embedded.processes.ports import LOOPBACK, free_port
+from rondo.embedded.processes.process import Process
+from rondo.embedded.processes.server import Server
+from rondo.embedded.progress import Progress, silent
+
+# Serial collection is the quickest to start and enough for half a gigabyte; the compiler stays complete, for
+# throughput is what the broker is measured by.
+_JVM_FLAGS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-Djava.awt.headless=true")
+_BROKER_FLAGS = ("-Xms256m", "-Xmx512m", "-XX:+ExitOnOutOfMemoryError")
+# Formatting lasts a second: better not to compile much for it.
+_TOOL_FLAGS = ("-Xmx128m", "-XX:TieredStopAtLevel=1")
+
+
+class Kafka(Server):
+    """A broker that keeps all its files under `folder`."""
+
+    name = "Kafka"
+
+    def __init__(self, folder: Path, *, keep: bool = False, progress: Progress = silent) -> None:
+        """Take a free port. `keep` goes on with the data of an earlier start; `progress` hears of what is fetched."""
+        self.folder = folder.absolute()
+        self.bootstrap = f"{LOOPBACK}:{free_port()}"
+        self._controller = f"{LOOPBACK}:{free_port()}"
+        self._keep = keep
+        self._progress = progress
+        self.process = Process(command=(), log=self.folder / "kafka.log")
+
+    def prepare(self) -> None:
+        """Get the jars and Java, write the configuration, and format the storage unless its data is kept."""
+        java = [str(find_java()), *_JVM_FLAGS, "-cp", os.pathsep.join(map(str, fetched(progress=self._progress)))]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._write_configuration()
+        java.insert(1, f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}")
+        if self._keep and (self.folder / "data" / "bootstrap.checkpoint").exists():
+            self._check_version()
+        else:
+            self._format(java)
+        self.process.command = [*java, *_BROKER_FLAGS, "kafka.Kafka", str(self._properties)]
+
+    @property
+    def _properties(self) -> Path:
+        return self.folder / "server.properties"
+
+    def _write_configuration(self) -> None:
+        self._properties.write_text(
+            server_properties(self.bootstrap, self._controller, self.folder / "data"), encoding="utf-8"
+        )
+        (self.folder / "log4j2.properties").write_text(logger_properties(self.process.log), encoding="utf-8")
+
+    @property
+    def _version(self) -> Path:
+        return self.folder / "version"
+
+    def _check_version(self) -> None:
+        # The file is missing where the data is of the first release, which ran 4.3.1.
+        written_by = self._version.read_text(encoding="ascii").strip() if self._version.exists() else "4.3.1"
+        if tuple(map(int, written_by.split("."))) > tuple(map(int, KAFKA_VERSION.split("."))):
+            raise KafkaDataError(self.folder, written_by, KAFKA_VERSION)
+        self._version.write_text(KAFKA_VERSION, encoding="ascii")
+
+    def _format(self, java: list[str]) -> None:
+        # Also what an interrupted format left, which the next one would refuse.
+        shutil.rmtree(self.folder / "data", ignore_errors=True)
+        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = [
+            *java,
+            *_TOOL_FLAGS,
+            "kafka.tools.StorageTool",
+            "format",
+            f"--cluster-id={cluster}",
+            "-c",
+            str(self._properties),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+        if done.returncode:
+            raise KafkaUnavailableError((done.stderr or done.stdout).strip().splitlines()[-1])
+        self._version.write_text(KAFKA_VERSION, encoding="ascii")
+
+    async def answers(self) -> bool:
+        """Ask for metadata, as every client does first."""
+        return await serves(self.bootstrap)
+
+
+async def serves(bootstrap: str) -> bool:
+    """Say whether a broker at one of the addresses (`host:port,…`) answers a metadata request."""
+    if not any([await _accepts(address) for address in bootstrap.split(",")]):
+        return False
+    client = AIOKafkaClient(bootstrap_servers=bootstrap, request_timeout_ms=2_000)
+    try:
+        await client.bootstrap()
+    except KafkaError:
+        return False
+    else:
+        return bool(client.cluster.brokers())
+    finally:
+        await client.close()
+
+
+async def _accepts(address: str) -> bool:
+    # Asked first because the client logs an error for every refused connection.
+    host, _, port = address.strip().rpartition(":")
+    try:
+        async with asyncio.timeout(5):
+            _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True

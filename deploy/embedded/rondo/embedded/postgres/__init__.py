@@ -1,0 +1,1 @@
+"""A PostgreSQL server: its programs, its cluster, the services' roles."""

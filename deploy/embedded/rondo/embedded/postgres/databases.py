@@ -1,0 +1,51 @@
+"""The platform's database in a PostgreSQL server, and the services' own addresses in it."""
+
+import secrets
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from rondo.embedded.errors import PostgresUnavailableError
+from rondo.embedded.postgres.roles import DATABASE, database_sql, role_sql
+
+
+async def create_databases(superuser: str, services: list[str]) -> dict[str, str]:
+    """Create the database, and each service's role and schema with a fresh password, where they are missing.
+
+    `superuser` is a superuser's address. Returns the services' own addresses. Raises PostgresUnavailableError.
+    """
+    passwords = {service: secrets.token_urlsafe(24) for service in services}
+    statements = database_sql() + [line for name, secret in passwords.items() for line in role_sql(name, secret)]
+    try:
+        await _create_database(superuser)
+        await _run(platform_address(superuser), statements)
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        raise PostgresUnavailableError(str(error)) from error
+    return {name: _address(superuser, name, secret) for name, secret in passwords.items()}
+
+
+def platform_address(superuser: str) -> str:
+    """Return a superuser's address of the platform's database, which may not exist yet."""
+    return _address(superuser)
+
+
+async def _create_database(superuser: str) -> None:
+    try:
+        await _run(superuser, [f"CREATE DATABASE {DATABASE}"])
+    except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+        return  # kept from an earlier start, or made by another stack on the same server just now
+
+
+async def _run(address: str, statements: list[str]) -> None:
+    connection = await asyncpg.connect(address, timeout=10)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _address(superuser: str, user: str | None = None, password: str | None = None) -> str:
+    parts = urlsplit(superuser)
+    login, _, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{f'{user}:{password}' if user else login}@{host}", path=f"/{DATABASE}"))

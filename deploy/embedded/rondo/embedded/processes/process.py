@@ -1,0 +1,143 @@
+"""One child process: its log, its signals, its end."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from rondo.embedded.processes.account import Account
+from rondo.embedded.processes.orphans import forget, record
+from rondo.embedded.processes.parent_death import tethered
+
+
+@dataclass
+class Process:
+    """A command to run as a child in a session of its own, so that Ctrl-C reaches the parent alone."""
+
+    command: Sequence[str]
+    log: Path
+    env: Mapping[str, str] | None = None
+    account: Account | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    farewell: signal.Signals = signal.SIGKILL
+    _popen: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def start(self) -> None:
+        """Start the command; its output is appended to the log. Call it from the main thread (see `tether.py`)."""
+        with self.log.open("ab") as output:
+            self._popen = subprocess.Popen(  # noqa: S603 - our own commands
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self.env,
+                cwd="/",
+                start_new_session=True,
+                preexec_fn=tethered(self.farewell),  # noqa: PLW1509 - one system call, prepared before the fork
+                user=self.account.uid if self.account else None,
+                group=self.account.gid if self.account else None,
+                extra_groups=[] if self.account else None,
+            )
+        record(self.log, self._popen.pid)
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id, or none before its first start."""
+        return self._popen.pid if self._popen else None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended (minus the signal's number if by one), or none while it runs."""
+        return self._popen.poll() if self._popen else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._popen is not None and self._popen.poll() is None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether it is there and frozen, by `pause` or by somebody else's SIGSTOP."""
+        try:
+            return self.is_running and bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
+        except psutil.NoSuchProcess:
+            return False
+
+    def stop(self, grace_seconds: float = 10) -> None:
+        """Ask it to end, wait, then kill whatever is left of its session."""
+        if self._popen is None:
+            return
+        self.resume()
+        with contextlib.suppress(ProcessLookupError):
+            self._popen.send_signal(self.stop_signal)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(grace_seconds)
+        self.kill_session()
+        forget(self.log)
+
+    def kill(self) -> None:
+        """Kill the process itself, as a crash would: children of its own live on."""
+        if self._popen is not None:
+            self._popen.kill()
+            self._popen.wait()
+
+    def kill_session(self) -> None:
+        """Kill the process with all that it started, and wait until it is gone."""
+        if self._popen is None:
+            return
+        family = self._family()
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        for each in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+        self._popen.wait()
+        await_end(family)
+
+    def pause(self) -> None:
+        """Freeze it with all its children: it keeps its connections and answers nothing."""
+        for each in self._family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.suspend()
+                # The signal is on its way when this returns, and until it is there an answer can still come.
+                while each.status() != psutil.STATUS_STOPPED:
+                    time.sleep(0.005)
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        for each in self._family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.resume()
+
+    def last_line(self) -> str:
+        """Return the last line of its log that says something, or an empty string."""
+        text = self.log.read_text("utf-8", "replace") if self.log.exists() else ""
+        return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+
+    def _family(self) -> list[psutil.Process]:
+        if not self.is_running:
+            return []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(self.pid)
+            return [parent, *parent.children(recursive=True)]
+        return []
+
+
+def await_end(processes: Sequence[psutil.Process], timeout_seconds: float = 10) -> None:
+    """Wait until none of them runs. A zombie that its new parent has not noticed yet has ended."""
+    deadline = time.monotonic() + timeout_seconds
+    while any(_runs(each) for each in processes) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

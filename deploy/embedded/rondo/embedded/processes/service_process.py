@@ -1,0 +1,95 @@
+"""A service that runs: started again when it dies, watched until it is ready."""
+
+import asyncio
+import contextlib
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from rondo.embedded.errors import NotReadyError
+from rondo.embedded.processes.process import Process
+
+_POLL_SECONDS = 0.1
+_FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 0.2, 5.0
+# Alive for this long, a service has shown that it can run: its next death is a new story.
+_HEALTHY_SECONDS = 10.0
+# While somebody waits for a service that has died this often, it is better to say why than to wait on.
+_HOPELESS_DEATHS = 3
+
+# Loopback is asked directly, whatever proxy the environment names.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def restart_delay(deaths_in_a_row: int) -> float:
+    """Return the seconds to wait before a restart: doubled with each death in a row, up to five."""
+    return min(_FIRST_DELAY_SECONDS * 2.0 ** (deaths_in_a_row - 1), _LONGEST_DELAY_SECONDS)
+
+
+class RunningService:
+    """One service's process, its restarts and its readiness."""
+
+    def __init__(self, name: str, command: list[str], env: dict[str, str], url: str, log: Path) -> None:
+        """Describe it; `url` is where its HTTP interface will be."""
+        self.name, self.url = name, url
+        self.restarts = 0
+        self.last_exit_code: int | None = None
+        self.process = Process(command=command, log=log, env=env)
+        self._watch: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start the process and keep it running until `stop`."""
+        self.process.start()
+        self._watch = asyncio.create_task(self._keep_running(), name=f"watch {self.name}")
+
+    async def _keep_running(self) -> None:
+        deaths = 0
+        while True:
+            started = time.monotonic()
+            while self.process.is_running:  # noqa: ASYNC110 - the end of a process is no event of asyncio's
+                await asyncio.sleep(_POLL_SECONDS)
+            self.last_exit_code = self.process.exit_code
+            deaths = 1 if time.monotonic() - started > _HEALTHY_SECONDS else deaths + 1
+            await asyncio.sleep(restart_delay(deaths))
+            self.restarts += 1
+            self.process.start()
+
+    def kill(self) -> None:
+        """End the process as a crash would; it is started again."""
+        self.process.kill()
+
+    async def stop(self) -> None:
+        """End it for good: ask, wait, then kill what is left."""
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        await asyncio.to_thread(self.process.stop)
+
+    async def wait_ready(self, timeout_seconds: float = 60) -> None:
+        """Wait until `/readyz` answers 200.
+
+        Raises NotReadyError, which tells what the service said last, when it keeps dying or time is over.
+        """
+        deadline, before = time.monotonic() + timeout_seconds, self.restarts
+        while (said := await asyncio.to_thread(_readiness, self.url)) is not None:
+            if self.restarts - before >= _HOPELESS_DEATHS:
+                why = f"it died {_HOPELESS_DEATHS} times, last with exit code {self.last_exit_code}"
+                raise self._not_ready(why)
+            if time.monotonic() > deadline:
+                why = f"after {timeout_seconds:.0f} s {self.url}/readyz said {said}"
+                raise self._not_ready(why)
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _not_ready(self, why: str) -> NotReadyError:
+        return NotReadyError(self.name, why, self.process.log, self.process.last_line())
+
+
+def _readiness(url: str) -> str | None:
+    try:
+        with _DIRECT.open(f"{url}/readyz", timeout=2):
+            return None
+    except urllib.error.HTTPError as refusal:
+        return f"{refusal.code}: {refusal.read(500).decode('utf-8', 'replace').strip()}"
+    except OSError as error:
+        return f"nothing ({getattr(error, 'reason', error)})"

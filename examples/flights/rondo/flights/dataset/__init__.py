@@ -1,0 +1,1 @@
+"""The flights of 2013 as rows, batches and messages."""

@@ -1,0 +1,149 @@
+"""The independent reader: counts requests and answers from the topics, read_committed, and believes no service."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import orjson
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from rondo.contracts.events.predictions import PredictionMade, PredictionRequested
+from rondo.contracts.topics import PREDICTIONS_FAILED
+from rondo.flights.errors import UnreadableError
+from rondo.flights.observers.ledger import Answer, Ledger
+from rondo.flights.observers.partitions import partitions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from confluent_kafka import Message
+
+_REQUESTED, _MADE = PredictionRequested.topic, PredictionMade.topic
+_ANSWER_SECONDS, _PATIENCE_SECONDS = 10.0, 60.0
+
+
+class Auditor:
+    """Tails the topics on a thread of its own, from their beginning, into a ledger.
+
+    The last reading, to the end of every topic, has `patience` seconds.
+    """
+
+    def __init__(self, bootstrap: str, patience: float = _PATIENCE_SECONDS) -> None:
+        self.ledger = Ledger()
+        self._patience = patience
+        self._finishing, self._stopped = threading.Event(), threading.Event()
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "client.id": "auditor",
+                "group.id": "auditor",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 100,
+                "log_level": 0,
+            }
+        )
+
+    def run(self) -> None:
+        """Read until `finish` was called, and then to the end of every partition.
+
+        Raises:
+            UnreadableError: Kafka does not answer, or not in time for the last reading.
+
+        """
+        try:
+            places = self._places()
+            self._read(places, until=self._finishing.is_set)
+            # Read on from here under a new assignment: each partition then says anew where its end is.
+            self._read_to_the_end(places)
+        except KafkaException as error:
+            raise UnreadableError(str(error)) from error
+        finally:
+            self._consumer.close()
+
+    def _places(self) -> dict[tuple[str, int], int]:
+        found = partitions(self._consumer, (_REQUESTED, _MADE, PREDICTIONS_FAILED), _ANSWER_SECONDS)
+        return {(place.topic, place.partition): place.offset for place in found}
+
+    def _read_to_the_end(self, places: dict[tuple[str, int], int]) -> None:
+        ended: set[tuple[str, int]] = set()
+        deadline = time.monotonic() + self._patience
+
+        def over() -> bool:
+            if self._stopped.is_set():
+                return True
+            if len(ended) < len(places) and time.monotonic() > deadline:
+                raise UnreadableError(f"their ends were not reached within {self._patience:g} s")
+            return len(ended) == len(places)
+
+        self._read(places, until=over, ended=ended)
+
+    def _read(
+        self,
+        places: dict[tuple[str, int], int],
+        until: Callable[[], bool],
+        ended: set[tuple[str, int]] | None = None,
+    ) -> None:
+        self._consumer.assign(
+            [TopicPartition(topic, partition, offset) for (topic, partition), offset in places.items()]
+        )
+        while not until():
+            for message in self._consumer.consume(5_000, 0.2):
+                topic, partition, offset = place(message)
+                error = message.error()
+                if error is None:
+                    self._note(topic, message.value() or b"{}")
+                    places[topic, partition] = offset + 1
+                elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
+                    raise KafkaException(error)
+                elif ended is not None:
+                    ended.add((topic, partition))
+
+    def finish(self) -> None:
+        """Read to the end of what is there now, and then stop."""
+        self._finishing.set()
+
+    def stop(self) -> None:
+        """Stop at once: what is not read then is not counted."""
+        self._stopped.set()
+        self._finishing.set()
+
+    def wait_for_answers(self, timeout: float) -> bool:
+        """Wait (seconds) until every request read so far has its answer; False when the time is over first."""
+        deadline = time.monotonic() + timeout
+        while self.ledger.open > 0:
+            if time.monotonic() > deadline:
+                return False
+            self._finishing.wait(0.1)
+        return True
+
+    def _note(self, topic: str, value: bytes) -> None:
+        if topic == PREDICTIONS_FAILED:
+            self.ledger.refuse(request_of(value))
+        elif topic == _MADE:
+            said = orjson.loads(value)
+            at = datetime.fromisoformat(said["made_at"]).astimezone(UTC)
+            self.ledger.answer(said["id"], Answer(said["model_version"], said["output"]["score"]), at)
+        else:
+            self.ledger.ask(request_of(value))
+
+
+def request_of(value: bytes) -> str:
+    """Return the id in a request; empty where there is none, for anybody may have written it."""
+    try:
+        said = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return ""
+    request = said.get("id") if isinstance(said, dict) else None
+    return request if isinstance(request, str) else ""
+
+
+def place(message: Message) -> tuple[str, int, int]:
+    """Return topic, partition and offset of a message that was read."""
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    return topic or "", -1 if partition is None else partition, -1 if offset is None else offset

@@ -1,0 +1,1 @@
+"""The run: the first model, then the flights in event time."""

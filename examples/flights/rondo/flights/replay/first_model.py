@@ -1,0 +1,62 @@
+"""The beginning: the spec and the published batches go in, and the first model comes into service."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.deployment import ReplicaChanged
+from rondo.contracts.events.models import ModelPromoted, ModelRejected
+from rondo.contracts.events.training import TrainingFailed
+from rondo.flights.dataset.messages import DATASET, MODEL, month_batches
+from rondo.flights.errors import FirstModelError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from rondo.client import AsyncRondo
+    from rondo.flights.observers.history import History
+    from rondo.flights.observers.readers import Readers
+    from rondo.flights.plan import Plan, Watcher
+
+SPEC = Path(__file__).resolve().parents[3] / "rondo.yaml"
+_SECONDS = 180.0
+_PARQUET = "application/vnd.apache.parquet"
+
+
+async def publish(rondo: AsyncRondo, flights: pl.DataFrame, plan: Plan, watcher: Watcher) -> None:
+    """Apply the spec and publish the months before the stream, labels included."""
+    await rondo.apply(SPEC.read_text())
+    for batch_id, rows in month_batches(flights, range(1, plan.stream_from.month)):
+        content = io.BytesIO()
+        rows.write_parquet(content)
+        watcher.step(f"publishing {batch_id}: {len(rows):,} flights")
+        await rondo.publish(DATASET, batch_id, content.getvalue(), _PARQUET)
+
+
+async def first_model(rondo: AsyncRondo, readers: Readers, watcher: Watcher, seconds: float = _SECONDS) -> bytes:
+    """Wait for the first version to be served, and return its artifact.
+
+    Raises:
+        FirstModelError: it was rejected, its training failed, or nothing came of it within `seconds`.
+        UnreadableError: nobody listens any more.
+
+    """
+    watcher.step("training the first model")
+    in_time = await asyncio.to_thread(readers.listener.wait_for, _settled, seconds)
+    readers.check()
+    history = readers.listener.history
+    promoted = history.of(ModelPromoted)
+    if not promoted:
+        failures = [str(e.data) for e in history.of(ModelRejected, TrainingFailed)]
+        raise FirstModelError("; ".join(failures) if in_time else f"none within {seconds:.0f} s")
+    version: int = promoted[0].data.model_version
+    watcher.step(f"version {version} serves")
+    return await rondo.artifact(MODEL, version)
+
+
+def _settled(history: History) -> bool:
+    served = any(e.data.state == "available" for e in history.of(ReplicaChanged))
+    return bool(served and history.of(ModelPromoted)) or bool(history.of(ModelRejected, TrainingFailed))

@@ -1,0 +1,125 @@
+"""The report for people: the same text goes to the screen and into the file."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from rondo.flights.plan import REDEPLOYMENTS_OF_A_YEAR
+
+if TYPE_CHECKING:
+    from rondo.flights.observers.outages import Outage
+    from rondo.flights.report.report import Report
+
+
+def as_markdown(report: Report) -> str:
+    """Return the report as Markdown."""
+    lines = [
+        "# A year of flights through Rondo",
+        "",
+        *_verdict(report),
+        "",
+        "| requests sent | answered | refused | lost | answered twice | replay |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: |",
+        _counts(report),
+        "",
+        f"Counted from the topics by an independent read_committed reader; {report.expected:,} were to be sent.",
+        "",
+        *_retrains(report),
+        "",
+        *_trainings(report),
+        "",
+        *_auc(report),
+        "",
+        *_outages(report),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _verdict(report: Report) -> list[str]:
+    if report.problems:
+        return ["This run is no success:", "", *(f"- {problem}" for problem in report.problems)]
+    times = len(report.retrains)
+    itself = f", and {_times(times)} the model was redeployed by itself" if times else ""
+    return [f"Not one prediction was lost, none was answered twice{itself}."]
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _counts(report: Report) -> str:
+    cells = (report.requests, report.answered, report.refused, len(report.lost), len(report.doubled))
+    return "| " + " | ".join(f"{cell:,}" for cell in cells) + f" | {report.seconds_of_replay:.0f} s |"
+
+
+def _retrains(report: Report) -> list[str]:
+    rows = [
+        f"| {r.model_version} | {r.kind} | {r.detail} | {_seconds(r.seconds_with_training)} "
+        f"| {_seconds(r.seconds_without_training)} | {report.versions_served.get(r.model_version, 0):,} |"
+        for r in report.retrains
+    ]
+    return [
+        "Redeployed by itself; the seconds are from the monitor's event to the first prediction of the new version:",
+        "",
+        "| version | because of | detail | with training | without | predictions |",
+        "| ---: | --- | --- | ---: | ---: | ---: |",
+        *(rows or ["| - | nothing | | | | |"]),
+        "",
+        _required(report.required_redeployments),
+    ]
+
+
+def _required(redeployments: int) -> str:
+    if redeployments:
+        return f"For a success {redeployments} of these are required."
+    return f"None of these was required of this run; of a whole year {REDEPLOYMENTS_OF_A_YEAR} are."
+
+
+def _trainings(report: Report) -> list[str]:
+    return [
+        "Each training, and how it ended:",
+        "",
+        "| because of | detail | end |",
+        "| --- | --- | --- |",
+        *(f"| {each.kind} | {each.detail} | {each.ended} |" for each in report.trainings),
+    ]
+
+
+def _seconds(value: float | None) -> str:
+    return "not served" if value is None else f"{value:.2f} s"
+
+
+def _auc(report: Report) -> list[str]:
+    months = sorted(report.auc_with_loop.keys() | report.auc_without_loop.keys())
+    return [
+        "How well the lateness was predicted (AUC), beside the first model, had it never been retrained:",
+        "",
+        "| month | with the loop | never retrained |",
+        "| --- | ---: | ---: |",
+        *(
+            f"| {date(2013, month, 1):%b} | {_figure(report.auc_with_loop.get(month))} "
+            f"| {_figure(report.auc_without_loop.get(month))} |"
+            for month in months
+        ),
+    ]
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _outages(report: Report) -> list[str]:
+    if not report.outages:
+        return []
+    return [
+        "What died meanwhile, each started again with what it had (UTC):",
+        "",
+        "| at | died | all was ready again |",
+        "| ---: | --- | --- |",
+        *(f"| {each.at:%H:%M:%S} | {', '.join(each.names)} | {_healed(each)} |" for each in report.outages),
+    ]
+
+
+def _healed(outage: Outage) -> str:
+    return "not by the end" if outage.seconds is None else f"after {outage.seconds:.1f} s"

@@ -1,0 +1,105 @@
+"""The report at the end of the demo: what was counted, what it took, and whether that is good enough."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from rondo.flights.plan import REDEPLOYMENTS_OF_A_YEAR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rondo.flights.observers.outages import Outage
+    from rondo.flights.report.trainings import Training
+
+_MAX_LISTED = 5
+
+
+@dataclass(frozen=True)
+class Retrain:
+    """One turn of the loop, in seconds from the monitor's event to the first prediction of the new version."""
+
+    model_version: int
+    kind: str
+    detail: str
+    seconds_with_training: float | None
+    seconds_without_training: float | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """The figures. `lost` and `doubled` are request ids, from the topics; AUC is by month (1 to 12).
+
+    `expected` is how many requests were to be sent, `requests` how many Kafka has; `unfinished` are those that serving
+    had not committed when the topics were read for the last time.
+    """
+
+    expected: int
+    requests: int
+    answered: int
+    refused: int
+    lost: tuple[str, ...]
+    doubled: tuple[str, ...]
+    unfinished: int
+    retrains: tuple[Retrain, ...]
+    trainings: tuple[Training, ...]
+    auc_with_loop: dict[int, float]
+    auc_without_loop: dict[int, float]
+    seconds_of_replay: float
+    restarts: dict[str, int]
+    versions_served: dict[int, int]
+    required_redeployments: int = REDEPLOYMENTS_OF_A_YEAR
+    outages: tuple[Outage, ...] = ()
+
+    @property
+    def problems(self) -> list[str]:
+        """What keeps this run from being a success; empty when it is one."""
+        return [*_miscounted(self), *_unanswered(self), *_too_few_redeployments(self)]
+
+    @property
+    def exit_code(self) -> int:
+        """0 for a success, else 1."""
+        return 1 if self.problems else 0
+
+    def as_dict(self) -> dict[str, object]:
+        """The report as JSON values, with its verdict."""
+        return asdict(self) | {"problems": self.problems, "ok": not self.problems}
+
+
+def _miscounted(report: Report) -> Iterator[str]:
+    if report.requests < report.expected:
+        yield (
+            f"{report.requests:,} of the {report.expected:,} requests that were to be sent are in Kafka: "
+            "see kafka.log under the stack's folder"
+        )
+    if report.requests > report.expected:
+        yield (
+            f"{report.requests:,} requests are in Kafka, and {report.expected:,} were to be sent: others asked this "
+            "Rondo, too, now or before; give the demo one of its own"
+        )
+    if not report.requests:
+        yield "not one request was sent, so nothing is shown: see the services' logs under the stack's folder"
+    if report.unfinished:
+        yield (
+            f"serving had {report.unfinished:,} requests left to do when the topics were read for the last time: what "
+            "came of them is not counted; see serving.log under the stack's folder"
+        )
+
+
+def _unanswered(report: Report) -> Iterator[str]:
+    if report.lost:
+        yield f"{len(report.lost)} requests have no answer, such as {', '.join(report.lost[:_MAX_LISTED])}"
+    if report.doubled:
+        yield f"{len(report.doubled)} requests were answered twice, such as {', '.join(report.doubled[:_MAX_LISTED])}"
+    if report.refused:
+        yield f"{report.refused} requests were refused: see why in the headers of `predictions.failed`"
+
+
+def _too_few_redeployments(report: Report) -> Iterator[str]:
+    served = [retrain for retrain in report.retrains if retrain.seconds_with_training is not None]
+    if len(served) < report.required_redeployments:
+        yield (
+            f"{len(served)} redeployments were triggered by drift or performance and served, "
+            f"{report.required_redeployments} are expected; a slower SPEED gives training more event time"
+        )

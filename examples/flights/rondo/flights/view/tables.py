@@ -1,0 +1,63 @@
+"""The tables of the live view, narrow enough for all three to stand side by side on 80 columns."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rondo.flights.view.live import Snapshot
+
+TABLE_ROWS = 10
+_FEATURE_WIDTH, _AUC_WIDTH = 10, 9
+
+
+def versions(snapshot: Snapshot) -> Table:
+    """Return which version answers what share of the requests, and how many each has answered."""
+    table = _table("versions")
+    table.add_column("version", justify="right")
+    table.add_column("share", justify="right")
+    table.add_column("predictions", justify="right")
+    shares = {route.model_version: route.share for route in snapshot.deployed.routes} if snapshot.deployed else {}
+    for version in sorted(shares.keys() | snapshot.served.keys(), reverse=True)[:TABLE_ROWS]:
+        share = f"{shares[version]:.0%}" if version in shares else "-"
+        table.add_row(
+            str(version), share, f"{snapshot.served.get(version, 0):,}", style="bold" if version in shares else "dim"
+        )
+    return table
+
+
+def drift(snapshot: Snapshot, bar: int) -> Table:
+    """Return the features that are farthest from the reference; one whole `bar` is twice the bound, 0 is none."""
+    window = snapshot.window
+    table = _table(f"drift to {window.window.end:%d %b}" if window else "drift")
+    table.add_column("feature", min_width=_FEATURE_WIDTH)
+    table.add_column("PSI", justify="right")
+    if bar:
+        table.add_column("", width=bar)
+    worst = sorted(window.features, key=lambda feature: -feature.psi)[:TABLE_ROWS] if window else []
+    for feature in worst:
+        filled = min(bar, round(feature.psi / max(feature.threshold, 1e-9) * bar / 2))
+        style = "yellow" if feature.psi > feature.threshold else "green"
+        bars = (Text("█" * filled, style),) if bar else ()
+        table.add_row(feature.feature, Text(f"{feature.psi:.2f}", style), *bars)
+    return table
+
+
+def auc(snapshot: Snapshot) -> Table:
+    """Return the AUC of each month that is over, with the loop and without."""
+    table = _table("AUC by month")
+    table.add_column("")
+    for name in ("with the loop", "never retrained"):
+        table.add_column(name, justify="right", width=_AUC_WIDTH)
+    for month, score in snapshot.auc_with_loop.items():
+        alone = snapshot.auc_without_loop.get(month)
+        table.add_row(date(2013, month, 1).strftime("%b"), f"{score:.3f}", "-" if alone is None else f"{alone:.3f}")
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)

@@ -1,0 +1,315 @@
+"""The command: what it prints, its JSON, its exit codes, and a clear message for each mistake."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from rondo.client.cli.local import stack
+from rondo.embedded.home import held, mark_kept
+
+from tests.client.stub_services import (
+    SPEC,
+    Services,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+Run = Callable[..., "Result"]
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Services)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def rondo(run: Run, address: str) -> Run:
+    """Return a function that runs the command against these services, without Kafka."""
+    names = ("REGISTRY", "INGESTION", "SERVING", "TRAINER", "MONITOR")
+    environment = {f"RONDO_{name}_URL": address for name in names} | {
+        "RONDO_KAFKA": "127.0.0.1:1",
+        "RONDO_API_TOKEN": "x",
+    }
+
+    def invoke(*arguments: str, stdin: str | None = None, **more: str) -> Result:
+        return run(*arguments, stdin=stdin, **environment | more)
+
+    return invoke
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> str:
+    (tmp_path / "january.csv").write_text("id\n1\n")
+    (tmp_path / "late.yaml").write_text(SPEC)
+    return "january.csv"
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("apply late.yaml", "late: revision 1 is in force"),
+        (
+            "publish trips january.csv --batch-id a",
+            "batch a: 3,000 rows accepted, 12 quarantined; trips is at version 4\n  12 quarantined: distance: below 0",
+        ),
+        ("models", "version 2 100%"),
+        ("models late", "ROC AUC 0.500 is below 0.600"),
+        ("runs", "the disk is full (after 3 attempts)"),
+        ("runs late", "drift"),
+        ("history late", "2013-03-01 12:00"),
+        ("lineage late 1", "drift: temp drifted"),
+        ("lineage late 1", "NOT passed: ROC AUC 0.500 is below 0.600"),
+        ("promote late 2 --reason better", "late: deployment 2 serves version 2 100%"),
+        ("rollback late", "late: deployment 2 serves version 2 100%"),
+        ("train late", "late: a training is requested"),
+        ("predict late distance=1 carrier=AA --http --id a", "a  0.2500  (version 2)"),
+        ("predict late distance=nan carrier=AA --http --id a", "a  0.2500  (version 2)"),
+        ("status", "ready"),
+        ("quarantine trips", "  7  distance: below 0"),
+    ],
+)
+def test_a_command_says_what_it_did(rondo: Run, batch: str, command: str, shown: str) -> None:
+    done = rondo(*command.split())
+    assert shown in done.stdout
+    assert done.exit_code == 0
+    told = rondo(*command.split(), "--json")
+    assert orjson.loads(told.stdout)
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("runs new", "new has no training runs yet: `rondo watch training.started` shows the next one\n"),
+        (
+            "models new",
+            "new has no versions yet: the first training makes version 1, and `rondo runs new` follows it\n",
+        ),
+        ("history new", "new has not served yet: a version serves once it is promoted (`rondo models new`)\n"),
+    ],
+)
+def test_a_model_that_has_nothing_yet_says_what_comes_first(rondo: Run, command: str, shown: str) -> None:
+    assert rondo(*command.split()).stdout == shown
+    assert orjson.loads(rondo(*command.split(), "--json").stdout) == []
+
+
+def test_a_batch_that_was_taken_in_before_is_told_so(rondo: Run, batch: str) -> None:
+    command = ("publish", "trips", "january.csv", "--batch-id")
+    assert rondo(*command, "again").stdout == (
+        "batch again was taken in before, at version 4 of trips (3,000 rows accepted, 12 quarantined): nothing was "
+        "taken in again\n  12 quarantined: distance: below 0\n"
+    )
+    repeated = [orjson.loads(rondo(*command, batch_id, "--json").stdout)["repeated"] for batch_id in ("a", "again")]
+    assert repeated == [False, True]
+
+
+WANTED = "send a time from 1900 to a day from now, as RFC 3339 with an offset, such as 2013-03-01T12:00:00Z"
+
+
+@pytest.mark.parametrize("command", ["predict late --event-time", "outcome late 1 --id a --at", "train late --at"])
+def test_an_event_time_without_an_offset_is_refused_as_over_kafka(rondo: Run, command: str) -> None:
+    failed = rondo(*command.split(), "2013-03-01T12:00:00", "--json")
+    said = orjson.loads(failed.stdout)["message"]
+    assert f"`event_time` is 2013-03-01T12:00:00: {WANTED}" in said
+    assert failed.exit_code == 2
+
+
+def test_an_empty_quarantine_says_so(rondo: Run) -> None:
+    asked = ("quarantine", "trips", "--batch-id", "a", "--last", "5")
+    assert rondo(*asked).stdout == "nothing is in the quarantine of batch a of trips\n"
+    assert orjson.loads(rondo(*asked, "--json").stdout) == []
+
+
+def test_a_warning_goes_to_stderr(rondo: Run, batch: str) -> None:
+    assert "warning: slow" in rondo("apply", "late.yaml", "--json").stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("promote new 1", "rondo: there is no model new"),
+        ("runs nosuch", "rondo: there is no model 'nosuch'; there are late, new: apply its spec first"),
+        (
+            "publish trips january.csv --batch-id bad",
+            "under the same id or another:\n  no column carrier\n",
+        ),
+        (
+            "publish trips late.yaml --batch-id a",
+            "rondo: late.yaml is no batch, by its name: save it as one of .parquet, .csv, .jsonl, .ndjson, .arrows,",
+        ),
+        ("publish trips january.xlsx", "rondo: january.xlsx is no batch, by its name: save it as one of .parquet"),
+        ("publish trips none.csv", "rondo: none.csv is empty, it has 0 bytes: was it written to its end?"),
+        ("predict late distnce=1 --http", "the model has no feature 'distnce': did you mean distance?"),
+        ("predict lat distance=1", "rondo: no deployment names the model 'lat': did you mean late?"),
+        ("predict late distance=1", "rondo: Kafka can't be reached at 127.0.0.1:1"),
+        ("predict late distance=1e400", "rondo: the request can't be sent:\n  distance is inf: send a finite number"),
+        ("predict late distance=-inf --http", "rondo: the request can't be sent:\n  distance is -inf: send a finite"),
+        ("watch models.promotd", "rondo: there are no events called 'models.promotd': did you mean models.promoted?"),
+        ("watch", "rondo: Kafka can't be reached"),
+        ("outcome nosuch 1 --id a", "rondo: there is no model 'nosuch'; there are late, new: apply its spec first"),
+        ("outcome late 3 --id a", "rondo: 3 is no outcome of late: its label `late` is 0 or 1, send one of the two"),
+        ("outcome late nan --id a", "rondo: the outcome can't be sent:\n  outcome: Input should be a finite number"),
+        ("quarantine trps", "rondo: no model has the dataset 'trps'"),
+        ("failed", "rondo: Kafka can't be reached"),
+        ("outcome late 1", "rondo: an outcome names the prediction's id or its entity"),
+        ("outcome late 1 --id a", "rondo: Kafka can't be reached"),
+        ("predict late --from empty.jsonl", "rondo: Kafka can't be reached"),
+    ],
+)
+def test_a_mistake_gets_one_clear_message(rondo: Run, batch: str, tmp_path: Path, command: str, message: str) -> None:
+    (tmp_path / "empty.jsonl").write_text("{}\n")
+    (tmp_path / "january.xlsx").write_bytes(b"PK")
+    (tmp_path / "none.csv").touch()
+    failed = rondo(*command.split())
+    assert message in failed.stderr
+    assert (failed.exit_code, failed.stdout) == (1, "")
+    assert "Traceback" not in failed.stderr
+    told = rondo(*command.split(), "--json")
+    assert f"rondo: {orjson.loads(told.stdout)['message']}\n" == told.stderr == failed.stderr
+    assert told.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (
+            "publish trips january.csv --batch-id bad",
+            {"error": "batch_rejected", "reasons": ["no column carrier"]},
+        ),
+        ("apply wrong.yaml", {"error": "invalid_spec", "reasons": ["line 3: `featurs` is not a known key"]}),
+        ("promote new 1", {"error": "not_found"}),
+        ("models late", {"error": "unreachable"}),
+        ("predict late distnce=1", {"error": "bad_features", "reasons": ["the model has no feature 'distnce'"]}),
+        ("modls", {"error": "usage"}),
+        ("apply nowhere.yaml", {"error": "usage"}),
+    ],
+)
+def test_a_failure_is_an_object_for_programs(rondo: Run, batch: str, tmp_path: Path, command: str, told: Any) -> None:
+    (tmp_path / "wrong.yaml").write_text(SPEC.replace("features", "featurs"))
+    away = {"RONDO_REGISTRY_URL": "http://127.0.0.1:1"} if command == "models late" else {}
+    failed = rondo(*command.split(), "--json", **away)
+    said = orjson.loads(failed.stdout)
+    assert said["error"] == told["error"]
+    assert [each for each in told.get("reasons", []) if each not in "\n".join(said["reasons"])] == []
+    assert failed.exit_code == (2 if told["error"] == "usage" else 1)
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("apply nowhere.yaml", "file 'nowhere.yaml' does not exist"),
+        ("watch --since yesterday", "'yesterday' is no time"),
+        ("demo --until 13", "less than or equal to 12"),
+        ("demo --kill-each --against-running", "leave out --against-running"),
+        ("demo --speed 0", "greater than or equal to 0.01"),
+        ("modls", "No such command 'modls'"),
+    ],
+)
+def test_wrong_usage_exits_with_2(rondo: Run, command: str, message: str) -> None:
+    failed = rondo(*command.split())
+    assert message in " ".join(failed.stderr.replace("│", " ").split())
+    assert failed.exit_code == 2
+
+
+def test_a_spec_with_faults_names_their_lines(rondo: Run, tmp_path: Path) -> None:
+    (tmp_path / "rondo.yaml").write_text(SPEC.replace("features", "featurs"))
+    failed = rondo("apply", "rondo.yaml")
+    assert "rondo.yaml can't be used:" in failed.stderr
+    assert "line 3: `featurs` is not a known key: did you mean `features`?" in failed.stderr
+    assert failed.exit_code == 1
+
+
+def test_a_typo_in_a_spec_is_told_where_no_rondo_runs_too(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "wrong.yaml").write_text(SPEC.replace("features", "featurs"))
+    failed = run("apply", "wrong.yaml")
+    assert failed.exit_code == 1
+    assert "line 3: `featurs` is not a known key: did you mean `features`?" in failed.stderr
+
+
+def test_a_spec_that_is_no_text_is_refused(rondo: Run, tmp_path: Path) -> None:
+    (tmp_path / "rondo.yaml").write_bytes(b"\xff\xfe")
+    assert "rondo.yaml is no UTF-8 text (byte 0)" in rondo("apply", "rondo.yaml").stderr
+
+
+def test_without_a_rondo_the_message_says_how_to_start_one(run: Run) -> None:
+    failed = run("models")
+    home = "/.rondo (set RONDO_HOME to name another): start one here with `rondo up`, or set RONDO_KAFKA"
+    assert home in failed.stderr
+    assert failed.exit_code == 1
+
+
+def test_status_tells_why_a_service_is_not_ready(rondo: Run) -> None:
+    failed = rondo("status", RONDO_MONITOR_URL="http://127.0.0.1:1")
+    assert "NOT READY" in failed.stdout
+    assert "no answer" in failed.stdout
+    assert failed.exit_code == 1
+
+
+def test_status_has_a_row_for_kafka_and_for_postgresql(rondo: Run) -> None:
+    rows = [line.split() for line in rondo("status").stdout.splitlines()[1:]]
+    assert [row[:2] for row in rows[-2:]] == [["kafka", "ready"], ["postgresql", "unknown"]]
+    assert rows[-2][-1] == "127.0.0.1:1"
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_a_second_one_beside_the_first_is_told_so(run: Run, tmp_path: Path, command: str) -> None:
+    with held(tmp_path / ".rondo"):
+        failed = run(command)
+    assert "another Rondo runs in" in failed.stderr
+    assert "RONDO_HOME=.rondo-2" in failed.stderr
+    assert failed.exit_code == 1
+
+
+def test_a_demo_does_not_erase_what_up_keeps(run: Run, tmp_path: Path) -> None:
+    with held(tmp_path / ".rondo"):
+        mark_kept(tmp_path / ".rondo")
+    failed = run("demo")
+    assert "keeps its data in" in failed.stderr
+    assert "RONDO_HOME=.rondo-demo make demo" in failed.stderr
+    assert failed.exit_code == 1
+
+
+def test_down_with_nothing_up_says_so(run: Run) -> None:
+    assert run("down").stdout == "nothing runs here\n"
+    assert orjson.loads(run("down", "--json").stdout) == {"stopped": None}
+
+
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rondo.embedded", None)
+    with (
+        pytest.raises(stack.NotInstalledError, match="needs the package rondo-embedded: install it"),
+        stack.translated(),
+    ):
+        pass
+
+
+def test_help_names_every_command(run: Run) -> None:
+    shown = run("--help").stdout
+    for name in (
+        "up",
+        "down",
+        "demo",
+        "apply",
+        "publish",
+        "predict",
+        "watch",
+        "models",
+        "promote",
+        "rollback",
+        "lineage",
+    ):
+        assert f" {name} " in shown

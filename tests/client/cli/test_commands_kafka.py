@@ -1,0 +1,142 @@
+"""The commands that speak over Kafka, for people and for programs."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+from rondo.client import AsyncRondo, PredictionRefusedError, messages
+from rondo.client.cli.local.up import show
+from rondo.embedded import Addresses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from click.testing import Result
+    from rondo.client import Connection
+
+LINES = b"""\
+{"id": "a", "features": {"distance": 100}}
+
+{"id": "b", "event_time": 5, "features": {"distance": 100}}
+{"id": "c", "features": {"distance": 1e400}}
+\xff\xfe
+{"id": "d", "features": {"refuse": 1}}
+{"id": "e", "features": {"ignore": 1}}
+{"features": [1]}
+{"id": "f", "features": {"distance": 900}}
+"""
+
+
+@pytest.fixture
+def rondo(run: Callable[..., Result], serving: Connection) -> Callable[..., Result]:
+    """Return a function that runs the command against the stand-in of serving."""
+    environment = {
+        "RONDO_KAFKA": serving.kafka, "RONDO_API_TOKEN": "x",
+        **{f"RONDO_{name}_URL": "http://127.0.0.1:1" for name in ("REGISTRY", "INGESTION", "SERVING")},
+    }  # fmt: skip
+    return lambda *arguments: run(*arguments, **environment)
+
+
+async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no_success(
+    rondo: Callable[..., Result], tmp_path: Path
+) -> None:
+    (tmp_path / "requests.jsonl").write_bytes(LINES)
+    done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--timeout", "8")
+    assert sorted(done.stdout.splitlines()) == ["a  0.1000  (version 3)", "f  0.9000  (version 3)"]
+    for told in (
+        "rondo: line 3: `event_time` is 5: send a time from 1900 to a day from now, as RFC 3339 with an offset",
+        "rondo: line 4: it is not JSON (number is infinity",
+        "rondo: line 5: it is not JSON",
+        "rondo: the request d was refused: the feature `distance` is missing",
+        "rondo: no answer to the request e within 8 s",
+        "rondo: line 8: it has no features: write {",
+        "2 answered, 6 not",
+    ):
+        assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.exit_code == 1
+
+
+async def test_for_programs_each_line_is_an_object(rondo: Callable[..., Result], tmp_path: Path) -> None:
+    (tmp_path / "requests.jsonl").write_bytes(LINES)
+    done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--timeout", "8", "--json")
+    told = [orjson.loads(line) for line in done.stdout.splitlines()]
+    assert {each["id"]: each["score"] for each in told if "score" in each} == {"a": 0.1, "f": 0.9}
+    assert {(each.get("id"), each.get("line"), each["error"]) for each in told if "error" in each} == {
+        (None, 3, "bad_event_time"), (None, 4, "not_json"), (None, 5, "not_json"), (None, 8, "bad_request"),
+        ("d", None, "missing"), ("e", None, "no_answer"),
+    }  # fmt: skip
+    assert done.stderr == "2 answered, 6 not\n"
+    assert done.exit_code == 1
+
+
+async def test_a_whole_file_of_answers_is_a_success(rondo: Callable[..., Result], tmp_path: Path) -> None:
+    lines = [orjson.dumps({"id": f"n{number}", "features": {"distance": number}}) for number in range(2_500)]
+    (tmp_path / "requests.jsonl").write_bytes(b"\n".join(lines))
+    done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--json")
+    answers = [orjson.loads(line) for line in done.stdout.splitlines()]
+    assert {each["id"]: each["score"] for each in answers} == {f"n{n}": n / 1000 for n in range(2_500)}
+    assert (done.exit_code, done.stderr) == (0, "2,500 answered, 0 not\n")
+
+
+async def test_requests_that_failed_are_listed_with_their_reasons(
+    rondo: Callable[..., Result], serving: Connection
+) -> None:
+    requests = [messages.request("mend", {"refuse": number}, f"bad-{number}") for number in range(5)]
+    async with AsyncRondo(serving) as asking:
+        await asking.predict("mend", {"distance": 1}, id="good")
+        refused = [answer async for answer in asking.stream(requests)]
+    assert len(refused) == 5
+    told = await asyncio.to_thread(rondo, "failed", "mend", "--json")
+    found = orjson.loads(told.stdout)
+    assert {each["id"] for each in found} == {f"bad-{number}" for number in range(5)}
+    assert {(each["model"], each["reason"], each["message"]) for each in found} == {
+        ("mend", "missing", "the feature `distance` is missing: send a number")
+    }
+    last = await asyncio.to_thread(rondo, "failed", "mend", "--last", "2", "--json")
+    assert orjson.loads(last.stdout) == found[-2:]
+    shown = (await asyncio.to_thread(rondo, "failed")).stdout
+    # How wide a column is depends on what else was refused.
+    assert "mend bad-4 missing the feature `distance` is missing: send a number" in " ".join(shown.split())
+    assert (await asyncio.to_thread(rondo, "failed", "nobody")).stdout == "no request to nobody was refused of late\n"
+
+
+async def test_requests_that_fail_from_now_on_are_followed(serving: Connection) -> None:
+    async with AsyncRondo(serving) as asking, aclosing(asking.failed("followed", follow=True)) as letters:
+        following = asyncio.create_task(anext(letters))
+        with pytest.raises(PredictionRefusedError):
+            await asking.predict("followed", {"refuse": 1}, id="new")
+        assert (await following).id == "new"
+
+
+async def test_an_outcome_that_can_not_be_checked_is_sent_and_told_so(rondo: Callable[..., Result]) -> None:
+    asked = ("outcome", "late", "1", "--id", "a", "--at", "2013-03-01T12:00:00+00:00")
+    assert (await asyncio.to_thread(rondo, *asked)).stdout == (
+        "sent: the outcome of a is 1; ingestion takes it if it knows late, else it is among ingestion.dead-letters"
+        " with the reason\n"
+    )
+    told = await asyncio.to_thread(rondo, *asked, "--json")
+    assert {"model": "late", "outcome": 1.0, "id": "a", "entity": None}.items() <= orjson.loads(told.stdout).items()
+    assert told.exit_code == 0
+
+
+@pytest.mark.parametrize("json", [True, False])
+def test_up_tells_where_everything_is(capsys: pytest.CaptureFixture[str], *, json: bool) -> None:
+    addresses = Addresses(
+        pid=7, started="2013-01-01T00:00:00Z", kafka="127.0.0.1:9", http={"registry": "http://127.0.0.1:8"},
+        postgres={}, token="secret", artifacts="", data="/data", inbox="/inbox", logs="/logs",
+    )  # fmt: skip
+    show(addresses, json=json)
+    out = capsys.readouterr().out
+    assert "secret" not in out
+    if json:
+        assert orjson.loads(out) == {
+            "pid": 7, "kafka": "127.0.0.1:9", "http": {"registry": "http://127.0.0.1:8"}, "data": "/data",
+        }  # fmt: skip
+    else:
+        assert all(each in out for each in ("127.0.0.1:9", "http://127.0.0.1:8", "/inbox", "/logs", "Rondo is ready"))

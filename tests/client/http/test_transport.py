@@ -1,0 +1,262 @@
+"""What services answer over HTTP, as typed errors that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from rondo.client import (
+    AsyncRondo,
+    Connection,
+    NotFoundError,
+    RefusedError,
+    UnauthorizedError,
+    UnreachableError,
+    messages,
+)
+from rondo.client.cli import outcome_check
+from rondo.client.errors import EmptyBatchError, ServiceFailedError, UnavailableError, UnknownFormatError
+from rondo.contracts.spec.file import SpecError
+
+SPEC = """\
+model: late
+data: {dataset: flights, entity: id, event_time: at, label: late}
+features: {distance: {type: float}}
+"""
+DAY = datetime(2013, 3, 1, 12, tzinfo=UTC)
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+def answering(status: int, body: Any) -> httpx.MockTransport:
+    return httpx.MockTransport(lambda _: httpx.Response(status, json=body))
+
+
+async def test_a_request_carries_the_token_and_the_user(connection: Connection) -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={"models": []})
+
+    async with AsyncRondo(connection, "ada", httpx.MockTransport(answer)) as rondo:
+        assert await rondo.models() == []
+    assert seen[0].headers["authorization"] == "Bearer a token"
+    assert seen[0].headers["x-rondo-user"] == "ada"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "message"),
+    [
+        (401, {"error": "unauthorized", "message": "send"}, UnauthorizedError, "set RONDO_API_TOKEN"),
+        (404, {"error": "unknown_model", "message": "no model late"}, NotFoundError, "no model late"),
+        (409, {"error": "conflict", "message": "version 2 is retired"}, RefusedError, "version 2 is retired"),
+        (
+            422,
+            {"error": "x", "message": "unusable:", "problems": ["line 3: no"]},
+            RefusedError,
+            "unusable:\n  line 3: no",
+        ),
+        (503, {"error": "unavailable", "message": "PostgreSQL is away"}, UnavailableError, "PostgreSQL is away"),
+        (500, {}, ServiceFailedError, "registry failed with HTTP 500"),
+    ],
+)
+async def test_a_refusal_is_a_typed_error(
+    connection: Connection, status: int, body: Any, kind: type[Exception], message: str
+) -> None:
+    async with AsyncRondo(connection, transport=answering(status, body)) as rondo:
+        with pytest.raises(kind) as raised:
+            await rondo.model("late")
+    assert message in str(raised.value)
+
+
+async def test_what_does_not_answer_is_named_with_its_address(connection: Connection) -> None:
+    async with AsyncRondo(connection) as rondo:
+        with pytest.raises(UnreachableError, match=r"registry can't be reached at http://127\.0\.0\.1:1 \(.*rondo up"):
+            await rondo.models()
+
+
+async def test_an_answer_of_something_else_is_not_taken(connection: Connection) -> None:
+    async with AsyncRondo(
+        connection, transport=httpx.MockTransport(lambda _: httpx.Response(200, text="<p>"))
+    ) as rondo:
+        with pytest.raises(ServiceFailedError, match="no JSON object, but '<p>'"):
+            await rondo.models()
+
+
+async def test_a_spec_with_a_fault_is_never_sent(connection: Connection) -> None:
+    async with AsyncRondo(connection) as rondo:
+        with pytest.raises(SpecError, match=r"my\.yaml can't be used:\n.*\n  line 3: `featuers` is not a known key"):
+            await rondo.apply(SPEC.replace("features", "featuers"), "my.yaml")
+
+
+async def test_a_name_can_not_reach_another_path(connection: Connection) -> None:
+    paths: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.raw_path)
+        return httpx.Response(404, json={"error": "not_found", "message": "no such model"})
+
+    async with AsyncRondo(connection, transport=httpx.MockTransport(answer)) as rondo:
+        with pytest.raises(NotFoundError):
+            await rondo.model("../specs?x=1")
+    assert paths == [b"/v1/models/..%2Fspecs%3Fx%3D1"]
+
+
+async def test_a_file_is_sent_in_pieces_with_its_length_and_type(connection: Connection, tmp_path: Path) -> None:
+    file = tmp_path / "january.csv"
+    file.write_bytes(b"x" * 1_500_000)
+    seen: list[tuple[str, str, int]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((request.headers["content-type"], request.headers["content-length"], len(request.content)))
+        assert "transfer-encoding" not in request.headers
+        return httpx.Response(201, json={"status": "accepted"})
+
+    sent: list[int] = []
+    async with AsyncRondo(connection, transport=httpx.MockTransport(answer)) as rondo:
+        await rondo.publish("flights", "2013-01", file, sent=sent.append)
+    assert seen == [("text/csv", "1500000", 1_500_000)]
+    assert sum(sent) == 1_500_000
+
+
+@pytest.mark.parametrize("content", [Path("january.xlsx"), b"bytes"])
+async def test_a_batch_of_no_known_format_is_never_sent(connection: Connection, content: bytes | Path) -> None:
+    async with AsyncRondo(connection) as rondo:
+        with pytest.raises(UnknownFormatError, match=r"is no batch, by its name: save it as one of \.parquet, "):
+            await rondo.publish("flights", "2013-01", content)
+
+
+async def test_a_rejected_batch_tells_its_reasons(connection: Connection) -> None:
+    report = {"error": "batch_rejected", "message": "nothing was used", "reasons": ["the column carrier is missing"]}
+    async with AsyncRondo(connection, transport=answering(422, report)) as rondo:
+        with pytest.raises(
+            RefusedError, match=r"nothing of this batch was used, .*:\n  the column carrier is missing"
+        ) as raised:
+            await rondo.publish("flights", "2013-01", b"id", "text/csv")
+    assert (raised.value.problems, raised.value.code) == (("the column carrier is missing",), "batch_rejected")
+    assert "`reasons`" not in str(raised.value)
+
+
+async def test_status_tells_of_each_service_why_it_is_not_ready(connection: Connection) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "registry":
+            return httpx.Response(503, json={"ready": False, "checks": {"postgres": "no answer"}})
+        if request.url.host == "serving":
+            return httpx.Response(200, text="<p>")
+        raise httpx.ConnectError("refused")
+
+    urls = {"registry": "http://registry", "serving": "http://serving", "ingestion": "http://ingestion"}
+    moved = connection.model_copy(update=urls)
+    async with AsyncRondo(moved, transport=httpx.MockTransport(answer)) as rondo:
+        said = await rondo.status()
+    assert (said["registry"]["ready"], said["registry"]["checks"]) == (False, {"postgres": "no answer"})
+    assert "is this a service of Rondo?" in said["serving"]["message"]
+    assert said["ingestion"]["message"] == "no answer (refused)"
+    assert (said["trainer"]["ready"], said["trainer"]["message"]) == (None, "its address is not known")
+
+
+async def test_status_tells_of_kafka_and_postgresql_what_the_services_see(connection: Connection) -> None:
+    away = "Kafka at kafka:9092 is not available (no answer)"
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        checks = {
+            "registry": {"kafka": "ok", "postgresql": "ok"}, "serving": {"kafka": away}, "ingestion": {"start": "no"},
+        }[request.url.host]  # fmt: skip
+        return httpx.Response(200, json={"ready": True, "checks": checks})
+
+    urls = {name: f"http://{name}" for name in ("registry", "serving", "ingestion")}
+    async with AsyncRondo(connection.model_copy(update=urls), transport=httpx.MockTransport(answer)) as rondo:
+        said = await rondo.status()
+    assert said["kafka"] == {
+        "ready": False, "url": connection.kafka, "checks": {"registry": "ok", "serving": away}, "message": "",
+    }  # fmt: skip
+    assert (said["postgresql"]["ready"], said["postgresql"]["checks"]) == (True, {"registry": "ok"})
+    async with AsyncRondo(connection) as rondo:
+        assert (await rondo.status())["kafka"]["ready"] is None
+
+
+@pytest.mark.parametrize(
+    ("away", "is_checked"), [("", True), ("/v1/models/late/spec", False), ("/v1/datasets/trips", False)]
+)
+async def test_an_outcome_is_checked_where_registry_and_ingestion_answer(
+    connection: Connection, away: str, *, is_checked: bool
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == away:
+            raise httpx.ConnectError("refused")
+        if request.url.path == "/v1/models/late/spec":
+            return httpx.Response(200, json={"spec": {"data": {"dataset": "trips", "label": "late"}}})
+        return httpx.Response(200, json={"columns": [{"name": "late", "kind": "label"}]})
+
+    async with AsyncRondo(connection, transport=httpx.MockTransport(answer)) as rondo:
+        assert await outcome_check.check(rondo, messages.outcome("late", 1, DAY, "a")) == is_checked
+        wrong = messages.outcome("late", 0.5, DAY, "a")
+        if is_checked:
+            with pytest.raises(RefusedError, match=r"0\.5 is no outcome of late: its label `late` is 0 or 1"):
+                await outcome_check.check(rondo, wrong)
+        else:
+            assert not await outcome_check.check(rondo, wrong)
+
+
+async def test_a_prediction_over_http_sends_a_tensor_for_each_feature(connection: Connection) -> None:
+    bodies: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.content)
+        outputs = [{"name": "score", "data": [0.25]}]
+        return httpx.Response(200, json={"model_name": "late", "model_version": "3", "id": "a", "outputs": outputs})
+
+    features = {"carrier": "AA", "distance": 740.5, "stops": 2, "weekend": True, "temp": None}
+    async with AsyncRondo(connection, transport=httpx.MockTransport(answer)) as rondo:
+        prediction = await rondo.predict_http("late", features, id="a", entity="flight 1")
+    assert (prediction.score, prediction.model_version) == (0.25, 3)
+    sent = httpx.Response(200, content=bodies[0]).json()
+    assert sent["id"] == "a"
+    assert {tensor["name"]: tensor["datatype"] for tensor in sent["inputs"]} == {
+        "carrier": "BYTES",
+        "distance": "FP64",
+        "stops": "INT64",
+        "weekend": "BOOL",
+        "rondo.entity": "BYTES",
+    }
+
+
+async def test_what_serving_says_of_tensors_is_said_of_features(connection: Connection) -> None:
+    wrong = {
+        "the feature `temp` is missing: send a number, such as 12.5, in a FP32 tensor of shape [1, 1]":
+            "the feature `temp` is missing: send a number, such as 12.5",
+        "the feature `carrier` at row 0 is the text 'ZZ': send one of \"AA\", \"UA\"":
+            "the feature `carrier` is the text 'ZZ': send one of \"AA\", \"UA\"",
+    }  # fmt: skip
+    for said, told in wrong.items():
+        async with AsyncRondo(connection, transport=answering(400, {"error": said})) as rondo:
+            with pytest.raises(RefusedError) as raised:
+                await rondo.predict_http("late", {"distance": 1})
+        assert str(raised.value) == told
+
+
+async def test_no_feature_at_all_is_refused_in_words_of_features(connection: Connection) -> None:
+    async with AsyncRondo(connection) as rondo:
+        with pytest.raises(RefusedError, match="no feature has a value: give at least one"):
+            await rondo.predict_http("late", {"distance": None})
+
+
+@pytest.mark.parametrize("content", [b"", Path("none.csv")])
+async def test_a_batch_without_a_byte_is_never_sent(
+    connection: Connection, tmp_path: Path, content: bytes | Path
+) -> None:
+    (tmp_path / "none.csv").touch()
+    batch = tmp_path / content if isinstance(content, Path) else content
+    async with AsyncRondo(connection) as rondo:
+        with pytest.raises(EmptyBatchError, match=r"is empty, it has 0 bytes: was it written to its end\? Send "):
+            await rondo.publish("flights", "2013-01", batch, "text/csv")
+
+
+async def test_a_response_without_a_score_is_an_error(connection: Connection) -> None:
+    async with AsyncRondo(connection, transport=answering(200, {"outputs": []})) as rondo:
+        with pytest.raises(ServiceFailedError, match="no score in the answer"):
+            await rondo.predict_http("late", {"distance": 1})

@@ -1,0 +1,138 @@
+"""Subscribing to events on real Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import orjson
+import pytest
+from aiokafka import AIOKafkaProducer
+from rondo.client import AsyncRondo, Connection, NotFoundError
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.models import ModelPromoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click.testing import Result
+    from rondo.client.kafka.event_stream import Since
+
+DIGEST = f"sha256:{'a' * 64}"
+Send = Any
+
+
+@pytest.fixture
+async def connection(kafka_with_topics: str) -> Connection:
+    """Return a connection to Kafka alone."""
+    nowhere = "http://127.0.0.1:1"
+    return Connection(kafka=kafka_with_topics, registry=nowhere, ingestion=nowhere, serving=nowhere, token="x")  # type: ignore[arg-type]
+
+
+def promoted(version: int) -> Envelope[ModelPromoted]:
+    event = ModelPromoted(
+        model="late", model_version=version, digest=DIGEST, previous_version=None, decided_by="ada", gates=()
+    )
+    return Envelope(uuid4().hex, "rondo/registry", datetime.now(UTC), event)
+
+
+async def send(kafka: str, *envelopes: Envelope[Any]) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=kafka) as producer:
+        for envelope in envelopes:
+            headers = [(name, value.encode()) for name, value in envelope.headers().items()]
+            await producer.send_and_wait(envelope.data.topic, envelope.value(), b"late", headers=headers)
+
+
+async def hear(rondo: AsyncRondo, until: str, since: Since) -> list[str]:
+    """Return the ids that are heard, up to one."""
+    heard = []
+    async with aclosing(rondo.watch("ModelPromoted", since=since)) as envelopes:
+        async for envelope in envelopes:
+            heard.append(envelope.id)
+            if envelope.id == until:
+                break
+    return heard
+
+
+async def test_from_the_beginning_or_from_a_moment_on(connection: Connection) -> None:
+    early, late = promoted(1), promoted(2)
+    await send(connection.kafka, early)
+    # Kafka's own clock decides, in milliseconds.
+    await asyncio.sleep(0.01)
+    moment = datetime.now(UTC)
+    await send(connection.kafka, late)
+    async with AsyncRondo(connection) as rondo:
+        assert (await hear(rondo, late.id, "beginning"))[-2:] == [early.id, late.id]
+        assert await hear(rondo, late.id, moment) == [late.id]
+
+
+async def test_from_now_on(connection: Connection) -> None:
+    old = promoted(1)
+    await send(connection.kafka, old)
+    heard: asyncio.Queue[str] = asyncio.Queue()
+
+    async def listen() -> None:
+        async with AsyncRondo(connection) as rondo:
+            async for envelope in rondo.watch("models.promoted"):
+                heard.put_nowait(envelope.id)
+
+    listening = asyncio.create_task(listen())
+    sent = set()
+    while heard.empty():
+        new = promoted(2)
+        sent.add(new.id)
+        await send(connection.kafka, new)
+        await asyncio.sleep(0.1)
+    listening.cancel()
+    await asyncio.wait([listening])
+    assert await heard.get() in sent
+
+
+async def test_what_is_no_event_is_passed_over_and_logged(
+    connection: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    before, after = datetime.now(UTC) - timedelta(milliseconds=1), promoted(4)
+    async with AIOKafkaProducer(bootstrap_servers=connection.kafka) as producer:
+        await producer.send_and_wait("models.promoted", b"nonsense", b"late")
+    await send(connection.kafka, after)
+    async with AsyncRondo(connection) as rondo:
+        assert (await hear(rondo, after.id, before))[-1] == after.id
+    assert "is passed over: the headers ce_id" in caplog.text
+
+
+async def test_a_moment_that_is_to_come_is_the_end(connection: Connection) -> None:
+    await send(connection.kafka, promoted(5))
+    async with AsyncRondo(connection) as rondo:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5):
+                await hear(rondo, "never", datetime.now(UTC) + timedelta(days=1))
+
+
+async def test_topics_that_do_not_exist_yet_are_named(clean_kafka: str) -> None:
+    nowhere = "http://127.0.0.1:1"
+    bare = Connection(kafka=clean_kafka, registry=nowhere, ingestion=nowhere, serving=nowhere, token="x")  # type: ignore[arg-type]
+    async with AsyncRondo(bare) as rondo:
+        with pytest.raises(NotFoundError, match=r"has no topic models\.promoted yet: the services make it"):
+            await hear(rondo, "never", "now")
+
+
+async def test_the_command_prints_a_line_or_an_object_for_each_event(
+    connection: Connection, run: Callable[..., Result]
+) -> None:
+    event = replace(promoted(6), time=datetime(2013, 3, 1, 12, tzinfo=UTC))
+    before = datetime.now(UTC)
+    await send(connection.kafka, event)
+    environment = {
+        "RONDO_KAFKA": connection.kafka, "RONDO_API_TOKEN": "x",
+        **{f"RONDO_{name}_URL": "http://127.0.0.1:1" for name in ("REGISTRY", "INGESTION", "SERVING")},
+    }  # fmt: skip
+    asked = ("watch", "models.promoted", "--since", before.isoformat(), "--count", "1")
+    text = await asyncio.to_thread(run, *asked, **environment)
+    assert "ModelPromoted       late: version 6 is the champion, decided by ada" in text.stdout
+    json = await asyncio.to_thread(run, *asked, "--json", **environment)
+    said = orjson.loads(json.stdout)
+    assert (event.id, "models.promoted", 6) == (said["id"], said["topic"], said["data"]["model_version"])

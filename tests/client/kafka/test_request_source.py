@@ -1,0 +1,84 @@
+"""Requests out of plain iterables: whole, in order, not held up by a source that blocks, and not without bound."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rondo.client import request
+from rondo.client.kafka.request_source import AHEAD, each
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rondo.contracts.events.predictions import PredictionRequested
+
+
+def numbered(number: int) -> PredictionRequested:
+    return request("late", {}, id=str(number))
+
+
+@given(st.integers(0, 3 * AHEAD))
+def test_all_come_in_order(count: int) -> None:
+    async def ids() -> list[str]:
+        return [each_one.id async for each_one in each(map(numbered, range(count)))]
+
+    assert asyncio.run(ids()) == [str(number) for number in range(count)]
+
+
+async def test_what_was_read_does_not_wait_for_what_is_to_come() -> None:
+    taken = threading.Event()
+
+    def blocking() -> Iterator[PredictionRequested]:
+        yield numbered(1)
+        assert taken.wait(10)
+        yield numbered(2)
+
+    async for one in each(blocking()):
+        assert one.id == "2" or not taken.is_set()
+        taken.set()
+
+
+async def test_an_error_of_the_source_comes_after_what_was_read_before_it() -> None:
+    def breaking() -> Iterator[PredictionRequested]:
+        yield numbered(1)
+        raise OSError("the source broke")
+
+    async with aclosing(each(breaking())) as source:
+        assert (await anext(source)).id == "1"
+        with pytest.raises(OSError, match="the source broke"):
+            await anext(source)
+
+
+async def test_an_endless_source_is_read_ahead_so_far_and_no_further() -> None:
+    read = itertools.count()
+    position = 0
+
+    def endless() -> Iterator[PredictionRequested]:
+        nonlocal position
+        for position in read:
+            yield numbered(position)
+
+    async with aclosing(each(endless())) as source:
+        assert (await anext(source)).id == "0"
+        await asyncio.sleep(0.3)
+        # One chunk is taken, so many wait, and one is in the reader's hand.
+        assert position <= 2 * AHEAD + 1
+
+
+async def test_a_source_that_blocks_for_good_holds_nobody() -> None:
+    never = threading.Event()
+
+    def blocked() -> Iterator[PredictionRequested]:
+        yield numbered(1)
+        never.wait()
+
+    async with asyncio.timeout(5), aclosing(each(blocked())) as source:
+        assert (await anext(source)).id == "1"
+    never.set()

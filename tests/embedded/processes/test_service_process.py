@@ -1,0 +1,107 @@
+"""A service: started again when it dies, and told about when it can't."""
+
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from rondo.embedded.errors import NotReadyError
+from rondo.embedded.processes.orphans import end_all
+from rondo.embedded.processes.ports import LOOPBACK, free_port
+from rondo.embedded.processes.process import Process
+from rondo.embedded.processes.service_process import RunningService, restart_delay
+
+FAKE = Path(__file__).with_name("fake_service.py")
+Run = Callable[[str], RunningService]
+
+
+@pytest.fixture
+async def run(tmp_path: Path) -> AsyncIterator[Run]:
+    """Start a stand-in that behaves as told."""
+    started: list[RunningService] = []
+
+    def start(mode: str) -> RunningService:
+        port = free_port()
+        env = {**os.environ, "FAKE": mode, "RONDO_HTTP_HOST": LOOPBACK, "RONDO_HTTP_PORT": str(port)}
+        command = [sys.executable, str(FAKE)]
+        service = RunningService("registry", command, env, f"http://{LOOPBACK}:{port}", tmp_path / "registry.log")
+        started.append(service)
+        service.start()
+        return service
+
+    yield start
+    for service in started:
+        await service.stop()
+
+
+async def test_a_killed_service_comes_back(run: Run) -> None:
+    """And the restart is counted."""
+    service = run("ready")
+    await service.wait_ready()
+    before = service.process.pid
+    service.kill()
+    await service.wait_ready()
+    assert service.restarts == 1
+    assert service.process.pid != before
+
+
+async def test_a_service_that_keeps_dying_is_told_with_its_log(run: Run, tmp_path: Path) -> None:
+    """Nobody waits a minute for what can't be."""
+    with pytest.raises(NotReadyError) as caught:
+        await run("dies").wait_ready()
+    assert str(caught.value) == (
+        f"registry is not ready: it died 3 times, last with exit code 1; its log is {tmp_path}/registry.log, "
+        "its last line: FATAL no model store"
+    )
+
+
+async def test_a_service_that_is_never_ready_is_told_with_what_it_said(run: Run) -> None:
+    """What `/readyz` answered last is the best hint."""
+    with pytest.raises(NotReadyError) as caught:
+        await run("unready").wait_ready(timeout_seconds=2)
+    assert re.search(r"after 2 s http://127.0.0.1:\d+/readyz said 503: kafka: no answer; its log is", str(caught.value))
+
+
+async def test_a_stopped_service_stays_stopped(run: Run) -> None:
+    """And leaves no record of a process to end."""
+    service = run("ready")
+    await service.wait_ready()
+    await service.stop()
+    assert not service.process.is_running
+    assert not service.process.log.with_suffix(".pid").exists()
+
+
+def test_restarts_slow_down_up_to_a_bound() -> None:
+    """A crash loop does not eat the machine."""
+    assert [restart_delay(deaths) for deaths in (1, 2, 3, 4, 5, 6, 60)] == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+
+
+def test_a_process_deaf_to_sigterm_is_killed_with_its_children(tmp_path: Path) -> None:
+    """Stopping is bounded."""
+    script = "trap '' TERM; sleep 600 & echo $!; wait; wait"
+    process = Process(["/bin/sh", "-c", script], tmp_path / "deaf.log")
+    process.start()
+    while not (child := process.last_line()):
+        pass
+    process.stop(grace_seconds=0.2)
+    assert process.exit_code == -9
+    assert not psutil.pid_exists(int(child)) or psutil.Process(int(child)).status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_a_killed_stack_left_is_ended_by_the_next(tmp_path: Path) -> None:
+    """For systems that don't tell children of their parent's end."""
+    process = Process(["/bin/sleep", "600"], tmp_path / "left.log")
+    process.start()
+    assert end_all(tmp_path) == [process.pid]
+    assert not process.is_running
+    assert end_all(tmp_path) == []
+
+
+def test_a_record_of_somebody_elses_process_is_ignored(tmp_path: Path) -> None:
+    """Ids are used again."""
+    (tmp_path / "x.pid").write_text(f"{os.getpid()} 1.0")
+    (tmp_path / "y.pid").write_text("nonsense")
+    assert end_all(tmp_path) == []

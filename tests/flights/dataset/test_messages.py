@@ -1,0 +1,67 @@
+"""What falls due when: every flight once, in event time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import polars as pl
+from rondo.contracts.events.predictions import OutcomeObserved, PredictionRequested
+from rondo.flights.dataset.flights import ARRIVED_AT, ENTITY, EVENT_TIME, FEATURES, LABEL
+from rondo.flights.dataset.messages import Pace, day, outcomes, requests, ticks
+
+TEXTS = ("carrier", "origin", "dest", "weekday")
+AT = datetime(2013, 3, 1, 12, tzinfo=UTC)
+
+
+def flights(*rows: tuple[str, datetime, datetime | None]) -> pl.DataFrame:
+    features = {name: "x" if name in TEXTS else None if name == "wind_gust" else 39.02 for name in FEATURES}
+    types = {name: pl.String if name in TEXTS else pl.Float32 for name in FEATURES}
+    times = {EVENT_TIME: pl.Datetime("us", "UTC"), ARRIVED_AT: pl.Datetime("us", "UTC")}
+    return pl.DataFrame(
+        [
+            {ENTITY: i, EVENT_TIME: at, ARRIVED_AT: landed, LABEL: None if landed is None else 1, **features}
+            for i, at, landed in rows
+        ],
+        schema={ENTITY: pl.String, **times, LABEL: pl.Int8, **types},
+    )
+
+
+def test_a_request_and_an_outcome_keep_to_the_contract() -> None:
+    one = flights(("a", AT, AT + timedelta(hours=2)))
+    [(key, value)] = requests(one)
+    request = PredictionRequested.model_validate_json(value)
+    assert key == b"a"
+    assert (request.id, request.entity, request.event_time) == ("a", "a", AT)
+    assert request.features["temp"] == 39.02
+    assert request.features["wind_gust"] is None
+    [(key, value)] = outcomes(one)
+    assert key == b"a"
+    assert OutcomeObserved.model_validate_json(value) == OutcomeObserved(
+        model="flight-delay", id="a", outcome=1, event_time=AT + timedelta(hours=2)
+    )
+
+
+def test_every_flight_is_asked_for_once_and_comes_out_once_unless_it_was_cancelled() -> None:
+    hours = [timedelta(hours=h) for h in range(0, 72, 5)]
+    frame = flights(
+        *((f"f{n}", AT + h, None if n % 4 == 0 else AT + h + timedelta(hours=30)) for n, h in enumerate(hours))
+    )
+    due = list(ticks(frame, AT, AT + timedelta(hours=73), timedelta(hours=6)))
+    asked = [orjson.loads(value)["id"] for tick in due for _, value in tick.requests]
+    came = [orjson.loads(value)["id"] for tick in due for _, value in tick.outcomes]
+    assert sorted(asked) == sorted(frame[ENTITY])
+    assert sorted(came) == sorted(f"f{n}" for n in range(len(hours)) if n % 4)
+
+
+def test_nothing_is_sent_before_its_time() -> None:
+    frame = flights(("a", AT, AT + timedelta(hours=7)))
+    first, second, *_ = ticks(frame, AT, AT + timedelta(hours=1), timedelta(hours=6))
+    assert [len(first.requests), len(first.outcomes)] == [1, 0]
+    assert [len(second.requests), len(second.outcomes)] == [0, 1]
+
+
+def test_the_event_clock_runs_at_its_pace() -> None:
+    pace = Pace(start=day(3), started=100.0, per_second=timedelta(days=4))
+    assert pace.due_at(day(3) + timedelta(days=8)) == 102.0
+    assert day(13) == datetime(2014, 1, 1, tzinfo=UTC)

@@ -1,0 +1,216 @@
+"""Sending and counting on real Kafka: what did not arrive is told, and what comes late is counted all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from rondo.chassis.events.broker import create_topics
+from rondo.contracts.events.predictions import PredictionMade, PredictionRequested
+from rondo.embedded import Kafka
+from rondo.flights.dataset.messages import Due, Pace
+from rondo.flights.errors import NotDeliveredError, UnreadableError
+from rondo.flights.observers.auditor import Auditor
+from rondo.flights.observers.backlog import Backlog
+from rondo.flights.observers.readers import reading
+from rondo.flights.replay.sender import Sender
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOW = datetime(2013, 3, 1, tzinfo=UTC)
+AT_ONCE = Pace(NOW, 0.0, timedelta(days=1))
+NOWHERE = "127.0.0.1:1"
+
+
+@pytest.fixture
+def bootstrap(clean_kafka: str) -> str:
+    create_topics(clean_kafka)
+    # New topics have their leaders a little later.
+    assert Backlog(clean_kafka).wait_until_done(60) == 0
+    return clean_kafka
+
+
+def due(*ids: str) -> Due:
+    return Due(NOW, [(each.encode(), orjson.dumps({"id": each})) for each in ids], [])
+
+
+def ask(bootstrap: str, *ids: str) -> None:
+    Sender(bootstrap, [due(*ids)], AT_ONCE).run()
+
+
+class Serving:
+    """Answers in transactions under the consumer group of the service, as slowly as a test wants."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "serving", "log_level": 0})
+        self._producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": "stand-in", "log_level": 0})
+        self._producer.init_transactions()
+        self._bootstrap = bootstrap
+
+    def begin(self, *ids: str) -> None:
+        """Answer, in a transaction that is not over."""
+        self._producer.begin_transaction()
+        for each in ids:
+            answer = {"id": each, "model_version": 1, "output": {"score": 0.5}, "made_at": NOW.isoformat()}
+            self._producer.produce(PredictionMade.topic, orjson.dumps(answer), each)
+        self._producer.flush(10)
+
+    def end(self) -> None:
+        self._producer.commit_transaction()
+
+    def commit_offsets(self) -> None:
+        """Commit, in the transaction, that every request has been read."""
+        topic = PredictionRequested.topic
+        places = [
+            TopicPartition(topic, p) for p in self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        ]
+        for place in places:
+            place.offset = self._consumer.get_watermark_offsets(place, timeout=10)[1]
+        self._producer.send_offsets_to_transaction(places, self._consumer.consumer_group_metadata())
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+@contextmanager
+def serving(bootstrap: str) -> Iterator[Serving]:
+    stand_in = Serving(bootstrap)
+    yield stand_in
+    stand_in.close()
+
+
+def test_what_kafka_never_acknowledged_is_an_error_and_no_silence() -> None:
+    sender = Sender(NOWHERE, [due("a", "b", "c")], AT_ONCE, patience=0.5)
+    with pytest.raises(NotDeliveredError, match=r"3 messages could not be delivered to Kafka: .*see kafka\.log") as no:
+        sender.run()
+    assert no.value.count == 3
+
+
+def test_a_replay_that_is_stopped_waits_for_nobody() -> None:
+    def endless() -> Iterator[Due]:
+        while True:
+            yield due("a")
+
+    sender = Sender(NOWHERE, endless(), AT_ONCE)
+    running = threading.Thread(target=sender.run)
+    running.start()
+    sender.stop()
+    running.join(10)
+    assert not running.is_alive()
+
+
+def test_who_waits_for_a_kafka_that_is_away_stops_waiting_when_told() -> None:
+    sender, backlog = Sender(NOWHERE, [due("a")], AT_ONCE), Backlog(NOWHERE, patience=0.2)
+    waits = (sender.run, lambda: backlog.wait_until_done(60))
+    threads = [threading.Thread(target=wait, daemon=True) for wait in waits]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    sender.stop()
+    backlog.stop()
+    for thread in threads:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+@pytest.mark.slow
+def test_readers_are_let_go_of_at_once_when_the_body_fails(tmp_path: Path) -> None:
+    """As on Ctrl-C: nobody reads to the end then, least of all where Kafka has died."""
+    began = 0.0
+
+    def fails_without_kafka() -> None:
+        nonlocal began
+        with reading(kafka.bootstrap) as readers:
+            while not readers.auditor.ledger.requests:
+                time.sleep(0.05)
+            kafka.kill()
+            began = time.monotonic()
+            raise KeyboardInterrupt
+
+    with Kafka(tmp_path / "kafka") as kafka:
+        create_topics(kafka.bootstrap)
+        ask(kafka.bootstrap, "a")
+        with pytest.raises(KeyboardInterrupt):
+            fails_without_kafka()
+        assert time.monotonic() - began < 15
+
+
+def test_the_backlog_is_what_serving_has_not_committed(bootstrap: str) -> None:
+    backlog = Backlog(bootstrap)
+    ask(bootstrap, *"abc")
+    assert backlog.wait_until_done(1) == 3
+    with serving(bootstrap) as stand_in:
+        stand_in.begin("a")
+        stand_in.commit_offsets()
+        assert backlog.wait_until_done(1) == 3
+        stand_in.end()
+        assert backlog.wait_until_done(30) == 0
+        stand_in.begin("b")
+        assert backlog.wait_until_done(1) == 1, "an answer is in a transaction that is not over"
+        stand_in.end()
+        assert backlog.wait_until_done(30) == 0
+
+
+def test_without_kafka_the_backlog_is_not_known_and_that_is_said() -> None:
+    with pytest.raises(UnreadableError, match="the topics can't be read, so nothing is counted"):
+        Backlog(NOWHERE, patience=0.2).wait_until_done(0)
+
+
+async def test_a_second_answer_that_comes_after_all_are_answered_is_counted(bootstrap: str) -> None:
+    ask(bootstrap, "a")
+    with serving(bootstrap) as stand_in, reading(bootstrap) as readers:
+        stand_in.begin("a")
+        stand_in.end()
+        while not readers.auditor.ledger.responses:  # noqa: ASYNC110 - another thread's count
+            await asyncio.sleep(0.05)
+        # As many answers as requests; but serving has not committed this request yet, and answers it again.
+        closing = asyncio.create_task(readers.close(30))
+        ended, _ = await asyncio.wait([closing], timeout=1)
+        assert not ended
+        stand_in.begin("a")
+        stand_in.commit_offsets()
+        stand_in.end()
+        assert await closing == 0
+    assert readers.auditor.ledger.doubled() == ["a"]
+
+
+async def test_a_serving_that_never_gets_done_is_told_in_requests(bootstrap: str) -> None:
+    ask(bootstrap, "a", "b")
+    with reading(bootstrap) as readers:
+        assert await readers.close(3) == 2
+    assert sorted(readers.auditor.ledger.lost()) == ["a", "b"]
+
+
+@pytest.mark.slow
+def test_the_last_reading_ends_when_kafka_does_not_answer_any_more(tmp_path: Path) -> None:
+    with Kafka(tmp_path / "kafka") as kafka:
+        create_topics(kafka.bootstrap)
+        ask(kafka.bootstrap, "a")
+        auditor = Auditor(kafka.bootstrap, patience=1)
+        failures: list[Exception] = []
+
+        def read() -> None:
+            try:
+                auditor.run()
+            except UnreadableError as error:
+                failures.append(error)
+
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        while not auditor.ledger.requests:
+            time.sleep(0.05)
+        kafka.kill()
+        auditor.finish()
+        reader.join(30)
+    assert not reader.is_alive()
+    [failure] = failures
+    assert "their ends were not reached within 1 s; see kafka.log" in str(failure)

@@ -1,0 +1,88 @@
+"""From what was said to the turns of the loop."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.models import ModelPromoted, ModelRegistered, ModelRejected
+from rondo.contracts.events.monitoring import DriftDetected
+from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingStarted
+from rondo.flights.errors import UnreadableError
+from rondo.flights.observers.event_listener import Listener
+from rondo.flights.observers.history import History
+from rondo.flights.report.trainings import trainings
+
+if TYPE_CHECKING:
+    from rondo.contracts.events.base import Event
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "contracts" / "examples"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def said(event: type[Event], seconds: float, **changes: Any) -> Envelope[Any]:
+    content = json.loads((EXAMPLES / f"{event.__name__}.v1.json").read_text()) | changes
+    return Envelope("id", "test", NOW + timedelta(seconds=seconds), event.model_validate(content))
+
+
+def turn(finding: str, seconds: float, version: int, training: float) -> list[Envelope[Any]]:
+    trigger = {"id": finding, "kind": "drift", "at": NOW.isoformat(), "detail": "temp"}
+    began = NOW + timedelta(seconds=seconds)
+    ended = (began + timedelta(seconds=training)).isoformat()
+    return [
+        said(DriftDetected, seconds, finding_id=finding),
+        said(ModelTrained, seconds, trigger=trigger, started_at=began.isoformat(), finished_at=ended),
+        said(ModelPromoted, seconds + training, trigger=trigger, model_version=version),
+    ]
+
+
+def test_a_turn_is_timed_with_and_without_its_own_training_even_where_the_bytes_are_the_same() -> None:
+    history = History([*turn("first", 0, 2, training=3), *turn("second", 100, 3, training=8)])
+    one, two = history.redeployments()
+    assert (one.model_version, two.model_version) == (2, 3)
+    first = NOW + timedelta(seconds=3.5)
+    assert (one.total(first), one.without_training(first)) == (3.5, 0.5)
+    assert two.without_training(NOW + timedelta(seconds=108.25)) == 0.25
+
+
+def test_a_finding_told_twice_is_one_turn_timed_from_the_first_telling() -> None:
+    history = History([*turn("same", 0, 2, training=3), said(DriftDetected, 50, finding_id="same")])
+    [only] = history.redeployments()
+    assert only.found_at == NOW
+
+
+def test_a_promotion_by_hand_is_no_turn_of_the_loop() -> None:
+    by_hand = said(ModelPromoted, 1, trigger=None)
+    assert History([said(DriftDetected, 0), by_hand]).redeployments() == []
+
+
+def test_each_training_is_told_with_its_end_once() -> None:
+    gate = {"gate": "roc_auc.min", "passed": False, "observed": 0.5, "bound": 0.6, "message": "ROC AUC 0.5"}
+    told = [said(TrainingStarted, n, run_id=run) for n, run in enumerate(("a", "b", "c", "d", "e", "a"))]
+    history = History([
+        *told,
+        said(ModelTrained, 10, run_id="a"), said(ModelRegistered, 11, run_id="a", model_version=2),
+        said(ModelPromoted, 12, model_version=2),
+        said(ModelTrained, 13, run_id="b"), said(ModelRegistered, 14, run_id="b", model_version=3),
+        said(ModelRejected, 15, run_id="b", model_version=3, gates=[gate]),
+        said(TrainingFailed, 16, run_id="c", reason="the disk is full"),
+        said(ModelTrained, 17, run_id="d"),
+    ])  # fmt: skip
+    assert {each.run_id: each.ended for each in trainings(history)} == {
+        "a": "version 2 took over",
+        "b": "version 3 was rejected: ROC AUC 0.5",
+        "c": "failed: the disk is full",
+        "d": "trained, and not judged by the end",
+        "e": "not over by the end",
+    }
+
+
+def test_a_listener_that_can_not_listen_says_so_and_lets_nobody_wait() -> None:
+    listener = Listener("127.0.0.1:1", patience=0.5)
+    with pytest.raises(UnreadableError, match=r"the topics can't be read, so nothing is counted: .*see kafka.log"):
+        listener.run()
+    assert listener.wait_for(lambda _: False, timeout=60) is False

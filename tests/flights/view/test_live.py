@@ -1,0 +1,95 @@
+"""The live view: what it shows of a moment, and what it leaves out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.deployment import DeploymentChanged
+from rondo.contracts.events.models import ModelPromoted
+from rondo.contracts.events.monitoring import DriftDetected, WindowClosed
+from rondo.contracts.topics import CONTROL_EVENTS
+from rondo.flights.observers.outages import Incident
+from rondo.flights.view.live import Snapshot, is_news, line, render, timeline
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "contracts" / "examples"
+NOW = datetime(2026, 1, 1, 12, 0, 1, 250_000, tzinfo=UTC)
+
+
+def example(event: type) -> Envelope[Any]:
+    content = json.loads((EXAMPLES / f"{event.__name__}.v1.json").read_text())
+    return Envelope("id", "test", NOW, event.model_validate(content))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("event", CONTROL_EVENTS, ids=lambda event: event.__name__)
+def test_every_event_is_one_line_for_people(event: type) -> None:
+    text = line(example(event)).plain
+    assert text.startswith(f"12:00:01.25  {event.__name__}")
+    assert "\n" not in text
+
+
+MOMENT = Snapshot(
+    event_time=datetime(2013, 12, 4, tzinfo=UTC),
+    progress=0.9,
+    sent=260_000,
+    answered=259_000,
+    behind=3.0,
+    rate=3_700.0,
+    lag=950,
+    events=tuple(example(event) for event in CONTROL_EVENTS),
+    deployed=example(DeploymentChanged).data,
+    served=dict.fromkeys(range(1, 8), 37000),
+    window=example(WindowClosed).data,
+    auc_with_loop=dict.fromkeys(range(3, 13), 0.748),
+    auc_without_loop=dict.fromkeys(range(3, 12), 0.707),
+)
+
+
+def shown(snapshot: Snapshot, columns: int, rows: int) -> list[str]:
+    """Return the lines of a terminal of this size."""
+    console = Console(width=columns, height=rows, force_terminal=True, color_system=None)
+    with console.capture() as captured:
+        console.print(render(snapshot))
+    return captured.get().splitlines()
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (140, 44)])
+def test_a_moment_shows_the_clock_the_versions_and_both_aucs_on_a_small_screen_too(columns: int, rows: int) -> None:
+    lines = shown(MOMENT, columns, rows)
+    assert len(lines) < rows, "the last line is for the step that goes on"
+    assert "Wed 04 Dec 2013   260,000 sent  259,000 answered  lag 950  3,700/s  3 s late" in lines[1]
+    text = "\n".join(lines)
+    for title in ("versions", "drift to 20 May", "AUC by month"):
+        assert title in text
+    assert "100%" in text
+    assert "37,000" in text
+    assert [line for line in lines if "Nov" in line and "0.748" in line and "0.707" in line]
+    assert "Dec" in lines[-1]
+    assert ("█" in text) == (columns > 80)
+
+
+def test_a_tall_screen_shows_more_of_the_timeline() -> None:
+    few, many = (sum("12:00:01.25" in line for line in shown(MOMENT, 100, rows)) for rows in (24, 60))
+    assert few < many
+
+
+def test_who_died_and_that_all_is_well_again_stand_in_the_timeline_where_they_belong() -> None:
+    said = [example(DriftDetected), example(ModelPromoted), example(WindowClosed)]
+    later = replace(example(ModelPromoted), id="later", time=NOW + timedelta(seconds=30))
+    died = Incident("Died 0", NOW + timedelta(seconds=1), "Died", "Kafka died")
+    healed = Incident("Healed 1", NOW + timedelta(seconds=7), "Healed", "ready again 6.0 s after Kafka died")
+    found = timeline([*said, later], [died, healed])
+    assert [event.id for event in found] == ["id", "id", "Died 0", "Healed 1", "later"]
+    assert line(healed).plain == "12:00:08.25  Healed              ready again 6.0 s after Kafka died"
+
+
+def test_what_is_said_every_second_is_no_news() -> None:
+    quiet = {event.__name__ for event in CONTROL_EVENTS if not is_news(example(event).data)}
+    assert {"WindowClosed", "OutcomesAccepted"} <= quiet
+    assert not {"DriftDetected", "ModelPromoted", "TrainingStarted"} & quiet
