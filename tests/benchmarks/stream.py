@@ -76,7 +76,7 @@ async def deploy(setting: Setting) -> None:
     (setting.folder / "plain.onnx").write_bytes(content)
     digest = await Artifacts(str(setting.folder / "artifacts")).put(_stream_model.per_feature(content))
     features = {name: Feature(type="float") for name in FEATURES}
-    route = Route(model_version=1, digest=digest, share=1, role="champion", features=features)
+    route = Route(model_version=1, digest=digest, share=1, role="primary", features=features)
     event = DeploymentChanged(model="bench", revision=1, routes=(route,))
     envelope = Envelope("bench-1", "rondo/bench", datetime.now(UTC), event)
     producer = Producer({"bootstrap.servers": setting.bootstrap})

@@ -16,7 +16,7 @@ features: {distance: {type: float}}
 """
 MODEL = {
     "model": "late", "spec_revision": 1, "spec_digest": DIGEST, "revision": 2, "champion": 2, "last_version": 2,
-    "routes": [{"model_version": 2, "digest": DIGEST, "role": "champion", "share": 1.0, "features": {}}],
+    "routes": [{"model_version": 2, "digest": DIGEST, "role": "primary", "share": 1.0, "features": {}}],
 }  # fmt: skip
 GATE = {
     "gate": "roc_auc.min",
@@ -34,7 +34,7 @@ RUN = {
     "finished_at": None, "detail": "the disk is full (after 3 attempts)",
 }  # fmt: skip
 PERIOD = {
-    "model_version": 1, "digest": DIGEST, "role": "champion", "share": 1.0, "since": DAY, "until": None, "revision": 1,
+    "model_version": 1, "digest": DIGEST, "role": "primary", "share": 1.0, "since": DAY, "until": None, "revision": 1,
     "decided_by": "registry", "reason": "",
 }  # fmt: skip
 LINEAGE = {

@@ -102,7 +102,20 @@ def test_a_spec_in_an_event_may_come_from_a_newer_registry() -> None:
 def test_the_comparison_knows_every_keyword_in_use(event: type[Event]) -> None:
     """A keyword that holds schemas and is not followed would hide a change behind its `$ref`."""
     assert {keyword for part in _parts(schema_of(event)) for keyword in part} <= {
-        *("$schema", "$defs", "$ref", "title", "description", "type", "enum", "const", "default", "format", "pattern"),
+        *(
+            "$schema",
+            "$defs",
+            "$ref",
+            "title",
+            "description",
+            "type",
+            "enum",
+            "const",
+            "examples",
+            "default",
+            "format",
+            "pattern",
+        ),
         *("properties", "required", "additionalProperties", "patternProperties", "propertyNames", "items", "anyOf"),
         *("oneOf", "discriminator", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"),
         *("minLength", "maxLength", "minItems", "maxItems", "minProperties"),

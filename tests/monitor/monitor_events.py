@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from monitor_world import DIGEST, EPOCH, MODEL, PROFILED, REFERENCE_ROWS, SPEC
 from rondo.contracts.events.data import DataVersion
-from rondo.contracts.events.deployment import DeploymentChanged, Role, Route
+from rondo.contracts.events.deployment import DeploymentChanged, Route
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.events.training import Evaluation, Evidence, ModelTrained, Parity, Trigger
 
@@ -38,7 +38,7 @@ def trained(digest: str = DIGEST) -> ModelTrained:
     )  # fmt: skip
 
 
-def deployed(revision: int, version: int, digest: str, role: Role = "champion") -> DeploymentChanged:
+def deployed(revision: int, version: int, digest: str, role: str = "primary") -> DeploymentChanged:
     route = Route(model_version=version, digest=digest, share=1, role=role, features=SPEC.features)
     return DeploymentChanged(model=MODEL, revision=revision, routes=(route,))
 

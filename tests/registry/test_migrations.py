@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MIGRATIONS = files("rondo.registry") / "migrations"
 ROUTE = (
-    '{"model_version": 4, "digest": "sha256:%s", "share": 1, "role": "champion", "features": {"a": {"type": "float"}}}'
+    '{"model_version": 4, "digest": "sha256:%s", "share": 1, "role": "primary", "features": {"a": {"type": "float"}}}'
     % ("a" * 64)
 )
 

@@ -104,7 +104,7 @@ class Platform:
         digest = digest_of(content)
         if store:
             asyncio.run(self.artifacts.put(content))
-        route = Route(model_version=number, digest=digest, share=1, role="champion", features=FEATURES)
+        route = Route(model_version=number, digest=digest, share=1, role="primary", features=FEATURES)
         event = DeploymentChanged(model=model, revision=self._revision, routes=(route,))
         envelope = Envelope(str(uuid4()), "rondo/registry", datetime.now(UTC), event, traceparent)
         self.send(event.topic, envelope.value(), model, headers=list(envelope.headers().items()))

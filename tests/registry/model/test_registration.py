@@ -43,7 +43,7 @@ def test_the_first_candidate_that_passes_serves(fresh: Model, candidate: Make) -
     assert promoted.trigger is not None
     assert promoted.metrics == {"roc_auc": 0.7}
     assert [gate.gate for gate in promoted.gates] == ["roc_auc.min"]
-    assert (changed.revision, [(r.model_version, r.share, r.role) for r in changed.routes]) == (1, [(1, 1, "champion")])
+    assert (changed.revision, [(r.model_version, r.share, r.role) for r in changed.routes]) == (1, [(1, 1, "primary")])
     assert changed.routes[0].features == fresh.spec.features
     assert [s.action for s in decision.statements] == ["registered", "promoted"]
 

@@ -30,7 +30,7 @@ def digest(number: int) -> str:
     return f"sha256:{number:064x}"
 
 
-def route(number: int, share: float = 1, role: str = "champion", **features: Feature) -> Route:
+def route(number: int, share: float = 1, role: str = "primary", **features: Feature) -> Route:
     return Route(
         model_version=number,
         digest=digest(number),
@@ -140,11 +140,11 @@ async def test_a_deployment_that_cannot_be_followed_is_refused() -> None:
     await on_deployment_changed(deployment(2, route(1, 0.5), route(2, 0.5, b=Feature(type="bool"))), mine)
     await on_deployment_changed(deployment(3, route(1), route(2, role="shadow")), mine)
     assert mine.versions.current == {}
-    assert "it should shadow, which is not executed yet: deploy without it" in announcer.details[2]
+    assert "its role is shadow" in announcer.details[2]
     assert announcer.said[2] == ("refused", 2)
     assert "no route with a share above zero answers requests: deploy a champion" in announcer.details[0]
     assert "its routes have different features" in announcer.details[1]
-    assert "should shadow" in mine.versions.unserved["delay"]
+    assert "its role is shadow" in mine.versions.unserved["delay"]
 
 
 async def test_a_deployment_without_routes_withdraws_the_model() -> None:

@@ -82,7 +82,7 @@ async def test_a_started_run_is_the_newest_of_the_history(begin: Any, make: Any)
 
 async def test_the_champion_is_the_one_of_the_latest_revision(store: Database, make: Any) -> None:
     runs = PostgresRuns(store, "w", LEASE)
-    route = {"model_version": 3, "digest": make.digest, "share": 1, "role": "champion", "features": {}}
+    route = {"model_version": 3, "digest": make.digest, "share": 1, "role": "primary", "features": {}}
     for revision, routes in ((2, [route]), (1, [])):
         changed = DeploymentChanged(model="flight-delay", revision=revision, routes=routes)  # type: ignore[arg-type]
         async with handling(store)(make.enveloped(changed, f"d-{revision}")) as work:
@@ -92,7 +92,7 @@ async def test_the_champion_is_the_one_of_the_latest_revision(store: Database, m
 
 
 async def _deployed(store: Database, make: Any, revision: int) -> None:
-    route = {"model_version": revision, "digest": make.digest, "share": 1, "role": "champion", "features": {}}
+    route = {"model_version": revision, "digest": make.digest, "share": 1, "role": "primary", "features": {}}
     changed = make.enveloped(
         DeploymentChanged.model_validate({"model": "flight-delay", "revision": revision, "routes": [route]}),
         f"deployment-{revision}",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from rondo.contracts.events.base import Event, ModelEvent, Value
 from rondo.contracts.text import Digest, Message, Text
 from rondo.contracts.times import Utc
-
-Source = Literal["http", "kafka", "folder"]
+from rondo.contracts.vocabularies import Source, open_to
 
 
 class DataVersion(Value):
@@ -47,7 +46,7 @@ class BatchAccepted(Event):
 
     dataset: Text
     batch_id: Text
-    source: Source
+    source: Annotated[Text, open_to(Source)]
     data_version: DataVersion
     quality: QualityReport
     event_time_from: Utc
@@ -66,7 +65,7 @@ class BatchRejected(Event):
 
     dataset: Text
     batch_id: Text
-    source: Source
+    source: Annotated[Text, open_to(Source)]
     reasons: tuple[Message, ...]
     quality: QualityReport | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -10,9 +10,7 @@ from rondo.contracts.events.base import ModelEvent, Value
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.text import Column, Digest, Message, Text
 from rondo.contracts.times import Utc
-
-Role = Literal["champion", "challenger", "canary", "shadow"]
-ReplicaState = Literal["loading", "available", "draining", "unloaded", "refused"]
+from rondo.contracts.vocabularies import ReplicaState, Role, open_to
 
 
 class Route(Value):
@@ -24,7 +22,7 @@ class Route(Value):
     model_version: int
     digest: Digest
     share: Annotated[float, Field(ge=0, le=1)]
-    role: Role
+    role: Annotated[Text, open_to(Role)]
     features: dict[Column, Feature]
 
 
@@ -46,6 +44,6 @@ class ReplicaChanged(ModelEvent):
     model_version: int
     digest: Digest
     revision: int
-    state: ReplicaState
+    state: Annotated[Text, open_to(ReplicaState)]
     detail: Message = ""
     at: Utc

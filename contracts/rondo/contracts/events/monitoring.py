@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar
 
+from rondo.contracts import vocabularies
 from rondo.contracts.events.base import ModelEvent, Value
 from rondo.contracts.text import Message, Text
 from rondo.contracts.times import Utc
+from rondo.contracts.vocabularies import Severity, open_to
 
 
 class Window(Value):
@@ -30,7 +32,7 @@ class QualityProblem(Value):
     """A share of rows (0 to 1) that are missing or never seen in the reference, against the share there."""
 
     feature: Text
-    problem: Literal["missing", "unseen"]
+    problem: Annotated[Text, open_to(vocabularies.QualityProblem)]
     observed: float
     reference: float
 
@@ -88,7 +90,7 @@ class AlertRaised(ModelEvent):
     topic: ClassVar[str] = "alerts.raised"
 
     alert_id: Text
-    severity: Literal["info", "warning", "critical"]
+    severity: Annotated[Text, open_to(Severity)]
     title: Message
     detail: Message
     raised_at: Utc

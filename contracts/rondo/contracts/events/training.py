@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from rondo.contracts.events.base import ModelEvent, Value
 from rondo.contracts.events.data import DataVersion
 from rondo.contracts.events.profile import ReferenceProfile
 from rondo.contracts.text import Digest, Message, Text
 from rondo.contracts.times import Utc
-
-TriggerKind = Literal["data", "drift", "performance", "quality", "schedule", "manual"]
-SkipReason = Literal["in_flight", "cooldown", "budget", "not_enough_data", "not_subscribed", "no_spec", "breaker_open"]
+from rondo.contracts.vocabularies import SkipReason, TriggerKind, open_to
 
 
 class Trigger(Value):
     """What asked for a training. `id` is the same however often the same finding is told."""
 
     id: Text
-    kind: TriggerKind
+    kind: Annotated[Text, open_to(TriggerKind)]
     at: Utc
     detail: Message = ""
 
@@ -119,6 +117,6 @@ class TrainingSkipped(ModelEvent):
     topic: ClassVar[str] = "training.skipped"
 
     trigger: Trigger
-    reason: SkipReason
+    reason: Annotated[Text, open_to(SkipReason)]
     detail: Message
     run_id: Text | None = None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from rondo.contracts.spec.data import Part, Share
 from rondo.contracts.spec.duration import Duration, PositiveDuration
 from rondo.contracts.text import Column, Text
+from rondo.contracts.vocabularies import RolloutStrategy, TrainerKind, known
 
 
 def _scalar(value: object) -> object:
@@ -33,7 +34,7 @@ Params = Annotated[dict[Text, Param], AfterValidator(_sorted)]
 class Trainer(Part):
     """How a candidate is made."""
 
-    kind: Literal["lightgbm", "xgboost", "sklearn", "function"] = "lightgbm"
+    kind: Annotated[Text, Field(examples=known(TrainerKind))] = TrainerKind.LIGHTGBM.value
     """The library. Only `lightgbm` is executed yet; the others are refused."""
     function: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None
     """For kind `function`: what trains, as `package.module:name`. Not executed yet: refused."""
@@ -86,23 +87,14 @@ class Gates(Part):
     """A bound on the gap between groups."""
 
 
-_TRIGGERS = ("data", "drift", "performance", "quality")
 # Five fields. Whether their numbers make sense is asked of who writes a spec, and again by the registry's scheduler.
 CRON = re.compile(r"cron: [\w*/,-]+(?: [\w*/,-]+){4}", re.ASCII)
-_CRON_EXAMPLE = '"cron: 0 3 * * 1" (minute hour day month weekday)'
-
-
-def _known_trigger(value: object) -> str:
-    if value in _TRIGGERS or (isinstance(value, str) and CRON.fullmatch(value)):
-        return str(value)
-    message = f"{value!r} is no trigger: use one of {', '.join(_TRIGGERS)} or, in quotes, {_CRON_EXAMPLE}"
-    raise ValueError(message)
 
 
 class Retrain(Part):
     """When to train again. The first data is trained on in any case, and `rondo train` always trains."""
 
-    on: tuple[Annotated[str, BeforeValidator(_known_trigger)], ...] = ("drift", "performance")
+    on: tuple[Text, ...] = ("drift", "performance")
     """The triggers that start a training. With none, `[]`, only the first data and people do."""
     cooldown: Duration = timedelta(days=1)
     """How far from the last training the next must be, in event time. A trigger that comes sooner is passed over, and
@@ -115,7 +107,7 @@ class Retrain(Part):
 class Rollout(Part):
     """How a version that passed its gates takes over."""
 
-    strategy: Literal["replace", "canary", "blue_green", "shadow", "ab"] = "replace"
+    strategy: Annotated[Text, Field(examples=known(RolloutStrategy))] = RolloutStrategy.REPLACE.value
     """`replace`: all traffic at once, after a warm-up. Only that is executed yet; the others are refused."""
     steps: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1)] = (100,)
     """Percentages of the traffic, rising, of a rollout in steps: `replace` has one."""

@@ -14,12 +14,15 @@ from rondo.contracts.spec import cron, lightgbm_params
 from rondo.contracts.spec.cross_checks import Fault, Plain, items, part
 from rondo.contracts.spec.data import LARGEST_FLOAT32
 from rondo.contracts.spec.policy import CRON
+from rondo.contracts.vocabularies import RolloutStrategy, TrainerKind, TriggerKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from enum import StrEnum
 
-_STRATEGIES = ("canary", "blue_green", "shadow", "ab")
-_KINDS = ("xgboost", "sklearn", "function")
+# The triggers of `retrain.on` beside schedules; the first data and people start a training anyway.
+_TRIGGERS = (TriggerKind.DATA, TriggerKind.DRIFT, TriggerKind.PERFORMANCE, TriggerKind.QUALITY)
+_CRON_EXAMPLE = '"cron: 0 3 * * 1" (minute hour day month weekday)'
 _JOIN = ("from", "on", "max_age")
 # What a file may say of the steps of a rollout that has none: the defaults, as they are written and as they are read.
 _AT_ONCE: dict[str, tuple[object, ...]] = {
@@ -41,19 +44,20 @@ def unfit(spec: Plain) -> Iterator[Fault]:
             yield from _limits_leave_no_value(name, feature)
     yield from _seed_out_of_range(part(spec, "trainer"))
     yield from _unknown_parameters(part(spec, "trainer"))
+    yield from _unknown_triggers(part(spec, "retrain"))
     yield from _never_due(part(spec, "retrain"))
 
 
 def not_executed(spec: Plain) -> Iterator[Fault]:
     """Yield what the system can't do yet: it is refused, so that nobody takes it for done."""
     strategy, kind = part(spec, "rollout").get("strategy"), part(spec, "trainer").get("kind")
-    if strategy in _STRATEGIES:
-        message = f"{strategy} is not executed yet: use `replace`, which takes over after the gates and a warm-up"
-        yield Fault(("rollout", "strategy"), message)
-    if strategy in (None, "replace"):
+    if strategy in (None, RolloutStrategy.REPLACE):
         yield from _steps_of_one(part(spec, "rollout"))
-    if kind in _KINDS:
-        yield Fault(("trainer", "kind"), f"{kind} is not executed yet: use `lightgbm`")
+    elif isinstance(strategy, str):
+        message = f"{_state(strategy, RolloutStrategy)}: use `replace`, which takes over after the gates and a warm-up"
+        yield Fault(("rollout", "strategy"), message)
+    if isinstance(kind, str) and kind != TrainerKind.LIGHTGBM:
+        yield Fault(("trainer", "kind"), f"{_state(kind, TrainerKind)}: use `lightgbm`")
     for name, feature in part(spec, "features").items():
         asked = [key for key in _JOIN if isinstance(feature, Mapping) and feature.get(key)]
         if asked:
@@ -62,6 +66,10 @@ def not_executed(spec: Plain) -> Iterator[Fault]:
                 "it in the requests, and leave out `from`, `on` and `max_age`"
             )
             yield Fault(("features", name, asked[0]), message, " ")
+
+
+def _state(word: str, vocabulary: type[StrEnum]) -> str:
+    return f"{word} is not executed yet" if word in list(vocabulary) else f"{word!r} is unknown"
 
 
 def _keys_are_no_features(spec: Plain) -> Iterator[Fault]:
@@ -117,6 +125,13 @@ def _unknown_parameters(trainer: Plain) -> Iterator[Fault]:
     scalars = {name: value for name, value in part(trainer, "params").items() if _is_scalar(value)}
     for name, problem in lightgbm_params.faults(scalars):
         yield Fault(("trainer", "params", name), problem, " ")
+
+
+def _unknown_triggers(retrain: Plain) -> Iterator[Fault]:
+    for index, trigger in enumerate(items(retrain, "on")):
+        if isinstance(trigger, str) and trigger not in _TRIGGERS and not CRON.fullmatch(trigger):
+            message = f"{trigger!r} is no trigger: use one of {', '.join(_TRIGGERS)} or, in quotes, {_CRON_EXAMPLE}"
+            yield Fault(("retrain", "on", index), message)
 
 
 def _never_due(retrain: Plain) -> Iterator[Fault]:

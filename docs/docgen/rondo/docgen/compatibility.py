@@ -10,8 +10,9 @@ Readers ignore fields they do not know, so one change is free: a new field that 
   old values still in the log;
 - a field that becomes required (old messages lack it) or stops being so (new ones will, at old readers);
 - another type, bound, pattern or format: tighter refuses old messages, looser lets through what old readers refuse;
-- an enum that loses a value (old messages carry it), and one that gains a value too: our readers check enums, so an
-  old one would dead-letter the first message with the new word. A new word is a new class on a `.v2` topic;
+- an enum that loses a value (old messages carry it), and one that gains a value too: a reader checks enums, so an old
+  one would dead-letter the first message with the new word. Words that classify are no enums but open vocabularies
+  (`rondo.contracts.vocabularies`): texts whose known values are examples, which may change;
 - another default: an absent field would mean something else than when it was left out.
 
 What does not bind anyone may change: titles, descriptions, examples, and the names of definitions.

@@ -2,7 +2,8 @@
 
 `contracts/schemas/<Event>/v<version>/<n>.json`: snapshot 1 is the first schema of the class, and each compatible
 change adds the next number beside it; none is ever edited or deleted. `python -m rondo.docgen.schemas` writes
-what is missing. A snapshot holds what binds, without titles and descriptions: words may improve without a new one.
+what is missing. A snapshot holds what binds, without titles, descriptions and examples: they may change without a new
+one.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def snapshot_of(event: type[Event]) -> Schema:
 
 
 def _without_words(node: Any, *, names: bool = False) -> Any:
-    """Leave out titles and descriptions; where `names`, the keys are of fields or definitions and stay."""
+    """Leave out what does not bind; where `names`, the keys are of fields or definitions and stay."""
     if isinstance(node, list):
         return [_without_words(item) for item in node]
     if not isinstance(node, dict):
@@ -79,7 +80,7 @@ def _without_words(node: Any, *, names: bool = False) -> Any:
     return {
         key: _without_words(value, names=not names and key in {"properties", "$defs"})
         for key, value in node.items()
-        if names or key not in {"title", "description"}
+        if names or key not in {"title", "description", "examples"}
     }
 
 

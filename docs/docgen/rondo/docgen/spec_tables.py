@@ -16,8 +16,7 @@ _WORDS = {
     r"^[^\x00]": "a text",
 }
 _BELOW = {
-    "patternProperties": "for each column its keys, below",
-    "additionalProperties": "keys and values, below",
+    "patternProperties": "keys and values, below",
     "$ref": "keys, below",
 }
 _SIMPLE = {"string": "a text", "boolean": "true or false"}
@@ -38,12 +37,14 @@ def kind(node: Json) -> str:
     """Say what a value is."""
     if "anyOf" in node:
         return kind(node["anyOf"][0])
-    if "enum" in node:
-        return ", ".join(f"`{value}`" for value in node["enum"])
+    if values := node.get("enum") or node.get("examples"):
+        return ", ".join(f"`{value}`" for value in values)
     if "pattern" in node:
         return next(words for start, words in _WORDS.items() if node["pattern"].startswith(start))
     if "items" in node:
         return f"a list, each item {kind(node['items'])}"
+    if any("$ref" in values for values in node.get("patternProperties", {}).values()):
+        return "for each column its keys, below"
     below = next((words for mark, words in _BELOW.items() if mark in node), None)
     return below or _SIMPLE.get(node["type"]) or number(node)
 

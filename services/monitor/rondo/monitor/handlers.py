@@ -11,6 +11,7 @@ from rondo.chassis.events.consumer import Routes
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.events.training import ModelTrained
+from rondo.contracts.vocabularies import Role
 from rondo.monitor.detectors.reference import Profiled
 from rondo.monitor.ports import Champion, Work
 
@@ -42,5 +43,5 @@ async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: Wor
     """Keep who is champion; a deployment without one leaves the last in force."""
     event = envelope.data
     for route in event.routes:
-        if route.role == "champion":
+        if route.role == Role.PRIMARY:
             await work.save_champion(event.model, Champion(event.revision, route.model_version, route.digest))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.chassis.telemetry import current_traceparent, span
+from rondo.contracts.vocabularies import ReplicaState
 from rondo.serving import metrics
 from rondo.serving.deployments import plan as lifecycle
 from rondo.serving.errors import VersionRefusedError
@@ -72,7 +73,7 @@ async def _load(
             raise VersionRefusedError(desired.model, *fault)
         for route in plan.load:
             version = (route.model_version, route.digest)
-            await replica.announcer.announce(desired.model, desired.revision, version, "loading")
+            await replica.announcer.announce(desired.model, desired.revision, version, ReplicaState.LOADING)
             new[version] = await replica.loader.load(desired.model, route)
     except VersionRefusedError as error:
         await _refuse(desired, error, replica)
@@ -89,7 +90,7 @@ async def _refuse(desired: DeploymentChanged, error: VersionRefusedError, replic
         )
     digest = next(route.digest for route in desired.routes if route.model_version == error.model_version)
     version = (error.model_version, digest)
-    await replica.announcer.announce(desired.model, desired.revision, version, "refused", str(error))
+    await replica.announcer.announce(desired.model, desired.revision, version, ReplicaState.REFUSED, str(error))
 
 
 async def _swap(
@@ -101,7 +102,7 @@ async def _swap(
     replica.versions.swap(Serving(desired.model, desired.revision, chosen, shares, current_traceparent()))
     for route in routes:
         version = (route.model_version, route.digest)
-        await replica.announcer.announce(desired.model, desired.revision, version, "available")
+        await replica.announcer.announce(desired.model, desired.revision, version, ReplicaState.AVAILABLE)
     log.info(
         "%s is served by version %s", desired.model, ", ".join(str(v.model_version) for v in chosen),
         extra={"model": desired.model, "revision": desired.revision, "loaded": len(plan.load)},
@@ -110,7 +111,7 @@ async def _swap(
 
 async def _unload(desired: DeploymentChanged, plan: lifecycle.Plan, replica: Replica) -> None:
     for version in plan.unload:
-        await replica.announcer.announce(desired.model, desired.revision, version, "draining")
+        await replica.announcer.announce(desired.model, desired.revision, version, ReplicaState.DRAINING)
     await replica.versions.drained()
     for version in plan.unload:
-        await replica.announcer.announce(desired.model, desired.revision, version, "unloaded")
+        await replica.announcer.announce(desired.model, desired.revision, version, ReplicaState.UNLOADED)

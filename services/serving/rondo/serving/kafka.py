@@ -22,7 +22,7 @@ from rondo.serving.inference.log_batch import ARROW_STREAM
 if TYPE_CHECKING:
     from faststream.kafka import KafkaBroker
 
-    from rondo.contracts.events.deployment import ReplicaState
+    from rondo.contracts.vocabularies import ReplicaState
     from rondo.serving.settings import Settings
 
 log = logging.getLogger(__name__)

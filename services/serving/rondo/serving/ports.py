@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from rondo.contracts.events.deployment import ReplicaState, Route
+    from rondo.contracts.events.deployment import Route
+    from rondo.contracts.vocabularies import ReplicaState
     from rondo.serving.models.loaded_version import Version
 
 

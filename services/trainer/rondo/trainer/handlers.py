@@ -9,7 +9,8 @@ from rondo.contracts.events.data import BatchAccepted
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.events.monitoring import DataQualityDegraded, DriftDetected, Finding, PerformanceDegraded
-from rondo.contracts.events.training import TrainingRequested, Trigger, TriggerKind
+from rondo.contracts.events.training import TrainingRequested, Trigger
+from rondo.contracts.vocabularies import TriggerKind
 from rondo.trainer.triggers.handle_trigger import consider, reconsider
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], work: Work) -> None:
         trigger = Trigger(
             # With the spec in it: what a first spec could not train on, a mended one may.
             id=f"{dataset}/{batch.id}@{applied.digest}",
-            kind="data",
+            kind=TriggerKind.DATA,
             at=batch.until,
             detail=f"a spec was applied, and {dataset} has data",
         )
@@ -58,7 +59,7 @@ async def on_batch_accepted(envelope: Envelope[BatchAccepted], work: Work) -> No
     await work.save_batch(accepted)
     trigger = Trigger(
         id=f"{accepted.dataset}/{accepted.batch_id}",
-        kind="data",
+        kind=TriggerKind.DATA,
         at=accepted.event_time_to,
         detail=f"batch {accepted.batch_id} brought {accepted.quality.accepted:,} rows",
     )
@@ -75,20 +76,20 @@ async def on_drift_detected(envelope: Envelope[DriftDetected], work: Work) -> No
     """Consider drift of the inputs."""
     drifted = sorted(envelope.data.features, key=lambda feature: feature.psi, reverse=True)[:_WORST]
     detail = ", ".join(f"{f.feature} PSI {f.psi:.2f} (bound {f.threshold:.2f})" for f in drifted)
-    await consider(envelope.data.model, _trigger(envelope.data, "drift", detail), work)
+    await consider(envelope.data.model, _trigger(envelope.data, TriggerKind.DRIFT, detail), work)
 
 
 async def on_performance_degraded(envelope: Envelope[PerformanceDegraded], work: Work) -> None:
     """Consider fallen performance."""
     event = envelope.data
     detail = f"{event.metric} {event.observed:.3f}, {event.reference:.3f} on the holdout"
-    await consider(event.model, _trigger(event, "performance", detail), work)
+    await consider(event.model, _trigger(event, TriggerKind.PERFORMANCE, detail), work)
 
 
 async def on_data_quality_degraded(envelope: Envelope[DataQualityDegraded], work: Work) -> None:
     """Consider missing or never seen values."""
     detail = ", ".join(f"{p.feature} {p.observed:.0%} {p.problem}" for p in envelope.data.problems[:_WORST])
-    await consider(envelope.data.model, _trigger(envelope.data, "quality", detail), work)
+    await consider(envelope.data.model, _trigger(envelope.data, TriggerKind.QUALITY, detail), work)
 
 
 async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: Work) -> None:

@@ -11,7 +11,6 @@ from rondo.ingestion.errors import BadNameError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rondo.contracts.events.data import Source
     from rondo.ingestion.validation.file_formats import Form
 
 _DATASET, _BATCH_ID = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -23,7 +22,7 @@ class Submission:
 
     dataset: str
     batch_id: str
-    source: Source
+    source: str
     form: Form
     path: Path
     content: str

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter
 
 from rondo.contracts.events.base import Value
-from rondo.contracts.events.deployment import ReplicaState, Route
+from rondo.contracts.events.deployment import Route
 from rondo.contracts.text import Digest
 from rondo.contracts.times import Utc
 from rondo.registry.http.dependencies import ERRORS, Ask, ModelName
@@ -60,7 +60,7 @@ class Replica(Value):
     replica: str
     model_version: int
     revision: int
-    state: ReplicaState
+    state: str
     detail: str
     at: Utc
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.base import Value
-from rondo.contracts.events.deployment import Role, Route
+from rondo.contracts.events.deployment import Route
 from rondo.contracts.text import Digest
 from rondo.contracts.times import Utc
 
@@ -28,7 +28,7 @@ class Period(Value):
 
     model_version: int
     digest: Digest
-    role: Role
+    role: str
     share: float
     since: Utc
     until: Utc | None
@@ -42,7 +42,7 @@ def periods(deployments: Sequence[Deployment]) -> tuple[Period, ...]:
     running: dict[tuple[int, str, float], Period] = {}
     ended: list[Period] = []
     for deployment in deployments:
-        routes = {(r.model_version, str(r.role), r.share): r for r in deployment.routes}
+        routes = {(r.model_version, r.role, r.share): r for r in deployment.routes}
         over = [key for key in running if key not in routes]
         ended.extend(running.pop(key).model_copy(update={"until": deployment.at}) for key in over)
         for key, route in routes.items():

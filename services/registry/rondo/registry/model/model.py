@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import TypeAdapter
 
-from rondo.contracts.events.deployment import Role, Route
+from rondo.contracts.events.deployment import Route
 from rondo.contracts.spec.model import Feature
+from rondo.contracts.vocabularies import Role
 from rondo.registry.errors import StaleRevisionError, UnknownVersionError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Version:
     passed: bool
     signature: str
 
-    def route(self, role: Role = "champion", share: float = 1.0) -> Route:
+    def route(self, role: Role = Role.PRIMARY, share: float = 1.0) -> Route:
         """Return the route that sends `share` (0 to 1) of the traffic to this version."""
         features = SIGNATURE.validate_json(self.signature)
         return Route(model_version=self.number, digest=self.digest, share=share, role=role, features=features)
@@ -59,7 +60,7 @@ class Model:
     @property
     def champion(self) -> Version | None:
         """The version that serves."""
-        return next((self.versions[r.model_version] for r in self.routes if r.role == "champion"), None)
+        return next((self.versions[r.model_version] for r in self.routes if r.role == Role.PRIMARY), None)
 
     def version(self, number: int) -> Version:
         """Return a version.
@@ -93,7 +94,7 @@ class Model:
 
     def with_routes(self, *routes: Route) -> Model:
         """Return the model at its next deployment revision."""
-        champion = tuple(r.model_version for r in routes if r.role == "champion")
+        champion = tuple(r.model_version for r in routes if r.role == Role.PRIMARY)
         return replace(self, revision=self.revision + 1, routes=routes, served=(*self.served, *champion))
 
 

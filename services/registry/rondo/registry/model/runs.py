@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.training import Trigger
 from rondo.contracts.times import Utc
+from rondo.contracts.vocabularies import SkipReason
 
 if TYPE_CHECKING:
     from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
@@ -54,7 +55,7 @@ def failed(event: TrainingFailed) -> Run:
 def skipped(event: TrainingSkipped) -> Run | None:
     """Return the run that ended for want of data; None for a trigger that led to no run of its own."""
     # A trigger that came while another run was in flight names that one.
-    if event.run_id is None or event.reason == "in_flight":
+    if event.run_id is None or event.reason == SkipReason.IN_FLIGHT:
         return None
     return Run(run_id=event.run_id, model=event.model, state="skipped", trigger=event.trigger, detail=event.detail)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from rondo.contracts.vocabularies import ReplicaState
 from rondo.registry.audit.hash_chain import Statement
 from rondo.registry.model.model import BY_RULE
 from rondo.registry.rollout import replica_reports, rollback
@@ -30,11 +31,11 @@ async def hear(work: Work, news: ReplicaChanged) -> None:
     if words == before:
         return
     await work.keep_words(model.name, words)
-    if news.state == "refused" and replica_reports.is_current(model, news):
+    if news.state == ReplicaState.REFUSED and replica_reports.is_current(model, news):
         verdict = replica_reports.judge(model, words, replica_reports.silent(model, words))
         await work.state(model.name, BY_RULE, _statement(news, verdict))
         await _settle(work, model, words, verdict)
-    elif news.state == "refused":
+    elif news.state == ReplicaState.REFUSED:
         log.info("a refusal of %s by %s is about an earlier deployment", news.model, news.replica)
 
 
@@ -53,7 +54,7 @@ async def wait_no_longer(work: Work, name: str, revision: int) -> None:
 
 
 async def _settle(work: Work, model: Model, words: Words, verdict: Verdict) -> None:
-    refused = tuple(w for w in words if replica_reports.is_current(model, w) and w.state == "refused")
+    refused = tuple(w for w in words if replica_reports.is_current(model, w) and w.state == ReplicaState.REFUSED)
     cause = rollback.because_refused(refused)
     log.log(_LOUDNESS[verdict.outcome], "%s: %s; %s", model.name, cause.reason, verdict.why)
     if verdict.target is not None:

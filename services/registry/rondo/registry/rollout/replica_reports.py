@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from rondo.contracts.vocabularies import ReplicaState
 from rondo.registry.rollout.rollback import previous
 
 if TYPE_CHECKING:
@@ -33,15 +34,17 @@ class Verdict:
 
 def hear(words: Words, news: ReplicaChanged) -> Words:
     """Return the last word of each replica on each version of a model, given the words before and the latest one."""
+    if news.state not in list(ReplicaState):
+        return words
     known = {(word.replica, word.model_version): word for word in words}
     key = (news.replica, news.model_version)
     if key in known and not _is_news(known[key], news):
         return words
-    if news.state == "available":
+    if news.state == ReplicaState.AVAILABLE:
         # It has swapped: what it said of earlier deployments is over.
         known = {k: word for k, word in known.items() if k[0] != news.replica or word.revision >= news.revision}
     known.pop(key, None)
-    if news.state != "unloaded":
+    if news.state != ReplicaState.UNLOADED:
         known[key] = news
     recent = (word for word in known.values() if word.revision >= news.revision - FORGOTTEN_AFTER)
     return tuple(sorted(recent, key=lambda word: (word.replica, word.model_version)))
@@ -55,7 +58,9 @@ def is_current(model: Model, word: ReplicaChanged) -> bool:
 
 def silent(model: Model, words: Words) -> frozenset[str]:
     """Return the replicas that have yet to say whether they serve the deployment in force."""
-    spoke = {w.replica for w in words if is_current(model, w) and w.state in ("available", "refused")}
+    spoke = {
+        w.replica for w in words if is_current(model, w) and w.state in (ReplicaState.AVAILABLE, ReplicaState.REFUSED)
+    }
     return frozenset(word.replica for word in words) - spoke
 
 
@@ -66,7 +71,7 @@ def judge(model: Model, words: Words, awaited: Collection[str]) -> Verdict:
     refuses it answers its requests with the reason, and one that can load it later serves it.
     """
     champion, target = model.champion, previous(model)
-    serves = [w.replica for w in words if is_current(model, w) and w.state == "available"]
+    serves = [w.replica for w in words if is_current(model, w) and w.state == ReplicaState.AVAILABLE]
     if champion is None:
         return Verdict("keep", "nothing is to serve")
     if serves:
@@ -84,4 +89,4 @@ def _is_news(known: ReplicaChanged, news: ReplicaChanged) -> bool:
     """Say whether a word replaces the one before; one of an earlier deployment, or a next try, does not."""
     if news.revision != known.revision:
         return news.revision > known.revision
-    return known.state != "refused" or news.state not in ("loading", "refused")
+    return known.state != ReplicaState.REFUSED or news.state not in (ReplicaState.LOADING, ReplicaState.REFUSED)

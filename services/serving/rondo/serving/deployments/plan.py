@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rondo.contracts.vocabularies import Role
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from rondo.contracts.events.deployment import DeploymentChanged, Route
+
+
+_ANSWERING = (Role.PRIMARY, Role.CANARY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +39,9 @@ def plan(desired: DeploymentChanged, revision: int, loaded: Collection[tuple[int
 def fault(desired: DeploymentChanged) -> tuple[int, str] | None:
     """Return the version for which a deployment can't be followed at all, and why, or None."""
     first = desired.routes[0].model_version
-    if shadow := next((route for route in desired.routes if route.role == "shadow"), None):
-        # To load it, announce it and never ask it would be taken for a shadow that agrees.
-        return shadow.model_version, "it should shadow, which is not executed yet: deploy without it"
+    if other := next((route for route in desired.routes if route.role not in _ANSWERING), None):
+        # A version that is loaded and announced, but never asked, would be taken for a shadow that agrees.
+        return other.model_version, f"its role is {other.role}, which is not executed yet: deploy without it"
     if not any(route.share > 0 for route in desired.routes):
         return first, "no route with a share above zero answers requests: deploy a champion"
     if any(not route.features for route in desired.routes):

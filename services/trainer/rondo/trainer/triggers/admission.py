@@ -12,9 +12,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from rondo.contracts.spec.model import format_duration
+from rondo.contracts.vocabularies import SkipReason, TriggerKind
 
 if TYPE_CHECKING:
-    from rondo.contracts.events.training import SkipReason, Trigger
+    from rondo.contracts.events.training import Trigger
     from rondo.contracts.spec.model import ModelSpec
 
 RunState = Literal["queued", "running", "trained", "failed", "skipped"]
@@ -72,7 +73,8 @@ def admit(trigger: Trigger, spec: ModelSpec | None, history: History) -> Decisio
         return Known(known.id)
     if spec is None:
         return Skip(
-            "no_spec", "no spec of this model has come yet: if there is none, apply one with `rondo apply rondo.yaml`"
+            SkipReason.NO_SPEC,
+            "no spec of this model has come yet: if there is none, apply one with `rondo apply rondo.yaml`",
         )
     return (
         _not_subscribed(trigger, spec, history)
@@ -85,28 +87,30 @@ def admit(trigger: Trigger, spec: ModelSpec | None, history: History) -> Decisio
 
 
 def _not_subscribed(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:
-    first_data = trigger.kind == "data" and not history.ever_trained
-    scheduled = trigger.kind == "schedule" and any(on.startswith("cron: ") for on in spec.retrain.on)
-    if trigger.kind == "manual" or first_data or scheduled or trigger.kind in spec.retrain.on:
+    first_data = trigger.kind == TriggerKind.DATA and not history.ever_trained
+    scheduled = trigger.kind == TriggerKind.SCHEDULE and any(on.startswith("cron: ") for on in spec.retrain.on)
+    if trigger.kind == TriggerKind.MANUAL or first_data or scheduled or trigger.kind in spec.retrain.on:
         return None
     subscribed = ", ".join(spec.retrain.on) or "nothing"
-    return Skip("not_subscribed", f"retrain.on lists {subscribed}, not {trigger.kind}: add it there to train on it")
+    return Skip(
+        SkipReason.NOT_SUBSCRIBED, f"retrain.on lists {subscribed}, not {trigger.kind}: add it there to train on it"
+    )
 
 
 def _in_flight(history: History) -> Skip | None:
     run = next((run for run in history.runs if run.state in IN_FLIGHT), None)
     if run is None:
         return None
-    return Skip("in_flight", f"{run.id} is {run.state}, for {run.trigger.kind} {run.trigger.id}", run.id)
+    return Skip(SkipReason.IN_FLIGHT, f"{run.id} is {run.state}, for {run.trigger.kind} {run.trigger.id}", run.id)
 
 
 def _breaker(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:
     """A new spec closes the breaker, for only runs of today's spec count; so does a success by hand."""
     ended = [run.state for run in history.runs if run.spec_digest == spec.digest and run.state in ("trained", "failed")]
-    if trigger.kind == "manual" or ended[:BREAKER_FAILURES] != ["failed"] * BREAKER_FAILURES:
+    if trigger.kind == TriggerKind.MANUAL or ended[:BREAKER_FAILURES] != ["failed"] * BREAKER_FAILURES:
         return None
     return Skip(
-        "breaker_open",
+        SkipReason.BREAKER_OPEN,
         f"the last {BREAKER_FAILURES} runs of this spec failed: see why in `rondo runs`, then apply a mended spec"
         " or train by hand",
     )
@@ -116,15 +120,19 @@ def _cooldown(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | Non
     """Only what trained counts: after a failure the finding still stands, and the breaker bounds the tries."""
     trained = [run for run in history.runs if run.state == "trained"]
     recent = next((run for run in trained if abs(trigger.at - run.trigger.at) < spec.retrain.cooldown), None)
-    if trigger.kind == "manual" or recent is None:
+    if trigger.kind == TriggerKind.MANUAL or recent is None:
         return None
     cooldown = format_duration(spec.retrain.cooldown)
-    return Skip("cooldown", f"{recent.id} trained at {recent.trigger.at:%Y-%m-%d %H:%M}, less than {cooldown} away")
+    return Skip(
+        SkipReason.COOLDOWN, f"{recent.id} trained at {recent.trigger.at:%Y-%m-%d %H:%M}, less than {cooldown} away"
+    )
 
 
 def _budget(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:
     budget = spec.retrain.budget_per_week
     used = sum(run.state in ("trained", "failed") and abs(trigger.at - run.trigger.at) < WEEK for run in history.runs)
-    if trigger.kind == "manual" or used < budget:
+    if trigger.kind == TriggerKind.MANUAL or used < budget:
         return None
-    return Skip("budget", f"{used} of {budget} runs of this week are used: raise retrain.budget_per_week, or wait")
+    return Skip(
+        SkipReason.BUDGET, f"{used} of {budget} runs of this week are used: raise retrain.budget_per_week, or wait"
+    )

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.training import TrainingSkipped
+from rondo.contracts.vocabularies import SkipReason, TriggerKind
 from rondo.trainer import metrics
 from rondo.trainer.triggers.admission import Known, Skip, Start, admit
 
@@ -22,7 +23,9 @@ async def consider(model: str, trigger: Trigger, work: Work) -> None:
     history = await work.history(model)  # first: with it comes the turn, and a spec that is being brought is waited for
     spec = await work.spec(model)
     decision = admit(trigger, spec, history)
-    metrics.TRIGGERS.labels(trigger.kind, decision.reason if isinstance(decision, Skip) else _name(decision)).inc()
+    metrics.TRIGGERS.labels(
+        _label(trigger.kind), decision.reason if isinstance(decision, Skip) else _name(decision)
+    ).inc()
     if isinstance(decision, Known):
         log.debug("%s has had its run for %s: %s", model, trigger.id, decision.run_id)
     elif isinstance(decision, Skip):
@@ -48,9 +51,9 @@ async def reconsider(model: str, work: Work) -> None:
 
 def _comes_once(trigger: Trigger, skip: Skip) -> bool:
     """A finding that still stands is told again by the monitor. What nobody tells again must not be forgotten."""
-    if skip.reason == "no_spec":  # topics have no order among each other: the spec may be on its way
-        return trigger.kind in ("manual", "schedule")
-    return skip.reason == "in_flight" and trigger.kind in ("data", "manual")
+    if skip.reason == SkipReason.NO_SPEC:  # topics have no order among each other: the spec may be on its way
+        return trigger.kind in (TriggerKind.MANUAL, TriggerKind.SCHEDULE)
+    return skip.reason == SkipReason.IN_FLIGHT and trigger.kind in (TriggerKind.DATA, TriggerKind.MANUAL)
 
 
 def _skipped(model: str, trigger: Trigger, skip: Skip) -> TrainingSkipped:
@@ -59,3 +62,8 @@ def _skipped(model: str, trigger: Trigger, skip: Skip) -> TrainingSkipped:
 
 def _name(decision: Start | Known) -> str:
     return "started" if isinstance(decision, Start) else "known"
+
+
+def _label(kind: str) -> str:
+    """Return the kind as a metric's label; a word that is unknown here must not make a series of its own."""
+    return kind if kind in list(TriggerKind) else "unknown"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.training import Trigger
 from rondo.contracts.spec.model import ModelSpec
+from rondo.contracts.vocabularies import Role
 from rondo.trainer.runs.run import Batch
 from rondo.trainer.triggers.admission import History, PastRun
 
@@ -81,7 +82,7 @@ class PostgresWork:
 
     async def save_champion(self, changed: DeploymentChanged) -> None:
         """Keep who is champion, unless a later revision is known, and wake the worker that may wait for it."""
-        champion = next((route for route in changed.routes if route.role == "champion"), None)
+        champion = next((route for route in changed.routes if route.role == Role.PRIMARY), None)
         await self._connection.execute(
             """insert into champions (model, revision, model_version, digest) values ($1, $2, $3, $4)
             on conflict (model) do update set revision = excluded.revision, model_version = excluded.model_version,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, TypeVarTuple
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
+from rondo.contracts.vocabularies import SkipReason
 from rondo.trainer.errors import DataMissingError
 from rondo.trainer.evaluation.candidate import Champion
 from rondo.trainer.evaluation.evidence import evidence
@@ -150,4 +151,6 @@ def _started(run: Run) -> TrainingStarted:
 
 def _too_few(run: Run, rows: int) -> TrainingSkipped:
     detail = f"{rows:,} of {run.spec.trainer.min_rows:,} rows; waiting for more batches"
-    return TrainingSkipped(model=run.model, trigger=run.trigger, reason="not_enough_data", detail=detail, run_id=run.id)
+    return TrainingSkipped(
+        model=run.model, trigger=run.trigger, reason=SkipReason.NOT_ENOUGH_DATA, detail=detail, run_id=run.id
+    )

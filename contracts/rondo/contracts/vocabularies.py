@@ -1,0 +1,136 @@
+"""Open vocabularies: the known values of the words by which events classify.
+
+The field of an event is a text. A reader accepts a word that it does not know, keeps it as it is, and does what the
+vocabulary documents for an unknown word. So a writer may add a word without a new version of the event.
+"""
+
+from __future__ import annotations
+
+import inspect
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+
+class TriggerKind(StrEnum):
+    """What asked for a training.
+
+    Unknown: an automatic trigger. It starts a training only if `retrain.on` names it.
+    """
+
+    DATA = "data"
+    DRIFT = "drift"
+    PERFORMANCE = "performance"
+    QUALITY = "quality"
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+
+
+class SkipReason(StrEnum):
+    """Why a trigger led to no training.
+
+    Unknown: shown as it is; a skipped run is recorded with it.
+    """
+
+    IN_FLIGHT = "in_flight"
+    COOLDOWN = "cooldown"
+    BUDGET = "budget"
+    NOT_ENOUGH_DATA = "not_enough_data"
+    NOT_SUBSCRIBED = "not_subscribed"
+    NO_SPEC = "no_spec"
+    BREAKER_OPEN = "breaker_open"
+
+
+class Role(StrEnum):
+    """What a version does in a deployment.
+
+    The primary is the champion: training sets, joins and monitoring use its predictions alone. A canary answers its
+    share of the requests. A shadow is asked, and nobody gets its answers.
+
+    Unknown: serving refuses the deployment and keeps the versions that it serves. Readers of predictions skip them.
+    """
+
+    PRIMARY = "primary"
+    CANARY = "canary"
+    SHADOW = "shadow"
+
+
+class ReplicaState(StrEnum):
+    """How far a serving replica is with a version.
+
+    Unknown: the replica has reported nothing that counts: it neither serves the version nor refuses it.
+    """
+
+    LOADING = "loading"
+    AVAILABLE = "available"
+    DRAINING = "draining"
+    UNLOADED = "unloaded"
+    REFUSED = "refused"
+
+
+class Source(StrEnum):
+    """How a batch arrived.
+
+    Unknown: shown as it is.
+    """
+
+    HTTP = "http"
+    KAFKA = "kafka"
+    FOLDER = "folder"
+
+
+class QualityProblem(StrEnum):
+    """What is wrong with the values of a feature.
+
+    Unknown: shown as it is; it counts as a problem.
+    """
+
+    MISSING = "missing"
+    UNSEEN = "unseen"
+
+
+class Severity(StrEnum):
+    """How urgent an alert is.
+
+    Unknown: shown as it is.
+    """
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class TrainerKind(StrEnum):
+    """The library that trains. This release trains with `lightgbm`.
+
+    Unknown or not supported: `rondo apply` refuses the spec. The run of such a spec fails and names the kind.
+    """
+
+    LIGHTGBM = "lightgbm"
+    XGBOOST = "xgboost"
+    SKLEARN = "sklearn"
+    FUNCTION = "function"
+
+
+class RolloutStrategy(StrEnum):
+    """How a version takes over. This release executes `replace`.
+
+    Unknown or not supported: `rondo apply` refuses the spec. A stored spec with it rolls out by `replace`.
+    """
+
+    REPLACE = "replace"
+    CANARY = "canary"
+    BLUE_GREEN = "blue_green"
+    SHADOW = "shadow"
+    AB = "ab"
+
+
+def open_to(vocabulary: type[StrEnum]) -> Any:
+    """Return what documents the known words of a text field in its JSON Schema, and what an unknown word means."""
+    return Field(description=inspect.getdoc(vocabulary), examples=known(vocabulary))
+
+
+def known(vocabulary: type[StrEnum]) -> list[str]:
+    """Return the known words as plain texts."""
+    return [word.value for word in vocabulary]

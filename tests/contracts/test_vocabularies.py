@@ -1,0 +1,90 @@
+"""Words that classify are open: every event can hold one that this release does not know."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import ValidationError
+from rondo.contracts import vocabularies
+from rondo.contracts.events.training import Trigger
+from rondo.contracts.spec.file import SpecError, parse_spec
+from rondo.contracts.topics import EVENTS
+from rondo.docgen.schemas import schema_of
+
+from tests.support.future_words import WORD, example_of, from_the_future
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rondo.contracts.events.base import Event
+
+VOCABULARIES = [
+    v for v in vars(vocabularies).values() if isinstance(v, type) and issubclass(v, StrEnum) and v is not StrEnum
+]
+# A reader can't handle values of a type that it does not know, so a new type needs a new version of the events.
+CLOSED = {("category", "float", "int", "bool"), ("NaN", "Infinity", "-Infinity")}
+SPEC = """\
+model: churn
+data: {dataset: customers, entity: customer_id, event_time: asked_at, label: left}
+features: {months: {type: int}}
+"""
+
+
+def schemas_in(schema: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(schema, dict):
+        yield schema
+        for part in schema.values():
+            yield from schemas_in(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from schemas_in(part)
+
+
+def words_in(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(map(words_in, value.values()))
+    return sum(map(words_in, value)) if isinstance(value, list) else int(value == WORD)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
+def test_an_event_has_no_closed_vocabulary(event: type[Event]) -> None:
+    enums = {tuple(part["enum"]) for part in schemas_in(schema_of(event)) if isinstance(part.get("enum"), list)}
+    assert enums <= CLOSED
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
+def test_an_unknown_word_is_kept_as_it_is(event: type[Event]) -> None:
+    classifies = any("examples" in part for part in schemas_in(schema_of(event)))
+    read = from_the_future(event)
+    assert (words_in(read.model_dump(mode="json", by_alias=True)) > 0) == classifies
+    assert event.model_validate_json(read.model_dump_json(by_alias=True)) == read
+
+
+def test_every_vocabulary_documents_what_an_unknown_word_means() -> None:
+    assert len(VOCABULARIES) == 9
+    assert [v.__name__ for v in VOCABULARIES if "\nUnknown" not in (v.__doc__ or "").replace("    ", "")] == []
+
+
+def test_a_word_is_a_text_without_nul() -> None:
+    trigger = example_of(next(e for e in EVENTS if e.__name__ == "TrainingRequested"))["trigger"]
+    with pytest.raises(ValidationError):
+        Trigger.model_validate(trigger | {"kind": "a\x00"})
+
+
+@pytest.mark.parametrize(
+    ("addition", "place"),
+    [
+        ("trainer: {kind: catboost}", "trainer.kind"),
+        ("trainer: {kind: xgboost}", "trainer.kind"),
+        ("rollout: {strategy: gradual}", "rollout.strategy"),
+        ("rollout: {strategy: canary}", "rollout.strategy"),
+        ("retrain: {on: [forecast]}", "retrain.on.0"),
+    ],
+)
+def test_a_spec_file_asks_for_nothing_that_this_release_does_not_support(addition: str, place: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_spec(SPEC + addition)
+    (problem,) = caught.value.problems
+    assert (problem.split(":")[0], place in problem, "use" in problem) == ("line 4", True, True)
