@@ -20,8 +20,8 @@ from rondo.monitor.closing import close
 from rondo.monitor.detectors.reference import Profiled, Reference
 from rondo.monitor.model_state import Watch
 from rondo.monitor.ports import Champion as Watched
-from rondo.registry.gates import gates
 from rondo.registry.gates.champion_comparison import Champion as Compared
+from rondo.registry.gates.gates import evaluate_gates
 from rondo.trainer.evaluation.candidate import Champion
 from rondo.trainer.evaluation.evidence import evidence
 from rondo.trainer.triggers.admission import History, PastRun, Start, admit
@@ -159,7 +159,7 @@ class Simulation:
         champion = Champion(serving.number, self._trainings.learn(serving.as_of)[1].model) if serving else None
         candidate = self._trainings.training.judge(self._spec, learned, champion)
         found = evidence(self._spec, rows, candidate, "simulated")
-        return found, gates.judge(found, self._spec.gates, Compared(serving.number) if serving else None)
+        return found, evaluate_gates(found, self._spec.gates, Compared(serving.number) if serving else None)
 
     def _promote(self, version: Version) -> None:
         self._year.versions.append(version)

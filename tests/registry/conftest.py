@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -24,18 +23,19 @@ from rondo.contracts.events.models import GateResult
 from rondo.contracts.events.profile import NumericProfile, ReferenceProfile
 from rondo.contracts.events.training import Evaluation, Evidence, ModelTrained, Parity, SliceMetric, Trigger
 from rondo.contracts.spec.file import parse_spec
-from rondo.registry.model import registration
 from rondo.registry.model.model import Candidate, Model
+from rondo.registry.registration.candidates import register_candidate
 from rondo.registry.settings import Settings
 
-# The tests are no package: this makes what they share importable.
-sys.path.insert(0, str(Path(__file__).parent))
-from fake_store import FakeStore
-from registry_stories import OnPostgres
+from tests.registry.fakes import FakeStore
+from tests.registry.scenarios import OnPostgres
 
 if TYPE_CHECKING:
-    from registry_stories import Backend
+    from pathlib import Path
+
     from rondo.contracts.spec.model import ModelSpec
+
+    from tests.registry.scenarios import Backend
 
 SPEC = """\
 model: late
@@ -142,7 +142,7 @@ def model_after() -> ModelAfter:
         model = Model("late", parse_spec(SPEC), 1)
         for number, letter in enumerate(story, 1):
             candidate = make_candidate(f"run-{number}", passed=letter == "p")
-            model = registration.receive(model, candidate, model.spec).after
+            model = register_candidate(model, candidate, model.spec).after
         return model
 
     return run
@@ -189,7 +189,7 @@ async def registry_database(postgres: str) -> AsyncIterator[Database]:
 
 @dataclass
 class Running:
-    """A registry process: where it listens, and what it said."""
+    """A registry process: its URL and its log."""
 
     url: str
     process: asyncio.subprocess.Process

@@ -1,4 +1,4 @@
-"""Handlers: one suite of stories over the store in memory and over real PostgreSQL, saved and told."""
+"""Handlers, on the store in memory and on real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from registry_stories import GONE, apply, handle, states, told
 from rondo.chassis.errors import AlreadyHandledError, PermanentError
 from rondo.contracts.events.training import TrainingFailed, TrainingSkipped, TrainingStarted, Trigger
 from rondo.contracts.spec.file import parse_spec
 from rondo.registry.audit import hash_chain
 
+from tests.registry.scenarios import GONE, apply, handle, published_types, states
+
 if TYPE_CHECKING:
-    from registry_stories import Backend
     from rondo.contracts.spec.model import ModelSpec
+
+    from tests.registry.scenarios import Backend
 
 Make = Callable[..., Any]
 
 
-async def verdict(store: Backend) -> hash_chain.Verdict:
+async def verify_audit(store: Backend) -> hash_chain.Verification:
     return hash_chain.verify(*await store.audit("late"))
 
 
-async def test_one_run_makes_one_version_however_often_it_is_told(
+async def test_one_run_makes_one_version_however_often_it_is_published(
     store: Backend, spec: ModelSpec, trained: Make
 ) -> None:
     await apply(store, spec)
@@ -32,7 +34,7 @@ async def test_one_run_makes_one_version_however_often_it_is_told(
     with pytest.raises(AlreadyHandledError):
         await handle(store, trained("run-1"), "t1")
     await handle(store, trained("run-1"), "published twice")
-    assert await told(store) == ["SpecApplied", "ModelRegistered", "ModelPromoted", "DeploymentChanged"]
+    assert await published_types(store) == ["SpecApplied", "ModelRegistered", "ModelPromoted", "DeploymentChanged"]
     model = await store.model("late")
     assert (model.revision, model.last_version) == (1, 1)
     assert [run.state for run in await store.runs("late", 10)] == ["trained"]
@@ -44,27 +46,27 @@ async def test_versions_count_up_and_gates_decide(store: Backend, spec: ModelSpe
     await handle(store, trained("run-2", auc=0.6, champion=(1, 0.7)), "t2")
     await handle(store, trained("run-3", auc=0.8, champion=(1, 0.7)), "t3")
     assert await states(store) == {1: "standby", 2: "rejected", 3: "champion"}
-    assert (await told(store))[4:6] == ["ModelRegistered", "ModelRejected"]
+    assert (await published_types(store))[4:6] == ["ModelRegistered", "ModelRejected"]
     model = await store.model("late")
     assert [(r.model_version, list(r.features)) for r in model.routes] == [(3, ["carrier", "distance"])]
     assert [d.revision for d in await store.deployments("late")] == [1, 2]
-    assert (await verdict(store)).verified
+    assert (await verify_audit(store)).verified
     records, _ = await store.audit("late")
     assert [r.action for r in records] == [
         "spec_applied", "registered", "promoted", "registered", "rejected", "registered", "promoted",
     ]  # fmt: skip
 
 
-async def test_a_candidate_of_nothing_we_know_goes_to_the_dead_letters(
+async def test_a_candidate_of_an_unknown_model_or_spec_is_a_permanent_error(
     store: Backend, spec: ModelSpec, spec_text: str, trained: Make
 ) -> None:
-    with pytest.raises(PermanentError, match="there is no model 'late': apply its spec first"):
+    with pytest.raises(PermanentError, match="no model 'late'"):
         await handle(store, trained(), "t1")
     await apply(store, spec)
     foreign = trained("run-9", spec=parse_spec(spec_text.replace("0.6", "0.9")))
-    with pytest.raises(PermanentError, match=r"a spec sha256:.* that was never applied here"):
+    with pytest.raises(PermanentError, match="never applied here"):
         await handle(store, foreign, "t2")
-    assert await told(store) == ["SpecApplied"]
+    assert await published_types(store) == ["SpecApplied"]
 
 
 async def test_a_run_that_found_too_little_data_ends_and_a_coalesced_trigger_ends_nothing(
@@ -87,7 +89,7 @@ async def test_a_run_that_found_too_little_data_ends_and_a_coalesced_trigger_end
     assert [(run.state, run.detail) for run in await store.runs("late", 10)] == [("skipped", "10 of 1,000 rows")]
 
 
-async def test_runs_are_remembered(store: Backend, spec: ModelSpec, trained: Make) -> None:
+async def test_runs_are_recorded(store: Backend, spec: ModelSpec, trained: Make) -> None:
     event = trained("run-1")
     begin = TrainingStarted(
         model="late", run_id="run-1", trigger=event.trigger, spec_digest=spec.digest, started_at=event.started_at
@@ -95,7 +97,7 @@ async def test_runs_are_remembered(store: Backend, spec: ModelSpec, trained: Mak
     failed = TrainingFailed(model="late", run_id="run-2", trigger=event.trigger, reason="no memory", attempts=3)
     await apply(store, spec)
     await handle(store, event, "end")
-    await handle(store, begin, "begin, told late")
+    await handle(store, begin, "begin, published late")
     await handle(store, failed, "failure")
     found = await store.runs("late", 10)
     assert [(run.run_id, run.state) for run in found] == [("run-2", "failed"), ("run-1", "trained")]
@@ -104,14 +106,14 @@ async def test_runs_are_remembered(store: Backend, spec: ModelSpec, trained: Mak
     assert await store.runs("other", 10) == []
 
 
-async def test_figures_that_are_no_numbers_survive(store: Backend, spec: ModelSpec, trained: Make) -> None:
+async def test_a_metric_of_nan_can_be_stored(store: Backend, spec: ModelSpec, trained: Make) -> None:
     await apply(store, spec)
     await handle(store, trained("run-1", auc=float("nan")), "t1")
     assert await states(store) == {1: "rejected"}
-    assert (await verdict(store)).verified
+    assert (await verify_audit(store)).verified
 
 
-async def test_a_candidate_compared_with_yesterdays_champion_is_asked_for_once_more(
+async def test_a_candidate_compared_with_a_stale_champion_is_trained_once_more(
     store: Backend, spec: ModelSpec, trained: Make
 ) -> None:
     await apply(store, spec)
@@ -119,22 +121,20 @@ async def test_a_candidate_compared_with_yesterdays_champion_is_asked_for_once_m
     await handle(store, trained("run-2", auc=0.75, champion=(1, 0.7)), "t2")
     late = trained("run-3", auc=0.8, champion=(1, 0.7))
     await handle(store, late, "t3")
-    assert (await told(store))[-3:] == ["ModelRegistered", "ModelRejected", "TrainingRequested"]
+    assert (await published_types(store))[-3:] == ["ModelRegistered", "ModelRejected", "TrainingRequested"]
     assert await states(store) == {1: "standby", 2: "champion", 3: "rejected"}
     records, _ = await store.audit("late")
     assert [r.action for r in records[-2:]] == ["rejected", "training_requested"]
-    assert json.loads(records[-2].evidence)["reason"] == "champion_moved"
+    assert json.loads(records[-2].evidence)["reason"] == "stale_champion"
     trigger = Trigger.model_validate(json.loads(records[-1].evidence)["trigger"])
-    assert (trigger.id, trigger.kind, trigger.at) == ("champion-moved/run-3", "manual", late.trigger.at)
+    assert (trigger.id, trigger.kind, trigger.at) == ("stale-champion/run-3", "manual", late.trigger.at)
 
     again = trained("run-4", auc=0.8, champion=(1, 0.7)).model_copy(update={"trigger": trigger})
     await handle(store, again, "t4")
-    assert (await told(store)).count("TrainingRequested") == 1
+    assert (await published_types(store)).count("TrainingRequested") == 1
 
 
-async def test_a_champion_whose_artifact_is_gone_holds_up_no_candidate(
-    store: Backend, spec: ModelSpec, trained: Make
-) -> None:
+async def test_a_champion_without_artifact_blocks_no_candidate(store: Backend, spec: ModelSpec, trained: Make) -> None:
     await apply(store, spec)
     await handle(store, trained("run-1", auc=0.7, digest=GONE), "t1")
     await handle(store, trained("run-2", auc=0.55), "t2")

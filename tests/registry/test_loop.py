@@ -1,4 +1,4 @@
-"""The story of the registry, told by its real process on real Kafka and PostgreSQL: spec, candidate, promotion."""
+"""A spec, a candidate, a promotion and a rollback, in the real process on real Kafka and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def ready(url: str) -> None:
 
 
 class Listener:
-    """Hears several topics. There is no order between them, so what was not asked for yet is kept."""
+    """Reads several topics. There is no order between them, so events that were not requested yet are buffered."""
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
         self._consumer = consumer
@@ -56,7 +56,7 @@ async def publish(producer: AIOKafkaProducer, event: Event, event_id: str) -> No
     await producer.send_and_wait(event.topic, envelope.value(), event.key.encode(), headers=headers)
 
 
-async def test_a_candidate_becomes_the_champion_and_a_refusal_brings_the_old_one_back(
+async def test_a_candidate_becomes_the_champion_and_a_refusal_rolls_it_back(
     clean_kafka: str,
     registry_settings: Settings,
     run_registry: Callable[..., Any],
@@ -99,8 +99,8 @@ async def test_a_candidate_becomes_the_champion_and_a_refusal_brings_the_old_one
                     await publish(producer, word, f"{state}-{replica}")
             third = (await listener.next_of(DeploymentChanged)).data
             assert (third.revision, third.routes[0].model_version) == (3, 1)
-            words = (await http.get("/v1/models/late/replicas")).json()["replicas"]
-            assert [(w["replica"], w["model_version"], w["state"]) for w in words] == [
+            replica_reports = (await http.get("/v1/models/late/replicas")).json()["replicas"]
+            assert [(w["replica"], w["model_version"], w["state"]) for w in replica_reports] == [
                 ("a", 1, "available"), ("a", 2, "refused"), ("b", 1, "available"), ("b", 2, "refused"),
             ]  # fmt: skip
             model = (await http.get("/v1/models/late")).json()

@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from rondo.chassis.postgres.pool import connect
-from rondo.registry.postgres.queries import PostgresArchive
+from rondo.registry.postgres.queries import PostgresQueries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,5 +42,5 @@ async def test_deployments_of_before_keep_their_champion(
             f"[{ROUTE}]",
         )
     async with connect(registry_settings, MIGRATIONS) as database:
-        model = await PostgresArchive(database).model("late")
+        model = await PostgresQueries(database).model("late")
     assert (model.served, model.routes, model.revision) == ((4,), (), 2)

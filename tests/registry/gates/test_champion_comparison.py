@@ -1,17 +1,18 @@
-"""The comparison with the champion: on the same holdout, with the one that serves now, where it can be scored."""
+"""Gates that compare with the champion: on the same holdout, with the version that serves now."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from gate_figures import by, message, results
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.events.training import Evaluation, Evidence, SliceMetric
 from rondo.contracts.spec.model import Gates, MetricGate
-from rondo.registry.gates.champion_comparison import MOVED, Champion
-from rondo.registry.gates.gates import judge
+from rondo.registry.gates.champion_comparison import STALE_CHAMPION, Champion
+from rondo.registry.gates.gates import evaluate_gates
+
+from tests.registry.builders import by, message, results
 
 Make = Callable[..., Any]
 AUC = st.floats(0, 1)
@@ -21,44 +22,46 @@ NOT_WORSE = "roc_auc.not_worse_than_champion"
 def test_no_worse_than_the_champion_on_the_same_holdout(trained: Make) -> None:
     gates = Gates(roc_auc=MetricGate(not_worse_than_champion=0.01))
     name = NOT_WORSE
-    assert results(*judge(trained(auc=0.69, champion=(3, 0.70)).evidence, gates, Champion(3)))[name]
-    found = judge(trained(auc=0.68, champion=(3, 0.70)).evidence, gates, Champion(3))
+    assert results(*evaluate_gates(trained(auc=0.69, champion=(3, 0.70)).evidence, gates, Champion(3)))[name]
+    found = evaluate_gates(trained(auc=0.68, champion=(3, 0.70)).evidence, gates, Champion(3))
     assert not results(*found)[name]
     assert message(found, name) == (
         "ROC AUC 0.680, version 3 has 0.700 on the same holdout; at most 0.01 less is allowed"
     )
 
 
-def test_who_serves_must_be_who_was_compared(trained: Make) -> None:
+def test_the_champion_must_be_the_version_that_was_compared(trained: Make) -> None:
     gates = Gates(roc_auc=MetricGate(min=0.6, not_worse_than_champion=0.01), slices=("carrier",))
-    stale = judge(trained(auc=0.9, champion=(3, 0.5)).evidence, gates, Champion(4))
-    assert results(*stale) == {"infrastructure.parity": True, "roc_auc.min": True, MOVED: False}
-    assert message(stale, MOVED) == (
+    stale = evaluate_gates(trained(auc=0.9, champion=(3, 0.5)).evidence, gates, Champion(4))
+    assert results(*stale) == {"infrastructure.parity": True, "roc_auc.min": True, STALE_CHAMPION: False}
+    assert message(stale, STALE_CHAMPION) == (
         "version 4 serves by now, but version 3 was scored on the same holdout: the champion changed during the "
         "training, so train again"
     )
-    unscored = judge(trained(auc=0.9).evidence, gates, Champion(4))
-    assert message(unscored, MOVED).startswith("version 4 serves by now, but no version was scored")
+    unscored = evaluate_gates(trained(auc=0.9).evidence, gates, Champion(4))
+    assert message(unscored, STALE_CHAMPION).startswith("version 4 serves by now, but no version was scored")
 
 
-def test_whom_nothing_is_compared_with_does_not_matter(trained: Make) -> None:
-    found = judge(trained(auc=0.9, champion=(3, 0.5)).evidence, Gates(roc_auc=MetricGate(min=0.6)), Champion(4))
+def test_a_stale_champion_does_not_matter_without_relative_gates(trained: Make) -> None:
+    found = evaluate_gates(
+        trained(auc=0.9, champion=(3, 0.5)).evidence, Gates(roc_auc=MetricGate(min=0.6)), Champion(4)
+    )
     assert results(*found) == {"infrastructure.parity": True, "roc_auc.min": True}
 
 
 def test_a_champion_that_cannot_be_scored_leaves_it_to_the_absolute_gates(trained: Make) -> None:
     gates = Gates(roc_auc=MetricGate(min=0.6, not_worse_than_champion=0.01), slices=("carrier",))
-    unfit = Champion(4, "its artifact is gone")
-    found = judge(trained(auc=0.7).evidence, gates, unfit)
+    not_comparable = Champion(4, "its artifact is gone")
+    found = evaluate_gates(trained(auc=0.7).evidence, gates, not_comparable)
     assert all(gate.passed for gate in found)
     note = "version 4 serves, and can't be scored: its artifact is gone; not compared"
     assert message(found, NOT_WORSE) == message(found, "slices.carrier") == note
-    assert not results(*judge(trained(auc=0.5).evidence, gates, unfit))["roc_auc.min"]
+    assert not results(*evaluate_gates(trained(auc=0.5).evidence, gates, not_comparable))["roc_auc.min"]
 
 
 def test_without_a_champion_there_is_nothing_to_compare_with(trained: Make) -> None:
     gates = Gates(roc_auc=MetricGate(not_worse_than_champion=0.01), slices=("carrier",))
-    assert all(gate.passed for gate in judge(trained(auc=0.1).evidence, gates, None))
+    assert all(gate.passed for gate in evaluate_gates(trained(auc=0.1).evidence, gates, None))
 
 
 @given(auc=AUC, better=AUC, reference=AUC, tolerance=st.floats(0, 0.5))
@@ -68,7 +71,9 @@ def test_a_better_candidate_never_fails_where_a_worse_one_passes(
     gates = Gates(roc_auc=MetricGate(min=0.5, not_worse_than_champion=tolerance))
     low, high = sorted((auc, better))
     worse, best = _with(evidence, low, reference), _with(evidence, high, reference)
-    for before, after in zip(judge(worse, gates, Champion(1)), judge(best, gates, Champion(1)), strict=True):
+    for before, after in zip(
+        evaluate_gates(worse, gates, Champion(1)), evaluate_gates(best, gates, Champion(1)), strict=True
+    ):
         assert after.passed or not before.passed
 
 
@@ -78,7 +83,7 @@ def test_the_champion_itself_always_passes_against_itself(
 ) -> None:
     gates = Gates(roc_auc=MetricGate(not_worse_than_champion=0), slices=("carrier",), slice_tolerance=0)
     itself = _with(evidence, auc, auc, by("carrier", **slices))
-    assert all(gate.passed for gate in judge(itself, gates, Champion(1)))
+    assert all(gate.passed for gate in evaluate_gates(itself, gates, Champion(1)))
 
 
 def _with(evidence: Evidence, auc: float, champion: float, slices: tuple[SliceMetric, ...] = ()) -> Evidence:

@@ -1,4 +1,4 @@
-"""Gates: what a candidate must reach by itself, whoever serves."""
+"""Absolute gates."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from gate_figures import results
 from rondo.contracts.events.training import Parity
 from rondo.contracts.spec.model import Gates, MetricGate
-from rondo.registry.gates.gates import judge
+from rondo.registry.gates.gates import evaluate_gates
+
+from tests.registry.builders import results
 
 Make = Callable[..., Any]
 
 
 def test_without_gates_only_the_artifact_is_checked(trained: Make) -> None:
-    assert results(*judge(trained().evidence, Gates(), None)) == {"infrastructure.parity": True}
+    assert results(*evaluate_gates(trained().evidence, Gates(), None)) == {"infrastructure.parity": True}
 
 
 @pytest.mark.parametrize(
@@ -25,10 +26,10 @@ def test_without_gates_only_the_artifact_is_checked(trained: Make) -> None:
 )
 def test_what_serves_must_be_what_was_evaluated(trained: Make, parity: tuple[int, float], passed: bool) -> None:  # noqa: FBT001
     evidence = trained(parity=Parity(rows=parity[0], max_abs_difference=parity[1])).evidence
-    assert results(*judge(evidence, Gates(), None)) == {"infrastructure.parity": passed}
+    assert results(*evaluate_gates(evidence, Gates(), None)) == {"infrastructure.parity": passed}
 
 
 @pytest.mark.parametrize(("auc", "passed"), [(0.6, True), (0.599, False), (math.nan, False)])
 def test_the_minimum(trained: Make, auc: float, passed: bool) -> None:  # noqa: FBT001
-    found = judge(trained(auc=auc).evidence, Gates(roc_auc=MetricGate(min=0.6)), None)
+    found = evaluate_gates(trained(auc=auc).evidence, Gates(roc_auc=MetricGate(min=0.6)), None)
     assert results(*found)["roc_auc.min"] is passed

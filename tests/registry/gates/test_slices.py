@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gate_figures import by, message, results
 from rondo.contracts.spec.model import FairnessGate, Gates
 from rondo.registry.gates.champion_comparison import Champion
-from rondo.registry.gates.gates import judge
+from rondo.registry.gates.gates import evaluate_gates
+
+from tests.registry.builders import by, message, results
 
 Make = Callable[..., Any]
 
@@ -19,30 +20,32 @@ def test_the_worst_slice_decides_among_those_with_enough_rows(trained: Make) -> 
     evidence = trained(
         champion=(1, 0.7), slices=by("carrier", AA=0.74, UA=0.9, ZZ=0.9), champion_slices=theirs
     ).evidence
-    found = judge(evidence, gates, Champion(1))
+    found = evaluate_gates(evidence, gates, Champion(1))
     assert not results(*found)["slices.carrier"]
     assert "of 2 slices by carrier, AA changed worst: -0.060 ROC AUC" in message(found, "slices.carrier")
     few = by("carrier", 199, AA=0.1) + by("carrier", UA=0.7)
     evidence = trained(champion=(1, 0.7), slices=few, champion_slices=theirs).evidence
-    assert results(*judge(evidence, gates, Champion(1)))["slices.carrier"]
+    assert results(*evaluate_gates(evidence, gates, Champion(1)))["slices.carrier"]
 
 
 def test_figures_that_are_missing_fail(trained: Make) -> None:
     gates = Gates(slices=("carrier",), fairness=FairnessGate(by="origin", max_gap=0.1))
-    found = judge(trained(champion=(1, 0.7)).evidence, gates, Champion(1))
+    found = evaluate_gates(trained(champion=(1, 0.7)).evidence, gates, Champion(1))
     assert results(*found) == {"infrastructure.parity": True, "slices.carrier": False, "fairness.origin": False}
     assert message(found, "fairness.origin") == (
-        "the evidence has no figures by origin: the spec asked for none at the time, so train again"
+        "the evidence has no figures by origin: the spec did not ask for them at the time, so train again"
     )
 
 
 def test_fairness_is_the_gap_between_groups_with_enough_rows(trained: Make) -> None:
     gates = Gates(fairness=FairnessGate(by="origin", max_gap=0.1), min_slice_rows=200)
-    fair = judge(trained(slices=by("origin", EWR=0.7, JFK=0.8) + by("origin", 10, LGA=0.1)).evidence, gates, None)
+    fair = evaluate_gates(
+        trained(slices=by("origin", EWR=0.7, JFK=0.8) + by("origin", 10, LGA=0.1)).evidence, gates, None
+    )
     assert results(*fair)["fairness.origin"]
-    unfair = judge(trained(slices=by("origin", EWR=0.7, JFK=0.81)).evidence, gates, None)
+    unfair = evaluate_gates(trained(slices=by("origin", EWR=0.7, JFK=0.81)).evidence, gates, None)
     assert message(unfair, "fairness.origin") == (
         "ROC AUC is 0.810 for origin JFK and 0.700 for EWR: a gap of 0.110, at most 0.1 is allowed"
     )
     assert not results(*unfair)["fairness.origin"]
-    assert results(*judge(trained(slices=by("origin", EWR=0.7)).evidence, gates, None))["fairness.origin"]
+    assert results(*evaluate_gates(trained(slices=by("origin", EWR=0.7)).evidence, gates, None))["fairness.origin"]

@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from rondo.registry.model import deployments as history
-from rondo.registry.model import registration
 from rondo.registry.model.deployments import Deployment
 from rondo.registry.model.model import Model
+from rondo.registry.registration.candidates import register_candidate
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
@@ -18,8 +18,8 @@ Make = Callable[..., Any]
 
 
 def test_periods_follow_each_other_and_the_last_one_lasts(spec: ModelSpec, candidate: Make, day: Any) -> None:
-    first = registration.receive(Model("late", spec, 1), candidate("run-1"), spec).after
-    second = registration.receive(first, candidate("run-2"), spec).after
+    first = register_candidate(Model("late", spec, 1), candidate("run-1"), spec).after
+    second = register_candidate(first, candidate("run-2"), spec).after
     routes = (first.routes, first.routes, second.routes, (), first.routes)
     deployments = [
         Deployment(revision=n, routes=r, decided_by="registry", reason="", at=day + timedelta(days=n))

@@ -1,4 +1,4 @@
-"""Lineage: a version from the finding that asked for it to the deployments that it was in."""
+"""Lineage: from the trigger of a training to the deployments."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from rondo.registry.model import lineage, registration
+from rondo.registry.model import lineage
 from rondo.registry.model.deployments import Deployment
 from rondo.registry.model.model import Model
+from rondo.registry.registration.candidates import register_candidate
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
@@ -16,17 +17,17 @@ if TYPE_CHECKING:
 Make = Callable[..., Any]
 
 
-def test_the_story_of_a_version_begins_with_its_trigger_and_ends_with_its_deployments(
+def test_a_lineage_begins_with_the_trigger_and_ends_with_the_deployments(
     spec: ModelSpec, candidate: Make, day: datetime
 ) -> None:
-    first = registration.receive(Model("late", spec, 1), candidate("run-1"), spec).after
+    first = register_candidate(Model("late", spec, 1), candidate("run-1"), spec).after
     known = candidate("run-2", champion=(1, 0.7))
-    second = registration.receive(first, known, spec).after
+    second = register_candidate(first, known, spec).after
     deployments = [
         Deployment(revision=n, routes=model.routes, decided_by="registry", reason="", at=day + timedelta(days=n))
         for n, model in enumerate((first, second, first, second), 1)
     ]
-    story = lineage.trace(second.version(2), known, deployments)
+    story = lineage.lineage_of(second.version(2), known, deployments)
     assert (story.trigger.id, story.training.run_id) == ("finding-run-2", "run-2")
     assert [(d.table, d.version) for d in story.training.data] == [("datasets/flights", 3)]
     assert (story.training.code_version, story.training.seed) == ("1.0", 7)
@@ -38,6 +39,6 @@ def test_the_story_of_a_version_begins_with_its_trigger_and_ends_with_its_deploy
 
 def test_a_version_that_was_rejected_was_in_no_deployment(spec: ModelSpec, candidate: Make, day: datetime) -> None:
     rejected = candidate("run-1", passed=False)
-    model = registration.receive(Model("late", spec, 1), rejected, spec).after
-    story = lineage.trace(model.version(1), rejected, [])
+    model = register_candidate(Model("late", spec, 1), rejected, spec).after
+    story = lineage.lineage_of(model.version(1), rejected, [])
     assert (story.state, story.deployments) == ("rejected", ())

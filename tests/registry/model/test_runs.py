@@ -1,4 +1,4 @@
-"""Runs: what is known of a training, in whatever order it is told."""
+"""Runs: events may arrive in any order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rondo.registry.model import runs
 Make = Callable[..., Any]
 
 
-def test_a_run_that_ended_stays_ended_in_whatever_order_it_is_told(trained: Make) -> None:
+def test_a_run_that_ended_stays_ended_in_any_order_of_events(trained: Make) -> None:
     event = trained()
     begin = TrainingStarted(
         model="late", run_id="run-1", trigger=event.trigger, spec_digest=event.evidence.spec_digest,

@@ -1,4 +1,4 @@
-"""What replicas say, remembered and acted on: stories over the store in memory and over real PostgreSQL."""
+"""Replica reports and their timeout, on the store in memory and on real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from registry_stories import apply, handle, said, states, told
 from rondo.registry.errors import UnknownModelError
-from rondo.registry.rollout.report_timeout import PATIENCE_SECONDS, Patience
+from rondo.registry.rollout.report_timeout import TIMEOUT_SECONDS, ReportTimeout
+
+from tests.registry.scenarios import apply, handle, published_types, replica_report, states
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from registry_stories import Backend
     from rondo.contracts.spec.model import ModelSpec
+
+    from tests.registry.scenarios import Backend
 
 Make = Callable[..., Any]
 
@@ -30,15 +32,15 @@ async def two_versions(store: Backend, spec: ModelSpec, trained: Make) -> str:
     return (await store.model("late")).routes[0].digest
 
 
-async def test_a_champion_that_every_replica_refuses_goes_back_once(
+async def test_a_champion_that_every_replica_refuses_is_rolled_back_once(
     store: Backend, spec: ModelSpec, trained: Make, day: datetime
 ) -> None:
     digest = await two_versions(store, spec, trained)
     for replica, state in (("a", "available"), ("a", "refused"), ("b", "refused")):
-        await handle(store, said(replica, state, 2, 2, digest, day), f"{replica}-{state}")
-    assert (await told(store)).count("ModelRolledBack") == 1
+        await handle(store, replica_report(replica, state, 2, 2, digest, day), f"{replica}-{state}")
+    assert (await published_types(store)).count("ModelRolledBack") == 1
     assert (await store.model("late")).served == (1, 2, 1)
-    unknown = said("a", "refused", 1, 1, digest, day).model_copy(update={"model": "gone"})
+    unknown = replica_report("a", "refused", 1, 1, digest, day).model_copy(update={"model": "gone"})
     await handle(store, unknown, "unknown")
 
 
@@ -46,76 +48,75 @@ async def test_a_champion_that_one_replica_serves_stays_though_another_refuses_i
     store: Backend, spec: ModelSpec, trained: Make, day: datetime
 ) -> None:
     digest = await two_versions(store, spec, trained)
-    await handle(store, said("b", "available", 2, 2, digest, day), "b2")
-    await handle(store, said("a", "refused", 2, 2, digest, day), "a2")
+    await handle(store, replica_report("b", "available", 2, 2, digest, day), "b2")
+    await handle(store, replica_report("a", "refused", 2, 2, digest, day), "a2")
     model = await store.model("late")
     assert (model.revision, model.champion.number if model.champion else None) == (2, 2)
 
 
-async def test_a_refusal_is_stated_with_what_it_leads_to(
+async def test_a_refusal_is_audited_with_its_outcome(
     store: Backend, spec: ModelSpec, trained: Make, day: datetime, caplog: pytest.LogCaptureFixture
 ) -> None:
     digest = await two_versions(store, spec, trained)
-    await handle(store, said("b", "available", 2, 2, digest, day), "b2")
-    for n in range(3):  # a replica that starts again and again says so each time
-        await handle(store, said("a", "loading", 2, 2, digest, day), f"loading-{n}")
-        await handle(store, said("a", "refused", 2, 2, digest, day), f"refused-{n}")
+    await handle(store, replica_report("b", "available", 2, 2, digest, day), "b2")
+    for n in range(3):  # a replica that restarts repeats its reports
+        await handle(store, replica_report("a", "loading", 2, 2, digest, day), f"loading-{n}")
+        await handle(store, replica_report("a", "refused", 2, 2, digest, day), f"refused-{n}")
     records, _ = await store.audit("late")
-    (stated,) = [json.loads(r.evidence) for r in records if r.action == "refused"]
-    assert (stated["replica"], stated["outcome"], stated["why"], stated["detail"]) == (
-        "a", "keep", "it is available at b: mend the replica that refuses it", "its folder is empty",
+    (audited,) = [json.loads(r.evidence) for r in records if r.action == "refused"]
+    assert (audited["replica"], audited["outcome"], audited["why"], audited["detail"]) == (
+        "a", "keep", "it is available at b: repair the replica that refuses it", "its folder is empty",
     )  # fmt: skip
-    (loud,) = [r for r in caplog.records if r.levelno == logging.ERROR]
-    assert loud.getMessage() == (
-        "late: replica a refused version 2: its folder is empty; it is available at b: mend the replica that refuses it"
+    (error,) = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert error.getMessage() == (
+        "late: replica a refused version 2: its folder is empty; "
+        "it is available at b: repair the replica that refuses it"
     )
 
 
-async def test_the_words_of_the_replicas_can_be_looked_at(
-    store: Backend, spec: ModelSpec, trained: Make, day: datetime
-) -> None:
+async def test_the_latest_reports_can_be_queried(store: Backend, spec: ModelSpec, trained: Make, day: datetime) -> None:
     digest = await two_versions(store, spec, trained)
     for replica, state, version, revision in (("a", "available", 1, 1), ("a", "refused", 2, 2), ("b", "loading", 2, 2)):
-        await handle(store, said(replica, state, version, revision, digest, day), f"{replica}{version}")
-    assert [(w.replica, w.state, w.model_version) for w in await store.words("late")] == [
+        await handle(store, replica_report(replica, state, version, revision, digest, day), f"{replica}{version}")
+    assert [(w.replica, w.state, w.model_version) for w in await store.replica_reports("late")] == [
         ("a", "available", 1), ("a", "refused", 2), ("b", "loading", 2),
     ]  # fmt: skip
     with pytest.raises(UnknownModelError):
-        await store.words("gone")
+        await store.replica_reports("gone")
 
 
-async def test_a_refusal_waits_for_the_silent_and_not_for_ever(
+async def test_missing_reports_are_waited_for_until_the_timeout(
     store: Backend, spec: ModelSpec, trained: Make, day: datetime
 ) -> None:
     digest = await two_versions(store, spec, trained)
-    await handle(store, said("gone", "available", 1, 1, digest, day), "gone")
-    await handle(store, said("a", "refused", 2, 2, digest, day), "a2")
+    await handle(store, replica_report("gone", "available", 1, 1, digest, day), "gone")
+    await handle(store, replica_report("a", "refused", 2, 2, digest, day), "a2")
     now = [100.0]
-    replicas = [Patience(store, store, lambda: now[0]) for _ in range(2)]
-    for passed in (0, PATIENCE_SECONDS - 1):
+    replicas = [ReportTimeout(store, store, lambda: now[0]) for _ in range(2)]
+    for passed in (0, TIMEOUT_SECONDS - 1):
         now[0] = 100 + passed
         for replica in replicas:
-            await replica.turn()
+            await replica.tick()
         assert (await store.model("late")).revision == 2
     now[0] += 1
-    await asyncio.gather(*(replica.turn() for replica in replicas))
+    await asyncio.gather(*(replica.tick() for replica in replicas))
     assert await states(store) == {1: "champion", 2: "rolled_back"}
-    assert (await told(store)).count("ModelRolledBack") == 1
-    assert [w.replica for w in await store.words("late")] == ["a"]
+    assert (await published_types(store)).count("ModelRolledBack") == 1
+    assert [w.replica for w in await store.replica_reports("late")] == ["a"]
 
 
-async def test_who_speaks_for_it_in_time_keeps_it(
+async def test_a_report_in_time_keeps_the_champion(
     store: Backend, spec: ModelSpec, trained: Make, day: datetime
 ) -> None:
     digest = await two_versions(store, spec, trained)
-    await handle(store, said("b", "available", 1, 1, digest, day), "b1")
-    await handle(store, said("a", "refused", 2, 2, digest, day), "a2")
+    await handle(store, replica_report("b", "available", 1, 1, digest, day), "b1")
+    await handle(store, replica_report("a", "refused", 2, 2, digest, day), "a2")
     now = [0.0]
-    patience = Patience(store, store, lambda: now[0])
-    await patience.turn()
-    await handle(store, said("b", "available", 2, 2, digest, day), "b2")
-    now[0] = PATIENCE_SECONDS
-    await patience.turn()
+    timeout = ReportTimeout(store, store, lambda: now[0])
+    await timeout.tick()
+    await handle(store, replica_report("b", "available", 2, 2, digest, day), "b2")
+    now[0] = TIMEOUT_SECONDS
+    await timeout.tick()
     assert (await store.model("late")).revision == 2
 
 
@@ -125,11 +126,11 @@ async def test_the_only_version_stays_however_long_it_is_refused(
     await apply(store, spec)
     await handle(store, trained("run-1", auc=0.7), "t1")
     digest = (await store.model("late")).routes[0].digest
-    await handle(store, said("a", "refused", 1, 1, digest, day), "a1")
+    await handle(store, replica_report("a", "refused", 1, 1, digest, day), "a1")
     now = [0.0]
-    patience = Patience(store, store, lambda: now[0])
+    timeout = ReportTimeout(store, store, lambda: now[0])
     for _ in range(3):
-        await patience.turn()
-        now[0] += PATIENCE_SECONDS
+        await timeout.tick()
+        now[0] += TIMEOUT_SECONDS
     assert await states(store) == {1: "champion"}
-    assert (await told(store)).count("DeploymentChanged") == 1
+    assert (await published_types(store)).count("DeploymentChanged") == 1

@@ -1,4 +1,4 @@
-"""Schedules: what is due, and that missed times are made up for once."""
+"""Cron expressions: when they are due; missed times are caught up with once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_due_from_its_very_second_on_and_not_twice() -> None:
     assert due(MONDAY_3, MONDAY, MONDAY + timedelta(days=6)) is None
 
 
-def test_missed_times_are_made_up_for_once() -> None:
+def test_missed_times_are_caught_up_with_once() -> None:
     assert due(MONDAY_3, MONDAY, MONDAY + timedelta(days=30)) == MONDAY + timedelta(days=28)
 
 

@@ -1,1 +1,1 @@
-"""Versions, gates, promotion, lineage, audit."""
+"""The registry: versions, gates, rollout, lineage and audit of models."""

@@ -16,11 +16,11 @@ from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.registry import handlers
 from rondo.registry.http import app
-from rondo.registry.http.dependencies import Registry, open_api
-from rondo.registry.postgres.queries import PostgresArchive
+from rondo.registry.http.dependencies import ApiContext, open_api
+from rondo.registry.postgres.queries import PostgresQueries
 from rondo.registry.postgres.unit_of_work import PostgresStore
-from rondo.registry.rollout.report_timeout import Patience
-from rondo.registry.schedule.scheduler import Timetable
+from rondo.registry.rollout.report_timeout import ReportTimeout
+from rondo.registry.schedule.scheduler import CronScheduler
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def application(settings: Settings) -> AsyncIterator[int]:
-    """Run the registry while the body does. Yields the port of its HTTP API."""
+    """Run the registry until the body ends. Yields the port of its HTTP API."""
     health, api = Health(), app.api()
     pool.expect(health)
     kafka.expect(health, settings)
@@ -50,9 +50,9 @@ async def application(settings: Settings) -> AsyncIterator[int]:
 async def _consuming(settings: Settings, health: Health, api: FastAPI) -> AsyncIterator[None]:
     async with pool.connect(settings, files("rondo.registry") / "migrations") as database:
         health.add("postgresql", database.ping)
-        store, archive = PostgresStore(database), PostgresArchive(database)
+        store, queries = PostgresStore(database), PostgresQueries(database)
         artifacts = Artifacts(settings.artifacts)
-        open_api(api, Registry(store, archive, artifacts))
+        open_api(api, ApiContext(store, queries, artifacts))
         await kafka.wait_for_kafka(settings.kafka)
         broker = kafka.broker(settings)
         Consumer(settings, broker, handlers.routes(artifacts), store.handling).subscribe()
@@ -60,7 +60,9 @@ async def _consuming(settings: Settings, health: Health, api: FastAPI) -> AsyncI
         kafka.watch(health, settings, broker)
         try:
             async with background(
-                OutboxRelay(database, broker).run(), Timetable(store, archive).run(), Patience(store, archive).run()
+                OutboxRelay(database, broker).run(),
+                CronScheduler(store, queries).run(),
+                ReportTimeout(store, queries).run(),
             ):
                 yield
         finally:

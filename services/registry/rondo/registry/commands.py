@@ -1,4 +1,4 @@
-"""What people ask the registry to do: apply a spec, promote, roll back, train. Load, decide, save."""
+"""What people request: apply a spec, promote, roll back, train."""
 
 from __future__ import annotations
 
@@ -6,42 +6,41 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from rondo.contracts.events.training import TrainingRequested, Trigger
-from rondo.registry.audit.hash_chain import Statement
+from rondo.contracts.events.training import Trigger
 from rondo.registry.errors import RefusedSpecError, UnknownModelError
-from rondo.registry.model import spec_review
-from rondo.registry.model.model import Cause, Model
+from rondo.registry.model import runs
+from rondo.registry.registration.spec_review import review_spec
 from rondo.registry.rollout import rollback, strategies
-from rondo.registry.schedule import cron
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.registry.model.model import Actor, Model
     from rondo.registry.ports import Work
 
 
 @dataclass(frozen=True)
 class Applied:
-    """What applying a spec led to; `changed` is False when it was in force already."""
+    """The result of applying a spec; `changed` is False if it was in force already."""
 
     revision: int
     changed: bool
     warnings: tuple[str, ...] = ()
 
 
-async def apply_spec(work: Work, spec: ModelSpec, cause: Cause) -> Applied:
-    """Bring a spec into force; the same spec once more changes nothing.
+async def apply_spec(work: Work, spec: ModelSpec, actor: Actor) -> Applied:
+    """Bring a spec into force. Applying the spec that is in force changes nothing.
 
     Raises:
-        RefusedSpecError: it asks for what is not executed, or would break what serves.
+        RefusedSpecError: it asks for what is not supported, or would break what serves.
 
     """
-    model = await work.find(spec.model)
+    model = await work.load_for_update(spec.model)
     if model is not None and model.spec.digest == spec.digest:
         return Applied(model.spec_revision, changed=False)
     champion = model.champion if model else None
-    review = spec_review.review(
+    review = review_spec(
         spec,
         model.spec if model else None,
         champion.number if champion else None,
@@ -50,27 +49,27 @@ async def apply_spec(work: Work, spec: ModelSpec, cause: Cause) -> Applied:
     if review.refusals:
         raise RefusedSpecError(spec.model, review.refusals)
     revision = model.spec_revision + 1 if model else 1
-    await work.apply(spec, revision, cause)
+    await work.apply(spec, revision, actor)
     return Applied(revision, changed=True, warnings=review.warnings)
 
 
-async def promote(work: Work, name: str, number: int, cause: Cause, expected: int | None, *, override: bool) -> Model:
-    """Make a version the champion by hand, and return the model after it.
+async def promote(work: Work, name: str, number: int, actor: Actor, expected: int | None, *, override: bool) -> Model:
+    """Make a version the champion, and return the model after it.
 
     Raises:
         RegistryError: it is unknown, did not pass, serves already, or the deployment is not at revision `expected`.
 
     """
     model = await _existing(work, name)
-    model.expect(expected)
+    model.require_revision(expected)
     version = model.version(number)
     candidate = await work.candidate(name, number)
-    decision = strategies.promote_by_hand(model, version, candidate, cause, override=override)
+    decision = strategies.promote_by_hand(model, version, candidate, actor, override=override)
     await work.save(decision)
     return decision.after
 
 
-async def roll_back(work: Work, name: str, number: int | None, cause: Cause, expected: int | None) -> Model:
+async def roll_back(work: Work, name: str, number: int | None, actor: Actor, expected: int | None) -> Model:
     """Go back to an earlier version, and return the model after it.
 
     Raises:
@@ -78,47 +77,29 @@ async def roll_back(work: Work, name: str, number: int | None, cause: Cause, exp
 
     """
     model = await _existing(work, name)
-    model.expect(expected)
-    decision = rollback.roll_back(model, number, cause)
+    model.require_revision(expected)
+    decision = rollback.roll_back(model, number, actor)
     await work.save(decision)
     return decision.after
 
 
-async def train(work: Work, name: str, cause: Cause, at: datetime) -> Trigger:
-    """Ask for a training now, with the data that was known at event time `at`.
+async def train(work: Work, name: str, actor: Actor, at: datetime) -> Trigger:
+    """Request a training now, with the data that was known at event time `at`.
 
     Raises:
         UnknownModelError: the model has no spec.
 
     """
     await _existing(work, name)
-    trigger = Trigger(id=f"manual/{uuid4()}", kind="manual", at=at, detail=cause.reason)
-    await _request(work, name, trigger, cause)
+    trigger = Trigger(id=f"manual/{uuid4()}", kind="manual", at=at, detail=actor.reason)
+    event, entry = runs.request(name, trigger, actor)
+    await work.publish(event, trigger.id)
+    await work.append_audit(name, actor, entry)
     return trigger
 
 
-async def train_when_due(work: Work, name: str, now: datetime) -> tuple[Trigger, ...]:
-    """Ask for the trainings that the schedules of a model want by `now`; each due time is asked for once."""
-    model = await _existing(work, name)
-    triggers: list[Trigger] = []
-    for expression in cron.expressions(model.spec.retrain.on):
-        at = cron.due(expression, await work.schedule_base(name, expression), now)
-        if at is not None:
-            await work.settle_schedule(name, expression, at)
-            triggers.append(cron.trigger(name, expression, at))
-            await _request(work, name, triggers[-1], Cause("schedule", f"cron: {expression}"))
-    return tuple(triggers)
-
-
-async def _request(work: Work, name: str, trigger: Trigger, cause: Cause) -> None:
-    event = TrainingRequested(model=name, trigger=trigger, requested_by=cause.decided_by)
-    await work.publish(event, trigger.id)
-    evidence = {"trigger": trigger.model_dump(mode="json"), "reason": cause.reason}
-    await work.state(name, cause, Statement("training_requested", evidence))
-
-
 async def _existing(work: Work, name: str) -> Model:
-    model = await work.find(name)
+    model = await work.load_for_update(name)
     if model is None:
         raise UnknownModelError(name, await work.names())
     return model

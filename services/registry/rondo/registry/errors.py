@@ -1,17 +1,17 @@
-"""What the registry refuses, and what to do about it."""
+"""What the registry refuses, with what to do next. `code` is the short name that HTTP answers carry."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 class RegistryError(Exception):
-    """The base of what the registry refuses; `code` is the short name that HTTP answers carry."""
+    """The base of what the registry refuses."""
 
-    code = "refused"
+    code: ClassVar[str] = "refused"
 
 
 class UnknownModelError(RegistryError):
@@ -20,7 +20,7 @@ class UnknownModelError(RegistryError):
     code = "unknown_model"
 
     def __init__(self, model: str, known: tuple[str, ...] = ()) -> None:
-        self.model = model
+        self.model, self.known = model, known
         there = f"; there are {', '.join(known[:10])}" if known else ""
         super().__init__(f"there is no model {model!r}{there}: apply its spec first (`rondo apply rondo.yaml`)")
 
@@ -31,7 +31,7 @@ class UnknownVersionError(RegistryError):
     code = "unknown_version"
 
     def __init__(self, model: str, version: int, last: int) -> None:
-        self.model, self.version = model, version
+        self.model, self.version, self.last = model, version, last
         there = f"its versions are 1 to {last}" if last else "it has none yet, the first training makes version 1"
         super().__init__(f"{model} has no version {version}: {there}")
 
@@ -43,11 +43,13 @@ class UnknownSpecError(RegistryError):
 
     def __init__(self, model: str, digest: str) -> None:
         self.model, self.digest = model, digest
-        super().__init__(f"{model} was trained on a spec {digest} that was never applied here: apply it, train again")
+        super().__init__(
+            f"{model} was trained on a spec {digest} that was never applied here: apply it and train again"
+        )
 
 
 class RefusedSpecError(RegistryError):
-    """The spec is well formed, but asks for what nobody executes, or would break what serves."""
+    """The spec is well formed, but asks for what is not supported, or would break what serves."""
 
     code = "refused_spec"
 
@@ -57,7 +59,7 @@ class RefusedSpecError(RegistryError):
 
 
 class NotPassedError(RegistryError):
-    """A version that did not pass its gates is asked to serve."""
+    """A promotion names a version that did not pass its gates."""
 
     code = "gates_not_passed"
 
@@ -65,7 +67,7 @@ class NotPassedError(RegistryError):
         self.model, self.version, self.failures = model, version, failures
         super().__init__(
             f"version {version} of {model} did not pass its gates ({'; '.join(failures)}): "
-            'promote another, or send {"override": true} to take the responsibility'
+            'promote another version, or send {"override": true} to promote it anyway'
         )
 
 
@@ -80,13 +82,13 @@ class AlreadyChampionError(RegistryError):
 
 
 class NothingToRollBackToError(RegistryError):
-    """No earlier version could take over."""
+    """No earlier version can take over."""
 
     code = "nothing_to_roll_back_to"
 
     def __init__(self, model: str, rolled_back: Sequence[int] = ()) -> None:
-        self.model = model
-        gone = f" but what was rolled back itself ({', '.join(map(str, rolled_back))})" if rolled_back else ""
+        self.model, self.rolled_back = model, tuple(rolled_back)
+        gone = f" except those that were rolled back ({', '.join(map(str, rolled_back))})" if rolled_back else ""
         super().__init__(
             f"{model} has no earlier version to go back to{gone}: name one with `version`, or promote one that passed"
         )
@@ -99,17 +101,17 @@ class NeverServedError(RegistryError):
 
     def __init__(self, model: str, version: int) -> None:
         self.model, self.version = model, version
-        super().__init__(f"version {version} of {model} never served, so there is no going back to it: promote it")
+        super().__init__(f"version {version} of {model} never served, so it can't be rolled back to: promote it")
 
 
 class StaleRevisionError(RegistryError):
-    """The deployment moved on since the caller looked."""
+    """The deployment changed since the caller read it."""
 
     code = "stale_revision"
 
     def __init__(self, model: str, expected: int, found: int) -> None:
         self.model, self.expected, self.found = model, expected, found
         super().__init__(
-            f"the deployment of {model} is at revision {found}, not {expected}: somebody decided in between; "
-            "look again, and repeat if you still want it"
+            f"the deployment of {model} is at revision {found}, not {expected}: another decision was made in between; "
+            "read it again, and repeat if you still want it"
         )

@@ -1,4 +1,4 @@
-"""What the handlers and the HTTP API need of the world."""
+"""What handlers, commands and the HTTP API need from storage."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rondo.contracts.events.base import Event
+    from rondo.contracts.events.deployment import ReplicaChanged
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.registry.audit.hash_chain import Head, Record, Statement
+    from rondo.registry.audit.hash_chain import AuditEntry, AuditRecord, ChainHead
     from rondo.registry.model.deployments import Deployment
-    from rondo.registry.model.model import Candidate, Cause, Decision, Model, Registered
+    from rondo.registry.model.model import Actor, Candidate, Decision, Model, RegisteredVersion
     from rondo.registry.model.runs import Run
-    from rondo.registry.rollout.replica_reports import Words
 
 
 class Work(Protocol):
-    """A unit of work: all that is saved and published in it becomes true at once, or not at all."""
+    """A unit of work: everything saved and published in it becomes visible at once, or not at all."""
 
-    async def find(self, model: str) -> Model | None:
-        """Load a model and keep every other writer away from it until the work ends; None when it has no spec."""
+    async def load_for_update(self, model: str) -> Model | None:
+        """Load a model and lock it against every other writer until the work ends; None when it has no spec.
+
+        A name without a spec is locked as well.
+        """
         ...
 
     async def names(self) -> tuple[str, ...]:
@@ -30,105 +33,88 @@ class Work(Protocol):
         ...
 
     async def spec(self, model: str, digest: str) -> ModelSpec | None:
-        """Return a spec that was in force once, by its digest."""
+        """Return a spec that is or was in force, by its digest."""
         ...
 
     async def candidate(self, model: str, version: int) -> Candidate:
-        """Return what is known of a version that the model has."""
+        """Return the facts about a version that exists."""
         ...
 
-    async def apply(self, spec: ModelSpec, revision: int, cause: Cause) -> None:
-        """Bring a spec into force as `revision`, and say so."""
+    async def apply(self, spec: ModelSpec, revision: int, actor: Actor) -> None:
+        """Bring a spec into force as `revision`; publishes SpecApplied and appends to the audit log."""
         ...
 
     async def save(self, decision: Decision) -> None:
-        """Save what a decision changes, publish its events, append its statements to the audit log.
+        """Save what a decision changes, publish its events, append its entries to the audit log.
 
         Raises:
-            StaleRevisionError: the deployment is not where `decision.before` saw it.
+            StaleRevisionError: the deployment is not at the revision of `decision.before`.
 
         """
         ...
 
-    async def state(self, model: str, cause: Cause, statement: Statement) -> None:
-        """Append a statement to the audit log of a model that exists."""
+    async def append_audit(self, model: str, actor: Actor, entry: AuditEntry) -> None:
+        """Append to the audit log of a model that exists."""
         ...
 
-    async def words(self, model: str) -> Words:
-        """Return the last word of each replica on each version of a model."""
+    async def replica_reports(self, model: str) -> tuple[ReplicaChanged, ...]:
+        """Return the latest report of each replica on each version of a model."""
         ...
 
-    async def keep_words(self, model: str, words: Words) -> None:
-        """Save the last words of the replicas on a model, in place of those before."""
+    async def save_replica_reports(self, model: str, reports: tuple[ReplicaChanged, ...]) -> None:
+        """Replace the reports of the replicas on a model."""
         ...
 
-    async def record(self, run: Run) -> None:
-        """Save what is known of a run; one that ended stays ended."""
+    async def save_run(self, run: Run) -> None:
+        """Merge what is known of a run into the stored one; a run that ended stays ended."""
         ...
 
     async def publish(self, event: Event, event_id: str | None = None) -> str:
-        """Publish an event when the work is done. Returns its id."""
+        """Publish an event when the work is committed. Returns its id."""
         ...
 
     async def schedule_base(self, model: str, expression: str) -> datetime:
-        """Return the time up to which a schedule is settled: its last due time, or when its spec came into force."""
+        """Return the time up to which a schedule is complete: its last due time, or when its spec was applied."""
         ...
 
-    async def settle_schedule(self, model: str, expression: str, due: datetime) -> None:
-        """Remember that a due time was acted on."""
+    async def complete_schedule(self, model: str, expression: str, due: datetime) -> None:
+        """Record that a due time was acted on."""
         ...
 
 
 class Store(Protocol):
-    """Where the registry's state is: it opens units of work for whoever is not an event."""
+    """Opens units of work that no event causes."""
 
     def work(self) -> AbstractAsyncContextManager[Work]:
-        """Open a unit of work; it is done when the body ends, and undone when it raises."""
+        """Open a unit of work; it is committed when the body ends, and rolled back when it raises."""
         ...
 
 
-class Artifacts(Protocol):
-    """The store of artifacts."""
+class Queries(Protocol):
+    """The read model. Reads see one consistent state, and wait for no writer.
 
-    async def get(self, digest: str) -> bytes:
-        """Return an artifact, checked against its digest.
-
-        Raises:
-            ArtifactMissingError: there is none.
-            ArtifactCorruptError: its bytes are others.
-            UnavailableError: the store can't be read.
-
-        """
-        ...
-
-
-class Archive(Protocol):
-    """What people ask about. Reads wait for no writer.
-
-    Whatever is asked of a model that has no spec raises UnknownModelError.
+    A query about a model that has no spec raises UnknownModelError.
     """
 
     async def models(self) -> Sequence[Model]:
         """Return all models, by name."""
         ...
 
-    async def model(self, name: str) -> Model:
-        """Return a model."""
-        ...
+    async def model(self, name: str) -> Model: ...
 
     async def specs(self) -> Sequence[ModelSpec]:
         """Return the spec in force of each model, by name."""
         ...
 
-    async def versions(self, model: str) -> Sequence[Registered]:
-        """Return all that is known of each version, oldest first."""
+    async def versions(self, model: str) -> Sequence[RegisteredVersion]:
+        """Return all versions, oldest first."""
         ...
 
-    async def version(self, model: str, number: int) -> Registered:
-        """Return all that is known of one version.
+    async def version(self, model: str, number: int) -> RegisteredVersion:
+        """Return one version.
 
         Raises:
-            UnknownVersionError: it has no such version.
+            UnknownVersionError: the model has no such version.
 
         """
         ...
@@ -137,20 +123,18 @@ class Archive(Protocol):
         """Return every deployment, oldest first."""
         ...
 
-    async def audit(self, model: str) -> tuple[Sequence[Record], Head]:
-        """Return the records of the audit log, oldest first, with the head that is kept apart."""
+    async def audit(self, model: str) -> tuple[Sequence[AuditRecord], ChainHead]:
+        """Return the records of the audit log, oldest first, and the head, which is stored apart."""
         ...
 
-    async def audit_head(self, model: str) -> Head:
-        """Return where the audit log ends."""
+    async def audit_head(self, model: str) -> ChainHead: ...
+
+    async def replica_reports(self, model: str) -> tuple[ReplicaChanged, ...]:
+        """Return the latest report of each replica on each version of a model."""
         ...
 
-    async def words(self, model: str) -> Words:
-        """Return the last word of each replica on each version of a model."""
-        ...
-
-    async def unsettled(self) -> Sequence[tuple[str, int]]:
-        """Return model and revision of the deployments that some replica refuses, and that none serves."""
+    async def refused_deployments(self) -> Sequence[tuple[str, int]]:
+        """Return model and revision of the current deployments that some replica refuses and none serves."""
         ...
 
     async def runs(self, model: str | None, limit: int) -> Sequence[Run]:

@@ -1,4 +1,4 @@
-"""What the registry is told by its environment."""
+"""Settings of the registry from environment variables."""
 
 from __future__ import annotations
 

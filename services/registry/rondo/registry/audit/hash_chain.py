@@ -1,12 +1,12 @@
 """The audit log: an append-only chain of hashes, one chain per model.
 
-Each record's hash covers its content and the hash before it (Haber and Stornetta, "How to Time-Stamp a Digital
-Document", 1991), so that no record can be changed, taken out or put in without breaking every later hash. The
-head is kept apart from the chain, so that a cut-off end shows as well.
+Each record's hash covers its content and the hash of the previous record (Haber and Stornetta, "How to Time-Stamp a
+Digital Document", 1991). A record that is changed, removed or inserted breaks every later hash. The head is stored
+apart from the chain, so a truncated end shows as well.
 
-Records and head lie in one schema under one role, so whoever has that role can write a whole new chain with a head
-to match. What shows this is a head that was noted elsewhere: every new one goes into the service's log, and
-`GET /v1/models/<model>/audit/head` tells it. The record of that number must have that hash for ever after.
+Records and head share one schema and one role, so whoever has that role can write a new chain with a matching head.
+A head that was noted elsewhere exposes this: the service logs every new head, and
+`GET /v1/models/<model>/audit/head` returns it. The record of that number must keep that hash.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ GENESIS = "0" * 64
 
 
 @dataclass(frozen=True)
-class Statement:
+class AuditEntry:
     """What was decided, and the evidence for it as plain JSON values."""
 
     action: Action
@@ -33,8 +33,8 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Record:
-    """A statement in its place in the chain. `evidence` is the canonical JSON that the hash covers."""
+class AuditRecord:
+    """An entry in its place in the chain. `evidence` is the canonical JSON that the hash covers."""
 
     model: str
     number: int
@@ -47,8 +47,8 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Head:
-    """Where a chain ends: how many records it has, and the hash of the last one, which covers all before it."""
+class ChainHead:
+    """The end of a chain: its number of records, and the hash of the last one, which covers all before it."""
 
     model: str
     length: int = 0
@@ -56,44 +56,44 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether a chain is whole; if not, `broken_at` is the number of the first record that can't be trusted."""
+class Verification:
+    """The result of checking a chain; `broken_at` is the number of the first record that can't be trusted."""
 
     verified: bool
     message: str
     broken_at: int | None = None
 
 
-def append(model: str, head: Head, at: datetime, decided_by: str, statement: Statement) -> Record:
+def append(model: str, head: ChainHead, at: datetime, decided_by: str, entry: AuditEntry) -> AuditRecord:
     """Return the record that follows the head of a chain."""
-    evidence = json.dumps(statement.evidence, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    draft = Record(model, head.length + 1, at, statement.action, decided_by, evidence, head.hash, "")
+    evidence = json.dumps(entry.evidence, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    draft = AuditRecord(model, head.length + 1, at, entry.action, decided_by, evidence, head.hash, "")
     return replace(draft, hash=_hash(draft))
 
 
-def verify(records: Iterable[Record], head: Head) -> Verdict:
-    """Check a whole chain, oldest first, against its head."""
+def verify(records: Iterable[AuditRecord], head: ChainHead) -> Verification:
+    """Check a whole chain, oldest record first, against its head."""
     number, previous = 0, GENESIS
     for record in records:
         number += 1
         if (record.model, record.number, record.previous_hash) != (head.model, number, previous):
-            return _broken(number, "a record is missing, was put in or was moved")
+            return _broken(number, "a record was removed, inserted or moved")
         if record.hash != _hash(record):
-            return _broken(number, "its content is not what was written")
+            return _broken(number, "its content was changed")
         previous = record.hash
     if (number, previous) != (head.length, head.hash):
         return _broken(number + 1, f"the chain ends after {number} of {head.length} records")
-    return Verdict(verified=True, message=f"{head.length} records, each as it was written")
+    return Verification(verified=True, message=f"{head.length} records, all unchanged")
 
 
-def _broken(number: int, why: str) -> Verdict:
+def _broken(number: int, why: str) -> Verification:
     message = (
-        f"record {number} can't be trusted, nor any after it: {why}; compare with a backup, and find out who did it"
+        f"record {number} and all after it can't be trusted: {why}; compare with a backup, and find out who changed it"
     )
-    return Verdict(verified=False, message=message, broken_at=number)
+    return Verification(verified=False, message=message, broken_at=number)
 
 
-def _hash(record: Record) -> str:
+def _hash(record: AuditRecord) -> str:
     content = [record.previous_hash, record.model, record.number, record.at.isoformat(), record.action]
     text = json.dumps([*content, record.decided_by, record.evidence], ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

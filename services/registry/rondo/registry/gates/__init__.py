@@ -1,1 +1,1 @@
-"""Is a candidate good enough? The gates, and the comparison with the champion."""
+"""Decides whether a candidate is good enough: one module per kind of gate."""

@@ -1,6 +1,6 @@
-"""Is a candidate good enough to serve? Each gate says what it saw and the bound it was held to.
+"""Evaluates every gate of a spec. Each result has the observed figure and its bound.
 
-What can't be shown counts as failed: a figure that is missing or not a number never passes.
+A figure that is missing or not a number fails its gate.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 MAX_PARITY_DIFFERENCE = 1e-4
 
 
-def judge(evidence: Evidence, gates: Gates, champion: Champion | None) -> tuple[GateResult, ...]:
-    """Return what every gate of the spec saw; the candidate passes when all of them do.
+def evaluate_gates(evidence: Evidence, gates: Gates, champion: Champion | None) -> tuple[GateResult, ...]:
+    """Return the result of every gate of the spec; the candidate passes when all of them do.
 
-    `champion` is the version that serves now, whichever was compared with.
+    `champion` is the version that serves now, whichever version the evidence compares with.
     """
     candidate, minimum = evidence.candidate, gates.roc_auc.min
     absolute = [_infrastructure(evidence.parity)]
@@ -33,7 +33,7 @@ def judge(evidence: Evidence, gates: Gates, champion: Champion | None) -> tuple[
 
 
 def _infrastructure(parity: Parity) -> GateResult:
-    """Hold the ONNX graph to the native model: what serves must be what was evaluated."""
+    """Compare the ONNX graph with the native model: what serves must be what was evaluated."""
     gate, bound, observed = "infrastructure.parity", MAX_PARITY_DIFFERENCE, parity.max_abs_difference
     if parity.rows < 1:
         message = "the ONNX graph was never compared with the native model"
@@ -47,6 +47,6 @@ def _minimum(candidate: Evaluation, bound: float) -> GateResult:
     if observed is None or math.isnan(observed):
         message = "the holdout gave no ROC AUC"
         return GateResult(gate=gate, passed=False, observed=None, bound=bound, message=message)
-    message = f"ROC AUC {observed:.3f} on the holdout, at least {bound:.3f} asked"
+    message = f"ROC AUC {observed:.3f} on the holdout, the minimum is {bound:.3f}"
     passed = observed >= bound - slices.EPSILON
     return GateResult(gate=gate, passed=passed, observed=observed, bound=bound, message=message)

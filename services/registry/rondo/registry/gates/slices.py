@@ -1,4 +1,4 @@
-"""Figures by the values of one column: the slice that lost most against the champion, and the gap between groups."""
+"""Gates on slices: the slice that lost most against the champion, and the fairness gap between groups."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from rondo.contracts.events.training import Evaluation, Evidence
     from rondo.contracts.spec.model import FairnessGate, Gates
 
-# Two AUCs that differ by less are the same number, computed in another order.
+# Differences below this are rounding of another order of summation.
 EPSILON = 1e-9
 
 
 def worst_change(evidence: Evidence, column: str, gates: Gates) -> GateResult:
-    """Find the slice that lost most against the champion, among those with enough rows."""
+    """Check the slice that lost most ROC AUC against the champion, among those with enough rows."""
     gate, bound = f"slices.{column}", -gates.slice_tolerance
     if (absent := _absent(evidence.candidate, gate, column, bound)) is not None:
         return absent
-    theirs = dict(_known(evidence.champion, column, 1)) if evidence.champion else {}
-    ours = _known(evidence.candidate, column, gates.min_slice_rows)
-    changes = {value: auc - theirs[value] for value, auc in ours if value in theirs}
+    champion = dict(_aucs(evidence.champion, column, 1)) if evidence.champion else {}
+    candidate_aucs = _aucs(evidence.candidate, column, gates.min_slice_rows)
+    changes = {value: auc - champion[value] for value, auc in candidate_aucs if value in champion}
     if not changes:
         message = f"no slice by {column} has {gates.min_slice_rows:,} rows of both outcomes: nothing to compare"
         return GateResult(gate=gate, passed=True, observed=None, bound=bound, message=message)
@@ -38,11 +38,11 @@ def worst_change(evidence: Evidence, column: str, gates: Gates) -> GateResult:
 
 
 def fairness(candidate: Evaluation, asked: FairnessGate, min_rows: int) -> GateResult:
-    """Hold the gap of ROC AUC between the best and the worst group to what is allowed."""
+    """Check the gap of ROC AUC between the best and the worst group."""
     by, bound, gate = asked.by, asked.max_gap, f"fairness.{asked.by}"
     if (absent := _absent(candidate, gate, by, bound)) is not None:
         return absent
-    groups = dict(_known(candidate, by, min_rows))
+    groups = dict(_aucs(candidate, by, min_rows))
     if len(groups) < 2:  # noqa: PLR2004 - a gap is between two
         message = f"fewer than two groups by {by} have {min_rows:,} rows of both outcomes: no gap to measure"
         return GateResult(gate=gate, passed=True, observed=None, bound=bound, message=message)
@@ -56,14 +56,14 @@ def fairness(candidate: Evaluation, asked: FairnessGate, min_rows: int) -> GateR
 
 
 def _absent(candidate: Evaluation, gate: str, column: str, bound: float) -> GateResult | None:
-    """Return the failure of a gate that has no figures to look at; None where there are some."""
+    """Return the failure of a gate whose column the evidence lacks; None if it has the column."""
     if any(each.column == column for each in candidate.slices):
         return None
-    message = f"the evidence has no figures by {column}: the spec asked for none at the time, so train again"
+    message = f"the evidence has no figures by {column}: the spec did not ask for them at the time, so train again"
     return GateResult(gate=gate, passed=False, observed=None, bound=bound, message=message)
 
 
-def _known(evaluation: Evaluation, column: str, min_rows: int) -> Iterator[tuple[str, float]]:
+def _aucs(evaluation: Evaluation, column: str, min_rows: int) -> Iterator[tuple[str, float]]:
     """Yield value and ROC AUC of the slices by `column` that have enough rows and a figure."""
     for each in evaluation.slices:
         enough = each.column == column and each.rows >= min_rows

@@ -1,1 +1,1 @@
-"""The HTTP API of the registry."""
+"""The HTTP API of the registry: it translates, the commands decide."""

@@ -1,14 +1,14 @@
-"""The HTTP API: translates, and leaves every decision to the commands."""
+"""The FastAPI application of the registry."""
 
 from __future__ import annotations
 
 from fastapi import FastAPI
 
-from rondo.registry.http import audit, commands, errors, models, runs, versions
+from rondo.registry.http import audit, commands, errors, models, versions
 
 
 def api() -> FastAPI:
-    """Return the API; its document is at /openapi.json. It answers 503 until `http_access.open_api` opens it."""
+    """Return the API; its document is at /openapi.json. It answers 503 until `dependencies.open_api` is called."""
     app = FastAPI(
         title="Rondo registry",
         version="1",
@@ -17,6 +17,6 @@ def api() -> FastAPI:
         redoc_url=None,
     )
     errors.install(app)
-    for part in (commands, models, versions, audit, runs):
+    for part in (commands, models, versions, audit):
         app.include_router(part.router)
     return app

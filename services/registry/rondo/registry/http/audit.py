@@ -1,4 +1,4 @@
-"""What people may look at over HTTP of the audit log: all of it, verified, and where it ends."""
+"""Routes of the audit log."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from fastapi import APIRouter
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.registry.audit import hash_chain
-from rondo.registry.http.dependencies import ERRORS, Ask, ModelName
+from rondo.registry.http.dependencies import ERRORS, Context, ModelName
 
 router = APIRouter(prefix="/v1", responses=ERRORS)
 
 
-class AuditEntry(Value):
-    """One record of the audit log. The hash covers `evidence` as canonical JSON (sorted keys, no spaces)."""
+class AuditRecordView(Value):
+    """One record of the audit log. Its hash covers `evidence` as canonical JSON (sorted keys, no spaces)."""
 
     number: int
     at: Utc
@@ -29,19 +29,19 @@ class AuditEntry(Value):
 
 
 class AuditLog(Value):
-    """The audit log of a model, oldest first, and whether its chain of hashes is whole."""
+    """The audit log of a model, oldest record first, and the result of verifying its chain of hashes."""
 
     model: str
     verified: bool
     message: str
     broken_at: int | None
-    entries: tuple[AuditEntry, ...]
+    entries: tuple[AuditRecordView, ...]
 
 
 class AuditHead(Value):
-    """Where an audit log ends: how many entries it has, and the hash of the last one. Note it outside of the registry.
+    """The number of records, and the hash of the last one. Note it outside of the registry.
 
-    The entry of that number must have that hash for ever after; if it has another, the log was written anew.
+    The record of that number must keep that hash; if it has another, the log was rewritten.
     """
 
     model: str
@@ -50,9 +50,9 @@ class AuditHead(Value):
 
 
 @router.get("/models/{model}/audit", summary="The audit log, verified")
-async def audit_log(model: ModelName, registry: Ask) -> AuditLog:
-    """Return every decision with its evidence, and whether the chain of hashes is whole."""
-    records, head = await registry.archive.audit(model)
+async def audit_log(model: ModelName, context: Context) -> AuditLog:
+    """Return every decision with its evidence, and the result of verifying the chain."""
+    records, head = await context.queries.audit(model)
     verdict = hash_chain.verify(records, head)
     return AuditLog(
         model=model,
@@ -63,12 +63,12 @@ async def audit_log(model: ModelName, registry: Ask) -> AuditLog:
     )
 
 
-@router.get("/models/{model}/audit/head", summary="Where the audit log ends")
-async def audit_head(model: ModelName, registry: Ask) -> AuditHead:
-    """Return the length of the audit log and its last hash, to be kept where nobody of the registry can write."""
-    head = await registry.archive.audit_head(model)
+@router.get("/models/{model}/audit/head", summary="The head of the audit log")
+async def audit_head(model: ModelName, context: Context) -> AuditHead:
+    """Return the length of the audit log and its last hash, to be noted where the registry can't write."""
+    head = await context.queries.audit_head(model)
     return AuditHead(model=model, length=head.length, hash=head.hash)
 
 
-def _entry(record: hash_chain.Record) -> AuditEntry:
-    return AuditEntry.model_validate({**asdict(record), "evidence": json.loads(record.evidence)})
+def _entry(record: hash_chain.AuditRecord) -> AuditRecordView:
+    return AuditRecordView.model_validate({**asdict(record), "evidence": json.loads(record.evidence)})

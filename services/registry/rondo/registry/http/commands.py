@@ -8,21 +8,21 @@ from fastapi import APIRouter, Request
 
 from rondo.contracts.spec.file import MAX_BYTES, SpecError, parse_spec
 from rondo.registry import commands
-from rondo.registry.http.dependencies import ERRORS, Ask, ModelName, User
+from rondo.registry.http.dependencies import ERRORS, Context, ModelName, User
 from rondo.registry.http.models import ModelView, model_view
 from rondo.registry.http.schemas import AppliedSpec, Promote, Requested, RollBack, Train
-from rondo.registry.model.model import Cause
+from rondo.registry.model.model import Actor
 
 router = APIRouter(prefix="/v1", responses=ERRORS)
 _SPEC_BODY = {"requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}}
 
 
 @router.put("/specs", openapi_extra=_SPEC_BODY, summary="Apply a model spec")
-async def apply_spec(request: Request, registry: Ask, user: User) -> AppliedSpec:
+async def apply_spec(request: Request, context: Context, user: User) -> AppliedSpec:
     """Bring `rondo.yaml` (the body) into force; the same spec once more changes nothing."""
     spec = parse_spec(await _text(request))
-    async with registry.store.work() as work:
-        applied = await commands.apply_spec(work, spec, Cause(user))
+    async with context.store.work() as work:
+        applied = await commands.apply_spec(work, spec, Actor(user))
     return AppliedSpec(
         model=spec.model,
         revision=applied.revision,
@@ -33,43 +33,43 @@ async def apply_spec(request: Request, registry: Ask, user: User) -> AppliedSpec
 
 
 @router.post("/models/{model}/promote", summary="Promote a version by hand")
-async def promote(model: ModelName, body: Promote, registry: Ask, user: User) -> ModelView:
+async def promote(model: ModelName, body: Promote, context: Context, user: User) -> ModelView:
     """Make a version the champion."""
-    cause = Cause(body.decided_by or user, body.reason)
-    async with registry.store.work() as work:
-        after = await commands.promote(work, model, body.version, cause, body.revision, override=body.override)
+    actor = Actor(body.decided_by or user, body.reason)
+    async with context.store.work() as work:
+        after = await commands.promote(work, model, body.version, actor, body.revision, override=body.override)
     return model_view(after)
 
 
 @router.post("/models/{model}/rollback", summary="Go back to an earlier version")
-async def roll_back(model: ModelName, registry: Ask, user: User, body: RollBack | None = None) -> ModelView:
+async def roll_back(model: ModelName, context: Context, user: User, body: RollBack | None = None) -> ModelView:
     """Make an earlier version the champion again; by default the previous one."""
     body = body or RollBack()
-    cause = Cause(body.decided_by or user, body.reason)
-    async with registry.store.work() as work:
-        after = await commands.roll_back(work, model, body.version, cause, body.revision)
+    actor = Actor(body.decided_by or user, body.reason)
+    async with context.store.work() as work:
+        after = await commands.roll_back(work, model, body.version, actor, body.revision)
     return model_view(after)
 
 
 @router.post("/models/{model}/train", status_code=202, summary="Train now")
-async def train(model: ModelName, registry: Ask, user: User, body: Train | None = None) -> Requested:
-    """Ask the trainer for a training; it answers with TrainingStarted or TrainingSkipped."""
+async def train(model: ModelName, context: Context, user: User, body: Train | None = None) -> Requested:
+    """Request a training; the trainer publishes TrainingStarted or TrainingSkipped."""
     body = body or Train()
-    cause = Cause(body.decided_by or user, body.reason)
-    async with registry.store.work() as work:
-        trigger = await commands.train(work, model, cause, body.at or datetime.now(UTC))
+    actor = Actor(body.decided_by or user, body.reason)
+    async with context.store.work() as work:
+        trigger = await commands.train(work, model, actor, body.at or datetime.now(UTC))
     return Requested(model=model, trigger_id=trigger.id)
 
 
 async def _text(request: Request) -> str:
-    """Read the body, and no more of it than a spec may have."""
+    """Read the body, up to the largest size of a spec."""
     content = bytearray()
     async for chunk in request.stream():
         content += chunk
         if len(content) > MAX_BYTES:
-            problem = f"it is larger than {MAX_BYTES // 1024} KiB: this can't be a model spec"
+            problem = f"it is larger than {MAX_BYTES // 1024} KiB, the limit for a model spec: send a spec"
             raise SpecError("the spec", (problem,))
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise SpecError("the spec", (f"byte {error.start} is no UTF-8: save the file as UTF-8",)) from None
+        raise SpecError("the spec", (f"byte {error.start} is not UTF-8: save the file as UTF-8",)) from None

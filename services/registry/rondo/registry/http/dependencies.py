@@ -1,4 +1,4 @@
-"""What a request of the API works on, and who sent it."""
+"""Dependencies of the routes: storage, the caller, and the types of path parameters."""
 
 from __future__ import annotations
 
@@ -11,43 +11,44 @@ from rondo.chassis.errors import UnavailableError
 from rondo.registry.http.schemas import LARGEST, NO_NUL, Refusal, Who
 
 if TYPE_CHECKING:
-    from rondo.registry.ports import Archive, Artifacts, Store
+    from rondo.chassis.artifacts import Artifacts
+    from rondo.registry.ports import Queries, Store
 
 ERRORS: dict[int | str, dict[str, object]] = {
     status: {"model": Refusal, "description": description}
     for status, description in (
         (401, "The bearer token is missing or wrong."),
         (404, "There is no such model, version or artifact."),
-        (409, "It can't be done as things stand; the message says what can."),
-        (422, "The request, or the spec in it, can't be used."),
-        (503, "What the registry stands on is away; nothing was changed."),
+        (409, "The current state does not allow it; the message names what it allows."),
+        (422, "The request, or the spec in it, is invalid."),
+        (503, "A dependency of the registry is unavailable; nothing was changed."),
     )
 }
 
 
 @dataclass(frozen=True)
-class Registry:
-    """What the API works on."""
+class ApiContext:
+    """What the routes work on."""
 
     store: Store
-    archive: Archive
+    queries: Queries
     artifacts: Artifacts
 
 
-def open_api(app: FastAPI, registry: Registry) -> None:
+def open_api(app: FastAPI, context: ApiContext) -> None:
     """Let the API answer; until then every request gets a 503."""
-    app.state.registry = registry
+    app.state.context = context
 
 
-def _registry(request: Request) -> Registry:
-    registry: Registry | None = getattr(request.app.state, "registry", None)
-    if registry is None:
+def _context(request: Request) -> ApiContext:
+    context: ApiContext | None = getattr(request.app.state, "context", None)
+    if context is None:
         raise UnavailableError("the registry", "still starting")
-    return registry
+    return context
 
 
 def _user(x_rondo_user: Annotated[Who, Header()] = "operator") -> str:
-    """Return who asks. HTTP leaves the encoding of a header open, and servers read Latin-1; clients send UTF-8."""
+    """Return the caller's name. HTTP leaves a header's encoding open: servers read Latin-1, clients send UTF-8."""
     try:
         return x_rondo_user.encode("latin-1").decode()
     except UnicodeError:
@@ -56,5 +57,5 @@ def _user(x_rondo_user: Annotated[Who, Header()] = "operator") -> str:
 
 ModelName = Annotated[str, Path(pattern=NO_NUL)]
 VersionNumber = Annotated[int, Path(ge=1, le=LARGEST)]
-Ask = Annotated[Registry, Depends(_registry)]
+Context = Annotated[ApiContext, Depends(_context)]
 User = Annotated[str, Depends(_user)]

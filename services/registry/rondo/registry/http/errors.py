@@ -1,4 +1,4 @@
-"""Every error as `{"error", "message", ...}`, with the status that says whose turn it is."""
+"""Maps every error to a status and a body `{"error", "message", ...}`."""
 
 from __future__ import annotations
 
@@ -56,16 +56,16 @@ async def _bad_spec(_: Request, error: Exception) -> Response:
 async def _bad_request(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     problems = [f"{'.'.join(str(p) for p in fault['loc'][1:]) or 'body'}: {fault['msg']}" for fault in error.errors()]
-    message = f"the request can't be used: {'; '.join(problems)}; /openapi.json says what it may hold"
+    message = f"the request is invalid: {'; '.join(problems)}; /openapi.json has its schema"
     return refusal(422, "invalid_request", message, problems=problems)
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     if error.status_code == 404:  # noqa: PLR2004
-        return refusal(404, "not_found", f"there is nothing at {request.url.path}; /openapi.json lists what is")
+        return refusal(404, "not_found", f"there is no {request.url.path}; /openapi.json lists all paths")
     if error.status_code == 405:  # noqa: PLR2004
-        message = f"{request.method} is not for {request.url.path}; /openapi.json lists what is"
+        message = f"{request.url.path} does not take {request.method}; /openapi.json lists what it takes"
         return refusal(405, "method_not_allowed", message)
     return refusal(error.status_code, "refused", str(error.detail))
 

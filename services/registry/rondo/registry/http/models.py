@@ -1,17 +1,19 @@
-"""What people may look at over HTTP of a model: its spec, its champion, its history, its replicas."""
+"""Routes of models: spec, champion, history, replicas, trainings."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.deployment import Route
 from rondo.contracts.text import Digest
 from rondo.contracts.times import Utc
-from rondo.registry.http.dependencies import ERRORS, Ask, ModelName
+from rondo.registry.http.dependencies import ERRORS, Context, ModelName
+from rondo.registry.http.schemas import NO_NUL
 from rondo.registry.model import deployments
+from rondo.registry.model.runs import Run
 
 if TYPE_CHECKING:
     from rondo.registry.model.model import Model
@@ -30,7 +32,7 @@ class SpecView(Value):
 
 
 class ModelView(Value):
-    """A model: its spec, its champion and what should serve. `revision` counts the deployments."""
+    """A model: its spec, its champion and its routes. `revision` counts the deployments."""
 
     model: str
     spec_revision: int
@@ -48,14 +50,14 @@ class Models(Value):
 
 
 class History(Value):
-    """When which version was in production, oldest first."""
+    """Which version was in production when, oldest first."""
 
     model: str
     periods: tuple[deployments.Period, ...]
 
 
 class Replica(Value):
-    """The last word of a replica on one version: which deployment it was about, and why it refused."""
+    """The latest report of a replica on one version: the deployment that it is about, and why it refused."""
 
     replica: str
     model_version: int
@@ -66,48 +68,64 @@ class Replica(Value):
 
 
 class Replicas(Value):
-    """What the replicas said last of a model that should be at deployment `revision`, by replica and version."""
+    """The latest reports of the replicas on a model whose deployment is at `revision`, by replica and version."""
 
     model: str
     revision: int
     replicas: tuple[Replica, ...]
 
 
+class Runs(Value):
+    """Training runs, newest first."""
+
+    runs: tuple[Run, ...]
+
+
 @router.get("/models", summary="All models")
-async def models(registry: Ask) -> Models:
+async def models(context: Context) -> Models:
     """Return all models, by name."""
-    return Models(models=tuple(model_view(model) for model in await registry.archive.models()))
+    return Models(models=tuple(model_view(model) for model in await context.queries.models()))
 
 
 @router.get("/models/{model}", summary="A model")
-async def model(model: ModelName, registry: Ask) -> ModelView:
-    """Return a model, its champion and what should serve."""
-    return model_view(await registry.archive.model(model))
+async def model(model: ModelName, context: Context) -> ModelView:
+    """Return a model, its champion and its routes."""
+    return model_view(await context.queries.model(model))
 
 
 @router.get("/models/{model}/spec", summary="The spec in force")
-async def spec(model: ModelName, registry: Ask) -> SpecView:
-    """Return the spec in force, every default written out."""
-    found = await registry.archive.model(model)
+async def spec(model: ModelName, context: Context) -> SpecView:
+    """Return the spec in force, with every default written out."""
+    found = await context.queries.model(model)
     return SpecView(model=model, revision=found.spec_revision, digest=found.spec.digest, spec=found.spec.as_dict())
 
 
 @router.get("/models/{model}/history", summary="Which version was in production when")
-async def production_history(model: ModelName, registry: Ask) -> History:
+async def production_history(model: ModelName, context: Context) -> History:
     """Return the periods of all versions that served, oldest first."""
-    return History(model=model, periods=deployments.periods(await registry.archive.deployments(model)))
+    return History(model=model, periods=deployments.periods(await context.queries.deployments(model)))
 
 
-@router.get("/models/{model}/replicas", summary="What the serving replicas say of a model")
-async def replicas(model: ModelName, registry: Ask) -> Replicas:
+@router.get("/models/{model}/replicas", summary="The latest reports of the serving replicas")
+async def replicas(model: ModelName, context: Context) -> Replicas:
     """Return which replica serves, loads or refuses which version, and since when."""
-    found = await registry.archive.model(model)
-    words = tuple(Replica.model_validate(word.model_dump()) for word in await registry.archive.words(model))
-    return Replicas(model=model, revision=found.revision, replicas=words)
+    found = await context.queries.model(model)
+    reports = await context.queries.replica_reports(model)
+    views = tuple(Replica.model_validate(report.model_dump()) for report in reports)
+    return Replicas(model=model, revision=found.revision, replicas=views)
+
+
+@router.get("/runs", summary="Training runs")
+async def runs(
+    context: Context,
+    model: Annotated[str | None, Query(pattern=NO_NUL)] = None,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+) -> Runs:
+    """Return the latest runs, newest first."""
+    return Runs(runs=tuple(await context.queries.runs(model, limit)))
 
 
 def model_view(model: Model) -> ModelView:
-    """Return what the API says of a model."""
     return ModelView(
         model=model.name,
         spec_revision=model.spec_revision,

@@ -1,4 +1,4 @@
-"""What the commands of the HTTP API take and give, and the shape of every error, as documented in its OpenAPI."""
+"""Request and response bodies of the commands, and the shape of every error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rondo.contracts.events.base import Value
 from rondo.contracts.text import Digest
 from rondo.contracts.times import Utc
 
-# PostgreSQL keeps every character but this one.
+# PostgreSQL stores every character but this one.
 NO_NUL = r"^[^\x00]*$"
 LARGEST = 2**31 - 1
 Number = Annotated[int, Field(ge=1, le=LARGEST)]
@@ -19,7 +19,7 @@ Reason = Annotated[str, Field(max_length=1_000, pattern=NO_NUL)]
 
 
 class Command(BaseModel):
-    """What a person asks for. `decided_by` goes into the audit log; the header `X-Rondo-User` does as well."""
+    """A command. `decided_by`, or else the header `X-Rondo-User`, is written to the audit log."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,9 +28,9 @@ class Command(BaseModel):
 
 
 class Promote(Command):
-    """Promote a version; `override` takes the responsibility for one that did not pass its gates.
+    """Promote a version; `override` promotes one that did not pass its gates.
 
-    `revision`, where given, is the deployment that the caller saw: if it is another by now, nothing is done (409).
+    `revision`, where given, is the deployment that the caller read: if it is another by now, nothing is done (409).
     """
 
     version: Number
@@ -46,13 +46,13 @@ class RollBack(Command):
 
 
 class Train(Command):
-    """Train now. `at` is the event time whose knowledge to train with; the present by default."""
+    """Train now, with the data that was known at event time `at`; the present by default."""
 
     at: Utc | None = None
 
 
 class Refusal(BaseModel):
-    """Every error: a short name, a sentence with what to do, and for some errors more."""
+    """Every error: a short name, a message with what to do, and for some errors more."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -61,7 +61,7 @@ class Refusal(BaseModel):
 
 
 class AppliedSpec(Value):
-    """The spec is in force as `revision`; `changed` is false when it was before."""
+    """The spec is in force as `revision`; `changed` is false if it was in force already."""
 
     model: str
     revision: int
@@ -71,7 +71,7 @@ class AppliedSpec(Value):
 
 
 class Requested(Value):
-    """A training was asked for; `trigger_id` finds its run among the runs, if the trainer admits it."""
+    """A training was requested; `trigger_id` identifies its run, if the trainer admits it."""
 
     model: str
     trigger_id: str

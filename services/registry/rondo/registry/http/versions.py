@@ -1,4 +1,4 @@
-"""What people may look at over HTTP of a version: its gates, its evidence, its artifact, its lineage."""
+"""Routes of versions: gates, evidence, artifact, lineage."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from rondo.contracts.events.models import GateResult
 from rondo.contracts.events.training import Evidence, Trigger
 from rondo.contracts.text import Digest
 from rondo.contracts.times import Utc
-from rondo.registry.http.dependencies import ERRORS, Ask, ModelName, VersionNumber
+from rondo.registry.http.dependencies import ERRORS, Context, ModelName, VersionNumber
 from rondo.registry.model import lineage
 from rondo.registry.model.model import State
 
 if TYPE_CHECKING:
-    from rondo.registry.model.model import Registered
+    from rondo.registry.model.model import RegisteredVersion
 
 
 router = APIRouter(prefix="/v1", responses=ERRORS)
 
 
 class VersionView(Value):
-    """A version, what its gates saw and what asked for it."""
+    """A version, the results of its gates, and the trigger of its training."""
 
     model: str
     model_version: int
@@ -52,16 +52,16 @@ class Versions(Value):
 
 
 @router.get("/models/{model}/versions", summary="The versions of a model")
-async def versions(model: ModelName, registry: Ask) -> Versions:
-    """Return the versions, oldest first, with what their gates saw."""
-    found = await registry.archive.versions(model)
+async def versions(model: ModelName, context: Context) -> Versions:
+    """Return the versions, oldest first, with the results of their gates."""
+    found = await context.queries.versions(model)
     return Versions(model=model, versions=tuple(_version_view(each) for each in found))
 
 
 @router.get("/models/{model}/versions/{version}", summary="A version with its evidence")
-async def version(model: ModelName, version: VersionNumber, registry: Ask) -> VersionDetail:
+async def version(model: ModelName, version: VersionNumber, context: Context) -> VersionDetail:
     """Return a version with all its evidence."""
-    found = await registry.archive.version(model, version)
+    found = await context.queries.version(model, version)
     trained = found.candidate.trained
     return VersionDetail(**dict(_version_view(found)), size=trained.size, evidence=trained.evidence)
 
@@ -72,10 +72,10 @@ async def version(model: ModelName, version: VersionNumber, registry: Ask) -> Ve
     response_class=Response,
     responses={200: {"content": {"application/octet-stream": {}}}},
 )
-async def artifact(model: ModelName, version: VersionNumber, registry: Ask) -> Response:
-    """Return the artifact. Nothing is sent before all of it was checked against its digest."""
-    found = (await registry.archive.version(model, version)).version
-    content = await registry.artifacts.get(found.digest)
+async def artifact(model: ModelName, version: VersionNumber, context: Context) -> Response:
+    """Return the artifact, checked against its digest before the first byte is sent."""
+    found = (await context.queries.version(model, version)).version
+    content = await context.artifacts.get(found.digest)
     headers = {
         "etag": f'"{found.digest}"',
         "content-disposition": f'attachment; filename="{model}-{version}.onnx"',
@@ -83,14 +83,14 @@ async def artifact(model: ModelName, version: VersionNumber, registry: Ask) -> R
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-@router.get("/models/{model}/versions/{version}/lineage", summary="Where a version comes from and went to")
-async def version_lineage(model: ModelName, version: VersionNumber, registry: Ask) -> lineage.Lineage:
-    """Return the story of a version, from the finding that asked for it to the deployments that it was in."""
-    found = await registry.archive.version(model, version)
-    return lineage.trace(found.version, found.candidate, await registry.archive.deployments(model))
+@router.get("/models/{model}/versions/{version}/lineage", summary="The lineage of a version")
+async def version_lineage(model: ModelName, version: VersionNumber, context: Context) -> lineage.Lineage:
+    """Return a version from the trigger of its training to the deployments that it was part of."""
+    found = await context.queries.version(model, version)
+    return lineage.lineage_of(found.version, found.candidate, await context.queries.deployments(model))
 
 
-def _version_view(found: Registered) -> VersionView:
+def _version_view(found: RegisteredVersion) -> VersionView:
     version, trained = found.version, found.candidate.trained
     return VersionView(
         model=trained.model,

@@ -1,1 +1,1 @@
-"""A registered model: its versions, runs, deployments, lineage and spec."""
+"""Values of a registered model: versions, decisions, runs, deployments, lineage."""

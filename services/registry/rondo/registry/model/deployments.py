@@ -1,4 +1,4 @@
-"""When was which version in production? Deployments, read as periods."""
+"""Which version was in production when: deployments, and the periods computed from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Deployment(Value):
-    """One revision of what should serve, who decided it and when."""
+    """One revision of the routes of a model, who decided it and when."""
 
     revision: int
     routes: tuple[Route, ...]
@@ -38,7 +38,7 @@ class Period(Value):
 
 
 def periods(deployments: Sequence[Deployment]) -> tuple[Period, ...]:
-    """Return the periods of all versions, oldest first; revisions that left a route as it was make one period."""
+    """Return the periods of all versions, oldest first; consecutive revisions with the same route are one period."""
     running: dict[tuple[int, str, float], Period] = {}
     ended: list[Period] = []
     for deployment in deployments:

@@ -1,4 +1,4 @@
-"""Where does a version come from, and where did it go? Finding, run, data, spec, code, artifact, gates, deployments."""
+"""Lineage of a version: trigger, run, data, spec, code, artifact, gates, deployments."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from rondo.contracts.events.models import GateResult
 from rondo.contracts.events.training import Trigger
 from rondo.contracts.text import Digest
 from rondo.contracts.times import Utc
-from rondo.registry.model import deployments as history
-from rondo.registry.model.deployments import Deployment, Period
+from rondo.registry.model.deployments import Deployment, Period, periods
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class TrainingLineage(Value):
-    """What a version was made of and by: enough to make it again."""
+    """The inputs of a training: enough to repeat it."""
 
     run_id: str
     started_at: Utc
@@ -39,7 +38,7 @@ class TrainingLineage(Value):
 
 
 class Lineage(Value):
-    """A version from the event that asked for it to the deployments that it was in."""
+    """A version from the trigger of its training to the deployments that it was part of."""
 
     model: str
     model_version: int
@@ -54,8 +53,7 @@ class Lineage(Value):
     deployments: tuple[Period, ...]
 
 
-def trace(version: Version, candidate: Candidate, deployments: Sequence[Deployment]) -> Lineage:
-    """Tell the whole story of a version."""
+def lineage_of(version: Version, candidate: Candidate, deployments: Sequence[Deployment]) -> Lineage:
     trained = candidate.trained
     known = trained.evidence.model_dump() | trained.model_dump(include={"run_id", "started_at", "finished_at"})
     return Lineage(
@@ -69,5 +67,5 @@ def trace(version: Version, candidate: Candidate, deployments: Sequence[Deployme
         compared_with_version=trained.evidence.champion_version if trained.evidence.champion else None,
         gates=candidate.gates,
         state=version.state,
-        deployments=tuple(p for p in history.periods(deployments) if p.model_version == version.number),
+        deployments=tuple(p for p in periods(deployments) if p.model_version == version.number),
     )

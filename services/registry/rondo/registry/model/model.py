@@ -1,4 +1,4 @@
-"""The values that every decision of the registry is about: a model, its versions, and a decision itself."""
+"""A model, its versions, and a decision about them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from rondo.contracts.events.models import GateResult
     from rondo.contracts.events.training import ModelTrained
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.registry.audit.hash_chain import Statement
+    from rondo.registry.audit.hash_chain import AuditEntry
 
-# `standby` waits for a rollback; `rolled_back` served and was found wanting; `retired` left service for good.
+# `standby` is what a rollback goes back to; `rolled_back` served and was withdrawn; `retired` left service for good.
 State = Literal["rejected", "champion", "standby", "retired", "rolled_back"]
 SIGNATURE = TypeAdapter(dict[str, Feature])
 
@@ -46,7 +46,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Model:
-    """A registered model. `revision` counts its deployments; `served` names the champion of each, oldest first."""
+    """A registered model. `revision` counts its deployments; `served` has the champion of each, oldest first."""
 
     name: str
     spec: ModelSpec
@@ -66,22 +66,21 @@ class Model:
         """Return a version.
 
         Raises:
-            UnknownVersionError: there is none of this number.
+            UnknownVersionError: there is none with this number.
 
         """
         if number not in self.versions:
             raise UnknownVersionError(self.name, number, self.last_version)
         return self.versions[number]
 
-    def of_run(self, run_id: str) -> Version | None:
-        """Return the version that a run made."""
+    def version_of_run(self, run_id: str) -> Version | None:
         return next((v for v in self.versions.values() if v.run_id == run_id), None)
 
-    def expect(self, revision: int | None) -> None:
-        """Check that the deployment is still at the revision that a caller saw; None expects nothing.
+    def require_revision(self, revision: int | None) -> None:
+        """Check that the deployment is still at the revision that a caller read; None requires nothing.
 
         Raises:
-            StaleRevisionError: it moved on.
+            StaleRevisionError: it changed.
 
         """
         if revision is not None and revision != self.revision:
@@ -99,27 +98,27 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Cause:
-    """Who decided, and why in their words."""
+class Actor:
+    """Who decided, and the reason that they gave."""
 
-    decided_by: str
+    name: str
     reason: str = ""
 
 
-BY_RULE = Cause("registry")
+SYSTEM = Actor("registry")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is known of a version for good: the event that brought it, and what its gates saw."""
+    """The permanent facts about a version: the event that announced it, and the results of its gates."""
 
     trained: ModelTrained
     gates: tuple[GateResult, ...]
 
 
 @dataclass(frozen=True)
-class Registered:
-    """A version with all that is known of it."""
+class RegisteredVersion:
+    """A version with everything that is stored about it."""
 
     version: Version
     candidate: Candidate
@@ -128,11 +127,11 @@ class Registered:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a decision changes, and what it says: to everybody (`events`) and to the audit log (`statements`)."""
+    """What a decision changes, the events that it publishes, and the entries that it adds to the audit log."""
 
     before: Model
     after: Model
-    cause: Cause
+    actor: Actor
     events: tuple[Event, ...]
-    statements: tuple[Statement, ...]
+    audit_entries: tuple[AuditEntry, ...]
     candidate: Candidate | None = None

@@ -1,22 +1,24 @@
-"""What the registry remembers of a training run, and what a new event about it changes."""
+"""Training runs as the registry records them, and requests for new ones."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
 from rondo.contracts.events.base import Value
-from rondo.contracts.events.training import Trigger
+from rondo.contracts.events.training import TrainingRequested, Trigger
 from rondo.contracts.times import Utc
 from rondo.contracts.vocabularies import SkipReason
+from rondo.registry.audit.hash_chain import AuditEntry
 
 if TYPE_CHECKING:
     from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
+    from rondo.registry.model.model import Actor
 
 RunState = Literal["running", "trained", "failed", "skipped"]
 
 
 class Run(Value):
-    """A training run: what asked for it, when it ran, how it ended."""
+    """A training run: what triggered it, when it ran, how it ended."""
 
     run_id: str
     model: str
@@ -27,15 +29,20 @@ class Run(Value):
     detail: str = ""
 
 
+def request(model: str, trigger: Trigger, actor: Actor) -> tuple[TrainingRequested, AuditEntry]:
+    """Return the event that requests a training, and its audit entry."""
+    evidence = {"trigger": trigger.model_dump(mode="json"), "reason": actor.reason}
+    event = TrainingRequested(model=model, trigger=trigger, requested_by=actor.name)
+    return event, AuditEntry("training_requested", evidence)
+
+
 def started(event: TrainingStarted) -> Run:
-    """Return the run that began."""
     return Run(
         run_id=event.run_id, model=event.model, state="running", trigger=event.trigger, started_at=event.started_at
     )
 
 
 def trained(event: ModelTrained) -> Run:
-    """Return the run that ended with a candidate."""
     return Run(
         run_id=event.run_id,
         model=event.model,
@@ -47,23 +54,22 @@ def trained(event: ModelTrained) -> Run:
 
 
 def failed(event: TrainingFailed) -> Run:
-    """Return the run that ended without one."""
     detail = f"{event.reason} (after {event.attempts} attempts)"
     return Run(run_id=event.run_id, model=event.model, state="failed", trigger=event.trigger, detail=detail)
 
 
 def skipped(event: TrainingSkipped) -> Run | None:
-    """Return the run that ended for want of data; None for a trigger that led to no run of its own."""
-    # A trigger that came while another run was in flight names that one.
+    """Return the run that ended for lack of data; None for a trigger that led to no run of its own."""
+    # A trigger that arrives while another run is in flight names that run.
     if event.run_id is None or event.reason == SkipReason.IN_FLIGHT:
         return None
     return Run(run_id=event.run_id, model=event.model, state="skipped", trigger=event.trigger, detail=event.detail)
 
 
-def merge(known: Run | None, news: Run) -> Run:
-    """Put together what is known and what came now: topics have no order between them, so an end may come first."""
+def merge(known: Run | None, update: Run) -> Run:
+    """Merge an update into the stored run. Topics have no order between them, so an end may arrive before its start."""
     if known is None:
-        return news
-    if news.state == "running":
-        return known if known.started_at else known.model_copy(update={"started_at": news.started_at})
-    return news.model_copy(update={"started_at": news.started_at or known.started_at})
+        return update
+    if update.state == "running":
+        return known if known.started_at else known.model_copy(update={"started_at": update.started_at})
+    return update.model_copy(update={"started_at": update.started_at or known.started_at})

@@ -1,4 +1,4 @@
-"""A decision into PostgreSQL: the counters that it moves, its versions, its deployment."""
+"""Saves a decision: the counters of the model, its versions, its deployment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def save(sql: PoolConnectionProxy[Any], decision: Decision) -> None:
     """Save what a decision changes.
 
     Raises:
-        StaleRevisionError: the deployment is not where `decision.before` saw it.
+        StaleRevisionError: the deployment is not at the revision of `decision.before`.
 
     """
     await _move_counters(sql, decision)
@@ -59,10 +59,10 @@ async def _insert_version(sql: PoolConnectionProxy[Any], name: str, version: Ver
 
 
 async def _save_deployment(sql: PoolConnectionProxy[Any], decision: Decision) -> None:
-    after, cause = decision.after, decision.cause
+    after, actor = decision.after, decision.actor
     await sql.execute(
         "insert into deployments (model, revision, routes, champion, decided_by, reason, at)"
         " values ($1, $2, $3, $4, $5, $6, $7)",
         after.name, after.revision, ROUTES.dump_json(after.routes, by_alias=True).decode(),
-        after.champion.number if after.champion else None, cause.decided_by, cause.reason, datetime.now(UTC),
+        after.champion.number if after.champion else None, actor.name, actor.reason, datetime.now(UTC),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The last words of the replicas in PostgreSQL: a handful for each model."""
+"""The table of replica reports: a few rows per model."""
 
 from __future__ import annotations
 
@@ -11,31 +11,28 @@ if TYPE_CHECKING:
 
     from asyncpg.pool import PoolConnectionProxy
 
-    from rondo.registry.rollout.replica_reports import Words
+    from rondo.registry.rollout.replica_reports import ReplicaReports
 
-# A deployment has the words of its replicas under its own revision.
-_UNSETTLED_SQL = """
+_REFUSED_SQL = """
 select m.name, m.revision from models m join replicas r on r.model = m.name and r.revision = m.revision
 group by m.name having bool_or(r.state = 'refused') and not bool_or(r.state = 'available')
 """
 
 
-async def load(sql: PoolConnectionProxy[Any], model: str) -> Words:
-    """Load the last word of each replica on each version of a model."""
+async def load(sql: PoolConnectionProxy[Any], model: str) -> ReplicaReports:
     found = await sql.fetch("select * from replicas where model = $1 order by replica, model_version", model)
-    return tuple(rows.word(row) for row in found)
+    return tuple(rows.replica_report(row) for row in found)
 
 
-async def save(sql: PoolConnectionProxy[Any], model: str, words: Words) -> None:
-    """Save the last words in place of those before; the caller has the model's lock."""
+async def save(sql: PoolConnectionProxy[Any], model: str, reports: ReplicaReports) -> None:
+    """Replace the reports of a model; the caller holds its lock."""
     await sql.execute("delete from replicas where model = $1", model)
     await sql.executemany(
         "insert into replicas (model, replica, model_version, digest, revision, state, detail, at)"
         " values ($1, $2, $3, $4, $5, $6, $7, $8)",
-        [(w.model, w.replica, w.model_version, w.digest, w.revision, w.state, w.detail, w.at) for w in words],
+        [(r.model, r.replica, r.model_version, r.digest, r.revision, r.state, r.detail, r.at) for r in reports],
     )
 
 
-async def load_unsettled(sql: PoolConnectionProxy[Any]) -> Sequence[tuple[str, int]]:
-    """Load model and revision of the deployments that some replica refuses, and that none serves."""
-    return [(row["name"], row["revision"]) for row in await sql.fetch(_UNSETTLED_SQL)]
+async def load_refused_deployments(sql: PoolConnectionProxy[Any]) -> Sequence[tuple[str, int]]:
+    return [(row["name"], row["revision"]) for row in await sql.fetch(_REFUSED_SQL)]

@@ -1,4 +1,4 @@
-"""Between the rows of the registry's tables and its values."""
+"""Maps rows of the tables to values."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from rondo.contracts.events.deployment import ReplicaChanged, Route
 from rondo.contracts.events.models import GateResult
 from rondo.contracts.events.training import ModelTrained, Trigger
 from rondo.contracts.spec.model import ModelSpec
-from rondo.registry.audit.hash_chain import Record
+from rondo.registry.audit.hash_chain import AuditRecord
 from rondo.registry.model.deployments import Deployment
-from rondo.registry.model.model import Candidate, Model, Registered, Version
+from rondo.registry.model.model import Candidate, Model, RegisteredVersion, Version
 from rondo.registry.model.runs import Run
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ ROUTES = TypeAdapter(tuple[Route, ...])
 
 
 def model(row: Mapping[str, Any], versions: Mapping[int, Version]) -> Model:
-    """Read a row of `models`, with its spec, the routes of its latest deployment, and the champions of all."""
+    """Map a row of `models` joined with its spec, the routes of its latest deployment, and its former champions."""
     return Model(
         name=row["name"],
         spec=ModelSpec.from_json(row["spec"]),
@@ -37,37 +37,30 @@ def model(row: Mapping[str, Any], versions: Mapping[int, Version]) -> Model:
 
 
 def version(row: Mapping[str, Any]) -> Version:
-    """Read a row of `versions`."""
     return Version(row["number"], row["digest"], row["run_id"], row["state"], row["passed"], row["features"])
 
 
 def candidate(row: Mapping[str, Any]) -> Candidate:
-    """Read what is known of a version for good."""
     return Candidate(ModelTrained.model_validate_json(row["trained"]), GATES.validate_json(row["gates"]))
 
 
-def registered(row: Mapping[str, Any]) -> Registered:
-    """Read all of a row of `versions`."""
-    return Registered(version(row), candidate(row), row["registered_at"])
+def registered(row: Mapping[str, Any]) -> RegisteredVersion:
+    return RegisteredVersion(version(row), candidate(row), row["registered_at"])
 
 
 def deployment(row: Mapping[str, Any]) -> Deployment:
-    """Read a row of `deployments`."""
     known = {name: row[name] for name in ("revision", "decided_by", "reason", "at")}
     return Deployment(**known, routes=ROUTES.validate_json(row["routes"]))
 
 
-def word(row: Mapping[str, Any]) -> ReplicaChanged:
-    """Read a row of `replicas`."""
+def replica_report(row: Mapping[str, Any]) -> ReplicaChanged:
     return ReplicaChanged(**dict(row))
 
 
 def run(row: Mapping[str, Any]) -> Run:
-    """Read a row of `runs`."""
     known = {name: row[name] for name in ("run_id", "model", "state", "started_at", "finished_at", "detail")}
     return Run(**known, trigger=Trigger.model_validate_json(row["trigger"]))
 
 
-def record(row: Mapping[str, Any]) -> Record:
-    """Read a row of `audit`."""
-    return Record(**dict(row))
+def record(row: Mapping[str, Any]) -> AuditRecord:
+    return AuditRecord(**dict(row))

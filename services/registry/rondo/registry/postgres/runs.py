@@ -1,4 +1,4 @@
-"""Training runs in PostgreSQL."""
+"""The table of training runs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ if TYPE_CHECKING:
 
     from rondo.registry.model.runs import Run
 
-# Two statements, for one that leaves the model open could use neither index.
+# Two SQL statements: one with an optional model could use neither index.
 LATEST_SQL = "select * from runs order by recorded_at desc limit $1"
 LATEST_OF_MODEL_SQL = "select * from runs where model = $1 order by recorded_at desc limit $2"
 
 
-async def record(sql: PoolConnectionProxy[Any], run: Run) -> None:
-    """Save what is known of a run; one that ended stays ended."""
+async def save(sql: PoolConnectionProxy[Any], run: Run) -> None:
     known = await sql.fetchrow("select * from runs where run_id = $1 for update", run.run_id)
     merged = runs.merge(rows.run(known) if known else None, run)
     await sql.execute(
@@ -34,6 +33,5 @@ async def record(sql: PoolConnectionProxy[Any], run: Run) -> None:
 
 
 async def load_latest(sql: PoolConnectionProxy[Any], model: str | None, limit: int) -> Sequence[Run]:
-    """Load the latest runs, of one model or of all, newest first."""
     asked = sql.fetch(LATEST_SQL, limit) if model is None else sql.fetch(LATEST_OF_MODEL_SQL, model, limit)
     return [rows.run(row) for row in await asked]

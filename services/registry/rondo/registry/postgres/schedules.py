@@ -1,4 +1,4 @@
-"""Up to when schedules are settled, in PostgreSQL."""
+"""The table of cron schedules: up to which time each is complete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 
 async def load_base(sql: PoolConnectionProxy[Any], model: str, expression: str) -> datetime:
-    """Load the time up to which a schedule is settled: its last due time, or when its spec came into force."""
     base: datetime = await sql.fetchval(
         "select greatest(s.applied_at, d.last_due) from models m"
         " join specs s on s.model = m.name and s.revision = m.spec_revision"
@@ -21,8 +20,8 @@ async def load_base(sql: PoolConnectionProxy[Any], model: str, expression: str) 
     return base
 
 
-async def settle(sql: PoolConnectionProxy[Any], model: str, expression: str, due: datetime) -> None:
-    """Save a due time that was acted on; the caller has the model's lock."""
+async def complete(sql: PoolConnectionProxy[Any], model: str, expression: str, due: datetime) -> None:
+    """Save a due time that was acted on; the caller holds the model's lock."""
     await sql.execute(
         "insert into schedules (model, expression, last_due) values ($1, $2, $3)"
         " on conflict (model, expression) do update set last_due = excluded.last_due",

@@ -1,1 +1,1 @@
-"""What should serve: promotion, rollback, and the reports of replicas."""
+"""How a version takes over and how it is withdrawn: strategies (replace; a canary belongs here), rollback."""

@@ -1,4 +1,4 @@
-"""All that may bring an earlier version back without a person ends here: load, decide, save."""
+"""Automatic rollback: handles replica reports and report timeouts."""
 
 from __future__ import annotations
 
@@ -6,68 +6,68 @@ import logging
 from typing import TYPE_CHECKING
 
 from rondo.contracts.vocabularies import ReplicaState
-from rondo.registry.audit.hash_chain import Statement
-from rondo.registry.model.model import BY_RULE
+from rondo.registry.audit.hash_chain import AuditEntry
+from rondo.registry.model.model import SYSTEM
 from rondo.registry.rollout import replica_reports, rollback
 
 if TYPE_CHECKING:
     from rondo.contracts.events.deployment import ReplicaChanged
     from rondo.registry.model.model import Model
     from rondo.registry.ports import Work
-    from rondo.registry.rollout.replica_reports import Verdict, Words
+    from rondo.registry.rollout.replica_reports import ReplicaReports, RollbackDecision
 
 log = logging.getLogger(__name__)
-_LOUDNESS = {"keep": logging.ERROR, "wait": logging.WARNING, "go_back": logging.WARNING}
+_LOG_LEVEL = {"keep": logging.ERROR, "wait": logging.WARNING, "roll_back": logging.WARNING}
 
 
-async def hear(work: Work, news: ReplicaChanged) -> None:
-    """Remember what a replica says. A refusal of what should serve is judged, and stated in the audit log."""
-    model = await work.find(news.model)
+async def handle_report(work: Work, news: ReplicaChanged) -> None:
+    """Store a report. A refusal of the champion is audited, and may roll it back."""
+    model = await work.load_for_update(news.model)
     if model is None:
-        log.info("%s says %s of %s, which is not known here", news.replica, news.state, news.model)
+        log.info("replica %s reports %s for %s, which has no spec here", news.replica, news.state, news.model)
         return
-    before = await work.words(model.name)
-    words = replica_reports.hear(before, news)
-    if words == before:
+    before = await work.replica_reports(model.name)
+    reports = replica_reports.merge_report(before, news)
+    if reports == before:
         return
-    await work.keep_words(model.name, words)
+    await work.save_replica_reports(model.name, reports)
     if news.state == ReplicaState.REFUSED and replica_reports.is_current(model, news):
-        verdict = replica_reports.judge(model, words, replica_reports.silent(model, words))
-        await work.state(model.name, BY_RULE, _statement(news, verdict))
-        await _settle(work, model, words, verdict)
+        decision = replica_reports.decide_rollback(model, reports, replica_reports.missing_replicas(model, reports))
+        await work.append_audit(model.name, SYSTEM, _audit_entry(news, decision))
+        await _apply_decision(work, model, reports, decision)
     elif news.state == ReplicaState.REFUSED:
-        log.info("a refusal of %s by %s is about an earlier deployment", news.model, news.replica)
+        log.info("replica %s refuses an earlier deployment of %s: ignored", news.replica, news.model)
 
 
-async def wait_no_longer(work: Work, name: str, revision: int) -> None:
-    """Settle a refusal without those who said nothing about the deployment at `revision`."""
-    model = await work.find(name)
+async def expire_report(work: Work, name: str, revision: int) -> None:
+    """Decide about a refused deployment without the replicas that sent no report on it."""
+    model = await work.load_for_update(name)
     if model is None or model.revision != revision:
         return
-    words = await work.words(name)
-    verdict = replica_reports.judge(model, words, ())
-    if verdict.outcome == "go_back":
-        gone = replica_reports.silent(model, words)
-        # Nobody is to wait for them again; whoever is only slow is known again by its next word.
-        await work.keep_words(name, tuple(word for word in words if word.replica not in gone))
-        await _settle(work, model, words, verdict)
+    reports = await work.replica_reports(name)
+    decision = replica_reports.decide_rollback(model, reports, ())
+    if decision.outcome == "roll_back":
+        missing = replica_reports.missing_replicas(model, reports)
+        # They are not waited for again; a replica that is only slow is known again by its next report.
+        await work.save_replica_reports(name, tuple(r for r in reports if r.replica not in missing))
+        await _apply_decision(work, model, reports, decision)
 
 
-async def _settle(work: Work, model: Model, words: Words, verdict: Verdict) -> None:
-    refused = tuple(w for w in words if replica_reports.is_current(model, w) and w.state == ReplicaState.REFUSED)
-    cause = rollback.because_refused(refused)
-    log.log(_LOUDNESS[verdict.outcome], "%s: %s; %s", model.name, cause.reason, verdict.why)
-    if verdict.target is not None:
-        await work.save(rollback.go_back(model, verdict.target, cause))
+async def _apply_decision(work: Work, model: Model, reports: ReplicaReports, decision: RollbackDecision) -> None:
+    refused = tuple(r for r in reports if replica_reports.is_current(model, r) and r.state == ReplicaState.REFUSED)
+    actor = rollback.actor_of_refusals(refused)
+    log.log(_LOG_LEVEL[decision.outcome], "%s: %s; %s", model.name, actor.reason, decision.why)
+    if decision.target is not None:
+        await work.save(rollback.roll_back_to(model, decision.target, actor))
 
 
-def _statement(news: ReplicaChanged, verdict: Verdict) -> Statement:
+def _audit_entry(news: ReplicaChanged, decision: RollbackDecision) -> AuditEntry:
     evidence = {
         "version": news.model_version,
         "revision": news.revision,
         "replica": news.replica,
         "detail": news.detail,
-        "outcome": verdict.outcome,
-        "why": verdict.why,
+        "outcome": decision.outcome,
+        "why": decision.why,
     }
-    return Statement("refused", evidence)
+    return AuditEntry("refused", evidence)

@@ -1,7 +1,8 @@
-"""A replica refuses what should serve: is the version to blame, or the replica? What each replica said last decides.
+"""Decides from the reports of the replicas whether a refused version or the refusing replica is at fault.
 
-One that can't load a version says so within milliseconds, long before the others have loaded it. So nobody goes back
-on the word of one: a version that is available anywhere stays, and before it is given up all have had their say.
+A replica that can't load a version reports it within milliseconds, long before the others have loaded it. Therefore
+one refusal alone never rolls back: a version that is available anywhere stays, and otherwise every replica is
+waited for.
 """
 
 from __future__ import annotations
@@ -18,75 +19,77 @@ if TYPE_CHECKING:
     from rondo.contracts.events.deployment import ReplicaChanged
     from rondo.registry.model.model import Model, Version
 
-Words = tuple["ReplicaChanged", ...]
-# Replicas leave without a word. Who was silent for so many deployments is taken to be gone.
-FORGOTTEN_AFTER = 10
+ReplicaReports = tuple["ReplicaChanged", ...]
+# Replicas disappear without a report. One that sent none for so many deployments counts as gone.
+FORGET_AFTER_REVISIONS = 10
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What a refusal leads to, and why in a sentence; `target` is the version to go back to, for `go_back`."""
+class RollbackDecision:
+    """What a refusal leads to, and why; `target` is the version to go back to, for `roll_back`."""
 
-    outcome: Literal["keep", "wait", "go_back"]
+    outcome: Literal["keep", "wait", "roll_back"]
     why: str
     target: Version | None = None
 
 
-def hear(words: Words, news: ReplicaChanged) -> Words:
-    """Return the last word of each replica on each version of a model, given the words before and the latest one."""
+def merge_report(reports: ReplicaReports, news: ReplicaChanged) -> ReplicaReports:
+    """Return the latest report of each replica on each version of a model, after one more report."""
     if news.state not in list(ReplicaState):
-        return words
-    known = {(word.replica, word.model_version): word for word in words}
+        return reports
+    known = {(report.replica, report.model_version): report for report in reports}
     key = (news.replica, news.model_version)
-    if key in known and not _is_news(known[key], news):
-        return words
+    if key in known and not _supersedes(known[key], news):
+        return reports
     if news.state == ReplicaState.AVAILABLE:
-        # It has swapped: what it said of earlier deployments is over.
-        known = {k: word for k, word in known.items() if k[0] != news.replica or word.revision >= news.revision}
+        # It has swapped: its reports on earlier deployments are obsolete.
+        known = {k: report for k, report in known.items() if k[0] != news.replica or report.revision >= news.revision}
     known.pop(key, None)
     if news.state != ReplicaState.UNLOADED:
         known[key] = news
-    recent = (word for word in known.values() if word.revision >= news.revision - FORGOTTEN_AFTER)
-    return tuple(sorted(recent, key=lambda word: (word.replica, word.model_version)))
+    recent = (report for report in known.values() if report.revision >= news.revision - FORGET_AFTER_REVISIONS)
+    return tuple(sorted(recent, key=lambda report: (report.replica, report.model_version)))
 
 
-def is_current(model: Model, word: ReplicaChanged) -> bool:
-    """Say whether a word is about the champion of the deployment that is in force."""
+def is_current(model: Model, report: ReplicaChanged) -> bool:
+    """Return whether a report is about the champion of the current deployment."""
     champion = model.champion
-    return champion is not None and (word.revision, word.model_version) == (model.revision, champion.number)
+    return champion is not None and (report.revision, report.model_version) == (model.revision, champion.number)
 
 
-def silent(model: Model, words: Words) -> frozenset[str]:
-    """Return the replicas that have yet to say whether they serve the deployment in force."""
-    spoke = {
-        w.replica for w in words if is_current(model, w) and w.state in (ReplicaState.AVAILABLE, ReplicaState.REFUSED)
+def missing_replicas(model: Model, reports: ReplicaReports) -> frozenset[str]:
+    """Return the replicas that have not reported yet whether they serve the current deployment."""
+    reported = {
+        r.replica for r in reports if is_current(model, r) and r.state in (ReplicaState.AVAILABLE, ReplicaState.REFUSED)
     }
-    return frozenset(word.replica for word in words) - spoke
+    return frozenset(report.replica for report in reports) - reported
 
 
-def judge(model: Model, words: Words, awaited: Collection[str]) -> Verdict:
-    """Decide whether to go back from a champion that some replica refuses; `awaited` may still speak for it.
+def decide_rollback(model: Model, reports: ReplicaReports, awaited: Collection[str]) -> RollbackDecision:
+    """Decide whether to roll back a champion that some replica refuses; `awaited` have not reported yet.
 
-    A champion without an earlier version stays, too: to take it out of service would help nobody, for a replica that
-    refuses it answers its requests with the reason, and one that can load it later serves it.
+    A champion without an earlier version stays: withdrawing it helps nobody, because a replica that refuses it
+    answers requests with the reason, and one that can load it later serves it.
     """
     champion, target = model.champion, previous(model)
-    serves = [w.replica for w in words if is_current(model, w) and w.state == ReplicaState.AVAILABLE]
+    serves = [r.replica for r in reports if is_current(model, r) and r.state == ReplicaState.AVAILABLE]
     if champion is None:
-        return Verdict("keep", "nothing is to serve")
+        return RollbackDecision("keep", "no version should serve")
     if serves:
-        return Verdict("keep", f"it is available at {', '.join(serves)}: mend the replica that refuses it")
+        return RollbackDecision("keep", f"it is available at {', '.join(serves)}: repair the replica that refuses it")
     if champion.number in model.served[:-1]:
-        return Verdict("keep", "it has served before: mend the replicas, or bring its artifact back")
+        return RollbackDecision("keep", "it has served before: repair the replicas, or restore its artifact")
     if target is None:
-        return Verdict("keep", "there is no earlier version to go back to: mend the replicas, or train again")
+        return RollbackDecision(
+            "keep", "there is no earlier version to go back to: repair the replicas, or train again"
+        )
     if awaited:
-        return Verdict("wait", f"{', '.join(sorted(awaited))} may be able to load it")
-    return Verdict("go_back", f"no replica can load it: version {target.number} takes over again", target)
+        return RollbackDecision("wait", f"{', '.join(sorted(awaited))} may be able to load it")
+    return RollbackDecision("roll_back", f"no replica can load it: version {target.number} takes over", target)
 
 
-def _is_news(known: ReplicaChanged, news: ReplicaChanged) -> bool:
-    """Say whether a word replaces the one before; one of an earlier deployment, or a next try, does not."""
+def _supersedes(known: ReplicaChanged, news: ReplicaChanged) -> bool:
+    """Return whether a report replaces the stored one; one of an earlier deployment, or a retry, does not."""
     if news.revision != known.revision:
         return news.revision > known.revision
     return known.state != ReplicaState.REFUSED or news.state not in (ReplicaState.LOADING, ReplicaState.REFUSED)

@@ -1,7 +1,8 @@
-"""Waits for the replicas that have yet to say whether they serve a version that another refuses; not for ever.
+"""Stops waiting for replicas that never report on a refused version.
 
-Replicas leave without a word, so silence must not keep a version that nobody can load. The time counts from when this
-process first saw the refusal, not from when the replica spoke: what waited in Kafka meanwhile is read by then.
+Replicas disappear without a report, so a missing report must not keep a version that no replica can load. The time
+counts from when this process first saw the refusal, not from when the replica sent it, so that a backlog in Kafka is
+read by then.
 """
 
 from __future__ import annotations
@@ -9,41 +10,41 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from rondo.chassis.periodic import run_periodically
 from rondo.registry.rollout import on_replica_report
-from rondo.registry.schedule import rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rondo.registry.ports import Archive, Store
+    from rondo.registry.ports import Queries, Store
 
-# Long enough to fetch and warm up a large artifact; until then the replicas that refuse serve what they served.
-PATIENCE_SECONDS = 60.0
-LOOK_AGAIN_SECONDS = 5.0
+# Long enough to fetch and warm up a large artifact; until then the replicas that refuse serve the previous version.
+TIMEOUT_SECONDS = 60.0
+POLL_SECONDS = 5.0
 
 
-class Patience:
-    """Any number of replicas of the registry may have it: the first to lose it settles the matter."""
+class ReportTimeout:
+    """Safe to run in every registry replica; the first whose timer expires decides the rollback."""
 
-    def __init__(self, store: Store, archive: Archive, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: Store, queries: Queries, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
-        self._archive = archive
+        self._queries = queries
         self._clock = clock
         self._since: dict[tuple[str, int], float] = {}
-        self._settled: set[tuple[str, int]] = set()
+        self._expired: set[tuple[str, int]] = set()
 
     async def run(self) -> None:
-        """Wait and settle until cancelled."""
-        await rounds.go_round("the refusals", self.turn)
+        """Run until cancelled."""
+        await run_periodically("the timeout of replica reports", self.tick)
 
-    async def turn(self) -> float:
-        """Settle what has waited long enough, and return the seconds until to look again."""
-        now, unsettled = self._clock(), await self._archive.unsettled()
-        self._since = {each: self._since.get(each, now) for each in unsettled}
-        self._settled &= self._since.keys()
+    async def tick(self) -> float:
+        """Expire the reports that are due. Returns the seconds until the next tick."""
+        now, refused = self._clock(), await self._queries.refused_deployments()
+        self._since = {each: self._since.get(each, now) for each in refused}
+        self._expired &= self._since.keys()
         for each, since in self._since.items():
-            if now - since >= PATIENCE_SECONDS and each not in self._settled:
+            if now - since >= TIMEOUT_SECONDS and each not in self._expired:
                 async with self._store.work() as work:
-                    await on_replica_report.wait_no_longer(work, *each)
-                self._settled.add(each)
-        return LOOK_AGAIN_SECONDS
+                    await on_replica_report.expire_report(work, *each)
+                self._expired.add(each)
+        return POLL_SECONDS

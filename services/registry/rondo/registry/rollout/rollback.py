@@ -1,13 +1,13 @@
-"""Back to an earlier version: because a person says so, or because no replica can load the one that should serve."""
+"""Goes back to an earlier version: on request, or because no replica can load the champion."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.models import ModelRolledBack
-from rondo.registry.audit.hash_chain import Statement
+from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.errors import AlreadyChampionError, NeverServedError, NothingToRollBackToError
-from rondo.registry.model.model import BY_RULE, Cause, Decision, Model, Version
+from rondo.registry.model.model import SYSTEM, Actor, Decision, Model, Version
 from rondo.registry.rollout.strategies import deployment_of
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 def previous(model: Model) -> Version | None:
-    """Return the version that served last before the champion, and was never itself rolled back."""
+    """Return the version that served last before the champion and was not rolled back itself."""
     now = model.champion.number if model.champion else None
     earlier = (model.versions[number] for number in reversed(model.served) if number != now)
     return next((version for version in earlier if version.state != "rolled_back"), None)
 
 
-def roll_back(model: Model, number: int | None, cause: Cause) -> Decision:
-    """Go back to version `number`, or to the previous one. One that was rolled back is taken only by its number.
+def roll_back(model: Model, number: int | None, actor: Actor) -> Decision:
+    """Go back to version `number`, or to the previous one. A version that was rolled back must be named by number.
 
     Raises:
         NothingToRollBackToError: nothing serves, or nothing served before.
@@ -41,18 +41,18 @@ def roll_back(model: Model, number: int | None, cause: Cause) -> Decision:
         raise AlreadyChampionError(model.name, target.number)
     if target.number not in model.served:
         raise NeverServedError(model.name, target.number)
-    return go_back(model, target, cause)
+    return roll_back_to(model, target, actor)
 
 
-def because_refused(refused: Sequence[ReplicaChanged]) -> Cause:
-    """Return the cause that replicas refuse the champion, in the words of the first of them."""
-    who = f"replica{'s' if len(refused) > 1 else ''} {', '.join(word.replica for word in refused)}"
+def actor_of_refusals(refused: Sequence[ReplicaChanged]) -> Actor:
+    """Return the registry as the actor, with the reason that the first replica gave."""
+    who = f"replica{'s' if len(refused) > 1 else ''} {', '.join(report.replica for report in refused)}"
     reason = f"{who} refused version {refused[0].model_version}: {refused[0].detail}"
-    return Cause(BY_RULE.decided_by, reason)
+    return Actor(SYSTEM.name, reason)
 
 
-def go_back(model: Model, target: Version, cause: Cause) -> Decision:
-    """Make `target` the champion again; the one that serves is marked as rolled back.
+def roll_back_to(model: Model, target: Version, actor: Actor) -> Decision:
+    """Make `target` the champion; the version that serves becomes `rolled_back`.
 
     Raises:
         NothingToRollBackToError: nothing serves.
@@ -67,14 +67,14 @@ def go_back(model: Model, target: Version, cause: Cause) -> Decision:
         from_version=champion.number,
         to_version=target.number,
         digest=target.digest,
-        reason=cause.reason,
-        decided_by=cause.decided_by,
+        reason=actor.reason,
+        decided_by=actor.name,
     )
     evidence = {
         "from_version": champion.number,
         "to_version": target.number,
         "digest": target.digest,
-        "reason": cause.reason,
+        "reason": actor.reason,
         "revision": after.revision,
     }
-    return Decision(model, after, cause, (rolled_back, deployment_of(after)), (Statement("rolled_back", evidence),))
+    return Decision(model, after, actor, (rolled_back, deployment_of(after)), (AuditEntry("rolled_back", evidence),))

@@ -1,7 +1,8 @@
-"""A version becomes the champion: new states of the versions, and new routes.
+"""Promotion: a version becomes the champion.
 
-One strategy is executed today, `replace`: the new champion gets all the traffic at once, the old one stands by for
-a rollback, and the one that stood by retires. A canary is another function from a model to a model in its place.
+There is one strategy, `replace`: the new champion gets all the traffic at once, the previous one stays on standby for
+a rollback, and the one on standby retires. A strategy with steps (canary, shadow) needs more than another function
+here: the state of the rollout, a clock, and windows of the monitor for each route.
 """
 
 from __future__ import annotations
@@ -10,30 +11,30 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import ModelPromoted, ModelRetired
-from rondo.registry.audit.hash_chain import Statement
+from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.errors import AlreadyChampionError, NotPassedError
-from rondo.registry.model.model import Candidate, Cause, Decision, Model, State, Version
+from rondo.registry.model.model import Actor, Candidate, Decision, Model, State, Version
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.training import Trigger
 
 
-def promote_by_hand(model: Model, version: Version, candidate: Candidate, cause: Cause, *, override: bool) -> Decision:
-    """Promote a version because a person says so; one that did not pass its gates only with `override`.
+def promote_by_hand(model: Model, version: Version, candidate: Candidate, actor: Actor, *, override: bool) -> Decision:
+    """Promote a version on request; one that did not pass its gates needs `override`.
 
     Raises:
-        NotPassedError: it did not pass, and nobody takes the responsibility.
+        NotPassedError: it did not pass, and there is no `override`.
         AlreadyChampionError: it serves already.
 
     """
     if not version.passed and not override:
         failures = tuple(gate.message for gate in candidate.gates if not gate.passed)
         raise NotPassedError(model.name, version.number, failures)
-    return promote(model, version, candidate, cause, None)
+    return promote(model, version, candidate, actor, None)
 
 
-def promote(model: Model, version: Version, candidate: Candidate, cause: Cause, trigger: Trigger | None) -> Decision:
+def promote(model: Model, version: Version, candidate: Candidate, actor: Actor, trigger: Trigger | None) -> Decision:
     """Make a version the champion.
 
     Raises:
@@ -47,16 +48,16 @@ def promote(model: Model, version: Version, candidate: Candidate, cause: Cause, 
     evidence = evidence_of(version, candidate) | {
         "previous_version": previous,
         "revision": after.revision,
-        "reason": cause.reason,
+        "reason": actor.reason,
         "passed": version.passed,
     }
-    promoted = _promoted(previous, version, candidate, cause, trigger)
+    promoted = _promoted(previous, version, candidate, actor, trigger)
     events = (promoted, deployment_of(after), *_retirements(model, after))
-    return Decision(model, after, cause, events, (Statement("promoted", evidence),))
+    return Decision(model, after, actor, events, (AuditEntry("promoted", evidence),))
 
 
 def replace_champion(model: Model, version: Version) -> Model:
-    """The strategy `replace`: all the traffic at once; the old champion stands by, who stood by retires."""
+    """Apply the strategy `replace`."""
     states: dict[int, State] = {number: "retired" for number, v in model.versions.items() if v.state == "standby"}
     if model.champion is not None:
         states[model.champion.number] = "standby"
@@ -65,19 +66,18 @@ def replace_champion(model: Model, version: Version) -> Model:
 
 
 def deployment_of(model: Model) -> DeploymentChanged:
-    """Return the event that says what should serve now."""
     return DeploymentChanged(model=model.name, revision=model.revision, routes=model.routes)
 
 
 def _promoted(
-    previous: int | None, version: Version, candidate: Candidate, cause: Cause, trigger: Trigger | None
+    previous: int | None, version: Version, candidate: Candidate, actor: Actor, trigger: Trigger | None
 ) -> ModelPromoted:
     return ModelPromoted(
         model=candidate.trained.model,
         model_version=version.number,
         digest=version.digest,
         previous_version=previous,
-        decided_by=cause.decided_by,
+        decided_by=actor.name,
         gates=candidate.gates,
         trigger=trigger,
         metrics=candidate.trained.evidence.candidate.metrics,

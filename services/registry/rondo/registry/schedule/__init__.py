@@ -1,1 +1,1 @@
-"""Trainings by cron."""
+"""Requests trainings by cron."""

@@ -1,4 +1,4 @@
-"""When is a scheduled training due? Cron expressions of five fields, in UTC."""
+"""Cron expressions of five fields, in UTC: which are valid, and when they are due."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def expressions(triggers: Iterable[str]) -> tuple[str, ...]:
-    """Return the cron expressions among the triggers of a spec, each once."""
+    """Return the cron expressions among the triggers of a spec, without duplicates."""
     return tuple(dict.fromkeys(t.removeprefix(_PREFIX).strip() for t in triggers if t.startswith(_PREFIX)))
 
 
 def is_valid(expression: str) -> bool:
-    """Say whether it is a cron expression of five fields that is ever due: the 30th of February is not."""
+    """Return whether it has five fields and is ever due: the 30th of February is not."""
     if len(expression.split()) != _FIELDS:
         return False
     try:
@@ -36,10 +36,9 @@ def is_valid(expression: str) -> bool:
 def due(expression: str, since: datetime, now: datetime) -> datetime | None:
     """Return the latest due time in `(since, now]`, or None.
 
-    Due times that were missed, say because the service was down, are made up for once, not one by one: one training
-    covers them all.
+    Due times that were missed, for instance while the service was down, are caught up with by one training.
     """
-    # croniter looks strictly before its start: from a moment later, a due time of right now is found as well.
+    # croniter looks strictly before its start: a start one second later includes a due time of exactly now.
     latest: datetime = croniter(expression, now + timedelta(seconds=1)).get_prev(type(now))
     return latest if since < latest <= now else None
 
@@ -51,5 +50,5 @@ def next_due(expression: str, after: datetime) -> datetime:
 
 
 def trigger(model: str, expression: str, at: datetime) -> Trigger:
-    """Return the trigger of a due time: the same, id included, however often and wherever it is computed."""
+    """Return the trigger of a due time. It is deterministic, so that every replica computes the same id."""
     return Trigger(id=f"schedule/{model}/{expression}/{at.isoformat()}", kind="schedule", at=at, detail=expression)

@@ -1,4 +1,4 @@
-"""Keeps the schedules: wakes when the next training is due, and asks for it in a unit of work."""
+"""The cron scheduler: wakes when the next training is due, and requests it."""
 
 from __future__ import annotations
 
@@ -6,47 +6,65 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rondo.registry import commands
-from rondo.registry.schedule import cron, rounds
+from rondo.chassis.periodic import run_periodically
+from rondo.registry.model import runs
+from rondo.registry.model.model import Actor
+from rondo.registry.schedule import cron
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rondo.contracts.events.training import Trigger
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.registry.ports import Archive, Store
+    from rondo.registry.ports import Queries, Store, Work
 
 log = logging.getLogger(__name__)
-# A spec may be applied at another replica meanwhile; cron knows nothing finer than a minute anyway.
-LOOK_AGAIN_SECONDS = 20.0
+# A spec may be applied at another replica meanwhile. Cron has no unit below a minute.
+POLL_SECONDS = 20.0
 
 
 def utc_now() -> datetime:
-    """Return the present."""
     return datetime.now(UTC)
 
 
-class Timetable:
-    """Any number of replicas may keep it: each due time is asked for once."""
+class CronScheduler:
+    """Safe to run in every registry replica: each due time is requested once."""
 
-    def __init__(self, store: Store, archive: Archive, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, store: Store, queries: Queries, clock: Callable[[], datetime] = utc_now) -> None:
         self._store = store
-        self._archive = archive
+        self._queries = queries
         self._clock = clock
 
     async def run(self) -> None:
-        """Keep the schedules until cancelled."""
-        await rounds.go_round("the schedules", self.turn)
+        """Run until cancelled."""
+        await run_periodically("the cron scheduler", self.tick)
 
-    async def turn(self) -> float:
-        """Ask for what is due, and return the seconds until to look again."""
+    async def tick(self) -> float:
+        """Request the trainings that are due. Returns the seconds until the next tick."""
         now = self._clock()
-        scheduled = [spec for spec in await self._archive.specs() if cron.expressions(spec.retrain.on)]
+        scheduled = [spec for spec in await self._queries.specs() if cron.expressions(spec.retrain.on)]
         for spec in scheduled:
             async with self._store.work() as work:
-                triggers = await commands.train_when_due(work, spec.model, now)
+                triggers = await request_due_trainings(work, spec.model, now)
             for trigger in triggers:
-                log.info("asked for a training of %s, due at %s", spec.model, trigger.at)
-        return min([LOOK_AGAIN_SECONDS, *_waits(scheduled, now)])
+                log.info("requested a training of %s, due at %s", spec.model, trigger.at)
+        return min([POLL_SECONDS, *_waits(scheduled, now)])
+
+
+async def request_due_trainings(work: Work, name: str, now: datetime) -> tuple[Trigger, ...]:
+    """Request the trainings that the schedules of a model ask for by `now`; each due time is requested once."""
+    model = await work.load_for_update(name)
+    triggers: list[Trigger] = []
+    for expression in cron.expressions(model.spec.retrain.on) if model else ():
+        at = cron.due(expression, await work.schedule_base(name, expression), now)
+        if at is not None:
+            await work.complete_schedule(name, expression, at)
+            triggers.append(cron.trigger(name, expression, at))
+            actor = Actor("schedule", f"cron: {expression}")
+            event, entry = runs.request(name, triggers[-1], actor)
+            await work.publish(event, event.trigger.id)
+            await work.append_audit(name, actor, entry)
+    return tuple(triggers)
 
 
 def _waits(specs: Sequence[ModelSpec], now: datetime) -> list[float]:

@@ -1,4 +1,4 @@
-"""The registry's ports in memory: what `postgres.py` does, without PostgreSQL."""
+"""The registry's ports in memory."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from rondo.chassis.errors import AlreadyHandledError
 from rondo.contracts.events.models import SpecApplied
 from rondo.registry.audit import hash_chain as audit
-from rondo.registry.audit.hash_chain import Head, Record, Statement
+from rondo.registry.audit.hash_chain import AuditEntry, AuditRecord, ChainHead
 from rondo.registry.errors import StaleRevisionError, UnknownModelError
 from rondo.registry.model import runs
 from rondo.registry.model.deployments import Deployment
-from rondo.registry.model.model import Candidate, Cause, Decision, Model, Registered
+from rondo.registry.model.model import Actor, Candidate, Decision, Model, RegisteredVersion
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.spec.model import ModelSpec
     from rondo.registry.model.runs import Run
-    from rondo.registry.rollout.replica_reports import Words
+    from rondo.registry.rollout.replica_reports import ReplicaReports
 
 
 @dataclass
@@ -35,16 +35,16 @@ class State:
     applied_at: dict[str, datetime] = field(default_factory=dict)
     candidates: dict[str, dict[int, tuple[Candidate, datetime]]] = field(default_factory=dict)
     deployments: dict[str, list[Deployment]] = field(default_factory=dict)
-    audit: dict[str, list[Record]] = field(default_factory=dict)
+    audit: dict[str, list[AuditRecord]] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     schedules: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    words: dict[str, Words] = field(default_factory=dict)
+    replica_reports: dict[str, ReplicaReports] = field(default_factory=dict)
     inbox: set[str] = field(default_factory=set)
     published: list[tuple[str, Event]] = field(default_factory=list)
 
 
 class FakeStore:
-    """Implements Store and Archive. One unit of work at a time, undone when it raises."""
+    """Implements Store and Queries. One unit of work at a time, undone when it raises."""
 
     def __init__(self) -> None:
         self.state = State()
@@ -76,35 +76,37 @@ class FakeStore:
     async def specs(self) -> Sequence[ModelSpec]:
         return [model.spec for model in await self.models()]
 
-    async def versions(self, model: str) -> Sequence[Registered]:
+    async def versions(self, model: str) -> Sequence[RegisteredVersion]:
         found = (await self.model(model)).versions
-        return [Registered(found[number], *known) for number, known in self.state.candidates.get(model, {}).items()]
+        return [
+            RegisteredVersion(found[number], *known) for number, known in self.state.candidates.get(model, {}).items()
+        ]
 
-    async def version(self, model: str, number: int) -> Registered:
+    async def version(self, model: str, number: int) -> RegisteredVersion:
         found = (await self.model(model)).version(number)
-        return Registered(found, *self.state.candidates[model][number])
+        return RegisteredVersion(found, *self.state.candidates[model][number])
 
     async def deployments(self, model: str) -> Sequence[Deployment]:
         return self.state.deployments.get((await self.model(model)).name, [])
 
-    async def audit(self, model: str) -> tuple[Sequence[Record], Head]:
+    async def audit(self, model: str) -> tuple[Sequence[AuditRecord], ChainHead]:
         return self.state.audit[(await self.model(model)).name], await self.audit_head(model)
 
-    async def audit_head(self, model: str) -> Head:
+    async def audit_head(self, model: str) -> ChainHead:
         records = self.state.audit[(await self.model(model)).name]
-        return Head(model, len(records), records[-1].hash)
+        return ChainHead(model, len(records), records[-1].hash)
 
-    async def words(self, model: str) -> Words:
-        return self.state.words.get((await self.model(model)).name, ())
+    async def replica_reports(self, model: str) -> ReplicaReports:
+        return self.state.replica_reports.get((await self.model(model)).name, ())
 
-    async def unsettled(self) -> Sequence[tuple[str, int]]:
-        said = {
-            name: {word.state for word in self.state.words.get(name, ()) if word.revision == model.revision}
+    async def refused_deployments(self) -> Sequence[tuple[str, int]]:
+        replica_report = {
+            name: {word.state for word in self.state.replica_reports.get(name, ()) if word.revision == model.revision}
             for name, model in self.state.models.items()
         }
         return [
             (name, self.state.models[name].revision)
-            for name, states in said.items()
+            for name, states in replica_report.items()
             if "refused" in states and "available" not in states
         ]
 
@@ -123,7 +125,7 @@ class FakeWork:
     def __init__(self, state: State) -> None:
         self.state_ = state
 
-    async def find(self, model: str) -> Model | None:
+    async def load_for_update(self, model: str) -> Model | None:
         return self.state_.models.get(model)
 
     async def names(self) -> tuple[str, ...]:
@@ -135,14 +137,14 @@ class FakeWork:
     async def candidate(self, model: str, version: int) -> Candidate:
         return self.state_.candidates[model][version][0]
 
-    async def apply(self, spec: ModelSpec, revision: int, cause: Cause) -> None:
+    async def apply(self, spec: ModelSpec, revision: int, actor: Actor) -> None:
         known = self.state_.models.get(spec.model) or Model(spec.model, spec, revision)
         self.state_.models[spec.model] = Model(**{**known.__dict__, "spec": spec, "spec_revision": revision})
         self.state_.specs[spec.model, spec.digest] = spec
         self.state_.applied_at[spec.model] = datetime.now(UTC)
         await self.publish(SpecApplied(model=spec.model, revision=revision, digest=spec.digest, spec=spec))
-        evidence = {"revision": revision, "digest": spec.digest, "reason": cause.reason}
-        await self.state(spec.model, cause, Statement("spec_applied", evidence))
+        evidence = {"revision": revision, "digest": spec.digest, "reason": actor.reason}
+        await self.append_audit(spec.model, actor, AuditEntry("spec_applied", evidence))
 
     async def save(self, decision: Decision) -> None:
         name, after, now = decision.after.name, decision.after, datetime.now(UTC)
@@ -153,28 +155,28 @@ class FakeWork:
         if decision.candidate:
             self.state_.candidates.setdefault(name, {})[after.last_version] = (decision.candidate, now)
         if after.revision != decision.before.revision:
-            cause = decision.cause
+            actor = decision.actor
             deployment = Deployment(
-                revision=after.revision, routes=after.routes, decided_by=cause.decided_by, reason=cause.reason, at=now
+                revision=after.revision, routes=after.routes, decided_by=actor.name, reason=actor.reason, at=now
             )
             self.state_.deployments.setdefault(name, []).append(deployment)
-        for statement in decision.statements:
-            await self.state(name, decision.cause, statement)
+        for statement in decision.audit_entries:
+            await self.append_audit(name, decision.actor, statement)
         for event in decision.events:
             await self.publish(event)
 
-    async def state(self, model: str, cause: Cause, statement: Statement) -> None:
+    async def append_audit(self, model: str, actor: Actor, statement: AuditEntry) -> None:
         chain = self.state_.audit.setdefault(model, [])
-        head = Head(model, len(chain), chain[-1].hash) if chain else Head(model)
-        chain.append(audit.append(model, head, datetime.now(UTC), cause.decided_by, statement))
+        head = ChainHead(model, len(chain), chain[-1].hash) if chain else ChainHead(model)
+        chain.append(audit.append(model, head, datetime.now(UTC), actor.name, statement))
 
-    async def words(self, model: str) -> Words:
-        return self.state_.words.get(model, ())
+    async def replica_reports(self, model: str) -> ReplicaReports:
+        return self.state_.replica_reports.get(model, ())
 
-    async def keep_words(self, model: str, words: Words) -> None:
-        self.state_.words[model] = words
+    async def save_replica_reports(self, model: str, replica_reports: ReplicaReports) -> None:
+        self.state_.replica_reports[model] = replica_reports
 
-    async def record(self, run: Run) -> None:
+    async def save_run(self, run: Run) -> None:
         self.state_.runs[run.run_id] = runs.merge(self.state_.runs.get(run.run_id), run)
 
     async def publish(self, event: Event, event_id: str | None = None) -> str:
@@ -186,5 +188,5 @@ class FakeWork:
         applied = self.state_.applied_at[model]
         return max(applied, self.state_.schedules.get((model, expression), applied))
 
-    async def settle_schedule(self, model: str, expression: str, due: datetime) -> None:
+    async def complete_schedule(self, model: str, expression: str, due: datetime) -> None:
         self.state_.schedules[model, expression] = due

@@ -1,17 +1,17 @@
-"""What the stories of the registry have in common: a store in memory or on PostgreSQL, and what is done with it."""
+"""Steps of the registry's tests, on a store in memory or on PostgreSQL."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rondo.chassis.artifacts import ArtifactMissingError
+from rondo.chassis.artifacts import ArtifactMissingError, Artifacts
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.registry import commands, handlers
-from rondo.registry.model.model import Cause
-from rondo.registry.ports import Archive, Work
-from rondo.registry.postgres.queries import PostgresArchive
+from rondo.registry.model.model import Actor
+from rondo.registry.ports import Queries, Work
+from rondo.registry.postgres.queries import PostgresQueries
 from rondo.registry.postgres.unit_of_work import PostgresStore
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
     from rondo.contracts.spec.model import ModelSpec
 
-ANA = Cause("ana", "because")
+ANA = Actor("ana", "because")
 GONE = f"sha256:{'f' * 64}"
 
 
-class Backend(Archive, Protocol):
+class Backend(Queries, Protocol):
     """What a story needs: the ports, the unit of work of an event, and what was published."""
 
     def work(self) -> AbstractAsyncContextManager[Work]: ...
@@ -33,7 +33,7 @@ class Backend(Archive, Protocol):
     async def published(self) -> list[tuple[str, str]]: ...
 
 
-class OnPostgres(PostgresStore, PostgresArchive):
+class OnPostgres(PostgresStore, PostgresQueries):
     """Both adapters, and a look into the outbox."""
 
     def __init__(self, database: Database) -> None:
@@ -46,8 +46,11 @@ class OnPostgres(PostgresStore, PostgresArchive):
         return [(row["event_id"], row["headers"]["ce_type"]) for row in rows]
 
 
-class Shelf:
-    """An artifact store that has everything but `GONE`."""
+class FakeArtifacts(Artifacts):
+    """Has every artifact except `GONE`."""
+
+    def __init__(self) -> None:
+        pass
 
     async def get(self, digest: str) -> bytes:
         if digest == GONE:
@@ -58,7 +61,7 @@ class Shelf:
 async def handle(store: Backend, event: Event, event_id: str) -> None:
     envelope = Envelope(event_id, "test", datetime.now(UTC), event)
     async with store.handling(envelope) as work:
-        await handlers.routes(Shelf()).handlers[type(event)](envelope, work)
+        await handlers.routes(FakeArtifacts()).handlers[type(event)](envelope, work)
 
 
 async def apply(store: Backend, spec: ModelSpec) -> commands.Applied:
@@ -66,7 +69,7 @@ async def apply(store: Backend, spec: ModelSpec) -> commands.Applied:
         return await commands.apply_spec(work, spec, ANA)
 
 
-async def told(store: Backend) -> list[str]:
+async def published_types(store: Backend) -> list[str]:
     return [kind.removeprefix("rondo.").removesuffix(".v1") for _, kind in await store.published()]
 
 
@@ -74,7 +77,7 @@ async def states(store: Backend) -> dict[int, str]:
     return {number: version.state for number, version in (await store.model("late")).versions.items()}
 
 
-def said(replica: str, state: str, version: int, revision: int, digest: str, day: datetime) -> ReplicaChanged:
+def replica_report(replica: str, state: str, version: int, revision: int, digest: str, day: datetime) -> ReplicaChanged:
     return ReplicaChanged(
         model="late", replica=replica, model_version=version, digest=digest, revision=revision, state=state, at=day,
         detail="its folder is empty" if state == "refused" else "",

@@ -1,4 +1,4 @@
-"""Specs: what is refused because nobody executes it, and what would break who serves."""
+"""Specs: refused if not supported, or if they would break the champion."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from rondo.contracts.spec.model import Feature, ModelSpec
-from rondo.registry.model.spec_review import Review, comparable, review
+from rondo.registry.registration.spec_review import Review, comparable, review_spec
 
 
 def changed(spec: ModelSpec, **parts: Any) -> ModelSpec:
@@ -26,39 +26,39 @@ def changed(spec: ModelSpec, **parts: Any) -> ModelSpec:
         ({"retrain": {"on": ["cron: 0 0 30 2 *"]}}, "`retrain.on`: '0 0 30 2 *' is no cron expression that is ever"),
     ],
 )
-def test_what_nobody_executes_is_refused(spec: ModelSpec, parts: dict[str, Any], refusal: str) -> None:
-    found = review(changed(spec, **parts), None, None, {})
+def test_unsupported_options_are_refused(spec: ModelSpec, parts: dict[str, Any], refusal: str) -> None:
+    found = review_spec(changed(spec, **parts), None, None, {})
     assert len(found.refusals) == 1
     assert found.refusals[0].startswith(refusal)
 
 
 def test_a_plain_spec_passes(spec: ModelSpec) -> None:
-    assert review(spec, None, None, {}) == Review()
-    assert review(spec, spec, 1, spec.features) == Review()
+    assert review_spec(spec, None, None, {}) == Review()
+    assert review_spec(spec, spec, 1, spec.features) == Review()
 
 
-def test_another_label_is_another_question(spec: ModelSpec) -> None:
+def test_a_label_change_is_refused_while_a_version_serves(spec: ModelSpec) -> None:
     other = changed(spec, data=spec.as_dict()["data"] | {"label": "cancelled"})
-    assert review(other, spec, None, {}).refusals == ()
-    (refusal,) = review(other, spec, 3, spec.features).refusals
+    assert review_spec(other, spec, None, {}).refusals == ()
+    (refusal,) = review_spec(other, spec, 3, spec.features).refusals
     assert refusal == (
         "`data.label` changes from late to cancelled while version 3 serves: its predictions would change their "
-        "meaning for whoever reads them; give the new question a model of its own"
+        "meaning for those who read them; give the new label a model of its own"
     )
 
 
-def test_other_features_are_allowed_and_spoken_of(spec: ModelSpec) -> None:
+def test_other_features_are_allowed_with_a_warning(spec: ModelSpec) -> None:
     features = spec.as_dict()["features"]
     more = changed(spec, features=features | {"origin": {"type": "category"}})
-    found = review(more, spec, 3, spec.features)
+    found = review_spec(more, spec, 3, spec.features)
     assert found.refusals == ()
     (warning,) = found.warnings
     assert warning == (
-        "the features change (origin is new): version 3 goes on answering requests with its own features; "
-        "requests must carry the new ones from the promotion of the next version on"
+        "the features change (origin is new): version 3 keeps answering requests with its own features; "
+        "requests must have the new ones from the promotion of the next version on"
     )
     retyped = changed(spec, features=features | {"distance": {"type": "int"}})
-    assert review(retyped, spec, 3, spec.features).warnings[1] == (
+    assert review_spec(retyped, spec, 3, spec.features).warnings[1] == (
         "version 3 can't be scored on the new features: the next candidate is not compared with it"
     )
 

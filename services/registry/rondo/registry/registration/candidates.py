@@ -1,4 +1,4 @@
-"""A candidate becomes a version, and is let serve or is rejected, by what its gates saw."""
+"""Registers a candidate: it becomes a version, and is promoted or rejected by the results of its gates."""
 
 from __future__ import annotations
 
@@ -6,29 +6,26 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.models import ModelRegistered, ModelRejected
-from rondo.registry.audit.hash_chain import Statement
-from rondo.registry.gates import reevaluation
-from rondo.registry.gates.champion_comparison import MOVED
-from rondo.registry.model.model import BY_RULE, SIGNATURE, Candidate, Decision, Model, Version
+from rondo.registry.audit.hash_chain import AuditEntry
+from rondo.registry.gates.champion_comparison import STALE_CHAMPION, compared_with_stale_champion, retry_trigger
+from rondo.registry.model import runs
+from rondo.registry.model.model import SIGNATURE, SYSTEM, Actor, Candidate, Decision, Model, Version
 from rondo.registry.rollout.strategies import evidence_of, promote
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
 
 
-def receive(model: Model, candidate: Candidate, spec: ModelSpec) -> Decision:
-    """Give a candidate its version number; promote it if it passed its gates, else reject it.
-
-    `spec` is the one that it was trained on.
-    """
+def register_candidate(model: Model, candidate: Candidate, spec: ModelSpec) -> Decision:
+    """Give a candidate its version number, and promote or reject it. `spec` is the one that it was trained on."""
     version = _version(model, candidate, spec)
     grown = replace(model, last_version=version.number, versions={**model.versions, version.number: version})
     registered = ModelRegistered(
         model=model.name, model_version=version.number, digest=version.digest, run_id=version.run_id
     )
-    statement = Statement("registered", evidence_of(version, candidate))
+    entry = AuditEntry("registered", evidence_of(version, candidate))
     follows = (
-        promote(grown, version, candidate, BY_RULE, candidate.trained.trigger)
+        promote(grown, version, candidate, SYSTEM, candidate.trained.trigger)
         if version.passed
         else _reject(grown, version, candidate)
     )
@@ -37,7 +34,7 @@ def receive(model: Model, candidate: Candidate, spec: ModelSpec) -> Decision:
         before=model,
         candidate=candidate,
         events=(registered, *follows.events),
-        statements=(statement, *follows.statements),
+        audit_entries=(entry, *follows.audit_entries),
     )
 
 
@@ -49,13 +46,13 @@ def _reject(model: Model, version: Version, candidate: Candidate) -> Decision:
         run_id=version.run_id,
         gates=candidate.gates,
     )
-    reason = MOVED if reevaluation.has_moved(candidate) else "gates"
-    statement = Statement("rejected", {**evidence_of(version, candidate), "reason": reason})
-    request = reevaluation.request(candidate)
-    if request is None:
-        return Decision(model, model, BY_RULE, (rejected,), (statement,))
-    asked = Statement("training_requested", {"trigger": request.trigger.model_dump(mode="json"), "reason": reason})
-    return Decision(model, model, BY_RULE, (rejected, request), (statement, asked))
+    reason = STALE_CHAMPION if compared_with_stale_champion(candidate) else "gates"
+    entry = AuditEntry("rejected", {**evidence_of(version, candidate), "reason": reason})
+    trigger = retry_trigger(candidate)
+    if trigger is None:
+        return Decision(model, model, SYSTEM, (rejected,), (entry,))
+    request, requested = runs.request(model.name, trigger, Actor(SYSTEM.name, reason))
+    return Decision(model, model, SYSTEM, (rejected, request), (entry, requested))
 
 
 def _version(model: Model, candidate: Candidate, spec: ModelSpec) -> Version:
@@ -64,7 +61,7 @@ def _version(model: Model, candidate: Candidate, spec: ModelSpec) -> Version:
         number=model.last_version + 1,
         digest=candidate.trained.digest,
         run_id=candidate.trained.run_id,
-        # Who passed is promoted in the same decision; nobody ever sees it in between.
+        # A version that passed is promoted in the same decision, so nobody ever reads it as `standby` in between.
         state="standby" if passed else "rejected",
         passed=passed,
         signature=SIGNATURE.dump_json(spec.features, by_alias=True).decode(),

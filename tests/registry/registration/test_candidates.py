@@ -1,4 +1,4 @@
-"""Registration: a candidate becomes a version that serves, or one that was rejected."""
+"""Registration: a candidate becomes the champion or a rejected version."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import GateResult, ModelPromoted, ModelRegistered, ModelRejected
 from rondo.contracts.events.training import TrainingRequested, Trigger
-from rondo.registry.gates.champion_comparison import MOVED
-from rondo.registry.model import registration
+from rondo.registry.gates.champion_comparison import STALE_CHAMPION
 from rondo.registry.model.model import Candidate, Decision, Model
+from rondo.registry.registration.candidates import register_candidate
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
@@ -34,7 +34,7 @@ def kinds(decision: Decision) -> list[type]:
 
 
 def test_the_first_candidate_that_passes_serves(fresh: Model, candidate: Make) -> None:
-    decision = registration.receive(fresh, candidate(), fresh.spec)
+    decision = register_candidate(fresh, candidate(), fresh.spec)
     assert kinds(decision) == [ModelRegistered, ModelPromoted, DeploymentChanged]
     promoted, changed = decision.events[1:]
     assert isinstance(promoted, ModelPromoted)
@@ -45,12 +45,12 @@ def test_the_first_candidate_that_passes_serves(fresh: Model, candidate: Make) -
     assert [gate.gate for gate in promoted.gates] == ["roc_auc.min"]
     assert (changed.revision, [(r.model_version, r.share, r.role) for r in changed.routes]) == (1, [(1, 1, "primary")])
     assert changed.routes[0].features == fresh.spec.features
-    assert [s.action for s in decision.statements] == ["registered", "promoted"]
+    assert [s.action for s in decision.audit_entries] == ["registered", "promoted"]
 
 
 def test_a_candidate_that_fails_changes_nothing_that_serves(model_after: ModelAfter, candidate: Make) -> None:
     model = model_after("p")
-    decision = registration.receive(model, candidate("run-2", passed=False), model.spec)
+    decision = register_candidate(model, candidate("run-2", passed=False), model.spec)
     assert kinds(decision) == [ModelRegistered, ModelRejected]
     assert (decision.after.routes, decision.after.revision) == (model.routes, model.revision)
     assert states(decision.after) == {1: "champion", 2: "rejected"}
@@ -61,38 +61,38 @@ def test_a_rejected_version_takes_its_number_with_it(model_after: ModelAfter) ->
 
 
 def gate(name: str, passed: bool) -> GateResult:  # noqa: FBT001
-    return GateResult(gate=name, passed=passed, observed=None, bound=None, message=f"{name} says so")
+    return GateResult(gate=name, passed=passed, observed=None, bound=None, message=f"{name} failed")
 
 
 def judged(candidate: Candidate, *gates: GateResult) -> Candidate:
     return Candidate(candidate.trained, gates)
 
 
-def test_a_champion_that_moved_asks_for_one_more_training(model_after: ModelAfter, candidate: Make) -> None:
+def test_a_stale_champion_causes_one_more_training(model_after: ModelAfter, candidate: Make) -> None:
     model = model_after("p")
-    late = judged(candidate("run-2"), gate("roc_auc.min", passed=True), gate(MOVED, passed=False))
-    decision = registration.receive(model, late, model.spec)
+    late = judged(candidate("run-2"), gate("roc_auc.min", passed=True), gate(STALE_CHAMPION, passed=False))
+    decision = register_candidate(model, late, model.spec)
     assert kinds(decision) == [ModelRegistered, ModelRejected, TrainingRequested]
     request = decision.events[-1]
     assert isinstance(request, TrainingRequested)
     assert request == TrainingRequested(
         model="late",
         trigger=Trigger(
-            id="champion-moved/run-2", kind="manual", at=late.trained.trigger.at, detail="champion_moved says so"
+            id="stale-champion/run-2", kind="manual", at=late.trained.trigger.at, detail="stale_champion failed"
         ),
         requested_by="registry",
     )
-    assert [(s.action, s.evidence.get("reason")) for s in decision.statements] == [
-        ("registered", None), ("rejected", "champion_moved"), ("training_requested", "champion_moved"),
+    assert [(s.action, s.evidence.get("reason")) for s in decision.audit_entries] == [
+        ("registered", None), ("rejected", "stale_champion"), ("training_requested", "stale_champion"),
     ]  # fmt: skip
     trained = late.trained.model_copy(update={"run_id": "run-3", "trigger": request.trigger})
-    again = registration.receive(decision.after, Candidate(trained, late.gates), model.spec)
+    again = register_candidate(decision.after, Candidate(trained, late.gates), model.spec)
     assert kinds(again) == [ModelRegistered, ModelRejected]
 
 
-def test_who_fails_a_gate_of_its_own_is_not_tried_again(model_after: ModelAfter, candidate: Make) -> None:
+def test_a_candidate_that_fails_another_gate_is_not_trained_again(model_after: ModelAfter, candidate: Make) -> None:
     model = model_after("p")
-    bad = judged(candidate("run-2"), gate("roc_auc.min", passed=False), gate(MOVED, passed=False))
-    decision = registration.receive(model, bad, model.spec)
+    bad = judged(candidate("run-2"), gate("roc_auc.min", passed=False), gate(STALE_CHAMPION, passed=False))
+    decision = register_candidate(model, bad, model.spec)
     assert kinds(decision) == [ModelRegistered, ModelRejected]
-    assert decision.statements[-1].evidence["reason"] == "gates"
+    assert decision.audit_entries[-1].evidence["reason"] == "gates"

@@ -1,4 +1,4 @@
-"""May this spec come into force? It parsed; this is about what the system can execute, and what serves already."""
+"""Decides whether a well-formed spec may be applied: is it supported, and does it fit what serves already?"""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Review:
-    """What stands against a spec (`refusals`), and what its author should know (`warnings`), a sentence each."""
+    """The reasons against a spec (`refusals`), and what its author should know (`warnings`), a sentence each."""
 
     refusals: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
-def review(spec: ModelSpec, before: ModelSpec | None, champion: int | None, serving: Mapping[str, Feature]) -> Review:
-    """Judge a spec against what is in force (`before`) and the version that serves, with its `serving` features."""
+def review_spec(
+    spec: ModelSpec, before: ModelSpec | None, champion: int | None, serving: Mapping[str, Feature]
+) -> Review:
+    """Review a spec against the one in force (`before`) and the champion, which has the features `serving`."""
     if champion is None:
-        return Review(refusals=_not_executed(spec))
-    refusals = _not_executed(spec)
+        return Review(refusals=_unsupported(spec))
+    refusals = _unsupported(spec)
     if before is not None and before.data.label != spec.data.label:
         refusals += (_label_change(before.data.label, spec.data.label, champion),)
     return Review(refusals, _signature_warnings(spec.features, champion, serving))
 
 
 def comparable(candidate: Mapping[str, Feature], champion: Mapping[str, Feature]) -> bool:
-    """Say whether a champion can be scored on a candidate's rows: it needs each of its features, of the same type."""
+    """Return whether a champion can be scored on a candidate's rows: it needs its own features, with the same types."""
     return all(name in candidate and candidate[name].type == feature.type for name, feature in champion.items())
 
 
-def _not_executed(spec: ModelSpec) -> tuple[str, ...]:
-    # A file is refused for these when it is read, with their lines; here for whoever comes with a spec of another way.
+def _unsupported(spec: ModelSpec) -> tuple[str, ...]:
+    # A file is checked for these when it is parsed, with line numbers; this covers specs from other sources.
     faults = support_checks.not_executed(spec.model_dump(by_alias=True))
     problems = [f"`{'.'.join(map(str, fault.path))}`{fault.joint}{fault.message}" for fault in faults]
     problems.extend(
@@ -53,7 +55,7 @@ def _not_executed(spec: ModelSpec) -> tuple[str, ...]:
 def _label_change(before: str, after: str, champion: int) -> str:
     return (
         f"`data.label` changes from {before} to {after} while version {champion} serves: its predictions would change "
-        "their meaning for whoever reads them; give the new question a model of its own"
+        "their meaning for those who read them; give the new label a model of its own"
     )
 
 
@@ -70,8 +72,8 @@ def _signature_warnings(
     if not changes:
         return ()
     warning = (
-        f"the features change ({', '.join(changes)}): version {champion} goes on answering requests with its own "
-        "features; requests must carry the new ones from the promotion of the next version on"
+        f"the features change ({', '.join(changes)}): version {champion} keeps answering requests with its own "
+        "features; requests must have the new ones from the promotion of the next version on"
     )
     if comparable(features, serving):
         return (warning,)

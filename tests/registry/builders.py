@@ -1,4 +1,4 @@
-"""What the tests of the gates have in common: figures by slice, and what gates saw."""
+"""Slice metrics, and readers of gate results."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def by(column: str, rows: int = 500, **aucs: float | None) -> tuple[SliceMetric,
 
 
 def results(*gates: GateResult) -> dict[str, bool]:
-    """Return which gates were passed."""
+    """Return which gates passed."""
     return {gate.gate: gate.passed for gate in gates}
 
 
 def message(gates: tuple[GateResult, ...], name: str) -> str:
-    """Return what a gate said."""
+    """Return the message of a gate."""
     return next(gate.message for gate in gates if gate.gate == name)

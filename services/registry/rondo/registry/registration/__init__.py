@@ -1,0 +1,1 @@
+"""Admits specs and candidates: what may be applied, what becomes a version."""
