@@ -147,6 +147,13 @@ async def test_a_deployment_that_cannot_be_followed_is_refused() -> None:
     assert "its role is shadow" in mine.versions.unserved["delay"]
 
 
+async def test_a_deployment_with_a_role_of_a_newer_release_is_refused_and_what_serves_stays() -> None:
+    mine, _, announcer = replica()
+    await on_deployment_changed(deployment(1, route(1)), mine)
+    await on_deployment_changed(deployment(2, route(1), route(2, role="from-the-future")), mine)
+    assert (serving(mine), announcer.said[-1]) == ([1], ("refused", 2))
+
+
 async def test_a_deployment_without_routes_withdraws_the_model() -> None:
     mine, _, announcer = replica()
     await on_deployment_changed(deployment(1, route(1)), mine)

@@ -1,0 +1,22 @@
+"""The client shows every event of a newer release whose words it does not know."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from rondo.client.event_summaries import headline
+from rondo.contracts.topics import EVENTS
+
+from tests.support.future_words import from_the_future
+
+if TYPE_CHECKING:
+    from rondo.contracts.events.base import Event
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
+def test_an_event_with_unknown_words_has_a_summary(event: type[Event]) -> None:
+    read = from_the_future(event)
+    assert headline(read)
+    assert json.loads(read.model_dump_json(by_alias=True))

@@ -1,0 +1,36 @@
+"""The monitor handles every event of a newer release whose words it does not know."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from monitor_fakes import MemoryStore
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.deployment import DeploymentChanged
+from rondo.contracts.events.monitoring import AlertRaised
+from rondo.monitor import handlers
+from rondo.monitor.alerts import webhook
+
+from tests.support.future_words import WORD, example_of, from_the_future
+
+if TYPE_CHECKING:
+    from rondo.contracts.events.base import Event
+
+HANDLERS = handlers.routes().handlers
+NOW = datetime(2013, 3, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("event", HANDLERS, ids=lambda event: event.__name__)
+async def test_no_handler_fails_on_unknown_words(event: type[Event]) -> None:
+    store: Any = MemoryStore()
+    await HANDLERS[event](Envelope("e", "tests", NOW, from_the_future(event)), store)
+    if event is DeploymentChanged:
+        assert store.champions == {}, "only a primary is watched"
+
+
+@pytest.mark.parametrize("kind", webhook.FORMATS)
+def test_an_alert_of_an_unknown_severity_is_delivered(kind: webhook.Format) -> None:
+    alert = example_of(AlertRaised) | {"severity": WORD}
+    assert WORD in str(webhook.body(kind, alert, NOW)).lower()
