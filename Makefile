@@ -58,8 +58,8 @@ lint: $(STAMP)  ## Check style, types and the architecture
 	  -p rondo.serving -p rondo.monitor -p rondo.client -p rondo.embedded -p rondo.flights -p rondo.docgen
 	$(BIN)/lint-imports
 
-bench: $(STAMP)  ## Measure against peers; ONLY=stream runs one table
-	$(BIN)/python -m tests.benchmarks $(ONLY)
+bench: $(STAMP)  ## Measure against peers; ONLY=stream runs one table, RECORD=1 keeps the figures
+	BENCH_RECORD=$(RECORD) $(BIN)/python -m tests.benchmarks $(ONLY)
 
 docs: $(STAMP)  ## Write the AsyncAPI and JSON Schema documents and the pages of topics and of the spec from the code
 	$(BIN)/python -m rondo.docgen.asyncapi

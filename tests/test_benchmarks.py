@@ -39,10 +39,11 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
     def load(name: str) -> Any:
         monkeypatch.setattr(importlib.import_module("results"), "RESULTS", tmp_path)
+        monkeypatch.setenv("BENCH_RECORD", "1")
         return importlib.import_module(name)
 
     yield load
-    for name in ("results", "demo", "redeploy", "stream", "run"):
+    for name in ("results", "demo", "redeploy", "stream", "run", "_readme"):
         sys.modules.pop(name, None)
 
 
@@ -120,33 +121,18 @@ def test_every_table_is_a_script(script: Any) -> None:
     assert script("run").tables() == ["demo", "redeploy", "stream", "thresholds"]
 
 
-def newest(table: str) -> dict[str, dict[str, Any]]:
-    """Return the newest line of each row of a committed table; none where it was never measured."""
-    file = FOLDER / "results" / f"{table}.jsonl"
-    found = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-    return {line["row"]: line for line in found}
+def test_a_run_that_does_not_record_writes_no_file(
+    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo, results = script("demo"), script("results")
+    monkeypatch.delenv("BENCH_RECORD")
+    results.record(demo.table(120.0, 0, REPORT))
+    assert list(tmp_path.iterdir()) == []
 
 
-def figures() -> list[str]:
-    """Return what the README has to say, as it writes it."""
-    redeploy, stream, demo = newest("redeploy"), newest("stream"), newest("demo")
-    (p95,) = (line["ours"] for row, line in redeploy.items() if "p95" in row)
-    aiokafka, confluent = (stream[f"predictions, exactly once, against {loop} by hand"]["ratio"] for loop in PEERS)
-    half, tail = (stream[f"latency at 1,000 requests/s, {which}"]["ours"] for which in ("median", "99th percentile"))
-    said = [
-        f"{p95:.2f} s at the 95th percentile of 20, median {redeploy['the same, median']['ours']:.2f} s",
-        f"{confluent:.2f} of confluent-kafka's, {aiokafka:.2f} of aiokafka's",
-        f"{half:.0f} ms at the median, {tail:.0f} ms at the 99th percentile",
-    ]
-    whole, alone = (
-        [demo[f"{what}, {which}"]["ours"] for which in ("fastest", "slowest")]
-        for what in ("from the event to the first prediction", "the same, training aside")
-    )
-    said.append(f"{whole[0]:.1f} to {whole[1]:.1f} s, training aside {alone[0]:.1f} to {alone[1]:.1f} s")
-    said.append(f"{demo['a year of flights, from the command to its end, warm']['ours']:.0f} s")
-    return said
-
-
-@pytest.mark.parametrize("figure", figures())
-def test_a_figure_of_the_readme_is_the_newest_of_its_table(figure: str) -> None:
-    assert f" {figure}" in (FOLDER.parents[1] / "README.md").read_text()
+def test_the_table_of_the_readme_is_the_newest_recorded_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    readme = importlib.import_module("_readme")
+    assert readme.block() in readme.README.read_text(), "run `python tests/benchmarks/_readme.py`"
+    for name in ("results", "_readme"):
+        sys.modules.pop(name)

@@ -1,9 +1,8 @@
-"""The simulation of the thresholds decides as the services do, and what pages and comments say of it is its figures."""
+"""The simulation of the thresholds decides as the services do."""
 
 from __future__ import annotations
 
 import importlib
-import json
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -120,89 +119,3 @@ def test_a_candidate_beside_the_same_champion_counts_once(script: Any) -> None:
     years = [script("_year").Year(judged=[first]), script("_year").Year(judged=[first, second])]
     rows = [round(row.ours, 3) for row in script("thresholds").of_gates(years, tolerance=0.03)]
     assert rows == [2, 1, -0.1, 0.02, 0.02, 0.1]
-
-
-def newest() -> dict[str, dict[str, Any]]:
-    """Return the newest line of each row."""
-    found = map(json.loads, (FOLDER / "results" / "thresholds.jsonl").read_text().splitlines())
-    return {line["row"]: line for line in found}
-
-
-def said(value: float, *, sign: str = "") -> str:
-    """Return a figure as the comments write it: three digits, without the zero before the point."""
-    return f"{value:{sign}.3f}".replace("0.", ".", 1)
-
-
-def figures() -> dict[str, str]:
-    """Return each row's figure as the comments write it: counts whole, PSI with one digit, AUC with three."""
-    digits = {"": "{:.0f}", "PSI": "{:.1f}"}
-    rows = newest().items()
-    return {name: digits[r["unit"]].format(r["ours"]) if r["unit"] in digits else said(r["ours"]) for name, r in rows}
-
-
-def of_the_gates() -> list[str]:
-    """Return what the comments at the gates of rondo.yaml have to say."""
-    found, most = figures(), said(newest()["candidate minus champion, most"]["ours"], sign="+")
-    return [
-        f"has {found['AUC of the first model on its holdout']} on its holdout",
-        f"Candidate minus champion, {found['candidates beside a champion']} times",
-        f"from {found['candidate minus champion, least']} to {most}",
-        f"The carrier that lost most against the champion lost {found['what a carrier lost, most']}",
-        f"{found['candidates that a gate refused']} candidate was refused",
-        f"between the three airports was {found['gap between airports, most']}",
-    ]
-
-
-def of_the_thresholds() -> list[str]:
-    """Return what the comments at the monitor of rondo.yaml have to say."""
-    found, early, late = figures(), "AUC from March to July, 12 d", "AUC from August on, 12 d"
-    drifts = ("drift 2", "drift 3", "drift 4", "drift 6", "without drift")
-    best = max(drifts, key=lambda name: newest()[f"{early}, {name}"]["ours"])
-    swing = found["AUC of a week from its month's, root mean square"]
-    return [
-        f"never retrained {found['AUC, never retrained']}",
-        f"with these {found['AUC, 12 d']} by {found['retrains, 12 d']} retrains",
-        f"{found['retrains for performance, 12 d']} of them for performance",
-        *(f"{found[f'AUC, {lag} d']} by {found[f'retrains, {lag} d']} after {lag} days" for lag in (25, 50)),
-        *(f"{name}: {found[f'AUC, 12 d, {name}']} by {found[f'retrains, 12 d, {name}']}" for name in drifts),
-        f"of 18 thresholds those with {best} are best from March to July",
-        f"{found[f'{early}, most of 18']}, these {found[early]}",
-        f"from August on they have {found[f'{late}, {best}']}, these {found[late]}",
-        f"all {found[f'{late}, least of 18']} to {found[f'{late}, most of 18']}",
-        f"never retrained {said(newest()[late]['peer'])})",
-        f"reaches {found['PSI of air pressure in a week of March, most']} in single weeks",
-        f"{found['PSI of air pressure in two weeks of March in a row']} twice in a row",
-        f"is {swing} from that of its month",
-    ]
-
-
-def of_refits() -> list[str]:
-    """Return what a refit to the holdout is said to bring."""
-    rows = newest()
-    pairs = {lag: rows[f"AUC, {lag} d, refitted to the holdout"] for lag in (12, 25, 50)}
-    least, most = (rows[f"a month's AUC, by refits, {end}"]["ours"] for end in ("least", "most"))
-    return [
-        *(
-            f"{said(pair['ours'])} with and {said(pair['peer'])} without it after {lag} days"
-            for lag, pair in pairs.items()
-        ),
-        f"single months change by {said(least)} to {said(most, sign='+')}",
-    ]
-
-
-def text(path: str) -> str:
-    """Return a file as one line, without the signs of comments."""
-    return " ".join(word for word in (ROOT / path).read_text().split() if word != "#")
-
-
-@pytest.mark.parametrize("figure", [*of_the_gates(), *of_the_thresholds()])
-def test_a_figure_of_the_spec_is_the_newest_of_its_table(figure: str) -> None:
-    assert figure in text("examples/flights/rondo.yaml")
-
-
-@pytest.mark.parametrize(
-    "page", ["docs/decisions/0007-what-was-judged-ships.md", "services/trainer/rondo/trainer/dataset/split.py"]
-)
-@pytest.mark.parametrize("figure", of_refits())
-def test_what_a_refit_brings_is_the_newest_of_its_table(page: str, figure: str) -> None:
-    assert figure in text(page)

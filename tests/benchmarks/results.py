@@ -1,4 +1,8 @@
-"""Where the figures go: one line of JSON per row and run in `results/<table>.jsonl`, and a table on the screen."""
+"""Print the figures as a table. `make bench RECORD=1` also appends them to `results/<table>.jsonl`, one line per row.
+
+Those files are tracked, and README's table is generated from them (`_readme.py`); a run that does not record changes no
+tracked file.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,10 @@ import sys
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).resolve().parent / "results"
+RECORD = "BENCH_RECORD"
 
 
 @dataclass(frozen=True)
@@ -37,12 +43,25 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def record(rows: list[Row]) -> int:
-    """Print the rows and append them to their table; return the exit code: 0 if every goal is met."""
-    RESULTS.mkdir(exist_ok=True)
+    """Print the rows; append them to their table if the run records. Return the exit code: 0 if every goal is met."""
     for row in rows:
         ratio = f"{row.ratio:.2f} of {row.peer:,.1f}" if row.ratio is not None and row.peer is not None else ""
         mark = "met   " if row.met else "MISSED"
         sys.stdout.write(f"{mark}  {row.row:<52} {row.ours:>12,.2f} {row.unit:<6} {ratio:<22} goal: {row.goal}\n")
+    if os.environ.get(RECORD):
+        _append(rows)
+    return 0 if all(row.met for row in rows) else 1
+
+
+def _append(rows: list[Row]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    for row in rows:
         with (RESULTS / f"{row.table}.jsonl").open("a") as lines:
             lines.write(json.dumps(asdict(row)) + "\n")
-    return 0 if all(row.met for row in rows) else 1
+
+
+def newest(table: str) -> dict[str, dict[str, Any]]:
+    """Return the newest recorded line of each row of a table; none where it was never recorded."""
+    file = RESULTS / f"{table}.jsonl"
+    found = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    return {line["row"]: line for line in found}
