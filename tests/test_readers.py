@@ -14,8 +14,9 @@ from faststream.kafka import KafkaBroker
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.topics import SERVICES, TOPICS
-from rondo.ingestion import kafka as ingestion_kafka
+from rondo.ingestion.batches import kafka_consumer
 from rondo.ingestion.feedback import landing
+from rondo.ingestion.outcomes import stream as ingestion_outcomes
 from rondo.monitor import pipeline
 from rondo.serving import app as serving_app
 
@@ -27,13 +28,13 @@ WAYS = ("Follower", "ExactlyOnceStream", "CompactedTopic", "subscriber", "AIOKaf
 def submitted() -> tuple[str, ...]:
     """Return what the consumer of batches subscribes to."""
     broker = KafkaBroker()
-    ingestion_kafka.BatchConsumer(Mock(instance="ingestion-0", service="ingestion"), broker, Mock(), Mock()).subscribe()
+    kafka_consumer.BatchConsumer(Mock(instance="ingestion-0", service="ingestion"), broker, Mock(), Mock()).subscribe()
     return tuple(topic for subscriber in broker.subscribers for topic in subscriber.topic_names)
 
 
 USED = {
     ("ingestion", "Follower"): lambda: landing.TOPICS,
-    ("ingestion", "ExactlyOnceStream"): lambda: ingestion_kafka.outcome_stream(Mock()).topics,
+    ("ingestion", "ExactlyOnceStream"): lambda: ingestion_outcomes.outcome_stream(Mock()).topics,
     ("ingestion", "subscriber"): submitted,
     ("ingestion", "CompactedTopic"): lambda: (SpecApplied.topic,),
     ("monitor", "Follower"): lambda: pipeline.TOPICS,

@@ -22,20 +22,8 @@ import pytest
 from rondo.embedded.postgres.server import Postgres
 from rondo.ingestion.app import application
 
-from tests.ingestion.conftest import (
-    TOKEN,
-    Running,
-    apply,
-    client,
-    outcome,
-    parquet,
-    predictions,
-    produce,
-    read_all,
-    rides,
-    spec,
-    until,
-)
+from tests.ingestion.builders import outcome, parquet, predictions, rides, spec
+from tests.ingestion.processes import TOKEN, Running, apply, client, produce, read_all, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -223,10 +211,10 @@ try:
     tables.append("t", rows, {"log-0": 2}, {})
 except UnavailableError as error:
     print(error)
-assert tables.mark("t", "log-0") == 1
+assert tables.transaction_version("t", "log-0") == 1
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 second = tables.append("t", rows, {"log-0": 2}, {})
-assert (second.version, tables.mark("t", "log-0")) == (1, 2)
+assert (second.version, tables.transaction_version("t", "log-0")) == (1, 2)
 """
 
 
@@ -235,7 +223,7 @@ def test_no_room_for_a_file_and_then_room_again(tmp_path: Path) -> None:
         [sys.executable, "-c", _FULL_DISK, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert re.search(r"the disk of the data is not available \(.*; free some space on the disk of .*\)", done.stdout), (
+    assert re.search(r"the data storage is not available \(.*; free some space on the disk of .*\)", done.stdout), (
         done.stdout
     )
     assert "this will be tried again until it is" in done.stdout
@@ -259,7 +247,7 @@ async def test_an_upload_that_finds_no_room_is_told_the_way_out(ingestion: Runni
         refusal = await ingestion.upload("january", body)
     assert (refusal.status_code, refusal.json()["error"]) == (503, "unavailable")
     assert refusal.json()["message"] == (
-        "the disk of the data is not available (File too large; free some space on the disk of "
+        "the data storage is not available (File too large; free some space on the disk of "
         f"{ingestion.settings.spool}). Send the same request again, with the same batch id: nothing is taken in twice"
     )
     assert list(ingestion.settings.spool.iterdir()) == []
@@ -303,7 +291,7 @@ try:
 except UnavailableError as error:
     print(error)
 assert 0 < written < 9
-assert tables.mark("t", "log-0") == written
+assert tables.transaction_version("t", "log-0") == written
 assert pl.read_delta(str(disk / "t")).height == written * 10_000
 subprocess.run(["mount", "-o", "remount,size=5m", str(disk)], check=True)
 assert tables.append("t", rows, {"log-0": written + 1}, {}).version == written

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rondo.chassis.postgres import pool as chassis_postgres
 from rondo.chassis.settings import PostgresSettings
-from rondo.ingestion.postgres import PostgresBatches
+from rondo.ingestion.postgres import PostgresBatchStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -41,7 +41,7 @@ async def test_batches_that_wait_for_their_turn_leave_connections_for_everybody_
             done.append(number)
 
     async with connected(database) as opened, asyncio.TaskGroup() as group:
-        batches = PostgresBatches(opened)
+        batches = PostgresBatchStore(opened)
         for number in range(20):
             group.create_task(take_in(number))
         await begun.wait()
@@ -62,5 +62,5 @@ async def test_two_about_one_dataset_take_turns(database: Callable[[str], Awaita
             inside.pop()
 
     async with connected(database) as opened:
-        batches = PostgresBatches(opened)
+        batches = PostgresBatchStore(opened)
         await asyncio.gather(*(take_in() for _ in range(5)))

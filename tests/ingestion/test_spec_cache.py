@@ -9,10 +9,10 @@ from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.spec.model import ModelSpec
 from rondo.ingestion.handlers import on_spec_applied
-from rondo.ingestion.spec_cache import Specs
+from rondo.ingestion.spec_cache import SpecCache
 from rondo.ingestion.validation.contract import NoContractError
 
-from tests.ingestion.conftest import NOW
+from tests.ingestion.builders import NOW
 
 SPEC = ModelSpec.model_validate(
     {
@@ -24,8 +24,8 @@ SPEC = ModelSpec.model_validate(
 
 
 async def test_a_batch_waits_for_the_spec_that_is_on_its_way() -> None:
-    specs = Specs()
-    waiting = asyncio.create_task(specs.expect("rides", patience=10))
+    specs = SpecCache()
+    waiting = asyncio.create_task(specs.wait_for_dataset("rides", seconds=10))
     await asyncio.sleep(0)
     assert not waiting.done()
     specs.put(SPEC, 1)
@@ -34,7 +34,7 @@ async def test_a_batch_waits_for_the_spec_that_is_on_its_way() -> None:
 
 
 async def test_the_latest_revision_stays_in_force_when_all_are_read_again() -> None:
-    specs, later = Specs(), SPEC.model_copy(update={"data": SPEC.data.model_copy(update={"dataset": "trips"})})
+    specs, later = SpecCache(), SPEC.model_copy(update={"data": SPEC.data.model_copy(update={"dataset": "trips"})})
     for spec, revision in ((SPEC, 1), (later, 2), (SPEC, 1)):
         await on_spec_applied(Envelope("x", "rondo/registry", NOW, applied(spec, revision)), specs)
     assert specs.contract("trips")
@@ -47,7 +47,7 @@ def applied(spec: ModelSpec, revision: int) -> SpecApplied:
 
 
 async def test_a_spec_that_never_comes_is_said_to_be_missing() -> None:
-    specs = Specs([SPEC])
-    await specs.expect("flights", patience=0.01)
+    specs = SpecCache([SPEC])
+    await specs.wait_for_dataset("flights", seconds=0.01)
     with pytest.raises(NoContractError, match="no model has the dataset 'flights'"):
         specs.contract("flights")

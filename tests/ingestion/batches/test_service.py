@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 from rondo.contracts.events.data import BatchAccepted, BatchRejected
-from rondo.ingestion.batches.publisher import Publishing
-from rondo.ingestion.batches.service import Intake
+from rondo.ingestion.batches.publisher import BatchPublisher
+from rondo.ingestion.batches.service import BatchService
 from rondo.ingestion.batches.submission import Submission
 from rondo.ingestion.delta.tables import DeltaTables
 from rondo.ingestion.errors import BatchConflictError, ReportLostError
-from rondo.ingestion.spec_cache import Specs
+from rondo.ingestion.spec_cache import SpecCache
 
-from tests.ingestion.conftest import NOW, parquet, rides, spec
+from tests.ingestion.builders import NOW, parquet, rides, spec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
     from rondo.contracts.events.base import Event
-    from rondo.ingestion.batches.service import Answer
+    from rondo.ingestion.batches.service import SubmissionResult
     from rondo.ingestion.ports import BatchRecord, Commit
 
 
@@ -35,7 +35,7 @@ class PowerCutError(Exception):
 
 
 @dataclass
-class MemoryBatches:
+class MemoryBatchStore:
     """What became of batches, in memory; `dying` is a process that dies before it can save."""
 
     records: dict[tuple[str, str], BatchRecord] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class MemoryBatches:
 class MemoryWork:
     """The fake's transaction."""
 
-    batches: MemoryBatches
+    batches: MemoryBatchStore
     dataset: str
 
     async def find(self, batch_id: str) -> BatchRecord | None:
@@ -92,8 +92,8 @@ class Tables(DeltaTables):
         return super().append(name, rows, marks, notes)
 
 
-def intake(tables: DeltaTables, batches: MemoryBatches) -> Intake:
-    return Intake(Specs([spec()]), batches, Publishing(tables), clock=lambda: NOW)
+def service(tables: DeltaTables, batches: MemoryBatchStore) -> BatchService:
+    return BatchService(SpecCache([spec()]), batches, BatchPublisher(tables), clock=lambda: NOW)
 
 
 def bad_and_good(folder: Path, value: float = -1.0) -> Submission:
@@ -113,18 +113,18 @@ def read(folder: Path, table: str) -> pl.DataFrame:
     return pl.read_delta(str(path)) if path.exists() else pl.DataFrame()
 
 
-async def after_a_crash(folder: Path, batches: MemoryBatches, batch: Submission) -> Answer:
+async def after_a_crash(folder: Path, batches: MemoryBatchStore, batch: Submission) -> SubmissionResult:
     """Start anew, and send the batch again."""
-    again = intake(DeltaTables(folder), batches)
+    again = service(DeltaTables(folder), batches)
     await again.recover()
     return await again.submit(batch)
 
 
 @pytest.mark.parametrize("dies_at", [0, 1, 2])
 async def test_a_process_that_dies_anywhere_loses_no_row_and_writes_none_twice(tmp_path: Path, dies_at: int) -> None:
-    batches, batch = MemoryBatches(dying=dies_at == 2), bad_and_good(tmp_path)
+    batches, batch = MemoryBatchStore(dying=dies_at == 2), bad_and_good(tmp_path)
     with pytest.raises(PowerCutError):
-        await intake(Tables(tmp_path, dies_at), batches).submit(batch)
+        await service(Tables(tmp_path, dies_at), batches).submit(batch)
     answer = await after_a_crash(tmp_path, batches, batch)
     assert answer.record.report["quality"]["quarantined"] == 1
     assert read(tmp_path, "quarantine/rides")["reason"].to_list() == ["distance: below the minimum 0"]
@@ -136,8 +136,8 @@ async def test_a_process_that_dies_anywhere_loses_no_row_and_writes_none_twice(t
 async def test_what_was_refused_is_judged_anew_when_it_comes_again_and_said_again_only_when_that_changed(
     tmp_path: Path,
 ) -> None:
-    now, batches = [NOW], MemoryBatches()
-    way_in = Intake(Specs([spec()]), batches, Publishing(DeltaTables(tmp_path)), clock=lambda: now[0])
+    now, batches = [NOW], MemoryBatchStore()
+    way_in = BatchService(SpecCache([spec()]), batches, BatchPublisher(DeltaTables(tmp_path)), clock=lambda: now[0])
     batch = submission(rides(10, started=[NOW + timedelta(days=2)] * 10), tmp_path)
     first, second = [await way_in.submit(batch) for _ in range(2)]
     assert (first.repeated, second.repeated, first.record) == (False, True, second.record)
@@ -147,19 +147,19 @@ async def test_what_was_refused_is_judged_anew_when_it_comes_again_and_said_agai
 
 
 async def test_the_rows_of_another_file_under_a_taken_id_are_quarantined_nowhere(tmp_path: Path) -> None:
-    batches = MemoryBatches(dying=True)
+    batches = MemoryBatchStore(dying=True)
     with pytest.raises(PowerCutError):
-        await intake(DeltaTables(tmp_path), batches).submit(submission(rides(10), tmp_path))
+        await service(DeltaTables(tmp_path), batches).submit(submission(rides(10), tmp_path))
     with pytest.raises(BatchConflictError, match="was accepted before with other content"):
-        await intake(DeltaTables(tmp_path), batches).submit(bad_and_good(tmp_path))
+        await service(DeltaTables(tmp_path), batches).submit(bad_and_good(tmp_path))
     assert not (tmp_path / "quarantine").exists()
 
 
 async def test_a_corrected_file_after_a_crash_has_its_own_bad_rows_quarantined(tmp_path: Path) -> None:
-    batches = MemoryBatches()
+    batches = MemoryBatchStore()
     with pytest.raises(PowerCutError):
-        await intake(Tables(tmp_path, dies_at=1), batches).submit(bad_and_good(tmp_path, -1.0))
-    await intake(DeltaTables(tmp_path), batches).submit(bad_and_good(tmp_path, 5_000.0))
+        await service(Tables(tmp_path, dies_at=1), batches).submit(bad_and_good(tmp_path, -1.0))
+    await service(DeltaTables(tmp_path), batches).submit(bad_and_good(tmp_path, 5_000.0))
     assert sorted(read(tmp_path, "quarantine/rides")["reason"]) == [
         "distance: above the maximum 1000", "distance: below the minimum 0",
     ]  # fmt: skip
@@ -170,8 +170,5 @@ async def test_a_batch_whose_report_is_gone_from_the_log_is_answered(tmp_path: P
     tables.append("datasets/rides", rides(1), {"batch/january": 1}, {})
     async with asyncio.timeout(10):
         with pytest.raises(ReportLostError) as raised:
-            await intake(tables, MemoryBatches()).submit(bad_and_good(tmp_path))
-    assert str(raised.value) == (
-        "batch 'january' of 'rides' was accepted before, but the log of its table is too short to hold the report: its "
-        "rows are in datasets/rides under this batch_id; send other rows under an id of their own"
-    )
+            await service(tables, MemoryBatchStore()).submit(bad_and_good(tmp_path))
+    assert (raised.value.dataset, raised.value.batch_id) == ("rides", "january")

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.ingestion.delta.content_digest import chained
+from rondo.ingestion.delta.content_digest import chained_digest
 
 ROWS = st.lists(st.tuples(st.none() | st.text(max_size=5), st.none() | st.integers(0, 3).map(float)), max_size=20)
 
@@ -23,23 +23,23 @@ def test_chunks_slices_and_the_kind_of_text_do_not_matter(
 ) -> None:
     whole = table(rows)
     pieces = pa.concat_tables([whole.slice(0, cut), whole.slice(cut)])
-    assert chained(None, pieces) == chained(None, whole)
+    assert chained_digest(None, pieces) == chained_digest(None, whole)
 
 
 def test_what_lies_under_a_null_does_not_matter() -> None:
     hidden = pa.array(np.array([1.0, 7.0]), mask=np.array([False, True]))
-    assert chained(None, pa.table({"b": hidden})) == chained(None, pa.table({"b": pa.array([1.0, None])}))
+    assert chained_digest(None, pa.table({"b": hidden})) == chained_digest(None, pa.table({"b": pa.array([1.0, None])}))
 
 
 @given(ROWS, ROWS)
 def test_other_rows_have_another_digest(
     one: list[tuple[str | None, float | None]], two: list[tuple[str | None, float | None]]
 ) -> None:
-    assert (chained(None, table(one)) == chained(None, table(two))) == (table(one).equals(table(two)))
+    assert (chained_digest(None, table(one)) == chained_digest(None, table(two))) == (table(one).equals(table(two)))
 
 
 def test_the_digest_is_chained() -> None:
     rows = table([("x", 1.0)])
-    first = chained(None, rows)
-    assert chained(first, rows) not in {first, chained(None, rows)}
+    first = chained_digest(None, rows)
+    assert chained_digest(first, rows) not in {first, chained_digest(None, rows)}
     assert len(first) == len("sha256:") + 64

@@ -1,4 +1,4 @@
-"""The landing of the logs: Delta on disk, a journal in memory, and messages by hand."""
+"""The landing of the logs: Delta on disk, a store in memory, and messages by hand."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events import logs
 from rondo.ingestion.delta.tables import DeltaTables
-from rondo.ingestion.feedback.landing import Landing
-from rondo.ingestion.feedback.recent_predictions import Recent
-from rondo.ingestion.outcomes.parser import sort_out
+from rondo.ingestion.feedback.landing import FeedbackLanding
+from rondo.ingestion.feedback.recent_predictions import RecentPredictions
+from rondo.ingestion.outcomes.parser import parse_outcomes
 
-from tests.ingestion.conftest import NOW, outcome, predictions
+from tests.ingestion.builders import NOW, outcome, predictions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,8 +51,8 @@ class Sent:
 
 
 @dataclass
-class MemoryJournal:
-    """The journal's fake; `away` makes the next save fail."""
+class MemoryLandingStore:
+    """The store's fake; `away` makes the next save fail."""
 
     saved: dict[tuple[str, int], int] = field(default_factory=dict)
     said: list[tuple[Any, str]] = field(default_factory=list)
@@ -83,7 +83,7 @@ class MemoryJournal:
 
 
 def outcomes(first: int, count: int) -> bytes:
-    columns = sort_out([outcome(n) for n in range(first, first + count)], {"tips"}, NOW).good["tips"]
+    columns = parse_outcomes([outcome(n) for n in range(first, first + count)], {"tips"}, NOW).valid["tips"]
     return logs.encode(columns.batch("tips"))
 
 
@@ -96,42 +96,42 @@ def read(folder: Path, table: str) -> pl.DataFrame:
 
 
 async def test_rows_wait_for_each_other_and_land_in_one_commit(tmp_path: Path) -> None:
-    now, journal = [0.0], MemoryJournal()
-    landing = Landing(DeltaTables(tmp_path), journal, every=1.0, clock=lambda: now[0])
+    now, store = [0.0], MemoryLandingStore()
+    landing = FeedbackLanding(DeltaTables(tmp_path), store, every=1.0, clock=lambda: now[0])
     await landing.load()
     await landing.advance([sent("predictions.log", 0, predictions(0, 5)), sent("outcomes.log", 0, outcomes(3, 4))])
     await landing.advance([sent("predictions.log", 1, predictions(5, 5, version=2))])
-    assert journal.saved == {}
+    assert store.saved == {}
     now[0] = 1.0
     await landing.advance([])
     assert read(tmp_path, "predictions")["model_version"].to_list() == [1] * 5 + [2] * 5
-    assert journal.saved == {("predictions.log", 3): 2, ("outcomes.log", 3): 1}
-    said: OutcomesAccepted = journal.said[0][0]
+    assert store.saved == {("predictions.log", 3): 2, ("outcomes.log", 3): 1}
+    said: OutcomesAccepted = store.said[0][0]
     assert (said.rows, said.joined, said.data_version.version) == (4, 4, 0)
     assert said.data_version.table == "feedback/tips/outcomes"
 
 
 async def test_a_message_read_again_is_not_landed_again_and_its_event_is_made_good(tmp_path: Path) -> None:
-    journal = MemoryJournal()
+    store = MemoryLandingStore()
     messages = [sent("predictions.log", 0, predictions(0, 5)), sent("outcomes.log", 0, outcomes(0, 5))]
-    journal.away = True
-    landing = Landing(DeltaTables(tmp_path), journal, every=0.0)
+    store.away = True
+    landing = FeedbackLanding(DeltaTables(tmp_path), store, every=0.0)
     with pytest.raises(UnavailableError):
         await landing.advance(messages)
-    assert journal.said == []
-    after_crash = Landing(DeltaTables(tmp_path), journal, every=0.0)
+    assert store.said == []
+    after_crash = FeedbackLanding(DeltaTables(tmp_path), store, every=0.0)
     assert await after_crash.load() == {}
-    assert [(event.rows, event.data_version.version) for event, _ in journal.said] == [(5, 0)]
+    assert [(event.rows, event.data_version.version) for event, _ in store.said] == [(5, 0)]
     await after_crash.advance(messages)
     await after_crash.advance([sent("outcomes.log", 1, outcomes(5, 1))])
     assert read(tmp_path, "predictions").height == 5
     assert read(tmp_path, "outcomes").height == 6
-    assert journal.versions == {"tips": 1}
-    assert journal.saved == {("predictions.log", 3): 1, ("outcomes.log", 3): 2}
+    assert store.versions == {"tips": 1}
+    assert store.saved == {("predictions.log", 3): 1, ("outcomes.log", 3): 2}
 
 
 async def test_new_feature_columns_are_added(tmp_path: Path) -> None:
-    landing = Landing(DeltaTables(tmp_path), MemoryJournal(), every=0.0)
+    landing = FeedbackLanding(DeltaTables(tmp_path), MemoryLandingStore(), every=0.0)
     await landing.load()
     await landing.advance([sent("predictions.log", 0, predictions(0, 2))])
     wind = pa.array(["calm", "storm"])
@@ -148,7 +148,7 @@ async def test_new_feature_columns_are_added(tmp_path: Path) -> None:
 
 
 async def test_a_feature_that_changes_its_type_becomes_text_and_loses_nothing(tmp_path: Path) -> None:
-    landing = Landing(DeltaTables(tmp_path), MemoryJournal(), every=0.0)
+    landing = FeedbackLanding(DeltaTables(tmp_path), MemoryLandingStore(), every=0.0)
     await landing.load()
     await landing.advance([sent("predictions.log", 0, predictions(0, 1, wind=pa.array([2.5], pa.float32())))])
     mixed = [
@@ -160,18 +160,18 @@ async def test_a_feature_that_changes_its_type_becomes_text_and_loses_nothing(tm
     await landing.advance([sent("predictions.log", 3, predictions(3, 1, wind=pa.array([4.5], pa.float32())))])
     assert read(tmp_path, "predictions").sort("id")["feature.wind"].to_list() == ["2.5", "calm", "3.5", "4.5"]
     reopened = DeltaTables(tmp_path)
-    assert reopened.mark("feedback/tips/predictions", "predictions.log-3") == 4
+    assert reopened.transaction_version("feedback/tips/predictions", "predictions.log-3") == 4
 
 
-async def test_what_is_no_arrow_is_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    landing = Landing(DeltaTables(tmp_path), MemoryJournal(), every=0.0)
+async def test_a_message_that_is_not_arrow_is_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    landing = FeedbackLanding(DeltaTables(tmp_path), MemoryLandingStore(), every=0.0)
     await landing.load()
     nameless = logs.encode(pa.RecordBatch.from_pydict({"id": ["x"]}))
     await landing.advance(
         [sent("outcomes.log", 0, b"x"), sent("outcomes.log", 1, nameless), sent("outcomes.log", 2, outcomes(0, 2))]
     )
     assert read(tmp_path, "outcomes").height == 2
-    assert [record.message.split(" was")[0] for record in caplog.records] == [
+    assert [record.message.split(" is skipped")[0] for record in caplog.records] == [
         "offset 0 of outcomes.log-3", "offset 1 of outcomes.log-3",
     ]  # fmt: skip
 
@@ -189,12 +189,12 @@ def test_the_digest_goes_on_over_reopening_and_compaction(tmp_path: Path) -> Non
     assert first.digest == second.digest
     assert len(list((tmp_path / "two" / "t").glob("*.parquet"))) == 8
     assert pl.read_delta(str(tmp_path / "one" / "t")).height == 8
-    assert DeltaTables(tmp_path / "one").mark("t", "x") == 7
+    assert DeltaTables(tmp_path / "one").transaction_version("t", "x") == 7
 
 
 def test_recent_forgets_the_oldest() -> None:
-    recent = Recent(limit=4)
+    recent = RecentPredictions(limit=4)
     for first in range(0, 20, 2):
         recent.add("tips", [f"p{first}", f"p{first + 1}"], [None, "r"])
-    assert recent.met("tips", ["p0", "p19", None, None], [None, None, "r", "s"]) == 2
-    assert recent.met("other", ["p19"], [None]) == 0
+    assert recent.count_joined("tips", ["p0", "p19", None, None], [None, None, "r", "s"]) == 2
+    assert recent.count_joined("other", ["p19"], [None]) == 0

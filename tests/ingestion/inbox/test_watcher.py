@@ -1,4 +1,4 @@
-"""The watched folder: whatever is wrong with one file, the others are taken and the service lives."""
+"""The watched folder: a failure of one file stops neither the others nor the service."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rondo.chassis.errors import UnavailableError
 from rondo.ingestion.batches.spool import Spool
-from rondo.ingestion.inbox.watcher import Inbox
+from rondo.ingestion.inbox.watcher import InboxWatcher
 
-from tests.ingestion.conftest import until
+from tests.ingestion.processes import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -40,12 +40,12 @@ class FakeIntake:
 
 @asynccontextmanager
 async def watching(folder: Path, **errors: Exception) -> AsyncIterator[FakeIntake]:
-    settings: Any = SimpleNamespace(inbox_settle_seconds=0.01, inbox_patience_seconds=0.02)
-    spool, intake = Spool(folder / "spool", 1000), FakeIntake(errors)
+    settings: Any = SimpleNamespace(inbox_settle_seconds=0.01, inbox_incomplete_seconds=0.02)
+    spool, service = Spool(folder / "spool", 1000), FakeIntake(errors)
     spool.clear()
-    fake: Any = intake
-    task = asyncio.create_task(Inbox(folder / "inbox", settings, fake, spool).run())
-    yield intake
+    fake: Any = service
+    task = asyncio.create_task(InboxWatcher(folder / "inbox", settings, fake, spool).run())
+    yield service
     assert not task.done(), "the service lives"
     task.cancel()
 
@@ -79,25 +79,25 @@ def deny(path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
-async def test_a_file_that_cannot_be_read_waits_and_is_told_once(
+async def test_an_unreadable_file_stays_and_is_logged_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     place = put(tmp_path, name)
     allow = deny(place / name, monkeypatch)
     async with watching(tmp_path):
-        await until(lambda: _told(caplog))
+        await until(lambda: _logged(caplog))
         for later in ("b.csv", "c.csv"):
             put(tmp_path, later)
             await until(lambda later=later: is_there(place / "done" / later))  # type: ignore[misc]
         [record] = caplog.records
-        assert "it can't be read or put away (PermissionError: [Errno 13] Permission denied" in record.message
-        assert "make it readable" in record.message
+        assert "it can't be read or moved (PermissionError: [Errno 13] Permission denied" in record.message
+        assert "make the file readable" in record.message
         assert "disk" not in record.message
         allow()
         await until(lambda: is_there(place / "done" / name))
 
 
-async def _told(caplog: pytest.LogCaptureFixture) -> bool:
+async def _logged(caplog: pytest.LogCaptureFixture) -> bool:
     return bool(caplog.records)
 
 
@@ -129,14 +129,14 @@ async def test_a_file_that_is_replaced_while_it_is_read_is_read_again(tmp_path: 
             (place / "next.part").rename(place / "a.csv")
         read.append(submission.path.read_bytes())
 
-    async with watching(tmp_path) as intake:
-        intake.meanwhile = replace_the_first
+    async with watching(tmp_path) as service:
+        service.meanwhile = replace_the_first
         await until(lambda: is_there(place / "done" / "a.csv"))
     assert read == [b"a,b\n1,2\n", b"a,b\n3,4\n"]
     assert (place / "done" / "a.csv").read_bytes() == b"a,b\n3,4\n"
 
 
-async def test_what_is_no_file_is_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_folders_and_links_are_left_alone(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     place = put(tmp_path, "z.csv")
     (place / "x.parquet").mkdir()
     (place / "y.parquet").symlink_to(place / "nowhere")
@@ -148,33 +148,33 @@ async def test_what_is_no_file_is_left_alone(tmp_path: Path, caplog: pytest.LogC
     assert not caplog.records
 
 
-async def test_an_error_nobody_foresaw_puts_the_file_away_with_its_reason(tmp_path: Path) -> None:
+async def test_an_unexpected_error_rejects_the_file_with_its_reason(tmp_path: Path) -> None:
     place = put(tmp_path, "a.csv", "b.csv")
     async with watching(tmp_path, a=RuntimeError("what is this")):
         await until(lambda: is_there(place / "done" / "b.csv"))
     assert (place / "rejected" / "a.csv").exists()
     assert (place / "rejected" / "a.csv.reason.txt").read_text() == (
-        "an error that nobody foresaw, RuntimeError: what is this. The log of the service has more; move the file "
-        "back to try again\n"
+        "unexpected error RuntimeError: what is this. The log of ingestion has the details; "
+        "move the file back to retry\n"
     )
 
 
-async def test_a_file_that_cannot_be_put_away_is_told_and_tried_again(
+async def test_a_file_that_cannot_be_moved_is_logged_and_retried(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     place = put(tmp_path, "a.csv")
     (place / "done").symlink_to(place / "nowhere")
     async with watching(tmp_path):
-        await until(lambda: _told(caplog))
-        assert "it can't be read or put away (FileExistsError" in caplog.records[0].message
+        await until(lambda: _logged(caplog))
+        assert "it can't be read or moved (FileExistsError" in caplog.records[0].message
         (place / "done").unlink()
         await until(lambda: is_there(place / "done" / "a.csv"))
 
 
-async def test_while_postgresql_is_away_a_file_waits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_while_postgresql_is_unavailable_a_file_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     place = put(tmp_path, "a.csv", "b.csv")
-    async with watching(tmp_path, a=UnavailableError("PostgreSQL", "gone")) as intake:
+    async with watching(tmp_path, a=UnavailableError("PostgreSQL", "gone")) as service:
         await until(lambda: is_there(place / "done" / "b.csv"))
         assert "PostgreSQL is not available (gone)" in caplog.records[0].message
-        intake.errors.clear()
+        service.errors.clear()
         await until(lambda: is_there(place / "done" / "a.csv"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from rondo.ingestion.validation.contract import NoContractError, contract_of
 
-from tests.ingestion.conftest import spec
+from tests.ingestion.builders import spec
 
 
 def test_two_models_ask_for_the_strictest_of_both() -> None:

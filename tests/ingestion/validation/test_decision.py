@@ -11,31 +11,31 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rondo.contracts.events.data import BatchAccepted, BatchRejected, DataVersion
 from rondo.ingestion.validation.contract import Contract, contract_of
-from rondo.ingestion.validation.decision import Admitted, Refused, admit
+from rondo.ingestion.validation.decision import AcceptedBatch, RejectedBatch, decide
 
-from tests.ingestion.conftest import NOW, rides, spec
+from tests.ingestion.builders import NOW, rides, spec
 
 if TYPE_CHECKING:
-    from rondo.ingestion.validation.file_formats import Form
+    from rondo.ingestion.validation.file_formats import FileFormat
 
 CONTRACT = contract_of("rides", [spec()])
 MESSAGE_BYTES = 1024 * 1024  # what the topics of batches take
 
 
-def admitted(frame: pl.DataFrame, form: Form = "CSV") -> Admitted:
-    decision = admit(frame, form, CONTRACT, NOW)
-    assert isinstance(decision, Admitted), decision
+def accepted(frame: pl.DataFrame, file_format: FileFormat = "CSV") -> AcceptedBatch:
+    decision = decide(frame, file_format, CONTRACT, NOW)
+    assert isinstance(decision, AcceptedBatch), decision
     return decision
 
 
-def refused(frame: pl.DataFrame, form: Form = "CSV") -> Refused:
-    decision = admit(frame, form, CONTRACT, NOW)
-    assert isinstance(decision, Refused)
+def refused(frame: pl.DataFrame, file_format: FileFormat = "CSV") -> RejectedBatch:
+    decision = decide(frame, file_format, CONTRACT, NOW)
+    assert isinstance(decision, RejectedBatch)
     return decision
 
 
 def test_good_rows_are_all_admitted() -> None:
-    decision = admitted(rides(10))
+    decision = accepted(rides(10))
     assert decision.rows.columns == ["ride", "started", "zone", "distance", "stops", "night", "rain", "tipped"]
     assert (decision.quality.accepted, decision.quality.quarantined, decision.quality.reasons) == (10, 0, {})
     assert decision.event_time_from == datetime(2013, 1, 1, tzinfo=UTC)
@@ -91,7 +91,7 @@ def changed(column: str, value: Any) -> pl.DataFrame:
     ],
 )
 def test_a_bad_row_is_quarantined_with_its_reason(frame: pl.DataFrame, reason: str) -> None:
-    decision = admitted(frame)
+    decision = accepted(frame)
     assert decision.quality.reasons == {reason: 1}
     assert decision.quarantined["reason"].to_list() == [reason]
     assert decision.rows.height == 9
@@ -99,7 +99,7 @@ def test_a_bad_row_is_quarantined_with_its_reason(frame: pl.DataFrame, reason: s
 
 
 def test_a_quarantined_row_stays_as_it_came() -> None:
-    decision = admitted(changed("distance", float("nan")).with_columns(extra=pl.lit("kept here")))
+    decision = accepted(changed("distance", float("nan")).with_columns(extra=pl.lit("kept here")))
     assert decision.quarantined["row"].to_list() == [0]
     assert '"distance":"NaN"' in decision.quarantined["content"][0]
     assert '"extra":"kept here"' in decision.quarantined["content"][0]
@@ -107,7 +107,7 @@ def test_a_quarantined_row_stays_as_it_came() -> None:
 
 def test_a_row_with_several_faults_names_them_all() -> None:
     frame = changed("distance", -1.0).with_columns(zone=pl.Series(["west", *["north"] * 9]))
-    decision = admitted(frame)
+    decision = accepted(frame)
     assert decision.quarantined["reason"].to_list() == [
         "zone: not an allowed value, send one of: north, south; distance: below the minimum 0",
     ]
@@ -158,36 +158,39 @@ def test_a_batch_that_does_not_fit_is_refused_whole(frame: pl.DataFrame, reason:
         ("tipped", ["1", "0", None], "0 or 1"),
     ],
 )
-@pytest.mark.parametrize("form", ["Parquet", "an Arrow stream", "an Arrow file"])
+@pytest.mark.parametrize("file_format", ["Parquet", "an Arrow stream", "an Arrow file"])
 def test_a_file_that_keeps_types_may_not_have_texts_for_numbers(
-    column: str, texts: list[str | None], said: str, form: Form
+    column: str, texts: list[str | None], said: str, file_format: FileFormat
 ) -> None:
     """Whoever writes `"42"` there has a mistake upstream, and may write `"42 "`, `"4,2"` or `"n/a"` tomorrow."""
     for values in (texts, pl.Series(texts, dtype=pl.Categorical)):
-        assert refused(rides(3, **{column: values}), form).reasons == (
-            f"column {column!r} is text, and the contract says {said}: {form} keeps types, so send it with that type",
+        assert refused(rides(3, **{column: values}), file_format).reasons == (
+            (
+                f"column {column!r} is text, and the contract says {said}: "
+                f"{file_format} keeps types, so send it with that type"
+            ),
         )
 
 
 def test_a_column_of_nothing_is_no_text() -> None:
     missing = pl.Series([None] * 3, dtype=pl.String)
-    assert admitted(rides(3, rain=missing), "Parquet").rows["rain"].to_list() == [None] * 3
+    assert accepted(rides(3, rain=missing), "Parquet").rows["rain"].to_list() == [None] * 3
 
 
 def test_a_time_is_a_text_in_every_form() -> None:
     """With its zone it says which moment is meant, and some writers have no type for that."""
-    assert admitted(rides(1, started=["2013-01-01T10:00:00Z"]), "Parquet").rows.height == 1
+    assert accepted(rides(1, started=["2013-01-01T10:00:00Z"]), "Parquet").rows.height == 1
 
 
 def test_texts_of_json_are_read_as_numbers_and_the_report_says_so() -> None:
     """One text among numbers makes texts of all of them when they are read: no reason to refuse the others."""
-    decision = admitted(rides(3, distance=["1.5", "2", "3"]), "JSON Lines")
+    decision = accepted(rides(3, distance=["1.5", "2", "3"]), "JSON Lines")
     assert decision.rows["distance"].to_list() == [1.5, 2.0, 3.0]
     assert decision.notes == ("column 'distance' has texts, which were read as float: send it with that type",)
 
 
 def test_texts_of_csv_are_how_it_has_numbers() -> None:
-    decision = admitted(rides(3, distance=["1.5", "2", "3"]), "CSV")
+    decision = accepted(rides(3, distance=["1.5", "2", "3"]), "CSV")
     assert (decision.rows["distance"].to_list(), decision.notes) == ([1.5, 2.0, 3.0], ())
 
 
@@ -216,14 +219,14 @@ def wide(columns: int, value: float) -> tuple[pl.DataFrame, Contract]:
     return rides(10, **{name: [value, *[1.5] * 9] for name in names}), contract
 
 
-def admit_wide(columns: int, value: float) -> Admitted | Refused:
+def admit_wide(columns: int, value: float) -> AcceptedBatch | RejectedBatch:
     frame, contract = wide(columns, value)
-    return admit(frame, "Parquet", contract, NOW)
+    return decide(frame, "Parquet", contract, NOW)
 
 
 def test_no_report_is_too_large_for_an_event() -> None:
     decision = admit_wide(5_000, -1e300)
-    assert isinstance(decision, Admitted)
+    assert isinstance(decision, AcceptedBatch)
     assert len(decision.quality.columns) == 500
     assert decision.notes == ("`quality.columns` describes 500 of 5,008 columns",)
     assert len(decision.quality.reasons) == 501
@@ -239,8 +242,8 @@ def test_no_report_is_too_large_for_an_event() -> None:
 def test_no_refusal_is_too_large_for_an_event() -> None:
     frame, contract = wide(5_000, -1e300)
     for batch in (frame.vstack(frame.head(1)).vstack(frame.head(1)), frame.select("ride")):
-        decision = admit(batch, "Parquet", contract, NOW)
-        assert isinstance(decision, Refused)
+        decision = decide(batch, "Parquet", contract, NOW)
+        assert isinstance(decision, RejectedBatch)
         event = BatchRejected(
             dataset="rides", batch_id="b", source="http", reasons=decision.reasons, quality=decision.quality
         )
@@ -258,14 +261,14 @@ def test_a_type_as_long_as_a_book_is_cut() -> None:
 
 
 def test_columns_that_nobody_asked_for_are_dropped_and_noted() -> None:
-    decision = admitted(rides(3, mood=["good", "bad", "ugly"]))
+    decision = accepted(rides(3, mood=["good", "bad", "ugly"]))
     assert "mood" not in decision.rows.columns
     assert decision.notes == ("column 'mood' is not in the contract and was dropped",)
 
 
 def test_columns_that_nobody_asked_for_are_noted_in_bounds() -> None:
     extra = {"n" * 300_000: [1] * 3} | {f"extra_{n}": [1] * 3 for n in range(600)}
-    notes = admitted(rides(3).with_columns(**{name: pl.Series(values) for name, values in extra.items()})).notes
+    notes = accepted(rides(3).with_columns(**{name: pl.Series(values) for name, values in extra.items()})).notes
     assert len(notes) == 501
     assert notes[0] == f"column '{'n' * 80}…' is not in the contract and was dropped"
     assert notes[-1] == "and 101 more"
@@ -273,7 +276,7 @@ def test_columns_that_nobody_asked_for_are_noted_in_bounds() -> None:
 
 def test_of_rows_with_one_entity_the_first_good_one_is_kept() -> None:
     frame = rides(10, ride=["a", "a", "a", *[f"r{n}" for n in range(7)]], distance=[-1.0, 2.0, 3.0, *[1.0] * 7])
-    decision = admitted(frame)
+    decision = accepted(frame)
     assert decision.rows["distance"].to_list()[0] == 2.0
     assert decision.quarantined["reason"].to_list() == [
         "distance: below the minimum 0",
@@ -283,21 +286,21 @@ def test_of_rows_with_one_entity_the_first_good_one_is_kept() -> None:
 
 def test_old_times_are_normal_and_a_clock_may_be_a_day_ahead() -> None:
     times = [datetime(1900, 1, 1, tzinfo=UTC), NOW + timedelta(days=1)]
-    assert admitted(rides(2, started=times)).quality.accepted == 2
+    assert accepted(rides(2, started=times)).quality.accepted == 2
 
 
 def test_an_optional_column_may_be_absent_and_its_nan_is_a_missing_value() -> None:
-    assert admitted(rides(3).drop("rain")).rows["rain"].to_list() == [None, None, None]
-    assert admitted(rides(3, rain=[float("nan"), 1.0, None])).rows["rain"].to_list() == [None, 1.0, None]
+    assert accepted(rides(3).drop("rain")).rows["rain"].to_list() == [None, None, None]
+    assert accepted(rides(3, rain=[float("nan"), 1.0, None])).rows["rain"].to_list() == [None, 1.0, None]
 
 
 def test_text_numbers_categories_and_booleans_are_cast_without_loss() -> None:
     as_text = rides(10).with_columns(
         pl.all().exclude("started").cast(pl.String), pl.col("started").dt.to_string("iso:strict")
     )
-    assert admitted(as_text).rows.equals(admitted(rides(10)).rows)
+    assert accepted(as_text).rows.equals(accepted(rides(10)).rows)
     zones = rides(10).with_columns(pl.col("zone").cast(pl.Categorical), pl.col("stops").cast(pl.Float32))
-    assert admitted(zones).rows.equals(admitted(rides(10)).rows)
+    assert accepted(zones).rows.equals(accepted(rides(10)).rows)
 
 
 @settings(max_examples=60)
@@ -320,8 +323,8 @@ def test_every_row_is_published_or_quarantined_or_the_batch_is_refused(rows: lis
         distance=pl.Series([r[1] for r in rows], dtype=pl.Float64),
         tipped=pl.Series([r[2] for r in rows], dtype=pl.Int64),
     )
-    decision = admit(frame, "Parquet", CONTRACT, NOW)
-    if isinstance(decision, Refused):
+    decision = decide(frame, "Parquet", CONTRACT, NOW)
+    if isinstance(decision, RejectedBatch):
         assert decision.reasons
         return
     assert decision.rows.height + decision.quarantined.height == frame.height
@@ -329,4 +332,4 @@ def test_every_row_is_published_or_quarantined_or_the_batch_is_refused(rows: lis
     assert decision.rows["ride"].is_unique().all()
     # As float32, which is what a model sees: the number nearest below zero is zero there.
     assert decision.rows["distance"].cast(pl.Float32).is_between(0, 1000).all()
-    assert admitted(decision.rows).rows.equals(decision.rows)
+    assert accepted(decision.rows).rows.equals(decision.rows)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rondo.contracts.events import logs
 from rondo.contracts.spec.model import Feature
 from rondo.ingestion.validation.contract import Column, Contract
-from rondo.ingestion.validation.rules import inspect
+from rondo.ingestion.validation.rules import check_rows
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.http.v2.protocol import InferenceRequest, Tensor
 from rondo.serving.http.v2.rows import rows
@@ -142,7 +142,7 @@ def in_a_batch(feature: Feature, value: Any) -> bool:
     columns = (Column("who", "entity"), Column("at", "time"), x)
     typed = {"category": pl.String, "float": pl.Float64, "int": pl.Int64, "bool": pl.Boolean}[feature.type]
     frame = pl.DataFrame({"who": ["w"], "at": [NOW], "x": pl.Series([value], dtype=typed)})
-    return inspect(frame, Contract("d", columns, 1.0, "sha256:0"), NOW).bad.is_empty()
+    return check_rows(frame, Contract("d", columns, 1.0, "sha256:0"), NOW).bad.is_empty()
 
 
 @given(contracts(), st.data())

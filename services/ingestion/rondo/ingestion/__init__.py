@@ -1,1 +1,1 @@
-"""Batches and outcomes in; validated, versioned data out."""
+"""Ingestion: validates batches and outcomes, and writes them to versioned Delta tables."""

@@ -1,4 +1,4 @@
-"""The composition root of ingestion: the only file that constructs things and opens connections."""
+"""The composition root of ingestion: the only file that constructs objects and opens connections."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from rondo.chassis.stream.exactly_once import ExactlyOnceStream
 from rondo.chassis.stream.follower import Follower
 from rondo.contracts.events.models import SpecApplied
 from rondo.ingestion import handlers
-from rondo.ingestion.batches.publisher import Publishing
-from rondo.ingestion.batches.service import Intake
+from rondo.ingestion.batches.kafka_consumer import BatchConsumer
+from rondo.ingestion.batches.publisher import BatchPublisher
+from rondo.ingestion.batches.service import BatchService
 from rondo.ingestion.batches.spool import Spool
 from rondo.ingestion.delta.tables import DeltaTables
-from rondo.ingestion.feedback.landing import TOPICS, Landing
-from rondo.ingestion.http import Desk, api
-from rondo.ingestion.inbox.watcher import Inbox
-from rondo.ingestion.kafka import BatchConsumer, OutcomeTransform, outcome_stream
-from rondo.ingestion.postgres import PostgresBatches, PostgresJournal
-from rondo.ingestion.spec_cache import Specs
+from rondo.ingestion.feedback.landing import TOPICS, FeedbackLanding
+from rondo.ingestion.http import ApiContext, api
+from rondo.ingestion.inbox.watcher import InboxWatcher
+from rondo.ingestion.outcomes.stream import OutcomeTransform, outcome_stream
+from rondo.ingestion.postgres import PostgresBatchStore, PostgresLandingStore
+from rondo.ingestion.spec_cache import SpecCache
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def application(settings: IngestionSettings) -> AsyncIterator[int]:
-    """Hold ingestion open; yields its HTTP port."""
+    """Run ingestion until the body ends. Yields its HTTP port."""
     health, app = Health(), api()
     pool.expect(health)
     chassis_kafka.expect(health, settings)
@@ -52,16 +53,16 @@ async def application(settings: IngestionSettings) -> AsyncIterator[int]:
     ):
         health.add("postgresql", database.ping)
         await chassis_kafka.wait_for_kafka(settings.kafka)
-        async with _specs(settings, health) as specs, _taking_in(settings, health, database, specs, spool) as desk:
-            app.state.desk = desk
+        async with _specs(settings, health) as specs, _ingesting(settings, health, database, specs, spool) as context:
+            app.state.context = context
             async with health.serving():
                 yield port
 
 
 @asynccontextmanager
-async def _specs(settings: IngestionSettings, health: Health) -> AsyncIterator[Specs]:
-    """Hold the specs in force; yields once all that were applied are, for what comes without one is refused."""
-    specs = Specs()
+async def _specs(settings: IngestionSettings, health: Health) -> AsyncIterator[SpecCache]:
+    """Follow the applied specs. Yields once all of them are cached: a batch without a spec would be rejected."""
+    specs = SpecCache()
     applied = CompactedTopic(settings.kafka, SpecApplied, partial(handlers.on_spec_applied, specs=specs))
     health.add("specs", applied.check)
     async with background(applied.run()):
@@ -70,22 +71,22 @@ async def _specs(settings: IngestionSettings, health: Health) -> AsyncIterator[S
 
 
 @asynccontextmanager
-async def _taking_in(
-    settings: IngestionSettings, health: Health, database: Database, specs: Specs, spool: Spool
-) -> AsyncIterator[Desk]:
-    """Take in batches, outcomes and logs while the body runs."""
-    tables, batches = DeltaTables(settings.data), PostgresBatches(database)
-    intake = Intake(specs, batches, Publishing(tables), settings.spec_patience_seconds)
-    await intake.recover()
+async def _ingesting(
+    settings: IngestionSettings, health: Health, database: Database, specs: SpecCache, spool: Spool
+) -> AsyncIterator[ApiContext]:
+    """Consume batches, outcomes and logs while the body runs."""
+    tables, batches = DeltaTables(settings.data), PostgresBatchStore(database)
+    service = BatchService(specs, batches, BatchPublisher(tables), settings.spec_wait_seconds)
+    await service.recover()
     stream = ExactlyOnceStream(outcome_stream(settings), OutcomeTransform(specs))
-    landing = Landing(tables, PostgresJournal(database), settings.landing_seconds, settings.landing_rows)
+    landing = FeedbackLanding(tables, PostgresLandingStore(database), settings.landing_seconds, settings.landing_rows)
     follower = Follower(settings.kafka, f"{settings.instance}-landing", TOPICS, landing)
     health.add("outcomes", stream.check)
     health.add("landing", follower.check)
-    inbox = [Inbox(settings.inbox, settings, intake, spool).run()] if settings.inbox else []
+    inbox = [InboxWatcher(settings.inbox, settings, service, spool).run()] if settings.inbox else []
     async with chassis_kafka.broker(settings) as broker:
-        BatchConsumer(settings, broker, intake, spool).subscribe()
+        BatchConsumer(settings, broker, service, spool).subscribe()
         await broker.start()
         chassis_kafka.watch(health, settings, broker)
         async with background(OutboxRelay(database, broker).run(), stream.run(), follower.run(), *inbox):
-            yield Desk(intake, spool, batches, tables, specs)
+            yield ApiContext(service, spool, batches, tables, specs)

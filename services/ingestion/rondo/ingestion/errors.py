@@ -1,38 +1,44 @@
-"""What ingestion refuses, with a message for whoever sent it: each says what to do next."""
+"""What ingestion refuses. `code` is the machine-readable name; each message says what to do next."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class IngestionError(Exception):
-    """The base of ingestion's own errors. `code` is the short name in HTTP answers."""
+    """The base of ingestion's own errors."""
 
-    code = "ingestion_error"
+    code: ClassVar[str] = "ingestion_error"
 
 
 class UnreadableFileError(IngestionError):
-    """The bytes are not the file that they are said to be."""
+    """The bytes are not a valid file of the given format."""
 
     code = "unreadable_file"
 
-    def __init__(self, form: str, why: str, advice: str) -> None:
-        super().__init__(f"the batch can't be read as {form}: {why}; {advice}")
+    def __init__(self, file_format: str, why: str, advice: str) -> None:
+        self.file_format, self.why = file_format, why
+        super().__init__(f"the batch can't be read as {file_format}: {why}; {advice}")
 
 
 class UnknownContentTypeError(IngestionError):
-    """Nobody said what kind of file a batch is, or it is a kind that is not taken."""
+    """The content type (or file extension) is missing or not supported."""
 
     code = "unknown_content_type"
 
-    def __init__(self, said: str, known: tuple[str, ...]) -> None:
-        super().__init__(f"{said or 'no content type'!r} is no kind of file that is taken here: use {', '.join(known)}")
+    def __init__(self, given: str, known: tuple[str, ...]) -> None:
+        self.given, self.known = given, known
+        problem = f"content type {given!r} is not supported" if given else "the content type is missing"
+        super().__init__(f"{problem}: use {', '.join(known)}")
 
 
 class BatchTooLargeError(IngestionError):
-    """A batch is over the size limit."""
+    """A batch exceeds the size limit."""
 
     code = "batch_too_large"
 
     def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
         super().__init__(
             f"the batch is larger than {limit_bytes / 1024**2:,.0f} MiB: split it into several batches, or raise "
             "RONDO_MAX_BATCH_BYTES of the ingestion service"
@@ -40,51 +46,55 @@ class BatchTooLargeError(IngestionError):
 
 
 class BatchConflictError(IngestionError):
-    """A batch id that is taken came again with other content."""
+    """A batch id was sent again with other content."""
 
     code = "batch_conflict"
 
     def __init__(self, dataset: str, batch_id: str) -> None:
+        self.dataset, self.batch_id = dataset, batch_id
         super().__init__(
             f"batch {batch_id!r} of {dataset!r} was accepted before with other content, and an accepted batch never "
-            "changes: send this one under a batch id of its own"
+            "changes: send this content under another batch id"
         )
 
 
 class ReportLostError(IngestionError):
-    """A batch was accepted by a process that died before it could say so, and its report is in the log no more."""
+    """A process accepted a batch and crashed, and the report is no longer in the log of the table."""
 
     code = "report_lost"
 
     def __init__(self, dataset: str, batch_id: str) -> None:
+        self.dataset, self.batch_id = dataset, batch_id
         super().__init__(
-            f"batch {batch_id!r} of {dataset!r} was accepted before, but the log of its table is too short to hold the "
-            f"report: its rows are in datasets/{dataset} under this batch_id; send other rows under an id of their own"
+            f"batch {batch_id!r} of {dataset!r} was accepted before, but its report is no longer in the log of the "
+            f"table: its rows are in datasets/{dataset} under this batch_id; send other rows under another batch id"
         )
 
 
-class BadNameError(IngestionError):
-    """A dataset or batch id that is no safe name."""
+class InvalidNameError(IngestionError):
+    """A dataset name or batch id is not valid."""
 
-    code = "bad_name"
+    code = "invalid_name"
 
     def __init__(self, what: str, name: str, rule: str) -> None:
-        super().__init__(f"{what} {name[:80]!r} is no name: use {rule}")
+        self.what, self.name = what, name[:80]
+        super().__init__(f"invalid {what} {self.name!r}: use {rule}")
 
 
 class BatchNotFoundError(IngestionError):
-    """Nobody sent this batch."""
+    """No batch with this id was received."""
 
-    code = "not_found"
+    code = "batch_not_found"
 
     def __init__(self, dataset: str, batch_id: str) -> None:
+        self.dataset, self.batch_id = dataset, batch_id
         super().__init__(f"no batch {batch_id!r} of {dataset!r} was received: see GET /v1/datasets/{dataset}/batches")
 
 
 class DatasetNotFoundError(IngestionError):
     """No model spec names this dataset."""
 
-    code = "not_found"
+    code = "dataset_not_found"
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

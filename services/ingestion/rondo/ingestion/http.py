@@ -14,21 +14,21 @@ from rondo.chassis.errors import UnavailableError
 from rondo.ingestion import errors
 from rondo.ingestion.batches.submission import Submission, check_names
 from rondo.ingestion.validation.contract import NoContractError
-from rondo.ingestion.validation.file_formats import form_of
+from rondo.ingestion.validation.file_formats import format_of
 
 if TYPE_CHECKING:
-    from rondo.ingestion.batches.service import Intake
+    from rondo.ingestion.batches.service import BatchService
     from rondo.ingestion.batches.spool import Spool
     from rondo.ingestion.delta.tables import DeltaTables
-    from rondo.ingestion.postgres import PostgresBatches
-    from rondo.ingestion.spec_cache import Specs
+    from rondo.ingestion.postgres import PostgresBatchStore
+    from rondo.ingestion.spec_cache import SpecCache
 
 _STATUS = {
     errors.BatchTooLargeError: 413,
     errors.UnknownContentTypeError: 415,
     errors.BatchConflictError: 409,
     errors.ReportLostError: 409,
-    errors.BadNameError: 400,
+    errors.InvalidNameError: 400,
     errors.BatchNotFoundError: 404,
     errors.DatasetNotFoundError: 404,
 }
@@ -36,20 +36,20 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
 @dataclass(frozen=True)
-class Desk:
+class ApiContext:
     """What the API stands before."""
 
-    intake: Intake
+    service: BatchService
     spool: Spool
-    batches: PostgresBatches
+    batches: PostgresBatchStore
     tables: DeltaTables
-    specs: Specs
+    specs: SpecCache
 
 
 def api() -> FastAPI:
-    """Return the API. Until its `state.desk` is set, while the service starts, every answer is 503."""
+    """Return the API. Until its `state.context` is set, while the service starts, every answer is 503."""
     app = FastAPI(title="Rondo ingestion", version="1", docs_url=None, redoc_url=None)
-    app.state.desk = None
+    app.state.context = None
     app.add_exception_handler(errors.IngestionError, _refused)
     app.add_exception_handler(UnavailableError, _unavailable)
     app.add_api_route("/v1/datasets/{dataset}/batches/{batch_id}", upload, methods=["POST"], status_code=201)
@@ -60,11 +60,11 @@ def api() -> FastAPI:
     return app
 
 
-def _desk(request: Request) -> Desk:
-    desk: Desk | None = request.app.state.desk
-    if desk is None:
+def _context(request: Request) -> ApiContext:
+    context: ApiContext | None = request.app.state.context
+    if context is None:
         raise UnavailableError("ingestion", "still starting, see /readyz")
-    return desk
+    return context
 
 
 async def upload(request: Request, dataset: str, batch_id: str) -> Response:
@@ -73,21 +73,21 @@ async def upload(request: Request, dataset: str, batch_id: str) -> Response:
     201 with the report of an accepted batch, 200 with the same report when it comes again, 422 with the reasons when
     it is refused whole.
     """
-    desk = _desk(request)
+    context = _context(request)
     check_names(dataset, batch_id)
-    form = form_of(request.headers.get("content-type"))
+    file_format = format_of(request.headers.get("content-type"))
     length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > desk.spool.limit_bytes:
-        raise errors.BatchTooLargeError(desk.spool.limit_bytes)
-    async with desk.spool.receive(request.stream()) as (path, content):
-        answer = await desk.intake.submit(Submission(dataset, batch_id, "http", form, path, content))
+    if length.isdigit() and int(length) > context.spool.limit_bytes:
+        raise errors.BatchTooLargeError(context.spool.limit_bytes)
+    async with context.spool.receive(request.stream()) as (path, content):
+        answer = await context.service.submit(Submission(dataset, batch_id, "http", file_format, path, content))
     accepted = answer.record.status == "accepted"
     return _json(answer.record.report, 422 if not accepted else 200 if answer.repeated else 201)
 
 
 async def batch(request: Request, dataset: str, batch_id: str) -> Response:
     """Return the report of a batch."""
-    record = await _desk(request).batches.find(dataset, batch_id)
+    record = await _context(request).batches.find(dataset, batch_id)
     if record is None:
         raise errors.BatchNotFoundError(dataset, batch_id)
     return _json(record.report)
@@ -95,27 +95,27 @@ async def batch(request: Request, dataset: str, batch_id: str) -> Response:
 
 async def batches(request: Request, dataset: str, limit: Limit = 100) -> Response:
     """Return the reports of the batches decided last, newest first."""
-    return _json({"dataset": dataset, "batches": await _desk(request).batches.latest(dataset, limit)})
+    return _json({"dataset": dataset, "batches": await _context(request).batches.latest(dataset, limit)})
 
 
 async def quarantine(request: Request, dataset: str, batch_id: str | None = None, limit: Limit = 100) -> Response:
     """Return the rows quarantined last, each with its reasons and as it came."""
-    desk = _desk(request)
+    context = _context(request)
     check_names(dataset, batch_id or "any")
-    rows = await asyncio.to_thread(desk.tables.tail, f"quarantine/{dataset}", limit, batch_id)
+    rows = await asyncio.to_thread(context.tables.tail, f"quarantine/{dataset}", limit, batch_id)
     return _json({"dataset": dataset, "rows": rows})
 
 
 async def dataset(request: Request, dataset: str) -> Response:
     """Return what a dataset must look like, and its current version."""
-    desk = _desk(request)
+    context = _context(request)
     check_names(dataset, "any")
     try:
-        contract = desk.specs.contract(dataset)
+        contract = context.specs.contract(dataset)
     except NoContractError as error:
         raise errors.DatasetNotFoundError(str(error)) from None
     table = f"datasets/{dataset}"
-    commit = await asyncio.to_thread(desk.tables.current, table)
+    commit = await asyncio.to_thread(context.tables.current, table)
     version = {"table": table, "version": commit.version, "digest": commit.digest} if commit else None
     columns = [
         {
@@ -128,7 +128,7 @@ async def dataset(request: Request, dataset: str) -> Response:
 
 
 def _json(content: dict[str, Any], status: int = 200) -> Response:
-    # Sorted: PostgreSQL gives a report back in an order of its own, and the same batch gets the same bytes.
+    # ParsedOutcomes: PostgreSQL gives a report back in an order of its own, and the same batch gets the same bytes.
     return Response(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), status, media_type="application/json")
 
 

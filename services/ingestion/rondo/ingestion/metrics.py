@@ -1,13 +1,13 @@
-"""Every metric of ingestion, beside the chassis's."""
+"""The metrics of ingestion, in addition to those of the chassis."""
 
 from __future__ import annotations
 
 from prometheus_client import Counter, Histogram
 
-BATCHES = Counter("rondo_ingestion_batches", "Batches, by how they came and what became of them", ["source", "outcome"])
-ROWS = Counter("rondo_ingestion_rows", "Rows of batches, by what became of them", ["outcome"])
-VALIDATION_SECONDS = Histogram("rondo_ingestion_validation_seconds", "Time to read and judge a batch")
+BATCHES = Counter("rondo_ingestion_batches", "Batches by source and outcome", ["source", "outcome"])
+ROWS = Counter("rondo_ingestion_rows", "Rows of accepted batches, by outcome (accepted, quarantined)", ["outcome"])
+VALIDATION_SECONDS = Histogram("rondo_ingestion_validation_seconds", "Time to read and validate a batch")
 LANDED = Counter("rondo_ingestion_landed_rows", "Rows of the logs that were committed to Delta", ["log"])
-LANDING_SECONDS = Histogram("rondo_ingestion_landing_seconds", "Time to commit what was buffered of the logs")
-UNREADABLE = Counter("rondo_ingestion_unreadable_log_messages", "Messages of the logs that are no Arrow", ["log"])
-OUTCOMES = Counter("rondo_ingestion_outcomes", "Outcomes, by what became of them", ["outcome"])
+LANDING_SECONDS = Histogram("rondo_ingestion_landing_seconds", "Time to commit the buffered rows of the logs")
+UNREADABLE = Counter("rondo_ingestion_unreadable_log_messages", "Log messages that could not be decoded", ["log"])
+OUTCOMES = Counter("rondo_ingestion_outcomes", "Outcomes by result (accepted, dead_letter)", ["outcome"])

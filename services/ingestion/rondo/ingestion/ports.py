@@ -1,4 +1,4 @@
-"""What the decisions of ingestion are surrounded by: stores of batches and of landed positions; tables."""
+"""The protocols that ingestion's logic needs: batch records, landing progress and Delta tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Status = Literal["accepted", "rejected"]
 
 @dataclass(frozen=True)
 class BatchRecord:
-    """What became of a batch. `content` is the digest of its file, `contract` of the specs that it was judged by."""
+    """The result of a batch. `content` is the digest of its file, `contract` that of the specs it was checked by."""
 
     dataset: str
     batch_id: str
@@ -31,50 +31,50 @@ class BatchRecord:
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit to a table: the version and digest that it made, and what was noted with it."""
+    """A commit to a Delta table: its version, the content digest at that version, and its metadata."""
 
     version: int
     digest: str
-    notes: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-class BatchWork(Protocol):
-    """An open transaction in which nobody else decides about a batch of the same dataset."""
+class BatchTransaction(Protocol):
+    """An open transaction that holds the lock of one dataset: no other process decides about its batches."""
 
     async def find(self, batch_id: str) -> BatchRecord | None:
-        """Return what became of a batch before."""
+        """Return the record of a batch."""
         ...
 
     async def save(self, record: BatchRecord, event: Event, event_id: str) -> None:
-        """Keep what became of a batch, and say so."""
+        """Store the record and add the event to the outbox."""
         ...
 
 
-class Batches(Protocol):
-    """What became of batches."""
+class BatchStore(Protocol):
+    """The records of batches."""
 
     async def find(self, dataset: str, batch_id: str) -> BatchRecord | None:
-        """Return what became of a batch."""
+        """Return the record of a batch."""
         ...
 
-    def deciding(self, dataset: str) -> AbstractAsyncContextManager[BatchWork]:
-        """Open a transaction alone on the dataset."""
+    def deciding(self, dataset: str) -> AbstractAsyncContextManager[BatchTransaction]:
+        """Open a transaction that holds the lock of the dataset. A second caller waits until it ends."""
         ...
 
     async def unknown(self, dataset: str, batch_ids: Sequence[str]) -> list[str]:
-        """Return which of these batches are not known to be accepted."""
+        """Return those of the batches that have no record as accepted."""
         ...
 
 
-class Journal(Protocol):
-    """How far the logs have landed, and which commits of outcomes have been announced."""
+class LandingStore(Protocol):
+    """Progress of the landing: the next offset of each partition, and the announced commits of outcomes."""
 
     async def positions(self) -> Mapping[tuple[str, int], int]:
-        """Return the next offset by (topic, partition): everything before it is in its table."""
+        """Return the next offset by (topic, partition). Every earlier row is in its table."""
         ...
 
     async def announced(self) -> Mapping[str, int]:
-        """Return the last announced version of each model's table of outcomes."""
+        """Return by model the last version of its outcomes table that was announced."""
         ...
 
     async def save(
@@ -83,27 +83,34 @@ class Journal(Protocol):
         events: Sequence[tuple[Event, str]],
         announced: Mapping[str, int],
     ) -> None:
-        """Save positions and announced versions, and publish events, in one transaction."""
+        """Save positions and announced versions, and add the events to the outbox, in one transaction."""
         ...
 
 
 class Tables(Protocol):
-    """The Delta tables. Calls block: they belong on a thread."""
+    """The Delta tables. Calls block: run them on a thread."""
 
     def append(
-        self, name: str, rows: pa.Table | pl.DataFrame, marks: Mapping[str, int], notes: Mapping[str, str]
+        self,
+        name: str,
+        rows: pa.Table | pl.DataFrame,
+        transactions: Mapping[str, int],
+        metadata: Mapping[str, str],
     ) -> Commit:
-        """Append rows in one commit with marks (positions by application id) and notes; adds new columns."""
+        """Append rows in one commit, and add columns that the table lacks.
+
+        `transactions` are the table's transaction identifiers (Delta protocol: application id to version).
+        """
         ...
 
-    def mark(self, name: str, application: str) -> int | None:
-        """Return the position that the table holds for an application id."""
+    def transaction_version(self, name: str, application: str) -> int | None:
+        """Return the version that the table holds for an application id."""
         ...
 
     def commits(self, name: str, after: int = -1) -> list[Commit]:
-        """Return the commits with notes after a version, oldest first; none for a table that does not exist."""
+        """Return the commits after a version, oldest first; an empty list if there is no such table."""
         ...
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of the things in a folder of tables."""
+        """Return the names of the tables, or folders of tables, in a folder."""
         ...

@@ -1,4 +1,4 @@
-"""What ingestion is told by its environment."""
+"""The environment variables of ingestion."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from rondo.chassis.settings import PostgresSettings
 
 
 class IngestionSettings(PostgresSettings):
-    """`data` is the root of the Delta tables, `inbox` the watched folder (none: no folder is watched).
+    """`data` is the root of the Delta tables, `inbox` the watched folder (unset: no folder is watched).
 
-    `max_batch_bytes` bounds one batch; `landing_seconds` is how long the logs are gathered before a Delta commit, and
-    `inbox_settle_seconds` how long a file must not have changed to count as complete. `spec_patience_seconds` is how
-    long a batch waits for the spec of its dataset: one that was applied a moment ago is on its way.
+    `max_batch_bytes` limits one batch. `landing_seconds` is how long log rows are buffered before a Delta commit.
+    `spec_wait_seconds` is how long a batch waits for the first spec of its dataset.
+    `inbox_settle_seconds` is how long a file must be unchanged before it counts as complete, and
+    `inbox_incomplete_seconds` the same for a Parquet or Arrow file whose footer is missing.
     """
 
     service: str = "ingestion"
@@ -24,11 +25,11 @@ class IngestionSettings(PostgresSettings):
     max_batch_bytes: Annotated[int, Field(gt=0)] = 256 * 1024 * 1024
     landing_seconds: Annotated[float, Field(ge=0)] = 1.0
     landing_rows: Annotated[int, Field(gt=0)] = 200_000
-    spec_patience_seconds: Annotated[float, Field(ge=0)] = 5.0
+    spec_wait_seconds: Annotated[float, Field(ge=0)] = 5.0
     inbox_settle_seconds: Annotated[float, Field(gt=0)] = 2.0
-    inbox_patience_seconds: Annotated[float, Field(gt=0)] = 30.0
+    inbox_incomplete_seconds: Annotated[float, Field(gt=0)] = 30.0
 
     @property
     def spool(self) -> Path:
-        """Where an upload lies until it has been judged: on the disk of the data."""
+        """The folder that holds an upload until it is validated, on the same disk as the data."""
         return self.data / ".spool"

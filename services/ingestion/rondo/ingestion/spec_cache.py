@@ -1,4 +1,4 @@
-"""The specs in force, as this process knows them."""
+"""The specs in force, as the compacted topic `specs.applied` lists them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
 
 
-class Specs:
-    """One spec a model. Replaced whole at each change, so that the stream's thread may look at any time."""
+class SpecCache:
+    """One spec per model. The mapping is replaced as a whole, so the stream's thread can read it without a lock."""
 
     def __init__(self, specs: Iterable[ModelSpec] = ()) -> None:
         self._by_model = {spec.model: spec for spec in specs}
@@ -22,7 +22,7 @@ class Specs:
         self._changed = asyncio.Event()
 
     def put(self, spec: ModelSpec, revision: int) -> None:
-        """Bring a spec into force, unless a later revision is: the topic is read from its beginning more than once."""
+        """Cache a spec unless a later revision is cached: the topic is read from its beginning more than once."""
         if revision < self._revisions.get(spec.model, 0):
             return
         self._revisions[spec.model] = revision
@@ -30,22 +30,25 @@ class Specs:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def expect(self, dataset: str, patience: float) -> None:
-        """Wait until a spec names the dataset, or for `patience` seconds: one applied a moment ago is on its way."""
+    async def wait_for_dataset(self, dataset: str, seconds: float) -> None:
+        """Return once a spec names the dataset, or after `seconds`.
+
+        A spec that was applied a moment before the batch was sent may still be on its way.
+        """
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(seconds):
                 while all(spec.data.dataset != dataset for spec in self._by_model.values()):
                     await self._changed.wait()
         except TimeoutError:
-            return  # that no spec names it is for `contract` to say
+            return  # `contract` raises NoContractError, which names the known datasets
 
     @property
     def models(self) -> frozenset[str]:
-        """The models that exist."""
+        """The models that have a spec."""
         return frozenset(self._by_model)
 
     def contract(self, dataset: str) -> Contract:
-        """Return what a dataset must look like.
+        """Return the contract of a dataset.
 
         Raises:
             NoContractError: no spec names the dataset, or its specs contradict each other.

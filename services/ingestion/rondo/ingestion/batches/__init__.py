@@ -1,1 +1,1 @@
-"""A submitted batch, from its bytes to its report."""
+"""A submitted batch: its transports, storage of its bytes, validation, publication and report."""

@@ -1,7 +1,7 @@
-"""Publishes an admitted batch: first its bad rows, into the quarantine, then its good rows together with the report.
+"""Writes an accepted batch: first its invalid rows to the quarantine, then its valid rows with the report.
 
-Each is one Delta commit with a mark, so neither is written twice. A process that dies between the two has accepted
-nothing: the batch comes again. One that dies after the second has left the report there, and what it says stands.
+Each is one Delta commit with a transaction identifier, so neither is written twice. A process that crashes between the
+two accepted nothing: the batch is sent again. One that crashes after the second left the report in the commit.
 """
 
 from __future__ import annotations
@@ -21,37 +21,38 @@ from rondo.ingestion.validation.contract import BATCH_ID
 if TYPE_CHECKING:
     from rondo.ingestion.batches.submission import Submission
     from rondo.ingestion.ports import Commit, Tables
-    from rondo.ingestion.validation.decision import Admitted
+    from rondo.ingestion.validation.decision import AcceptedBatch
 
 FOLDER = "datasets"
 
 
 @dataclass(frozen=True)
-class Publishing:
-    """The tables of the datasets and of their quarantines. Calls block: they belong on a thread."""
+class BatchPublisher:
+    """Writes the tables of datasets and their quarantines. Calls block: run them on a thread."""
 
     tables: Tables
 
-    def publish(self, submission: Submission, contract: str, admitted: Admitted) -> BatchRecord:
-        """Write a batch, unless a process that died after its commit has: then its report is the one that counts.
+    def publish(self, submission: Submission, contract: str, accepted: AcceptedBatch) -> BatchRecord:
+        """Write a batch. If a crashed process already committed it, return the record in that commit.
 
         Raises:
-            BatchConflictError: what was committed under this batch id has other content.
-            ReportLostError: it was committed, and the report is gone.
-            UnavailableError: the disk is full or can't be written.
+            BatchConflictError: a batch with this id and other content is committed.
+            ReportLostError: the batch is committed, but its report is no longer in the log of the table.
+            UnavailableError: the data storage is full or can't be written.
 
         """
-        table, mark = table_of(submission.dataset), f"batch/{submission.batch_id}"
-        if self.tables.mark(table, mark) is not None:
+        table, application = table_of(submission.dataset), f"batch/{submission.batch_id}"
+        if self.tables.transaction_version(table, application) is not None:
             return self._committed_before(submission)
-        # Whose rows these are is more than the batch id: of other content, or by another contract, others are bad.
-        self._quarantine(submission, f"{mark}/{submission.content}/{contract}", admitted)
-        report = reports.draft(submission, admitted)
+        # The id alone does not identify the invalid rows: other content, or another contract, has other ones.
+        self._quarantine(submission, f"{application}/{submission.content}/{contract}", accepted)
+        report = reports.draft(submission, accepted)
         record = BatchRecord(submission.dataset, submission.batch_id, submission.content, contract, "accepted", report)
-        commit = self.tables.append(table, _named(admitted.rows, submission), {mark: 1}, _notes(record))
-        metrics.ROWS.labels("accepted").inc(admitted.rows.height)
-        metrics.ROWS.labels("quarantined").inc(admitted.quarantined.height)
-        return _noted(submission.dataset, commit)
+        rows = _with_batch_id(accepted.rows, submission)
+        commit = self.tables.append(table, rows, {application: 1}, _metadata(record))
+        metrics.ROWS.labels("accepted").inc(accepted.rows.height)
+        metrics.ROWS.labels("quarantined").inc(accepted.quarantined.height)
+        return _record(submission.dataset, commit)
 
     def _committed_before(self, submission: Submission) -> BatchRecord:
         found = (record for record in self.committed(submission.dataset) if record.batch_id == submission.batch_id)
@@ -62,19 +63,19 @@ class Publishing:
             raise BatchConflictError(submission.dataset, submission.batch_id)
         return record
 
-    def _quarantine(self, submission: Submission, mark: str, admitted: Admitted) -> None:
+    def _quarantine(self, submission: Submission, application: str, accepted: AcceptedBatch) -> None:
         table = f"quarantine/{submission.dataset}"
-        if admitted.quarantined.height and self.tables.mark(table, mark) is None:
-            self.tables.append(table, _named(admitted.quarantined, submission), {mark: 1}, {})
+        if accepted.quarantined.height and self.tables.transaction_version(table, application) is None:
+            self.tables.append(table, _with_batch_id(accepted.quarantined, submission), {application: 1}, {})
 
     def datasets(self) -> list[str]:
         """Return the datasets that have a table."""
         return self.tables.names(FOLDER)
 
     def committed(self, dataset: str) -> list[BatchRecord]:
-        """Return what the commits of a dataset say of themselves, oldest first."""
+        """Return the records in the commits of a dataset, oldest first."""
         commits = self.tables.commits(table_of(dataset))
-        return [_noted(dataset, commit) for commit in commits if BATCH_ID in commit.notes]
+        return [_record(dataset, commit) for commit in commits if BATCH_ID in commit.metadata]
 
 
 def table_of(dataset: str) -> str:
@@ -82,11 +83,11 @@ def table_of(dataset: str) -> str:
     return f"{FOLDER}/{dataset}"
 
 
-def _named(rows: pl.DataFrame, submission: Submission) -> pl.DataFrame:
+def _with_batch_id(rows: pl.DataFrame, submission: Submission) -> pl.DataFrame:
     return rows.with_columns(pl.lit(submission.batch_id).alias(BATCH_ID))
 
 
-def _notes(record: BatchRecord) -> dict[str, str]:
+def _metadata(record: BatchRecord) -> dict[str, str]:
     return {
         BATCH_ID: record.batch_id,
         "content": record.content,
@@ -95,7 +96,7 @@ def _notes(record: BatchRecord) -> dict[str, str]:
     }
 
 
-def _noted(dataset: str, commit: Commit) -> BatchRecord:
-    notes = commit.notes
-    report = reports.accepted(json.loads(notes["report"]), table_of(dataset), commit)
-    return BatchRecord(dataset, notes[BATCH_ID], notes["content"], notes["contract"], "accepted", report)
+def _record(dataset: str, commit: Commit) -> BatchRecord:
+    found = commit.metadata
+    report = reports.accepted(json.loads(found["report"]), table_of(dataset), commit)
+    return BatchRecord(dataset, found[BATCH_ID], found["content"], found["contract"], "accepted", report)

@@ -10,24 +10,24 @@ from rondo.contracts.events.data import BatchAccepted, BatchRejected
 if TYPE_CHECKING:
     from rondo.ingestion.batches.submission import Submission
     from rondo.ingestion.ports import BatchRecord, Commit
-    from rondo.ingestion.validation.decision import Admitted, Refused
+    from rondo.ingestion.validation.decision import AcceptedBatch, RejectedBatch
 
 _REJECTED = (
     "nothing of this batch was used; `reasons` says why. Correct it and send it again, under the same id or another"
 )
 
 
-def draft(submission: Submission, admitted: Admitted) -> dict[str, Any]:
+def draft(submission: Submission, accepted: AcceptedBatch) -> dict[str, Any]:
     """Return the report of an accepted batch but for the data version, which only its commit knows."""
     return {
         "status": "accepted",
         "dataset": submission.dataset,
         "batch_id": submission.batch_id,
         "source": submission.source,
-        "quality": admitted.quality.model_dump(mode="json"),
-        "event_time_from": admitted.event_time_from.isoformat(),
-        "event_time_to": admitted.event_time_to.isoformat(),
-        "notes": list(admitted.notes),
+        "quality": accepted.quality.model_dump(mode="json"),
+        "event_time_from": accepted.event_time_from.isoformat(),
+        "event_time_to": accepted.event_time_to.isoformat(),
+        "notes": list(accepted.notes),
     }
 
 
@@ -36,7 +36,7 @@ def accepted(report: dict[str, Any], table: str, commit: Commit) -> dict[str, An
     return report | {"data_version": {"table": table, "version": commit.version, "digest": commit.digest}}
 
 
-def rejected(submission: Submission, refused: Refused) -> dict[str, Any]:
+def rejected(submission: Submission, refused: RejectedBatch) -> dict[str, Any]:
     """Return the report of a batch that was refused whole."""
     return {
         "error": "batch_rejected",

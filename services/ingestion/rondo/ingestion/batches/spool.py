@@ -1,4 +1,4 @@
-"""Where the bytes of a batch lie while it is judged: they go straight to disk, never as a whole into memory."""
+"""Stores the bytes of an incoming batch on disk while it is validated; they are never in memory as a whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
-from rondo.ingestion.delta import disk_errors
+from rondo.ingestion.delta import storage_errors
 from rondo.ingestion.errors import BatchTooLargeError
 
 if TYPE_CHECKING:
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 
 class Spool:
-    """A folder of incoming batches, none of them larger than `limit_bytes`."""
+    """A folder of incoming batches, each of at most `limit_bytes`."""
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         self._folder = folder
         self.limit_bytes = limit_bytes
 
     def clear(self) -> None:
-        """Forget what an earlier process left half received: nobody was told that it had arrived."""
+        """Delete the incomplete uploads of an earlier process; their senders got no answer."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True, exist_ok=True)
 
     @asynccontextmanager
     async def receive(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[Path, str]]:
-        """Write chunks to a file; yields it and the digest of its bytes, and deletes it at the end.
+        """Write chunks to a file. Yields its path and the digest of its bytes, and deletes it at the end.
 
-        What goes wrong with the source of the chunks is its own error: it says nothing of this disk.
+        An error of the source of the chunks is raised as it is.
 
         Raises:
             BatchTooLargeError: there are more bytes than the limit.
@@ -55,13 +55,13 @@ class Spool:
                 file.close()
             yield path, f"sha256:{digest.hexdigest()}"
         finally:
-            with suppress(OSError):  # the last bytes found no room; the file goes anyway
+            with suppress(OSError):  # flushing fails on a full disk; the file is deleted anyway
                 file.close()
-            path.unlink(missing_ok=True)  # noqa: ASYNC240 - one call of the system
+            path.unlink(missing_ok=True)  # noqa: ASYNC240 - one system call
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise disk_errors.away(error, self._folder) from error
+            raise storage_errors.storage_unavailable(error, self._folder) from error

@@ -1,1 +1,1 @@
-"""Delta tables: append exactly once, content digests."""
+"""Delta tables: their single writer, column types, digests and storage errors."""

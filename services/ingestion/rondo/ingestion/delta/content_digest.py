@@ -1,6 +1,6 @@
-"""The content digest of a data version: each commit's own, chained to the one before it.
+"""The content digest of a data version: the digest of each commit's rows, chained to the previous one.
 
-The same rows committed in the same order have the same digest, wherever and however they are stored.
+The same rows committed in the same order have the same digest, independent of file layout and Arrow representation.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 
-def chained(previous: str | None, table: pa.Table) -> str:
-    """Return the digest (`sha256:` and 64 hex digits) of a table that had `previous` and got these rows."""
+def chained_digest(previous: str | None, table: pa.Table) -> str:
+    """Return the digest (`sha256:` and 64 hex digits) of a table with digest `previous` once these rows are added."""
     digest = hashlib.sha256((previous or "").encode())
     for name in sorted(table.column_names):
         column = table.column(name)
         digest.update(f"\n{name}:{column.type}:{len(column)}\n".encode())
-        # What lies under a null is undefined in Arrow: nulls are written apart, and filled.
+        # The value under a null is undefined in Arrow: nulls are hashed separately, and filled.
         digest.update(_serialized(pc.is_null(column).cast(pa.uint8())))
         if not pa.types.is_null(column.type):
             digest.update(_serialized(_filled(column)))
@@ -35,5 +35,5 @@ def _filled(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _serialized(column: pa.ChunkedArray) -> pa.Buffer:
-    """Arrow IPC rebases offsets and zeroes paddings, so equal values give equal bytes."""
+    # Arrow IPC rebases offsets and zeroes padding, so equal values have equal bytes.
     return pa.record_batch({"": pa.concat_arrays(column.chunks or [pa.array([], column.type)])}).serialize()

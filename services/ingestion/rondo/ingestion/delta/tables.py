@@ -1,7 +1,7 @@
-"""Delta tables on disk, with one writer each: this process.
+"""Delta tables with a single writer: this process.
 
-What a commit holds, its marks (the table's `app_transactions`) and its notes appear together or not at all; so a
-position is never ahead of its rows, nor behind them (Delta protocol, "Transaction Identifiers").
+The rows of a commit, its transaction identifiers and its metadata become visible together or not at all, so a recorded
+offset is never ahead of its rows or behind them (Delta protocol, "Transaction Identifiers").
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from deltalake.exceptions import DeltaError
 
-from rondo.ingestion.delta import disk_errors
-from rondo.ingestion.delta.column_types import plain
+from rondo.ingestion.delta import storage_errors
+from rondo.ingestion.delta.column_types import normalize
 from rondo.ingestion.delta.table import OpenTable
 from rondo.ingestion.ports import Commit
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 log = logging.getLogger(__name__)
-# Each commit adds one small file; once there are this many, they are made one.
+# Each commit adds one small file; after this many commits the files are compacted.
 _COMPACT_EVERY = 200
 
 
@@ -41,23 +41,23 @@ class DeltaTables:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def append(
-        self, name: str, rows: pa.Table | pl.DataFrame, marks: Mapping[str, int], notes: Mapping[str, str]
+        self, name: str, rows: pa.Table | pl.DataFrame, transactions: Mapping[str, int], metadata: Mapping[str, str]
     ) -> Commit:
-        """Append rows in one commit; the table is made when it is not there, and gets columns that it lacks.
+        """Append rows in one commit; creates the table if there is none.
 
         Raises:
-            UnavailableError: the disk is full or can't be written; nothing became visible.
+            UnavailableError: the storage is full or can't be written; nothing became visible.
 
         """
-        # In one piece: of several, delta-rs writes first whichever comes first, and the digest is of rows in order.
-        data = plain(rows.to_arrow() if isinstance(rows, pl.DataFrame) else rows).combine_chunks()
+        # One chunk: delta-rs writes several in an arbitrary order, and the digest depends on the order of rows.
+        data = normalize(rows.to_arrow() if isinstance(rows, pl.DataFrame) else rows).combine_chunks()
         with self._locks[name], self._changing(name):
             if opened := self._table(name):
-                opened.append(data, marks, notes)
+                opened.append(data, transactions, metadata)
             else:
-                opened = self._open[name] = OpenTable.create(self._root / name, data, marks, notes)
-            # The version of these rows, and of no compaction after them: a restart reads the same one in the log.
-            commit = Commit(opened.version, opened.digest or "", dict(notes))
+                opened = self._open[name] = OpenTable.create(self._root / name, data, transactions, metadata)
+            # The version of these rows, not of a compaction after them: a restart reads the same version in the log.
+            commit = Commit(opened.version, opened.digest or "", dict(metadata))
             self._compact(name, opened)
             return commit
 
@@ -66,25 +66,25 @@ class DeltaTables:
         try:
             yield
         except BaseException as error:
-            # Whether it was committed is in the table, not in our memory of it (delta-rs #2279).
+            # Only the table knows whether the commit succeeded, so it is opened again (delta-rs #2279).
             self._open.pop(name, None)
-            # delta-rs wraps what the system said in whatever it was doing just then.
+            # delta-rs wraps the system's error in one of several classes.
             if isinstance(error, OSError) or (isinstance(error, DeltaError) and "os error" in str(error)):
-                raise disk_errors.away(error, self._root) from error
+                raise storage_errors.storage_unavailable(error, self._root) from error
             raise
 
     def _compact(self, name: str, opened: OpenTable) -> None:
-        """Make one file of many small ones, now and then.
+        """Compact the table now and then.
 
-        The rows are committed: a failure here is no failure of theirs. It is tried again after as many commits.
+        The rows are already committed, so a failure here is logged, and retried after as many commits.
         """
         if opened.version - opened.compacted < self._compact_every:
             return
         try:
             opened.compact()
         except (OSError, DeltaError) as error:
-            why = disk_errors.said(error, self._root)
-            log.warning("%s keeps its small files for now, and all its rows: %s", name, why)
+            why = storage_errors.describe(error, self._root)
+            log.warning("%s is not compacted, no row is affected: %s", name, why)
             self._open.pop(name)
 
     def _table(self, name: str) -> OpenTable | None:
@@ -92,25 +92,22 @@ class DeltaTables:
             self._open[name] = opened
         return self._open.get(name)
 
-    def mark(self, name: str, application: str) -> int | None:
-        """Return the position that the table holds for an application id; None where it holds none."""
+    def transaction_version(self, name: str, application: str) -> int | None:
         with self._locks[name]:
             opened = self._table(name)
             return opened.table.transaction_version(application) if opened else None
 
     def commits(self, name: str, after: int = -1) -> list[Commit]:
-        """Return the commits with notes after version `after`, oldest first."""
         with self._locks[name]:
             opened = self._table(name)
             return opened.commits(after) if opened else []
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of the things in a folder of tables."""
         place = self._root / folder
         return sorted(entry.name for entry in place.iterdir() if entry.is_dir()) if place.is_dir() else []
 
     def tail(self, name: str, rows: int, batch_id: str | None = None) -> list[dict[str, Any]]:
-        """Return the last rows of a table (of one batch, where it is named) as plain values."""
+        """Return the last rows of a table (of one batch, if it is given) as plain values."""
         with self._locks[name]:
             opened = self._table(name)
         if opened is None:

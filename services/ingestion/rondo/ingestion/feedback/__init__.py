@@ -1,1 +1,1 @@
-"""What was served and how it turned out, landed in Delta tables."""
+"""The logs of predictions and outcomes, landed in Delta tables."""

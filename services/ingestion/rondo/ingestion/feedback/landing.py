@@ -1,7 +1,7 @@
-"""Lands the logs of predictions and outcomes in Delta: gathered for about a second, then one commit a table.
+"""Lands the logs of predictions and outcomes in Delta: buffers for about a second, then one commit per table.
 
-A table's marks say up to which offset of each partition it has its rows, so no row is written twice; the journal
-only says where to begin to read. The feedback tables of a model are `feedback/<model>/predictions` and `.../outcomes`.
+A table's transaction identifiers hold the next offset of each partition, so no row is written twice. The landing store
+only tells where to start reading. A model's feedback tables are `feedback/<model>/predictions` and `.../outcomes`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from rondo.chassis.stream.records import place
 from rondo.contracts.events import logs
 from rondo.ingestion import metrics
-from rondo.ingestion.delta.column_types import together
+from rondo.ingestion.delta.column_types import concatenate
 from rondo.ingestion.feedback import log_rows, outcome_events
-from rondo.ingestion.feedback.recent_predictions import Recent
+from rondo.ingestion.feedback.recent_predictions import RecentPredictions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,115 +26,118 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from rondo.ingestion.feedback.log_rows import LogRows
-    from rondo.ingestion.feedback.outcome_events import Landed
-    from rondo.ingestion.ports import Journal, Tables
+    from rondo.ingestion.feedback.outcome_events import OutcomesCommit
+    from rondo.ingestion.ports import LandingStore, Tables
 
 log = logging.getLogger(__name__)
 TOPICS = (logs.PREDICTIONS_LOG, logs.OUTCOMES_LOG)
 
 
 @dataclass
-class _Pending:
-    """What waits for the next commit of one table, and the marks that it will carry."""
+class _Buffer:
+    """The rows of one table's next commit, and the next offset by partition that it will record."""
 
     model: str
     topic: str
     rows: list[pa.Table] = field(default_factory=list)
-    marks: dict[str, int] = field(default_factory=dict)
+    offsets: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
-class Landing:
-    """The state that a `Follower` of both logs feeds. `every` (seconds) and `max_rows` bound what is gathered."""
+class FeedbackLanding:
+    """The state of a `Follower` of both logs. `every` (seconds) and `max_rows` limit what is buffered."""
 
     tables: Tables
-    journal: Journal
+    store: LandingStore
     every: float = 1.0
     max_rows: int = 200_000
     clock: Callable[[], float] = time.monotonic
-    recent: Recent = field(default_factory=Recent)
-    _pending: dict[str, _Pending] = field(default_factory=dict)
-    _marks: dict[tuple[str, str], int] = field(default_factory=dict)
+    recent: RecentPredictions = field(default_factory=RecentPredictions)
+    _buffers: dict[str, _Buffer] = field(default_factory=dict)
+    _landed: dict[tuple[str, str], int] = field(default_factory=dict)
     _positions: dict[tuple[str, int], int] = field(default_factory=dict)
     _rows: int = 0
     _since: float = 0.0
 
     async def load(self) -> Mapping[tuple[str, int], int]:
-        """Begin anew from what was saved; outcomes that were committed and not announced are announced now."""
-        self._forget()
-        self._marks.clear()
-        announced = await self.journal.announced()
+        """Discard the buffers, announce commits that are not announced yet, and return the saved positions."""
+        self._clear()
+        self._landed.clear()
+        announced = await self.store.announced()
         await self._save(await asyncio.to_thread(self._unannounced, announced))
-        return await self.journal.positions()
+        return await self.store.positions()
 
     async def advance(self, messages: Sequence[Message]) -> None:
-        """Gather the rows of these messages, and commit what was gathered when it is time."""
+        """Buffer the rows of these messages, and commit the buffers when they are due."""
         if messages:
-            await asyncio.to_thread(self._gather, messages)
+            await asyncio.to_thread(self._buffer, messages)
         if self._rows and (self._rows >= self.max_rows or self.clock() - self._since >= self.every):
             with metrics.LANDING_SECONDS.time():
                 await self._save(await asyncio.to_thread(self._commit))
-            self._forget()
+            self._clear()
 
-    def _forget(self) -> None:
-        self._pending.clear()
+    def _clear(self) -> None:
+        self._buffers.clear()
         self._positions.clear()
         self._rows = 0
 
-    def _gather(self, messages: Sequence[Message]) -> None:
+    def _buffer(self, messages: Sequence[Message]) -> None:
         for message in messages:
             topic, partition, offset = place(message)
             self._positions[topic, partition] = offset + 1
             try:
                 found = log_rows.read(topic, message.value())
             except log_rows.UnreadableLogError as error:
-                log.error("offset %d of %s-%d was passed over: %s", offset, topic, partition, error)  # noqa: TRY400
+                log.error("offset %d of %s-%d is skipped: %s", offset, topic, partition, error)  # noqa: TRY400
                 metrics.UNREADABLE.labels(topic).inc()
                 continue
-            if found.rows.num_rows and offset >= self._mark(found.table, f"{topic}-{partition}"):
-                self._add(found, topic, f"{topic}-{partition}", offset)
+            application = f"{topic}-{partition}"
+            if found.rows.num_rows and offset >= self._next_offset(found.table, application):
+                self._add(found, topic, application, offset)
 
-    def _mark(self, table: str, application: str) -> int:
-        if (table, application) not in self._marks:
-            self._marks[table, application] = self.tables.mark(table, application) or 0
-        return self._marks[table, application]
+    def _next_offset(self, table: str, application: str) -> int:
+        if (table, application) not in self._landed:
+            self._landed[table, application] = self.tables.transaction_version(table, application) or 0
+        return self._landed[table, application]
 
     def _add(self, found: LogRows, topic: str, application: str, offset: int) -> None:
         if not self._rows:
             self._since = self.clock()
-        pending = self._pending.setdefault(found.table, _Pending(found.model, topic))
-        pending.rows.append(found.rows)
-        pending.marks[application] = offset + 1
+        buffer = self._buffers.setdefault(found.table, _Buffer(found.model, topic))
+        buffer.rows.append(found.rows)
+        buffer.offsets[application] = offset + 1
         self._rows += found.rows.num_rows
         if topic == logs.PREDICTIONS_LOG:
             self.recent.add(found.model, found.rows["id"].to_pylist(), found.rows["entity"].to_pylist())
 
-    def _commit(self) -> list[Landed]:
+    def _commit(self) -> list[OutcomesCommit]:
         """Commit every table that has rows; predictions first, so that their outcomes find them there."""
-        landed = []
-        for table, pending in sorted(self._pending.items(), key=lambda item: item[1].topic == logs.OUTCOMES_LOG):
-            rows = together(pending.rows)
-            notes = {}
-            if pending.topic == logs.OUTCOMES_LOG:
-                notes = outcome_events.notes(rows, self._joined(pending.model, rows))
-            commit = self.tables.append(table, rows, pending.marks, notes)
-            self._marks.update({(table, application): end for application, end in pending.marks.items()})
-            metrics.LANDED.labels(pending.topic).inc(rows.num_rows)
-            landed += outcome_events.landed(pending.model, table, [commit])
-        return landed
+        commits = []
+        for table, buffer in sorted(self._buffers.items(), key=lambda item: item[1].topic == logs.OUTCOMES_LOG):
+            rows = concatenate(buffer.rows)
+            metadata = {}
+            if buffer.topic == logs.OUTCOMES_LOG:
+                metadata = outcome_events.metadata(rows, self._joined(buffer.model, rows))
+            commit = self.tables.append(table, rows, buffer.offsets, metadata)
+            self._landed.update({(table, application): end for application, end in buffer.offsets.items()})
+            metrics.LANDED.labels(buffer.topic).inc(rows.num_rows)
+            commits += outcome_events.outcomes_commits(buffer.model, table, [commit])
+        return commits
 
     def _joined(self, model: str, outcomes: pa.Table) -> int:
-        return self.recent.met(model, outcomes["id"].to_pylist(), outcomes["entity"].to_pylist())
+        return self.recent.count_joined(model, outcomes["id"].to_pylist(), outcomes["entity"].to_pylist())
 
-    def _unannounced(self, announced: Mapping[str, int]) -> list[Landed]:
-        landed = []
+    def _unannounced(self, announced: Mapping[str, int]) -> list[OutcomesCommit]:
+        commits = []
         for model in self.tables.names(log_rows.FOLDER):
             table = log_rows.table_of(model, logs.OUTCOMES_LOG)
-            landed += outcome_events.landed(model, table, self.tables.commits(table, announced.get(model, -1)))
-        return landed
+            commits += outcome_events.outcomes_commits(
+                model, table, self.tables.commits(table, announced.get(model, -1))
+            )
+        return commits
 
-    async def _save(self, landed: list[Landed]) -> None:
-        if landed or self._positions:
-            events = [(each.event, each.event_id) for each in landed]
-            versions = {each.event.model: each.event.data_version.version for each in landed}
-            await self.journal.save(self._positions, events, versions)
+    async def _save(self, commits: list[OutcomesCommit]) -> None:
+        if commits or self._positions:
+            events = [(each.event, each.event_id) for each in commits]
+            versions = {each.event.model: each.event.data_version.version for each in commits}
+            await self.store.save(self._positions, events, versions)

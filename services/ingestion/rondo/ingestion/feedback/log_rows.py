@@ -1,4 +1,4 @@
-"""Reads a message of the two logs into the rows of a feedback table."""
+"""Decodes a message of the two logs into rows of a feedback table."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _TABLES = {logs.PREDICTIONS_LOG: "predictions", logs.OUTCOMES_LOG: "outcomes"}
 
 
 class UnreadableLogError(ValueError):
-    """A message of a log is not what its writer promises; nothing but a bug or a stranger writes such a one."""
+    """A log message does not have the format that its writer guarantees: a bug, or an unknown writer."""
 
 
 @dataclass(frozen=True)
 class LogRows:
-    """The rows of one message, and the model that they are about."""
+    """The rows of one message, their model and their table."""
 
     model: str
     table: str
@@ -28,10 +28,10 @@ class LogRows:
 
 
 def read(topic: str, value: bytes | None) -> LogRows:
-    """Read one message.
+    """Decode one message.
 
     Raises:
-        UnreadableLogError: it is no Arrow, or does not say which model it is of.
+        UnreadableLogError: it is not Arrow, or its metadata does not name a model.
 
     """
     try:
@@ -43,14 +43,14 @@ def read(topic: str, value: bytes | None) -> LogRows:
             version = pa.repeat(pa.scalar(int(about["model_version"]), pa.int64()), rows.num_rows)
             rows = rows.append_column("model_version", version)
     except (pa.ArrowInvalid, StopIteration, OSError) as error:
-        raise UnreadableLogError(f"it is no Arrow IPC stream with one batch ({error})") from None
+        raise UnreadableLogError(f"not an Arrow IPC stream with one batch ({error})") from None
     except (KeyError, ValueError) as error:
-        raise UnreadableLogError(f"its schema's metadata does not name model and version ({error})") from None
+        raise UnreadableLogError(f"the schema's metadata lacks model or version ({error})") from None
     if not _MODEL.fullmatch(model):
-        raise UnreadableLogError(f"{model[:80]!r} is no name of a model")
+        raise UnreadableLogError(f"{model[:80]!r} is not a valid model name")
     return LogRows(model, table_of(model, topic), rows)
 
 
 def table_of(model: str, topic: str) -> str:
-    """Return the feedback table of a model that a log lands in."""
+    """Return the feedback table of a model that a log is landed in."""
     return f"{FOLDER}/{model}/{_TABLES[topic]}"

@@ -1,4 +1,4 @@
-"""What is said of a commit of outcomes. Its figures are noted in the commit, so a later process can say it, too."""
+"""The events that announce commits of outcomes. Their figures are in the commit, so a later process can send them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
     from rondo.ingestion.ports import Commit
 
-_NOTE = "outcomes"
+_FIGURES = "outcomes"
 
 
 @dataclass(frozen=True)
-class Landed:
-    """A commit of outcomes as an event; the id is a function of the commit, so that saying it twice says it once."""
+class OutcomesCommit:
+    """The event of one commit. The id is derived from the commit, so a repeated event is recognised."""
 
     event: OutcomesAccepted
     event_id: str
 
 
-def notes(outcomes: pa.Table, joined: int) -> dict[str, str]:
-    """Return what a commit of these outcomes notes about itself."""
+def metadata(outcomes: pa.Table, joined: int) -> dict[str, str]:
+    """Return the metadata of a commit of these outcomes: what its event will contain."""
     known = pc.min_max(outcomes["known_at"])
     figures = {
         "rows": outcomes.num_rows,
@@ -38,15 +38,15 @@ def notes(outcomes: pa.Table, joined: int) -> dict[str, str]:
         "known_from": known["min"].as_py().isoformat(),
         "known_to": known["max"].as_py().isoformat(),
     }
-    return {_NOTE: json.dumps(figures)}
+    return {_FIGURES: json.dumps(figures)}
 
 
-def landed(model: str, table: str, commits: Iterable[Commit]) -> list[Landed]:
-    """Return the events of those commits that have outcomes."""
-    return [_landed(model, table, commit) for commit in commits if _NOTE in commit.notes]
+def outcomes_commits(model: str, table: str, commits: Iterable[Commit]) -> list[OutcomesCommit]:
+    """Return the events of those commits that added outcomes."""
+    return [_event(model, table, commit) for commit in commits if _FIGURES in commit.metadata]
 
 
-def _landed(model: str, table: str, commit: Commit) -> Landed:
+def _event(model: str, table: str, commit: Commit) -> OutcomesCommit:
     version = DataVersion(table=table, version=commit.version, digest=commit.digest)
-    event = OutcomesAccepted(model=model, data_version=version, **json.loads(commit.notes[_NOTE]))
-    return Landed(event, str(uuid5(NAMESPACE_URL, f"rondo:outcomes:{model}/{commit.version}/{commit.digest}")))
+    event = OutcomesAccepted(model=model, data_version=version, **json.loads(commit.metadata[_FIGURES]))
+    return OutcomesCommit(event, str(uuid5(NAMESPACE_URL, f"rondo:outcomes:{model}/{commit.version}/{commit.digest}")))

@@ -1,1 +1,1 @@
-"""Batches as files in a watched folder."""
+"""Files of a watched folder as batches."""

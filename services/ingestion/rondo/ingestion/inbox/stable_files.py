@@ -1,4 +1,4 @@
-"""Which files of the watched folder are complete: those that have looked the same for a while."""
+"""Finds the complete files of the watched folder: those that did not change for a while."""
 
 from __future__ import annotations
 
@@ -8,71 +8,70 @@ from dataclasses import dataclass, replace
 from stat import S_ISREG
 from typing import TYPE_CHECKING
 
-from rondo.ingestion.validation.file_formats import EXTENSIONS, is_whole
+from rondo.ingestion.validation.file_formats import EXTENSIONS, has_footer
 
 if TYPE_CHECKING:
     from os import stat_result
     from pathlib import Path
 
-    from rondo.ingestion.inbox.warnings import Waiting
+    from rondo.ingestion.inbox.warnings import FileWarnings
 
 _UNFINISHED = (".tmp", ".part", ".crdownload")
 
 
 @dataclass(frozen=True)
-class Look:
-    """What tells a file from the one that was there before: its inode, its size in bytes, and when it was written."""
+class FileStat:
+    """What distinguishes a file from an earlier one of its name: inode, size in bytes, modification time."""
 
     inode: int
     size: int
-    changed_ns: int
+    modified_ns: int
 
     @classmethod
-    def of(cls, status: stat_result) -> Look:
-        """Return how a file looks."""
+    def of(cls, status: stat_result) -> FileStat:
         return cls(status.st_ino, status.st_size, status.st_mtime_ns)
 
     @classmethod
-    def at(cls, path: Path) -> Look:
-        """Return how the file at a path looks now."""
+    def at(cls, path: Path) -> FileStat:
+        """Return the stat of the file at a path; a symbolic link is not followed."""
         return cls.of(path.lstat())
 
 
 @dataclass(frozen=True)
-class Seen:
-    """How a file looks, and since when it has looked so (seconds of a monotonic clock)."""
+class Observation:
+    """The stat of a file, and since when it has not changed (seconds of a monotonic clock)."""
 
-    look: Look
+    stat: FileStat
     since: float
 
 
-def is_due(seen: Seen, now: float, *, whole: bool, settle: float, patience: float) -> bool:
-    """Decide whether a file is complete: unchanged for `settle` seconds, or `patience` where its end is missing."""
-    return now - seen.since >= (settle if whole else patience)
+def is_complete(seen: Observation, now: float, *, has_footer: bool, settle: float, incomplete: float) -> bool:
+    """Return whether a file was unchanged for `settle` seconds, or `incomplete` seconds if its footer is missing."""
+    return now - seen.since >= (settle if has_footer else incomplete)
 
 
-class Arrivals:
-    """The files `<folder>/<dataset>/<name>`; whatever can't be looked at is told to `waiting`."""
+class StableFiles:
+    """The files `<folder>/<dataset>/<name>`. A file that can't be examined is reported to `warnings`."""
 
-    def __init__(self, folder: Path, settle: float, patience: float, waiting: Waiting) -> None:
+    def __init__(self, folder: Path, settle: float, incomplete: float, warnings: FileWarnings) -> None:
         self._folder = folder
-        self._settle, self._patience = settle, patience
-        self._waiting = waiting
-        self._seen: dict[Path, Seen] = {}
+        self._settle, self._incomplete = settle, incomplete
+        self._warnings = warnings
+        self._seen: dict[Path, Observation] = {}
 
-    def due(self, now: float) -> list[Path]:
-        """Look at every file, and return those that are complete."""
+    def complete(self, now: float) -> list[Path]:
+        """Examine every file and return those that are complete."""
         try:
-            found = {path: self._look(path, now) for path in self._files()}
+            found = {path: self._observe(path, now) for path in self._files()}
         except OSError as error:
-            self._waiting.tell(self._folder, error)
+            self._warnings.warn(self._folder, error)
             return []
         self._seen = {path: seen for path, seen in found.items() if seen}
-        self._waiting.forget_all_but(self._seen)
-        return [path for path, seen in self._seen.items() if self._is_due(path, seen, now)]
+        self._warnings.retain(self._seen)
+        return [path for path, seen in self._seen.items() if self._is_complete(path, seen, now)]
 
-    def again(self, path: Path) -> None:
-        """Let a file that is still there settle anew before it is tried again."""
+    def restart(self, path: Path) -> None:
+        """Restart the settle time of a file that is still there, so that it is retried later."""
         if seen := self._seen.get(path):
             self._seen[path] = replace(seen, since=time.monotonic())
 
@@ -83,26 +82,26 @@ class Arrivals:
             if not path.name.startswith(".") and path.suffix not in _UNFINISHED
         ]
 
-    def _look(self, path: Path, now: float) -> Seen | None:
+    def _observe(self, path: Path, now: float) -> Observation | None:
         try:
             status = path.lstat()
         except FileNotFoundError:
-            return None  # taken away again
+            return None  # removed since the listing
         except OSError as error:
-            self._waiting.tell(path, error)
-            return Seen(Look(0, 0, 0), math.inf)  # due when it can be looked at
+            self._warnings.warn(path, error)
+            return Observation(FileStat(0, 0, 0), math.inf)  # never complete until it can be examined
         if not S_ISREG(status.st_mode):
             return None
         before = self._seen.get(path)
-        return before if before and before.look == Look.of(status) else Seen(Look.of(status), now)
+        return before if before and before.stat == FileStat.of(status) else Observation(FileStat.of(status), now)
 
-    def _is_due(self, path: Path, seen: Seen, now: float) -> bool:
-        form = EXTENSIONS.get(path.suffix)
+    def _is_complete(self, path: Path, seen: Observation, now: float) -> bool:
+        file_format = EXTENSIONS.get(path.suffix)
         try:
-            whole = form is None or is_whole(path, form)
+            footer = file_format is None or has_footer(path, file_format)
         except FileNotFoundError:
             return False
         except OSError as error:
-            self._waiting.tell(path, error)
+            self._warnings.warn(path, error)
             return False
-        return is_due(seen, now, whole=whole, settle=self._settle, patience=self._patience)
+        return is_complete(seen, now, has_footer=footer, settle=self._settle, incomplete=self._incomplete)

@@ -1,4 +1,4 @@
-"""Says of files in the watched folder why they wait: once each, not at every look."""
+"""Logs why a file of the watched folder is not processed: once per reason, not at every scan."""
 
 from __future__ import annotations
 
@@ -12,24 +12,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 log = logging.getLogger(__name__)
-_WAITS = (
-    "it can't be read or put away ({}: {}): make it readable and its folder writable, it is tried again until it is"
-)
+_UNREADABLE = "it can't be read or moved ({}: {}): make the file readable and its folder writable; it is retried"
 
 
-class Waiting:
-    """What was told of each file; it is told again when something else is the matter."""
+class FileWarnings:
+    """The last warning of each file. A file is logged again only when its reason changes."""
 
     def __init__(self) -> None:
-        self._told: dict[Path, str] = {}
+        self._last: dict[Path, str] = {}
 
-    def tell(self, path: Path, error: Exception) -> None:
-        """Say why a file waits."""
-        said = str(error) if isinstance(error, UnavailableError) else _WAITS.format(error.__class__.__name__, error)
-        if self._told.get(path) != said:
-            self._told[path] = said
-            log.warning("%s waits in the inbox: %s", path, said)
+    def warn(self, path: Path, error: Exception) -> None:
+        """Log why a file stays in the inbox, unless its last warning is the same."""
+        reason = str(error) if isinstance(error, UnavailableError) else _UNREADABLE.format(type(error).__name__, error)
+        if self._last.get(path) != reason:
+            self._last[path] = reason
+            log.warning("%s stays in the inbox: %s", path, reason)
 
-    def forget_all_but(self, paths: Container[Path]) -> None:
-        """Forget the files that are gone."""
-        self._told = {path: said for path, said in self._told.items() if path in paths}
+    def retain(self, paths: Container[Path]) -> None:
+        """Drop the warnings of files that are no longer there."""
+        self._last = {path: reason for path, reason in self._last.items() if path in paths}

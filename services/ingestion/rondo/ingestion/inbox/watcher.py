@@ -1,9 +1,9 @@
 """The watched folder: a file `<inbox>/<dataset>/<batch_id>.<ext>` is a batch.
 
-Write the file under another name (ending in .part, say) and rename it into place. A file that is written in place
-is taken once it has not changed for a while; a Parquet or Arrow file that still lacks its end is waited for longer, and
-then judged as it is.
-Afterwards it lies in `done/` or `rejected/` beside, the latter with a `.reason.txt`.
+A writer creates the file under another name (ending in .part, for example) and renames it into place. A file that is
+written in place is read once it did not change for a while; a Parquet or Arrow file without its footer is given longer,
+then read as it is.
+A processed file is moved to the folder `done/` or `rejected/` beside it, the latter with a `.reason.txt`.
 """
 
 from __future__ import annotations
@@ -17,87 +17,89 @@ from typing import TYPE_CHECKING
 from rondo.chassis.errors import UnavailableError
 from rondo.ingestion.batches.submission import Submission, check_names
 from rondo.ingestion.errors import IngestionError, UnknownContentTypeError
-from rondo.ingestion.inbox.stable_files import Arrivals, Look
-from rondo.ingestion.inbox.warnings import Waiting
+from rondo.ingestion.inbox.stable_files import FileStat, StableFiles
+from rondo.ingestion.inbox.warnings import FileWarnings
 from rondo.ingestion.validation.file_formats import EXTENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from rondo.ingestion.batches.service import Answer, Intake
+    from rondo.ingestion.batches.service import BatchService, SubmissionResult
     from rondo.ingestion.batches.spool import Spool
     from rondo.ingestion.settings import IngestionSettings
 
 log = logging.getLogger(__name__)
-_LOOK_SECONDS = 0.5
+_SCAN_SECONDS = 0.5
 _CHUNK = 1024 * 1024
-_UNEXPECTED = "an error that nobody foresaw, {}: {}. The log of the service has more; move the file back to try again"
+_UNEXPECTED = "unexpected error {}: {}. The log of ingestion has the details; move the file back to retry"
 
 
-class Inbox:
-    """Looks into the folder twice a second."""
+class InboxWatcher:
+    """Scans the folder twice a second."""
 
-    def __init__(self, folder: Path, settings: IngestionSettings, intake: Intake, spool: Spool) -> None:
+    def __init__(self, folder: Path, settings: IngestionSettings, service: BatchService, spool: Spool) -> None:
         self._folder = folder
-        self._waiting = Waiting()
-        self._arrivals = Arrivals(folder, settings.inbox_settle_seconds, settings.inbox_patience_seconds, self._waiting)
-        self._intake = intake
+        self._warnings = FileWarnings()
+        self._files = StableFiles(
+            folder, settings.inbox_settle_seconds, settings.inbox_incomplete_seconds, self._warnings
+        )
+        self._service = service
         self._spool = spool
 
     async def run(self) -> None:
         """Watch until cancelled."""
         self._folder.mkdir(parents=True, exist_ok=True)
         while True:
-            for path in await asyncio.to_thread(self._arrivals.due, time.monotonic()):
-                await self._take(path)
-            await asyncio.sleep(_LOOK_SECONDS)
+            for path in await asyncio.to_thread(self._files.complete, time.monotonic()):
+                await self._process(path)
+            await asyncio.sleep(_SCAN_SECONDS)
 
-    async def _take(self, path: Path) -> None:
-        """Take one file; whatever is wrong with it, the others are not kept waiting."""
+    async def _process(self, path: Path) -> None:
+        """Submit one file and move it. A failure of one file never stops the others."""
         try:
-            read = await asyncio.to_thread(Look.at, path)
-            await asyncio.to_thread(_put_away, path, read, *await self._judged(path))
+            read = await asyncio.to_thread(FileStat.at, path)
+            await asyncio.to_thread(_move, path, read, *await self._result(path))
         except FileNotFoundError as error:
             if await asyncio.to_thread(os.path.lexists, path):
-                self._waiting.tell(path, error)
+                self._warnings.warn(path, error)
         except (UnavailableError, OSError) as error:
-            self._waiting.tell(path, error)
-        self._arrivals.again(path)
+            self._warnings.warn(path, error)
+        self._files.restart(path)
 
-    async def _judged(self, path: Path) -> tuple[str, str | None]:
-        """Return where a file belongs, and why."""
+    async def _result(self, path: Path) -> tuple[str, str | None]:
+        """Return the folder that a file belongs to, and the reason of a rejection."""
         try:
-            return _end(await self._submit(path))
+            return _folder_of(await self._submit(path))
         except (UnavailableError, OSError):
             raise
         except IngestionError as error:
             return "rejected", str(error)
-        except Exception as error:  # the boundary: one file's fault must not stop those after it
-            log.exception("%s was put away", path)
+        except Exception as error:  # the boundary: one file's failure must not stop those after it
+            log.exception("%s is rejected", path)
             return "rejected", _UNEXPECTED.format(type(error).__name__, error)
 
-    async def _submit(self, path: Path) -> Answer:
+    async def _submit(self, path: Path) -> SubmissionResult:
         dataset, batch_id = path.parent.name, path.stem
         check_names(dataset, batch_id)
-        form = EXTENSIONS.get(path.suffix)
-        if form is None:
+        file_format = EXTENSIONS.get(path.suffix)
+        if file_format is None:
             raise UnknownContentTypeError(path.suffix, tuple(EXTENSIONS))
         async with self._spool.receive(_chunks(path)) as (copy, content):
-            return await self._intake.submit(Submission(dataset, batch_id, "folder", form, copy, content))
+            return await self._service.submit(Submission(dataset, batch_id, "folder", file_format, copy, content))
 
 
-def _end(answer: Answer) -> tuple[str, str | None]:
-    if answer.record.status == "accepted":
+def _folder_of(result: SubmissionResult) -> tuple[str, str | None]:
+    if result.record.status == "accepted":
         return "done", None
-    return "rejected", "\n".join(answer.record.report["reasons"])
+    return "rejected", "\n".join(result.record.report["reasons"])
 
 
-def _put_away(path: Path, read: Look, where: str, reason: str | None) -> None:
-    if Look.at(path) != read:
+def _move(path: Path, read: FileStat, name: str, reason: str | None) -> None:
+    if FileStat.at(path) != read:
         log.info("%s was replaced while it was read: it is read again", path)
         return
-    folder = path.parent / where
+    folder = path.parent / name
     folder.mkdir(exist_ok=True)
     if reason is not None:
         (folder / f"{path.name}.reason.txt").write_text(f"{reason}\n")

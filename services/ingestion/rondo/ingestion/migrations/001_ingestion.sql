@@ -1,4 +1,4 @@
--- What became of batches; `content` is the digest of the file, `contract` of the specs that it was judged by.
+-- The result of each batch. `content` is the digest of the file, `contract` that of the specs it was checked by.
 create table batches (
     dataset text not null,
     batch_id text not null,
@@ -11,13 +11,7 @@ create table batches (
 );
 create index batches_latest on batches (dataset, decided_at desc);
 
-create table specs (
-    model text primary key,
-    revision integer not null,
-    spec text not null
-);
-
--- Everything before `next_offset` is in its Delta table. Only where to begin: each table knows what it has.
+-- Every row before `next_offset` is in its Delta table. A start reads from here; each table knows what it holds.
 create table landed (
     topic text not null,
     partition integer not null,
@@ -25,7 +19,7 @@ create table landed (
     primary key (topic, partition)
 );
 
--- The last version of a model's table of outcomes that was announced.
+-- The last version of a model's outcomes table that was announced.
 create table announced (
     model text primary key,
     version bigint not null

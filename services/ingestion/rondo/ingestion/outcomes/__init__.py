@@ -1,1 +1,1 @@
-"""Outcomes as they arrive."""
+"""Outcomes from Kafka: parsing, and the exactly-once stream to `outcomes.log`."""

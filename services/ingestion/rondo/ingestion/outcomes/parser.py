@@ -1,35 +1,40 @@
-"""Sorts a micro-batch of outcomes (JSON) into columns by model; what can't be used is told apart, with the reason."""
+"""Parses a micro-batch of outcomes (JSON) into columns by model; invalid messages are returned with the reason."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 import pyarrow as pa
 
 from rondo.contracts.events import logs
 from rondo.contracts.text import MAX_ID
-from rondo.contracts.times import EARLIEST
-from rondo.ingestion.batches.report_limits import cut, first
-from rondo.ingestion.validation.event_times import latest
+from rondo.contracts.times import EARLIEST, MOST_AHEAD
+from rondo.ingestion.validation.report_limits import cut, first
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-_KNOWN = 20  # models that a message names
-_SUCH_AS = "send when it became known, with a zone, such as 2013-01-01T10:00:00Z"
-_MAX_BYTES = 64 * 1024  # an outcome is some hundred bytes; more is another kind of message
+_MAX_MODELS = 20  # models that a message lists
+_EXAMPLE = "send when it became known, with a zone, such as 2013-01-01T10:00:00Z"
+_MAX_BYTES = 64 * 1024  # an outcome has some hundred bytes; a longer message is something else
 
 
-class BadOutcomeError(ValueError):
-    """A message is no outcome that can be used; the text says why, and what to send instead."""
+class InvalidOutcomeError(ValueError):
+    """A message is not a valid outcome. `field` is the invalid one; None if it is not a JSON object at all."""
+
+    code: ClassVar[str] = "invalid_outcome"
+
+    def __init__(self, field: str | None, message: str) -> None:
+        self.field = field
+        super().__init__(message)
 
 
 @dataclass
-class Columns:
+class OutcomeColumns:
     """The outcomes of one model, column by column."""
 
     id: list[str | None] = field(default_factory=list)
@@ -45,51 +50,55 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Sorted:
-    """The good ones by model, and the bad ones as (place in the micro-batch, why)."""
+class ParsedOutcomes:
+    """The valid outcomes by model, and the invalid messages as (index in the micro-batch, error)."""
 
-    good: dict[str, Columns]
-    bad: list[tuple[int, BadOutcomeError]]
+    valid: dict[str, OutcomeColumns]
+    invalid: list[tuple[int, InvalidOutcomeError]]
 
 
-def sort_out(values: Sequence[bytes | None], models: Collection[str], now: datetime) -> Sorted:
-    """Sort a micro-batch of `outcomes.observed`, in which `models` are the ones that exist; `now` is the wall clock's.
+def parse_outcomes(values: Sequence[bytes | None], models: Collection[str], now: datetime) -> ParsedOutcomes:
+    """Parse a micro-batch of `outcomes.observed`. `models` are those that have a spec; `now` is the wall clock's time.
 
-    An outcome of the future is none: it would move the point up to which outcomes count as known.
+    An outcome of the future is invalid: it would advance the time up to which outcomes count as known.
     """
-    good: dict[str, Columns] = {}
-    bad: list[tuple[int, BadOutcomeError]] = []
-    for place, value in enumerate(values):
+    valid: dict[str, OutcomeColumns] = {}
+    invalid: list[tuple[int, InvalidOutcomeError]] = []
+    for index, value in enumerate(values):
         try:
-            content = _read(value)
+            content = _json_object(value)
             model = _model(content, models)
             ids = _name(content, "id"), _name(content, "entity")
             if ids == (None, None):
-                raise BadOutcomeError("it names neither `id` nor `entity`: say which prediction it is about")
+                raise InvalidOutcomeError("id", "`id` and `entity` are missing: send one, it names the prediction")
             outcome, known_at = _outcome(content), _time(content, now)
-        except BadOutcomeError as error:
-            bad.append((place, error))
+        except InvalidOutcomeError as error:
+            invalid.append((index, error))
             continue
-        columns = good.get(model)
+        columns = valid.get(model)
         if columns is None:
-            columns = good[model] = Columns()
+            columns = valid[model] = OutcomeColumns()
         columns.id.append(ids[0])
         columns.entity.append(ids[1])
         columns.outcome.append(outcome)
         columns.known_at.append(known_at)
-    return Sorted(good, bad)
+    return ParsedOutcomes(valid, invalid)
 
 
-def _read(value: bytes | None) -> dict[str, Any]:
+def _json_object(value: bytes | None) -> dict[str, Any]:
     if value is None or len(value) > _MAX_BYTES:
         size = "empty" if value is None else f"{len(value):,} bytes long"
-        raise BadOutcomeError(f"it is {size}: send one JSON object of less than {_MAX_BYTES // 1024} KiB")
+        raise InvalidOutcomeError(
+            None, f"the message is {size}: send one JSON object of less than {_MAX_BYTES // 1024} KiB"
+        )
     try:
         content = orjson.loads(value)
     except orjson.JSONDecodeError as error:
-        raise BadOutcomeError(f"it is not JSON ({error}): send one JSON object in UTF-8") from None
+        raise InvalidOutcomeError(None, f"the message is not JSON ({error}): send one JSON object in UTF-8") from None
     if not isinstance(content, dict):
-        raise BadOutcomeError("it is JSON, but no object: send {model, id or entity, outcome, event_time}")
+        raise InvalidOutcomeError(
+            None, "the message is not a JSON object: send {model, id or entity, outcome, event_time}"
+        )
     return content
 
 
@@ -98,41 +107,38 @@ def _model(content: dict[str, Any], models: Collection[str]) -> str:
     if isinstance(model, str) and model in models:
         return model
     close = get_close_matches(model, models, n=1) if isinstance(model, str) else []
-    known = ", ".join(first(sorted(models), _KNOWN)) or "none yet"
+    known = ", ".join(first(sorted(models), _MAX_MODELS)) or "none yet"
     hint = f"did you mean {close[0]!r}?" if close else f"known: {known}; apply a spec"
-    raise BadOutcomeError(f"there is no model {cut(str(model))!r}: {hint}")
+    raise InvalidOutcomeError("model", f"there is no model {cut(str(model))!r}: {hint}")
 
 
 def _name(content: dict[str, Any], key: str) -> str | None:
     name = content.get(key)
     if name is None or (isinstance(name, str) and 0 < len(name) <= MAX_ID):
         return name
-    raise BadOutcomeError(f"`{key}` is {cut(str(name))!r}: send a text of 1 to {MAX_ID} characters")
+    raise InvalidOutcomeError(key, f"`{key}` is {cut(str(name))!r}: send a text of 1 to {MAX_ID} characters")
 
 
 def _outcome(content: dict[str, Any]) -> float:
     outcome = content.get("outcome")
     if isinstance(outcome, int | float) and outcome in (0, 1):
         return float(outcome)
-    raise BadOutcomeError(f"`outcome` is {cut(str(outcome))!r}: send 0 or 1")
+    raise InvalidOutcomeError("outcome", f"`outcome` is {cut(str(outcome))!r}: send 0 or 1")
 
 
 def _time(content: dict[str, Any], now: datetime) -> datetime:
-    said = content.get("event_time")
-    time = _moment(said) if isinstance(said, str) else None
-    if time is None:
-        raise BadOutcomeError(f"`event_time` is {cut(str(said))!r}: {_SUCH_AS}")
-    if time < EARLIEST:
-        raise BadOutcomeError(f"`event_time` is {cut(str(said))!r}, before the year 1900: {_SUCH_AS}")
-    if time > latest(now):
-        raise BadOutcomeError(f"`event_time` is {cut(str(said))!r}, more than a day ahead of now: {_SUCH_AS}")
+    given = content.get("event_time")
+    time = _utc(given) if isinstance(given, str) else None
+    if time is None or time < EARLIEST or time > now + MOST_AHEAD:
+        far = "" if time is None else ", before the year 1900" if time < EARLIEST else ", more than a day ahead of now"
+        raise InvalidOutcomeError("event_time", f"`event_time` is {cut(str(given))!r}{far}: {_EXAMPLE}")
     return time
 
 
-def _moment(said: str) -> datetime | None:
-    """Return a time in UTC; None for what is no time, has no zone, or lies before or after the years there are."""
+def _utc(text: str) -> datetime | None:
+    """Return the time in UTC; None for text that is not a time, has no zone, or is out of datetime's range."""
     try:
-        time = datetime.fromisoformat(said)
+        time = datetime.fromisoformat(text)
         return time.astimezone(UTC) if time.tzinfo else None
     except (ValueError, OverflowError):
         return None

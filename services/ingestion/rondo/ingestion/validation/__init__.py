@@ -1,1 +1,1 @@
-"""Is a batch fit? File formats, types, the data contract."""
+"""Reading a batch file and checking its rows against the contract of its dataset. Pure functions of values."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.ingestion.batches.report_limits import cut
+from rondo.ingestion.validation.report_limits import cut
 
 if TYPE_CHECKING:
     from rondo.ingestion.validation.contract import Kind

@@ -1,4 +1,4 @@
-"""What a dataset must look like: the specs of all its models, taken together."""
+"""The contract of a dataset: the requirements of all models that use it, combined."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
-from rondo.ingestion.batches.report_limits import first
+from rondo.ingestion.validation.report_limits import first
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,7 +56,7 @@ class NoContractError(ValueError):
 
 
 def contract_of(dataset: str, specs: Iterable[ModelSpec]) -> Contract:
-    """Return what all the specs of `dataset` ask of a batch together: the strictest of them, column by column.
+    """Combine the specs of `dataset`: per column, the strictest requirement of them.
 
     Raises:
         NoContractError: no spec names the dataset, or two of them want different types in one column.

@@ -13,15 +13,15 @@ from rondo.ingestion.errors import UnknownContentTypeError, UnreadableFileError
 if TYPE_CHECKING:
     from pathlib import Path
 
-Form = Literal["Parquet", "CSV", "JSON Lines", "an Arrow stream", "an Arrow file"]
-CONTENT_TYPES: dict[str, Form] = {
+FileFormat = Literal["Parquet", "CSV", "JSON Lines", "an Arrow stream", "an Arrow file"]
+CONTENT_TYPES: dict[str, FileFormat] = {
     "application/vnd.apache.parquet": "Parquet",
     "text/csv": "CSV",
     "application/x-ndjson": "JSON Lines",
     "application/vnd.apache.arrow.stream": "an Arrow stream",
     "application/vnd.apache.arrow.file": "an Arrow file",
 }
-EXTENSIONS: dict[str, Form] = {
+EXTENSIONS: dict[str, FileFormat] = {
     ".parquet": "Parquet",
     ".csv": "CSV",
     ".jsonl": "JSON Lines",
@@ -31,13 +31,13 @@ EXTENSIONS: dict[str, Form] = {
 }
 # These say of each column what it holds. A line of JSON says it of each value, but a column has one type: a text among
 # numbers makes texts of all of them.
-TYPED: frozenset[Form] = frozenset(("Parquet", "an Arrow stream", "an Arrow file"))
+TYPED: frozenset[FileFormat] = frozenset(("Parquet", "an Arrow stream", "an Arrow file"))
 _PARQUET, _ARROW = b"PAR1", b"ARROW1"
 _ADVICE = "write the file anew and send it again"
 
 
-def form_of(content_type: str | None) -> Form:
-    """Return the form that a content type names; parameters such as `charset` don't matter.
+def format_of(content_type: str | None) -> FileFormat:
+    """Return the file_format that a content type names; parameters such as `charset` don't matter.
 
     Raises:
         UnknownContentTypeError: it names none that is taken.
@@ -49,26 +49,26 @@ def form_of(content_type: str | None) -> Form:
     return CONTENT_TYPES[said]
 
 
-def read(path: Path, form: Form) -> pl.DataFrame:
+def read(path: Path, file_format: FileFormat) -> pl.DataFrame:
     """Read a batch's file.
 
     Raises:
         UnreadableFileError: the file is broken, or another kind of file.
 
     """
-    _check_ends(path, form)
+    _check_ends(path, file_format)
     try:
-        return _READERS[form](path)
+        return _READERS[file_format](path)
     except (pl.exceptions.PolarsError, pa.ArrowException, pa.ArrowInvalid, UnicodeDecodeError, OSError) as error:
-        why = _bad_line(path) if form == "JSON Lines" else None
-        raise UnreadableFileError(form, why or str(error).splitlines()[0][:300], _ADVICE) from None
+        why = _bad_line(path) if file_format == "JSON Lines" else None
+        raise UnreadableFileError(file_format, why or str(error).splitlines()[0][:300], _ADVICE) from None
 
 
-def is_whole(path: Path, form: Form) -> bool:
+def has_footer(path: Path, file_format: FileFormat) -> bool:
     """Say whether a file that is perhaps still being written has its end; forms without one count as whole."""
-    if form not in ("Parquet", "an Arrow file"):
+    if file_format not in ("Parquet", "an Arrow file"):
         return True
-    mark = _PARQUET if form == "Parquet" else _ARROW
+    mark = _PARQUET if file_format == "Parquet" else _ARROW
     return _ends(path)[1].endswith(mark)
 
 
@@ -79,20 +79,22 @@ def _ends(path: Path) -> tuple[bytes, bytes]:
         return first, file.read(8)
 
 
-def _check_ends(path: Path, form: Form) -> None:
+def _check_ends(path: Path, file_format: FileFormat) -> None:
     """Tell a wrong kind of file and a half-written one apart before a parser stumbles over either."""
     first, last = _ends(path)
     if not first:
-        raise UnreadableFileError(form, "it has no bytes at all", "send the file itself as the body")
+        raise UnreadableFileError(file_format, "it has no bytes at all", "send the file itself as the body")
     found = "Parquet" if first.startswith(_PARQUET) else "an Arrow file" if first.startswith(_ARROW) else None
-    if found and found != form:
-        raise UnreadableFileError(form, f"it begins like {found}", "send the content type of the file as it is")
-    mark = {"Parquet": _PARQUET, "an Arrow file": _ARROW}.get(form)
+    if found and found != file_format:
+        raise UnreadableFileError(file_format, f"it begins like {found}", "send the content type of the file as it is")
+    mark = {"Parquet": _PARQUET, "an Arrow file": _ARROW}.get(file_format)
     if mark and not first.startswith(mark):
-        raise UnreadableFileError(form, f"it does not begin with {mark.decode()}", "send the content type of the file")
+        raise UnreadableFileError(
+            file_format, f"it does not begin with {mark.decode()}", "send the content type of the file"
+        )
     if mark and not last.endswith(mark):
         why = f"it begins well, but its end is missing ({mark.decode()} should be the last bytes): it is half-written"
-        raise UnreadableFileError(form, why, "wait until the file is complete and send it again")
+        raise UnreadableFileError(file_format, why, "wait until the file is complete and send it again")
 
 
 def _read_csv(path: Path) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from rondo.contracts.events.data import ColumnQuality, QualityReport
-from rondo.ingestion.batches import report_limits
+from rondo.ingestion.validation import report_limits
 
 
 def report(accepted: pl.DataFrame, rows: int, reasons: dict[str, int]) -> QualityReport:

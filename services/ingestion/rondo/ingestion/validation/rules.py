@@ -10,7 +10,6 @@ import polars as pl
 
 from rondo.contracts.spec.data import LARGEST_FLOAT32
 from rondo.contracts.times import EARLIEST
-from rondo.ingestion.batches.report_limits import cut
 from rondo.ingestion.validation.casting import (
     TARGET,
     cast,
@@ -22,13 +21,14 @@ from rondo.ingestion.validation.casting import (
     without_zone,
 )
 from rondo.ingestion.validation.file_formats import TYPED
+from rondo.ingestion.validation.report_limits import cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from rondo.ingestion.validation.contract import Column, Contract
-    from rondo.ingestion.validation.file_formats import Form
+    from rondo.ingestion.validation.file_formats import FileFormat
 
 # What the model sees, and what serving holds a request to.
 _MODEL = pl.Float32
@@ -39,7 +39,7 @@ _MISSING_FEATURE = "missing, send a value, or make it `optional` in the spec"
 
 
 @dataclass(frozen=True)
-class Findings:
+class RowChecks:
     """What the rules say of a batch.
 
     `typed` has the contract's columns in its types; `bad` has one boolean column per reason that was met at all,
@@ -51,16 +51,16 @@ class Findings:
     where: dict[str, str]
 
 
-def misfits(frame: pl.DataFrame, form: Form, contract: Contract) -> list[str]:
+def schema_problems(frame: pl.DataFrame, file_format: FileFormat, contract: Contract) -> list[str]:
     """Return why no row of the batch can be used: columns that are missing, renamed or of a wrong type."""
-    untyped = set(texts_for_numbers(frame, contract)) if form in TYPED else set()
+    untyped = set(texts_for_numbers(frame, contract)) if file_format in TYPED else set()
     extra = sorted(set(frame.columns) - set(contract.names))
     schema = frame.schema
     problems = []
     for column in contract.columns:
         if column.name in schema:
             problems.append(mistyped(column.name, schema[column.name], column.kind))
-            problems.append(_untyped(column, form) if column in untyped else None)
+            problems.append(_untyped(column, file_format) if column in untyped else None)
         elif not column.optional:
             problems.append(_missing(column.name, extra))
     return [problem for problem in problems if problem]
@@ -74,9 +74,9 @@ def texts_for_numbers(frame: pl.DataFrame, contract: Contract) -> tuple[Column, 
     return tuple(column for column in texts if frame[column.name].null_count() < frame.height)
 
 
-def _untyped(column: Column, form: Form) -> str:
+def _untyped(column: Column, file_format: FileFormat) -> str:
     said = f"column {column.name!r} is text, and the contract says {wanted(column.kind)}"
-    return f"{said}: {form} keeps types, so send it with that type"
+    return f"{said}: {file_format} keeps types, so send it with that type"
 
 
 def _missing(name: str, extra: list[str]) -> str:
@@ -91,8 +91,8 @@ def _fold(name: str) -> str:
     return name.lower().replace(" ", "_").replace("-", "_")
 
 
-def inspect(frame: pl.DataFrame, contract: Contract, latest: datetime) -> Findings:
-    """Cast a batch that has no `misfits` to the contract's types, and look at each value once.
+def check_rows(frame: pl.DataFrame, contract: Contract, latest: datetime) -> RowChecks:
+    """Cast a batch that has no `schema_problems` to the contract's types, and look at each value once.
 
     An event time after `latest` is in the future.
     """
@@ -107,7 +107,7 @@ def inspect(frame: pl.DataFrame, contract: Contract, latest: datetime) -> Findin
     masks = masks.with_columns(_repeated(both[f"{_TYPED}{entity}"], masks).alias(repeated))
     met = [reason for reason, hit in zip(masks.columns, masks.select(pl.all().any()).row(0), strict=True) if hit]
     clean = both.select([_finished(column, schema) for column in contract.columns])
-    return Findings(clean, masks.select(met), {reason: name for reason, name, _ in rules} | {repeated: entity})
+    return RowChecks(clean, masks.select(met), {reason: name for reason, name, _ in rules} | {repeated: entity})
 
 
 def _repeated(entities: pl.Series, masks: pl.DataFrame) -> pl.Series:

@@ -1,0 +1,35 @@
+"""Describes a failed write to the data storage the same way wherever it was met."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from rondo.chassis.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# No space left, the quota is exceeded, the file is larger than allowed.
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_MAX_TEXT = 300
+
+
+def storage_unavailable(error: Exception, location: Path | str) -> UnavailableError:
+    """Return a failed write below `location` as a temporary failure: an operator can free space or mount the disk."""
+    return UnavailableError("the data storage", describe(error, location))
+
+
+def describe(error: Exception, location: Path | str) -> str:
+    """Return the system's message, and what to do where space is the problem."""
+    text = (str(error) or type(error).__name__).splitlines()[0][:_MAX_TEXT]
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+    return f"{text}; free some space on the disk of {location}" if _lacks_space(error) else text
+
+
+def _lacks_space(error: Exception) -> bool:
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in _NO_SPACE
+    # delta-rs has the number only in its message.
+    return any(f"os error {number})" in str(error) for number in _NO_SPACE)

@@ -1,2 +1,0 @@
--- Specs are read from their compacted topic at every start.
-drop table specs;

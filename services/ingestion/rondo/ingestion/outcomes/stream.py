@@ -1,0 +1,61 @@
+"""Streams `outcomes.observed` to `outcomes.log`, exactly once; what is invalid becomes a dead letter."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rondo.chassis.events.dead_letters import dead_letter
+from rondo.chassis.stream.config import StreamSettings
+from rondo.chassis.stream.records import Record
+from rondo.contracts.events import logs
+from rondo.contracts.events.predictions import OutcomeObserved
+from rondo.contracts.topics import dead_letters
+from rondo.ingestion import metrics
+from rondo.ingestion.outcomes.parser import parse_outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from confluent_kafka import Message
+
+    from rondo.ingestion.settings import IngestionSettings
+    from rondo.ingestion.spec_cache import SpecCache
+
+_GROUP = "ingestion-outcomes"
+
+
+def outcome_stream(settings: IngestionSettings) -> StreamSettings:
+    """Return the configuration of the stream. It lingers 0.1 s, because no client waits for an outcome's answer."""
+    return StreamSettings(
+        bootstrap=settings.kafka,
+        name=_GROUP,
+        instance=settings.instance,
+        topics=(OutcomeObserved.topic,),
+        dead_letters=dead_letters("ingestion"),
+        linger=0.1,
+        producer={"compression.type": "lz4"},
+    )
+
+
+class OutcomeTransform:
+    """`outcomes.observed` in; `outcomes.log` and dead letters out, in the same transaction."""
+
+    def __init__(self, specs: SpecCache, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._specs = specs
+        self._clock = clock
+        self._valid = self._invalid = 0
+
+    def __call__(self, messages: Sequence[Message], /) -> Iterable[Record]:
+        """Yield one record of `outcomes.log` for each model, and one dead letter for each invalid message."""
+        parsed = parse_outcomes([message.value() for message in messages], self._specs.models, self._clock())
+        self._valid, self._invalid = len(messages) - len(parsed.invalid), len(parsed.invalid)
+        for model, columns in parsed.valid.items():
+            yield Record(logs.OUTCOMES_LOG, logs.encode(columns.batch(model)), model.encode())
+        for index, error in parsed.invalid:
+            yield dead_letter(messages[index], dead_letters("ingestion"), _GROUP, error)
+
+    def committed(self) -> None:
+        """Count the micro-batch once its transaction is committed: an aborted one is delivered again."""
+        metrics.OUTCOMES.labels("accepted").inc(self._valid)
+        metrics.OUTCOMES.labels("dead_letter").inc(self._invalid)

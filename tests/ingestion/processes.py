@@ -1,0 +1,117 @@
+"""Ingestion as its clients see it: HTTP, the topics of a real Kafka, and the Delta tables."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import httpx
+import orjson
+import polars as pl
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.models import SpecApplied
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.ingestion.settings import IngestionSettings
+
+TOKEN = "t" * 16
+
+
+def produce(bootstrap: str, topic: str, *values: bytes, key: bytes = b"tips", headers: Any = None) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5})
+    for value in values:
+        while True:
+            try:
+                producer.produce(topic, value, key, headers=headers)
+            except BufferError:
+                producer.poll(0.1)
+            else:
+                break
+    assert producer.flush(20) == 0
+
+
+def read_all(bootstrap: str, topic: str) -> list[Message]:
+    """Read a topic from its beginning to its end, as an independent read_committed reader."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": uuid4().hex,
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+        }
+    )
+    partitions = list(consumer.list_topics(topic, 10).topics[topic].partitions)
+    consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
+    found, ended = [], 0
+    while ended < len(partitions):
+        message = consumer.poll(5)
+        if message is None or message.error():
+            ended += 1
+        else:
+            found.append(message)
+    consumer.close()
+    return found
+
+
+async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20) -> Any:
+    """Await a condition, and return what made it true."""
+    async with asyncio.timeout(seconds):
+        while not (found := await condition()):  # noqa: ASYNC110 - it is in another system
+            await asyncio.sleep(0.05)
+    return found
+
+
+async def apply(bootstrap: str, model_spec: ModelSpec, revision: int = 1) -> None:
+    event = SpecApplied(model=model_spec.model, revision=revision, digest=model_spec.digest, spec=model_spec)
+    envelope = Envelope(str(uuid4()), "rondo/registry", datetime.now(UTC), event)
+    await asyncio.to_thread(
+        produce, bootstrap, SpecApplied.topic, envelope.value(), key=event.key.encode(),
+        headers=[(k, v.encode()) for k, v in envelope.headers().items()],
+    )  # fmt: skip
+
+
+@dataclass
+class Running:
+    """Ingestion as its clients see it."""
+
+    settings: IngestionSettings
+    client: httpx.AsyncClient
+
+    async def upload(self, batch_id: str, body: bytes, content_type: str = "application/vnd.apache.parquet",
+                     dataset: str = "rides") -> httpx.Response:  # fmt: skip
+        return await self.client.post(
+            f"/v1/datasets/{dataset}/batches/{batch_id}", content=body, headers={"content-type": content_type}
+        )
+
+    async def knows(self, dataset: str = "rides") -> bool:
+        """Say whether a spec of the dataset is in force."""
+        return (await self.client.get(f"/v1/datasets/{dataset}")).status_code == 200
+
+
+def client(settings: IngestionSettings) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{settings.http_port}", headers={"authorization": f"Bearer {TOKEN}"}, timeout=30
+    )
+
+
+def rows(running: Running, table: str) -> pl.DataFrame:
+    """Return the rows of a Delta table; an empty frame if there is none."""
+    path = running.settings.data / table
+    return pl.read_delta(str(path)) if (path / "_delta_log").exists() else pl.DataFrame()
+
+
+async def events(running: Running, topic: str) -> list[dict[str, Any]]:
+    """Return the values of a topic of JSON events."""
+    return [orjson.loads(m.value() or b"") for m in await asyncio.to_thread(read_all, running.settings.kafka, topic)]
+
+
+async def dead_letters(kafka: str) -> list[Message]:
+    return await asyncio.to_thread(read_all, kafka, "ingestion.dead-letters")
