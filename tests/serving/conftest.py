@@ -1,4 +1,4 @@
-"""Small ONNX models of the trainer's form, versions made of them, and a real serving process."""
+"""Small ONNX models like the trainer's, versions of them, and a real serving process."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from rondo.chassis.events import broker as chassis_kafka
 from rondo.contracts.events.cloudevents import Envelope, read
 from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged, Route
 from rondo.contracts.spec.model import Feature
-from rondo.serving.inference.log_batch import Log
-from rondo.serving.models.loaded_version import Serving, Version
+from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 from rondo.serving.models.onnx_runtime import OnnxModel
-from rondo.serving.requests.schema import Layout
+from rondo.serving.prediction_log.batch import VersionLog
+from rondo.serving.requests.schema import RequestSchema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,21 +71,21 @@ def model_bytes(factor: float = 1.0, features: dict[str, Feature] | None = None)
     return bytes(model.SerializeToString())
 
 
-def make_version(number: int = 1, factor: float = 1.0, model: str = "delay") -> Version:
+def make_version(number: int = 1, factor: float = 1.0, model: str = "delay") -> LoadedVersion:
     content = model_bytes(factor)
     digest = digest_of(content)
-    return Version(
+    return LoadedVersion(
         model,
         number,
         digest,
-        Layout(model, FEATURES),
+        RequestSchema(model, FEATURES),
         OnnxModel(content, FEATURES),
-        Log(model, number, digest, FEATURES),
+        VersionLog(model, number, digest, FEATURES),
     )
 
 
-def make_serving(*versions: Version, revision: int = 1, shares: tuple[float, ...] = (1.0,)) -> Serving:
-    return Serving(versions[0].model, revision, versions, shares)
+def make_serving(*versions: LoadedVersion, revision: int = 1, shares: tuple[float, ...] = (1.0,)) -> ServedModel:
+    return ServedModel(versions[0].model, revision, versions, shares)
 
 
 class Platform:
@@ -232,12 +232,12 @@ def spans(exporter: InMemorySpanExporter) -> InMemorySpanExporter:
 
 
 @pytest.fixture(scope="session")
-def version() -> Callable[..., Version]:
+def version() -> Callable[..., LoadedVersion]:
     return make_version
 
 
 @pytest.fixture(scope="session")
-def serve() -> Callable[..., Serving]:
+def serve() -> Callable[..., ServedModel]:
     return make_serving
 
 

@@ -1,8 +1,7 @@
-"""Open Inference Protocol v2 on BentoML's application: logged before it is answered, errors say what to send."""
+"""The Open Inference Protocol v2: an answer is logged before it is given, and errors say what to send."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,12 +12,12 @@ from prometheus_client import REGISTRY
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.service import background
 from rondo.contracts.events import logs
-from rondo.serving.http.bentoml import LateApp, on_bentoml
+from rondo.serving.http.deferred import DeferredApp
 from rondo.serving.http.endpoints import api
 from rondo.serving.http.errors import on_http_exception
-from rondo.serving.inference.log_writer import LogQueue
-from rondo.serving.inference.service import Inference
-from rondo.serving.models.table import Versions
+from rondo.serving.inference.service import InferenceService
+from rondo.serving.models.table import ServedModels
+from rondo.serving.prediction_log.writer import LogWriter
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -26,14 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-    from rondo.serving.models.loaded_version import Serving, Version
+    from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 
 NOW = datetime(2013, 3, 1, 12, tzinfo=UTC)
 INFER = "/v2/models/delay/infer"
 
 
 class LogTopic:
-    """Keeps what is published, or is away."""
+    """Keeps what is published, or is unavailable."""
 
     def __init__(self) -> None:
         self.batches: list[Any] = []
@@ -51,22 +50,20 @@ def topic() -> LogTopic:
 
 
 @pytest.fixture
-def versions(version: Callable[..., Version], serve: Callable[..., Serving]) -> Versions:
-    served = Versions()
-    served.swap(serve(version(3, 2.0)))
-    return served
+def models(version: Callable[..., LoadedVersion], serve: Callable[..., ServedModel]) -> ServedModels:
+    models = ServedModels()
+    models.swap(serve(version(3, 2.0)))
+    return models
 
 
 @pytest.fixture
-async def client(versions: Versions, topic: LogTopic) -> AsyncIterator[httpx.AsyncClient]:
-    log = LogQueue(topic.publish)
+async def client(models: ServedModels, topic: LogTopic) -> AsyncIterator[httpx.AsyncClient]:
+    log = LogWriter(topic.publish)
 
     async def report() -> dict[str, str]:
         return {"kafka": "it sleeps" if topic.away else "ok"}
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # BentoML's own, of what it imports
-        app = on_bentoml(api(versions, Inference(log, lambda: NOW), report))
+    app = api(models, InferenceService(log, lambda: NOW), report)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with background(log.run()), httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
@@ -183,7 +180,7 @@ async def test_metadata_and_health(client: httpx.AsyncClient) -> None:
             INFER,
             {"inputs": [DISTANCE, NIGHT, tensor("rondo.event_time", "BYTES", "soon", "late")]},
             400,
-            "no RFC 3339 time",
+            "not an RFC 3339 time",
         ),
         (
             INFER,
@@ -195,7 +192,7 @@ async def test_metadata_and_health(client: httpx.AsyncClient) -> None:
                 ]
             },
             400,
-            "no RFC 3339 time with an offset",
+            "not an RFC 3339 time with an offset",
         ),
         (
             INFER,
@@ -274,17 +271,20 @@ class Failing:
 
 
 async def test_a_model_that_fails_is_no_failure_of_the_service(
-    client: httpx.AsyncClient, versions: Versions, version: Callable[..., Version], serve: Callable[..., Serving]
+    client: httpx.AsyncClient,
+    models: ServedModels,
+    version: Callable[..., LoadedVersion],
+    serve: Callable[..., ServedModel],
 ) -> None:
-    versions.swap(serve(replace(version(4), scorer=Failing())))
+    models.swap(serve(replace(version(4), scorer=Failing())))
     response = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})
     assert (response.status_code, response.json()["error"]) == (
-        400, "the model gave no finite score for these features: send this request to the model's owner",
+        400, "the model gave no finite score for these features at row 0: send this request to the model's owner",
     )  # fmt: skip
 
 
-async def test_our_own_failure_is_told_in_the_form_of_the_protocol(client: httpx.AsyncClient, topic: LogTopic) -> None:
-    del topic.away  # so that the report of what serving stands on fails
+async def test_a_bug_of_ours_has_the_form_of_the_protocol(client: httpx.AsyncClient, topic: LogTopic) -> None:
+    del topic.away  # so that the report of the dependencies fails
     response = await client.get("/v2/health/ready")
     assert response.status_code == 500
     assert "serving failed on this request, which is its own fault" in response.json()["error"]
@@ -297,11 +297,14 @@ async def test_what_another_layer_says_is_passed_on_as_it_is() -> None:
 
 
 async def test_each_row_is_answered_by_the_version_that_its_key_meets(
-    client: httpx.AsyncClient, versions: Versions, version: Callable[..., Version], serve: Callable[..., Serving],
+    client: httpx.AsyncClient,
+    models: ServedModels,
+    version: Callable[..., LoadedVersion],
+    serve: Callable[..., ServedModel],
     topic: LogTopic,
-) -> None:  # fmt: skip
+) -> None:
     serving = serve(version(1), version(2, 10.0), shares=(0.5, 0.5))
-    versions.swap(serving)
+    models.swap(serving)
     entities = [f"N{number}" for number in range(40)]
     expected = [serving.version_for(entity).model_version for entity in entities]
     assert set(expected) == {1, 2}
@@ -322,8 +325,8 @@ async def test_each_row_is_answered_by_the_version_that_its_key_meets(
     assert one["model_version"] == "2"
 
 
-async def test_a_withdrawn_model_says_so(client: httpx.AsyncClient, versions: Versions) -> None:
-    versions.withdraw("delay", 2, "delay was withdrawn")
+async def test_a_withdrawn_model_says_so(client: httpx.AsyncClient, models: ServedModels) -> None:
+    models.withdraw("delay", 2, "delay was withdrawn")
     response = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})
     assert (response.status_code, response.json()) == (404, {"error": "delay was withdrawn"})
 
@@ -365,11 +368,8 @@ async def test_an_answer_that_cannot_be_logged_is_not_given(client: httpx.AsyncC
     assert len(topic.batches) == 1
 
 
-async def test_until_it_is_built_the_api_says_that_it_starts() -> None:
-    late = LateApp()
-    with pytest.raises(UnavailableError, match="still starting"):
-        await late.check()
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(late), base_url="http://test") as client:
+async def test_before_its_application_is_set_the_api_is_unavailable() -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(DeferredApp()), base_url="http://test") as client:
         response = await client.get("/v2")
     assert (response.status_code, response.json()["error"]) == (
         503, "the HTTP API is starting; try again in a second",

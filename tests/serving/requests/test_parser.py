@@ -1,4 +1,4 @@
-"""Reading requests: whatever the bytes, no row reaches another caller, and every refusal says what to send."""
+"""Parsing requests: whatever the bytes, no row reaches another client, and every error says what to send."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.events.predictions import MAX_REQUEST_BYTES, PredictionRequested
 from rondo.contracts.spec.model import Feature
-from rondo.serving.requests.parser import Reader
-from rondo.serving.requests.request_errors import refusal
-from rondo.serving.requests.schema import Layout
-from rondo.serving.requests.suggestions import Hints
+from rondo.serving.requests.parser import RequestParser
+from rondo.serving.requests.request_errors import explain
+from rondo.serving.requests.schema import RequestSchema
+from rondo.serving.requests.suggestions import NameSuggester
+from rondo.serving.requests.validation import invalid_rows
+
+from tests.serving.builders import NOW
 
 FEATURES = {
     "distance": Feature(type="float"),
@@ -23,11 +26,11 @@ FEATURES = {
     "class": Feature(type="category", optional=True),
 }
 GOOD: dict[str, Any] = {"id": "r1", "model": "delay", "features": {"distance": 1.5, "night": True}}
-READER = Reader([Layout("delay", FEATURES), Layout("price", {"area": Feature(type="float")})])
+PARSER = RequestParser([RequestSchema("delay", FEATURES), RequestSchema("price", {"area": Feature(type="float")})])
 
 
 def refused(value: bytes | None) -> tuple[str, str]:
-    error = READER.read([value]).refused[0]
+    error = PARSER.parse([value]).refused[0]
     return error.code, str(error)
 
 
@@ -36,18 +39,19 @@ def changed(**change: Any) -> bytes:
 
 
 def test_a_request_becomes_a_row_with_its_features_and_the_defaults() -> None:
-    row = READER.read_one(changed(entity="N1", event_time="2013-03-01T05:00:00-05:00"), Hints())
-    assert (row.id, row.entity, row.event_time.isoformat()) == ("r1", "N1", "2013-03-01T05:00:00-05:00")
-    columns = Layout("delay", FEATURES).columns([row])
-    assert {name: column.tolist()[0] for name, column in columns.features.items() if name != "seats"} == {
+    ((schema, _, requests),) = PARSER.parse([changed(entity="N1", event_time="2013-03-01T05:00:00-05:00")]).groups
+    rows = schema.rows(requests)
+    assert (rows.ids, rows.entities) == (["r1"], ["N1"])
+    assert [time and time.isoformat() for time in rows.event_times] == ["2013-03-01T05:00:00-05:00"]
+    assert {name: column.tolist()[0] for name, column in rows.columns.items() if name != "seats"} == {
         "distance": 1.5, "night": 1.0, "carrier": "", "class": "",
     }  # fmt: skip
 
 
 def test_rows_of_several_models_are_told_apart() -> None:
     price = b'{"id": "p", "model": "price", "features": {"area": 3}}'
-    groups = READER.read([changed(), price, changed(id="r2")]).groups
-    assert {layout.model: (places, [row.id for row in rows]) for layout, places, rows in groups} == {
+    groups = PARSER.parse([changed(), price, changed(id="r2")]).groups
+    assert {schema.model: (places, [each.id for each in requests]) for schema, places, requests in groups} == {
         "delay": ([0, 2], ["r1", "r2"]), "price": ([1], ["p"]),
     }  # fmt: skip
 
@@ -122,7 +126,7 @@ def test_a_refusal_says_what_to_send_instead(value: bytes | None, code: str, sai
 
 
 def test_a_reader_without_models_says_that_none_is_deployed() -> None:
-    error = Reader([]).read([changed()]).refused[0]
+    error = RequestParser([]).parse([changed()]).refused[0]
     assert "models that are deployed: none yet." in str(error)
 
 
@@ -132,13 +136,13 @@ def test_a_number_past_float32_or_with_a_fraction_is_found_in_the_columns() -> N
         changed(features={"distance": 1, "night": True, "seats": 3.5}),
         changed(features={"distance": 1, "night": True, "seats": 3.0}),
     ]
-    ((layout, _, rows),) = READER.read(values).groups
-    assert layout.columns(rows).bad == {0, 1}
+    ((schema, _, requests),) = PARSER.parse(values).groups
+    assert invalid_rows(schema.rows(requests), schema, NOW).keys() == {0, 1}
 
 
 @given(st.lists(st.binary() | st.just(None) | st.sampled_from([b"[", b"]", b"{", b'"', b'{"a":[1', b"2]},{}"])))
 def test_arbitrary_bytes_are_refused_one_by_one_and_never_raise(values: list[bytes | None]) -> None:
-    assert sorted(READER.read(values).refused) == list(range(len(values)))
+    assert sorted(PARSER.parse(values).refused) == list(range(len(values)))
 
 
 @given(
@@ -152,35 +156,35 @@ def test_no_depth_of_nesting_makes_reading_raise(place: str, depth: int, lists: 
     inner = b'{"distance": %b, "night": true}' % (nested if place == "distance" else b"1")
     fields = {"id": b'"r"', "model": b'"delay"', "features": inner} | ({} if place == "distance" else {place: nested})
     value = b"{%b}" % b",".join(b'"%b":%b' % (name.encode(), content) for name, content in fields.items())
-    assert READER.read([value]).refused[0].code
+    assert PARSER.parse([value]).refused[0].code
 
 
-def test_a_fault_of_our_own_refuses_the_request_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_of_ours_refuses_the_request_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     broken: Any = {"delay": None}  # no layout at all
     for _ in range(3):
-        assert refusal(changed(), broken, Hints(), "its word").code == "invalid"
-    assert [record.message[:50] for record in caplog.records] == ["a request was refused, and why could not be told: "]
+        assert explain(changed(), broken, {}, NameSuggester(), "its detail").code == "invalid"
+    assert [record.message[:50] for record in caplog.records] == ["serving failed to explain why a request is refused"]
 
 
-def test_many_wrong_features_are_told_in_part() -> None:
+def test_the_first_few_of_many_wrong_features_are_named() -> None:
     many = {f"f{number}": Feature(type="float") for number in range(20)}
-    reader = Reader([Layout("many", many)])
-    error = reader.read([b'{"id": "a", "model": "many", "features": {}}']).refused[0]
+    reader = RequestParser([RequestSchema("many", many)])
+    error = reader.parse([b'{"id": "a", "model": "many", "features": {}}']).refused[0]
     assert str(error).count("is missing: send a number") == 5
     assert str(error).endswith("; and more")
 
 
-def test_a_micro_batch_looks_for_close_names_a_limited_number_of_times() -> None:
-    hints = Hints(looks=2)
+def test_a_micro_batch_searches_for_similar_names_a_limited_number_of_times() -> None:
+    hints = NameSuggester(max_searches=2)
     asked = [
-        hints.closest(name, {"distance", "night"}) for name in ("distanse", "distanse", "nigt", "distnace", "nigt")
+        hints.nearest(name, {"distance", "night"}) for name in ("distanse", "distanse", "nigt", "distnace", "nigt")
     ]
     assert asked == ["distance", "distance", "night", None, "night"]
 
 
 @pytest.mark.parametrize("unknown", [[f"distance{n}" for n in range(65)], ["distance" * 10]])
-def test_no_hint_is_looked_for_among_many_or_long_names(unknown: list[str]) -> None:
-    assert Hints().closest("distance", unknown) is None
+def test_many_or_long_names_are_not_searched(unknown: list[str]) -> None:
+    assert NameSuggester().nearest("distance", unknown) is None
 
 
 _JSON = st.recursive(
@@ -201,7 +205,7 @@ _JSON = st.recursive(
     )
 )  # fmt: skip
 def test_what_is_read_is_what_the_contract_allows_and_all_else_is_explained(request_: dict[str, Any]) -> None:
-    read = READER.read([json.dumps(request_).encode()])
+    read = PARSER.parse([json.dumps(request_).encode()])
     if read.groups:
         PredictionRequested.model_validate(request_)
     else:
@@ -213,7 +217,7 @@ def test_every_row_stays_at_the_place_of_its_request(order: list[int], spoiled: 
     values = [
         b"spoiled" if n in spoiled else changed(id=f"r{n}", features={"distance": n, "night": True}) for n in order
     ]
-    read = READER.read(values)
+    read = PARSER.parse(values)
     found = {
         place: (row.id, row.features.f0)
         for _, places, rows in read.groups

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,18 +14,21 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from rondo.chassis.events.dead_letters import MAX_KEY_BYTES
 from rondo.chassis.stream.records import Record, Records
-from rondo.serving.deployments.pending import Arrivals
-from rondo.serving.models.table import Versions
-from rondo.serving.stream.partitions import Partitions
-from rondo.serving.stream.telemetry import believable
+from rondo.serving.deployments.pending import PendingDeployments
+from rondo.serving.inference.service import InferenceService
+from rondo.serving.models.table import ServedModels
+from rondo.serving.prediction_log.writer import LogWriter
+from rondo.serving.stream.partitions_kafka import Partitions
+from rondo.serving.stream.telemetry import plausible
 from rondo.serving.stream.transform import PredictionStream
+
+from tests.serving.builders import NOW, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rondo.serving.models.loaded_version import Serving, Version
+    from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 
-NOW = datetime(2013, 3, 1, 12, tzinfo=UTC)
 Headers = list[tuple[str, bytes | None]]
 
 
@@ -77,21 +78,20 @@ class Unreadable(Request):
         self._headers = headers
 
 
-def request(number: int, model: str = "delay", **more: Any) -> bytes:
-    features = {"distance": number, "night": False}
-    return json.dumps({"id": f"r{number}", "model": model, "features": features} | more).encode()
-
-
 @pytest.fixture
-def versions(version: Callable[..., Version], serve: Callable[..., Serving]) -> Versions:
-    served = Versions()
-    served.swap(serve(version()))
-    return served
+def models(version: Callable[..., LoadedVersion], serve: Callable[..., ServedModel]) -> ServedModels:
+    models = ServedModels()
+    models.swap(serve(version()))
+    return models
 
 
-def stream(versions: Versions, arrivals: Arrivals | None = None, partitions: int = 6) -> PredictionStream:
-    counted = Partitions(lambda _: partitions)
-    return PredictionStream(versions, arrivals or Arrivals(), counted, "serving", lambda: NOW, patience=0.05)
+async def never(_: str, __: bytes) -> None:
+    raise AssertionError
+
+
+def stream(models: ServedModels, pending: PendingDeployments | None = None, partitions: int = 6) -> PredictionStream:
+    counted, service = Partitions(lambda _: partitions), InferenceService(LogWriter(never), lambda: NOW)
+    return PredictionStream(models, pending or PendingDeployments(), service, counted, "serving", model_timeout=0.05)
 
 
 def run(transform: PredictionStream, *messages: Any) -> tuple[dict[str, int], list[Record]]:
@@ -107,17 +107,17 @@ def run(transform: PredictionStream, *messages: Any) -> tuple[dict[str, int], li
     return made, letters
 
 
-def test_headers_that_can_not_be_read_stop_nothing(versions: Versions) -> None:
-    made, (letter,) = run(stream(versions), Unreadable(request(1)), Unreadable(b"spoiled"), Request(request(2)))
+def test_headers_that_can_not_be_read_stop_nothing(models: ServedModels) -> None:
+    made, (letter,) = run(stream(models), Unreadable(request(1)), Unreadable(b"spoiled"), Request(request(2)))
     assert made.keys() == {"r1", "r2"}
     assert letter.headers is not None
     assert letter.headers["reason"] == "not_json"
 
 
-def test_a_key_that_an_answer_could_not_repeat_is_refused(versions: Versions) -> None:
+def test_a_key_that_an_answer_could_not_repeat_is_refused(models: ServedModels) -> None:
     long = Request(request(1), key=b"k" * (MAX_KEY_BYTES + 1))
     most = Request(request(2), key=b"k" * MAX_KEY_BYTES)
-    made, (letter,) = run(stream(versions), long, most, Request(request(3), key=None))
+    made, (letter,) = run(stream(models), long, most, Request(request(3), key=None))
     assert made.keys() == {"r2", "r3"}
     assert (letter.key, letter.value) == (None, request(1))
     assert letter.headers is not None
@@ -126,74 +126,74 @@ def test_a_key_that_an_answer_could_not_repeat_is_refused(versions: Versions) ->
     assert "the key of 4,097 bytes" in str(letter.headers["__dlq.errors.dropped"])
 
 
-def test_answers_and_dead_letters_go_where_their_requests_came_from(versions: Versions) -> None:
+def test_answers_and_dead_letters_go_where_their_requests_came_from(models: ServedModels) -> None:
     messages = [Request(request(1), partition=5), Request(b"spoiled", partition=4)]
-    made, letters = run(stream(versions), *messages)
+    made, letters = run(stream(models), *messages)
     assert (made, [letter.partition for letter in letters]) == ({"r1": 5}, [4])
 
 
-def test_where_the_answers_have_fewer_partitions_a_key_still_has_one(versions: Versions) -> None:
+def test_where_the_answers_have_fewer_partitions_a_key_still_has_one(models: ServedModels) -> None:
     messages = [Request(request(1), partition=5), Request(b"spoiled", partition=4), Request(request(2), partition=1)]
-    made, letters = run(stream(versions, partitions=3), *messages)
+    made, letters = run(stream(models, partitions=3), *messages)
     assert (made, [letter.partition for letter in letters]) == ({"r1": 2, "r2": 1}, [1])
 
 
-class Watched(Arrivals):
-    """Remembers what was waited for; a model comes while it is waited for if it is to."""
+class RecordingPending(PendingDeployments):
+    """Records what was awaited; `arrive` runs during the wait."""
 
-    def __init__(self, comes: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, arrive: Callable[[], None] = lambda: None) -> None:
         super().__init__()
-        self.waited: list[set[str]] = []
-        self._comes = comes
+        self.awaited: list[set[str]] = []
+        self._arrive = arrive
 
     def wait_once(self, models: Any, seconds: float) -> None:
-        self.waited.append(set(models))
-        self._comes()
+        self.awaited.append(set(models))
+        self._arrive()
         super().wait_once(models, seconds)
 
 
-def test_only_a_model_on_its_way_is_waited_for_and_only_once(versions: Versions) -> None:
-    arrivals = Watched()
-    transform = stream(versions, arrivals)
-    arrivals.expect("price", 1)
+def test_only_a_pending_model_is_awaited_and_only_once(models: ServedModels) -> None:
+    pending = RecordingPending()
+    transform = stream(models, pending)
+    pending.add("price", 1)
     for model in ("nobody", "price", "price", "nobody"):
         made, letters = run(transform, Request(request(1)), Request(request(2, model)))
         assert (made.keys(), len(letters)) == ({"r1"}, 1)
-    assert arrivals.waited == [{"price"}]
+    assert pending.awaited == [{"price"}]
 
 
-def test_a_model_that_comes_while_it_is_waited_for_answers(
-    versions: Versions, version: Callable[..., Version], serve: Callable[..., Serving]
+def test_a_model_that_arrives_while_it_is_awaited_answers(
+    models: ServedModels, version: Callable[..., LoadedVersion], serve: Callable[..., ServedModel]
 ) -> None:
-    def comes() -> None:
-        versions.swap(serve(version(model="price")))
-        arrivals.settled("price")
+    def arrive() -> None:
+        models.swap(serve(version(model="price")))
+        pending.resolve("price")
 
-    arrivals = Watched(comes)
-    arrivals.expect("price", 1)
-    made, letters = run(stream(versions, arrivals), Request(request(1, "price")))
+    pending = RecordingPending(arrive)
+    pending.add("price", 1)
+    made, letters = run(stream(models, pending), Request(request(1, "price")))
     assert (made.keys(), letters) == ({"r1"}, [])
 
 
 @given(st.lists(st.binary() | st.none(), max_size=5), st.lists(st.tuples(st.text(), st.binary() | st.none())))
 def test_every_message_comes_to_something(
-    version: Callable[..., Version], serve: Callable[..., Serving], values: Any, headers: Headers
+    version: Callable[..., LoadedVersion], serve: Callable[..., ServedModel], values: Any, headers: Headers
 ) -> None:
-    served = Versions()
-    served.swap(serve(version()))
-    made, letters = run(stream(served), *(Request(value, headers=headers) for value in values), Request(request(1)))
+    models = ServedModels()
+    models.swap(serve(version()))
+    made, letters = run(stream(models), *(Request(value, headers=headers) for value in values), Request(request(1)))
     assert (made.keys(), len(letters)) == ({"r1"}, len(values))
 
 
-def test_stamps_that_cannot_be_true_are_not_believed() -> None:
-    assert believable(np.array([-3600.0, 0.0, 0.2, 604_800.0, 1e9])).tolist() == [0.0, 0.2, 604_800.0]
+def test_impossible_waits_are_left_out() -> None:
+    assert plausible(np.array([-3600.0, 0.0, 0.2, 604_800.0, 1e9])).tolist() == [0.0, 0.2, 604_800.0]
 
 
-def test_one_wrong_clock_does_not_spoil_the_times_of_all(versions: Versions) -> None:
+def test_one_wrong_clock_does_not_spoil_the_times_of_all(models: ServedModels) -> None:
     def sample(name: str) -> float:
         return REGISTRY.get_sample_value(name) or 0.0
 
-    names = ("rondo_prediction_end_to_end_seconds_sum", "rondo_prediction_stamps_ignored_total")
+    names = ("rondo_prediction_end_to_end_seconds_sum", "rondo_prediction_timestamps_ignored_total")
     before = [sample(name) for name in names]
-    run(stream(versions), Request(request(1), stamp=1.0), Request(request(2), stamp=time.time() + 9e8))
+    run(stream(models), Request(request(1), stamp=1.0), Request(request(2), stamp=time.time() + 9e8))
     assert [sample(name) - was for name, was in zip(names, before, strict=True)] == [0.0, 2.0]

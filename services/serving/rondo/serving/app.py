@@ -1,4 +1,4 @@
-"""Puts the serving service together: the only place where its parts are constructed and connections opened."""
+"""The composition root: constructs the parts of the serving service and opens its connections."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from rondo.chassis.stream.exactly_once import ExactlyOnceStream
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.predictions import PredictionRequested
 from rondo.contracts.topics import PREDICTIONS_FAILED
-from rondo.serving.deployments.pending import Arrivals
+from rondo.serving.deployments.loader import ArtifactLoader
+from rondo.serving.deployments.pending import PendingDeployments
 from rondo.serving.deployments.reconciler import Reconciler
-from rondo.serving.handlers import Replica
-from rondo.serving.http.bentoml import LateApp
+from rondo.serving.deployments.replica_events_kafka import KafkaReplicaEvents
+from rondo.serving.handlers import Replica, on_deployment_changed
+from rondo.serving.http.deferred import DeferredApp
 from rondo.serving.http.endpoints import api
-from rondo.serving.inference.log_writer import LogQueue
-from rondo.serving.inference.service import Inference
-from rondo.serving.kafka import KafkaAnnouncer, KafkaLog, partition_count
-from rondo.serving.models.loader import ArtifactLoader
-from rondo.serving.models.table import Versions
-from rondo.serving.stream.partitions import Partitions
+from rondo.serving.inference.service import InferenceService
+from rondo.serving.models.table import ServedModels
+from rondo.serving.prediction_log.kafka import KafkaLog
+from rondo.serving.prediction_log.writer import LogWriter
+from rondo.serving.stream.partitions_kafka import Partitions, partition_count
 from rondo.serving.stream.transform import PredictionStream
 
 if TYPE_CHECKING:
@@ -41,61 +42,61 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Held:
+class _Shared:
     """What the parts of the service share."""
 
     health: Health = field(default_factory=Health)
-    versions: Versions = field(default_factory=Versions)
-    arrivals: Arrivals = field(default_factory=Arrivals)
-    late: LateApp = field(default_factory=LateApp)
+    models: ServedModels = field(default_factory=ServedModels)
+    pending: PendingDeployments = field(default_factory=PendingDeployments)
+    http: DeferredApp = field(default_factory=DeferredApp)
 
 
 @asynccontextmanager
 async def application(settings: Settings) -> AsyncIterator[None]:
     """Serve until the body ends. Requests are read once every deployment known at the start is served or refused."""
-    held = _Held()
-    kafka.expect(held.health, settings)
+    shared = _Shared()
+    kafka.expect(shared.health, settings)
     token = settings.api_token.get_secret_value()
     async with (
-        server.listen(settings, server.guarded(held.health, token, held.late), held.health),
-        background(held.health.watch()),
-        _following(settings, held) as broker,
-        _answering(settings, held, broker),
-        held.health.serving(),
+        server.listen(settings, server.guarded(shared.health, token, shared.http), shared.health),
+        background(shared.health.watch()),
+        _following(settings, shared) as broker,
+        _answering(settings, shared, broker),
+        shared.health.serving(),
     ):
         yield
 
 
 @asynccontextmanager
-async def _following(settings: Settings, held: _Held) -> AsyncIterator[KafkaBroker]:
-    """Follow the deployments. Yields the broker once those known at the start are served or refused."""
+async def _following(settings: Settings, shared: _Shared) -> AsyncIterator[KafkaBroker]:
+    """Apply deployments. Yields the broker once those known at the start are served or refused."""
     await kafka.wait_for_kafka(settings.kafka)
     async with kafka.broker(settings) as broker:
-        kafka.watch(held.health, settings, broker)
+        kafka.watch(shared.health, settings, broker)
         loader = ArtifactLoader(Artifacts(settings.artifacts), settings.inference_threads)
-        replica = Replica(held.versions, loader, KafkaAnnouncer(broker, settings))
-        reconciler = Reconciler(replica, held.arrivals)
-        deployments = CompactedTopic(settings.kafka, DeploymentChanged, reconciler.take)
-        held.health.add("deployments", deployments.check)
-        held.health.add("versions", reconciler.check)
+        replica = Replica(shared.models, loader, KafkaReplicaEvents(broker, settings))
+        reconciler = Reconciler(partial(on_deployment_changed, replica=replica), shared.pending)
+        deployments = CompactedTopic(settings.kafka, DeploymentChanged, reconciler.add)
+        shared.health.add("deployments", deployments.check)
+        shared.health.add("versions", reconciler.check)
         async with background(deployments.run(), reconciler.run(deployments.caught_up)):
             await deployments.caught_up.wait()
-            await reconciler.settled()
+            await reconciler.idle()
             yield broker
 
 
 @asynccontextmanager
-async def _answering(settings: Settings, held: _Held, broker: KafkaBroker) -> AsyncIterator[None]:
+async def _answering(settings: Settings, shared: _Shared, broker: KafkaBroker) -> AsyncIterator[None]:
     """Answer over Kafka and over HTTP."""
+    log = LogWriter(KafkaLog(broker).publish)
+    service = InferenceService(log, lambda: datetime.now(UTC))
     partitions = Partitions(partial(partition_count, settings.kafka))
-    transform = PredictionStream(held.versions, held.arrivals, partitions, settings.service)
-    stream, log = ExactlyOnceStream(stream_settings(settings), transform), LogQueue(KafkaLog(broker).publish)
-    inference = Inference(log, lambda: datetime.now(UTC))
-    routes = api(held.versions, inference, held.health.report)
-    held.health.add("stream", stream.check)
-    held.health.at_stop(held.arrivals.stop)
-    held.health.add("http", held.late.check)
-    async with background(stream.run(), log.run(), held.late.build(routes, stream.turning)):
+    transform = PredictionStream(shared.models, shared.pending, service, partitions, settings.service)
+    stream = ExactlyOnceStream(stream_settings(settings), transform)
+    shared.http.app = api(shared.models, service, shared.health.report)
+    shared.health.add("stream", stream.check)
+    shared.health.at_stop(shared.pending.stop)
+    async with background(stream.run(), log.run()):
         yield
 
 

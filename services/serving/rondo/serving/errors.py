@@ -1,4 +1,4 @@
-"""What can go wrong with a version or a request; every message says what to do next."""
+"""Errors of the serving service. Each message says what to do next."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ class ServingError(Exception):
 
 
 class VersionRefusedError(ServingError):
-    """A version can't be served by this replica, and the one before it goes on."""
+    """This replica can't serve a version; the version that serves now goes on serving."""
 
-    def __init__(self, model: str, model_version: int, why: str) -> None:
+    code = "version_refused"
+
+    def __init__(self, model: str, model_version: int, reason: str) -> None:
         self.model, self.model_version = model, model_version
-        super().__init__(f"version {model_version} of {model} is refused: {why}")
+        super().__init__(f"version {model_version} of {model} is refused: {reason}")
 
 
 class RequestRefusedError(ServingError):
-    """A request can't be answered. `code` is one of a few words, the message a sentence with what to send instead."""
+    """A request can't be answered.
 
-    def __init__(self, code: str, message: str, model: str | None = None) -> None:
-        self.code, self.model = code, model
+    `code` is one of a fixed set (docs/errors.md), the message says what to send instead. `facts` are the details that
+    a program can use: `feature`, `row`, `nearest`.
+    """
+
+    def __init__(self, code: str, message: str, model: str | None = None, **facts: str | int) -> None:
+        self.code, self.model, self.facts = code, model, facts
         super().__init__(message)

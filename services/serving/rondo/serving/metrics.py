@@ -1,4 +1,4 @@
-"""Every metric of serving, in one place. Columns of figures are counted with one call, not one by one."""
+"""All metrics of serving."""
 
 from __future__ import annotations
 
@@ -26,11 +26,13 @@ REFUSED_VERSION = Gauge(
     "The version that should serve a model and that this replica refuses; 0 for none",
     ["model"],
 )
-STAMPS_IGNORED = Counter("rondo_prediction_stamps_ignored", "Requests whose time stamp can't be true: in no histogram")
+TIMESTAMPS_IGNORED = Counter(
+    "rondo_prediction_timestamps_ignored", "Requests whose timestamp is impossible, left out of the latency histogram"
+)
 
 
 class ColumnHistogram(Collector):
-    """A Prometheus histogram without labels that takes a whole column at once."""
+    """A Prometheus histogram without labels that observes a whole column in one call."""
 
     def __init__(self, name: str, documentation: str, bounds: Sequence[float]) -> None:
         self._name, self._documentation = name, documentation
@@ -41,14 +43,13 @@ class ColumnHistogram(Collector):
         REGISTRY.register(self)
 
     def observe(self, values: NDArray[np.float64]) -> None:
-        """Count values of shape [N]."""
+        """Observe values of shape [N]."""
         places = np.bincount(np.searchsorted(self._bounds, values, side="left"), minlength=len(self._counts))
         with self._lock:
             self._counts += places
             self._sum += float(values.sum())
 
     def collect(self) -> Iterable[HistogramMetricFamily]:
-        """Return the figures so far."""
         with self._lock:
             reached, total = np.cumsum(self._counts).tolist(), self._sum
         names = [*(f"{bound:g}" for bound in self._bounds), "+Inf"]

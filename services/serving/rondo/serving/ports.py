@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from rondo.contracts.events.deployment import Route
     from rondo.contracts.vocabularies import ReplicaState
-    from rondo.serving.models.loaded_version import Version
+    from rondo.serving.models.loaded_version import LoadedVersion
 
 
 class Loader(Protocol):
-    """Where versions come from."""
+    """Loads versions."""
 
-    async def load(self, model: str, route: Route, /) -> Version:
-        """Fetch, check and warm up a version.
+    async def load(self, model: str, route: Route, /) -> LoadedVersion:
+        """Fetch a version by its digest, check it against the route and warm it up.
 
         Raises:
             VersionRefusedError: it can't be served.
-            UnavailableError: the artifact store is away; asking again helps.
+            UnavailableError: the artifact store is unavailable; a retry may succeed.
 
         """
         ...
 
 
-class Announcer(Protocol):
-    """Who hears what this replica does."""
+class ReplicaEvents(Protocol):
+    """Publishes `ReplicaChanged`."""
 
-    async def announce(
+    async def publish(
         self, model: str, revision: int, version: tuple[int, str], state: ReplicaState, detail: str = ""
     ) -> None:
-        """Publish a ReplicaChanged; returns when Kafka has it."""
+        """Publish the state of a version (number and digest). Retries until Kafka has the event."""
         ...

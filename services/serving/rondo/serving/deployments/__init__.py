@@ -1,1 +1,1 @@
-"""Follow DeploymentChanged: load, warm up, swap, unload."""
+"""Following `deployments.changed`: plan, load and warm up versions, and publish `replicas.changed`."""

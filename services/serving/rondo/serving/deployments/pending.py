@@ -1,7 +1,7 @@
-"""The deployments that are on their way to be served; safe to use from the stream's thread and the event loop at once.
+"""Deployments that are known and not applied yet; the stream's thread and the event loop may use it at once.
 
-A request for a model whose first version is just being loaded waits for it, rather than hear that there is no such
-model. One that stays away, because the artifact store does, is waited for once: it may not hold up all other models.
+A request for a model whose first version is still being loaded waits for it instead of being refused. A deployment
+that stays pending, because the artifact store is unavailable, is awaited once: it must not delay all other models.
 """
 
 from __future__ import annotations
@@ -15,49 +15,49 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 
-class Arrivals:
-    """The revision that is on its way, by model."""
+class PendingDeployments:
+    """The pending revision, by model."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._expected: dict[str, int] = {}
-        self._waited: dict[str, int] = {}
+        self._pending: dict[str, int] = {}
+        self._awaited: dict[str, int] = {}
         self._stopped = False
 
-    def expect(self, model: str, revision: int) -> None:
-        """Say that a deployment is on its way."""
+    def add(self, model: str, revision: int) -> None:
+        """Record that a deployment is known."""
         with self._changed:
-            self._expected[model] = revision
+            self._pending[model] = revision
 
-    def settled(self, model: str) -> None:
-        """Say that it is served or refused."""
+    def resolve(self, model: str) -> None:
+        """Record that a model's deployment is served or refused."""
         with self._changed:
-            self._expected.pop(model, None)
-            self._waited.pop(model, None)
+            self._pending.pop(model, None)
+            self._awaited.pop(model, None)
             self._changed.notify_all()
 
-    def worth_waiting_for(self, models: Collection[str]) -> frozenset[str]:
-        """Return those of the models that are on their way and were not waited for yet."""
+    def to_await(self, models: Collection[str]) -> frozenset[str]:
+        """Return those of the models that are pending and were not awaited yet."""
         with self._changed:
-            return frozenset(m for m in models if m in self._expected and self._waited.get(m) != self._expected[m])
+            return frozenset(m for m in models if m in self._pending and self._awaited.get(m) != self._pending[m])
 
     def wait_once(self, models: Collection[str], seconds: float) -> None:
-        """Wait until all of the models are served or refused, but no longer than `seconds`, and never again.
+        """Wait until none of the models is pending, for `seconds` at most; the same revisions are not awaited again.
 
         Raises:
-            UnavailableError: serving stops. Who asked is answered by the replica that reads on, or after the restart.
+            UnavailableError: the service stops. Another replica, or this one after its restart, answers instead.
 
         """
         with self._changed:
             self._changed.wait_for(
-                lambda: self._stopped or not any(model in self._expected for model in models), seconds
+                lambda: self._stopped or not any(model in self._pending for model in models), seconds
             )
             if self._stopped:
-                raise UnavailableError(", ".join(sorted(models)), "serving stops")
-            self._waited.update({model: self._expected[model] for model in models if model in self._expected})
+                raise UnavailableError(", ".join(sorted(models)), "this replica stops")
+            self._awaited.update({model: self._pending[model] for model in models if model in self._pending})
 
     async def stop(self) -> None:
-        """Let nobody wait any more."""
+        """End every wait."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

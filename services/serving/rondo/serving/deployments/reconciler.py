@@ -1,4 +1,4 @@
-"""Follows the deployments in the background: the latest of each model, one after another, until each is served."""
+"""Applies deployments in the background: the latest of each model, one after another, until each is served."""
 
 from __future__ import annotations
 
@@ -7,74 +7,77 @@ import logging
 from typing import TYPE_CHECKING
 
 from rondo.chassis.errors import Backoff, UnavailableError
-from rondo.serving.handlers import Replica, on_deployment_changed
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.events.deployment import DeploymentChanged
-    from rondo.serving.deployments.pending import Arrivals
+    from rondo.serving.deployments.pending import PendingDeployments
+
+    Apply = Callable[[Envelope[DeploymentChanged]], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """What is not followed yet, by model. A deployment that a later one replaced meanwhile is never loaded."""
+    """Keeps the latest deployment of each model until `apply` returns. One that was replaced is never loaded."""
 
-    def __init__(self, replica: Replica, arrivals: Arrivals, backoff: Backoff | None = None) -> None:
-        self._replica = replica
-        self._arrivals = arrivals
+    def __init__(self, apply: Apply, pending: PendingDeployments, backoff: Backoff | None = None) -> None:
+        self._apply = apply
+        self._pending = pending
         self._backoff = backoff or Backoff(first=0.1)
-        self._waiting: dict[str, Envelope[DeploymentChanged]] = {}
-        self._arrived, self._settled = asyncio.Event(), asyncio.Event()
-        self._settled.set()
-        self.trouble: str | None = None
+        self._latest: dict[str, Envelope[DeploymentChanged]] = {}
+        self._added, self._idle = asyncio.Event(), asyncio.Event()
+        self._idle.set()
+        self._problem: str | None = None
 
-    async def take(self, envelope: Envelope[DeploymentChanged]) -> None:
-        """Remember a deployment, unless a later revision is known; returns at once."""
+    async def add(self, envelope: Envelope[DeploymentChanged]) -> None:
+        """Add a deployment unless a later revision is known; returns at once."""
         model, revision = envelope.data.model, envelope.data.revision
-        waiting = self._waiting.get(model)
-        if waiting is not None and waiting.data.revision > revision:
+        latest = self._latest.get(model)
+        if latest is not None and latest.data.revision > revision:
             return
-        self._waiting[model] = envelope
-        self._arrivals.expect(model, revision)
-        self._settled.clear()
-        self._arrived.set()
+        self._latest[model] = envelope
+        self._pending.add(model, revision)
+        self._idle.clear()
+        self._added.set()
 
     async def run(self, caught_up: asyncio.Event) -> None:
-        """Follow until cancelled, from when the topic was read to its end: what was replaced meanwhile is skipped."""
+        """Apply deployments until cancelled. Starts once the topic is read to its end, so that repeats are skipped."""
         await caught_up.wait()
         while True:
-            self._arrived.clear()
-            while self._waiting:
-                await self._follow(*next(iter(self._waiting.items())))
-            self._settled.set()
-            await self._arrived.wait()
+            self._added.clear()
+            while self._latest:
+                await self._apply_one(*next(iter(self._latest.items())))
+            self._idle.set()
+            await self._added.wait()
 
-    async def settled(self) -> None:
+    async def idle(self) -> None:
         """Wait until every deployment known by now is served or refused."""
-        await self._settled.wait()
+        await self._idle.wait()
 
     async def check(self) -> None:
-        """Tell the truth for `/readyz`.
+        """Check for `/readyz`.
 
         Raises:
-            UnavailableError: a deployment can't be followed because something is away.
+            UnavailableError: a deployment can't be applied because a dependency is unavailable.
 
         """
-        if self.trouble:
-            raise UnavailableError("a version that should serve", self.trouble)
+        if self._problem:
+            raise UnavailableError("a version that should serve", self._problem)
 
-    async def _follow(self, model: str, envelope: Envelope[DeploymentChanged]) -> None:
+    async def _apply_one(self, model: str, envelope: Envelope[DeploymentChanged]) -> None:
         attempt = 0
-        while self._waiting.get(model) is envelope:
+        while self._latest.get(model) is envelope:
             try:
-                await on_deployment_changed(envelope, self._replica)
+                await self._apply(envelope)
             except UnavailableError as error:
-                attempt, self.trouble = attempt + 1, str(error)
-                log.warning("%s waits: %s", model, error, extra={"attempt": attempt})
+                attempt, self._problem = attempt + 1, str(error)
+                log.warning("the deployment of %s waits: %s", model, error, extra={"attempt": attempt})
                 await asyncio.sleep(self._backoff.delay(attempt))
             else:
-                self.trouble = None
-                if self._waiting.get(model) is envelope:
-                    del self._waiting[model]
-                    self._arrivals.settled(model)
+                self._problem = None
+                if self._latest.get(model) is envelope:
+                    del self._latest[model]
+                    self._pending.resolve(model)

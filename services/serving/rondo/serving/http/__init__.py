@@ -1,1 +1,1 @@
-"""Predictions over HTTP."""
+"""The HTTP transport: the Open Inference Protocol v2."""

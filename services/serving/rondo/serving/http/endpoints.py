@@ -1,4 +1,4 @@
-"""Open Inference Protocol v2 over HTTP."""
+"""The routes of the Open Inference Protocol v2: bodies to rows, and answers to bodies."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from rondo.serving import metrics
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.http.errors import answering, on_failure, on_http_exception
 from rondo.serving.http.v2 import protocol, response
-from rondo.serving.http.v2 import rows as inference_rows
+from rondo.serving.http.v2 import rows as request_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from starlette.requests import Request
 
-    from rondo.serving.inference.service import Inference, Scores
-    from rondo.serving.models.loaded_version import Serving, Version
-    from rondo.serving.models.table import Versions
+    from rondo.serving.inference.service import InferenceService, Scored
+    from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+    from rondo.serving.models.table import ServedModels, ServingTable
 
 MAX_BODY = 8 * 1024 * 1024
 
 
-def api(versions: Versions, inference: Inference, report: Callable[[], Awaitable[dict[str, str]]]) -> Starlette:
-    """Return the routes of the protocol; `report` tells of what the service stands on, as for `/readyz`."""
-    endpoints = _Endpoints(versions, inference, report)
+def api(models: ServedModels, service: InferenceService, report: Callable[[], Awaitable[dict[str, str]]]) -> Starlette:
+    """Return the application; `report` is the state of the service's dependencies, as for `/readyz`."""
+    endpoints = _Endpoints(models, service, report)
     model = "/v2/models/{model}"
     version = model + "/versions/{version}"
     routes = [
@@ -50,67 +50,64 @@ def api(versions: Versions, inference: Inference, report: Callable[[], Awaitable
 
 @dataclass
 class _Endpoints:
-    _versions: Versions
-    _inference: Inference
+    _models: ServedModels
+    _service: InferenceService
     _report: Callable[[], Awaitable[dict[str, str]]]
 
     async def server(self, _: Request) -> Response:
-        """Say who this is."""
         return JSONResponse({"name": "rondo-serving", "version": "2", "extensions": []})
 
     async def live(self, _: Request) -> Response:
-        """Say that the server answers."""
         return JSONResponse({"live": True})
 
     async def ready(self, _: Request) -> Response:
-        """Say whether all that it stands on answers; `/readyz` says what does not."""
+        """Return whether all dependencies answer; `/readyz` names those that don't."""
         ready = all(answer == "ok" for answer in (await self._report()).values())
         return JSONResponse({"ready": ready}, status_code=200 if ready else 503)
 
     async def metadata(self, request: Request) -> Response:
-        """Say which versions serve and what they take."""
-        serving, chosen = self._find(request)
-        numbers = [chosen.model_version] if chosen else [v.model_version for v in serving.versions]
-        return JSONResponse(response.metadata(serving.model, numbers, serving.layout.features))
+        served, chosen = _find(request, self._models.table)
+        numbers = [chosen.model_version] if chosen else [v.model_version for v in served.versions]
+        return JSONResponse(response.metadata(served.model, numbers, served.schema.features))
 
     async def model_ready(self, request: Request) -> Response:
-        """Say that the model, or a version of it, serves."""
-        serving, _ = self._find(request)
-        return JSONResponse({"name": serving.model, "ready": True})
+        served, _ = _find(request, self._models.table)
+        return JSONResponse({"name": served.model, "ready": True})
 
     async def infer(self, request: Request) -> Response:
         """Score the rows of one request, each by the version that its key meets, as over Kafka."""
         started = time.perf_counter()
         body = await _body(request)
         with span("infer", request.headers.get("traceparent"), SpanKind.SERVER) as current:
-            # Held until the answer is known: nothing that it needs is unloaded meanwhile.
-            with self._versions.lease():
-                serving, version = self._find(request)
+            # Held until the answer is known, so that no version is unloaded before.
+            with self._models.lease() as table:
+                served, pinned = _find(request, table)
                 sent = protocol.decode(body)
                 request_id = sent.id or str(uuid4())
-                rows = inference_rows.rows(sent, serving.layout, request_id, self._inference.now())
-                scored = await self._inference.answer(rows, lambda key: version or serving.version_for(key))
-            current.set_attributes({"model": serving.model, "rows": len(rows.ids)})
-        _count(serving, scored, time.perf_counter() - started)
-        answer = response.answer(serving.model, request_id, rows.ids, scored, sent.wanted())
+                rows = request_rows.rows(sent, served.schema, request_id)
+                scored = await self._service.infer_logged(served, rows, pinned)
+            current.set_attributes({"model": served.model, "rows": len(rows)})
+        _count(served, scored, time.perf_counter() - started)
+        answer = response.answer(served.model, request_id, rows.ids, scored, sent.requested_outputs())
         return Response(answer, media_type="application/json")
 
-    def _find(self, request: Request) -> tuple[Serving, Version | None]:
-        model, number = request.path_params["model"], request.path_params.get("version")
-        serving = self._versions.find(model)
-        if number is None:
-            return serving, None
-        for version in serving.versions:
-            if str(version.model_version) == number:
-                return serving, version
-        served = ", ".join(str(version.model_version) for version in serving.versions)
-        message = f"{model} is served by version {served}, not {number[:20]}: ask for that one, or name no version"
-        raise RequestRefusedError("unknown_version", message)
+
+def _find(request: Request, table: ServingTable) -> tuple[ServedModel, LoadedVersion | None]:
+    model, number = request.path_params["model"], request.path_params.get("version")
+    served = table.find(model)
+    if number is None:
+        return served, None
+    for version in served.versions:
+        if str(version.model_version) == number:
+            return served, version
+    numbers = ", ".join(str(version.model_version) for version in served.versions)
+    message = f"{model} is served by version {numbers}, not {number[:20]}: ask for that one, or name no version"
+    raise RequestRefusedError("unknown_version", message, model)
 
 
-def _count(serving: Serving, scored: Scores, seconds: float) -> None:
-    for number in set(scored.versions):
-        metrics.PREDICTIONS.labels(serving.model, str(number), "answered").inc(scored.versions.count(number))
+def _count(served: ServedModel, scored: Sequence[Scored], seconds: float) -> None:
+    for part in scored:
+        metrics.PREDICTIONS.labels(served.model, str(part.version.model_version), "answered").inc(len(part.rows))
     metrics.HTTP_SECONDS.observe(seconds)
 
 

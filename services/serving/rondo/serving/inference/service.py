@@ -1,4 +1,8 @@
-"""Score what came over HTTP: off the event loop, and logged before it is answered."""
+"""The inference service: every transport translates its requests to rows, and this does the rest.
+
+Validate the rows, route each to a version, score, and build the log. Kafka writes the log in the transaction of the
+answers; request/response transports await it before they answer.
+"""
 
 from __future__ import annotations
 
@@ -10,70 +14,125 @@ import numpy as np
 
 from rondo.contracts.events.predictions import MAX_REQUEST_BYTES
 from rondo.serving.errors import RequestRefusedError
-from rondo.serving.inference.log_batch import row_bytes
-from rondo.serving.inference.scoring import infer
-from rondo.serving.requests.request_errors import unscored
+from rondo.serving.inference.scoring import score
+from rondo.serving.prediction_log.batch import row_bytes
+from rondo.serving.requests.request_errors import no_score
+from rondo.serving.requests.validation import invalid_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from rondo.serving.http.v2.rows import Rows
-    from rondo.serving.inference.log_writer import LogQueue
-    from rondo.serving.models.loaded_version import Version
+    from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+    from rondo.serving.prediction_log.writer import LogWriter
+    from rondo.serving.requests.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
-    """The scores of N rows, shape [N], and the number of the version that gave each."""
+class Scored:
+    """N rows that one version answered: their numbers among all rows, finite scores of shape [N], and their log."""
 
+    version: LoadedVersion
+    numbers: Sequence[int]
+    rows: Rows
     scores: NDArray[np.float32]
-    versions: list[int]
+    made_at: datetime
+    log: pa.RecordBatch
 
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """Answers requests; what it has answered is in the log."""
+    """What was answered, by version, and why other rows are refused, by row."""
 
-    log: LogQueue
+    scored: Sequence[Scored]
+    refused: dict[int, RequestRefusedError]
+
+
+def infer(
+    served: ServedModel, rows: Rows, now: Callable[[], datetime], pinned: LoadedVersion | None = None
+) -> Inference:
+    """Answer rows of one model. A row that is refused does not affect the others.
+
+    The routing key of a row is its entity, else its id; `pinned` answers instead of the version that the key meets.
+    """
+    refused = invalid_rows(rows, served.schema, now())
+    numbers: Sequence[int] = range(len(rows))
+    if refused:
+        numbers = [row for row in numbers if row not in refused]
+    parts = [(pinned, numbers)] if pinned is not None else _routed(served, rows, numbers)
+    scored = [_score(version, rows, mine, now, refused) for version, mine in parts if mine]
+    return Inference([each for each in scored if each is not None], refused)
+
+
+def _routed(served: ServedModel, rows: Rows, numbers: Sequence[int]) -> Iterable[tuple[LoadedVersion, Sequence[int]]]:
+    if len(served.versions) == 1:
+        return [(served.versions[0], numbers)]
+    parts: dict[LoadedVersion, list[int]] = {}
+    for row in numbers:
+        parts.setdefault(served.version_for(rows.entities[row] or rows.ids[row]), []).append(row)
+    return parts.items()
+
+
+def _score(
+    version: LoadedVersion,
+    rows: Rows,
+    numbers: Sequence[int],
+    now: Callable[[], datetime],
+    refused: dict[int, RequestRefusedError],
+) -> Scored | None:
+    mine = rows if len(numbers) == len(rows) else rows.take(numbers)
+    scores = score(version, mine.columns, len(mine))
+    finite = np.isfinite(scores)
+    if not finite.all():
+        refused |= {numbers[row]: no_score(rows.source.where(numbers[row])) for row in np.flatnonzero(~finite).tolist()}
+        kept = np.flatnonzero(finite).tolist()
+        mine, scores, numbers = mine.take(kept), scores[kept], [numbers[row] for row in kept]
+    if not numbers:
+        return None
+    made_at = now()
+    return Scored(version, numbers, mine, scores, made_at, version.log.batch(mine, scores, made_at))
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceService:
+    """Answers rows of any transport."""
+
+    log: LogWriter
     now: Callable[[], datetime]
 
-    async def answer(self, rows: Rows, version_for: Callable[[str], Version]) -> Scores:
-        """Return the scores of N rows, once they are logged. A row's key is its entity, else its id.
+    def infer(self, served: ServedModel, rows: Rows) -> Inference:
+        """Answer rows that are refused one by one; the caller writes the log together with the answers."""
+        return infer(served, rows, self.now)
+
+    async def infer_logged(
+        self, served: ServedModel, rows: Rows, pinned: LoadedVersion | None = None
+    ) -> Sequence[Scored]:
+        """Answer all rows or none; returns once Kafka has their log.
 
         Raises:
-            RequestRefusedError: the model gives no finite score, or a row is too large for the log.
-            UnavailableError: Kafka does not take the log; the prediction was not answered.
+            RequestRefusedError: the first row that can't be answered, or that is too large for the log.
+            UnavailableError: Kafka does not take the log.
 
         """
-        parts: dict[Version, list[int]] = {}
-        for place, (id_, entity) in enumerate(zip(rows.ids, rows.entities, strict=True)):
-            parts.setdefault(version_for(entity or id_), []).append(place)
-        scores, versions = np.empty(len(rows.ids), dtype=np.float32), [0] * len(rows.ids)
-        for version, places in parts.items():
-            scores[places] = await self._score(version, rows if len(parts) == 1 else rows.at(places))
-            for place in places:
-                versions[place] = version.model_version
-        return Scores(scores, versions)
-
-    async def _score(self, version: Version, rows: Rows) -> NDArray[np.float32]:
-        scores = await asyncio.to_thread(infer, version, rows.columns, len(rows.ids))
-        if scores is None or not np.isfinite(scores).all():
-            raise unscored()
-        batch = version.log.batch(rows.ids, rows.entities, rows.event_times, rows.columns, scores, self.now())
-        _check_size(batch)
-        await self.log.write(version, batch)
-        return scores
+        inference = await asyncio.to_thread(infer, served, rows, self.now, pinned)
+        if inference.refused:
+            raise inference.refused[min(inference.refused)]
+        for scored in inference.scored:
+            _check_size(scored)
+        await asyncio.gather(*(self.log.write(scored.version.log, scored.log) for scored in inference.scored))
+        return inference.scored
 
 
-def _check_size(batch: pa.RecordBatch) -> None:
-    """Hold each row to what a message of Kafka may have: one that the log does not take would take others with it."""
-    if batch.nbytes <= MAX_REQUEST_BYTES:
+def _check_size(scored: Scored) -> None:
+    """Refuse a row that is larger than a Kafka message may be: the log would refuse its neighbours with it."""
+    if scored.log.nbytes <= MAX_REQUEST_BYTES:
         return
-    sizes = row_bytes(batch)
-    if (largest := int(sizes.argmax())) >= 0 and sizes[largest] > MAX_REQUEST_BYTES:
-        message = f"row {largest} has {sizes[largest]:,} bytes, more than the {MAX_REQUEST_BYTES:,} that are allowed"
-        raise RequestRefusedError("too_large", f"{message}: send shorter texts")
+    sizes = row_bytes(scored.log)
+    largest = int(sizes.argmax())
+    if sizes[largest] > MAX_REQUEST_BYTES:
+        where = f"row {scored.numbers[largest]} has {sizes[largest]:,} bytes"
+        message = f"{where}, more than the {MAX_REQUEST_BYTES:,} that are allowed: send shorter texts"
+        raise RequestRefusedError("too_large", message, row=scored.numbers[largest])

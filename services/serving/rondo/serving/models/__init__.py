@@ -1,1 +1,1 @@
-"""Loaded versions, and which of them answers a request."""
+"""Loaded versions, the routes between them, and the table of what this replica serves."""

@@ -1,4 +1,4 @@
-"""A version that is loaded, and what serves a model: versions with their shares of its traffic."""
+"""A loaded version, and the versions that share the traffic of one model."""
 
 from __future__ import annotations
 
@@ -13,46 +13,47 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rondo.serving.inference.log_batch import Log
-    from rondo.serving.requests.schema import Column, Layout
+    from rondo.serving.prediction_log.batch import VersionLog
+    from rondo.serving.requests.rows import Column
+    from rondo.serving.requests.schema import RequestSchema
 
 
 class Scorer(Protocol):
     """A loaded model."""
 
     def score(self, columns: Mapping[str, Column], /) -> NDArray[np.float32]:
-        """Return one score per row, shape [N], for columns of shape [N]."""
+        """Return one score per row, shape [N], for columns of shape [N]. Several threads may call it at once."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Version:
-    """A version that is loaded and warmed up."""
+class LoadedVersion:
+    """A version in memory, with the schema of its requests and its log."""
 
     model: str
     model_version: int
     digest: str
-    layout: Layout
+    schema: RequestSchema
     scorer: Scorer
-    log: Log
+    log: VersionLog
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
-    """What serves one model: the versions with their shares, and the deployment that asked for them."""
+class ServedModel:
+    """The versions that serve a model with their shares, as revision `revision` of its deployment demands."""
 
     model: str
     revision: int
-    versions: tuple[Version, ...]
+    versions: tuple[LoadedVersion, ...]
     shares: tuple[float, ...]
     traceparent: str | None = None
 
     @property
-    def layout(self) -> Layout:
-        """The layout that all versions share, as they do their features."""
-        return self.versions[0].layout
+    def schema(self) -> RequestSchema:
+        """The request schema, which all versions share as they share their features."""
+        return self.versions[0].schema
 
-    def version_for(self, key: str) -> Version:
+    def version_for(self, key: str) -> LoadedVersion:
         """Return the version that answers requests with this key."""
         if len(self.versions) == 1:
             return self.versions[0]

@@ -1,4 +1,4 @@
-"""Which version answers a request: a hash of its key over the shares. The same key meets the same version."""
+"""Chooses the version that answers a request by hashing its key over the shares: a key always meets one version."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SPACE = 2.0**32
 
 
 def position(model: str, key: str) -> float:
-    """Return where a key falls in [0, 1). The model's name is mixed in, so that two models split apart differently.
+    """Return the position of a key in [0, 1). The model's name is hashed too, so that two models split differently.
 
     CRC-32 spreads short keys evenly enough for shares of a percent, and is in the standard library of every language.
     """

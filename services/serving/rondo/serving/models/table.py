@@ -1,7 +1,7 @@
-"""The versions that this replica serves: a table that is replaced as a whole, while micro-batches hold the old one.
+"""What this replica serves: an immutable table that is replaced as a whole while micro-batches hold the old one.
 
-Who answers takes a lease: one consistent picture for a whole micro-batch. A version that a new table no longer
-names is free once every lease on older tables has ended.
+A transport leases the table: one consistent view for a whole micro-batch. A version that the new table no longer
+contains can be unloaded once every lease on older tables has ended.
 """
 
 from __future__ import annotations
@@ -12,63 +12,63 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rondo.serving.errors import RequestRefusedError
-from rondo.serving.requests.parser import Reader
+from rondo.serving.requests.parser import RequestParser
 from rondo.serving.requests.request_errors import unknown_model
-from rondo.serving.requests.suggestions import Hints
+from rondo.serving.requests.suggestions import NameSuggester
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rondo.serving.models.loaded_version import Serving
+    from rondo.serving.models.loaded_version import ServedModel
 
 
 @dataclass(eq=False)
-class Table:
-    """One picture of everything that serves."""
+class ServingTable:
+    """The models that are served, and the parser of their requests.
 
-    models: Mapping[str, Serving] = field(default_factory=dict)
+    `unserved` are the models that a deployment names and nothing serves here, with the reason as a sentence.
+    """
+
+    models: Mapping[str, ServedModel] = field(default_factory=dict)
+    unserved: Mapping[str, str] = field(default_factory=dict)
     leases: int = 0
 
     def __post_init__(self) -> None:
-        self.reader = Reader(serving.versions[0].layout for serving in self.models.values())
+        self.parser = RequestParser((served.schema for served in self.models.values()), self.unserved)
+
+    def find(self, model: str) -> ServedModel:
+        """Return a served model.
+
+        Raises:
+            RequestRefusedError: nothing serves it; the message says why.
+
+        """
+        if (served := self.models.get(model)) is None:
+            raise unknown_model(model, self.models, self.unserved, NameSuggester())
+        return served
 
 
-class Versions:
-    """Holds the current table; safe to use from the stream's thread and the event loop at once."""
+class ServedModels:
+    """Holds the current table; the stream's thread and the event loop may use it at once."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._table = Table()
-        self._old: list[Table] = []
-        # Models that a deployment names and nothing serves here, with the reason as a sentence.
-        self.unserved: dict[str, str] = {}
+        self._unserved: dict[str, str] = {}
+        self._table = ServingTable(unserved=self._unserved)
+        self._old: list[ServingTable] = []
         self._revisions: dict[str, int] = {}
 
     @property
-    def current(self) -> Mapping[str, Serving]:
-        """What serves each model at this moment."""
-        return self._table.models
+    def table(self) -> ServingTable:
+        """The current table."""
+        return self._table
 
     def revision(self, model: str) -> int:
-        """Return the revision of a model's deployment that was followed last, 0 where none was."""
+        """Return the revision of a model's deployment that was applied last, 0 if none was."""
         return self._revisions.get(model, 0)
 
-    def find(self, model: str) -> Serving:
-        """Return what serves a model at this moment.
-
-        Raises:
-            RequestRefusedError: nothing does, and why.
-
-        """
-        if (serving := self._table.models.get(model)) is not None:
-            return serving
-        if why := self.unserved.get(model):
-            raise RequestRefusedError("unserved_model", why, model)
-        raise unknown_model(model, self._table.models, Hints())
-
     @contextmanager
-    def lease(self) -> Iterator[Table]:
+    def lease(self) -> Iterator[ServingTable]:
         """Hold the current table: nothing in it is unloaded before the body ends."""
         with self._changed:
             table = self._table
@@ -80,21 +80,26 @@ class Versions:
                 table.leases -= 1
                 self._changed.notify_all()
 
-    def swap(self, serving: Serving) -> None:
+    def swap(self, served: ServedModel) -> None:
         """Serve a model this way from the next micro-batch on."""
-        self._replace({**self._table.models, serving.model: serving})
-        self._revisions[serving.model] = serving.revision
-        self.unserved.pop(serving.model, None)
+        self._replace({**self._table.models, served.model: served})
+        self._revisions[served.model] = served.revision
+        self._unserved.pop(served.model, None)
 
-    def withdraw(self, model: str, revision: int, why: str) -> None:
-        """Serve nothing for a model from the next micro-batch on; `why` is the sentence that its requests get."""
-        self.unserved[model] = why
-        self._replace({name: serving for name, serving in self._table.models.items() if name != model})
+    def withdraw(self, model: str, revision: int, reason: str) -> None:
+        """Stop serving a model from the next micro-batch on; its requests get `reason`."""
+        self._unserved[model] = reason
+        self._replace({name: served for name, served in self._table.models.items() if name != model})
         self._revisions[model] = revision
 
-    def _replace(self, models: Mapping[str, Serving]) -> None:
-        # The new table compiles its decoders before the lock is taken: no micro-batch waits for it.
-        table = Table(models)
+    def refuse(self, model: str, reason: str) -> None:
+        """Answer requests for a model with `reason` unless a version serves it."""
+        if model not in self._table.models:
+            self._unserved[model] = reason
+
+    def _replace(self, models: Mapping[str, ServedModel]) -> None:
+        # The new table compiles its decoders before the lock is taken, so no micro-batch waits for that.
+        table = ServingTable(models, self._unserved)
         with self._changed:
             self._old = [old for old in [*self._old, self._table] if old.leases]
             self._table = table

@@ -1,4 +1,4 @@
-"""Which event times of requests are believed, and what is said of the others."""
+"""Which event times a request may have: from 1900 to one day from now, with an offset."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from rondo.serving.errors import RequestRefusedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WANTED = "send a time from 1900 to a day from now, as RFC 3339 with an offset, such as 2013-03-01T12:00:00Z"
+EXPECTED = "send a time from 1900 to a day from now, as RFC 3339 with an offset, such as 2013-03-01T12:00:00Z"
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-def untimely(times: Sequence[datetime | None], now: datetime) -> list[int]:
-    """Return the places of the times that are not believed when it is `now`."""
+def out_of_range(times: Sequence[datetime | None], now: datetime) -> list[int]:
+    """Return the rows whose event time is before 1900 or more than a day after `now`."""
     latest = now + MOST_AHEAD
-    return [place for place, time in enumerate(times) if time is not None and not EARLIEST <= time <= latest]
+    return [row for row, time in enumerate(times) if time is not None and not EARLIEST <= time <= latest]
 
 
-def unbelieved(time: datetime | None, where: str = "") -> RequestRefusedError:
-    """Say that a time is not believed; `where` tells it apart from others."""
+def invalid_event_time(time: datetime | None, where: str = "") -> RequestRefusedError:
+    """Return the error for a time out of range; `where` names the row, such as ` at row 3`."""
     # Neither isoformat nor str computes with the offset, which overflows in the years 1 and 9999.
-    return RequestRefusedError("bad_event_time", f"`event_time`{where} is {time}: {WANTED}")
+    return RequestRefusedError("bad_event_time", f"`event_time`{where} is {time}: {EXPECTED}")
 
 
-def fault(value: object) -> str | None:
-    """Return what is wrong with an `event_time` as it was sent, or None where it can be read."""
+def is_time(value: object) -> bool:
+    """Return whether an `event_time` as it was sent is null or an RFC 3339 time with an offset."""
     try:
         msgspec.convert(value, Time | None)
-    except msgspec.ValidationError as error:
-        return str(error)
-    return None
+    except msgspec.ValidationError:
+        return False
+    return True

@@ -1,4 +1,4 @@
-"""What is wrong with the features of a request, as sentences: the first few, for none needs all of a hundred."""
+"""Explains what is wrong with the features of a request: the first few errors, with what to send instead."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.spec.data import LARGEST_FLOAT32
 from rondo.serving.errors import RequestRefusedError
+from rondo.serving.requests.suggestions import NameSuggester
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rondo.contracts.spec.model import Feature
-    from rondo.serving.requests.schema import Layout
-    from rondo.serving.requests.suggestions import Hints
+    from rondo.serving.requests.schema import RequestSchema
 
-    Fault = tuple[str, str]
-
-_MAX_FAULTS = 5
+_MAX_ERRORS = 5
 _SHOWN = 60
 _LISTED, _LISTED_LENGTH = 20, 200
-_WANTED = {
+_EXPECTED = {
     "category": 'a text, such as "AA"',
     "float": "a number, such as 12.5",
     "int": "a whole number, such as 12",
@@ -28,47 +26,56 @@ _WANTED = {
 }
 
 
-def features_refusal(sent: dict[str, Any], layout: Layout, hints: Hints) -> RequestRefusedError | None:
-    """Say what is wrong with the values of a JSON object, or None."""
-    found = list(islice(_faults(sent, layout, hints), _MAX_FAULTS + 1))
+def features_error(
+    sent: Mapping[str, Any], schema: RequestSchema, where: str = "", suggester: NameSuggester | None = None
+) -> RequestRefusedError | None:
+    """Return one error for all that is wrong with the features of a row, or None; `where` names the row."""
+    found = list(islice(_errors(sent, schema, where, suggester or NameSuggester()), _MAX_ERRORS + 1))
     if not found:
         return None
-    shown = "; ".join(message for _, message in found[:_MAX_FAULTS])
-    return RequestRefusedError(found[0][0], f"{shown}; and more" if len(found) > _MAX_FAULTS else shown)
+    shown = "; ".join(str(error) for error in found[:_MAX_ERRORS])
+    message = f"{shown}; and more" if len(found) > _MAX_ERRORS else shown
+    return RequestRefusedError(found[0].code, message, schema.model, **found[0].facts)
 
 
-def _faults(sent: dict[str, Any], layout: Layout, hints: Hints) -> Iterator[Fault]:
-    unknown: frozenset[str] | None = None
-    for name, feature in layout.features.items():
+def _errors(
+    sent: Mapping[str, Any], schema: RequestSchema, where: str, suggester: NameSuggester
+) -> Iterator[RequestRefusedError]:
+    for name, feature in schema.features.items():
         if name in sent:
-            if (fault := value_fault(name, sent[name], layout)) is not None:
-                yield fault
+            if (error := value_error(name, sent[name], schema, where)) is not None:
+                yield error
         elif not feature.optional:
-            unknown = frozenset(sent.keys() - layout.features.keys()) if unknown is None else unknown
-            yield missing(name, feature, unknown, hints)
+            yield missing_feature(name, feature, sent.keys() - schema.features.keys(), suggester)
 
 
-def missing(name: str, feature: Feature, unknown: frozenset[str], hints: Hints) -> Fault:
-    """Say that a feature is missing; `unknown` are the names that were sent and are no features."""
-    close = hints.closest(name, unknown)
-    renamed = f" (there is a `{close}`, which the model does not know)" if close else ""
-    return "missing_feature", f"the feature `{name}` is missing{renamed}: send {wanted(feature)}"
+def missing_feature(
+    name: str, feature: Feature, unknown: set[str], suggester: NameSuggester, how: str = ""
+) -> RequestRefusedError:
+    """Return the error for an absent feature; `unknown` are the names that were sent and are no features."""
+    nearest = suggester.nearest(name, unknown)
+    renamed = f" (there is a `{nearest}`, which the model does not know)" if nearest else ""
+    message = f"the feature `{name}` is missing{renamed}: send {expected(feature)}{how}"
+    facts = {"nearest": nearest} if nearest else {}
+    return RequestRefusedError("missing_feature", message, feature=name, **facts)
 
 
-def value_fault(name: str, value: Any, layout: Layout, where: str = "") -> Fault | None:
-    """Say what is wrong with one value, or None; `where` tells it apart from others, such as ` at row 3`."""
-    feature, what = layout.features[name], f"the feature `{name}`{where}"
+def value_error(name: str, value: Any, schema: RequestSchema, where: str = "") -> RequestRefusedError | None:
+    """Return the error for one value, or None if it is allowed; `where` names its row, such as ` at row 3`."""
+    feature, what = schema.features[name], f"the feature `{name}`{where}"
     if value is None:
-        message = f"{what} is null, and it may not be missing: send {wanted(feature)}"
-        return None if feature.optional else ("missing_feature", message)
-    if not _fits(value, feature):
-        return "wrong_type", f"{what} is {kind(value)}: send {wanted(feature)}"
-    if not isinstance(value, str) and abs(value) > LARGEST_FLOAT32:
-        return "not_finite", f"{what} is infinite as a 32-bit float: send {wanted(feature)}"
-    if not layout.limits[name].allow(value):
-        code = "not_listed" if isinstance(value, str) else "out_of_range"
-        return code, f"{what} is {kind(value)}: send {wanted(feature)}"
-    return None
+        if feature.optional:
+            return None
+        code, problem = "missing_feature", "is null, and it may not be missing"
+    elif not _fits(value, feature):
+        code, problem = "wrong_type", f"is {described(value)}"
+    elif not isinstance(value, str) and abs(value) > LARGEST_FLOAT32:
+        code, problem = "not_finite", "is infinite as a 32-bit float"
+    elif not schema.limits[name].allow(value):
+        code, problem = "not_listed" if isinstance(value, str) else "out_of_range", f"is {described(value)}"
+    else:
+        return None
+    return RequestRefusedError(code, f"{what} {problem}: send {expected(feature)}", feature=name)
 
 
 def _fits(value: object, feature: Feature) -> bool:
@@ -81,13 +88,13 @@ def _fits(value: object, feature: Feature) -> bool:
     return feature.type == "float" or isinstance(value, int) or value.is_integer()
 
 
-def wanted(feature: Feature) -> str:
-    """Say what values a feature takes."""
+def expected(feature: Feature) -> str:
+    """Return which values a feature takes, in words."""
     if feature.values:
         return _listed(feature.values)
     low, high = (None if bound is None else f"{bound:.15g}" for bound in (feature.min, feature.max))
     if feature.type == "bool" or (low is None and high is None):
-        return _WANTED[feature.type]
+        return _EXPECTED[feature.type]
     what = "a number" if feature.type == "float" else "a whole number"
     if low is None:
         return f"{what} of at most {high}"
@@ -100,20 +107,21 @@ def _listed(values: tuple[str, ...]) -> str:
     return ("one of " if len(values) > 1 else "") + ", ".join(f'"{value}"' for value in values)
 
 
-def kind(value: object) -> str:
-    """Name what was sent, in a few words whatever its size and depth."""
+def described(value: object) -> str:
+    """Return what was sent in a few words, whatever its size and depth."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "a boolean"
     if isinstance(value, int | float):
-        return f"the number {value}" if abs(value) < LARGEST_FLOAT32 else "a number past all bounds"
+        shown = str(value) if isinstance(value, int) else f"{value:.15g}"
+        return f"the number {shown}" if abs(value) < LARGEST_FLOAT32 else "a number past all bounds"
     if isinstance(value, str):
         return f"the text {quoted(value)}"
     return "a list" if isinstance(value, list) else "an object"
 
 
 def quoted(text: str) -> str:
-    """Return a text in quotes, or its beginning where it is long."""
+    """Return a text in quotes, or its beginning if it is long."""
     shown = repr(text[:_SHOWN])
     return shown if len(text) <= _SHOWN and len(shown) <= _SHOWN else f"{shown[: _SHOWN - 3]}..."

@@ -1,4 +1,4 @@
-"""Which values of a feature a request may carry: the same `min`, `max` and `values` that a batch's rows are held to.
+"""Which values of a feature a request may contain: the same `min`, `max` and `values` as for the rows of a batch.
 
 Numbers are compared as float32, which is what the model sees: a request for 0.1 is not above a maximum of 0.1.
 """
@@ -15,12 +15,12 @@ from rondo.contracts.spec.data import LARGEST_FLOAT32
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import Feature
-    from rondo.serving.requests.schema import Column
+    from rondo.serving.requests.rows import Column
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the values of one feature may be; `texts` are None where any will do. A missing value is none of these."""
+    """The limits of one feature's values; `texts` is None if any text is allowed. A missing value is within them."""
 
     low: np.float32
     high: np.float32
@@ -29,14 +29,14 @@ class Limits:
 
     @classmethod
     def of(cls, feature: Feature) -> Limits:
-        """Return the limits of a feature; where none is declared, a number has to be finite as float32."""
+        """Return the limits of a feature. Without `min` and `max` a number has to be finite as float32."""
         low, high = _bound(feature.min, -LARGEST_FLOAT32), _bound(feature.max, LARGEST_FLOAT32)
         # The empty text is a missing value, which only an optional feature may have.
         texts = None if feature.values is None else frozenset((*feature.values, *(("",) if feature.optional else ())))
         return cls(low, high, feature.type == "int", texts)
 
     def outside(self, column: Column) -> list[int]:
-        """Return the rows of a column [N], float32 or text, whose value is not allowed."""
+        """Return the rows of a column, shape [N], float32 or text, whose value is not allowed."""
         if column.dtype == np.object_:
             return [] if self.texts is None else _unlisted(column.tolist(), self.texts)
         wrong = (column < self.low) | (column > self.high)  # NaN, a missing value, is neither
@@ -45,14 +45,14 @@ class Limits:
         return np.flatnonzero(wrong).tolist() if wrong.any() else []
 
     def allow(self, value: str | float) -> bool:
-        """Tell whether one value, finite as float32, is within the limits."""
+        """Return whether one value, finite as float32, is within the limits."""
         if isinstance(value, str):
             return self.texts is None or value in self.texts
         return bool(self.low <= np.float32(value) <= self.high)
 
 
 def _unlisted(texts: list[str], allowed: frozenset[str]) -> list[int]:
-    # One question decides for the whole column, and hardly ever is there more to do.
+    # One set operation decides for the whole column, and usually for good.
     if allowed.issuperset(texts):
         return []
     return [row for row, text in enumerate(texts) if text not in allowed]

@@ -1,6 +1,6 @@
-"""Read a micro-batch of requests: the fast way for all of them, row by row only for what that can't read.
+"""Parses a micro-batch of JSON requests: all at once, and one by one only if that fails.
 
-Every value is decoded on its own, never joined with its neighbours: no request can reach into another one's row.
+Each value is decoded by itself, never joined with its neighbours, so no request can reach into the row of another.
 """
 
 from __future__ import annotations
@@ -12,82 +12,88 @@ import msgspec
 
 from rondo.contracts.events.predictions import MAX_REQUEST_BYTES
 from rondo.serving.errors import RequestRefusedError
-from rondo.serving.requests.request_errors import refusal
-from rondo.serving.requests.suggestions import Hints
+from rondo.serving.requests.request_errors import explain
+from rondo.serving.requests.suggestions import NameSuggester
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from rondo.serving.requests.schema import Layout, Row
+    from rondo.serving.requests.schema import Request, RequestSchema
 
 _UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
-class Requests:
-    """What was read: per layout the rows and their positions in the micro-batch, and what was refused, by position."""
+class ParsedRequests:
+    """Per schema the requests with their places in the micro-batch, and the errors of the others, by place."""
 
-    groups: tuple[tuple[Layout, list[int], list[Row]], ...]
+    groups: tuple[tuple[RequestSchema, list[int], list[Request]], ...]
     refused: dict[int, RequestRefusedError]
 
 
-class Reader:
-    """Reads the requests of some models, each with the layout that its first route asks for."""
+class RequestParser:
+    """Parses the requests of some models.
 
-    def __init__(self, layouts: Iterable[Layout]) -> None:
-        self.layouts = {layout.model: layout for layout in layouts}
-        self._by_row = {layout.row: layout for layout in self.layouts.values()}
-        self._decoder = _decoder(tuple(self._by_row))
+    `unserved` are the models that a deployment names and nothing serves here, with the reason as a sentence.
+    """
 
-    def read(self, values: Sequence[bytes | None]) -> Requests:
-        """Read a micro-batch; whatever the bytes are, this does not raise."""
+    def __init__(self, schemas: Iterable[RequestSchema], unserved: Mapping[str, str] | None = None) -> None:
+        self.schemas = {schema.model: schema for schema in schemas}
+        self._unserved = {} if unserved is None else unserved
+        self._by_class = {schema.request: schema for schema in self.schemas.values()}
+        self._decoder = _decoder(tuple(self._by_class))
+
+    def parse(self, values: Sequence[bytes | None]) -> ParsedRequests:
+        """Parse a micro-batch. Never raises, whatever the bytes are."""
         if self._decoder is None or max(map(_size, values), default=0) > MAX_REQUEST_BYTES:
-            return self._read_each(values)
+            return self._parse_each(values)
         try:
-            rows = list(map(self._decoder.decode, cast("Sequence[bytes]", values)))  # None raises TypeError
+            requests = list(map(self._decoder.decode, cast("Sequence[bytes]", values)))  # None raises TypeError
         except _UNREADABLE:
-            return self._read_each(values)
-        return Requests(self._grouped(range(len(rows)), rows), {})
+            return self._parse_each(values)
+        return ParsedRequests(self._grouped(range(len(requests)), requests), {})
 
-    def _read_each(self, values: Sequence[bytes | None]) -> Requests:
-        positions, rows, refused, hints = [], [], {}, Hints()
-        for position, value in enumerate(values):
-            row = self.read_one(value, hints)
-            if isinstance(row, RequestRefusedError):
-                refused[position] = row
+    def _parse_each(self, values: Sequence[bytes | None]) -> ParsedRequests:
+        places, requests, refused, suggester = [], [], {}, NameSuggester()
+        for place, value in enumerate(values):
+            request = self._parse_one(value, suggester)
+            if isinstance(request, RequestRefusedError):
+                refused[place] = request
             else:
-                positions.append(position)
-                rows.append(row)
-        return Requests(self._grouped(positions, rows), refused)
+                places.append(place)
+                requests.append(request)
+        return ParsedRequests(self._grouped(places, requests), refused)
 
-    def read_one(self, value: bytes | None, hints: Hints) -> Row | RequestRefusedError:
-        """Read one request, or return why it can't be read."""
-        if self._decoder is None or value is None or len(value) > MAX_REQUEST_BYTES:
-            return refusal(value, self.layouts, hints)
-        try:
-            return self._decoder.decode(value)
-        except _UNREADABLE as error:
-            return refusal(value, self.layouts, hints, str(error))
+    def _parse_one(self, value: bytes | None, suggester: NameSuggester) -> Request | RequestRefusedError:
+        detail = ""
+        if self._decoder is not None and value is not None and len(value) <= MAX_REQUEST_BYTES:
+            try:
+                return self._decoder.decode(value)
+            except _UNREADABLE as error:
+                detail = str(error)
+        return explain(value, self.schemas, self._unserved, suggester, detail)
 
-    def _grouped(self, positions: Sequence[int], rows: list[Row]) -> tuple[tuple[Layout, list[int], list[Row]], ...]:
-        if len(self._by_row) == 1 and rows:
-            return ((next(iter(self._by_row.values())), list(positions), rows),)
-        groups: dict[Any, tuple[list[int], list[Row]]] = {}
-        for position, row in zip(positions, rows, strict=True):
-            places, members = groups.setdefault(type(row), ([], []))
-            places.append(position)
-            members.append(row)
-        return tuple((self._by_row[kind], places, members) for kind, (places, members) in groups.items())
+    def _grouped(
+        self, places: Sequence[int], requests: list[Request]
+    ) -> tuple[tuple[RequestSchema, list[int], list[Request]], ...]:
+        if len(self._by_class) == 1 and requests:
+            return ((next(iter(self._by_class.values())), list(places), requests),)
+        groups: dict[Any, tuple[list[int], list[Request]]] = {}
+        for place, request in zip(places, requests, strict=True):
+            members = groups.setdefault(type(request), ([], []))
+            members[0].append(place)
+            members[1].append(request)
+        return tuple((self._by_class[kind], mine, members) for kind, (mine, members) in groups.items())
 
 
 def _size(value: bytes | None) -> int:
     return len(value) if value is not None else 0
 
 
-def _decoder(rows: tuple[Any, ...]) -> msgspec.json.Decoder[Any] | None:
-    if not rows:
+def _decoder(classes: tuple[Any, ...]) -> msgspec.json.Decoder[Any] | None:
+    if not classes:
         return None
-    kinds = rows[0]
-    for row in rows[1:]:
-        kinds |= row
-    return msgspec.json.Decoder(kinds)
+    union = classes[0]
+    for each in classes[1:]:
+        union |= each
+    return msgspec.json.Decoder(union)

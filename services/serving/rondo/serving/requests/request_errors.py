@@ -1,4 +1,4 @@
-"""Why a request can't be answered, as a sentence that says what to send instead. Only for requests that failed."""
+"""Explains why a request can't be answered, with what to send instead. Runs only for requests that failed."""
 
 from __future__ import annotations
 
@@ -11,36 +11,45 @@ from rondo.contracts.events.predictions import MAX_REQUEST_BYTES
 from rondo.contracts.text import MAX_ID
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.requests import event_times
-from rondo.serving.requests.feature_errors import features_refusal, kind, quoted
+from rondo.serving.requests.feature_errors import described, features_error, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rondo.serving.requests.schema import Layout
-    from rondo.serving.requests.suggestions import Hints
+    from rondo.serving.requests.schema import RequestSchema
+    from rondo.serving.requests.suggestions import NameSuggester
 
 log = logging.getLogger(__name__)
 FORM = '{"id": "...", "model": "...", "features": {...}}'
 _MAX_NAMES = 20
-# Requests come by the thousand: the log has each kind of our own failures once.
-_TOLD: set[type[Exception]] = set()
+# There are thousands of requests: each kind of failure of our own is logged once.
+_LOGGED: set[type[Exception]] = set()
 
 
-def refusal(value: bytes | None, layouts: Mapping[str, Layout], hints: Hints, detail: str = "") -> RequestRefusedError:
-    """Say what is wrong with a request that could not be read or scored; whatever it is, this does not raise.
-
-    `detail` is the decoder's word.
-    """
+def explain(
+    value: bytes | None,
+    schemas: Mapping[str, RequestSchema],
+    unserved: Mapping[str, str],
+    suggester: NameSuggester,
+    detail: str = "",
+) -> RequestRefusedError:
+    """Return what is wrong with a request that the decoder refused with `detail`. Never raises."""
     try:
-        return _reason(value, layouts, hints, detail)
+        return _reason(value, schemas, unserved, suggester, detail)
     except Exception as error:
-        if type(error) not in _TOLD:
-            _TOLD.add(type(error))
-            log.exception("a request was refused, and why could not be told: this is a fault of serving, report it")
+        if type(error) not in _LOGGED:
+            _LOGGED.add(type(error))
+            log.exception("serving failed to explain why a request is refused; report this as a bug")
         return _unexplained(detail)
 
 
-def _reason(value: bytes | None, layouts: Mapping[str, Layout], hints: Hints, detail: str) -> RequestRefusedError:
+def _reason(
+    value: bytes | None,
+    schemas: Mapping[str, RequestSchema],
+    unserved: Mapping[str, str],
+    suggester: NameSuggester,
+    detail: str,
+) -> RequestRefusedError:
     if value is None:
         return RequestRefusedError("null_value", f"the message has no value: send a JSON object, {FORM}")
     if len(value) > MAX_REQUEST_BYTES:
@@ -55,77 +64,81 @@ def _reason(value: bytes | None, layouts: Mapping[str, Layout], hints: Hints, de
         return RequestRefusedError("not_json", f"the value is not JSON ({error}): send a JSON object, {FORM}")
     if not isinstance(content, dict):
         return RequestRefusedError(
-            "not_an_object", f"the value is {kind(content)}, not a JSON object: send {FORM}, one per message"
+            "not_an_object", f"the value is {described(content)}, not a JSON object: send {FORM}, one per message"
         )
     return (
-        _envelope_refusal(content, layouts, hints)
-        or features_refusal(content["features"], layouts[content["model"]], hints)
+        _envelope_error(content, schemas, unserved, suggester)
+        or features_error(content["features"], schemas[content["model"]], suggester=suggester)
         or _unexplained(detail)
     )
 
 
-def bad_key(size: int, most: int) -> RequestRefusedError:
-    """Say that a message's key is too long: an answer repeats it."""
+def key_too_long(size: int, most: int) -> RequestRefusedError:
+    """Return the error for a message key that an answer can't repeat."""
     message = f"the key has {size:,} bytes: send at most {most:,}, such as the entity or the id; the answer has it, too"
     return RequestRefusedError("bad_key", message)
 
 
-def unknown_model(model: object, known: Mapping[str, object], hints: Hints) -> RequestRefusedError:
-    """Say which models there are."""
+def unknown_model(
+    model: object, known: Mapping[str, object], unserved: Mapping[str, str], suggester: NameSuggester
+) -> RequestRefusedError:
+    """Return the error for a model that is not served here, with the reason or the models that are."""
     if not isinstance(model, str):
-        return RequestRefusedError("unknown_model", f"`model` is {kind(model)}: send the name of one, {FORM}")
+        return RequestRefusedError("unknown_model", f"`model` is {described(model)}: send the name of one, {FORM}")
+    if model in unserved:
+        return RequestRefusedError("unserved_model", unserved[model], model)
     names = ", ".join(sorted(known)[:_MAX_NAMES]) or "none yet"
     more = f" and {len(known) - _MAX_NAMES} more" if len(known) > _MAX_NAMES else ""
-    close = hints.closest(model, known)
-    hint = f"did you mean {close}?" if close else f"models that are deployed: {names}{more}."
-    return RequestRefusedError(
-        "unknown_model",
-        f"no deployment names the model {quoted(model)}: {hint} Correct `model`, or wait for its ModelPromoted",
-        model,
-    )
+    nearest = suggester.nearest(model, known)
+    hint = f"did you mean {nearest}?" if nearest else f"models that are deployed: {names}{more}."
+    message = f"no deployment names the model {quoted(model)}: {hint} Correct `model`, or wait for its ModelPromoted"
+    return RequestRefusedError("unknown_model", message, model, **({"nearest": nearest} if nearest else {}))
 
 
-def unscored() -> RequestRefusedError:
-    """Say that the model itself did not answer a well-formed request."""
-    message = "the model gave no finite score for these features: send this request to the model's owner"
+def no_score(where: str = "") -> RequestRefusedError:
+    """Return the error for a well-formed request that the model itself fails on."""
+    message = f"the model gave no finite score for these features{where}: send this request to the model's owner"
     return RequestRefusedError("no_score", message)
 
 
-def _envelope_refusal(
-    content: dict[str, Any], layouts: Mapping[str, Layout], hints: Hints
+def _envelope_error(
+    content: dict[str, Any],
+    schemas: Mapping[str, RequestSchema],
+    unserved: Mapping[str, str],
+    suggester: NameSuggester,
 ) -> RequestRefusedError | None:
     if "model" not in content:
         return RequestRefusedError("missing_model", f"`model` is missing: name the model that should answer, {FORM}")
-    if not isinstance(content["model"], str) or content["model"] not in layouts:
-        return unknown_model(content["model"], layouts, hints)
+    if not isinstance(content["model"], str) or content["model"] not in schemas:
+        return unknown_model(content["model"], schemas, unserved, suggester)
     if "id" not in content:
         return RequestRefusedError("missing_id", f"`id` is missing: send a text that is unique to this request, {FORM}")
-    return _name_refusal(content) or _time_refusal(content) or _form_refusal(content)
+    return _name_error(content) or _time_error(content) or _form_error(content)
 
 
-def _name_refusal(content: dict[str, Any]) -> RequestRefusedError | None:
+def _name_error(content: dict[str, Any]) -> RequestRefusedError | None:
     for name in ("id", "entity"):
         value = content.get(name)
         if name == "entity" and value is None:
             continue
         if not isinstance(value, str) or not value or len(value) > MAX_ID:
-            found = f"{len(value):,} characters" if isinstance(value, str) else kind(value)
+            found = f"{len(value):,} characters" if isinstance(value, str) else described(value)
             message = f"`{name}` is {found}: send a text of 1 to {MAX_ID} characters"
             return RequestRefusedError(f"bad_{name}", message)
     return None
 
 
-def _time_refusal(content: dict[str, Any]) -> RequestRefusedError | None:
+def _time_error(content: dict[str, Any]) -> RequestRefusedError | None:
     sent = content.get("event_time")
-    if event_times.fault(sent) is None:
+    if event_times.is_time(sent):
         return None
-    return RequestRefusedError("bad_event_time", f"`event_time` is {kind(sent)}: {event_times.WANTED}")
+    return RequestRefusedError("bad_event_time", f"`event_time` is {described(sent)}: {event_times.EXPECTED}")
 
 
-def _form_refusal(content: dict[str, Any]) -> RequestRefusedError | None:
+def _form_error(content: dict[str, Any]) -> RequestRefusedError | None:
     if isinstance(content.get("features"), dict):
         return None
-    found = kind(content["features"]) if "features" in content else "missing"
+    found = described(content["features"]) if "features" in content else "missing"
     message = f'`features` is {found}: send an object with one value per feature, such as {{"distance": 740}}'
     return RequestRefusedError("bad_features", message)
 

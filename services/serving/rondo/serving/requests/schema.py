@@ -1,6 +1,6 @@
-"""How the requests of one signature are laid out: the JSON they come as, and the columns they become.
+"""The request schema of one model: the JSON of a request, and the columns that requests become.
 
-A decoder is compiled for each signature, so that type checks and extraction cost no Python per value.
+msgspec compiles a decoder per signature, so type checks and extraction cost no Python per value.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from rondo.contracts.text import MAX_ID
 from rondo.serving.requests.event_times import Time
 from rondo.serving.requests.limits import Limits
+from rondo.serving.requests.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,53 +22,66 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import Feature
+    from rondo.serving.requests.rows import Column
 
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
-# An int is read as a number first: many writers say 3.0 for 3. `columns` refuses 3.5.
+# An int is decoded as a number, because many writers send 3.0 for 3. `Limits` refuses 3.5.
 _TYPES: dict[str, Any] = {"category": str, "float": float, "int": float, "bool": bool}
-Row: TypeAlias = Any
-Column: TypeAlias = "NDArray[np.float32] | NDArray[np.object_]"
+# One decoded request: the struct that `RequestSchema` makes. Its class differs from model to model.
+Request: TypeAlias = Any
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """N rows as columns. `features` are float32 (NaN = missing) or text ("" = missing), each of shape [N].
-
-    `bad` are the rows that hold a value which is not allowed: past float32, with a fraction where an int belongs, or
-    outside of what the feature's `min`, `max` and `values` allow.
-    """
-
-    features: dict[str, Column]
-    bad: frozenset[int]
-
-
-class Layout:
-    """The layout of one model's requests; `row` is the msgspec class that they are read as."""
+class RequestSchema:
+    """The schema of one model's requests; `request` is the msgspec class that they are decoded to."""
 
     def __init__(self, model: str, features: Mapping[str, Feature]) -> None:
         self.model = model
         self.features = features
         self.limits = {name: Limits.of(feature) for name, feature in features.items()}
-        # Neutral field names: a feature may be called `class`, or anything else that Python keeps for itself.
+        # Neutral field names: a feature may be called `class`, or any other Python keyword.
         names = {f"f{number}": name for number, name in enumerate(features)}
         values = [_field(field, features[name]) for field, name in names.items()]
         struct = msgspec.defstruct("Features", values, rename=names, gc=False, kw_only=True)
-        self.row: type[msgspec.Struct] = msgspec.defstruct(
-            "Row",
+        self.request: type[msgspec.Struct] = msgspec.defstruct(
+            "Request",
             [("id", _Id), ("features", struct), ("entity", _Id | None, None), ("event_time", Time | None, None)],
             tag_field="model", tag=model, gc=False,
         )  # fmt: skip
 
-    def columns(self, rows: Sequence[Row]) -> Columns:
-        """Turn at least one row into columns."""
+    def rows(self, requests: Sequence[Request]) -> Rows:
+        """Turn at least one decoded request into rows."""
         as_tuple = msgspec.structs.astuple
-        values = zip(*[as_tuple(row.features) for row in rows], strict=True)
-        features: dict[str, Column] = {}
-        bad: set[int] = set()
-        for (name, feature), column in zip(self.features.items(), values, strict=True):
-            features[name] = _text(column) if feature.type == "category" else _numbers(column)
-            bad.update(self.limits[name].outside(features[name]))
-        return Columns(features, frozenset(bad))
+        values = zip(*[as_tuple(request.features) for request in requests], strict=True)
+        columns: dict[str, Column] = {
+            name: text_column(column) if feature.type == "category" else _numbers(column)
+            for (name, feature), column in zip(self.features.items(), values, strict=True)
+        }
+        return Rows(
+            [request.id for request in requests],
+            [request.entity for request in requests],
+            [request.event_time for request in requests],
+            columns,
+            _Requests(self, requests),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Requests:
+    """The source of rows that were one request each: an error message needs no row number."""
+
+    schema: RequestSchema
+    requests: Sequence[Request]
+
+    def features(self, row: int) -> Mapping[str, Any]:
+        return dict(zip(self.schema.features, msgspec.structs.astuple(self.requests[row].features), strict=True))
+
+    def where(self, _: int) -> str:
+        return ""
+
+
+def text_column(values: Sequence[str | None]) -> NDArray[np.object_]:
+    """Return N texts as a column, in which the empty text is the missing value."""
+    return np.array([value or "" for value in values] if None in values else values, dtype=np.object_)
 
 
 def _field(name: str, feature: Feature) -> tuple[str, Any] | tuple[str, Any, Any]:
@@ -75,10 +89,6 @@ def _field(name: str, feature: Feature) -> tuple[str, Any] | tuple[str, Any, Any
     return (name, kind | None, None) if feature.optional else (name, kind)
 
 
-def _numbers(column: Sequence[float | None]) -> NDArray[np.float32]:
+def _numbers(values: Sequence[float | None]) -> NDArray[np.float32]:
     with np.errstate(over="ignore"):
-        return np.array(column, dtype=np.float32)
-
-
-def _text(column: Sequence[str | None]) -> NDArray[np.object_]:
-    return np.array([value or "" for value in column] if None in column else column, dtype=np.object_)
+        return np.array(values, dtype=np.float32)

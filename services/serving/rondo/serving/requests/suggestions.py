@@ -1,7 +1,7 @@
-"""Which name may have been meant where an unknown one was sent.
+"""Suggests the known name that is nearest to an unknown one.
 
-To look costs more than to answer a request, and who sends requests decides how often there is a reason to look: so
-each micro-batch looks a limited number of times, and only among a few short names.
+A search costs more than answering a request, and clients decide how often one is needed. So each micro-batch makes a
+limited number of searches, and only among a few short names.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_LOOKS = 100
-_MOST, _LONGEST = 64, 64
+_MAX_SEARCHES = 100
+_MAX_NAMES, _MAX_LENGTH = 64, 64
 
 
-class Hints:
-    """The hints of one micro-batch: the same question is answered from memory, and after `looks` others there is none.
+class NameSuggester:
+    """Suggestions for one micro-batch. Results are cached; after `max_searches` searches there are no new ones.
 
-    A hundred looks take at most some tenths of a second.
+    A hundred searches take at most some tenths of a second.
     """
 
-    def __init__(self, looks: int = _LOOKS) -> None:
-        self._left = looks
+    def __init__(self, max_searches: int = _MAX_SEARCHES) -> None:
+        self._left = max_searches
         self._found: dict[tuple[str, frozenset[str]], str | None] = {}
 
-    def closest(self, name: str, among: Iterable[str]) -> str | None:
-        """Return the name that is closest to `name`, or None where none is close."""
-        names = frozenset(each for each in among if len(each) <= _LONGEST)
-        if len(names) > _MOST or len(name) > _LONGEST:
+    def nearest(self, name: str, among: Iterable[str]) -> str | None:
+        """Return the name nearest to `name`, or None if none is similar."""
+        names = frozenset(each for each in among if len(each) <= _MAX_LENGTH)
+        if len(names) > _MAX_NAMES or len(name) > _MAX_LENGTH:
             return None
         if (name, names) not in self._found and self._left > 0:
             self._left -= 1

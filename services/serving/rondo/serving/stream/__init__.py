@@ -1,1 +1,1 @@
-"""Predictions over Kafka."""
+"""The Kafka transport: `predictions.requested` to `predictions.made`, exactly once."""

@@ -1,4 +1,4 @@
-"""Write answers: everything that the micro-batch shares is written once, and around each id and score."""
+"""Encodes answers: what a micro-batch shares is written once, and repeated around each id and score."""
 
 from __future__ import annotations
 

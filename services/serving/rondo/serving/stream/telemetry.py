@@ -1,4 +1,4 @@
-"""What a micro-batch leaves behind for people: a span, some counts, and a line when a new version first answers."""
+"""Telemetry of micro-batches: a span, counters, and one log line when a new version answers for the first time."""
 
 from __future__ import annotations
 
@@ -23,87 +23,85 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.serving.errors import RequestRefusedError
-    from rondo.serving.models.loaded_version import Serving, Version
-    from rondo.serving.stream.answer_batch import Answered
+    from rondo.serving.inference.service import Scored
+    from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 
 log = logging.getLogger(__name__)
-# A span of thousands of links helps nobody: these many messages of a micro-batch are looked at.
-_SAMPLED = 16
+# A span with thousands of links is of no use: this many messages of a micro-batch are linked.
+_LINKED_MESSAGES = 16
 _RETENTION_SECONDS = BY_NAME[PredictionRequested.topic].retention.total_seconds()
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
 class BatchTelemetry:
-    """Collects while a micro-batch is answered, and tells once it is committed: what was aborted is not counted."""
+    """Collects while a micro-batch is answered, and reports once it is committed: an aborted one is not counted."""
 
     def __init__(self) -> None:
         self._tracer = trace.get_tracer("rondo")
-        self._known: set[tuple[str, int, str, int]] = set()
+        self._answered_before: set[tuple[str, int, str, int]] = set()
         self._span: trace.Span | None = None
         self._clear()
 
     def _clear(self) -> None:
-        self._stamps: list[int] = []
-        self._answers: list[tuple[Serving, Version, int]] = []
+        self._timestamps: list[int] = []
+        self._answers: list[tuple[ServedModel, LoadedVersion, int]] = []
         self._refusals: Counter[str] = Counter()
 
     def begin(self, messages: Sequence[Message]) -> None:
-        """Open the span of a micro-batch; a span that is still open is of one that was aborted."""
+        """Start the span of a micro-batch; a span that is still open is that of an aborted one."""
         if self._span is not None:
             self._span.set_status(trace.StatusCode.ERROR, "aborted")
             self._span.end()
         self._clear()
-        self._stamps = [message.timestamp()[1] for message in messages]
+        self._timestamps = [message.timestamp()[1] for message in messages]
         self._span = self._tracer.start_span(
-            "process predictions.requested", kind=trace.SpanKind.CONSUMER, links=_links(messages[:_SAMPLED]),
+            "process predictions.requested", kind=trace.SpanKind.CONSUMER, links=_links(messages[:_LINKED_MESSAGES]),
             attributes={"messaging.system": "kafka", "messaging.destination.name": "predictions.requested",
                         "messaging.batch.message_count": len(messages)},
         )  # fmt: skip
 
-    def answered(self, answered: Answered) -> None:
-        """Take note of what one version answered."""
-        self._answers.append((answered.serving, answered.version, len(answered.places)))
+    def answered(self, served: ServedModel, scored: Scored) -> None:
+        self._answers.append((served, scored.version, len(scored.rows)))
 
     def refused(self, errors: Iterable[RequestRefusedError]) -> None:
-        """Take note of what was refused, and why."""
         self._refusals.update(error.code for error in errors)
 
     def committed(self, at: float) -> None:
-        """Count and end; `at` is in seconds since the epoch."""
-        for serving, version, rows in self._answers:
+        """Count, and end the span; `at` is in seconds since the epoch."""
+        for served, version, rows in self._answers:
             metrics.PREDICTIONS.labels(version.model, str(version.model_version), "answered").inc(rows)
             metrics.BATCH_ROWS.labels(version.model).observe(rows)
-            self._greet(serving, version)
+            self._trace_first_prediction(served, version)
         for code, rows in self._refusals.items():
-            # Without the model: requests may make up any number of names.
+            # Without the model: requests may name any number of them.
             metrics.PREDICTIONS.labels("", "", code).inc(rows)
-        waited = at - np.array(self._stamps) / 1000
-        metrics.END_TO_END_SECONDS.observe(believed := believable(waited))
-        metrics.STAMPS_IGNORED.inc(len(waited) - len(believed))
+        waited = at - np.array(self._timestamps) / 1000
+        metrics.END_TO_END_SECONDS.observe(valid := plausible(waited))
+        metrics.TIMESTAMPS_IGNORED.inc(len(waited) - len(valid))
         if self._span is not None:
             self._span.end()
             self._span = None
 
-    def _greet(self, serving: Serving, version: Version) -> None:
-        """End the trace that began with whatever led to this version: its first prediction is visible."""
-        key = (version.model, version.model_version, version.digest, serving.revision)
-        if key in self._known:
+    def _trace_first_prediction(self, served: ServedModel, version: LoadedVersion) -> None:
+        """End the trace that led to this version: its first prediction is visible."""
+        key = (version.model, version.model_version, version.digest, served.revision)
+        if key in self._answered_before:
             return
-        self._known.add(key)
+        self._answered_before.add(key)
         with span(
-            "first prediction", serving.traceparent, trace.SpanKind.PRODUCER,
-            model=version.model, model_version=version.model_version, revision=serving.revision,
+            "first prediction", served.traceparent, trace.SpanKind.PRODUCER,
+            model=version.model, model_version=version.model_version, revision=served.revision,
         ):  # fmt: skip
             log.info(
                 "the first prediction of version %d of %s is out", version.model_version, version.model,
-                extra={"model": version.model, "model_version": version.model_version, "revision": serving.revision},
+                extra={"model": version.model, "model_version": version.model_version, "revision": served.revision},
             )  # fmt: skip
 
 
-def believable(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the waits that can be true. The stamps are the producers': one wrong clock would spoil the sum for good.
+def plausible(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the waits that are possible. The timestamps are the clients': one wrong clock would distort the sum.
 
-    A request older than its topic keeps any was not waiting for us, and none was answered before it was sent.
+    No request is older than its topic's retention, and none was answered before it was sent.
     """
     return seconds[(seconds >= 0) & (seconds <= _RETENTION_SECONDS)]
 

@@ -1,1 +1,1 @@
-"""The Open Inference Protocol, version 2: JSON in and out."""
+"""The Open Inference Protocol's JSON, to and from rows."""

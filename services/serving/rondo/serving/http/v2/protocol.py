@@ -1,7 +1,7 @@
-"""Open Inference Protocol v2, as values: the request's form. See its "Inference Request JSON Object".
+"""Open Inference Protocol v2: the form of a request. See its "Inference Request JSON Object".
 
-One tensor per feature, named as the feature, with shape [N] or [N, 1]. Three more are optional BYTES tensors of N:
-`rondo.id`, `rondo.entity` and `rondo.event_time` (a feature's name has no dot).
+A request has one tensor per feature, named as the feature, of shape [N] or [N, 1]. Three BYTES tensors of N are
+optional: `rondo.id`, `rondo.entity` and `rondo.event_time` (the name of a feature has no dot).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OUTPUTS = ("score", ID, VERSION)
 
 
 class Tensor(msgspec.Struct):
-    """One input. `data` is flat, or nested as its shape says."""
+    """One input. `data` is flat, or nested as its shape demands."""
 
     name: str
     shape: list[int]
@@ -27,20 +27,18 @@ class Tensor(msgspec.Struct):
 
 
 class RequestedOutput(msgspec.Struct):
-    """One output that the request asks for."""
-
     name: str
 
 
 class InferenceRequest(msgspec.Struct):
-    """The body of `POST /v2/models/<model>/infer`; what is not known is ignored."""
+    """The body of `POST /v2/models/<model>/infer`. Members that are not known, such as `parameters`, are ignored."""
 
     inputs: list[Tensor]
     id: str | None = None
     outputs: list[RequestedOutput] | None = None
 
-    def wanted(self) -> tuple[str, ...]:
-        """Return the names of the outputs that are asked for: all where none is named."""
+    def requested_outputs(self) -> tuple[str, ...]:
+        """Return the names of the requested outputs: all if none is named."""
         return tuple(dict.fromkeys(output.name for output in self.outputs or ())) or OUTPUTS
 
 
@@ -48,7 +46,7 @@ _decoder = msgspec.json.Decoder(InferenceRequest)
 
 
 def decode(body: bytes) -> InferenceRequest:
-    """Read a body.
+    """Decode a body.
 
     Raises:
         RequestRefusedError: it is not JSON, or not of the protocol's form.
@@ -61,7 +59,7 @@ def decode(body: bytes) -> InferenceRequest:
         raise RequestRefusedError("bad_request", f"the body does not fit ({error}): send {form}") from None
     if request.id is not None and not 1 <= len(request.id) <= MAX_ID:
         raise RequestRefusedError("bad_id", f"`id` has {len(request.id)} characters: send 1 to {MAX_ID}")
-    if unknown := [name for name in request.wanted() if name not in OUTPUTS]:
+    if unknown := [name for name in request.requested_outputs() if name not in OUTPUTS]:
         message = f"there is no output `{unknown[0][:60]}`: ask for some of {', '.join(OUTPUTS)}, or name none"
         raise RequestRefusedError("unknown_output", message)
     return request

@@ -1,71 +1,120 @@
-"""The rows of an inference request: its tensors, one per feature, as the columns that a model takes."""
+"""The rows of an inference request: one tensor per feature, as the columns that a model takes.
+
+Errors name features as they do over Kafka: a client need not know that tensors carry them.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
+from rondo.contracts.spec.data import LARGEST_FLOAT32
 from rondo.contracts.text import MAX_ID
 from rondo.serving.errors import RequestRefusedError
-from rondo.serving.http.v2.columns import columns
 from rondo.serving.http.v2.protocol import ENTITY, EVENT_TIME, ID
-from rondo.serving.http.v2.tensors import DATATYPES, named, texts
+from rondo.serving.http.v2.tensors import DATATYPES, described_name, texts, values
 from rondo.serving.requests import event_times
+from rondo.serving.requests.feature_errors import expected, missing_feature, value_error
+from rondo.serving.requests.rows import Rows
+from rondo.serving.requests.schema import text_column
+from rondo.serving.requests.suggestions import NameSuggester
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from numpy.typing import NDArray
+
     from rondo.contracts.spec.model import Feature
     from rondo.serving.http.v2.protocol import InferenceRequest, Tensor
-    from rondo.serving.requests.schema import Column, Layout
+    from rondo.serving.requests.rows import Column
+    from rondo.serving.requests.schema import RequestSchema
+
+    Tensors = Mapping[str, Tensor]
 
 MAX_ROWS = 10_000
+_NUMBER = frozenset((int, float))
+_TYPES: dict[str, frozenset[type]] = {
+    "category": frozenset((str,)), "float": _NUMBER, "int": _NUMBER, "bool": frozenset((bool,)),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """N rows to score: who they are, and their features as columns [N]."""
+class _TensorSource:
+    """The source of rows that were sent together: error messages name the row."""
 
-    ids: list[str]
-    entities: list[str | None]
-    event_times: list[datetime | None]
-    columns: dict[str, Column]
+    values: Mapping[str, Sequence[Any]]
 
-    def at(self, places: Sequence[int]) -> Rows:
-        """Return the rows at some places."""
-        ids = [self.ids[place] for place in places]
-        entities = [self.entities[place] for place in places]
-        times = [self.event_times[place] for place in places]
-        return Rows(ids, entities, times, {name: column[places] for name, column in self.columns.items()})
+    def features(self, row: int) -> Mapping[str, Any]:
+        return {name: column[row] for name, column in self.values.items()}
+
+    def where(self, row: int) -> str:
+        return f" at row {row}"
 
 
-def rows(request: InferenceRequest, layout: Layout, new_id: str, now: datetime) -> Rows:
-    """Turn the tensors into columns. Rows without ids get `new_id`, numbered where there are several.
+def rows(request: InferenceRequest, schema: RequestSchema, new_id: str) -> Rows:
+    """Turn tensors into rows. Rows without ids get `new_id`, numbered if there are several.
 
     Raises:
-        RequestRefusedError: a tensor is missing, of another datatype or shape, or holds what the model can't take.
+        RequestRefusedError: a tensor is missing, or has another datatype, shape or type of value than its feature.
 
     """
     tensors = {tensor.name: tensor for tensor in request.inputs}
-    count = _count(tensors, layout.features)
-    features = columns(tensors, layout, count)
+    count = _count(tensors, schema.features)
+    sent = {name: _values(name, tensors, schema, count) for name in schema.features}
+    columns = {name: _column(found, schema.features[name]) for name, found in sent.items()}
     given = _names(tensors.get(ID), "bad_id", count)
-    ids = [sent or made for sent, made in zip(given, _numbered(new_id, count), strict=True)]
-    return Rows(
-        ids, _names(tensors.get(ENTITY), "bad_entity", count), _times(tensors.get(EVENT_TIME), count, now), features
-    )
+    ids = [name or made for name, made in zip(given, _numbered(new_id, count), strict=True)]
+    entities = _names(tensors.get(ENTITY), "bad_entity", count)
+    return Rows(ids, entities, _times(tensors.get(EVENT_TIME), count), columns, _TensorSource(sent))
 
 
-def _numbered(name: str, count: int) -> list[str]:
-    if count == 1:
-        return [name]
-    # An id may be as long as the request's may; one that its number would make longer gets the digest in its place.
-    stem = name if len(f"{name}/{count}") <= MAX_ID else sha256(name.encode()).hexdigest()
-    return [f"{stem}/{row}" for row in range(count)]
+def _count(tensors: Tensors, features: Mapping[str, Feature]) -> int:
+    sent = next((tensors[name] for name in features if name in tensors), None)
+    if sent is None:
+        wanted = ", ".join(f"{name} ({DATATYPES[f.type]})" for name, f in features.items())
+        raise RequestRefusedError("missing_feature", f"no feature is sent: send one tensor for each of {wanted}")
+    count = sent.shape[0] if sent.shape else 0
+    if not 1 <= count <= MAX_ROWS:
+        message = f"{described_name(sent.name)} has {count} rows: send 1 to {MAX_ROWS:,} in one request"
+        raise RequestRefusedError("bad_shape", message)
+    return count
+
+
+def _values(name: str, tensors: Tensors, schema: RequestSchema, count: int) -> list[Any]:
+    feature = schema.features[name]
+    datatype = DATATYPES[feature.type]
+    if name not in tensors:
+        if feature.optional:
+            return [None] * count
+        unknown = tensors.keys() - schema.features.keys()
+        how = f", in a {datatype} tensor of shape [{count}, 1]"
+        raise missing_feature(name, feature, unknown, NameSuggester(), how)
+    found = values(tensors[name], count, datatype, expected(feature))
+    allowed = _TYPES[feature.type] | ({type(None)} if feature.optional else frozenset())
+    for row, value in enumerate(found):
+        if type(value) not in allowed and (error := value_error(name, value, schema, f" at row {row}")):
+            raise error
+    return found
+
+
+def _column(found: list[Any], feature: Feature) -> Column:
+    return text_column(found) if feature.type == "category" else _numbers(found)
+
+
+def _numbers(found: Sequence[Any]) -> NDArray[np.float32]:
+    """Return numbers as float32; null is NaN."""
+    try:
+        with np.errstate(over="ignore"):
+            return np.array(found, dtype=np.float32)
+    except OverflowError:  # an integer past float64
+        finite = [math.inf if value is not None and abs(value) > LARGEST_FLOAT32 else value for value in found]
+        return np.array(finite, dtype=np.float32)
 
 
 def _names(tensor: Tensor | None, code: str, count: int) -> list[str | None]:
@@ -75,31 +124,23 @@ def _names(tensor: Tensor | None, code: str, count: int) -> list[str | None]:
     for row, name in enumerate(names):
         if name is not None and not 1 <= len(name) <= MAX_ID:
             message = f"`{tensor.name}` at row {row} has {len(name):,} characters: send 1 to {MAX_ID}, or null"
-            raise RequestRefusedError(code, message)
+            raise RequestRefusedError(code, message, row=row)
     return names
 
 
-def _count(tensors: Mapping[str, Tensor], features: Mapping[str, Feature]) -> int:
-    sent = next((tensors[name] for name in features if name in tensors), None)
-    if sent is None:
-        wanted = ", ".join(f"{name} ({DATATYPES[f.type]})" for name, f in features.items())
-        raise RequestRefusedError("missing_feature", f"no feature is sent: send one tensor for each of {wanted}")
-    count = sent.shape[0] if sent.shape else 0
-    if not 1 <= count <= MAX_ROWS:
-        raise RequestRefusedError(
-            "bad_shape", f"{named(sent.name)} has {count} rows: send 1 to {MAX_ROWS:,} in one request"
-        )
-    return count
+def _numbered(name: str, count: int) -> list[str]:
+    if count == 1:
+        return [name]
+    # An id may be as long as the request's; if the number makes it longer than that, a digest takes its place.
+    stem = name if len(f"{name}/{count}") <= MAX_ID else sha256(name.encode()).hexdigest()
+    return [f"{stem}/{row}" for row in range(count)]
 
 
-def _times(tensor: Tensor | None, count: int, now: datetime) -> list[datetime | None]:
+def _times(tensor: Tensor | None, count: int) -> list[datetime | None]:
     if tensor is None:
         return [None] * count
     try:
-        times = [msgspec.convert(value, event_times.Time | None) for value in texts(tensor, count)]
+        return [msgspec.convert(value, event_times.Time | None) for value in texts(tensor, count)]
     except msgspec.ValidationError as error:
-        message = f"`{EVENT_TIME}` holds what is no RFC 3339 time with an offset ({error}): {event_times.WANTED}"
+        message = f"`{EVENT_TIME}` holds what is not an RFC 3339 time with an offset ({error}): {event_times.EXPECTED}"
         raise RequestRefusedError("bad_event_time", message) from None
-    if wrong := event_times.untimely(times, now):
-        raise event_times.unbelieved(times[wrong[0]], f" at row {wrong[0]}")
-    return times

@@ -1,9 +1,8 @@
-"""A request is held to the contract as the rows of a batch are: over Kafka and over HTTP, whole columns at once."""
+"""A request is held to the same data contract as the rows of a batch, over Kafka and over HTTP."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.events import logs
 from rondo.contracts.spec.model import Feature
 from rondo.ingestion.validation.contract import Column, Contract
 from rondo.ingestion.validation.rules import check_rows
@@ -19,21 +17,20 @@ from rondo.serving.errors import RequestRefusedError
 from rondo.serving.http.v2.protocol import InferenceRequest, Tensor
 from rondo.serving.http.v2.rows import rows
 from rondo.serving.http.v2.tensors import DATATYPES
-from rondo.serving.inference.log_batch import Log
-from rondo.serving.models.loaded_version import Serving, Version
+from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 from rondo.serving.models.onnx_runtime import OnnxModel
-from rondo.serving.models.rehearsal import rehearse
-from rondo.serving.models.table import Table
+from rondo.serving.prediction_log.batch import VersionLog
 from rondo.serving.requests.limits import Limits, example
-from rondo.serving.requests.parser import Reader
-from rondo.serving.requests.schema import Layout
-from rondo.serving.stream.answer_batch import Answering
+from rondo.serving.requests.parser import RequestParser
+from rondo.serving.requests.schema import RequestSchema
+from rondo.serving.requests.validation import invalid_rows
+
+from tests.serving.builders import NOW, infer_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 DIGEST = f"sha256:{1:064x}"
-NOW = datetime(2013, 3, 1, 12, tzinfo=UTC)
 MANY = tuple(f"A{number}" for number in range(21))
 FEATURES = {
     "temp": Feature(type="float", min=-60, max=130),
@@ -42,7 +39,7 @@ FEATURES = {
     "origin": Feature(type="category", values=("EWR", "JFK", "LGA"), optional=True),
     "dest": Feature(type="category", values=MANY, optional=True),
 }
-LAYOUT = Layout("delay", FEATURES)
+SCHEMA = RequestSchema("delay", FEATURES)
 WRONG = [
     ({"temp": 131}, "out_of_range", "the feature `temp`{at} is the number 131: send a number from -60 to 130"),
     ({"temp": -60.5}, "out_of_range", "the feature `temp`{at} is the number -60.5: send a number from -60 to 130"),
@@ -56,42 +53,43 @@ WRONG = [
 ]  # fmt: skip
 
 
-def made_of(model: Callable[..., bytes], layout: Layout) -> Version:
-    scorer, log = OnnxModel(model(1.0, layout.features), layout.features), Log(layout.model, 1, DIGEST, layout.features)
-    return Version(layout.model, 1, DIGEST, layout, scorer, log)
+def made_of(model: Callable[..., bytes], schema: RequestSchema) -> LoadedVersion:
+    scorer, log = (
+        OnnxModel(model(1.0, schema.features), schema.features),
+        VersionLog(schema.model, 1, DIGEST, schema.features),
+    )
+    return LoadedVersion(schema.model, 1, DIGEST, schema, scorer, log)
 
 
 @pytest.fixture(scope="module")
-def mine(model: Callable[..., bytes]) -> Version:
-    return made_of(model, LAYOUT)
+def mine(model: Callable[..., bytes]) -> LoadedVersion:
+    return made_of(model, SCHEMA)
 
 
-def over_kafka(version: Version, *features: dict[str, Any]) -> tuple[list[str], dict[int, RequestRefusedError]]:
+def over_kafka(version: LoadedVersion, *features: dict[str, Any]) -> tuple[list[str], dict[int, RequestRefusedError]]:
     """Return the ids of the rows that are logged, and what is refused."""
     sent = [{"id": f"r{n}", "model": "delay", "features": each} for n, each in enumerate(features)]
     values = [json.dumps(each).encode() for each in sent]
-    table = Table({"delay": Serving("delay", 1, (version,), (1.0,))})
-    answering = Answering(table, values, table.reader.read(values), lambda: NOW, {})
-    answered = list(answering.answered())
-    logged = [row["id"] for each in answered for record in each.logged for row in logs.decode(record).to_pylist()]
-    assert len(logged) == sum(len(each.values) for each in answered)
-    return logged, answering.refused
+    found = infer_values(values, ServedModel("delay", 1, (version,), (1.0,)))
+    logged = [row["id"] for row in found.logged]
+    assert logged == list(found.ids.values())
+    return logged, found.refused
 
 
-def over_http(layout: Layout, *features: dict[str, Any]) -> RequestRefusedError | None:
+def over_http(schema: RequestSchema, *features: dict[str, Any]) -> RequestRefusedError | None:
     """Return why rows of the same features are refused whole, or None."""
     sent = {name: [each[name] for each in features] for name in features[0]}
-    tensors = [Tensor(name, [len(v), 1], DATATYPES[layout.features[name].type], v) for name, v in sent.items()]
+    tensors = [Tensor(name, [len(v), 1], DATATYPES[schema.features[name].type], v) for name, v in sent.items()]
     try:
-        rows(InferenceRequest(tensors), layout, "q", NOW)
+        refused = invalid_rows(rows(InferenceRequest(tensors), schema, "q"), schema, NOW)
     except RequestRefusedError as error:
         return error
-    return None
+    return refused[min(refused)] if refused else None
 
 
 @pytest.mark.parametrize(("wrong", "code", "said"), WRONG)
 def test_what_the_contract_does_not_allow_is_refused_alone_and_never_logged(
-    mine: Version, wrong: dict[str, Any], code: str, said: str
+    mine: LoadedVersion, wrong: dict[str, Any], code: str, said: str
 ) -> None:
     logged, refused = over_kafka(mine, {"temp": 50}, {"temp": 50} | wrong, {"temp": 60})
     assert logged == ["r0", "r2"]
@@ -102,17 +100,17 @@ def test_what_the_contract_does_not_allow_is_refused_alone_and_never_logged(
 def test_over_http_the_same_is_said_of_the_row(wrong: dict[str, Any], code: str, said: str) -> None:
     (name,) = wrong
     right = {"temp": 50} | {name: example(FEATURES[name])}
-    assert over_http(LAYOUT, right) is None
-    error = over_http(LAYOUT, right, {"temp": 50} | wrong)
+    assert over_http(SCHEMA, right) is None
+    error = over_http(SCHEMA, right, {"temp": 50} | wrong)
     assert error is not None
     assert (error.code, str(error)) == (code, said.format(at=" at row 1"))
 
 
-def test_the_bounds_themselves_and_what_may_be_missing_are_answered(mine: Version) -> None:
+def test_the_bounds_themselves_and_what_may_be_missing_are_answered(mine: LoadedVersion) -> None:
     none = dict.fromkeys(("distance", "seats", "origin", "dest"))
     logged, refused = over_kafka(mine, {"temp": -60}, {"temp": 130, "origin": "JFK", "seats": 853}, {"temp": 0} | none)
     assert (logged, refused) == (["r0", "r1", "r2"], {})
-    assert over_http(LAYOUT, {"temp": 130} | none) is None
+    assert over_http(SCHEMA, {"temp": 130} | none) is None
 
 
 def test_a_required_text_may_not_be_empty_where_values_are_listed() -> None:
@@ -153,11 +151,12 @@ def test_a_request_is_taken_where_a_row_of_a_batch_is(feature: Feature, data: st
         "int": st.integers(-2, 2), "bool": st.booleans(),
     }  # fmt: skip
     value = data.draw(st.none() | known[feature.type])
-    layout = Layout("m", {"x": feature})
-    groups = Reader([layout]).read([json.dumps({"id": "r", "model": "m", "features": {"x": value}}).encode()]).groups
-    taken = bool(groups) and not layout.columns(groups[0][2]).bad
+    schema = RequestSchema("m", {"x": feature})
+    values = [json.dumps({"id": "r", "model": "m", "features": {"x": value}}).encode()]
+    groups = RequestParser([schema]).parse(values).groups
+    taken = bool(groups) and not invalid_rows(schema.rows(groups[0][2]), schema, NOW)
     assert taken == in_a_batch(feature, value)
-    assert taken == (over_http(layout, {"x": value}) is None)
+    assert taken == (over_http(schema, {"x": value}) is None)
 
 
 def test_a_bound_that_float32_has_no_number_for_is_the_nearest_that_it_has() -> None:
@@ -168,18 +167,6 @@ def test_a_bound_that_float32_has_no_number_for_is_the_nearest_that_it_has() -> 
 
 
 @given(contracts().filter(lambda feature: feature.type in ("float", "category")))
-def test_the_request_of_a_rehearsal_is_one_that_the_contract_allows(feature: Feature) -> None:
+def test_the_request_of_a_warm_up_is_one_that_the_contract_allows(feature: Feature) -> None:
     assert in_a_batch(feature, example(feature))
-    assert over_http(Layout("m", {"x": feature}), {"x": example(feature)}) is None
-
-
-def test_a_version_whose_features_lie_far_from_zero_is_rehearsed(model: Callable[..., bytes]) -> None:
-    features = {
-        "hot": Feature(type="float", min=100), "cold": Feature(type="float", max=-100.5),
-        "few": Feature(type="int", min=0.5, max=3), "owed": Feature(type="int", max=-0.5),
-        "sure": Feature(type="bool", min=1), "code": Feature(type="category", values=("x",)),
-    }  # fmt: skip
-    rehearse(made_of(model, Layout("m", features)))
-    assert {name: example(feature) for name, feature in features.items()} == {
-        "hot": 100, "cold": -100.5, "few": 1, "owed": -1, "sure": True, "code": "x",
-    }  # fmt: skip
+    assert over_http(RequestSchema("m", {"x": feature}), {"x": example(feature)}) is None

@@ -297,7 +297,6 @@ def _led(client: Producer, topic: str) -> int:
     return sum(partition.leader >= 0 for partition in partitions.values())
 
 
-@pytest.mark.timeout(240)  # the import of BentoML takes long where many tests run
 def test_a_request_over_http_that_has_begun_is_answered_at_a_stop(
     platform: Platform, model: Callable[..., bytes], free_port: Callable[[], int]
 ) -> None:
@@ -331,7 +330,6 @@ def _wait_refused(port: int) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.timeout(240)  # the import of BentoML, twice here, takes long where many tests run
 @pytest.mark.slow
 def test_a_replica_without_a_partition_answers_over_http(
     platform: Platform, model: Callable[..., bytes], free_port: Callable[[], int]

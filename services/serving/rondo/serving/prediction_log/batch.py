@@ -1,4 +1,4 @@
-"""The inference log: a micro-batch of one version as an Arrow record batch, made of the columns the model saw."""
+"""The inference log of one version: rows and their scores as Arrow record batches and IPC streams."""
 
 from __future__ import annotations
 
@@ -17,36 +17,30 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import Feature
-    from rondo.serving.requests.schema import Column
+    from rondo.serving.requests.rows import Column, Rows
 
-# Half of what the topic takes: the halves of a batch are not of one size.
+# Half of what the topic takes: the halves of a batch are not of the same size.
 MAX_BYTES = 4 * 1024 * 1024
-ARROW_STREAM = "application/vnd.apache.arrow.stream"
+CONTENT_TYPE = "application/vnd.apache.arrow.stream"
 
 
-class Log:
-    """Writes the log of one version."""
+class VersionLog:
+    """Builds and encodes the log of one version."""
 
     def __init__(self, model: str, model_version: int, digest: str, features: Mapping[str, Feature]) -> None:
+        self.model = model
         self._schema = logs.predictions_schema(features).with_metadata(
             logs.version_metadata(model, model_version, digest)
         )
         self._features = features
 
-    def batch(
-        self,
-        ids: Sequence[str],
-        entities: Sequence[str | None],
-        event_times: Sequence[datetime | None],
-        columns: Mapping[str, Column],
-        scores: NDArray[np.float32],
-        made_at: datetime,
-    ) -> pa.RecordBatch:
-        """Return N rows as a record batch."""
-        times = [pa.array(event_times, logs.TIMESTAMP), pa.repeat(pa.scalar(made_at, logs.TIMESTAMP), len(ids))]
-        values = [_array(columns[name], feature) for name, feature in self._features.items()]
-        arrays = [pa.array(ids, pa.string()), pa.array(entities, pa.string()), *times, *values, pa.array(scores)]
-        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+    def batch(self, rows: Rows, scores: NDArray[np.float32], made_at: datetime) -> pa.RecordBatch:
+        """Return N rows with their scores, shape [N], as a record batch."""
+        made = pa.repeat(pa.scalar(made_at, logs.TIMESTAMP), len(rows))
+        head = [pa.array(rows.ids, pa.string()), pa.array(rows.entities, pa.string())]
+        times = [pa.array(rows.event_times, logs.TIMESTAMP), made]
+        values = [_array(rows.columns[name], feature) for name, feature in self._features.items()]
+        return pa.RecordBatch.from_arrays([*head, *times, *values, pa.array(scores)], schema=self._schema)
 
     def encode(self, batches: Sequence[pa.RecordBatch]) -> Iterator[bytes]:
         """Yield batches as Arrow IPC streams of at most about 4 MiB: one, unless there are very long texts."""
@@ -54,7 +48,7 @@ class Log:
 
 
 def row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
-    """Return about how many bytes each of N rows takes, shape [N]: its texts, and 8 for each other value."""
+    """Return the approximate size of each of N rows, shape [N]: its texts, and 8 bytes for each other value."""
     texts = [column for column in batch.columns if pa.types.is_string(column.type)]
     sizes = np.full(batch.num_rows, 8 * (batch.num_columns - len(texts)), dtype=np.int64)
     for column in texts:

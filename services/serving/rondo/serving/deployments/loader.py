@@ -1,0 +1,37 @@
+"""Loads versions from the artifact store by digest, and warms them up, on a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError, Artifacts
+from rondo.serving.errors import VersionRefusedError
+from rondo.serving.inference.warm_up import warm_up
+from rondo.serving.models.loaded_version import LoadedVersion
+from rondo.serving.models.onnx_runtime import OnnxModel, UnfitModelError
+from rondo.serving.prediction_log.batch import VersionLog
+from rondo.serving.requests.schema import RequestSchema
+
+if TYPE_CHECKING:
+    from rondo.contracts.events.deployment import Route
+
+
+class ArtifactLoader:
+    """Implements `ports.Loader`; `threads` is the number of threads of one inference."""
+
+    def __init__(self, artifacts: Artifacts, threads: int) -> None:
+        self._artifacts = artifacts
+        self._threads = threads
+
+    async def load(self, model: str, route: Route) -> LoadedVersion:
+        try:
+            content = await self._artifacts.get(route.digest)
+            scorer = await asyncio.to_thread(OnnxModel, content, route.features, self._threads)
+        except (ArtifactMissingError, ArtifactCorruptError, UnfitModelError) as error:
+            raise VersionRefusedError(model, route.model_version, str(error)) from error
+        schema = RequestSchema(model, route.features)
+        log = VersionLog(model, route.model_version, route.digest, route.features)
+        version = LoadedVersion(model, route.model_version, route.digest, schema, scorer, log)
+        await asyncio.to_thread(warm_up, version)
+        return version

@@ -1,0 +1,63 @@
+"""Publishes `replicas.changed`: what this replica does with the versions of a deployment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from uuid import uuid4, uuid5
+
+from aiokafka.errors import KafkaError
+
+from rondo.chassis.errors import Backoff
+from rondo.chassis.telemetry import current_traceparent
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.deployment import ReplicaChanged
+
+if TYPE_CHECKING:
+    from faststream.kafka import KafkaBroker
+
+    from rondo.contracts.vocabularies import ReplicaState
+    from rondo.serving.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class KafkaReplicaEvents:
+    """Implements `ports.ReplicaEvents` without an outbox: the deployments' topic is the truth, and this follows it.
+
+    The id of an event is a function of the process, the revision and the state, so that a repeat has the same id.
+    """
+
+    def __init__(self, broker: KafkaBroker, settings: Settings, backoff: Backoff | None = None) -> None:
+        self._broker = broker
+        self._settings = settings
+        self._backoff = backoff or Backoff()
+        self._process = uuid4()
+
+    async def publish(
+        self, model: str, revision: int, version: tuple[int, str], state: ReplicaState, detail: str = ""
+    ) -> None:
+        number, digest = version
+        now = datetime.now(UTC)
+        event = ReplicaChanged(
+            model=model, replica=self._settings.instance, model_version=number, digest=digest, revision=revision,
+            state=state, detail=detail, at=now,
+        )  # fmt: skip
+        event_id = str(uuid5(self._process, f"{model}/{revision}/{number}/{digest}/{state}"))
+        await self._send(Envelope(event_id, f"rondo/{self._settings.service}", now, event, current_traceparent()))
+
+    async def _send(self, envelope: Envelope[ReplicaChanged]) -> None:
+        attempt = 0
+        while True:
+            try:
+                await self._broker.publish(
+                    envelope.value(), envelope.data.topic, key=envelope.data.key.encode(), headers=envelope.headers()
+                )
+            except (KafkaError, OSError) as error:
+                attempt += 1
+                log.warning("ReplicaChanged waits for Kafka: %s", error, extra={"attempt": attempt})
+                await asyncio.sleep(self._backoff.delay(attempt))
+            else:
+                return

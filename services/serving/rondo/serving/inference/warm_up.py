@@ -1,0 +1,49 @@
+"""Warms up a version before it serves: two requests take the whole way from JSON to the encoded log.
+
+What is slow only once (lazy imports of pyarrow, allocations of onnxruntime) happens here, off the stream's thread.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rondo.serving.errors import VersionRefusedError
+from rondo.serving.inference.scoring import score_at_once
+from rondo.serving.inference.service import infer
+from rondo.serving.models.loaded_version import ServedModel
+from rondo.serving.models.table import ServingTable
+from rondo.serving.requests.limits import example
+
+if TYPE_CHECKING:
+    from rondo.serving.models.loaded_version import LoadedVersion
+
+
+def warm_up(version: LoadedVersion) -> None:
+    """Answer a request with an allowed value for every feature, and one without the optional features.
+
+    Raises:
+        VersionRefusedError: the version does not give a finite score for both, together and in one inference.
+
+    """
+    features = {name: example(feature) for name, feature in version.schema.features.items()}
+    required = {name: features[name] for name, feature in version.schema.features.items() if not feature.optional}
+    values = [
+        json.dumps({"id": "warm-up", "model": version.model, "features": each}).encode()
+        for each in (features, required)
+    ]
+    served = ServedModel(version.model, 0, (version,), (1.0,))
+    parsed = ServingTable({version.model: served}).parser.parse(values)
+    problems = [str(error) for error in parsed.refused.values()]
+    for schema, _, requests in parsed.groups:
+        rows = schema.rows(requests)
+        if score_at_once(version, rows.columns, len(rows)) is None:
+            problems.append("the model fails, or does not return one score per row")
+        inference = infer(served, rows, lambda: datetime.now(UTC))
+        problems += map(str, inference.refused.values())
+        for scored in inference.scored:
+            list(version.log.encode([scored.log]))
+    if problems:
+        reason = f"the warm-up inference failed ({problems[0]}); train again"
+        raise VersionRefusedError(version.model, version.model_version, reason)

@@ -1,0 +1,54 @@
+"""N requests to one model as columns: what every transport hands to the inference service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+Column: TypeAlias = "NDArray[np.float32] | NDArray[np.object_]"
+
+
+class Source(Protocol):
+    """The rows as the client sent them, for error messages."""
+
+    def features(self, row: int, /) -> Mapping[str, Any]:
+        """Return the values of a row by feature; an absent optional feature may be left out or None."""
+        ...
+
+    def where(self, row: int, /) -> str:
+        """Return how to name a row in a message: empty if the client sent a single one, else such as ` at row 3`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """N rows. `columns` has a float32 column (NaN = missing) or a text column ("" = missing) per feature, shape [N].
+
+    All features of the model are there, in the order of its signature.
+    """
+
+    ids: Sequence[str]
+    entities: Sequence[str | None]
+    event_times: Sequence[datetime | None]
+    columns: Mapping[str, Column]
+    source: Source
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: Sequence[int]) -> Rows:
+        """Return some of the rows. Their numbers change, so `source` no longer fits: explain errors before."""
+        return Rows(
+            [self.ids[row] for row in rows],
+            [self.entities[row] for row in rows],
+            [self.event_times[row] for row in rows],
+            {name: column[rows] for name, column in self.columns.items()},
+            self.source,
+        )

@@ -1,0 +1,58 @@
+"""Assigns an answer to the partition with its request's number, so that a client reads one for the other.
+
+The topics have the same number of partitions until somebody adds some to one of them. If the answers have fewer, the
+number is taken modulo theirs: all answers to one key are still in one partition, in the order of the requests, but not
+in the one that a partitioner would choose for the key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from rondo.chassis.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from confluent_kafka import Message
+
+_TIMEOUT_SECONDS = 5
+
+
+class Partitions:
+    """`count` returns the number of partitions of a topic. It is called once per topic: Kafka never removes one."""
+
+    def __init__(self, count: Callable[[str], int]) -> None:
+        self._count = count
+        self._counts: dict[str, int] = {}
+
+    def of(self, topic: str, messages: Sequence[Message]) -> list[int]:
+        """Return the partition of `topic` for each of the messages.
+
+        Raises:
+            UnavailableError: Kafka does not answer.
+
+        """
+        if topic not in self._counts:
+            self._counts[topic] = self._count(topic)
+        count = self._counts[topic]
+        return [(message.partition() or 0) % count for message in messages]
+
+
+def partition_count(bootstrap: str, topic: str) -> int:
+    """Return the number of partitions of a topic. Blocks for up to 5 s.
+
+    Raises:
+        UnavailableError: Kafka does not answer, or has no such topic.
+
+    """
+    try:
+        found = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0}).list_topics(topic, _TIMEOUT_SECONDS)
+    except KafkaException as error:
+        raise UnavailableError(f"Kafka at {bootstrap}", error.args[0].str()) from error
+    if not (count := len(found.topics[topic].partitions)):
+        raise UnavailableError(f"the topic {topic}", "it does not exist: restart this service, which creates it")
+    return count

@@ -1,0 +1,146 @@
+"""The inference service: every answer belongs to its request, its log to its answer, and a bad row to nobody else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+
+from tests.serving.builders import infer_values, request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture(scope="module")
+def first(version: Callable[..., LoadedVersion]) -> LoadedVersion:
+    return version()
+
+
+def alone(version: LoadedVersion) -> ServedModel:
+    return ServedModel("delay", 1, (version,), (1.0,))
+
+
+@given(
+    st.lists(st.integers(0, 1000) | st.sampled_from([b"spoiled", None, b'{"id": "x", "model": "nobody"}']), max_size=30)
+)
+def test_each_answer_belongs_to_the_request_at_its_place(first: LoadedVersion, items: list[Any]) -> None:
+    found = infer_values([request(i) if isinstance(i, int) else i for i in items], alone(first))
+    good = {place: number for place, number in enumerate(items) if isinstance(number, int)}
+    assert found.ids == {place: f"r{number}" for place, number in good.items()}
+    assert found.scores == {place: float(number) for place, number in good.items()}
+    assert found.refused.keys() == set(range(len(items))) - good.keys()
+    assert [(row["id"], row["feature.distance"], row["output.score"]) for row in found.logged] == [
+        (f"r{number}", float(number), float(number)) for number in good.values()
+    ]
+
+
+def test_two_versions_share_the_traffic_by_entity(
+    serve: Callable[..., ServedModel], version: Callable[..., LoadedVersion]
+) -> None:
+    served = serve(version(1), version(2, 10.0), shares=(0.5, 0.5))
+    found = infer_values([request(number, entity=f"N{number % 20}") for number in range(200)], served)
+    by_entity: dict[int, set[int]] = {}
+    for place, number in found.versions.items():
+        by_entity.setdefault(place % 20, set()).add(number)
+        assert found.scores[place] == place * (1.0 if number == 1 else 10.0)
+    assert len(found.versions) == 200
+    assert all(len(versions) == 1 for versions in by_entity.values())
+    assert {row["model_version"] for row in found.logged} == {1, 2}
+    assert {row["id"]: row["model_version"] for row in found.logged} == {
+        found.ids[place]: number for place, number in found.versions.items()
+    }
+
+
+def test_a_bad_row_is_refused_alone_whichever_version_would_answer(
+    serve: Callable[..., ServedModel], version: Callable[..., LoadedVersion]
+) -> None:
+    served = serve(version(1), version(2, 10.0), shares=(0.5, 0.5))
+    big = {"distance": 1e39, "night": False}
+    found = infer_values([request(n, **({"features": big} if n % 7 == 0 else {})) for n in range(100)], served)
+    assert found.codes() == dict.fromkeys(range(0, 100, 7), "not_finite")
+    assert found.ids == {place: f"r{place}" for place in range(100) if place % 7}
+    assert set(found.versions.values()) == {1, 2}
+
+
+def test_a_number_that_the_model_cannot_take_is_refused_and_the_others_answered(first: LoadedVersion) -> None:
+    values: list[bytes | None] = [
+        request(1),
+        json.dumps({"id": "big", "model": "delay", "features": {"distance": 1e39, "night": True}}).encode(),
+        json.dumps({"id": "half", "model": "delay", "features": {"distance": 1, "night": True, "seats": 1.5}}).encode(),
+        request(2),
+    ]
+    found = infer_values(values, alone(first))
+    assert list(found.ids.values()) == ["r1", "r2"]
+    assert {place: (error.code, error.facts["feature"]) for place, error in found.refused.items()} == {
+        1: ("not_finite", "distance"), 2: ("wrong_type", "seats"),
+    }  # fmt: skip
+
+
+class Moody:
+    """A model that fails on a whole batch that holds a 13, and gives NaN for 7."""
+
+    def score(self, columns: Any) -> Any:
+        distance = columns["distance"]
+        if (distance == 13).any():
+            message = "no thirteen"
+            raise RuntimeError(message)
+        return np.where(distance == 7, np.nan, distance).astype("f4")
+
+
+def test_a_request_that_the_model_fails_on_is_refused_alone(first: LoadedVersion) -> None:
+    found = infer_values([request(n) for n in (1, 13, 7, 2)], alone(replace(first, scorer=Moody())))
+    assert list(found.ids.values()) == ["r1", "r2"]
+    assert found.codes() == {1: "no_score", 2: "no_score"}
+    assert [row["id"] for row in found.logged] == ["r1", "r2"]
+
+
+def test_a_model_whose_versions_were_all_refused_says_why(first: LoadedVersion) -> None:
+    values = [request(1, model="broken")]
+    found = infer_values(values, alone(first), unserved={"broken": "broken could not be loaded"})
+    assert {place: (error.code, str(error)) for place, error in found.refused.items()} == {
+        0: ("unserved_model", "broken could not be loaded")
+    }
+
+
+EXTREMES = [
+    "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "1899-12-31T23:59:59Z", "2013-03-02T12:00:01Z",
+    "9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59.999999Z",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("time", EXTREMES)
+def test_an_event_time_out_of_range_is_refused_alone(first: LoadedVersion, time: str) -> None:
+    values = [request(1), request(2, event_time=time), request(3, event_time="2013-03-02T11:59:59Z")]
+    found = infer_values(values, alone(first))
+    assert list(found.ids.values()) == ["r1", "r3"]
+    assert found.codes() == {1: "bad_event_time"}
+    assert str(found.refused[1]).endswith(
+        "send a time from 1900 to a day from now, as RFC 3339 with an offset, such as 2013-03-01T12:00:00Z"
+    )
+    assert [row["id"] for row in found.logged] == ["r1", "r3"]
+
+
+@given(st.datetimes(timezones=st.timezones() | st.just(UTC)) | st.none())
+def test_no_event_time_stops_a_micro_batch(first: LoadedVersion, time: datetime | None) -> None:
+    sent = time.isoformat() if time else None
+    found = infer_values([request(1, event_time=sent)], alone(first))
+    assert len(found.ids) + len(found.refused) == 1
+
+
+def test_the_log_of_long_texts_is_split(first: LoadedVersion) -> None:
+    features = {"distance": 1, "night": False, "carrier": "x" * 1_000_000}
+    values: list[bytes | None] = [
+        json.dumps({"id": f"r{n}", "model": "delay", "features": features}).encode() for n in range(9)
+    ]
+    found = infer_values(values, alone(first))
+    assert len(found.ids) == 9
+    assert found.records > 1
+    assert [row["id"] for row in found.logged] == [f"r{n}" for n in range(9)]

@@ -1,0 +1,123 @@
+"""Applying a deployment: what is loaded, swapped and unloaded, and what goes on serving after a refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+from prometheus_client import REGISTRY
+from rondo.contracts.spec.model import Feature
+from rondo.serving.errors import RequestRefusedError
+from rondo.serving.handlers import on_deployment_changed
+
+from tests.serving.fakes import deployment, replica, route, serving
+
+
+def refused_version() -> float | None:
+    return REGISTRY.get_sample_value("rondo_refused_version", {"model": "delay"})
+
+
+async def test_a_new_version_is_available_before_the_old_one_drains() -> None:
+    mine, _, events = replica()
+    await on_deployment_changed(deployment(1, route(1)), mine)
+    await on_deployment_changed(deployment(2, route(2)), mine)
+    assert serving(mine) == [2]
+    assert events.states == [
+        ("loading", 1), ("available", 1),
+        ("loading", 2), ("available", 2), ("draining", 1), ("unloaded", 1),
+    ]  # fmt: skip
+
+
+async def test_a_refused_version_leaves_the_old_one_serving_and_says_why() -> None:
+    mine, loader, events = replica()
+    await on_deployment_changed(deployment(1, route(1)), mine)
+    loader.refused = {2}
+    await on_deployment_changed(deployment(2, route(2)), mine)
+    assert serving(mine) == [1]
+    assert events.states[-1] == ("refused", 2)
+    assert events.details == ["version 2 of delay is refused: its artifact is missing; train again"]
+    await on_deployment_changed(deployment(3, route(1)), mine)  # the registry rolled back
+    assert (serving(mine), loader.loaded) == ([1], [1])
+
+
+async def test_a_refusal_is_a_gauge_until_a_deployment_is_followed() -> None:
+    mine, loader, _ = replica()
+    loader.refused = {2, 3}
+    for revision, number, told in ((1, 1, 0), (2, 2, 2), (3, 3, 3), (4, 1, 0), (5, 2, 2)):
+        await on_deployment_changed(deployment(revision, route(number)), mine)
+        assert refused_version() == told
+    await on_deployment_changed(deployment(6), mine)  # withdrawn
+    assert refused_version() == 0
+
+
+async def test_a_deployment_that_cannot_be_followed_is_refused() -> None:
+    mine, _, events = replica()
+    await on_deployment_changed(deployment(1, route(1, share=0)), mine)
+    await on_deployment_changed(deployment(2, route(1, 0.5), route(2, 0.5, b=Feature(type="bool"))), mine)
+    await on_deployment_changed(deployment(3, route(1), route(2, role="shadow")), mine)
+    assert mine.models.table.models == {}
+    assert "its role is shadow, which is not executed yet: deploy without it" in events.details[2]
+    assert events.states[2] == ("refused", 2)
+    assert "no route has a share above zero: deploy a champion" in events.details[0]
+    assert "its routes have different features" in events.details[1]
+    assert "its role is shadow" in mine.models.table.unserved["delay"]
+
+
+async def test_a_role_of_a_newer_release_is_refused_and_what_serves_stays() -> None:
+    mine, _, events = replica()
+    await on_deployment_changed(deployment(1, route(1)), mine)
+    await on_deployment_changed(deployment(2, route(1), route(2, role="from-the-future")), mine)
+    assert (serving(mine), events.states[-1]) == ([1], ("refused", 2))
+
+
+async def test_a_deployment_without_routes_withdraws_the_model() -> None:
+    mine, _, events = replica()
+    await on_deployment_changed(deployment(1, route(1)), mine)
+    await on_deployment_changed(deployment(3), mine)
+    assert mine.models.table.models == {}
+    assert events.states[-2:] == [("draining", 1), ("unloaded", 1)]
+    with pytest.raises(RequestRefusedError, match="delay was withdrawn: no version answers; ask its owner to promote"):
+        mine.models.table.find("delay")
+    await on_deployment_changed(deployment(2, route(2)), mine)  # old news, read again
+    assert mine.models.table.models == {}
+    await on_deployment_changed(deployment(4, route(2)), mine)
+    assert serving(mine) == [2]
+
+
+async def test_a_deployment_without_routes_of_a_model_that_never_served_is_followed() -> None:
+    mine, _, events = replica()
+    await on_deployment_changed(deployment(1), mine)
+    assert (mine.models.table.models, events.states) == ({}, [])
+    assert "delay was withdrawn" in mine.models.table.unserved["delay"]
+
+
+async def test_a_deployment_that_cannot_be_followed_is_known_before_anything_is_loaded() -> None:
+    mine, loader, events = replica()
+    await on_deployment_changed(deployment(1, route(1, 0.5), route(2, 0.5, b=Feature(type="bool"))), mine)
+    assert (loader.loaded, events.states) == ([], [("refused", 1)])
+
+
+async def test_the_old_version_stays_until_its_last_lease_ends() -> None:
+    mine, _, events = replica()
+    await on_deployment_changed(deployment(1, route(1)), mine)
+    release, held = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with mine.models.lease() as table:
+            held.set()
+            release.wait(10)
+            assert [v.model_version for v in table.models["delay"].versions] == [1]
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait(10)
+    follow = asyncio.create_task(on_deployment_changed(deployment(2, route(2)), mine))
+    while ("draining", 1) not in events.states:  # noqa: ASYNC110 - the fake has nothing to await
+        await asyncio.sleep(0)
+    assert serving(mine) == [2]
+    assert ("unloaded", 1) not in events.states
+    release.set()
+    await follow
+    assert events.states[-1] == ("unloaded", 1)
+    thread.join()
