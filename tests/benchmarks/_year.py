@@ -1,7 +1,7 @@
 """A year in event time, without Kafka and without a clock: who serves when, and what the monitor and the trainer say.
 
-The decisions are the services' own, unchanged: the monitor's watch counts, judges and rings, the trainer admits, fits
-and judges, the registry holds the gates. Only what lies between them is played here: a version takes over `lag` of
+The decisions are the services' own, unchanged: the monitor counts and evaluates, the trainer admits, fits and judges,
+the registry holds the gates. Only what lies between them is played here: a version takes over `lag` of
 event time after the finding that asked for it, and until then its run is in flight.
 """
 
@@ -16,9 +16,8 @@ import pyarrow as pa
 from rondo.contracts.events.monitoring import DataQualityDegraded, DriftDetected, PerformanceDegraded, WindowClosed
 from rondo.contracts.events.training import Trigger
 from rondo.flights.dataset.flights import EVENT_TIME
-from rondo.monitor.closing import close
-from rondo.monitor.detectors.reference import Profiled, Reference
-from rondo.monitor.model_state import Watch
+from rondo.monitor.detectors.reference import Reference, TrainedProfile
+from rondo.monitor.model_state import ModelState
 from rondo.monitor.ports import Champion as Watched
 from rondo.registry.gates.champion_comparison import Champion as Compared
 from rondo.registry.gates.gates import evaluate_gates
@@ -88,8 +87,8 @@ class Simulation:
 
     def __init__(self, spec: ModelSpec, trainings: Trainings, lag: timedelta) -> None:
         self._spec, self._trainings, self._lag = spec, trainings, lag
-        self._watch = Watch(spec.model)
-        self._watch.apply(spec)
+        self._state = ModelState(spec.model)
+        self._state.apply_spec(spec)
         self._past: list[PastRun] = []
         self._run: Run | None = None
         self._year = Year()
@@ -117,18 +116,18 @@ class Simulation:
         if upto > first:
             scores = pa.array(self._champion_scores[first:upto])
             rows = flights.predictions.slice(first, upto - first).append_column("output.score", scores)
-            self._watch.take_predictions(rows, self._year.versions[-1].number, self._reference)
+            self._state.count_predictions(rows, self._year.versions[-1].number, self._reference)
         first, upto = np.searchsorted(flights.arrived, (micros(start), micros(end))).tolist()
         if upto > first:
-            self._watch.take_outcomes(flights.outcomes.slice(first, upto - first), micros(end))
+            self._state.add_outcomes(flights.outcomes.slice(first, upto - first), micros(end))
 
     def _found(self) -> Iterator[Trigger]:
         """Yield what the windows that are over ask for."""
-        if not self._watch.ripe(outcomes_idle=False):
+        if not self._state.due(outcomes_idle=False):
             return
-        self._watch.settle()
-        for said in close(self._watch, self._spec, self._reference, outcomes_idle=False):
-            event = said.event
+        self._state.settle()
+        for each in self._state.close_due_windows(self._spec, self._reference, outcomes_idle=False):
+            event = each.event
             if isinstance(event, WindowClosed):
                 self._year.windows.append(event)
             elif kind := _KINDS.get(type(event)):
@@ -163,6 +162,6 @@ class Simulation:
 
     def _promote(self, version: Version) -> None:
         self._year.versions.append(version)
-        self._reference = Reference.of(Profiled.of(version.evidence))
+        self._reference = Reference.of(TrainedProfile.of(version.evidence))
         self._champion_scores = self._trainings.scores(self._trainings.learn(version.as_of)[1])
-        self._watch.promote(Watched(version.number, version.number, version.evidence.training_set_digest))
+        self._state.promote(Watched(version.number, version.number, version.evidence.training_set_digest))

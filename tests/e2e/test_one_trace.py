@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 WATCHED = small_model.SPEC.replace("{window: 30d, min_rows: 100}", "{window: 1d, min_rows: 100, consecutive: 1}")
 # What each service does between the drift and the prediction, in the words of its spans.
 STEPS = [
-    ("rondo-monitor", "judge windows"),
+    ("rondo-monitor", "evaluate windows"),
     ("rondo-trainer", "process drift.detected"),
     ("rondo-trainer", "train"),
     ("rondo-registry", "process models.trained"),

@@ -1,4 +1,4 @@
-"""The monitor as a process on real Kafka and PostgreSQL: killed in the middle, it says the same as otherwise."""
+"""The monitor as a process on real Kafka and PostgreSQL, killed in the middle."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from confluent_kafka import Consumer, Producer
-from monitor_events import control_plane
-from monitor_fakes import Clock, MemoryStore, messages
-from monitor_world import DIGEST, EPOCH, MODEL, PROFILED, SPEC, year
 from rondo.chassis.events.broker import create_topics
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.logs import OUTCOMES_LOG, PREDICTIONS_LOG
@@ -28,8 +25,13 @@ from rondo.contracts.events.monitoring import (
     PerformanceDegraded,
     WindowClosed,
 )
-from rondo.monitor.pipeline import Watching
+from rondo.monitor.pipeline import MonitorPipeline
 from rondo.monitor.ports import Champion
+from rondo.monitor.settings import MonitorTimings
+
+from tests.monitor.builders import DIGEST, EPOCH, MODEL, SPEC, TRAINED, log_of_days
+from tests.monitor.events import control_plane
+from tests.monitor.fakes import FakeClock, MemoryStore, messages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -37,23 +39,23 @@ if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
 
 DAYS, SHIFT = 10, 5
-SAID = (WindowClosed, DriftDetected, PerformanceDegraded, DataQualityDegraded, AlertRaised, AlertResolved)
+EVENTS = (WindowClosed, DriftDetected, PerformanceDegraded, DataQualityDegraded, AlertRaised, AlertResolved)
 
 
-async def uninterrupted(asked: list[bytes], known: list[bytes]) -> dict[str, dict[str, Any]]:
-    """Return what a monitor in memory says that gets everything at once."""
-    store, clock = MemoryStore(), Clock()
+async def uninterrupted(predicted: list[bytes], known: list[bytes]) -> dict[str, dict[str, Any]]:
+    """Return the events of a pipeline in memory that reads everything at once."""
+    store, clock = MemoryStore(), FakeClock()
     await store.save_spec(MODEL, 1, SPEC)
-    await store.save_profile(DIGEST, PROFILED)
+    await store.save_profile(DIGEST, TRAINED)
     await store.save_champion(MODEL, Champion(1, 1, DIGEST))
-    watching = Watching(store, store, clock)
-    await watching.load()
-    await watching.advance(messages(asked, known))
-    return {each.event_id: each.event.model_dump(mode="json") for each in store.announced}
+    pipeline = MonitorPipeline(store, store, clock, MonitorTimings())
+    await pipeline.load()
+    await pipeline.advance(messages(predicted, known))
+    return {each.event_id: each.event.model_dump(mode="json") for each in store.published}
 
 
 class Monitor:
-    """The real process."""
+    """The monitor's process."""
 
     def __init__(self, kafka: str, dsn: str, port: int, **environment: str) -> None:
         self.environment = os.environ | {
@@ -73,7 +75,7 @@ class Monitor:
 
 @dataclass
 class Receiver:
-    """A webhook: keeps the alerts that it gets."""
+    """A webhook that records alerts."""
 
     alerts: list[dict[str, Any]] = field(default_factory=list)
     port: int = 0
@@ -105,8 +107,8 @@ async def ask(port: int, path: str) -> dict[str, Any]:
     return found
 
 
-class Said:
-    """What the monitor published: the values by CloudEvents id, and how often each id came."""
+class PublishedEvents:
+    """The events on the monitor's topics: values and topics by CloudEvents id."""
 
     def __init__(self, kafka: str) -> None:
         self.values: dict[str, dict[str, Any]] = {}
@@ -114,12 +116,12 @@ class Said:
         self.consumer = Consumer(
             {
                 "bootstrap.servers": kafka,
-                "group.id": "said",
+                "group.id": "published-events",
                 "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",
             }
         )
-        self.consumer.subscribe([event.topic for event in SAID])
+        self.consumer.subscribe([event.topic for event in EVENTS])
 
     async def until(self, enough: Callable[[], bool], seconds: float = 30) -> None:
         async with asyncio.timeout(seconds):
@@ -131,7 +133,7 @@ class Said:
             assert message.error() is None
             event_id = dict(message.headers())["ce_id"].decode()
             value = json.loads(message.value())
-            # The outbox publishes at least once; what is said twice is the same, to the letter.
+            # The outbox publishes at least once; a repetition is identical.
             assert self.values.setdefault(event_id, value) == value
             self.topics[event_id] = message.topic()
 
@@ -139,52 +141,52 @@ class Said:
         return sum(topic == event.topic for topic in self.topics.values())
 
 
-def publish(kafka: str, asked: list[bytes], known: list[bytes], events: list[Event] | None = None) -> None:
+def publish(kafka: str, predicted: list[bytes], known: list[bytes], control_events: list[Event] | None = None) -> None:
     producer = Producer({"bootstrap.servers": kafka})
-    for n, event in enumerate(events or []):
+    for n, event in enumerate(control_events or []):
         envelope = Envelope(f"e{n}", "test", datetime.now(UTC), event)
         producer.produce(event.topic, envelope.value(), event.key, headers=dict(envelope.headers()))
-    for first, second in zip(asked, known, strict=True):
+    for first, second in zip(predicted, known, strict=True):
         producer.produce(PREDICTIONS_LOG, first, MODEL)
         producer.produce(OUTCOMES_LOG, second, MODEL)
     producer.flush()
 
 
 @pytest.mark.slow
-async def test_killed_in_the_middle_it_says_the_same(
+async def test_a_kill_changes_no_published_event(
     clean_kafka: str, database: Callable[[str], Awaitable[str]], free_port: Callable[[], int], receiver: Receiver
 ) -> None:
-    asked, known = year(DAYS, SHIFT)
-    expected = await uninterrupted(asked, known)
+    predicted, known = log_of_days(DAYS, SHIFT)
+    expected = await uninterrupted(predicted, known)
     await asyncio.to_thread(create_topics, clean_kafka)
     port, dead = free_port(), free_port()
     urls = f"http://127.0.0.1:{dead}/dead,http://127.0.0.1:{receiver.port}/alerts"
     monitor = Monitor(clean_kafka, await database("monitor"), port, RONDO_WEBHOOK_URLS=urls)
-    said = Said(clean_kafka)
-    half = len(asked) * 6 // 10
-    publish(clean_kafka, asked[:half], known[:half], control_plane())
+    events = PublishedEvents(clean_kafka)
+    half = len(predicted) * 6 // 10
+    publish(clean_kafka, predicted[:half], known[:half], control_plane())
     await monitor.start()
     try:
-        await said.until(lambda: said.count(WindowClosed) >= 3)
+        await events.until(lambda: events.count(WindowClosed) >= 3)
         assert await monitor.end(signal.SIGKILL) == -signal.SIGKILL
-        publish(clean_kafka, asked[half:], known[half:])
+        publish(clean_kafka, predicted[half:], known[half:])
         await monitor.start()
-        await said.until(lambda: len(said.values) >= len(expected) and len(receiver.alerts) >= 1)
-        seen, log = await ask(port, f"/v1/models/{MODEL}/drift"), await ask(port, "/v1/deliveries")
+        await events.until(lambda: len(events.values) >= len(expected) and len(receiver.alerts) >= 1)
+        status, log = await ask(port, f"/v1/models/{MODEL}/drift"), await ask(port, "/v1/deliveries")
         assert await monitor.end(signal.SIGTERM) == 0
     finally:
         if monitor.process and monitor.process.returncode is None:
             await monitor.end(signal.SIGKILL)
-        said.consumer.close()
-    assert expected == said.values
-    drifts = [value for i, value in said.values.items() if said.topics[i] == DriftDetected.topic]
-    drift = min(drifts, key=lambda told: told["window"]["end"])
-    assert {told["since"] for told in drifts} == {drift["since"]}
-    assert said.count(AlertRaised) == 1
+        events.consumer.close()
+    assert expected == events.values
+    drifts = [value for i, value in events.values.items() if events.topics[i] == DriftDetected.topic]
+    drift = min(drifts, key=lambda each: each["window"]["end"])
+    assert {each["since"] for each in drifts} == {drift["since"]}
+    assert events.count(AlertRaised) == 1
     assert drift["since"] == (EPOCH + timedelta(days=SHIFT)).isoformat().replace("+00:00", "Z")
     assert {f["feature"] for f in drift["features"]} >= {"x"}
-    raised = [value for i, value in said.values.items() if said.topics[i] == AlertRaised.topic]
+    raised = [value for i, value in events.values.items() if events.topics[i] == AlertRaised.topic]
     assert raised == [{name: alert[name] for name in raised[0]} for alert in receiver.alerts]
     assert {(d["state"], d["attempts"] > 0) for d in log["deliveries"]} >= {("delivered", True), ("pending", True)}
-    assert seen["alarms"]["drift"]["alert_id"] == drift["finding_id"]
-    assert seen["waiting"]["outcomes"] == 0
+    assert status["alarms"]["drift"]["alert_id"] == drift["finding_id"]
+    assert status["unmatched"]["outcomes"] == 0

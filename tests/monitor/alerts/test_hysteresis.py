@@ -1,43 +1,43 @@
-"""Hysteresis."""
+"""Transitions of an alarm."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from rondo.monitor.alerts.hysteresis import Alarm, step
+from rondo.monitor.alerts.hysteresis import AlarmState
 
 
-def changes(verdicts: str, consecutive: int = 2) -> list[tuple[str, int | None]]:
-    """Return what each window changes and since when; `o` is over, `u` under, `?` can't be told."""
-    alarm, found = Alarm(), []
-    for start, letter in enumerate(verdicts):
+def transitions(windows: str, consecutive: int = 2) -> list[tuple[str, int | None]]:
+    """Return each transition and its `since`; `o` is a window over the threshold, `u` under, `?` undecided."""
+    alarm, found = AlarmState(), []
+    for start, window in enumerate(windows):
         since = alarm.since
-        alarm, change = step(alarm, {"o": True, "u": False, "?": None}[letter], start, consecutive)
-        if change == "raised":
+        alarm, transition = alarm.observe({"o": True, "u": False, "?": None}[window], start, consecutive)
+        if transition == "raised":
             since, alarm = alarm.since, replace(alarm, alert_id="id")
-        found.append((change, since if change != "none" else None))
+        found.append((transition, since if transition != "none" else None))
     return [each for each in found if each[0] != "none"]
 
 
 def test_one_window_is_not_enough() -> None:
-    assert changes("uouou") == []
+    assert transitions("uouou") == []
 
 
-def test_raised_once_until_it_has_recovered_and_told_again_while_it_lasts() -> None:
-    assert changes("uooo") == [("raised", 1)]
-    assert changes("uooooo") == [("raised", 1), ("lasts", 1)]
-    assert changes("ooooooo", consecutive=3) == [("raised", 0), ("lasts", 0)]
-    assert changes("oouoou") == [("raised", 0), ("lasts", 0)]
-    assert changes("oouuoo") == [("raised", 0), ("recovered", 0), ("raised", 4)]
+def test_an_alarm_is_raised_once_until_it_recovers_and_repeated_while_it_lasts() -> None:
+    assert transitions("uooo") == [("raised", 1)]
+    assert transitions("uooooo") == [("raised", 1), ("lasts", 1)]
+    assert transitions("ooooooo", consecutive=3) == [("raised", 0), ("lasts", 0)]
+    assert transitions("oouoou") == [("raised", 0), ("lasts", 0)]
+    assert transitions("oouuoo") == [("raised", 0), ("recovered", 0), ("raised", 4)]
 
 
-def test_one_good_window_is_no_recovery() -> None:
-    assert changes("oououou") == [("raised", 0)]
+def test_one_window_under_the_threshold_is_no_recovery() -> None:
+    assert transitions("oououou") == [("raised", 0)]
 
 
-def test_a_window_that_cannot_be_judged_changes_nothing() -> None:
-    assert changes("o??o?u?u") == [("raised", 0), ("recovered", 0)]
+def test_an_undecided_window_changes_nothing() -> None:
+    assert transitions("o??o?u?u") == [("raised", 0), ("recovered", 0)]
 
 
-def test_with_one_window_it_is_raised_at_once() -> None:
-    assert changes("ou", consecutive=1) == [("raised", 0), ("recovered", 0)]
+def test_with_one_consecutive_window_an_alarm_is_raised_immediately() -> None:
+    assert transitions("ou", consecutive=1) == [("raised", 0), ("recovered", 0)]

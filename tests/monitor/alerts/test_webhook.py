@@ -1,4 +1,4 @@
-"""What a webhook is, and what it is told."""
+"""Webhook addresses, and the bodies of their calls."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
-from monitor_alerts import ENVIRONMENT, NOW, RAISED, RESOLVED
-from monitor_world import EPOCH, MODEL
 from rondo.chassis.settings import SettingsError, load
 from rondo.monitor.alerts.webhook import Answer, Receiver, Webhook, WebhookUrlError, body, receivers
 from rondo.monitor.settings import MonitorSettings
+
+from tests.monitor.builders import EPOCH, MODEL
+from tests.monitor.events import RAISED, RESOLVED
+from tests.monitor.fakes import ENVIRONMENT, NOW
 
 LABELS = {"alertname": "RondoFinding", "model": MODEL, "alert_id": "a1"}
 
@@ -24,7 +26,7 @@ def posted(alert: Any) -> dict[str, Any]:
 
 
 def firing(payload: dict[str, Any], now: datetime) -> bool:
-    """Tell whether Alertmanager takes an alert for firing at a time, posted once and never again.
+    """Return whether Alertmanager regards an alert as firing at a time, posted once and never again.
 
     Its api/v2: without `endsAt` an alert ends `resolve_timeout` after it was posted; else it fires until then.
     """
@@ -32,7 +34,7 @@ def firing(payload: dict[str, Any], now: datetime) -> bool:
     return ends > now
 
 
-def test_alertmanager_is_told_of_an_alert_that_lasts_until_its_end_is_told() -> None:
+def test_an_alert_fires_in_alertmanager_until_its_end_is_posted() -> None:
     raised = posted(RAISED)
     assert {"labels", "annotations", "startsAt", "endsAt"} == raised.keys()
     assert (raised["labels"], raised["startsAt"]) == (LABELS, "2024-01-01T00:00:00Z")
@@ -40,16 +42,16 @@ def test_alertmanager_is_told_of_an_alert_that_lasts_until_its_end_is_told() -> 
 
 
 @pytest.mark.parametrize("resolved_at", [EPOCH, NOW, NOW + timedelta(hours=20)])
-def test_the_end_is_in_the_past_by_any_clock_whatever_event_time_says(resolved_at: datetime) -> None:
+def test_an_end_lies_in_the_past_of_any_clock_whatever_its_event_time(resolved_at: datetime) -> None:
     resolved = posted(RESOLVED.model_copy(update={"resolved_at": resolved_at}))
     assert (resolved["labels"], "startsAt" in resolved) == (LABELS, False)
     assert not firing(resolved, NOW - timedelta(seconds=50))
 
 
-def test_slack_is_told_in_a_text() -> None:
-    told = body("slack", RAISED.model_dump(mode="json"), NOW)
-    assert (told["text"], told["status"]) == (
-        "WARNING: loans version 1: drifted\nx PSI 1.23 (bound 0.25)",
+def test_slack_gets_a_text() -> None:
+    sent = body("slack", RAISED.model_dump(mode="json"), NOW)
+    assert (sent["text"], sent["status"]) == (
+        "WARNING: loans version 1: drifted\nx PSI 1.23 (threshold 0.25)",
         "firing",
     )
     assert body("slack", RESOLVED.model_dump(mode="json"), NOW)["text"] == "Resolved: loans\nover"
@@ -62,23 +64,23 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("url", MALFORMED)
-def test_the_settings_name_a_malformed_address_by_its_place_and_never_show_it(url: str) -> None:
+def test_the_settings_refuse_a_malformed_address_by_its_position_without_showing_it(url: str) -> None:
     environment = ENVIRONMENT | {"RONDO_POSTGRES": "postgresql://x", "RONDO_WEBHOOK_URLS": f"https://a/b,{url}"}
     with pytest.raises(SettingsError) as error:
         load(MonitorSettings, environment)
-    assert "address number 2 is no webhook: write http(s)://host/path for Slack-compatible JSON" in str(error.value)
+    assert "entry 2 is not a webhook address: write http(s)://host/path for Slack-compatible JSON" in str(error.value)
     assert "s3cret" not in str(error.value)
 
 
 @pytest.mark.parametrize("url", ["http://xn--0/", "http://[::1"])
-async def test_a_malformed_address_is_refused_and_kills_nothing(url: str) -> None:
+async def test_a_call_to_a_malformed_address_is_refused(url: str) -> None:
     async with httpx.AsyncClient() as client:
         answer = await Webhook(client, lambda: NOW).call(Receiver(url, "slack"), "e", RAISED.model_dump(mode="json"))
     assert answer.outcome == "refused"
     assert answer.text.endswith("see RONDO_WEBHOOK_URLS")
 
 
-async def test_a_passing_failure_is_to_be_tried_again() -> None:
+async def test_a_temporary_failure_is_retried() -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(503, text="busy")
 

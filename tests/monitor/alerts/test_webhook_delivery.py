@@ -1,4 +1,4 @@
-"""Deliveries from PostgreSQL to a real HTTP server: the figures arrive; a dead or redirecting one holds up nothing."""
+"""Deliveries from PostgreSQL to a real HTTP server. A receiver that is down or redirects delays no other."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from monitor_alerts import ENVIRONMENT, NOW, RAISED, RESOLVED
-from monitor_world import MODEL
 from rondo.chassis.errors import Backoff
 from rondo.chassis.postgres import pool as chassis
 from rondo.chassis.service import background
@@ -19,9 +17,13 @@ from rondo.chassis.settings import load
 from rondo.monitor.alerts.findings import Announcement
 from rondo.monitor.alerts.webhook import Webhook, receivers
 from rondo.monitor.alerts.webhook_delivery import Deliveries
-from rondo.monitor.ports import Saved
+from rondo.monitor.ports import Checkpoint
 from rondo.monitor.settings import MonitorSettings
 from rondo.monitor.state.postgres_state import PostgresStore
+
+from tests.monitor.builders import MODEL
+from tests.monitor.events import RAISED, RESOLVED
+from tests.monitor.fakes import ENVIRONMENT, NOW
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Server:
-    """Keeps what is posted to it, and answers with the next of `answers`, or 200."""
+    """Records posts, and answers with the next of `answers`, or 200."""
 
     answers: list[str] = field(default_factory=list)
     received: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
@@ -39,7 +41,7 @@ class Server:
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def arrived(self, count: int) -> None:
-        """Wait until so many posts came."""
+        """Wait until so many posts arrived."""
         async with self.changed:
             await asyncio.wait_for(self.changed.wait_for(lambda: len(self.received) >= count), 30)
 
@@ -58,7 +60,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it listens, with a secret in the path as Slack has it."""
+        """Its URL, with a secret in the path as Slack has it."""
         return f"http://127.0.0.1:{self.port}/services/s3cret"
 
 
@@ -80,12 +82,16 @@ async def opened(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Dat
 BOTH = (Announcement(RAISED, "a1-raised"), Announcement(RESOLVED, "a1-resolved"))
 
 
-async def announce(
-    database: Database, urls: str, client: httpx.AsyncClient, attempts: int = 3, said: Sequence[Announcement] = BOTH
+async def publish(
+    database: Database,
+    urls: str,
+    client: httpx.AsyncClient,
+    attempts: int = 3,
+    published: Sequence[Announcement] = BOTH,
 ) -> Deliveries:
     known = receivers(urls)
     store = PostgresStore(database, [receiver.name for receiver in known])
-    await store.save(Saved((await store.load()).turn, {}, {}), said)
+    await store.save(Checkpoint((await store.load()).generation, {}, {}), published)
     return Deliveries(database, Webhook(client, lambda: NOW), known, Backoff(first=0.0, cap=0.0, attempts=attempts))
 
 
@@ -95,65 +101,63 @@ async def drain(deliveries: Deliveries) -> list[tuple[str, str, int, str]]:
     return [(d["event_id"], d["state"], d["attempts"], d["last_answer"]) for d in reversed(await deliveries.log())]
 
 
-async def test_an_alert_arrives_with_its_figures_and_then_its_end(server: Server, opened: Database) -> None:
+async def test_an_alert_is_delivered_with_its_figures_and_then_its_end(server: Server, opened: Database) -> None:
     async with httpx.AsyncClient() as client:
-        log = await drain(await announce(opened, server.url, client))
+        log = await drain(await publish(opened, server.url, client))
     assert log == [("a1-raised", "delivered", 1, "200 OK"), ("a1-resolved", "delivered", 1, "200 OK")]
     (path, headers, first), (_, _, second) = server.received
     assert (path, headers["idempotency-key"]) == ("/services/s3cret", "a1-raised")
     assert first == {
-        "text": "WARNING: loans version 1: drifted\nx PSI 1.23 (bound 0.25)", "status": "firing", "model": MODEL,
+        "text": "WARNING: loans version 1: drifted\nx PSI 1.23 (threshold 0.25)", "status": "firing", "model": MODEL,
         "alert_id": "a1", "severity": "warning", "title": "loans version 1: drifted",
-        "detail": "x PSI 1.23 (bound 0.25)", "raised_at": "2024-01-01T00:00:00Z",
+        "detail": "x PSI 1.23 (threshold 0.25)", "raised_at": "2024-01-01T00:00:00Z",
     }  # fmt: skip
     assert (second["text"], second["status"]) == ("Resolved: loans\nover", "resolved")
 
 
 async def test_alertmanager_gets_its_own_format(server: Server, opened: Database) -> None:
     async with httpx.AsyncClient() as client:
-        await drain(await announce(opened, f"alertmanager+http://127.0.0.1:{server.port}", client))
+        await drain(await publish(opened, f"alertmanager+http://127.0.0.1:{server.port}", client))
     (path, _, first), (_, _, second) = server.received
     labels = {"alertname": "RondoFinding", "model": MODEL, "alert_id": "a1"}
     assert (path, first[0]["labels"], second[0]["labels"]) == ("/api/v2/alerts", labels, labels)
 
 
-async def test_an_alertmanager_that_was_started_anew_hears_again_of_what_lasts_and_slack_does_not(
-    server: Server, opened: Database
-) -> None:
+async def test_a_lasting_alert_is_repeated_to_alertmanager_and_not_to_slack(server: Server, opened: Database) -> None:
     urls = f"alertmanager+http://127.0.0.1:{server.port}, {server.url}"
     async with httpx.AsyncClient() as client:
-        await drain(await announce(opened, urls, client, said=BOTH[:1]))
-        lasting = await announce(opened, urls, client, said=())
+        await drain(await publish(opened, urls, client, published=BOTH[:1]))
+        lasting = await publish(opened, urls, client, published=())
         assert len(server.received) == 2
         assert await lasting.repeat() == 1
         (first,) = {json.dumps(content) for path, _, content in server.received if path == "/api/v2/alerts"}
         assert json.loads(first)[0]["endsAt"] == "2200-01-01T00:00:00Z"
         assert [path for path, _, _ in server.received[2:]] == ["/api/v2/alerts"]
-        await drain(await announce(opened, urls, client, said=BOTH[1:]))
+        await drain(await publish(opened, urls, client, published=BOTH[1:]))
         assert await lasting.repeat() == 0
 
 
-async def test_what_lasts_is_repeated_for_as_long_as_the_monitor_runs(server: Server, opened: Database) -> None:
+async def test_a_lasting_alert_is_repeated_while_the_monitor_runs(server: Server, opened: Database) -> None:
     url = f"alertmanager+http://127.0.0.1:{server.port}"
     async with httpx.AsyncClient() as client:
-        await announce(opened, url, client, said=BOTH[:1])
+        await publish(opened, url, client, published=BOTH[:1])
         deliveries = Deliveries(opened, Webhook(client, lambda: NOW), receivers(url), poll=0.01, repeat_after=0.02)
         async with background(deliveries.run()):
             await server.arrived(3)
 
 
-async def test_a_passing_failure_is_tried_again_in_order(server: Server, opened: Database) -> None:
+async def test_a_temporary_failure_is_retried_in_order(server: Server, opened: Database) -> None:
     server.answers = ["503 Busy", "429 Slower"]
     async with httpx.AsyncClient() as client:
-        log = await drain(await announce(opened, server.url, client))
+        log = await drain(await publish(opened, server.url, client))
     assert log == [("a1-raised", "delivered", 3, "200 OK"), ("a1-resolved", "delivered", 1, "200 OK")]
 
 
-async def test_a_dead_webhook_is_given_up_and_holds_up_no_other(
+async def test_a_receiver_that_is_down_fails_and_delays_no_other(
     server: Server, opened: Database, free_port: Callable[[], int]
 ) -> None:
     async with httpx.AsyncClient() as client:
-        log = await drain(await announce(opened, f"http://127.0.0.1:{free_port()}/, {server.url}", client, attempts=2))
+        log = await drain(await publish(opened, f"http://127.0.0.1:{free_port()}/, {server.url}", client, attempts=2))
     assert sorted((state, attempts) for _, state, attempts, _ in log) == [("delivered", 1)] * 2 + [("failed", 2)] * 2
     assert any(answer.startswith("ConnectError") for *_, answer in log)
     assert len(server.received) == 2
@@ -162,7 +166,7 @@ async def test_a_dead_webhook_is_given_up_and_holds_up_no_other(
 async def test_a_refusal_is_final_and_a_redirect_is_not_followed(server: Server, opened: Database) -> None:
     server.answers = ["404 Gone", f"307 There\r\nLocation: {server.url}/elsewhere"]
     async with httpx.AsyncClient() as client:
-        log = await drain(await announce(opened, server.url, client))
+        log = await drain(await publish(opened, server.url, client))
     assert [(state, attempts, answer[:3]) for _, state, attempts, answer in log] == [
         ("failed", 1, "404"),
         ("failed", 1, "307"),
@@ -170,16 +174,16 @@ async def test_a_refusal_is_final_and_a_redirect_is_not_followed(server: Server,
     assert len(server.received) == 2
 
 
-async def test_a_receiver_that_is_no_longer_wanted_fails(server: Server, opened: Database) -> None:
+async def test_a_delivery_to_a_removed_receiver_fails(server: Server, opened: Database) -> None:
     async with httpx.AsyncClient() as client:
-        await announce(opened, server.url, client)
+        await publish(opened, server.url, client)
         log = await drain(Deliveries(opened, Webhook(client, lambda: NOW), ()))
-    assert {answer for *_, answer in log} == {"this receiver is no longer among RONDO_WEBHOOK_URLS"}
+    assert {answer for *_, answer in log} == {"this receiver is no longer in RONDO_WEBHOOK_URLS"}
     assert server.received == []
 
 
-async def test_the_same_alert_is_delivered_once_however_often_it_is_announced(server: Server, opened: Database) -> None:
+async def test_an_alert_published_twice_is_delivered_once(server: Server, opened: Database) -> None:
     async with httpx.AsyncClient() as client:
-        await announce(opened, server.url, client)
-        await drain(await announce(opened, server.url, client))
+        await publish(opened, server.url, client)
+        await drain(await publish(opened, server.url, client))
     assert len(server.received) == 2

@@ -6,31 +6,32 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from monitor_world import REFERENCE
 from rondo.contracts.events.monitoring import QualityProblem
 from rondo.monitor.detectors.data_quality import problems
 
-X, CITY = REFERENCE.binning.slots[0], REFERENCE.binning.slots[1]
+from tests.monitor.builders import REFERENCE
+
+X, CITY = REFERENCE.binning.columns[0], REFERENCE.binning.columns[1]
 
 
 def found(missing: int, unseen: int = 0, rows: int = 1_000) -> list[QualityProblem]:
     counts = np.zeros(REFERENCE.binning.size, np.int64)
-    slot = replace(CITY)
-    slot.of(counts)[:] = [rows - missing - unseen, 0, 0, unseen, missing]
-    return list(problems(slot, counts, REFERENCE.counts, 0.001))
+    column = replace(CITY)
+    column.of(counts)[:] = [rows - missing - unseen, 0, 0, unseen, missing]
+    return list(problems(column, counts, REFERENCE.counts, 0.001))
 
 
-def test_as_before_is_no_problem() -> None:
+def test_an_unchanged_column_has_no_problem() -> None:
     assert found(0) == []
 
 
-def test_a_few_are_chance_or_nobodys_business() -> None:
+def test_a_few_missing_values_are_no_problem() -> None:
     assert found(3) == []
     assert found(15) == []
 
 
 @pytest.mark.parametrize(("missing", "unseen", "problem"), [(100, 0, "missing"), (0, 100, "unseen")])
-def test_many_are_a_problem(missing: int, unseen: int, problem: str) -> None:
+def test_many_missing_or_unseen_values_are_a_problem(missing: int, unseen: int, problem: str) -> None:
     assert found(missing, unseen) == [
         QualityProblem.model_validate({"feature": "city", "problem": problem, "observed": 0.1, "reference": 0.0})
     ]

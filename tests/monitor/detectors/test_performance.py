@@ -1,4 +1,4 @@
-"""Areas from histograms."""
+"""ROC AUC from histograms."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.monitor.detectors.performance import assess, histogram, roc_auc, standard_error
+from rondo.monitor.detectors.performance import assess, roc_auc, standard_error
+from rondo.monitor.windows.window_counts import score_histogram
 
 
 def exact_auc(scores: np.ndarray, outcomes: np.ndarray) -> float:
@@ -16,24 +17,24 @@ def exact_auc(scores: np.ndarray, outcomes: np.ndarray) -> float:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(5, 300), st.floats(0.2, 8))
-def test_the_area_from_the_histograms_is_that_of_the_scores(seed: int, count: int, width: float) -> None:
+def test_the_auc_of_the_histograms_is_that_of_the_scores(seed: int, count: int, width: float) -> None:
     rng = np.random.default_rng(seed)
     scores = rng.beta(width, 3, 2 * count).astype(np.float32)
     outcomes = np.repeat([0.0, 1.0], count)
-    area = roc_auc(histogram(scores, outcomes))
+    area = roc_auc(score_histogram(scores, outcomes))
     bins = (scores * 1024).astype(int)
     shared = (bins[:count, None] == bins[None, count:]).mean()
     assert area is not None
     assert abs(area - exact_auc(scores, outcomes)) <= shared / 2 + 1e-9
 
 
-def test_no_area_without_both_outcomes() -> None:
+def test_without_both_outcomes_there_is_no_auc() -> None:
     scores = np.array([0.1, 1.0], np.float32)
-    assert roc_auc(histogram(scores, np.zeros(2))) is None
-    assert assess(histogram(scores, np.ones(2)), 0.7, 0.01, 0.03, 0.01) is None
+    assert roc_auc(score_histogram(scores, np.zeros(2))) is None
+    assert assess(score_histogram(scores, np.ones(2)), 0.7, 0.01, 0.03, 0.01) is None
 
 
-def test_the_standard_error_is_hanley_and_mcneils() -> None:
+def test_the_standard_error_follows_hanley_and_mcneil() -> None:
     # Their example's area and sizes (51 abnormal and 58 normal images), through formula 2 by hand.
     assert standard_error(0.893, 51, 58) == pytest.approx(0.0325, abs=0.0001)
 
@@ -41,10 +42,10 @@ def test_the_standard_error_is_hanley_and_mcneils() -> None:
 def labelled(skill: float, count: int) -> np.ndarray:
     rng = np.random.default_rng(1)
     scores = rng.random(count).astype(np.float32)
-    return histogram(scores, (rng.random(count) < skill * scores + (1 - skill) / 2).astype(np.float64))
+    return score_histogram(scores, (rng.random(count) < skill * scores + (1 - skill) / 2).astype(np.float64))
 
 
-def test_a_fall_beyond_the_spec_and_chance_is_degraded() -> None:
+def test_a_drop_beyond_the_spec_and_chance_is_degraded() -> None:
     reference = roc_auc(labelled(1.0, 100_000))
     assert reference is not None
     assert [

@@ -1,4 +1,4 @@
-"""Distances, and what chance alone may bring."""
+"""Distances, and their size by chance alone."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from monitor_world import REFERENCE, predictions, rows, times
 from rondo.monitor.detectors import population_drift
+
+from tests.monitor.builders import REFERENCE, predictions, rows, times
 
 COUNTS = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 10_000)), min_size=2, max_size=30)
 
@@ -42,7 +43,7 @@ def test_no_rows_are_no_drift() -> None:
 
 
 @given(COUNTS)
-def test_pooling_loses_no_row_and_leaves_no_sparse_bin_but_the_last(pairs: list[tuple[int, int]]) -> None:
+def test_pooling_loses_no_row_and_leaves_at_most_the_last_bin_sparse(pairs: list[tuple[int, int]]) -> None:
     observed, reference = (np.array(side, np.int64) for side in zip(*pairs, strict=True))
     pooled_observed, pooled_reference = population_drift.pool(observed, reference)
     assert (pooled_observed.sum(), pooled_reference.sum()) == (observed.sum(), reference.sum())
@@ -62,17 +63,18 @@ def figures(shift: float, count: int = 2_000, threshold: float = 0.25) -> dict[s
     table = predictions(rows(rng, count, shift), times(0, count), ["i"] * count)
     counts = REFERENCE.binning.count(table)
     compared = [
-        population_drift.compare(slot, counts, REFERENCE.counts, threshold, 0.001) for slot in REFERENCE.binning.slots
+        population_drift.compare(column, counts, REFERENCE.counts, threshold, 0.001)
+        for column in REFERENCE.binning.columns
     ]
     return {f.feature: (f.psi, f.threshold) for f in compared}
 
 
-def test_a_shift_is_over_the_threshold_and_only_where_it_is() -> None:
+def test_only_a_shifted_column_exceeds_its_threshold() -> None:
     found = figures(1.5)
     assert found["x"][0] > found["x"][1]
     assert found["city"][0] < found["city"][1]
 
 
-def test_a_small_window_needs_more_than_the_spec_says() -> None:
+def test_a_small_window_has_a_higher_threshold_than_the_spec() -> None:
     assert figures(0, 2_000)["x"][1] == 0.25
     assert figures(0, 50)["x"][1] > 0.5

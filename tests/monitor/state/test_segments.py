@@ -1,73 +1,83 @@
-"""Waiting rows in parts: each written once, and all there again."""
+"""Tables in segments: each row is written once, and every live row is read back."""
 
 from __future__ import annotations
 
 import random
 
-import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.monitor.ports import Kept
-from rondo.monitor.state.segments import FRESH, MAX_PARTS, Stored, load, plan, read, save
+from rondo.monitor.ports import StoredTable
+from rondo.monitor.state.segments import MAX_SEGMENTS, SegmentState, load, read, save
 
-SCHEMA = pa.schema([("id", pa.int64()), ("place", pa.int64())])
-
-
-def add(table: pa.Table, ids: range) -> pa.Table:
-    fresh = pa.table({"id": list(ids), "place": [FRESH] * len(ids)}, schema=SCHEMA)
-    return pa.concat_tables([table, fresh])
+SCHEMA = pa.schema([("id", pa.int64()), ("row", pa.int64())])
+NOTHING = StoredTable(b"", ())
 
 
-def behind(kept: Kept, saved: Kept) -> Kept:
-    return Kept(saved.alive, saved.parts if saved.whole else kept.parts + saved.parts)
+def table(ids: range) -> pa.Table:
+    return pa.table({"id": list(ids), "row": list(ids)}, schema=SCHEMA)
+
+
+def appended(before: StoredTable, saved: StoredTable) -> StoredTable:
+    return StoredTable(saved.live, saved.segments if saved.replace else before.segments + saved.segments)
+
+
+def ids(stored: StoredTable) -> list[int]:
+    found: list[int] = load(stored, SCHEMA)[0].column("id").to_pylist()
+    return found
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.floats(0, 1)), max_size=12), st.integers(0, 2**32))
-def test_whatever_comes_and_goes_is_read_back_in_its_order(steps: list[tuple[int, float]], seed: int) -> None:
-    rng, table, stored, kept, known = random.Random(seed), SCHEMA.empty_table(), Stored(), Kept(b"", ()), 0
-    for count, stays in steps:
-        table = add(table, range(known, known + count))
+def test_live_rows_are_read_back_in_their_order(steps: list[tuple[int, float]], seed: int) -> None:
+    rng, rows, state, stored, known = random.Random(seed), table(range(0)), SegmentState(), NOTHING, 0
+    for count, live in steps:
+        rows = pa.concat_tables([rows, table(range(known, known + count))])
         known += count
-        table = table.filter(pa.array([rng.random() < stays for _ in range(table.num_rows)], pa.bool_()))
-        table, stored, saved = save(table, stored)
-        kept = behind(kept, saved)
-        loaded, lies = load(kept, SCHEMA)
-        assert (table.to_pydict(), stored) == (loaded.to_pydict(), lies)
+        rows = rows.filter(pa.array([rng.random() < live for _ in range(rows.num_rows)], pa.bool_()))
+        state, saved = save(rows, state)
+        stored = appended(stored, saved)
+        assert ids(stored) == rows.column("id").to_pylist()
+        loaded = load(stored, SCHEMA)[1]
+        assert (loaded.rows.size, loaded.segments) == (state.rows.size, state.segments)
 
 
-def test_a_save_writes_what_is_new_alone() -> None:
-    table, stored, _ = save(add(SCHEMA.empty_table(), range(1_000)), Stored())
-    saved = save(add(table.slice(10), range(3)), stored)[2]
-    assert (saved.whole, [load(Kept(b"", (part,)), SCHEMA)[0].column("id").to_pylist() for part in saved.parts]) == (
-        False,
-        [[0, 1, 2]],
-    )
+def test_a_checkpoint_writes_only_new_rows() -> None:
+    state, _ = save(table(range(1_000)), SegmentState())
+    _, saved = save(table(range(10, 1_003)), state)
+    assert not saved.replace
+    assert [ids(StoredTable(b"", (segment,))) for segment in saved.segments] == [[1_000, 1_001, 1_002]]
 
 
-def test_all_is_written_anew_when_the_dead_are_the_larger_half() -> None:
-    places = np.arange(100_000)
-    assert not plan(places[55_000:], Stored(100_000, 3)).whole
-    anew = plan(places[60_000:], Stored(100_000, 3))
-    assert (anew.whole, anew.stored, anew.places[0]) == (True, Stored(40_000, 1), 0)
+def test_segments_are_replaced_when_most_rows_are_dead() -> None:
+    state, _ = save(table(range(100_000)), SegmentState())
+    assert not save(table(range(55_000, 100_000)), state)[1].replace
+    after, saved = save(table(range(60_000, 100_000)), state)
+    assert (saved.replace, after.rows.size, after.segments) == (True, 40_000, 1)
 
 
-def test_nothing_left_leaves_nothing() -> None:
-    table, stored, _ = save(add(SCHEMA.empty_table(), range(5)), Stored())
-    saved = save(table.slice(0, 0), stored)[2]
-    assert (saved.whole, saved.parts) == (True, ())
+def test_an_empty_table_deletes_its_segments() -> None:
+    state, _ = save(table(range(5)), SegmentState())
+    _, saved = save(table(range(0)), state)
+    assert (saved.replace, saved.segments) == (True, ())
 
 
-def test_parts_of_which_nothing_is_said_are_all_alive() -> None:
-    _, _, saved = save(add(SCHEMA.empty_table(), range(3)), Stored())
-    assert load(Kept(b"", saved.parts), SCHEMA)[0].column("place").to_pylist() == [0, 1, 2]
+def test_without_a_bitmap_every_row_is_live() -> None:
+    _, saved = save(table(range(3)), SegmentState())
+    assert ids(StoredTable(b"", saved.segments)) == [0, 1, 2]
 
 
-def test_many_small_saves_leave_few_parts_and_write_each_row_a_few_times() -> None:
-    table, stored, kept, written = SCHEMA.empty_table(), Stored(), Kept(b"", ()), 0
-    for turn in range(3_000):
-        table, stored, saved = save(add(table, range(turn, turn + 1)), stored)
-        kept, written = behind(kept, saved), written + sum(read(part).num_rows for part in saved.parts)
-        assert len(kept.parts) <= MAX_PARTS
-    assert load(kept, SCHEMA)[0].column("id").to_pylist() == list(range(3_000))
+def test_loaded_rows_are_numbered_anew_with_the_dead_ones() -> None:
+    state, first = save(table(range(5)), SegmentState())
+    _, second = save(table(range(3, 6)), state)
+    rows, loaded = load(appended(first, second), SCHEMA)
+    assert (rows.column("row").to_pylist(), loaded.rows.size) == ([3, 4, 5], 6)
+
+
+def test_many_small_checkpoints_leave_few_segments_and_write_each_row_a_few_times() -> None:
+    state, stored, written = SegmentState(), NOTHING, 0
+    for count in range(1, 3_001):
+        state, saved = save(table(range(count)), state)
+        stored, written = appended(stored, saved), written + sum(read(part).num_rows for part in saved.segments)
+        assert len(stored.segments) <= MAX_SEGMENTS
+    assert ids(stored) == list(range(3_000))
     assert written < 5 * 3_000

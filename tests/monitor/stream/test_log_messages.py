@@ -1,11 +1,15 @@
-"""Messages of the logs, and what is none."""
+"""Decoding of log messages, and of what is not one."""
 
 from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from monitor_world import (
+from rondo.contracts.events import logs
+from rondo.monitor.errors import UnreadableLogError
+from rondo.monitor.stream.log_messages import concatenated, read_outcomes, read_predictions
+
+from tests.monitor.builders import (
     DIGEST,
     DIGEST_2,
     EPOCH,
@@ -17,27 +21,24 @@ from monitor_world import (
     rows,
     times,
 )
-from rondo.contracts.events import logs
-from rondo.monitor.errors import UnreadableLogError
-from rondo.monitor.stream.log_messages import joined, read_outcomes, read_predictions
 
 TABLE = predictions(rows(np.random.default_rng(0), 3), times(0, 3), ["a", "b", "c"])
 
 UNMADE = TABLE.set_column(3, "made_at", pa.nulls(3, logs.TIMESTAMP))
 
 
-def test_a_micro_batch_says_whose_it_is() -> None:
+def test_a_message_carries_model_version_and_digest() -> None:
     read = read_predictions(encode_predictions(TABLE, 4))
     assert (read.model, read.version, read.digest, read.rows.num_rows) == (MODEL, 4, DIGEST, 3)
 
 
-def test_neighbours_of_a_version_are_joined_in_order() -> None:
+def test_neighbours_of_a_version_are_concatenated_in_order() -> None:
     first, other = encode_predictions(TABLE), encode_predictions(TABLE, 2, DIGEST_2)
-    read = joined(read_predictions(value) for value in (first, first, other, first))
+    read = concatenated(read_predictions(value) for value in (first, first, other, first))
     assert [(each.version, each.rows.num_rows) for each in read] == [(1, 6), (2, 3), (1, 3)]
 
 
-def test_outcomes_that_are_no_numbers_are_left_out() -> None:
+def test_outcomes_that_are_not_finite_are_dropped() -> None:
     value = encode_outcomes(outcomes(["a", "b"], np.array([1.0, np.nan]), [EPOCH, EPOCH]))
     assert read_outcomes(b"loans", value).rows.column("id").to_pylist() == ["a"]
 
@@ -45,21 +46,21 @@ def test_outcomes_that_are_no_numbers_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        (b"", "it is no Arrow IPC stream"),
-        (b"not arrow at all", "it is no Arrow IPC stream"),
+        (b"", "it is not an Arrow IPC stream"),
+        (b"not arrow at all", "it is not an Arrow IPC stream"),
         (encode_predictions(TABLE.drop_columns(["output.score"])), "the columns output.score are missing"),
         (logs.encode(TABLE.to_batches()[0]), "its metadata lacks 'model_version'"),
-        (encode_predictions(UNMADE), "it does not say of each row when it was made"),
+        (encode_predictions(UNMADE), "column made_at has null values"),
     ],
 )
-def test_what_is_no_micro_batch_is_said_so(value: bytes, why: str) -> None:
+def test_an_unreadable_message_is_refused_with_the_reason(value: bytes, why: str) -> None:
     with pytest.raises(UnreadableLogError) as error:
         read_predictions(value)
-    assert why in str(error.value)
-    assert "stays in Kafka" in str(error.value)
+    assert why in error.value.why
+    assert (error.value.topic, error.value.code) == (logs.PREDICTIONS_LOG, "unreadable_log")
 
 
-def test_outcomes_without_a_model_or_a_column_are_said_so() -> None:
+def test_outcomes_without_a_model_or_a_column_are_refused() -> None:
     whole = outcomes(["a"], np.ones(1), [EPOCH])
     with pytest.raises(UnreadableLogError, match="it has no key"):
         read_outcomes(None, encode_outcomes(whole))

@@ -1,65 +1,53 @@
-"""Messages that wait for a profile, and how long."""
+"""Buffered messages: their order, their bound, and the timeout of profiles."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pytest
-from monitor_world import DIGEST, DIGEST_2, MODEL, REFERENCE, SPEC, encode_predictions, predictions, rows, times
-from rondo.monitor.model_state import Watch
-from rondo.monitor.ports import Champion
-from rondo.monitor.stream.log_messages import read_predictions
-from rondo.monitor.stream.message_buffer import Waiting
+from rondo.monitor.stream.log_messages import Predictions, read_predictions
+from rondo.monitor.stream.message_buffer import MessageBuffer
+
+from tests.monitor.builders import DIGEST, DIGEST_2, encode_predictions, predictions, rows, times
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pytest
 
 
-@pytest.fixture
-def held() -> Waiting:
-    """Return a model whose version 1 has no profile, and whose version 2, that has one, comes behind it."""
-    kept = Waiting(Watch(MODEL))
-    kept.watch.apply(SPEC)
-    kept.watch.promote(Champion(1, 1, DIGEST))
-    hold(kept, 1, DIGEST, now=10.0)
-    hold(kept, 2, DIGEST_2, now=50.0)
-    return kept
-
-
-def hold(kept: Waiting, version: int, digest: str, now: float) -> None:
+def push(buffer: MessageBuffer, version: int, digest: str, now: float) -> list[Predictions]:
     table = predictions(rows(np.random.default_rng(0), 10), times(0, 10), [f"{now}-{i}" for i in range(10)])
     value = encode_predictions(table, version, digest)
-    kept.hold(value, read_predictions(value), now)
+    return buffer.push(value, read_predictions(value), now)
 
 
-def test_a_profile_that_never_comes_holds_up_the_next_version_for_a_while_only(
-    held: Waiting, caplog: pytest.LogCaptureFixture
-) -> None:
-    profiles = {DIGEST_2: REFERENCE}
-    assert held.count(profiles, overdue=9.0) == 0
-    assert held.count(profiles, overdue=10.0) == 20
-    assert held.watch.left_out.counted["unprofiled"] == 10
-    assert {version: s.rows for (version, _), s in held.watch.windows.items()} == {2: 10}
-    assert (held.held_bytes, len(held.held)) == (0, 0)
-    assert f"loans version 1: no profile came for {DIGEST}" in caplog.text
+def versions(batches: Sequence[Predictions]) -> list[int]:
+    return [each.version for each in batches]
 
 
-def test_what_was_given_up_holds_up_nothing_more_and_is_said_once(
-    held: Waiting, caplog: pytest.LogCaptureFixture
-) -> None:
-    held.count({DIGEST_2: REFERENCE}, overdue=10.0)
-    hold(held, 1, DIGEST, now=60.0)
-    assert held.count({DIGEST_2: REFERENCE}, overdue=10.0) == 10
-    assert held.watch.left_out.counted["unprofiled"] == 20
-    assert caplog.text.count("no profile came") == 1
+def test_messages_behind_one_without_a_profile_wait() -> None:
+    buffer = MessageBuffer()
+    for version, digest in ((2, DIGEST_2), (1, DIGEST), (2, DIGEST_2)):
+        push(buffer, version, digest, now=10.0)
+    assert versions(buffer.pop_ready({DIGEST_2}, timed_out=9.0)) == [2]
+    assert versions(buffer.pop_ready({DIGEST, DIGEST_2}, timed_out=9.0)) == [1, 2]
+    assert (buffer.size, len(buffer.messages)) == (0, 0)
 
 
-def test_a_profile_that_comes_late_counts_from_then_on(held: Waiting) -> None:
-    held.count({DIGEST_2: REFERENCE}, overdue=10.0)
-    hold(held, 1, DIGEST, now=60.0)
-    held.count({DIGEST: REFERENCE, DIGEST_2: REFERENCE}, overdue=10.0)
-    assert {version: s.rows for (version, _), s in held.watch.windows.items()} == {1: 10, 2: 10}
+def test_the_oldest_messages_are_evicted_and_each_version_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    buffer = MessageBuffer()
+    push(buffer, 1, DIGEST, now=10.0)
+    push(buffer, 1, DIGEST, now=10.0)
+    buffer.max_bytes = buffer.size
+    assert [versions(push(buffer, 2, DIGEST, now=20.0)) for _ in range(3)] == [[1], [1], [2]]
+    assert [record.args[1] for record in caplog.records] == [1, 2]  # type: ignore[index]
 
 
-def test_beyond_the_bound_the_oldest_goes_and_is_counted(held: Waiting, caplog: pytest.LogCaptureFixture) -> None:
-    bounded = Waiting(held.watch, held.held_bytes)
-    for version, now in ((1, 10.0), (1, 20.0), (2, 50.0), (2, 60.0)):
-        hold(bounded, version, DIGEST, now)
-    assert (held.watch.left_out.counted["dropped"], len(bounded.held)) == (20, 2)
-    assert caplog.text.count("loans version 1: more rows wait for a profile or spec than there is room for") == 1
+def test_rows_are_numbered_in_order_of_arrival() -> None:
+    buffer = MessageBuffer()
+    for _ in range(3):
+        push(buffer, 1, DIGEST, now=10.0)
+    buffer.pop_ready({DIGEST}, timed_out=0.0)
+    push(buffer, 1, DIGEST, now=10.0)
+    assert [each.row for each in buffer.messages] == [3]

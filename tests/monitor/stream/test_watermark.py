@@ -1,4 +1,4 @@
-"""How far event time has come."""
+"""How far event time has advanced."""
 
 from __future__ import annotations
 
@@ -7,67 +7,65 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.monitor.stream.watermark import MOST_AHEAD, MOST_BEHIND, NEVER, Watermark, future
+from rondo.monitor.stream.watermark import MAX_AHEAD, MAX_CLOCK_SKEW, NEVER, Watermark, is_implausible
 
-DISORDER = 10
+MAX_OUT_OF_ORDERNESS = 10
 HOUR = 3_600_000_000
 MADE = st.integers(0, 60) | st.integers(HOUR, HOUR + 60)
-ROWS = st.lists(st.tuples(st.integers(-MOST_AHEAD, MOST_AHEAD), MADE), min_size=1, max_size=60)
+ROWS = st.lists(st.tuples(st.integers(-MAX_AHEAD, MAX_AHEAD), MADE), min_size=1, max_size=60)
 
 
 def advance(watermark: Watermark, rows: list[tuple[int, int]]) -> tuple[Watermark, list[int]]:
     times, made = np.array(rows, np.int64).reshape(-1, 2).T
-    after, passed = watermark.advance(times, made, DISORDER)
+    after, passed = watermark.advance(times, made, MAX_OUT_OF_ORDERNESS)
     return after, passed.tolist()
 
 
-def test_a_time_passes_once_a_row_comes_that_was_made_so_much_later() -> None:
+def test_the_watermark_advances_to_a_time_once_a_row_made_so_much_later_arrives() -> None:
     watermark, passed = advance(Watermark(), [(100, 0), (50, 5), (60, 9), (70, 10), (80, 14), (300, 15), (1, 26)])
     assert passed == [NEVER, NEVER, NEVER, 100, 100, 100, 300]
-    assert watermark == Watermark(newest=300, passed=300, made=26, ahead=((26, 300),))
+    assert watermark == Watermark(newest=300, passed=300, made=26, steps=((26, 300),))
 
 
-def test_rows_of_one_moment_have_passed_nothing_of_each_other() -> None:
+def test_rows_made_at_one_moment_do_not_advance_the_watermark_for_each_other() -> None:
     assert advance(Watermark(), [(5, 0), (9, 0), (7, 10), (1, 10)])[1] == [NEVER, NEVER, 9, 9]
 
 
-def test_a_clock_that_goes_back_takes_nothing_back() -> None:
+def test_a_small_step_back_of_the_clock_moves_the_watermark_nowhere() -> None:
     assert advance(Watermark(), [(5, 0), (9, 20), (7, 3), (1, 30)])[1] == [NEVER, 5, 5, 9]
 
 
-def test_a_clock_that_was_ahead_for_a_while_holds_up_nothing_once_it_is_right_again() -> None:
+def test_a_clock_that_was_ahead_for_a_while_blocks_nothing_once_it_is_correct() -> None:
     rows = [(100, 0), (120, HOUR + 5), (130, 10), (140, 15), (150, 20), (160, 30)]
     watermark, passed = advance(Watermark(), rows)
     assert passed == [NEVER, 100, 100, 100, 130, 150]
     assert (watermark.made, watermark.set_back) == (30, 1)
 
 
-def test_a_clock_that_stands_still_leaves_one_step() -> None:
+def test_a_clock_that_goes_back_in_small_steps_leaves_one_step() -> None:
     watermark = Watermark()
     for time in range(1_000):
         watermark, _ = advance(watermark, [(time, HOUR - time)])
-    assert watermark == Watermark(newest=999, made=HOUR, ahead=((HOUR, 999),))
+    assert watermark == Watermark(newest=999, made=HOUR, steps=((HOUR, 999),))
 
 
-def test_a_time_more_than_a_day_after_its_row_was_made_moves_nothing() -> None:
-    rows = [(100, 0), (MOST_AHEAD + 1, 0), (MOST_AHEAD + 12, 12), (70, 30)]
-    assert future(*np.array(rows, np.int64).T).tolist() == [False, True, False, False]
-    assert advance(Watermark(), rows)[1] == [NEVER, NEVER, 100, MOST_AHEAD + 12]
+def test_a_time_more_than_a_day_after_its_row_was_made_advances_nothing() -> None:
+    rows = [(100, 0), (MAX_AHEAD + 1, 0), (MAX_AHEAD + 12, 12), (70, 30)]
+    assert is_implausible(*np.array(rows, np.int64).T).tolist() == [False, True, False, False]
+    assert advance(Watermark(), rows)[1] == [NEVER, NEVER, 100, MAX_AHEAD + 12]
 
 
-def test_a_silent_stream_has_passed_what_it_brought() -> None:
+def test_the_watermark_of_an_idle_stream_is_its_newest_time() -> None:
     watermark, _ = advance(Watermark(), [(100, 0), (50, 5)])
     assert watermark.caught_up() == Watermark(newest=100, passed=100, made=5)
 
 
-def test_nothing_changes_nothing() -> None:
+def test_no_rows_change_nothing() -> None:
     assert advance(Watermark(1, 2, 3), []) == (Watermark(1, 2, 3), [])
 
 
 @given(ROWS, st.data())
-def test_what_has_passed_does_not_depend_on_how_the_log_was_cut(
-    rows: list[tuple[int, int]], data: st.DataObject
-) -> None:
+def test_the_watermark_does_not_depend_on_batches(rows: list[tuple[int, int]], data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=4)))
     watermark, parts = Watermark(), []
     for first, end in pairwise([0, *cuts, len(rows)]):
@@ -77,15 +75,15 @@ def test_what_has_passed_does_not_depend_on_how_the_log_was_cut(
 
 
 @given(ROWS)
-def test_what_has_passed_is_the_newest_of_what_was_made_so_much_earlier(rows: list[tuple[int, int]]) -> None:
+def test_the_watermark_is_the_newest_time_of_rows_made_so_much_earlier(rows: list[tuple[int, int]]) -> None:
     latest, passed, expected = -1, NEVER, []
     written: list[tuple[int, int]] = []
     for time, made in rows:
-        if made < latest - MOST_BEHIND:
+        if made < latest - MAX_CLOCK_SKEW:
             latest = made
             written = [(t, min(m, latest)) for t, m in written]
         latest = max(latest, made)
         written.append((time, latest))
-        passed = max([passed, *(t for t, m in written if m <= latest - DISORDER)])
+        passed = max([passed, *(t for t, m in written if m <= latest - MAX_OUT_OF_ORDERNESS)])
         expected.append(passed)
     assert expected == advance(Watermark(), rows)[1]

@@ -7,9 +7,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.events.profile import CategoricalProfile, NumericProfile, ReferenceProfile
-from rondo.monitor.detectors.performance import histogram
 from rondo.monitor.windows.binning import Binning
-from rondo.monitor.windows.window_counts import Sketch
+from rondo.monitor.windows.window_counts import WindowCounts, score_histogram
 
 PROFILE = ReferenceProfile(
     rows=6,
@@ -43,10 +42,12 @@ def table(rows: list[Row]) -> pa.Table:
     )
 
 
-def sketch(*parts: list[Row]) -> Sketch:
-    whole = Sketch.empty(BINNING.size)
+def window_counts(*parts: list[Row]) -> WindowCounts:
+    whole = WindowCounts.empty(BINNING.size)
     for rows in parts:
-        labelled = histogram(np.array([r[2] for r in rows], np.float32), np.array([r[3] for r in rows], np.float64))
+        labelled = score_histogram(
+            np.array([r[2] for r in rows], np.float32), np.array([r[3] for r in rows], np.float64)
+        )
         whole = whole.with_rows(len(rows), BINNING.count(table(rows))).with_outcomes(labelled)
     return whole
 
@@ -55,29 +56,29 @@ def test_the_reference_is_laid_out_as_the_counts_are() -> None:
     assert BINNING.reference(PROFILE).tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0]
 
 
-def test_a_value_on_an_edge_belongs_above_it_and_what_has_no_value_is_missing() -> None:
+def test_a_value_on_an_edge_belongs_to_the_bin_above_and_null_and_nan_are_missing() -> None:
     rows: list[Row] = [(-5, "a", 0.1, True), (0.0, "b", 0.5, True), (1.0, "z", 0.9, True), (None, None, 0.2, True)]
     rows.append((float("nan"), "a", 0.2, True))
-    x, city, score = (slot.of(BINNING.count(table(rows))).tolist() for slot in BINNING.slots)
+    x, city, score = (column.of(BINNING.count(table(rows))).tolist() for column in BINNING.columns)
     assert (x, city, score) == ([1, 1, 1, 2], [2, 1, 1, 1], [3, 2, 0])
 
 
 def test_the_empty_text_is_missing_as_it_is_in_the_reference() -> None:
     counts = BINNING.count(table([(1.0, "", 0.1, True), (1.0, None, 0.1, True), (1.0, "z", 0.1, True)]))
-    assert BINNING.slots[1].of(counts).tolist() == [0, 0, 1, 2]
+    assert BINNING.columns[1].of(counts).tolist() == [0, 0, 1, 2]
 
 
-def test_a_column_that_the_rows_lack_is_missing_in_each() -> None:
+def test_an_absent_column_is_missing_in_every_row() -> None:
     counts = BINNING.count(table([(1.0, "a", 0.1, True)] * 3).drop_columns(["feature.city"]))
-    assert BINNING.slots[1].of(counts).tolist() == [0, 0, 0, 3]
+    assert BINNING.columns[1].of(counts).tolist() == [0, 0, 0, 3]
 
 
 @given(ROWS)
 def test_every_row_is_counted_once_in_every_column(rows: list[Row]) -> None:
     counts = BINNING.count(table(rows))
-    assert [int(slot.of(counts).sum()) for slot in BINNING.slots] == [len(rows)] * 3
+    assert [int(column.of(counts).sum()) for column in BINNING.columns] == [len(rows)] * 3
 
 
 @given(ROWS, ROWS)
-def test_parts_of_a_window_add_up_to_the_sketch_of_the_whole(first: list[Row], second: list[Row]) -> None:
-    assert sketch(first + second) == sketch(first, second)
+def test_the_counts_of_parts_add_up_to_those_of_the_whole(first: list[Row], second: list[Row]) -> None:
+    assert window_counts(first + second) == window_counts(first, second)

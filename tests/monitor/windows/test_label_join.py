@@ -1,4 +1,4 @@
-"""Outcomes to predictions, in any order."""
+"""The join of outcomes and predictions, in any order."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import random
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.monitor.windows.label_join import OUTCOMES, PREDICTIONS, match
+from rondo.monitor.windows.label_join import OUTCOMES, PREDICTIONS, join
 
-Asked = tuple[str, str | None, int]
-Told = tuple[str | None, str | None, int]
+Predicted = tuple[str, str | None, int]
+Known = tuple[str | None, str | None, int]
 
 
-def asked(*rows: Asked) -> pa.Table:
+def predictions_of(*rows: Predicted) -> pa.Table:
     return pa.Table.from_pylist(
         [{"id": i, "entity": e, "event_time": t, "version": 1, "score": 0.5} for i, e, t in rows], schema=PREDICTIONS
     )
 
 
-def told(*rows: Told) -> pa.Table:
+def outcomes_of(*rows: Known) -> pa.Table:
     return pa.Table.from_pylist(
         [{"id": i, "entity": e, "outcome": float(t % 2), "known_at": t} for i, e, t in rows], schema=OUTCOMES
     )
@@ -30,29 +30,29 @@ def pairs(table: pa.Table) -> list[tuple[str, int]]:
 
 
 def test_by_id() -> None:
-    matched = match(asked(("p1", None, 1), ("p2", None, 2)), told(("p2", None, 5), ("p9", None, 6)))
+    matched = join(predictions_of(("p1", None, 1), ("p2", None, 2)), outcomes_of(("p2", None, 5), ("p9", None, 6)))
     assert pairs(matched.pairs) == [("p2", 5)]
     assert matched.predictions.column("id").to_pylist() == ["p1"]
     assert matched.outcomes.column("id").to_pylist() == ["p9"]
 
 
 def test_by_entity_the_next_outcome_is_the_predictions() -> None:
-    matched = match(
-        asked(("p1", "e", 1), ("p2", "e", 4), ("p3", "e", 9), ("p4", "f", 1), ("p5", None, 1)),
-        told((None, "e", 7), (None, "e", 3), (None, "g", 2)),
+    matched = join(
+        predictions_of(("p1", "e", 1), ("p2", "e", 4), ("p3", "e", 9), ("p4", "f", 1), ("p5", None, 1)),
+        outcomes_of((None, "e", 7), (None, "e", 3), (None, "g", 2)),
     )
     assert pairs(matched.pairs) == [("p1", 3), ("p2", 7)]
     assert matched.predictions.column("id").to_pylist() == ["p3", "p4", "p5"]
     assert matched.outcomes.num_rows == 3
 
 
-def test_an_outcome_known_when_it_was_asked_is_that_predictions() -> None:
-    assert pairs(match(asked(("p", "e", 3)), told((None, "e", 3))).pairs) == [("p", 3)]
+def test_an_outcome_known_at_the_predictions_event_time_belongs_to_it() -> None:
+    assert pairs(join(predictions_of(("p", "e", 3)), outcomes_of((None, "e", 3))).pairs) == [("p", 3)]
 
 
-def test_nothing_on_one_side() -> None:
-    assert match(asked(), told(("p", None, 1))).outcomes.num_rows == 1
-    assert match(asked(("p", None, 1)), told()).predictions.num_rows == 1
+def test_an_empty_side_matches_nothing() -> None:
+    assert join(predictions_of(), outcomes_of(("p", None, 1))).outcomes.num_rows == 1
+    assert join(predictions_of(("p", None, 1)), outcomes_of()).predictions.num_rows == 1
 
 
 ENTITIES = st.sampled_from(["a", "b", "c"])
@@ -66,19 +66,19 @@ def test_the_order_of_arrival_does_not_matter(facts: list[tuple[bool, str, int, 
     """Each prediction has one outcome at most, by its id or by an entity of its own."""
     rng = random.Random(seed)
     predictions = [(f"p{n}", f"{entity}{n}", time) for n, (_, entity, time, _) in enumerate(facts)]
-    outcomes: list[Told] = [
+    outcomes: list[Known] = [
         (f"p{n}", None, known) if by_id else (None, f"{entity}{n}", known)
         for n, (by_id, entity, _, known) in enumerate(facts)
     ]
-    expected = pairs(match(asked(*predictions), told(*outcomes)).pairs)
-    arrivals = [("asked", p) for p in predictions] + [("told", o) for o in outcomes]
+    expected = pairs(join(predictions_of(*predictions), outcomes_of(*outcomes)).pairs)
+    arrivals = [("prediction", p) for p in predictions] + [("outcome", o) for o in outcomes]
     rng.shuffle(arrivals)
-    waiting, unmatched, found = asked(), told(), []
+    waiting, unmatched, found = predictions_of(), outcomes_of(), []
     for kind, row in arrivals:
-        waiting = pa.concat_tables([waiting, asked(row)]) if kind == "asked" else waiting  # type: ignore[arg-type]
-        unmatched = pa.concat_tables([unmatched, told(row)]) if kind == "told" else unmatched  # type: ignore[arg-type]
+        waiting = pa.concat_tables([waiting, predictions_of(row)]) if kind == "prediction" else waiting  # type: ignore[arg-type]
+        unmatched = pa.concat_tables([unmatched, outcomes_of(row)]) if kind == "outcome" else unmatched  # type: ignore[arg-type]
         if rng.random() < 0.5:
-            matched = match(waiting, unmatched)
+            matched = join(waiting, unmatched)
             waiting, unmatched = matched.predictions, matched.outcomes
             found += pairs(matched.pairs)
-    assert expected == sorted(found + pairs(match(waiting, unmatched).pairs))
+    assert expected == sorted(found + pairs(join(waiting, unmatched).pairs))

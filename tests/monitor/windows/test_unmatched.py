@@ -1,42 +1,75 @@
-"""What waits, and how much of it."""
+"""Unmatched rows: their pairs, their bound and their retention."""
 
 from __future__ import annotations
 
 import numpy as np
-from monitor_world import outcomes, predictions, rows, times
-from rondo.monitor.state.segments import FRESH
-from rondo.monitor.windows.unmatched import Pending
+import pyarrow as pa
+import pytest
+from rondo.monitor.stream.watermark import NEVER
+from rondo.monitor.windows.tumbling import TumblingWindows
+from rondo.monitor.windows.unmatched import Progress, UnmatchedRows, retained_outcomes, retained_predictions
+
+from tests.monitor.builders import outcomes, predictions, rows, times
+
+TUMBLING = TumblingWindows(10, 3)
+PREDICTIONS = pa.table({"event_time": [5, 15, 25]})
+OUTCOMES = pa.table({"known_at": [1, 20, 30]})
 
 
-def waiting(count: int) -> Pending:
-    pending = Pending()
+def predicted(count: int) -> UnmatchedRows:
+    unmatched = UnmatchedRows()
     table = predictions(rows(np.random.default_rng(0), count), times(0, count), [f"{n}" for n in range(count)])
-    pending.add_predictions(table, np.arange(count), version=1)
-    return pending
+    unmatched.add_predictions(table, np.arange(count), version=1)
+    return unmatched
 
 
-def tell(pending: Pending, ids: list[str]) -> None:
-    pending.add_outcomes(outcomes(list(ids), np.ones(len(ids)), times(0, len(ids))), np.arange(len(ids)))
+def add_outcomes(unmatched: UnmatchedRows, ids: list[str]) -> int:
+    table = outcomes(list(ids), np.ones(len(ids)), times(0, len(ids)))
+    return unmatched.add_outcomes(table, np.arange(len(ids)))
 
 
-def test_what_comes_is_in_no_store_yet() -> None:
-    assert waiting(3).predictions.column("place").to_pylist() == [FRESH] * 3
+def test_rows_are_numbered_in_order_of_arrival() -> None:
+    unmatched = predicted(3)
+    add_outcomes(unmatched, ["1"])
+    unmatched.take_pairs()
+    add_outcomes(unmatched, ["8", "9"])
+    assert unmatched.predictions.column("row").to_pylist() == [0, 2]
+    assert unmatched.outcomes.column("row").to_pylist() == [1, 2]
 
 
-def test_pairs_are_taken_out_once() -> None:
-    pending = waiting(4)
-    tell(pending, ["2", "9"])
-    assert pending.match().column("id").to_pylist() == ["2"]
-    assert pending.match().num_rows == 0
-    assert pending.predictions.column("id").to_pylist() == ["0", "1", "3"]
-    tell(pending, ["0"])
-    assert pending.match().column("id").to_pylist() == ["0"]
-    assert pending.outcomes.column("id").to_pylist() == ["9"]
+def test_pairs_are_taken_once() -> None:
+    unmatched = predicted(4)
+    add_outcomes(unmatched, ["2", "9"])
+    assert unmatched.take_pairs().column("id").to_pylist() == ["2"]
+    assert unmatched.take_pairs().num_rows == 0
+    assert unmatched.predictions.column("id").to_pylist() == ["0", "1", "3"]
+    add_outcomes(unmatched, ["0"])
+    assert unmatched.take_pairs().column("id").to_pylist() == ["0"]
+    assert unmatched.outcomes.column("id").to_pylist() == ["9"]
 
 
-def test_beyond_the_bound_the_oldest_go() -> None:
-    pending = Pending(most=4)
-    tell(pending, ["x"] * 4)
-    table = outcomes(["y", "z"], np.ones(2), times(0, 2))
-    assert pending.add_outcomes(table, np.arange(2)) == 2
-    assert pending.outcomes.column("id").to_pylist() == ["x", "x", "y", "z"]
+def test_beyond_the_bound_the_oldest_rows_are_evicted() -> None:
+    unmatched = UnmatchedRows(max_rows=4)
+    add_outcomes(unmatched, ["x"] * 4)
+    assert add_outcomes(unmatched, ["y", "z"]) == 2
+    assert unmatched.outcomes.column("id").to_pylist() == ["x", "x", "y", "z"]
+
+
+@pytest.mark.parametrize(
+    ("progress", "expected"),
+    [
+        (Progress(predictions=33, outcomes=33, closed=NEVER), [True, True, True]),
+        (Progress(predictions=23, outcomes=23, closed=20), [False, False, True]),
+        (Progress(predictions=23, outcomes=NEVER, closed=20), [True, True, True]),
+        (Progress(predictions=26, outcomes=NEVER, closed=20), [False, True, True]),
+    ],
+)
+def test_predictions_of_a_closed_window_are_retained_while_outcomes_lag(
+    progress: Progress, expected: list[bool]
+) -> None:
+    assert expected == retained_predictions(PREDICTIONS, TUMBLING, progress).tolist()
+
+
+def test_outcomes_are_retained_while_a_prediction_can_arrive_for_them() -> None:
+    assert retained_outcomes(OUTCOMES, TUMBLING, Progress(NEVER, NEVER, NEVER)).tolist() == [True, True, True]
+    assert retained_outcomes(OUTCOMES, TUMBLING, Progress(33, 33, 20)).tolist() == [False, False, True]

@@ -1,1 +1,1 @@
-"""Predictions and outcomes in; drift, performance and alerts out."""
+"""Compares live predictions and outcomes with a version's reference profile; publishes findings and alerts."""

@@ -22,8 +22,8 @@ from rondo.chassis.stream.follower import Follower
 from rondo.monitor import handlers, http
 from rondo.monitor.alerts.webhook import Webhook
 from rondo.monitor.alerts.webhook_delivery import Deliveries
-from rondo.monitor.pipeline import TOPICS, Watching
-from rondo.monitor.state.postgres_control_plane import CommittedNews, handling
+from rondo.monitor.pipeline import TOPICS, MonitorPipeline
+from rondo.monitor.state.postgres_control_plane import CommitSignal, handling
 from rondo.monitor.state.postgres_state import PostgresStore
 
 if TYPE_CHECKING:
@@ -44,30 +44,30 @@ async def application(settings: MonitorSettings) -> AsyncIterator[int]:
     async with (
         server.listen(settings, server.guarded(health, token, api), health) as port,
         background(health.watch()),
-        _watching(settings, health, api),
+        _pipeline(settings, health, api),
         health.serving(),
     ):
         yield port
 
 
 @asynccontextmanager
-async def _watching(settings: MonitorSettings, health: Health, api: Starlette) -> AsyncIterator[None]:
+async def _pipeline(settings: MonitorSettings, health: Health, api: Starlette) -> AsyncIterator[None]:
     async with (
         pool.connect(settings, files("rondo.monitor") / "migrations") as database,
         httpx.AsyncClient() as client,
     ):
         health.add("postgresql", database.ping)
         await kafka.wait_for_kafka(settings.kafka)
-        news, broker = CommittedNews(), kafka.broker(settings)
-        Consumer(settings, broker, handlers.routes(), handling(database, news)).subscribe()
+        signal, broker = CommitSignal(), kafka.broker(settings)
+        Consumer(settings, broker, handlers.routes(), handling(database, signal)).subscribe()
         store = PostgresStore(database, [receiver.name for receiver in settings.receivers])
-        watching = Watching(store, news, time.monotonic, settings.pace)
+        pipeline = MonitorPipeline(store, signal, time.monotonic, settings.timings)
         deliveries = Deliveries(database, Webhook(client, partial(datetime.now, UTC)), settings.receivers)
-        follower = Follower(settings.kafka, settings.instance, TOPICS, watching, caught_up=watching.caught_up)
+        follower = Follower(settings.kafka, settings.instance, TOPICS, pipeline, caught_up=pipeline.caught_up)
         await broker.start()
         kafka.watch(health, settings, broker)
         health.add("logs", follower.check)
-        http.open_api(api, http.Opened(watching.look, deliveries.log))
+        http.open_api(api, http.Opened(pipeline.status, deliveries.log))
         try:
             async with background(follower.run(), OutboxRelay(database, broker).run(), deliveries.run()):
                 yield

@@ -1,6 +1,6 @@
-"""What the monitor keeps of the control plane: the spec, the profile and the champion of each model.
+"""Handlers of control plane events: they store the spec, the profile and the champion of each model.
 
-The watching reads them when it is told that they changed; the decisions are its own.
+The pipeline reads them when `ChangeSignal` is set.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.events.training import ModelTrained
 from rondo.contracts.vocabularies import Role
-from rondo.monitor.detectors.reference import Profiled
+from rondo.monitor.detectors.reference import TrainedProfile
 from rondo.monitor.ports import Champion, Work
 
 if TYPE_CHECKING:
@@ -29,18 +29,18 @@ def routes() -> Routes[Work]:
 
 
 async def on_spec_applied(envelope: Envelope[SpecApplied], work: Work) -> None:
-    """Keep the spec: its windows and thresholds hold from now on."""
+    """Store the spec, whose windows and thresholds apply from now on."""
     event = envelope.data
     await work.save_spec(event.model, event.revision, event.spec)
 
 
 async def on_model_trained(envelope: Envelope[ModelTrained], work: Work) -> None:
-    """Keep the candidate's profile by the artifact's digest, whether it is ever promoted or not."""
-    await work.save_profile(envelope.data.digest, Profiled.of(envelope.data.evidence))
+    """Store the candidate's profile under its artifact's digest, whether or not it is promoted later."""
+    await work.save_profile(envelope.data.digest, TrainedProfile.of(envelope.data.evidence))
 
 
 async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: Work) -> None:
-    """Keep who is champion; a deployment without one leaves the last in force."""
+    """Store the champion. A deployment without one keeps the previous champion."""
     event = envelope.data
     for route in event.routes:
         if route.role == Role.PRIMARY:

@@ -1,4 +1,4 @@
-"""The monitor's HTTP API: what is being watched, and what became of the alerts. Health is the chassis's."""
+"""The monitor's HTTP API: the status of a model, and webhook deliveries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def api() -> Starlette:
     """Return the application; until `open_api` it answers 503."""
     app = Starlette(
         routes=[Route("/v1/models/{model}/drift", _drift), Route("/v1/deliveries", _deliveries)],
-        exception_handlers={UnknownModelError: _unknown, UnavailableError: _away},
+        exception_handlers={UnknownModelError: _unknown, UnavailableError: _unavailable},
     )
     app.state.opened = None
     return app
@@ -30,19 +30,19 @@ def api() -> Starlette:
 
 @dataclass(frozen=True)
 class Opened:
-    """`look` gives the picture of a model (see `picture`), `deliveries` the newest webhook calls."""
+    """`status` returns that of a model (see `status_view`), `deliveries` the newest webhook calls."""
 
-    look: Callable[[str], dict[str, Any]]
+    status: Callable[[str], dict[str, Any]]
     deliveries: Callable[[], Awaitable[list[dict[str, Any]]]]
 
 
 def open_api(app: Starlette, opened: Opened) -> None:
-    """Answer from now on."""
+    """Start to answer requests."""
     app.state.opened = opened
 
 
 async def _drift(request: Request) -> Response:
-    return JSONResponse(_opened(request).look(request.path_params["model"]))
+    return JSONResponse(_opened(request).status(request.path_params["model"]))
 
 
 async def _deliveries(request: Request) -> Response:
@@ -52,7 +52,7 @@ async def _deliveries(request: Request) -> Response:
 def _opened(request: Request) -> Opened:
     opened: Opened | None = request.app.state.opened
     if opened is None:
-        raise UnavailableError("the monitor", "still starting; /readyz says what it waits for")
+        raise UnavailableError("the monitor", "still starting; GET /readyz names what it waits for")
     return opened
 
 
@@ -60,5 +60,5 @@ async def _unknown(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": "unknown_model", "message": str(error)}, status_code=404)
 
 
-async def _away(_: Request, error: Exception) -> Response:
+async def _unavailable(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": "unavailable", "message": str(error)}, status_code=503)

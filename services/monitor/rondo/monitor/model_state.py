@@ -1,8 +1,8 @@
-"""What is being watched of one model: its open windows by version, what waits for an outcome, and its alarms.
+"""The state of one model: open windows by version, unmatched rows, alarms, and the buffer of early messages.
 
-Rows count by the version that answered them, as soon as that version's profile is known, so it does not matter
-whether the news of a promotion comes before or after the first rows of the new version. Only the champion's windows
-are judged; those of a version that is champion no more are dropped, those of one that is not yet wait for it.
+Rows count by the version that answered them, as soon as that version's profile is known. So it does not matter whether
+the event of a promotion arrives before or after the first rows of the new version. Only the champion's windows are
+evaluated. Those of a former champion are dropped; those of a version that is not champion yet are kept.
 """
 
 from __future__ import annotations
@@ -15,155 +15,211 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rondo.monitor.alerts import findings
+from rondo.monitor.alerts.coverage import DroppedRows
 from rondo.monitor.alerts.findings import Subject
-from rondo.monitor.alerts.hysteresis import KINDS, Alarm
-from rondo.monitor.alerts.left_out import LeftOut
-from rondo.monitor.stream.watermark import NEVER, Watermark, future
-from rondo.monitor.versions import Versions
-from rondo.monitor.windows.forgetting import Progress, awaited_outcomes, awaited_predictions
-from rondo.monitor.windows.labelling import label
-from rondo.monitor.windows.tumbling import Tumbling, to_time
-from rondo.monitor.windows.unmatched import Pending
-from rondo.monitor.windows.window_counts import count_rows
+from rondo.monitor.alerts.hysteresis import AlarmState, update_alarm
+from rondo.monitor.detectors.base import FINDING_KINDS
+from rondo.monitor.detectors.evaluate import evaluate_window
+from rondo.monitor.stream import log_messages
+from rondo.monitor.stream.message_buffer import MessageBuffer
+from rondo.monitor.stream.watermark import NEVER, Watermark, is_implausible
+from rondo.monitor.windows.tumbling import TumblingWindows, to_time
+from rondo.monitor.windows.unmatched import Progress, UnmatchedRows
+from rondo.monitor.windows.window_counts import count_outcomes, count_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.monitor.alerts.findings import Announcement
-    from rondo.monitor.alerts.hysteresis import Kind
+    from rondo.monitor.detectors.base import FindingKind
     from rondo.monitor.detectors.reference import Reference
     from rondo.monitor.ports import Champion
-    from rondo.monitor.windows.window_counts import Sketch
+    from rondo.monitor.stream.log_messages import Predictions
+    from rondo.monitor.windows.window_counts import OpenWindows
 
 # Windows kept for a version that is not champion yet.
-MAX_AHEAD = 8
+MAX_CANDIDATE_WINDOWS = 8
+
+
+@dataclass(frozen=True)
+class ChampionHistory:
+    """The champion, and the versions that were champion before."""
+
+    champion: Champion | None = None
+    former: frozenset[int] = frozenset()
+
+    def promoted(self, champion: Champion) -> ChampionHistory:
+        if self.champion is None or self.champion.version == champion.version:
+            return ChampionHistory(champion, self.former)
+        return ChampionHistory(champion, (self.former | {self.champion.version}) - {champion.version})
+
+    def counts(self, version: int) -> bool:
+        """Return whether rows of a version count: not those of a former champion, nor of an older version."""
+        if self.champion is None or version == self.champion.version:
+            return True
+        return version > self.champion.version and version not in self.former
 
 
 @dataclass
-class Watch:
-    """The state of one model: how far its predictions have come (`watermark`), and its outcomes (`known`).
+class ModelState:
+    """`max_out_of_orderness` is in microseconds (see `watermark`); `closed_until` is the end of the last closed window.
 
-    `disorder` is in microseconds (see `watermark`); `judged` is the end of the champion's last judged window.
+    `outcome_watermark` is the watermark of `outcomes.log`, by `known_at`.
     """
 
     model: str
-    disorder: int = 1_000_000
-    tumbling: Tumbling | None = None
-    versions: Versions = field(default_factory=Versions)
+    max_out_of_orderness: int = 1_000_000
+    tumbling: TumblingWindows | None = None
+    history: ChampionHistory = field(default_factory=ChampionHistory)
     watermark: Watermark = field(default_factory=Watermark)
-    known: Watermark = field(default_factory=Watermark)
-    judged: int = NEVER
-    windows: dict[tuple[int, int], Sketch] = field(default_factory=dict)
-    pending: Pending = field(default_factory=Pending)
-    alarms: dict[Kind, Alarm] = field(default_factory=lambda: dict.fromkeys(KINDS, Alarm()))
-    left_out: LeftOut = field(default_factory=LeftOut)
+    outcome_watermark: Watermark = field(default_factory=Watermark)
+    closed_until: int = NEVER
+    windows: OpenWindows = field(default_factory=dict)
+    unmatched: UnmatchedRows = field(default_factory=UnmatchedRows)
+    alarms: dict[FindingKind, AlarmState] = field(default_factory=lambda: dict.fromkeys(FINDING_KINDS, AlarmState()))
+    dropped: DroppedRows = field(default_factory=DroppedRows)
+    buffer: MessageBuffer = field(default_factory=MessageBuffer)
 
     @property
     def champion(self) -> Champion | None:
-        """The version in production, whose windows are judged."""
-        return self.versions.champion
+        """The version in production, whose windows are evaluated."""
+        return self.history.champion
 
-    def apply(self, spec: ModelSpec) -> None:
-        """Follow a spec. Other windows than before begin anew: counts of one length say nothing about another."""
-        tumbling = Tumbling.of(spec)
+    def apply_spec(self, spec: ModelSpec) -> None:
+        """Apply a spec. Windows of another length discard all counts: they can't be converted."""
+        tumbling = TumblingWindows.of(spec)
         if self.tumbling not in (None, tumbling):
             self.windows = {}
-            self.pending.keep_predictions(np.zeros(self.pending.predictions.num_rows, np.bool_))
+            self.unmatched.keep_predictions(np.zeros(self.unmatched.predictions.num_rows, np.bool_))
         self.tumbling = tumbling
 
     def promote(self, champion: Champion) -> list[Announcement]:
-        """Follow a deployment: fresh alarms, and no rows of the versions before. Older revisions change nothing."""
-        before, self.versions = self.champion, self.versions.promoted(champion)
+        """Apply a deployment. Another version resets the alarms, resolves their alerts and drops older versions."""
+        before, self.history = self.champion, self.history.promoted(champion)
         if before is None or before.version == champion.version:
             return []
-        self.judged = NEVER
-        self.windows = {key: sketch for key, sketch in self.windows.items() if self.versions.count(key[0])}
-        versions = self.pending.predictions.column("version").to_numpy()
-        wanted = [version for version in np.unique(versions) if self.versions.count(int(version))]
-        self.pending.keep_predictions(np.isin(versions, wanted))
-        alarms, self.alarms = self.alarms, dict.fromkeys(KINDS, Alarm())
+        self.closed_until = NEVER
+        self.windows = {key: counts for key, counts in self.windows.items() if self.history.counts(key[0])}
+        versions = self.unmatched.predictions.column("version").to_numpy()
+        counted = [version for version in np.unique(versions) if self.history.counts(int(version))]
+        self.unmatched.keep_predictions(np.isin(versions, counted))
+        alarms, self.alarms = self.alarms, dict.fromkeys(FINDING_KINDS, AlarmState())
         why = f"version {champion.version} is in production instead of version {before.version}"
         ids = [each.alert_id for each in alarms.values() if each.alert_id]
         return [findings.resolved(self.model, alert_id, to_time(self.watermark.newest), why) for alert_id in ids]
 
-    def take_predictions(self, rows: pa.Table, version: int, reference: Reference) -> None:
-        """Count micro-batches of one version, in the order of the log; `rows` has the columns of `predictions.log`."""
-        assert self.tumbling is not None  # noqa: S101 - the caller holds rows back until there is a spec
+    def required_profiles(self) -> set[str]:
+        """Return the digests whose profiles the champion and the buffered messages need."""
+        digests = {each.predictions.digest for each in self.buffer.messages}
+        return digests | {self.champion.digest} if self.champion else digests
+
+    def buffer_predictions(self, value: bytes, predictions: Predictions, now: float) -> None:
+        """Buffer a message of `predictions.log`; evicted rows count as dropped."""
+        for evicted in self.buffer.push(value, predictions, now):
+            self._drop(evicted, "evicted_rows")
+
+    def count_buffered(self, references: Mapping[str, Reference], timed_out: float) -> int:
+        """Count the buffered rows whose profile is known; returns how many rows left the buffer.
+
+        Rows that arrived at or before `timed_out` and still lack a profile are dropped.
+        """
+        if self.tumbling is None:
+            return 0
+        ready = self.buffer.pop_ready(references, timed_out)
+        for batch in log_messages.concatenated(ready):
+            if reference := references.get(batch.digest):
+                self.count_predictions(batch.rows, batch.version, reference)
+            else:
+                self._drop(batch, "unprofiled")
+        return sum(batch.rows.num_rows for batch in ready)
+
+    def count_predictions(self, rows: pa.Table, version: int, reference: Reference) -> None:
+        """Count rows of one version, in log order; `rows` has the columns of `predictions.log`."""
+        assert self.tumbling is not None  # noqa: S101 - rows are buffered until there is a spec
         times, made, passed = self._advance(rows)
-        if not self.versions.count(version):
+        if not self.history.counts(version):
             return
-        ahead = future(times, made)
-        late = ~ahead & self.tumbling.late(times, passed)
-        left_out = self.left_out.rows(self.model, to_time(self.watermark.made), late_rows=late, future_rows=ahead)
-        if left_out.any():
-            rows, times = rows.filter(pa.array(~left_out)), times[~left_out]
+        implausible = is_implausible(times, made)
+        late = ~implausible & self.tumbling.late(times, passed)
+        at = to_time(self.watermark.made)
+        dropped = self.dropped.record(self.model, at, late_rows=late, implausible_rows=implausible)
+        if dropped.any():
+            rows, times = rows.filter(pa.array(~dropped)), times[~dropped]
         count_rows(self.windows, version, rows, self.tumbling.starts(times), reference.binning)
-        self.left_out.counted["dropped_outcomes"] += self.pending.add_predictions(rows, times, version)
-        self._bound_ahead(version)
+        self.dropped.counts["evicted_outcomes"] += self.unmatched.add_predictions(rows, times, version)
+        self._bound_candidate_windows(version)
 
-    def pass_over(self, rows: pa.Table, version: int, reason: str) -> None:
-        """Let rows go by that can't be counted: time passes, and their number is kept."""
-        self._advance(rows)
-        if self.versions.count(version):
-            at = to_time(self.watermark.made)
-            self.left_out.rows(self.model, at, **{reason: np.ones(rows.num_rows, np.bool_)})
-
-    def take_outcomes(self, rows: pa.Table, written: int) -> None:
-        """Take in outcomes that were written to the log at a time; `rows` has the columns of `outcomes.log`."""
+    def add_outcomes(self, rows: pa.Table, written: int) -> None:
+        """Add rows of `outcomes.log`; `written` is the message's timestamp in microseconds."""
         times = np.asarray(rows.column("known_at").cast(pa.int64()).to_numpy())
         made = np.full(times.size, written)
-        self.known, _ = self.known.advance(times, made, self.disorder)
-        if (ahead := future(times, made)).any():
-            self.left_out.counted["future_outcomes"] += int(ahead.sum())
-            rows, times = rows.filter(pa.array(~ahead)), times[~ahead]
-        self.left_out.counted["dropped_outcomes"] += self.pending.add_outcomes(rows, times)
+        self.outcome_watermark, _ = self.outcome_watermark.advance(times, made, self.max_out_of_orderness)
+        if (implausible := is_implausible(times, made)).any():
+            self.dropped.counts["implausible_outcomes"] += int(implausible.sum())
+            rows, times = rows.filter(pa.array(~implausible)), times[~implausible]
+        self.dropped.counts["evicted_outcomes"] += self.unmatched.add_outcomes(rows, times)
 
     def settle(self) -> None:
-        """Match outcomes to predictions, count the pairs, and forget what nothing can come for any more."""
+        """Join outcomes to predictions, count the pairs, and discard what can't be matched any more."""
         if self.tumbling is None:
             return
-        self.left_out.counted["late_outcomes"] += label(self.windows, self.pending.match(), self.tumbling)
-        self._forget(self.tumbling)
+        pairs = self.unmatched.take_pairs()
+        self.dropped.counts["late_outcomes"] += count_outcomes(self.windows, pairs, self.tumbling)
+        progress = Progress(self.watermark.passed, self.outcome_watermark.passed, self.closed_until)
+        self.unmatched.retain(self.tumbling, progress, self.champion.version if self.champion else 0)
 
-    def ripe(self, *, outcomes_idle: bool) -> list[int]:
-        """Return the starts of the champion's windows that can be judged.
+    def due(self, *, outcomes_idle: bool) -> list[int]:
+        """Return the starts of the champion's windows that can close, in order.
 
-        A due window waits for the outcomes to come as far as the predictions have, unless they are idle.
+        They wait for the outcomes' watermark to pass, too, unless the outcomes are idle.
         """
         if self.tumbling is None or self.champion is None:
             return []
-        upto = self.watermark.passed if outcomes_idle else min(self.watermark.passed, self.known.passed)
-        return self.tumbling.ripe((s for v, s in self.windows if v == self.champion.version), upto)
+        passed = self.watermark.passed if outcomes_idle else min(self.watermark.passed, self.outcome_watermark.passed)
+        return self.tumbling.due((start for version, start in self.windows if version == self.champion.version), passed)
 
-    def pop(self, start: int) -> tuple[Subject, Sketch]:
-        """Take out a window of the champion, which is judged now; returns what its findings are about."""
-        assert self.tumbling is not None and self.champion is not None  # noqa: S101, PT018 - as above
-        sketch = self.windows.pop((self.champion.version, start))
-        self.judged = max(self.judged, start + self.tumbling.length)
-        window = self.tumbling.window(start, sketch.rows)
-        return Subject(self.model, self.champion.version, window, to_time(start)), sketch
+    def close_due_windows(
+        self, spec: ModelSpec, reference: Reference, *, outcomes_idle: bool
+    ) -> Iterator[Announcement]:
+        """Evaluate and drop the due windows, in order; yields what to publish."""
+        for start in self.due(outcomes_idle=outcomes_idle):
+            assert self.tumbling is not None and self.champion is not None  # noqa: S101, PT018 - else nothing is due
+            counts = self.windows.pop((self.champion.version, start))
+            self.closed_until = max(self.closed_until, start + self.tumbling.length)
+            window = self.tumbling.window(start, counts.rows)
+            subject = Subject(self.model, self.champion.version, window, to_time(start))
+            result = evaluate_window(counts, reference, spec.monitor)
+            yield findings.closed(subject, result)
+            for kind, alarm in self.alarms.items():
+                self.alarms[kind], announcements = update_alarm(
+                    alarm, kind, subject, result, start, spec.monitor.consecutive
+                )
+                yield from announcements
+
+    def _drop(self, batch: Predictions, reason: str) -> None:
+        """Advance event time past rows that can't be counted, and record them."""
+        self._advance(batch.rows)
+        if self.history.counts(batch.version):
+            everything = np.ones(batch.rows.num_rows, np.bool_)
+            self.dropped.record(self.model, to_time(self.watermark.made), **{reason: everything})
 
     def _advance(self, rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return when each row was asked for, when it was made, and what had passed when it came."""
+        """Advance the watermark; returns each row's event time, when it was made, and the watermark at its arrival."""
         made = np.asarray(rows.column("made_at").cast(pa.int64()).to_numpy())
         times = pc.coalesce(rows.column("event_time"), rows.column("made_at")).cast(pa.int64()).to_numpy()
-        self.watermark, passed = self.watermark.advance(times, made, self.disorder)
+        self.watermark, passed = self.watermark.advance(times, made, self.max_out_of_orderness)
         return times, made, passed
 
-    def _bound_ahead(self, version: int) -> None:
-        ahead = sorted(start for v, start in self.windows if v == version)
-        if self.versions.is_champion(version) or len(ahead) <= MAX_AHEAD:
+    def _bound_candidate_windows(self, version: int) -> None:
+        starts = sorted(start for v, start in self.windows if v == version)
+        if (self.champion and self.champion.version == version) or len(starts) <= MAX_CANDIDATE_WINDOWS:
             return
-        for start in ahead[:-MAX_AHEAD]:
+        for start in starts[:-MAX_CANDIDATE_WINDOWS]:
             del self.windows[version, start]
-        waiting = self.pending.predictions
-        other = waiting.column("version").to_numpy() != version
-        self.pending.keep_predictions(other | (waiting.column("event_time").to_numpy() >= ahead[-MAX_AHEAD]))
-
-    def _forget(self, tumbling: Tumbling) -> None:
-        progress = Progress(self.watermark.passed, self.known.passed, self.judged)
-        self.pending.keep_outcomes(awaited_outcomes(self.pending.outcomes, tumbling, progress))
-        predictions = self.pending.predictions
-        mine = predictions.column("version").to_numpy() == (self.champion.version if self.champion else 0)
-        self.pending.keep_predictions(~mine | awaited_predictions(predictions, tumbling, progress))
+        predictions = self.unmatched.predictions
+        others = predictions.column("version").to_numpy() != version
+        recent = predictions.column("event_time").to_numpy() >= starts[-MAX_CANDIDATE_WINDOWS]
+        self.unmatched.keep_predictions(others | recent)

@@ -1,4 +1,4 @@
-"""The state that the follower feeds: every model's watch in memory, what the control plane said, and the saves."""
+"""From messages of the logs to findings: every model's state in memory, the control plane's data, and checkpoints."""
 
 from __future__ import annotations
 
@@ -10,17 +10,13 @@ from rondo.chassis.stream.records import place
 from rondo.chassis.telemetry import span
 from rondo.contracts.events.logs import OUTCOMES_LOG, PREDICTIONS_LOG
 from rondo.monitor import metrics
-from rondo.monitor.closing import close
 from rondo.monitor.errors import UnknownModelError, UnreadableLogError
-from rondo.monitor.model_state import Watch
-from rondo.monitor.pace import Pace
-from rondo.monitor.state.checkpointer import Saving
-from rondo.monitor.state.codec import thaw
-from rondo.monitor.state.control_plane_cache import Known
-from rondo.monitor.status_view import picture
+from rondo.monitor.model_state import ModelState
+from rondo.monitor.state.checkpointer import Checkpointer
+from rondo.monitor.state.control_plane_cache import ControlPlaneCache
+from rondo.monitor.status_view import model_status
 from rondo.monitor.stream import log_messages
-from rondo.monitor.stream.idleness import Silence
-from rondo.monitor.stream.message_buffer import Waiting
+from rondo.monitor.stream.idleness import IdlenessTracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,151 +24,172 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from rondo.monitor.alerts.findings import Announcement
-    from rondo.monitor.ports import News, Position, SavedWatch, Store
+    from rondo.monitor.ports import ChangeSignal, Position, Store
+    from rondo.monitor.settings import MonitorTimings
+    from rondo.monitor.stream.log_messages import Outcomes
 
 log = logging.getLogger(__name__)
 TOPICS = (PREDICTIONS_LOG, OUTCOMES_LOG)
 
 
-class Watching:
-    """Implements `rondo.chassis.stream.follower.State`. `clock` is monotonic: it paces saves and finds idle streams."""
+class MonitorPipeline:
+    """Implements `rondo.chassis.stream.follower.State`. `clock` is monotonic, in seconds; it never decides a figure."""
 
-    def __init__(self, store: Store, news: News, clock: Callable[[], float], pace: Pace | None = None) -> None:
-        self._clock, self._pace = clock, pace or Pace()
-        self._known = Known(store, news)
-        self._saving = Saving(store, clock, self._pace)
-        self._silence = Silence(self._pace)
-        self.models: dict[str, Waiting] = {}
+    def __init__(self, store: Store, signal: ChangeSignal, clock: Callable[[], float], timings: MonitorTimings) -> None:
+        self._clock, self._timings = clock, timings
+        self._control_plane = ControlPlaneCache(store, signal)
+        self._checkpointer = Checkpointer(store, clock, timings)
+        self._idleness = IdlenessTracker()
+        self.models: dict[str, ModelState] = {}
 
     async def load(self) -> Mapping[Position, int]:
-        """Load what was saved, and what the control plane has said."""
-        saved, now = await self._saving.load(), self._clock()
-        # Off the event loop: with a million rows that wait it takes a good part of a second.
-        self.models = await asyncio.to_thread(_thawed, saved, self._pace.disorder_micros, now)
-        self._silence.forget()
-        await self._known.learn(self.models.values())
-        return self._saving.positions
+        """Load the latest checkpoint and the control plane's data; returns the positions to read from."""
+        self.models = await self._checkpointer.load()
+        self._idleness.reset()
+        await self._control_plane.refresh()
+        return self._checkpointer.positions
 
     def caught_up(self) -> None:
-        """Hear that what the logs held at the last load has been taken in: from now on it counts if they are silent."""
-        self._silence.begin(self._clock())
+        """Start idle timeouts: the initial backlog is consumed."""
+        self._idleness.arm(self._clock())
 
     async def advance(self, messages: Sequence[Message]) -> None:
-        """Take in messages, judge the windows that are due, and save when it is time."""
-        # One time for all of it: while messages are taken in nobody listens, so that is no silence.
+        """Take messages, close due windows, and save a checkpoint when it is time."""
+        # One time for all of it: while messages are processed none are read, and that is no idleness.
         now = self._clock()
-        await self._known.follow(self.models.values())
-        announcements = self._apply()
-        self._take(messages, now)
-        await self._count(now)
-        with span("judge windows"):
-            announcements += await self._close(now)
-            if announcements or self._saving.due:
-                await self._saving.save(self.models, announcements)
-                _tally(announcements)
+        await self._control_plane.refresh_if_changed()
+        announcements = self._apply_control_plane()
+        for message in messages:
+            self._read(message, now)
+        await self._count_buffered(now)
+        self._advance_idle_watermarks(now)
+        for state in self.models.values():
+            announcements += state.dropped.drain_alerts()
+        due = self._due(now)
+        if announcements or due:
+            with span("evaluate windows"):
+                await self._publish([*announcements, *await self._close_windows(due, now)])
+        elif self._checkpointer.due:
+            await self._publish([])
 
-    def look(self, model: str) -> dict[str, Any]:
-        """Return the picture of a model, for people.
+    def status(self, model: str) -> dict[str, Any]:
+        """Return the status of a model, see `model_status`.
 
         Raises:
             UnknownModelError: no spec of it has been applied.
 
         """
-        specs, waiting = self._known.knowledge.specs, self.models.get(model)
-        if model not in specs or waiting is None:
+        specs, state = self._control_plane.snapshot.specs, self.models.get(model)
+        if model not in specs or state is None:
             raise UnknownModelError(model, sorted(specs))
-        return picture(waiting.watch, specs[model], self._known.reference(waiting.watch))
+        return model_status(state, specs[model], self._control_plane.champion_reference(state.champion))
 
-    def _apply(self) -> list[Announcement]:
+    def _apply_control_plane(self) -> list[Announcement]:
         announcements = []
-        for model, champion in self._known.knowledge.champions.items():
-            watch = self._model(model).watch
-            if watch.champion is None or watch.champion.revision < champion.revision:
-                announcements += watch.promote(champion)
-                self._saving.changed.add(model)
-        for model, spec in self._known.knowledge.specs.items():
-            self._model(model).watch.apply(spec)
+        for model, champion in self._control_plane.snapshot.champions.items():
+            state = self._state(model)
+            if state.champion is None or state.champion.revision < champion.revision:
+                announcements += state.promote(champion)
+                self._checkpointer.changed.add(model)
+        for model, spec in self._control_plane.snapshot.specs.items():
+            self._state(model).apply_spec(spec)
         return announcements
 
-    def _take(self, messages: Sequence[Message], now: float) -> None:
-        for message in messages:
-            topic, partition, offset = place(message)
-            try:
-                model = self._take_one(topic, message, now)
-                self._saving.changed.add(model)
-            except UnreadableLogError as error:
-                log.error("%s", error, extra={"partition": partition, "offset": offset})  # noqa: TRY400
-                metrics.BAD_MESSAGES.labels(topic).inc()
-            self._saving.positions[topic, partition] = offset + 1
+    def _read(self, message: Message, now: float) -> None:
+        topic, partition, offset = place(message)
+        try:
+            model = self._take(topic, message, now)
+            self._checkpointer.changed.add(model)
+        except UnreadableLogError as error:
+            log.error("%s", error, extra={"partition": partition, "offset": offset})  # noqa: TRY400
+            metrics.BAD_MESSAGES.labels(topic).inc()
+        self._checkpointer.positions[topic, partition] = offset + 1
 
-    def _take_one(self, topic: str, message: Message, now: float) -> str:
+    def _take(self, topic: str, message: Message, now: float) -> str:
+        """Decode a message into its model's state; returns the model."""
         value = message.value() or b""
         if topic == PREDICTIONS_LOG:
             predictions = log_messages.read_predictions(value)
-            self._silence.heard(predictions.model, "predictions", now)
-            self._model(predictions.model).hold(value, predictions, now)
+            self._idleness.touch(predictions.model, "predictions", now)
+            self._state(predictions.model).buffer_predictions(value, predictions, now)
             return predictions.model
         outcomes = log_messages.read_outcomes(message.key(), value)
-        self._take_outcomes(outcomes, message.timestamp()[1] * 1_000, now)
+        self._add_outcomes(outcomes, message.timestamp()[1] * 1_000, now)
         return outcomes.model
 
-    def _take_outcomes(self, outcomes: log_messages.Outcomes, written: int, now: float) -> None:
-        watch = self._model(outcomes.model).watch
-        before = watch.known.newest
-        watch.take_outcomes(outcomes.rows, written)
-        self._silence.heard(outcomes.model, "outcomes", now)
-        if watch.known.newest > before:
-            self._silence.heard(outcomes.model, "newer outcomes", now)
+    def _add_outcomes(self, outcomes: Outcomes, written: int, now: float) -> None:
+        state = self._state(outcomes.model)
+        before = state.outcome_watermark.newest
+        state.add_outcomes(outcomes.rows, written)
+        self._idleness.touch(outcomes.model, "outcomes", now)
+        if state.outcome_watermark.newest > before:
+            self._idleness.touch(outcomes.model, "newer outcomes", now)
         metrics.ROWS.labels(OUTCOMES_LOG).inc(outcomes.rows.num_rows)
 
-    async def _count(self, now: float) -> None:
-        """Count what is held, as far as profiles and specs are known."""
-        await self._known.seek(self.models.values())
-        overdue = now - self._pace.patience
-        for model, waiting in self.models.items():
-            rows = waiting.count(self._known.references, overdue)
-            if rows:
-                self._saving.changed.add(model)
+    async def _count_buffered(self, now: float) -> None:
+        """Count the buffered rows whose profiles and specs are known."""
+        required = set().union(*(state.required_profiles() for state in self.models.values()))
+        await self._control_plane.load_references(required)
+        timed_out = now - self._timings.profile_timeout
+        for model, state in self.models.items():
+            if rows := state.count_buffered(self._control_plane.references, timed_out):
+                self._checkpointer.changed.add(model)
                 metrics.ROWS.labels(PREDICTIONS_LOG).inc(rows)
 
-    async def _close(self, now: float) -> list[Announcement]:
+    def _advance_idle_watermarks(self, now: float) -> None:
+        """Advance the watermark of idle streams to their newest event time, unless rows are still buffered."""
+        seconds = self._timings.max_out_of_orderness
+        for model, state in self.models.items():
+            if not state.buffer.messages and self._idleness.idle(model, "predictions", seconds, now):
+                state.watermark = state.watermark.caught_up()
+            if self._idleness.idle(model, "outcomes", seconds, now):
+                state.outcome_watermark = state.outcome_watermark.caught_up()
+
+    def _due(self, now: float) -> list[ModelState]:
+        """Return the models that have windows to close and whose spec and reference are known."""
+        return [
+            state
+            for model, state in self.models.items()
+            if model in self._control_plane.snapshot.specs
+            and self._control_plane.champion_reference(state.champion)
+            and state.due(outcomes_idle=self._outcomes_idle(model, now))
+        ]
+
+    def _outcomes_idle(self, model: str, now: float) -> bool:
+        return self._idleness.idle(model, "newer outcomes", self._timings.outcomes_idle_timeout, now)
+
+    async def _close_windows(self, due: Sequence[ModelState], now: float) -> list[Announcement]:
         announcements: list[Announcement] = []
-        for model, waiting in self.models.items():
-            watch, spec = waiting.watch, self._known.knowledge.specs.get(model)
-            reference = self._known.reference(watch)
-            announcements += watch.left_out.speak()
-            self._silence.catch_up(waiting, now)
-            idle = self._silence.outcomes_idle(model, now)
-            if spec is None or reference is None or not watch.ripe(outcomes_idle=idle):
-                continue
-            await asyncio.to_thread(watch.settle)
+        for state in due:
+            await asyncio.to_thread(state.settle)
+            idle = self._outcomes_idle(state.model, now)
             if idle:
-                self._tell_unlabelled(watch)
-            announcements += close(watch, spec, reference, outcomes_idle=idle)
-            self._saving.changed.add(model)
+                self._report_unlabelled(state)
+            reference = self._control_plane.champion_reference(state.champion)
+            assert reference is not None  # noqa: S101 - for the type checker: else the model is not due
+            spec = self._control_plane.snapshot.specs[state.model]
+            announcements += state.close_due_windows(spec, reference, outcomes_idle=idle)
+            self._checkpointer.changed.add(state.model)
         return announcements
 
-    def _tell_unlabelled(self, watch: Watch) -> None:
-        without = len(watch.ripe(outcomes_idle=True)) - len(watch.ripe(outcomes_idle=False))
-        if without:
-            metrics.UNLABELLED.labels(watch.model).inc(without)
+    def _report_unlabelled(self, state: ModelState) -> None:
+        unlabelled = len(state.due(outcomes_idle=True)) - len(state.due(outcomes_idle=False))
+        if unlabelled:
+            metrics.UNLABELLED.labels(state.model).inc(unlabelled)
             log.warning(
-                "%s: no newer outcome came for %g s, so %d windows are judged on those that did; is ingestion up?",
-                watch.model, self._pace.outcomes_idle, without,
+                "%s: no newer outcome arrived for %g s, so %d windows close with the outcomes received so far; check "
+                "that outcomes are sent and that ingestion is up",
+                state.model, self._timings.outcomes_idle_timeout, unlabelled,
             )  # fmt: skip
 
-    def _model(self, model: str) -> Waiting:
+    async def _publish(self, announcements: Sequence[Announcement]) -> None:
+        await self._checkpointer.save(self.models, announcements)
+        for each in announcements:
+            metrics.FINDINGS.labels(type(each.event).__name__).inc()
+            if type(each.event).__name__ == "WindowClosed":
+                metrics.WINDOWS_CLOSED.labels(each.event.key).inc()
+
+    def _state(self, model: str) -> ModelState:
         if model not in self.models:
-            self.models[model] = Waiting(Watch(model, self._pace.disorder_micros))
+            self.models[model] = ModelState(model, self._timings.max_out_of_orderness_micros)
         return self.models[model]
-
-
-def _thawed(saved: Mapping[str, SavedWatch], disorder: int, now: float) -> dict[str, Waiting]:
-    return {model: thaw(model, kept, disorder, now) for model, kept in saved.items()}
-
-
-def _tally(announcements: Sequence[Announcement]) -> None:
-    for each in announcements:
-        metrics.FINDINGS.labels(type(each.event).__name__).inc()
-        if type(each.event).__name__ == "WindowClosed":
-            metrics.WINDOWS_CLOSED.labels(each.event.key).inc()

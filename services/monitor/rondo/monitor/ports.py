@@ -1,4 +1,4 @@
-"""What the handlers and the watching need of the world."""
+"""What the handlers and the pipeline need of the outside, and the values that cross."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.monitor.alerts.findings import Announcement
-    from rondo.monitor.detectors.reference import Profiled
+    from rondo.monitor.detectors.reference import TrainedProfile
 
+# A topic and a partition.
 Position = tuple[str, int]
+# The tables of a model that grow, and are stored in segments.
+TABLES = ("predictions", "outcomes", "buffered")
 
 
 @dataclass(frozen=True)
 class Champion:
-    """The version in production, by the deployment's revision."""
+    """The version in production, as of a revision of the deployment."""
 
     revision: int
     version: int
@@ -25,92 +28,80 @@ class Champion:
 
 
 @dataclass(frozen=True)
-class Knowledge:
-    """What the control plane has said: the spec and the champion of each model."""
+class ControlPlaneSnapshot:
+    """The latest spec and champion of each model."""
 
     specs: Mapping[str, ModelSpec]
     champions: Mapping[str, Champion]
 
 
 @dataclass(frozen=True)
-class Kept:
-    """Waiting rows as they are kept, in Arrow IPC: `parts`, in the order of their saves, and which rows are `alive`.
+class StoredTable:
+    """A table in Arrow IPC: `segments`, in the order they were saved, and a bitmap of the rows that are `live`.
 
-    Loaded, the parts are all there are. Saved, they are those of this save: behind the earlier ones, or in their
-    place if they are the `whole`. Nothing in `alive` says that every row is.
+    A loaded one has all segments. One to be saved has new segments, which are appended to the stored ones, or replace
+    them if `replace` is set. An empty `live` means that every row is.
     """
 
-    alive: bytes
-    parts: tuple[bytes, ...]
-    whole: bool = True
-
-
-# The waiting rows of a model, by what they are.
-KINDS_KEPT = ("predictions", "outcomes", "held")
+    live: bytes
+    segments: tuple[bytes, ...]
+    replace: bool = True
 
 
 @dataclass(frozen=True)
-class SavedWatch:
-    """A model's state as it is kept: figures as JSON, the open windows as Arrow IPC, what waits by `KINDS_KEPT`."""
+class ModelCheckpoint:
+    """A model's state: figures as JSON, the open windows as Arrow IPC, and the tables by name (`TABLES`)."""
 
     figures: Mapping[str, object]
     windows: bytes
-    waiting: Mapping[str, Kept]
+    tables: Mapping[str, StoredTable]
 
 
 @dataclass(frozen=True)
-class Saved:
-    """All that a restart needs. `turn` counts the saves: a second process that saves too is found out by it."""
+class Checkpoint:
+    """All that a restart needs. `generation` counts the saves; it fences off a second process that saves, too."""
 
-    turn: int
+    generation: int
     positions: Mapping[Position, int]
-    watches: Mapping[str, SavedWatch]
+    models: Mapping[str, ModelCheckpoint]
 
 
 class Work(Protocol):
-    """The unit of work of one event of the control plane."""
+    """The unit of work of one event of the control plane. Saves of an older revision change nothing."""
 
-    async def save_spec(self, model: str, revision: int, spec: ModelSpec) -> None:
-        """Keep a spec, unless a later revision is known."""
-        ...
+    async def save_spec(self, model: str, revision: int, spec: ModelSpec) -> None: ...
 
-    async def save_profile(self, digest: str, profiled: Profiled) -> None:
-        """Keep the profile of an artifact."""
-        ...
+    async def save_profile(self, digest: str, trained: TrainedProfile) -> None: ...
 
-    async def save_champion(self, model: str, champion: Champion) -> None:
-        """Keep who is champion, unless a later revision is known."""
-        ...
+    async def save_champion(self, model: str, champion: Champion) -> None: ...
 
 
 class Store(Protocol):
-    """Where the watching keeps its state. Every method raises UnavailableError while the store is away."""
+    """Holds checkpoints and the control plane's data. Every method raises UnavailableError while the store is down."""
 
-    async def load(self) -> Saved:
-        """Return what was saved last."""
+    async def load(self) -> Checkpoint:
+        """Return the latest checkpoint, with all models."""
         ...
 
-    async def knowledge(self) -> Knowledge:
-        """Return what the control plane has said so far."""
+    async def control_plane(self) -> ControlPlaneSnapshot: ...
+
+    async def profiles(self, digests: Sequence[str]) -> Mapping[str, TrainedProfile]:
+        """Return the known profiles among these digests."""
         ...
 
-    async def profiles(self, digests: Sequence[str]) -> Mapping[str, Profiled]:
-        """Return the profiles that are known among these."""
-        ...
-
-    async def save(self, saved: Saved, announcements: Sequence[Announcement]) -> None:
-        """Save positions, the given watches and what is to be announced: all of it, or nothing.
+    async def save(self, checkpoint: Checkpoint, announcements: Sequence[Announcement]) -> None:
+        """Save positions, the given models and the events to publish, atomically. Other models stay as they are.
 
         Raises:
-            FencedError: another process has saved since; this one has to load again.
+            FencedError: another process has saved since; load again.
 
         """
         ...
 
 
-class News(Protocol):
-    """Tells whether the control plane said something since it was asked last."""
+class ChangeSignal(Protocol):
+    """Set after the control plane's data changed."""
 
-    def heard(self) -> bool:
-        """Return True once after each change."""
+    def consume(self) -> bool:
+        """Return whether it is set, and clear it."""
         ...

@@ -1,26 +1,49 @@
-"""What the monitor is told by its environment."""
+"""Settings of the monitor, from environment variables."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from pydantic import Field, SecretStr, field_validator
 
 from rondo.chassis.settings import PostgresSettings
 from rondo.monitor.alerts import webhook
-from rondo.monitor.pace import Pace
+
+# The share of the time that checkpoints may take: a large state is saved less often.
+_CHECKPOINT_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class MonitorTimings:
+    """Intervals and timeouts, in seconds.
+
+    After `outcomes_idle_timeout` without newer outcomes, windows close without waiting for them. After
+    `profile_timeout` rows of a version without a known profile are dropped.
+    """
+
+    checkpoint_interval: float = 1.0
+    outcomes_idle_timeout: float = 60.0
+    max_out_of_orderness: float = 1.0
+    profile_timeout: float = 300.0
+
+    @property
+    def max_out_of_orderness_micros(self) -> int:
+        """`max_out_of_orderness` in microseconds, the unit of event time; at least one."""
+        return max(1, round(self.max_out_of_orderness * 1_000_000))
+
+    def until_checkpoint(self, took: float) -> float:
+        """Return the least time to the next checkpoint, when the last one `took` this long."""
+        return max(self.checkpoint_interval, took / _CHECKPOINT_SHARE)
 
 
 class MonitorSettings(PostgresSettings):
-    """`webhook_urls`: addresses with commas in between, `alertmanager+` before one asks for that format.
-
-    `save_every` seconds pass between two saves when nothing is to be announced; after `outcomes_idle` seconds without
-    newer outcomes a window that is over waits for them no more; rows may come `disorder` seconds out of their order.
-    """
+    """`webhook_urls`: addresses separated by commas; the prefix `alertmanager+` selects that format."""
 
     service: str = "monitor"
     webhook_urls: SecretStr = SecretStr("")
-    save_every: float = Field(default=1.0, gt=0)
-    outcomes_idle: float = Field(default=60.0, ge=0)
-    disorder: float = Field(default=1.0, gt=0)
+    checkpoint_interval: float = Field(default=1.0, gt=0)
+    outcomes_idle_timeout: float = Field(default=60.0, ge=0)
+    max_out_of_orderness: float = Field(default=1.0, gt=0)
 
     @field_validator("webhook_urls")
     @classmethod
@@ -29,11 +52,11 @@ class MonitorSettings(PostgresSettings):
         return value
 
     @property
-    def pace(self) -> Pace:
-        """How long the watching waits for what."""
-        return Pace(self.save_every, self.outcomes_idle, self.disorder)
+    def timings(self) -> MonitorTimings:
+        """The intervals and timeouts of the pipeline."""
+        return MonitorTimings(self.checkpoint_interval, self.outcomes_idle_timeout, self.max_out_of_orderness)
 
     @property
     def receivers(self) -> tuple[webhook.Receiver, ...]:
-        """Who hears of alerts."""
+        """The webhooks that receive alerts."""
         return webhook.receivers(self.webhook_urls.get_secret_value())

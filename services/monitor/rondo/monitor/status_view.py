@@ -1,65 +1,65 @@
-"""What is seen of a model right now, for people: the open windows with their figures so far, and the alarms."""
+"""The status of a model for people, as JSON: the open windows with their figures so far, and the alarms."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rondo.monitor.detectors.evaluate import judge
+from rondo.monitor.detectors.evaluate import evaluate_window
 from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows.tumbling import to_time
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.monitor.detectors.evaluate import Verdict
+    from rondo.monitor.detectors.evaluate import WindowResult
     from rondo.monitor.detectors.reference import Reference
-    from rondo.monitor.model_state import Watch
+    from rondo.monitor.model_state import ModelState
 
 
-def picture(watch: Watch, spec: ModelSpec, reference: Reference | None) -> dict[str, Any]:
-    """Return plain JSON values. The figures of an open window decide nothing: it is judged once, when it is over.
+def model_status(state: ModelState, spec: ModelSpec, reference: Reference | None) -> dict[str, Any]:
+    """Return plain JSON values. The figures of an open window decide nothing: it is evaluated once, when it closes.
 
-    It only looks. A thread may settle the watch meanwhile: sketches and tables are replaced whole, never changed.
+    Read-only. A thread may run `settle` meanwhile: counts and tables are replaced as a whole, never changed in place.
     """
     return {
-        "model": watch.model,
-        "version": watch.champion.version if watch.champion else None,
-        "watermark": _time(watch.watermark.newest),
-        "outcomes_until": _time(watch.known.newest),
-        "windows": _windows(watch, spec, reference) if reference else [],
+        "model": state.model,
+        "version": state.champion.version if state.champion else None,
+        "watermark": _time(state.watermark.newest),
+        "outcomes_until": _time(state.outcome_watermark.newest),
+        "windows": _windows(state, spec, reference) if reference else [],
         "alarms": {
-            kind: {"since": _time(a.since), "windows_over": a.over, "alert_id": a.alert_id}
-            for kind, a in watch.alarms.items()
+            kind: {"since": _time(alarm.since), "windows_over": alarm.over, "alert_id": alarm.alert_id}
+            for kind, alarm in state.alarms.items()
         },
-        "waiting": {
-            "predictions": watch.pending.predictions.num_rows,
-            "outcomes": watch.pending.outcomes.num_rows,
+        "unmatched": {
+            "predictions": state.unmatched.predictions.num_rows,
+            "outcomes": state.unmatched.outcomes.num_rows,
         },
-        "clock_set_back": {"predictions": watch.watermark.set_back, "outcomes": watch.known.set_back},
-        "uncounted": watch.left_out.counted,
-        "left_out_share": watch.left_out.coverage.last,
+        "clock_set_back": {"predictions": state.watermark.set_back, "outcomes": state.outcome_watermark.set_back},
+        "dropped": state.dropped.counts,
+        "dropped_share": state.dropped.coverage.last,
     }
 
 
-def _windows(watch: Watch, spec: ModelSpec, reference: Reference) -> list[dict[str, Any]]:
-    tumbling, champion = watch.tumbling, watch.champion
+def _windows(state: ModelState, spec: ModelSpec, reference: Reference) -> list[dict[str, Any]]:
+    tumbling, champion = state.tumbling, state.champion
     if tumbling is None or champion is None:
         return []
     return [
         {
-            **tumbling.window(start, sketch.rows).model_dump(mode="json"),
-            **_verdict(judge(sketch, reference, spec.monitor)),
+            **tumbling.window(start, counts.rows).model_dump(mode="json"),
+            **_figures(evaluate_window(counts, reference, spec.monitor)),
         }
-        for (version, start), sketch in sorted(watch.windows.items(), key=lambda item: item[0])
+        for (version, start), counts in sorted(state.windows.items(), key=lambda item: item[0])
         if version == champion.version
     ]
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
-    figures = verdict.performance
+def _figures(result: WindowResult) -> dict[str, Any]:
+    figures = result.performance
     return {
-        "enough_rows": verdict.enough,
-        "features": [f.model_dump(mode="json") for f in verdict.features],
-        "problems": [p.model_dump(mode="json") for p in verdict.problems],
+        "enough_rows": result.enough,
+        "features": [f.model_dump(mode="json") for f in result.features],
+        "problems": [p.model_dump(mode="json") for p in result.problems],
         "roc_auc": figures.observed if figures else None,
         "reference_roc_auc": figures.reference if figures else None,
         "roc_auc_noise": figures.noise if figures else None,

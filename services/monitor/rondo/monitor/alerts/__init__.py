@@ -1,1 +1,1 @@
-"""From findings to events and alerts, and their delivery."""
+"""Finding events, alerts with hysteresis, and webhook deliveries."""

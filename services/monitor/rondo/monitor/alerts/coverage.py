@@ -1,71 +1,138 @@
-"""Whether the monitor sees the rows at all: the share that counts in no window, in blocks of rows.
+"""Coverage: the share of rows that count in some window, in blocks of rows, and the alert when it is too low.
 
-Rows that are late, ahead of their time or without a profile are in no figure. If they are many, silence says nothing
-about the model, and people have to hear that; no window may ever close to tell them.
+Rows that are late, have an implausible time or no profile are in no figure. If they are many, the absence of findings
+means nothing, and no window may ever close to report that.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from rondo.monitor.alerts.hysteresis import Alarm, Change, step
+import numpy as np
+
+from rondo.contracts.events.monitoring import AlertRaised
+from rondo.monitor.alerts import findings
+from rondo.monitor.alerts.findings import Announcement
+from rondo.monitor.alerts.hysteresis import AlarmState, Transition
 
 if TYPE_CHECKING:
-    import numpy as np
+    from collections.abc import Mapping
+    from datetime import datetime
+
     from numpy.typing import NDArray
 
 BLOCK_ROWS = 500
-# A window that lacks a tenth of its rows still tells of a change; with more missing nobody knows of what.
-MOST_LEFT_OUT = 0.1
+# A window that lacks a tenth of its rows still shows a change; with more missing, it may show a change of the sample.
+MAX_DROPPED = 0.1
 _CONSECUTIVE = 2
+# Rows: late; with an implausible event time; without a profile; evicted while they waited for one.
+ROW_REASONS = ("late_rows", "implausible_rows", "unprofiled", "evicted_rows")
+# Outcomes: late; with an implausible time; without a prediction, as one of the two was evicted.
+OUTCOME_REASONS = ("late_outcomes", "implausible_outcomes", "evicted_outcomes")
+REASONS = (*ROW_REASONS, *OUTCOME_REASONS)
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """`rows` of the block that is being filled, `left_out` of them, and the number of full `blocks` before it.
+    """`rows` of the current block, `dropped` of them, and the number of full `blocks` before it.
 
-    `last` is the share of the last full one that counts in no window: of a few rows a share says nothing.
+    `last` is the dropped share of the last full block: a share of a few rows means nothing.
     """
 
     rows: int = 0
-    left_out: int = 0
+    dropped: int = 0
     blocks: int = 0
-    alarm: Alarm = field(default_factory=Alarm)
+    alarm: AlarmState = field(default_factory=AlarmState)
     last: float = 0.0
 
     @property
     def share(self) -> float:
-        """The share of the block's rows that count in no window."""
-        return self.left_out / self.rows if self.rows else 0.0
+        """The dropped share of the current block."""
+        return self.dropped / self.rows if self.rows else 0.0
 
 
 @dataclass(frozen=True)
-class Turn:
-    """What a full block changed; `block` is the coverage at its end, with the alarm from before it."""
+class CoverageTransition:
+    """A change of the alarm by a full block; `block` is the coverage at its end, with the alarm from before it."""
 
-    change: Change
+    change: Transition
     block: Coverage
 
 
-def observe(coverage: Coverage, left_out: NDArray[np.bool_]) -> tuple[Coverage, list[Turn]]:
-    """Take in rows in their order; the blocks are cut by the number of rows alone, however those arrive."""
-    if not (coverage.left_out or left_out.any()) and coverage.alarm == Alarm():
-        blocks, rows = divmod(coverage.rows + left_out.size, BLOCK_ROWS)
+def observe(coverage: Coverage, dropped: NDArray[np.bool_]) -> tuple[Coverage, list[CoverageTransition]]:
+    """Take rows in their order. Blocks are cut by the number of rows alone, however the rows arrive."""
+    if not (coverage.dropped or dropped.any()) and coverage.alarm == AlarmState():
+        blocks, rows = divmod(coverage.rows + dropped.size, BLOCK_ROWS)
         last = 0.0 if blocks else coverage.last
         return replace(coverage, rows=rows, blocks=coverage.blocks + blocks, last=last), []
-    turns: list[Turn] = []
-    while coverage.rows + left_out.size >= BLOCK_ROWS:
+    transitions: list[CoverageTransition] = []
+    while coverage.rows + dropped.size >= BLOCK_ROWS:
         room = BLOCK_ROWS - coverage.rows
-        block = _filled(coverage, left_out[:room])
-        alarm, change = step(block.alarm, block.share > MOST_LEFT_OUT, block.blocks, _CONSECUTIVE)
+        block = _filled(coverage, dropped[:room])
+        alarm, change = block.alarm.observe(block.share > MAX_DROPPED, block.blocks, _CONSECUTIVE)
         if change == "raised":
             alarm = replace(alarm, alert_id=str(block.blocks))
         if change in {"raised", "recovered"}:
-            turns.append(Turn(change, block))
-        coverage, left_out = Coverage(0, 0, block.blocks + 1, alarm, block.share), left_out[room:]
-    return _filled(coverage, left_out), turns
+            transitions.append(CoverageTransition(change, block))
+        coverage, dropped = Coverage(0, 0, block.blocks + 1, alarm, block.share), dropped[room:]
+    return _filled(coverage, dropped), transitions
 
 
-def _filled(coverage: Coverage, left_out: NDArray[np.bool_]) -> Coverage:
-    return replace(coverage, rows=coverage.rows + left_out.size, left_out=coverage.left_out + int(left_out.sum()))
+def _filled(coverage: Coverage, dropped: NDArray[np.bool_]) -> Coverage:
+    return replace(coverage, rows=coverage.rows + dropped.size, dropped=coverage.dropped + int(dropped.sum()))
+
+
+@dataclass
+class DroppedRows:
+    """Rows and outcomes that count in no window: `counts` by reason, coverage, and alerts not yet published."""
+
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(REASONS, 0))
+    coverage: Coverage = field(default_factory=Coverage)
+    pending_alerts: list[Announcement] = field(default_factory=list)
+
+    def record(self, model: str, at: datetime, **reasons: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Record rows with a mask of the dropped ones for each reason; returns which rows any reason drops."""
+        for reason, mask in reasons.items():
+            self.counts[reason] += int(mask.sum())
+        dropped = np.asarray(np.logical_or.reduce(list(reasons.values())))
+        self.coverage, transitions = observe(self.coverage, dropped)
+        self.pending_alerts += [coverage_alert(model, each, self.counts, at) for each in transitions]
+        return dropped
+
+    def drain_alerts(self) -> list[Announcement]:
+        """Return the pending alerts, once."""
+        alerts, self.pending_alerts = self.pending_alerts, []
+        return alerts
+
+
+def coverage_alert(model: str, transition: CoverageTransition, counts: Mapping[str, int], at: datetime) -> Announcement:
+    """Build the alert that too many rows count in no window, or its end. `counts` are all dropped rows by reason."""
+    block = transition.block
+    if transition.change == "raised":
+        return _raised(model, block, counts, at)
+    why = f"{1 - block.share:.0%} of the last {block.rows:,} rows count in a window again"
+    return findings.resolved(model, _alert_id(model, str(block.alarm.alert_id)), at, why)
+
+
+def _raised(model: str, block: Coverage, counts: Mapping[str, int], at: datetime) -> Announcement:
+    reasons = ", ".join(f"{reason} {counts[reason]:,}" for reason in ROW_REASONS)
+    alert = AlertRaised(
+        model=model,
+        alert_id=_alert_id(model, str(block.blocks)),
+        severity="critical",
+        title=f"{model}: {block.share:.0%} of its requests are not monitored",
+        detail=(
+            f"{block.dropped:,} of the last {block.rows:,} rows count in no window, so drift and degradation go "
+            f"unnoticed (in all: {reasons}). Late or implausible rows: correct the event_time of the requests. "
+            "Unprofiled or evicted rows: retrain the model and promote the new version."
+        ),
+        raised_at=at,
+    )
+    return Announcement(alert, f"{alert.alert_id}-raised")
+
+
+def _alert_id(model: str, block: str) -> str:
+    """Return the alert's id: a function of the model and the number of rows before it."""
+    return hashlib.sha256(f"{model}/coverage/{block}".encode()).hexdigest()[:32]

@@ -1,7 +1,6 @@
-"""Alerts for people, by webhook: Slack-compatible JSON, or Alertmanager's API v2.
+"""Webhook calls: Slack-compatible JSON, or Alertmanager's API v2.
 
-The addresses come from the operator's settings alone. A redirect is not followed: it would take the alert to an
-address that nobody chose.
+The addresses are part of the settings. Redirects are not followed: they would send an alert to an unknown address.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import httpx
 
@@ -19,57 +18,60 @@ if TYPE_CHECKING:
 Format = Literal["slack", "alertmanager"]
 FORMATS: tuple[Format, ...] = ("slack", "alertmanager")
 _TIMEOUT = httpx.Timeout(5.0)
-_SHOWN = 200
-# Alertmanager takes an alert without an end for over after its `resolve_timeout` (5 min), unless it is posted again
-# and again. A monitor that is away for longer ends no alert, so it names an end that never comes, until its own does.
+_MAX_ANSWER = 200
+# Alertmanager resolves an alert without an end after its `resolve_timeout` (5 min), unless it is posted repeatedly. A
+# monitor that is down for longer must not resolve an alert, so a firing alert has an end in the far future.
 _NEVER_ENDS = "2200-01-01T00:00:00Z"
-# An end that lies in the future by Alertmanager's clock would not end anything.
-_CLOCKS_DIFFER = timedelta(minutes=1)
-# What httpx says of an address that it can't call, and is no HTTPError; the second is idna.IDNAError, of a host.
+# An end in the future of Alertmanager's clock would not resolve the alert.
+_MAX_CLOCK_SKEW = timedelta(minutes=1)
+# What httpx raises for an address it can't call and that is not an HTTPError; the second is idna.IDNAError, of a host.
 _UNCALLABLE = (httpx.InvalidURL, UnicodeError)
-# None is that of the scheme.
+# None is the default port of the scheme.
 _PORTS = {None, *range(1, 65536)}
-# Whoever answers so asks to be called again.
-_PASSING = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS})
+# These client errors ask for a retry.
+_TEMPORARY = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS})
 
 
 class WebhookUrlError(ValueError):
-    """An address of RONDO_WEBHOOK_URLS can't be used."""
+    """An entry of RONDO_WEBHOOK_URLS is not a usable address."""
+
+    code: ClassVar[str] = "invalid_webhook_url"
 
     def __init__(self, position: int) -> None:
-        # Not the address: it may hold a secret, and this goes to a log.
+        # Without the address: it may hold a secret, and the message is logged.
+        self.position = position
         super().__init__(
-            f"address number {position} is no webhook: write http(s)://host/path for Slack-compatible JSON, or "
-            "alertmanager+http(s)://host:9093 for Alertmanager, with commas in between"
+            f"entry {position} is not a webhook address: write http(s)://host/path for Slack-compatible JSON, or "
+            "alertmanager+http(s)://host:9093 for Alertmanager, separated by commas"
         )
 
 
 @dataclass(frozen=True)
 class Receiver:
-    """Who hears of alerts. `name` tells it from others, for the database and the logs."""
+    """A webhook. `name` identifies it in the database and the logs."""
 
     url: str
     format: Format
 
     @property
     def name(self) -> str:
-        """The host, and enough of the address's digest to tell two receivers apart; no secret."""
+        """The host and a part of the address's digest; it contains no secret."""
         return f"{httpx.URL(self.url).host}#{hashlib.sha256(self.url.encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a call came to: `delivered`, `refused` for good, or `retry`; `text` is for the delivery log."""
+    """The outcome of a call: `refused` is final; `text` is for the delivery log."""
 
     outcome: Literal["delivered", "refused", "retry"]
     text: str
 
 
 def receivers(text: str) -> tuple[Receiver, ...]:
-    """Read the operator's setting: addresses with commas in between.
+    """Parse the setting: addresses separated by commas.
 
     Raises:
-        WebhookUrlError: one of them is no http(s) address.
+        WebhookUrlError: one of them is not an http(s) address.
 
     """
     return tuple(_receiver(each.strip(), n) for n, each in enumerate(text.split(","), 1) if each.strip())
@@ -88,7 +90,7 @@ def _receiver(text: str, position: int) -> Receiver:
 
 
 def _path(url: str) -> str | None:
-    """Return the path of an address that can be called, or None: the client's own reading of it decides."""
+    """Return the path of an address, or None if httpx can't call it."""
     try:
         parts = httpx.URL(url)
         usable = parts.scheme in ("http", "https") and parts.host and parts.port in _PORTS
@@ -103,30 +105,30 @@ def body(kind: Format, alert: Mapping[str, Any], now: datetime) -> Any:
 
 
 def _slack(alert: Mapping[str, Any]) -> dict[str, Any]:
-    over = "resolved_at" in alert
-    head = f"Resolved: {alert['model']}" if over else f"{alert['severity'].upper()}: {alert['title']}"
-    return {"text": f"{head}\n{alert['detail']}", "status": "resolved" if over else "firing", **alert}
+    resolved = "resolved_at" in alert
+    head = f"Resolved: {alert['model']}" if resolved else f"{alert['severity'].upper()}: {alert['title']}"
+    return {"text": f"{head}\n{alert['detail']}", "status": "resolved" if resolved else "firing", **alert}
 
 
 def _alertmanager(alert: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
-    # Alertmanager knows an alert by its labels, so those of the end are those of the beginning; see `postableAlerts`
-    # of its OpenAPI v2.
+    # Alertmanager identifies an alert by its labels, so both posts have the same ones; see `postableAlerts` of its
+    # OpenAPI v2.
     labels = {"alertname": "RondoFinding", "model": alert["model"], "alert_id": alert["alert_id"]}
     if "resolved_at" in alert:
-        ended = min(datetime.fromisoformat(alert["resolved_at"]), now - _CLOCKS_DIFFER).isoformat()
+        ended = min(datetime.fromisoformat(alert["resolved_at"]), now - _MAX_CLOCK_SKEW).isoformat()
         return [{"labels": labels, "annotations": {"description": alert["detail"]}, "endsAt": ended}]
     annotations = {"summary": alert["title"], "description": alert["detail"], "severity": alert["severity"]}
     return [{"labels": labels, "annotations": annotations, "startsAt": alert["raised_at"], "endsAt": _NEVER_ENDS}]
 
 
 class Webhook:
-    """Calls receivers; `now` tells the time in UTC."""
+    """Calls receivers; `now` returns the time in UTC."""
 
     def __init__(self, client: httpx.AsyncClient, now: Callable[[], datetime]) -> None:
         self._client, self._now = client, now
 
     async def call(self, receiver: Receiver, event_id: str, alert: Mapping[str, Any]) -> Answer:
-        """Deliver one alert; `event_id` goes along, by which the receiver can tell a repetition."""
+        """Deliver one alert. The header `Idempotency-Key` is `event_id`, so a receiver can recognize a repetition."""
         try:
             answer = await self._client.post(
                 receiver.url,
@@ -136,11 +138,11 @@ class Webhook:
                 follow_redirects=False,
             )
         except httpx.HTTPError as error:
-            return Answer("retry", f"{type(error).__name__}: {error}"[:_SHOWN])
+            return Answer("retry", f"{type(error).__name__}: {error}"[:_MAX_ANSWER])
         except _UNCALLABLE as error:
             return Answer("refused", f"the address can't be called ({type(error).__name__}); see RONDO_WEBHOOK_URLS")
         text = f"{answer.status_code} {answer.reason_phrase}"
         if answer.is_success:
             return Answer("delivered", text)
-        passing = answer.is_server_error or answer.status_code in _PASSING
-        return Answer("retry" if passing else "refused", f"{text}: {answer.text}"[:_SHOWN])
+        temporary = answer.is_server_error or answer.status_code in _TEMPORARY
+        return Answer("retry" if temporary else "refused", f"{text}: {answer.text}"[:_MAX_ANSWER])

@@ -1,8 +1,8 @@
-"""Calls the webhooks for what waits in the table `deliveries`: in order per receiver, until delivered or failed.
+"""Delivers the rows of the table `deliveries` to webhooks: in order per receiver, until delivered or failed.
 
-At least once: a crash between the call and its note calls again, with the same `Idempotency-Key`. Nothing waits for
-a webhook but its own rows. An Alertmanager keeps alerts in memory alone, and expects to be told again of one that lasts
-(https://prometheus.io/docs/alerting/latest/alerts_api); it tells people once.
+At least once: after a crash between a call and its record, the call is repeated with the same `Idempotency-Key`. A slow
+receiver delays only its own rows. Alertmanager keeps alerts in memory and expects repetitions of a firing alert
+(https://prometheus.io/docs/alerting/latest/alerts_api); it notifies people once.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from rondo.monitor.alerts.webhook import Receiver, Webhook
 
 log = logging.getLogger(__name__)
-# The table is the truth and is looked at this often; alerts are for people, who don't mind a second.
+# Alerts are for people: a second more does not matter.
 _POLL_SECONDS = 1.0
 _REPEAT_SECONDS = 60.0
-# The waits between these add up to about two hours.
+# The delays between these add up to about two hours.
 RETRIES = Backoff(first=1.0, cap=600.0, attempts=20)
-# The oldest one of each receiver, when it is due: so a receiver hears of an alert before it hears of its end.
+# The oldest row of each receiver, if it is due: so an alert is delivered before its end.
 _DUE = """
 select * from (
     select distinct on (receiver) id, event_id, receiver, alert, attempts, next_at from deliveries
     where state = 'pending' order by receiver, id
 ) as first where next_at <= now()
 """
-_NOTE = """
+_RECORD = """
 update deliveries set state = $2, attempts = $3, last_answer = $4, next_at = now() + make_interval(secs => $5)
 where id = $1
 """
-_LASTING = """
+_FIRING = """
 select event_id, receiver, alert from deliveries as raised
 where receiver = any($1) and state <> 'pending' and not alert ? 'resolved_at' and not exists (
     select from deliveries as ended where ended.receiver = raised.receiver and ended.alert ? 'resolved_at'
@@ -53,7 +53,7 @@ from deliveries order by id desc limit $1
 
 
 class Deliveries:
-    """Moves deliveries to their receivers; looks for new ones each `poll` seconds, and repeats after so many."""
+    """Polls for deliveries every `poll` seconds; repeats firing alerts to Alertmanager every `repeat_after` seconds."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Deliveries:
         self._poll, self._repeat_after = poll, repeat_after
 
     async def run(self) -> None:
-        """Deliver until cancelled; without receivers there is nothing to do."""
+        """Deliver until cancelled. Without receivers, return."""
         repeated = time.monotonic()
         while self._receivers:
             try:
@@ -82,27 +82,27 @@ class Deliveries:
                     repeated = time.monotonic()
                     await self.repeat()
             except UnavailableError as error:
-                log.warning("the webhooks wait: %s", error)
+                log.warning("webhook deliveries are suspended: %s", error)
             await asyncio.sleep(self._poll)
 
     async def deliver_due(self) -> int:
-        """Call each receiver that has something due, side by side; returns how many calls there were."""
+        """Call the receivers with due deliveries, concurrently; returns the number of calls."""
         async with self._database.transaction() as transaction:
             rows = await transaction.connection.fetch(_DUE)
         await asyncio.gather(*(self._deliver(row) for row in rows))
         return len(rows)
 
     async def repeat(self) -> int:
-        """Tell each Alertmanager again of the alerts that last; returns how many there are."""
+        """Repeat the firing alerts to each Alertmanager; returns how many there are."""
         names = [name for name, receiver in self._receivers.items() if receiver.format == "alertmanager"]
         if not names:
             return 0
         async with self._database.transaction() as transaction:
-            rows = await transaction.connection.fetch(_LASTING, names)
-        silent: set[str] = set()
+            rows = await transaction.connection.fetch(_FIRING, names)
+        unreachable: set[str] = set()
         for row in rows:
-            if row["receiver"] not in silent and not await self._repeat(row):
-                silent.add(row["receiver"])  # until the next time: what is due for others may not wait for it
+            if row["receiver"] not in unreachable and not await self._repeat(row):
+                unreachable.add(row["receiver"])  # until the next repetition, so as not to delay the others
         return len(rows)
 
     async def _repeat(self, row: Any) -> bool:
@@ -112,21 +112,21 @@ class Deliveries:
         return delivered
 
     async def log(self, limit: int = 100) -> list[dict[str, Any]]:
-        """Return the newest deliveries: to whom, about which alert, in which state and with which last answer."""
+        """Return the newest deliveries."""
         async with self._database.transaction() as transaction:
             rows = await transaction.connection.fetch(_LOG, limit)
         return [{**row, "written_at": row["written_at"].isoformat()} for row in rows]
 
     async def _deliver(self, row: Any) -> None:
         receiver, attempts = self._receivers.get(row["receiver"]), row["attempts"] + 1
-        gone = Answer("refused", "this receiver is no longer among RONDO_WEBHOOK_URLS")
-        answer = await self._webhook.call(receiver, row["event_id"], row["alert"]) if receiver else gone
+        removed = Answer("refused", "this receiver is no longer in RONDO_WEBHOOK_URLS")
+        answer = await self._webhook.call(receiver, row["event_id"], row["alert"]) if receiver else removed
         state = "delivered" if answer.outcome == "delivered" else "failed"
         if answer.outcome == "retry" and attempts < self._retries.attempts:
             state = "pending"
         delay = self._retries.delay(attempts)
         async with self._database.transaction() as transaction:
-            await transaction.connection.execute(_NOTE, row["id"], state, attempts, answer.text, delay)
+            await transaction.connection.execute(_RECORD, row["id"], state, attempts, answer.text, delay)
         log.log(
             logging.INFO if state == "delivered" else logging.WARNING,
             "alert %s to %s: %s (%s)", row["alert"]["alert_id"], row["receiver"], state, answer.text,

@@ -1,1 +1,1 @@
-"""What is measured on a closed window: drift, performance, data quality."""
+"""Statistics on a closed window, and whether each exceeds its threshold."""

@@ -1,4 +1,4 @@
-"""Whether the requests lack values, or carry categories, that the training data did not."""
+"""Missing values and unlisted categories that became more frequent than in the training data."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rondo.monitor.windows.binning import Slot
+    from rondo.monitor.windows.binning import ColumnBins
 
-# Cohen's h between "small" (0.2) and "medium" (0.5): 0% to 2%, 50% to 65%. With thousands of rows far less would be
-# beyond chance, and nobody's business.
+# Cohen's h between "small" (0.2) and "medium" (0.5): 0% to 2%, 50% to 65%. With thousands of rows far smaller rises are
+# significant, but irrelevant.
 _LEAST_EFFECT = 0.3
 
 
 def problems(
-    slot: Slot, counts: NDArray[np.int64], reference: NDArray[np.int64], tail: float
+    column: ColumnBins, counts: NDArray[np.int64], reference: NDArray[np.int64], tail: float
 ) -> Iterator[QualityProblem]:
-    """Yield what is wrong with one column; `tail` is the chance of each problem that no change may exceed."""
-    observed, expected = slot.of(counts), slot.of(reference)
+    """Yield the problems of one column; `tail` bounds the probability of each without any change."""
+    observed, expected = column.of(counts), column.of(reference)
     rows, total = int(observed.sum()), int(expected.sum())
-    yield from _rise(slot.name, "missing", (int(observed[-1]), rows), (int(expected[-1]), total), tail)
-    if slot.categories is not None:
-        yield from _rise(slot.name, "unseen", (int(observed[-2]), rows), (int(expected[-2]), total), tail)
+    yield from _rise(column.name, "missing", (int(observed[-1]), rows), (int(expected[-1]), total), tail)
+    if column.categories is not None:
+        yield from _rise(column.name, "unseen", (int(observed[-2]), rows), (int(expected[-2]), total), tail)
 
 
 def _rise(

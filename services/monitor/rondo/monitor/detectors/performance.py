@@ -1,7 +1,7 @@
-"""ROC AUC of a window from two histograms of the scores, one per outcome, and whether it fell beyond chance.
+"""ROC AUC of a window from two histograms of the scores, one per outcome, and whether it is significantly lower.
 
-The histograms are fixed and fine, so they merge by addition and the area costs one pass over the bins. Scores that
-share a bin count as ties (half): the result is off by at most half the chance that a pair shares one.
+The histograms have fixed, narrow bins, so they merge by addition and the area costs one pass over the bins. Scores in
+one bin count as ties (half): the error is at most half the probability that a pair shares a bin.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from rondo.monitor.detectors.statistics import normal_quantile
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SCORE_BINS = 1024
 METRIC = "roc_auc"
 
 
 @dataclass(frozen=True)
 class Performance:
-    """What the outcomes of a window say. `noise` is the drop that chance alone explains; `degraded` is the verdict."""
+    """The AUC of a window and of the holdout. `noise` is the drop that chance alone explains."""
 
     labelled_rows: int
     observed: float
@@ -32,15 +31,9 @@ class Performance:
     degraded: bool
 
 
-def histogram(scores: NDArray[np.float32], outcomes: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Count scores in [0, 1] by outcome (positive above one half); the shape is (2, SCORE_BINS)."""
-    bins = np.clip((scores.astype(np.float64) * SCORE_BINS).astype(np.int64), 0, SCORE_BINS - 1)
-    return np.bincount(bins + SCORE_BINS * (outcomes > 0.5), minlength=2 * SCORE_BINS).reshape(2, SCORE_BINS)  # noqa: PLR2004
-
-
-def roc_auc(labelled: NDArray[np.int64]) -> float | None:
-    """Return the chance that a positive has a higher score than a negative; None when one class is absent."""
-    negatives, positives = labelled
+def roc_auc(scores: NDArray[np.int64]) -> float | None:
+    """Return the probability that a positive has a higher score than a negative; None when one class is absent."""
+    negatives, positives = scores
     pairs = int(negatives.sum()) * int(positives.sum())
     if not pairs:
         return None
@@ -56,16 +49,16 @@ def standard_error(auc: float, positives: float, negatives: float) -> float:
 
 
 def assess(
-    labelled: NDArray[np.int64], reference: float, reference_error: float, drop: float, tail: float
+    scores: NDArray[np.int64], reference: float, reference_error: float, drop: float, tail: float
 ) -> Performance | None:
     """Compare a window's AUC with the holdout's; None without both classes.
 
-    Degraded is a drop larger than `drop` and than what two samples differ by with probability `tail`.
+    Degraded is a drop larger than `drop` and larger than what two samples differ by with probability `tail`.
     """
-    observed = roc_auc(labelled)
+    observed = roc_auc(scores)
     if observed is None:
         return None
-    negatives, positives = (int(count) for count in labelled.sum(axis=1))
+    negatives, positives = (int(count) for count in scores.sum(axis=1))
     error = sqrt(standard_error(observed, positives, negatives) ** 2 + reference_error**2)
     noise = normal_quantile(tail) * error
     return Performance(

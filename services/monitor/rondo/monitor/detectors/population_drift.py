@@ -1,8 +1,8 @@
-"""How far a column is from its reference: population stability index and Kolmogorov-Smirnov distance on the bins.
+"""Distance of a column from its reference: population stability index (PSI) and Kolmogorov-Smirnov, on the bins.
 
-Under no change the PSI of n rows against m reference rows is distributed as (1/n + 1/m) times a chi-square with one
-degree of freedom less than there are bins (Yurdakul, "Statistical Properties of Population Stability Index", Western
-Michigan University 2018). So besides the spec's own threshold there is one that small windows need.
+Without any change, the PSI of n rows against m reference rows is distributed as (1/n + 1/m) times a chi-square with
+one degree of freedom less than the number of bins (Yurdakul, "Statistical Properties of Population Stability Index",
+Western Michigan University 2018). That quantile is a lower bound of the threshold; it matters for small windows.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from rondo.monitor.detectors.statistics import chi_square_quantile
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rondo.monitor.windows.binning import Slot
+    from rondo.monitor.windows.binning import ColumnBins
 
 # Half a row in every bin (Jeffreys' prior), so that an empty bin has a logarithm.
 _SMOOTHING = 0.5
-# Cochran's rule: below this the chi-square says too little about a bin.
+# Cochran's rule: the chi-square approximation needs this many expected rows in each bin.
 _LEAST_EXPECTED = 5.0
 
 
 def compare(
-    slot: Slot, counts: NDArray[np.int64], reference: NDArray[np.int64], threshold: float, tail: float
+    column: ColumnBins, counts: NDArray[np.int64], reference: NDArray[np.int64], threshold: float, tail: float
 ) -> FeatureDrift:
-    """Compare a column's counts with its reference; `tail` is the chance of an alarm that no change may exceed.
+    """Compare a column's counts with its reference; `tail` bounds the probability of a false alarm.
 
-    Missing values are left out: `quality` is about them.
+    Missing values are left out: `data_quality` covers them.
     """
-    observed, expected = slot.of(counts)[:-1], slot.of(reference)[:-1]
+    observed, expected = column.of(counts)[:-1], column.of(reference)[:-1]
     pooled = pool(observed, expected)
     return FeatureDrift(
-        feature=slot.name,
+        feature=column.name,
         psi=psi(*pooled),
-        ks=ks(observed, expected) if slot.edges is not None else total_variation(*pooled),
+        ks=ks(observed, expected) if column.edges is not None else total_variation(*pooled),
         threshold=max(threshold, noise(*pooled, tail)),
     )
 
 
 def pool(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Join the bins in which fewer than five rows are to be expected into one, so that the chi-square holds."""
+    """Merge the bins in which fewer than five rows are expected into one, so that the chi-square holds."""
     rows, total = int(observed.sum()), int(reference.sum())
     sparse = reference * rows < _LEAST_EXPECTED * total
     if not sparse.any() or sparse.all():
@@ -68,7 +68,7 @@ def psi(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> float:
 
 
 def noise(observed: NDArray[np.int64], reference: NDArray[np.int64], tail: float) -> float:
-    """Return the PSI that no change exceeds with probability `tail` at most."""
+    """Return the PSI that is exceeded with probability `tail` at most without any change."""
     rows, total = int(observed.sum()), int(reference.sum())
     if not rows or not total or observed.size < 2:  # noqa: PLR2004 - a single bin can't differ
         return 0.0

@@ -1,4 +1,4 @@
-"""What a version is held against: its profile, frozen at training, compiled into bins once."""
+"""The reference that a version is compared with: its profile, frozen at training, compiled into bins once."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Profiled:
-    """A profile and the number of rows of the holdout that its AUC was measured on."""
+class TrainedProfile:
+    """A profile, and the number of holdout rows behind its AUC."""
 
     profile: ReferenceProfile
     holdout_rows: int
 
     @classmethod
-    def of(cls, evidence: Evidence) -> Profiled:
-        """Return what the monitor keeps of a candidate's evidence."""
+    def of(cls, evidence: Evidence) -> TrainedProfile:
+        """Return the part of a candidate's evidence that the monitor keeps."""
         return cls(evidence.profile, evidence.rows_holdout)
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Bins, the reference's counts in them, the holdout's AUC and that AUC's own standard error."""
+    """Bins, the reference's counts in them, the holdout's AUC and that AUC's standard error."""
 
     binning: Binning
     counts: NDArray[np.int64]
@@ -39,11 +39,11 @@ class Reference:
     roc_auc_error: float
 
     @classmethod
-    def of(cls, profiled: Profiled) -> Reference:
+    def of(cls, trained: TrainedProfile) -> Reference:
         """Compile a profile."""
-        binning = Binning.of(profiled.profile)
-        positives = max(1.0, profiled.holdout_rows * profiled.profile.positive_rate)
-        negatives = max(1.0, profiled.holdout_rows - positives)
-        auc = profiled.profile.roc_auc
+        binning = Binning.of(trained.profile)
+        positives = max(1.0, trained.holdout_rows * trained.profile.positive_rate)
+        negatives = max(1.0, trained.holdout_rows - positives)
+        auc = trained.profile.roc_auc
         error = standard_error(auc, positives, negatives)
-        return cls(binning, binning.reference(profiled.profile), auc, error)
+        return cls(binning, binning.reference(trained.profile), auc, error)

@@ -1,1 +1,1 @@
-"""Checkpoints of the monitor's state, and what it knows of the control plane."""
+"""Checkpoints of the monitor's state, and its copy of the control plane, in PostgreSQL."""

@@ -1,4 +1,4 @@
-"""A model's state as the store keeps it, and back: figures as JSON, what grows as Arrow IPC."""
+"""Encodes a model's state for a checkpoint, and decodes it: figures as JSON, what grows as Arrow IPC."""
 
 from __future__ import annotations
 
@@ -8,127 +8,123 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from rondo.monitor.alerts.coverage import Coverage
-from rondo.monitor.alerts.hysteresis import KINDS, Alarm
-from rondo.monitor.alerts.left_out import NOTHING, LeftOut
-from rondo.monitor.detectors.performance import SCORE_BINS
-from rondo.monitor.model_state import Watch
-from rondo.monitor.ports import Champion, SavedWatch
+from rondo.monitor.alerts.coverage import REASONS, Coverage, DroppedRows
+from rondo.monitor.alerts.hysteresis import AlarmState
+from rondo.monitor.detectors.base import FINDING_KINDS
+from rondo.monitor.model_state import ChampionHistory, ModelState
+from rondo.monitor.ports import Champion, ModelCheckpoint
 from rondo.monitor.state import segments
-from rondo.monitor.stream.message_buffer import Waiting
 from rondo.monitor.stream.watermark import Watermark
-from rondo.monitor.versions import Versions
 from rondo.monitor.windows import label_join
-from rondo.monitor.windows.tumbling import Tumbling
-from rondo.monitor.windows.unmatched import Pending
-from rondo.monitor.windows.window_counts import Sketch
+from rondo.monitor.windows.tumbling import TumblingWindows
+from rondo.monitor.windows.unmatched import UnmatchedRows
+from rondo.monitor.windows.window_counts import SCORE_BINS, WindowCounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rondo.monitor.ports import Kept
+    from rondo.monitor.windows.window_counts import OpenWindows
 
 _COUNTS = pa.list_(pa.int64())
 _WINDOWS = pa.schema(
-    [("version", pa.int64()), ("start", pa.int64()), ("rows", pa.int64()), ("counts", _COUNTS), ("labelled", _COUNTS)]
+    [("version", pa.int64()), ("start", pa.int64()), ("rows", pa.int64()), ("bins", _COUNTS), ("scores", _COUNTS)]
 )
-_HELD = pa.schema([("message", pa.binary()), ("place", pa.int64())])
+_BUFFERED = pa.schema([("message", pa.binary()), ("row", pa.int64())])
+# What is stored of each table of a model, see `ports.TABLES`.
+Stored = dict[str, segments.SegmentState]
 
 
-def freeze(waiting: Waiting) -> SavedWatch:
-    """Return what has to be saved of a model, and note that what waits is in the store from now on."""
-    watch, pending = waiting.watch, waiting.watch.pending
-    pending.predictions, pending.stored_predictions, predictions = segments.save(
-        pending.predictions, pending.stored_predictions
+def nothing_stored() -> Stored:
+    return {name: segments.SegmentState() for name in ("predictions", "outcomes", "buffered")}
+
+
+def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, Stored]:
+    """Return the checkpoint of a model, and what is stored after it; `stored` is from the checkpoint before."""
+    tables = {
+        "predictions": state.unmatched.predictions,
+        "outcomes": state.unmatched.outcomes,
+        "buffered": _buffered(state),
+    }
+    saved = {name: segments.save(table, stored[name]) for name, table in tables.items()}
+    checkpoint = ModelCheckpoint(
+        _figures(state), segments.write(_windows(state)), {name: written for name, (_, written) in saved.items()}
     )
-    pending.outcomes, pending.stored_outcomes, outcomes = segments.save(pending.outcomes, pending.stored_outcomes)
-    held = _save_held(waiting)
-    kept = {"predictions": predictions, "outcomes": outcomes, "held": held}
-    return SavedWatch(_figures(watch), segments.write(_windows(watch)), kept)
+    return checkpoint, {name: after for name, (after, _) in saved.items()}
 
 
-def thaw(model: str, saved: SavedWatch, disorder: int, now: float) -> Waiting:
-    """Return what `freeze` kept; what is held waits from `now` on."""
-    held, stored = segments.load(saved.waiting["held"], _HELD)
-    waiting = Waiting(_watch(model, saved, disorder))
-    waiting.restore(held.column("message").to_pylist(), held.column("place").to_pylist(), stored, now)
-    return waiting
+def decode_state(
+    model: str, saved: ModelCheckpoint, max_out_of_orderness: int, now: float
+) -> tuple[ModelState, Stored]:
+    """Return a model's state and what is stored of it; buffered messages count as received `now`."""
+    figures: Mapping[str, Any] = saved.figures
+    predictions, stored_predictions = segments.load(saved.tables["predictions"], label_join.PREDICTIONS)
+    outcomes, stored_outcomes = segments.load(saved.tables["outcomes"], label_join.OUTCOMES)
+    buffered, stored_buffered = segments.load(saved.tables["buffered"], _BUFFERED)
+    champion = Champion(**figures["champion"]) if figures["champion"] else None
+    state = ModelState(
+        model,
+        max_out_of_orderness,
+        tumbling=TumblingWindows(**figures["tumbling"]) if figures["tumbling"] else None,
+        history=ChampionHistory(champion, frozenset(figures["former"])),
+        watermark=_watermark(figures["watermark"]),
+        outcome_watermark=_watermark(figures["outcome_watermark"]),
+        closed_until=figures["closed_until"],
+        windows=_open_windows(segments.read(saved.windows)),
+        unmatched=UnmatchedRows(predictions, outcomes, stored_predictions.rows.size, stored_outcomes.rows.size),
+        alarms={kind: AlarmState(**figures["alarms"][kind]) for kind in FINDING_KINDS},
+        dropped=DroppedRows(dict.fromkeys(REASONS, 0) | figures["dropped"], _coverage(figures["coverage"])),
+    )
+    rows, messages = buffered.column("row").to_pylist(), buffered.column("message").to_pylist()
+    state.buffer.restore(rows, messages, stored_buffered.rows.size, now)
+    return state, {"predictions": stored_predictions, "outcomes": stored_outcomes, "buffered": stored_buffered}
 
 
-def _figures(watch: Watch) -> dict[str, object]:
+def _figures(state: ModelState) -> dict[str, object]:
     return {
-        "tumbling": asdict(watch.tumbling) if watch.tumbling else None,
-        "champion": asdict(watch.champion) if watch.champion else None,
-        "former": sorted(watch.versions.former),
-        "watermark": _passed(watch.watermark),
-        "known": _passed(watch.known),
-        "judged": watch.judged,
-        "alarms": {kind: asdict(alarm) for kind, alarm in watch.alarms.items()},
-        "coverage": asdict(watch.left_out.coverage),
-        "counted": watch.left_out.counted,
+        "tumbling": asdict(state.tumbling) if state.tumbling else None,
+        "champion": asdict(state.champion) if state.champion else None,
+        "former": sorted(state.history.former),
+        "watermark": _encoded_watermark(state.watermark),
+        "outcome_watermark": _encoded_watermark(state.outcome_watermark),
+        "closed_until": state.closed_until,
+        "alarms": {kind: asdict(alarm) for kind, alarm in state.alarms.items()},
+        "coverage": asdict(state.dropped.coverage),
+        "dropped": dict(state.dropped.counts),
     }
 
 
-def _watch(model: str, saved: SavedWatch, disorder: int) -> Watch:
-    figures: Mapping[str, Any] = saved.figures
-    predictions, stored_predictions = segments.load(saved.waiting["predictions"], label_join.PREDICTIONS)
-    outcomes, stored_outcomes = segments.load(saved.waiting["outcomes"], label_join.OUTCOMES)
-    return Watch(
-        model,
-        disorder,
-        tumbling=Tumbling(**figures["tumbling"]) if figures["tumbling"] else None,
-        versions=Versions(
-            Champion(**figures["champion"]) if figures["champion"] else None, frozenset(figures["former"])
-        ),
-        watermark=_watermark(figures["watermark"]),
-        known=_watermark(figures["known"]),
-        judged=figures["judged"],
-        windows=_sketches(segments.read(saved.windows)),
-        pending=Pending(predictions, outcomes, stored_predictions, stored_outcomes),
-        alarms={kind: Alarm(**figures["alarms"][kind]) for kind in KINDS},
-        left_out=LeftOut(NOTHING | figures["counted"], _coverage(figures["coverage"])),
-    )
-
-
-def _passed(watermark: Watermark) -> dict[str, object]:
-    # Lists, as JSON has them: what is saved and what is loaded are then equal.
-    return {**asdict(watermark), "ahead": [list(step) for step in watermark.ahead]}
+def _encoded_watermark(watermark: Watermark) -> dict[str, object]:
+    # Lists, as JSON has them: so an encoded checkpoint equals the same one read back.
+    return {**asdict(watermark), "steps": [list(step) for step in watermark.steps]}
 
 
 def _watermark(figures: Mapping[str, Any]) -> Watermark:
-    ahead = tuple((made, time) for made, time in figures["ahead"])
-    # Absent in what was saved before clocks could be set back.
-    return Watermark(figures["newest"], figures["passed"], figures["made"], ahead, figures.get("set_back", 0))
+    return Watermark(**{**figures, "steps": tuple((made, newest) for made, newest in figures["steps"])})
 
 
 def _coverage(figures: Mapping[str, Any]) -> Coverage:
-    alarm, last = Alarm(**figures["alarm"]), figures.get("last", 0.0)  # absent in what was saved before it was kept
-    return Coverage(figures["rows"], figures["left_out"], figures["blocks"], alarm, last)
+    return Coverage(**{**figures, "alarm": AlarmState(**figures["alarm"])})
 
 
-def _save_held(waiting: Waiting) -> Kept:
-    planned = segments.plan(np.array([each.place for each in waiting.held], np.int64), waiting.stored)
-    waiting.stored = planned.stored
-    for each, place in zip(waiting.held, planned.places.tolist(), strict=True):
-        each.place = place
-    written = [each.value for each, mine in zip(waiting.held, planned.written, strict=True) if mine]
-    return planned.kept(pa.table({"message": pa.array(written, pa.binary())}))
+def _buffered(state: ModelState) -> pa.Table:
+    rows = [{"message": each.value, "row": each.row} for each in state.buffer.messages]
+    return pa.Table.from_pylist(rows, schema=_BUFFERED)
 
 
-def _windows(watch: Watch) -> pa.Table:
+def _windows(state: ModelState) -> pa.Table:
     rows = [
-        {"version": version, "start": start, "rows": s.rows, "counts": s.counts, "labelled": s.labelled.ravel()}
-        for (version, start), s in watch.windows.items()
+        {"version": version, "start": start, "rows": c.rows, "bins": c.bins, "scores": c.scores.ravel()}
+        for (version, start), c in state.windows.items()
     ]
     return pa.Table.from_pylist(rows, schema=_WINDOWS)
 
 
-def _sketches(table: pa.Table) -> dict[tuple[int, int], Sketch]:
+def _open_windows(table: pa.Table) -> OpenWindows:
     return {
-        (row["version"], row["start"]): Sketch(
+        (row["version"], row["start"]): WindowCounts(
             row["rows"],
-            np.array(row["counts"], np.int64),
-            np.array(row["labelled"], np.int64).reshape(2, SCORE_BINS),
+            np.array(row["bins"], np.int64),
+            np.array(row["scores"], np.int64).reshape(2, SCORE_BINS),
         )
         for row in table.to_pylist()
     }

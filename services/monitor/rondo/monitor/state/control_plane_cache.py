@@ -1,51 +1,45 @@
-"""What the watching knows of the control plane: specs, champions and profiles, asked for again when there are news."""
+"""Caches specs, champions and compiled profiles; refreshed when the control plane's data changed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from rondo.monitor.detectors.reference import Reference
-from rondo.monitor.ports import Knowledge
+from rondo.monitor.ports import ControlPlaneSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from rondo.monitor.model_state import Watch
-    from rondo.monitor.ports import News, Store
-    from rondo.monitor.stream.message_buffer import Waiting
+    from rondo.monitor.ports import Champion, ChangeSignal, Store
 
 
-class Known:
-    """Specs and champions as of the last news; `references` by digest, of the profiles that were asked for."""
+class ControlPlaneCache:
+    """`snapshot` is as of the last refresh; `references` holds the profiles loaded so far, by digest."""
 
-    def __init__(self, store: Store, news: News) -> None:
-        self._store, self._news = store, news
-        self.knowledge = Knowledge({}, {})
+    def __init__(self, store: Store, signal: ChangeSignal) -> None:
+        self._store, self._signal = store, signal
+        self._requested: set[str] = set()
+        self.snapshot = ControlPlaneSnapshot({}, {})
         self.references: dict[str, Reference] = {}
 
-    async def learn(self, models: Collection[Waiting]) -> None:
-        """Ask for everything, whether there are news or not."""
-        self._news.heard()
-        await self._ask(models)
+    async def refresh(self) -> None:
+        self._signal.consume()
+        await self._refresh()
 
-    async def follow(self, models: Collection[Waiting]) -> None:
-        """Ask for everything if there are news."""
-        if self._news.heard():
-            await self._ask(models)
+    async def refresh_if_changed(self) -> None:
+        if self._signal.consume():
+            await self._refresh()
 
-    async def seek(self, models: Collection[Waiting]) -> None:
-        """Ask for the profiles that the models need, each once between two news."""
-        sought = {digest for each in models for digest in each.missing(self.references)}
-        if sought:
-            for digest, profiled in (await self._store.profiles(sorted(sought))).items():
-                self.references[digest] = Reference.of(profiled)
+    async def load_references(self, digests: set[str]) -> None:
+        """Load the profiles of these digests; an unknown one is requested once between two refreshes."""
+        missing = digests - self.references.keys() - self._requested
+        if missing:
+            for digest, trained in (await self._store.profiles(sorted(missing))).items():
+                self.references[digest] = Reference.of(trained)
+            self._requested |= missing
 
-    def reference(self, watch: Watch) -> Reference | None:
-        """Return what the champion is held against, if its profile is known."""
-        return self.references.get(watch.champion.digest) if watch.champion else None
+    def champion_reference(self, champion: Champion | None) -> Reference | None:
+        return self.references.get(champion.digest) if champion else None
 
-    async def _ask(self, models: Collection[Waiting]) -> None:
-        self.knowledge = await self._store.knowledge()
-        # What was sought in vain may be known by now.
-        for waiting in models:
-            waiting.sought.clear()
+    async def _refresh(self) -> None:
+        self.snapshot = await self._store.control_plane()
+        # Profiles that were unknown may be known by now.
+        self._requested.clear()

@@ -1,7 +1,8 @@
-"""What the monitor keeps of the control plane in PostgreSQL, in the transaction of each event."""
+"""Stores the control plane's data in PostgreSQL, in the transaction of each event."""
 
 from __future__ import annotations
 
+import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,22 +14,20 @@ if TYPE_CHECKING:
     from rondo.chassis.postgres.transaction import Transaction
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.monitor.detectors.reference import Profiled
+    from rondo.monitor.detectors.reference import TrainedProfile
     from rondo.monitor.ports import Champion, Work
 
 
-class CommittedNews:
-    """Implements `ports.News`: set after a handler's transaction has committed."""
+class CommitSignal:
+    """Implements `ports.ChangeSignal`: set after a handler's transaction has committed. Initially set."""
 
     def __init__(self) -> None:
         self._changed = True
 
-    def tell(self) -> None:
-        """Say that something changed."""
+    def set(self) -> None:
         self._changed = True
 
-    def heard(self) -> bool:
-        """Return True once after each change."""
+    def consume(self) -> bool:
         changed, self._changed = self._changed, False
         return changed
 
@@ -40,22 +39,19 @@ class PostgresWork:
         self._connection = transaction.connection
 
     async def save_spec(self, model: str, revision: int, spec: ModelSpec) -> None:
-        """Keep a spec, unless a later revision is known."""
         await self._connection.execute(
             "insert into specs (model, revision, spec) values ($1, $2, $3) on conflict (model) do update"
             " set revision = excluded.revision, spec = excluded.spec where specs.revision < excluded.revision",
-            model, revision, spec.as_dict(),
+            model, revision, json.dumps(spec.as_dict()),
         )  # fmt: skip
 
-    async def save_profile(self, digest: str, profiled: Profiled) -> None:
-        """Keep the profile of an artifact."""
+    async def save_profile(self, digest: str, trained: TrainedProfile) -> None:
         await self._connection.execute(
             "insert into profiles (digest, profile, holdout_rows) values ($1, $2, $3) on conflict do nothing",
-            digest, profiled.profile.model_dump(mode="json"), profiled.holdout_rows,
+            digest, trained.profile.model_dump_json(), trained.holdout_rows,
         )  # fmt: skip
 
     async def save_champion(self, model: str, champion: Champion) -> None:
-        """Keep who is champion, unless a later revision is known."""
         await self._connection.execute(
             "insert into champions (model, revision, version, digest) values ($1, $2, $3, $4)"
             " on conflict (model) do update set revision = excluded.revision, version = excluded.version,"
@@ -64,13 +60,13 @@ class PostgresWork:
         )  # fmt: skip
 
 
-def handling(database: Database, news: CommittedNews) -> Begin[Work]:
-    """Return how an event's unit of work begins; the news are told once it has committed."""
+def handling(database: Database, signal: CommitSignal) -> Begin[Work]:
+    """Return the factory of an event's unit of work, which sets `signal` after the commit."""
 
     @asynccontextmanager
     async def begin(envelope: Envelope[Any]) -> AsyncIterator[Work]:
         async with database.handling(envelope) as transaction:
             yield PostgresWork(transaction)
-        news.tell()
+        signal.set()
 
     return begin

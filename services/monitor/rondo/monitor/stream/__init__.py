@@ -1,1 +1,1 @@
-"""From Kafka messages to rows in event-time order: buffering, watermarks, idleness."""
+"""Reading the two logs: messages, buffering, watermarks, idleness."""

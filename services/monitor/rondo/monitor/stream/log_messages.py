@@ -1,4 +1,4 @@
-"""Reads messages of the two logs, and joins neighbours into one table: the cost is by row, not by message."""
+"""Decodes messages of the two logs, and concatenates neighbours: the cost is per row, not per message."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PREDICTION_COLUMNS = frozenset({"id", "entity", "event_time", "made_at", "outpu
 
 @dataclass(frozen=True)
 class Predictions:
-    """Micro-batches of one version of a model: its `rows`, and the messages that brought them."""
+    """Rows of `predictions.log` that one version of a model answered."""
 
     model: str
     version: int
@@ -30,64 +30,64 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Micro-batches of a model's outcomes."""
+    """Rows of `outcomes.log` of one model."""
 
     model: str
     rows: pa.Table
 
 
 def read_predictions(value: bytes) -> Predictions:
-    """Read a message of `predictions.log`.
+    """Decode a message of `predictions.log`.
 
     Raises:
-        UnreadableLogError: it is no Arrow IPC stream, or a column, the version or a row's `made_at` is missing.
+        UnreadableLogError: it is not an Arrow IPC stream, or a column, the version or a row's `made_at` is missing.
 
     """
     batch = _decode(logs.PREDICTIONS_LOG, value)
-    about = logs.metadata(batch)
+    metadata = logs.metadata(batch)
     if missing := sorted(_PREDICTION_COLUMNS - set(batch.schema.names)):
         raise UnreadableLogError(logs.PREDICTIONS_LOG, f"the columns {', '.join(missing)} are missing")
     if batch.column("made_at").null_count:
-        raise UnreadableLogError(logs.PREDICTIONS_LOG, "it does not say of each row when it was made")
+        raise UnreadableLogError(logs.PREDICTIONS_LOG, "column made_at has null values")
     try:
-        version = int(about["model_version"])
-        return Predictions(about["model"], version, about["digest"], pa.Table.from_batches([batch]))
+        version = int(metadata["model_version"])
+        return Predictions(metadata["model"], version, metadata["digest"], pa.Table.from_batches([batch]))
     except (KeyError, ValueError) as error:
         raise UnreadableLogError(logs.PREDICTIONS_LOG, f"its metadata lacks {error}") from None
 
 
 def read_outcomes(key: bytes | None, value: bytes) -> Outcomes:
-    """Read a message of `outcomes.log`, whose key is the model's name.
+    """Decode a message of `outcomes.log`; its key is the model's name. Rows without a finite outcome are dropped.
 
     Raises:
-        UnreadableLogError: it is no Arrow IPC stream, has no key, or a column is missing.
+        UnreadableLogError: it is not an Arrow IPC stream, has no key, or a column is missing.
 
     """
     batch = _decode(logs.OUTCOMES_LOG, value)
     if not key:
-        raise UnreadableLogError(logs.OUTCOMES_LOG, "it has no key, which should be the model's name")
+        raise UnreadableLogError(logs.OUTCOMES_LOG, "it has no key; the key must be the model's name")
     try:
         rows = pa.Table.from_batches([batch]).select(logs.OUTCOMES_SCHEMA.names).cast(logs.OUTCOMES_SCHEMA)
     except (KeyError, ValueError) as error:
         raise UnreadableLogError(logs.OUTCOMES_LOG, str(error)) from None
-    kept = pc.is_finite(rows.column("outcome")).fill_null(fill_value=False)
-    return Outcomes(key.decode(errors="replace"), rows.filter(kept))
+    finite = pc.is_finite(rows.column("outcome")).fill_null(fill_value=False)
+    return Outcomes(key.decode(errors="replace"), rows.filter(finite))
 
 
-def joined(read: Iterable[Predictions]) -> Iterator[Predictions]:
-    """Join neighbours of the same version; the order stays."""
-    for (model, version, digest, schema), run in groupby(read, _alike):
+def concatenated(batches: Iterable[Predictions]) -> Iterator[Predictions]:
+    """Concatenate neighbours of the same version and schema. The order stays."""
+    for (model, version, digest, schema), run in groupby(batches, _group_key):
         tables = [each.rows for each in run]
         rows = pa.concat_tables(tables).combine_chunks() if len(tables) > 1 else tables[0]
         yield Predictions(model, version, digest, rows.cast(schema))
 
 
-def _alike(each: Predictions) -> tuple[str, int, str, pa.Schema]:
-    return each.model, each.version, each.digest, each.rows.schema
+def _group_key(batch: Predictions) -> tuple[str, int, str, pa.Schema]:
+    return batch.model, batch.version, batch.digest, batch.rows.schema
 
 
 def _decode(topic: str, value: bytes) -> pa.RecordBatch:
     try:
         return logs.decode(value)
     except (pa.ArrowInvalid, StopIteration, OSError) as error:
-        raise UnreadableLogError(topic, f"it is no Arrow IPC stream ({error})") from None
+        raise UnreadableLogError(topic, f"it is not an Arrow IPC stream ({error})") from None

@@ -1,109 +1,112 @@
-"""How far event time has come, as the rows themselves tell it.
+"""Watermarks: how far event time has advanced, derived from the rows alone.
 
-Serving reads the requests of several partitions; behind a backlog, the rows of one come long before those of the next.
-So the newest event time is believed only once the rows that follow were made `disorder` later, by the time that each
-row carries: bounded out-of-orderness (Akidau et al., "The Dataflow Model", VLDB 2015), counted in the writer's time.
-It is a function of the order of the rows alone: a replay, and a restart in the middle, see the same.
+Serving reads the requests of several partitions; after a backlog, the rows of one partition arrive long before those
+of the next. So the watermark advances to an event time only after rows made `max_out_of_orderness` later have arrived,
+by the `made_at` that each row carries: bounded out-of-orderness (Akidau et al., "The Dataflow Model", VLDB 2015), in
+the writer's time. The result is a function of the order of the rows alone: a replay and a restart yield the same.
 
-A writer's clock that was ahead would hold up everything until the right time has come as far. So a row that was made
-long before the latest one begins anew: the clock was set back, and what came before counts as made at that moment.
+A writer's clock that was ahead would block the watermark until real time has reached it. So a row made more than
+`MAX_CLOCK_SKEW` before the latest one resets the writer's time: the clock was set back, and everything before counts
+as made at that moment.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.contracts import times
+from rondo.contracts.times import EARLIEST, MOST_AHEAD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Before every time: nothing has been seen yet.
+# Before every time: nothing has been seen.
 NEVER = int(np.iinfo(np.int64).min)
-# In microseconds, as all times here: what says that it happened later than this after it was written is a mistake.
-MOST_AHEAD = times.MOST_AHEAD // timedelta(microseconds=1)
-# Replicas write at once, in transactions of half a minute at most: what was made this long before is by another clock.
-MOST_BEHIND = 60_000_000
+# Microseconds, as all times here. An event time outside of these bounds is an error of the sender.
+MIN_TIME = (EARLIEST - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+MAX_AHEAD = MOST_AHEAD // timedelta(microseconds=1)
+# Replicas write concurrently, in transactions of at most half a minute: a larger step back is another clock.
+MAX_CLOCK_SKEW = 60_000_000
 
 
 @dataclass(frozen=True)
 class Watermark:
-    """`newest` time seen, the time that has `passed` for good, and when the last row was `made`; all in microseconds.
+    """Progress of one stream; all times in microseconds since the epoch.
 
-    `ahead` are the steps in between, as (made, newest by then): they pass `disorder` after they were made. The writers'
-    clock was `set_back` so often.
+    `newest` is the newest event time seen, `passed` the watermark proper, `made` the latest `made_at`. `steps` are
+    (made, newest by then) that have not passed yet. `set_back` counts resets of the writer's clock.
     """
 
     newest: int = NEVER
     passed: int = NEVER
     made: int = NEVER
-    ahead: tuple[tuple[int, int], ...] = ()
+    steps: tuple[tuple[int, int], ...] = ()
     set_back: int = 0
 
     def advance(
-        self, times: NDArray[np.int64], made: NDArray[np.int64], disorder: int
+        self, times: NDArray[np.int64], made: NDArray[np.int64], max_out_of_orderness: int
     ) -> tuple[Watermark, NDArray[np.int64]]:
-        """Take in rows in their order; returns what had passed when each of them came.
+        """Take rows in log order; returns the watermark after them, and its value at the arrival of each row.
 
-        `times` that are `future` move nothing. `disorder` is in microseconds, and more than none.
+        `times` that `is_implausible` reports advance nothing. `max_out_of_orderness` is in microseconds, above 0.
         """
-        ends = [*_set_back(made, self.made, max(disorder, MOST_BEHIND)), made.size]
-        watermark, passed = _follow(self, times[: ends[0]], made[: ends[0]], disorder)
+        resets = [*_clock_resets(made, self.made, max(max_out_of_orderness, MAX_CLOCK_SKEW)), made.size]
+        watermark, passed = _follow(self, times[: resets[0]], made[: resets[0]], max_out_of_orderness)
         parts = [passed]
-        for first, end in pairwise(ends):
-            watermark, passed = _follow(_anew(watermark, int(made[first])), times[first:end], made[first:end], disorder)
+        for first, end in pairwise(resets):
+            reset = _reset(watermark, int(made[first]))
+            watermark, passed = _follow(reset, times[first:end], made[first:end], max_out_of_orderness)
             parts.append(passed)
         return watermark, np.concatenate(parts)
 
     def caught_up(self) -> Watermark:
-        """Return the watermark of a stream that is silent: what was seen has passed."""
-        return replace(self, passed=self.newest, ahead=())
+        """Return the watermark of an idle stream: everything seen has passed."""
+        return replace(self, passed=self.newest, steps=())
 
 
-def future(times: NDArray[np.int64], made: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which times lie too far after their row was made to be true."""
-    return times > made + MOST_AHEAD
+def is_implausible(times: NDArray[np.int64], made: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which event times lie before the year 1900, or more than `MAX_AHEAD` after their row was made."""
+    return (times > made + MAX_AHEAD) | (times < MIN_TIME)
 
 
-def _set_back(made: NDArray[np.int64], before: int, most: int) -> list[int]:
-    """Return the rows that were made more than `most` before the latest one since the last such row."""
-    if not (made < np.maximum.accumulate(np.maximum(made, before)) - most).any():
+def _clock_resets(made: NDArray[np.int64], latest: int, max_skew: int) -> list[int]:
+    """Return the indices of rows made more than `max_skew` before the latest one since the last such row."""
+    if not (made < np.maximum.accumulate(np.maximum(made, latest)) - max_skew).any():
         return []
-    latest, found = before, []
-    for place in np.flatnonzero(np.append(True, made[1:] != made[:-1])).tolist():
-        if made[place] < latest - most:
-            found.append(place)
-            latest = int(made[place])
-        latest = max(latest, int(made[place]))
-    return found
+    resets = []
+    for row in np.flatnonzero(np.append(True, made[1:] != made[:-1])).tolist():
+        if made[row] < latest - max_skew:
+            resets.append(row)
+            latest = int(made[row])
+        latest = max(latest, int(made[row]))
+    return resets
 
 
-def _anew(watermark: Watermark, made: int) -> Watermark:
-    ahead = ((made, watermark.newest),)
-    return replace(watermark, made=made, ahead=ahead, set_back=watermark.set_back + 1)
+def _reset(watermark: Watermark, made: int) -> Watermark:
+    steps = ((made, watermark.newest),)
+    return replace(watermark, made=made, steps=steps, set_back=watermark.set_back + 1)
 
 
 def _follow(
-    watermark: Watermark, times: NDArray[np.int64], made: NDArray[np.int64], disorder: int
+    watermark: Watermark, times: NDArray[np.int64], made: NDArray[np.int64], max_out_of_orderness: int
 ) -> tuple[Watermark, NDArray[np.int64]]:
-    """Take in rows of a clock that is not set back."""
+    """Take rows between two resets of the writer's clock."""
     if not times.size:
         return watermark, times
-    believed = np.where(future(times, made), NEVER, times)
+    plausible = np.where(is_implausible(times, made), NEVER, times)
     made = np.maximum.accumulate(np.maximum(made, watermark.made))
     ends = np.append(np.flatnonzero(made[1:] != made[:-1]), made.size - 1)
-    newest = np.maximum.accumulate(np.maximum(believed, watermark.newest))[ends]
+    newest = np.maximum.accumulate(np.maximum(plausible, watermark.newest))[ends]
     written = made[ends]
-    # Of one moment the newest step tells all.
-    before = np.array([step for step in watermark.ahead if step[0] < written[0]], np.int64).reshape(-1, 2)
+    # Of rows made at the same moment only the newest step counts.
+    before = np.array([step for step in watermark.steps if step[0] < written[0]], np.int64).reshape(-1, 2)
     all_written, all_newest = np.concatenate((before[:, 0], written)), np.concatenate((before[:, 1], newest))
-    place = np.searchsorted(all_written, written - disorder, side="right")
-    passed = np.concatenate(([watermark.passed], all_newest))[place]
-    ahead = tuple(zip(all_written[place[-1] :].tolist(), all_newest[place[-1] :].tolist(), strict=True))
-    after = replace(watermark, newest=int(newest[-1]), passed=int(passed[-1]), made=int(written[-1]), ahead=ahead)
+    index = np.searchsorted(all_written, written - max_out_of_orderness, side="right")
+    passed = np.concatenate(([watermark.passed], all_newest))[index]
+    steps = tuple(zip(all_written[index[-1] :].tolist(), all_newest[index[-1] :].tolist(), strict=True))
+    after = replace(watermark, newest=int(newest[-1]), passed=int(passed[-1]), made=int(written[-1]), steps=steps)
     return after, np.repeat(passed, np.diff(ends, prepend=-1))

@@ -1,1 +1,1 @@
-"""Event-time windows: counts by bin, and predictions joined with their outcomes."""
+"""Tumbling windows of event time: binning, counts, the join of outcomes, unmatched rows."""

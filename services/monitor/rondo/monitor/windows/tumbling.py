@@ -1,8 +1,7 @@
-"""Tumbling windows of event time, as integers: microseconds since the epoch, `[start, start + length)`.
+"""Tumbling windows of event time, in integer microseconds since the epoch: `[start, start + length)`.
 
-Windows do not overlap and each is judged once, when it is over: so a look in between ("peeking") decides nothing and
-costs nothing of the false-alarm rate. A window takes rows until event time (see `watermark`) has passed its end by the
-delay of the labels.
+Windows do not overlap and each is evaluated once, when it closes: so looking at an open window ("peeking") adds
+nothing to the false-alarm rate. A window accepts rows until the watermark has passed its end by the label delay.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.monitoring import Window
+from rondo.contracts.times import FIRST, LAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,42 +23,42 @@ if TYPE_CHECKING:
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_FIRST, _LAST = ((time - _EPOCH) // _MICROSECOND for time in (FIRST, LAST))
 
 
 @dataclass(frozen=True)
-class Tumbling:
-    """How a model's event time is cut: `length` of a window and `delay` of the labels, both in microseconds."""
+class TumblingWindows:
+    """Assigns rows to windows; the window's `length` and the `label_delay` are in microseconds."""
 
     length: int
-    delay: int
+    label_delay: int
 
     @classmethod
-    def of(cls, spec: ModelSpec) -> Tumbling:
-        """Return the windows that a spec asks for."""
+    def of(cls, spec: ModelSpec) -> TumblingWindows:
+        """Return the windows of a spec."""
         return cls(spec.monitor.window // _MICROSECOND, spec.data.label_delay // _MICROSECOND)
 
     def starts(self, event_times: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the start of the window that each row falls into; windows are aligned to the epoch."""
+        """Return the start of each row's window. Windows are aligned to the epoch."""
         return event_times - event_times % self.length
 
-    def due(self, start: int) -> int:
-        """Return the time at which the window takes no more rows: its end and the delay of the labels."""
-        return start + self.length + self.delay
+    def close_time(self, start: int) -> int:
+        """Return the time at which a window accepts no more rows: its end and the label delay."""
+        return start + self.length + self.label_delay
 
     def late(self, event_times: NDArray[np.int64], passed: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Tell which rows come after their window was due, by the time that had `passed` when each of them came."""
-        return (self.starts(event_times) + self.length + self.delay) <= passed
+        """Return which rows arrived after their window's close time, by the watermark at the arrival of each."""
+        return (self.starts(event_times) + self.length + self.label_delay) <= passed
 
-    def ripe(self, starts: Iterable[int], passed: int) -> list[int]:
-        """Return the starts of the windows that are due when this time has passed, in order."""
-        return sorted(start for start in starts if self.due(start) <= passed)
+    def due(self, starts: Iterable[int], passed: int) -> list[int]:
+        """Return the starts of the windows whose close time the watermark has passed, in order."""
+        return sorted(start for start in starts if self.close_time(start) <= passed)
 
     def window(self, start: int, rows: int) -> Window:
-        """Return the window as an event tells it."""
+        """Return a window as the events carry it."""
         return Window(start=to_time(start), end=to_time(start + self.length), rows=rows)
 
 
 def to_time(micros: int) -> datetime:
-    """Return microseconds since the epoch as a time in UTC; the calendar begins with the year 1."""
-    return _EPOCH + timedelta(microseconds=max(micros, _FIRST))
+    """Return microseconds since the epoch as a time in UTC, clamped to the times that an event may hold."""
+    return _EPOCH + timedelta(microseconds=min(max(micros, _FIRST), _LAST - 1))

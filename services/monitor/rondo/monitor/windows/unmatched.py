@@ -1,4 +1,4 @@
-"""What waits: predictions for their outcome, and outcomes for their prediction."""
+"""Predictions and outcomes that have not been matched yet, and how long they are retained."""
 
 from __future__ import annotations
 
@@ -8,75 +8,112 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from rondo.monitor.state.segments import FRESH, Stored
+from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows import label_join
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Rows of each of the two; the oldest go first.
-MAX_WAITING = 1_000_000
+    from rondo.monitor.windows.tumbling import TumblingWindows
+
+# Of each table; the oldest rows are evicted.
+MAX_ROWS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Microseconds: the watermarks of predictions and outcomes, and the end of the last closed window."""
+
+    predictions: int
+    outcomes: int
+    closed: int
 
 
 @dataclass
-class Pending:
-    """The two tables (see `matching`), and what lies of each in the store.
-
-    `matched` until something is added: what did not match then does not match now. `most` rows of each may wait.
-    """
+class UnmatchedRows:
+    """Two tables (see `label_join`), each of at most `max_rows`; `next_row` is the number of the next row to arrive."""
 
     predictions: pa.Table = field(default_factory=label_join.PREDICTIONS.empty_table)
     outcomes: pa.Table = field(default_factory=label_join.OUTCOMES.empty_table)
-    stored_predictions: Stored = field(default_factory=Stored)
-    stored_outcomes: Stored = field(default_factory=Stored)
-    matched: bool = field(default=False, compare=False)
-    most: int = field(default=MAX_WAITING, compare=False)
+    next_prediction: int = 0
+    next_outcome: int = 0
+    max_rows: int = field(default=MAX_ROWS, compare=False)
+    # Whether all pairs among the present rows have been taken.
+    _joined: bool = field(default=False, compare=False)
 
     def add_predictions(self, rows: pa.Table, times: NDArray[np.int64], version: int) -> int:
-        """Let rows of `predictions.log` wait; returns how many older ones had to go."""
+        """Add rows of `predictions.log`; returns how many older ones were evicted."""
         columns = [
             rows.column("id"), rows.column("entity"), pa.array(times), pa.array(np.full(times.size, version)),
-            rows.column("output.score"), _fresh(times.size),
+            rows.column("output.score"), _numbers(self.next_prediction, times.size),
         ]  # fmt: skip
         added = pa.table(columns, schema=label_join.PREDICTIONS)
-        self.matched = False
-        self.predictions, gone = _bounded(pa.concat_tables([self.predictions, added]), self.most)
-        return gone
+        self.next_prediction += times.size
+        self._joined = False
+        self.predictions, evicted = _bounded(pa.concat_tables([self.predictions, added]), self.max_rows)
+        return evicted
 
     def add_outcomes(self, rows: pa.Table, times: NDArray[np.int64]) -> int:
-        """Let rows of `outcomes.log` wait; returns how many older ones had to go."""
+        """Add rows of `outcomes.log`; returns how many older ones were evicted."""
         columns = [
-            rows.column("id"), rows.column("entity"), rows.column("outcome"), pa.array(times), _fresh(times.size)
+            rows.column("id"), rows.column("entity"), rows.column("outcome"), pa.array(times),
+            _numbers(self.next_outcome, times.size),
         ]  # fmt: skip
         added = pa.table(columns, schema=label_join.OUTCOMES)
-        self.matched = False
-        self.outcomes, gone = _bounded(pa.concat_tables([self.outcomes, added]), self.most)
-        return gone
+        self.next_outcome += times.size
+        self._joined = False
+        self.outcomes, evicted = _bounded(pa.concat_tables([self.outcomes, added]), self.max_rows)
+        return evicted
 
-    def match(self) -> pa.Table:
-        """Take out the pairs, and return them."""
-        if self.matched:
-            return label_join.match(self.predictions.slice(0, 0), self.outcomes.slice(0, 0)).pairs
-        found = label_join.match(self.predictions, self.outcomes)
-        self.predictions, self.outcomes = found.predictions.combine_chunks(), found.outcomes.combine_chunks()
-        self.matched = True
-        return found.pairs
+    def take_pairs(self) -> pa.Table:
+        """Remove and return the pairs of prediction and outcome."""
+        if self._joined:
+            return label_join.join(self.predictions.slice(0, 0), self.outcomes.slice(0, 0)).pairs
+        joined = label_join.join(self.predictions, self.outcomes)
+        self.predictions, self.outcomes = joined.predictions.combine_chunks(), joined.outcomes.combine_chunks()
+        self._joined = True
+        return joined.pairs
+
+    def retain(self, tumbling: TumblingWindows, progress: Progress, version: int) -> None:
+        """Discard the outcomes, and the predictions of `version`, that can't be matched any more."""
+        self.keep_outcomes(retained_outcomes(self.outcomes, tumbling, progress))
+        others = self.predictions.column("version").to_numpy() != version
+        self.keep_predictions(others | retained_predictions(self.predictions, tumbling, progress))
 
     def keep_predictions(self, mask: NDArray[np.bool_]) -> None:
-        """Forget the predictions that are not in the mask."""
+        """Discard the predictions outside of the mask."""
         if not mask.all():
             self.predictions = self.predictions.filter(pa.array(mask))
 
     def keep_outcomes(self, mask: NDArray[np.bool_]) -> None:
-        """Forget the outcomes that are not in the mask."""
+        """Discard the outcomes outside of the mask."""
         if not mask.all():
             self.outcomes = self.outcomes.filter(pa.array(mask))
 
 
-def _fresh(rows: int) -> pa.Array:
-    return pa.array(np.full(rows, FRESH, np.int64))
+def retained_outcomes(outcomes: pa.Table, tumbling: TumblingWindows, progress: Progress) -> NDArray[np.bool_]:
+    """Return for which outcomes a prediction can still arrive."""
+    oldest = max(progress.predictions - tumbling.length - tumbling.label_delay, NEVER)
+    return np.asarray(outcomes.column("known_at").to_numpy() > oldest)
 
 
-def _bounded(table: pa.Table, most: int) -> tuple[pa.Table, int]:
-    beyond = max(0, table.num_rows - most)
+def retained_predictions(predictions: pa.Table, tumbling: TumblingWindows, progress: Progress) -> NDArray[np.bool_]:
+    """Return for which predictions an outcome can still arrive.
+
+    Those of a closed window are discarded with it. Where it closed without waiting for outcomes they are retained as
+    long again: an outcome that arrives then is counted as late.
+    """
+    times = predictions.column("event_time").to_numpy()
+    close_time = tumbling.starts(times) + tumbling.length + tumbling.label_delay
+    again = close_time + tumbling.length + tumbling.label_delay
+    over = (close_time <= progress.outcomes) | (again <= progress.predictions)
+    return np.asarray((times >= progress.closed) | ~over)
+
+
+def _numbers(first: int, count: int) -> pa.Array:
+    return pa.array(np.arange(first, first + count, dtype=np.int64))
+
+
+def _bounded(table: pa.Table, max_rows: int) -> tuple[pa.Table, int]:
+    beyond = max(0, table.num_rows - max_rows)
     return table.slice(beyond), beyond

@@ -1,24 +1,33 @@
-"""Events of the control plane, as the tests need them."""
+"""Builders of control plane events and alert events."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from monitor_world import DIGEST, EPOCH, MODEL, PROFILED, REFERENCE_ROWS, SPEC
 from rondo.contracts.events.data import DataVersion
 from rondo.contracts.events.deployment import DeploymentChanged, Route
 from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
 from rondo.contracts.events.training import Evaluation, Evidence, ModelTrained, Parity, Trigger
+
+from tests.monitor.builders import DIGEST, EPOCH, MODEL, REFERENCE_ROWS, SPEC, TRAINED
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
+    from rondo.contracts.events.profile import ReferenceProfile
+
+RAISED = AlertRaised(
+    model=MODEL, alert_id="a1", severity="warning", title="loans version 1: drifted",
+    detail="x PSI 1.23 (threshold 0.25)", raised_at=EPOCH,
+)  # fmt: skip
+RESOLVED = AlertResolved(model=MODEL, alert_id="a1", detail="over", resolved_at=EPOCH)
 
 
-def trained(digest: str = DIGEST) -> ModelTrained:
+def trained(digest: str = DIGEST, profile: ReferenceProfile = TRAINED.profile) -> ModelTrained:
     evidence = Evidence(
-        candidate=Evaluation(metrics={"roc_auc": PROFILED.profile.roc_auc}),
-        profile=PROFILED.profile,
+        candidate=Evaluation(metrics={"roc_auc": profile.roc_auc}),
+        profile=profile,
         parity=Parity(rows=10, max_abs_difference=0.0),
         data=(DataVersion(table="datasets/loans", version=0, digest=DIGEST),),
         training_set_digest=DIGEST,

@@ -1,11 +1,12 @@
+-- `json`, not `jsonb`: events may carry text that jsonb refuses, such as an escaped NUL.
 create table specs (
     model text primary key,
     revision integer not null,
-    spec jsonb not null
+    spec json not null
 );
 create table profiles (
     digest text primary key,
-    profile jsonb not null,
+    profile json not null,
     holdout_rows bigint not null
 );
 create table champions (
@@ -14,27 +15,41 @@ create table champions (
     version integer not null,
     digest text not null
 );
--- One row: how often the watching has saved. Whoever saves after somebody else is found out by it.
-create table turns (
+-- One row. Every checkpoint increments the generation; a process whose generation is stale is fenced off.
+create table generations (
     id integer primary key default 1 check (id = 1),
-    turn bigint not null
+    generation bigint not null
 );
-insert into turns (turn) values (0);
+insert into generations (generation) values (0);
 create table positions (
     topic text not null,
     partition integer not null,
     next_offset bigint not null,
     primary key (topic, partition)
 );
-create table watches (
+create table model_states (
     model text primary key,
     figures jsonb not null,
-    windows bytea not null,
-    predictions bytea not null,
-    outcomes bytea not null,
-    held bytea not null
+    windows bytea not null
 );
--- A webhook call for each alert event and receiver. `receiver` is a digest: the address itself may hold a secret.
+-- Append-only segments of a model's tables, each written once, by the checkpoint of its generation.
+create table segments (
+    model text not null,
+    name text not null,
+    generation bigint not null,
+    content bytea not null,
+    primary key (model, name, generation)
+);
+-- Compressed already.
+alter table segments alter column content set storage external;
+-- Which rows of a table's segments, in their order, are live.
+create table live_rows (
+    model text not null,
+    name text not null,
+    live bytea not null,
+    primary key (model, name)
+);
+-- A webhook call for each alert event and receiver. `receiver` has a digest: the address itself may hold a secret.
 create table deliveries (
     id bigint generated always as identity primary key,
     event_id text not null,

@@ -1,4 +1,4 @@
-"""Seeded data for the tests of the monitor: a model with two features and a score that ranks the outcomes."""
+"""Builders of specs, profiles, rows and log messages: a model with two features, whose score ranks the outcomes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import pyarrow as pa
 from rondo.contracts.events import logs
 from rondo.contracts.events.profile import CategoricalProfile, NumericProfile, ReferenceProfile
 from rondo.contracts.spec.model import ModelSpec
-from rondo.monitor.detectors.performance import histogram, roc_auc
-from rondo.monitor.detectors.reference import Profiled, Reference
+from rondo.monitor.detectors.performance import roc_auc
+from rondo.monitor.detectors.reference import Reference, TrainedProfile
+from rondo.monitor.windows.window_counts import score_histogram
 
 MODEL, DIGEST, DIGEST_2 = "loans", f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
-# When outcomes are written to the log, in microseconds, where it means nothing: later than all that they tell of.
+# The log timestamp of outcomes, in microseconds, where it does not matter: later than every `known_at`.
 WRITTEN = 4_000_000_000_000_000
 CITIES = ("a", "b", "c")
 REFERENCE_ROWS = 50_000
@@ -50,7 +51,7 @@ def outcomes_of(rng: np.random.Generator, score: np.ndarray, skill: float = 1.0)
 def profile(rng: np.random.Generator | None = None) -> ReferenceProfile:
     rng = rng or np.random.default_rng(99)
     data = rows(rng, REFERENCE_ROWS)
-    labelled = histogram(data["score"], outcomes_of(rng, data["score"]))
+    labelled = score_histogram(data["score"], outcomes_of(rng, data["score"]))
     auc = roc_auc(labelled)
     assert auc is not None
     return ReferenceProfile(
@@ -71,8 +72,8 @@ def _numeric(values: np.ndarray) -> NumericProfile:
     return NumericProfile(edges=tuple(map(float, edges)), counts=tuple(map(int, counts)))
 
 
-PROFILED = Profiled(profile(), REFERENCE_ROWS)
-REFERENCE = Reference.of(PROFILED)
+TRAINED = TrainedProfile(profile(), REFERENCE_ROWS)
+REFERENCE = Reference.of(TRAINED)
 
 
 def times(day: float, count: int, length: float = 1.0) -> list[datetime]:
@@ -114,15 +115,15 @@ def encode_outcomes(table: pa.Table) -> bytes:
     return logs.encode(table.combine_chunks().to_batches()[0])
 
 
-def year(days: int, shift_from: int, rows_a_day: int = 400, seed: int = 5) -> tuple[list[bytes], list[bytes]]:
-    """Return the messages of the two logs for `days`; from day `shift_from` on, x is shifted by one and a half."""
+def log_of_days(days: int, shift_from: int, rows_a_day: int = 400, seed: int = 5) -> tuple[list[bytes], list[bytes]]:
+    """Return the messages of predictions.log and outcomes.log; from day `shift_from` on, x is shifted by 1.5."""
     rng = np.random.default_rng(seed)
-    asked, known = [], []
+    predicted, known = [], []
     for part in range(days * 4):
         day, count = part / 4, rows_a_day // 4
         data = rows(rng, count, shift=1.5 if day >= shift_from else 0.0)
         at, ids = times(day, count, 0.25), [f"{part}-{i}" for i in range(count)]
-        asked.append(encode_predictions(predictions(data, at, ids)))
-        told = [t + timedelta(hours=1) for t in at]
-        known.append(encode_outcomes(outcomes(list(ids), outcomes_of(rng, data["score"]), told)))
-    return asked, known
+        predicted.append(encode_predictions(predictions(data, at, ids)))
+        known_at = [t + timedelta(hours=1) for t in at]
+        known.append(encode_outcomes(outcomes(list(ids), outcomes_of(rng, data["score"]), known_at)))
+    return predicted, known

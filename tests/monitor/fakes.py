@@ -1,0 +1,142 @@
+"""Fakes of the monitor's ports, of Kafka messages, and of the clock."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rondo.contracts.events.logs import OUTCOMES_LOG, PREDICTIONS_LOG
+from rondo.monitor.errors import FencedError
+from rondo.monitor.ports import (
+    Champion,
+    Checkpoint,
+    ControlPlaneSnapshot,
+    ModelCheckpoint,
+    Position,
+    StoredTable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.monitor.alerts.findings import Announcement
+    from rondo.monitor.detectors.reference import TrainedProfile
+
+
+@dataclass
+class MemoryStore:
+    """Implements `ports.Store`, `ports.Work` and `ports.ChangeSignal`."""
+
+    specs: dict[str, tuple[int, ModelSpec]] = field(default_factory=dict)
+    trained: dict[str, TrainedProfile] = field(default_factory=dict)
+    champions: dict[str, Champion] = field(default_factory=dict)
+    generation: int = 0
+    positions: dict[Position, int] = field(default_factory=dict)
+    models: dict[str, ModelCheckpoint] = field(default_factory=dict)
+    published: list[Announcement] = field(default_factory=list)
+    changed: bool = True
+
+    async def save_spec(self, model: str, revision: int, spec: ModelSpec) -> None:
+        if model not in self.specs or self.specs[model][0] < revision:
+            self.specs[model] = (revision, spec)
+
+    async def save_profile(self, digest: str, trained: TrainedProfile) -> None:
+        self.trained.setdefault(digest, trained)
+
+    async def save_champion(self, model: str, champion: Champion) -> None:
+        if model not in self.champions or self.champions[model].revision < champion.revision:
+            self.champions[model] = champion
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[MemoryStore]:
+        yield self
+        self.changed = True
+
+    def consume(self) -> bool:
+        changed, self.changed = self.changed, False
+        return changed
+
+    async def load(self) -> Checkpoint:
+        return Checkpoint(self.generation, dict(self.positions), dict(self.models))
+
+    async def control_plane(self) -> ControlPlaneSnapshot:
+        return ControlPlaneSnapshot({m: spec for m, (_, spec) in self.specs.items()}, dict(self.champions))
+
+    async def profiles(self, digests: Sequence[str]) -> Mapping[str, TrainedProfile]:
+        return {digest: self.trained[digest] for digest in digests if digest in self.trained}
+
+    async def save(self, checkpoint: Checkpoint, announcements: Sequence[Announcement]) -> None:
+        if checkpoint.generation != self.generation:
+            raise FencedError(checkpoint.generation)
+        self.generation += 1
+        self.positions |= checkpoint.positions
+        self.models |= {model: _appended(self.models.get(model), saved) for model, saved in checkpoint.models.items()}
+        self.published += announcements
+
+
+def _appended(before: ModelCheckpoint | None, saved: ModelCheckpoint) -> ModelCheckpoint:
+    """Append the new segments to the stored ones, unless they replace them."""
+
+    def all_of(name: str, table: StoredTable) -> StoredTable:
+        stored = before.tables[name].segments if before and not table.replace else ()
+        return StoredTable(table.live, stored + table.segments)
+
+    return replace(saved, tables={name: all_of(name, table) for name, table in saved.tables.items()})
+
+
+@dataclass(frozen=True)
+class FakeMessage:
+    """The part of a Kafka message that the pipeline uses; `written` is its timestamp in milliseconds."""
+
+    log: str
+    number: int
+    content: bytes | None
+    name: bytes | None = b"loans"
+    written: int | None = None
+
+    def topic(self) -> str:
+        return self.log
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self.number
+
+    def key(self) -> bytes | None:
+        return self.name
+
+    def value(self) -> bytes | None:
+        return self.content
+
+    def timestamp(self) -> tuple[int, int]:
+        """Return the timestamp type and the timestamp; by default ten seconds after the message before."""
+        return 1, 1_893_456_000_000 + 10_000 * self.number if self.written is None else self.written
+
+    def error(self) -> None:
+        return None
+
+
+def messages(predictions: Sequence[bytes] = (), outcomes: Sequence[bytes] = (), first: int = 0) -> list[Any]:
+    return [
+        *(FakeMessage(PREDICTIONS_LOG, first + n, value) for n, value in enumerate(predictions)),
+        *(FakeMessage(OUTCOMES_LOG, first + n, value) for n, value in enumerate(outcomes)),
+    ]
+
+
+class FakeClock:
+    """A monotonic clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+# The time of the receivers of webhooks, and the settings of a monitor without servers.
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+ENVIRONMENT = {"RONDO_KAFKA": "unused:1", "RONDO_HTTP_PORT": "0", "RONDO_API_TOKEN": "a-token-for-the-tests"}

@@ -1,0 +1,87 @@
+"""A scenario that feeds a model's state day by day and collects the events it publishes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from rondo.monitor.model_state import ModelState
+from rondo.monitor.ports import Champion
+
+from tests.monitor.builders import (
+    MODEL,
+    REFERENCE,
+    SPEC,
+    WRITTEN,
+    outcomes,
+    outcomes_of,
+    predictions,
+    rows,
+    times,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from rondo.contracts.events.base import Event
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.monitor.detectors.reference import Reference
+
+CHAMPION, NEXT = Champion(1, 1, "one"), Champion(2, 2, "two")
+E = TypeVar("E", bound="Event")
+
+
+@dataclass
+class DailyScenario:
+    """Rows of day 0 fill the window that begins at EPOCH; version 1 is champion at first."""
+
+    spec: ModelSpec = SPEC
+    seed: int = 11
+    reference: Reference = REFERENCE
+    published: list[Event] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rng = np.random.default_rng(self.seed)
+        self.state = ModelState(MODEL)
+        self.state.apply_spec(self.spec)
+        self.promote(CHAMPION)
+
+    def promote(self, champion: Champion) -> None:
+        self.published += [each.event for each in self.state.promote(champion)]
+
+    def day(
+        self, number: float, *, shift: float = 0.0, skill: float = 1.0, count: int = 1_000, version: int = 1,
+        missing: float = 0.0, labels: bool = True,
+    ) -> None:  # fmt: skip
+        data = rows(self.rng, count, shift)
+        ids, at = [f"{number}-{version}-{i}" for i in range(count)], times(number, count)
+        data["x"][self.rng.random(count) < missing] = np.nan
+        self.state.count_predictions(predictions(data, at, ids), version, self.reference)
+        if labels:
+            known_at = [t + timedelta(hours=1) for t in at]
+            self.add_outcomes(outcomes(list(ids), outcomes_of(self.rng, data["score"], skill), known_at))
+
+    def add_outcomes(self, table: pa.Table) -> None:
+        """Add outcomes, after which the stream is idle: their times have passed."""
+        self.state.add_outcomes(table, WRITTEN)
+        self.state.outcome_watermark = self.state.outcome_watermark.caught_up()
+
+    def close(self, *, idle: bool = True) -> None:
+        self.state.settle()
+        announcements = self.state.close_due_windows(self.spec, self.reference, outcomes_idle=idle)
+        self.published += [each.event for each in announcements]
+
+    def drain_alerts(self) -> None:
+        self.published += [each.event for each in self.state.dropped.drain_alerts()]
+
+    def counts(self) -> Counter[str]:
+        return Counter(type(event).__name__ for event in self.published)
+
+    def all(self, event: type[E]) -> list[E]:
+        return [each for each in self.published if isinstance(each, event)]
+
+    def one(self, event: type[E]) -> E:
+        (found,) = self.all(event)
+        return found
