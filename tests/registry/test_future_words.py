@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from registry_stories import apply, handle, states
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.training import TrainingFailed, TrainingSkipped, TrainingStarted
 
+from tests.registry.scenarios import apply, handle, states
 from tests.support.future_words import WORD, from_the_future
 
 if TYPE_CHECKING:
-    from registry_stories import Backend
     from rondo.contracts.spec.model import ModelSpec
+
+    from tests.registry.scenarios import Backend
 
 Make = Callable[..., Any]
 
@@ -43,4 +44,4 @@ async def test_an_unknown_replica_state_neither_serves_nor_refuses(
     await apply(store, spec)
     await handle(store, trained("run-1"), "t1")
     await handle(store, from_the_future(ReplicaChanged, model="late", model_version=1, revision=1), "r1")
-    assert (await states(store), await store.words("late")) == ({1: "champion"}, ())
+    assert (await states(store), await store.replica_reports("late")) == ({1: "champion"}, ())

@@ -25,7 +25,13 @@ def storable(text: str) -> str:
     return _UNSTORABLE.sub(REPLACEMENT, text)
 
 
-def _checked(text: str) -> str:
+def checked(text: str) -> str:
+    """Return the text, for pydantic.
+
+    Raises:
+        PydanticCustomError: it holds a character that can't be stored.
+
+    """
     if character := unstorable(text):
         message = "the text holds {character}, which can't be stored: remove it"
         raise PydanticCustomError("unstorable_text", message, {"character": character})
@@ -34,10 +40,10 @@ def _checked(text: str) -> str:
 
 _SCHEMA = Field(json_schema_extra={"pattern": _STORABLE_PATTERN})
 # Names, ids and values: refused when they hold a character that can't be stored.
-Text = Annotated[str, AfterValidator(_checked), _SCHEMA]
+Text = Annotated[str, AfterValidator(checked), _SCHEMA]
 # Sentences for people, which may quote foreign text: such characters are replaced.
 Message = Annotated[str, AfterValidator(storable), _SCHEMA]
-Id = Annotated[Text, Field(min_length=1, max_length=MAX_ID)]
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID), AfterValidator(checked), _SCHEMA]
 # Names become topic keys, table folders and metric labels, so they are kept to a safe alphabet.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 Column = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]

@@ -6,17 +6,24 @@ the contract, and the tests hold both sides to it.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import FiniteFloat
+from pydantic import AfterValidator, FiniteFloat
 
 from rondo.contracts.events.base import ModelEvent
-from rondo.contracts.text import Digest, Id, Text
+from rondo.contracts.text import Digest, Id, Text, checked
 from rondo.contracts.times import Utc
 
 # 1 MiB: Kafka's own default for a message. A longer request is refused by the broker, at the application.
 MAX_REQUEST_BYTES = 1024 * 1024
-FeatureValue = bool | int | float | Text | None
+
+
+def _checked(value: Any) -> Any:
+    return checked(value) if isinstance(value, str) else value
+
+
+# A text, number, bool or null; numbers may be NumPy's. Serving checks them against the features of the model.
+FeatureValue = Annotated[Any, AfterValidator(_checked)]
 
 
 class PredictionRequested(ModelEvent):

@@ -1,0 +1,19 @@
+"""A finding names its statistic, so a new statistic needs no new field."""
+
+from __future__ import annotations
+
+import pytest
+from rondo.contracts.events.monitoring import Statistic, described
+
+
+@pytest.mark.parametrize(
+    ("statistic", "text"),
+    [
+        (Statistic(feature="temp", statistic="psi", value=4.814, threshold=1), "temp PSI 4.81 (threshold 1.00)"),
+        (Statistic(statistic="roc_auc", value=0.7, reference=0.75), "ROC AUC 0.700 (reference 0.750)"),
+        (Statistic(feature="a", statistic="missing", value=0.94, reference=0.5), "a missing 94.0% (reference 50.0%)"),
+        (Statistic(feature="temp", statistic="wasserstein", value=12.345678), "temp wasserstein 12.35"),
+    ],
+)  # fmt: skip
+def test_a_statistic_is_described_whatever_it_is(statistic: Statistic, text: str) -> None:
+    assert described(statistic) == text
