@@ -91,7 +91,7 @@ def test_an_outcome_names_its_prediction() -> None:
     assert messages.outcome("late", 1, DAY, id="a").id == "a"
     with pytest.raises(RefusedError, match="names the prediction's id or its entity"):
         messages.outcome("late", 1, DAY)
-    with pytest.raises(RefusedError, match="outcome: Input should be a finite number"):
+    with pytest.raises(RefusedError, match="Input should be a finite number"):
         messages.outcome("late", math.nan, DAY, id="a")
 
 

@@ -37,6 +37,26 @@ RULE_MISTAKES = {
             "each needs a column of its own"
         ),
     ),
+    "one of two labels": (
+        "label: late",
+        "label: late, positive: UP",
+        "line 2: `data.positive`: `positive` needs `negative` beside it: a misspelt label would count as one of them",
+    ),
+    "two equal labels": (
+        "label: late",
+        "label: late, positive: UP, negative: UP",
+        "line 2: `data.negative`: 'UP' is also `positive`: the two labels must differ",
+    ),
+    "a label with blanks": (
+        "label: late",
+        "label: late, positive: 'UP ', negative: DOWN",
+        "line 2: `data.positive`: the label 'UP ' is empty or has blanks around it: write it without them",
+    ),
+    "an unknown way with columns": (
+        "label: late",
+        "label: late, unknown_columns: drop",
+        "line 2: `data.unknown_columns`: 'drop' is unknown: use one of reject, report, ignore",
+    ),
     "entity as the event time": (
         "event_time: departure",
         "event_time: flight_id",

@@ -128,7 +128,7 @@ class AsyncRondo(IngestionClient, RegistryClient):
     async def send_outcome(
         self,
         model: str,
-        outcome: float,
+        outcome: float | str,
         event_time: datetime,
         *,
         id: str | None = None,  # noqa: A002 - as the contract calls it

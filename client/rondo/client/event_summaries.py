@@ -170,4 +170,5 @@ def _(event: PredictionMade) -> str:
 
 @headline.register
 def _(event: OutcomeObserved) -> str:
-    return f"the outcome of {event.entity or event.id} is {event.outcome:g}"
+    outcome = f"{event.outcome:g}" if isinstance(event.outcome, float) else event.outcome
+    return f"the outcome of {event.entity or event.id} is {outcome}"

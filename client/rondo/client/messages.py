@@ -102,7 +102,7 @@ def encode(content: Mapping[str, Any]) -> bytes:
 
 def outcome(
     model: str,
-    value: float,
+    value: float | str,
     event_time: datetime,
     id: str | None = None,  # noqa: A002 - as the contract calls it
     entity: str | None = None,

@@ -126,6 +126,17 @@ class RolloutStrategy(StrEnum):
     AB = "ab"
 
 
+class UnknownColumns(StrEnum):
+    """What happens to a batch with columns that no model of its dataset names.
+
+    Unknown: `rondo apply` refuses the spec. A stored spec with it behaves as `report`.
+    """
+
+    REJECT = "reject"
+    REPORT = "report"
+    IGNORE = "ignore"
+
+
 def open_to(vocabulary: type[StrEnum]) -> Any:
     """Return what documents the known words of a text field in its JSON Schema, and what an unknown word means."""
     return Field(description=inspect.getdoc(vocabulary), examples=known(vocabulary))

@@ -32,12 +32,16 @@ def test_what_is_not_finite_is_still_json() -> None:
     assert text == '{"metrics":{"a":"NaN","b":"Infinity","c":"-Infinity"},"slices":[]}'
 
 
-@pytest.mark.parametrize("text", ["NaN", '"NaN"', "1e999"])
-def test_an_outcome_and_a_score_are_finite(text: str) -> None:
+@pytest.mark.parametrize("text", ["NaN", "1e999"])
+def test_an_outcome_is_finite(text: str) -> None:
     with pytest.raises(ValidationError, match="finite number"):
         OutcomeObserved.model_validate_json(
             f'{{"model":"m","id":"1","outcome":{text},"event_time":"2013-03-01T00:00:00Z"}}'
         )
+
+
+@pytest.mark.parametrize("text", ["NaN", '"NaN"', "1e999"])
+def test_a_score_is_finite(text: str) -> None:
     with pytest.raises(ValidationError, match="finite number"):
         PredictionMade.model_validate_json(
             f'{{"model":"m","id":"1","model_version":1,"digest":"{DIGEST}","output":{{"score":{text}}},'

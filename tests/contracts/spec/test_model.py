@@ -17,7 +17,7 @@ data: {dataset: flights, entity: flight_id, event_time: departure, label: late, 
 features: {carrier: {type: category}, temp: {type: float, optional: true}}
 trainer: {params: {n_estimators: 100, learning_rate: 0.1}}
 """
-DIGEST = "sha256:733a33994fcceb3063d45057c21908dc8011c79f0357497755d0f555c0b16589"
+DIGEST = "sha256:75d03b71d69d557518562842c09110a1bf196efc8162a9f71fae45efa10382c6"
 
 
 @pytest.mark.parametrize(

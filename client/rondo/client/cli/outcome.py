@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def outcome(
     model: str,
-    value: Annotated[float, typer.Argument(help="How it turned out, such as 1 or 0.", metavar="OUTCOME")],
+    value: Annotated[str, typer.Argument(help="The label: 1 or 0, or a text that the spec names.", metavar="OUTCOME")],
     id: Annotated[str | None, typer.Option(help="The id of the prediction.")] = None,  # noqa: A002
     entity: Annotated[str | None, typer.Option(help="What the prediction was about.")] = None,
     at: Annotated[str, typer.Option(help="When it was known, such as 2013-03-01T12:00:00Z; now by default.")] = "",
@@ -27,16 +27,25 @@ def outcome(
 ) -> None:
     """Say how something turned out that was predicted."""
     known_at = event_time(at) if at else datetime.now(UTC)
+    label = _label(value)
 
     async def send(rondo: AsyncRondo) -> bool:
-        is_checked = await outcome_check.check(rondo, messages.outcome(model, value, known_at, id, entity))
-        await rondo.send_outcome(model, value, known_at, id=id, entity=entity)
+        is_checked = await outcome_check.check(rondo, messages.outcome(model, label, known_at, id, entity))
+        await rondo.send_outcome(model, label, known_at, id=id, entity=entity)
         return is_checked
 
     is_checked = using(send)
-    sent = {"model": model, "outcome": value, "id": id, "entity": entity, "event_time": known_at}
+    sent = {"model": model, "outcome": label, "id": id, "entity": entity, "event_time": known_at}
     if json:
         print_json(sent | {"checked": is_checked})
         return
     doubt = f"; ingestion takes it if it knows {model}, else it is among ingestion.dead-letters with the reason"
-    print_text(f"sent: the outcome of {entity or id} is {value:g}{'' if is_checked else doubt}")
+    print_text(f"sent: the outcome of {entity or id} is {value}{'' if is_checked else doubt}")
+
+
+def _label(text: str) -> float | str:
+    """Return a number as one, so that JSON has it as a number; any other text as it is."""
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rondo.client.errors import NotFoundError, RefusedError, UnavailableError, UnreachableError
+from rondo.contracts.spec.labels import BinaryLabels
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
     from rondo.contracts.events.predictions import OutcomeObserved
 
-_BINARY = "label"  # the kind of a column whose values are 0 and 1
+_BINARY = "label"  # the kind of a column that holds the label
 
 
 async def check(rondo: AsyncRondo, outcome: OutcomeObserved) -> bool:
@@ -29,20 +30,21 @@ async def check(rondo: AsyncRondo, outcome: OutcomeObserved) -> bool:
         columns = (await rondo.dataset(data["dataset"]))["columns"]
     except (UnreachableError, UnavailableError, NotFoundError):  # it may not have heard of the spec yet
         return False
-    compare(outcome, next((column for column in columns if column["name"] == data["label"]), {"kind": None}))
+    label = next((column for column in columns if column["name"] == data["label"]), {"kind": None})
+    if label["kind"] == _BINARY:
+        compare(outcome, data["label"], BinaryLabels(data.get("positive"), data.get("negative")))
     return True
 
 
-def compare(outcome: OutcomeObserved, label: dict[str, Any]) -> None:
-    """Hold an outcome against the column that the training learns from.
+def compare(outcome: OutcomeObserved, label: str, labels: BinaryLabels) -> None:
+    """Check an outcome against the values of the label.
 
     Raises:
-        RefusedError: it is no value of that column.
+        RefusedError: it is neither of them.
 
     """
-    if label["kind"] == _BINARY and outcome.outcome not in {0, 1}:
+    if labels.parse(outcome.outcome) is None:
         raise RefusedError(
-            f"{outcome.outcome:g} is no outcome of {outcome.model}: its label `{label['name']}` is 0 or 1, send one of "
-            "the two",
+            f"{outcome.outcome!r} is not an outcome of {outcome.model}: its label `{label}` is {labels.expected}",
             code="bad_outcome",
         )

@@ -50,11 +50,14 @@ class PredictionMade(ModelEvent):
 
 
 class OutcomeObserved(ModelEvent):
-    """What a prediction was about turned out. It names the prediction's `id`, or its `entity`."""
+    """The outcome of a prediction, named by the prediction's `id` or `entity`.
+
+    `outcome` is a label as the spec defines it: 0 or 1, true or false, or one of the texts `positive` and `negative`.
+    """
 
     topic: ClassVar[str] = "outcomes.observed"
 
     id: Id | None = None
     entity: Id | None = None
-    outcome: FiniteFloat
+    outcome: bool | FiniteFloat | Text
     event_time: Utc

@@ -25,6 +25,7 @@ def contradictions(spec: Plain) -> Iterator[Fault]:
     """Yield what can't be true together in any spec, just written or read back."""
     data, features = part(spec, "data"), part(spec, "features")
     yield from _columns_play_one_part(data, features)
+    yield from _labels_are_two(data)
     for name, feature in features.items():
         if isinstance(feature, Mapping):
             yield from _limits_fit_the_type(name, feature)
@@ -54,6 +55,21 @@ def _columns_play_one_part(data: Plain, features: Plain) -> Iterator[Fault]:
     if entity is not None and entity == event_time:
         message = f"{entity!r} is both the entity and the event time: each needs a column of its own"
         yield Fault(("data", "event_time"), message)
+
+
+def _labels_are_two(data: Plain) -> Iterator[Fault]:
+    positive, negative = _text(data.get("positive")), _text(data.get("negative"))
+    for key, other in (("positive", "negative"), ("negative", "positive")):
+        if _text(data.get(key)) is not None and data.get(other) is None:
+            yield Fault(
+                ("data", key), f"`{key}` needs `{other}` beside it: a misspelt label would count as one of them"
+            )
+    for key in ("positive", "negative"):
+        text = _text(data.get(key))
+        if text is not None and (not text or text != text.strip()):
+            yield Fault(("data", key), f"the label {text!r} is empty or has blanks around it: write it without them")
+    if positive is not None and positive == negative:
+        yield Fault(("data", "negative"), f"{negative!r} is also `positive`: the two labels must differ")
 
 
 def _limits_fit_the_type(name: str, feature: Plain) -> Iterator[Fault]:

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rondo.contracts.spec.duration import Duration, PositiveDuration
+from rondo.contracts.spec.labels import BinaryLabels
 from rondo.contracts.text import Column, Name, Text
+from rondo.contracts.vocabularies import UnknownColumns, known
 
 Share = Annotated[float, Field(ge=0, le=1)]
 # The largest float32. A model sees its numbers so, and batches and requests are held to their limits so.
@@ -37,13 +39,31 @@ class Data(Part):
     event_time: Column
     """The column that says when it happened: a time with a zone, from 1900 to a day ahead of now."""
     label: Column
-    """The column with what is to be predicted: 0 or 1."""
+    """The column with the outcome to predict: 0 or 1, or true or false. `positive` and `negative` name other values."""
+    positive: Text | None = None
+    """The text that stands for 1 in the label column and in outcomes, such as `UP`. It needs `negative` beside it."""
+    negative: Text | None = None
+    """The text that stands for 0, such as `DOWN`. Any other text is an invalid label."""
     label_delay: Duration = timedelta(0)
     """How long after its event time an outcome may still come. A window of the monitor waits this long for outcomes
     once it is over."""
     max_bad_share: Share = 0.05
     """The share of bad rows up to which a batch is taken in, with those rows in the quarantine. With more it is refused
     whole."""
+    unknown_columns: Annotated[Text, Field(examples=known(UnknownColumns))] = UnknownColumns.REPORT.value
+    """What happens to a batch with columns that no model of the dataset names. `report` drops and reports them, and
+    rejects a batch in which such a column looks like a misspelling of an optional one that is absent. `reject` rejects
+    the batch, `ignore` drops and reports them without that check."""
+
+    @property
+    def row_key(self) -> tuple[str, str]:
+        """The columns that identify a row: the event time and the entity. One entity may occur at several times."""
+        return (self.event_time, self.entity)
+
+    @property
+    def labels(self) -> BinaryLabels:
+        """The values of the label."""
+        return BinaryLabels(self.positive, self.negative)
 
 
 class Feature(Part):

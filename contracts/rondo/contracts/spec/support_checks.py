@@ -14,7 +14,7 @@ from rondo.contracts.spec import cron, lightgbm_params
 from rondo.contracts.spec.cross_checks import Fault, Plain, items, part
 from rondo.contracts.spec.data import LARGEST_FLOAT32
 from rondo.contracts.spec.policy import CRON
-from rondo.contracts.vocabularies import RolloutStrategy, TrainerKind, TriggerKind
+from rondo.contracts.vocabularies import RolloutStrategy, TrainerKind, TriggerKind, UnknownColumns, known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +58,10 @@ def not_executed(spec: Plain) -> Iterator[Fault]:
         yield Fault(("rollout", "strategy"), message)
     if isinstance(kind, str) and kind != TrainerKind.LIGHTGBM:
         yield Fault(("trainer", "kind"), f"{_state(kind, TrainerKind)}: use `lightgbm`")
+    unknown_columns = part(spec, "data").get("unknown_columns")
+    if isinstance(unknown_columns, str) and unknown_columns not in list(UnknownColumns):
+        message = f"{unknown_columns!r} is unknown: use one of {', '.join(known(UnknownColumns))}"
+        yield Fault(("data", "unknown_columns"), message)
     for name, feature in part(spec, "features").items():
         asked = [key for key in _JOIN if isinstance(feature, Mapping) and feature.get(key)]
         if asked:

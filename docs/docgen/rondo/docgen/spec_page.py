@@ -51,8 +51,11 @@ data:
   entity: customer_id
   event_time: asked_at
   label: left
+  positive: LEFT
+  negative: STAYED
   label_delay: 30d
   max_bad_share: 0.02
+  unknown_columns: reject
 features:
   plan: {{type: category, values: [free, basic, pro]}}
   months: {{type: int, min: 0, max: 600}}

@@ -29,8 +29,8 @@ def review_spec(
     if champion is None:
         return Review(refusals=_unsupported(spec))
     refusals = _unsupported(spec)
-    if before is not None and before.data.label != spec.data.label:
-        refusals += (_label_change(before.data.label, spec.data.label, champion),)
+    if before is not None and _label(before) != _label(spec):
+        refusals += (_label_change(_label(before), _label(spec), champion),)
     return Review(refusals, _signature_warnings(spec.features, champion, serving))
 
 
@@ -50,6 +50,11 @@ def _unsupported(spec: ModelSpec) -> tuple[str, ...]:
         if not cron.is_valid(expression)
     )
     return tuple(problems)
+
+
+def _label(spec: ModelSpec) -> str:
+    """Return the label column with its values: a champion's score is the probability of the positive one."""
+    return f"{spec.data.label} ({spec.data.labels.expected})" if spec.data.positive else spec.data.label
 
 
 def _label_change(before: str, after: str, champion: int) -> str:

@@ -16,8 +16,8 @@ BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def occurrence(spec: ModelSpec) -> list[str]:
-    """Return what makes a row another occurrence: its event time and its entity."""
-    return [spec.data.event_time, spec.data.entity]
+    """Return the columns that identify a row."""
+    return list(spec.data.row_key)
 
 
 def in_order(spec: ModelSpec, rows: pl.DataFrame) -> pl.DataFrame:

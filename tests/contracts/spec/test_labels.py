@@ -1,0 +1,29 @@
+"""The values of a binary label."""
+
+from __future__ import annotations
+
+import pytest
+from rondo.contracts.spec.labels import BinaryLabels
+
+
+@pytest.mark.parametrize("value", [1, 1.0, True, "1", "true", " TRUE "])
+def test_one_is_written_in_several_ways(value: object) -> None:
+    assert BinaryLabels().parse(value) == 1.0
+
+
+@pytest.mark.parametrize("value", [0, 0.0, False, "0", "false", "False"])
+def test_zero_is_written_in_several_ways(value: object) -> None:
+    assert BinaryLabels().parse(value) == 0.0
+
+
+@pytest.mark.parametrize("value", [2, -1, 0.5, float("nan"), "", "UP", None, [], {}])
+def test_anything_else_is_no_label(value: object) -> None:
+    assert BinaryLabels().parse(value) is None
+
+
+def test_the_spec_may_name_two_texts() -> None:
+    labels = BinaryLabels(positive="UP", negative="DOWN")
+    assert [labels.parse(value) for value in ("UP", " DOWN ", "up", "1", 1, True, None)] == [
+        1.0, 0.0, None, None, None, None, None,
+    ]  # fmt: skip
+    assert labels.expected == "'DOWN' or 'UP'"
