@@ -17,7 +17,7 @@ data: {dataset: flights, entity: flight_id, event_time: departure, label: late, 
 features: {carrier: {type: category}, temp: {type: float, optional: true}}
 trainer: {params: {n_estimators: 100, learning_rate: 0.1}}
 """
-DIGEST = "sha256:75d03b71d69d557518562842c09110a1bf196efc8162a9f71fae45efa10382c6"
+DIGEST = "sha256:3202fb3c0dc8c4da43c7ea45fd1d53f6e2032066a98aef6f1044dfbb5e246293"
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from rondo.contracts.spec.model import Serving
 from rondo.registry.model import deployments as history
 from rondo.registry.model.deployments import Deployment
-from rondo.registry.model.model import Model
+from rondo.registry.model.model import Model, Version
 from rondo.registry.registration.candidates import register_candidate
 
 if TYPE_CHECKING:
@@ -27,3 +28,11 @@ def test_periods_follow_each_other_and_the_last_one_lasts(spec: ModelSpec, candi
     ]
     found = [(p.model_version, p.since.day, p.until.day if p.until else None) for p in history.periods(deployments)]
     assert found == [(1, 2, 4), (2, 4, 5), (1, 6, None)]
+
+
+def test_a_deployment_answers_requests_as_the_spec_in_force_demands(spec: ModelSpec) -> None:
+    relaxed = spec.model_copy(update={"serving": Serving(ignore_unknown_fields=True)})
+    version = Version(1, f"sha256:{1:064x}", "run-1", "champion", passed=True, signature="{}")
+    for each in (spec, relaxed):
+        (route,) = Model("late", each, 1, versions={1: version}).with_routes(version.route()).routes
+        assert route.ignore_unknown_fields is (each is relaxed)

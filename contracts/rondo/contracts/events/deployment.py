@@ -16,7 +16,8 @@ from rondo.contracts.vocabularies import ReplicaState, Role, open_to
 class Route(Value):
     """One version that should serve: its artifact, its share of the traffic and its signature.
 
-    `features` are the inputs in the order and with the types that the version was trained on.
+    `features` are the inputs in the order and with the types that the version was trained on. With
+    `ignore_unknown_fields` a request may have others.
     """
 
     model_version: int
@@ -24,6 +25,7 @@ class Route(Value):
     share: Annotated[float, Field(ge=0, le=1)]
     role: Annotated[Text, open_to(Role)]
     features: dict[Column, Feature]
+    ignore_unknown_fields: bool = False
 
 
 class DeploymentChanged(ModelEvent):

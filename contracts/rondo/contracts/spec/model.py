@@ -14,7 +14,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from rondo.contracts.spec.cross_checks import Fault, contradictions
 from rondo.contracts.spec.data import Data, Feature, Part, Share
 from rondo.contracts.spec.duration import Duration, format_duration, parse_duration
-from rondo.contracts.spec.policy import FairnessGate, Gates, MetricGate, Monitor, Retrain, Rollout, Trainer
+from rondo.contracts.spec.policy import FairnessGate, Gates, MetricGate, Monitor, Retrain, Rollout, Serving, Trainer
 from rondo.contracts.text import Column, Name
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Monitor",
     "Retrain",
     "Rollout",
+    "Serving",
     "Share",
     "Trainer",
     "format_duration",
@@ -52,6 +53,8 @@ class ModelSpec(Part):
     """When to train again."""
     rollout: Rollout = Rollout()
     """How a version takes over."""
+    serving: Serving = Serving()
+    """How requests are answered."""
     monitor: Monitor = Monitor()
     """How the model is watched."""
 

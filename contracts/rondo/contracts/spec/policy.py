@@ -115,6 +115,15 @@ class Rollout(Part):
     """How long each step lasts; none does with `replace`."""
 
 
+class Serving(Part):
+    """How the requests of the model are answered."""
+
+    ignore_unknown_fields: bool = False
+    """Whether a request may have features and fields that are not known. By default it is refused with the nearest
+    known name, because a misspelt optional feature would otherwise count as missing. A change takes effect with the
+    next deployment of the model."""
+
+
 class Monitor(Part):
     """How the model is watched, in windows of event time that do not overlap."""
 

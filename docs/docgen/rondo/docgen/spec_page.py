@@ -79,6 +79,7 @@ retrain:
   cooldown: 7d
   budget_per_week: 2
 rollout: {{strategy: replace}}
+serving: {{ignore_unknown_fields: true}}
 monitor:
   false_alarm_rate: 0.01
   window: 7d
