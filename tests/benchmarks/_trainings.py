@@ -17,10 +17,8 @@ from rondo.contracts.events.logs import FEATURE, OUTCOMES_SCHEMA, predictions_sc
 from rondo.flights.dataset.flights import ARRIVED_AT, ENTITY, EVENT_TIME, LABEL
 from rondo.trainer.dataset import training_set
 from rondo.trainer.dataset.training_set import Tables, TrainingSet
-from rondo.trainer.estimators.lightgbm import Fitter
 from rondo.trainer.graph import encoding
-from rondo.trainer.graph.runtime import Scorer
-from rondo.trainer.pipeline import Training
+from rondo.trainer.worker.app import pipeline
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.trainer.evaluation.candidate import Learned
+    from rondo.trainer.evaluation.candidate import FittedCandidate
 
 # The split asks for a holdout with both classes: this is the least of one, some 50 to 300 flights.
 NEARLY_ALL = 0.001
@@ -81,34 +79,34 @@ class Flights:
 
 
 class Trainings:
-    """What the trainer makes of the flights that are known at a time; `training` is its own, on one thread."""
+    """What the trainer makes of the flights that are known at a time; `pipeline` is its own, on one thread."""
 
     def __init__(self, flights: Flights, spec: ModelSpec) -> None:
         self.flights, self._spec = flights, spec
-        self.training = Training(Fitter(1), Scorer(1))
-        self._learned: dict[tuple[datetime, float], tuple[TrainingSet, Learned]] = {}
+        self.pipeline = pipeline(threads=1)
+        self._learned: dict[tuple[datetime, float], tuple[TrainingSet, FittedCandidate]] = {}
         self._scores: dict[bytes, NDArray[np.float32]] = {}
 
-    def learn(self, as_of: datetime, holdout: float | None = None) -> tuple[TrainingSet, Learned]:
+    def learn(self, as_of: datetime, holdout: float | None = None) -> tuple[TrainingSet, FittedCandidate]:
         """Return what is learned from the rows that are known at a time, and where they are from, but not the rows."""
         share = self._spec.trainer.holdout if holdout is None else holdout
         if (as_of, share) not in self._learned:
             trainer = self._spec.trainer.model_copy(update={"holdout": share})
             rows = self._rows(as_of)
-            learned = self.training.learn(self._spec.model_copy(update={"trainer": trainer}), rows)
+            learned = self.pipeline.fit(self._spec.model_copy(update={"trainer": trainer}), rows)
             # The rows are not asked for again, and all of them together would take a gigabyte.
             self._learned[as_of, share] = replace(rows, rows=rows.rows.clear()), learned
         return self._learned[as_of, share]
 
-    def scores(self, learned: Learned) -> NDArray[np.float32]:
+    def scores(self, fitted: FittedCandidate) -> NDArray[np.float32]:
         """Return a model's score of every streamed flight after what it knows; NaN before."""
-        if learned.model not in self._scores:
+        if fitted.model not in self._scores:
             rows = self.flights.streamed
-            later = rows.filter(pl.col(EVENT_TIME) > learned.event_time_to)
-            scores = self.training.score(learned.model, encoding.inputs(self._spec.features, later))
+            later = rows.filter(pl.col(EVENT_TIME) > fitted.event_time_to)
+            scores = self.pipeline.score(fitted.model, encoding.onnx_inputs(self._spec.features, later))
             unknown = np.full(rows.height - later.height, np.nan, np.float32)
-            self._scores[learned.model] = np.concatenate([unknown, scores])
-        return self._scores[learned.model]
+            self._scores[fitted.model] = np.concatenate([unknown, scores])
+        return self._scores[fitted.model]
 
     def _rows(self, as_of: datetime) -> TrainingSet:
         since, until = training_set.window(self._spec, as_of, None)

@@ -21,9 +21,10 @@ from rondo.monitor.model_state import ModelState
 from rondo.monitor.ports import Champion as Watched
 from rondo.registry.gates.champion_comparison import Champion as Compared
 from rondo.registry.gates.gates import evaluate_gates
-from rondo.trainer.evaluation.candidate import Champion
+from rondo.trainer.evaluation.candidate import ChampionModel
 from rondo.trainer.evaluation.evidence import evidence
-from rondo.trainer.triggers.admission import History, PastRun, Start, admit
+from rondo.trainer.run import History, PastRun
+from rondo.trainer.triggers.admission import Start, admit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.models import GateResult
     from rondo.contracts.events.training import Evidence
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.trainer.triggers.admission import RunState
+    from rondo.trainer.run import RunState
 
 STEP = timedelta(hours=12)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -155,8 +156,8 @@ class Simulation:
     def _judge(self, as_of: datetime) -> tuple[Evidence, tuple[GateResult, ...]]:
         rows, learned = self._trainings.learn(as_of)
         serving = self._year.versions[-1] if self._year.versions else None
-        champion = Champion(serving.number, self._trainings.learn(serving.as_of)[1].model) if serving else None
-        candidate = self._trainings.training.judge(self._spec, learned, champion)
+        champion = ChampionModel(serving.number, self._trainings.learn(serving.as_of)[1].model) if serving else None
+        candidate = self._trainings.pipeline.evaluate(self._spec, learned, champion)
         found = evidence(self._spec, rows, candidate, "simulated")
         return found, evaluate_gates(found, self._spec.gates, Compared(serving.number) if serving else None)
 

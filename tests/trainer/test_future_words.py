@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from rondo.contracts.events.deployment import DeploymentChanged
@@ -11,6 +11,8 @@ from rondo.contracts.events.training import TrainingRequested, TrainingSkipped
 from rondo.trainer import handlers
 
 from tests.support.future_words import WORD, from_the_future
+from tests.trainer import builders
+from tests.trainer.fakes import MemoryStore, MemoryUnitOfWork
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
@@ -18,23 +20,28 @@ if TYPE_CHECKING:
 HANDLERS = handlers.routes().handlers
 
 
+@pytest.fixture
+def work() -> MemoryUnitOfWork:
+    return MemoryUnitOfWork(MemoryStore())
+
+
 @pytest.mark.parametrize("event", HANDLERS, ids=lambda event: event.__name__)
-async def test_no_handler_fails_on_unknown_words(event: type[Event], memory: Any, make: Any) -> None:
-    await HANDLERS[event](make.enveloped(from_the_future(event)), memory)
+async def test_no_handler_fails_on_unknown_words(event: type[Event], work: MemoryUnitOfWork) -> None:
+    await HANDLERS[event](builders.enveloped(from_the_future(event)), work)
 
 
-async def test_an_unknown_trigger_trains_only_if_the_spec_names_it(memory: Any, make: Any) -> None:
+async def test_an_unknown_trigger_trains_only_if_the_spec_names_it(work: MemoryUnitOfWork) -> None:
     asked = from_the_future(TrainingRequested)
     for on, runs in (([], 0), ([WORD], 1)):
-        spec = make.spec(model=asked.model, retrain={"on": on})
-        await handlers.on_spec_applied(make.enveloped(make.spec_applied(spec, 1 + runs)), memory)
-        await handlers.on_training_requested(make.enveloped(asked), memory)
-        assert len(memory.runs) == runs
-    assert [e.reason for e in memory.published if isinstance(e, TrainingSkipped)] == ["not_subscribed"]
+        spec = builders.spec(model=asked.model, retrain={"on": on})
+        await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(spec, 1 + runs)), work)
+        await handlers.on_training_requested(builders.enveloped(asked), work)
+        assert len(work.store.runs) == runs
+    assert [e.reason for e in work.store.events if isinstance(e, TrainingSkipped)] == ["not_subscribed"]
 
 
-async def test_specs_and_deployments_are_kept(memory: Any, make: Any) -> None:
+async def test_specs_and_deployments_are_kept(work: MemoryUnitOfWork) -> None:
     for event in (from_the_future(SpecApplied), from_the_future(DeploymentChanged)):
-        await HANDLERS[type(event)](make.enveloped(event), memory)
-    (spec,) = memory.specs.values()
+        await HANDLERS[type(event)](builders.enveloped(event), work)
+    (spec,) = work.store.specs.values()
     assert (spec.spec.trainer.kind, spec.spec.rollout.strategy) == (WORD, WORD)

@@ -10,13 +10,13 @@ import pytest
 from rondo.contracts.spec.model import ModelSpec
 from rondo.trainer.dataset.split import MIN_FRESH_ROWS, NotEnoughDataError, split
 from rondo.trainer.dataset.training_set import TrainingSet
-from rondo.trainer.estimators.lightgbm import Fitter
-from rondo.trainer.evaluation.candidate import Candidate, Champion
+from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
 from rondo.trainer.graph import builder
-from rondo.trainer.graph.encoding import MissingColumnsError, inputs
+from rondo.trainer.graph.encoding import MissingColumnsError, onnx_inputs
 from rondo.trainer.graph.parity import ParityError, compare
 from rondo.trainer.graph.runtime import Scorer
-from rondo.trainer.pipeline import Training, UnsupportedTrainerError
+from rondo.trainer.pipeline import UnsupportedTrainerError
+from rondo.trainer.worker.app import pipeline
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 SPEC = ModelSpec.model_validate(
@@ -49,14 +49,14 @@ def run(
     frame: pl.DataFrame,
     spec: ModelSpec = SPEC,
     *,
-    champion: Champion | None = None,
+    champion: ChampionModel | None = None,
     threads: int = 1,
     as_of: datetime = START + timedelta(days=10_000),
 ) -> Candidate:
     """Train, and judge beside the champion."""
-    training = Training(Fitter(threads), Scorer(threads))
-    learned = training.learn(spec, TrainingSet(frame, (), as_of, as_of))
-    return training.judge(spec, learned, champion)
+    made = pipeline(threads)
+    fitted = made.fit(spec, TrainingSet(frame, (), as_of, as_of))
+    return made.evaluate(spec, fitted, champion)
 
 
 def _rows(candidate: Candidate) -> int:
@@ -76,7 +76,7 @@ def test_a_candidate_comes_with_its_evidence() -> None:
     assert (candidate.rows_trained, candidate.rows_holdout, candidate.champion) == (900, 100, None)
     assert (candidate.event_time_from, candidate.event_time_to) == (START, START + timedelta(hours=999))
     assert candidate.parity.rows == 1_000
-    assert builder.knows_until(candidate.model) == START + timedelta(hours=899)
+    assert builder.trained_until(candidate.model) == START + timedelta(hours=899)
 
 
 def test_the_same_rows_in_another_order_give_the_same_candidate() -> None:
@@ -113,12 +113,12 @@ def test_the_holdout_is_later_than_what_was_learned_and_shares_no_instant_with_i
 def test_both_are_judged_on_those_rows_of_the_holdout_that_the_champion_has_not_seen() -> None:
     frame = rows(8_000)
     champion = run(frame[:5_000]).model
-    candidate = run(frame, with_trainer(holdout=0.5), champion=Champion(3, champion))
+    candidate = run(frame, with_trainer(holdout=0.5), champion=ChampionModel(3, champion))
     later = frame.filter(pl.col("at") > frame["at"][4_499])
     assert (candidate.rows_trained, candidate.rows_holdout, candidate.profile.rows) == (4_000, 3_500, 8_000)
     assert (candidate.champion is not None, candidate.champion_version) == (True, 3)
     for model, evaluation in ((candidate.model, candidate.evaluation), (champion, candidate.champion)):
-        scores = Scorer(1)(model, inputs(SPEC.features, later))
+        scores = Scorer(1)(model, onnx_inputs(SPEC.features, later))
         brier = float(np.mean((scores.astype(float) - later["late"].to_numpy()) ** 2))
         assert evaluation is not None
         assert evaluation.metrics["brier"] == pytest.approx(brier)
@@ -127,13 +127,13 @@ def test_both_are_judged_on_those_rows_of_the_holdout_that_the_champion_has_not_
 
 def test_one_that_knows_nearly_all_of_it_is_judged_on_the_whole() -> None:
     frame = rows(8_000)
-    champion = Champion(4, run(frame).model)
+    champion = ChampionModel(4, run(frame).model)
     assert run(frame, with_trainer(holdout=0.5), champion=champion).rows_holdout == 4_000
 
 
 def test_where_what_is_new_has_one_class_the_champion_is_judged_on_the_latest_share() -> None:
     frame = rows(8_000)
-    champion = Champion(3, run(frame[:6_000]).model)
+    champion = ChampionModel(3, run(frame[:6_000]).model)
     calm = frame.with_columns(late=pl.when(pl.int_range(pl.len()) < 5_000).then("late").otherwise(0))
     candidate = run(calm, with_trainer(holdout=0.5), champion=champion)
     assert (candidate.rows_trained, candidate.rows_holdout) == (4_000, 4_000)
@@ -141,19 +141,19 @@ def test_where_what_is_new_has_one_class_the_champion_is_judged_on_the_latest_sh
 
 def test_where_too_little_is_new_the_champion_is_judged_on_the_latest_share() -> None:
     frame = rows(3_600 + MIN_FRESH_ROWS - 1)
-    candidate = run(frame, champion=Champion(3, run(frame[:4_000]).model), spec=with_trainer(holdout=0.5))
+    candidate = run(frame, champion=ChampionModel(3, run(frame[:4_000]).model), spec=with_trainer(holdout=0.5))
     assert candidate.rows_holdout == 2_800
 
 
 def test_a_champion_whose_artifact_is_gone_is_named_without_figures() -> None:
-    candidate = run(rows(1_000), champion=Champion(3, None))
+    candidate = run(rows(1_000), champion=ChampionModel(3, None))
     assert (candidate.champion, candidate.champion_version) == (None, 3)
 
 
 def test_a_champion_of_other_features_is_named_without_figures() -> None:
     described = SPEC.as_dict()
     other = ModelSpec.model_validate(described | {"features": described["features"] | {"wind": {"type": "float"}}})
-    champion = Champion(3, run(rows(1_000).with_columns(wind=pl.lit(1.0)), spec=other).model)
+    champion = ChampionModel(3, run(rows(1_000).with_columns(wind=pl.lit(1.0)), spec=other).model)
     candidate = run(rows(1_000), champion=champion)
     assert (candidate.champion, candidate.champion_version) == (None, 3)
 
@@ -182,16 +182,18 @@ def test_a_label_that_is_no_yes_or_no() -> None:
 
 
 def test_a_missing_column() -> None:
-    with pytest.raises(MissingColumnsError, match="the rows lack temp"):
+    with pytest.raises(MissingColumnsError) as refusal:
         run(rows(1_000).drop("temp"))
+    assert refusal.value.missing == ["temp"]
 
 
 def test_a_trainer_that_does_not_exist_yet() -> None:
-    with pytest.raises(UnsupportedTrainerError, match=r"`trainer.kind: sklearn` can't be trained yet: use lightgbm"):
+    with pytest.raises(UnsupportedTrainerError) as refusal:
         run(rows(1_000), spec=with_trainer(kind="sklearn"))
+    assert refusal.value.kind == "sklearn"
 
 
 @pytest.mark.parametrize("graph", [0.5001, np.nan])
 def test_a_graph_that_is_not_the_model_is_not_used(graph: float) -> None:
-    with pytest.raises(ParityError, match=r"the ONNX graph differs from the model by .*report it"):
+    with pytest.raises(ParityError):
         compare(np.array([0.5], dtype=np.float32), np.array([graph], dtype=np.float32))

@@ -15,36 +15,38 @@ import pytest
 from rondo.chassis.artifacts import Artifacts
 from rondo.contracts.events.training import ModelTrained, TrainingSkipped, TrainingStarted
 
+from tests.trainer import builders
+
 if TYPE_CHECKING:
     import polars as pl
 
 
 @pytest.mark.timeout(300)
 async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
-    trainer: Any, make: Any, data: Path, tmp_path: Path
+    trainer: Any, data: Path, tmp_path: Path
 ) -> None:
     await trainer.start()
     await trainer.ready()
 
     # A batch that is too small: the run ends as skipped, and says what it waits for.
-    spec = make.spec(trainer={"min_rows": 2000})
-    make.write_batch(data, make.rows(1500))
-    await trainer.publish(make.spec_applied(spec), "spec-1")
-    await trainer.publish(make.batch_accepted("b1", 1.1), "batch-1")
-    _, skipped = await trainer.hear(TrainingSkipped)
+    spec = builders.spec(trainer={"min_rows": 2000})
+    builders.write_batch(data, builders.rows(1500))
+    await trainer.publish(builders.spec_applied(spec), "spec-1")
+    await trainer.publish(builders.batch_accepted("b1", 1.1), "batch-1")
+    _, skipped = await trainer.next_event(TrainingSkipped)
     assert (skipped.reason, skipped.detail) == ("not_enough_data", "1,500 of 2,000 rows; waiting for more batches")
 
     # With the next batch there is a model.
-    rows = make.rows(1500, make.start + timedelta(days=2), "g", 2)
-    make.write_batch(data, rows, "b2")
-    await trainer.publish(make.batch_accepted("b2", 3.1), "batch-2")
-    _, started = await trainer.hear(TrainingStarted)
-    _, trained = await trainer.hear(ModelTrained)
+    rows = builders.rows(1500, builders.START + timedelta(days=2), "g", 2)
+    builders.write_batch(data, rows, "b2")
+    await trainer.publish(builders.batch_accepted("b2", 3.1), "batch-2")
+    _, started = await trainer.next_event(TrainingStarted)
+    _, trained = await trainer.next_event(ModelTrained)
     assert started.trigger == trained.trigger
     assert started.trigger.id == "flights/b2"
     evidence = trained.evidence
     assert (evidence.spec_digest, evidence.rows_holdout, evidence.seed) == (spec.digest, 300, 7)
-    assert [(v.table, v.version, v.digest) for v in evidence.data] == [("datasets/flights", 1, make.digest)]
+    assert [(v.table, v.version, v.digest) for v in evidence.data] == [("datasets/flights", 1, builders.DIGEST)]
     assert evidence.event_time_to == rows["departure"].max()
     assert evidence.environment.keys() >= {"python", "lightgbm", "onnx", "onnxruntime", "platform"}
     assert evidence.code_version
@@ -53,17 +55,17 @@ async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
 
     # Drift, told by the monitor, trains anew; the same finding told again changes nothing.
     sent = asyncio.get_running_loop().time()
-    await trainer.publish(make.drift(), "finding-1")
-    at, again = await trainer.hear(TrainingStarted)
+    await trainer.publish(builders.drift(), "finding-1")
+    at, again = await trainer.next_event(TrainingStarted)
     print(f"DriftDetected to TrainingStarted: {(at - sent) * 1000:.0f} ms")  # noqa: T201 - a figure for whoever reads
     assert (again.trigger.kind, again.trigger.detail) == ("drift", "distance PSI 1.50 (bound 0.25)")
-    _, retrained = await trainer.hear(ModelTrained)
+    _, retrained = await trainer.next_event(ModelTrained)
     assert retrained.evidence.training_set_digest == evidence.training_set_digest
     assert retrained.digest == trained.digest, "the same rows, spec and seed make the same bytes"
-    await trainer.publish(make.drift(), "finding-1-told-again")
+    await trainer.publish(builders.drift(), "finding-1-told-again")
     assert await trainer.quiet() == []
 
-    await _a_thousand_findings_make_one_run(trainer, make)
+    await _a_thousand_findings_make_one_run(trainer)
 
 
 async def _scores_as_its_evidence_says(trained: ModelTrained, rows: pl.DataFrame, artifacts: Path) -> None:
@@ -80,12 +82,12 @@ async def _scores_as_its_evidence_says(trained: ModelTrained, rows: pl.DataFrame
     assert trained.evidence.candidate.metrics["roc_auc"] > 0.7
 
 
-async def _a_thousand_findings_make_one_run(trainer: Any, make: Any) -> None:
-    told = [(make.drift(f"flood-{n}", 90), f"flood-told-{n}") for n in range(500)]
-    told += [(make.drift("flood-0", 90), f"flood-again-{n}") for n in range(500)]
+async def _a_thousand_findings_make_one_run(trainer: Any) -> None:
+    told = [(builders.drift(f"flood-{n}", 90), f"flood-told-{n}") for n in range(500)]
+    told += [(builders.drift("flood-0", 90), f"flood-again-{n}") for n in range(500)]
     await asyncio.gather(*(trainer.publish(event, name) for event, name in told))
-    _, trained = await trainer.hear(ModelTrained)
-    skipped = [(await trainer.hear(TrainingSkipped))[1] for _ in range(499)]
+    _, trained = await trainer.next_event(ModelTrained)
+    skipped = [(await trainer.next_event(TrainingSkipped))[1] for _ in range(499)]
     assert {event.reason for event in skipped} <= {"in_flight", "cooldown"}
     assert {event.run_id for event in skipped if event.reason == "in_flight"} <= {trained.run_id}
     assert [type(event) for event in await trainer.quiet()] == [TrainingStarted]
@@ -93,15 +95,15 @@ async def _a_thousand_findings_make_one_run(trainer: Any, make: Any) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.slow
-async def test_what_dies_loses_no_run_and_doubles_none(trainer: Any, make: Any, data: Path) -> None:
-    make.write_batch(data, make.rows(30_000))
-    spec = make.spec(trainer={"params": {"n_estimators": 150, "num_leaves": 63}})
+async def test_what_dies_loses_no_run_and_doubles_none(trainer: Any, data: Path) -> None:
+    builders.write_batch(data, builders.rows(30_000))
+    spec = builders.spec(trainer={"params": {"n_estimators": 150, "num_leaves": 63}})
     await trainer.start()
     await trainer.ready()
-    await trainer.publish(make.spec_applied(spec), "spec-1")
+    await trainer.publish(builders.spec_applied(spec), "spec-1")
 
     # The service is killed in the middle of a run: the worker finishes it, and leaves.
-    await _begin_run(trainer, make, 1)
+    await _begin_run(trainer, 1)
     worker = _worker_of(trainer)
     await trainer.kill(signal.SIGKILL)
     assert await _state(trainer, 1) == ("running", 1)
@@ -112,21 +114,21 @@ async def test_what_dies_loses_no_run_and_doubles_none(trainer: Any, make: Any, 
             await asyncio.sleep(0.02)
     await trainer.start()
     await trainer.ready()
-    _, trained = await trainer.hear(ModelTrained)
+    _, trained = await trainer.next_event(ModelTrained)
     assert trained.trigger.id == "drift-1"
 
     # It is back before the run has ended: it leaves the run to the worker that has it.
-    await _begin_run(trainer, make, 2)
+    await _begin_run(trainer, 2)
     await trainer.kill(signal.SIGKILL)
     await trainer.start()
     await trainer.ready()
-    _, trained = await trainer.hear(ModelTrained)
+    _, trained = await trainer.next_event(ModelTrained)
     assert await _state(trainer, 2) == ("trained", 1)
 
     # The worker is killed: another begins the run again, and makes the same model.
-    await _begin_run(trainer, make, 3)
+    await _begin_run(trainer, 3)
     os.kill(_worker_of(trainer), signal.SIGKILL)
-    _, again = await trainer.hear(ModelTrained)
+    _, again = await trainer.next_event(ModelTrained)
     assert await _state(trainer, 3) == ("trained", 2)
     assert again.digest == trained.digest
     assert await trainer.quiet() == [], "it is said to have started with the id of the first time"
@@ -144,9 +146,9 @@ async def test_an_idle_worker_leaves_when_its_service_is_killed(trainer: Any) ->
             await asyncio.sleep(0.02)
 
 
-async def _begin_run(trainer: Any, make: Any, number: int) -> None:
-    await trainer.publish(make.drift(f"drift-{number}", 60 + 10 * number), f"finding-{number}")
-    await trainer.hear(TrainingStarted)
+async def _begin_run(trainer: Any, number: int) -> None:
+    await trainer.publish(builders.drift(f"drift-{number}", 60 + 10 * number), f"finding-{number}")
+    await trainer.next_event(TrainingStarted)
 
 
 async def _state(trainer: Any, number: int) -> tuple[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
@@ -11,8 +11,10 @@ from deltalake import DeltaTable, write_deltalake
 from rondo.contracts.events.logs import predictions_schema
 from rondo.trainer.dataset import digest
 from rondo.trainer.dataset.delta_tables import DeltaDatasets
-from rondo.trainer.dataset.split import usable
+from rondo.trainer.dataset.split import labelled_rows
 from rondo.trainer.errors import ColumnMissingError, DatasetMissingError
+
+from tests.trainer import builders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 def write_feedback(
     data: Path,
-    make: Any,
     rows: pl.DataFrame,
     known_after: timedelta,
     *,
@@ -34,7 +35,7 @@ def write_feedback(
     Outcomes are told by entity, or, where `identified` is the beginning of the requests' ids, by these.
     """
     requests = pl.concat_str(pl.lit(identified or "request-"), "flight_id").alias("id")
-    names = predictions_schema(make.spec().features).names
+    names = predictions_schema(builders.spec().features).names
     predictions = rows.select(
         requests,
         pl.col("flight_id").alias("entity"),
@@ -58,128 +59,128 @@ def write_feedback(
             write_deltalake(str(folder), part, mode="append")
 
 
-def test_published_and_served_rows_are_one_training_set_with_the_versions_they_are_of(data: Path, make: Any) -> None:
-    published = make.rows(100)
-    served = make.rows(50, make.start + timedelta(minutes=50, days=0), "f", 3).with_columns(
+def test_published_and_served_rows_are_one_training_set_with_the_versions_they_are_of(data: Path) -> None:
+    published = builders.rows(100)
+    served = builders.rows(50, builders.START + timedelta(minutes=50, days=0), "f", 3).with_columns(
         flight_id=published["flight_id"][50:], departure=published["departure"][50:]
     )
-    make.write_batch(data, published)
-    write_feedback(data, make, served, timedelta(hours=3))
-    found = DeltaDatasets(str(data)).read(make.spec(), make.start + timedelta(hours=1))
+    builders.write_batch(data, published)
+    write_feedback(data, served, timedelta(hours=3))
+    found = DeltaDatasets(str(data)).read(builders.spec(), builders.START + timedelta(hours=1))
     assert found.as_of - (served["departure"].max() + timedelta(hours=3)) <= timedelta(milliseconds=1)
     expected = pl.concat([published[:50], served]).sort("departure")
     assert found.rows.select("flight_id", "distance").equals(expected.select("flight_id", "distance"))
     assert [(v.table, v.version) for v in found.data] == [
         ("datasets/flights", 0), ("feedback/flight-delay/predictions", 0), ("feedback/flight-delay/outcomes", 0),
     ]  # fmt: skip
-    assert found.data[0].digest == make.digest
+    assert found.data[0].digest == builders.DIGEST
     assert len({v.digest for v in found.data}) == 3, "a foreign writer's table has the digest of its files"
 
 
-def test_the_window_and_the_bound_of_rows(data: Path, make: Any) -> None:
-    make.write_batch(data, make.rows(3 * 24 * 60))
-    write_feedback(data, make, make.rows(60, make.start + timedelta(days=3), "g"), timedelta(hours=3))
+def test_the_window_and_the_bound_of_rows(data: Path) -> None:
+    builders.write_batch(data, builders.rows(3 * 24 * 60))
+    write_feedback(data, builders.rows(60, builders.START + timedelta(days=3), "g"), timedelta(hours=3))
     datasets = DeltaDatasets(str(data))
-    spec = make.spec(trainer={"window": "1d"})
+    spec = builders.spec(trainer={"window": "1d"})
     assert datasets.rows_at_most(spec) == 3 * 24 * 60 + 60
-    by_hand = datasets.read(spec, make.start + timedelta(days=4000))
+    by_hand = datasets.read(spec, builders.START + timedelta(days=4000))
     assert by_hand.rows.height in (24 * 60, 24 * 60 + 1)
-    assert by_hand.until - make.start < timedelta(days=3, hours=1, seconds=1)
+    assert by_hand.until - builders.START < timedelta(days=3, hours=1, seconds=1)
     assert by_hand.rows["departure"].max() <= by_hand.until
 
 
-def test_what_was_served_without_an_event_time_is_as_new_as_it_was_made(data: Path, make: Any) -> None:
+def test_what_was_served_without_an_event_time_is_as_new_as_it_was_made(data: Path) -> None:
     """A request need not say when it is about."""
-    make.write_batch(data, make.rows(100))
-    asked = make.rows(100, make.start + timedelta(days=40), "g")
-    write_feedback(data, make, asked, timedelta(hours=3), event_time=pl.lit(None, pl.Datetime("us", "UTC")))
-    found = DeltaDatasets(str(data)).read(make.spec(trainer={"window": "30d"}), make.start + timedelta(days=60))
+    builders.write_batch(data, builders.rows(100))
+    asked = builders.rows(100, builders.START + timedelta(days=40), "g")
+    write_feedback(data, asked, timedelta(hours=3), event_time=pl.lit(None, pl.Datetime("us", "UTC")))
+    found = DeltaDatasets(str(data)).read(builders.spec(trainer={"window": "30d"}), builders.START + timedelta(days=60))
     assert found.rows["flight_id"].to_list() == asked["flight_id"].to_list()
     assert found.until - asked["departure"].max() <= timedelta(milliseconds=1)
 
 
 @pytest.mark.parametrize("microseconds", [4_070_908_800_000_000, 253_402_304_400_000_000], ids=["2099", "year 10000"])
-def test_times_after_now_do_not_move_the_window(data: Path, make: Any, microseconds: int) -> None:
+def test_times_after_now_do_not_move_the_window(data: Path, microseconds: int) -> None:
     """One mistaken year must not leave the window empty, nor end every run."""
-    make.write_batch(data, make.rows(100))
-    write_feedback(data, make, make.rows(100, make.start + timedelta(days=1), "g"), timedelta(hours=3))
-    far = make.rows(1, make.start, "far").with_columns(
+    builders.write_batch(data, builders.rows(100))
+    write_feedback(data, builders.rows(100, builders.START + timedelta(days=1), "g"), timedelta(hours=3))
+    far = builders.rows(1, builders.START, "far").with_columns(
         departure=pl.lit(microseconds).cast(pl.Datetime("us", "UTC")), flight_id=pl.lit("far")
     )
-    make.write_batch(data, far, "b2")
-    write_feedback(data, make, far, timedelta(0))
-    now = make.start + timedelta(days=60)
-    found = DeltaDatasets(str(data), lambda: now).read(make.spec(trainer={"window": "90d"}), now + timedelta(days=9))
+    builders.write_batch(data, far, "b2")
+    write_feedback(data, far, timedelta(0))
+    now = builders.START + timedelta(days=60)
+    found = DeltaDatasets(str(data), lambda: now).read(
+        builders.spec(trainer={"window": "90d"}), now + timedelta(days=9)
+    )
     assert found.rows.height == 200
     assert found.as_of == now + timedelta(days=1)
-    assert found.until - (make.start + timedelta(days=1, minutes=99)) <= timedelta(milliseconds=1)
+    assert found.until - (builders.START + timedelta(days=1, minutes=99)) <= timedelta(milliseconds=1)
 
 
-def test_a_time_before_the_year_1_is_no_row(data: Path, make: Any) -> None:
+def test_a_time_before_the_year_1_is_no_row(data: Path) -> None:
     before = pl.lit(-62_135_596_800_000_001).cast(pl.Datetime("us", "UTC"))
-    make.write_batch(data, make.rows(1).with_columns(departure=before))
-    assert DeltaDatasets(str(data)).read(make.spec(), make.start).rows.height == 0
-    make.write_batch(data, make.rows(5), "b2")
-    assert DeltaDatasets(str(data)).read(make.spec(), make.start + timedelta(days=1)).rows.height == 5
+    builders.write_batch(data, builders.rows(1).with_columns(departure=before))
+    assert DeltaDatasets(str(data)).read(builders.spec(), builders.START).rows.height == 0
+    builders.write_batch(data, builders.rows(5), "b2")
+    assert DeltaDatasets(str(data)).read(builders.spec(), builders.START + timedelta(days=1)).rows.height == 5
 
 
-def test_one_outcome_may_be_that_of_many_predictions_so_their_number_is_the_bound(data: Path, make: Any) -> None:
-    rows = make.rows(10).with_columns(flight_id=pl.lit("a customer who came ten times"))
-    write_feedback(data, make, rows, timedelta(hours=3), told=1)
+def test_one_outcome_may_be_that_of_many_predictions_so_their_number_is_the_bound(data: Path) -> None:
+    rows = builders.rows(10).with_columns(flight_id=pl.lit("a customer who came ten times"))
+    write_feedback(data, rows, timedelta(hours=3), told=1)
     datasets = DeltaDatasets(str(data))
-    assert datasets.read(make.spec(), make.start + timedelta(days=1)).rows.height == 10
-    assert datasets.rows_at_most(make.spec()) >= 10
+    assert datasets.read(builders.spec(), builders.START + timedelta(days=1)).rows.height == 10
+    assert datasets.rows_at_most(builders.spec()) >= 10
 
 
-def test_a_batch_that_corrects_an_earlier_one_takes_its_place(data: Path, make: Any) -> None:
-    rows = make.rows(10)
-    make.write_batch(data, rows, "mistaken")
-    make.write_batch(data, rows.with_columns(late=1 - pl.col("late")), "corrected")
+def test_a_batch_that_corrects_an_earlier_one_takes_its_place(data: Path) -> None:
+    rows = builders.rows(10)
+    builders.write_batch(data, rows, "mistaken")
+    builders.write_batch(data, rows.with_columns(late=1 - pl.col("late")), "corrected")
     for _ in ("as they came", "compacted"):
-        found = DeltaDatasets(str(data)).read(make.spec(), make.start + timedelta(days=1)).rows
+        found = DeltaDatasets(str(data)).read(builders.spec(), builders.START + timedelta(days=1)).rows
         assert found["late"].to_list() == (1 - rows["late"]).to_list()
         DeltaTable(str(data / "datasets" / "flights")).optimize.compact()
 
 
-def test_a_compaction_changes_no_digest(data: Path, make: Any) -> None:
+def test_a_compaction_changes_no_digest(data: Path) -> None:
     """What ties in event time and entity (predictions of one occurrence) comes in another order from another file."""
-    rows = make.rows(50)
-    make.write_batch(data, rows[:20])
+    rows = builders.rows(50)
+    builders.write_batch(data, rows[:20])
     for outcome in (0.0, 1.0):
         asked = rows.with_columns(late=pl.lit(outcome), distance=pl.col("distance") + outcome)
-        write_feedback(data, make, asked, timedelta(hours=3), commits=3, identified=f"{outcome}-")
+        write_feedback(data, asked, timedelta(hours=3), commits=3, identified=f"{outcome}-")
     frames = []
     for _ in ("as they came", "compacted"):
-        frames.append(DeltaDatasets(str(data)).read(make.spec(), make.start + timedelta(days=1)).rows)
+        frames.append(DeltaDatasets(str(data)).read(builders.spec(), builders.START + timedelta(days=1)).rows)
         for table in ("datasets/flights", "feedback/flight-delay/predictions", "feedback/flight-delay/outcomes"):
             DeltaTable(str(data / table)).optimize.compact()
     assert frames[0].height == 100
-    digests = {
-        digest.digest(usable(make.spec(trainer={"min_rows": 1}), frame, make.start + timedelta(days=1)), frame.columns)
-        for frame in frames
-    }
+    spec, until = builders.spec(trainer={"min_rows": 1}), builders.START + timedelta(days=1)
+    digests = {digest.digest(labelled_rows(spec, frame, until), frame.columns) for frame in frames}
     assert len(digests) == 1
 
 
-def test_what_came_after_the_trigger_does_not_count(data: Path, make: Any) -> None:
-    make.write_batch(data, make.rows(100))
-    found = DeltaDatasets(str(data)).read(make.spec(), make.start + timedelta(minutes=9))
+def test_what_came_after_the_trigger_does_not_count(data: Path) -> None:
+    builders.write_batch(data, builders.rows(100))
+    found = DeltaDatasets(str(data)).read(builders.spec(), builders.START + timedelta(minutes=9))
     assert found.rows.height == 10
-    assert found.as_of == make.start + timedelta(minutes=9)
+    assert found.as_of == builders.START + timedelta(minutes=9)
 
 
-def test_the_digest_is_found_behind_commits_that_add_nothing(data: Path, make: Any) -> None:
+def test_the_digest_is_found_behind_commits_that_add_nothing(data: Path) -> None:
     for batch in ("b1", "b2"):
-        make.write_batch(data, make.rows(100), batch)
+        builders.write_batch(data, builders.rows(100), batch)
     DeltaTable(str(data / "datasets" / "flights")).optimize.compact()
-    (version,) = DeltaDatasets(str(data)).read(make.spec(), make.start + timedelta(days=1)).data
-    assert (version.version, version.digest) == (2, make.digest)
+    (version,) = DeltaDatasets(str(data)).read(builders.spec(), builders.START + timedelta(days=1)).data
+    assert (version.version, version.digest) == (2, builders.DIGEST)
 
 
-def test_a_dataset_that_is_not_there_is_named(data: Path, make: Any) -> None:
+def test_a_dataset_that_is_not_there_is_named(data: Path) -> None:
     for call in (
-        lambda datasets: datasets.rows_at_most(make.spec()),
-        lambda datasets: datasets.read(make.spec(), make.start),
+        lambda datasets: datasets.rows_at_most(builders.spec()),
+        lambda datasets: datasets.read(builders.spec(), builders.START),
     ):
         with pytest.raises(DatasetMissingError) as caught:
             call(DeltaDatasets(str(data)))
@@ -188,16 +189,16 @@ def test_a_dataset_that_is_not_there_is_named(data: Path, make: Any) -> None:
         )
 
 
-def test_a_feature_that_the_data_lacks_is_named(data: Path, make: Any) -> None:
-    make.write_batch(data, make.rows(10).drop("distance"))
+def test_a_feature_that_the_data_lacks_is_named(data: Path) -> None:
+    builders.write_batch(data, builders.rows(10).drop("distance"))
     with pytest.raises(ColumnMissingError, match="the dataset 'flights' has no column distance"):
-        DeltaDatasets(str(data)).read(make.spec(), make.start + timedelta(days=1))
+        DeltaDatasets(str(data)).read(builders.spec(), builders.START + timedelta(days=1))
 
 
-def test_a_column_that_came_with_a_later_batch_is_read(data: Path, make: Any) -> None:
+def test_a_column_that_came_with_a_later_batch_is_read(data: Path) -> None:
     """The files of before lack it; their rows do, too."""
-    make.write_batch(data, make.rows(10).drop("distance"))
-    later = make.rows(10, make.start + timedelta(days=1), "g").with_columns(batch_id=pl.lit("b2"))
+    builders.write_batch(data, builders.rows(10).drop("distance"))
+    later = builders.rows(10, builders.START + timedelta(days=1), "g").with_columns(batch_id=pl.lit("b2"))
     write_deltalake(str(data / "datasets" / "flights"), later, mode="append", schema_mode="merge")
-    found = DeltaDatasets(str(data)).read(make.spec(), make.start + timedelta(days=2))
+    found = DeltaDatasets(str(data)).read(builders.spec(), builders.START + timedelta(days=2))
     assert found.rows["flight_id"].to_list() == later["flight_id"].to_list()

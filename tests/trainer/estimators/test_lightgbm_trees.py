@@ -62,5 +62,5 @@ def test_a_deep_tree_does_not_exhaust_the_stack() -> None:
 
 @pytest.mark.parametrize("split", [{"decision_type": "=="}, {"missing_type": "Zero"}])
 def test_another_kind_of_split_is_refused(split: dict[str, object]) -> None:
-    with pytest.raises(UnsupportedSplitError, match=r"no place in the ONNX graph: train with other `trainer.params`"):
+    with pytest.raises(UnsupportedSplitError, match="train with other"):
         read(_stump(**split))

@@ -12,11 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import Feature
-from rondo.trainer.estimators import lightgbm_trees
-from rondo.trainer.estimators.lightgbm import Booster, Fitter
-from rondo.trainer.estimators.lightgbm_params import checked
+from rondo.trainer.estimators.lightgbm import LightGbm, LightGbmModel
 from rondo.trainer.graph import builder
-from rondo.trainer.graph.encoding import Preparation, inputs, learn, matrix
+from rondo.trainer.graph.encoding import Encoding, encode, fit, onnx_inputs
 from rondo.trainer.graph.runtime import Scorer
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ FEATURES = {
     "carrier": Feature(type="category"),
     "distance": Feature(type="int"),
 }
-PARAMS = checked({"n_estimators": 20, "num_leaves": 15, "min_data_in_leaf": 5})
+PARAMS = LightGbm(1).check_params({"n_estimators": 20, "num_leaves": 15, "min_data_in_leaf": 5})
 UNTIL = datetime(2013, 3, 1, tzinfo=UTC)
 
 
@@ -45,10 +43,10 @@ def _rows(count: int = 2_000) -> tuple[pl.DataFrame, NDArray[np.float32]]:
 
 
 ROWS, LABELS = _rows()
-PREPARED: Preparation = learn(FEATURES, ROWS, LABELS)
-FITTED: Booster = Fitter(1)(PARAMS, 7, matrix(PREPARED, ROWS), LABELS)
-METADATA = {builder.KNOWS_UNTIL: UNTIL.isoformat()}
-GRAPH = builder.build(PREPARED, lightgbm_trees.read(FITTED.dump()), METADATA)
+ENCODING: Encoding = fit(FEATURES, ROWS, LABELS)
+FITTED: LightGbmModel = LightGbm(1).fit(PARAMS, 7, encode(ENCODING, ROWS), LABELS)
+METADATA = {builder.TRAINED_UNTIL: UNTIL.isoformat()}
+GRAPH = builder.build(ENCODING, FITTED, METADATA)
 SCORE = Scorer(1)
 
 numbers = st.none() | st.floats(width=32, allow_nan=False) | st.sampled_from([0.0, -0.0, 1e-36, -1e-36])
@@ -56,7 +54,7 @@ strange = st.tuples(numbers, st.none() | st.text(max_size=5) | st.sampled_from([
 
 
 def test_the_graph_scores_as_the_model_does() -> None:
-    difference = np.abs(SCORE(GRAPH, inputs(FEATURES, ROWS)) - FITTED.score(matrix(PREPARED, ROWS)))
+    difference = np.abs(SCORE(GRAPH, onnx_inputs(FEATURES, ROWS)) - FITTED.predict(encode(ENCODING, ROWS)))
     assert difference.max() < 1e-6
 
 
@@ -67,31 +65,33 @@ def test_it_does_so_for_missing_unseen_and_extreme_values(
 ) -> None:
     schema = {"temp": pl.Float32, "carrier": pl.String, "distance": pl.Float32}
     rows = pl.DataFrame(values, schema=schema, orient="row")
-    difference = np.abs(SCORE(GRAPH, inputs(FEATURES, rows)) - FITTED.score(matrix(PREPARED, rows)))
+    difference = np.abs(SCORE(GRAPH, onnx_inputs(FEATURES, rows)) - FITTED.predict(encode(ENCODING, rows)))
     assert difference.max() < 1e-6
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.finfo(np.float32).max])
 def test_it_does_so_for_infinity(value: float) -> None:
     rows = ROWS.with_columns(temp=pl.lit(value, dtype=pl.Float32))
-    difference = np.abs(SCORE(GRAPH, inputs(FEATURES, rows)) - FITTED.score(matrix(PREPARED, rows)))
+    difference = np.abs(SCORE(GRAPH, onnx_inputs(FEATURES, rows)) - FITTED.predict(encode(ENCODING, rows)))
     assert difference.max() < 1e-6
 
 
 def test_a_value_missing_for_the_first_time_goes_where_zero_goes() -> None:
     missing, zero = (ROWS.with_columns(distance=pl.lit(value, dtype=pl.Float32)) for value in (None, 0.0))
-    np.testing.assert_array_equal(SCORE(GRAPH, inputs(FEATURES, missing)), SCORE(GRAPH, inputs(FEATURES, zero)))
+    np.testing.assert_array_equal(
+        SCORE(GRAPH, onnx_inputs(FEATURES, missing)), SCORE(GRAPH, onnx_inputs(FEATURES, zero))
+    )
 
 
 def test_the_same_rows_give_the_same_bytes() -> None:
-    again = Fitter(1)(PARAMS, 7, matrix(PREPARED, ROWS), LABELS)
-    assert builder.build(PREPARED, lightgbm_trees.read(again.dump()), METADATA) == GRAPH
+    again = LightGbm(1).fit(PARAMS, 7, encode(ENCODING, ROWS), LABELS)
+    assert builder.build(ENCODING, again, METADATA) == GRAPH
 
 
 def test_another_seed_gives_other_trees() -> None:
-    params = checked({"n_estimators": 5, "feature_fraction": 0.5})
-    one, other = (Fitter(1)(params, seed, matrix(PREPARED, ROWS), LABELS).dump()["tree_info"] for seed in (1, 2))
-    assert one != other
+    params = LightGbm(1).check_params({"n_estimators": 5, "feature_fraction": 0.5})
+    one, other = (LightGbm(1).fit(params, seed, encode(ENCODING, ROWS), LABELS) for seed in (1, 2))
+    assert builder.build(ENCODING, one, {}) != builder.build(ENCODING, other, {})
 
 
 def test_inputs_are_named_as_the_features_and_the_output_is_the_score() -> None:
@@ -107,23 +107,36 @@ def test_inputs_are_named_as_the_features_and_the_output_is_the_score() -> None:
 def test_the_graph_carries_its_signature_and_what_it_knows() -> None:
     assert builder.read_signature(GRAPH) == FEATURES
     assert list(builder.read_signature(GRAPH)) == list(FEATURES)
-    assert builder.knows_until(GRAPH) == UNTIL
+    assert builder.trained_until(GRAPH) == UNTIL
 
 
 def test_a_graph_that_does_not_say_what_it_knows_knows_nothing() -> None:
-    assert builder.knows_until(builder.build(PREPARED, lightgbm_trees.read(FITTED.dump()), {})) is None
+    assert builder.trained_until(builder.build(ENCODING, FITTED, {})) is None
 
 
 def test_a_feature_called_score_is_refused() -> None:
-    prepared = Preparation({"score": Feature(type="float")}, {})
+    prepared = Encoding({"score": Feature(type="float")}, {})
     with pytest.raises(builder.ReservedNameError, match=r"can't be called 'score'.*rename the column"):
-        builder.build(prepared, lightgbm_trees.read(FITTED.dump()), {})
+        builder.build(prepared, FITTED, {})
 
 
 def test_a_model_of_a_single_leaf_gives_the_same_score_to_everyone() -> None:
-    flat = Fitter(1)(checked({"n_estimators": 1, "min_data_in_leaf": 100_000}), 7, matrix(PREPARED, ROWS), LABELS)
-    scores = SCORE(builder.build(PREPARED, lightgbm_trees.read(flat.dump()), {}), inputs(FEATURES, ROWS))
-    np.testing.assert_allclose(scores, flat.score(matrix(PREPARED, ROWS)), atol=1e-6)
+    flat = LightGbm(1).fit(
+        LightGbm(1).check_params({"n_estimators": 1, "min_data_in_leaf": 100_000}), 7, encode(ENCODING, ROWS), LABELS
+    )
+    scores = SCORE(builder.build(ENCODING, flat, {}), onnx_inputs(FEATURES, ROWS))
+    np.testing.assert_allclose(scores, flat.predict(encode(ENCODING, ROWS)), atol=1e-6)
+
+
+def test_a_feature_without_a_split_gives_a_constant_score() -> None:
+    """The margin of half positives is the whole number 0, and onnx would infer integers from it."""
+    features = {"same": Feature(type="float"), "word": Feature(type="category")}
+    rows = pl.DataFrame({"same": [7.0] * 1_000, "word": ["a"] * 1_000})
+    labels = np.array([0, 1] * 500, dtype=np.float32)
+    encoding = fit(features, rows, labels)
+    model = LightGbm(1).fit(LightGbm(1).check_params({}), 7, encode(encoding, rows), labels)
+    scores = SCORE(builder.build(encoding, model, {}), onnx_inputs(features, rows))
+    np.testing.assert_array_equal(scores, np.full(1_000, 0.5, np.float32))
 
 
 def test_a_graph_with_data_in_a_file_beside_it_is_refused() -> None:
@@ -134,4 +147,4 @@ def test_a_graph_with_data_in_a_file_beside_it_is_refused() -> None:
     tensor.external_data.add(key="location", value="secrets.bin")
     model.graph.initializer.append(tensor)
     with pytest.raises(ValueError, match="keeps data in a file beside it"):
-        SCORE(model.SerializeToString(), inputs(FEATURES, ROWS))
+        SCORE(model.SerializeToString(), onnx_inputs(FEATURES, ROWS))

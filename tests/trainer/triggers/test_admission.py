@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.events.training import Trigger
 from rondo.contracts.spec.model import ModelSpec
-from rondo.trainer.triggers.admission import History, Known, PastRun, Skip, Start, admit
+from rondo.trainer.run import History, PastRun
+from rondo.trainer.triggers.admission import AlreadyHandled, Skip, Start, admit
 
 START = datetime(2013, 3, 1, tzinfo=UTC)
 
@@ -41,15 +42,16 @@ def test_a_subscribed_trigger_starts_a_run() -> None:
 
 
 def test_without_a_spec_there_is_nothing_to_train() -> None:
-    assert admit(trigger(), None, History()) == Skip(
-        "no_spec", "no spec of this model has come yet: if there is none, apply one with `rondo apply rondo.yaml`"
-    )
+    decision = admit(trigger(), None, History())
+    assert isinstance(decision, Skip)
+    assert decision.reason == "no_spec"
 
 
-def test_a_trigger_that_the_spec_does_not_list_is_told_so() -> None:
-    assert admit(trigger("quality"), spec(), History()) == Skip(
-        "not_subscribed", "retrain.on lists drift, performance, not quality: add it there to train on it"
-    )
+def test_a_trigger_that_the_spec_does_not_list_is_skipped() -> None:
+    decision = admit(trigger("quality"), spec(), History())
+    assert isinstance(decision, Skip)
+    assert decision.reason == "not_subscribed"
+    assert "drift, performance, not quality" in decision.detail
 
 
 def test_data_starts_the_first_training_whatever_the_spec_lists() -> None:
@@ -66,7 +68,7 @@ def test_a_schedule_needs_a_cron_line() -> None:
 
 def test_the_same_trigger_is_known_even_when_its_run_is_over_or_in_flight() -> None:
     for state in ("queued", "running", "trained", "failed", "skipped"):
-        assert admit(trigger(day=-30), spec(), History((past(state),))) == Known(f"run-{state}--30")
+        assert admit(trigger(day=-30), spec(), History((past(state),))) == AlreadyHandled(f"run-{state}--30")
 
 
 def test_while_a_run_is_in_flight_the_skip_names_it() -> None:
@@ -103,18 +105,25 @@ def test_the_budget_of_the_week_is_spent_by_what_trained_and_what_failed() -> No
     assert admit(trigger(day=5), spec(cooldown="1h"), history) == Start()
 
 
-def test_three_failures_in_a_row_open_the_breaker_until_a_hand_or_a_new_spec_closes_it() -> None:
+def test_three_failures_in_a_row_open_the_breaker_until_a_success_or_a_new_spec_closes_it() -> None:
     failed = tuple(past("failed", day=-10 - n) for n in range(3))
     decision = admit(trigger(), spec(), History(failed))
     assert isinstance(decision, Skip)
     assert decision.reason == "breaker_open"
-    assert decision.detail == (
-        "the last 3 runs of this spec failed: see why in `rondo runs`, then apply a mended spec or train by hand"
-    )
     assert admit(trigger("manual"), spec(), History(failed)) == Start()
     assert admit(trigger(), spec(on=["drift"]), History(failed)) == Start()
     assert admit(trigger(), spec(), History(failed[:2])) == Start()
     assert admit(trigger(), spec(), History((past("trained", day=-14), *failed), ever_trained=True)) == Start()
+
+
+def test_failures_of_runs_by_hand_neither_open_the_breaker_nor_use_the_budget() -> None:
+    by_hand = tuple(past("failed", "manual", day=-n / 24) for n in range(5))
+    assert admit(trigger(), spec(), History(by_hand)) == Start()
+    assert admit(trigger(), spec(), History((past("failed", day=-10), *by_hand, past("failed", day=-11)))) == Start()
+    automatic = tuple(past("failed", day=-10 - n) for n in range(3))
+    decision = admit(trigger(), spec(), History((*by_hand, *automatic)))
+    assert isinstance(decision, Skip)
+    assert decision.reason == "breaker_open"
 
 
 KINDS = st.sampled_from(["drift", "performance", "quality", "data"])

@@ -1,4 +1,4 @@
-"""The composition root of the trainer service. It never trains: its worker process does."""
+"""The composition root of the trainer service. Training happens in its worker process alone."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from rondo.chassis.postgres import pool
 from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.trainer import handlers
-from rondo.trainer.runs.queue import release
-from rondo.trainer.runs.supervisor import Supervisor
 from rondo.trainer.triggers.postgres import handling
+from rondo.trainer.worker.queue import release
+from rondo.trainer.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ WORKER = (sys.executable, "-m", "rondo.trainer.worker")
 
 @asynccontextmanager
 async def application(settings: Settings) -> AsyncIterator[None]:
-    """Open the service; it consumes until the body ends."""
+    """Run the service until the body ends."""
     health = Health()
     pool.expect(health)
     kafka.expect(health, settings)

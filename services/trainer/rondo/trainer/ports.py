@@ -1,11 +1,11 @@
-"""What the trainer needs from libraries and from outside."""
+"""What the trainer needs from outside: its database, the data, and a runtime for ONNX models."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from datetime import datetime, timedelta
 
     import numpy as np
     from numpy.typing import NDArray
@@ -14,49 +14,35 @@ if TYPE_CHECKING:
     from rondo.contracts.events.data import BatchAccepted
     from rondo.contracts.events.deployment import DeploymentChanged
     from rondo.contracts.events.models import SpecApplied
-    from rondo.contracts.events.training import Trigger
-    from rondo.contracts.spec.lightgbm_params import Value
+    from rondo.contracts.events.training import (
+        ModelTrained,
+        TrainingFailed,
+        TrainingSkipped,
+        TrainingStarted,
+        Trigger,
+    )
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.graph.encoding import Inputs
-    from rondo.trainer.runs.run import Batch
-    from rondo.trainer.triggers.admission import History
+    from rondo.trainer.run import Batch, Champion, History, Run
 
 
-class FittedTrees(Protocol):
-    """A fitted model: its scores for a matrix, and its trees as `trees.read` takes them."""
+class UnitOfWork(Protocol):
+    """The database of the handlers, within one event. Everything in it commits together, with the event's inbox row."""
 
-    def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probability of the positive class for each row of `[rows, features]`."""
+    async def lock_dataset(self, dataset: str) -> None:
+        """Wait for the lock of a dataset and hold it until the end.
+
+        A batch and a spec of the same dataset are then handled one after the other, and each sees the other's rows.
+        """
         ...
 
-    def dump(self) -> dict[str, Any]:
-        """Return the trees as LightGBM describes them."""
+    async def lock_model(self, model: str) -> None:
+        """Wait for the lock of a model and hold it until the end: only the holder may admit triggers or end runs."""
         ...
-
-
-class Fit(Protocol):
-    """Fits trees. The same arguments give the same trees."""
-
-    def __call__(
-        self, params: Mapping[str, Value], seed: int, matrix: NDArray[np.float32], labels: NDArray[np.float32]
-    ) -> FittedTrees:
-        """Return trees fitted to `[rows, features]` and labels of 0 and 1; `params` are checked."""
-        ...
-
-
-class Score(Protocol):
-    """Runs an ONNX model the way serving does."""
-
-    def __call__(self, model: bytes, inputs: Inputs) -> NDArray[np.float32]:
-        """Return the scores, shape `[rows]`. Inputs that the model does not have are left out."""
-        ...
-
-
-class Work(Protocol):
-    """The unit of work of one event: what is saved and published in it happens as a whole, or not at all."""
 
     async def save_spec(self, applied: SpecApplied) -> None:
-        """Keep a spec, unless a later revision is known."""
+        """Save a spec, unless a later revision is saved."""
         ...
 
     async def spec(self, model: str) -> ModelSpec | None:
@@ -64,11 +50,11 @@ class Work(Protocol):
         ...
 
     async def models_of(self, dataset: str) -> tuple[str, ...]:
-        """Return the models that train on a dataset."""
+        """Return the models that train on a dataset, sorted: two handlers lock them in the same order."""
         ...
 
     async def save_batch(self, accepted: BatchAccepted) -> None:
-        """Keep the latest batch of a dataset."""
+        """Save the latest batch of a dataset: the one with the newest event time."""
         ...
 
     async def latest_batch(self, dataset: str) -> Batch | None:
@@ -76,32 +62,108 @@ class Work(Protocol):
         ...
 
     async def save_champion(self, changed: DeploymentChanged) -> None:
-        """Keep who is champion, unless a later revision is known."""
+        """Save the champion, unless a later revision is saved, and wake workers that wait for a promotion."""
         ...
 
     async def history(self, model: str) -> History:
-        """Return the model's runs. Until the work ends nobody else decides about this model."""
+        """Return the model's latest runs."""
         ...
 
-    async def take_turn_of_dataset(self, dataset: str) -> None:
-        """Wait until nobody else handles a batch or a spec of this dataset: each must see what the other has saved."""
-        ...
-
-    async def start(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
-        """Record a run and wake the workers."""
+    async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
+        """Record a queued run and wake the workers."""
         ...
 
     async def defer(self, model: str, trigger: Trigger) -> None:
-        """Keep a trigger until the run in flight has ended or the spec has come; a later one takes its place.
-
-        Only another that was asked for takes the place of what somebody asked for.
-        """
+        """Keep one trigger of a model for later. A later one replaces it, but never a manual one by another kind."""
         ...
 
-    async def take_deferred(self, model: str) -> Trigger | None:
-        """Return the trigger that was kept, and forget it."""
+    async def pop_deferred(self, model: str) -> Trigger | None:
+        """Remove and return the deferred trigger."""
         ...
 
     async def publish(self, event: Event) -> object:
-        """Publish an event with the work."""
+        """Publish an event when the unit of work commits."""
+        ...
+
+
+class RunQueue(Protocol):
+    """The queue of runs for one worker. A claim that another worker has taken over changes nothing any more."""
+
+    async def listen(self) -> None:
+        """Subscribe to notifications of new runs. Must come before the first claim, so that none is missed.
+
+        Raises:
+            UnavailableError: the database does not answer (so do all the methods below).
+
+        """
+        ...
+
+    async def wait(self, seconds: float) -> None:
+        """Return when a run was recorded, or after a timeout."""
+        ...
+
+    async def claim(self, max_attempts: int) -> Run | None:
+        """Claim the oldest run that no worker holds. A run that was claimed `max_attempts` times before fails."""
+        ...
+
+    async def renew(self, run: Run) -> bool:
+        """Extend the lease of a claim; False when it is lost."""
+        ...
+
+    async def champion(self, model: str) -> Champion | None:
+        """Return the version that serves now."""
+        ...
+
+    async def wait_for_promotion(self, model: str, within: timedelta) -> None:
+        """Wait until the deployment changes after the model's last candidate, or that is older than `within`."""
+        ...
+
+    async def begin(self, run: Run, started: TrainingStarted) -> None:
+        """Publish that the run began. Every attempt uses the same event id, so that subscribers take it once."""
+        ...
+
+    async def finish(self, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:
+        """Save the end of a run, publish it, and admit the deferred trigger; False when the claim is lost."""
+        ...
+
+    async def hand_back(self, run: Run, pause: timedelta) -> None:
+        """Queue the run again; it can be claimed after the pause. The attempt counts."""
+        ...
+
+    async def postpone(self, run: Run, pause: timedelta) -> None:
+        """Queue the run again; it can be claimed after the pause. The attempt does not count."""
+        ...
+
+
+class Datasets(Protocol):
+    """The data that a model can be trained on. Blocking: call it off the event loop."""
+
+    def rows_at_most(self, spec: ModelSpec) -> int:
+        """Return an upper bound of the rows there are, without reading them.
+
+        Raises:
+            DatasetMissingError: there is no data at all.
+            UnavailableError: the storage does not answer.
+
+        """
+        ...
+
+    def read(self, spec: ModelSpec, at: datetime) -> TrainingSet:
+        """Return the training set for a trigger at this event time.
+
+        Raises:
+            DatasetMissingError: there is no data at all.
+            ColumnMissingError: the data lacks a column that the spec names.
+            DataDamagedError: a file is not what its table says.
+            UnavailableError: the storage does not answer.
+
+        """
+        ...
+
+
+class Score(Protocol):
+    """Runs an ONNX model as serving does."""
+
+    def __call__(self, model: bytes, inputs: Inputs) -> NDArray[np.float32]:
+        """Return the scores, shape `[rows]`. Inputs that the model does not have are ignored."""
         ...

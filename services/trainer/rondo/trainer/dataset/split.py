@@ -40,7 +40,7 @@ class Split:
     holdout: pl.DataFrame
 
 
-def usable(spec: ModelSpec, rows: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+def labelled_rows(spec: ModelSpec, rows: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     """Return the rows with a label within the spec's window before `as_of`, in order of event time and entity.
 
     Raises:
@@ -76,11 +76,11 @@ def split(spec: ModelSpec, rows: pl.DataFrame) -> Split:
     return parts
 
 
-def unseen(spec: ModelSpec, holdout: pl.DataFrame, champion_knew_until: datetime | None) -> pl.DataFrame:
+def unseen_by_champion(spec: ModelSpec, holdout: pl.DataFrame, champion_trained_until: datetime | None) -> pl.DataFrame:
     """Return the end of a holdout that the champion does not know; all of it, where that is no base for a judgement."""
-    if champion_knew_until is None:
+    if champion_trained_until is None:
         return holdout
-    later = holdout.filter(pl.col(spec.data.event_time) > champion_knew_until)
+    later = holdout.filter(pl.col(spec.data.event_time) > champion_trained_until)
     enough = later.height >= MIN_FRESH_ROWS and later[spec.data.label].n_unique() > 1
     return later if enough else holdout
 

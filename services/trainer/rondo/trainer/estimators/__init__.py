@@ -1,1 +1,1 @@
-"""The libraries that fit models, one file each."""
+"""What fits a model: one file per library, behind the protocol in `base.py`."""

@@ -1,55 +1,63 @@
-"""LightGBM: fit a model, repeatably."""
+"""LightGBM: gradient-boosted trees, fitted repeatably."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rondo.trainer.estimators import openmp
+import numpy as np
+
+from rondo.contracts.spec import lightgbm_params
+from rondo.trainer.estimators import lightgbm_trees, openmp
+from rondo.trainer.estimators.base import HyperparameterError
 
 openmp.provide()
 
 import lightgbm  # noqa: E402 - it needs the library
-import numpy as np  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    import onnx
     from numpy.typing import NDArray
 
-    from rondo.contracts.spec.lightgbm_params import Value
+    from rondo.trainer.estimators.base import Value
 
-# Same rows, same build: same model, whatever the number of threads (LightGBM's documentation of `deterministic`).
+DEFAULTS: dict[str, Value] = {"n_estimators": 100}
+# Same rows and same build give the same model, whatever the threads (LightGBM's documentation of `deterministic`).
 REPEATABLE: dict[str, Value] = {"objective": "binary", "deterministic": True, "force_row_wise": True, "verbosity": -1}
 
 
-class Booster:
-    """A fitted model."""
+class LightGbmModel:
+    """`base.FittedModel` of a LightGBM booster."""
 
     def __init__(self, booster: lightgbm.Booster) -> None:
         self._booster = booster
 
-    def score(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probability of the positive class for each row of `[rows, features]`."""
+    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         scores: NDArray[np.float64] = np.asarray(self._booster.predict(matrix), dtype=np.float64)
         return scores
 
-    def dump(self) -> dict[str, Any]:
-        """Return the model's trees as LightGBM describes them."""
-        described: dict[str, Any] = self._booster.dump_model()
-        return described
+    def onnx_nodes(self, matrix: str, score: str) -> Sequence[onnx.NodeProto]:
+        return lightgbm_trees.read(self._booster.dump_model()).onnx_nodes(matrix, score)
 
 
-class Fitter:
-    """Fits binary classifiers with at most `threads` threads."""
+class LightGbm:
+    """`base.Estimator`: fits with at most `threads` threads."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
 
-    def __call__(
+    def check_params(self, params: Mapping[str, Value]) -> dict[str, Value]:
+        """Check again what `rondo apply` checks: an older spec may have been applied before a rule existed."""
+        problems = tuple(f"`{name}` {problem}" for name, problem in lightgbm_params.faults(params))
+        if problems:
+            raise HyperparameterError(problems)
+        return DEFAULTS | {lightgbm_params.NAMES[name]: value for name, value in params.items()}
+
+    def fit(
         self, params: Mapping[str, Value], seed: int, matrix: NDArray[np.float32], labels: NDArray[np.float32]
-    ) -> Booster:
-        """Fit `[rows, features]` to labels of 0 and 1; `params` have passed `hyperparameters.checked`."""
+    ) -> LightGbmModel:
         chosen: dict[str, Value] = {name: value for name, value in params.items() if name != "n_estimators"}
         chosen |= REPEATABLE | {"seed": seed, "num_threads": self._threads}
         dataset = lightgbm.Dataset(matrix, labels, params=chosen)
-        return Booster(lightgbm.train(chosen, dataset, num_boost_round=int(params["n_estimators"])))
+        return LightGbmModel(lightgbm.train(chosen, dataset, num_boost_round=int(params["n_estimators"])))

@@ -1,4 +1,4 @@
-"""What a training begins with, what it has learned, and what it ends with."""
+"""A candidate while it is made: the fitted model, and the fitted model with its evaluation."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Champion:
-    """The serving version: its number and its ONNX bytes; None where the artifact can't be had."""
+class ChampionModel:
+    """The serving version: its number and its ONNX bytes; None where the artifact is missing or corrupt."""
 
     version: int
     model: bytes | None
 
 
 @dataclass(frozen=True, eq=False)
-class Learned:
-    """A model as ONNX bytes, the rows that it is to be judged on, and its scores for them (shape `[holdout rows]`).
+class FittedCandidate:
+    """A model as ONNX bytes, the holdout rows, and the model's scores for them (shape `[holdout rows]`).
 
-    `rows_trained` were fitted to; times, digest and profile are of these and the holdout together.
+    The model is fitted to `rows_trained` rows; event times, digest and profile cover these and the holdout.
     """
 
     model: bytes
@@ -44,9 +44,9 @@ class Learned:
 
 @dataclass(frozen=True)
 class Candidate:
-    """What was learned and how it was judged: `rondo.contracts.events.training.Evidence` says of what.
+    """A fitted model with its evaluation; the fields are those of `rondo.contracts.events.training.Evidence`.
 
-    `champion_version` is who served then; `champion` is None where that version could not be scored.
+    `champion_version` served at the time; `champion` is None where that version could not be scored.
     """
 
     model: bytes

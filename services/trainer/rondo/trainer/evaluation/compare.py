@@ -1,4 +1,4 @@
-"""How good a model is beside the champion, on rows that neither has seen."""
+"""Evaluates a candidate and the champion on the same rows, which neither was fitted to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.contracts.events.profile import ReferenceProfile
-from rondo.trainer.dataset.split import unseen
+from rondo.trainer.dataset.split import unseen_by_champion
 from rondo.trainer.evaluation import reference_profile
 from rondo.trainer.evaluation.candidate import Candidate
 from rondo.trainer.evaluation.metrics_binary import evaluate
@@ -21,49 +21,50 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.training import Evaluation
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.trainer.evaluation.candidate import Champion, Learned
+    from rondo.trainer.evaluation.candidate import ChampionModel, FittedCandidate
     from rondo.trainer.ports import Score
 
 
-def judge(spec: ModelSpec, learned: Learned, champion: Champion | None, score: Score) -> Candidate:
-    """Judge what was learned and the champion on the same rows.
+def evaluate_candidate(
+    spec: ModelSpec, fitted: FittedCandidate, champion: ChampionModel | None, score: Score
+) -> Candidate:
+    """Evaluate a fitted model and the champion on the holdout.
 
-    These are the holdout; where the champion knows some of it, the rest of it, if that is enough to judge by.
+    Where the champion was fitted to a part of the holdout, both are evaluated on the rest, if that is large enough.
     """
-    holdout = unseen(spec, learned.holdout, _knowledge(champion))
-    scores = learned.scores[learned.holdout.height - holdout.height :]
+    holdout = unseen_by_champion(spec, fitted.holdout, _trained_until(champion))
+    scores = fitted.scores[fitted.holdout.height - holdout.height :]
     evaluation = _evaluate(spec, holdout, scores)
     return Candidate(
-        model=learned.model,
+        model=fitted.model,
         evaluation=evaluation,
         champion=_evaluate_champion(spec, champion, holdout, score),
         champion_version=champion.version if champion else None,
-        profile=_profile(spec, learned, holdout, scores, evaluation),
-        parity=learned.parity,
-        training_set_digest=learned.training_set_digest,
-        rows_trained=learned.rows_trained,
+        profile=_profile(spec, fitted, holdout, scores, evaluation),
+        parity=fitted.parity,
+        training_set_digest=fitted.training_set_digest,
+        rows_trained=fitted.rows_trained,
         rows_holdout=holdout.height,
-        event_time_from=learned.event_time_from,
-        event_time_to=learned.event_time_to,
+        event_time_from=fitted.event_time_from,
+        event_time_to=fitted.event_time_to,
     )
 
 
 def _profile(
-    spec: ModelSpec, learned: Learned, holdout: pl.DataFrame, scores: NDArray[np.float32], evaluation: Evaluation
+    spec: ModelSpec, fitted: FittedCandidate, holdout: pl.DataFrame, scores: NDArray[np.float32], evaluation: Evaluation
 ) -> ReferenceProfile:
-    """Put the profile together. The score's is of the holdout: of rows that it was fitted to a model is surer."""
+    """Return the reference profile. Its scores are of the holdout: on rows that it was fitted to a model is surer."""
     return ReferenceProfile(
-        rows=learned.rows_trained + learned.holdout.height,
-        features=learned.profile,
+        rows=fitted.rows_trained + fitted.holdout.height,
+        features=fitted.profile,
         score=reference_profile.numeric(scores),
         roc_auc=evaluation.metrics["roc_auc"],
         positive_rate=float(_labels(spec, holdout).mean(dtype=np.float64)),
     )
 
 
-def _knowledge(champion: Champion | None) -> datetime | None:
-    """Return the latest event time that the champion was fitted to, where it is known."""
-    return builder.knows_until(champion.model) if champion and champion.model else None
+def _trained_until(champion: ChampionModel | None) -> datetime | None:
+    return builder.trained_until(champion.model) if champion and champion.model else None
 
 
 def _labels(spec: ModelSpec, rows: pl.DataFrame) -> NDArray[np.float32]:
@@ -76,12 +77,12 @@ def _evaluate(spec: ModelSpec, rows: pl.DataFrame, scores: NDArray[np.float32]) 
 
 
 def _evaluate_champion(
-    spec: ModelSpec, champion: Champion | None, rows: pl.DataFrame, score: Score
+    spec: ModelSpec, champion: ChampionModel | None, rows: pl.DataFrame, score: Score
 ) -> Evaluation | None:
-    """Return None where it can't be scored: its artifact is gone, or the rows lack a feature (the spec has changed)."""
+    """Return None where it can't be scored: its artifact is missing, or the rows lack a feature of an older spec."""
     if champion is None or champion.model is None:
         return None
     features = builder.read_signature(champion.model)
     if not features.keys() <= set(rows.columns):
         return None
-    return _evaluate(spec, rows, score(champion.model, encoding.inputs(features, rows)))
+    return _evaluate(spec, rows, score(champion.model, encoding.onnx_inputs(features, rows)))

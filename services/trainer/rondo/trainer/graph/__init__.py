@@ -1,1 +1,1 @@
-"""Preparation and model as one ONNX graph, and its parity with the native model."""
+"""A model as one ONNX graph: the encoding of features and the fitted model; and whether it scores the same."""

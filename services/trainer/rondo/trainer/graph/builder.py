@@ -1,35 +1,32 @@
-"""Preparation and trees in one ONNX graph: what a model was trained on and what it is served cannot differ.
+"""Builds one ONNX graph from encoding and fitted model, so that training and serving cannot differ.
 
-One input per feature, named like it, of shape `[N, 1]`: text for a category ("" where it is missing), float32
-for anything else (NaN where it is missing). One output, `score`, float32 `[N, 1]`: the probability of the
-positive class. The graph is a regression of the margin and a sigmoid: a classifier would give a label
-too, whose declared shape makes onnxruntime warn at every call.
+One input per feature, with its name, of shape `[N, 1]`: text for a category ("" where it is missing), float32 for
+anything else (NaN where it is missing). One output, `score`, float32 `[N, 1]`: the probability of the positive class.
 
-The same trees give the same bytes: names are fixed, nodes and tables are in a fixed order.
+The same model gives the same bytes: names are fixed, nodes and tables have a fixed order.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import onnx
-from onnx import TensorProto, helper
+from onnx import AttributeProto, TensorProto, helper
 
 from rondo.contracts.spec.model import Feature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rondo.trainer.estimators.lightgbm_trees import Trees
-    from rondo.trainer.graph.encoding import Codes, Preparation
+    from rondo.trainer.estimators.base import FittedModel
+    from rondo.trainer.graph.encoding import Encoding, TargetEncoding
 
 SCORE = "score"
-SIGNATURE, SPEC_DIGEST, KNOWS_UNTIL = "rondo.signature", "rondo.spec_digest", "rondo.knows_until"
-# A column's name has no dot, so these can't be features.
-MATRIX, MARGIN = "prepared.matrix", "trees.margin"
+SIGNATURE, SPEC_DIGEST, TRAINED_UNTIL = "rondo.signature", "rondo.spec_digest", "rondo.trained_until"
+# The name of a column has no dot, so this can't be a feature.
+_MATRIX = "matrix.encoded"
 # Old enough for any onnxruntime of the last years; nothing newer is needed.
 OPSET, ML_OPSET, IR_VERSION = 15, 3, 8
 
@@ -38,26 +35,26 @@ class ReservedNameError(ValueError):
     """A feature has the name of the graph's output."""
 
     def __init__(self) -> None:
-        super().__init__(f"a feature can't be called {SCORE!r}, as the model's output is: rename the column")
+        super().__init__(f"a feature can't be called {SCORE!r}, which is the model's output: rename the column")
 
 
-def build(preparation: Preparation, trees: Trees, metadata: Mapping[str, str]) -> bytes:
-    """Return the serialized graph; `metadata` is kept in it beside the signature.
+def build(encoding: Encoding, model: FittedModel, metadata: Mapping[str, str]) -> bytes:
+    """Return the serialized graph; `metadata` is stored in it beside the signature.
 
     Raises:
         ReservedNameError: a feature is called `score`.
 
     """
-    if SCORE in preparation.features:
+    if SCORE in encoding.features:
         raise ReservedNameError
-    inputs = [_input(name, feature) for name, feature in preparation.features.items()]
+    inputs = [_input(name, feature) for name, feature in encoding.features.items()]
     output = helper.make_tensor_value_info(SCORE, TensorProto.FLOAT, ["N", 1])
-    graph = helper.make_graph(_nodes(preparation, trees), "rondo", inputs, [output])
+    graph = helper.make_graph(_nodes(encoding, model), "rondo", inputs, [output])
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="rondo.trainer")
-    helper.set_model_props(model, dict(sorted({SIGNATURE: signature(preparation.features), **metadata}.items())))
-    onnx.checker.check_model(model)
-    serialized: bytes = model.SerializeToString(deterministic=True)
+    proto = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="rondo.trainer")
+    helper.set_model_props(proto, dict(sorted({SIGNATURE: signature(encoding.features), **metadata}.items())))
+    onnx.checker.check_model(proto)
+    serialized: bytes = proto.SerializeToString(deterministic=True)
     return serialized
 
 
@@ -72,9 +69,9 @@ def read_signature(model: bytes) -> dict[str, Feature]:
     return {name: Feature.model_validate(feature) for name, feature in described.items()}
 
 
-def knows_until(model: bytes) -> datetime | None:
-    """Return the latest event time that a model was fitted to; None for a graph that does not say."""
-    written = _metadata(model).get(KNOWS_UNTIL)
+def trained_until(model: bytes) -> datetime | None:
+    """Return the newest event time of the rows that a model was fitted to; None for a graph without it."""
+    written = _metadata(model).get(TRAINED_UNTIL)
     return datetime.fromisoformat(written).astimezone(UTC) if written else None
 
 
@@ -87,43 +84,28 @@ def _input(name: str, feature: Feature) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, kind, ["N", 1])
 
 
-def _nodes(preparation: Preparation, trees: Trees) -> list[onnx.NodeProto]:
-    encoders = [_encoder(name, codes) for name, codes in preparation.codes.items()]
-    columns = [_coded(name) if name in preparation.codes else name for name in preparation.features]
-    return [
-        *encoders,
-        helper.make_node("Concat", columns, [MATRIX], name="matrix", axis=1),
-        _ensemble(trees),
-        helper.make_node("Sigmoid", [MARGIN], [SCORE], name="score"),
-    ]
+def _nodes(encoding: Encoding, model: FittedModel) -> list[onnx.NodeProto]:
+    encoders = [_encoder(name, category) for name, category in encoding.categories.items()]
+    columns = [_encoded(name) if name in encoding.categories else name for name in encoding.features]
+    matrix = helper.make_node("Concat", columns, [_MATRIX], name="matrix", axis=1)
+    return [*encoders, matrix, *model.onnx_nodes(_MATRIX, SCORE)]
 
 
-def _coded(name: str) -> str:
-    return f"coded.{name}"
+def _encoded(name: str) -> str:
+    return f"encoded.{name}"
 
 
-def _encoder(name: str, codes: Codes) -> onnx.NodeProto:
-    return helper.make_node(
+def _encoder(name: str, category: TargetEncoding) -> onnx.NodeProto:
+    node = helper.make_node(
         "LabelEncoder",
         [name],
-        [_coded(name)],
-        name=f"code.{name}",
+        [_encoded(name)],
+        name=f"encode.{name}",
         domain="ai.onnx.ml",
-        keys_strings=list(codes.table),
-        values_floats=list(codes.table.values()),
-        default_float=codes.unseen,
+        default_float=float(category.unseen),
     )
-
-
-def _ensemble(trees: Trees) -> onnx.NodeProto:
-    return helper.make_node(
-        "TreeEnsembleRegressor",
-        [MATRIX],
-        [MARGIN],
-        name="trees",
-        domain="ai.onnx.ml",
-        n_targets=1,
-        aggregate_function="SUM",
-        post_transform="NONE",
-        **asdict(trees),
-    )
+    # Explicit types, for onnx infers INTS from floats that are whole, and no type at all from an empty list.
+    keys, values = list(category.table), list(category.table.values())
+    node.attribute.append(helper.make_attribute("keys_strings", keys, attr_type=AttributeProto.STRINGS))
+    node.attribute.append(helper.make_attribute("values_floats", values, attr_type=AttributeProto.FLOATS))
+    return node

@@ -1,11 +1,11 @@
-"""Feature preparation: how rows become the numbers that a model sees.
+"""Encoding: how rows become the numbers that an estimator sees.
 
-A number stays what it is, as float32, and a missing one becomes NaN, which LightGBM and the ONNX graph
-send down the branch that was learned for it. A category becomes the share of positives that it had in the
-training rows, drawn towards the mean of all of them where it is rare (Micci-Barreca, "A preprocessing
-scheme for high-cardinality categorical attributes", 2001); the graph stays one of plain `<=` tests, which
-LightGBM's own categorical splits are not. A category that was never seen counts as the mean of all rows: the model
-then decides by the other features. A missing one is the category "".
+A number stays as it is, as float32. A missing number becomes NaN, which estimator and ONNX graph send down the branch
+that was learned for missing values. A category becomes its share of positives in the training rows, shrunk towards
+the mean of all rows where it is rare (target encoding: Micci-Barreca, "A preprocessing scheme for high-cardinality
+categorical attributes", 2001). Trees then need only `<=` tests, which every ONNX runtime has; LightGBM's own
+categorical splits are none. A category that was not in the training rows is encoded as the mean of all rows, so that
+the other features decide. A missing category is the category "".
 """
 
 from __future__ import annotations
@@ -26,65 +26,67 @@ if TYPE_CHECKING:
     Inputs = dict[str, NDArray[np.float32] | NDArray[np.object_]]
 
 MISSING = ""
-# As many rows of the mean are added to each category; AUC on the flights is flat from 5 to 100.
+# Weight of the mean in rows: it is added to each category. AUC on the flights data is flat from 5 to 100.
 PRIOR_ROWS = 20
 
 
 class MissingColumnsError(ValueError):
-    """The rows lack columns that the model needs."""
+    """The rows lack columns that are features of the spec."""
 
     def __init__(self, missing: list[str]) -> None:
         self.missing = missing
-        super().__init__(f"the rows lack {', '.join(missing)}: send them with the data or take them out of `features`")
+        super().__init__(
+            f"the rows lack {', '.join(missing)}: publish data that has them, or remove them from `features`"
+        )
 
 
 @dataclass(frozen=True)
-class Codes:
-    """The number that stands for each category, and the one for a category that is not among them."""
+class TargetEncoding:
+    """The number of each category, and the number of any other category."""
 
     table: dict[str, float]
     unseen: float
 
 
 @dataclass(frozen=True)
-class Preparation:
-    """The features in the order of the signature, and the codes of those that are categories."""
+class Encoding:
+    """The features in the order of the signature, and the encodings of those that are categories."""
 
     features: dict[str, Feature]
-    codes: dict[str, Codes]
+    categories: dict[str, TargetEncoding]
 
 
-def learn(features: Mapping[str, Feature], rows: pl.DataFrame, labels: NDArray[np.float32]) -> Preparation:
-    """Learn the codes of the categories from rows and their labels (0 or 1, shape `[rows]`).
+def fit(features: Mapping[str, Feature], rows: pl.DataFrame, labels: NDArray[np.float32]) -> Encoding:
+    """Fit the encodings of the categories to rows and their labels (0 or 1, shape `[rows]`).
 
     Raises:
         MissingColumnsError: a feature is no column of `rows`.
 
     """
-    check(features, rows)
+    check_columns(features, rows)
     names = [name for name, feature in features.items() if feature.type == "category"]
-    return Preparation(dict(features), {name: _learn_codes(_text(rows, name), labels) for name in names})
+    return Encoding(dict(features), {name: _fit_category(_text(rows, name), labels) for name in names})
 
 
-def matrix(preparation: Preparation, rows: pl.DataFrame) -> NDArray[np.float32]:
-    """Return the numbers that the model sees, shape `[rows, features]`."""
-    check(preparation.features, rows)
-    columns = [_column(preparation, rows, name) for name in preparation.features]
+def encode(encoding: Encoding, rows: pl.DataFrame) -> NDArray[np.float32]:
+    """Return the numbers that an estimator sees, shape `[rows, features]`."""
+    check_columns(encoding.features, rows)
+    columns = [_column(encoding, rows, name) for name in encoding.features]
     return np.column_stack(columns).astype(np.float32, copy=False)
 
 
-def inputs(features: Mapping[str, Feature], rows: pl.DataFrame) -> Inputs:
-    """Return what the ONNX graph takes: one array of shape `[rows, 1]` per feature, text or float32.
+def onnx_inputs(features: Mapping[str, Feature], rows: pl.DataFrame) -> Inputs:
+    """Return the inputs of the ONNX graph: one array of shape `[rows, 1]` per feature, text or float32.
 
     Raises:
         MissingColumnsError: a feature is no column of `rows`.
 
     """
-    check(features, rows)
+    check_columns(features, rows)
     return {name: _input(rows, name, feature).reshape(-1, 1) for name, feature in features.items()}
 
 
-def check(features: Mapping[str, Feature], rows: pl.DataFrame) -> None:
+def check_columns(features: Mapping[str, Feature], rows: pl.DataFrame) -> None:
     """Refuse rows that lack a feature.
 
     Raises:
@@ -103,25 +105,25 @@ def _number(rows: pl.DataFrame, name: str) -> NDArray[np.float32]:
     return rows[name].cast(pl.Float32).fill_null(float("nan")).to_numpy()
 
 
-def _learn_codes(categories: pl.Series, labels: NDArray[np.float32]) -> Codes:
+def _fit_category(categories: pl.Series, labels: NDArray[np.float32]) -> TargetEncoding:
     mean = float(labels.mean(dtype=np.float64))
     counted = (
         pl.DataFrame({"category": categories, "label": labels})
         .group_by("category")
         .agg(pl.col("label").cast(pl.Float64).sum().alias("positives"), pl.len().alias("rows"))
     )
-    code = (pl.col("positives") + PRIOR_ROWS * mean) / (pl.col("rows") + PRIOR_ROWS)
-    # Rounded to float32 here, so that training and the graph hold the same number.
-    coded = counted.sort("category").select("category", code.cast(pl.Float32).alias("code"))
-    return Codes(dict(coded.iter_rows()), float(np.float32(mean)))
+    encoded = (pl.col("positives") + PRIOR_ROWS * mean) / (pl.col("rows") + PRIOR_ROWS)
+    # Rounded to float32 here, so that training and graph use the same number.
+    table = counted.sort("category").select("category", encoded.cast(pl.Float32).alias("encoded"))
+    return TargetEncoding(dict(table.iter_rows()), float(np.float32(mean)))
 
 
-def _column(preparation: Preparation, rows: pl.DataFrame, name: str) -> NDArray[np.float32]:
-    codes = preparation.codes.get(name)
-    if codes is None:
+def _column(encoding: Encoding, rows: pl.DataFrame, name: str) -> NDArray[np.float32]:
+    category = encoding.categories.get(name)
+    if category is None:
         return _number(rows, name)
-    old, new = list(codes.table), list(codes.table.values())
-    return _text(rows, name).replace_strict(old, new, default=codes.unseen, return_dtype=pl.Float32).to_numpy()
+    old, new = list(category.table), list(category.table.values())
+    return _text(rows, name).replace_strict(old, new, default=category.unseen, return_dtype=pl.Float32).to_numpy()
 
 
 def _input(rows: pl.DataFrame, name: str, feature: Feature) -> NDArray[np.float32] | NDArray[np.object_]:

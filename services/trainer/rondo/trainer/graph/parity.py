@@ -1,4 +1,4 @@
-"""Is the ONNX graph the model that it was made from?"""
+"""Compares the scores of the ONNX graph with those of the model that it was built from."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rondo.contracts.events.training import Parity
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Sums of a hundred float32 leaves differ from LightGBM's doubles by some 1e-7; a wrong branch by far more.
+# Sums of a hundred float32 leaves differ from sums of doubles by about 1e-7; a wrong branch differs by far more.
 BOUND = 1e-5
-# As many of the latest rows are compared: each takes all trees, so a tree that is wrong shows in any of them.
+# As many of the latest rows are compared. Each row passes through all trees.
 ROWS = 20_000
 
 
@@ -21,9 +21,10 @@ class ParityError(RuntimeError):
     """The graph scores otherwise than the model."""
 
     def __init__(self, difference: float) -> None:
+        self.difference = difference
         super().__init__(
-            f"the ONNX graph differs from the model by {difference:.2g}, and {BOUND:g} is allowed, so the candidate is "
-            "not used: this is a fault of Rondo's own; report it with the spec and the data version"
+            f"the scores of the ONNX graph differ from the model's by {difference:.2g}, and at most {BOUND:g} is"
+            " allowed, so the candidate is dropped: this is a bug in Rondo; report it with spec and data version"
         )
 
 
@@ -31,7 +32,7 @@ def compare(native: NDArray[np.float32], graph: NDArray[np.float32]) -> Parity:
     """Compare scores of the same rows.
 
     Raises:
-        ParityError: they differ by more than `BOUND`, or one is no number.
+        ParityError: they differ by more than `BOUND`, or one is NaN.
 
     """
     difference = float(np.max(np.abs(native.astype(np.float64) - graph), initial=0.0))

@@ -1,4 +1,4 @@
-"""onnxruntime: score rows with a model, as serving will."""
+"""Scores rows with onnxruntime, as serving does."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Scorer:
     def __call__(
         self, model: bytes, inputs: Mapping[str, NDArray[np.float32] | NDArray[np.object_]]
     ) -> NDArray[np.float32]:
-        """Return the scores, shape `[rows]`, of inputs of shape `[rows, 1]`; those that the model lacks are left out.
+        """Return the scores, shape `[rows]`, of inputs of shape `[rows, 1]`. Inputs that the model lacks are ignored.
 
         Raises:
             ExternalDataError: the model refers to other files.

@@ -7,7 +7,7 @@ create table specs (
 );
 create index specs_by_dataset on specs (dataset);
 
--- The latest batch of each dataset: a spec may arrive after its data.
+-- The latest batch of each dataset, for a spec that arrives after its data.
 create table batches (
     dataset text primary key,
     batch_id text not null,
@@ -18,7 +18,8 @@ create table champions (
     model text primary key,
     revision integer not null,
     model_version integer,  -- null where nothing should serve
-    digest text
+    digest text,
+    changed_at timestamptz not null default clock_timestamp()  -- a later candidate may still be promoted
 );
 
 create table runs (
@@ -31,6 +32,7 @@ create table runs (
     traceparent text,
     state text not null default 'queued' check (state in ('queued', 'running', 'trained', 'failed', 'skipped')),
     attempts integer not null default 0,
+    not_before timestamptz not null default clock_timestamp(),  -- a run that was handed back pauses until then
     worker text,
     lease_until timestamptz,
     detail text,
@@ -40,6 +42,12 @@ create table runs (
     finished_at timestamptz,
     unique (model, trigger_id)
 );
--- One run in flight per model, held here whatever the code believes.
+-- At most one run in flight per model.
 create unique index runs_in_flight on runs (model) where state in ('queued', 'running');
 create index runs_latest on runs (model, created_at desc);
+
+-- One trigger per model that is handled when its run in flight ends, or when its spec arrives.
+create table deferred (
+    model text primary key,
+    trigger jsonb not null
+);

@@ -1,1 +1,1 @@
-"""Train now, or not? Triggers and their admission."""
+"""Triggers: what may start a training, and whether it does."""

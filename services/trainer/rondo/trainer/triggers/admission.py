@@ -1,56 +1,38 @@
-"""Train now, or not: one run in flight per model, a cooldown, a budget, and a breaker after failures.
+"""Decides whether a trigger starts a run: one run in flight per model, a cooldown, a weekly budget, a circuit breaker.
 
-Cooldown and budget count in event time, `trigger.at` against `trigger.at` of earlier runs, so that a replay of a year
-in a minute decides as the year itself would. The distance is taken without its sign: findings may arrive out
-of order, and a training by hand is stamped by the wall clock, which is far from a replay's event time.
+Cooldown and budget count in event time: `trigger.at` against `trigger.at` of earlier runs. A replay of a year in a
+minute then decides as the live year did. The distance is absolute: findings may arrive out of order, and a manual
+trigger has the time of the wall clock, which is far from a replay's event time.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rondo.contracts.spec.model import format_duration
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
+from rondo.trainer.run import IN_FLIGHT
 
 if TYPE_CHECKING:
     from rondo.contracts.events.training import Trigger
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.trainer.run import History, PastRun
 
-RunState = Literal["queued", "running", "trained", "failed", "skipped"]
-IN_FLIGHT: tuple[RunState, ...] = ("queued", "running")
-# Three in a row is no accident any more: the next automatic one would fail, too.
+# After three failures in a row the next automatic run would most likely fail, too.
 BREAKER_FAILURES = 3
 WEEK = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class PastRun:
-    """A run that was admitted before."""
-
-    id: str
-    trigger: Trigger
-    spec_digest: str
-    state: RunState
-
-
-@dataclass(frozen=True)
-class History:
-    """The latest runs of one model, newest first; `ever_trained` also counts those before them."""
-
-    runs: tuple[PastRun, ...] = ()
-    ever_trained: bool = False
-
-
-@dataclass(frozen=True)
 class Start:
-    """Train."""
+    """Queue a run."""
 
 
 @dataclass(frozen=True)
 class Skip:
-    """Don't, and say why; `run_id` is the run that does it instead."""
+    """Queue no run. `run_id` is the run that is in flight instead."""
 
     reason: SkipReason
     detail: str
@@ -58,23 +40,22 @@ class Skip:
 
 
 @dataclass(frozen=True)
-class Known:
-    """This very trigger has had its run: whoever tells it again changes nothing, and nothing is to be said."""
+class AlreadyHandled:
+    """This trigger has its run already: a redelivery, for which nothing is published."""
 
     run_id: str
 
 
-Decision = Start | Skip | Known
+Decision = Start | Skip | AlreadyHandled
 
 
 def admit(trigger: Trigger, spec: ModelSpec | None, history: History) -> Decision:
-    """Decide whether a trigger starts a run. The first reason against it is the one that is told."""
-    if known := next((run for run in history.runs if run.trigger.id == trigger.id), None):
-        return Known(known.id)
+    """Decide whether a trigger starts a run. Of several reasons against it the first is returned."""
+    if past := next((run for run in history.runs if run.trigger.id == trigger.id), None):
+        return AlreadyHandled(past.id)
     if spec is None:
         return Skip(
-            SkipReason.NO_SPEC,
-            "no spec of this model has come yet: if there is none, apply one with `rondo apply rondo.yaml`",
+            SkipReason.NO_SPEC, "this model has no spec yet: if you have not applied one, run `rondo apply rondo.yaml`"
         )
     return (
         _not_subscribed(trigger, spec, history)
@@ -93,7 +74,8 @@ def _not_subscribed(trigger: Trigger, spec: ModelSpec, history: History) -> Skip
         return None
     subscribed = ", ".join(spec.retrain.on) or "nothing"
     return Skip(
-        SkipReason.NOT_SUBSCRIBED, f"retrain.on lists {subscribed}, not {trigger.kind}: add it there to train on it"
+        SkipReason.NOT_SUBSCRIBED,
+        f"retrain.on lists {subscribed}, not {trigger.kind}: add {trigger.kind} to train on it",
     )
 
 
@@ -105,19 +87,22 @@ def _in_flight(history: History) -> Skip | None:
 
 
 def _breaker(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:
-    """A new spec closes the breaker, for only runs of today's spec count; so does a success by hand."""
-    ended = [run.state for run in history.runs if run.spec_digest == spec.digest and run.state in ("trained", "failed")]
+    """Open after three failed runs of the spec in force. A new spec or any success closes it.
+
+    A manual run that fails does not count: it may ask for a time without data, which no finding does.
+    """
+    ended = [run.state for run in history.runs if run.spec_digest == spec.digest and _counts(run)]
     if trigger.kind == TriggerKind.MANUAL or ended[:BREAKER_FAILURES] != ["failed"] * BREAKER_FAILURES:
         return None
     return Skip(
         SkipReason.BREAKER_OPEN,
-        f"the last {BREAKER_FAILURES} runs of this spec failed: see why in `rondo runs`, then apply a mended spec"
-        " or train by hand",
+        f"the last {BREAKER_FAILURES} automatic runs of this spec failed: see why with `rondo runs`, then apply a"
+        " corrected spec, or train by hand",
     )
 
 
 def _cooldown(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:
-    """Only what trained counts: after a failure the finding still stands, and the breaker bounds the tries."""
+    """Only trained runs count: after a failure the finding still holds, and the breaker bounds the attempts."""
     trained = [run for run in history.runs if run.state == "trained"]
     recent = next((run for run in trained if abs(trigger.at - run.trigger.at) < spec.retrain.cooldown), None)
     if trigger.kind == TriggerKind.MANUAL or recent is None:
@@ -130,9 +115,14 @@ def _cooldown(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | Non
 
 def _budget(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:
     budget = spec.retrain.budget_per_week
-    used = sum(run.state in ("trained", "failed") and abs(trigger.at - run.trigger.at) < WEEK for run in history.runs)
+    used = sum(_counts(run) and abs(trigger.at - run.trigger.at) < WEEK for run in history.runs)
     if trigger.kind == TriggerKind.MANUAL or used < budget:
         return None
     return Skip(
         SkipReason.BUDGET, f"{used} of {budget} runs of this week are used: raise retrain.budget_per_week, or wait"
     )
+
+
+def _counts(run: PastRun) -> bool:
+    """Whether an ended run counts for breaker and budget: any that trained, and any automatic one that failed."""
+    return run.state == "trained" or (run.state == "failed" and run.trigger.kind != TriggerKind.MANUAL)

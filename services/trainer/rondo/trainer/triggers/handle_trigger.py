@@ -1,4 +1,4 @@
-"""All that may start a training ends here: admit it and save the run, or publish why there is none."""
+"""Handles a trigger: admits it and queues a run, or publishes why no run starts."""
 
 from __future__ import annotations
 
@@ -9,48 +9,50 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.training import TrainingSkipped
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
 from rondo.trainer import metrics
-from rondo.trainer.triggers.admission import Known, Skip, Start, admit
+from rondo.trainer.triggers.admission import AlreadyHandled, Skip, Start, admit
 
 if TYPE_CHECKING:
     from rondo.contracts.events.training import Trigger
-    from rondo.trainer.ports import Work
+    from rondo.trainer.ports import UnitOfWork
 
 log = logging.getLogger(__name__)
 
 
-async def consider(model: str, trigger: Trigger, work: Work) -> None:
-    """Decide about one trigger; save the run and wake a worker, or publish why there is none."""
-    history = await work.history(model)  # first: with it comes the turn, and a spec that is being brought is waited for
+async def handle_trigger(model: str, trigger: Trigger, work: UnitOfWork) -> None:
+    """Queue a run for a trigger, or publish `TrainingSkipped` with the reason."""
+    # Before the first read: a concurrent handler of the model commits first, and its spec and runs are visible below.
+    await work.lock_model(model)
     spec = await work.spec(model)
-    decision = admit(trigger, spec, history)
+    decision = admit(trigger, spec, await work.history(model))
     metrics.TRIGGERS.labels(
         _label(trigger.kind), decision.reason if isinstance(decision, Skip) else _name(decision)
     ).inc()
-    if isinstance(decision, Known):
-        log.debug("%s has had its run for %s: %s", model, trigger.id, decision.run_id)
+    if isinstance(decision, AlreadyHandled):
+        log.debug("the trigger %s of %s has its run already: %s", trigger.id, model, decision.run_id)
     elif isinstance(decision, Skip):
         await work.publish(_skipped(model, trigger, decision))
-        if _comes_once(trigger, decision):
+        if _never_repeated(trigger, decision):
             await work.defer(model, trigger)
     elif spec is not None:
-        await work.start(run_id(model, trigger), trigger, spec)
+        await work.enqueue(run_id(model, trigger), trigger, spec)
+
+
+async def handle_deferred_trigger(model: str, work: UnitOfWork) -> None:
+    """Handle the deferred trigger after a run ended or a spec arrived."""
+    await work.lock_model(model)
+    trigger = await work.pop_deferred(model)
+    if trigger is not None:
+        await handle_trigger(model, trigger, work)
 
 
 def run_id(model: str, trigger: Trigger) -> str:
-    """Return the run's id: a function of its cause, so that one trigger can't have two."""
+    """Return the id of the trigger's run: a function of its cause, so that one trigger has one run at most."""
     cause = hashlib.sha256(f"{model} {trigger.id}".encode())
     return f"run-{cause.hexdigest()[:16]}"
 
 
-async def reconsider(model: str, work: Work) -> None:
-    """Decide anew about what came too early: for whoever has just ended the run in flight, or brought the spec."""
-    trigger = await work.take_deferred(model)
-    if trigger is not None:
-        await consider(model, trigger, work)
-
-
-def _comes_once(trigger: Trigger, skip: Skip) -> bool:
-    """A finding that still stands is told again by the monitor. What nobody tells again must not be forgotten."""
+def _never_repeated(trigger: Trigger, skip: Skip) -> bool:
+    """Whether nobody repeats the trigger. The monitor repeats a finding while it lasts."""
     if skip.reason == SkipReason.NO_SPEC:  # topics have no order among each other: the spec may be on its way
         return trigger.kind in (TriggerKind.MANUAL, TriggerKind.SCHEDULE)
     return skip.reason == SkipReason.IN_FLIGHT and trigger.kind in (TriggerKind.DATA, TriggerKind.MANUAL)
@@ -60,10 +62,10 @@ def _skipped(model: str, trigger: Trigger, skip: Skip) -> TrainingSkipped:
     return TrainingSkipped(model=model, trigger=trigger, reason=skip.reason, detail=skip.detail, run_id=skip.run_id)
 
 
-def _name(decision: Start | Known) -> str:
+def _name(decision: Start | AlreadyHandled) -> str:
     return "started" if isinstance(decision, Start) else "known"
 
 
 def _label(kind: str) -> str:
-    """Return the kind as a metric's label; a word that is unknown here must not make a series of its own."""
+    """Return the kind as a metric's label: an unknown word must not make a series of its own."""
     return kind if kind in list(TriggerKind) else "unknown"

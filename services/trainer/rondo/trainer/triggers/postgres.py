@@ -1,4 +1,4 @@
-"""The handlers' unit of work in PostgreSQL: specs, champions, batches, and the runs that are recorded."""
+"""The handlers' unit of work in PostgreSQL: specs, champions, batches, queued runs and deferred triggers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.training import Trigger
 from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.vocabularies import Role
-from rondo.trainer.runs.run import Batch
-from rondo.trainer.triggers.admission import History, PastRun
+from rondo.trainer.run import Batch, History, PastRun
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -25,30 +24,29 @@ if TYPE_CHECKING:
     from rondo.contracts.events.models import SpecApplied
 
 RUNS_CHANNEL = "trainer_runs"
-# More than a budget can use in a week, and than the breaker looks at.
-_REMEMBERED = 200
+# More than a weekly budget uses, and than the breaker looks at.
+_HISTORY_LIMIT = 200
 
 
-def handling(database: Database) -> Callable[[Envelope[Any]], AbstractAsyncContextManager[PostgresWork]]:
-    """Return what opens the unit of work of an event."""
+def handling(database: Database) -> Callable[[Envelope[Any]], AbstractAsyncContextManager[PostgresUnitOfWork]]:
+    """Return what opens the unit of work of an event, for the consumer."""
 
     @asynccontextmanager
-    async def begin(envelope: Envelope[Any]) -> AsyncIterator[PostgresWork]:
+    async def begin(envelope: Envelope[Any]) -> AsyncIterator[PostgresUnitOfWork]:
         async with database.handling(envelope) as transaction:
-            yield PostgresWork(transaction)
+            yield PostgresUnitOfWork(transaction)
 
     return begin
 
 
-class PostgresWork:
-    """`ports.Work` on an open transaction."""
+class PostgresUnitOfWork:
+    """`ports.UnitOfWork` on an open transaction."""
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
         self._connection = transaction.connection
 
     async def save_spec(self, applied: SpecApplied) -> None:
-        """Keep a spec, unless a later revision is known."""
         await self._connection.execute(
             """insert into specs (model, revision, digest, dataset, spec) values ($1, $2, $3, $4, $5)
             on conflict (model) do update set revision = excluded.revision, digest = excluded.digest,
@@ -57,17 +55,14 @@ class PostgresWork:
         )  # fmt: skip
 
     async def spec(self, model: str) -> ModelSpec | None:
-        """Return the spec in force."""
         text = await self._connection.fetchval("select spec from specs where model = $1", model)
         return None if text is None else ModelSpec.from_json(text)
 
     async def models_of(self, dataset: str) -> tuple[str, ...]:
-        """Return the models that train on a dataset, always in the same order, so that no two wait for each other."""
         rows = await self._connection.fetch("select model from specs where dataset = $1 order by model", dataset)
         return tuple(row["model"] for row in rows)
 
     async def save_batch(self, accepted: BatchAccepted) -> None:
-        """Keep the latest batch of a dataset."""
         await self._connection.execute(
             """insert into batches (dataset, batch_id, event_time_to) values ($1, $2, $3)
             on conflict (dataset) do update set batch_id = excluded.batch_id, event_time_to = excluded.event_time_to
@@ -76,12 +71,10 @@ class PostgresWork:
         )  # fmt: skip
 
     async def latest_batch(self, dataset: str) -> Batch | None:
-        """Return the latest batch of a dataset."""
         row = await self._connection.fetchrow("select * from batches where dataset = $1", dataset)
         return None if row is None else Batch(row["batch_id"], row["event_time_to"])
 
     async def save_champion(self, changed: DeploymentChanged) -> None:
-        """Keep who is champion, unless a later revision is known, and wake the worker that may wait for it."""
         champion = next((route for route in changed.routes if route.role == Role.PRIMARY), None)
         await self._connection.execute(
             """insert into champions (model, revision, model_version, digest) values ($1, $2, $3, $4)
@@ -93,20 +86,16 @@ class PostgresWork:
         )  # fmt: skip
         await self._connection.execute(f"notify {RUNS_CHANNEL}")
 
-    async def take_turn(self, model: str) -> None:
-        """Wait until nobody else decides about this model; until the transaction ends nobody else will."""
+    async def lock_model(self, model: str) -> None:
         await self._connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"trainer.admission.{model}")
 
-    async def take_turn_of_dataset(self, dataset: str) -> None:
-        """Wait until nobody else handles a batch or a spec of this dataset: each must see what the other has saved."""
+    async def lock_dataset(self, dataset: str) -> None:
         await self._connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"trainer.dataset.{dataset}")
 
     async def history(self, model: str) -> History:
-        """Return the model's runs. Until the transaction ends nobody else decides about this model."""
-        await self.take_turn(model)
         rows = await self._connection.fetch(
             "select id, trigger, spec_digest, state from runs where model = $1 order by created_at desc limit $2",
-            model, _REMEMBERED,
+            model, _HISTORY_LIMIT,
         )  # fmt: skip
         trained = await self._connection.fetchval(
             "select exists (select from runs where model = $1 and state = 'trained')", model
@@ -114,8 +103,7 @@ class PostgresWork:
         runs = (PastRun(r["id"], Trigger.model_validate(r["trigger"]), r["spec_digest"], r["state"]) for r in rows)
         return History(tuple(runs), trained)
 
-    async def start(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
-        """Record a run and wake the workers."""
+    async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
         await self._connection.execute(
             """insert into runs (id, model, trigger_id, trigger, spec_digest, spec, traceparent)
             values ($1, $2, $3, $4, $5, $6, $7)""",
@@ -125,11 +113,7 @@ class PostgresWork:
         await self._connection.execute(f"notify {RUNS_CHANNEL}")
 
     async def defer(self, model: str, trigger: Trigger) -> None:
-        """Keep a trigger until the run in flight has ended or the spec has come; a later one takes its place.
-
-        Only another that was asked for takes the place of what somebody asked for.
-        """
-        # What somebody asked for trains on all the data there is, and data may not be a reason to.
+        # A manual run trains on all the data there is; a data trigger may not start a run at all.
         await self._connection.execute(
             """insert into deferred (model, trigger) values ($1, $2)
             on conflict (model) do update set trigger = excluded.trigger
@@ -137,12 +121,9 @@ class PostgresWork:
             model, trigger.model_dump(mode="json"),
         )  # fmt: skip
 
-    async def take_deferred(self, model: str) -> Trigger | None:
-        """Return the trigger that was kept, and forget it. One that is being kept just now is waited for."""
-        await self.take_turn(model)
+    async def pop_deferred(self, model: str) -> Trigger | None:
         trigger = await self._connection.fetchval("delete from deferred where model = $1 returning trigger", model)
         return None if trigger is None else Trigger.model_validate(trigger)
 
     async def publish(self, event: Event) -> object:
-        """Publish an event with the work."""
         return await self._transaction.publish(event)

@@ -1,1 +1,1 @@
-"""The process that trains: `python -m rondo.trainer.worker`, started and watched by the trainer service."""
+"""The process that trains: the queue of runs, the loop that claims them, and the supervisor in the service."""

@@ -1,4 +1,4 @@
-"""One attempt at a run: read the data, train off the event loop, store the candidate, put the evidence together."""
+"""One attempt at a run: read the data, fit off the event loop, store the candidate, assemble its evidence."""
 
 from __future__ import annotations
 
@@ -12,93 +12,94 @@ from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.contracts.vocabularies import SkipReason
 from rondo.trainer.errors import DataMissingError
-from rondo.trainer.evaluation.candidate import Champion
+from rondo.trainer.evaluation.candidate import ChampionModel
 from rondo.trainer.evaluation.evidence import evidence
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from concurrent.futures import Executor
 
+    from rondo.chassis.artifacts import Artifacts
     from rondo.trainer.dataset.training_set import TrainingSet
-    from rondo.trainer.evaluation.candidate import Candidate, Learned
-    from rondo.trainer.runs.run import Run, Serving
-    from rondo.trainer.worker.ports import Artifacts, Datasets, Runs, Training
+    from rondo.trainer.evaluation.candidate import Candidate, FittedCandidate
+    from rondo.trainer.pipeline import Pipeline
+    from rondo.trainer.ports import Datasets, RunQueue
+    from rondo.trainer.run import Champion, Run
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 A = TypeVarTuple("A")
-# A promotion takes a quarter of a second where registry and Kafka answer; a rejection is never heard of here.
-_VERDICT_WITHIN = timedelta(seconds=5)
-# Whoever changes the champion more often than this during one judgement has the gates' answer: train again.
-_JUDGEMENTS = 3
+# A promotion takes a quarter of a second where registry and Kafka answer. A rejection publishes nothing that is read
+# here.
+_PROMOTED_WITHIN = timedelta(seconds=5)
+# A champion that changes more often than this during one evaluation is left to the gates, which ask for a new run.
+_EVALUATIONS = 3
 Result: TypeAlias = ModelTrained | TrainingFailed | TrainingSkipped
 
 
-class Patiently(Protocol):
-    """Repeats an action while something that it needs is away."""
+class RetryWhileUnavailable(Protocol):
+    """Repeats a call while it raises `UnavailableError`."""
 
-    def __call__(self, act: Callable[[], Awaitable[T]]) -> Awaitable[T]:
-        """Do it."""
+    def __call__(self, call: Callable[[], Awaitable[T]]) -> Awaitable[T]: ...
 
 
 class Attempt:
-    """Makes a result of a run; `executor` has the thread that the blocking parts are done in."""
+    """Runs one attempt. `executor` has the thread for the blocking parts."""
 
     def __init__(
         self,
-        runs: Runs,
+        queue: RunQueue,
         datasets: Datasets,
         artifacts: Artifacts,
-        training: Training,
+        pipeline: Pipeline,
         executor: Executor,
         code_version: str,
     ) -> None:
-        self._runs = runs
+        self._queue = queue
         self._datasets = datasets
         self._artifacts = artifacts
-        self._training = training
+        self._pipeline = pipeline
         self._executor = executor
         self._code_version = code_version
 
-    async def run(self, run: Run, patiently: Patiently) -> Result:
-        """Return how the run ends. What the spec or the data is to blame for ends it as failed, with a sentence.
+    async def run(self, run: Run, retry: RetryWhileUnavailable) -> Result:
+        """Return how the run ends. A fault of the spec or the data ends it as failed, with a message for their author.
 
-        What all runs need is waited for. What can't be read may be this run's data, or its champion, alone: that is
-        for later.
+        The database and the artifact store for the candidate, which every run needs, are retried. Data and champion
+        are not: they may be unavailable for this run alone, so the run is postponed.
 
         Raises:
-            UnavailableError: the data or the champion can't be read now, or the worker was told to leave and all stayed
-                away.
+            UnavailableError: the data or the champion can't be read now, or the worker stops while a retry lasts.
 
         """
         try:
-            # Told from the tables' logs alone: too few are not even read.
+            # From the tables' logs alone: too few rows are not even read.
             rows = await self._blocking(self._datasets.rows_at_most, run.spec)
             if rows < run.spec.trainer.min_rows:
                 return _too_few(run, rows)
             training_set = await self._blocking(self._datasets.read, run.spec, run.trigger.at)
             if training_set.rows.height < run.spec.trainer.min_rows:
                 return _too_few(run, training_set.rows.height)
-            await self._ask_for_champion(run, patiently)
-            await patiently(lambda: self._runs.begin(run, _started(run)))
-            return await self._train(run, training_set, patiently)
+            await self._check_champion(run, retry)
+            await retry(lambda: self._queue.begin(run, _started(run)))
+            return await self._train(run, training_set, retry)
         except (DataMissingError, ValueError) as error:
-            log.warning("%s can't be trained: %s", run.id, error)
+            log.warning("%s fails: %s", run.id, error)
             return TrainingFailed(
                 model=run.model, run_id=run.id, trigger=run.trigger, reason=str(error), attempts=run.attempt
             )
 
-    async def _ask_for_champion(self, run: Run, patiently: Patiently) -> None:
-        """See whether the champion can be read before a training is spent on what could not be judged beside it."""
-        serving = await patiently(lambda: self._runs.serving(run.model))
-        if serving is not None:
+    async def _check_champion(self, run: Run, retry: RetryWhileUnavailable) -> None:
+        """Check that the champion can be read before a training is spent on a candidate that can't be compared."""
+        champion = await retry(lambda: self._queue.champion(run.model))
+        if champion is not None:
             with suppress(ArtifactMissingError, ArtifactCorruptError):
-                await self._artifacts.get(serving.digest)
+                await self._artifacts.get(champion.digest)
 
-    async def _train(self, run: Run, training_set: TrainingSet, patiently: Patiently) -> Result:
-        learned = await self._blocking(self._training.learn, run.spec, training_set)
-        digest = await patiently(lambda: self._artifacts.put(learned.model))
-        candidate = await self._judge(run, learned, patiently)
+    async def _train(self, run: Run, training_set: TrainingSet, retry: RetryWhileUnavailable) -> Result:
+        fitted = await self._blocking(self._pipeline.fit, run.spec, training_set)
+        digest = await retry(lambda: self._artifacts.put(fitted.model))
+        candidate = await self._evaluate(run, fitted, retry)
         return ModelTrained(
             model=run.model,
             run_id=run.id,
@@ -110,33 +111,34 @@ class Attempt:
             finished_at=datetime.now(UTC),
         )
 
-    async def _judge(self, run: Run, learned: Learned, patiently: Patiently) -> Candidate:
-        """Judge beside whoever serves by now, and again where that has changed meanwhile: the gates compare with it."""
-        await patiently(lambda: self._runs.verdict(run.model, _VERDICT_WITHIN))
-        serving = await patiently(lambda: self._runs.serving(run.model))
-        for _ in range(_JUDGEMENTS):
-            candidate = await self._judge_beside(serving, run, learned)
-            judged, serving = serving, await patiently(lambda: self._runs.serving(run.model))
-            if serving == judged:
+    async def _evaluate(self, run: Run, fitted: FittedCandidate, retry: RetryWhileUnavailable) -> Candidate:
+        """Compare with the champion; repeat if the champion changes meanwhile, for the gates compare with the newest.
+
+        The candidate of the run before may be promoted any moment, so its promotion is waited for first.
+        """
+        await retry(lambda: self._queue.wait_for_promotion(run.model, _PROMOTED_WITHIN))
+        champion = await retry(lambda: self._queue.champion(run.model))
+        for _ in range(_EVALUATIONS):
+            candidate = await self._compare(champion, run, fitted)
+            compared, champion = champion, await retry(lambda: self._queue.champion(run.model))
+            if champion == compared:
                 break
         return candidate
 
-    async def _judge_beside(self, serving: Serving | None, run: Run, learned: Learned) -> Candidate:
-        champion = await self._champion(run.model, serving)
-        return await self._blocking(self._training.judge, run.spec, learned, champion)
+    async def _compare(self, champion: Champion | None, run: Run, fitted: FittedCandidate) -> Candidate:
+        loaded = None if champion is None else await self._load(run.model, champion)
+        return await self._blocking(self._pipeline.evaluate, run.spec, fitted, loaded)
 
-    async def _blocking(self, act: Callable[[*A], T], *arguments: *A) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, act, *arguments)
-
-    async def _champion(self, model: str, serving: Serving | None) -> Champion | None:
-        if serving is None:
-            return None
+    async def _load(self, model: str, champion: Champion) -> ChampionModel:
         try:
-            return Champion(serving.model_version, await self._artifacts.get(serving.digest))
+            return ChampionModel(champion.model_version, await self._artifacts.get(champion.digest))
         except (ArtifactMissingError, ArtifactCorruptError) as error:
-            # A new candidate is then needed all the more; the evidence names the version, and has no figures of it.
-            log.warning("version %d of %s can't be compared with: %s", serving.model_version, model, error)
-            return Champion(serving.model_version, None)
+            # A new candidate is needed all the more. The evidence names the version, without figures.
+            log.warning("version %d of %s can't be compared with: %s", champion.model_version, model, error)
+            return ChampionModel(champion.model_version, None)
+
+    async def _blocking(self, call: Callable[[*A], T], *arguments: *A) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call, *arguments)
 
 
 def _started(run: Run) -> TrainingStarted:

@@ -1,4 +1,4 @@
-"""Claims runs one after the other, and brings each to its end: a candidate, a failure, or too little data."""
+"""Claims runs one after the other and ends each: with a candidate, with a failure, or as skipped."""
 
 from __future__ import annotations
 
@@ -16,86 +16,86 @@ from rondo.contracts.events.training import TrainingFailed
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
-    from rondo.trainer.runs.run import Run
+    from rondo.trainer.ports import RunQueue
+    from rondo.trainer.run import Run
     from rondo.trainer.worker.attempt import Attempt, Result
-    from rondo.trainer.worker.ports import Runs
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-# A notification can be lost with its connection; the table is the truth, and it is looked at this often anyway.
+# A notification is lost when its connection breaks, so the table is polled, too.
 _POLL_SECONDS = 1.0
 
 
 class Worker:
-    """Works until `leave` is set, and never leaves in the middle of a run.
+    """Works until `stop` is set; a run in progress is finished first.
 
-    `lease` is in seconds; a run is begun at most `attempts` times, with a pause after each that broke. A run that
-    pauses, or whose data or champion can't be read now, is handed back, so that others are claimed meanwhile.
+    `lease` is in seconds. A run has at most `max_attempts` attempts, with a pause after each failed one. A run that
+    pauses, or whose data or champion is unavailable, goes back to the queue, so that other runs are claimed meanwhile.
     """
 
     def __init__(
         self,
-        runs: Runs,
+        queue: RunQueue,
         attempt: Attempt,
-        leave: asyncio.Event,
+        stop: asyncio.Event,
         lease: float,
-        attempts: int,
+        max_attempts: int,
         pause: Backoff = Backoff(first=1.0, cap=30.0),  # noqa: B008 - frozen
     ) -> None:
-        self._runs = runs
+        self._queue = queue
         self._attempt = attempt
-        self._leave = leave
+        self._stop = stop
         self._lease = lease
-        self._attempts = attempts
+        self._max_attempts = max_attempts
         self._pause = pause
         self._postponed: Counter[str] = Counter()
         self._backoff = Backoff()
 
     async def work(self) -> None:
-        """Claim and run until told to leave."""
-        while not self._leave.is_set():
-            run = await self._patiently(self._claim)
+        """Claim and run until stopped."""
+        while not self._stop.is_set():
+            run = await self._retry(self._claim)
             if run is not None:
-                await self._bring_to_end(run)
+                await self._run(run)
             else:
-                await first_of(self._runs.wait(_POLL_SECONDS), self._leave.wait())
+                await first_of(self._queue.wait(_POLL_SECONDS), self._stop.wait())
 
     async def _claim(self) -> Run | None:
-        await self._runs.listen()
-        return await self._runs.claim(self._attempts)
+        await self._queue.listen()
+        return await self._queue.claim(self._max_attempts)
 
-    async def _bring_to_end(self, run: Run) -> None:
+    async def _run(self, run: Run) -> None:
         with span("train", run.traceparent, model=run.model, run_id=run.id, attempt=run.attempt):
-            log.info("%s begins: %s, for %s %s", run.id, run.model, run.trigger.kind, run.trigger.id)
+            log.info("%s of %s begins, for %s %s", run.id, run.model, run.trigger.kind, run.trigger.id)
             async with self._leased(run):
                 await self._try(run)
 
     async def _try(self, run: Run) -> None:
         try:
-            result = await self._attempt.run(run, self._patiently)
+            result = await self._attempt.run(run, self._retry)
         except UnavailableError as error:
             await self._postpone(run, error)
-        except Exception as error:  # the boundary: whatever it is, the run ends with it or is tried again
-            log.exception("%s broke, attempt %d of %d", run.id, run.attempt, self._attempts)
-            await self._broke(run, error)
+        except Exception as error:  # the boundary: an unexpected error ends the run, or another attempt is made
+            log.exception("%s failed unexpectedly, attempt %d of %d", run.id, run.attempt, self._max_attempts)
+            await self._retry_later(run, error)
         else:
             await self._finish(run, result)
 
     async def _postpone(self, run: Run, error: UnavailableError) -> None:
         self._postponed[run.id] += 1
         tries = self._postponed[run.id]
-        log.warning("%s waits, and lets others go before it: %s", run.id, error, extra={"attempt": tries})
+        log.warning("%s is postponed: %s", run.id, error, extra={"attempt": tries})
         pause = timedelta(seconds=self._pause.delay(tries))
-        await self._patiently(lambda: self._runs.postpone(run, pause))
+        await self._retry(lambda: self._queue.postpone(run, pause))
 
-    async def _broke(self, run: Run, error: Exception) -> None:
-        if run.attempt < self._attempts:
+    async def _retry_later(self, run: Run, error: Exception) -> None:
+        if run.attempt < self._max_attempts:
             pause = timedelta(seconds=self._pause.delay(run.attempt))
-            await self._patiently(lambda: self._runs.hand_back(run, pause))
+            await self._retry(lambda: self._queue.hand_back(run, pause))
             return
         reason = (
-            f"it broke {run.attempt} times, last with {type(error).__name__}: {error}; nothing in the spec or the"
-            " data is known to cause this, and the trainer's log has the details"
+            f"it failed {run.attempt} times unexpectedly, last with {type(error).__name__}: {error}; no fault of"
+            " the spec or the data is known to cause this: see the trainer's log"
         )
         await self._finish(
             run,
@@ -104,10 +104,10 @@ class Worker:
 
     async def _finish(self, run: Run, result: Result) -> None:
         self._postponed.pop(run.id, None)
-        if await self._patiently(lambda: self._runs.finish(run, result)):
-            log.info("%s ends as %s", run.id, type(result).__name__)
+        if await self._retry(lambda: self._queue.finish(run, result)):
+            log.info("%s ended with %s", run.id, type(result).__name__)
         else:
-            log.warning("%s was given to another worker while this one was silent: its result stands", run.id)
+            log.warning("%s was taken over by another worker: the result of this one is dropped", run.id)
 
     @asynccontextmanager
     async def _leased(self, run: Run) -> AsyncIterator[None]:
@@ -121,36 +121,36 @@ class Worker:
         while True:
             await asyncio.sleep(self._lease / 3)
             try:
-                if not await self._runs.renew(run):
-                    log.warning("%s is no longer ours", run.id)
+                if not await self._queue.renew(run):
+                    log.warning("the claim of %s is lost", run.id)
                     return
             except UnavailableError as error:
                 log.warning("the lease of %s could not be renewed: %s", run.id, error)
 
-    async def _patiently(self, act: Callable[[], Awaitable[T]]) -> T:
-        """Do it, waiting while something is away; without its service for one lease only, then others take over.
+    async def _retry(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Retry a call while it is unavailable; once stopped for one lease only, then another worker takes the run.
 
         Raises:
-            UnavailableError: told to leave, and still away.
+            UnavailableError: the worker was stopped, and the call is still unavailable.
 
         """
-        tries, alone_since = 0, 0.0
+        tries, stopped_at = 0, 0.0
         clock = asyncio.get_running_loop().time
         while True:
             try:
-                return await act()
+                return await call()
             except UnavailableError as error:
                 tries += 1
-                log.warning("the worker waits: %s", error, extra={"attempt": tries})
-                if self._leave.is_set():
-                    alone_since = alone_since or clock()
-                    if clock() - alone_since > self._lease:
+                log.warning("the worker retries: %s", error, extra={"attempt": tries})
+                if self._stop.is_set():
+                    stopped_at = stopped_at or clock()
+                    if clock() - stopped_at > self._lease:
                         raise
             await asyncio.sleep(self._backoff.delay(tries))
 
 
 async def first_of(*waits: Coroutine[Any, Any, Any]) -> None:
-    """Return when one of them does, and cancel the others."""
+    """Return when one of them returns, and cancel the others."""
     tasks = {asyncio.create_task(wait) for wait in waits}
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def test_the_list_is_lightgbms_own() -> None:
-    """When this fails after an upgrade, write its list anew from `_get_all_param_aliases`."""
-    from lightgbm.basic import _ConfigAliases  # noqa: PLC0415 - `rondo.trainer.estimators.lightgbm` gave it OpenMP
+    """When this fails after an upgrade, regenerate the list from `_get_all_param_aliases`."""
+    from lightgbm.basic import _ConfigAliases  # noqa: PLC0415 - the import above provides OpenMP
 
     theirs: dict[str, list[str]] = _ConfigAliases._get_all_param_aliases()
     assert {name: tuple(sorted({*others} - {name})) for name, others in theirs.items()} == ALIASES

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from rondo.trainer.estimators.lightgbm_params import HyperparameterError, checked
+from rondo.trainer.estimators.base import HyperparameterError
+from rondo.trainer.estimators.lightgbm import LightGbm
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.lightgbm_params import Value
 
 
 def test_good_ones_are_kept_and_defaults_added() -> None:
-    assert checked({"num_leaves": 15, "learning_rate": 1}) == {
+    assert LightGbm(1).check_params({"num_leaves": 15, "learning_rate": 1}) == {
         "n_estimators": 100,
         "num_leaves": 15,
         "learning_rate": 1,
@@ -22,7 +23,12 @@ def test_good_ones_are_kept_and_defaults_added() -> None:
 def test_the_other_names_of_lightgbm_are_taken_too() -> None:
     """As its scikit-learn interface has them, say."""
     written: dict[str, Value] = {"num_trees": 7, "min_child_samples": 5, "reg_lambda": 1.5, "colsample_bytree": 0.5}
-    assert checked(written) == {"n_estimators": 7, "min_data_in_leaf": 5, "lambda_l2": 1.5, "feature_fraction": 0.5}
+    assert LightGbm(1).check_params(written) == {
+        "n_estimators": 7,
+        "min_data_in_leaf": 5,
+        "lambda_l2": 1.5,
+        "feature_fraction": 0.5,
+    }
 
 
 @pytest.mark.parametrize(
@@ -46,10 +52,10 @@ def test_the_other_names_of_lightgbm_are_taken_too() -> None:
 )
 def test_a_bad_one_is_told(params: dict[str, Value], problem: str) -> None:
     with pytest.raises(HyperparameterError) as refusal:
-        checked(params)
+        LightGbm(1).check_params(params)
     assert refusal.value.problems == (problem,)
 
 
 def test_everything_wrong_is_told_at_once() -> None:
     with pytest.raises(HyperparameterError, match=r"^`trainer.params` can't be used: .*zzz.*; .*max_bin"):
-        checked({"zzz": 1, "max_bin": 1})
+        LightGbm(1).check_params({"zzz": 1, "max_bin": 1})

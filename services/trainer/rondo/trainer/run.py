@@ -1,15 +1,18 @@
-"""The values that handlers and the worker pass to each other through the database."""
+"""Training runs as values: what the handlers record, what a worker claims, and what admission remembers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from rondo.contracts.events.training import Trigger
     from rondo.contracts.spec.model import ModelSpec
+
+RunState = Literal["queued", "running", "trained", "failed", "skipped"]
+IN_FLIGHT: tuple[RunState, ...] = ("queued", "running")
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Serving:
+class Champion:
     """The version that serves now, and the digest of its artifact."""
 
     model_version: int
@@ -30,7 +33,7 @@ class Serving:
 
 @dataclass(frozen=True)
 class Run:
-    """A run that a worker has claimed. `attempt` counts from 1; with `worker` it tells this claim from any other."""
+    """A run that a worker has claimed. `attempt` counts from 1; `worker` and `attempt` identify the claim."""
 
     id: str
     trigger: Trigger
@@ -42,5 +45,22 @@ class Run:
 
     @property
     def model(self) -> str:
-        """The model's name."""
         return self.spec.model
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run that was admitted before."""
+
+    id: str
+    trigger: Trigger
+    spec_digest: str
+    state: RunState
+
+
+@dataclass(frozen=True)
+class History:
+    """The latest runs of one model, newest first. `ever_trained` also counts older runs."""
+
+    runs: tuple[PastRun, ...] = ()
+    ever_trained: bool = False

@@ -1,6 +1,6 @@
 """A worker that is watched: stand-ins for it are small Python programs."""
 
-# ruff: noqa: ASYNC110 - a plain list tells nobody of its changes
+# ruff: noqa: ASYNC110 - a plain list notifies of no change
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from rondo.chassis.errors import Backoff, UnavailableError
-from rondo.trainer.runs.supervisor import Supervisor
+from rondo.trainer.worker.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -88,7 +88,7 @@ async def test_an_idle_worker_leaves_with_its_service() -> None:
 
 
 async def test_a_busy_worker_is_left_to_finish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rondo.trainer.runs.supervisor._LEAVE_SECONDS", 0.1)
+    monkeypatch.setattr("rondo.trainer.worker.supervisor._EXIT_SECONDS", 0.1)
     done = tmp_path / "done"
     busy = f"{WORKS}\nimport time, pathlib; time.sleep(1); pathlib.Path({str(done)!r}).write_text('finished')"
     async with supervised(busy) as (supervisor, _):

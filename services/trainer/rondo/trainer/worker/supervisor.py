@@ -1,8 +1,8 @@
-"""Starts the worker process, watches it, and starts it anew when it dies.
+"""Starts the worker process, watches it, and restarts it when it dies.
 
-The two are tied by a socket that is the worker's standard input: whoever goes, however it goes, the other reads the
-end of it at once. The worker then finishes its run and leaves; so a run survives the service. `Popen` and not
-asyncio's own subprocesses, for those kill their child when the event loop ends.
+Service and worker share a socket pair: the worker's standard input is one end. Whichever process ends first, however
+it ends, the other reads end-of-file at once. A worker that reads it finishes its run and exits, so a run survives
+the service. `subprocess.Popen` is used because asyncio's subprocesses are killed when the event loop closes.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 READY = b"ready\n"
-# Alive for this long, a worker has shown that it can run: its next death is a new story.
+# A worker that ran for this long started well: the backoff begins again with its next death.
 _HEALTHY_SECONDS = 30.0
-_LEAVE_SECONDS = 3.0
+_EXIT_SECONDS = 3.0
 
 
 class Supervisor:
-    """Keeps one worker running: `command` and a worker's name. `on_death` hears the name of one that died."""
+    """Keeps one worker process running.
+
+    `command` is extended by a new worker name for each start; `on_death` is called with the name of a dead worker.
+    """
 
     def __init__(
         self, command: Sequence[str], on_death: Callable[[str], Awaitable[None]], backoff: Backoff | None = None
@@ -42,25 +45,25 @@ class Supervisor:
         self.pid: int | None = None
 
     async def run(self) -> None:
-        """Supervise until cancelled; then let the worker go: at once when it is idle, else after its run."""
+        """Supervise until cancelled. Then an idle worker exits at once, and a busy one after its run."""
         deaths = 0
         while True:
             began, worker = time.monotonic(), f"worker-{uuid4().hex[:12]}"
             code = await self._watch(worker)
             deaths = 1 if time.monotonic() - began > _HEALTHY_SECONDS else deaths + 1
-            log.error("%s died with exit code %s and is started anew", worker, code, extra={"attempt": deaths})
+            log.error("%s died with exit code %s and is restarted", worker, code, extra={"attempt": deaths})
             await self._report(worker)
             await asyncio.sleep(self._backoff.delay(deaths))
 
     async def check(self) -> None:
-        """Tell the truth for `/readyz`.
+        """Check for `/readyz`.
 
         Raises:
-            UnavailableError: there is no worker that could begin a run.
+            UnavailableError: no worker is ready to begin a run.
 
         """
         if not self._ready:
-            raise UnavailableError("the worker process", "it is starting; if this lasts, its log says why")
+            raise UnavailableError("the worker process", "it is starting; if this lasts, see its log")
 
     async def _watch(self, worker: str) -> int:
         ours, theirs = socket.socketpair()
@@ -73,37 +76,37 @@ class Supervisor:
             return await asyncio.to_thread(process.wait)
         except asyncio.CancelledError:
             if process.poll() is None:
-                log.info("the worker (process %d) finishes its run and leaves by itself", process.pid)
-                # It lives on by intention: without this Popen warns of a forgotten child when it is collected.
+                log.info("the worker (process %d) finishes its run and then exits", process.pid)
+                # The worker outlives us on purpose: without this, Popen warns of a running child when it is collected.
                 process.returncode = 0
             raise
 
     async def _accompany(self, process: subprocess.Popen[bytes], ours: socket.socket) -> None:
-        """Return when the worker is gone; when cancelled, tell it to leave, and wait for a moment whether it does."""
+        """Return when the worker has exited; when cancelled, send it end-of-file and wait briefly for its exit."""
         reader, writer = await asyncio.open_connection(sock=ours)
         try:
-            self._say_ready(ready=await reader.readline() == READY)
+            self._set_ready(ready=await reader.readline() == READY)
             await reader.read()
         except ConnectionError:
-            pass  # killed before it read what we wrote: an end like any other
+            pass  # killed before it read what we wrote: an exit like any other
         except asyncio.CancelledError:
             writer.write_eof()
             with suppress(TimeoutError):
-                async with asyncio.timeout(_LEAVE_SECONDS):
+                async with asyncio.timeout(_EXIT_SECONDS):
                     await reader.read()
                     await asyncio.to_thread(process.wait)
             raise
         finally:
-            self._say_ready(ready=False)
+            self._set_ready(ready=False)
             writer.close()
 
     async def _report(self, worker: str) -> None:
         try:
             await self._on_death(worker)
         except UnavailableError as error:
-            log.warning("the runs of %s wait for their lease to end: %s", worker, error)
+            log.warning("the runs of %s can be claimed when their lease ends: %s", worker, error)
 
-    def _say_ready(self, *, ready: bool) -> None:
+    def _set_ready(self, *, ready: bool) -> None:
         self._ready = ready
         metrics.WORKER_READY.set(ready)
 

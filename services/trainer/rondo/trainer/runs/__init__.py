@@ -1,1 +1,0 @@
-"""Training runs: the queue, their leases, and the worker process."""

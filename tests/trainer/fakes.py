@@ -1,0 +1,223 @@
+"""In-memory `UnitOfWork` and `RunQueue` on one store. They pass the same contract suites as the PostgreSQL adapters."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from rondo.contracts.events.training import ModelTrained, TrainingFailed
+from rondo.contracts.vocabularies import Role
+from rondo.trainer.run import Batch, Champion, History, PastRun, Run
+from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger
+from rondo.trainer.worker.queue import worker_died
+
+if TYPE_CHECKING:
+    from rondo.contracts.events.base import Event
+    from rondo.contracts.events.data import BatchAccepted
+    from rondo.contracts.events.deployment import DeploymentChanged
+    from rondo.contracts.events.models import SpecApplied
+    from rondo.contracts.events.training import TrainingStarted, Trigger
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.trainer.run import RunState
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class StoredRun:
+    """A row of the table of runs."""
+
+    id: str
+    trigger: Trigger
+    spec: ModelSpec
+    state: RunState = "queued"
+    attempts: int = 0
+    not_before: datetime = EPOCH
+    worker: str = ""
+    lease_until: datetime = EPOCH
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    result: Any = None
+
+
+@dataclass
+class MemoryStore:
+    """The tables of the trainer. `runs` are oldest first, `published` are events with their ids (None: generated)."""
+
+    specs: dict[str, SpecApplied] = field(default_factory=dict)
+    batches: dict[str, Batch] = field(default_factory=dict)
+    champions: dict[str, tuple[DeploymentChanged, datetime]] = field(default_factory=dict)
+    deferred: dict[str, Trigger] = field(default_factory=dict)
+    runs: list[StoredRun] = field(default_factory=list)
+    published: list[tuple[str | None, Event]] = field(default_factory=list)
+    recorded: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def events(self) -> list[Any]:
+        """The published events."""
+        return [event for _, event in self.published]
+
+    def end(self, state: RunState) -> None:
+        """End the newest run."""
+        self.runs[-1].state = state
+
+    def release(self, worker: str) -> None:
+        """As `queue.release`."""
+        for run in self.runs:
+            if run.worker == worker and run.state == "running":
+                run.lease_until = EPOCH
+        self.recorded.set()
+
+
+@dataclass
+class MemoryUnitOfWork:
+    """`ports.UnitOfWork`. It has no rollback: no test of a handler needs one."""
+
+    store: MemoryStore
+
+    async def lock_dataset(self, dataset: str) -> None:
+        """Do nothing: one task at a time uses the store."""
+
+    async def lock_model(self, model: str) -> None:
+        """As above."""
+
+    async def save_spec(self, applied: SpecApplied) -> None:
+        known = self.store.specs.get(applied.model)
+        if known is None or known.revision <= applied.revision:
+            self.store.specs[applied.model] = applied
+
+    async def spec(self, model: str) -> ModelSpec | None:
+        return self.store.specs[model].spec if model in self.store.specs else None
+
+    async def models_of(self, dataset: str) -> tuple[str, ...]:
+        return tuple(sorted(m for m, applied in self.store.specs.items() if applied.spec.data.dataset == dataset))
+
+    async def save_batch(self, accepted: BatchAccepted) -> None:
+        known = self.store.batches.get(accepted.dataset)
+        if known is None or known.until <= accepted.event_time_to:
+            self.store.batches[accepted.dataset] = Batch(accepted.batch_id, accepted.event_time_to)
+
+    async def latest_batch(self, dataset: str) -> Batch | None:
+        return self.store.batches.get(dataset)
+
+    async def save_champion(self, changed: DeploymentChanged) -> None:
+        known = self.store.champions.get(changed.model)
+        if known is None or known[0].revision <= changed.revision:
+            self.store.champions[changed.model] = (changed, now())
+        self.store.recorded.set()
+
+    async def history(self, model: str) -> History:
+        mine = [run for run in reversed(self.store.runs) if run.spec.model == model]
+        past = (PastRun(run.id, run.trigger, run.spec.digest, run.state) for run in mine)
+        return History(tuple(past), any(run.state == "trained" for run in mine))
+
+    async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
+        self.store.runs.append(StoredRun(run_id, trigger, spec))
+        self.store.recorded.set()
+
+    async def defer(self, model: str, trigger: Trigger) -> None:
+        known = self.store.deferred.get(model)
+        if known is None or known.kind != "manual" or trigger.kind == "manual":
+            self.store.deferred[model] = trigger
+
+    async def pop_deferred(self, model: str) -> Trigger | None:
+        return self.store.deferred.pop(model, None)
+
+    async def publish(self, event: Event, event_id: str | None = None) -> None:
+        self.store.published.append((event_id, event))
+
+
+@dataclass
+class MemoryRunQueue:
+    """`ports.RunQueue`."""
+
+    store: MemoryStore
+    worker: str = "worker"
+    lease: timedelta = timedelta(seconds=30)
+
+    async def listen(self) -> None:
+        """Do nothing: the store sets `recorded` in any case."""
+
+    async def wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.store.recorded.wait()
+        except TimeoutError:
+            return
+        self.store.recorded.clear()
+
+    async def claim(self, max_attempts: int) -> Run | None:
+        while run := self._claim_next():
+            if run.attempt <= max_attempts:
+                return run
+            await self.finish(run, worker_died(run, max_attempts))
+        return None
+
+    def _claim_next(self) -> Run | None:
+        for row in self.store.runs:
+            queued = row.state == "queued" and row.not_before <= now()
+            if queued or (row.state == "running" and row.lease_until < now()):
+                row.state, row.worker, row.attempts = "running", self.worker, row.attempts + 1
+                row.lease_until, row.started_at = now() + self.lease, row.started_at or now()
+                return Run(row.id, row.trigger, row.spec, row.attempts, row.worker, row.started_at)
+        return None
+
+    def _claimed(self, run: Run) -> StoredRun | None:
+        rows = (row for row in self.store.runs if row.id == run.id and row.state == "running")
+        return next((row for row in rows if (row.worker, row.attempts) == (run.worker, run.attempt)), None)
+
+    async def renew(self, run: Run) -> bool:
+        row = self._claimed(run)
+        if row is not None:
+            row.lease_until = now() + self.lease
+        return row is not None
+
+    async def champion(self, model: str) -> Champion | None:
+        deployed = self.store.champions.get(model)
+        routes = deployed[0].routes if deployed else ()
+        return next((Champion(r.model_version, r.digest) for r in routes if r.role == Role.PRIMARY), None)
+
+    async def wait_for_promotion(self, model: str, within: timedelta) -> None:
+        while (left := self._seconds_left(model, within)) > 0:
+            await self.wait(left)
+
+    def _seconds_left(self, model: str, within: timedelta) -> float:
+        times = [run.finished_at for run in self.store.runs if run.spec.model == model and run.state == "trained"]
+        newest = max((time for time in times if time), default=None)
+        changed_at = self.store.champions[model][1] if model in self.store.champions else EPOCH
+        return 0.0 if newest is None or changed_at > newest else (newest + within - now()).total_seconds()
+
+    async def begin(self, run: Run, started: TrainingStarted) -> None:
+        self.store.published.append((f"{run.id}.started", started))
+
+    async def finish(self, run: Run, result: Any) -> bool:
+        row, work = self._claimed(run), MemoryUnitOfWork(self.store)
+        if row is None:
+            return False
+        row.state = _state(result)
+        row.result, row.finished_at = result, now()
+        await work.publish(result, f"{run.id}.{row.state}")
+        await handle_deferred_trigger(run.model, work)
+        return True
+
+    async def hand_back(self, run: Run, pause: timedelta) -> None:
+        self._hand_back(run, pause, 0)
+
+    async def postpone(self, run: Run, pause: timedelta) -> None:
+        self._hand_back(run, pause, 1)
+
+    def _hand_back(self, run: Run, pause: timedelta, uncounted_attempts: int) -> None:
+        if (row := self._claimed(run)) is not None:
+            row.state, row.not_before, row.attempts = "queued", now() + pause, row.attempts - uncounted_attempts
+
+
+def _state(result: Any) -> RunState:
+    if isinstance(result, ModelTrained):
+        return "trained"
+    return "failed" if isinstance(result, TrainingFailed) else "skipped"

@@ -1,0 +1,140 @@
+"""How an attempt at a run ends: in-memory queue, real Delta tables, real artifacts, real training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+from rondo.chassis.artifacts import Artifacts
+from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped
+from rondo.contracts.topics import BY_NAME
+
+from tests.trainer import builders
+from tests.trainer.worker_harness import PIPELINE, FakePipeline, NoPauses, WorkerHarness
+
+
+async def test_a_run_ends_with_a_model_and_complete_evidence(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    (trained,) = await harness.run((builders.spec(), builders.trigger()))
+    assert isinstance(trained, ModelTrained)
+    content = await Artifacts(str(harness.artifacts)).get(trained.digest)
+    assert trained.size == len(content)
+    evidence = trained.evidence
+    assert (evidence.rows_holdout, evidence.seed, evidence.code_version) == (200, 7, "v1")
+    assert evidence.rows_trained >= 1800
+    assert evidence.as_of == builders.trigger().at
+    assert evidence.champion is None
+    assert set(evidence.environment) > {"python", "platform", "lightgbm", "onnx", "onnxruntime"}
+    assert "unknown" not in evidence.environment.values()
+
+
+async def test_the_same_run_makes_the_same_bytes_and_the_champion_is_judged_beside_it(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    (first,) = await harness.run((builders.spec(), builders.trigger(name="one")))
+    harness.set_champion(4, first.digest)
+    (second,) = await harness.run((builders.spec(), builders.trigger(name="two")))
+    assert second.digest == first.digest
+    assert second.evidence.training_set_digest == first.evidence.training_set_digest
+    assert second.evidence.champion_version == 4
+    assert second.evidence.champion is not None
+
+
+async def test_a_champion_whose_artifact_is_gone_is_named_without_figures(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    harness.set_champion(4, builders.DIGEST)
+    (trained,) = await harness.run((builders.spec(), builders.trigger()))
+    assert (trained.evidence.champion, trained.evidence.champion_version) == (None, 4)
+
+
+async def test_the_candidate_before_may_have_become_the_champion_by_the_end(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    (first,) = await harness.run((builders.spec(), builders.trigger(name="one")))
+    harness.set_champion(4, first.digest)
+    harness.queue.promote = lambda: harness.set_champion(5, first.digest)
+    (second,) = await harness.run((builders.spec(), builders.trigger(name="two")))
+    assert second.evidence.champion is not None
+    assert second.evidence.champion_version == 5
+
+
+@pytest.mark.parametrize(("promotions", "judged"), [(0, [4]), (1, [4, 5]), (1_000_000, [4, 5, 6])])
+async def test_a_champion_that_changes_during_the_judgement_is_judged_too_within_bounds(
+    harness: WorkerHarness, promotions: int, judged: list[int]
+) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    (first,) = await harness.run((builders.spec(), builders.trigger(name="one")))
+    harness.set_champion(4, first.digest)
+    seen: list[int] = []
+
+    def judges_while_somebody_promotes(spec: Any, learned: Any, champion: Any) -> Any:
+        seen.append(champion.version)
+        harness.set_champion(4 + min(len(seen), promotions), first.digest)
+        return PIPELINE.evaluate(spec, learned, champion)
+
+    pipeline = FakePipeline(evaluate=judges_while_somebody_promotes)
+    (second,) = await harness.run((builders.spec(), builders.trigger(name="two")), pipeline=pipeline)
+    assert (seen, second.evidence.champion_version) == (judged, judged[-1])
+
+
+async def test_a_candidate_of_long_categories_is_an_event_that_its_topic_takes(harness: WorkerHarness) -> None:
+    rows = builders.rows(2000)
+    columns = [f"text_{n:02}" for n in range(20)]
+    long = (rows["flight_id"].str.slice(1).cast(pl.Int64) % 500).cast(pl.String) + "x" * 300
+    builders.write_batch(harness.data, rows.with_columns(long.alias(name) for name in columns))
+    spec = builders.spec(features={name: {"type": "category"} for name in columns}, gates={"slices": columns})
+    (first,) = await harness.run((spec, builders.trigger(name="one")))
+    harness.set_champion(1, first.digest)
+    (second,) = await harness.run((spec, builders.trigger(name="two")))
+    assert len(second.model_dump_json().encode()) < BY_NAME[ModelTrained.topic].max_message_bytes // 2
+
+
+async def test_too_few_rows_skip_the_run_before_it_is_said_to_have_started(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(26_398))
+    spec = builders.spec(trainer={"min_rows": 40_000})
+    (skipped,) = await harness.run((spec, builders.trigger()))
+    assert isinstance(skipped, TrainingSkipped)
+    assert (skipped.reason, skipped.run_id) == ("not_enough_data", "run-drift-1")
+    assert skipped.detail == "26,398 of 40,000 rows; waiting for more batches"
+    assert harness.begun == 0
+
+
+async def test_rows_outside_the_window_do_not_make_it_enough(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(3000))
+    spec = builders.spec(trainer={"window": "1d", "min_rows": 2000})
+    (skipped,) = await harness.run((spec, builders.trigger()))
+    assert skipped.detail == "1,440 of 2,000 rows; waiting for more batches"
+
+
+async def test_what_a_person_did_wrong_ends_the_run_with_a_sentence(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(2000).with_columns(late=1.0))
+    failed = await harness.run(
+        (builders.spec(data={"dataset": "flight"}), builders.trigger(name="dataset")),
+        (builders.spec(), builders.trigger(name="label")),
+        (builders.spec(features={"wind": {"type": "float"}}), builders.trigger(name="feature")),
+    )
+    builders.write_batch(harness.data, builders.rows(2000, seed=5), "b2")
+    failed += await harness.run((builders.spec(trainer={"params": {"num_leafs": 7}}), builders.trigger(name="param")))
+    assert all(isinstance(end, TrainingFailed) and end.attempts == 1 for end in failed)
+    dataset, label, feature, param = (end.reason for end in failed)
+    assert dataset == "there is no dataset 'flight': publish a batch to it, or correct `data.dataset` in the spec"
+    assert feature == (
+        "the dataset 'flights' has no column wind: publish batches that have it, take it out of the spec, or mark the"
+        " feature as optional"
+    )
+    assert "both 0 and 1 are needed" in label
+    assert "`num_leafs` is not a LightGBM parameter: did you mean `num_leaves`?" in param
+
+
+async def test_what_breaks_without_a_known_cause_is_tried_three_times(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+
+    def breaks(*_: Any) -> Any:
+        message = "no such instruction"
+        raise TypeError(message)
+
+    pauses = NoPauses()
+    (failed,) = await harness.run(
+        (builders.spec(), builders.trigger()), pipeline=FakePipeline(fit=breaks), pause=pauses
+    )
+    assert (harness.attempts, pauses.seen) == ({"drift-1": 3}, [1, 2])  # type: ignore[attr-defined]
+    assert "TypeError: no such instruction" in failed.reason

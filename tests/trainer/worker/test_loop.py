@@ -1,0 +1,184 @@
+"""What a worker retries, and which runs it claims before others."""
+
+# ruff: noqa: ASYNC110 - a plain list tells nobody of its changes
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.contracts.events.training import ModelTrained, TrainingFailed
+
+from tests.trainer import builders
+from tests.trainer.worker_harness import PIPELINE, FakePipeline, WorkerHarness
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+# Long enough for the other run to be claimed before the postponed one.
+PAUSE = Backoff(first=0.3, cap=0.3)
+
+
+async def test_a_result_waits_for_postgresql_and_the_artifact_store_to_come_back(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    harness.queue.unavailable = 2
+
+    def learn_while_the_store_is_away(*arguments: Any) -> Any:
+        shutil.rmtree(harness.artifacts)
+        harness.artifacts.write_text("a file is no folder")
+        threading.Timer(0.5, lambda: (harness.artifacts.unlink(), harness.artifacts.mkdir())).start()
+        return PIPELINE.fit(*arguments)
+
+    (trained,) = await harness.run(
+        (builders.spec(), builders.trigger()), pipeline=FakePipeline(fit=learn_while_the_store_is_away)
+    )
+    assert isinstance(trained, ModelTrained)
+    assert harness.attempts == {"drift-1": 1}
+
+
+@pytest.mark.parametrize("broken", ["_delta_log/00000000000000000000.json", "*.parquet"])
+async def test_storage_that_fails_for_a_while_is_waited_for_and_is_no_attempt(
+    harness: WorkerHarness, broken: str
+) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    (file,) = (harness.data / "datasets" / "flights").glob(broken)
+    aside = file.rename(file.with_suffix(".aside"))
+    file.symlink_to(file)  # an error of the system, and no missing file
+    threading.Timer(0.5, lambda: aside.rename(file)).start()
+    (trained,) = await harness.run((builders.spec(), builders.trigger()))
+    assert isinstance(trained, ModelTrained)
+    assert harness.attempts == {"drift-1": 1}
+
+
+async def test_data_that_cannot_be_read_keeps_nobody_else_waiting(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    shutil.copytree(harness.data / "datasets" / "flights", harness.data / "datasets" / "trains")
+    (file,) = (harness.data / "datasets" / "flights").glob("*.parquet")
+    aside = file.rename(file.with_suffix(".aside"))
+    file.symlink_to(file)
+
+    def mend_once_another_is_trained(*arguments: Any) -> Any:
+        if file.is_symlink():
+            aside.rename(file)
+        return PIPELINE.fit(*arguments)
+
+    ended = await harness.run(
+        (builders.spec(), builders.trigger(name="unreadable")),
+        (builders.spec(model="train-delay", data={"dataset": "trains"}), builders.trigger(name="readable")),
+        pipeline=FakePipeline(fit=mend_once_another_is_trained),
+        pause=PAUSE,
+    )
+    assert [(type(end), end.trigger.id) for end in ended] == [(ModelTrained, "readable"), (ModelTrained, "unreadable")]
+    assert (harness.attempts, harness.begun) == ({"readable": 1, "unreadable": 1}, 2)
+
+
+async def put_champion(harness: WorkerHarness) -> Path:
+    """Let a version of flight-delay serve that no other training here makes again; return its artifact."""
+    (trained,) = await harness.run((builders.spec(trainer={"seed": 8}), builders.trigger(name="champion")))
+    harness.set_champion(1, trained.digest)
+    return harness.artifacts / trained.digest.replace(":", "/")
+
+
+async def test_a_champion_whose_artifact_cannot_be_read_keeps_nobody_else_waiting(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    artifact, fitted = await put_champion(harness), list[str]()
+    aside = artifact.rename(artifact.with_suffix(".aside"))
+    artifact.symlink_to(artifact)  # an error of the system, and no missing file
+
+    def mend_once_another_is_trained(spec: Any, *arguments: Any) -> Any:
+        fitted.append(spec.model)
+        if artifact.is_symlink():
+            aside.rename(artifact)
+        return PIPELINE.fit(spec, *arguments)
+
+    ended = await harness.run(
+        (builders.spec(), builders.trigger(name="unreadable")),
+        (builders.spec(model="train-delay"), builders.trigger(name="readable")),
+        pipeline=FakePipeline(fit=mend_once_another_is_trained),
+        pause=PAUSE,
+    )
+    assert [end.trigger.id for end in ended] == ["readable", "unreadable"]
+    assert ended[1].evidence.champion is not None
+    assert harness.attempts == {"champion": 1, "readable": 1, "unreadable": 1}
+    assert fitted == ["train-delay", "flight-delay"], "what can't be judged yet is not fitted, either"
+
+
+async def test_an_artifact_that_becomes_unreadable_during_a_training_lets_others_go_first(
+    harness: WorkerHarness,
+) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    artifact, fitted = await put_champion(harness), list[str]()
+    aside = artifact.with_suffix(".aside")
+
+    def breaks_it_and_the_next_mends_it(spec: Any, *arguments: Any) -> Any:
+        if not fitted:
+            artifact.rename(aside)
+            artifact.symlink_to(artifact)
+        elif artifact.is_symlink():
+            aside.rename(artifact)
+        fitted.append(spec.model)
+        return PIPELINE.fit(spec, *arguments)
+
+    ended = await harness.run(
+        (builders.spec(), builders.trigger(name="unreadable")),
+        (builders.spec(model="train-delay"), builders.trigger(name="readable")),
+        pipeline=FakePipeline(fit=breaks_it_and_the_next_mends_it),
+        pause=PAUSE,
+    )
+    assert [end.trigger.id for end in ended] == ["readable", "unreadable"]
+    assert fitted == ["flight-delay", "train-delay", "flight-delay"]
+
+
+async def test_a_damaged_file_ends_the_run_and_not_the_worker(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    (file,) = (harness.data / "datasets" / "flights").glob("*.parquet")
+    file.write_bytes(file.read_bytes()[:100])
+    (failed,) = await harness.run((builders.spec(), builders.trigger()))
+    assert isinstance(failed, TrainingFailed)
+    assert f"a file of the data under {harness.data} is damaged (" in failed.reason
+    assert "): bring it back from a backup" in failed.reason
+
+
+async def test_the_loop_is_free_and_the_lease_renewed_while_a_training_lasts(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    renewed_thrice = threading.Event()
+
+    def learns_until_renewed(*arguments: Any) -> Any:
+        assert renewed_thrice.wait(20)
+        return PIPELINE.fit(*arguments)
+
+    async def watch() -> None:
+        while harness.queue.renewals < 3:
+            await asyncio.sleep(0.01)
+        renewed_thrice.set()
+
+    watching = asyncio.create_task(watch())
+    (trained,) = await harness.run(
+        (builders.spec(), builders.trigger()), pipeline=FakePipeline(fit=learns_until_renewed), lease=0.06
+    )
+    await watching
+    assert isinstance(trained, ModelTrained)
+
+
+async def test_a_worker_without_its_service_gives_up_after_a_lease_when_postgresql_is_gone_too(
+    harness: WorkerHarness,
+) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    harness.queue.unavailable = 1_000_000
+    await harness.enqueue(builders.spec(), builders.trigger())
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def learned_alone(*arguments: Any) -> Any:
+        loop.call_soon_threadsafe(stop.set)
+        return PIPELINE.fit(*arguments)
+
+    async with asyncio.timeout(20):
+        with pytest.raises(UnavailableError):
+            await harness.worker(stop, pipeline=FakePipeline(fit=learned_alone), lease=0.2).work()
+    assert harness.store.runs[0].result is None

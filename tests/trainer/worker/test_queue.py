@@ -1,0 +1,298 @@
+"""The queue of runs: one contract suite for the in-memory one and PostgreSQL's, and PostgreSQL's concurrency."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rondo.contracts.events.training import TrainingFailed, TrainingSkipped, TrainingStarted
+from rondo.trainer import handlers
+from rondo.trainer.run import Champion
+from rondo.trainer.triggers.postgres import PostgresUnitOfWork, handling
+from rondo.trainer.worker import queue
+from rondo.trainer.worker.queue import PostgresRunQueue
+
+from tests.trainer import builders
+from tests.trainer.fakes import MemoryRunQueue, MemoryStore, MemoryUnitOfWork
+from tests.trainer.postgres import LEASE, count, waits_for_lock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from rondo.chassis.postgres.pool import Database
+    from rondo.trainer.ports import RunQueue, UnitOfWork
+
+
+class Memory:
+    """The in-memory queue and unit of work."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+
+    def queue(self, worker: str = "one", lease: timedelta = LEASE) -> RunQueue:
+        return MemoryRunQueue(self.store, worker, lease)
+
+    async def work(self) -> AsyncIterator[UnitOfWork]:
+        yield MemoryUnitOfWork(self.store)
+
+    async def release(self, worker: str) -> None:
+        self.store.release(worker)
+
+    async def ids(self, topic: str) -> list[str | None]:
+        return [name for name, event in self.store.published if event.topic == topic]
+
+    async def state(self) -> tuple[str, str]:
+        run = self.store.runs[0]
+        return run.state, getattr(run.result, "reason", "")
+
+
+class Postgres:
+    """PostgreSQL's queue and unit of work."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def queue(self, worker: str = "one", lease: timedelta = LEASE) -> RunQueue:
+        return PostgresRunQueue(self.database, worker, lease)
+
+    async def work(self) -> AsyncIterator[UnitOfWork]:
+        async with self.database.transaction() as transaction:
+            yield PostgresUnitOfWork(transaction)
+
+    async def release(self, worker: str) -> None:
+        await queue.release(self.database, worker)
+
+    async def ids(self, topic: str) -> list[str | None]:
+        rows = await self.database.pool.fetch("select event_id from outbox where topic = $1", topic)
+        return [row["event_id"] for row in rows]
+
+    async def state(self) -> tuple[str, str]:
+        row = await self.database.pool.fetchrow("select state, detail from runs order by created_at limit 1")
+        assert row is not None
+        return row["state"], row["detail"] or ""
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def backend(request: pytest.FixtureRequest) -> Memory | Postgres:
+    return Memory() if request.param == "memory" else Postgres(request.getfixturevalue("store"))
+
+
+Backend = Memory | Postgres
+
+
+async def enqueue(backend: Backend, name: str = "run-1", model: str = "flight-delay", kind: str = "drift") -> None:
+    async for work in backend.work():
+        await work.enqueue(name, builders.trigger(kind, name=name), builders.spec(model=model))
+
+
+async def claimed(queue: RunQueue, max_attempts: int = 3) -> Any:
+    run = await queue.claim(max_attempts)
+    assert run is not None
+    return run
+
+
+def failed(run: Any) -> TrainingFailed:
+    return TrainingFailed(model=run.model, run_id=run.id, trigger=run.trigger, reason="x", attempts=run.attempt)
+
+
+def skipped(run: Any) -> TrainingSkipped:
+    return TrainingSkipped(model=run.model, trigger=run.trigger, reason="not_enough_data", detail="few", run_id=run.id)
+
+
+def started(run: Any) -> TrainingStarted:
+    return TrainingStarted(
+        model=run.model, run_id=run.id, trigger=run.trigger, spec_digest=run.spec.digest, started_at=run.started_at
+    )
+
+
+async def test_a_claimed_run_has_what_was_queued(backend: Backend) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=5)
+    await enqueue(backend)
+    run = await claimed(backend.queue("w"))
+    assert (run.id, run.attempt, run.worker, run.spec) == ("run-1", 1, "w", builders.spec())
+    assert run.trigger == builders.trigger(name="run-1")
+    assert run.started_at > before
+    assert await backend.queue("other").claim(3) is None
+
+
+async def test_a_waiting_worker_is_notified_of_a_run(backend: Backend) -> None:
+    queue = backend.queue()
+    await queue.listen()
+    assert await queue.claim(3) is None
+    async with asyncio.timeout(5):
+        waiting = asyncio.create_task(queue.wait(60))
+        await enqueue(backend)
+        await waiting
+    await claimed(queue)
+
+
+async def test_waiting_ends_without_a_run_too(backend: Backend) -> None:
+    async with asyncio.timeout(5):
+        await backend.queue().wait(0.01)
+
+
+async def test_an_expired_lease_gives_the_run_to_another_worker_and_the_late_result_changes_nothing(
+    backend: Backend,
+) -> None:
+    await enqueue(backend)
+    first, second = backend.queue("one", timedelta(0)), backend.queue("two")
+    lost = await claimed(first)
+    taken = await claimed(second)
+    assert taken.attempt == 2
+    assert not await first.renew(lost)
+    assert not await first.finish(lost, failed(lost))
+    await first.hand_back(lost, timedelta(0))
+    assert await second.renew(taken)
+    assert await second.finish(taken, failed(taken))
+    assert not await second.finish(taken, failed(taken))
+    assert await backend.ids("training.failed") == ["run-1.failed"]
+
+
+async def test_the_runs_of_a_dead_worker_are_released_at_once(backend: Backend) -> None:
+    await enqueue(backend)
+    queue = backend.queue("one")
+    await claimed(queue)
+    assert await queue.claim(3) is None
+    await backend.release("one")
+    assert (await claimed(backend.queue("two"))).attempt == 2
+
+
+async def test_a_pausing_run_lets_others_be_claimed_before_it(backend: Backend) -> None:
+    for name in ("first", "second"):
+        await enqueue(backend, name, model=f"model-of-{name}")
+    queue = backend.queue()
+    first = await claimed(queue)
+    await queue.postpone(first, timedelta(hours=1))
+    second = await claimed(queue)
+    assert (first.id, second.id) == ("first", "second")
+    await queue.hand_back(second, timedelta(hours=1))
+    assert await queue.claim(3) is None
+
+
+async def test_a_postponed_attempt_does_not_count_and_a_handed_back_one_does(backend: Backend) -> None:
+    await enqueue(backend)
+    queue = backend.queue()
+    await queue.postpone(await claimed(queue), timedelta(0))
+    again = await claimed(queue)
+    await queue.hand_back(again, timedelta(0))
+    assert (again.attempt, (await claimed(queue)).attempt) == (1, 2)
+
+
+async def test_a_run_that_was_claimed_three_times_and_never_ended_fails(backend: Backend) -> None:
+    await enqueue(backend)
+    queue = backend.queue("one", timedelta(0))
+    assert [(await claimed(queue)).attempt for _ in range(3)] == [1, 2, 3]
+    assert await queue.claim(3) is None
+    state, reason = await backend.state()
+    assert state == "failed"
+    assert "the worker died 3 times" in reason
+
+
+async def test_all_attempts_announce_the_start_with_one_event_id(backend: Backend) -> None:
+    await enqueue(backend)
+    queue = backend.queue()
+    for _ in range(2):
+        run = await claimed(queue)
+        await queue.begin(run, started(run))
+        await queue.hand_back(run, timedelta(0))
+    assert await backend.ids("training.started") == ["run-1.started"] * 2
+
+
+async def test_a_skipped_run_is_no_longer_in_flight(backend: Backend) -> None:
+    await enqueue(backend)
+    queue = backend.queue()
+    run = await claimed(queue)
+    assert await queue.finish(run, skipped(run))
+    await enqueue(backend, "run-2")
+    assert (await claimed(queue)).id == "run-2"
+
+
+async def test_the_end_of_a_run_starts_the_deferred_one(backend: Backend) -> None:
+    await enqueue(backend, kind="data")
+    async for work in backend.work():
+        await work.save_spec(builders.spec_applied(builders.spec()))
+        await work.defer("flight-delay", builders.trigger("data", name="feb"))
+    queue = backend.queue()
+    run = await claimed(queue)
+    assert await queue.finish(run, skipped(run))
+    assert (await claimed(queue)).trigger.id == "feb"
+
+
+async def test_the_champion_is_that_of_the_latest_revision(backend: Backend) -> None:
+    queue = backend.queue()
+    assert await queue.champion("flight-delay") is None
+    async for work in backend.work():
+        await work.save_champion(builders.deployment(3, revision=2))
+        await work.save_champion(builders.deployment(None, revision=1))
+    assert await queue.champion("flight-delay") == Champion(3, builders.DIGEST)
+    assert await queue.champion("other") is None
+    async for work in backend.work():
+        await work.save_champion(builders.deployment(None, revision=3))
+    assert await queue.champion("flight-delay") is None
+
+
+async def test_a_promotion_of_the_last_candidate_is_waited_for_within_a_bound(store: Database) -> None:
+    """A rejection publishes nothing that the trainer reads: the bound ends the wait."""
+    backend = Postgres(store)
+    queue, hour = backend.queue(), timedelta(hours=1)
+    await queue.listen()
+    async with asyncio.timeout(10):
+        await queue.wait_for_promotion("flight-delay", hour)
+        await deploy(backend, 1)
+        await enqueue(backend)
+        await claimed(queue)
+        await store.pool.execute("update runs set state = 'trained', finished_at = clock_timestamp()")
+        await queue.wait_for_promotion("flight-delay", timedelta(0))
+        waiting = asyncio.create_task(queue.wait_for_promotion("flight-delay", hour))
+        assert (await asyncio.wait({waiting}, timeout=0.1))[1], "version 1 is older than the candidate"
+        await deploy(backend, 2)
+        await waiting
+        await queue.wait_for_promotion("flight-delay", hour)
+
+
+async def deploy(backend: Backend, revision: int) -> None:
+    async for work in backend.work():
+        await work.save_champion(builders.deployment(revision, revision))
+
+
+async def test_concurrent_workers_claim_a_run_once(store: Database) -> None:
+    backend = Postgres(store)
+    await enqueue(backend)
+    claims = await asyncio.gather(*(backend.queue(f"w{n}").claim(3) for n in range(5)))
+    assert [claim.id for claim in claims if claim is not None] == ["run-1"]
+
+
+async def test_a_batch_that_is_being_deferred_while_the_run_ends_is_not_lost(store: Database) -> None:
+    """Two connections: the handler has seen the run in flight, and has not committed yet."""
+    backend = Postgres(store)
+    async for work in backend.work():
+        await work.save_spec(builders.spec_applied(builders.spec()))
+    await enqueue(backend, kind="data")
+    queue = backend.queue()
+    run = await claimed(queue)
+    envelope = builders.enveloped(builders.batch_accepted("feb", 59), "feb")
+    async with handling(store)(envelope) as work:
+        await handlers.on_batch_accepted(envelope, work)
+        ending = asyncio.create_task(queue.finish(run, skipped(run)))
+        await waits_for_lock(store, ending)
+    assert await ending
+    assert (await claimed(queue)).trigger.id == "flights/feb"
+
+
+async def test_giving_a_run_up_and_its_late_end_do_not_block_each_other(store: Database) -> None:
+    """Two connections: a slow worker ends the run while another finds that it has had all its attempts."""
+    backend = Postgres(store)
+    await enqueue(backend)
+    run = await claimed(backend.queue("late", timedelta(0)), 1)
+    async with store.transaction() as transaction:
+        await PostgresUnitOfWork(transaction).lock_model("flight-delay")
+        claiming = asyncio.create_task(backend.queue("other").claim(1))
+        await waits_for_lock(store, claiming)
+        assert not await queue.finish(transaction, run, failed(run)), "the claim is the other worker's by now"
+    assert await claiming is None
+    state, reason = await backend.state()
+    assert state == "failed"
+    assert "the worker died 1 times" in reason
+    assert await count(store, "outbox where topic = 'training.failed'") == 1
