@@ -29,7 +29,7 @@ from rondo.client import AsyncRondo, Connection
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.models import ModelRejected
-from rondo.contracts.events.monitoring import DriftDetected, FeatureDrift, Window
+from rondo.contracts.events.monitoring import DriftDetected, Statistic, Window
 from rondo.contracts.events.predictions import PredictionRequested
 from rondo.contracts.events.training import TrainingFailed, TrainingSkipped
 from rondo.embedded.stack import Stack
@@ -114,7 +114,7 @@ def drift(bootstrap: str, number: int, version: int) -> str:
         model_version=version,
         window=Window(start=at - timedelta(days=1), end=at, rows=1_000),
         since=at - timedelta(days=1),
-        features=(FeatureDrift(feature="a", psi=1.0, ks=0.5, threshold=0.25),),
+        statistics=(Statistic(feature="a", statistic="psi", value=1.0, threshold=0.25),),
     )
     producer = Producer({"bootstrap.servers": bootstrap, "log_level": 3})
     envelope = Envelope(event.finding_id, "rondo/monitor", datetime.now(UTC), event)

@@ -19,9 +19,10 @@ from rondo.contracts.spec.file import parse_spec
 from rondo.flights.replay.first_model import SPEC
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from _year import Year
+    from rondo.contracts.events.monitoring import WindowClosed
     from rondo.contracts.spec.model import Monitor
 
 # Days. The demo takes 10 to 13: a training of 2.1 to 2.6 s, where a year is replayed in 75 to 90 s.
@@ -127,12 +128,17 @@ def of_gates(years: Iterable[Year], tolerance: float) -> list[Row]:
     ]
 
 
+def value_of(window: WindowClosed, name: str, feature: str | None) -> Iterator[float]:
+    """Yield the value of a statistic of a window, where it has one."""
+    return (each.value for each in window.statistics if (each.statistic, each.feature) == (name, feature))
+
+
 def of_weeks(static: Played) -> list[Row]:
     """Return how much weeks differ while the model stays the same."""
     windows = static.year.windows
     march = [each for each in windows if MARCH in (each.window.start.month, each.window.end.month)]
-    pressure = [next(f.psi for f in each.features if f.feature == "pressure") for each in march]
-    months = [(each.observed, static.auc.get(each.window.start.month)) for each in windows]
+    pressure = [next(value_of(each, "psi", "pressure")) for each in march]
+    months = [(value, static.auc.get(w.window.start.month)) for w in windows for value in value_of(w, "roc_auc", None)]
     swings = [week - month for week, month in months if month is not None]
     first = static.year.versions[0].evidence.candidate.metrics["roc_auc"]
     return [

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from monitor_fakes import MemoryStore
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.monitoring import AlertRaised
 from rondo.monitor import handlers
 from rondo.monitor.alerts import webhook
 
+from tests.monitor.fakes import MemoryStore
 from tests.support.future_words import WORD, example_of, from_the_future
 
 if TYPE_CHECKING:

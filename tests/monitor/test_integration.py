@@ -184,7 +184,7 @@ async def test_a_kill_changes_no_published_event(
     assert {each["since"] for each in drifts} == {drift["since"]}
     assert events.count(AlertRaised) == 1
     assert drift["since"] == (EPOCH + timedelta(days=SHIFT)).isoformat().replace("+00:00", "Z")
-    assert {f["feature"] for f in drift["features"]} >= {"x"}
+    assert {s["feature"] for s in drift["statistics"]} >= {"x"}
     raised = [value for i, value in events.values.items() if events.topics[i] == AlertRaised.topic]
     assert raised == [{name: alert[name] for name in raised[0]} for alert in receiver.alerts]
     assert {(d["state"], d["attempts"] > 0) for d in log["deliveries"]} >= {("delivered", True), ("pending", True)}

@@ -46,8 +46,9 @@ def test_without_a_change_every_window_is_published_and_nothing_else() -> None:
     assert scenario.counts() == {"WindowClosed": 7}
     first = scenario.all(WindowClosed)[0]
     assert (first.window.rows, first.labelled_rows, first.window.start) == (1_000, 1_000, EPOCH)
-    assert first.observed == pytest.approx(REFERENCE.roc_auc, abs=0.05)
-    assert {f.feature for f in first.features} == {"x", "city", "output.score"}
+    (auc,) = [s for s in first.statistics if s.statistic == "roc_auc"]
+    assert auc.value == pytest.approx(REFERENCE.roc_auc, abs=0.05)
+    assert {s.feature for s in first.statistics if s.statistic == "psi"} == {"x", "city", "output.score"}
 
 
 def test_an_abrupt_shift_is_found_after_the_consecutive_windows_and_repeated_while_it_lasts() -> None:
@@ -56,7 +57,7 @@ def test_an_abrupt_shift_is_found_after_the_consecutive_windows_and_repeated_whi
         scenario.day(day, shift=1.5 if day >= 3 else 0)
         scenario.close()
     found, again = scenario.all(DriftDetected)
-    assert [f.feature for f in found.features] == ["x"]
+    assert [(s.feature, s.statistic) for s in found.statistics] == [("x", "psi"), ("x", "ks")]
     assert (again.since, again.window.end) == (found.since, found.window.end + timedelta(days=2))
     assert again.finding_id != found.finding_id
     assert (found.since, found.window.end) == (EPOCH + timedelta(days=3), EPOCH + timedelta(days=5))
@@ -69,8 +70,11 @@ def test_worse_predictions_of_unchanged_inputs_are_found() -> None:
         scenario.day(day, skill=0.3 if day >= 2 else 1)
         scenario.close()
     found = scenario.one(PerformanceDegraded)
-    assert (found.since, found.metric, found.labelled_rows) == (EPOCH + timedelta(days=2), "roc_auc", 1_000)
-    assert found.reference - found.observed > 0.03
+    assert (found.since, found.labelled_rows) == (EPOCH + timedelta(days=2), 1_000)
+    (auc,) = found.statistics
+    assert (auc.statistic, auc.feature) == ("roc_auc", None)
+    assert auc.reference is not None
+    assert auc.reference - auc.value > 0.03
     assert "DriftDetected" not in scenario.counts()
 
 
@@ -79,7 +83,7 @@ def test_missing_values_are_found() -> None:
     for day in range(4):
         scenario.day(day, missing=0.2)
         scenario.close()
-    assert [(p.feature, p.problem) for p in scenario.one(DataQualityDegraded).problems] == [("x", "missing")]
+    assert [(s.feature, s.statistic) for s in scenario.one(DataQualityDegraded).statistics] == [("x", "missing")]
 
 
 def test_recovery_resolves_the_alert_and_allows_another() -> None:

@@ -91,7 +91,7 @@ def drift(finding: str = "drift-1", day: float = 60) -> DriftDetected:
             "model_version": 1,
             "window": {"start": end - timedelta(days=7), "end": end, "rows": 1000},
             "since": end - timedelta(days=7),
-            "features": [{"feature": "distance", "psi": 1.5, "ks": 0.4, "threshold": 0.25}],
+            "statistics": [{"feature": "distance", "statistic": "psi", "value": 1.5, "threshold": 0.25}],
         }
     )
 

@@ -55,12 +55,11 @@ async def test_a_spec_that_comes_after_its_data_starts_the_first_run(work: Memor
 async def test_findings_and_requests_become_triggers_that_say_what_was_seen(work: MemoryUnitOfWork) -> None:
     spec = builders.spec(retrain={"on": ["drift", "performance", "quality"]})
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(spec)), work)
-    seen = builders.drift().model_dump() | {"features": ()}
-    worse = PerformanceDegraded(
-        **seen | {"finding_id": "p"}, metric="roc_auc", reference=0.75, observed=0.7, labelled_rows=9
-    )
-    problem = {"feature": "distance", "problem": "missing", "observed": 0.5, "reference": 0.0}
-    bad = DataQualityDegraded(**seen | {"finding_id": "q"}, problems=(problem,))
+    seen = builders.drift().model_dump()
+    auc = {"statistic": "roc_auc", "value": 0.7, "reference": 0.75}
+    worse = PerformanceDegraded(**seen | {"finding_id": "p", "statistics": (auc,)}, labelled_rows=9)
+    missing = {"feature": "distance", "statistic": "missing", "value": 0.5, "reference": 0.0}
+    bad = DataQualityDegraded(**seen | {"finding_id": "q", "statistics": (missing,)})
     asked = builders.requested()
     await handlers.on_drift_detected(builders.enveloped(builders.drift("d", 10)), work)
     work.store.end("failed")
@@ -70,12 +69,12 @@ async def test_findings_and_requests_become_triggers_that_say_what_was_seen(work
     await handlers.on_training_requested(builders.enveloped(asked), work)
     told = [(run.trigger.kind, run.trigger.detail) for run in work.store.runs]
     assert told == [
-        ("drift", "distance PSI 1.50 (bound 0.25)"),
-        ("performance", "roc_auc 0.700, 0.750 on the holdout"),
+        ("drift", "distance PSI 1.50 (threshold 0.25)"),
+        ("performance", "ROC AUC 0.700 (reference 0.750)"),
         ("manual", ""),
     ]
     (cooling,) = work.store.events
-    assert (cooling.reason, cooling.trigger.detail) == ("cooldown", "distance 50% missing")
+    assert (cooling.reason, cooling.trigger.detail) == ("cooldown", "distance missing 50.0% (reference 0.0%)")
 
 
 async def test_a_skip_names_the_run_in_flight(work: MemoryUnitOfWork) -> None:

@@ -22,6 +22,7 @@ from rondo.contracts.events.monitoring import (
     DriftDetected,
     PerformanceDegraded,
     WindowClosed,
+    described,
 )
 from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade, PredictionRequested
 from rondo.contracts.events.training import (
@@ -31,9 +32,14 @@ from rondo.contracts.events.training import (
     TrainingSkipped,
     TrainingStarted,
 )
+from rondo.contracts.vocabularies import StatisticName
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
+    from rondo.contracts.events.monitoring import Finding
+
+
+_SHOWN = 3  # statistics of a finding
 
 
 @singledispatch
@@ -127,24 +133,24 @@ def _(event: ReplicaChanged) -> str:
 
 @headline.register
 def _(event: DriftDetected) -> str:
-    worst = sorted(event.features, key=lambda feature: -feature.psi)[:3]
-    return f"version {event.model_version} drifts: " + ", ".join(f"{f.feature} PSI {f.psi:.2f}" for f in worst)
+    return f"version {event.model_version} drifts: {_first(event)}"
 
 
 @headline.register
 def _(event: PerformanceDegraded) -> str:
-    return f"version {event.model_version} got worse: {event.metric} {event.observed:.3f}, was {event.reference:.3f}"
+    return f"version {event.model_version} got worse: {_first(event)}"
 
 
 @headline.register
 def _(event: DataQualityDegraded) -> str:
-    return "data quality: " + ", ".join(f"{p.feature} {p.problem} {p.observed:.0%}" for p in event.problems[:3])
+    return f"data quality: {_first(event)}"
 
 
 @headline.register
 def _(event: WindowClosed) -> str:
-    worst = max(event.features, key=lambda feature: feature.psi, default=None)
-    drift = f", most drifted {worst.feature} PSI {worst.psi:.2f}" if worst else ""
+    distances = [each for each in event.statistics if each.statistic == StatisticName.PSI]
+    worst = max(distances, key=lambda each: each.value, default=None)
+    drift = f", most drifted {described(worst)}" if worst else ""
     return f"window to {event.window.end:%d %b}: {event.window.rows:,} rows{drift}"
 
 
@@ -172,3 +178,7 @@ def _(event: PredictionMade) -> str:
 def _(event: OutcomeObserved) -> str:
     outcome = f"{event.outcome:g}" if isinstance(event.outcome, float) else event.outcome
     return f"the outcome of {event.entity or event.id} is {outcome}"
+
+
+def _first(finding: Finding) -> str:
+    return ", ".join(described(statistic) for statistic in finding.statistics[:_SHOWN])

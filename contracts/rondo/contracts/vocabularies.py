@@ -80,12 +80,19 @@ class Source(StrEnum):
     FOLDER = "folder"
 
 
-class QualityProblem(StrEnum):
-    """What is wrong with the values of a feature.
+class StatisticName(StrEnum):
+    """What a figure measures.
 
-    Unknown: shown as it is; it counts as a problem.
+    `psi` is the population stability index, `ks` the Kolmogorov-Smirnov distance, `total_variation` that distance for
+    categories; `missing` and `unseen` are shares of rows (0 to 1).
+
+    Unknown: shown by its name; in a finding it counts as found.
     """
 
+    PSI = "psi"
+    KS = "ks"
+    TOTAL_VARIATION = "total_variation"
+    ROC_AUC = "roc_auc"
     MISSING = "missing"
     UNSEEN = "unseen"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from rondo.contracts.events.monitoring import AlertRaised, FeatureDrift, QualityProblem, Window
+from rondo.contracts.events.monitoring import AlertRaised, DriftDetected, Statistic, Window, WindowClosed
 from rondo.monitor.alerts import findings
 from rondo.monitor.detectors.base import FINDING_KINDS, FindingKind
 from rondo.monitor.detectors.evaluate import WindowResult
@@ -13,9 +13,16 @@ from tests.monitor.builders import EPOCH, MODEL
 
 SUBJECT = findings.Subject(MODEL, 3, Window(start=EPOCH, end=EPOCH, rows=700), EPOCH)
 RESULT = WindowResult(
-    tuple(FeatureDrift(feature=f"f{n}", psi=n / 10, ks=0.1, threshold=0.25) for n in range(3, 10)),
-    (QualityProblem(feature="x", problem="missing", observed=0.1, reference=0.01),),
-    Performance(1_234, 0.6, 0.7, 0.02, degraded=True),
+    tuple(
+        statistic
+        for n in range(2, 10)
+        for statistic in (
+            Statistic(feature=f"f{n}", statistic="psi", value=n / 10, threshold=0.25),
+            Statistic(feature=f"f{n}", statistic="ks", value=0.1),
+        )
+    ),
+    (Statistic(feature="x", statistic="missing", value=0.1, reference=0.01),),
+    Performance(1_234, 0.6, 0.7, 0.02, threshold=0.67),
     enough=True,
     enough_labelled=True,
 )
@@ -37,13 +44,28 @@ def test_the_features_with_the_largest_distance_are_listed_and_the_rest_counted(
 @pytest.mark.parametrize(
     ("kind", "severity", "figures"),
     [
-        ("performance", "critical", "ROC AUC 0.600 on 1,234 outcomes (was 0.700)"),
-        ("quality", "warning", "x missing 10.0% (was 1.0%)"),
+        ("performance", "critical", "ROC AUC 0.600 (reference 0.700, threshold 0.670), on 1,234 outcomes"),
+        ("quality", "warning", "x missing 10.0% (reference 1.0%)"),
     ],
 )
 def test_each_kind_has_its_figures(kind: FindingKind, severity: str, figures: str) -> None:
     alert = raised(kind)
     assert (alert.severity, alert.detail.split(";")[0]) == (severity, figures)
+
+
+def test_drift_names_the_columns_over_their_threshold_and_then_their_other_distances() -> None:
+    event = findings.found("drift", SUBJECT, RESULT)[0].event
+    assert isinstance(event, DriftDetected)
+    over = [f"f{n}" for n in range(9, 2, -1)]
+    assert [s.feature for s in event.statistics if s.statistic == "psi"] == over
+    assert [s.feature for s in event.statistics[len(over) :]] == over[::-1]
+
+
+def test_a_closed_window_has_every_statistic() -> None:
+    event = findings.closed(SUBJECT, RESULT).event
+    assert isinstance(event, WindowClosed)
+    assert event.statistics == RESULT.statistics
+    assert {s.statistic for s in event.statistics} == {"psi", "ks", "missing", "roc_auc"}
 
 
 def test_a_finding_and_its_alert_share_an_id_and_each_kind_has_its_own() -> None:

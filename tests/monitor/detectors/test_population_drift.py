@@ -63,16 +63,34 @@ def figures(shift: float, count: int = 2_000, threshold: float = 0.25) -> dict[s
     table = predictions(rows(rng, count, shift), times(0, count), ["i"] * count)
     counts = REFERENCE.binning.count(table)
     compared = [
-        population_drift.compare(column, counts, REFERENCE.counts, threshold, 0.001)
+        statistic
         for column in REFERENCE.binning.columns
+        for statistic in population_drift.compare(column, counts, REFERENCE.counts, threshold, 0.001)
     ]
-    return {f.feature: (f.psi, f.threshold) for f in compared}
+    return {s.feature or "": (s.value, s.threshold or 0.0) for s in compared if s.statistic == "psi"}
 
 
 def test_only_a_shifted_column_exceeds_its_threshold() -> None:
     found = figures(1.5)
     assert found["x"][0] > found["x"][1]
     assert found["city"][0] < found["city"][1]
+
+
+def test_a_column_has_a_judged_index_and_a_distance_of_its_type() -> None:
+    counts = REFERENCE.counts
+    named = {
+        column.name: [s.statistic for s in population_drift.compare(column, counts, counts, 0.25, 0.001)]
+        for column in REFERENCE.binning.columns
+    }
+    assert (named["x"], named["city"]) == (["psi", "ks"], ["psi", "total_variation"])
+
+
+def test_the_p_value_is_that_of_the_chi_square() -> None:
+    counts = np.array([500, 500])
+    assert population_drift.p_value(counts, counts, 0.0) == pytest.approx(1)
+    # PSI = (1/1000 + 1/1000) x 3.841, the 95% quantile with one degree of freedom.
+    assert population_drift.p_value(counts, counts, 0.002 * 3.841) == pytest.approx(0.05, abs=1e-4)
+    assert population_drift.p_value(np.array([7]), np.array([7]), 0.0) is None
 
 
 def test_a_small_window_has_a_higher_threshold_than_the_spec() -> None:

@@ -1,14 +1,13 @@
-"""What the monitor says: what changed, since when, by how much, with which evidence; and alerts for people."""
+"""Events of the monitor: statistics of windows, findings, and alerts for people."""
 
 from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from rondo.contracts import vocabularies
 from rondo.contracts.events.base import ModelEvent, Value
 from rondo.contracts.text import Message, Text
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import Severity, open_to
+from rondo.contracts.vocabularies import Severity, StatisticName, open_to
 
 
 class Window(Value):
@@ -19,49 +18,71 @@ class Window(Value):
     rows: int
 
 
-class FeatureDrift(Value):
-    """How far one feature is from its reference: PSI, Kolmogorov-Smirnov distance, and the bound on the PSI."""
+class Statistic(Value):
+    """One figure of a window, of one feature, or of the whole model where `feature` is None.
 
-    feature: Text
-    psi: float
-    ks: float
-    threshold: float
+    `reference` is the same figure of the training data or the holdout. `threshold` is the value beyond which the figure
+    counts as a finding; None if it is not judged by itself. `p_value` is the probability of such a figure without any
+    change; `e_value` is the evidence against no change (Vovk and Wang, Annals of Statistics 2021).
+    """
+
+    feature: Text | None = None
+    statistic: Annotated[Text, open_to(StatisticName)]
+    value: float
+    reference: float | None = None
+    threshold: float | None = None
+    p_value: float | None = None
+    e_value: float | None = None
 
 
-class QualityProblem(Value):
-    """A share of rows (0 to 1) that are missing or never seen in the reference, against the share there."""
+# How people write a statistic: its name and the format of its values.
+_WRITTEN = {
+    StatisticName.PSI: ("PSI", ".2f"),
+    StatisticName.KS: ("KS", ".2f"),
+    StatisticName.TOTAL_VARIATION: ("total variation", ".2f"),
+    StatisticName.ROC_AUC: ("ROC AUC", ".3f"),
+    StatisticName.MISSING: ("missing", ".1%"),
+    StatisticName.UNSEEN: ("unseen", ".1%"),
+}
 
-    feature: Text
-    problem: Annotated[Text, open_to(vocabularies.QualityProblem)]
-    observed: float
-    reference: float
+
+def described(statistic: Statistic) -> str:
+    """Return a statistic as text, such as `temp PSI 4.81 (threshold 1.00)` or `ROC AUC 0.681 (reference 0.742)`."""
+    written = {word.value: how for word, how in _WRITTEN.items()}
+    name, form = written.get(statistic.statistic, (statistic.statistic, ".4g"))
+    against = [
+        f"{what} {figure:{form}}"
+        for what, figure in (("reference", statistic.reference), ("threshold", statistic.threshold))
+        if figure is not None
+    ]
+    subject = f"{statistic.feature} {name}" if statistic.feature else name
+    return f"{subject} {statistic.value:{form}}" + (f" ({', '.join(against)})" if against else "")
 
 
 class Finding(ModelEvent):
-    """What every finding of the monitor says. `finding_id` is a function of version, kind and window alone."""
+    """What a detector found in a window. `finding_id` is a function of version, kind and window alone.
+
+    `since` is the start of the first window in the series that the finding is about.
+    """
 
     finding_id: Text
     model_version: int
     window: Window
     since: Utc
+    statistics: tuple[Statistic, ...]
 
 
 class DriftDetected(Finding):
-    """The inputs of a model are no longer what it was trained on."""
+    """The inputs of a model differ from those it was trained on. The farthest feature comes first."""
 
     topic: ClassVar[str] = "drift.detected"
 
-    features: tuple[FeatureDrift, ...]
-
 
 class PerformanceDegraded(Finding):
-    """The outcomes say that a model is worse than it was on its holdout."""
+    """A model performs worse on the outcomes than on its holdout."""
 
     topic: ClassVar[str] = "performance.degraded"
 
-    metric: Text
-    reference: float
-    observed: float
     labelled_rows: int
 
 
@@ -70,22 +91,17 @@ class DataQualityDegraded(Finding):
 
     topic: ClassVar[str] = "quality.degraded"
 
-    problems: tuple[QualityProblem, ...]
-
 
 class WindowClosed(Finding):
-    """The monitor finished a window: every figure, whether it alarms or not (for dashboards and the live view)."""
+    """The monitor finished a window: every statistic, whether it is a finding or not, for dashboards."""
 
     topic: ClassVar[str] = "windows.closed"
 
-    features: tuple[FeatureDrift, ...]
     labelled_rows: int = 0
-    observed: float | None = None
-    reference: float | None = None
 
 
 class AlertRaised(ModelEvent):
-    """People should know: `title` in a line, `detail` with the figures and what happens next."""
+    """An alert for people: `title` in a line, `detail` with the figures and what happens next."""
 
     topic: ClassVar[str] = "alerts.raised"
 
@@ -97,7 +113,7 @@ class AlertRaised(ModelEvent):
 
 
 class AlertResolved(ModelEvent):
-    """What an alert spoke of is over."""
+    """The condition of an alert is over."""
 
     topic: ClassVar[str] = "alerts.resolved"
 

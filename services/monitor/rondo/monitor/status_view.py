@@ -58,8 +58,7 @@ def _figures(result: WindowResult) -> dict[str, Any]:
     figures = result.performance
     return {
         "enough_rows": result.enough,
-        "features": [f.model_dump(mode="json") for f in result.features],
-        "problems": [p.model_dump(mode="json") for p in result.problems],
+        "statistics": [each.model_dump(mode="json", exclude_none=True) for each in result.statistics],
         "roc_auc": figures.observed if figures else None,
         "reference_roc_auc": figures.reference if figures else None,
         "roc_auc_noise": figures.noise if figures else None,

@@ -8,7 +8,13 @@ from rondo.chassis.events.consumer import Routes
 from rondo.contracts.events.data import BatchAccepted
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import SpecApplied
-from rondo.contracts.events.monitoring import DataQualityDegraded, DriftDetected, Finding, PerformanceDegraded
+from rondo.contracts.events.monitoring import (
+    DataQualityDegraded,
+    DriftDetected,
+    Finding,
+    PerformanceDegraded,
+    described,
+)
 from rondo.contracts.events.training import TrainingRequested, Trigger
 from rondo.contracts.vocabularies import TriggerKind
 from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger, handle_trigger
@@ -17,8 +23,8 @@ if TYPE_CHECKING:
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.trainer.ports import UnitOfWork
 
-# As many features are named in a trigger's detail, the worst first.
-_NAMED_FEATURES = 3
+# As many statistics are named in a trigger's detail, the worst first.
+_NAMED_STATISTICS = 3
 
 
 def routes() -> Routes[UnitOfWork]:
@@ -73,20 +79,15 @@ async def on_training_requested(envelope: Envelope[TrainingRequested], work: Uni
 
 
 async def on_drift_detected(envelope: Envelope[DriftDetected], work: UnitOfWork) -> None:
-    drifted = sorted(envelope.data.features, key=lambda feature: feature.psi, reverse=True)[:_NAMED_FEATURES]
-    detail = ", ".join(f"{f.feature} PSI {f.psi:.2f} (bound {f.threshold:.2f})" for f in drifted)
-    await handle_trigger(envelope.data.model, _trigger(envelope.data, TriggerKind.DRIFT, detail), work)
+    await handle_trigger(envelope.data.model, _trigger(envelope.data, TriggerKind.DRIFT), work)
 
 
 async def on_performance_degraded(envelope: Envelope[PerformanceDegraded], work: UnitOfWork) -> None:
-    event = envelope.data
-    detail = f"{event.metric} {event.observed:.3f}, {event.reference:.3f} on the holdout"
-    await handle_trigger(event.model, _trigger(event, TriggerKind.PERFORMANCE, detail), work)
+    await handle_trigger(envelope.data.model, _trigger(envelope.data, TriggerKind.PERFORMANCE), work)
 
 
 async def on_data_quality_degraded(envelope: Envelope[DataQualityDegraded], work: UnitOfWork) -> None:
-    detail = ", ".join(f"{p.feature} {p.observed:.0%} {p.problem}" for p in envelope.data.problems[:_NAMED_FEATURES])
-    await handle_trigger(envelope.data.model, _trigger(envelope.data, TriggerKind.QUALITY, detail), work)
+    await handle_trigger(envelope.data.model, _trigger(envelope.data, TriggerKind.QUALITY), work)
 
 
 async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: UnitOfWork) -> None:
@@ -94,5 +95,6 @@ async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: Uni
     await work.save_champion(envelope.data)
 
 
-def _trigger(finding: Finding, kind: TriggerKind, detail: str) -> Trigger:
+def _trigger(finding: Finding, kind: TriggerKind) -> Trigger:
+    detail = ", ".join(described(statistic) for statistic in finding.statistics[:_NAMED_STATISTICS])
     return Trigger(id=finding.finding_id, kind=kind, at=finding.window.end, detail=detail)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from rondo.contracts.vocabularies import StatisticName
+
 if TYPE_CHECKING:
     from rondo.flights.view.live import Snapshot
 
@@ -38,12 +40,13 @@ def drift(snapshot: Snapshot, bar: int) -> Table:
     table.add_column("PSI", justify="right")
     if bar:
         table.add_column("", width=bar)
-    worst = sorted(window.features, key=lambda feature: -feature.psi)[:TABLE_ROWS] if window else []
-    for feature in worst:
-        filled = min(bar, round(feature.psi / max(feature.threshold, 1e-9) * bar / 2))
-        style = "yellow" if feature.psi > feature.threshold else "green"
+    distances = [each for each in window.statistics if each.statistic == StatisticName.PSI] if window else []
+    for each in sorted(distances, key=lambda each: -each.value)[:TABLE_ROWS]:
+        threshold = each.threshold or 1e-9
+        filled = min(bar, round(each.value / threshold * bar / 2))
+        style = "yellow" if each.value > threshold else "green"
         bars = (Text("█" * filled, style),) if bar else ()
-        table.add_row(feature.feature, Text(f"{feature.psi:.2f}", style), *bars)
+        table.add_row(each.feature, Text(f"{each.value:.2f}", style), *bars)
     return table
 
 

@@ -13,8 +13,9 @@ from rondo.contracts.events.monitoring import (
     DriftDetected,
     PerformanceDegraded,
     WindowClosed,
+    described,
 )
-from rondo.monitor.detectors.performance import METRIC
+from rondo.contracts.vocabularies import Severity
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,17 +54,14 @@ class Subject:
 
 def closed(subject: Subject, result: WindowResult) -> Announcement:
     """Build the event of a closed window, with every figure."""
-    figures = result.performance
     event = WindowClosed(
         model=subject.model,
         finding_id=subject.finding_id("window"),
         model_version=subject.version,
         window=subject.window,
         since=subject.since,
-        features=result.features,
-        labelled_rows=figures.labelled_rows if figures else 0,
-        observed=figures.observed if figures else None,
-        reference=figures.reference if figures else None,
+        statistics=result.statistics,
+        labelled_rows=result.performance.labelled_rows if result.performance else 0,
     )
     return Announcement(event, event.finding_id)
 
@@ -74,7 +72,7 @@ def found(kind: FindingKind, subject: Subject, result: WindowResult) -> tuple[An
     alert = AlertRaised(
         model=subject.model,
         alert_id=finding.finding_id,
-        severity="critical" if kind == "performance" else "warning",
+        severity=Severity.CRITICAL if kind == "performance" else Severity.WARNING,
         title=f"{subject.model} version {subject.version}: {_TITLES[kind]}",
         detail=f"{_figures(kind, result)}; since {subject.since:%Y-%m-%d %H:%M} UTC. {_NEXT}",
         raised_at=subject.window.end,
@@ -89,30 +87,23 @@ def resolved(model: str, alert_id: str, at: datetime, why: str) -> Announcement:
 
 
 def _finding(kind: FindingKind, subject: Subject, result: WindowResult) -> Finding:
-    shared = {
+    content = {
         "model": subject.model,
         "finding_id": subject.finding_id(kind),
         "model_version": subject.version,
         "window": subject.window,
         "since": subject.since,
+        "statistics": result.found(kind),
+        "labelled_rows": result.performance.labelled_rows if result.performance else 0,
     }
-    if kind == "drift":
-        return DriftDetected.model_validate({**shared, "features": result.drifted})
-    if kind == "quality":
-        return DataQualityDegraded.model_validate({**shared, "problems": result.problems})
-    figures = result.performance
-    assert figures is not None  # noqa: S101 - for the type checker: only a result with figures exceeds
-    return PerformanceDegraded.model_validate(
-        {
-            **shared,
-            "metric": METRIC,
-            "reference": figures.reference,
-            "observed": figures.observed,
-            "labelled_rows": figures.labelled_rows,
-        }
-    )
+    return _EVENTS[kind].model_validate(content)
 
 
+_EVENTS: dict[FindingKind, type[Finding]] = {
+    "drift": DriftDetected,
+    "performance": PerformanceDegraded,
+    "quality": DataQualityDegraded,
+}
 _TITLES = {
     "drift": "its inputs differ from the training data",
     "performance": "it predicts worse than on its holdout",
@@ -121,16 +112,9 @@ _TITLES = {
 
 
 def _figures(kind: FindingKind, result: WindowResult) -> str:
-    if kind == "drift":
-        parts = [f"{f.feature} PSI {f.psi:.2f} (threshold {f.threshold:.2f})" for f in result.drifted]
-    elif kind == "quality":
-        parts = [f"{p.feature} {p.problem} {p.observed:.1%} (was {p.reference:.1%})" for p in result.problems]
-    else:
-        figures = result.performance
-        parts = (
-            [f"ROC AUC {figures.observed:.3f} on {figures.labelled_rows:,} outcomes (was {figures.reference:.3f})"]
-            if figures
-            else []
-        )
+    found = result.found(kind)
+    parts = [described(each) for each in found if each.threshold is not None] or [described(each) for each in found]
     more = [f"and {len(parts) - _MAX_LISTED} more"] if len(parts) > _MAX_LISTED else []
+    if kind == "performance" and result.performance:
+        more.append(f"on {result.performance.labelled_rows:,} outcomes")
     return ", ".join(parts[:_MAX_LISTED] + more)

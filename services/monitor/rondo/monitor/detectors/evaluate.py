@@ -15,7 +15,7 @@ from rondo.monitor.detectors import data_quality, performance, population_drift
 from rondo.monitor.detectors.base import FINDING_KINDS
 
 if TYPE_CHECKING:
-    from rondo.contracts.events.monitoring import FeatureDrift, QualityProblem
+    from rondo.contracts.events.monitoring import Statistic
     from rondo.contracts.spec.model import Monitor
     from rondo.monitor.detectors.base import FindingKind
     from rondo.monitor.detectors.performance import Performance
@@ -27,16 +27,33 @@ if TYPE_CHECKING:
 class WindowResult:
     """The figures of a window. Without `enough` rows (`enough_labelled` ones), by `min_rows`, nothing is decided."""
 
-    features: tuple[FeatureDrift, ...]
-    problems: tuple[QualityProblem, ...]
+    distances: tuple[Statistic, ...]
+    problems: tuple[Statistic, ...]
     performance: Performance | None
     enough: bool
     enough_labelled: bool
 
     @property
-    def drifted(self) -> tuple[FeatureDrift, ...]:
-        """The columns above their threshold, by descending PSI."""
-        return tuple(sorted((f for f in self.features if f.psi > f.threshold), key=lambda f: -f.psi))
+    def statistics(self) -> tuple[Statistic, ...]:
+        """Every figure of the window."""
+        return (*self.distances, *self.problems, *self._performance)
+
+    def found(self, kind: FindingKind) -> tuple[Statistic, ...]:
+        """The figures of a finding: drift by descending distance, then the other distances of the same columns."""
+        if kind == "performance":
+            return self._performance
+        return self._drifted if kind == "drift" else self.problems
+
+    @property
+    def _performance(self) -> tuple[Statistic, ...]:
+        return (self.performance.statistic,) if self.performance else ()
+
+    @property
+    def _drifted(self) -> tuple[Statistic, ...]:
+        over = [each for each in self.distances if each.threshold is not None and each.value > each.threshold]
+        columns = {each.feature for each in over}
+        others = [each for each in self.distances if each.threshold is None and each.feature in columns]
+        return (*sorted(over, key=lambda each: -each.value), *others)
 
     def exceeded(self, kind: FindingKind) -> bool | None:
         """Return whether the window exceeds a threshold; None where it has too few rows to decide."""
@@ -44,7 +61,7 @@ class WindowResult:
             return self.performance.degraded if self.performance and self.enough_labelled else None
         if not self.enough:
             return None
-        return bool(self.drifted if kind == "drift" else self.problems)
+        return bool(self.found(kind))
 
 
 def evaluate_window(counts: WindowCounts, reference: Reference, rule: Monitor) -> WindowResult:
@@ -54,7 +71,7 @@ def evaluate_window(counts: WindowCounts, reference: Reference, rule: Monitor) -
     tail = share / len(columns)
     bins = counts.bins
     return WindowResult(
-        tuple(population_drift.compare(each, bins, reference.counts, rule.drift, tail) for each in columns),
+        tuple(d for each in columns for d in population_drift.compare(each, bins, reference.counts, rule.drift, tail)),
         tuple(p for each in columns for p in data_quality.problems(each, bins, reference.counts, tail / 2)),
         performance.assess(counts.scores, reference.roc_auc, reference.roc_auc_error, rule.performance_drop, share),
         enough=counts.rows >= rule.min_rows,

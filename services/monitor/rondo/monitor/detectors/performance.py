@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.monitor.detectors.statistics import normal_quantile
+from rondo.contracts.events.monitoring import Statistic
+from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.detectors.statistics import normal_quantile, normal_tail
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-METRIC = "roc_auc"
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,22 @@ class Performance:
     observed: float
     reference: float
     noise: float
-    degraded: bool
+    threshold: float
+    p_value: float | None = None
+
+    @property
+    def degraded(self) -> bool:
+        return self.observed < self.threshold
+
+    @property
+    def statistic(self) -> Statistic:
+        return Statistic(
+            statistic=StatisticName.ROC_AUC,
+            value=self.observed,
+            reference=self.reference,
+            threshold=self.threshold,
+            p_value=self.p_value,
+        )
 
 
 def roc_auc(scores: NDArray[np.int64]) -> float | None:
@@ -62,5 +77,10 @@ def assess(
     error = sqrt(standard_error(observed, positives, negatives) ** 2 + reference_error**2)
     noise = normal_quantile(tail) * error
     return Performance(
-        positives + negatives, observed, reference, noise, degraded=reference - observed > max(drop, noise)
+        positives + negatives,
+        observed,
+        reference,
+        noise,
+        threshold=reference - max(drop, noise),
+        p_value=normal_tail((reference - observed) / error) if error else None,
     )

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.contracts.events.monitoring import FeatureDrift
-from rondo.monitor.detectors.statistics import chi_square_quantile
+from rondo.contracts.events.monitoring import Statistic
+from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.detectors.statistics import chi_square_quantile, chi_square_tail
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from rondo.monitor.windows.binning import ColumnBins
@@ -27,19 +30,26 @@ _LEAST_EXPECTED = 5.0
 
 def compare(
     column: ColumnBins, counts: NDArray[np.int64], reference: NDArray[np.int64], threshold: float, tail: float
-) -> FeatureDrift:
-    """Compare a column's counts with its reference; `tail` bounds the probability of a false alarm.
+) -> Iterator[Statistic]:
+    """Yield the PSI of a column, then a distance that is not judged; `tail` bounds the probability of a false alarm.
 
     Missing values are left out: `data_quality` covers them.
     """
     observed, expected = column.of(counts)[:-1], column.of(reference)[:-1]
     pooled = pool(observed, expected)
-    return FeatureDrift(
+    index = psi(*pooled)
+    yield Statistic(
         feature=column.name,
-        psi=psi(*pooled),
-        ks=ks(observed, expected) if column.edges is not None else total_variation(*pooled),
+        statistic=StatisticName.PSI,
+        value=index,
         threshold=max(threshold, noise(*pooled, tail)),
+        p_value=p_value(*pooled, index),
     )
+    if column.edges is not None:
+        yield Statistic(feature=column.name, statistic=StatisticName.KS, value=ks(observed, expected))
+    else:
+        distance = total_variation(*pooled)
+        yield Statistic(feature=column.name, statistic=StatisticName.TOTAL_VARIATION, value=distance)
 
 
 def pool(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -73,6 +83,14 @@ def noise(observed: NDArray[np.int64], reference: NDArray[np.int64], tail: float
     if not rows or not total or observed.size < 2:  # noqa: PLR2004 - a single bin can't differ
         return 0.0
     return (1 / rows + 1 / total) * chi_square_quantile(tail, observed.size - 1)
+
+
+def p_value(observed: NDArray[np.int64], reference: NDArray[np.int64], index: float) -> float | None:
+    """Return the probability of such a PSI without any change; None where the bins can't differ."""
+    rows, total = int(observed.sum()), int(reference.sum())
+    if not rows or not total or observed.size < 2:  # noqa: PLR2004 - a single bin can't differ
+        return None
+    return chi_square_tail(index / (1 / rows + 1 / total), observed.size - 1)
 
 
 def ks(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> float:

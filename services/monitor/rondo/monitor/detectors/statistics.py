@@ -12,9 +12,19 @@ def normal_quantile(tail: float) -> float:
     return float(stats.norm.isf(tail))
 
 
+def normal_tail(value: float) -> float:
+    """Return the probability that a standard normal exceeds a value."""
+    return float(stats.norm.sf(value))
+
+
 def chi_square_quantile(tail: float, degrees: int) -> float:
     """Return the value that a chi-square exceeds with probability `tail`."""
     return float(stats.chi2.isf(tail, degrees))
+
+
+def chi_square_tail(value: float, degrees: int) -> float:
+    """Return the probability that a chi-square exceeds a value."""
+    return float(stats.chi2.sf(value, degrees))
 
 
 def wilson(count: int, rows: int, tail: float) -> tuple[float, float]:
