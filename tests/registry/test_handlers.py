@@ -10,9 +10,11 @@ import pytest
 from rondo.chassis.errors import AlreadyHandledError, PermanentError
 from rondo.contracts.events.training import TrainingFailed, TrainingSkipped, TrainingStarted, Trigger
 from rondo.contracts.spec.file import parse_spec
+from rondo.registry import commands
 from rondo.registry.audit import hash_chain
+from rondo.registry.errors import SameArtifactError
 
-from tests.registry.scenarios import GONE, apply, handle, published_types, states
+from tests.registry.scenarios import ANA, GONE, apply, handle, published_types, states
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
@@ -144,3 +146,20 @@ async def test_a_champion_without_artifact_blocks_no_candidate(store: Backend, s
     note = gates["roc_auc.not_worse_than_champion"]
     assert note.passed
     assert note.message.startswith(f"version 1 serves, and can't be scored: there is no artifact {GONE}: ")
+
+
+async def test_a_training_that_made_the_champions_artifact_again_is_rejected_however_often(
+    store: Backend, spec: ModelSpec, trained: Make
+) -> None:
+    await apply(store, spec)
+    first = trained("run-1", auc=0.7)
+    await handle(store, first, "t1")
+    for n in range(2, 5):
+        await handle(store, trained(f"run-{n}", auc=0.7, champion=(1, 0.7), digest=first.digest), f"t{n}")
+    assert await states(store) == {1: "champion", 2: "rejected", 3: "rejected", 4: "rejected"}
+    assert (await published_types(store)).count("ModelPromoted") == 1
+    failed = [gate.gate for gate in (await store.version("late", 4)).candidate.gates if not gate.passed]
+    assert failed == ["artifact.new"]
+    async with store.work() as work:
+        with pytest.raises(SameArtifactError):
+            await commands.promote(work, "late", 2, ANA, None, override=True)

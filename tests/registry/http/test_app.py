@@ -232,7 +232,7 @@ async def test_models_versions_and_runs(story: httpx.AsyncClient) -> None:
         (1, "standby", True), (2, "champion", True), (3, "rejected", False),
     ]  # fmt: skip
     detail = (await story.get("/v1/models/late/versions/3")).json()
-    assert [gate["passed"] for gate in detail["gates"]] == [True, False, False]
+    assert [gate["passed"] for gate in detail["gates"]] == [True, True, False, False]
     assert detail["evidence"]["champion_version"] == 2
     runs = (await story.get("/v1/runs", params={"model": "late", "limit": 2})).json()["runs"]
     assert [(run["run_id"], run["state"]) for run in runs] == [("run-3", "trained"), ("run-2", "trained")]
@@ -248,7 +248,7 @@ async def test_history_lineage_and_audit(story: httpx.AsyncClient) -> None:
     assert story_of_1["deployments"] == periods[:1]
     audit = (await story.get("/v1/models/late/audit")).json()
     assert (audit["verified"], len(audit["entries"])) == (True, 7)
-    assert audit["entries"][-1]["evidence"]["gates"][1]["message"].startswith("ROC AUC 0.100 on the holdout")
+    assert audit["entries"][-1]["evidence"]["gates"][2]["message"].startswith("ROC AUC 0.100 on the holdout")
     head = (await story.get("/v1/models/late/audit/head")).json()
     assert head == {"model": "late", "length": 7, "hash": audit["entries"][-1]["hash"]}
     assert (await story.get("/v1/models/gone/audit/head")).status_code == 404

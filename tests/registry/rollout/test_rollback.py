@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -78,3 +79,10 @@ def test_the_reason_names_every_replica_that_refuses() -> None:
 def test_a_model_without_a_champion_is_not_rolled_back(model_after: ModelAfter, spec: ModelSpec) -> None:
     with pytest.raises(NothingToRollBackToError):
         rollback.roll_back_to(Model("late", spec, 1), model_after("p").version(1), ANA)
+
+
+def test_a_version_with_the_champions_artifact_is_nothing_to_go_back_to(model_after: ModelAfter) -> None:
+    model = model_after("ppp")
+    twin = replace(model.version(2), digest=model.version(3).digest)
+    model = replace(model, versions={**model.versions, 2: twin})
+    assert rollback.previous(model) == model.version(1)

@@ -81,6 +81,19 @@ class AlreadyChampionError(RegistryError):
         super().__init__(f"version {version} is the champion of {model} already: nothing to do")
 
 
+class SameArtifactError(RegistryError):
+    """A promotion names a version whose artifact serves already, under another number."""
+
+    code = "same_artifact"
+
+    def __init__(self, model: str, version: int, champion: int) -> None:
+        self.model, self.version, self.champion = model, version, champion
+        super().__init__(
+            f"version {version} of {model} has the same artifact as the champion, version {champion}: promoting it "
+            "changes nothing; train on new labelled rows, or promote another version"
+        )
+
+
 class NothingToRollBackToError(RegistryError):
     """No earlier version can take over."""
 

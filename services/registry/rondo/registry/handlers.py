@@ -11,6 +11,7 @@ from rondo.chassis.events.consumer import Routes
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.registry.errors import UnknownModelError, UnknownSpecError
+from rondo.registry.gates.artifact import new_artifact
 from rondo.registry.gates.champion_comparison import Champion
 from rondo.registry.gates.gates import evaluate_gates
 from rondo.registry.model import runs
@@ -78,7 +79,10 @@ async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifac
         raise PermanentError(str(UnknownSpecError(trained.model, trained.evidence.spec_digest)))
     champion = await _champion(model, spec, trained, artifacts)
     # The gates in force now apply, not those of the day on which the training was requested.
-    results = evaluate_gates(trained.evidence, model.spec.gates, champion)
+    results = (
+        new_artifact(trained.digest, model.serving),
+        *evaluate_gates(trained.evidence, model.spec.gates, champion),
+    )
     await work.save(register_candidate(model, Candidate(trained, results), spec))
 
 

@@ -62,6 +62,11 @@ class Model:
         """The version that serves."""
         return next((self.versions[r.model_version] for r in self.routes if r.role == Role.PRIMARY), None)
 
+    @property
+    def serving(self) -> tuple[Version, ...]:
+        """The versions that have a route."""
+        return tuple(self.versions[r.model_version] for r in self.routes)
+
     def version(self, number: int) -> Version:
         """Return a version.
 

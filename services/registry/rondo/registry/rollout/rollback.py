@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def previous(model: Model) -> Version | None:
-    """Return the version that served last before the champion and was not rolled back itself."""
-    now = model.champion.number if model.champion else None
-    earlier = (model.versions[number] for number in reversed(model.served) if number != now)
-    return next((version for version in earlier if version.state != "rolled_back"), None)
+    """Return the version that served last before the champion, was not rolled back, and has another artifact."""
+    now = model.champion.digest if model.champion else None
+    earlier = (model.versions[number] for number in reversed(model.served))
+    return next((v for v in earlier if v.digest != now and v.state != "rolled_back"), None)
 
 
 def roll_back(model: Model, number: int | None, actor: Actor) -> Decision:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import ModelPromoted, ModelRetired
 from rondo.registry.audit.hash_chain import AuditEntry
-from rondo.registry.errors import AlreadyChampionError, NotPassedError
+from rondo.registry.errors import AlreadyChampionError, NotPassedError, SameArtifactError
 from rondo.registry.model.model import Actor, Candidate, Decision, Model, State, Version
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def promote_by_hand(model: Model, version: Version, candidate: Candidate, actor:
     Raises:
         NotPassedError: it did not pass, and there is no `override`.
         AlreadyChampionError: it serves already.
+        SameArtifactError: its artifact serves already.
 
     """
     if not version.passed and not override:
@@ -39,11 +40,15 @@ def promote(model: Model, version: Version, candidate: Candidate, actor: Actor, 
 
     Raises:
         AlreadyChampionError: it serves already.
+        SameArtifactError: its artifact serves already.
 
     """
-    previous = model.champion.number if model.champion else None
-    if previous == version.number:
+    champion = model.champion
+    if champion and champion.number == version.number:
         raise AlreadyChampionError(model.name, version.number)
+    if champion and champion.digest == version.digest:
+        raise SameArtifactError(model.name, version.number, champion.number)
+    previous = champion.number if champion else None
     after = replace_champion(model, version)
     evidence = evidence_of(version, candidate) | {
         "previous_version": previous,
