@@ -27,7 +27,7 @@ async def test_no_handler_fails_on_unknown_words(event: type[Event]) -> None:
     store: Any = MemoryStore()
     await HANDLERS[event](Envelope("e", "tests", NOW, from_the_future(event)), store)
     if event is DeploymentChanged:
-        assert store.champions == {}, "only a primary is watched"
+        assert store.champions == {}, "only a primary is monitored"
 
 
 @pytest.mark.parametrize("kind", webhook.FORMATS)
