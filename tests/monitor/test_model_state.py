@@ -243,6 +243,36 @@ def test_mostly_late_rows_raise_an_alert_that_resolves_once_rows_count_again() -
     assert scenario.one(AlertResolved).alert_id == alert.alert_id
 
 
+def test_a_correction_before_the_window_closes_replaces_the_outcome() -> None:
+    """The outcomes of a day are all wrong at first, and corrected 30 seconds later."""
+    corrected, correct = DailyScenario(), DailyScenario()
+    for scenario in (corrected, correct):
+        for day in range(3):
+            scenario.day(day, labels=False)
+        ids, at = [f"0-1-{i}" for i in range(1_000)], times(0, 1_000)
+        truth = (np.arange(1_000) % 3 == 0).astype(np.float64)
+        known_at = [t + timedelta(hours=1) for t in at]
+        if scenario is corrected:
+            scenario.add_outcomes(outcomes(list(ids), 1 - truth, known_at))
+            scenario.state.settle()
+        scenario.add_outcomes(outcomes(list(ids), truth, [t + timedelta(seconds=30) for t in known_at]))
+        scenario.close()
+    assert corrected.published == correct.published
+    assert corrected.all(WindowClosed)[0].labelled_rows == 1_000
+    corrected.state.settle()
+    assert corrected.state.labelled.table.num_rows == 0
+
+
+def test_a_correction_after_the_close_time_changes_nothing() -> None:
+    scenario = DailyScenario()
+    scenario.day(0)
+    scenario.state.settle()
+    before = dict(scenario.state.windows)
+    scenario.add_outcomes(outcomes(["0-1-0"], np.array([0.5]), [EPOCH + timedelta(days=1, hours=2, seconds=1)]))
+    scenario.state.settle()
+    assert scenario.state.windows == before
+
+
 def test_outcomes_that_arrive_after_their_window_closed_without_them_are_late() -> None:
     scenario = DailyScenario()
     for day in range(3):

@@ -10,6 +10,7 @@ from rondo.monitor.model_state import ModelState
 from rondo.monitor.ports import Champion
 from rondo.monitor.stream.log_messages import read_predictions
 from rondo.monitor.stream.message_buffer import MessageBuffer
+from rondo.monitor.windows.labelled import LabelledRows
 from rondo.monitor.windows.unmatched import UnmatchedRows
 
 from tests.monitor.builders import (
@@ -53,8 +54,9 @@ def filled_state() -> ModelState:
 def without_row_numbers(state: ModelState) -> tuple[ModelState, Any]:
     """Return what a checkpoint preserves: the state without row numbers, and the buffered messages."""
     unmatched = UnmatchedRows(_dropped(state.unmatched.predictions), _dropped(state.unmatched.outcomes))
+    labelled = LabelledRows(_dropped(state.labelled.table))
     buffered = [each.value for each in state.buffer.messages]
-    return replace(state, unmatched=unmatched, buffer=MessageBuffer()), buffered
+    return replace(state, unmatched=unmatched, labelled=labelled, buffer=MessageBuffer()), buffered
 
 
 def _dropped(table: pa.Table) -> pa.Table:

@@ -22,7 +22,7 @@ def test_a_decoded_state_equals_the_encoded_one() -> None:
     before = filled_state()
     after = decoded(before, now=5.0)
     assert without_row_numbers(before) == without_row_numbers(after)
-    assert (after.unmatched.predictions.num_rows, after.unmatched.outcomes.num_rows) == (20, 1)
+    assert (after.unmatched.predictions.num_rows, after.labelled.table.num_rows) == (20, 10)
     assert [each.received_at for each in after.buffer.messages] == [5.0]
 
 
@@ -34,7 +34,7 @@ def test_rows_that_arrive_after_a_restart_are_appended() -> None:
     after.settle()
     appended, _ = encode_state(after, stored)
     assert {name: table.replace for name, table in appended.tables.items()} == {
-        "predictions": False, "outcomes": False, "buffered": False
+        "predictions": False, "outcomes": False, "labelled": False, "buffered": False
     }  # fmt: skip
     tables = {
         name: replace(table, segments=checkpoint.tables[name].segments + table.segments)

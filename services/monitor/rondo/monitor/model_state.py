@@ -23,9 +23,10 @@ from rondo.monitor.detectors.evaluate import evaluate_window
 from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.message_buffer import MessageBuffer
 from rondo.monitor.stream.watermark import NEVER, Watermark, is_implausible
+from rondo.monitor.windows.labelled import LabelledRows
 from rondo.monitor.windows.tumbling import TumblingWindows, to_time
 from rondo.monitor.windows.unmatched import Progress, UnmatchedRows
-from rondo.monitor.windows.window_counts import count_outcomes, count_rows
+from rondo.monitor.windows.window_counts import count_labels, count_rows, in_open_windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,6 +80,7 @@ class ModelState:
     closed_until: int = NEVER
     windows: OpenWindows = field(default_factory=dict)
     unmatched: UnmatchedRows = field(default_factory=UnmatchedRows)
+    labelled: LabelledRows = field(default_factory=LabelledRows)
     alarms: dict[FindingKind, AlarmState] = field(default_factory=lambda: dict.fromkeys(FINDING_KINDS, AlarmState()))
     dropped: DroppedRows = field(default_factory=DroppedRows)
     buffer: MessageBuffer = field(default_factory=MessageBuffer)
@@ -94,6 +96,7 @@ class ModelState:
         if self.tumbling not in (None, tumbling):
             self.windows = {}
             self.unmatched.keep_predictions(np.zeros(self.unmatched.predictions.num_rows, np.bool_))
+            self.labelled.keep(np.zeros(self.labelled.table.num_rows, np.bool_))
         self.tumbling = tumbling
 
     def promote(self, champion: Champion) -> list[Announcement]:
@@ -106,6 +109,8 @@ class ModelState:
         versions = self.unmatched.predictions.column("version").to_numpy()
         counted = [version for version in np.unique(versions) if self.history.counts(int(version))]
         self.unmatched.keep_predictions(np.isin(versions, counted))
+        if self.tumbling:
+            self._discard_final_labels(self.tumbling)
         alarms, self.alarms = self.alarms, dict.fromkeys(FINDING_KINDS, AlarmState())
         why = f"version {champion.version} is in production instead of version {before.version}"
         ids = [each.alert_id for each in alarms.values() if each.alert_id]
@@ -150,7 +155,7 @@ class ModelState:
             rows, times = rows.filter(pa.array(~dropped)), times[~dropped]
         count_rows(self.windows, version, rows, self.tumbling.starts(times), reference.binning)
         self.dropped.counts["evicted_outcomes"] += self.unmatched.add_predictions(rows, times, version)
-        self._bound_candidate_windows(version)
+        self._bound_candidate_windows(version, self.tumbling)
 
     def add_outcomes(self, rows: pa.Table, written: int) -> None:
         """Add rows of `outcomes.log`; `written` is the message's timestamp in microseconds."""
@@ -163,11 +168,12 @@ class ModelState:
         self.dropped.counts["evicted_outcomes"] += self.unmatched.add_outcomes(rows, times)
 
     def settle(self) -> None:
-        """Join outcomes to predictions, count the pairs, and discard what can't be matched any more."""
+        """Join outcomes to predictions, count and correct labels, and discard what can't be matched any more."""
         if self.tumbling is None:
             return
-        pairs = self.unmatched.take_pairs()
-        self.dropped.counts["late_outcomes"] += count_outcomes(self.windows, pairs, self.tumbling)
+        self._discard_final_labels(self.tumbling)
+        if self.unmatched.changed:
+            self._label(self.tumbling)
         progress = Progress(self.watermark.passed, self.outcome_watermark.passed, self.closed_until)
         self.unmatched.retain(self.tumbling, progress, self.champion.version if self.champion else 0)
 
@@ -199,6 +205,20 @@ class ModelState:
                 )
                 yield from announcements
 
+    def _label(self, tumbling: TumblingWindows) -> None:
+        pairs, late = self.unmatched.take_pairs(tumbling)
+        is_open = in_open_windows(self.windows, pairs, tumbling)
+        self.dropped.counts["late_outcomes"] += late + int((~is_open).sum())
+        count_labels(self.windows, pairs, tumbling)
+        self.labelled.add(pairs.filter(pa.array(is_open)))
+        corrections = self.labelled.correct(self.unmatched.outcomes, tumbling)
+        count_labels(self.windows, corrections.before, tumbling, removed=True)
+        count_labels(self.windows, corrections.after, tumbling)
+        self.unmatched.keep_outcomes(~corrections.consumed)
+
+    def _discard_final_labels(self, tumbling: TumblingWindows) -> None:
+        self.labelled.keep(in_open_windows(self.windows, self.labelled.table, tumbling))
+
     def _drop(self, batch: Predictions, reason: str) -> None:
         """Advance event time past rows that can't be counted, and record them."""
         self._advance(batch.rows)
@@ -213,7 +233,7 @@ class ModelState:
         self.watermark, passed = self.watermark.advance(times, made, self.max_out_of_orderness)
         return times, made, passed
 
-    def _bound_candidate_windows(self, version: int) -> None:
+    def _bound_candidate_windows(self, version: int, tumbling: TumblingWindows) -> None:
         starts = sorted(start for v, start in self.windows if v == version)
         if (self.champion and self.champion.version == version) or len(starts) <= MAX_CANDIDATE_WINDOWS:
             return
@@ -223,3 +243,4 @@ class ModelState:
         others = predictions.column("version").to_numpy() != version
         recent = predictions.column("event_time").to_numpy() >= starts[-MAX_CANDIDATE_WINDOWS]
         self.unmatched.keep_predictions(others | recent)
+        self._discard_final_labels(tumbling)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # A topic and a partition.
 Position = tuple[str, int]
 # The tables of a model that grow, and are stored in segments.
-TABLES = ("predictions", "outcomes", "buffered")
+TABLES = ("predictions", "outcomes", "labelled", "buffered")
 
 
 @dataclass(frozen=True)

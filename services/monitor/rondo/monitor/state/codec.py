@@ -12,10 +12,11 @@ from rondo.monitor.alerts.coverage import REASONS, Coverage, DroppedRows
 from rondo.monitor.alerts.hysteresis import AlarmState
 from rondo.monitor.detectors.base import FINDING_KINDS
 from rondo.monitor.model_state import ChampionHistory, ModelState
-from rondo.monitor.ports import Champion, ModelCheckpoint
+from rondo.monitor.ports import TABLES, Champion, ModelCheckpoint
 from rondo.monitor.state import segments
 from rondo.monitor.stream.watermark import Watermark
 from rondo.monitor.windows import label_join
+from rondo.monitor.windows.labelled import LabelledRows
 from rondo.monitor.windows.tumbling import TumblingWindows
 from rondo.monitor.windows.unmatched import UnmatchedRows
 from rondo.monitor.windows.window_counts import SCORE_BINS, WindowCounts
@@ -35,7 +36,7 @@ Stored = dict[str, segments.SegmentState]
 
 
 def nothing_stored() -> Stored:
-    return {name: segments.SegmentState() for name in ("predictions", "outcomes", "buffered")}
+    return {name: segments.SegmentState() for name in TABLES}
 
 
 def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, Stored]:
@@ -43,6 +44,7 @@ def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, St
     tables = {
         "predictions": state.unmatched.predictions,
         "outcomes": state.unmatched.outcomes,
+        "labelled": state.labelled.table,
         "buffered": _buffered(state),
     }
     saved = {name: segments.save(table, stored[name]) for name, table in tables.items()}
@@ -59,6 +61,7 @@ def decode_state(
     figures: Mapping[str, Any] = saved.figures
     predictions, stored_predictions = segments.load(saved.tables["predictions"], label_join.PREDICTIONS)
     outcomes, stored_outcomes = segments.load(saved.tables["outcomes"], label_join.OUTCOMES)
+    labelled, stored_labelled = segments.load(saved.tables["labelled"], label_join.LABELLED)
     buffered, stored_buffered = segments.load(saved.tables["buffered"], _BUFFERED)
     champion = Champion(**figures["champion"]) if figures["champion"] else None
     state = ModelState(
@@ -71,12 +74,14 @@ def decode_state(
         closed_until=figures["closed_until"],
         windows=_open_windows(segments.read(saved.windows)),
         unmatched=UnmatchedRows(predictions, outcomes, stored_predictions.rows.size, stored_outcomes.rows.size),
+        labelled=LabelledRows(labelled, stored_labelled.rows.size),
         alarms={kind: AlarmState(**figures["alarms"][kind]) for kind in FINDING_KINDS},
         dropped=DroppedRows(dict.fromkeys(REASONS, 0) | figures["dropped"], _coverage(figures["coverage"])),
     )
     rows, messages = buffered.column("row").to_pylist(), buffered.column("message").to_pylist()
     state.buffer.restore(rows, messages, stored_buffered.rows.size, now)
-    return state, {"predictions": stored_predictions, "outcomes": stored_outcomes, "buffered": stored_buffered}
+    stored = (stored_predictions, stored_outcomes, stored_labelled, stored_buffered)
+    return state, dict(zip(TABLES, stored, strict=True))
 
 
 def _figures(state: ModelState) -> dict[str, object]:

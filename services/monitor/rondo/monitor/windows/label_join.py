@@ -1,13 +1,15 @@
-"""Joins outcomes to predictions, in any order of arrival.
+"""Joins outcomes to predictions, in any order of arrival, by the same rule as the trainer.
 
-An outcome that names a prediction's id belongs to that prediction. One that names only an entity belongs to the
-predictions about that entity made before it was known and after the previous outcome.
+- By the prediction's id: the last outcome known by the close time of the prediction's window; it corrects earlier ones.
+- Else by entity: the first outcome known at or after the prediction's event time.
+
+Outcomes known at the same moment are ordered by value.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +17,8 @@ import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from rondo.monitor.windows.tumbling import TumblingWindows
 
 # `row` numbers the rows of a table in order of arrival; a checkpoint refers to rows by it.
 PREDICTIONS = pa.schema(
@@ -36,71 +40,135 @@ OUTCOMES = pa.schema(
         ("row", pa.int64()),
     ]
 )
-_UNMATCHED = -1
+_LABEL = (("outcome", pa.float64()), ("known_at", pa.int64()), ("by_id", pa.bool_()))
+# A prediction with its outcome. `row` is last, as in every table of a checkpoint.
+LABELLED = pa.schema([*list(PREDICTIONS)[:-1], *(pa.field(name, kind) for name, kind in _LABEL), ("row", pa.int64())])
+UNMATCHED = -1
 
 
 @dataclass(frozen=True)
 class Join:
-    """`pairs` has the columns of a prediction, `outcome` and `known_at`; the other tables are the unmatched rows."""
+    """`pairs` has the columns of `LABELLED`; the other tables are the unmatched rows, in their order.
+
+    A prediction whose only outcome was known after its window's close time is in neither table: it counts as `late`.
+    """
 
     pairs: pa.Table
+    late: int
     predictions: pa.Table
     outcomes: pa.Table
 
 
-def join(predictions: pa.Table, outcomes: pa.Table) -> Join:
-    """Join what matches. An outcome by id is consumed by its prediction; one by entity is kept for later predictions.
-
-    The unmatched rows keep their order.
-    """
+def join(predictions: pa.Table, outcomes: pa.Table, tumbling: TumblingWindows) -> Join:
+    """Join what matches. Outcomes by id are consumed by their predictions; those by entity stay for later ones."""
     if not predictions.num_rows or not outcomes.num_rows:
-        return Join(_pair(predictions.slice(0, 0), outcomes.slice(0, 0)), predictions, outcomes)
-    has_id = outcomes.column("id").is_valid()
-    by_id, by_entity = outcomes.filter(has_id), outcomes.filter(pc.invert(has_id))
-    first = pc.index_in(predictions.column("id"), by_id.column("id").combine_chunks(), skip_nulls=True)
-    found = first.fill_null(_UNMATCHED).to_numpy()
-    pairs = _pairs(predictions, by_id, found)
-    rest = predictions.filter(pa.array(found == _UNMATCHED))
-    found_by_entity = _next_outcome(rest, by_entity)
+        return Join(LABELLED.empty_table(), 0, predictions, outcomes)
+    by_id, by_entity = split(outcomes)
+    found = last_in_time(predictions, by_id, tumbling)
+    named = known_ids(predictions, by_id)
+    rest = predictions.filter(pa.array(~named))
+    found_by_entity = first_after(rest, by_entity)
+    pairs = pa.concat_tables(
+        [labelled(predictions, by_id, found, by_id=True), labelled(rest, by_entity, found_by_entity, by_id=False)]
+    )
+    in_time = pairs.column("known_at").to_numpy() <= tumbling.close_times(pairs.column("event_time").to_numpy())
+    consumed = outcomes.column("id").is_valid().to_numpy() & known_ids(outcomes, predictions)
     return Join(
-        pa.concat_tables([pairs, _pairs(rest, by_entity, found_by_entity)]),
-        rest.filter(pa.array(found_by_entity == _UNMATCHED)),
-        outcomes.filter(pa.array(~_consumed(has_id.to_numpy(), found))),
+        pairs.filter(pa.array(in_time)),
+        int(((found == UNMATCHED) & named).sum() + (~in_time).sum()),
+        rest.filter(pa.array(found_by_entity == UNMATCHED)),
+        outcomes.filter(pa.array(~consumed)),
     )
 
 
-def _consumed(has_id: NDArray[np.bool_], found: NDArray[np.int64]) -> NDArray[np.bool_]:
-    consumed = np.zeros(has_id.size, np.bool_)
-    consumed[np.flatnonzero(has_id)[found[found != _UNMATCHED]]] = True
-    return consumed
+def split(outcomes: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the outcomes that name a prediction's id, and the others."""
+    has_id = outcomes.column("id").is_valid()
+    return outcomes.filter(has_id), outcomes.filter(pc.invert(has_id))
 
 
-def _pairs(predictions: pa.Table, outcomes: pa.Table, found: NDArray[np.int64]) -> pa.Table:
-    hits = found != _UNMATCHED
-    return _pair(predictions.filter(pa.array(hits)), outcomes.take(pa.array(found[hits])))
+def known_ids(table: pa.Table, others: pa.Table) -> NDArray[np.bool_]:
+    """Return which rows have an id that is among the ids of the other table."""
+    ids = others.column("id").combine_chunks()
+    return np.asarray(pc.index_in(table.column("id"), ids, skip_nulls=True).is_valid().to_numpy())
 
 
-def _pair(predictions: pa.Table, outcomes: pa.Table) -> pa.Table:
-    pairs = predictions.append_column("outcome", outcomes.column("outcome"))
-    return pairs.append_column("known_at", outcomes.column("known_at"))
+def last_in_time(predictions: pa.Table, by_id: pa.Table, tumbling: TumblingWindows) -> NDArray[np.int64]:
+    """Return for each prediction the index of its id's last outcome known by its window's close time, or UNMATCHED."""
+    close_times = tumbling.close_times(predictions.column("event_time").to_numpy())
+    return _nearest("id", predictions, close_times, by_id, before=True)
 
 
-def _next_outcome(predictions: pa.Table, outcomes: pa.Table) -> NDArray[np.int64]:
-    """Return, for each prediction, the row of the entity's first outcome known at or after its event time, or -1."""
-    found = np.full(predictions.num_rows, _UNMATCHED, np.int64)
-    if not predictions.num_rows or not outcomes.num_rows:
+def first_after(predictions: pa.Table, by_entity: pa.Table) -> NDArray[np.int64]:
+    """Return for each prediction the index of its entity's first outcome known since its event time, or UNMATCHED."""
+    return _nearest("entity", predictions, predictions.column("event_time").to_numpy(), by_entity, before=False)
+
+
+def labelled(predictions: pa.Table, outcomes: pa.Table, found: NDArray[np.int64], *, by_id: bool) -> pa.Table:
+    """Return the predictions with an outcome at `found`, as `LABELLED`. The rows are not numbered yet."""
+    hits = found != UNMATCHED
+    matched, labels = predictions.filter(pa.array(hits)), outcomes.take(pa.array(found[hits]))
+    columns = [
+        *(matched.column(name) for name in PREDICTIONS.names[:-1]),
+        labels.column("outcome"), labels.column("known_at"),
+        pa.array(np.full(matched.num_rows, by_id)), pa.array(np.zeros(matched.num_rows, np.int64)),
+    ]  # fmt: skip
+    return pa.table(columns, schema=LABELLED)
+
+
+def _nearest(
+    key: str, predictions: pa.Table, times: NDArray[np.int64], outcomes: pa.Table, *, before: bool
+) -> NDArray[np.int64]:
+    """Return, for each prediction, the nearest outcome with its key, known at its time or `before` (else after) it."""
+    found = np.full(predictions.num_rows, UNMATCHED, np.int64)
+    keys = outcomes.column(key).combine_chunks().dictionary_encode()
+    codes = pc.index_in(predictions.column(key), keys.dictionary, skip_nulls=True).fill_null(UNMATCHED).to_numpy()
+    concerned = np.flatnonzero(codes != UNMATCHED)
+    if not concerned.size:
         return found
-    entities = outcomes.column("entity").combine_chunks().dictionary_encode()
-    known = entities.indices.fill_null(_UNMATCHED).to_numpy(zero_copy_only=False)
-    predicted = pc.index_in(predictions.column("entity"), entities.dictionary, skip_nulls=True)
-    codes = np.concatenate([predicted.fill_null(_UNMATCHED).to_numpy(), known])
-    times = np.concatenate([predictions.column("event_time").to_numpy(), outcomes.column("known_at").to_numpy()])
-    is_outcome = np.arange(codes.size) >= predictions.num_rows
-    order = np.lexsort((is_outcome, times, codes))
-    indices = np.where(is_outcome[order], np.arange(codes.size), codes.size)
-    following = np.minimum.accumulate(indices[::-1])[::-1]
-    reachable = following < codes.size
-    target = order[np.where(reachable, following, 0)]
-    hit = reachable & ~is_outcome[order] & (codes[order] == codes[target]) & (codes[order] != _UNMATCHED)
-    found[order[hit]] = target[hit] - predictions.num_rows
+    their_codes = keys.indices.fill_null(UNMATCHED).to_numpy(zero_copy_only=False)
+    candidates = np.flatnonzero(np.isin(their_codes, codes[concerned]))
+    found[concerned] = _nearest_by_code(
+        _Points(codes[concerned], times[concerned], np.zeros(concerned.size)),
+        _Points(
+            their_codes[candidates],
+            outcomes.column("known_at").to_numpy()[candidates],
+            outcomes.column("outcome").to_numpy()[candidates],
+        ),
+        candidates,
+        before=before,
+    )
     return found
+
+
+class _Points(NamedTuple):
+    """Rows by the code of their key, time and value."""
+
+    codes: NDArray[np.int64]
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+
+def _nearest_by_code(
+    predictions: _Points, outcomes: _Points, numbers: NDArray[np.int64], *, before: bool
+) -> NDArray[np.int64]:
+    """Return for each prediction the number of the nearest outcome with its code, or UNMATCHED."""
+    codes, times, values = (np.concatenate(pair) for pair in zip(predictions, outcomes, strict=True))
+    is_outcome = np.arange(codes.size) >= predictions.codes.size
+    order = np.lexsort((values, is_outcome ^ before, times, codes))
+    target = _nearest_marked(is_outcome[order], before=before)
+    reachable = target != UNMATCHED
+    target = order[np.where(reachable, target, 0)]
+    hit = reachable & ~is_outcome[order] & (codes[order] == codes[target])
+    found = np.full(predictions.codes.size, UNMATCHED, np.int64)
+    found[order[hit]] = numbers[target[hit] - predictions.codes.size]
+    return found
+
+
+def _nearest_marked(marked: NDArray[np.bool_], *, before: bool) -> NDArray[np.int64]:
+    """Return for each position the nearest marked one at or `before` (else after) it, or UNMATCHED."""
+    positions = np.arange(marked.size)
+    if before:
+        return np.maximum.accumulate(np.where(marked, positions, UNMATCHED))
+    following = np.minimum.accumulate(np.where(marked, positions, marked.size)[::-1])[::-1]
+    return np.where(following < marked.size, following, UNMATCHED)

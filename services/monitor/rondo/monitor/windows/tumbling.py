@@ -46,9 +46,13 @@ class TumblingWindows:
         """Return the time at which a window accepts no more rows: its end and the label delay."""
         return start + self.length + self.label_delay
 
+    def close_times(self, event_times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the close time of each row's window."""
+        return self.starts(event_times) + self.length + self.label_delay
+
     def late(self, event_times: NDArray[np.int64], passed: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which rows arrived after their window's close time, by the watermark at the arrival of each."""
-        return (self.starts(event_times) + self.length + self.label_delay) <= passed
+        return self.close_times(event_times) <= passed
 
     def due(self, starts: Iterable[int], passed: int) -> list[int]:
         """Return the starts of the windows whose close time the watermark has passed, in order."""

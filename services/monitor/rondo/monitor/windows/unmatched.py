@@ -38,8 +38,8 @@ class UnmatchedRows:
     next_prediction: int = 0
     next_outcome: int = 0
     max_rows: int = field(default=MAX_ROWS, compare=False)
-    # Whether all pairs among the present rows have been taken.
-    _joined: bool = field(default=False, compare=False)
+    # Whether rows were added since the last `take_pairs`.
+    changed: bool = field(default=True, compare=False)
 
     def add_predictions(self, rows: pa.Table, times: NDArray[np.int64], version: int) -> int:
         """Add rows of `predictions.log`; returns how many older ones were evicted."""
@@ -49,7 +49,7 @@ class UnmatchedRows:
         ]  # fmt: skip
         added = pa.table(columns, schema=label_join.PREDICTIONS)
         self.next_prediction += times.size
-        self._joined = False
+        self.changed = True
         self.predictions, evicted = _bounded(pa.concat_tables([self.predictions, added]), self.max_rows)
         return evicted
 
@@ -61,18 +61,16 @@ class UnmatchedRows:
         ]  # fmt: skip
         added = pa.table(columns, schema=label_join.OUTCOMES)
         self.next_outcome += times.size
-        self._joined = False
+        self.changed = True
         self.outcomes, evicted = _bounded(pa.concat_tables([self.outcomes, added]), self.max_rows)
         return evicted
 
-    def take_pairs(self) -> pa.Table:
-        """Remove and return the pairs of prediction and outcome."""
-        if self._joined:
-            return label_join.join(self.predictions.slice(0, 0), self.outcomes.slice(0, 0)).pairs
-        joined = label_join.join(self.predictions, self.outcomes)
+    def take_pairs(self, tumbling: TumblingWindows) -> tuple[pa.Table, int]:
+        """Remove and return the pairs of prediction and outcome (`LABELLED`), and how many outcomes were late."""
+        joined = label_join.join(self.predictions, self.outcomes, tumbling)
         self.predictions, self.outcomes = joined.predictions.combine_chunks(), joined.outcomes.combine_chunks()
-        self._joined = True
-        return joined.pairs
+        self.changed = False
+        return joined.pairs, joined.late
 
     def retain(self, tumbling: TumblingWindows, progress: Progress, version: int) -> None:
         """Discard the outcomes, and the predictions of `version`, that can't be matched any more."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,21 +78,26 @@ def count_rows(windows: OpenWindows, version: int, rows: pa.Table, starts: NDArr
         windows[key] = counts.with_rows(part.num_rows, binning.count(part))
 
 
-def count_outcomes(windows: OpenWindows, pairs: pa.Table, tumbling: TumblingWindows) -> int:
-    """Count pairs of prediction and outcome into the predictions' windows; returns how many outcomes were late.
+def count_labels(windows: OpenWindows, labelled: pa.Table, tumbling: TumblingWindows, *, removed: bool = False) -> None:
+    """Count labelled predictions into their open windows, or remove them. Those without a finite score do not count."""
+    scores, outcomes = labelled.column("score").to_numpy(), labelled.column("outcome").to_numpy()
+    finite = np.isfinite(scores)
+    for key, mask in _masks(windows, labelled, tumbling).items():
+        counted = mask & finite
+        if counted.any():
+            histogram = score_histogram(scores[counted], outcomes[counted])
+            windows[key] = windows[key].with_outcomes(-histogram if removed else histogram)
 
-    Late is an outcome known after its window's close time; or one that arrived after its window was closed, which
-    happens only where the window did not wait for outcomes.
-    """
-    pairs = pairs.filter(pc.is_finite(pairs.column("score")))
-    starts = tumbling.starts(pairs.column("event_time").to_numpy())
-    versions = pairs.column("version").to_numpy()
-    in_time = pairs.column("known_at").to_numpy() <= starts + tumbling.length + tumbling.label_delay
-    scores, outcomes = pairs.column("score").to_numpy(), pairs.column("outcome").to_numpy()
-    counted = 0
-    for key, counts in list(windows.items()):
-        mask = in_time & (versions == key[0]) & (starts == key[1])
-        if mask.any():
-            windows[key] = counts.with_outcomes(score_histogram(scores[mask], outcomes[mask]))
-            counted += int(mask.sum())
-    return int(pairs.num_rows) - counted
+
+def in_open_windows(windows: OpenWindows, table: pa.Table, tumbling: TumblingWindows) -> NDArray[np.bool_]:
+    """Return which predictions belong to an open window."""
+    masks = list(_masks(windows, table, tumbling).values())
+    return np.logical_or.reduce(masks) if masks else np.zeros(table.num_rows, np.bool_)
+
+
+def _masks(
+    windows: OpenWindows, table: pa.Table, tumbling: TumblingWindows
+) -> dict[tuple[int, int], NDArray[np.bool_]]:
+    starts = tumbling.starts(table.column("event_time").to_numpy())
+    versions = table.column("version").to_numpy()
+    return {key: (versions == key[0]) & (starts == key[1]) for key in windows}
