@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -64,17 +65,28 @@ def _docker_carries() -> bool:
     return _succeeds(["docker", "info"], 10) and all(map(_docker_has, images))
 
 
-# What a test needs, by the fixtures that it asks for: `make test-fast` runs those that need nothing but Python.
-_SERVERS = {"kafka": {"kafka"}, "postgres": {"postgres"}}
+# What a test needs: by the fixtures that it asks for, and by what its file starts itself. `make test-fast` runs those
+# that need nothing but Python.
+_FIXTURES = {"kafka": "kafka", "postgres": "postgres", "in_docker": "kafka"}
+_STARTS = {
+    "process": re.compile(r"\bsubprocess\.(?:run|Popen)\(|create_subprocess_exec\(|\bStack\(|\bKafka\(|Process\("),
+    "postgres": re.compile(r"\bPostgres\(|getfixturevalue\(\"(?:\w*database|postgres)\""),
+}
 _PROCESSES = ("tests/e2e/", "tests/embedded/")
 _RANK = {"process": 0, "kafka": 1, "postgres": 2, "unit": 3}
+
+
+@cache
+def _started_by(file: Path) -> frozenset[str]:
+    text = file.read_text()
+    return frozenset(marker for marker, pattern in _STARTS.items() if pattern.search(text))
 
 
 def _needs(item: pytest.Item) -> set[str]:
     """Return the markers of a test: `process`, `kafka` and `postgres` as they apply, `unit` where none does."""
     asked = set(getattr(item, "fixturenames", ()))
-    needs = {marker for marker, fixtures in _SERVERS.items() if asked & fixtures}
-    if item.nodeid.startswith(_PROCESSES) or item.get_closest_marker("process"):
+    needs = {marker for fixture, marker in _FIXTURES.items() if fixture in asked} | _started_by(item.path)
+    if item.nodeid.startswith(_PROCESSES):
         needs.add("process")
     return needs or {"unit"}
 
