@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -245,6 +247,23 @@ async def test_errors_say_what_to_send(client: httpx.AsyncClient, path: str, bod
     response = await client.post(path, **({"content": body} if isinstance(body, bytes) else {"json": body}))
     assert response.status_code == status
     assert said in response.json()["error"]
+
+
+async def test_a_compressed_body_is_answered_and_another_encoding_refused(client: httpx.AsyncClient) -> None:
+    body = gzip.compress(json.dumps({"inputs": [DISTANCE, NIGHT]}).encode())
+    assert (await client.post(INFER, content=body, headers={"content-encoding": "gzip"})).status_code == 200
+    response = await client.post(INFER, content=body, headers={"content-encoding": "br"})
+    assert (response.status_code, response.headers["accept-encoding"]) == (415, "gzip, deflate")
+    assert "is not supported: send gzip, deflate, or none" in response.json()["error"]
+
+
+async def test_parameters_are_ignored_and_unknown_members_refused(client: httpx.AsyncClient) -> None:
+    extra = {"parameters": {"binary_data": False}}
+    sent = {"inputs": [DISTANCE | extra, NIGHT], "outputs": [{"name": "score"} | extra]} | extra
+    assert (await client.post(INFER, json=sent)).status_code == 200
+    for wrong in ({"input": []}, {"inputs": [DISTANCE | {"type": "x"}, NIGHT]}, {"outputs": [{"nam": "score"}]}):
+        response = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]} | wrong)
+        assert response.status_code == 400
 
 
 async def test_only_the_outputs_that_are_asked_for_come_back(client: httpx.AsyncClient) -> None:

@@ -125,6 +125,53 @@ def test_a_refusal_says_what_to_send_instead(value: bytes | None, code: str, sai
     assert said in message
 
 
+@pytest.mark.parametrize(
+    ("sent", "code", "nearest"),
+    [
+        ({"features": {"distance": 1, "night": True, "seets": 2}}, "unknown_feature", "seats"),
+        ({"features": {"distance": 1, "night": True, "Carrier": "AA"}}, "unknown_feature", "carrier"),
+        ({"features": {"distance": 1, "night": True, "\0" * 70: 1}}, "unknown_feature", None),
+        ({"features": {"distanse": 1, "night": True, "seets": 2}}, "missing_feature", "distanse"),
+        ({"entitty": "N1"}, "unknown_field", "entity"),
+        ({"priority": 1}, "unknown_field", None),
+    ],
+)
+def test_unknown_features_and_fields_are_refused_with_the_nearest_name(
+    sent: dict[str, Any], code: str, nearest: str | None
+) -> None:
+    error = PARSER.parse([changed(**sent)]).refused[0]
+    assert (error.code, error.facts.get("nearest")) == (code, nearest)
+    assert "\0" not in str(error)
+
+
+def test_every_unknown_feature_is_named_beside_the_missing_ones() -> None:
+    sent = {"distanse": 1, "night": True, "seets": 2, "zzz": 3}
+    message = str(PARSER.parse([changed(features=sent)]).refused[0])
+    assert message == (
+        "the feature `distance` is missing (there is a `distanse`, which the model does not know): send a number, such"
+        " as 12.5; the model has no feature 'seets': did you mean `seats`? Correct the name, or leave it out; the model"
+        " has no feature 'zzz': it has distance, seats, night, carrier, class. Correct the name, or leave it out"
+    )
+
+
+def test_a_spec_may_let_requests_have_unknown_features_and_fields() -> None:
+    schema = RequestSchema("delay", FEATURES, ignore_unknown=True)
+    value = changed(features={"distance": 1, "night": True, "seets": 2}, entitty="N1")
+    ((_, places, requests),) = RequestParser([schema]).parse([value]).groups
+    assert (places, schema.rows(requests).columns["distance"].tolist()) == ([0], [1.0])
+
+
+@pytest.mark.parametrize("models", [["delay"], ["delay", "price"]])
+@pytest.mark.parametrize("sent", [{}, {"model": None}, {"model": ""}])
+def test_a_request_names_its_model_also_where_only_one_is_deployed(models: list[str], sent: dict[str, Any]) -> None:
+    parser = RequestParser(RequestSchema(model, FEATURES) for model in models)
+    request = {"id": "r1", "features": {"distance": 1.5, "night": True}}
+    for value in (request | sent, request | sent | {"id": 1}):
+        parsed = parser.parse([json.dumps(value).encode()])
+        assert not parsed.groups
+        assert parsed.refused[0].code in {"missing_model", "unknown_model"}
+
+
 def test_a_reader_without_models_says_that_none_is_deployed() -> None:
     error = RequestParser([]).parse([changed()]).refused[0]
     assert "models that are deployed: none yet." in str(error)

@@ -78,8 +78,13 @@ def over_kafka(version: LoadedVersion, *features: dict[str, Any]) -> tuple[list[
 
 def over_http(schema: RequestSchema, *features: dict[str, Any]) -> RequestRefusedError | None:
     """Return why rows of the same features are refused whole, or None."""
-    sent = {name: [each[name] for each in features] for name in features[0]}
-    tensors = [Tensor(name, [len(v), 1], DATATYPES[schema.features[name].type], v) for name, v in sent.items()]
+    return refusal_of(schema, {name: [each[name] for each in features] for name in features[0]})
+
+
+def refusal_of(schema: RequestSchema, sent: dict[str, list[Any]]) -> RequestRefusedError | None:
+    """Return why tensors are refused, or None."""
+    types = {name: DATATYPES[feature.type] for name, feature in schema.features.items()}
+    tensors = [Tensor(name, [len(data), 1], types.get(name, "BYTES"), data) for name, data in sent.items()]
     try:
         refused = invalid_rows(rows(InferenceRequest(tensors), schema, "q"), schema, NOW)
     except RequestRefusedError as error:
@@ -113,9 +118,58 @@ def test_the_bounds_themselves_and_what_may_be_missing_are_answered(mine: Loaded
     assert over_http(SCHEMA, {"temp": 130} | none) is None
 
 
-def test_a_required_text_may_not_be_empty_where_values_are_listed() -> None:
-    limits = Limits.of(Feature(type="category", values=("a",)))
-    assert limits.outside(np.array(["a", ""], dtype=np.object_)) == [1]
+@pytest.mark.parametrize("values", [None, ("a",), ("a", "")])
+def test_an_empty_text_is_a_missing_value(values: tuple[str, ...] | None) -> None:
+    column = np.array(["a", ""], dtype=np.object_)
+    assert Limits.of(Feature(type="category", values=values)).outside(column) == [1]
+    assert Limits.of(Feature(type="category", values=values, optional=True)).outside(column) == []
+
+
+def test_an_empty_text_is_refused_for_a_required_category_over_kafka_and_http(model: Callable[..., bytes]) -> None:
+    schema = RequestSchema("delay", {"temp": Feature(type="float"), "origin": Feature(type="category")})
+    logged, refused = over_kafka(made_of(model, schema), {"temp": 1, "origin": "JFK"}, {"temp": 1, "origin": ""})
+    assert (logged, refused[1].code, refused[1].facts) == (["r0"], "missing_feature", {"feature": "origin"})
+    error = over_http(schema, {"temp": 1, "origin": "JFK"}, {"temp": 1, "origin": ""})
+    assert error is not None
+    assert str(error) == 'the feature `origin` at row 1 is empty, and it may not be missing: send a text, such as "AA"'
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [({"id": "a\0"}, "bad_id"), ({"entity": "é\0"}, "bad_entity"), ({"features": {"note": "\0"}}, "unstorable_text")],
+)
+def test_a_text_with_nul_is_refused_alone(model: Callable[..., bytes], sent: dict[str, Any], code: str) -> None:
+    schema = RequestSchema("delay", {"temp": Feature(type="float", optional=True), "note": Feature(type="category")})
+    requests = [{"id": f"r{n}", "model": "delay", "features": {"note": "é"}} for n in range(3)]
+    values = [json.dumps(each).encode() for each in (requests[0], requests[1] | sent, requests[2])]
+    found = infer_values(values, ServedModel("delay", 1, (made_of(model, schema),), (1.0,)))
+    assert (found.codes(), list(found.ids.values())) == ({1: code}, ["r0", "r2"])
+    assert "U+0000" in str(found.refused[1])
+
+
+def test_a_text_with_nul_is_refused_over_http() -> None:
+    sent = {"temp": [1, 2], "rondo.id": ["a", "b\0"]}
+    error = refusal_of(SCHEMA, sent)
+    assert error is not None
+    assert str(error) == "`id` at row 1 holds U+0000, which can't be stored: remove it"
+
+
+def test_an_unknown_tensor_is_refused_over_http_unless_the_spec_allows_it() -> None:
+    sent = {"temp": [1, 2], "distanc": [3, 4]}
+    error = refusal_of(SCHEMA, sent)
+    assert error is not None
+    assert (error.code, error.facts["nearest"]) == ("unknown_feature", "distance")
+    assert refusal_of(RequestSchema("delay", FEATURES, ignore_unknown=True), sent) is None
+    error = refusal_of(SCHEMA, {"temp": [1], "rondo.entty": ["N1"]})
+    assert error is not None
+    assert error.facts["nearest"] == "rondo.entity"
+
+
+def test_a_tensor_that_is_sent_twice_is_refused() -> None:
+    tensor = Tensor("temp", [1, 1], "FP32", [1])
+    with pytest.raises(RequestRefusedError) as caught:
+        rows(InferenceRequest([tensor, tensor]), SCHEMA, "q")
+    assert caught.value.code == "duplicate_input"
 
 
 _BOUND = st.none() | st.integers(-3, 3).map(lambda n: n / 10)

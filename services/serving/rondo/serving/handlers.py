@@ -98,7 +98,10 @@ async def _swap(
     replica: Replica,
 ) -> None:
     routes = desired.routes
-    chosen = tuple(versions[route.model_version, route.digest] for route in routes)
+    chosen = tuple(
+        versions[route.model_version, route.digest].answering(ignore_unknown=route.ignore_unknown_fields)
+        for route in routes
+    )
     shares = tuple(route.share for route in routes)
     replica.models.swap(ServedModel(desired.model, desired.revision, chosen, shares, current_traceparent()))
     for route in routes:

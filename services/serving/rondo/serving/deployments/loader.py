@@ -30,7 +30,7 @@ class ArtifactLoader:
             scorer = await asyncio.to_thread(OnnxModel, content, route.features, self._threads)
         except (ArtifactMissingError, ArtifactCorruptError, UnfitModelError) as error:
             raise VersionRefusedError(model, route.model_version, str(error)) from error
-        schema = RequestSchema(model, route.features)
+        schema = RequestSchema(model, route.features, ignore_unknown=route.ignore_unknown_fields)
         log = VersionLog(model, route.model_version, route.digest, route.features)
         version = LoadedVersion(model, route.model_version, route.digest, schema, scorer, log)
         await asyncio.to_thread(warm_up, version)

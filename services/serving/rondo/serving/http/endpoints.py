@@ -16,6 +16,7 @@ from starlette.routing import Route
 from rondo.chassis.telemetry import span
 from rondo.serving import metrics
 from rondo.serving.errors import RequestRefusedError
+from rondo.serving.http.body import read_body
 from rondo.serving.http.errors import answering, on_failure, on_http_exception
 from rondo.serving.http.v2 import protocol, response
 from rondo.serving.http.v2 import rows as request_rows
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from rondo.serving.inference.service import InferenceService, Scored
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
     from rondo.serving.models.table import ServedModels, ServingTable
-
-MAX_BODY = 8 * 1024 * 1024
 
 
 def api(models: ServedModels, service: InferenceService, report: Callable[[], Awaitable[dict[str, str]]]) -> Starlette:
@@ -77,7 +76,7 @@ class _Endpoints:
     async def infer(self, request: Request) -> Response:
         """Score the rows of one request, each by the version that its key meets, as over Kafka."""
         started = time.perf_counter()
-        body = await _body(request)
+        body = await read_body(request)
         with span("infer", request.headers.get("traceparent"), SpanKind.SERVER) as current:
             # Held until the answer is known, so that no version is unloaded before.
             with self._models.lease() as table:
@@ -109,15 +108,3 @@ def _count(served: ServedModel, scored: Sequence[Scored], seconds: float) -> Non
     for part in scored:
         metrics.PREDICTIONS.labels(served.model, str(part.version.model_version), "answered").inc(len(part.rows))
     metrics.HTTP_SECONDS.observe(seconds)
-
-
-async def _body(request: Request) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MAX_BODY:
-            message = f"the body is larger than {MAX_BODY:,} bytes: send fewer rows at once"
-            raise RequestRefusedError("too_large", message)
-        parts.append(part)
-    return b"".join(parts)

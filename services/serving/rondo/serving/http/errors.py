@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-_STATUS = {"unknown_model": 404, "unserved_model": 404, "unknown_version": 404, "too_large": 413}
+_STATUS = {
+    "unknown_model": 404, "unserved_model": 404, "unknown_version": 404, "too_large": 413, "unsupported_encoding": 415,
+}  # fmt: skip
+# RFC 9110, 15.5.16: a 415 for the content encoding lists those that are supported.
+_HEADERS = {"unsupported_encoding": {"accept-encoding": "gzip, deflate"}}
 _HINTS = {
     404: "there is nothing at {path}: ask `GET /v2` who this is, `POST /v2/models/<model>/infer` for a prediction",
     405: "{path} takes no {method}: the header `allow` says what it takes",
@@ -32,7 +36,9 @@ def answering(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[R
             return await endpoint(request)
         except RequestRefusedError as error:
             metrics.PREDICTIONS.labels("", "", error.code).inc()
-            return JSONResponse({"error": str(error)}, status_code=_STATUS.get(error.code, 400))
+            return JSONResponse(
+                {"error": str(error)}, status_code=_STATUS.get(error.code, 400), headers=_HEADERS.get(error.code)
+            )
         except UnavailableError as error:
             metrics.PREDICTIONS.labels("", "", "unavailable").inc()
             return JSONResponse({"error": str(error)}, status_code=503, headers={"retry-after": "1"})

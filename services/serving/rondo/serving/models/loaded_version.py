@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from rondo.serving.models import routing
+from rondo.serving.requests.schema import RequestSchema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from rondo.serving.prediction_log.batch import VersionLog
     from rondo.serving.requests.rows import Column
-    from rondo.serving.requests.schema import RequestSchema
 
 
 class Scorer(Protocol):
@@ -36,6 +36,13 @@ class LoadedVersion:
     schema: RequestSchema
     scorer: Scorer
     log: VersionLog
+
+    def answering(self, *, ignore_unknown: bool) -> LoadedVersion:
+        """Return the version with requests that may, or may not, have unknown features and fields."""
+        if self.schema.ignore_unknown == ignore_unknown:
+            return self
+        schema = RequestSchema(self.model, self.schema.features, ignore_unknown=ignore_unknown)
+        return replace(self, schema=schema)
 
 
 @dataclass(frozen=True, slots=True)

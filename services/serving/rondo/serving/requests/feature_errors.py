@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.spec.data import LARGEST_FLOAT32
+from rondo.contracts.text import unstorable
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.requests.suggestions import NameSuggester
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _MAX_ERRORS = 5
 _SHOWN = 60
 _LISTED, _LISTED_LENGTH = 20, 200
+_NAMED = 20
 _EXPECTED = {
     "category": 'a text, such as "AA"',
     "float": "a number, such as 12.5",
@@ -41,12 +43,29 @@ def features_error(
 def _errors(
     sent: Mapping[str, Any], schema: RequestSchema, where: str, suggester: NameSuggester
 ) -> Iterator[RequestRefusedError]:
+    unknown = sent.keys() - schema.features.keys()
     for name, feature in schema.features.items():
         if name in sent:
             if (error := value_error(name, sent[name], schema, where)) is not None:
                 yield error
         elif not feature.optional:
-            yield missing_feature(name, feature, sent.keys() - schema.features.keys(), suggester)
+            yield (error := missing_feature(name, feature, unknown, suggester))
+            unknown.discard(str(error.facts.get("nearest")))
+    if not schema.ignore_unknown:
+        yield from (unknown_feature(name, list(schema.features), suggester) for name in sent if name in unknown)
+
+
+def unknown_feature(name: str, known: list[str], suggester: NameSuggester) -> RequestRefusedError:
+    """Return the error for a feature that is not among the `known` ones of the model."""
+    nearest = suggester.nearest(name, known)
+    meant = f"did you mean `{nearest}`?" if nearest else f"it has {_some(known)}."
+    message = f"the model has no feature {quoted(name)}: {meant} Correct the name, or leave it out"
+    return RequestRefusedError("unknown_feature", message, **({"nearest": nearest} if nearest else {}))
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def missing_feature(
@@ -63,14 +82,17 @@ def missing_feature(
 def value_error(name: str, value: Any, schema: RequestSchema, where: str = "") -> RequestRefusedError | None:
     """Return the error for one value, or None if it is allowed; `where` names its row, such as ` at row 3`."""
     feature, what = schema.features[name], f"the feature `{name}`{where}"
-    if value is None:
+    if value is None or (value == "" and feature.type == "category"):
         if feature.optional:
             return None
-        code, problem = "missing_feature", "is null, and it may not be missing"
+        null, empty = "is null, and it may not be missing", "is empty, and it may not be missing"
+        code, problem = "missing_feature", null if value is None else empty
     elif not _fits(value, feature):
         code, problem = "wrong_type", f"is {described(value)}"
     elif not isinstance(value, str) and abs(value) > LARGEST_FLOAT32:
         code, problem = "not_finite", "is infinite as a 32-bit float"
+    elif isinstance(value, str) and (character := unstorable(value)):
+        code, problem = "unstorable_text", f"holds {character}, which can't be stored"
     elif not schema.limits[name].allow(value):
         code, problem = "not_listed" if isinstance(value, str) else "out_of_range", f"is {described(value)}"
     else:

@@ -20,48 +20,55 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of one feature's values; `texts` is None if any text is allowed. A missing value is within them."""
+    """The limits of one feature's values; `texts` is None if any text is allowed.
+
+    The empty text is a missing value, in requests as in batches. Only a text may be missing where that is not
+    allowed: decoding refuses other values that are.
+    """
 
     low: np.float32
     high: np.float32
     whole: bool
     texts: frozenset[str] | None
+    optional: bool
 
     @classmethod
     def of(cls, feature: Feature) -> Limits:
         """Return the limits of a feature. Without `min` and `max` a number has to be finite as float32."""
         low, high = _bound(feature.min, -LARGEST_FLOAT32), _bound(feature.max, LARGEST_FLOAT32)
-        # The empty text is a missing value, which only an optional feature may have.
-        texts = None if feature.values is None else frozenset((*feature.values, *(("",) if feature.optional else ())))
-        return cls(low, high, feature.type == "int", texts)
+        texts = None if feature.values is None else frozenset(feature.values) - {""}
+        if texts is not None and feature.optional:
+            texts |= {""}
+        return cls(low, high, feature.type == "int", texts, feature.optional)
 
     def outside(self, column: Column) -> list[int]:
         """Return the rows of a column, shape [N], float32 or text, whose value is not allowed."""
         if column.dtype == np.object_:
-            return [] if self.texts is None else _unlisted(column.tolist(), self.texts)
+            return self._outside_texts(column.tolist())
         wrong = (column < self.low) | (column > self.high)  # NaN, a missing value, is neither
         if self.whole:
             wrong |= (np.trunc(column) != column) & ~np.isnan(column)
         return np.flatnonzero(wrong).tolist() if wrong.any() else []
 
+    def _outside_texts(self, texts: list[str]) -> list[int]:
+        # One operation decides for the whole column, and usually for good.
+        if self.texts is not None:
+            unlisted = not self.texts.issuperset(texts)
+            return [row for row, text in enumerate(texts) if text not in self.texts] if unlisted else []
+        missing = not self.optional and "" in texts
+        return [row for row, text in enumerate(texts) if not text] if missing else []
+
     def allow(self, value: str | float) -> bool:
-        """Return whether one value, finite as float32, is within the limits."""
+        """Return whether one value that is not missing, and is finite as float32, is within the limits."""
         if isinstance(value, str):
             return self.texts is None or value in self.texts
         return bool(self.low <= np.float32(value) <= self.high)
 
 
-def _unlisted(texts: list[str], allowed: frozenset[str]) -> list[int]:
-    # One set operation decides for the whole column, and usually for good.
-    if allowed.issuperset(texts):
-        return []
-    return [row for row, text in enumerate(texts) if text not in allowed]
-
-
 def example(feature: Feature) -> str | float | bool:
     """Return a value that is allowed, as JSON has it."""
     if feature.type == "category":
-        return (feature.values or ("",))[0]
+        return next((value for value in feature.values or () if value), "example")
     low, high = feature.min or 0.0, feature.max if feature.max is not None else math.inf
     number = low if low > 0 else min(0.0, high)
     if feature.type == "bool":

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 FORM = '{"id": "...", "model": "...", "features": {...}}'
+_FIELDS = ("id", "model", "features", "entity", "event_time")
 _MAX_NAMES = 20
 # There are thousands of requests: each kind of failure of our own is logged once.
 _LOGGED: set[type[Exception]] = set()
@@ -68,6 +69,7 @@ def _reason(
         )
     return (
         _envelope_error(content, schemas, unserved, suggester)
+        or _unknown_field(content, schemas[content["model"]], suggester)
         or features_error(content["features"], schemas[content["model"]], suggester=suggester)
         or _unexplained(detail)
     )
@@ -141,6 +143,18 @@ def _form_error(content: dict[str, Any]) -> RequestRefusedError | None:
     found = described(content["features"]) if "features" in content else "missing"
     message = f'`features` is {found}: send an object with one value per feature, such as {{"distance": 740}}'
     return RequestRefusedError("bad_features", message)
+
+
+def _unknown_field(
+    content: dict[str, Any], schema: RequestSchema, suggester: NameSuggester
+) -> RequestRefusedError | None:
+    unknown = next((name for name in content if name not in _FIELDS), None)
+    if unknown is None or schema.ignore_unknown:
+        return None
+    nearest = suggester.nearest(unknown, _FIELDS)
+    meant = f"did you mean `{nearest}`?" if nearest else f"it has {', '.join(_FIELDS)}."
+    message = f"a request has no field {quoted(unknown)}: {meant} Correct the name, or leave it out"
+    return RequestRefusedError("unknown_field", message, schema.model, **({"nearest": nearest} if nearest else {}))
 
 
 def _unexplained(detail: str) -> RequestRefusedError:

@@ -32,20 +32,25 @@ Request: TypeAlias = Any
 
 
 class RequestSchema:
-    """The schema of one model's requests; `request` is the msgspec class that they are decoded to."""
+    """The schema of one model's requests; `request` is the msgspec class that they are decoded to.
 
-    def __init__(self, model: str, features: Mapping[str, Feature]) -> None:
+    A request with a feature or field that is not known is refused, unless `ignore_unknown` is set.
+    """
+
+    def __init__(self, model: str, features: Mapping[str, Feature], *, ignore_unknown: bool = False) -> None:
         self.model = model
         self.features = features
+        self.ignore_unknown = ignore_unknown
         self.limits = {name: Limits.of(feature) for name, feature in features.items()}
+        options: dict[str, Any] = {"forbid_unknown_fields": not ignore_unknown, "gc": False}
         # Neutral field names: a feature may be called `class`, or any other Python keyword.
         names = {f"f{number}": name for number, name in enumerate(features)}
         values = [_field(field, features[name]) for field, name in names.items()]
-        struct = msgspec.defstruct("Features", values, rename=names, gc=False, kw_only=True)
+        struct = msgspec.defstruct("Features", values, rename=names, kw_only=True, **options)
         self.request: type[msgspec.Struct] = msgspec.defstruct(
             "Request",
             [("id", _Id), ("features", struct), ("entity", _Id | None, None), ("event_time", Time | None, None)],
-            tag_field="model", tag=model, gc=False,
+            tag_field="model", tag=model, **options,
         )  # fmt: skip
 
     def rows(self, requests: Sequence[Request]) -> Rows:

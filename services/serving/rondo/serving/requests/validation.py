@@ -1,15 +1,16 @@
-"""Validates rows, whatever transport they came by: event times, and the data contract of the features."""
+"""Validates rows of every transport: names that can be stored, event times, the data contract of the features."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rondo.contracts.text import unstorable
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.requests.event_times import invalid_event_time, out_of_range
 from rondo.serving.requests.feature_errors import features_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from rondo.serving.requests.rows import Rows
@@ -22,6 +23,8 @@ def invalid_rows(rows: Rows, schema: RequestSchema, now: datetime) -> dict[int, 
         row: invalid_event_time(rows.event_times[row], rows.source.where(row))
         for row in out_of_range(rows.event_times, now)
     }
+    for name, texts in (("id", rows.ids), ("entity", rows.entities)):
+        found |= {row: _unstorable_name(name, row, texts, rows) for row in _unstorable(texts)}
     for row in set(_outside(rows, schema)) - found.keys():
         found[row] = _explain(row, rows, schema)
     return found
@@ -30,6 +33,22 @@ def invalid_rows(rows: Rows, schema: RequestSchema, now: datetime) -> dict[int, 
 def _outside(rows: Rows, schema: RequestSchema) -> Iterator[int]:
     for name, limits in schema.limits.items():
         yield from limits.outside(rows.columns[name])
+        if schema.features[name].type == "category":
+            yield from _unstorable(rows.columns[name].tolist())
+
+
+def _unstorable(texts: Sequence[str | None]) -> list[int]:
+    """Return the rows with a text that PostgreSQL or UTF-8 can't hold. Most columns pass without a look at rows."""
+    whole = "".join(filter(None, texts))
+    if "\0" not in whole and (whole.isascii() or not unstorable(whole)):
+        return []
+    return [row for row, text in enumerate(texts) if text and unstorable(text)]
+
+
+def _unstorable_name(name: str, row: int, texts: Sequence[str | None], rows: Rows) -> RequestRefusedError:
+    character = unstorable(texts[row] or "")
+    message = f"`{name}`{rows.source.where(row)} holds {character}, which can't be stored: remove it"
+    return RequestRefusedError(f"bad_{name}", message)
 
 
 def _explain(row: int, rows: Rows, schema: RequestSchema) -> RequestRefusedError:

@@ -17,25 +17,31 @@ ID, ENTITY, EVENT_TIME, VERSION = "rondo.id", "rondo.entity", "rondo.event_time"
 OUTPUTS = ("score", ID, VERSION)
 
 
-class Tensor(msgspec.Struct):
+Parameters = dict[str, Any] | None
+
+
+class Tensor(msgspec.Struct, forbid_unknown_fields=True):
     """One input. `data` is flat, or nested as its shape demands."""
 
     name: str
     shape: list[int]
     datatype: str
     data: list[Any]
+    parameters: Parameters = None
 
 
-class RequestedOutput(msgspec.Struct):
+class RequestedOutput(msgspec.Struct, forbid_unknown_fields=True):
     name: str
+    parameters: Parameters = None
 
 
-class InferenceRequest(msgspec.Struct):
-    """The body of `POST /v2/models/<model>/infer`. Members that are not known, such as `parameters`, are ignored."""
+class InferenceRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of `POST /v2/models/<model>/infer`. `parameters` of any kind are ignored."""
 
     inputs: list[Tensor]
     id: str | None = None
     outputs: list[RequestedOutput] | None = None
+    parameters: Parameters = None
 
     def requested_outputs(self) -> tuple[str, ...]:
         """Return the names of the requested outputs: all if none is named."""

@@ -19,7 +19,7 @@ from rondo.serving.errors import RequestRefusedError
 from rondo.serving.http.v2.protocol import ENTITY, EVENT_TIME, ID
 from rondo.serving.http.v2.tensors import DATATYPES, described_name, texts, values
 from rondo.serving.requests import event_times
-from rondo.serving.requests.feature_errors import expected, missing_feature, value_error
+from rondo.serving.requests.feature_errors import expected, missing_feature, unknown_feature, value_error
 from rondo.serving.requests.rows import Rows
 from rondo.serving.requests.schema import text_column
 from rondo.serving.requests.suggestions import NameSuggester
@@ -61,17 +61,31 @@ def rows(request: InferenceRequest, schema: RequestSchema, new_id: str) -> Rows:
     """Turn tensors into rows. Rows without ids get `new_id`, numbered if there are several.
 
     Raises:
-        RequestRefusedError: a tensor is missing, or has another datatype, shape or type of value than its feature.
+        RequestRefusedError: a tensor is missing, unknown or sent twice, or has another datatype, shape or type of
+            value than its feature.
 
     """
-    tensors = {tensor.name: tensor for tensor in request.inputs}
+    tensors = _by_name(request)
     count = _count(tensors, schema.features)
     sent = {name: _values(name, tensors, schema, count) for name in schema.features}
+    known = [*schema.features, ID, ENTITY, EVENT_TIME]
+    if not schema.ignore_unknown and (unknown := next((name for name in tensors if name not in known), None)):
+        raise unknown_feature(unknown, known, NameSuggester())
     columns = {name: _column(found, schema.features[name]) for name, found in sent.items()}
     given = _names(tensors.get(ID), "bad_id", count)
     ids = [name or made for name, made in zip(given, _numbered(new_id, count), strict=True)]
     entities = _names(tensors.get(ENTITY), "bad_entity", count)
     return Rows(ids, entities, _times(tensors.get(EVENT_TIME), count), columns, _TensorSource(sent))
+
+
+def _by_name(request: InferenceRequest) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = {}
+    for tensor in request.inputs:
+        if tensor.name in tensors:
+            message = f"{described_name(tensor.name)} is sent twice: send one tensor with all rows"
+            raise RequestRefusedError("duplicate_input", message)
+        tensors[tensor.name] = tensor
+    return tensors
 
 
 def _count(tensors: Tensors, features: Mapping[str, Feature]) -> int:
