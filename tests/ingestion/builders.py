@@ -72,7 +72,9 @@ def outcome(number: int, model: str = "tips", **other: Any) -> bytes:
     return orjson.dumps({"model": model, "id": f"p{number}", "outcome": number % 2, "event_time": known} | other)
 
 
-def predictions(first: int, count: int, model: str = "tips", version: int = 1, **features: pa.Array) -> bytes:
+def predictions(
+    first: int, count: int, model: str = "tips", version: int = 1, role: str = "primary", **features: pa.Array
+) -> bytes:
     """Return one message of `predictions.log`."""
     numbers = range(first, first + count)
     columns = {
@@ -84,5 +86,7 @@ def predictions(first: int, count: int, model: str = "tips", version: int = 1, *
         **{f"feature.{name}": values for name, values in features.items()},
         "output.score": pa.array([0.5] * count, pa.float32()),
     }
-    batch = pa.RecordBatch.from_pydict(columns, metadata=logs.version_metadata(model, version, "sha256:" + "0" * 64))
+    batch = pa.RecordBatch.from_pydict(
+        columns, metadata=logs.version_metadata(model, version, "sha256:" + "0" * 64, role)
+    )
     return logs.encode(batch)

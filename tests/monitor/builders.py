@@ -106,8 +106,8 @@ def outcomes(
     return pa.table(columns, schema=logs.OUTCOMES_SCHEMA)
 
 
-def encode_predictions(table: pa.Table, version: int = 1, digest: str = DIGEST) -> bytes:
-    table = table.replace_schema_metadata(logs.version_metadata(MODEL, version, digest))
+def encode_predictions(table: pa.Table, version: int = 1, digest: str = DIGEST, role: str = "primary") -> bytes:
+    table = table.replace_schema_metadata(logs.version_metadata(MODEL, version, digest, role))
     return logs.encode(table.combine_chunks().to_batches()[0])
 
 

@@ -86,6 +86,16 @@ async def test_batches_and_crashes_change_no_published_event(seed: int) -> None:
     assert [type(e).__name__ for e in expected.values()].count("DriftDetected") == 1
 
 
+@pytest.mark.parametrize("role", ["shadow", "canary", "from-the-future"])
+async def test_the_rows_of_other_roles_change_no_published_event(role: str) -> None:
+    store = await filled_store()
+    pipeline = new_pipeline(store, FakeClock())
+    await pipeline.load()
+    others = [encode_predictions(read_predictions(value).rows, role=role) for value in PREDICTED]
+    await pipeline.advance(messages([value for pair in zip(others, PREDICTED, strict=True) for value in pair], KNOWN))
+    assert published(store) == await uninterrupted()
+
+
 async def test_rows_buffered_until_profile_and_spec_arrive_count_as_usual() -> None:
     store, clock = MemoryStore(), FakeClock()
     pipeline = new_pipeline(store, clock)

@@ -64,6 +64,17 @@ async def test_a_deployment_that_cannot_be_followed_is_refused() -> None:
     assert "its role is shadow" in mine.models.table.unserved["delay"]
 
 
+async def test_the_log_of_a_version_has_the_role_that_the_deployment_gives_it() -> None:
+    mine, loader, _ = replica()
+    for revision, routes in enumerate(
+        ([route(1)], [route(1, 0.9), route(2, 0.1, role="canary")], [route(1, 0.1, role="canary"), route(2, 0.9)]), 1
+    ):
+        await on_deployment_changed(deployment(revision, *routes), mine)
+        served = mine.models.table.find("delay")
+        assert [(v.model_version, v.log.role) for v in served.versions] == [(r.model_version, r.role) for r in routes]
+    assert loader.loaded == [1, 2], "a change of roles loads nothing"
+
+
 async def test_a_role_of_a_newer_release_is_refused_and_what_serves_stays() -> None:
     mine, _, events = replica()
     await on_deployment_changed(deployment(1, route(1)), mine)

@@ -12,7 +12,9 @@ from rondo.contracts.events import logs
 from rondo.contracts.spec.model import Feature
 
 FEATURES = {"carrier": Feature(type="category"), "temp": Feature(type="float"), "stops": Feature(type="int")}
-SCHEMA = logs.predictions_schema(FEATURES).with_metadata(logs.version_metadata("flight-delay", 2, "sha256:0"))
+SCHEMA = logs.predictions_schema(FEATURES).with_metadata(
+    logs.version_metadata("flight-delay", 2, "sha256:0", "primary")
+)
 moments = st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(2199, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 numbers = st.none() | st.floats(width=32, allow_nan=False)
 rows = st.fixed_dictionaries(
@@ -34,7 +36,12 @@ def test_what_is_encoded_is_decoded(content: list[dict[str, object]]) -> None:
     batch = pa.RecordBatch.from_pylist(content, schema=SCHEMA)
     decoded = logs.decode(logs.encode(batch))
     assert decoded.equals(batch, check_metadata=True)
-    assert logs.metadata(decoded) == {"model": "flight-delay", "model_version": "2", "digest": "sha256:0"}
+    assert logs.metadata(decoded) == {
+        "model": "flight-delay",
+        "model_version": "2",
+        "digest": "sha256:0",
+        "role": "primary",
+    }
 
 
 def test_the_columns_are_named_and_typed_as_the_docstring_says() -> None:

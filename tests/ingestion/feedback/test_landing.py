@@ -111,6 +111,18 @@ async def test_rows_wait_for_each_other_and_land_in_one_commit(tmp_path: Path) -
     assert said.data_version.table == "feedback/tips/outcomes"
 
 
+async def test_the_role_lands_beside_the_version_and_a_shadow_joins_no_outcome(tmp_path: Path) -> None:
+    store = MemoryLandingStore()
+    landing = FeedbackLanding(DeltaTables(tmp_path), store, every=0.0)
+    await landing.load()
+    shadow = predictions(0, 4, version=2, role="shadow")
+    await landing.advance([sent("predictions.log", 0, predictions(0, 2)), sent("predictions.log", 1, shadow)])
+    await landing.advance([sent("outcomes.log", 0, outcomes(0, 4))])
+    roles = read(tmp_path, "predictions").group_by("model_version", "role").len().sort("model_version").rows()
+    assert roles == [(1, "primary", 2), (2, "shadow", 4)]
+    assert [(event.rows, event.joined) for event, _ in store.said] == [(4, 2)]
+
+
 async def test_a_message_read_again_is_not_landed_again_and_its_event_is_made_good(tmp_path: Path) -> None:
     store = MemoryLandingStore()
     messages = [sent("predictions.log", 0, predictions(0, 5)), sent("outcomes.log", 0, outcomes(0, 5))]

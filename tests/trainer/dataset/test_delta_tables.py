@@ -44,7 +44,8 @@ def write_feedback(
         pl.col("carrier").alias("feature.carrier"),
         pl.col("distance").alias("feature.distance"),
         pl.lit(0.5, pl.Float32).alias("output.score"),
-    ).select(names)
+        pl.lit("primary").alias("role"),
+    ).select(*names, "role")
     outcomes = rows.tail(told or rows.height).select(
         pl.lit(None, pl.String).alias("id") if identified is None else requests,
         pl.col("flight_id").alias("entity"),

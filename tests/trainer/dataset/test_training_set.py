@@ -40,7 +40,7 @@ def published(*rows: tuple[str, float, int | None, str | None, float]) -> pl.Laz
     return frame.with_columns(gust=pl.lit(None, pl.Float64), batch_id=pl.lit("b1")).lazy()
 
 
-def served(*rows: tuple[str, str | None, float]) -> pl.LazyFrame:
+def served(*rows: tuple[str, str | None, float], role: str = "primary") -> pl.LazyFrame:
     schema = {"id": pl.String, "entity": pl.String, "event_time": TIME}
     return (
         pl.DataFrame([(i, e, at(h)) for i, e, h in rows], schema, orient="row")
@@ -50,6 +50,7 @@ def served(*rows: tuple[str, str | None, float]) -> pl.LazyFrame:
             pl.lit(500.0, pl.Float32).alias("feature.distance"),
             pl.lit(None, pl.Float32).alias("feature.gust"),
             pl.lit(0.5, pl.Float32).alias("output.score"),
+            pl.lit(role).alias("role"),
         )
         .lazy()
     )
@@ -106,6 +107,14 @@ def test_by_entity_the_first_outcome_after_the_prediction_stands() -> None:
     told = outcomes((None, "c", 0, -1), (None, "c", 1, 5), (None, "c", 0, 9))
     frame = assemble(SPEC, Tables(None, served(("1", "c", 0), ("2", "c", 6)), told), LATER, None)
     assert labels(frame) == [("c", 1.0), ("c", 0.0)]
+
+
+@pytest.mark.parametrize("role", ["shadow", "canary", "from-the-future"])
+def test_only_the_rows_of_the_primary_are_trained_on(role: str) -> None:
+    asked, known = served(("1", "f1", 0), ("2", "f2", 1)), outcomes(("1", None, 0, 5), ("2", None, 1, 6))
+    other = served(("1", "f1", 2), ("2", "f2", 3), ("3", "f1", 4), role=role)
+    frame = assemble(SPEC, Tables(None, pl.concat([other, asked, other]), known), LATER, None)
+    assert labels(frame) == labels(assemble(SPEC, Tables(None, asked, known), LATER, None)) == [("f1", 0), ("f2", 1)]
 
 
 def test_an_outcome_known_later_does_not_count() -> None:

@@ -1,7 +1,7 @@
 """The two columnar logs: Arrow IPC streams, one message per micro-batch.
 
 `predictions.log` has one column per feature, prefixed `feature.`, and one per output, prefixed
-`output.`; a micro-batch holds one model version, named in the schema's metadata. `outcomes.log`
+`output.`; a micro-batch holds one model version, named in the schema's metadata with its role. `outcomes.log`
 holds the outcomes of one model. Timestamps are microseconds UTC.
 """
 
@@ -37,9 +37,12 @@ def predictions_schema(features: Mapping[str, Feature]) -> pa.Schema:
     return pa.schema([*head, *columns, (f"{OUTPUT}score", pa.float32())])
 
 
-def version_metadata(model: str, model_version: int, digest: str) -> dict[str, str]:
-    """Return the schema metadata that says which version a micro-batch of `predictions.log` is of."""
-    return {"model": model, "model_version": str(model_version), "digest": digest}
+def version_metadata(model: str, model_version: int, digest: str, role: str) -> dict[str, str]:
+    """Return the schema metadata of a micro-batch of `predictions.log`: the version that answered, and its role.
+
+    Training sets, joins and monitoring use the rows of the primary alone, so a shadow's rows double nothing.
+    """
+    return {"model": model, "model_version": str(model_version), "digest": digest, "role": role}
 
 
 def encode(batch: pa.RecordBatch) -> bytes:

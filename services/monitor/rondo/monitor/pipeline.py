@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rondo.chassis.stream.records import place
 from rondo.chassis.telemetry import span
 from rondo.contracts.events.logs import OUTCOMES_LOG, PREDICTIONS_LOG
+from rondo.contracts.vocabularies import Role
 from rondo.monitor import metrics
 from rondo.monitor.errors import UnknownModelError, UnreadableLogError
 from rondo.monitor.model_state import ModelState
@@ -110,8 +111,11 @@ class MonitorPipeline:
         value = message.value() or b""
         if topic == PREDICTIONS_LOG:
             predictions = log_messages.read_predictions(value)
-            self._idleness.touch(predictions.model, "predictions", now)
-            self._state(predictions.model).buffer_predictions(value, predictions, now)
+            state = self._state(predictions.model)
+            # A shadow or a canary is not what the windows evaluate.
+            if predictions.role == Role.PRIMARY:
+                self._idleness.touch(predictions.model, "predictions", now)
+                state.buffer_predictions(value, predictions, now)
             return predictions.model
         outcomes = log_messages.read_outcomes(message.key(), value)
         self._add_outcomes(outcomes, message.timestamp()[1] * 1_000, now)

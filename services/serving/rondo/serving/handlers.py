@@ -99,7 +99,9 @@ async def _swap(
 ) -> None:
     routes = desired.routes
     chosen = tuple(
-        versions[route.model_version, route.digest].answering(ignore_unknown=route.ignore_unknown_fields)
+        versions[route.model_version, route.digest]
+        .answering(ignore_unknown=route.ignore_unknown_fields)
+        .in_role(route.role)
         for route in routes
     )
     shares = tuple(route.share for route in routes)

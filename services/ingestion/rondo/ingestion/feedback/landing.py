@@ -12,8 +12,11 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pyarrow.compute as pc
+
 from rondo.chassis.stream.records import place
 from rondo.contracts.events import logs
+from rondo.contracts.vocabularies import Role
 from rondo.ingestion import metrics
 from rondo.ingestion.delta.column_types import concatenate
 from rondo.ingestion.feedback import log_rows, outcome_events
@@ -108,7 +111,8 @@ class FeedbackLanding:
         buffer.offsets[application] = offset + 1
         self._rows += found.rows.num_rows
         if topic == logs.PREDICTIONS_LOG:
-            self.recent.add(found.model, found.rows["id"].to_pylist(), found.rows["entity"].to_pylist())
+            primary = found.rows.filter(pc.equal(found.rows["role"], Role.PRIMARY))
+            self.recent.add(found.model, primary["id"].to_pylist(), primary["entity"].to_pylist())
 
     def _commit(self) -> list[OutcomesCommit]:
         """Commit every table that has rows; predictions first, so that their outcomes find them there."""

@@ -42,10 +42,11 @@ def read(topic: str, value: bytes | None) -> LogRows:
         if topic == logs.PREDICTIONS_LOG:
             version = pa.repeat(pa.scalar(int(about["model_version"]), pa.int64()), rows.num_rows)
             rows = rows.append_column("model_version", version)
+            rows = rows.append_column("role", pa.repeat(pa.scalar(about["role"], pa.string()), rows.num_rows))
     except (pa.ArrowInvalid, StopIteration, OSError) as error:
         raise UnreadableLogError(f"not an Arrow IPC stream with one batch ({error})") from None
     except (KeyError, ValueError) as error:
-        raise UnreadableLogError(f"the schema's metadata lacks model or version ({error})") from None
+        raise UnreadableLogError(f"the schema's metadata lacks model, version or role ({error})") from None
     if not _MODEL.fullmatch(model):
         raise UnreadableLogError(f"{model[:80]!r} is not a valid model name")
     return LogRows(model, table_of(model, topic), rows)

@@ -20,11 +20,12 @@ _PREDICTION_COLUMNS = frozenset({"id", "entity", "event_time", "made_at", "outpu
 
 @dataclass(frozen=True)
 class Predictions:
-    """Rows of `predictions.log` that one version of a model answered."""
+    """Rows of `predictions.log` that one version of a model answered, and the role that it had."""
 
     model: str
     version: int
     digest: str
+    role: str
     rows: pa.Table
 
 
@@ -40,7 +41,8 @@ def read_predictions(value: bytes) -> Predictions:
     """Decode a message of `predictions.log`.
 
     Raises:
-        UnreadableLogError: it is not an Arrow IPC stream, or a column, the version or a row's `made_at` is missing.
+        UnreadableLogError: it is not an Arrow IPC stream, or a column, the version, its role or a row's `made_at` is
+            missing.
 
     """
     batch = _decode(logs.PREDICTIONS_LOG, value)
@@ -51,7 +53,8 @@ def read_predictions(value: bytes) -> Predictions:
         raise UnreadableLogError(logs.PREDICTIONS_LOG, "column made_at has null values")
     try:
         version = int(metadata["model_version"])
-        return Predictions(metadata["model"], version, metadata["digest"], pa.Table.from_batches([batch]))
+        rows = pa.Table.from_batches([batch])
+        return Predictions(metadata["model"], version, metadata["digest"], metadata["role"], rows)
     except (KeyError, ValueError) as error:
         raise UnreadableLogError(logs.PREDICTIONS_LOG, f"its metadata lacks {error}") from None
 
@@ -76,14 +79,14 @@ def read_outcomes(key: bytes | None, value: bytes) -> Outcomes:
 
 def concatenated(batches: Iterable[Predictions]) -> Iterator[Predictions]:
     """Concatenate neighbours of the same version and schema. The order stays."""
-    for (model, version, digest, schema), run in groupby(batches, _group_key):
+    for (model, version, digest, role, schema), run in groupby(batches, _group_key):
         tables = [each.rows for each in run]
         rows = pa.concat_tables(tables).combine_chunks() if len(tables) > 1 else tables[0]
-        yield Predictions(model, version, digest, rows.cast(schema))
+        yield Predictions(model, version, digest, role, rows.cast(schema))
 
 
-def _group_key(batch: Predictions) -> tuple[str, int, str, pa.Schema]:
-    return batch.model, batch.version, batch.digest, batch.rows.schema
+def _group_key(batch: Predictions) -> tuple[str, int, str, str, pa.Schema]:
+    return batch.model, batch.version, batch.digest, batch.role, batch.rows.schema
 
 
 def _decode(topic: str, value: bytes) -> pa.RecordBatch:

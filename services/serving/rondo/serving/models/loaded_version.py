@@ -44,6 +44,10 @@ class LoadedVersion:
         schema = RequestSchema(self.model, self.schema.features, ignore_unknown=ignore_unknown)
         return replace(self, schema=schema)
 
+    def in_role(self, role: str) -> LoadedVersion:
+        """Return the version with the log of a role."""
+        return self if role == self.log.role else replace(self, log=self.log.in_role(role))
+
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:

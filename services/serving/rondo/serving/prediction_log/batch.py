@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rondo.contracts.events import logs
+from rondo.contracts.vocabularies import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,14 +26,26 @@ CONTENT_TYPE = "application/vnd.apache.arrow.stream"
 
 
 class VersionLog:
-    """Builds and encodes the log of one version."""
+    """Builds and encodes the log of one version in one role."""
 
-    def __init__(self, model: str, model_version: int, digest: str, features: Mapping[str, Feature]) -> None:
-        self.model = model
+    def __init__(
+        self,
+        model: str,
+        model_version: int,
+        digest: str,
+        features: Mapping[str, Feature],
+        role: str = Role.PRIMARY,
+    ) -> None:
+        self.model, self.role = model, role
+        self._version = (model_version, digest)
         self._schema = logs.predictions_schema(features).with_metadata(
-            logs.version_metadata(model, model_version, digest)
+            logs.version_metadata(model, model_version, digest, role)
         )
         self._features = features
+
+    def in_role(self, role: str) -> VersionLog:
+        """Return the log of the same version in a role, which a deployment may change."""
+        return self if role == self.role else VersionLog(self.model, *self._version, self._features, role)
 
     def batch(self, rows: Rows, scores: NDArray[np.float32], made_at: datetime) -> pa.RecordBatch:
         """Return N rows with their scores, shape [N], as a record batch."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from rondo.contracts.events.logs import FEATURE
+from rondo.contracts.vocabularies import Role
 from rondo.trainer.dataset.columns import TIME, feature
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def rows(spec: ModelSpec, predictions: pl.LazyFrame, outcomes: pl.LazyFrame, as_
     """Return entity, event time, label and features of each prediction, by outcomes that were known at `as_of`."""
     data, present = spec.data, set(predictions.collect_schema())
     features = (feature(name, each, f"{FEATURE}{name}", present) for name, each in spec.features.items())
-    asked = predictions.select(
+    asked = predictions.filter(pl.col("role") == Role.PRIMARY).select(
         pl.col("id").alias(_ID),
         pl.col("entity").alias(data.entity),
         pl.coalesce(*EVENT_TIMES).cast(TIME).alias(data.event_time),
