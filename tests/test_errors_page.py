@@ -75,7 +75,9 @@ def definitions(file: Path) -> dict[str, ast.stmt]:
     body, found = ast.parse(file.read_text()).body, dict[str, ast.stmt]()
     for node in body:
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tests."):
-            found |= definitions(ROOT / f"{node.module.replace('.', '/')}.py")
+            for imported in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
+                if (source := ROOT / f"{imported.replace('.', '/')}.py").exists():
+                    found |= definitions(source)
     return found | {name: node for node in body for name in names_of(node)}
 
 

@@ -110,5 +110,5 @@ class Trainings:
 
     def _rows(self, as_of: datetime) -> TrainingSet:
         since, until = training_set.window(self._spec, as_of, None)
-        rows = training_set.assemble(self._spec, self.flights.tables, until, since)
-        return TrainingSet(rows, (), as_of, until)
+        rows = training_set.assemble(self._spec, self.flights.tables, since, until, as_of)
+        return TrainingSet(rows, (), as_of, since, until)

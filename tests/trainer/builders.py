@@ -13,13 +13,16 @@ from rondo.contracts.events.data import BatchAccepted
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.events.monitoring import DriftDetected
-from rondo.contracts.events.training import TrainingRequested, Trigger
+from rondo.contracts.events.training import ModelTrained, TrainingRequested, Trigger
 from rondo.contracts.spec.model import ModelSpec
+
+from tests.support.future_words import example_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rondo.contracts.events.base import Event
+    from rondo.trainer.run import Run
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 DIGEST = "sha256:" + "d" * 64
@@ -114,3 +117,8 @@ def deployment(version: int | None, revision: int = 1, model: str = "flight-dela
 
 def requested(name: str = "by-hand") -> TrainingRequested:
     return TrainingRequested(model="flight-delay", trigger=trigger("manual", 1, name), requested_by="ann")
+
+
+def trained(run: Run) -> ModelTrained:
+    example = example_of(ModelTrained) | {"model": run.model, "run_id": run.id, "trigger": run.trigger}
+    return ModelTrained.model_validate(example)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.training import ModelTrained, TrainingFailed
 from rondo.contracts.vocabularies import Role
-from rondo.trainer.run import Batch, Champion, History, PastRun, Run
+from rondo.trainer.run import Batch, Champion, History, LastTraining, PastRun, Run
 from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger
 from rondo.trainer.worker.queue import worker_died
 
@@ -43,6 +43,7 @@ class StoredRun:
     lease_until: datetime = EPOCH
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    training_set_digest: str = ""
     result: Any = None
 
 
@@ -193,7 +194,14 @@ class MemoryRunQueue:
         changed_at = self.store.champions[model][1] if model in self.store.champions else EPOCH
         return 0.0 if newest is None or changed_at > newest else (newest + within - now()).total_seconds()
 
-    async def begin(self, run: Run, started: TrainingStarted) -> None:
+    async def last_training(self, model: str) -> LastTraining | None:
+        trained = [run for run in self.store.runs if run.spec.model == model and run.state == "trained"]
+        last = max(trained, key=lambda run: run.finished_at or EPOCH, default=None)
+        return None if last is None else LastTraining(last.id, last.spec.digest, last.training_set_digest)
+
+    async def begin(self, run: Run, started: TrainingStarted, training_set_digest: str) -> None:
+        if (row := self._claimed(run)) is not None:
+            row.training_set_digest = training_set_digest
         self.store.published.append((f"{run.id}.started", started))
 
     async def finish(self, run: Run, result: Any) -> bool:

@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 import pytest
 from rondo.contracts.spec.model import ModelSpec
-from rondo.trainer.dataset.split import MIN_FRESH_ROWS, NotEnoughDataError, split
+from rondo.trainer.dataset.split import MIN_FRESH_ROWS, split
 from rondo.trainer.dataset.training_set import TrainingSet
+from rondo.trainer.errors import OneClassError, SharedEventTimeError
 from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
 from rondo.trainer.graph import builder
 from rondo.trainer.graph.encoding import MissingColumnsError, onnx_inputs
@@ -19,6 +20,7 @@ from rondo.trainer.pipeline import UnsupportedTrainerError
 from rondo.trainer.worker.app import pipeline
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
+LATER = START + timedelta(days=10_000)
 SPEC = ModelSpec.model_validate(
     {
         "model": "late",
@@ -51,16 +53,11 @@ def run(
     *,
     champion: ChampionModel | None = None,
     threads: int = 1,
-    as_of: datetime = START + timedelta(days=10_000),
 ) -> Candidate:
     """Train, and judge beside the champion."""
     made = pipeline(threads)
-    fitted = made.fit(spec, TrainingSet(frame, (), as_of, as_of))
+    fitted = made.fit(spec, TrainingSet(frame, (), LATER, None, LATER))
     return made.evaluate(spec, fitted, champion)
-
-
-def _rows(candidate: Candidate) -> int:
-    return candidate.rows_trained + candidate.rows_holdout
 
 
 def with_trainer(**trainer: object) -> ModelSpec:
@@ -79,28 +76,8 @@ def test_a_candidate_comes_with_its_evidence() -> None:
     assert builder.trained_until(candidate.model) == START + timedelta(hours=899)
 
 
-def test_the_same_rows_in_another_order_give_the_same_candidate() -> None:
-    frame = rows(1_000)
-    assert run(frame.sample(fraction=1, shuffle=True, seed=1)) == run(frame)
-
-
 def test_the_number_of_threads_changes_nothing() -> None:
     assert run(rows(1_000), threads=2).model == run(rows(1_000), threads=1).model
-
-
-def test_rows_without_a_label_or_of_the_future_are_left_out() -> None:
-    frame = rows(1_000).with_columns(late=pl.when(pl.col("temp") < 2).then("late"))
-    known = frame.filter(pl.col("late").is_not_null()).height
-    assert _rows(run(frame)) == known
-    at = START + timedelta(hours=499)
-    early = run(rows(1_000), as_of=at)
-    assert (_rows(early), early.event_time_to) == (500, at)
-
-
-def test_the_window_leaves_out_what_is_older() -> None:
-    frame = rows(1_000)
-    candidate = run(frame, with_trainer(window="10d"), as_of=frame["at"][-1])
-    assert _rows(candidate) == 240
 
 
 def test_the_holdout_is_later_than_what_was_learned_and_shares_no_instant_with_it() -> None:
@@ -158,27 +135,25 @@ def test_a_champion_of_other_features_is_named_without_figures() -> None:
     assert (candidate.champion, candidate.champion_version) == (None, 3)
 
 
-def test_too_few_rows() -> None:
-    with pytest.raises(
-        NotEnoughDataError, match=r"99 labelled rows until .* asks for 100: send more data, or lower it"
-    ):
-        run(rows(99))
-
-
 def test_one_class_only() -> None:
-    with pytest.raises(
-        NotEnoughDataError, match=r"the label 'late' is \[0\] in the holdout .* both 0 and 1 are needed"
-    ):
-        run(
-            rows(1_000).with_columns(
-                late=pl.when(pl.col("at") < START + timedelta(hours=800)).then("late").otherwise(0)
-            )
-        )
+    late = pl.when(pl.col("at") < START + timedelta(hours=800)).then("late").otherwise(0)
+    with pytest.raises(OneClassError) as refusal:
+        run(rows(1_000).with_columns(late=late))
+    assert (refusal.value.part, refusal.value.rows, refusal.value.found) == ("holdout", 100, [0])
 
 
-def test_a_label_that_is_no_yes_or_no() -> None:
-    with pytest.raises(NotEnoughDataError, match=r"the label 'late' is \[0, 1, 2\].*both 0 and 1"):
+def test_a_label_with_a_third_value() -> None:
+    with pytest.raises(OneClassError) as refusal:
         run(rows(1_000).with_columns(late=pl.when(pl.col("temp") > 1).then(2).otherwise("late")))
+    assert refusal.value.found == [0, 1, 2]
+
+
+@pytest.mark.parametrize("shared", [1_000, 901])
+def test_rows_that_share_their_event_time_leave_none_to_train_on(shared: int) -> None:
+    at = pl.when(pl.int_range(pl.len()) < shared).then(pl.lit(START)).otherwise("at").cast(pl.Datetime("us", "UTC"))
+    with pytest.raises(SharedEventTimeError) as refusal:
+        run(rows(1_000).with_columns(at=at))
+    assert (refusal.value.rows, refusal.value.total, refusal.value.time) == (shared, 1_000, START)
 
 
 def test_a_missing_column() -> None:

@@ -37,6 +37,7 @@ class SkipReason(StrEnum):
     COOLDOWN = "cooldown"
     BUDGET = "budget"
     NOT_ENOUGH_DATA = "not_enough_data"
+    NO_NEW_DATA = "no_new_data"
     NOT_SUBSCRIBED = "not_subscribed"
     NO_SPEC = "no_spec"
     BREAKER_OPEN = "breaker_open"

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
-from rondo.trainer.dataset.digest import digest
+from rondo.trainer.dataset.digest import digest_of
 
 ROWS = pl.DataFrame({"id": ["ab", "c"], "n": [1.0, None], "at": [datetime(2013, 1, 1, tzinfo=UTC)] * 2})
 
 
 def test_it_is_the_same_for_the_same_rows_however_they_lie_in_memory() -> None:
     pieces = pl.concat([ROWS[:1], ROWS[1:]], rechunk=False)
-    assert digest(pieces, ROWS.columns) == digest(ROWS, ROWS.columns)
+    assert digest_of(pieces) == digest_of(ROWS)
 
 
 @pytest.mark.parametrize(
@@ -29,10 +29,10 @@ def test_it_is_the_same_for_the_same_rows_however_they_lie_in_memory() -> None:
     ],
 )
 def test_it_differs_for_other_rows(other: pl.DataFrame) -> None:
-    assert digest(other, ROWS.columns) != digest(ROWS, ROWS.columns)
+    assert digest_of(other) != digest_of(ROWS)
 
 
 @pytest.mark.parametrize("text", ["", "\x00"])
 def test_a_missing_text_is_no_text_of_its_own(text: str) -> None:
     missing = ROWS.with_columns(id=pl.Series(["ab", None]))
-    assert digest(missing, ROWS.columns) != digest(missing.with_columns(pl.col("id").fill_null(text)), ROWS.columns)
+    assert digest_of(missing) != digest_of(missing.with_columns(pl.col("id").fill_null(text)))

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import ModelSpec
-from rondo.trainer.dataset.training_set import Tables, assemble, horizon, known_as_of, window
-from rondo.trainer.errors import ColumnMissingError
+from rondo.trainer.dataset.training_set import Tables, TrainingSet, assemble, known_as_of, latest_plausible, window
+from rondo.trainer.errors import ColumnMissingError, InexactIntegerError
 
 START = datetime(2013, 3, 1, tzinfo=UTC)
 TIME = pl.Datetime("us", "UTC")
@@ -68,7 +68,7 @@ def labels(frame: pl.DataFrame) -> list[tuple[Any, ...]]:
 
 def test_published_rows_come_in_order_of_event_time_with_the_types_of_the_model() -> None:
     rows = published(("b", 2, 1, "AA", 10.0), ("a", 1, 0, "UA", 20.0))
-    frame = assemble(SPEC, Tables(rows, None, None), LATER, None)
+    frame = assemble(SPEC, Tables(rows, None, None), None, LATER, LATER)
     assert frame.rows() == [("a", at(1), 0.0, "UA", 20.0, None), ("b", at(2), 1.0, "AA", 10.0, None)]
     assert dict(frame.schema) == {
         "flight": pl.String, "departure": TIME, "late": pl.Float32,
@@ -78,34 +78,34 @@ def test_published_rows_come_in_order_of_event_time_with_the_types_of_the_model(
 
 def test_rows_without_a_label_or_a_required_value_are_left_out() -> None:
     rows = published(("a", 1, None, "UA", 1.0), ("b", 2, 1, None, 1.0), ("c", 3, 1, "UA", 1.0))
-    assert labels(assemble(SPEC, Tables(rows, None, None), LATER, None)) == [("c", 1.0)]
+    assert labels(assemble(SPEC, Tables(rows, None, None), None, LATER, LATER)) == [("c", 1.0)]
 
 
 def test_a_served_row_gets_the_outcome_of_its_id() -> None:
     tables = Tables(None, served(("1", "f1", 0), ("2", "f2", 1)), outcomes(("2", None, 1, 5), ("1", None, 0, 6)))
-    assert labels(assemble(SPEC, tables, LATER, None)) == [("f1", 0.0), ("f2", 1.0)]
+    assert labels(assemble(SPEC, tables, None, LATER, LATER)) == [("f1", 0.0), ("f2", 1.0)]
 
 
 def test_without_one_by_id_it_gets_the_outcome_of_its_entity() -> None:
     tables = Tables(None, served(("1", "f1", 0), ("2", "f2", 1)), outcomes((None, "f2", 1, 5), ("1", "f1", 0, 6)))
-    assert labels(assemble(SPEC, tables, LATER, None)) == [("f1", 0.0), ("f2", 1.0)]
+    assert labels(assemble(SPEC, tables, None, LATER, LATER)) == [("f1", 0.0), ("f2", 1.0)]
 
 
 def test_an_outcome_that_names_an_id_is_that_of_no_other_prediction_of_its_entity() -> None:
     tables = Tables(None, served(("1", "c", 0), ("2", "c", 1)), outcomes(("2", "c", 1, 5)))
-    frame = assemble(SPEC, tables, LATER, None)
+    frame = assemble(SPEC, tables, None, LATER, LATER)
     assert frame.select("departure", "late").rows() == [(at(1), 1.0)]
 
 
 def test_by_id_the_outcome_known_last_stands() -> None:
     tables = Tables(None, served(("1", "f1", 0)), outcomes(("1", None, 0, 5), ("1", None, 1, 7)))
-    assert labels(assemble(SPEC, tables, LATER, None)) == [("f1", 1.0)]
+    assert labels(assemble(SPEC, tables, None, LATER, LATER)) == [("f1", 1.0)]
 
 
 def test_by_entity_the_first_outcome_after_the_prediction_stands() -> None:
     """A customer comes again: what became of the second visit is no answer to the first."""
     told = outcomes((None, "c", 0, -1), (None, "c", 1, 5), (None, "c", 0, 9))
-    frame = assemble(SPEC, Tables(None, served(("1", "c", 0), ("2", "c", 6)), told), LATER, None)
+    frame = assemble(SPEC, Tables(None, served(("1", "c", 0), ("2", "c", 6)), told), None, LATER, LATER)
     assert labels(frame) == [("c", 1.0), ("c", 0.0)]
 
 
@@ -113,13 +113,13 @@ def test_by_entity_the_first_outcome_after_the_prediction_stands() -> None:
 def test_only_the_rows_of_the_primary_are_trained_on(role: str) -> None:
     asked, known = served(("1", "f1", 0), ("2", "f2", 1)), outcomes(("1", None, 0, 5), ("2", None, 1, 6))
     other = served(("1", "f1", 2), ("2", "f2", 3), ("3", "f1", 4), role=role)
-    frame = assemble(SPEC, Tables(None, pl.concat([other, asked, other]), known), LATER, None)
+    frame = assemble(SPEC, Tables(None, pl.concat([other, asked, other]), known), None, LATER, LATER)
     assert labels(frame) == labels(assemble(SPEC, Tables(None, asked, known), LATER, None)) == [("f1", 0), ("f2", 1)]
 
 
 def test_an_outcome_known_later_does_not_count() -> None:
     tables = Tables(None, served(("1", "f1", 0), ("2", "f2", 1)), outcomes(("1", None, 0, 5), ("2", None, 1, 6)))
-    assert labels(assemble(SPEC, tables, at(5), None)) == [("f1", 0.0)]
+    assert labels(assemble(SPEC, tables, None, at(5), at(5))) == [("f1", 0.0)]
 
 
 def test_of_an_occurrence_both_published_and_served_the_served_row_stays() -> None:
@@ -128,7 +128,7 @@ def test_of_an_occurrence_both_published_and_served_the_served_row_stays() -> No
         served(("1", "f1", 0)),
         outcomes(("1", None, 1, 5)),
     )
-    frame = assemble(SPEC, tables, LATER, None)
+    frame = assemble(SPEC, tables, None, LATER, LATER)
     assert frame.select("flight", "late", "carrier").rows() == [("f1", 1.0, "UA"), ("f1", 0.0, "AA")]
 
 
@@ -137,7 +137,7 @@ def test_of_an_occurrence_published_twice_the_later_publication_stands() -> None
     mended = published(("f1", 0, 1, "UA", 1.0)).with_columns(batch_id=pl.lit("a"))
     for parts in ([first, mended], [mended, first]):
         tables = Tables(pl.concat(parts), None, None, {"b1": 0, "a": 1})
-        frame = assemble(SPEC, tables, LATER, None)
+        frame = assemble(SPEC, tables, None, LATER, LATER)
         assert frame.select("flight", "late", "carrier").rows() == [("f1", 1.0, "UA"), ("f2", 1.0, "AA")]
 
 
@@ -146,7 +146,9 @@ def test_the_same_rows_make_the_same_frame_in_whatever_order_a_table_gives_them(
     asked, told = served(("1", "f1", 0), ("2", "f1", 0)), outcomes(("1", None, 1, 5), ("2", None, 0, 5))
     twice = published(("f2", 0, 1, "AA", 1.0), ("f2", 0, 0, "UA", 2.0))
     frames = [
-        assemble(SPEC, Tables(*(table.reverse() if turned else table for table in (twice, asked, told))), LATER, None)
+        assemble(
+            SPEC, Tables(*(table.reverse() if turned else table for table in (twice, asked, told))), None, LATER, LATER
+        )
         for turned in (False, True)
     ]
     assert frames[0].rows() == frames[1].rows()
@@ -154,35 +156,82 @@ def test_the_same_rows_make_the_same_frame_in_whatever_order_a_table_gives_them(
 
 def test_only_the_window_counts() -> None:
     rows = published(("a", 0, 0, "UA", 1.0), ("b", 1, 0, "UA", 1.0), ("c", 2, 1, "UA", 1.0), ("d", 3, 1, "UA", 1.0))
-    assert labels(assemble(SPEC, Tables(rows, None, None), at(2), at(0))) == [("b", 0.0), ("c", 1.0)]
+    assert labels(assemble(SPEC, Tables(rows, None, None), at(0), at(2), at(2))) == [("b", 0.0), ("c", 1.0)]
 
 
 def test_a_column_that_the_data_lacks_is_named() -> None:
     rows = published(("a", 1, 0, "UA", 1.0)).drop("distance", "late")
     with pytest.raises(ColumnMissingError) as caught:
-        assemble(SPEC, Tables(rows, None, None), LATER, None)
-    assert str(caught.value) == (
-        "the dataset 'flights' has no column late, distance: publish batches that have it, take it out of the spec,"
-        " or mark the feature as optional"
-    )
+        assemble(SPEC, Tables(rows, None, None), None, LATER, LATER)
+    assert caught.value.missing == ["late", "distance"]
 
 
 def test_an_optional_feature_may_be_missing_and_a_required_one_leaves_served_rows_out() -> None:
     rows = published(("a", 1, 0, "UA", 1.0)).drop("gust")
     earlier = served(("1", "f1", 0)).drop("feature.distance")
-    frame = assemble(SPEC, Tables(rows, earlier, outcomes(("1", None, 1, 5))), LATER, None)
+    frame = assemble(SPEC, Tables(rows, earlier, outcomes(("1", None, 1, 5))), None, LATER, LATER)
     assert frame.select("flight", "gust").rows() == [("a", None)]
 
 
 def test_as_of_is_the_later_of_the_trigger_and_the_newest_outcome_but_not_in_the_future() -> None:
-    believed = horizon(LATER)
-    assert known_as_of(at(1), None, believed) == at(1)
-    assert known_as_of(at(1), at(2), believed) == at(2)
-    assert known_as_of(at(3), at(2), believed) == at(3)
-    assert known_as_of(at(24 * 4000), at(2), believed) == LATER + timedelta(days=1)
+    latest = latest_plausible(LATER)
+    assert known_as_of(at(1), None, latest) == at(1)
+    assert known_as_of(at(1), at(2), latest) == at(2)
+    assert known_as_of(at(3), at(2), latest) == at(3)
+    assert known_as_of(at(24 * 4000), at(2), latest) == LATER + timedelta(days=1)
 
 
-def test_the_window_reaches_back_from_the_newest_row_when_the_trigger_is_of_another_year() -> None:
+def test_outcomes_known_at_the_same_time_count_by_their_position_in_the_log() -> None:
+    """A correction has a later position, whatever its value."""
+    told = outcomes(("1", None, 1, 5), ("1", None, 0, 5), ("2", None, 0, 5), ("2", None, 1, 5)).with_columns(
+        log_offset=pl.Series([7, 8, 9, 9]), log_row=pl.Series([1, 0, 0, 1])
+    )
+    for order in (told, told.reverse()):
+        tables = Tables(None, served(("1", "f1", 0), ("2", "f2", 1)), order)
+        assert labels(assemble(SPEC, tables, None, LATER, LATER)) == [("f1", 0.0), ("f2", 1.0)]
+
+
+def test_so_do_outcomes_of_an_entity() -> None:
+    told = outcomes((None, "c", 1, 5), (None, "c", 0, 5), (None, "c", 1, 9)).with_columns(
+        log_offset=pl.Series([7, 8, 9]), log_row=pl.Series([0, 0, 0])
+    )
+    for order in (told, told.reverse()):
+        assert labels(assemble(SPEC, Tables(None, served(("1", "c", 0)), order), None, LATER, LATER)) == [("c", 0.0)]
+
+
+@pytest.mark.parametrize(("value", "exact"), [(2**24, True), (2**24 + 1, False), (-(2**24) - 1, False), (2**62, False)])
+def test_a_whole_number_that_float32_cannot_hold_is_refused_with_its_column(value: int, *, exact: bool) -> None:
+    spec = ModelSpec.model_validate(SPEC.as_dict() | {"features": {"cents": {"type": "int"}, "x": {"type": "int"}}})
+    rows = published(("a", 1, 0, "UA", 1.0), ("b", 2, 1, "UA", 2.0))
+    tables = Tables(rows.with_columns(cents=pl.Series([5, value]), x=pl.Series([1, None], dtype=pl.Int64)), None, None)
+    if exact:
+        optional = spec.model_copy(update={"features": {"cents": spec.features["cents"]}})
+        assert assemble(optional, tables, None, LATER, LATER)["cents"].to_list() == [5.0, float(value)]
+        return
+    tables = Tables(rows.with_columns(cents=pl.Series([5, value]), x=pl.lit(1)), None, None)
+    with pytest.raises(InexactIntegerError) as refusal:
+        assemble(spec, tables, None, LATER, LATER)
+    assert refusal.value.features == ["cents"]
+
+
+def test_a_whole_number_outside_the_window_is_not_looked_at() -> None:
+    spec = ModelSpec.model_validate(SPEC.as_dict() | {"features": {"cents": {"type": "int"}}})
+    rows = published(("a", 1, 0, "UA", 1.0), ("b", 2, 1, "UA", 2.0)).with_columns(cents=pl.Series([2**30 + 1, 5]))
+    assert assemble(spec, Tables(rows, None, None), at(1), LATER, LATER)["cents"].to_list() == [5.0]
+
+
+def test_the_digest_is_that_of_the_rows() -> None:
+    def made(*rows: tuple[str, float, int | None, str | None, float]) -> TrainingSet:
+        found = assemble(SPEC, Tables(published(*rows), None, None), None, LATER, LATER)
+        return TrainingSet(found, (), LATER, None, LATER)
+
+    one, other = ("a", 1, 0, "UA", 1.0), ("b", 2, 1, "AA", 1.0)
+    assert made(one, other).digest == made(other, one).digest
+    assert made(one, other).digest != made(one, ("b", 2, 0, "AA", 1.0)).digest
+    assert made(one).digest != made(one, other).digest
+
+
+def test_the_window_reaches_back_from_the_newest_labelled_row() -> None:
     assert window(SPEC, at(0), at(5)) == (at(0) - timedelta(days=30), at(0))
     assert window(SPEC, at(24 * 4000), at(5)) == (at(5) - timedelta(days=30), at(5))
     assert window(SPEC, at(0), None) == (at(0) - timedelta(days=30), at(0))
@@ -205,7 +254,7 @@ def test_one_row_per_prediction_and_never_an_outcome_from_the_future(
     expected = sorted(
         (entity, label) for row in rows for entity in [row[1]] if (label := _expected(row, known, hours)) is not None
     )
-    frame = assemble(SPEC, Tables(None, served(*rows), outcomes(*known)), at(hours), None)
+    frame = assemble(SPEC, Tables(None, served(*rows), outcomes(*known)), None, at(hours), at(hours))
     assert sorted(labels(frame)) == expected
 
 
@@ -236,5 +285,5 @@ def test_the_columns_of_a_spec_may_have_the_names_that_the_logs_use(names: list[
     frame = served(("p1", "a", 1), ("p2", "b", 2), ("p3", "c", 3))
     frame = frame.with_columns(pl.Series([0.25, 0.5, 0.75], dtype=pl.Float32).alias(f"feature.{number}"))
     told = outcomes(("p1", None, 1.0, 5), (None, "b", 0.0, 6))
-    found = assemble(spec, Tables(None, frame, told), LATER, None)
+    found = assemble(spec, Tables(None, frame, told), None, LATER, LATER)
     assert found.select(entity, time, label, number).rows() == [("a", at(1), 1.0, 0.25), ("b", at(2), 0.0, 0.5)]

@@ -140,8 +140,9 @@ async def test_a_damaged_file_ends_the_run_and_not_the_worker(harness: WorkerHar
     file.write_bytes(file.read_bytes()[:100])
     (failed,) = await harness.run((builders.spec(), builders.trigger()))
     assert isinstance(failed, TrainingFailed)
+    assert failed.attempts == 1
     assert f"a file of the data under {harness.data} is damaged (" in failed.reason
-    assert "): bring it back from a backup" in failed.reason
+    assert "): restore it from a backup" in failed.reason
 
 
 async def test_the_loop_is_free_and_the_lease_renewed_while_a_training_lasts(harness: WorkerHarness) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rondo.contracts.events.training import TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.trainer import handlers
-from rondo.trainer.run import Champion
+from rondo.trainer.run import Champion, LastTraining
 from rondo.trainer.triggers.postgres import PostgresUnitOfWork, handling
 from rondo.trainer.worker import queue
 from rondo.trainer.worker.queue import PostgresRunQueue
@@ -195,9 +195,21 @@ async def test_all_attempts_announce_the_start_with_one_event_id(backend: Backen
     queue = backend.queue()
     for _ in range(2):
         run = await claimed(queue)
-        await queue.begin(run, started(run))
+        await queue.begin(run, started(run), "sha256:rows")
         await queue.hand_back(run, timedelta(0))
     assert await backend.ids("training.started") == ["run-1.started"] * 2
+
+
+async def test_the_last_training_is_that_of_the_last_run_that_trained(backend: Backend) -> None:
+    queue = backend.queue()
+    assert await queue.last_training("flight-delay") is None
+    for name, result in (("run-1", builders.trained), ("run-2", builders.trained), ("run-3", failed)):
+        await enqueue(backend, name)
+        run = await claimed(queue)
+        await queue.begin(run, started(run), f"sha256:{name}")
+        assert await queue.finish(run, result(run))
+    assert await queue.last_training("flight-delay") == LastTraining("run-2", run.spec.digest, "sha256:run-2")
+    assert await queue.last_training("other") is None
 
 
 async def test_a_skipped_run_is_no_longer_in_flight(backend: Backend) -> None:

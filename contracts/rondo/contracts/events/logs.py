@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 PREDICTIONS_LOG = "predictions.log"
 OUTCOMES_LOG = "outcomes.log"
 FEATURE, OUTPUT = "feature.", "output."
+# Ingestion lands the outcomes with these columns: the offset of the message in the log, and the row in it. All outcomes
+# of a model have one partition, so the two order them.
+LOG_OFFSET, LOG_ROW = "log_offset", "log_row"
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 _ARROW = {"category": pa.string(), "float": pa.float32(), "int": pa.float32(), "bool": pa.float32()}
 

@@ -1,14 +1,24 @@
-"""What may be wrong with the data. The message says what to publish, or what to change in the spec."""
+"""Faults of the data or the spec. Each message names what to publish, or what to change in the spec."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, ClassVar
 
-class DataMissingError(LookupError):
-    """A training lacks data that its spec names."""
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
 
 
-class DatasetMissingError(DataMissingError):
+class TrainingImpossibleError(ValueError):
+    """The run can't be trained with this spec and data: it fails with the message, and no attempt is repeated."""
+
+    code: ClassVar[str]
+
+
+class DatasetMissingError(TrainingImpossibleError):
     """There is nothing to train on."""
+
+    code = "dataset_missing"
 
     def __init__(self, dataset: str) -> None:
         self.dataset = dataset
@@ -17,19 +27,68 @@ class DatasetMissingError(DataMissingError):
         )
 
 
-class ColumnMissingError(DataMissingError):
+class ColumnMissingError(TrainingImpossibleError):
     """The data lacks columns that the spec names."""
 
-    def __init__(self, dataset: str, missing: list[str]) -> None:
-        self.missing = missing
+    code = "column_missing"
+
+    def __init__(self, dataset: str, missing: Sequence[str]) -> None:
+        self.missing = list(missing)
         super().__init__(
-            f"the dataset {dataset!r} has no column {', '.join(missing)}: publish batches that have it, take it out of"
+            f"the dataset {dataset!r} has no column {', '.join(missing)}: publish batches that have it, remove it from"
             " the spec, or mark the feature as optional"
         )
 
 
-class DataDamagedError(RuntimeError):
-    """A file is not what its table says it is. Polars has no error for that: it panics, which no `Exception` is."""
+class InexactIntegerError(TrainingImpossibleError):
+    """An `int` feature has values that float32, the type of a model's inputs, can't hold exactly."""
+
+    code = "inexact_integer"
+
+    def __init__(self, dataset: str, features: Sequence[str]) -> None:
+        self.features = list(features)
+        super().__init__(
+            f"the feature {', '.join(features)} of the dataset {dataset!r} has whole numbers beyond 16,777,216 (2^24),"
+            " which the float32 inputs of a model can't hold exactly: declare `type: category` for an identifier,"
+            " `type: float` for an amount that may be rounded to seven digits, or publish it in a larger unit"
+        )
+
+
+class NotEnoughDataError(TrainingImpossibleError):
+    """The labelled rows can't be split into rows to train on and rows to evaluate with."""
+
+
+class OneClassError(NotEnoughDataError):
+    """The training rows or the holdout have one class only."""
+
+    code = "one_class"
+
+    def __init__(self, part: str, rows: int, label: str, found: Sequence[float]) -> None:
+        self.part, self.rows, self.found = part, rows, list(found)
+        super().__init__(
+            f"the label {label!r} is {self.found} in the {part} ({rows:,} rows), and both 0 and 1 are needed: widen"
+            " `trainer.window` or `trainer.holdout`, or publish rows of the other class"
+        )
+
+
+class SharedEventTimeError(NotEnoughDataError):
+    """So many rows have the earliest event time that none is left before the holdout."""
+
+    code = "shared_event_time"
+
+    def __init__(self, column: str, time: datetime, rows: int, total: int) -> None:
+        self.column, self.time, self.rows, self.total = column, time, rows, total
+        super().__init__(
+            f"{rows:,} of the {total:,} labelled rows have the same event time, {time:%Y-%m-%d %H:%M:%S}, so none is"
+            " left to train on before the holdout, which is the latest rows: check that the column"
+            f" {column!r} of `data.event_time` says when each row happened"
+        )
+
+
+class DataDamagedError(TrainingImpossibleError):
+    """A file is not what its table says it is. Polars panics then, which is no `Exception`."""
+
+    code = "data_damaged"
 
     def __init__(self, root: str, why: str) -> None:
-        super().__init__(f"a file of the data under {root} is damaged ({why}): bring it back from a backup")
+        super().__init__(f"a file of the data under {root} is damaged ({why}): restore it from a backup")

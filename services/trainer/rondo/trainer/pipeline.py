@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.trainer.dataset import digest
-from rondo.trainer.dataset.split import labelled_rows, split
+from rondo.trainer.dataset.split import split
+from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.evaluation import reference_profile
 from rondo.trainer.evaluation.candidate import FittedCandidate
 from rondo.trainer.evaluation.compare import evaluate_candidate
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from rondo.trainer.ports import Score
 
 
-class UnsupportedTrainerError(ValueError):
+class UnsupportedTrainerError(TrainingImpossibleError):
     """The spec names a trainer that this release does not have."""
+
+    code = "unsupported_trainer"
 
     def __init__(self, kind: str, known: tuple[str, ...]) -> None:
         self.kind = kind
@@ -59,7 +61,7 @@ class Pipeline:
         """Fit a model to all rows but the latest, which are the holdout.
 
         Raises:
-            NotEnoughDataError: there are too few labelled rows, or rows of one class only.
+            NotEnoughDataError: the rows have one class only, or one event time.
             MissingColumnsError: a feature is no column of the rows.
             HyperparameterError: the spec's parameters can't be used.
             UnsupportedTrainerError: no estimator has the name of `trainer.kind`.
@@ -68,12 +70,12 @@ class Pipeline:
         """
         estimator = self._estimator(spec)
         encoding.check_columns(spec.features, training_set.rows)
-        kept, time = labelled_rows(spec, training_set.rows, training_set.until), spec.data.event_time
-        parts = split(spec, kept)
+        rows, time = training_set.rows, spec.data.event_time
+        parts = split(spec, rows)
         model = _fit(spec, parts.training, estimator)
         metadata = {builder.SPEC_DIGEST: spec.digest, builder.TRAINED_UNTIL: parts.training[time][-1].isoformat()}
         graph = builder.build(model.encoding, model.fitted, metadata)
-        sample = kept.tail(parity.ROWS)
+        sample = rows.tail(parity.ROWS)
         return FittedCandidate(
             model=graph,
             holdout=parts.holdout,
@@ -81,11 +83,11 @@ class Pipeline:
             parity=parity.compare(
                 model.predict(sample), self.score(graph, encoding.onnx_inputs(spec.features, sample))
             ),
-            profile=reference_profile.of_features(spec.features, kept),
-            training_set_digest=digest.digest(kept, _columns(spec)),
+            profile=reference_profile.of_features(spec.features, rows),
+            training_set_digest=training_set.digest,
             rows_trained=parts.training.height,
-            event_time_from=kept[time][0],
-            event_time_to=kept[time][-1],
+            event_time_from=rows[time][0],
+            event_time_to=rows[time][-1],
         )
 
     def evaluate(self, spec: ModelSpec, fitted: FittedCandidate, champion: ChampionModel | None) -> Candidate:
@@ -104,7 +106,3 @@ def _fit(spec: ModelSpec, rows: pl.DataFrame, estimator: Estimator) -> _Model:
     params = estimator.check_params(spec.trainer.params)
     encoded = encoding.fit(spec.features, rows, labels)
     return _Model(encoded, estimator.fit(params, spec.trainer.seed, encoding.encode(encoded, rows), labels))
-
-
-def _columns(spec: ModelSpec) -> list[str]:
-    return [spec.data.entity, spec.data.event_time, *spec.features, spec.data.label]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.graph.encoding import Inputs
-    from rondo.trainer.run import Batch, Champion, History, Run
+    from rondo.trainer.run import Batch, Champion, History, LastTraining, Run
 
 
 class UnitOfWork(Protocol):
@@ -118,8 +118,15 @@ class RunQueue(Protocol):
         """Wait until the deployment changes after the model's last candidate, or that is older than `within`."""
         ...
 
-    async def begin(self, run: Run, started: TrainingStarted) -> None:
-        """Publish that the run began. Every attempt uses the same event id, so that subscribers take it once."""
+    async def last_training(self, model: str) -> LastTraining | None:
+        """Return the last run of a model that trained."""
+        ...
+
+    async def begin(self, run: Run, started: TrainingStarted, training_set_digest: str) -> None:
+        """Publish that the run began, and save what it trains on.
+
+        Every attempt uses the same event id, so that subscribers take it once.
+        """
         ...
 
     async def finish(self, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:

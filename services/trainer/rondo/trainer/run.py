@@ -49,6 +49,15 @@ class Run:
 
 
 @dataclass(frozen=True)
+class LastTraining:
+    """The last run of a model that trained: by which spec and, by their digest, on which rows."""
+
+    run_id: str
+    spec_digest: str
+    training_set_digest: str
+
+
+@dataclass(frozen=True)
 class PastRun:
     """A run that was admitted before."""
 

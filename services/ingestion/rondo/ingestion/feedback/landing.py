@@ -107,7 +107,8 @@ class FeedbackLanding:
         if not self._rows:
             self._since = self.clock()
         buffer = self._buffers.setdefault(found.table, _Buffer(found.model, topic))
-        buffer.rows.append(found.rows)
+        positioned = topic == logs.OUTCOMES_LOG
+        buffer.rows.append(log_rows.with_positions(found.rows, offset) if positioned else found.rows)
         buffer.offsets[application] = offset + 1
         self._rows += found.rows.num_rows
         if topic == logs.PREDICTIONS_LOG:

@@ -52,6 +52,13 @@ def read(topic: str, value: bytes | None) -> LogRows:
     return LogRows(model, table_of(model, topic), rows)
 
 
+def with_positions(rows: pa.Table, offset: int) -> pa.Table:
+    """Append each row's position in the log, by which readers order outcomes that were known at the same time."""
+    offsets = pa.repeat(pa.scalar(offset, pa.int64()), rows.num_rows)
+    places = pa.array(range(rows.num_rows), pa.int64())
+    return rows.append_column(logs.LOG_OFFSET, offsets).append_column(logs.LOG_ROW, places)
+
+
 def table_of(model: str, topic: str) -> str:
     """Return the feedback table of a model that a log is landed in."""
     return f"{FOLDER}/{model}/{_TABLES[topic]}"

@@ -1,4 +1,4 @@
-"""The rows of the published batches. An occurrence that was published twice counts once, as published last."""
+"""Rows of published batches. A row that was published twice counts once, as it was published last."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.trainer.dataset.columns import TIME, feature, occurrence, required
-from rondo.trainer.errors import ColumnMissingError
+from rondo.trainer.dataset.columns import TIME, feature, inexact_marks, pop_inexact, required
+from rondo.trainer.errors import ColumnMissingError, InexactIntegerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from rondo.contracts.spec.model import ModelSpec
 
-# Ingestion names each row's batch in this column.
+# Ingestion writes the id of each row's batch into this column.
 BATCH_ID = "batch_id"
 # No column of a dataset has a dot in its name.
 _PUBLICATION = "published.order"
 
 
-def rows(spec: ModelSpec, table: pl.LazyFrame, publications: Mapping[str, int]) -> pl.LazyFrame:
-    """Return entity, event time, label and features of each row, and what `newest` needs.
+def published_rows(spec: ModelSpec, table: pl.LazyFrame, publications: Mapping[str, int]) -> pl.LazyFrame:
+    """Return entity, event time, label and features of each row, and helper columns for `latest_publication`.
 
-    `publications` are the batches with their place in the order of publishing.
+    `publications` maps batches to their place in the order of publishing.
 
     Raises:
-        ColumnMissingError: a column that the spec names is not in the data, and is not an optional feature.
+        ColumnMissingError: the table lacks a column that the spec names and that is no optional feature.
 
     """
-    data, present = spec.data, set(table.collect_schema())
+    data, present = spec.data, table.collect_schema()
     if missing := [name for name in (data.entity, data.event_time, data.label, *required(spec)) if name not in present]:
         raise ColumnMissingError(data.dataset, missing)
     return table.select(
@@ -37,19 +37,28 @@ def rows(spec: ModelSpec, table: pl.LazyFrame, publications: Mapping[str, int]) 
         pl.col(data.event_time).cast(TIME),
         pl.col(data.label).cast(pl.Float32),
         *(feature(name, described, name, present) for name, described in spec.features.items()),
+        *inexact_marks(spec, present),
         _order(publications, present),
     )
 
 
-def newest(spec: ModelSpec, published: pl.DataFrame) -> pl.DataFrame:
-    """Keep of each occurrence the row that was published last; within one batch the last in the order of values."""
-    key = occurrence(spec)
+def latest_publication(spec: ModelSpec, published: pl.DataFrame) -> pl.DataFrame:
+    """Keep of each row the version that was published last; within one batch the last in the order of values.
+
+    Raises:
+        InexactIntegerError: an `int` feature has a value that float32 can't hold exactly.
+
+    """
+    key = spec.data.row_key
     ordered = published.sort(*key, _PUBLICATION, spec.data.label, *spec.features)
-    return ordered.unique(key, keep="last", maintain_order=True).drop(_PUBLICATION)
+    rows, inexact = pop_inexact(ordered.unique(key, keep="last", maintain_order=True).drop(_PUBLICATION))
+    if inexact:
+        raise InexactIntegerError(spec.data.dataset, inexact)
+    return rows
 
 
-def _order(publications: Mapping[str, int], present: set[str]) -> pl.Expr:
-    """A batch that nobody knows the place of (a foreign writer's, say) counts as older than all others."""
+def _order(publications: Mapping[str, int], present: Iterable[str]) -> pl.Expr:
+    """Return the place of each row's batch. An unknown batch, such as another writer's, comes before all others."""
     unknown = pl.lit(-1, pl.Int64)
     if BATCH_ID not in present or not publications:
         return unknown.alias(_PUBLICATION)

@@ -1,4 +1,4 @@
-"""The columns of a training set, whichever table a row is from, and the one order of its rows."""
+"""The columns of a training set, whichever table a row comes from, and the order of its rows."""
 
 from __future__ import annotations
 
@@ -8,32 +8,48 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rondo.contracts.spec.model import Feature, ModelSpec
 
 TIME = pl.Datetime("us", "UTC")
-# The first instant that an event can name.
+# The first instant that `datetime` can hold.
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
-
-
-def occurrence(spec: ModelSpec) -> list[str]:
-    """Return the columns that identify a row."""
-    return list(spec.data.row_key)
+# Up to here float32 holds every whole number exactly (IEEE 754: 24 bits of significand).
+LARGEST_EXACT_INT = 2**24
+# No column of a table has a dot in its name.
+_INEXACT = "inexact."
 
 
 def in_order(spec: ModelSpec, rows: pl.DataFrame) -> pl.DataFrame:
-    """Sort by event time, entity and everything else: a table gives its rows in no promised order.
+    """Sort by event time, entity and all other columns, because a table has no order of rows.
 
-    What still ties is equal in every column, so the same rows are the same frame, whatever files they were in.
+    Rows that still tie are equal, so the same rows are the same frame, whatever files they were in.
     """
-    return rows.sort(*occurrence(spec), spec.data.label, *spec.features)
+    return rows.sort(*spec.data.row_key, spec.data.label, *spec.features)
 
 
 def required(spec: ModelSpec) -> list[str]:
-    """Return the features that no row may lack."""
+    """Return the features that every row must have."""
     return [name for name, feature in spec.features.items() if not feature.optional]
 
 
-def feature(name: str, described: Feature, column: str, present: set[str]) -> pl.Expr:
-    """Return a feature as the model takes it: text or float32; null where the table has no such `column`."""
+def feature(name: str, described: Feature, column: str, present: Mapping[str, pl.DataType]) -> pl.Expr:
+    """Return a feature as the model sees it: text or float32; null where the table has no such column."""
     kind = pl.String if described.type == "category" else pl.Float32
     return (pl.col(column) if column in present else pl.lit(None)).cast(kind).alias(name)
+
+
+def inexact_marks(spec: ModelSpec, present: Mapping[str, pl.DataType]) -> list[pl.Expr]:
+    """Return a column per `int` feature that marks the values which float32 can't hold exactly."""
+    return [
+        (pl.col(name).abs() > LARGEST_EXACT_INT).fill_null(value=False).alias(f"{_INEXACT}{name}")
+        for name, described in spec.features.items()
+        if described.type == "int" and name in present and present[name].is_integer()
+    ]
+
+
+def pop_inexact(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """Return the rows without the columns of `inexact_marks`, and the features that they mark in any row."""
+    marks = [name for name in rows.columns if name.startswith(_INEXACT)]
+    return rows.drop(marks), [name.removeprefix(_INEXACT) for name in marks if rows[name].any()]

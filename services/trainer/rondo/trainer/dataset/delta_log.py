@@ -1,4 +1,4 @@
-"""What the log of a Delta table tells: the newest time in it, the order of its batches, the digest of its rows."""
+"""Reads the log of a Delta table: its newest time, the order of its batches, the digest of its rows."""
 
 from __future__ import annotations
 
@@ -14,33 +14,40 @@ from rondo.trainer.dataset.columns import BEGINNING, TIME
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-# Where ingestion keeps the chained digest of what a commit added, and the batch that it is of; commits that add nothing
+# Ingestion writes the chained digest of what a commit added, and its batch, under these keys. Commits that add nothing
 # (OPTIMIZE) have neither.
 DIGEST_KEY, BATCH_KEY = "rondo.digest", f"rondo.{BATCH_ID}"
 _COMMITS_SEARCHED = 20
+# Delta truncates the largest time of a file to milliseconds.
 _STATISTICS_STEP = timedelta(milliseconds=1)
 
 
-def newest(table: DeltaTable | None, columns: tuple[str, ...], horizon: datetime) -> datetime | None:
-    """Return the newest time until `horizon`, at most a millisecond late; None where there is none.
+def newest_time(table: DeltaTable | None, column: str, until: datetime) -> datetime | None:
+    """Return the newest time of a column up to `until`, rounded up by a millisecond at most; None where there is none.
 
-    The time of a row is the first of `columns` that it has. The statistics tell it where they are enough: those are cut
-    to milliseconds, so one is added. Else the rows do.
+    It comes from the statistics of the files where they are complete and not after `until`, else from the rows.
     """
-    if table is None or columns[0] not in {field.name for field in table.schema().fields}:
+    if table is None or column not in {field.name for field in table.schema().fields}:
         return None
-    if told := _within(_told(table, columns), horizon):
-        return told + _STATISTICS_STEP
-    return _within(pl.scan_delta(table).select(pl.coalesce(*columns).cast(TIME).alias("time")), horizon)
+    if found := newest(_from_statistics(table, column), until):
+        return found + _STATISTICS_STEP
+    return newest(pl.scan_delta(table).select(pl.col(column).cast(TIME).alias("time")), until)
+
+
+def newest(times: pl.LazyFrame, until: datetime) -> datetime | None:
+    """Return the newest of the column `time` up to `until`; None where there is none."""
+    time = pl.col("time")
+    found = times.select(time).filter(time >= BEGINNING, time <= until).max().collect().item()
+    return found.astimezone(UTC) if isinstance(found, datetime) else None
 
 
 def publications(table: DeltaTable) -> dict[str, int]:
-    """Return the version that each batch of a table came with."""
+    """Return the version of the table that each batch was committed with."""
     return {str(commit[BATCH_KEY]): int(commit["version"]) for commit in table.history() if BATCH_KEY in commit}
 
 
 def digest(table: DeltaTable) -> str:
-    """Return the digest that ingestion chained, or one of the table's files where a foreign writer left none."""
+    """Return the digest that ingestion chained, or one of the table's files where another writer left none."""
     for commit in table.history(_COMMITS_SEARCHED):
         if found := commit.get(DIGEST_KEY):
             return str(found)
@@ -49,20 +56,12 @@ def digest(table: DeltaTable) -> str:
     return f"sha256:{listed.hexdigest()}"
 
 
-def _told(table: DeltaTable, columns: tuple[str, ...]) -> pl.LazyFrame:
-    """Return the largest of the statistics; nothing where they don't tell: of a file, or of rows with other times.
+def _from_statistics(table: DeltaTable, column: str) -> pl.LazyFrame:
+    """Return the largest time by the statistics; no row where a file has none.
 
-    A time after the year 9999 is null in them, which must not be taken for a file without rows.
+    A time after the year 9999 is null in them, so a file without a largest time may still have rows.
     """
-    adds, largest = pl.DataFrame(table.get_add_actions(flatten=True)), f"max.{columns[0]}"
+    adds, largest = pl.DataFrame(table.get_add_actions(flatten=True)), f"max.{column}"
     if largest not in adds.columns or adds[largest].null_count():
         return pl.LazyFrame(schema={"time": TIME})
-    if len(columns) > 1 and adds[f"null_count.{columns[0]}"].sum():
-        return pl.LazyFrame(schema={"time": TIME})
     return adds.lazy().select(pl.col(largest).max().cast(TIME).alias("time"))
-
-
-def _within(times: pl.LazyFrame, horizon: datetime) -> datetime | None:
-    time = pl.col("time")
-    found = times.filter(time >= BEGINNING, time <= horizon).max().collect().item()
-    return found.astimezone(UTC) if isinstance(found, datetime) else None

@@ -1,4 +1,4 @@
-"""Reads the Delta tables that ingestion writes; never writes one."""
+"""Reads the Delta tables that ingestion writes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events.data import DataVersion
 from rondo.trainer.dataset import delta_log, training_set
-from rondo.trainer.dataset.feedback import EVENT_TIMES
+from rondo.trainer.dataset.feedback import labelled_times
 from rondo.trainer.dataset.training_set import Tables, TrainingSet
 from rondo.trainer.errors import DataDamagedError, DatasetMissingError
 
@@ -26,74 +26,47 @@ if TYPE_CHECKING:
 
 
 def wall_clock() -> datetime:
-    """Return the time now, in UTC."""
     return datetime.now(UTC)
 
 
 class DeltaDatasets:
-    """The tables under `root`, a folder or a URL. `clock` tells what lies in the future."""
+    """`ports.Datasets`: the tables under `root`, a folder or a URL. `clock` bounds the plausible times."""
 
     def __init__(self, root: str, clock: Callable[[], datetime] = wall_clock) -> None:
         self._root = root.rstrip("/")
         self._clock = clock
 
     def rows_at_most(self, spec: ModelSpec) -> int:
-        """Return an upper bound of the rows there are, from the tables' logs alone.
-
-        One outcome may be that of any number of predictions of its entity, so outcomes bound nothing but by their lack.
-
-        Raises:
-            DatasetMissingError: there is no data at all.
-            UnavailableError: the storage does not answer.
-
-        """
-        with self._reachable():
+        # One outcome may be that of any number of predictions of its entity, so the predictions are the bound.
+        with self._translated_errors():
             published, served, outcomes = self._open(spec)
             return _rows(published) + (_rows(served) if _rows(outcomes) else 0)
 
     def read(self, spec: ModelSpec, at: datetime) -> TrainingSet:
-        """Return the training set for a trigger at this event time; each table is read at one version.
-
-        Raises:
-            DatasetMissingError: there is no data at all.
-            ColumnMissingError: the data lacks a column that the spec names.
-            DataDamagedError: a file is not what its table says.
-            UnavailableError: the storage does not answer.
-
-        """
-        with self._reachable():
+        with self._translated_errors():
             return self._read(spec, at)
 
     def _read(self, spec: ModelSpec, at: datetime) -> TrainingSet:
         opened = self._open(spec)
-        as_of, since, until = self._times(spec, at, *opened)
-        publications = {} if opened[0] is None else delta_log.publications(opened[0])
-        published, served, outcomes = (None if table is None else pl.scan_delta(table) for table in opened)
-        tables = Tables(published, served, outcomes, publications)
-        rows = training_set.assemble(spec, tables, as_of, since)
-        versions = tuple(self._version(table) for table in opened if table is not None)
-        return TrainingSet(rows, versions, as_of, until)
-
-    def _times(
-        self, spec: ModelSpec, at: datetime, published: _Table, served: _Table, outcomes: _Table
-    ) -> tuple[datetime, datetime | None, datetime]:
-        """Return until when outcomes count, and after and until when rows do."""
-        horizon = training_set.horizon(self._clock())
-        as_of = training_set.known_as_of(at, delta_log.newest(outcomes, ("known_at",), horizon), horizon)
-        newest = (
-            delta_log.newest(published, (spec.data.event_time,), horizon),
-            delta_log.newest(served, EVENT_TIMES, horizon),
-        )
+        published, served, outcomes = opened
+        latest = training_set.latest_plausible(self._clock())
+        as_of = training_set.known_as_of(at, delta_log.newest_time(outcomes, "known_at", latest), latest)
+        # Each table is read at one version.
+        publications = {} if published is None else delta_log.publications(published)
+        tables = Tables(_scan(published), _scan(served), _scan(outcomes), publications)
+        newest = delta_log.newest_time(published, spec.data.event_time, as_of), _newest_served(tables, as_of)
         since, until = training_set.window(spec, as_of, max(filter(None, newest), default=None))
-        return as_of, since, until
+        rows = training_set.assemble(spec, tables, since, until, as_of)
+        versions = tuple(self._version(table) for table in opened if table is not None)
+        return TrainingSet(rows, versions, as_of, since, until)
 
     @contextmanager
-    def _reachable(self) -> Iterator[None]:
-        """Tell what passes from what does not: delta-rs and polars raise OSError for a disk and for an object store."""
+    def _translated_errors(self) -> Iterator[None]:
+        """Translate what a retry may help against. delta-rs and polars raise OSError for disks and object stores."""
         try:
             yield
         except FileNotFoundError:
-            raise  # the table's log names it: waiting brings no file back
+            raise  # the table's log names the file: a retry does not bring it back
         except OSError as error:
             raise UnavailableError(f"the data under {self._root}", " ".join(str(error).split())) from error
         except pl.exceptions.PanicException as error:
@@ -114,6 +87,17 @@ class DeltaDatasets:
     def _version(self, table: DeltaTable) -> DataVersion:
         name = table.table_uri.rstrip("/").removeprefix("file://").rpartition(self._root.removeprefix("file://"))[2]
         return DataVersion(table=name.strip("/"), version=table.version(), digest=delta_log.digest(table))
+
+
+def _scan(table: _Table) -> pl.LazyFrame | None:
+    return None if table is None else pl.scan_delta(table)
+
+
+def _newest_served(tables: Tables, as_of: datetime) -> datetime | None:
+    """Return the newest event time of a prediction that has an outcome."""
+    if tables.served is None or tables.outcomes is None:
+        return None
+    return delta_log.newest(labelled_times(tables.served, tables.outcomes, as_of), as_of)
 
 
 def _rows(table: _Table) -> int:

@@ -1,20 +1,16 @@
-"""The digest of a training set: the same rows, whatever their order in a file, give the same digest."""
+"""The digest of a training set: the same rows in the same order give the same digest, however they are stored."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
 
 import polars as pl
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
-
-def digest(rows: pl.DataFrame, columns: Iterable[str]) -> str:
-    """Return `sha256:` and the hex digest of these columns, in this order, of rows that are in a fixed order."""
+def digest_of(rows: pl.DataFrame) -> str:
+    """Return `sha256:` and the hex digest of the columns, in their order."""
     hashed = hashlib.sha256()
-    for name in columns:
+    for name in rows.columns:
         values = rows[name]
         hashed.update(f"{name}:{values.len()};".encode())
         hashed.update(_text(values) if values.dtype == pl.String else _numbers(values))
@@ -22,7 +18,7 @@ def digest(rows: pl.DataFrame, columns: Iterable[str]) -> str:
 
 
 def _text(values: pl.Series) -> bytes:
-    """Return which are null, the lengths and then the characters, so that `ab, c` and `a, bc` differ."""
+    """Return the nulls, the lengths and then the characters, so that `ab, c` and `a, bc` differ."""
     filled = values.fill_null("")
     characters: str = filled.str.join("").item()
     return values.is_null().to_numpy().tobytes() + filled.str.len_bytes().to_numpy().tobytes() + characters.encode()

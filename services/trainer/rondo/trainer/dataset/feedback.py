@@ -1,13 +1,13 @@
-"""What was served and how it turned out: the rows that nobody has to publish.
+"""Rows of the primary's predictions with their outcomes, which nobody has to publish.
 
-A prediction is one row, whatever outcomes came for it:
+A prediction is one row, whatever outcomes arrived for it:
 
-- by id, the outcome known last stands: it corrects the earlier ones. It is about that prediction and no other, even
-  where it names the entity, too;
-- by entity, the first one known at or after the prediction stands: an entity may come again, and what
-  becomes of it next time is no answer to this time.
+- By id, the outcome that became known last counts; it corrects the earlier ones. It is about that prediction alone,
+  even where it names the entity, too.
+- By entity, the first outcome that became known at or after the prediction's event time counts: the outcome of an
+  entity's next occurrence must not label this one.
 
-Outcomes that became known at the same instant are taken in the order of their values.
+Outcomes that became known at the same time are ordered by their position in the log: the last one counts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.contracts.events.logs import FEATURE
+from rondo.contracts.events.logs import FEATURE, LOG_OFFSET, LOG_ROW
 from rondo.contracts.vocabularies import Role
 from rondo.trainer.dataset.columns import TIME, feature
 
@@ -25,19 +25,18 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import ModelSpec
 
-# A prediction's event time is the first of these that it has: a request need not say when it is about.
+# The event time of a prediction is the first of these that it has: it is optional in a request.
 EVENT_TIMES = ("event_time", "made_at")
-# The spec names the columns of its rows, and may call a feature `outcome` or an entity `id`. What the join needs
-# besides has a dot, which no name of a spec may have.
+# A feature may be called `outcome` and an entity `id`. Names with a dot are free: no column of a spec has one.
 _ID = "served.id"
 _OUTCOME = "served.outcome"
 _OUTCOME_OF_ENTITY = "served.outcome_of_entity"
 _KNOWN_AT = "served.known_at"
 
 
-def rows(spec: ModelSpec, predictions: pl.LazyFrame, outcomes: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
-    """Return entity, event time, label and features of each prediction, by outcomes that were known at `as_of`."""
-    data, present = spec.data, set(predictions.collect_schema())
+def served_rows(spec: ModelSpec, predictions: pl.LazyFrame, outcomes: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
+    """Return entity, event time, label and features of each prediction, by the outcomes that were known at `as_of`."""
+    data, present = spec.data, predictions.collect_schema()
     features = (feature(name, each, f"{FEATURE}{name}", present) for name, each in spec.features.items())
     asked = predictions.filter(pl.col("role") == Role.PRIMARY).select(
         pl.col("id").alias(_ID),
@@ -45,7 +44,7 @@ def rows(spec: ModelSpec, predictions: pl.LazyFrame, outcomes: pl.LazyFrame, as_
         pl.coalesce(*EVENT_TIMES).cast(TIME).alias(data.event_time),
         *features,
     )
-    known = outcomes.filter(pl.col("known_at") <= as_of).sort("known_at", "outcome")
+    known = _known(outcomes, as_of)
     labelled = _by_entity(_by_id(asked, known), known, data.entity, data.event_time)
     return labelled.select(
         data.entity, data.event_time, pl.coalesce(_OUTCOME, _OUTCOME_OF_ENTITY).cast(pl.Float32).alias(data.label),
@@ -53,15 +52,32 @@ def rows(spec: ModelSpec, predictions: pl.LazyFrame, outcomes: pl.LazyFrame, as_
     )  # fmt: skip
 
 
+def labelled_times(predictions: pl.LazyFrame, outcomes: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
+    """Return the column `time`: the event times of the predictions that have an outcome by `as_of`."""
+    asked = predictions.filter(pl.col("role") == Role.PRIMARY).select(
+        pl.col("id").alias(_ID), pl.col("entity"), pl.coalesce(*EVENT_TIMES).cast(TIME).alias("time")
+    )
+    known = _known(outcomes, as_of)
+    labelled = _by_entity(_by_id(asked, known), known, "entity", "time")
+    return labelled.filter(pl.coalesce(_OUTCOME, _OUTCOME_OF_ENTITY).is_not_null()).select("time")
+
+
+def _known(outcomes: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
+    """Return the outcomes that were known at `as_of`, in the order in which they count: a later one corrects."""
+    present = outcomes.collect_schema()
+    positions = [name for name in (LOG_OFFSET, LOG_ROW) if name in present]
+    # The value makes the order total where another writer's table has no positions.
+    return outcomes.filter(pl.col("known_at") <= as_of).sort("known_at", *positions, "outcome")
+
+
 def _by_id(predictions: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
-    told = known.filter(pl.col("id").is_not_null()).unique("id", keep="last", maintain_order=True)
-    last = told.select(pl.col("id").alias(_ID), pl.col("outcome").alias(_OUTCOME))
-    return predictions.join(last, on=_ID, how="left")
+    last = known.filter(pl.col("id").is_not_null()).unique("id", keep="last", maintain_order=True)
+    return predictions.join(last.select(pl.col("id").alias(_ID), pl.col("outcome").alias(_OUTCOME)), on=_ID, how="left")
 
 
 def _by_entity(predictions: pl.LazyFrame, known: pl.LazyFrame, entity: str, time: str) -> pl.LazyFrame:
-    told = known.filter(pl.col("id").is_null(), pl.col("entity").is_not_null())
-    of_entity = told.select(
+    without_id = known.filter(pl.col("id").is_null(), pl.col("entity").is_not_null())
+    of_entity = without_id.unique(["entity", "known_at"], keep="last", maintain_order=True).select(
         pl.col("entity").alias(entity),
         pl.col("known_at").alias(_KNOWN_AT),
         pl.col("outcome").alias(_OUTCOME_OF_ENTITY),

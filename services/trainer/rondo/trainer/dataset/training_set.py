@@ -1,22 +1,24 @@
-"""Which rows a model is trained on: the published batches, and what was served and how it turned out.
+"""Selects the rows that a model is trained on: published batches, and served predictions with their outcomes.
 
 Everything is as it was known at `as_of`: an outcome that became known later does not count.
 
-The same occurrence (entity and event time) may be both published and served. The served row stays: it holds
-the features as the model saw them, while a published one may have been mended in hindsight.
+The same row (entity and event time) may be both published and served. The served one counts: it has the features as
+the model saw them, while a published one may have been corrected in hindsight.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from rondo.contracts.times import MOST_AHEAD
-from rondo.trainer.dataset import batches as published
-from rondo.trainer.dataset import feedback as served
-from rondo.trainer.dataset.columns import BEGINNING, in_order, occurrence, required
+from rondo.trainer.dataset.batches import latest_publication, published_rows
+from rondo.trainer.dataset.columns import BEGINNING, in_order, required
+from rondo.trainer.dataset.digest import digest_of
+from rondo.trainer.dataset.feedback import served_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,23 +30,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Rows in order of event time: the spec's entity, event time, label (0 or 1) and features, and where they are from.
+    """Labelled rows in order of event time, and where they come from.
 
-    Numbers are float32 and categories text, missing ones null. `until` is the newest event time that may occur:
-    `as_of`, or the newest there is.
+    `rows` has the spec's entity, event time, label (0 or 1) and features: numbers as float32, categories as text,
+    missing values as null. Its event times are after `since` (None: no bound) and up to `until`.
     """
 
     rows: pl.DataFrame
     data: tuple[DataVersion, ...]
     as_of: datetime
+    since: datetime | None
     until: datetime
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of the rows: two training sets with the same rows have the same."""
+        return digest_of(self.rows)
 
 
 @dataclass(frozen=True)
 class Tables:
     """The Delta tables, lazily; None for one that does not exist yet.
 
-    `publications` are the batches of `published` with their place in the order of publishing.
+    `publications` maps the batches of `published` to their place in the order of publishing.
     """
 
     published: pl.LazyFrame | None
@@ -53,46 +61,47 @@ class Tables:
     publications: Mapping[str, int] = field(default_factory=dict)
 
 
-def horizon(now: datetime) -> datetime:
-    """Return the last time that is believed: what lies after it is a mistake, and must not move the window."""
+def latest_plausible(now: datetime) -> datetime:
+    """Return the last plausible time. A later one is an error in the data and must not move the window."""
     return now + MOST_AHEAD
 
 
-def known_as_of(at: datetime, newest_outcome: datetime | None, horizon: datetime) -> datetime:
-    """Return the later of the trigger's time and that of the newest outcome that has landed, if not of the future."""
-    return min(max(at, newest_outcome or at), horizon)
+def known_as_of(at: datetime, newest_outcome: datetime | None, latest: datetime) -> datetime:
+    """Return the later of the trigger's time and the newest landed outcome's, but no time after `latest`."""
+    return min(max(at, newest_outcome or at), latest)
 
 
-def window(spec: ModelSpec, as_of: datetime, newest: datetime | None) -> tuple[datetime | None, datetime]:
-    """Return the event time after which rows count (None: from the beginning), and the last that counts.
+def window(spec: ModelSpec, as_of: datetime, newest_label: datetime | None) -> tuple[datetime | None, datetime]:
+    """Return the event time after which rows count (None: no bound), and the last that counts.
 
-    The window reaches back from the newest row, where that is older than `as_of`: a training asked for by hand is
-    stamped by the wall clock, and the data may be of another year.
+    The window reaches back from the newest labelled row up to `as_of`. A manual training has the time of the wall
+    clock, and predictions without outcomes may be years newer than the labelled rows.
     """
-    until = min(as_of, newest or as_of)
+    until = min(as_of, newest_label or as_of)
     return (until - spec.trainer.window if spec.trainer.window else None), until
 
 
-def assemble(spec: ModelSpec, tables: Tables, as_of: datetime, since: datetime | None) -> pl.DataFrame:
-    """Return the rows after `since` and until `as_of`, in order of event time and entity.
+def assemble(spec: ModelSpec, tables: Tables, since: datetime | None, until: datetime, as_of: datetime) -> pl.DataFrame:
+    """Return the labelled rows after `since` and up to `until`, by the outcomes that were known at `as_of`, in order.
 
     Raises:
-        ColumnMissingError: a column that the spec names is not in the data, and is not an optional feature.
+        ColumnMissingError: the data lacks a column that the spec names and that is no optional feature.
+        InexactIntegerError: an `int` feature has a value that float32 can't hold exactly.
 
     """
     since = since or BEGINNING
     found = []
     if tables.served is not None and tables.outcomes is not None:
-        feedback = served.rows(spec, tables.served, tables.outcomes, as_of)
-        found.append(_usable(spec, feedback, as_of, since).collect())
+        feedback = served_rows(spec, tables.served, tables.outcomes, as_of)
+        found.append(_usable(spec, feedback, since, until).collect())
     if tables.published is not None:
-        batches = published.rows(spec, tables.published, tables.publications)
-        rows = published.newest(spec, _usable(spec, batches, as_of, since).collect())
-        found.append(rows.join(found[0], on=occurrence(spec), how="anti") if found else rows)
+        batches = published_rows(spec, tables.published, tables.publications)
+        rows = latest_publication(spec, _usable(spec, batches, since, until).collect())
+        found.append(rows.join(found[0], on=spec.data.row_key, how="anti") if found else rows)
     return in_order(spec, pl.concat(found))
 
 
-def _usable(spec: ModelSpec, rows: pl.LazyFrame, as_of: datetime, since: datetime) -> pl.LazyFrame:
-    """Leave out what is outside the window, and rows without a label or of before a required feature existed."""
+def _usable(spec: ModelSpec, rows: pl.LazyFrame, since: datetime, until: datetime) -> pl.LazyFrame:
+    """Drop rows outside the window, without a label, or older than a required feature."""
     time = pl.col(spec.data.event_time)
-    return rows.filter(time > since, time <= as_of).drop_nulls([spec.data.label, *required(spec)])
+    return rows.filter(time > since, time <= until).drop_nulls([spec.data.label, *required(spec)])

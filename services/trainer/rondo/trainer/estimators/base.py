@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from rondo.trainer.errors import TrainingImpossibleError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -14,8 +16,10 @@ if TYPE_CHECKING:
 Value: TypeAlias = int | float | str | bool
 
 
-class HyperparameterError(ValueError):
+class HyperparameterError(TrainingImpossibleError):
     """Parameters of the spec can't be used. `problems` has a sentence for each."""
+
+    code = "hyperparameters"
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         self.problems = problems

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.estimators.tree_ensemble import TreeEnsemble
 
 if TYPE_CHECKING:
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 LIGHTGBM_INFINITY = 1e300
 
 
-class UnsupportedSplitError(ValueError):
+class UnsupportedSplitError(TrainingImpossibleError):
     """The model has a kind of split that the ONNX graph can't express."""
+
+    code = "unsupported_split"
 
     def __init__(self, kind: str) -> None:
         self.kind = kind

@@ -16,6 +16,7 @@ import onnx
 from onnx import AttributeProto, TensorProto, helper
 
 from rondo.contracts.spec.model import Feature
+from rondo.trainer.errors import TrainingImpossibleError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,8 +32,10 @@ _MATRIX = "matrix.encoded"
 OPSET, ML_OPSET, IR_VERSION = 15, 3, 8
 
 
-class ReservedNameError(ValueError):
+class ReservedNameError(TrainingImpossibleError):
     """A feature has the name of the graph's output."""
+
+    code = "reserved_name"
 
     def __init__(self) -> None:
         super().__init__(f"a feature can't be called {SCORE!r}, which is the model's output: rename the column")

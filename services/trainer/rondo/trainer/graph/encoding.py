@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from rondo.trainer.errors import TrainingImpossibleError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -30,8 +32,10 @@ MISSING = ""
 PRIOR_ROWS = 20
 
 
-class MissingColumnsError(ValueError):
+class MissingColumnsError(TrainingImpossibleError):
     """The rows lack columns that are features of the spec."""
+
+    code = "missing_columns"
 
     def __init__(self, missing: list[str]) -> None:
         self.missing = missing

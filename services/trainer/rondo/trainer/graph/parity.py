@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ ROWS = 20_000
 
 class ParityError(RuntimeError):
     """The graph scores otherwise than the model."""
+
+    code: ClassVar[str] = "parity"
 
     def __init__(self, difference: float) -> None:
         self.difference = difference

@@ -35,6 +35,7 @@ create table runs (
     not_before timestamptz not null default clock_timestamp(),  -- a run that was handed back pauses until then
     worker text,
     lease_until timestamptz,
+    training_set_digest text,  -- null until a worker has read the rows
     detail text,
     digest text,
     created_at timestamptz not null default clock_timestamp(),

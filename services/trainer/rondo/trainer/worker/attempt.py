@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, TypeVarTuple
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
-from rondo.contracts.vocabularies import SkipReason
-from rondo.trainer.errors import DataMissingError
+from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.evaluation.candidate import ChampionModel
 from rondo.trainer.evaluation.evidence import evidence
+from rondo.trainer.worker import skips
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -63,7 +63,7 @@ class Attempt:
         self._code_version = code_version
 
     async def run(self, run: Run, retry: RetryWhileUnavailable) -> Result:
-        """Return how the run ends. A fault of the spec or the data ends it as failed, with a message for their author.
+        """Return how the run ends. A fault of the spec or the data ends it as failed, with a message for its author.
 
         The database and the artifact store for the candidate, which every run needs, are retried. Data and champion
         are not: they may be unavailable for this run alone, so the run is postponed.
@@ -76,14 +76,15 @@ class Attempt:
             # From the tables' logs alone: too few rows are not even read.
             rows = await self._blocking(self._datasets.rows_at_most, run.spec)
             if rows < run.spec.trainer.min_rows:
-                return _too_few(run, rows)
+                return skips.too_few_rows(run, rows)
             training_set = await self._blocking(self._datasets.read, run.spec, run.trigger.at)
-            if training_set.rows.height < run.spec.trainer.min_rows:
-                return _too_few(run, training_set.rows.height)
+            last = await retry(lambda: self._queue.last_training(run.model))
+            if skipped := skips.reason_to_skip(run, training_set, last):
+                return skipped
             await self._check_champion(run, retry)
-            await retry(lambda: self._queue.begin(run, _started(run)))
+            await retry(lambda: self._queue.begin(run, _started(run), training_set.digest))
             return await self._train(run, training_set, retry)
-        except (DataMissingError, ValueError) as error:
+        except TrainingImpossibleError as error:
             log.warning("%s fails: %s", run.id, error)
             return TrainingFailed(
                 model=run.model, run_id=run.id, trigger=run.trigger, reason=str(error), attempts=run.attempt
@@ -148,11 +149,4 @@ def _started(run: Run) -> TrainingStarted:
         trigger=run.trigger,
         spec_digest=run.spec.digest,
         started_at=run.started_at,
-    )
-
-
-def _too_few(run: Run, rows: int) -> TrainingSkipped:
-    detail = f"{rows:,} of {run.spec.trainer.min_rows:,} rows; waiting for more batches"
-    return TrainingSkipped(
-        model=run.model, trigger=run.trigger, reason=SkipReason.NOT_ENOUGH_DATA, detail=detail, run_id=run.id
     )

@@ -15,7 +15,7 @@ from rondo.chassis.errors import UnavailableError
 from rondo.chassis.postgres.pool import lost
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, Trigger
 from rondo.contracts.spec.model import ModelSpec
-from rondo.trainer.run import Champion, Run
+from rondo.trainer.run import Champion, LastTraining, Run
 from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger
 from rondo.trainer.triggers.postgres import RUNS_CHANNEL, PostgresUnitOfWork
 
@@ -53,6 +53,13 @@ _HAND_BACK = f"""
 update runs set state = 'queued', lease_until = null, not_before = clock_timestamp() + $4, attempts = attempts - $5
 where {_CLAIMED}
 """  # noqa: S608 - our own text
+
+_BEGIN = f"update runs set training_set_digest = $4 where {_CLAIMED}"  # noqa: S608 - our own text
+
+_LAST_TRAINING = """
+select id, spec_digest, training_set_digest from runs where model = $1 and state = 'trained'
+order by finished_at desc limit 1
+"""
 
 _SECONDS_LEFT = """
 select extract(epoch from finished_at + $2 - clock_timestamp()) from runs
@@ -132,8 +139,14 @@ class PostgresRunQueue:
             left = await work.connection.fetchval(_SECONDS_LEFT, model, within)
         return 0.0 if left is None else float(left)
 
-    async def begin(self, run: Run, started: TrainingStarted) -> None:
+    async def last_training(self, model: str) -> LastTraining | None:
         async with self._database.transaction() as work:
+            row = await work.connection.fetchrow(_LAST_TRAINING, model)
+        return None if row is None else LastTraining(row["id"], row["spec_digest"], row["training_set_digest"])
+
+    async def begin(self, run: Run, started: TrainingStarted, training_set_digest: str) -> None:
+        async with self._database.transaction() as work:
+            await work.connection.execute(_BEGIN, run.id, run.worker, run.attempt, training_set_digest)
             await work.publish(started, f"{run.id}.started")
 
     async def finish(self, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:

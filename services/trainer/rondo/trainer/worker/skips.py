@@ -1,0 +1,48 @@
+"""Decides whether a claimed run is skipped: for too few rows, or because it would train the same model again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.training import TrainingSkipped
+from rondo.contracts.spec.model import format_duration
+from rondo.contracts.vocabularies import SkipReason, TriggerKind
+
+if TYPE_CHECKING:
+    from rondo.trainer.dataset.training_set import TrainingSet
+    from rondo.trainer.run import LastTraining, Run
+
+
+def too_few_rows(run: Run, rows: int) -> TrainingSkipped:
+    """Return the skip of a run whose tables have this many rows altogether, labelled or not."""
+    detail = f"{rows:,} of {run.spec.trainer.min_rows:,} rows; waiting for more batches or outcomes"
+    return _skipped(run, SkipReason.NOT_ENOUGH_DATA, detail)
+
+
+def reason_to_skip(run: Run, training_set: TrainingSet, last: LastTraining | None) -> TrainingSkipped | None:
+    """Return the skip of a run; None where it shall train.
+
+    The same spec and the same rows give the same model, which is no answer to a finding. A manual run trains anyway:
+    somebody asked for it, or the registry wants the candidate compared with a new champion.
+    """
+    rows, spec = training_set.rows.height, run.spec
+    if rows < spec.trainer.min_rows:
+        detail = f"{rows:,} of {spec.trainer.min_rows:,} labelled rows {_window(run, training_set)}"
+        return _skipped(run, SkipReason.NOT_ENOUGH_DATA, f"{detail}; waiting for more batches or outcomes")
+    unchanged = last is not None and (last.spec_digest, last.training_set_digest) == (spec.digest, training_set.digest)
+    if last is None or not unchanged or run.trigger.kind == TriggerKind.MANUAL:
+        return None
+    detail = f"{last.run_id} trained on the same {rows:,} labelled rows {_window(run, training_set)}"
+    return _skipped(run, SkipReason.NO_NEW_DATA, f"{detail}: publish newer rows, or send the outcomes of predictions")
+
+
+def _window(run: Run, training_set: TrainingSet) -> str:
+    until = f"{training_set.until:%Y-%m-%d %H:%M}"
+    if training_set.since is None or run.spec.trainer.window is None:
+        return f"up to {until}"
+    window = format_duration(run.spec.trainer.window)
+    return f"from {training_set.since:%Y-%m-%d %H:%M} to {until} (`trainer.window: {window}` before the newest of them)"
+
+
+def _skipped(run: Run, reason: SkipReason, detail: str) -> TrainingSkipped:
+    return TrainingSkipped(model=run.model, trigger=run.trigger, reason=reason, detail=detail, run_id=run.id)
