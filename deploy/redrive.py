@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
+from rondo.contracts.kafka_connection import KafkaConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +24,9 @@ _ABOUT, _REASON = "__dlq.", "reason"
 _SECONDS = 30.0
 
 
-def letters(bootstrap: str, topic: str) -> Iterator[Message]:
+def letters(kafka: KafkaConnection, topic: str) -> Iterator[Message]:
     """Yield what a topic holds now."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "unused", "isolation.level": "read_committed",
+    consumer = Consumer({**kafka.confluent(), "group.id": "unused", "isolation.level": "read_committed",
                          "enable.partition.eof": True, "enable.auto.commit": False})  # fmt: skip
     known = consumer.list_topics(topic, timeout=_SECONDS).topics[topic]
     if known.error:
@@ -35,7 +36,7 @@ def letters(bootstrap: str, topic: str) -> Iterator[Message]:
     while open_ones:
         message = consumer.poll(_SECONDS)
         if message is None:
-            sys.exit(f"Kafka at {bootstrap} says no more after {_SECONDS:g} s: is it up?")
+            sys.exit(f"Kafka at {kafka} says no more after {_SECONDS:g} s: is it up?")
         error = message.error()
         if error is None:
             yield message
@@ -73,9 +74,9 @@ def publish_again(producer: Producer, message: Message) -> None:
     producer.produce(origin, message.value(), message.key(), partition=partition, headers=kept)
 
 
-def refuse_compacted(bootstrap: str, topics: set[str]) -> None:
+def refuse_compacted(kafka: KafkaConnection, topics: set[str]) -> None:
     """Exit with 1 where one of the topics is compacted."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient(kafka.confluent())
     for topic in sorted(topics):
         resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
         policy = admin.describe_configs([resource])[resource].result()["cleanup.policy"].value
@@ -91,12 +92,14 @@ def main(*arguments: str) -> None:
     if not arguments:
         sys.exit("say which: python deploy/redrive.py <topic of dead letters> [<partition>:<offset> ...]")
     topic, *places = arguments
-    bootstrap = os.environ.get("RONDO_KAFKA") or sys.exit("set RONDO_KAFKA to the address of the broker, host:port")
-    found = {f"{message.partition()}:{message.offset()}": message for message in letters(bootstrap, topic)}
+    kafka = KafkaConnection(
+        os.environ.get("RONDO_KAFKA") or sys.exit("set RONDO_KAFKA to the address of the broker, host:port")
+    )
+    found = {f"{message.partition()}:{message.offset()}": message for message in letters(kafka, topic)}
     if missing := [place for place in places if place not in found]:
         sys.exit(f"{topic} has nothing at {', '.join(missing)}; it has {', '.join(found) or 'nothing'}")
-    refuse_compacted(bootstrap, {headers_of(found[place])[f"{_ABOUT}errors.topic"] for place in places})
-    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "enable.idempotence": True})
+    refuse_compacted(kafka, {headers_of(found[place])[f"{_ABOUT}errors.topic"] for place in places})
+    producer = Producer({**kafka.confluent(), "acks": "all", "enable.idempotence": True})
     for place in places:
         publish_again(producer, found[place])
     if producer.flush(_SECONDS):

@@ -116,6 +116,19 @@ def test_only_settings_read_the_environment(service: str) -> None:
     assert offenders == []
 
 
+def test_every_kafka_client_is_made_from_a_connection() -> None:
+    """Addresses, SASL and TLS are set in one place: a client with options of its own would not follow it."""
+    bare = re.compile(r"bootstrap\.servers|bootstrap_servers")
+    offenders = [
+        str(file.relative_to(ROOT))
+        for folder in ("contracts", "services", "client", "deploy", "examples", "tests/benchmarks", "tests/support")
+        for file in (ROOT / folder).rglob("*.py")
+        if ".venv" not in file.parts and bare.search(file.read_text())
+    ]
+    # The benchmark's peer is a loop by hand without Rondo installed.
+    assert offenders == ["contracts/rondo/contracts/kafka_connection.py", "tests/benchmarks/_stream_peers.py"]
+
+
 def test_only_the_chassis_listens_for_http() -> None:
     """The options of a listening socket are set, and tested, in one place."""
     listening = [

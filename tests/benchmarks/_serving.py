@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, TopicPartition
+from rondo.contracts.kafka_connection import KafkaConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +79,7 @@ def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
 
 def ends(setting: Setting, topic: str) -> list[TopicPartition]:
     """Return the end of each partition."""
-    consumer = Consumer({"bootstrap.servers": setting.bootstrap, "group.id": "unused"})
+    consumer = Consumer({**KafkaConnection(setting.bootstrap).confluent(), "group.id": "unused"})
     partitions = [TopicPartition(topic, p) for p in consumer.list_topics(topic).topics[topic].partitions]
     found = [TopicPartition(topic, p.partition, consumer.get_watermark_offsets(p)[1]) for p in partitions]
     consumer.close()
@@ -89,7 +90,9 @@ def wait_until_answered(setting: Setting, process: subprocess.Popen[bytes], topi
     """Wait until the service's group has committed all of `topic`: answers and offsets are one transaction."""
     wanted = ends(setting, topic)
     # It reads what is committed for the group and never joins it. The offsets of an open transaction don't count.
-    looker = Consumer({"bootstrap.servers": setting.bootstrap, "group.id": _GROUP, "isolation.level": "read_committed"})
+    looker = Consumer(
+        {**KafkaConnection(setting.bootstrap).confluent(), "group.id": _GROUP, "isolation.level": "read_committed"}
+    )
     while any(
         max(got.offset, 0) < want.offset for got, want in zip(looker.committed(wanted, timeout=10), wanted, strict=True)
     ):
@@ -103,7 +106,7 @@ def committed(
 ) -> Iterator[tuple[bytes, float]]:
     """Yield what a read_committed reader of its own sees from `start` on, and when; ends a second after `wanted`."""
     consumer = Consumer(
-        {"bootstrap.servers": setting.bootstrap, "group.id": "unused", "isolation.level": "read_committed",
+        {**KafkaConnection(setting.bootstrap).confluent(), "group.id": "unused", "isolation.level": "read_committed",
          "fetch.wait.max.ms": 5}
     )  # fmt: skip
     consumer.assign(start)

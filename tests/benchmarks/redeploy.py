@@ -32,6 +32,7 @@ from rondo.contracts.events.models import ModelRejected
 from rondo.contracts.events.monitoring import DriftDetected, Statistic, Window
 from rondo.contracts.events.predictions import PredictionRequested
 from rondo.contracts.events.training import TrainingFailed, TrainingSkipped
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded.stack import Stack
 from rondo.flights.observers.auditor import Auditor
 from rondo.flights.observers.event_listener import Listener
@@ -76,7 +77,7 @@ class Traffic:
     """A steady stream of requests, on a thread of its own."""
 
     def __init__(self, bootstrap: str) -> None:
-        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 1, "log_level": 3})
+        self._producer = Producer({**KafkaConnection(bootstrap).confluent(), "linger.ms": 1, "log_level": 3})
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -116,7 +117,7 @@ def drift(bootstrap: str, number: int, version: int) -> str:
         since=at - timedelta(days=1),
         statistics=(Statistic(feature="a", statistic="psi", value=1.0, threshold=0.25),),
     )
-    producer = Producer({"bootstrap.servers": bootstrap, "log_level": 3})
+    producer = Producer({**KafkaConnection(bootstrap).confluent(), "log_level": 3})
     envelope = Envelope(event.finding_id, "rondo/monitor", datetime.now(UTC), event)
     producer.produce(event.topic, envelope.value(), event.key, headers=dict(envelope.headers()))
     producer.flush(10)

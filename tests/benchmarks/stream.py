@@ -37,6 +37,7 @@ from rondo.contracts.events import logs
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import DeploymentChanged, Route
 from rondo.contracts.events.predictions import PredictionMade
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.topics import PREDICTIONS_FAILED, Topic
 from rondo.embedded.kafka.broker import Kafka
@@ -59,7 +60,7 @@ def fill(setting: Setting, count: int, run: str) -> None:
     pool = [
         orjson.dumps(dict(zip(FEATURES, row, strict=True))) for row in rng.normal(size=(5_000, 20)).round(4).tolist()
     ]
-    producer = Producer({"bootstrap.servers": setting.bootstrap, "linger.ms": 20})
+    producer = Producer({**KafkaConnection(setting.bootstrap).confluent(), "linger.ms": 20})
     for number in range(count):
         value = b'{"id":"%b-%d","model":"bench","features":%b}' % (run.encode(), number, pool[number % len(pool)])
         producer.produce(REQUESTS, value, key=b"%d" % number)
@@ -79,7 +80,7 @@ async def deploy(setting: Setting) -> None:
     route = Route(model_version=1, digest=digest, share=1, role="primary", features=features)
     event = DeploymentChanged(model="bench", revision=1, routes=(route,))
     envelope = Envelope("bench-1", "rondo/bench", datetime.now(UTC), event)
-    producer = Producer({"bootstrap.servers": setting.bootstrap})
+    producer = Producer(KafkaConnection(setting.bootstrap).confluent())
     producer.produce(event.topic, envelope.value(), event.key, headers=list(envelope.headers().items()))
     producer.flush()
 
@@ -118,7 +119,7 @@ def peer_once(setting: Setting, python: Path, loop: str) -> Figures:
 def send_evenly(setting: Setting) -> dict[str, float]:
     """Send at a fixed rate, whatever comes back (open loop); return when each request was due, by id."""
     template = orjson.dumps(dict.fromkeys(FEATURES, 0.5))
-    producer = Producer({"bootstrap.servers": setting.bootstrap, "linger.ms": 0})
+    producer = Producer({**KafkaConnection(setting.bootstrap).confluent(), "linger.ms": 0})
     began, sent = time.time(), {}
     for number in range(RATE * SECONDS):
         due = began + number / RATE
@@ -183,8 +184,8 @@ def main() -> int:
         Traces() as traces,
     ):
         setting = Setting(broker.bootstrap, Path(folder), traces.endpoint)
-        kafka.create_topics(setting.bootstrap)
-        kafka.create_topics(setting.bootstrap, [PEER_ANSWERS])
+        kafka.create_topics(KafkaConnection(setting.bootstrap))
+        kafka.create_topics(KafkaConnection(setting.bootstrap), [PEER_ANSWERS])
         asyncio.run(deploy(setting))
         figures = rounds(setting, traces)
         return record(table(figures, *latency(setting)))

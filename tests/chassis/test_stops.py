@@ -17,6 +17,7 @@ from rondo.chassis.stream.exactly_once import ExactlyOnceStream
 from rondo.chassis.stream.follower import Follower
 from rondo.chassis.stream.records import Records
 from rondo.chassis.stream.transactions import Transactions
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import Topic
 from rondo.embedded.kafka.broker import Kafka
 
@@ -53,7 +54,7 @@ class Nothing:
 
 
 def stream(bootstrap: str, copy: Copy) -> ExactlyOnceStream:
-    return ExactlyOnceStream(StreamSettings(bootstrap, "copies", "a", (SOURCE,), LETTERS), copy)
+    return ExactlyOnceStream(StreamSettings(KafkaConnection(bootstrap), "copies", "a", (SOURCE,), LETTERS), copy)
 
 
 async def stop(running: asyncio.Task[None]) -> None:
@@ -65,7 +66,10 @@ async def stop(running: asyncio.Task[None]) -> None:
 
 @pytest.mark.parametrize(
     "run",
-    [lambda nobody: stream(nobody, Copy()).run(), lambda nobody: Follower(nobody, "f", (SOURCE,), Nothing()).run()],
+    [
+        lambda nobody: stream(nobody, Copy()).run(),
+        lambda nobody: Follower(KafkaConnection(nobody), "f", (SOURCE,), Nothing()).run(),
+    ],
     ids=["stream", "follower"],
 )
 async def test_at_the_start(run: Callable[[str], Coroutine[Any, Any, None]], free_port: Callable[[], int]) -> None:
@@ -77,7 +81,9 @@ async def test_at_the_start(run: Callable[[str], Coroutine[Any, Any, None]], fre
 @pytest.mark.slow
 async def test_in_the_middle_of_a_transaction(tmp_path: Path) -> None:
     async with Kafka(tmp_path) as server:
-        chassis_kafka.create_topics(server.bootstrap, [Topic(name, "t", (), "") for name in (SOURCE, TARGET, LETTERS)])
+        chassis_kafka.create_topics(
+            KafkaConnection(server.bootstrap), [Topic(name, "t", (), "") for name in (SOURCE, TARGET, LETTERS)]
+        )
         producer = Producer({"bootstrap.servers": server.bootstrap, "log_level": 0})
         producer.produce(SOURCE, b"1")
         producer.flush(10)
@@ -97,8 +103,13 @@ async def test_in_the_middle_of_a_transaction(tmp_path: Path) -> None:
 async def test_between_what_was_written_and_its_offsets(tmp_path: Path) -> None:
     """The one call of librdkafka that takes no notice of its timeout."""
     async with Kafka(tmp_path) as server:
-        chassis_kafka.create_topics(server.bootstrap, [Topic(name, "t", (), "") for name in (SOURCE, TARGET, LETTERS)])
-        settings, stopped = StreamSettings(server.bootstrap, "copies", "a", (SOURCE,), LETTERS), threading.Event()
+        chassis_kafka.create_topics(
+            KafkaConnection(server.bootstrap), [Topic(name, "t", (), "") for name in (SOURCE, TARGET, LETTERS)]
+        )
+        settings, stopped = (
+            StreamSettings(KafkaConnection(server.bootstrap), "copies", "a", (SOURCE,), LETTERS),
+            threading.Event(),
+        )
         settings = replace(settings, hung_after=2)
         consumer = Consumer(settings.consumer_config())
         consumer.subscribe([SOURCE])
@@ -135,7 +146,7 @@ async def test_a_call_that_does_not_come_back_ends_the_process(
 ) -> None:
     """A thread in it can't be stopped, and a stream that stands still for ever is answered by nobody else."""
     ended = asyncio.Event()
-    settings = StreamSettings(f"127.0.0.1:{free_port()}", "copies", "a", (SOURCE,), LETTERS)
+    settings = StreamSettings(KafkaConnection(f"127.0.0.1:{free_port()}"), "copies", "a", (SOURCE,), LETTERS)
     copying = ExactlyOnceStream(settings, Copy(), end_process=ended.set)
     copying._transactions = Hung()  # type: ignore[assignment]
     running = asyncio.create_task(copying.run())

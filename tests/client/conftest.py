@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from rondo.chassis.events.broker import create_topics
 from rondo.client import Connection
 from rondo.client.cli import app
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import PREDICTIONS_FAILED
 from typer.testing import CliRunner
 
@@ -36,7 +37,7 @@ def make_connection(kafka: str, url: str = "http://127.0.0.1:1") -> Connection:
 @pytest.fixture
 def kafka_with_topics(kafka: str) -> str:
     """Return a broker that has all topics."""
-    create_topics(kafka)
+    create_topics(KafkaConnection(kafka))
     return kafka
 
 

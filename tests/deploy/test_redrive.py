@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from rondo.chassis.events import broker as chassis_kafka
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import Topic
 
 SCRIPT = Path(__file__).resolve().parents[2] / "deploy/redrive.py"
@@ -21,7 +22,7 @@ def topics(kafka: str) -> tuple[str, str]:
     """Return the names of two new topics: where events come from, and their dead letters."""
     source = f"source-{uuid4().hex[:8]}"
     names = (source, f"{source}.dead-letters")
-    chassis_kafka.create_topics(kafka, [Topic(name, "test", (), "", partitions=3) for name in names])
+    chassis_kafka.create_topics(KafkaConnection(kafka), [Topic(name, "test", (), "", partitions=3) for name in names])
     return names
 
 
@@ -69,7 +70,9 @@ def test_the_chosen_one_is_published_again_as_it_was(kafka: str, topics: tuple[s
 
 def test_what_is_compacted_is_never_published_again(kafka: str, topics: tuple[str, str]) -> None:
     compacted = f"{topics[0]}.compacted"
-    chassis_kafka.create_topics(kafka, [Topic(compacted, "test", (), "", partitions=3, cleanup="compact")])
+    chassis_kafka.create_topics(
+        KafkaConnection(kafka), [Topic(compacted, "test", (), "", partitions=3, cleanup="compact")]
+    )
     bury(kafka, (compacted, topics[1]), 7)
     told = redrive(kafka, topics[1], "0:0")
     assert told.returncode == 1

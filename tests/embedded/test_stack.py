@@ -16,6 +16,7 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaProducer
 from rondo.chassis.events.broker import create_topics
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded import SERVICES, Addresses, Postgres, Service, Stack
 from rondo.embedded.errors import (
     HomeBusyError,
@@ -120,7 +121,7 @@ async def test_what_an_earlier_run_left_on_such_servers_is_not_taken_for_this_on
             "ingestion), which this one would take for its own: drop that database, name another server, unset "
             "RONDO_POSTGRES to get a new one, or go on with what is there by `rondo up`."
         )
-        create_topics(clean_kafka)
+        create_topics(KafkaConnection(clean_kafka))
         async with AIOKafkaProducer(bootstrap_servers=clean_kafka) as producer:
             await producer.send_and_wait("models.promoted", b"{}")
         with pytest.raises(UsedKafkaError) as events:

@@ -38,6 +38,6 @@ async def ingestion(settings: IngestionSettings) -> AsyncIterator[Running]:
     """Ingestion in this process, with a spec in force."""
     async with application(settings), client(settings) as http:
         running = Running(settings, http)
-        await apply(settings.kafka, spec())
+        await apply(settings.kafka.servers, spec())
         await until(running.knows)
         yield running

@@ -110,7 +110,9 @@ def rows(running: Running, table: str) -> pl.DataFrame:
 
 async def events(running: Running, topic: str) -> list[dict[str, Any]]:
     """Return the values of a topic of JSON events."""
-    return [orjson.loads(m.value() or b"") for m in await asyncio.to_thread(read_all, running.settings.kafka, topic)]
+    return [
+        orjson.loads(m.value() or b"") for m in await asyncio.to_thread(read_all, running.settings.kafka.servers, topic)
+    ]
 
 
 async def dead_letters(kafka: str) -> list[Message]:

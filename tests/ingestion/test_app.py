@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 from confluent_kafka import Producer
 from rondo.chassis.events import broker as chassis_kafka
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.ingestion.app import application
 from rondo.ingestion.batches.service import BatchService
 
@@ -41,7 +42,7 @@ async def test_an_uploaded_batch_becomes_a_data_version(ingestion: Running, tmp_
 
 
 async def test_outcomes_and_predictions_land(ingestion: Running) -> None:
-    kafka = ingestion.settings.kafka
+    kafka = ingestion.settings.kafka.servers
     produce(kafka, "predictions.log", predictions(0, 50), predictions(50, 50, version=2))
     produce(kafka, "outcomes.observed", *(outcome(n) for n in range(80)), b"not json", outcome(1, model="tipz"))
 
@@ -67,18 +68,18 @@ async def test_outcomes_and_predictions_land(ingestion: Running) -> None:
 
 async def test_a_new_database_and_a_backlog_meet_the_specs_that_were_applied(settings: IngestionSettings) -> None:
     for number in range(200):
-        await apply(settings.kafka, spec(f"other-{number}"))
-    await apply(settings.kafka, spec())
-    produce(settings.kafka, "outcomes.observed", *(outcome(n) for n in range(80)))
+        await apply(settings.kafka.servers, spec(f"other-{number}"))
+    await apply(settings.kafka.servers, spec())
+    produce(settings.kafka.servers, "outcomes.observed", *(outcome(n) for n in range(80)))
     async with application(settings), client(settings) as http:
         running = Running(settings, http)
 
         async def through() -> int:
-            said, letters = await events(running, "outcomes.accepted"), await dead_letters(settings.kafka)
+            said, letters = await events(running, "outcomes.accepted"), await dead_letters(settings.kafka.servers)
             return int(sum(each["rows"] for each in said) + len(letters) == 80)
 
         await until(through)
-        assert await dead_letters(settings.kafka) == []
+        assert await dead_letters(settings.kafka.servers) == []
 
 
 async def test_the_same_batch_twice_is_answered_alike(ingestion: Running, tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ async def test_what_is_known_of_a_dataset(ingestion: Running, tmp_path: Path) ->
 
 
 async def test_batches_come_by_kafka_and_by_folder(ingestion: Running, tmp_path: Path) -> None:
-    kafka, inbox = ingestion.settings.kafka, ingestion.settings.inbox
+    kafka, inbox = ingestion.settings.kafka.servers, ingestion.settings.inbox
     assert inbox is not None
     whole = parquet(rides(10, start=100), tmp_path)
     kind = b"application/vnd.apache.parquet"
@@ -204,14 +205,20 @@ async def test_a_batch_over_kafka_keeps_its_trace(ingestion: Running, tmp_path: 
         ("dataset", b"rides"), ("batch_id", b"january"), ("content-type", b"application/vnd.apache.parquet"),
         ("traceparent", f"00-{trace_id}-00f067aa0ba902b7-01".encode()),
     ]  # fmt: skip
-    produce(ingestion.settings.kafka, "batches.submitted", parquet(rides(3), tmp_path), key=b"rides", headers=headers)
+    produce(
+        ingestion.settings.kafka.servers,
+        "batches.submitted",
+        parquet(rides(3), tmp_path),
+        key=b"rides",
+        headers=headers,
+    )
     await until(lambda: events(ingestion, "batches.accepted"))
-    [message] = await asyncio.to_thread(read_all, ingestion.settings.kafka, "batches.accepted")
+    [message] = await asyncio.to_thread(read_all, ingestion.settings.kafka.servers, "batches.accepted")
     assert trace_id in str(dict(message.headers() or ())["traceparent"])
 
 
 def test_a_batch_that_kafka_finds_too_large_is_the_senders_to_split(clean_kafka: str) -> None:
-    chassis_kafka.create_topics(clean_kafka)
+    chassis_kafka.create_topics(KafkaConnection(clean_kafka))
     producer = Producer({"bootstrap.servers": clean_kafka, "message.max.bytes": 16 * 1024 * 1024})
     said: list[str] = []
     producer.produce(
@@ -236,14 +243,14 @@ async def test_a_batch_that_always_fails_ends_in_the_dead_letters_and_the_next_i
     bodies = {name: parquet(rides(10, start=start), tmp_path) for name, start in (("cursed", 0), ("next", 10))}
     for name, body in bodies.items():
         headers = [("dataset", b"rides"), ("batch_id", name.encode()), ("content-type", kind)]
-        produce(ingestion.settings.kafka, "batches.submitted", body, key=b"rides", headers=headers)
+        produce(ingestion.settings.kafka.servers, "batches.submitted", body, key=b"rides", headers=headers)
 
     async def taken() -> bool:
         return rows(ingestion, "datasets/rides").height == 10
 
     await until(taken)
     assert rows(ingestion, "datasets/rides")["batch_id"].unique().to_list() == ["next"]
-    [letter] = await asyncio.to_thread(read_all, ingestion.settings.kafka, "ingestion.dead-letters")
+    [letter] = await asyncio.to_thread(read_all, ingestion.settings.kafka.servers, "ingestion.dead-letters")
     said = dict(letter.headers() or ())
     assert letter.value() == bodies["cursed"]
     assert (said["batch_id"], said["content-type"]) == (b"cursed", kind)
@@ -256,10 +263,10 @@ async def test_what_was_committed_and_not_said_is_said_at_the_next_start(
 ) -> None:
     async with application(settings), client(settings) as http:
         running = Running(settings, http)
-        await apply(settings.kafka, spec())
+        await apply(settings.kafka.servers, spec())
         await until(running.knows)
         first = await running.upload("january", parquet(rides(10), tmp_path))
-        produce(settings.kafka, "outcomes.observed", *(outcome(n) for n in range(50)))
+        produce(settings.kafka.servers, "outcomes.observed", *(outcome(n) for n in range(50)))
         await until(lambda: events(running, "outcomes.accepted"))
         await until(lambda: events(running, "batches.accepted"))
     # As after a crash between the commit to Delta and the one to PostgreSQL.
@@ -275,7 +282,7 @@ async def test_what_was_committed_and_not_said_is_said_at_the_next_start(
         await until(lambda: _times(running, "outcomes.accepted", 2))
     said = await events(running, "outcomes.accepted")
     assert said[0] == said[1]
-    messages = await asyncio.to_thread(read_all, settings.kafka, "outcomes.accepted")
+    messages = await asyncio.to_thread(read_all, settings.kafka.servers, "outcomes.accepted")
     assert len({dict(m.headers())["ce_id"] for m in messages}) == 1, "the inbox of whoever hears it knows it"
     assert rows(running, "feedback/tips/outcomes").height == 50
     assert rows(running, "datasets/rides").height == 10

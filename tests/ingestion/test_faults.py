@@ -41,7 +41,7 @@ class Service:
         self.log = folder / "ingestion.log"
         self._environment = os.environ | {
             "RONDO_SERVICE": "ingestion",
-            "RONDO_KAFKA": settings.kafka,
+            "RONDO_KAFKA": settings.kafka.servers,
             "RONDO_POSTGRES": settings.postgres.get_secret_value(),
             "RONDO_HTTP_PORT": str(settings.http_port),
             "RONDO_API_TOKEN": TOKEN,
@@ -87,15 +87,17 @@ async def test_kill_9_while_outcomes_stream_and_batches_arrive(settings: Ingesti
     chance = random.Random(seed)
     service = Service(settings, tmp_path)
     bodies = {f"b{n}": parquet(rides(500, start=500 * n), tmp_path) for n in range(BATCHES)}
-    await apply(settings.kafka, spec())
+    await apply(settings.kafka.servers, spec())
 
     async def stream() -> None:
         for first in range(0, OUTCOMES, 500):
-            await asyncio.to_thread(produce, settings.kafka, "predictions.log", predictions(first, 500))
+            await asyncio.to_thread(produce, settings.kafka.servers, "predictions.log", predictions(first, 500))
             for part in range(first, first + 500, 100):
                 # Without a key, as over partitions: applications key by entity.
                 values = [outcome(n) for n in range(part, part + 100)]
-                await asyncio.to_thread(produce, settings.kafka, "outcomes.observed", *values, key=str(part).encode())
+                await asyncio.to_thread(
+                    produce, settings.kafka.servers, "outcomes.observed", *values, key=str(part).encode()
+                )
             await asyncio.sleep(0.1)
 
     async def strike() -> None:
@@ -127,7 +129,7 @@ async def test_kill_9_while_outcomes_stream_and_batches_arrive(settings: Ingesti
     published = pl.read_delta(str(settings.data / "datasets" / "rides"))
     assert published.group_by("batch_id").len().sort("batch_id").rows() == sorted((name, 500) for name in bodies)
     assert published["ride"].is_unique().all()
-    accepted = {_id(m): orjson.loads(m.value() or b"") for m in read_all(settings.kafka, "batches.accepted")}
+    accepted = {_id(m): orjson.loads(m.value() or b"") for m in read_all(settings.kafka.servers, "batches.accepted")}
     assert sorted(each["batch_id"] for each in accepted.values()) == sorted(bodies)
     versions = {each["batch_id"]: each["data_version"] for each in accepted.values()}
     assert versions == {task.result()["batch_id"]: task.result()["data_version"] for task in sent}
@@ -150,7 +152,7 @@ def _id(message: Any) -> str:
 
 
 async def _announced(settings: IngestionSettings) -> bool:
-    messages = await asyncio.to_thread(read_all, settings.kafka, "outcomes.accepted")
+    messages = await asyncio.to_thread(read_all, settings.kafka.servers, "outcomes.accepted")
     said = {_id(message): orjson.loads(message.value() or b"")["rows"] for message in messages}
     return sum(said.values()) == OUTCOMES
 
@@ -262,7 +264,7 @@ async def test_without_room_for_the_logs_readyz_says_so_and_they_land_when_there
         return "; free some space on the disk of" in await landing()
 
     with no_room(1_000):
-        produce(ingestion.settings.kafka, "predictions.log", predictions(0, 50))
+        produce(ingestion.settings.kafka.servers, "predictions.log", predictions(0, 50))
         await until(is_full)
     await until(lambda: _is_ready(ingestion.settings))
     table = ingestion.settings.data / "feedback" / "tips" / "predictions"

@@ -221,7 +221,7 @@ def run_registry(tmp_path: Path) -> Callable[..., Any]:
         log = tmp_path / f"registry-{settings.http_port}.log"
         environment = {
             **os.environ,
-            "RONDO_KAFKA": settings.kafka,
+            "RONDO_KAFKA": settings.kafka.servers,
             "RONDO_POSTGRES": settings.postgres.get_secret_value(),
             "RONDO_HTTP_PORT": str(settings.http_port),
             "RONDO_API_TOKEN": settings.api_token.get_secret_value(),

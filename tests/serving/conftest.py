@@ -27,6 +27,7 @@ from rondo.chassis.artifacts import Artifacts, digest_of
 from rondo.chassis.events import broker as chassis_kafka
 from rondo.contracts.events.cloudevents import Envelope, read
 from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged, Route
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.spec.model import Feature
 from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 from rondo.serving.models.onnx_runtime import OnnxModel
@@ -208,7 +209,7 @@ class Platform:
 @pytest.fixture
 def platform(clean_kafka: str, tmp_path: Path) -> Platform:
     """Return a platform without anything on it yet."""
-    chassis_kafka.create_topics(clean_kafka)
+    chassis_kafka.create_topics(KafkaConnection(clean_kafka))
     return Platform(clean_kafka, tmp_path)
 
 

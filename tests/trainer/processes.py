@@ -14,6 +14,7 @@ import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from rondo.chassis.events import broker as chassis_kafka
 from rondo.contracts.events import cloudevents
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import TOPICS
 
 from tests.trainer.builders import enveloped
@@ -111,7 +112,7 @@ class TrainerProcess:
 
 @asynccontextmanager
 async def kafka_clients(bootstrap: str) -> AsyncIterator[tuple[AIOKafkaConsumer, AIOKafkaProducer]]:
-    await chassis_kafka.wait_for_kafka(bootstrap)
+    await chassis_kafka.wait_for_kafka(KafkaConnection(bootstrap))
     written = [topic for topic in TOPICS if topic.writer == "trainer"]
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", fetch_max_wait_ms=20)
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap)

@@ -14,6 +14,7 @@ from rondo.chassis.events import broker as chassis_kafka
 from rondo.chassis.events.compacted_topic import CompactedTopic
 from rondo.contracts.events.base import ModelEvent
 from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import Topic
 
 from tests.chassis.unreadable import UNREADABLE, send_batch
@@ -38,7 +39,7 @@ def send(bootstrap: str, share: int | None, raw: bytes | None = None) -> None:
 
 
 async def test_everything_is_read_then_every_change(kafka: str) -> None:
-    chassis_kafka.create_topics(kafka, [Topic(ShareChanged.topic, "test", (), "", cleanup="compact")])
+    chassis_kafka.create_topics(KafkaConnection(kafka), [Topic(ShareChanged.topic, "test", (), "", cleanup="compact")])
     for share in (1, 2):
         send(kafka, share)
     send(kafka, None, b"not an event")
@@ -49,7 +50,7 @@ async def test_everything_is_read_then_every_change(kafka: str) -> None:
     async def on_change(envelope: Envelope[ShareChanged]) -> None:
         await seen.put(envelope.data.share)
 
-    table = CompactedTopic(kafka, ShareChanged, on_change)
+    table = CompactedTopic(KafkaConnection(kafka), ShareChanged, on_change)
     with pytest.raises(UnavailableError, match="not read to its end yet"):
         await table.check()
     task = asyncio.create_task(table.run())

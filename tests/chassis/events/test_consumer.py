@@ -100,7 +100,7 @@ async def test_an_event_delivered_twice_is_handled_once(settings: PostgresSettin
         handled.put_nowait(envelope.data.model_version)
 
     async with consuming(settings, on_event), asyncio.timeout(20):
-        await send(settings.kafka, message(1, "same"), message(1, "same"), message(2, "other"))
+        await send(settings.kafka.servers, message(1, "same"), message(1, "same"), message(2, "other"))
         assert [await handled.get(), await handled.get()] == [1, 2]
         assert handled.empty()
 
@@ -117,9 +117,9 @@ async def test_a_handler_that_fails_once_is_tried_again_and_leaves_no_trace_of_t
             raise RuntimeError("once")
 
     async with consuming(settings, on_event) as database, asyncio.timeout(20):
-        await send(settings.kafka, message(1, "a"))
+        await send(settings.kafka.servers, message(1, "a"))
         # The first attempt's event was rolled back with it: only the second's was published (and handled as the next).
-        published = [m.value for m in await read(settings.kafka, ModelRetired.topic, 2)]
+        published = [m.value for m in await read(settings.kafka.servers, ModelRetired.topic, 2)]
         assert attempts[:2] == [1, 1]
         assert await database.pool.fetchval("select count(*) from inbox where event_id = 'a'") == 1
     assert b'"model_version":102' in published[1]
@@ -143,9 +143,9 @@ async def test_a_bad_message_goes_to_the_dead_letters_once_with_its_bytes_and_th
 
     good = message(1, "good")
     async with consuming(settings, on_event), asyncio.timeout(20):
-        await send(settings.kafka, (value, good[1]), good)
+        await send(settings.kafka.servers, (value, good[1]), good)
         await handled.wait()
-    [letter] = await read(settings.kafka, dead_letters("registry"), 1)
+    [letter] = await read(settings.kafka.servers, dead_letters("registry"), 1)
     headers = {key: content.decode() for key, content in letter.headers}
     assert letter.value == (value or b"")
     assert letter.key == b"m"
@@ -161,8 +161,8 @@ async def test_a_handler_that_always_fails_ends_in_the_dead_letters_after_bounde
         raise RuntimeError("always")
 
     async with consuming(settings, on_event):
-        await send(settings.kafka, message(1, "a"))
-        [letter] = await read(settings.kafka, dead_letters("registry"), 1)
+        await send(settings.kafka.servers, message(1, "a"))
+        [letter] = await read(settings.kafka.servers, dead_letters("registry"), 1)
     headers = {key: content.decode() for key, content in letter.headers}
     assert headers["__dlq.errors.delivery.count"] == "3"
     assert headers["__dlq.errors.exception"] == "RuntimeError"
@@ -181,7 +181,7 @@ async def test_while_something_is_away_the_message_waits_instead_of_dying(settin
         handled.set()
 
     async with consuming(settings, on_event), asyncio.timeout(20):
-        await send(settings.kafka, message(1, "a"))
+        await send(settings.kafka.servers, message(1, "a"))
         await handled.wait()
     assert attempts == 2 * QUICK.attempts + 1
 
@@ -194,7 +194,7 @@ async def test_headers_that_are_no_utf8_do_not_lose_the_message(settings: Postgr
 
     value, headers = message(1, "a")
     async with consuming(settings, on_event), asyncio.timeout(20):
-        await send(settings.kafka, (value, [*headers, ("x-binary", b"\xff\xfe")]))
+        await send(settings.kafka.servers, (value, [*headers, ("x-binary", b"\xff\xfe")]))
         await handled.wait()
 
 
@@ -209,9 +209,9 @@ async def test_a_header_whose_name_is_no_utf8_makes_a_dead_letter_and_holds_up_n
     (first, named), (bad, unnamed), (last, named_too) = (message(n, str(n)) for n in (1, 2, 3))
     async with consuming(settings, on_event), asyncio.timeout(30):
         records = (first, named), (bad, [*unnamed, UNREADABLE]), (last, named_too)
-        await send_batch(settings.kafka, ModelRetired.topic, *records)
+        await send_batch(settings.kafka.servers, ModelRetired.topic, *records)
         assert [await handled.get(), await handled.get()] == [1, 3]
-    [letter] = await read(settings.kafka, dead_letters("registry"), 1)
+    [letter] = await read(settings.kafka.servers, dead_letters("registry"), 1)
     assert (letter.key, letter.value) == (b"m", bad)
     assert b"the headers ce_id" in dict(letter.headers)["__dlq.errors.message"]
 
@@ -224,7 +224,7 @@ async def test_a_header_that_is_null_does_not_lose_the_message(settings: Postgre
 
     value, headers = message(1, "a")
     async with consuming(settings, on_event), asyncio.timeout(20):
-        await send(settings.kafka, (value, [*headers, ("x-null", None)]))
+        await send(settings.kafka.servers, (value, [*headers, ("x-null", None)]))
         await handled.wait()
 
 
@@ -239,9 +239,9 @@ async def test_what_came_compressed_and_is_too_large_for_a_dead_letter_is_left_o
     good = message(1, "good")
     async with consuming(settings, on_event), asyncio.timeout(20):
         huge = (b"0" * 20_000_000, message(2, "huge")[1])
-        await send(settings.kafka, huge, good, compression_type="gzip", max_request_size=30_000_000)
+        await send(settings.kafka.servers, huge, good, compression_type="gzip", max_request_size=30_000_000)
         await handled.wait()
-    [letter] = await read(settings.kafka, dead_letters("registry"), 1)
+    [letter] = await read(settings.kafka.servers, dead_letters("registry"), 1)
     assert letter.value == b""
     assert dict(letter.headers)["__dlq.errors.dropped"].startswith(
         b"too large for a dead letter: the value of 20,000,000 bytes; the original lies in models.retired, partition "
@@ -257,6 +257,6 @@ async def test_the_trace_goes_from_event_to_event(settings: PostgresSettings) ->
 
     value, headers = message(1, "a")
     async with consuming(settings, on_event):
-        await send(settings.kafka, (value, [*headers, ("traceparent", traceparent.encode())]))
-        _, caused = await read(settings.kafka, ModelRetired.topic, 2)
+        await send(settings.kafka.servers, (value, [*headers, ("traceparent", traceparent.encode())]))
+        _, caused = await read(settings.kafka.servers, ModelRetired.topic, 2)
     assert dict(caused.headers)["traceparent"].decode().split("-")[1] == traceparent.split("-")[1]

@@ -17,6 +17,7 @@ from rondo.chassis.events.delivery import SUBSCRIPTION
 from rondo.chassis.events.tolerant_consumer import Reader
 from rondo.chassis.http.health import Health
 from rondo.chassis.settings import ServiceSettings
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import Topic
 
 from tests.chassis.unreadable import UNREADABLE, send_batch
@@ -30,14 +31,14 @@ GOOD = ("name", b"v")
 @pytest.fixture
 def topic(kafka: str) -> str:
     name = f"read-{uuid4().hex[:8]}"
-    chassis_kafka.create_topics(kafka, [Topic(name, "test", (), "", partitions=3)])
+    chassis_kafka.create_topics(KafkaConnection(kafka), [Topic(name, "test", (), "", partitions=3)])
     return name
 
 
 def reader(bootstrap: str, topic: str, auto_offset_reset: str = "earliest") -> Reader:
     return Reader(
         topic,
-        bootstrap_servers=bootstrap,
+        kafka=KafkaConnection(bootstrap),
         group_id=f"of-{topic}",
         enable_auto_commit=False,
         auto_offset_reset=auto_offset_reset,

@@ -20,6 +20,7 @@ from rondo.chassis.service import background
 from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.events.data import BatchRejected
 from rondo.contracts.events.models import ModelRetired
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded.postgres.server import Postgres
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ async def test_a_service_waits_for_a_server_that_is_not_there_yet(own_postgres: 
 
 async def test_the_outbox_drains_in_order_after_a_death_of_the_server(own_postgres: Postgres, clean_kafka: str) -> None:
     settings = settings_for(clean_kafka, own_postgres.dsn)
-    await chassis_kafka.wait_for_kafka(clean_kafka)
+    await chassis_kafka.wait_for_kafka(KafkaConnection(clean_kafka))
     async with chassis_postgres.connect(settings, MIGRATIONS, QUICK) as db:
         broker = chassis_kafka.broker(settings)
         await broker.start()

@@ -16,6 +16,7 @@ from rondo.chassis.stream.config import StreamSettings
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream, PartitionsMovedError, Transform
 from rondo.chassis.stream.poison_pill import MAX_GIVEN_UP_IN_A_ROW
 from rondo.chassis.stream.records import Record, Records
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import BY_NAME, PREDICTIONS_FAILED, Topic
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Topics:
         self.bootstrap, self.name = bootstrap, uuid4().hex[:8]
         self.source, self.target = f"source-{self.name}", f"target-{self.name}"
         topics = [Topic(name, "test", (), "", partitions=4) for name in (self.source, self.target)]
-        chassis_kafka.create_topics(bootstrap, [*topics, BY_NAME[PREDICTIONS_FAILED]])
+        chassis_kafka.create_topics(KafkaConnection(bootstrap), [*topics, BY_NAME[PREDICTIONS_FAILED]])
 
     def fill(self, count: int) -> None:
         producer = Producer({"bootstrap.servers": self.bootstrap})
@@ -94,7 +95,9 @@ class Topics:
         return found
 
     def stream(self, transform: Transform, instance: str = "a", **more: Any) -> ExactlyOnceStream:
-        settings = StreamSettings(self.bootstrap, self.name, instance, (self.source,), PREDICTIONS_FAILED, **more)
+        settings = StreamSettings(
+            KafkaConnection(self.bootstrap), self.name, instance, (self.source,), PREDICTIONS_FAILED, **more
+        )
         return ExactlyOnceStream(settings, transform, QUICK)
 
 
@@ -316,7 +319,9 @@ class Message:
 
 
 def test_messages_of_a_partition_that_moved_while_gathering_are_left_to_its_new_owner() -> None:
-    stream = ExactlyOnceStream(StreamSettings("nowhere", "s", "a", ("source",), "failed"), Copy("target"))
+    stream = ExactlyOnceStream(
+        StreamSettings(KafkaConnection("nowhere:1"), "s", "a", ("source",), "failed"), Copy("target")
+    )
     with pytest.raises(PartitionsMovedError, match="source-1 went to another replica"):
         stream._gather(Moving(stream, [Message(0), Message(1)]))  # type: ignore[arg-type]
     assert len(stream._gather(Moving(stream, [Message(0)]))) == 2  # type: ignore[arg-type]

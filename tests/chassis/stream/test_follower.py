@@ -17,6 +17,7 @@ from rondo.chassis.errors import UnavailableError
 from rondo.chassis.stream import follower as follow
 from rondo.chassis.stream.follower import Follower
 from rondo.chassis.stream.records import place
+from rondo.contracts.kafka_connection import KafkaConnection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -95,7 +96,9 @@ def send(kafka: str, topic: str, numbers: range) -> None:
 
 @asynccontextmanager
 async def following(kafka: str, topic: str, store: Store) -> AsyncIterator[Follower]:
-    follower = Follower(kafka, "test", (topic,), store, max_records=4, linger=0.02, caught_up=store.caught_up)
+    follower = Follower(
+        KafkaConnection(kafka), "test", (topic,), store, max_records=4, linger=0.02, caught_up=store.caught_up
+    )
     task = asyncio.create_task(follower.run())
     yield follower
     task.cancel()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from rondo.chassis.events.broker import create_topics
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded.kafka.broker import Kafka
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ with Rondo(Connection(kafka=sys.argv[1], token="x", **nobody)) as rondo:
 def own_kafka(tmp_path: Path) -> Iterator[Kafka]:
     """Return a broker with all topics that a test may kill."""
     with Kafka(tmp_path / "kafka") as kafka:
-        create_topics(kafka.bootstrap)
+        create_topics(KafkaConnection(kafka.bootstrap))
         yield kafka
 
 

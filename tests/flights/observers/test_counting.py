@@ -14,6 +14,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from rondo.chassis.events.broker import create_topics
 from rondo.contracts.events.predictions import PredictionMade, PredictionRequested
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded import Kafka
 from rondo.flights.dataset.messages import Due, Pace
 from rondo.flights.errors import NotDeliveredError, UnreadableError
@@ -33,7 +34,7 @@ NOWHERE = "127.0.0.1:1"
 
 @pytest.fixture
 def bootstrap(clean_kafka: str) -> str:
-    create_topics(clean_kafka)
+    create_topics(KafkaConnection(clean_kafka))
     # New topics have their leaders a little later.
     assert Backlog(clean_kafka).wait_until_done(60) == 0
     return clean_kafka
@@ -137,7 +138,7 @@ def test_readers_are_let_go_of_at_once_when_the_body_fails(tmp_path: Path) -> No
             raise KeyboardInterrupt
 
     with Kafka(tmp_path / "kafka") as kafka:
-        create_topics(kafka.bootstrap)
+        create_topics(KafkaConnection(kafka.bootstrap))
         ask(kafka.bootstrap, "a")
         with pytest.raises(KeyboardInterrupt):
             fails_without_kafka()
@@ -193,7 +194,7 @@ async def test_a_serving_that_never_gets_done_is_told_in_requests(bootstrap: str
 @pytest.mark.slow
 def test_the_last_reading_ends_when_kafka_does_not_answer_any_more(tmp_path: Path) -> None:
     with Kafka(tmp_path / "kafka") as kafka:
-        create_topics(kafka.bootstrap)
+        create_topics(KafkaConnection(kafka.bootstrap))
         ask(kafka.bootstrap, "a")
         auditor = Auditor(kafka.bootstrap, patience=1)
         failures: list[Exception] = []

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from rondo.client.errors import MessageTooLargeError, NotFoundError, UnreachableError
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import BY_NAME
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Sender:
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap,
+            **KafkaConnection(bootstrap).aiokafka(),
             client_id="rondo-client",
             acks="all",
             enable_idempotence=True,
@@ -107,7 +108,7 @@ async def reading(bootstrap: str, topics: Sequence[str], **options: Any) -> Asyn
     await _check(bootstrap, topics)
     consumer = AIOKafkaConsumer(
         *topics,
-        bootstrap_servers=bootstrap,
+        **KafkaConnection(bootstrap).aiokafka(),
         client_id=f"rondo-client-{uuid4().hex[:8]}",
         group_id=None,
         enable_auto_commit=False,
@@ -126,7 +127,7 @@ async def reading(bootstrap: str, topics: Sequence[str], **options: Any) -> Asyn
 
 async def _check(bootstrap: str, topics: Sequence[str]) -> None:
     # A consumer of a topic that does not exist would wait for it, without a word.
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=_REQUEST_MS)
+    admin = AIOKafkaAdminClient(**KafkaConnection(bootstrap).aiokafka(), request_timeout_ms=_REQUEST_MS)
     try:
         with translated(bootstrap):
             await admin.start()

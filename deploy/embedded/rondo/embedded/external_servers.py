@@ -3,6 +3,7 @@
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import BY_NAME
 from rondo.embedded.errors import KafkaUnavailableError, PostgresUnavailableError, UsedKafkaError, UsedPostgresError
 from rondo.embedded.kafka.broker import serves
@@ -37,12 +38,12 @@ async def check_postgres(superuser: str, *, keep: bool) -> None:
 
 
 async def _topics_with_messages(bootstrap: str) -> list[str]:
-    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None) as asking:
+    async with AIOKafkaConsumer(**KafkaConnection(bootstrap).aiokafka(), group_id=None) as asking:
         ours = await asking.topics() & BY_NAME.keys()
     if not ours:
         return []
     # Without a group a consumer of topics has all their partitions from its start on.
-    async with AIOKafkaConsumer(*ours, bootstrap_servers=bootstrap, group_id=None) as consumer:
+    async with AIOKafkaConsumer(*ours, **KafkaConnection(bootstrap).aiokafka(), group_id=None) as consumer:
         places = consumer.assignment()
         first, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
     return sorted({place.topic for place in places if end[place] > first[place]})

@@ -10,10 +10,16 @@ import sys
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from rondo.contracts.kafka_connection import KafkaConnection
 
 PREFIX = "RONDO_"
 S = TypeVar("S", bound="ServiceSettings")
+
+
+def _connection(value: object) -> object:
+    return KafkaConnection(value) if isinstance(value, str) else value
 
 
 class ServiceSettings(BaseModel):
@@ -22,7 +28,7 @@ class ServiceSettings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     service: str
-    kafka: str = Field(min_length=1)
+    kafka: Annotated[KafkaConnection, BeforeValidator(_connection)]
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65535)]
     api_token: SecretStr = Field(min_length=16)

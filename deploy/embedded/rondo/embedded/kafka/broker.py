@@ -11,6 +11,7 @@ from pathlib import Path
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded.errors import KafkaDataError, KafkaUnavailableError
 from rondo.embedded.kafka.config import logger_properties, server_properties
 from rondo.embedded.kafka.jar_cache import fetched
@@ -103,7 +104,7 @@ async def serves(bootstrap: str) -> bool:
     """Say whether a broker at one of the addresses (`host:port,…`) answers a metadata request."""
     if not any([await _accepts(address) for address in bootstrap.split(",")]):
         return False
-    client = AIOKafkaClient(bootstrap_servers=bootstrap, request_timeout_ms=2_000)
+    client = AIOKafkaClient(**KafkaConnection(bootstrap).aiokafka(), request_timeout_ms=2_000)
     try:
         await client.bootstrap()
     except KafkaError:

@@ -11,6 +11,7 @@ import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from rondo.contracts.events.predictions import PredictionMade, PredictionRequested
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import PREDICTIONS_FAILED
 from rondo.flights.errors import UnreadableError
 from rondo.flights.observers.ledger import Answer, Ledger
@@ -37,7 +38,7 @@ class Auditor:
         self._finishing, self._stopped = threading.Event(), threading.Event()
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                **KafkaConnection(bootstrap).confluent(),
                 "client.id": "auditor",
                 "group.id": "auditor",
                 "enable.auto.commit": False,

@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicParti
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from rondo.contracts.events.predictions import PredictionMade, PredictionRequested
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import PREDICTIONS_FAILED
 from rondo.flights.errors import UnreadableError
 from rondo.flights.observers.partitions import partitions
@@ -33,12 +34,12 @@ class Backlog:
         self.requests = 0
         self._patience = patience
         self._stop = threading.Event()
-        self._admin = AdminClient({"bootstrap.servers": bootstrap, "client.id": "backlog", "log_level": 0})
+        self._admin = AdminClient({**KafkaConnection(bootstrap).confluent(), "client.id": "backlog", "log_level": 0})
         # It subscribes to nothing, and so never joins the group that it asks about. An AdminClient can be asked, too,
         # but librdkafka 2.16 crashes on the answer of a broker that is not yet the group's coordinator.
         self._group = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                **KafkaConnection(bootstrap).confluent(),
                 "client.id": "backlog",
                 "group.id": GROUP,
                 "enable.auto.commit": False,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import Consumer, KafkaException
 
 from rondo.contracts.events import cloudevents
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import CONTROL_EVENTS
 from rondo.flights.errors import UnreadableError
 from rondo.flights.observers.history import History
@@ -39,7 +40,7 @@ class Listener:
         self._stop = threading.Event()
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                **KafkaConnection(bootstrap).confluent(),
                 "client.id": "timeline",
                 "group.id": "timeline",
                 "enable.auto.commit": False,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaException, Producer
 
 from rondo.contracts.events.predictions import OutcomeObserved, PredictionRequested
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.flights.errors import NotDeliveredError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Sender:
         self._stop = threading.Event()
         self._producer = Producer(
             {
-                "bootstrap.servers": bootstrap,
+                **KafkaConnection(bootstrap).confluent(),
                 "client.id": "flights",
                 # Retries must not make a second request of one.
                 "enable.idempotence": True,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 from faststream.kafka import KafkaBroker
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.events.tolerant_consumer import Reader
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from rondo.chassis.http.health import Health
     from rondo.chassis.settings import ServiceSettings
+    from rondo.contracts.kafka_connection import KafkaConnection
 
 log = logging.getLogger(__name__)
 _ANSWER_SECONDS = 5
@@ -29,8 +31,9 @@ _PING_SECONDS = 2.0
 class Broker(KafkaBroker):
     """FastStream's broker, whose subscribers read with a `Reader`."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, kafka: KafkaConnection, **options: Any) -> None:
+        super().__init__(kafka.servers.split(","), security=_security(kafka), **options)
+        self._kafka = kafka
         self._readers: list[Reader] = []
 
     async def _connect(self) -> Callable[..., Reader]:
@@ -39,7 +42,7 @@ class Broker(KafkaBroker):
         return self._reader
 
     def _reader(self, *topics: str, **options: Any) -> Reader:
-        reader = Reader(*topics, **options)
+        reader = Reader(*topics, kafka=self._kafka, **options)
         self._readers.append(reader)
         return reader
 
@@ -71,6 +74,17 @@ def broker(settings: ServiceSettings) -> Broker:
     )
 
 
+def _security(kafka: KafkaConnection) -> BaseSecurity | None:
+    """Return the connection's SASL and TLS as FastStream takes them."""
+    context = kafka.ssl_context()
+    if kafka.sasl is None:
+        return BaseSecurity(ssl_context=context) if context else None
+    security = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
+    return security[kafka.sasl.mechanism](
+        kafka.sasl.username, kafka.sasl.password.get_secret_value(), ssl_context=context, use_ssl=context is not None
+    )
+
+
 def expect(health: Health, settings: ServiceSettings) -> None:
     """Let `/readyz` name Kafka from the start on."""
     health.expect("kafka", f"Kafka at {settings.kafka}", "start it, or set RONDO_KAFKA to the address of one that runs")
@@ -97,7 +111,7 @@ def topic_config(topic: Topic) -> dict[str, str]:
     }
 
 
-def create_topics(bootstrap: str, topics: Iterable[Topic] = TOPICS, replication: int = -1) -> None:
+def create_topics(kafka: KafkaConnection, topics: Iterable[Topic] = TOPICS, replication: int = -1) -> None:
     """Create the topics that don't exist yet; `replication` -1 is the cluster's default. Blocks for seconds.
 
     Raises:
@@ -106,11 +120,11 @@ def create_topics(bootstrap: str, topics: Iterable[Topic] = TOPICS, replication:
 
     """
     # librdkafka's own log lines would say the same once more, and not as JSON.
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    admin = AdminClient(kafka.confluent() | {"log_level": 0})
     try:
         existing = admin.list_topics(timeout=_ANSWER_SECONDS).topics
     except KafkaException as error:
-        raise UnavailableError(f"Kafka at {bootstrap}", error.args[0].str()) from error
+        raise UnavailableError(f"Kafka at {kafka}", error.args[0].str()) from error
     missing = [
         NewTopic(t.name, num_partitions=t.partitions, replication_factor=replication, config=topic_config(t))
         for t in topics
@@ -125,15 +139,15 @@ def create_topics(bootstrap: str, topics: Iterable[Topic] = TOPICS, replication:
                 raise
 
 
-async def wait_for_kafka(bootstrap: str, backoff: Backoff = Backoff(first=0.2, cap=3.0)) -> None:  # noqa: B008 - frozen
+async def wait_for_kafka(kafka: KafkaConnection, backoff: Backoff = Backoff(first=0.2, cap=3.0)) -> None:  # noqa: B008 - frozen
     """Create the topics, waiting as long as it takes for Kafka to answer; says so in the log at every try."""
     attempt = 0
     while True:
         attempt += 1
         try:
-            await asyncio.to_thread(create_topics, bootstrap)
+            await asyncio.to_thread(create_topics, kafka)
         except UnavailableError as error:
-            log.warning("waiting for Kafka at %s: %s", bootstrap, error, extra={"attempt": attempt})
+            log.warning("waiting for Kafka at %s: %s", kafka, error, extra={"attempt": attempt})
             await asyncio.sleep(backoff.delay(attempt))
         else:
             return

@@ -22,6 +22,8 @@ from rondo.contracts.events.cloudevents import Envelope, MalformedEventError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from rondo.contracts.kafka_connection import KafkaConnection
+
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
 E = TypeVar("E", bound=Event)
@@ -30,8 +32,10 @@ E = TypeVar("E", bound=Event)
 class CompactedTopic(Generic[E]):
     """Calls `on_change` with each event of a compacted topic, in order per key."""
 
-    def __init__(self, bootstrap: str, event: type[E], on_change: Callable[[Envelope[E]], Awaitable[None]]) -> None:
-        self._bootstrap = bootstrap
+    def __init__(
+        self, kafka: KafkaConnection, event: type[E], on_change: Callable[[Envelope[E]], Awaitable[None]]
+    ) -> None:
+        self._kafka = kafka
         self._event = event
         self._on_change = on_change
         self._backoff = Backoff(first=0.2)
@@ -63,7 +67,7 @@ class CompactedTopic(Generic[E]):
     async def _read(self) -> None:
         consumer = Reader(
             self._event.topic,
-            bootstrap_servers=self._bootstrap,
+            kafka=self._kafka,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiokafka import ConsumerRecord
 from confluent_kafka import Consumer, Message
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from aiokafka import TopicPartition
 
+    from rondo.contracts.kafka_connection import KafkaConnection
+
 # A batch may be as large as its topic takes: few are held at once.
 _MOST = 10
 _WAIT_SECONDS = 3.0
@@ -23,17 +25,17 @@ _MORE_SECONDS = 0.05
 
 
 def read_around(
-    options: Mapping[str, Any], positions: Mapping[TopicPartition, int]
+    kafka: KafkaConnection, isolation_level: str, positions: Mapping[TopicPartition, int]
 ) -> list[ConsumerRecord[bytes, bytes]]:
     """Return the next few records of partitions, from these offsets on; blocks for 3 seconds at most.
 
-    `options` are those of the aiokafka consumer that reads on afterwards: its address and what it sees.
+    `isolation_level` is that of the aiokafka consumer that reads on afterwards.
 
     Raises:
         KafkaException: librdkafka can't read on.
 
     """
-    consumer = Consumer(_config(options), logger=logging.getLogger("librdkafka"))
+    consumer = Consumer(_config(kafka, isolation_level), logger=logging.getLogger("librdkafka"))
     try:
         consumer.assign([Place(p.topic, p.partition, offset) for p, offset in positions.items()])
         messages = consumer.consume(1, _WAIT_SECONDS)
@@ -43,14 +45,13 @@ def read_around(
         consumer.close()
 
 
-def _config(options: Mapping[str, Any]) -> dict[str, Any]:
-    servers = options["bootstrap_servers"]
+def _config(kafka: KafkaConnection, isolation_level: str) -> dict[str, str | int | float | bool]:
     return {
-        "bootstrap.servers": servers if isinstance(servers, str) else ",".join(servers),
+        **kafka.confluent(),
         "group.id": "unused",  # librdkafka asks for one, even where partitions are assigned by hand
         "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
-        "isolation.level": options.get("isolation_level", "read_uncommitted"),
+        "isolation.level": isolation_level,
         "fetch.wait.max.ms": 50,
         "log_level": 3,
     }

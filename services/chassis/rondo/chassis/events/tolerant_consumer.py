@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
@@ -18,6 +18,9 @@ from confluent_kafka import KafkaException
 
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.events.librdkafka_fallback import read_around
+
+if TYPE_CHECKING:
+    from rondo.contracts.kafka_connection import KafkaConnection
 
 log = logging.getLogger(__name__)
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
@@ -36,9 +39,10 @@ class UnreadableBatchError(KafkaError):  # type: ignore[misc]  # aiokafka has no
 class Reader(AIOKafkaConsumer):  # type: ignore[misc]
     """Hands out all records of its partitions with `getone` and `within`; `getmany` is aiokafka's own."""
 
-    def __init__(self, *topics: str, **options: Any) -> None:
-        super().__init__(*topics, **options)
-        self._options = options
+    def __init__(self, *topics: str, kafka: KafkaConnection, **options: Any) -> None:
+        super().__init__(*topics, **(kafka.aiokafka() | options))
+        self._kafka = kafka
+        self._isolation_level = options.get("isolation_level", "read_uncommitted")
         # What librdkafka read, and what the position in each of its partitions is as long as nobody else moves it.
         self._around: deque[Record] = deque()
         self._positions: dict[TopicPartition, int] = {}
@@ -95,7 +99,7 @@ class Reader(AIOKafkaConsumer):  # type: ignore[misc]
         behind = {p: await self.position(p) for p in self.assignment()}
         behind = {p: at for p, at in behind.items() if (self.highwater(p) or 0) > at}
         try:
-            found = await asyncio.to_thread(read_around, self._options, behind)
+            found = await asyncio.to_thread(read_around, self._kafka, self._isolation_level, behind)
         except KafkaException as failed:
             raise UnreadableBatchError(behind, failed) from failed
         if not found:

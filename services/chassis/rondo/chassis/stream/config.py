@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rondo.contracts.kafka_connection import KafkaConnection
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,7 @@ class StreamSettings:
     librdkafka that was to take a second and takes `hung_after` seconds never ends.
     """
 
-    bootstrap: str
+    kafka: KafkaConnection
     name: str
     instance: str
     topics: tuple[str, ...]
@@ -33,7 +36,7 @@ class StreamSettings:
     def consumer_config(self) -> dict[str, Any]:
         """Return librdkafka's consumer configuration."""
         return {
-            "bootstrap.servers": self.bootstrap,
+            **self.kafka.confluent(),
             "client.id": self.instance,
             "group.id": self.name,
             "group.instance.id": self.instance,
@@ -53,7 +56,7 @@ class StreamSettings:
     def producer_config(self) -> dict[str, Any]:
         """Return librdkafka's producer configuration."""
         return {
-            "bootstrap.servers": self.bootstrap,
+            **self.kafka.confluent(),
             "client.id": self.instance,
             "transactional.id": f"{self.name}-{self.instance}",
             "transaction.timeout.ms": int(self.transaction_timeout * 1000),

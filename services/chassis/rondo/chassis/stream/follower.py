@@ -23,6 +23,8 @@ from rondo.chassis.stream.records import readable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from rondo.contracts.kafka_connection import KafkaConnection
+
 log = logging.getLogger(__name__)
 Position = tuple[str, int]
 _STALE_SECONDS = 30.0
@@ -65,7 +67,7 @@ class Follower:
 
     def __init__(
         self,
-        bootstrap: str,
+        kafka: KafkaConnection,
         name: str,
         topics: tuple[str, ...],
         state: State,
@@ -74,7 +76,7 @@ class Follower:
         linger: float = 0.1,
         caught_up: Callable[[], None] = lambda: None,
     ) -> None:
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._name = name
         self._topics = topics
         self._state = state
@@ -163,9 +165,9 @@ class Follower:
             )  # fmt: skip
         return int(end)
 
-    def _config(self) -> dict[str, str | int | bool]:
+    def _config(self) -> dict[str, str | int | float | bool]:
         return {
-            "bootstrap.servers": self._bootstrap,
+            **self._kafka.confluent(),
             "client.id": self._name,
             "group.id": f"{self._name}-unused",  # librdkafka asks for one, even where partitions are assigned by hand
             "enable.auto.commit": False,

@@ -28,7 +28,7 @@ _GROUP = "ingestion-outcomes"
 def outcome_stream(settings: IngestionSettings) -> StreamSettings:
     """Return the configuration of the stream. It lingers 0.1 s, because no client waits for an outcome's answer."""
     return StreamSettings(
-        bootstrap=settings.kafka,
+        kafka=settings.kafka,
         name=_GROUP,
         instance=settings.instance,
         topics=(OutcomeObserved.topic,),

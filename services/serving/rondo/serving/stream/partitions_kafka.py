@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
+    from rondo.contracts.kafka_connection import KafkaConnection
+
 _TIMEOUT_SECONDS = 5
 
 
@@ -42,7 +44,7 @@ class Partitions:
         return [(message.partition() or 0) % count for message in messages]
 
 
-def partition_count(bootstrap: str, topic: str) -> int:
+def partition_count(kafka: KafkaConnection, topic: str) -> int:
     """Return the number of partitions of a topic. Blocks for up to 5 s.
 
     Raises:
@@ -50,9 +52,9 @@ def partition_count(bootstrap: str, topic: str) -> int:
 
     """
     try:
-        found = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0}).list_topics(topic, _TIMEOUT_SECONDS)
+        found = AdminClient(kafka.confluent() | {"log_level": 0}).list_topics(topic, _TIMEOUT_SECONDS)
     except KafkaException as error:
-        raise UnavailableError(f"Kafka at {bootstrap}", error.args[0].str()) from error
+        raise UnavailableError(f"Kafka at {kafka}", error.args[0].str()) from error
     if not (count := len(found.topics[topic].partitions)):
         raise UnavailableError(f"the topic {topic}", "it does not exist: restart this service, which creates it")
     return count
