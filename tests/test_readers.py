@@ -11,6 +11,7 @@ from unittest.mock import Mock
 
 import pytest
 from faststream.kafka import KafkaBroker
+from rondo.contracts.events.access import TokenChanged
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.topics import SERVICES, TOPICS
@@ -22,7 +23,7 @@ from rondo.serving import app as serving_app
 
 ROOT = Path(__file__).resolve().parent.parent
 # The ways to read a topic, and where each is used besides the table of `handlers.routes()`.
-WAYS = ("Follower", "ExactlyOnceStream", "CompactedTopic", "subscriber", "AIOKafkaConsumer")
+WAYS = ("Follower", "ExactlyOnceStream", "CompactedTopic", "TokenFollower", "subscriber", "AIOKafkaConsumer")
 
 
 def submitted() -> tuple[str, ...]:
@@ -33,6 +34,7 @@ def submitted() -> tuple[str, ...]:
 
 
 USED = {
+    **{(service, "TokenFollower"): lambda: (TokenChanged.topic,) for service in SERVICES},
     ("ingestion", "Follower"): lambda: landing.TOPICS,
     ("ingestion", "ExactlyOnceStream"): lambda: ingestion_outcomes.outcome_stream(Mock()).topics,
     ("ingestion", "subscriber"): submitted,

@@ -1,12 +1,14 @@
 #!/bin/bash
 # Makes the secrets that are not there yet, each for its reader alone: random, in volumes, never in a file of the project.
-# A service's folder gets `api-token` and, where it keeps state, `postgres-password`; PostgreSQL's gets the passwords.
+# The folder of a service that keeps state gets `postgres-password`, and PostgreSQL's gets the passwords. The registry's
+# gets the access tokens.
 set -euo pipefail
 umask 077
 folder=${1:-/secrets}
 service_user=10001 # the user of the services' images
 
-random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
+# random [bytes]: in hexadecimal.
+random() { od -An -v "-N${1:-24}" -tx1 /dev/urandom | tr -d ' \n'; }
 
 # keep <file> <value>: what exists stays, and nobody ever reads half of one.
 keep() {
@@ -21,9 +23,19 @@ for service in ingestion trainer registry monitor; do
   keep "$folder/postgres/$service" "$(random)"
   keep "$folder/$service/postgres-password" "$(cat "$folder/postgres/$service")"
 done
-keep "$folder/registry/api-token" "$(random)"
-for service in ingestion trainer registry serving monitor; do
-  keep "$folder/$service/api-token" "$(cat "$folder/registry/api-token")"
+# One access token of each role: `token-<role>` is for people, and `tokens` has what the registry stores of them.
+for role in reader publisher predictor engineer approver admin; do
+  keep "$folder/registry/token-$role" "rondo_$(random 6)_$(random 32)"
+done
+seeds=$(
+  for role in reader publisher predictor engineer approver admin; do
+    IFS=_ read -r _ id secret < "$folder/registry/token-$role" || true
+    printf '%s:%s:%s:sha256:%s\n' "$id" "$role" "$role" "$(printf %s "$secret" | sha256sum | cut -d' ' -f1)"
+  done
+)
+printf '%s\n' "$seeds" > "$folder/registry/tokens.part"
+mv "$folder/registry/tokens.part" "$folder/registry/tokens"
+for service in ingestion trainer registry monitor; do
   chown -R "$service_user:$service_user" "$folder/$service"
 done
 chown -R postgres: "$folder/postgres"

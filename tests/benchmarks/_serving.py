@@ -41,7 +41,7 @@ def serving(setting: Setting) -> Iterator[subprocess.Popen[bytes]]:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     environment = os.environ | {
-        "RONDO_KAFKA": setting.bootstrap, "RONDO_HTTP_PORT": str(port), "RONDO_API_TOKEN": "benchmark-benchmark",
+        "RONDO_KAFKA": setting.bootstrap, "RONDO_HTTP_PORT": str(port),
         "RONDO_ARTIFACTS": str(setting.folder / "artifacts"), "RONDO_OTLP_ENDPOINT": setting.traces,
     }  # fmt: skip
     with (setting.folder / "serving.log").open("ab") as log:

@@ -66,7 +66,11 @@ def test_it_is_kept_long_enough_to_come_back_from_a_long_weekend(topic: Topic) -
 
 
 def test_what_is_state_is_compacted_and_nothing_else_is() -> None:
-    assert {topic.name for topic in TOPICS if topic.cleanup == "compact"} == {"specs.applied", "deployments.changed"}
+    assert {topic.name for topic in TOPICS if topic.cleanup == "compact"} == {
+        "specs.applied",
+        "deployments.changed",
+        "access.tokens",
+    }
 
 
 @pytest.mark.parametrize("event", CONTROL_EVENTS, ids=lambda event: event.__name__)

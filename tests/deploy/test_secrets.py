@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from rondo.contracts.topics import SERVICES
+from rondo.contracts.access_tokens import Role, matches, parse_seeds, split
 from rondo.embedded.postgres.roles import SERVICES_WITH_SCHEMA, script
 
 DOCKER = Path(__file__).resolve().parents[2] / "deploy/docker"
@@ -16,7 +16,7 @@ DOCKER = Path(__file__).resolve().parents[2] / "deploy/docker"
 @pytest.fixture
 def secrets(tmp_path: Path) -> Path:
     """Return folders as the volumes are, and stand-ins for `chown`, which needs root and the users of the image."""
-    for name in ("postgres", *SERVICES):
+    for name in ("postgres", *SERVICES_WITH_SCHEMA):
         (tmp_path / "secrets" / name).mkdir(parents=True)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/chown").write_text('#!/bin/sh\necho "$@" >> "$CHOWN_LOG"\n')
@@ -32,15 +32,16 @@ def make(secrets: Path) -> dict[str, str]:
 
 
 def test_every_reader_gets_its_own_and_no_more(secrets: Path) -> None:
-    """One token for all services; a password for each that has a role, which PostgreSQL gets, too."""
+    """A password for each service that has a role, which PostgreSQL gets, too; the tokens are the registry's alone."""
     made = make(secrets)
     passwords = {f"{name}/postgres-password" for name in SERVICES_WITH_SCHEMA}
     known_to_postgres = {"postgres/superuser"} | {f"postgres/{name}" for name in SERVICES_WITH_SCHEMA}
-    assert made.keys() == passwords | known_to_postgres | {f"{name}/api-token" for name in SERVICES}
-    assert len({made[f"{name}/api-token"] for name in SERVICES}) == 1
+    tokens = {f"registry/token-{role}" for role in Role}
+    assert made.keys() == passwords | known_to_postgres | tokens | {"registry/tokens"}
     assert all(made[f"{name}/postgres-password"] == made[f"postgres/{name}"] for name in SERVICES_WITH_SCHEMA)
-    assert len(set(made.values())) == len(known_to_postgres) + 1
-    assert all(re.fullmatch(r"[0-9a-f]{48}", value) for value in made.values())
+    assert len({made[name] for name in passwords | known_to_postgres}) == len(known_to_postgres)
+    assert all(re.fullmatch(r"[0-9a-f]{48}", made[name]) for name in passwords | known_to_postgres)
+    assert len({made[name] for name in tokens}) == len(Role)
     assert {file.stat().st_mode & 0o777 for file in secrets.rglob("*") if file.is_file()} == {0o600}
 
 
@@ -53,11 +54,20 @@ def test_a_lost_copy_is_made_again_from_the_one_that_postgresql_knows(secrets: P
     """And a token that was removed everywhere is another one then."""
     before = make(secrets)
     (secrets / "trainer/postgres-password").unlink()
-    for token in secrets.glob("*/api-token"):
-        token.unlink()
+    (secrets / "registry/token-admin").unlink()
     after = make(secrets)
     assert after["trainer/postgres-password"] == before["trainer/postgres-password"]
-    assert after["registry/api-token"] != before["registry/api-token"]
+    assert after["registry/token-admin"] != before["registry/token-admin"]
+
+
+def test_the_registry_can_authenticate_the_bearer_of_each_token(secrets: Path) -> None:
+    made = make(secrets)
+    seeds = {seed.id: seed for seed in parse_seeds(made["registry/tokens"])}
+    for role in Role:
+        found = split(made[f"registry/token-{role}"])
+        assert found is not None
+        assert seeds[found[0]].roles == (role,)
+        assert matches(found[1], seeds[found[0]].secret_digest)
 
 
 def test_a_folder_belongs_to_its_reader(secrets: Path) -> None:
@@ -66,7 +76,7 @@ def test_a_folder_belongs_to_its_reader(secrets: Path) -> None:
     uid = re.search(r"useradd .*--uid (\d+)", (DOCKER / "Dockerfile").read_text())
     assert uid
     owners = dict(reversed(line.split()[1:]) for line in (secrets.parent / "chown.log").read_text().splitlines())
-    expected = {str(secrets / name): f"{uid[1]}:{uid[1]}" for name in SERVICES}
+    expected = {str(secrets / name): f"{uid[1]}:{uid[1]}" for name in SERVICES_WITH_SCHEMA}
     assert owners == expected | {str(secrets / "postgres"): "postgres:"}
 
 

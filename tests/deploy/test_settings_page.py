@@ -91,4 +91,7 @@ def test_no_variable_is_read_without_a_word_here() -> None:
         for file in (ROOT / folder).rglob("*.py"):
             read |= set(re.findall(r"[\"'](RONDO_[A-Z_]*[A-Z])[\"']", file.read_text()))
     assert read
-    assert read - {name.removesuffix("_FILE") for name in re.findall(r"RONDO_\w+", PAGE)} <= {"RONDO_API_TOKEN_FILE"}
+    assert read - {name.removesuffix("_FILE") for name in re.findall(r"RONDO_\w+", PAGE)} <= {
+        "RONDO_API_TOKEN_FILE",
+        "RONDO_TOKENS_FILE",
+    }

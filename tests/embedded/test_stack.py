@@ -56,7 +56,6 @@ async def test_a_stack_from_start_to_stop(tmp_path: Path, monkeypatch: pytest.Mo
             "RONDO_POSTGRES": stack.addresses.postgres["registry"],
             "RONDO_HTTP_HOST": "127.0.0.1",
             "RONDO_HTTP_PORT": stack.addresses.http["registry"].split(":")[2],
-            "RONDO_API_TOKEN": stack.addresses.token,
             "RONDO_ARTIFACTS": str(home / "artifacts"),
             "RONDO_DATA": str(home / "data"),
         }

@@ -6,12 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from rondo.chassis.events import broker as chassis_kafka
 from rondo.ingestion.app import application
 from rondo.ingestion.settings import IngestionSettings
 
 from tests.ingestion.builders import spec
-from tests.ingestion.processes import TOKEN, Running, apply, client, until
+from tests.ingestion.processes import Running, apply, client, until
+from tests.support.access import publish_tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 async def settings(
     clean_kafka: str, database: Callable[[str], Awaitable[str]], free_port: Callable[[], int], tmp_path: Path
 ) -> IngestionSettings:
-    await asyncio.to_thread(chassis_kafka.create_topics, clean_kafka)
+    await asyncio.to_thread(publish_tokens, clean_kafka)
     return IngestionSettings.model_validate(
         {
-            "service": "ingestion", "kafka": clean_kafka, "http_port": free_port(), "api_token": TOKEN,
+            "service": "ingestion", "kafka": clean_kafka, "http_port": free_port(),
             "postgres": await database("ingestion"), "data": tmp_path / "data", "inbox": tmp_path / "inbox",
             "landing_seconds": 0.2, "inbox_settle_seconds": 0.3, "inbox_incomplete_seconds": 0.6,
             "max_batch_bytes": 4 * 1024 * 1024,

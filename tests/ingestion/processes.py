@@ -15,13 +15,13 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.models import SpecApplied
 
+from tests.support.access import bearer
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.ingestion.settings import IngestionSettings
-
-TOKEN = "t" * 16
 
 
 def produce(bootstrap: str, topic: str, *values: bytes, key: bytes = b"tips", headers: Any = None) -> None:
@@ -97,9 +97,7 @@ class Running:
 
 
 def client(settings: IngestionSettings) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{settings.http_port}", headers={"authorization": f"Bearer {TOKEN}"}, timeout=30
-    )
+    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{settings.http_port}", headers=bearer(), timeout=30)
 
 
 def rows(running: Running, table: str) -> pl.DataFrame:

@@ -23,7 +23,7 @@ from rondo.embedded.postgres.server import Postgres
 from rondo.ingestion.app import application
 
 from tests.ingestion.builders import outcome, parquet, predictions, rides, spec
-from tests.ingestion.processes import TOKEN, Running, apply, client, produce, read_all, until
+from tests.ingestion.processes import Running, apply, client, produce, read_all, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,6 @@ class Service:
             "RONDO_KAFKA": settings.kafka.servers,
             "RONDO_POSTGRES": settings.postgres.get_secret_value(),
             "RONDO_HTTP_PORT": str(settings.http_port),
-            "RONDO_API_TOKEN": TOKEN,
             "RONDO_DATA": str(settings.data),
             "RONDO_LANDING_SECONDS": "0.2",
         }

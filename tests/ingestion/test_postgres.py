@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def connected(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Database]:
     settings = PostgresSettings.model_validate(
-        {"service": "ingestion", "kafka": "none:1", "http_port": 0, "api_token": "t" * 16,
+        {"service": "ingestion", "kafka": "none:1", "http_port": 0,
          "postgres": await database("ingestion")}
     )  # fmt: skip
     async with chassis_postgres.connect(settings, files("rondo.ingestion") / "migrations") as opened:

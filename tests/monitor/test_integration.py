@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from confluent_kafka import Consumer, Producer
-from rondo.chassis.events.broker import create_topics
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.logs import OUTCOMES_LOG, PREDICTIONS_LOG
 from rondo.contracts.events.monitoring import (
@@ -32,6 +31,7 @@ from rondo.monitor.settings import MonitorTimings
 from tests.monitor.builders import DIGEST, EPOCH, MODEL, SPEC, TRAINED, log_of_days
 from tests.monitor.events import control_plane
 from tests.monitor.fakes import FakeClock, MemoryStore, messages
+from tests.support.access import bearer, publish_tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -60,7 +60,7 @@ class Monitor:
     def __init__(self, kafka: str, dsn: str, port: int, **environment: str) -> None:
         self.environment = os.environ | {
             "RONDO_SERVICE": "monitor", "RONDO_KAFKA": kafka, "RONDO_POSTGRES": dsn, "RONDO_HTTP_PORT": str(port),
-            "RONDO_API_TOKEN": "a-token-for-the-tests", **environment,
+            **environment,
         }  # fmt: skip
         self.process: asyncio.subprocess.Process | None = None
 
@@ -99,9 +99,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 async def ask(port: int, path: str) -> dict[str, Any]:
     async with httpx.AsyncClient() as client:
-        answer = await client.get(
-            f"http://127.0.0.1:{port}{path}", headers={"authorization": "Bearer a-token-for-the-tests"}
-        )
+        answer = await client.get(f"http://127.0.0.1:{port}{path}", headers=bearer())
     assert answer.status_code == 200
     found: dict[str, Any] = answer.json()
     return found
@@ -158,7 +156,7 @@ async def test_a_kill_changes_no_published_event(
 ) -> None:
     predicted, known = log_of_days(DAYS, SHIFT)
     expected = await uninterrupted(predicted, known)
-    await asyncio.to_thread(create_topics, clean_kafka)
+    await asyncio.to_thread(publish_tokens, clean_kafka)
     port, dead = free_port(), free_port()
     urls = f"http://127.0.0.1:{dead}/dead,http://127.0.0.1:{receiver.port}/alerts"
     monitor = Monitor(clean_kafka, await database("monitor"), port, RONDO_WEBHOOK_URLS=urls)

@@ -29,6 +29,7 @@ from rondo.registry.settings import Settings
 
 from tests.registry.fakes import FakeStore
 from tests.registry.scenarios import OnPostgres
+from tests.support.access import SEEDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +46,6 @@ features:
   distance: {type: float, min: 0}
 gates: {roc_auc: {min: 0.6, not_worse_than_champion: 0.01}}
 """
-TOKEN = "a token of the tests"
 DAY = datetime(2013, 3, 1, tzinfo=UTC)
 MakeTrained = Callable[..., ModelTrained]
 MakeCandidate = Callable[..., Candidate]
@@ -162,7 +162,7 @@ async def registry_settings(database: Callable[[str], Any], tmp_path: Path, free
     return Settings(
         kafka="127.0.0.1:1",
         http_port=free_port(),
-        api_token=SecretStr(TOKEN),
+        tokens=SecretStr(SEEDS),
         postgres=SecretStr(await database("registry")),
         artifacts=str(tmp_path / "artifacts"),
     )
@@ -175,7 +175,6 @@ async def registry_database(postgres: str) -> AsyncIterator[Database]:
     settings = Settings(
         service=schema,
         kafka="127.0.0.1:1",
-        api_token=SecretStr(TOKEN),
         postgres=SecretStr(postgres),
         artifacts="unused",
     )
@@ -224,7 +223,7 @@ def run_registry(tmp_path: Path) -> Callable[..., Any]:
             "RONDO_KAFKA": settings.kafka.servers,
             "RONDO_POSTGRES": settings.postgres.get_secret_value(),
             "RONDO_HTTP_PORT": str(settings.http_port),
-            "RONDO_API_TOKEN": settings.api_token.get_secret_value(),
+            "RONDO_TOKENS": settings.tokens.get_secret_value(),
             "RONDO_ARTIFACTS": settings.artifacts,
             "RONDO_REPLICA": settings.replica,
         }

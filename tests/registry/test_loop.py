@@ -14,6 +14,8 @@ from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged
 from rondo.contracts.events.models import ModelPromoted, SpecApplied
 
+from tests.support.access import bearer
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -66,7 +68,7 @@ async def test_a_candidate_becomes_the_champion_and_a_refusal_rolls_it_back(
     settings = registry_settings.model_copy(update={"kafka": clean_kafka})
     async with run_registry(settings) as running:
         await ready(running.url)
-        headers = {"authorization": f"Bearer {settings.api_token.get_secret_value()}"}
+        headers = bearer()
         topics = [e.topic for e in (SpecApplied, ModelPromoted, DeploymentChanged)]
         consumer = AIOKafkaConsumer(*topics, bootstrap_servers=clean_kafka, auto_offset_reset="earliest")
         producer = AIOKafkaProducer(bootstrap_servers=clean_kafka)

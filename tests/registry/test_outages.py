@@ -12,6 +12,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from tests.support.access import bearer
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
@@ -98,7 +100,7 @@ async def test_postgresql_away_at_the_start_and_in_the_middle(
 ) -> None:
     async with cable(registry_settings.postgres.get_secret_value(), free_port()) as (line, dsn):
         settings = registry_settings.model_copy(update={"kafka": clean_kafka, "postgres": SecretStr(dsn)})
-        headers = {"authorization": f"Bearer {settings.api_token.get_secret_value()}"}
+        headers = bearer()
         async with (
             run_registry(settings) as running,
             httpx.AsyncClient(base_url=running.url, headers=headers, timeout=15) as client,

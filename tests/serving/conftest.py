@@ -24,15 +24,15 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from rondo.chassis.artifacts import Artifacts, digest_of
-from rondo.chassis.events import broker as chassis_kafka
 from rondo.contracts.events.cloudevents import Envelope, read
 from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged, Route
-from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.spec.model import Feature
 from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 from rondo.serving.models.onnx_runtime import OnnxModel
 from rondo.serving.prediction_log.batch import VersionLog
 from rondo.serving.requests.schema import RequestSchema
+
+from tests.support.access import publish_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +44,6 @@ FEATURES = {
     "night": Feature(type="bool"),
     "carrier": Feature(type="category", optional=True),
 }
-TOKEN = "a-token-for-the-tests"
 
 
 def model_bytes(factor: float = 1.0, features: dict[str, Feature] | None = None) -> bytes:
@@ -174,7 +173,6 @@ class Platform:
         mine = {
             "RONDO_KAFKA": self.bootstrap,
             "RONDO_HTTP_PORT": "0",
-            "RONDO_API_TOKEN": TOKEN,
             "RONDO_ARTIFACTS": str(self.folder / "artifacts"),
             "RONDO_REPLICA": replica,
         }
@@ -209,7 +207,7 @@ class Platform:
 @pytest.fixture
 def platform(clean_kafka: str, tmp_path: Path) -> Platform:
     """Return a platform without anything on it yet."""
-    chassis_kafka.create_topics(KafkaConnection(clean_kafka))
+    publish_tokens(clean_kafka)
     return Platform(clean_kafka, tmp_path)
 
 

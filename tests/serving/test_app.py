@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: 
 from rondo.contracts.events import logs
 from rondo.contracts.events.predictions import MAX_REQUEST_BYTES
 
-from tests.serving.conftest import TOKEN
+from tests.support.access import bearer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -301,7 +301,7 @@ def test_a_request_over_http_that_has_begun_is_answered_at_a_stop(
     platform: Platform, model: Callable[..., bytes], free_port: Callable[[], int]
 ) -> None:
     platform.deploy(1, model(2.0))
-    port, token = free_port(), {"authorization": f"Bearer {TOKEN}"}
+    port, token = free_port(), bearer()
     with (
         platform.serving(RONDO_HTTP_PORT=str(port)) as process,
         closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection,
@@ -348,5 +348,5 @@ def test_a_replica_without_a_partition_answers_over_http(
         for port in ports.values():
             platform.wait_ready(port)
             url = f"http://127.0.0.1:{port}/v2/models/delay/infer"
-            response = httpx.post(url, content=BODY, headers={"authorization": f"Bearer {TOKEN}"})
+            response = httpx.post(url, content=BODY, headers=bearer())
             assert response.json()["outputs"][0]["data"] == [6.0]

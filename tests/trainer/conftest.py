@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
 
-TOKEN = "a-token-for-the-tests"
-
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
@@ -46,7 +44,6 @@ async def trainer(
         "RONDO_KAFKA": clean_kafka,
         "RONDO_POSTGRES": dsn,
         "RONDO_HTTP_PORT": str(free_port()),
-        "RONDO_API_TOKEN": TOKEN,
         "RONDO_DATA": str(data),
         "RONDO_ARTIFACTS": str(tmp_path / "artifacts"),
         "RONDO_WORKER_LEASE": "3",
@@ -80,7 +77,6 @@ async def store(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Data
             "service": "trainer",
             "kafka": "none",
             "http_port": 0,
-            "api_token": TOKEN,
             "postgres": dsn,
         }
     )

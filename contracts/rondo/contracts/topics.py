@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from rondo.contracts.events import data, deployment, logs, models, monitoring, predictions, training
+from rondo.contracts.events import access, data, deployment, logs, models, monitoring, predictions, training
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
@@ -135,6 +135,7 @@ CONTROL_PLANE = (
     _control(deployment.ReplicaChanged, "serving", "registry", "client"),
     _control(monitoring.AlertRaised, "monitor", "client"),
     _control(monitoring.AlertResolved, "monitor", "client"),
+    _control(access.TokenChanged, "registry", *SERVICES, key="token_id", cleanup="compact"),
 )
 
 DEAD_LETTERS = tuple(_dead_letters(service) for service in SERVICES if service != "serving")

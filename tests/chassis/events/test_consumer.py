@@ -43,7 +43,6 @@ async def settings(clean_kafka: str, database: Services) -> PostgresSettings:
             "service": "registry",
             "kafka": clean_kafka,
             "http_port": 0,
-            "api_token": "t" * 16,
             "postgres": await database("registry"),
         }
     )

@@ -10,7 +10,6 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from confluent_kafka import Producer
-from pydantic import SecretStr
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.events import broker as chassis_kafka
 from rondo.chassis.events.delivery import SUBSCRIPTION
@@ -112,7 +111,7 @@ async def test_one_that_fails_again_and_again_says_why_until_it_reads(kafka: str
 
 
 async def test_readyz_names_a_subscription_that_is_not_read(kafka: str, topic: str) -> None:
-    settings = ServiceSettings(service="registry", kafka=kafka, http_port=0, api_token=SecretStr("t" * 16))
+    settings = ServiceSettings(service="registry", kafka=kafka, http_port=0)
     health, broker = Health(), chassis_kafka.broker(settings)
     health.started()
     subscriber = broker.subscriber(topic, group_id=f"of-{topic}", **SUBSCRIPTION | {"auto_offset_reset": "none"})

@@ -12,17 +12,18 @@ import pytest
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.http.health import Health
 from rondo.chassis.http.server import PortTakenError, guarded, listen
+from rondo.chassis.security.token_cache import TokenCache
 from rondo.chassis.settings import ServiceSettings
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from tests.support.access import bearer, token_cache
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.requests import Request
-
-TOKEN = "0123456789abcdef"
 
 
 async def hello(_: Request) -> PlainTextResponse:
@@ -30,14 +31,12 @@ async def hello(_: Request) -> PlainTextResponse:
 
 
 def client(health: Health) -> httpx.AsyncClient:
-    app = guarded(health, TOKEN, Starlette(routes=[Route("/v1/hello", hello)]))
+    app = guarded(health, TokenCache(), Starlette(routes=[Route("/v1/hello", hello)]))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
 
 
 def settings(port: int) -> ServiceSettings:
-    return ServiceSettings.model_validate(
-        {"service": "registry", "kafka": "nowhere:1", "http_port": port, "api_token": TOKEN}
-    )
+    return ServiceSettings.model_validate({"service": "registry", "kafka": "nowhere:1", "http_port": port})
 
 
 async def test_a_service_that_still_starts_is_alive_and_not_ready() -> None:
@@ -83,25 +82,11 @@ async def test_a_dependency_that_hangs_is_red_too(monkeypatch: pytest.MonkeyPatc
     assert (await health.report())["kafka"] == "no answer within 0.05 s"
 
 
-@pytest.mark.parametrize("header", [None, "Bearer wrong", TOKEN, f"bearer {TOKEN}x"])
-async def test_without_the_token_nothing_but_health_answers(header: str | None) -> None:
-    async with client(Health()) as http:
-        refused = await http.get("/v1/hello", headers={"authorization": header} if header else {})
-        unknown = await http.get("/v1/anything", headers={"authorization": header} if header else {})
-        allowed = await http.get("/v1/hello", headers={"authorization": f"Bearer {TOKEN}"})
-    assert refused.status_code == unknown.status_code == 401
-    assert refused.json() == {
-        "error": "unauthorized",
-        "message": "send the header `Authorization: Bearer <token>`; RONDO_API_TOKEN holds it",
-    }
-    assert allowed.text == "hello"
-
-
 async def test_a_port_that_is_taken_is_named_with_the_way_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(PortTakenError) as caught:
-            async with listen(settings(port), guarded(Health(), TOKEN), Health()):
+            async with listen(settings(port), guarded(Health(), TokenCache(), Starlette()), Health()):
                 pass
     assert str(caught.value) == (
         f"port {port} on 127.0.0.1 is taken: stop what listens there, or give this service another, RONDO_HTTP_PORT"
@@ -118,9 +103,9 @@ async def test_every_accepted_connection_has_tcp_nodelay(host: str) -> None:
         accepted.extend(each for each in sockets if each.getsockname()[1] == request.url.port)
         return PlainTextResponse("ok")
 
-    app = guarded(Health(), TOKEN, Starlette(routes=[Route("/v1/look", look)]))
+    app = guarded(Health(), await token_cache(), Starlette(routes=[Route("/v1/look", look)]))
     chosen = settings(0).model_copy(update={"http_host": host})
-    headers = {"authorization": f"Bearer {TOKEN}"}
+    headers = bearer()
     async with listen(chosen, app, Health()) as port:
         url = f"http://[{host}]:{port}/v1/look" if ":" in host else f"http://{host}:{port}/v1/look"
         async with httpx.AsyncClient(headers=headers) as one, httpx.AsyncClient(headers=headers) as two:
@@ -139,8 +124,8 @@ async def test_a_request_in_flight_is_finished_at_the_stop() -> None:
         await release.wait()
         return PlainTextResponse("done")
 
-    app = guarded(Health(), TOKEN, Starlette(routes=[Route("/v1/slow", slow)]))
-    async with httpx.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}) as http:
+    app = guarded(Health(), await token_cache(), Starlette(routes=[Route("/v1/slow", slow)]))
+    async with httpx.AsyncClient(headers=bearer()) as http:
         async with listen(settings(0), app, Health()) as port:
             request = asyncio.create_task(http.get(f"http://127.0.0.1:{port}/v1/slow"))
             await entered.wait()
@@ -166,8 +151,8 @@ async def test_a_stop_turns_ready_red_and_finishes_requests_while_what_they_stan
         yield
         stands.clear()
 
-    app = guarded(health, TOKEN, Starlette(routes=[Route("/v1/slow", slow)]))
-    async with httpx.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}) as http:
+    app = guarded(health, await token_cache(), Starlette(routes=[Route("/v1/slow", slow)]))
+    async with httpx.AsyncClient(headers=bearer()) as http:
         async with listen(settings(0), app, health) as port, dependency(), health.serving():
             assert (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
             request = asyncio.create_task(http.get(f"http://127.0.0.1:{port}/v1/slow"))

@@ -40,9 +40,7 @@ def event(version: int) -> ModelRetired:
 
 
 def settings_for(kafka: str, dsn: str) -> PostgresSettings:
-    return PostgresSettings.model_validate(
-        {"service": "registry", "kafka": kafka, "http_port": 0, "api_token": "t" * 16, "postgres": dsn}
-    )
+    return PostgresSettings.model_validate({"service": "registry", "kafka": kafka, "http_port": 0, "postgres": dsn})
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ async def under_test(
         return
     environment = {
         "RONDO_SERVICE": "monitor", "RONDO_KAFKA": "unused:1", "RONDO_HTTP_PORT": "0",
-        "RONDO_API_TOKEN": "a-token-for-the-tests", "RONDO_POSTGRES": await database("monitor"),
+        "RONDO_POSTGRES": await database("monitor"),
     }  # fmt: skip
     settings = load(PostgresSettings, environment)
     async with pool.connect(settings, files("rondo.monitor") / "migrations") as opened:

@@ -21,6 +21,8 @@ from rondo.registry.postgres.queries import PostgresQueries
 from rondo.registry.postgres.unit_of_work import PostgresStore
 from starlette.routing import BaseRoute, Route
 
+from tests.support.access import bearer, token_cache
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
     from rondo.chassis.postgres.pool import Database
 
 Make = Callable[..., Any]
-TOKEN = "a token of the tests"
-BEARER = {"authorization": f"Bearer {TOKEN}"}
+BEARER = bearer()
 CONTENT = b"onnx bytes"
 
 
@@ -43,7 +44,7 @@ async def client(registry_database: Database, artifacts: Artifacts) -> AsyncIter
     """Return a client of a registry that has nothing yet."""
     api = app.api()
     open_api(api, ApiContext(PostgresStore(registry_database), PostgresQueries(registry_database), artifacts))
-    transport = httpx.ASGITransport(guarded(Health(), TOKEN, api))
+    transport = httpx.ASGITransport(guarded(Health(), await token_cache(), api))
     async with httpx.AsyncClient(transport=transport, base_url="http://registry", headers=BEARER) as opened:
         yield opened
 
@@ -323,7 +324,7 @@ async def test_a_metric_of_nan_is_returned(
 
 
 async def test_before_it_is_open_the_api_answers_503() -> None:
-    transport = httpx.ASGITransport(guarded(Health(), TOKEN, app.api()))
+    transport = httpx.ASGITransport(guarded(Health(), await token_cache(), app.api()))
     async with httpx.AsyncClient(transport=transport, base_url="http://registry", headers=BEARER) as client:
         answer = await client.get("/v1/models")
     assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")

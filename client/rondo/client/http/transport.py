@@ -132,6 +132,8 @@ def _said(service: str, answer: httpx.Response, body: Mapping[str, Any]) -> tupl
     """Return the message and the code; the Open Inference Protocol has the message alone, under `error`."""
     if body.get("error") == _REJECTED:
         return _NOTHING_USED, _REJECTED
+    if "detail" in body:
+        return str(body["detail"]), str(body.get("code", "refused"))
     if "message" in body:
         return str(body["message"]), str(body.get("error", "refused"))
     if "error" in body:

@@ -11,7 +11,10 @@ FILE = "stack.json"
 
 @dataclass(frozen=True)
 class Addresses:
-    """Addresses and secrets of one running stack; the file is for its owner alone."""
+    """Addresses and secrets of one running stack; the file is for its owner alone.
+
+    `tokens` has one of each role, and `token` is the admin's.
+    """
 
     pid: int
     started: str
@@ -19,6 +22,8 @@ class Addresses:
     http: dict[str, str]
     postgres: dict[str, str]
     token: str
+    tokens: dict[str, str]
+    token_seeds: str
     artifacts: str
     data: str
     inbox: str

@@ -9,7 +9,7 @@ from rondo.embedded.addresses import Addresses
 from rondo.embedded.processes.ports import LOOPBACK
 
 # Meant for the stack itself: a service must not inherit what is meant for a superuser or another service.
-_WITHHELD = ("RONDO_HOME", "RONDO_POSTGRES", "RONDO_INBOX", "RONDO_API_TOKEN")
+_WITHHELD = ("RONDO_HOME", "RONDO_POSTGRES", "RONDO_INBOX", "RONDO_API_TOKEN", "RONDO_TOKENS")
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Service:
     name: str
     needs_postgres: bool = True
     needs_inbox: bool = False
+    seeds_tokens: bool = False
     command: tuple[str, ...] = ()
 
     @property
@@ -33,13 +34,14 @@ class Service:
             "RONDO_KAFKA": addresses.kafka,
             "RONDO_HTTP_HOST": LOOPBACK,
             "RONDO_HTTP_PORT": addresses.http[self.name].rpartition(":")[2],
-            "RONDO_API_TOKEN": addresses.token,
             "RONDO_ARTIFACTS": addresses.artifacts,
             "RONDO_DATA": addresses.data,
             "PYTHONUNBUFFERED": "1",
         }
         if self.needs_postgres:
             told["RONDO_POSTGRES"] = addresses.postgres[self.name]
+        if self.seeds_tokens:
+            told["RONDO_TOKENS_FILE"] = addresses.token_seeds
         if self.needs_inbox:
             told["RONDO_INBOX"] = addresses.inbox
         return {name: value for name, value in inherited.items() if name not in _WITHHELD} | told
@@ -48,7 +50,7 @@ class Service:
 SERVICES = (
     Service("ingestion", needs_inbox=True),
     Service("trainer"),
-    Service("registry"),
+    Service("registry", seeds_tokens=True),
     Service("serving", needs_postgres=False),  # it starts and keeps serving without
     Service("monitor"),
 )

@@ -3,14 +3,14 @@
 import asyncio
 import contextlib
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from rondo.embedded import external_servers
+from rondo.contracts.access_tokens import Role
+from rondo.embedded import external_servers, tokens
 from rondo.embedded.addresses import Addresses
 from rondo.embedded.home import check_not_kept, check_space, default_home, held, mark_kept
 from rondo.embedded.kafka.broker import Kafka
@@ -102,6 +102,8 @@ class Stack:
         # What a killed stack left behind would hold on to the data.
         end_all(self.home)
         Addresses.remove(self.home)
+        if not self._keep:
+            tokens.forget(self.home)
         for folder in _FOLDERS:
             if not self._keep:
                 shutil.rmtree(self.home / folder, ignore_errors=True)
@@ -126,7 +128,9 @@ class Stack:
             kafka=self.kafka.bootstrap if self.kafka else os.environ["RONDO_KAFKA"],
             http=http,
             postgres=await create_databases(superuser, stateful),
-            token=secrets.token_urlsafe(24),
+            token=tokens.provide(self.home)[Role.ADMIN],
+            tokens=tokens.provide(self.home),
+            token_seeds=str(self.home / tokens.SEEDS),
             **{folder: str(self.home / folder) for folder in _FOLDERS},
         )
 

@@ -1,6 +1,6 @@
 """What every service is told by its environment. Each service extends `ServiceSettings` in its own settings.py.
 
-A secret may come as a file: `RONDO_API_TOKEN_FILE=/run/secrets/token` instead of `RONDO_API_TOKEN=...`.
+A value may come as a file: `RONDO_POSTGRES_PASSWORD_FILE=/run/secrets/password` instead of `RONDO_POSTGRES_PASSWORD`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ class ServiceSettings(BaseModel):
     kafka: Annotated[KafkaConnection, BeforeValidator(_connection)]
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65535)]
-    api_token: SecretStr = Field(min_length=16)
     replica: str = Field(default="0", pattern=r"^[A-Za-z0-9._-]{1,64}$")
     log_level: str = "INFO"
     otlp_endpoint: str | None = None

@@ -13,6 +13,7 @@ from rondo.chassis.http import server as chassis_http
 from rondo.chassis.http.health import Health
 from rondo.chassis.postgres import pool
 from rondo.chassis.postgres.outbox import OutboxRelay
+from rondo.chassis.security.token_cache import TokenFollower
 from rondo.chassis.service import background
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream
 from rondo.chassis.stream.follower import Follower
@@ -43,12 +44,12 @@ async def application(settings: IngestionSettings) -> AsyncIterator[int]:
     health, app = Health(), api()
     pool.expect(health)
     chassis_kafka.expect(health, settings)
-    token = settings.api_token.get_secret_value()
+    tokens = TokenFollower(settings.kafka, health)
     spool = Spool(settings.spool, settings.max_batch_bytes)
     spool.clear()
     async with (
-        chassis_http.listen(settings, chassis_http.guarded(health, token, app), health) as port,
-        background(health.watch()),
+        chassis_http.listen(settings, chassis_http.guarded(health, tokens.cache, app), health) as port,
+        background(health.watch(), tokens.run()),
         pool.connect(settings, files("rondo.ingestion") / "migrations") as database,
     ):
         health.add("postgresql", database.ping)

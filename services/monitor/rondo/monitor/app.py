@@ -17,6 +17,7 @@ from rondo.chassis.http import server
 from rondo.chassis.http.health import Health
 from rondo.chassis.postgres import pool
 from rondo.chassis.postgres.outbox import OutboxRelay
+from rondo.chassis.security.token_cache import TokenFollower
 from rondo.chassis.service import background
 from rondo.chassis.stream.follower import Follower
 from rondo.monitor import handlers, http
@@ -40,10 +41,10 @@ async def application(settings: MonitorSettings) -> AsyncIterator[int]:
     health, api = Health(), http.api()
     pool.expect(health)
     kafka.expect(health, settings)
-    token = settings.api_token.get_secret_value()
+    tokens = TokenFollower(settings.kafka, health)
     async with (
-        server.listen(settings, server.guarded(health, token, api), health) as port,
-        background(health.watch()),
+        server.listen(settings, server.guarded(health, tokens.cache, api), health) as port,
+        background(health.watch(), tokens.run()),
         _pipeline(settings, health, api),
         health.serving(),
     ):

@@ -13,11 +13,13 @@ from rondo.chassis.http import server
 from rondo.chassis.http.health import Health
 from rondo.chassis.postgres import pool
 from rondo.chassis.postgres.outbox import OutboxRelay
+from rondo.chassis.security.token_cache import TokenFollower
 from rondo.chassis.service import background
 from rondo.registry import handlers
 from rondo.registry.http import app
 from rondo.registry.http.dependencies import ApiContext, open_api
 from rondo.registry.postgres.queries import PostgresQueries
+from rondo.registry.postgres.tokens import seed
 from rondo.registry.postgres.unit_of_work import PostgresStore
 from rondo.registry.rollout.report_timeout import ReportTimeout
 from rondo.registry.schedule.scheduler import CronScheduler
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from rondo.chassis.security.token_cache import TokenCache
     from rondo.registry.settings import Settings
 
 
@@ -36,20 +39,21 @@ async def application(settings: Settings) -> AsyncIterator[int]:
     health, api = Health(), app.api()
     pool.expect(health)
     kafka.expect(health, settings)
-    token = settings.api_token.get_secret_value()
+    tokens = TokenFollower(settings.kafka, health)
     async with (
-        server.listen(settings, server.guarded(health, token, api), health) as port,
-        background(health.watch()),
-        _consuming(settings, health, api),
+        server.listen(settings, server.guarded(health, tokens.cache, api), health) as port,
+        background(health.watch(), tokens.run()),
+        _consuming(settings, health, api, tokens.cache),
         health.serving(),
     ):
         yield port
 
 
 @asynccontextmanager
-async def _consuming(settings: Settings, health: Health, api: FastAPI) -> AsyncIterator[None]:
+async def _consuming(settings: Settings, health: Health, api: FastAPI, tokens: TokenCache) -> AsyncIterator[None]:
     async with pool.connect(settings, files("rondo.registry") / "migrations") as database:
         health.add("postgresql", database.ping)
+        await seed(database, settings.token_seeds)
         store, queries = PostgresStore(database), PostgresQueries(database)
         artifacts = Artifacts(settings.artifacts)
         open_api(api, ApiContext(store, queries, artifacts))
@@ -64,6 +68,7 @@ async def _consuming(settings: Settings, health: Health, api: FastAPI) -> AsyncI
                 CronScheduler(store, queries).run(),
                 ReportTimeout(store, queries).run(),
             ):
+                await tokens.wait_for(each.id for each in settings.token_seeds)
                 yield
         finally:
             await broker.stop()

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 
 from rondo.chassis.settings import PostgresSettings
+from rondo.contracts.access_tokens import TokenSeed, parse_seeds
 
 
 class Settings(PostgresSettings):
-    """Frozen; read once, in `__main__`. `artifacts` is a folder or a URL such as `s3://bucket/prefix`."""
+    """Frozen; read once, in `__main__`. `artifacts` is a folder or a URL such as `s3://bucket/prefix`.
+
+    `tokens` are those that exist from the start on, without their secrets: the lines of the file that
+    RONDO_TOKENS_FILE names (see `rondo.contracts.access_tokens.parse_seeds`).
+    """
 
     service: str = "registry"
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8003
     artifacts: str = Field(min_length=1)
+    tokens: SecretStr = SecretStr("")
+
+    @field_validator("tokens")
+    @classmethod
+    def _are_tokens(cls, value: SecretStr) -> SecretStr:
+        parse_seeds(value.get_secret_value())
+        return value
+
+    @property
+    def token_seeds(self) -> tuple[TokenSeed, ...]:
+        return parse_seeds(self.tokens.get_secret_value())

@@ -13,6 +13,7 @@ from rondo.chassis.events import broker as kafka
 from rondo.chassis.events.compacted_topic import CompactedTopic
 from rondo.chassis.http import server
 from rondo.chassis.http.health import Health
+from rondo.chassis.security.token_cache import TokenFollower
 from rondo.chassis.service import background
 from rondo.chassis.stream.config import StreamSettings
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream
@@ -56,10 +57,10 @@ async def application(settings: Settings) -> AsyncIterator[None]:
     """Serve until the body ends. Requests are read once every deployment known at the start is served or refused."""
     shared = _Shared()
     kafka.expect(shared.health, settings)
-    token = settings.api_token.get_secret_value()
+    tokens = TokenFollower(settings.kafka, shared.health)
     async with (
-        server.listen(settings, server.guarded(shared.health, token, shared.http), shared.health),
-        background(shared.health.watch()),
+        server.listen(settings, server.guarded(shared.health, tokens.cache, shared.http), shared.health),
+        background(shared.health.watch(), tokens.run()),
         _following(settings, shared) as broker,
         _answering(settings, shared, broker),
         shared.health.serving(),

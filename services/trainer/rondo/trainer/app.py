@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from rondo.chassis.events import broker as kafka
 from rondo.chassis.events.consumer import Consumer
 from rondo.chassis.http import server
+from rondo.chassis.http.api import api
 from rondo.chassis.http.health import Health
 from rondo.chassis.postgres import pool
 from rondo.chassis.postgres.outbox import OutboxRelay
+from rondo.chassis.security.token_cache import TokenFollower
 from rondo.chassis.service import background
 from rondo.trainer import handlers
 from rondo.trainer.triggers.postgres import handling
@@ -34,9 +36,10 @@ async def application(settings: Settings) -> AsyncIterator[None]:
     health = Health()
     pool.expect(health)
     kafka.expect(health, settings)
+    tokens = TokenFollower(settings.kafka, health)
     async with (
-        server.listen(settings, server.guarded(health, settings.api_token.get_secret_value()), health),
-        background(health.watch()),
+        server.listen(settings, server.guarded(health, tokens.cache, api("Rondo trainer", "Trains models.")), health),
+        background(health.watch(), tokens.run()),
         pool.connect(settings, files("rondo.trainer") / "migrations") as database,
     ):
         supervisor = Supervisor(WORKER, partial(release, database))

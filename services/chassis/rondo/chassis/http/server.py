@@ -1,30 +1,27 @@
-"""The HTTP server of a service: health for everybody, everything else only with the bearer token.
-
-Deny by default: the token is checked before routing, so a route that somebody forgets to guard is guarded.
-"""
+"""The HTTP server of a service: health is open to everybody, everything else needs a token."""
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import socket
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse
-from starlette.routing import Mount
+
+from rondo.chassis.http.authentication import Authentication
+from rondo.chassis.http.problems import HANDLERS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from rondo.chassis.http.authentication import Authenticator
     from rondo.chassis.http.health import Health
     from rondo.chassis.settings import ServiceSettings
 
-OPEN_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 _STOP_SECONDS = 5
 
 
@@ -37,36 +34,16 @@ class PortTakenError(OSError):
         )
 
 
-class BearerToken:
-    """ASGI middleware that answers 401 to whoever does not carry the token."""
+def guarded(health: Health, authenticator: Authenticator, api: ASGIApp) -> ASGIApp:
+    """Return the whole ASGI application of a service: health, which is open, and `api` behind authentication."""
+    open_to_all: ASGIApp = Starlette(routes=health.routes(), exception_handlers=HANDLERS)
+    open_paths = {route.path for route in health.routes()}
+    guarded_api = Authentication(api, authenticator)
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app = app
-        self._expected = f"Bearer {token}".encode()
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await (open_to_all if scope["path"] in open_paths else guarded_api)(scope, receive, send)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let open paths and bearers of the token through."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or self._carries_token(scope):
-            await self._app(scope, receive, send)
-            return
-        refusal = JSONResponse(
-            {
-                "error": "unauthorized",
-                "message": "send the header `Authorization: Bearer <token>`; RONDO_API_TOKEN holds it",
-            },
-            status_code=401,
-            headers={"www-authenticate": "Bearer"},
-        )
-        await refusal(scope, receive, send)
-
-    def _carries_token(self, scope: Scope) -> bool:
-        sent = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        return hmac.compare_digest(sent, self._expected)
-
-
-def guarded(health: Health, token: str, api: ASGIApp | None = None) -> ASGIApp:
-    """Return the whole ASGI application of a service: health, and `api` behind the token."""
-    return BearerToken(Starlette(routes=[*health.routes(), *([Mount("/", api)] if api else [])]), token)
+    return app
 
 
 @asynccontextmanager

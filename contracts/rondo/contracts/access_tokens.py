@@ -1,0 +1,111 @@
+"""Access tokens: their roles and format, and the hashes that are stored and published in their place.
+
+A token is `rondo_<id>_<secret>`. The id is public: it names the token in lists, logs and on `access.tokens`. The secret
+has 256 random bits, so that one round of SHA-256 protects it: there is nothing to guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.access import TokenChanged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+_TOKEN = re.compile(r"rondo_([0-9a-f]{12})_([A-Za-z0-9_-]{32,128})")
+_SEED = re.compile(r"([0-9a-f]{12}):([^:\x00-\x1f]{1,100}):([a-z-]+(?:,[a-z-]+)*):(sha256:[0-9a-f]{64})")
+
+
+class Role(StrEnum):
+    """What a token allows. A role that a service does not know allows nothing."""
+
+    READER = "reader"  # everything that can be looked at
+    PUBLISHER = "publisher"  # batches and outcomes
+    PREDICTOR = "predictor"  # predictions
+    ENGINEER = "engineer"  # specs and trainings
+    APPROVER = "approver"  # promote and roll back
+    ADMIN = "admin"  # everything, tokens included
+
+
+class InvalidSeedError(ValueError):
+    """Line `number` of the seeded tokens is not `id:name:role,...:sha256:<hex>`."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(
+            f"line {number} is not <id>:<name>:<role>[,<role>...]:sha256:<hex> with the roles {', '.join(Role)}"
+        )
+
+
+@dataclass(frozen=True)
+class TokenSeed:
+    """A token as a service may store it: `secret_digest` instead of the secret."""
+
+    id: str
+    name: str
+    roles: tuple[str, ...]
+    secret_digest: str
+
+    @property
+    def line(self) -> str:
+        """The token as a line of the file that RONDO_TOKENS_FILE names."""
+        return f"{self.id}:{self.name}:{','.join(self.roles)}:{self.secret_digest}"
+
+    def created(self, at: datetime, expires_at: datetime | None = None) -> TokenChanged:
+        """Return the event that makes the token known to every service."""
+        return TokenChanged(
+            token_id=self.id,
+            name=self.name,
+            roles=self.roles,
+            secret_digest=self.secret_digest,
+            created_at=at,
+            expires_at=expires_at,
+        )
+
+
+def mint(name: str, roles: Iterable[Role]) -> tuple[str, TokenSeed]:
+    """Return a new token for its bearer, who alone has it from now on, and what is stored of it."""
+    token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    return f"rondo_{token_id}_{secret}", TokenSeed(token_id, name, tuple(roles), secret_digest(secret))
+
+
+def split(token: str) -> tuple[str, str] | None:
+    """Return the id and the secret of a token, or None for text that is no token."""
+    found = _TOKEN.fullmatch(token)
+    return (found[1], found[2]) if found else None
+
+
+def secret_digest(secret: str) -> str:
+    return f"sha256:{hashlib.sha256(secret.encode()).hexdigest()}"
+
+
+def matches(secret: str, digest: str) -> bool:
+    """Compare in constant time."""
+    return hmac.compare_digest(secret_digest(secret), digest)
+
+
+def parse_seeds(text: str) -> tuple[TokenSeed, ...]:
+    """Read the file of seeded tokens: one a line; empty lines and lines that begin with `#` are ignored.
+
+    Raises:
+        InvalidSeedError: a line is none of these.
+
+    """
+    seeds: list[TokenSeed] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        found = _SEED.fullmatch(line.strip())
+        roles = tuple(found[3].split(",")) if found else ()
+        if found is None or not set(roles) <= set(Role):
+            raise InvalidSeedError(number)
+        seeds.append(TokenSeed(found[1], found[2], roles, found[4]))
+    return tuple(seeds)

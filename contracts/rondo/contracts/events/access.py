@@ -1,0 +1,31 @@
+"""Who may use the HTTP APIs."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rondo.contracts.events.base import Digest, Event, Utc
+
+
+class TokenChanged(Event):
+    """An access token was created, rotated or revoked. Every service authenticates from the newest event of each id.
+
+    `name` is the principal that the bearer acts as. `roles` are those of `rondo.contracts.access_tokens.Role`; a
+    service grants nothing for a role that it does not know. `secret_digest` is the SHA-256 of the token's secret. The
+    token is valid until `expires_at`, or until `revoked_at` is set.
+    """
+
+    topic: ClassVar[str] = "access.tokens"
+
+    token_id: str
+    name: str
+    roles: tuple[str, ...]
+    secret_digest: Digest
+    created_at: Utc
+    expires_at: Utc | None = None
+    revoked_at: Utc | None = None
+
+    @property
+    def key(self) -> str:
+        """The token's id."""
+        return self.token_id

@@ -1,0 +1,170 @@
+"""The FastAPI application of a service: one error shape, roles, and a complete OpenAPI document.
+
+    app = api("Rondo registry", "Versions, gates, ...", errors={RegistryError: 409, UnknownModelError: 404})
+
+    @router.post("/models/{model}/promote")
+    async def promote(model: str, body: Promote, principal: Approver) -> ModelView:
+        ...
+
+`principal` is who the token names; it needs the role. `APIRouter(dependencies=[requires(Role.READER)])` is the same for
+a router whose routes don't ask who it is.
+
+`errors` maps a domain error to its status; the most specific class counts. The error's `code` becomes the problem's
+code, its `facts` (a mapping, if it has any) become further members, and its text becomes `detail`. What FastAPI refuses
+itself (422, 404, 405 with `Allow`), missing roles (403), an unavailable dependency (503) and everything unexpected
+(500) have the same shape. See `rondo.chassis.http.problems`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute, iter_route_contexts
+from pydantic import BaseModel, ConfigDict, Field
+
+from rondo.chassis.http import problems
+from rondo.chassis.http.authentication import require
+from rondo.chassis.http.problems import MEDIA_TYPE, problem
+from rondo.chassis.security.principal import Principal
+from rondo.contracts.access_tokens import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from fastapi.dependencies.models import Dependant
+    from starlette.responses import Response
+
+_ERRORS: Final = {
+    401: "There is no valid token in the header Authorization.",
+    403: "The token has none of the roles that this needs.",
+    404: "There is nothing of this name.",
+    405: "The path does not take this method; `Allow` lists what it takes.",
+    422: "The request can't be used; `problems` lists why.",
+    500: "The service failed; its log has the reason.",
+    503: "A dependency is unavailable; nothing was changed. Send the request again after `Retry-After` seconds.",
+}
+_HEALTH: Final = {
+    "/livez": ("The process answers", {"200": "It does."}),
+    "/readyz": ("Every dependency answers", {"200": "All do.", "503": "`checks` says which does not, and why."}),
+    "/metrics": ("Prometheus metrics", {"200": "In the text format."}),
+}
+
+
+class Problem(BaseModel):
+    """Problem details, RFC 9457. Some codes have further members."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(examples=["urn:rondo:problem:not_found"])
+    title: str
+    status: int
+    detail: str
+    code: str
+
+
+class RequiresRole:
+    """A dependency that returns the principal if it has one of the roles."""
+
+    def __init__(self, *roles: Role) -> None:
+        self.roles = roles
+
+    async def __call__(self, request: Request) -> Principal:
+        """Return who sent the request.
+
+        Raises:
+            ForbiddenError: the principal has none of the roles.
+
+        """
+        return require(request, *self.roles)
+
+
+def requires(*roles: Role) -> Any:
+    """Return the dependency of a route or a router: the principal needs one of the roles."""
+    return Depends(RequiresRole(*roles))
+
+
+Reader = Annotated[Principal, requires(Role.READER)]
+Publisher = Annotated[Principal, requires(Role.PUBLISHER)]
+Engineer = Annotated[Principal, requires(Role.ENGINEER)]
+Approver = Annotated[Principal, requires(Role.APPROVER)]
+Admin = Annotated[Principal, requires(Role.ADMIN)]
+
+
+def api(title: str, description: str, errors: Mapping[type[Exception], int] | None = None) -> FastAPI:
+    """Return an application; include routers in it. Its document is at /openapi.json."""
+    app = _Api(
+        title=title,
+        version="1",
+        description=description,
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(_deny_by_default)],
+        responses={status: {"model": Problem, "description": text} for status, text in _ERRORS.items()},
+    )
+    for kind, handler in problems.HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    for kind, status in (errors or {}).items():
+        app.add_exception_handler(kind, _answering(status))
+    return app
+
+
+class _Api(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """Return the document, with problem details, the bearer token, the roles of each route and the health paths."""
+        if self.openapi_schema is None:
+            self.openapi_schema = _completed(super().openapi(), self)
+        return self.openapi_schema
+
+
+def _answering(status: int) -> Any:
+    async def answer(_: Request, error: Exception) -> Response:
+        return problem(status, getattr(error, "code", "refused"), str(error), **getattr(error, "facts", {}))
+
+    return answer
+
+
+async def _on_invalid_request(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for these alone
+    found = [f"{'.'.join(str(p) for p in fault['loc'][1:]) or 'body'}: {fault['msg']}" for fault in error.errors()]
+    detail = f"the request can't be used: {'; '.join(found)}; /openapi.json says what it may hold"
+    return problem(422, "invalid_request", detail, problems=found)
+
+
+async def _deny_by_default(request: Request) -> None:
+    if not roles_of(request.scope["route"]):
+        require(request, Role.ADMIN)
+
+
+def roles_of(route: APIRoute) -> tuple[Role, ...]:
+    """Return the roles that a route names; one of them is needed. None: it needs `admin`."""
+    return tuple(
+        role for each in _dependencies(route.dependant) if isinstance(each, RequiresRole) for role in each.roles
+    )
+
+
+def _dependencies(dependant: Dependant) -> Iterator[Any]:
+    for each in dependant.dependencies:
+        yield each.call
+        yield from _dependencies(each)
+
+
+def _completed(document: dict[str, Any], app: FastAPI) -> dict[str, Any]:
+    for context in iter_route_contexts(app.routes):
+        if isinstance(context.original_route, APIRoute) and context.include_in_schema:
+            for method in context.methods or ():
+                operation = document["paths"][context.path_format][method.lower()]
+                operation["x-required-roles"] = [
+                    str(role) for role in roles_of(context.original_route) or (Role.ADMIN,)
+                ]
+                for status, response in operation["responses"].items():
+                    if int(status) in _ERRORS and "application/json" in response.get("content", {}):
+                        response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
+    document.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    document["security"] = [{"token": []}]
+    for path, (summary, answers) in _HEALTH.items():
+        responses = {status: {"description": text} for status, text in answers.items()}
+        document["paths"][path] = {"get": {"summary": summary, "security": [], "responses": responses}}
+    return document

@@ -1,0 +1,119 @@
+"""Tokens as every service knows them: the compacted topic `access.tokens`, in memory.
+
+So a service authenticates while the registry and PostgreSQL are down, and a revoked token is refused everywhere within
+the time of one message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rondo.chassis.errors import UnavailableError
+from rondo.chassis.events.broker import wait_for_kafka
+from rondo.chassis.events.compacted_topic import CompactedTopic
+from rondo.chassis.security.principal import Principal
+from rondo.contracts import access_tokens
+from rondo.contracts.events.access import TokenChanged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from rondo.chassis.http.health import Health
+    from rondo.contracts.events.cloudevents import Envelope
+    from rondo.contracts.kafka_connection import KafkaConnection
+
+log = logging.getLogger(__name__)
+# A token that was created a moment ago may be used before its event has arrived.
+_ARRIVAL_SECONDS = 0.5
+# A secret is compared for an unknown id, too: the time of a refusal does not tell whether the id exists.
+_NO_DIGEST = access_tokens.secret_digest("")
+
+
+class UnauthenticatedError(Exception):
+    """The request has no credential that can be used; the message says why."""
+
+    code = "unauthenticated"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}: send the header `Authorization: Bearer <token>`; `rondo token create` makes one")
+
+
+class TokenCache:
+    """The newest event of each token id."""
+
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._now = now
+        self._tokens: dict[str, TokenChanged] = {}
+        self._changed = asyncio.Condition()
+        self._complete = False
+
+    async def on_token_changed(self, envelope: Envelope[TokenChanged]) -> None:
+        await self.put(envelope.data)
+
+    async def put(self, token: TokenChanged) -> None:
+        async with self._changed:
+            self._tokens[token.token_id] = token
+            self._changed.notify_all()
+
+    def completed(self) -> None:
+        """Authenticate from now on: everything that was published before the start has been read."""
+        self._complete = True
+
+    async def authenticate(self, credential: str) -> Principal:
+        """Return the principal of a token.
+
+        Raises:
+            UnavailableError: the tokens have not been read yet.
+            UnauthenticatedError: the token is malformed, unknown, expired or revoked.
+
+        """
+        if not self._complete:
+            raise UnavailableError("authentication", "the tokens are still being read from Kafka")
+        parts = access_tokens.split(credential)
+        if parts is None:
+            raise UnauthenticatedError("the credential is not a token of the form rondo_<id>_<secret>")
+        token_id, secret = parts
+        token = await self._find(token_id)
+        if not access_tokens.matches(secret, token.secret_digest if token else _NO_DIGEST) or token is None:
+            raise UnauthenticatedError("the token is unknown, or was replaced")
+        if token.revoked_at is not None:
+            raise UnauthenticatedError(f"the token {token_id} was revoked")
+        if token.expires_at is not None and token.expires_at <= self._now():
+            raise UnauthenticatedError(f"the token {token_id} expired at {token.expires_at:%Y-%m-%dT%H:%M:%SZ}")
+        return Principal(token.name, frozenset(token.roles))
+
+    async def wait_for(self, token_ids: Iterable[str]) -> None:
+        """Wait until all of these are known."""
+        wanted = set(token_ids)
+        async with self._changed:
+            await self._changed.wait_for(lambda: wanted <= self._tokens.keys())
+
+    async def _find(self, token_id: str) -> TokenChanged | None:
+        if token_id not in self._tokens:
+            try:
+                async with asyncio.timeout(_ARRIVAL_SECONDS):
+                    await self.wait_for([token_id])
+            except TimeoutError:
+                return None
+        return self._tokens[token_id]
+
+
+class TokenFollower:
+    """Feeds a `TokenCache` from Kafka while `run` runs; `/readyz` names it from the start on."""
+
+    def __init__(self, kafka: KafkaConnection, health: Health) -> None:
+        self.cache = TokenCache()
+        self._kafka = kafka
+        self._table = CompactedTopic(kafka, TokenChanged, self.cache.on_token_changed)
+        health.add("tokens", self._table.check)
+
+    async def run(self) -> None:
+        """Follow until cancelled. While Kafka is unavailable the tokens that were read stay valid."""
+        await wait_for_kafka(self._kafka)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._table.run())
+            await self._table.caught_up.wait()
+            self.cache.completed()
