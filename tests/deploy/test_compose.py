@@ -85,7 +85,7 @@ def test_each_secret_volume_has_one_reader(containers: Containers) -> None:
             if volume.startswith("secrets-") and name != "secrets":
                 readers.setdefault(volume.split(":")[0], []).append(name)
                 assert volume.endswith(":/run/rondo:ro")
-    assert readers == {f"secrets-{name}": [name] for name in ("postgres", *SERVICES)}
+    assert readers == {f"secrets-{name}": [name] for name in ("postgres", *SERVICES) if name != "serving"}
 
 
 def test_only_ingestion_writes_data_and_only_the_trainer_artifacts(containers: Containers) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rondo.contracts.events.base import Digest, Event, Utc
+from rondo.contracts.events.base import Event
+from rondo.contracts.text import Digest, Text
+from rondo.contracts.times import Utc
 
 
 class TokenChanged(Event):
@@ -17,9 +19,9 @@ class TokenChanged(Event):
 
     topic: ClassVar[str] = "access.tokens"
 
-    token_id: str
-    name: str
-    roles: tuple[str, ...]
+    token_id: Text
+    name: Text
+    roles: tuple[Text, ...]
     secret_digest: Digest
     created_at: Utc
     expires_at: Utc | None = None
