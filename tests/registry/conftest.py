@@ -220,7 +220,7 @@ def run_registry(tmp_path: Path) -> Callable[..., Any]:
         log = tmp_path / f"registry-{settings.http_port}.log"
         environment = {
             **os.environ,
-            "RONDO_KAFKA": settings.kafka.servers,
+            "RONDO_KAFKA": str(settings.kafka),
             "RONDO_POSTGRES": settings.postgres.get_secret_value(),
             "RONDO_HTTP_PORT": str(settings.http_port),
             "RONDO_TOKENS": settings.tokens.get_secret_value(),

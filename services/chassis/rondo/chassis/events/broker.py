@@ -14,6 +14,7 @@ from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLS
 
 from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.events.tolerant_consumer import Reader
+from rondo.chassis.retry import Retry
 from rondo.contracts.topics import HEADER_ROOM, TOPICS, Topic
 
 if TYPE_CHECKING:
@@ -141,13 +142,5 @@ def create_topics(kafka: KafkaConnection, topics: Iterable[Topic] = TOPICS, repl
 
 async def wait_for_kafka(kafka: KafkaConnection, backoff: Backoff = Backoff(first=0.2, cap=3.0)) -> None:  # noqa: B008 - frozen
     """Create the topics, waiting as long as it takes for Kafka to answer; says so in the log at every try."""
-    attempt = 0
-    while True:
-        attempt += 1
-        try:
-            await asyncio.to_thread(create_topics, kafka)
-        except UnavailableError as error:
-            log.warning("waiting for Kafka at %s: %s", kafka, error, extra={"attempt": attempt})
-            await asyncio.sleep(backoff.delay(attempt))
-        else:
-            return
+    retry = Retry(f"Kafka at {kafka}", backoff=backoff)
+    await retry.call(lambda: asyncio.to_thread(create_topics, kafka))

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from rondo.chassis import metrics
 from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.events.tolerant_consumer import Reader
+from rondo.chassis.retry import Retry
 from rondo.contracts.events import cloudevents
 from rondo.contracts.events.base import Event
 from rondo.contracts.events.cloudevents import Envelope, MalformedEventError
@@ -38,21 +39,16 @@ class CompactedTopic(Generic[E]):
         self._kafka = kafka
         self._event = event
         self._on_change = on_change
-        self._backoff = Backoff(first=0.2)
         self._trouble = ""
-        self._attempt = 0
+        self._retry = Retry(event.topic, (KafkaError, OSError), Backoff(first=0.2), self._note)
         self.caught_up = asyncio.Event()
 
     async def run(self) -> None:
         """Read until cancelled. While Kafka is away what was read stays valid; then it is all read again."""
-        while True:
-            try:
-                await self._read()
-            except (KafkaError, OSError) as error:
-                self._attempt += 1
-                self._trouble = f"reading fails: {error}"
-                log.warning("%s waits for Kafka: %s", self._event.topic, error, extra={"attempt": self._attempt})
-                await asyncio.sleep(self._backoff.delay(self._attempt))
+        await self._retry.call(self._read)
+
+    def _note(self, error: Exception) -> None:
+        self._trouble = f"reading fails: {error}"
 
     async def check(self) -> None:
         """Tell the truth for `/readyz`.
@@ -81,7 +77,8 @@ class CompactedTopic(Generic[E]):
                 for partition in [p for p, end in missing.items() if await consumer.position(p) >= end]:
                     del missing[partition]
                 if not missing:
-                    self._trouble, self._attempt = "", 0
+                    self._trouble = ""
+                    self._retry.progressed()
                     self.caught_up.set()
                 # Not for ever: the end of a table may be a transaction's, which comes as no message.
                 if message := await consumer.within(_LOOK_SECONDS):

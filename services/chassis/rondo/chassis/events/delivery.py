@@ -18,8 +18,9 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 
 from rondo.chassis import metrics
-from rondo.chassis.errors import Backoff, Origin, PermanentError, UnavailableError, dead_letter_headers
+from rondo.chassis.errors import Backoff, Origin, PermanentError, dead_letter_headers
 from rondo.chassis.events.dead_letters import letter
+from rondo.chassis.retry import Retry
 from rondo.contracts.topics import dead_letters
 
 if TYPE_CHECKING:
@@ -46,15 +47,12 @@ class Delivery:
 
         Returns what `handle` said, or `dead_letter`. Only then may its offset be committed.
         """
-        attempt, failures, first_failed = 0, 0, None
+        failures, first_failed = 0, None
         event_id = (dict(raw.headers).get("ce_id") or b"").decode(errors="replace")
+        retry = Retry(name, backoff=self.backoff, extra={"event_id": event_id})
         while True:
-            attempt += 1
             try:
-                return await handle()
-            except UnavailableError as error:
-                log.warning("%s waits: %s", name, error, extra={"attempt": attempt, "event_id": event_id})
-                await asyncio.sleep(self.backoff.delay(attempt))
+                return await retry.call(handle)
             except Exception as error:  # the boundary: whatever it is, it is counted, retried, dead-lettered
                 failures += 1
                 first_failed = first_failed or datetime.now(UTC)
@@ -81,16 +79,9 @@ class Delivery:
         headers = {name: _text(value) for name, value in made.headers.items()}
         headers |= dead_letter_headers(origin, error, attempts, first_failed)
         log.error("%s of %s goes to %s: %s", origin.offset, origin.topic, topic, error, exc_info=error)
-        attempt = 0
-        while True:
-            try:
-                await self.broker.publish(made.value or b"", topic, key=made.key, headers=headers)
-            except (KafkaError, OSError) as failure:
-                attempt += 1
-                log.warning("the dead letter waits for Kafka: %s", failure, extra={"attempt": attempt})
-                await asyncio.sleep(self.backoff.delay(attempt))
-            else:
-                break
+        await Retry(f"a dead letter for {topic}", (KafkaError, OSError), self.backoff).call(
+            lambda: self.broker.publish(made.value or b"", topic, key=made.key, headers=headers)
+        )
         metrics.DEAD_LETTERS.labels(origin.topic, type(error).__name__).inc()
 
 

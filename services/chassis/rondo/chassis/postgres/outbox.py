@@ -8,7 +8,6 @@ that the order holds with several replicas.
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -18,13 +17,13 @@ from rondo.chassis import metrics
 from rondo.chassis.errors import Backoff
 from rondo.chassis.postgres.pool import drop, lost
 from rondo.chassis.postgres.transaction import NOTIFY_CHANNEL
+from rondo.chassis.retry import Retry
 
 if TYPE_CHECKING:
     from faststream.kafka import KafkaBroker
 
     from rondo.chassis.postgres.pool import Database
 
-log = logging.getLogger(__name__)
 _BATCH = 100
 # A notification can be lost with its connection; the table is the truth, and it is looked at this often anyway.
 _POLL_SECONDS = 1.0
@@ -40,19 +39,12 @@ class OutboxRelay:
     def __init__(self, database: Database, broker: KafkaBroker, backoff: Backoff | None = None) -> None:
         self._database = database
         self._broker = broker
-        self._backoff = backoff or Backoff()
         self._written = asyncio.Event()
-        self._attempt = 0
+        self._retry = Retry("the outbox", _PASSING, backoff or Backoff())
 
     async def run(self) -> None:
         """Relay until cancelled. While PostgreSQL or Kafka is away the rows wait in their table."""
-        while True:
-            try:
-                await self._hold_and_relay()
-            except _PASSING as error:
-                self._attempt += 1
-                log.warning("the outbox waits: %s: %s", type(error).__name__, error, extra={"attempt": self._attempt})
-                await asyncio.sleep(self._backoff.delay(self._attempt))
+        await self._retry.call(self._hold_and_relay)
 
     async def _hold_and_relay(self) -> None:
         async with self._database.pool.acquire() as connection:
@@ -92,5 +84,5 @@ class OutboxRelay:
             await connection.execute("delete from outbox where id = $1", row["id"])
             metrics.EVENTS_PUBLISHED.labels(row["topic"]).inc()
             metrics.OUTBOX_PENDING.dec()
-        self._attempt = 0
+        self._retry.progressed()
         return len(rows)

@@ -17,6 +17,7 @@ import asyncpg
 from rondo.chassis.errors import AlreadyHandledError, Backoff, UnavailableError
 from rondo.chassis.postgres.migrations import migrate
 from rondo.chassis.postgres.transaction import Transaction
+from rondo.chassis.retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -153,23 +154,20 @@ async def connect(
 
 
 async def _open_pool(settings: PostgresSettings, backoff: Backoff) -> asyncpg.Pool[Any]:
-    attempt = 0
-    while True:
-        attempt += 1
-        try:
-            password = settings.postgres_password.get_secret_value() if settings.postgres_password else None
-            return await asyncpg.create_pool(
-                settings.postgres.get_secret_value(),
-                password=password,
-                min_size=1,
-                max_size=8,
-                timeout=5,
-                init=_json_as_dict,
-                server_settings={"search_path": settings.service, "application_name": settings.instance},
-            )
-        except _NO_CONNECTION as error:
-            log.warning("waiting for PostgreSQL: %s", error or type(error).__name__, extra={"attempt": attempt})
-            await asyncio.sleep(backoff.delay(attempt))
+    password = settings.postgres_password.get_secret_value() if settings.postgres_password else None
+
+    async def open_pool() -> asyncpg.Pool[Any]:
+        return await asyncpg.create_pool(
+            settings.postgres.get_secret_value(),
+            password=password,
+            min_size=1,
+            max_size=8,
+            timeout=5,
+            init=_json_as_dict,
+            server_settings={"search_path": settings.service, "application_name": settings.instance},
+        )
+
+    return await Retry("PostgreSQL", _NO_CONNECTION, backoff).call(open_pool)
 
 
 async def _json_as_dict(connection: asyncpg.Connection[Any]) -> None:

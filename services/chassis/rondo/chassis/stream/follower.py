@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from rondo.chassis import metrics
 from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.chassis.retry import Retry
 from rondo.chassis.stream.backlog import Backlog
 from rondo.chassis.stream.offsets import lag
 from rondo.chassis.stream.records import readable
@@ -83,23 +84,17 @@ class Follower:
         self._max_records = max_records
         self._linger = linger
         self._caught_up = caught_up
-        self._backoff = Backoff(first=0.2)
+        self._retry = Retry(name, (KafkaException, UnavailableError), Backoff(first=0.2), self._note)
         self._last_turn = self._lag_measured = 0.0
         self._trouble: str | None = "not started"
 
     async def run(self) -> None:
         """Follow until cancelled. When Kafka or the state's store is away: load again, go on from what was saved."""
-        attempt = 0
-        while True:
-            before = self._last_turn
-            try:
-                await self._follow()
-            except (KafkaException, UnavailableError) as error:
-                self._trouble = _why(error)
-                attempt = attempt + 1 if self._last_turn == before else 1
-                log.warning("%s begins again: %s", self._name, self._trouble, extra={"attempt": attempt})
-                metrics.STREAM_RESTARTS.labels(self._name).inc()
-                await asyncio.sleep(self._backoff.delay(attempt))
+        await self._retry.call(self._follow)
+
+    def _note(self, error: Exception) -> None:
+        self._trouble = _why(error)
+        metrics.STREAM_RESTARTS.labels(self._name).inc()
 
     async def check(self) -> None:
         """Tell the truth for `/readyz`.
@@ -130,6 +125,7 @@ class Follower:
                     backlog.read(messages)
                     metrics.STREAM_RECORDS.labels(self._name).inc(len(arrived))
                     self._trouble, self._last_turn = None, time.monotonic()
+                    self._retry.progressed()
                     if self._last_turn - self._lag_measured >= _LAG_SECONDS:
                         self._lag_measured = self._last_turn
                         behind = await loop.run_in_executor(thread, lag, consumer)
@@ -179,7 +175,7 @@ class Follower:
         }
 
 
-def _why(error: KafkaException | UnavailableError) -> str:
+def _why(error: Exception) -> str:
     """Return the reason alone: what it is said of follows."""
     if isinstance(error, UnavailableError):
         return f"{error.what}: {error.why}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING
 
 from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.chassis.retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from rondo.serving.deployments.pending import PendingDeployments
 
     Apply = Callable[[Envelope[DeploymentChanged]], Awaitable[None]]
-
-log = logging.getLogger(__name__)
 
 
 class Reconciler:
@@ -68,16 +66,16 @@ class Reconciler:
             raise UnavailableError("a version that should serve", self._problem)
 
     async def _apply_one(self, model: str, envelope: Envelope[DeploymentChanged]) -> None:
-        attempt = 0
-        while self._latest.get(model) is envelope:
-            try:
+        async def apply_unless_replaced() -> None:
+            if self._latest.get(model) is envelope:
                 await self._apply(envelope)
-            except UnavailableError as error:
-                attempt, self._problem = attempt + 1, str(error)
-                log.warning("the deployment of %s waits: %s", model, error, extra={"attempt": attempt})
-                await asyncio.sleep(self._backoff.delay(attempt))
-            else:
-                self._problem = None
-                if self._latest.get(model) is envelope:
-                    del self._latest[model]
-                    self._pending.resolve(model)
+
+        retry = Retry(f"the deployment of {model}", backoff=self._backoff, on_failure=self._note)
+        await retry.call(apply_unless_replaced)
+        self._problem = None
+        if self._latest.get(model) is envelope:
+            del self._latest[model]
+            self._pending.resolve(model)
+
+    def _note(self, error: Exception) -> None:
+        self._problem = str(error)

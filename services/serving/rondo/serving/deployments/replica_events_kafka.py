@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4, uuid5
@@ -11,6 +9,7 @@ from uuid import uuid4, uuid5
 from aiokafka.errors import KafkaError
 
 from rondo.chassis.errors import Backoff
+from rondo.chassis.retry import Retry
 from rondo.chassis.telemetry import current_traceparent
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import ReplicaChanged
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
     from rondo.contracts.vocabularies import ReplicaState
     from rondo.serving.settings import Settings
-
-log = logging.getLogger(__name__)
 
 
 class KafkaReplicaEvents:
@@ -33,7 +30,7 @@ class KafkaReplicaEvents:
     def __init__(self, broker: KafkaBroker, settings: Settings, backoff: Backoff | None = None) -> None:
         self._broker = broker
         self._settings = settings
-        self._backoff = backoff or Backoff()
+        self._retry = Retry("ReplicaChanged", (KafkaError, OSError), backoff or Backoff())
         self._process = uuid4()
 
     async def publish(
@@ -49,15 +46,8 @@ class KafkaReplicaEvents:
         await self._send(Envelope(event_id, f"rondo/{self._settings.service}", now, event, current_traceparent()))
 
     async def _send(self, envelope: Envelope[ReplicaChanged]) -> None:
-        attempt = 0
-        while True:
-            try:
-                await self._broker.publish(
-                    envelope.value(), envelope.data.topic, key=envelope.data.key.encode(), headers=envelope.headers()
-                )
-            except (KafkaError, OSError) as error:
-                attempt += 1
-                log.warning("ReplicaChanged waits for Kafka: %s", error, extra={"attempt": attempt})
-                await asyncio.sleep(self._backoff.delay(attempt))
-            else:
-                return
+        await self._retry.call(
+            lambda: self._broker.publish(
+                envelope.value(), envelope.data.topic, key=envelope.data.key.encode(), headers=envelope.headers()
+            )
+        )

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.chassis.retry import Retry
 from rondo.chassis.telemetry import span
 from rondo.contracts.events.training import TrainingFailed
 
@@ -134,19 +135,17 @@ class Worker:
             UnavailableError: the worker was stopped, and the call is still unavailable.
 
         """
-        tries, stopped_at = 0, 0.0
+        stopped_at = 0.0
         clock = asyncio.get_running_loop().time
-        while True:
-            try:
-                return await call()
-            except UnavailableError as error:
-                tries += 1
-                log.warning("the worker retries: %s", error, extra={"attempt": tries})
-                if self._stop.is_set():
-                    stopped_at = stopped_at or clock()
-                    if clock() - stopped_at > self._lease:
-                        raise
-            await asyncio.sleep(self._backoff.delay(tries))
+
+        def give_up_after_a_lease(error: Exception) -> None:
+            nonlocal stopped_at
+            if self._stop.is_set():
+                stopped_at = stopped_at or clock()
+                if clock() - stopped_at > self._lease:
+                    raise error
+
+        return await Retry("the worker", backoff=self._backoff, on_failure=give_up_after_a_lease).call(call)
 
 
 async def first_of(*waits: Coroutine[Any, Any, Any]) -> None:
