@@ -102,7 +102,7 @@ async def test_every_route_asks_for_the_token(client: httpx.AsyncClient) -> None
         url = path.replace("{model}", "late").replace("{version}", "1")
         for headers in ({"authorization": ""}, {"authorization": "Bearer wrong"}):
             answer = await client.request(method, url, headers=headers)
-            assert (answer.status_code, answer.json()["error"]) == (401, "unauthorized"), url
+            assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated"), url
 
 
 async def test_the_document_names_every_route_and_the_shape_of_errors(client: httpx.AsyncClient) -> None:
