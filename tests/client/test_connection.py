@@ -32,6 +32,8 @@ def write_stack(home: Path) -> None:
         http={name: f"http://127.0.0.1/{name}" for name in SERVICES},
         postgres={},
         token="of the stack",
+        tokens={},
+        token_seeds="",
         **dict.fromkeys(("artifacts", "data", "inbox", "logs"), ""),
     ).write(home)
 

@@ -137,7 +137,7 @@ def test_a_topic_is_named_by_itself_or_by_its_event() -> None:
     [
         ("models.promotd", "did you mean models.promoted"),
         ("predictions.log", "that topic carries bytes"),
-        ("zzz", "there are alerts.raised"),
+        ("zzz", "there are access.tokens, alerts.raised"),
     ],
 )
 def test_a_name_that_is_no_topic_gets_a_hint(name: str, hint: str) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -30,7 +31,7 @@ from rondo.embedded.errors import (
 from rondo.embedded.postgres.binaries import leave_place
 
 FAKE = str(Path(__file__).with_name("fake_service.py"))
-STAND_INS = [Service(each.name, each.needs_postgres, each.needs_inbox, (sys.executable, FAKE)) for each in SERVICES]
+STAND_INS = [replace(each, command=(sys.executable, FAKE)) for each in SERVICES]
 
 
 def told(stack: Stack, service: str) -> dict[str, str]:
@@ -53,6 +54,7 @@ async def test_a_stack_from_start_to_stop(tmp_path: Path, monkeypatch: pytest.Mo
         assert told(stack, "registry") == {
             "RONDO_SERVICE": "registry",
             "RONDO_KAFKA": stack.kafka.bootstrap,
+            "RONDO_TOKENS_FILE": str(home / "tokens"),
             "RONDO_POSTGRES": stack.addresses.postgres["registry"],
             "RONDO_HTTP_HOST": "127.0.0.1",
             "RONDO_HTTP_PORT": stack.addresses.http["registry"].split(":")[2],

@@ -13,7 +13,7 @@ from rondo.client.errors import UnknownTopicError
 from rondo.client.kafka.connection import reading, translated
 from rondo.contracts.events import cloudevents
 from rondo.contracts.events.cloudevents import Envelope, MalformedEventError
-from rondo.contracts.topics import BY_NAME, CONTROL_EVENTS, EVENTS
+from rondo.contracts.topics import BY_NAME, CONTROL_EVENTS, CONTROL_PLANE, EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -36,7 +36,7 @@ def topics_of(names: Sequence[str]) -> list[str]:
 
     """
     if not names:
-        return [event.topic for event in CONTROL_EVENTS]
+        return [topic.name for topic in CONTROL_PLANE if "client" in topic.readers]
     return list(dict.fromkeys(_topic_of(name) for name in names))
 
 

@@ -19,8 +19,8 @@ class Service:
     name: str
     needs_postgres: bool = True
     needs_inbox: bool = False
-    seeds_tokens: bool = False
     command: tuple[str, ...] = ()
+    seeds_tokens: bool = False
 
     @property
     def argv(self) -> list[str]:
