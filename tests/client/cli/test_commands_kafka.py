@@ -129,7 +129,8 @@ async def test_an_outcome_that_can_not_be_checked_is_sent_and_told_so(rondo: Cal
 def test_up_tells_where_everything_is(capsys: pytest.CaptureFixture[str], *, json: bool) -> None:
     addresses = Addresses(
         pid=7, started="2013-01-01T00:00:00Z", kafka="127.0.0.1:9", http={"registry": "http://127.0.0.1:8"},
-        postgres={}, token="secret", tokens={}, token_seeds="", artifacts="", data="/data", inbox="/inbox", logs="/logs",
+        postgres={}, token="secret", tokens={}, token_seeds="", artifacts="",
+        data="/data", inbox="/inbox", logs="/logs",
     )  # fmt: skip
     show(addresses, json=json)
     out = capsys.readouterr().out
