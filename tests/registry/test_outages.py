@@ -111,7 +111,7 @@ async def test_postgresql_away_at_the_start_and_in_the_middle(
                 "address is wrong); this will be tried again until it is"
             )
             answer = await client.put("/v1/specs", content=spec_text)
-            assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
             await line.plug()
             await until(client, lambda r: r["ready"])
             assert (await client.put("/v1/specs", content=spec_text)).status_code == 200

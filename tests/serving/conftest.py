@@ -19,10 +19,6 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.record.util import calc_crc32c
 from confluent_kafka import Consumer, Producer, TopicPartition
 from onnx import TensorProto, helper
-from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from rondo.chassis.artifacts import Artifacts, digest_of
 from rondo.contracts.events.cloudevents import Envelope, read
 from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged, Route
@@ -33,10 +29,13 @@ from rondo.serving.prediction_log.batch import VersionLog
 from rondo.serving.requests.schema import RequestSchema
 
 from tests.support.access import publish_tokens
+from tests.support.spans import exporter as ended_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 FEATURES = {
     "distance": Feature(type="float"),
@@ -214,13 +213,7 @@ def platform(clean_kafka: str, tmp_path: Path) -> Platform:
 @pytest.fixture(scope="session")
 def exporter() -> InMemorySpanExporter:
     """Return where all spans of the session go; opentelemetry takes one provider for the life of a process."""
-    kept = InMemorySpanExporter()
-    provider = trace.get_tracer_provider()
-    if not isinstance(provider, TracerProvider):
-        provider = TracerProvider()
-        trace.set_tracer_provider(provider)
-    provider.add_span_processor(SimpleSpanProcessor(kept))
-    return kept
+    return ended_spans()
 
 
 @pytest.fixture

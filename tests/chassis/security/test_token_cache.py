@@ -62,12 +62,14 @@ async def test_a_token_is_valid_until_it_expires(cache: TokenCache) -> None:
 )
 async def test_what_is_refused(cache: TokenCache, credential: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rondo.chassis.security.token_cache._ARRIVAL_SECONDS", 0.01)
+    await cache.put(new()[1])
     with pytest.raises(UnauthenticatedError):
         await cache.authenticate(credential)
 
 
 async def test_a_token_that_is_used_before_its_event_arrives_is_waited_for(cache: TokenCache) -> None:
     token, event = new()
+    await cache.put(new()[1])
     asked = asyncio.create_task(cache.authenticate(token))
     await asyncio.sleep(0)
     await cache.put(event)
@@ -80,6 +82,11 @@ async def test_nobody_is_refused_before_the_tokens_have_been_read() -> None:
     await cache.put(event)
     with pytest.raises(UnavailableError):
         await cache.authenticate(token)
+
+
+async def test_before_the_registry_has_published_any_token_nobody_is_refused(cache: TokenCache) -> None:
+    with pytest.raises(UnavailableError):
+        await cache.authenticate(ADMIN)
 
 
 async def test_a_service_authenticates_from_kafka_alone(clean_kafka: str) -> None:

@@ -20,6 +20,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from opentelemetry.context import Context
+
     from rondo.chassis.settings import ServiceSettings
 
 _NUMBERS = re.compile(r"\d+")
@@ -111,11 +113,17 @@ def set_up(settings: ServiceSettings) -> None:
 def span(
     name: str, traceparent: str | None = None, kind: trace.SpanKind = trace.SpanKind.INTERNAL, **attributes: str | int
 ) -> Iterator[trace.Span]:
-    """Open a span under the current one, or under the remote `traceparent` where one is given."""
+    """Open a span: under the remote `traceparent`, or the current span if that is of the same trace or there is none."""
     parent = _PROPAGATOR.extract({"traceparent": traceparent}) if traceparent else None
+    if parent is not None and _trace_id(parent) == _trace_id(None):
+        parent = None
     tracer = trace.get_tracer("rondo")
     with tracer.start_as_current_span(name, context=parent, kind=kind, attributes=dict(attributes)) as current:
         yield current
+
+
+def _trace_id(context: Context | None) -> int:
+    return trace.get_current_span(context).get_span_context().trace_id
 
 
 def current_traceparent() -> str | None:

@@ -101,6 +101,8 @@ def api(title: str, description: str, errors: Mapping[type[Exception], int] | No
         docs_url=None,
         redoc_url=None,
         dependencies=[Depends(_deny_by_default)],
+        # `rondo.chassis.http.telemetry` traces every service alike, refused credentials included.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         responses={status: {"model": Problem, "description": text} for status, text in _ERRORS.items()},
     )
     for kind, handler in problems.HANDLERS.items():

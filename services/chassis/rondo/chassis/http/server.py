@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from rondo.chassis.http.authentication import Authentication
 from rondo.chassis.http.problems import HANDLERS
+from rondo.chassis.http.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -38,7 +39,7 @@ def guarded(health: Health, authenticator: Authenticator, api: ASGIApp) -> ASGIA
     """Return the whole ASGI application of a service: health, which is open, and `api` behind authentication."""
     open_to_all: ASGIApp = Starlette(routes=health.routes(), exception_handlers=HANDLERS)
     open_paths = {route.path for route in health.routes()}
-    guarded_api = Authentication(api, authenticator)
+    guarded_api = Telemetry(Authentication(api, authenticator))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await (open_to_all if scope["path"] in open_paths else guarded_api)(scope, receive, send)

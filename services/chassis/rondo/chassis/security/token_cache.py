@@ -72,6 +72,8 @@ class TokenCache:
         """
         if not self._complete:
             raise UnavailableError("authentication", "the tokens are still being read from Kafka")
+        if not self._tokens:
+            raise UnavailableError("authentication", "no token exists yet: the registry publishes them when it starts")
         parts = access_tokens.split(credential)
         if parts is None:
             raise UnauthenticatedError("the credential is not a token of the form rondo_<id>_<secret>")

@@ -1,0 +1,54 @@
+"""A span and a duration for every request of an API. Health probes and metrics have none."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from opentelemetry.trace import SpanKind, StatusCode
+
+from rondo.chassis import metrics
+from rondo.chassis.telemetry import span
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_SERVER_ERROR = 500
+
+
+class Telemetry:
+    """ASGI middleware by the OpenTelemetry conventions for HTTP servers.
+
+    The route's template, such as `/v1/models/{model}`, names span and metric; a path that no route takes has none, so
+    that a scanner makes no new time series. The caller's `traceparent` becomes the span's parent.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started, status = time.perf_counter(), _SERVER_ERROR
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        method = scope["method"]
+        with span(method, _traceparent(scope), SpanKind.SERVER, **{"http.request.method": method}) as current:
+            try:
+                await self._app(scope, receive, note_status)
+            finally:
+                route = getattr(scope.get("route"), "path", "")
+                current.update_name(f"{method} {route}" if route else method)
+                current.set_attributes({"http.route": route, "http.response.status_code": status})
+                if status >= _SERVER_ERROR:
+                    current.set_status(StatusCode.ERROR)
+                seconds = time.perf_counter() - started
+                metrics.HTTP_REQUEST_SECONDS.labels(method, route, str(status)).observe(seconds)
+
+
+def _traceparent(scope: Scope) -> str | None:
+    value: bytes | None = next((value for name, value in scope["headers"] if name == b"traceparent"), None)
+    return value.decode("latin-1") if value is not None else None
