@@ -113,7 +113,7 @@ def set_up(settings: ServiceSettings) -> None:
 def span(
     name: str, traceparent: str | None = None, kind: trace.SpanKind = trace.SpanKind.INTERNAL, **attributes: str | int
 ) -> Iterator[trace.Span]:
-    """Open a span: under the remote `traceparent`, or the current span if that is of the same trace or there is none."""
+    """Open a span: under the remote `traceparent`, or under the current span if that has the same trace."""
     parent = _PROPAGATOR.extract({"traceparent": traceparent}) if traceparent else None
     if parent is not None and _trace_id(parent) == _trace_id(None):
         parent = None
