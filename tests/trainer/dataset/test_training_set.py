@@ -114,7 +114,11 @@ def test_only_the_rows_of_the_primary_are_trained_on(role: str) -> None:
     asked, known = served(("1", "f1", 0), ("2", "f2", 1)), outcomes(("1", None, 0, 5), ("2", None, 1, 6))
     other = served(("1", "f1", 2), ("2", "f2", 3), ("3", "f1", 4), role=role)
     frame = assemble(SPEC, Tables(None, pl.concat([other, asked, other]), known), None, LATER, LATER)
-    assert labels(frame) == labels(assemble(SPEC, Tables(None, asked, known), LATER, None)) == [("f1", 0), ("f2", 1)]
+    assert (
+        labels(frame)
+        == labels(assemble(SPEC, Tables(None, asked, known), None, LATER, LATER))
+        == [("f1", 0), ("f2", 1)]
+    )
 
 
 def test_an_outcome_known_later_does_not_count() -> None:
