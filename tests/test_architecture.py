@@ -195,7 +195,8 @@ def package_of(name: str) -> str:
 def test_a_member_declares_what_it_imports_and_no_more(member: str) -> None:
     """Imports for types count: alone in an environment, a member can be imported, and its types checked."""
     project = tomllib.loads(MEMBERS[member].read_text())["project"]
-    declared = {re.split(r"[\[<>=]", dependency)[0] for dependency in project["dependencies"]}
+    extras = [each for extra in project.get("optional-dependencies", {}).values() for each in extra]
+    declared = {re.split(r"[\[<>=]", dependency)[0] for dependency in (*project["dependencies"], *extras)}
     names = {name for file in (MEMBERS[member].parent / "rondo").rglob("*.py") for name in dotted(file)}
     packages = {package_of(name) for name in names if name.split(".")[0] not in sys.stdlib_module_names}
     used = packages - {member} - MAY_BE_ABSENT.get(member, set()) | NOT_IMPORTED.get(member, set())

@@ -235,6 +235,7 @@ async def test_models_versions_and_runs(story: httpx.AsyncClient) -> None:
     detail = (await story.get("/v1/models/late/versions/3")).json()
     assert [gate["passed"] for gate in detail["gates"]] == [True, True, False, False]
     assert detail["evidence"]["champion_version"] == 2
+    assert list(detail["features"]) == list(model["routes"][0]["features"])
     runs = (await story.get("/v1/runs", params={"model": "late", "limit": 2})).json()["runs"]
     assert [(run["run_id"], run["state"]) for run in runs] == [("run-3", "trained"), ("run-2", "trained")]
 

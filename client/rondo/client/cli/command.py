@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from rondo.client.cli import failure, models, outcome, predict, promote, publish, quarantine, status, watch
+from rondo.client.cli import export, failure, models, outcome, predict, promote, publish, quarantine, status, watch
 from rondo.client.cli.local import demo, up
 from rondo.client.cli.output import complain
 from rondo.client.errors import RondoError
@@ -72,6 +72,7 @@ for command in (
     quarantine.failed,
     models.history,
     models.lineage,
+    export.export,
     promote.promote,
     promote.rollback,
     promote.train,

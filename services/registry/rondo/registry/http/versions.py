@@ -9,7 +9,8 @@ from fastapi import APIRouter, Response
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.models import GateResult
 from rondo.contracts.events.training import Evidence, Trigger
-from rondo.contracts.text import Digest
+from rondo.contracts.spec.model import Feature
+from rondo.contracts.text import Column, Digest
 from rondo.contracts.times import Utc
 from rondo.registry.http.dependencies import ERRORS, Context, ModelName, VersionNumber
 from rondo.registry.model import lineage
@@ -38,9 +39,10 @@ class VersionView(Value):
 
 
 class VersionDetail(VersionView):
-    """A version with all its evidence. `size` is the artifact's, in bytes."""
+    """A version with all its evidence. `size` is the artifact's, in bytes; `features` is the signature, in order."""
 
     size: int
+    features: dict[Column, Feature]
     evidence: Evidence
 
 
@@ -63,7 +65,9 @@ async def version(model: ModelName, version: VersionNumber, context: Context) ->
     """Return a version with all its evidence."""
     found = await context.queries.version(model, version)
     trained = found.candidate.trained
-    return VersionDetail(**dict(_version_view(found)), size=trained.size, evidence=trained.evidence)
+    return VersionDetail(
+        **dict(_version_view(found)), size=trained.size, features=found.version.features, evidence=trained.evidence
+    )
 
 
 @router.get(

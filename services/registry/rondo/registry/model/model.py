@@ -38,10 +38,14 @@ class Version:
     passed: bool
     signature: str
 
+    @property
+    def features(self) -> dict[str, Feature]:
+        """The features in the order of the signature."""
+        return SIGNATURE.validate_json(self.signature)
+
     def route(self, role: Role = Role.PRIMARY, share: float = 1.0) -> Route:
         """Return the route that sends `share` (0 to 1) of the traffic to this version."""
-        features = SIGNATURE.validate_json(self.signature)
-        return Route(model_version=self.number, digest=self.digest, share=share, role=role, features=features)
+        return Route(model_version=self.number, digest=self.digest, share=share, role=role, features=self.features)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Packs a version of a model as a Bento, which BentoML serves and containerizes without Rondo."""

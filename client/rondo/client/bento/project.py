@@ -1,0 +1,72 @@
+"""The folder of a Bento: the model, what describes it, the service and the build file."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from rondo.client.errors import RondoError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_BENTOFILE = """\
+# Written by `rondo export`. `bentoml serve` runs this folder; `bentoml build` and `bentoml containerize` pack it.
+service: "service:Model"
+name: "{model}"
+labels:
+  rondo.model_version: "{version}"
+  rondo.digest: "{digest}"
+include: ["service.py", "model.onnx", "model.json"]
+python:
+  packages: ["onnxruntime>=1.32", "numpy>=2"]
+  lock_packages: false  # a build then needs no package registry
+"""
+
+
+class DamagedArtifactError(RondoError):
+    """The bytes of an artifact do not have the digest of their version."""
+
+    code = "damaged_artifact"
+
+    def __init__(self, model: str, version: int, expected: str, found: str) -> None:
+        self.model, self.version, self.expected, self.found = model, version, expected, found
+        super().__init__(
+            f"the artifact of version {version} of {model} has the digest {found} and should have {expected}: nothing "
+            "was written; export it again, and if it stays so, restore the artifact"
+        )
+
+
+class FolderNotEmptyError(RondoError):
+    """The folder of an export has files already."""
+
+    code = "folder_not_empty"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(f"{folder} is not empty: name a new folder, or remove this one first")
+
+
+def write_project(version: dict[str, Any], artifact: bytes, folder: Path) -> None:
+    """Write the project of a version, as the registry describes it, into an empty or new folder.
+
+    Raises:
+        DamagedArtifactError: the bytes do not have the version's digest.
+        FolderNotEmptyError: the folder has files already.
+
+    """
+    found = f"sha256:{hashlib.sha256(artifact).hexdigest()}"
+    if found != version["digest"]:
+        raise DamagedArtifactError(version["model"], version["model_version"], version["digest"], found)
+    if folder.exists() and any(folder.iterdir()):
+        raise FolderNotEmptyError(folder)
+    about = {key: version[key] for key in ("model", "model_version", "digest", "features")}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(artifact)
+    (folder / "model.json").write_bytes(orjson.dumps(about, option=orjson.OPT_INDENT_2))
+    (folder / "service.py").write_text((resources.files("rondo.client.bento") / "service.py").read_text())
+    bentofile = _BENTOFILE.format(model=version["model"], version=version["model_version"], digest=version["digest"])
+    (folder / "bentofile.yaml").write_text(bentofile)

@@ -1,0 +1,91 @@
+"""One version of a model as a BentoML service, without Rondo.
+
+`rondo export` copies this file beside `model.onnx` and `model.json`: the version, its digest and its features.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import bentoml
+import numpy as np
+import onnxruntime
+from bentoml.exceptions import InvalidArgument
+
+_LARGEST_FLOAT32 = 3.4028234663852886e38
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "category": ((str,), "a text"),
+    "float": ((int, float), "a number"),
+    "int": ((int, float), "a whole number"),
+    "bool": ((bool,), "true or false"),
+}
+
+
+@bentoml.service
+class Model:
+    """Scores rows as Rondo's serving does: the same graph, and the same data contract for each feature."""
+
+    def __init__(self) -> None:
+        folder = Path(__file__).parent
+        self._about: dict[str, Any] = json.loads((folder / "model.json").read_text())
+        content = (folder / "model.onnx").read_bytes()
+        found = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        if found != self._about["digest"]:
+            raise ValueError(
+                f"model.onnx has the digest {found}, not {self._about['digest']}: export the version again"
+            )
+        self._session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+
+    @bentoml.api
+    def describe(self) -> dict[str, Any]:
+        """Return the model, its version and digest, and its features."""
+        return self._about
+
+    @bentoml.api
+    def predict(self, rows: list[dict[str, Any]]) -> list[float]:
+        """Return one score per row. A row has one value per feature; optional ones may be absent or null."""
+        if not rows:
+            return []
+        _check(rows, self._about["features"])
+        feeds = {name: _column(name, feature, rows) for name, feature in self._about["features"].items()}
+        scores: list[float] = self._session.run(["score"], feeds)[0].reshape(-1).tolist()
+        return scores
+
+
+def _column(name: str, feature: dict[str, Any], rows: list[dict[str, Any]]) -> Any:
+    """Return the values of a feature, shape [N, 1]; a missing text is empty, a missing number NaN."""
+    values = [row.get(name) for row in rows]
+    if feature["type"] == "category":
+        return np.array([[value or ""] for value in values], dtype=np.object_)
+    return np.array([[np.nan if value is None else value] for value in values], dtype=np.float32)
+
+
+def _check(rows: list[dict[str, Any]], features: dict[str, Any]) -> None:
+    for number, row in enumerate(rows):
+        if unknown := sorted(row.keys() - features.keys()):
+            raise InvalidArgument(
+                f"row {number}: the model has no feature {unknown[0][:60]!r}; it has {', '.join(features)}"
+            )
+        for name, feature in features.items():
+            if problem := _problem(row.get(name), feature):
+                raise InvalidArgument(f"row {number}: the feature {name!r} {problem}")
+
+
+def _problem(value: Any, feature: dict[str, Any]) -> str | None:
+    if value is None or (value == "" and feature["type"] == "category"):
+        return None if feature["optional"] else "is missing"
+    types, expected = _TYPES[feature["type"]]
+    if not isinstance(value, types) or (isinstance(value, bool) and feature["type"] != "bool"):
+        return f"must be {expected}"
+    if feature["type"] == "category":
+        return None if feature["values"] is None or value in feature["values"] else "has a value that is not allowed"
+    number: Any = value
+    if feature["type"] == "int" and number != int(number):
+        return f"must be {expected}"
+    low, high = (feature[key] if feature[key] is not None else default for key, default in _BOUNDS)
+    within = np.float32(low) <= np.float32(number) <= np.float32(high)
+    return None if within else f"must be from {low:g} to {high:g}"
+
+
+_BOUNDS = (("min", -_LARGEST_FLOAT32), ("max", _LARGEST_FLOAT32))

@@ -1,0 +1,147 @@
+"""A version as a Bento: the folder is whole, its service scores as the graph does, and `bentoml serve` runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from rondo.client.bento.project import DamagedArtifactError, FolderNotEmptyError, write_project
+from rondo.contracts.spec.model import Feature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FEATURES = {
+    "distance": Feature(type="float", min=0, max=5000),
+    "seats": Feature(type="int", optional=True),
+    "night": Feature(type="bool"),
+    "carrier": Feature(type="category", values=("AA", "UA")),
+}
+FULL = {"distance": 1.5, "night": False, "carrier": "AA", "seats": 3}
+
+
+def artifact() -> bytes:
+    """Return a model whose score is the distance times two."""
+    inputs = [
+        helper.make_tensor_value_info(
+            name, TensorProto.STRING if f.type == "category" else TensorProto.FLOAT, [None, 1]
+        )
+        for name, f in FEATURES.items()
+    ]
+    score = helper.make_tensor_value_info("score", TensorProto.FLOAT, [None, 1])
+    two = helper.make_tensor("two", TensorProto.FLOAT, [1], [2.0])
+    graph = helper.make_graph([helper.make_node("Mul", ["distance", "two"], ["score"])], "g", inputs, [score], [two])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(made)
+    return bytes(made.SerializeToString())
+
+
+def described(content: bytes) -> dict[str, Any]:
+    """Return what the registry returns for a version, and more that is not exported."""
+    features = {name: feature.model_dump(mode="json", by_alias=True) for name, feature in FEATURES.items()}
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return {"model": "delay", "model_version": 3, "digest": digest, "features": features, "evidence": {"secret": 1}}
+
+
+def test_a_project_has_the_model_its_signature_and_a_service(tmp_path: Path) -> None:
+    content = artifact()
+    write_project(described(content), content, tmp_path / "bento")
+    assert {file.name for file in (tmp_path / "bento").iterdir()} == {
+        "model.onnx", "model.json", "service.py", "bentofile.yaml",
+    }  # fmt: skip
+    assert (tmp_path / "bento/model.onnx").read_bytes() == content
+    about = json.loads((tmp_path / "bento/model.json").read_text())
+    assert about.keys() == {"model", "model_version", "digest", "features"}
+    assert list(about["features"]) == list(FEATURES)
+
+
+def test_bytes_of_another_digest_are_not_written(tmp_path: Path) -> None:
+    with pytest.raises(DamagedArtifactError) as caught:
+        write_project(described(artifact()), b"damaged", tmp_path / "bento")
+    assert (caught.value.code, caught.value.model, caught.value.version) == ("damaged_artifact", "delay", 3)
+    assert not (tmp_path / "bento").exists()
+
+
+def test_a_folder_with_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("kept")
+    content = artifact()
+    with pytest.raises(FolderNotEmptyError) as caught:
+        write_project(described(content), content, tmp_path)
+    assert caught.value.code == "folder_not_empty"
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return an environment with a store of its own; BentoML asks for uv on the path, also if it locks no packages."""
+    path = f"{Path(sys.executable).parent.parent / 'uv/bin'}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True", "PATH": path}
+
+
+@contextmanager
+def served(command: list[str], home: Path) -> Iterator[str]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    with (home / "serve.log").open("wb") as log:
+        process = subprocess.Popen([*command, "--port", str(port)], env=environment(home), stdout=log, stderr=log)  # noqa: S603
+        try:
+            url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + 90
+            while not ready(url):
+                assert process.poll() is None, (home / "serve.log").read_text()
+                assert time.monotonic() < deadline, (home / "serve.log").read_text()
+                time.sleep(0.1)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_bentoml_builds_the_bento_and_serves_the_folder(tmp_path: Path) -> None:
+    content, folder = artifact(), tmp_path / "bento"
+    write_project(described(content), content, folder)
+    home = tmp_path / "home"
+    home.mkdir()
+    bentoml = [sys.executable, "-W", "ignore", "-m", "bentoml"]
+    command, variables = [*bentoml, "build", "--version", "3"], environment(home)
+    built = subprocess.run(command, env=variables, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603
+    assert built.returncode == 0, built.stderr
+    for target in (str(folder), "delay:3"):
+        with served([*bentoml, "serve", target], home) as url:
+            answer = httpx.post(f"{url}/predict", json={"rows": [FULL, FULL | {"seats": None, "distance": 2}]})
+            assert (answer.status_code, answer.json()) == (200, [3.0, 4.0]), answer.text
+            assert httpx.post(f"{url}/describe", json={}).json()["model_version"] == 3
+            for change, said in REFUSED:
+                refused = httpx.post(f"{url}/predict", json={"rows": [FULL, FULL | change]})
+                assert (refused.status_code, said in refused.text) == (400, True), refused.text
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"distanse": 1}, "row 1: the model has no feature 'distanse'"),
+    ({"distance": None}, "'distance' is missing"),
+    ({"distance": "far"}, "'distance' must be a number"),
+    ({"distance": 5001}, "'distance' must be from 0 to 5000"),
+    ({"seats": 1.5}, "'seats' must be a whole number"),
+    ({"night": 1}, "'night' must be true or false"),
+    ({"carrier": "XX"}, "'carrier' has a value that is not allowed"),
+]
