@@ -9,8 +9,8 @@ import pyarrow as pa
 from rondo.contracts.events import logs
 from rondo.contracts.events.profile import CategoricalProfile, NumericProfile, ReferenceProfile
 from rondo.contracts.spec.model import ModelSpec
-from rondo.monitor.detectors.performance import roc_auc
 from rondo.monitor.detectors.reference import Reference, TrainedProfile
+from rondo.monitor.detectors.roc_auc import roc_auc
 from rondo.monitor.windows.window_counts import score_histogram
 
 MODEL, DIGEST, DIGEST_2 = "loans", f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -31,7 +32,7 @@ from tests.monitor.builders import (
     spec,
     times,
 )
-from tests.monitor.scenarios import NEXT, DailyScenario
+from tests.monitor.scenarios import CHAMPION, NEXT, DailyScenario
 
 
 def micros(day: int) -> int:
@@ -44,6 +45,7 @@ def test_without_a_change_every_window_is_published_and_nothing_else() -> None:
         scenario.day(day)
         scenario.close()
     assert scenario.counts() == {"WindowClosed": 7}
+    assert {each.undecided for each in scenario.all(WindowClosed)} == {None}
     first = scenario.all(WindowClosed)[0]
     assert (first.window.rows, first.labelled_rows, first.window.start) == (1_000, 1_000, EPOCH)
     (auc,) = [s for s in first.statistics if s.statistic == "roc_auc"]
@@ -109,6 +111,18 @@ def test_a_promotion_resolves_the_alert_and_resets_the_alarm() -> None:
     assert {e.model_version for e in scenario.all(WindowClosed) if e.window.start.day >= 5} == {2}
 
 
+def test_a_promotion_of_the_same_artifact_resolves_no_alert() -> None:
+    scenario = DailyScenario()
+    for day in range(4):
+        scenario.day(day, shift=1.5)
+        scenario.close()
+    scenario.promote(replace(NEXT, digest=CHAMPION.digest))
+    for day in range(4, 8):
+        scenario.day(day, shift=1.5, version=2)
+        scenario.close()
+    assert (scenario.counts()["AlertRaised"], scenario.counts()["AlertResolved"]) == (1, 0)
+
+
 def test_rows_of_a_former_champion_count_in_no_window() -> None:
     scenario = DailyScenario()
     scenario.promote(NEXT)
@@ -132,12 +146,17 @@ def test_rows_that_arrive_before_the_event_of_their_promotion_count() -> None:
     assert early.counts()["WindowClosed"] == 3
 
 
-def test_too_few_rows_decide_nothing() -> None:
-    scenario = DailyScenario()
-    for day in range(6):
-        scenario.day(day, shift=3, count=50)
+def test_half_hourly_rows_close_windows_without_a_verdict_and_raise_an_alert() -> None:
+    """336 rows a window of seven days, where 500 are needed."""
+    scenario = DailyScenario(spec=spec(window="7d", min_rows=500))
+    for week in range(6):
+        for day in range(7):
+            scenario.day(7 * week + day, shift=3, count=48)
         scenario.close()
-    assert scenario.counts() == {"WindowClosed": 5}
+    windows = scenario.all(WindowClosed)
+    assert {each.undecided for each in windows[1:]} == {"336 of 500 rows"}
+    assert scenario.counts() == {"WindowClosed": len(windows), "AlertRaised": 1}
+    assert scenario.one(AlertRaised).raised_at == windows[1].window.end
 
 
 def test_a_window_waits_for_outcomes_unless_they_are_idle() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,18 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rondo.contracts.events import logs
 from rondo.contracts.events.logs import PREDICTIONS_LOG
-from rondo.contracts.events.monitoring import AlertRaised
+from rondo.contracts.events.monitoring import AlertRaised, WindowClosed
 from rondo.monitor.errors import FencedError, UnknownModelError, UnreadableLogError
 from rondo.monitor.pipeline import MonitorPipeline
 from rondo.monitor.ports import Champion, StoredTable
 from rondo.monitor.settings import MonitorTimings
 from rondo.monitor.stream.log_messages import read_predictions
 
-from tests.monitor.builders import DIGEST, MODEL, SPEC, TRAINED, encode_predictions, log_of_days
+from tests.monitor.builders import DIGEST, MODEL, SPEC, TRAINED, encode_predictions, log_of_days, spec
 from tests.monitor.fakes import FakeClock, FakeMessage, MemoryStore, messages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rondo.monitor.detectors.reference import TrainedProfile
 
@@ -125,6 +126,51 @@ async def test_an_idle_stream_closes_its_windows_and_outcomes_have_a_longer_time
         clock.now = now
         await pipeline.advance([])
         assert closed(store) == expected
+
+
+async def test_the_first_window_of_a_new_model_waits_for_outcomes_from_its_first_prediction() -> None:
+    """The monitor runs for an hour before the model's first prediction; its outcomes arrive half a minute later."""
+    store, clock = await filled_store(), FakeClock()
+    pipeline = new_pipeline(store, clock, outcomes_idle_timeout=60.0)
+    await pipeline.load()
+    pipeline.caught_up()
+    predicted, known = log_of_days(3, 9)
+    for clock.now, arrived in ((3_600.0, messages(predicted)), (3_602.0, []), (3_630.0, messages((), known))):
+        await pipeline.advance(arrived)
+    clock.now = 3_632.0
+    await pipeline.advance([])
+    windows = [event for event in published(store).values() if isinstance(event, WindowClosed)]
+    assert [event.labelled_rows for event in windows] == [400, 400]
+
+
+async def test_a_window_without_a_verdict_is_logged_with_the_reason(caplog: pytest.LogCaptureFixture) -> None:
+    store, clock = await filled_store(), FakeClock()
+    await store.save_spec(MODEL, 2, spec(min_rows=1_000))
+    pipeline = new_pipeline(store, clock)
+    await pipeline.load()
+    await pipeline.advance(messages(PREDICTED, KNOWN))
+    assert {record.args[3] for record in caplog.records} == {"200 of 1000 rows"}  # type: ignore[index]
+    status = pipeline.status(MODEL)
+    assert {window["undecided"] for window in status["windows"]} == {"200 of 1000 rows"}
+    assert status["alarms"]["undecided"]["alert_id"]
+
+
+async def test_an_idle_pipeline_opens_no_span(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, clock, spans = await filled_store(), FakeClock(), []
+
+    @contextmanager
+    def recorded(name: str) -> Iterator[None]:
+        spans.append(name)
+        yield
+
+    monkeypatch.setattr("rondo.monitor.pipeline.span", recorded)
+    pipeline = new_pipeline(store, clock)
+    await pipeline.load()
+    for clock.now in range(10):  # type: ignore[assignment]
+        await pipeline.advance([])
+    assert spans == []
+    await pipeline.advance(messages(PREDICTED, KNOWN))
+    assert spans == ["evaluate windows"]
 
 
 async def test_the_initial_backlog_is_no_idleness_however_long_it_takes_to_read() -> None:

@@ -151,7 +151,8 @@ def _(event: WindowClosed) -> str:
     distances = [each for each in event.statistics if each.statistic == StatisticName.PSI]
     worst = max(distances, key=lambda each: each.value, default=None)
     drift = f", most drifted {described(worst)}" if worst else ""
-    return f"window to {event.window.end:%d %b}: {event.window.rows:,} rows{drift}"
+    undecided = f", no verdict: {event.undecided}" if event.undecided else ""
+    return f"window to {event.window.end:%d %b}: {event.window.rows:,} rows{drift}{undecided}"
 
 
 @headline.register

@@ -5,26 +5,34 @@ from __future__ import annotations
 import pytest
 from rondo.contracts.events.monitoring import AlertRaised, DriftDetected, Statistic, Window, WindowClosed
 from rondo.monitor.alerts import findings
-from rondo.monitor.detectors.base import FINDING_KINDS, FindingKind
+from rondo.monitor.detectors.base import FINDING_KINDS, DetectorResult, FindingKind
 from rondo.monitor.detectors.evaluate import WindowResult
-from rondo.monitor.detectors.performance import Performance
 
 from tests.monitor.builders import EPOCH, MODEL
 
 SUBJECT = findings.Subject(MODEL, 3, Window(start=EPOCH, end=EPOCH, rows=700), EPOCH)
 RESULT = WindowResult(
-    tuple(
-        statistic
-        for n in range(2, 10)
-        for statistic in (
-            Statistic(feature=f"f{n}", statistic="psi", value=n / 10, threshold=0.25),
-            Statistic(feature=f"f{n}", statistic="ks", value=0.1),
-        )
-    ),
-    (Statistic(feature="x", statistic="missing", value=0.1, reference=0.01),),
-    Performance(1_234, 0.6, 0.7, 0.02, threshold=0.67),
-    enough=True,
-    enough_labelled=True,
+    {
+        "drift": tuple(
+            result
+            for n in range(2, 10)
+            for result in (
+                DetectorResult(
+                    Statistic(feature=f"f{n}", statistic="psi", value=n / 10, threshold=0.25), exceeded=n > 2
+                ),
+                DetectorResult(Statistic(feature=f"f{n}", statistic="ks", value=0.1)),
+            )
+        ),
+        "quality": (
+            DetectorResult(Statistic(feature="x", statistic="missing", value=0.1, reference=0.01), exceeded=True),
+        ),
+        "performance": (
+            DetectorResult(Statistic(statistic="roc_auc", value=0.6, reference=0.7, threshold=0.67), exceeded=True),
+        ),
+    },
+    rows=5_000,
+    labelled_rows=1_234,
+    min_rows=500,
 )
 
 

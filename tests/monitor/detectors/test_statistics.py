@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.monitor.detectors.statistics import chi_square_quantile, effect_size, least_rise, normal_quantile, wilson
+from rondo.monitor.detectors.statistics import (
+    chi_square_quantile,
+    chi_square_tail,
+    effect_size,
+    least_rise,
+    normal_quantile,
+    normal_tail,
+    roc_auc_error,
+    wilson,
+)
+from scipy import stats
 
 
 @pytest.mark.parametrize(
@@ -42,3 +52,19 @@ def test_the_same_share_on_both_sides_is_no_rise(rows: int, data: st.DataObject)
 def test_effect_sizes() -> None:
     assert effect_size(0.5, 0.5) == 0
     assert effect_size(1.0, 0.0) == pytest.approx(3.14159, abs=1e-4)
+
+
+def test_tails_invert_quantiles() -> None:
+    assert normal_tail(normal_quantile(0.001)) == pytest.approx(0.001)
+    assert chi_square_tail(chi_square_quantile(0.001, 7), 7) == pytest.approx(0.001)
+
+
+@pytest.mark.parametrize(("count", "rows"), [(0, 10), (3, 10), (10, 10), (1, 100_000)])
+def test_the_wilson_interval_is_that_of_scipy(count: int, rows: int) -> None:
+    interval = stats.binomtest(count, rows).proportion_ci(0.98, method="wilson")
+    assert wilson(count, rows, 0.01) == pytest.approx((interval.low, interval.high), abs=1e-12)
+
+
+def test_the_standard_error_of_an_auc_follows_hanley_and_mcneil() -> None:
+    # Their example's area and sizes (51 abnormal and 58 normal images), through formula 2 by hand.
+    assert roc_auc_error(0.893, 51, 58) == pytest.approx(0.0325, abs=0.0001)

@@ -24,6 +24,12 @@ from tests.monitor.builders import (
 
 TABLE = predictions(rows(np.random.default_rng(0), 3), times(0, 3), ["a", "b", "c"])
 
+
+def encode_with_model(model: str) -> bytes:
+    table = TABLE.replace_schema_metadata(logs.version_metadata(model, 1, DIGEST, "primary"))
+    return logs.encode(table.to_batches()[0])
+
+
 UNMADE = TABLE.set_column(3, "made_at", pa.nulls(3, logs.TIMESTAMP))
 
 
@@ -50,6 +56,7 @@ def test_outcomes_that_are_not_finite_are_dropped() -> None:
         (b"not arrow at all", "it is not an Arrow IPC stream"),
         (encode_predictions(TABLE.drop_columns(["output.score"])), "the columns output.score are missing"),
         (logs.encode(TABLE.to_batches()[0]), "its metadata lacks 'model_version'"),
+        (encode_with_model("lo\x00ans"), "is not a valid name"),
         (encode_predictions(UNMADE), "column made_at has null values"),
     ],
 )
@@ -64,5 +71,7 @@ def test_outcomes_without_a_model_or_a_column_are_refused() -> None:
     whole = outcomes(["a"], np.ones(1), [EPOCH])
     with pytest.raises(UnreadableLogError, match="it has no key"):
         read_outcomes(None, encode_outcomes(whole))
+    with pytest.raises(UnreadableLogError, match="is not a valid name"):
+        read_outcomes(b"lo\x00ans", encode_outcomes(whole))
     with pytest.raises(UnreadableLogError, match="known_at"):
         read_outcomes(b"loans", encode_outcomes(whole.drop_columns(["known_at"])))

@@ -18,6 +18,7 @@ from rondo.monitor.alerts import findings
 from rondo.monitor.alerts.coverage import DroppedRows
 from rondo.monitor.alerts.findings import Subject
 from rondo.monitor.alerts.hysteresis import AlarmState, update_alarm
+from rondo.monitor.alerts.undecided import update_undecided_alarm
 from rondo.monitor.detectors.base import FINDING_KINDS
 from rondo.monitor.detectors.evaluate import evaluate_window
 from rondo.monitor.stream import log_messages
@@ -82,6 +83,7 @@ class ModelState:
     unmatched: UnmatchedRows = field(default_factory=UnmatchedRows)
     labelled: LabelledRows = field(default_factory=LabelledRows)
     alarms: dict[FindingKind, AlarmState] = field(default_factory=lambda: dict.fromkeys(FINDING_KINDS, AlarmState()))
+    undecided_alarm: AlarmState = field(default_factory=AlarmState)
     dropped: DroppedRows = field(default_factory=DroppedRows)
     buffer: MessageBuffer = field(default_factory=MessageBuffer)
 
@@ -100,7 +102,10 @@ class ModelState:
         self.tumbling = tumbling
 
     def promote(self, champion: Champion) -> list[Announcement]:
-        """Apply a deployment. Another version resets the alarms, resolves their alerts and drops older versions."""
+        """Apply a deployment. Another version drops the windows of older versions.
+
+        It resets the alarms and resolves their alerts, unless it is the same artifact again: then nothing has changed.
+        """
         before, self.history = self.champion, self.history.promoted(champion)
         if before is None or before.version == champion.version:
             return []
@@ -111,6 +116,8 @@ class ModelState:
         self.unmatched.keep_predictions(np.isin(versions, counted))
         if self.tumbling:
             self._discard_final_labels(self.tumbling)
+        if before.digest == champion.digest:
+            return []
         alarms, self.alarms = self.alarms, dict.fromkeys(FINDING_KINDS, AlarmState())
         why = f"version {champion.version} is in production instead of version {before.version}"
         ids = [each.alert_id for each in alarms.values() if each.alert_id]
@@ -199,6 +206,8 @@ class ModelState:
             subject = Subject(self.model, self.champion.version, window, to_time(start))
             result = evaluate_window(counts, reference, spec.monitor)
             yield findings.closed(subject, result)
+            self.undecided_alarm, announcements = update_undecided_alarm(self.undecided_alarm, subject, result, start)
+            yield from announcements
             for kind, alarm in self.alarms.items():
                 self.alarms[kind], announcements = update_alarm(
                     alarm, kind, subject, result, start, spec.monitor.consecutive

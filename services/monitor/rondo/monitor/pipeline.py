@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rondo.chassis.stream.records import place
 from rondo.chassis.telemetry import span
 from rondo.contracts.events.logs import OUTCOMES_LOG, PREDICTIONS_LOG
+from rondo.contracts.events.monitoring import WindowClosed
 from rondo.contracts.vocabularies import Role
 from rondo.monitor import metrics
 from rondo.monitor.errors import UnknownModelError, UnreadableLogError
@@ -112,8 +113,9 @@ class MonitorPipeline:
         if topic == PREDICTIONS_LOG:
             predictions = log_messages.read_predictions(value)
             state = self._state(predictions.model)
-            # A shadow or a canary is not what the windows evaluate.
+            # The windows evaluate the primary alone, not a shadow or a canary.
             if predictions.role == Role.PRIMARY:
+                self._idleness.expect(predictions.model, "newer outcomes", now)
                 self._idleness.touch(predictions.model, "predictions", now)
                 state.buffer_predictions(value, predictions, now)
             return predictions.model
@@ -172,7 +174,9 @@ class MonitorPipeline:
             reference = self._control_plane.champion_reference(state.champion)
             assert reference is not None  # noqa: S101 - for the type checker: else the model is not due
             spec = self._control_plane.snapshot.specs[state.model]
-            announcements += state.close_due_windows(spec, reference, outcomes_idle=idle)
+            closed = list(state.close_due_windows(spec, reference, outcomes_idle=idle))
+            _log_undecided(closed)
+            announcements += closed
             self._checkpointer.changed.add(state.model)
         return announcements
 
@@ -190,10 +194,19 @@ class MonitorPipeline:
         await self._checkpointer.save(self.models, announcements)
         for each in announcements:
             metrics.FINDINGS.labels(type(each.event).__name__).inc()
-            if type(each.event).__name__ == "WindowClosed":
+            if isinstance(each.event, WindowClosed):
                 metrics.WINDOWS_CLOSED.labels(each.event.key).inc()
 
     def _state(self, model: str) -> ModelState:
         if model not in self.models:
             self.models[model] = ModelState(model, self._timings.max_out_of_orderness_micros)
         return self.models[model]
+
+
+def _log_undecided(announcements: Sequence[Announcement]) -> None:
+    for each in announcements:
+        if isinstance(each.event, WindowClosed) and each.event.undecided:
+            log.warning(
+                "%s version %d: the window from %s is not fully decided: %s",
+                each.event.model, each.event.model_version, each.event.window.start.isoformat(), each.event.undecided,
+            )  # fmt: skip

@@ -10,6 +10,7 @@ from rondo.monitor.windows.tumbling import to_time
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.monitor.alerts.hysteresis import AlarmState
     from rondo.monitor.detectors.evaluate import WindowResult
     from rondo.monitor.detectors.reference import Reference
     from rondo.monitor.model_state import ModelState
@@ -27,8 +28,8 @@ def model_status(state: ModelState, spec: ModelSpec, reference: Reference | None
         "outcomes_until": _time(state.outcome_watermark.newest),
         "windows": _windows(state, spec, reference) if reference else [],
         "alarms": {
-            kind: {"since": _time(alarm.since), "windows_over": alarm.over, "alert_id": alarm.alert_id}
-            for kind, alarm in state.alarms.items()
+            **{kind: _alarm(alarm) for kind, alarm in state.alarms.items()},
+            "undecided": _alarm(state.undecided_alarm),
         },
         "unmatched": {
             "predictions": state.unmatched.predictions.num_rows,
@@ -55,15 +56,15 @@ def _windows(state: ModelState, spec: ModelSpec, reference: Reference) -> list[d
 
 
 def _figures(result: WindowResult) -> dict[str, Any]:
-    figures = result.performance
     return {
-        "enough_rows": result.enough,
+        "undecided": result.undecided,
         "statistics": [each.model_dump(mode="json", exclude_none=True) for each in result.statistics],
-        "roc_auc": figures.observed if figures else None,
-        "reference_roc_auc": figures.reference if figures else None,
-        "roc_auc_noise": figures.noise if figures else None,
-        "labelled_rows": figures.labelled_rows if figures else 0,
+        "labelled_rows": result.labelled_rows,
     }
+
+
+def _alarm(alarm: AlarmState) -> dict[str, Any]:
+    return {"since": _time(alarm.since), "windows_over": alarm.over, "alert_id": alarm.alert_id}
 
 
 def _time(micros: int | None) -> str | None:

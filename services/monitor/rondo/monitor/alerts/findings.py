@@ -61,7 +61,8 @@ def closed(subject: Subject, result: WindowResult) -> Announcement:
         window=subject.window,
         since=subject.since,
         statistics=result.statistics,
-        labelled_rows=result.performance.labelled_rows if result.performance else 0,
+        labelled_rows=result.labelled_rows,
+        undecided=result.undecided,
     )
     return Announcement(event, event.finding_id)
 
@@ -94,7 +95,7 @@ def _finding(kind: FindingKind, subject: Subject, result: WindowResult) -> Findi
         "window": subject.window,
         "since": subject.since,
         "statistics": result.found(kind),
-        "labelled_rows": result.performance.labelled_rows if result.performance else 0,
+        "labelled_rows": result.labelled_rows,
     }
     return _EVENTS[kind].model_validate(content)
 
@@ -115,6 +116,6 @@ def _figures(kind: FindingKind, result: WindowResult) -> str:
     found = result.found(kind)
     parts = [described(each) for each in found if each.threshold is not None] or [described(each) for each in found]
     more = [f"and {len(parts) - _MAX_LISTED} more"] if len(parts) > _MAX_LISTED else []
-    if kind == "performance" and result.performance:
-        more.append(f"on {result.performance.labelled_rows:,} outcomes")
+    if kind == "performance":
+        more.append(f"on {result.labelled_rows:,} outcomes")
     return ", ".join(parts[:_MAX_LISTED] + more)

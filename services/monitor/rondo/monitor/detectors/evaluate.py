@@ -1,9 +1,10 @@
-"""Evaluates one window: every figure, and which of them exceed both the spec's thresholds and chance.
+"""Evaluates one window: every statistic, and which of them exceed both the spec's thresholds and chance.
 
-`spec.monitor.false_alarm_rate` is divided: a third for each kind of finding, and that evenly over the columns
-(Bonferroni, "Teoria statistica delle classi e calcolo delle probabilità", 1936). By the union bound, the probability
-that a window without any change exceeds a threshold is at most that rate, however the columns depend on each other.
-Rows are assumed independent: where they are not (a week's weather), the spec's own threshold has to be wider.
+`spec.monitor.false_alarm_rate` is divided: a third for each kind of finding, and that evenly over the tests of its
+detectors (Bonferroni, "Teoria statistica delle classi e calcolo delle probabilità", 1936). By the union bound, the
+probability that a window without any change exceeds a threshold is at most that rate, however the columns depend on
+each other. Rows are assumed independent: where they are not (a week's weather), the spec's own threshold has to be
+wider.
 """
 
 from __future__ import annotations
@@ -11,69 +12,80 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rondo.monitor.detectors import data_quality, performance, population_drift
 from rondo.monitor.detectors.base import FINDING_KINDS
+from rondo.monitor.detectors.registry import DETECTORS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
     from rondo.contracts.events.monitoring import Statistic
     from rondo.contracts.spec.model import Monitor
-    from rondo.monitor.detectors.base import FindingKind
-    from rondo.monitor.detectors.performance import Performance
+    from rondo.monitor.detectors.base import Detector, DetectorResult, FindingKind
     from rondo.monitor.detectors.reference import Reference
     from rondo.monitor.windows.window_counts import WindowCounts
 
 
 @dataclass(frozen=True)
 class WindowResult:
-    """The figures of a window. Without `enough` rows (`enough_labelled` ones), by `min_rows`, nothing is decided."""
+    """The results of a window by kind. Below `min_rows` rows (for the performance: outcomes) nothing is decided."""
 
-    distances: tuple[Statistic, ...]
-    problems: tuple[Statistic, ...]
-    performance: Performance | None
-    enough: bool
-    enough_labelled: bool
+    results: Mapping[FindingKind, tuple[DetectorResult, ...]]
+    rows: int
+    labelled_rows: int
+    min_rows: int
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
-        """Every figure of the window."""
-        return (*self.distances, *self.problems, *self._performance)
-
-    def found(self, kind: FindingKind) -> tuple[Statistic, ...]:
-        """The figures of a finding: drift by descending distance, then the other distances of the same columns."""
-        if kind == "performance":
-            return self._performance
-        return self._drifted if kind == "drift" else self.problems
+        """Every statistic of the window."""
+        return tuple(each.statistic for results in self.results.values() for each in results)
 
     @property
-    def _performance(self) -> tuple[Statistic, ...]:
-        return (self.performance.statistic,) if self.performance else ()
-
-    @property
-    def _drifted(self) -> tuple[Statistic, ...]:
-        over = [each for each in self.distances if each.threshold is not None and each.value > each.threshold]
-        columns = {each.feature for each in over}
-        others = [each for each in self.distances if each.threshold is None and each.feature in columns]
-        return (*sorted(over, key=lambda each: -each.value), *others)
+    def undecided(self) -> str | None:
+        """Why nothing, or not the performance, is decided, such as `336 of 500 rows`."""
+        if self.rows < self.min_rows:
+            return f"{self.rows} of {self.min_rows} rows"
+        if self.labelled_rows < self.min_rows:
+            return f"{self.labelled_rows} of {self.min_rows} outcomes"
+        return None if self.results["performance"] else "outcomes of one class only"
 
     def exceeded(self, kind: FindingKind) -> bool | None:
-        """Return whether the window exceeds a threshold; None where it has too few rows to decide."""
-        if kind == "performance":
-            return self.performance.degraded if self.performance and self.enough_labelled else None
-        if not self.enough:
+        """Return whether the window exceeds a threshold; None if that is not decided."""
+        if kind == "performance" and (self.labelled_rows < self.min_rows or not self.results[kind]):
             return None
-        return bool(self.found(kind))
+        if kind != "performance" and self.rows < self.min_rows:
+            return None
+        return any(each.exceeded for each in self.results[kind])
+
+    def found(self, kind: FindingKind) -> tuple[Statistic, ...]:
+        """Return what exceeds its threshold, the farthest first, and then the other statistics of these features."""
+        exceeding = [each.statistic for each in self.results[kind] if each.exceeded]
+        features = {each.feature for each in exceeding}
+        others = [each.statistic for each in self.results[kind] if each.exceeded is None]
+        return (
+            *sorted(exceeding, key=_distance, reverse=True),
+            *(each for each in others if each.feature in features),
+        )
 
 
-def evaluate_window(counts: WindowCounts, reference: Reference, rule: Monitor) -> WindowResult:
+def evaluate_window(
+    window: WindowCounts, reference: Reference, rule: Monitor, detectors: Iterable[Detector] = DETECTORS.values()
+) -> WindowResult:
     """Compare a window with its reference."""
-    share = rule.false_alarm_rate / len(FINDING_KINDS)
-    columns = reference.binning.columns
-    tail = share / len(columns)
-    bins = counts.bins
-    return WindowResult(
-        tuple(d for each in columns for d in population_drift.compare(each, bins, reference.counts, rule.drift, tail)),
-        tuple(p for each in columns for p in data_quality.problems(each, bins, reference.counts, tail / 2)),
-        performance.assess(counts.scores, reference.roc_auc, reference.roc_auc_error, rule.performance_drop, share),
-        enough=counts.rows >= rule.min_rows,
-        enough_labelled=counts.labelled_rows >= rule.min_rows,
-    )
+    by_kind: dict[FindingKind, list[Detector]] = {kind: [] for kind in FINDING_KINDS}
+    for detector in detectors:
+        by_kind[detector.kind].append(detector)
+    results = {kind: tuple(_results(mine, window, reference, rule)) for kind, mine in by_kind.items()}
+    return WindowResult(results, window.rows, window.labelled_rows, rule.min_rows)
+
+
+def _results(
+    detectors: list[Detector], window: WindowCounts, reference: Reference, rule: Monitor
+) -> Iterator[DetectorResult]:
+    tests = sum(detector.tests(reference) for detector in detectors)
+    tail = rule.false_alarm_rate / len(FINDING_KINDS) / max(1, tests)
+    for detector in detectors:
+        yield from detector.evaluate(window, reference, rule, tail)
+
+
+def _distance(statistic: Statistic) -> float:
+    return statistic.value / statistic.threshold if statistic.threshold else statistic.value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rondo.monitor.detectors.performance import standard_error
+from rondo.monitor.detectors.statistics import roc_auc_error
 from rondo.monitor.windows.binning import Binning
 
 if TYPE_CHECKING:
@@ -45,5 +45,5 @@ class Reference:
         positives = max(1.0, trained.holdout_rows * trained.profile.positive_rate)
         negatives = max(1.0, trained.holdout_rows - positives)
         auc = trained.profile.roc_auc
-        error = standard_error(auc, positives, negatives)
+        error = roc_auc_error(auc, positives, negatives)
         return cls(binning, binning.reference(trained.profile), auc, error)

@@ -1,42 +1,47 @@
-"""Quantiles and intervals: how far a figure may be from its reference by chance alone."""
+"""Quantiles, intervals and errors: how far a figure may be from its reference by chance alone."""
 
 from __future__ import annotations
 
 from math import asin, sqrt
 
-from scipy import stats
+from scipy import special
 
 
 def normal_quantile(tail: float) -> float:
     """Return the value that a standard normal exceeds with probability `tail`."""
-    return float(stats.norm.isf(tail))
+    return float(-special.ndtri(tail))
 
 
 def normal_tail(value: float) -> float:
     """Return the probability that a standard normal exceeds a value."""
-    return float(stats.norm.sf(value))
+    return float(special.ndtr(-value))
 
 
 def chi_square_quantile(tail: float, degrees: int) -> float:
     """Return the value that a chi-square exceeds with probability `tail`."""
-    return float(stats.chi2.isf(tail, degrees))
+    return float(special.chdtri(degrees, tail))
 
 
 def chi_square_tail(value: float, degrees: int) -> float:
     """Return the probability that a chi-square exceeds a value."""
-    return float(stats.chi2.sf(value, degrees))
+    return float(special.chdtrc(degrees, value))
 
 
 def wilson(count: int, rows: int, tail: float) -> tuple[float, float]:
-    """Return the interval of a share, each end missed with probability `tail` (Wilson, JASA 1927)."""
+    """Return the interval of a share, each end missed with probability `tail` (Wilson, JASA 1927).
+
+    As `scipy.stats.binomtest(…).proportion_ci(method="wilson")`, which takes a thousand times as long: it also tests.
+    """
     if rows == 0:
         return 0.0, 1.0
-    interval = stats.binomtest(count, rows).proportion_ci(1 - 2 * tail, method="wilson")
-    return float(interval.low), float(interval.high)
+    z, share = normal_quantile(tail), count / rows
+    centre = (share + z * z / (2 * rows)) / (1 + z * z / rows)
+    half = z * sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows)) / (1 + z * z / rows)
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def least_rise(count: int, rows: int, reference_count: int, reference_rows: int, tail: float) -> float:
-    """Return the lower bound of how much a share rose over its reference.
+    """Return the lower bound of how much a share rose over its reference; -1 without rows on either side.
 
     Newcombe, "Interval estimation for the difference between independent proportions" (Stat. Med. 1998), method 10.
     """
@@ -50,3 +55,10 @@ def least_rise(count: int, rows: int, reference_count: int, reference_rows: int,
 def effect_size(share: float, reference: float) -> float:
     """Return Cohen's h of two shares: a rise from 0 to 2% weighs as much as one from 50% to 65%."""
     return 2 * asin(sqrt(share)) - 2 * asin(sqrt(reference))
+
+
+def roc_auc_error(auc: float, positives: float, negatives: float) -> float:
+    """Return the standard error of a ROC AUC (Hanley and McNeil, Radiology 1982, formula 2)."""
+    q1, q2 = auc / (2 - auc), 2 * auc * auc / (1 + auc)
+    variance = auc * (1 - auc) + (positives - 1) * (q1 - auc * auc) + (negatives - 1) * (q2 - auc * auc)
+    return sqrt(max(0.0, variance) / (positives * negatives))

@@ -76,6 +76,7 @@ def decode_state(
         unmatched=UnmatchedRows(predictions, outcomes, stored_predictions.rows.size, stored_outcomes.rows.size),
         labelled=LabelledRows(labelled, stored_labelled.rows.size),
         alarms={kind: AlarmState(**figures["alarms"][kind]) for kind in FINDING_KINDS},
+        undecided_alarm=AlarmState(**figures["undecided_alarm"]),
         dropped=DroppedRows(dict.fromkeys(REASONS, 0) | figures["dropped"], _coverage(figures["coverage"])),
     )
     rows, messages = buffered.column("row").to_pylist(), buffered.column("message").to_pylist()
@@ -93,6 +94,7 @@ def _figures(state: ModelState) -> dict[str, object]:
         "outcome_watermark": _encoded_watermark(state.outcome_watermark),
         "closed_until": state.closed_until,
         "alarms": {kind: asdict(alarm) for kind, alarm in state.alarms.items()},
+        "undecided_alarm": asdict(state.undecided_alarm),
         "coverage": asdict(state.dropped.coverage),
         "dropped": dict(state.dropped.counts),
     }

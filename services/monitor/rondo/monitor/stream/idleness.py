@@ -31,6 +31,10 @@ class IdlenessTracker:
         """Record activity of a stream."""
         self._last_active[model, stream] = now
 
+    def expect(self, model: str, stream: Stream, now: float) -> None:
+        """Start to wait for a stream that has not been active yet."""
+        self._last_active.setdefault((model, stream), now)
+
     def idle(self, model: str, stream: Stream, seconds: float, now: float) -> bool:
         """Return whether a stream has been inactive for `seconds`."""
         if self._armed_at is None:

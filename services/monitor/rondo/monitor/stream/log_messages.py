@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import TypeAdapter, ValidationError
 
 from rondo.contracts.events import logs
+from rondo.contracts.text import Name
 from rondo.monitor.errors import UnreadableLogError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_NAME = TypeAdapter(Name)
 _PREDICTION_COLUMNS = frozenset({"id", "entity", "event_time", "made_at", "output.score"})
 
 
@@ -41,8 +44,8 @@ def read_predictions(value: bytes) -> Predictions:
     """Decode a message of `predictions.log`.
 
     Raises:
-        UnreadableLogError: it is not an Arrow IPC stream, or a column, the version, its role or a row's `made_at` is
-            missing.
+        UnreadableLogError: it is not an Arrow IPC stream, the model is not a valid name, or a column, the version, its
+            role or a row's `made_at` is missing.
 
     """
     batch = _decode(logs.PREDICTIONS_LOG, value)
@@ -53,17 +56,18 @@ def read_predictions(value: bytes) -> Predictions:
         raise UnreadableLogError(logs.PREDICTIONS_LOG, "column made_at has null values")
     try:
         version = int(metadata["model_version"])
-        rows = pa.Table.from_batches([batch])
-        return Predictions(metadata["model"], version, metadata["digest"], metadata["role"], rows)
+        model, digest, role = metadata["model"], metadata["digest"], metadata["role"]
     except (KeyError, ValueError) as error:
         raise UnreadableLogError(logs.PREDICTIONS_LOG, f"its metadata lacks {error}") from None
+    _check_model(logs.PREDICTIONS_LOG, model)
+    return Predictions(model, version, digest, role, pa.Table.from_batches([batch]))
 
 
 def read_outcomes(key: bytes | None, value: bytes) -> Outcomes:
     """Decode a message of `outcomes.log`; its key is the model's name. Rows without a finite outcome are dropped.
 
     Raises:
-        UnreadableLogError: it is not an Arrow IPC stream, has no key, or a column is missing.
+        UnreadableLogError: it is not an Arrow IPC stream, its key is not a valid name, or a column is missing.
 
     """
     batch = _decode(logs.OUTCOMES_LOG, value)
@@ -74,7 +78,9 @@ def read_outcomes(key: bytes | None, value: bytes) -> Outcomes:
     except (KeyError, ValueError) as error:
         raise UnreadableLogError(logs.OUTCOMES_LOG, str(error)) from None
     finite = pc.is_finite(rows.column("outcome")).fill_null(fill_value=False)
-    return Outcomes(key.decode(errors="replace"), rows.filter(finite))
+    model = key.decode(errors="replace")
+    _check_model(logs.OUTCOMES_LOG, model)
+    return Outcomes(model, rows.filter(finite))
 
 
 def concatenated(batches: Iterable[Predictions]) -> Iterator[Predictions]:
@@ -87,6 +93,14 @@ def concatenated(batches: Iterable[Predictions]) -> Iterator[Predictions]:
 
 def _group_key(batch: Predictions) -> tuple[str, int, str, str, pa.Schema]:
     return batch.model, batch.version, batch.digest, batch.role, batch.rows.schema
+
+
+def _check_model(topic: str, model: str) -> None:
+    """Refuse what can't be a model: its name becomes a key of the database and a label of metrics."""
+    try:
+        _NAME.validate_python(model)
+    except ValidationError:
+        raise UnreadableLogError(topic, f"its model {model!r} is not a valid name") from None
 
 
 def _decode(topic: str, value: bytes) -> pa.RecordBatch:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.monitor.detectors.performance import assess, roc_auc, standard_error
+from rondo.monitor.detectors.roc_auc import RocAuc, roc_auc
 from rondo.monitor.windows.window_counts import score_histogram
+
+from tests.monitor.builders import REFERENCE
+from tests.monitor.detectors.windows import statistics, window
 
 
 def exact_auc(scores: np.ndarray, outcomes: np.ndarray) -> float:
@@ -31,12 +36,8 @@ def test_the_auc_of_the_histograms_is_that_of_the_scores(seed: int, count: int, 
 def test_without_both_outcomes_there_is_no_auc() -> None:
     scores = np.array([0.1, 1.0], np.float32)
     assert roc_auc(score_histogram(scores, np.zeros(2))) is None
-    assert assess(score_histogram(scores, np.ones(2)), 0.7, 0.01, 0.03, 0.01) is None
-
-
-def test_the_standard_error_follows_hanley_and_mcneil() -> None:
-    # Their example's area and sizes (51 abnormal and 58 normal images), through formula 2 by hand.
-    assert standard_error(0.893, 51, 58) == pytest.approx(0.0325, abs=0.0001)
+    labelled = window({}).with_outcomes(score_histogram(scores, np.ones(2)))
+    assert list(statistics(RocAuc(), labelled)) == []
 
 
 def labelled(skill: float, count: int) -> np.ndarray:
@@ -45,11 +46,14 @@ def labelled(skill: float, count: int) -> np.ndarray:
     return score_histogram(scores, (rng.random(count) < skill * scores + (1 - skill) / 2).astype(np.float64))
 
 
-def test_a_drop_beyond_the_spec_and_chance_is_degraded() -> None:
-    reference = roc_auc(labelled(1.0, 100_000))
-    assert reference is not None
-    assert [
-        (a.degraded, a.labelled_rows)
-        for skill, count in ((1.0, 5_000), (0.4, 5_000), (0.4, 60), (0.97, 100_000))
-        if (a := assess(labelled(skill, count), reference, 0.002, 0.03, 0.003))
-    ] == [(False, 5_000), (True, 5_000), (False, 60), (False, 100_000)]
+@pytest.mark.parametrize(
+    ("skill", "count", "degraded"), [(1.0, 5_000, False), (0.4, 5_000, True), (0.4, 60, False), (0.97, 100_000, False)]
+)
+def test_a_drop_beyond_the_spec_and_chance_is_degraded(skill: float, count: int, degraded: bool) -> None:  # noqa: FBT001
+    holdout = roc_auc(labelled(1.0, 100_000))
+    assert holdout is not None
+    reference = replace(REFERENCE, roc_auc=holdout, roc_auc_error=0.002)
+    counts = window({}).with_outcomes(labelled(skill, count))
+    ((statistic, exceeded),) = statistics(RocAuc(), counts, reference, tail=0.003)
+    assert (exceeded, statistic.reference) == (degraded, holdout)
+    assert statistic.p_value is not None

@@ -1,0 +1,43 @@
+"""Builders of window counts and of a reference for the detectors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rondo.contracts.events.profile import CategoricalProfile, NumericProfile, ReferenceProfile
+from rondo.monitor.detectors.reference import Reference, TrainedProfile
+from rondo.monitor.windows.window_counts import SCORE_BINS, WindowCounts
+
+from tests.monitor.builders import REFERENCE, spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rondo.contracts.events.monitoring import Statistic
+    from rondo.monitor.detectors.base import Detector
+
+RULE = spec().monitor
+
+
+def reference_of(features: Mapping[str, NumericProfile | CategoricalProfile]) -> Reference:
+    score = NumericProfile(edges=(0.5,), counts=(500, 500))
+    profile = ReferenceProfile(rows=1_000, features=dict(features), score=score, roc_auc=0.7, positive_rate=0.5)
+    return Reference.of(TrainedProfile(profile, 1_000))
+
+
+def window(bins: Mapping[str, list[int]], reference: Reference = REFERENCE) -> WindowCounts:
+    """Return a window with these counts by column, the missing values last; the other columns are as the reference."""
+    counts = reference.counts.copy()
+    for column in reference.binning.columns:
+        if column.name in bins:
+            column.of(counts)[:] = bins[column.name]
+    rows = int(reference.binning.columns[0].of(counts).sum())
+    return WindowCounts(rows, counts, np.zeros((2, SCORE_BINS), np.int64))
+
+
+def statistics(
+    detector: Detector, counts: WindowCounts, reference: Reference = REFERENCE, tail: float = 0.001
+) -> Iterator[tuple[Statistic, bool | None]]:
+    for result in detector.evaluate(counts, reference, RULE, tail):
+        yield result.statistic, result.exceeded
