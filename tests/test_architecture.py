@@ -204,3 +204,20 @@ def test_a_member_declares_what_it_imports_and_no_more(member: str) -> None:
         "undeclared": set(),
         "not imported": set(),
     }
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_path_of_a_datum_names_files_that_exist(service: str) -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    (path,) = re.findall(rf"^\*\*{service}\*\*: (.+?)\n\n", page, re.MULTILINE | re.DOTALL)
+    named = re.findall(r"`([\w/]+\.py)`", path)
+    folder = ROOT / "services" / service / "rondo" / service
+    assert named
+    assert [name for name in named if not (folder / name).exists()] == []
+
+
+def test_the_rooms_that_the_architecture_names_exist() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text()
+    named = re.findall(r"`((?:services|contracts|client|deploy|docs)/[\w/.-]+)`", page)
+    assert len(named) > 20
+    assert [name for name in named if not (ROOT / name).exists()] == []

@@ -44,6 +44,7 @@ KILLS = {"ingestion": 0.1, "serving": 0.2, "PostgreSQL": 0.3, "monitor": 0.42, "
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 async def test_kill_each_once_and_count(tmp_path: Path) -> None:
     onlooker = Onlooker()
     async with Stack(tmp_path / "home") as stack:
