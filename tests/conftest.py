@@ -91,6 +91,11 @@ def _needs(item: pytest.Item) -> set[str]:
     return needs or {"unit"}
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their parameter: compressed ones hold a time, and the workers of a run must see the same names."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test by what it needs, and put the files that take longest first: two workers then end together."""
     rank: dict[Path, int] = {}
