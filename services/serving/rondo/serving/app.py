@@ -27,6 +27,7 @@ from rondo.serving.deployments.replica_events_kafka import KafkaReplicaEvents
 from rondo.serving.handlers import Replica, on_deployment_changed
 from rondo.serving.http.deferred import DeferredApp
 from rondo.serving.http.endpoints import api
+from rondo.serving.http.error_member import ErrorMember
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.table import ServedModels
 from rondo.serving.prediction_log.kafka import KafkaLog
@@ -58,8 +59,9 @@ async def application(settings: Settings) -> AsyncIterator[None]:
     shared = _Shared()
     kafka.expect(shared.health, settings)
     tokens = TokenFollower(settings.kafka, shared.health)
+    guarded = server.guarded(shared.health, tokens.cache, shared.http)
     async with (
-        server.listen(settings, server.guarded(shared.health, tokens.cache, shared.http), shared.health),
+        server.listen(settings, ErrorMember(guarded), shared.health),
         background(shared.health.watch(), tokens.run()),
         _following(settings, shared) as broker,
         _answering(settings, shared, broker),

@@ -19,7 +19,6 @@ PREDICTIONS = Counter("rondo_predictions", "Requests answered or refused", ["mod
 BATCH_ROWS = Histogram(
     "rondo_prediction_batch_rows", "Requests in one inference", ["model"], buckets=(1, 4, 16, 64, 256, 1024, 4096)
 )
-HTTP_SECONDS = Histogram("rondo_http_inference_seconds", "Time of one inference request over HTTP, its log included")
 INFERENCE_SECONDS = Histogram("rondo_inference_seconds", "Time of one inference of a micro-batch", ["model"])
 REFUSED_VERSION = Gauge(
     "rondo_refused_version",

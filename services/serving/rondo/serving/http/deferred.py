@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.responses import JSONResponse
+from rondo.chassis.http.problems import problem
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -14,9 +14,8 @@ class DeferredApp:
     """An ASGI application that is set later."""
 
     def __init__(self) -> None:
-        self.app: ASGIApp = JSONResponse(
-            {"error": "the HTTP API is starting; try again in a second"}, status_code=503, headers={"retry-after": "1"}
-        )
+        detail = "the HTTP API is starting; try again in a second"
+        self.app: ASGIApp = problem(503, "unavailable", detail, headers={"retry-after": "1"})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from opentelemetry.trace import SpanKind
+from opentelemetry import trace
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from rondo.chassis.telemetry import span
+from rondo.chassis.http.authentication import require
+from rondo.contracts.access_tokens import Role
 from rondo.serving import metrics
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.http.body import read_body
-from rondo.serving.http.errors import answering, on_failure, on_http_exception
+from rondo.serving.http.errors import HANDLERS
 from rondo.serving.http.v2 import protocol, response
 from rondo.serving.http.v2 import rows as request_rows
 
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from starlette.requests import Request
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
 
     from rondo.serving.inference.service import InferenceService, Scored
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
@@ -37,14 +38,28 @@ def api(models: ServedModels, service: InferenceService, report: Callable[[], Aw
     model = "/v2/models/{model}"
     version = model + "/versions/{version}"
     routes = [
-        Route("/v2", endpoints.server),
-        Route("/v2/health/live", endpoints.live),
-        Route("/v2/health/ready", endpoints.ready),
-        *(Route(path, answering(endpoints.metadata)) for path in (model, version)),
-        *(Route(f"{path}/ready", answering(endpoints.model_ready)) for path in (model, version)),
-        *(Route(f"{path}/infer", answering(endpoints.infer), methods=["POST"]) for path in (model, version)),
-    ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: on_http_exception, Exception: on_failure})
+        _readable("/v2", endpoints.server),
+        _readable("/v2/health/live", endpoints.live),
+        _readable("/v2/health/ready", endpoints.ready),
+        *(_readable(path, endpoints.metadata) for path in (model, version)),
+        *(_readable(f"{path}/ready", endpoints.model_ready) for path in (model, version)),
+        *(Route(f"{path}/infer", _for(Role.PREDICTOR, call=endpoints.infer), methods=["POST"])
+          for path in (model, version)),
+    ]  # fmt: skip
+    return Starlette(routes=routes, exception_handlers=HANDLERS)
+
+
+def _readable(path: str, endpoint: Endpoint) -> Route:
+    # Whoever may ask for predictions may look up what a request needs.
+    return Route(path, _for(Role.READER, Role.PREDICTOR, call=endpoint))
+
+
+def _for(*roles: Role, call: Endpoint) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        require(request, *roles)
+        return await call(request)
+
+    return endpoint
 
 
 @dataclass
@@ -75,18 +90,16 @@ class _Endpoints:
 
     async def infer(self, request: Request) -> Response:
         """Score the rows of one request, each by the version that its key meets, as over Kafka."""
-        started = time.perf_counter()
         body = await read_body(request)
-        with span("infer", request.headers.get("traceparent"), SpanKind.SERVER) as current:
-            # Held until the answer is known, so that no version is unloaded before.
-            with self._models.lease() as table:
-                served, pinned = _find(request, table)
-                sent = protocol.decode(body)
-                request_id = sent.id or str(uuid4())
-                rows = request_rows.rows(sent, served.schema, request_id)
-                scored = await self._service.infer_logged(served, rows, pinned)
-            current.set_attributes({"model": served.model, "rows": len(rows)})
-        _count(served, scored, time.perf_counter() - started)
+        # Held until the answer is known, so that no version is unloaded before.
+        with self._models.lease() as table:
+            served, pinned = _find(request, table)
+            sent = protocol.decode(body)
+            request_id = sent.id or str(uuid4())
+            rows = request_rows.rows(sent, served.schema, request_id)
+            scored = await self._service.infer_logged(served, rows, pinned)
+        trace.get_current_span().set_attributes({"model": served.model, "rows": len(rows)})
+        _count(served, scored)
         answer = response.answer(served.model, request_id, rows.ids, scored, sent.requested_outputs())
         return Response(answer, media_type="application/json")
 
@@ -104,7 +117,6 @@ def _find(request: Request, table: ServingTable) -> tuple[ServedModel, LoadedVer
     raise RequestRefusedError("unknown_version", message, model)
 
 
-def _count(served: ServedModel, scored: Sequence[Scored], seconds: float) -> None:
+def _count(served: ServedModel, scored: Sequence[Scored]) -> None:
     for part in scored:
         metrics.PREDICTIONS.labels(served.model, str(part.version.model_version), "answered").inc(len(part.rows))
-    metrics.HTTP_SECONDS.observe(seconds)
