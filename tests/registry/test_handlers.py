@@ -71,24 +71,33 @@ async def test_a_candidate_of_an_unknown_model_or_spec_is_a_permanent_error(
     assert await published_types(store) == ["SpecApplied"]
 
 
-async def test_a_run_that_found_too_little_data_ends_and_a_coalesced_trigger_ends_nothing(
+async def test_every_decision_not_to_train_is_listed_with_its_time(
     store: Backend, spec: ModelSpec, trained: Make
 ) -> None:
     event = trained("run-1")
     begin = TrainingStarted(
         model="late", run_id="run-1", trigger=event.trigger, spec_digest=spec.digest, started_at=event.started_at
     )
-    other = event.trigger.model_copy(update={"id": "other"})
-    coalesced = TrainingSkipped(model="late", trigger=other, reason="in_flight", detail="run-1 runs", run_id="run-1")
-    ended = TrainingSkipped(
-        model="late", trigger=event.trigger, reason="not_enough_data", detail="10 of 1,000 rows", run_id="run-1"
-    )
+
+    def skipped(trigger: str, reason: str, run_id: str | None) -> TrainingSkipped:
+        asked = event.trigger.model_copy(update={"id": trigger})
+        return TrainingSkipped(model="late", trigger=asked, reason=reason, detail="why", run_id=run_id)
+
     await apply(store, spec)
     await handle(store, begin, "begin")
-    await handle(store, coalesced, "coalesced")
-    assert [run.state for run in await store.runs("late", 10)] == ["running"]
-    await handle(store, ended, "ended")
-    assert [(run.state, run.detail) for run in await store.runs("late", 10)] == [("skipped", "10 of 1,000 rows")]
+    await handle(store, skipped("other", "in_flight", "run-1"), "other")
+    assert {run.run_id: run.state for run in await store.runs("late", 10)}["run-1"] == "running"
+    await handle(store, skipped(event.trigger.id, "not_enough_data", "run-1"), "ended")
+    await handle(store, skipped("later", "cooldown", None), "later")
+    await handle(store, skipped("later", "cooldown", None), "later, delivered twice")
+    found = await store.runs("late", 10)
+    assert {(run.state, run.trigger.id, run.detail) for run in found} == {
+        ("skipped", "other", "in_flight: why"),
+        ("skipped", event.trigger.id, "not_enough_data: why"),
+        ("skipped", "later", "cooldown: why"),
+    }
+    assert len(found) == 3
+    assert all(run.finished_at for run in found)
 
 
 async def test_runs_are_recorded(store: Backend, spec: ModelSpec, trained: Make) -> None:
@@ -104,6 +113,7 @@ async def test_runs_are_recorded(store: Backend, spec: ModelSpec, trained: Make)
     found = await store.runs("late", 10)
     assert [(run.run_id, run.state) for run in found] == [("run-2", "failed"), ("run-1", "trained")]
     assert found[1].finished_at == event.finished_at
+    assert found[0].finished_at is not None
     assert [run.run_id for run in await store.runs(None, 1)] == ["run-2"]
     assert await store.runs("other", 10) == []
 

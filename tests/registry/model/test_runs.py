@@ -22,9 +22,10 @@ def test_a_run_that_ended_stays_ended_in_any_order_of_events(trained: Make) -> N
     reversed_order = runs.merge(runs.merge(None, end), runs.started(begin))
     assert in_order == reversed_order == end
     failure = runs.failed(
-        TrainingFailed(model="late", run_id="run-1", trigger=event.trigger, reason="no memory", attempts=3)
+        TrainingFailed(model="late", run_id="run-1", trigger=event.trigger, reason="no memory", attempts=3),
+        event.finished_at,
     )
     merged = runs.merge(failure, runs.started(begin))
-    assert (merged.state, merged.started_at, merged.detail) == (
-        "failed", event.started_at, "no memory (after 3 attempts)",
+    assert (merged.state, merged.started_at, merged.finished_at, merged.detail) == (
+        "failed", event.started_at, event.finished_at, "no memory (after 3 attempts)",
     )  # fmt: skip

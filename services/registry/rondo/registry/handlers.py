@@ -50,12 +50,11 @@ async def on_training_started(envelope: Envelope[TrainingStarted], work: Work) -
 
 
 async def on_training_failed(envelope: Envelope[TrainingFailed], work: Work) -> None:
-    await work.save_run(runs.failed(envelope.data))
+    await work.save_run(runs.failed(envelope.data, envelope.time))
 
 
 async def on_training_skipped(envelope: Envelope[TrainingSkipped], work: Work) -> None:
-    if run := runs.skipped(envelope.data):
-        await work.save_run(run)
+    await work.save_run(runs.skipped(envelope.data, envelope.time))
 
 
 async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifacts: Artifacts) -> None:

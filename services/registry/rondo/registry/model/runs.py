@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Literal
 
 from rondo.contracts.events.base import Value
@@ -11,6 +12,8 @@ from rondo.contracts.vocabularies import SkipReason
 from rondo.registry.audit.hash_chain import AuditEntry
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
     from rondo.registry.model.model import Actor
 
@@ -18,7 +21,7 @@ RunState = Literal["running", "trained", "failed", "skipped"]
 
 
 class Run(Value):
-    """A training run: what triggered it, when it ran, how it ended."""
+    """A training run, or a decision not to start one: what triggered it, when it ran, how it ended."""
 
     run_id: str
     model: str
@@ -53,17 +56,36 @@ def trained(event: ModelTrained) -> Run:
     )
 
 
-def failed(event: TrainingFailed) -> Run:
-    detail = f"{event.reason} (after {event.attempts} attempts)"
-    return Run(run_id=event.run_id, model=event.model, state="failed", trigger=event.trigger, detail=detail)
+def failed(event: TrainingFailed, at: datetime) -> Run:
+    """Return the failed run; `at` is the time of the event, which the trainer writes when the run ends."""
+    return Run(
+        run_id=event.run_id,
+        model=event.model,
+        state="failed",
+        trigger=event.trigger,
+        finished_at=at,
+        detail=f"{event.reason} (after {event.attempts} attempts)",
+    )
 
 
-def skipped(event: TrainingSkipped) -> Run | None:
-    """Return the run that ended for lack of data; None for a trigger that led to no run of its own."""
-    # A trigger that arrives while another run is in flight names that run.
-    if event.run_id is None or event.reason == SkipReason.IN_FLIGHT:
-        return None
-    return Run(run_id=event.run_id, model=event.model, state="skipped", trigger=event.trigger, detail=event.detail)
+def skipped(event: TrainingSkipped, at: datetime) -> Run:
+    """Return the skipped run, or the decision not to start one, which is listed like a run."""
+    # A trigger that arrives while another run is in flight names that run, which goes on.
+    own = event.run_id if event.reason != SkipReason.IN_FLIGHT else None
+    return Run(
+        run_id=own or _decision_id(event),
+        model=event.model,
+        state="skipped",
+        trigger=event.trigger,
+        finished_at=at,
+        detail=f"{event.reason}: {event.detail}",
+    )
+
+
+def _decision_id(event: TrainingSkipped) -> str:
+    """Return an id for a trigger without a run, other than the id of the run that it may still get."""
+    decision = hashlib.sha256(f"{event.model} {event.trigger.id} {event.reason}".encode())
+    return f"skip-{decision.hexdigest()[:16]}"
 
 
 def merge(known: Run | None, update: Run) -> Run:
