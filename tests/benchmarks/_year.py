@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from _trainings import Trainings
     from numpy.typing import NDArray
     from rondo.contracts.events.models import GateResult
-    from rondo.contracts.events.training import Evidence
+    from rondo.contracts.evidence import Evidence
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.run import RunState
 

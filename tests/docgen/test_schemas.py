@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,11 +11,13 @@ import pytest
 from pydantic import Field
 from rondo.contracts.events.base import Event, ModelEvent
 from rondo.contracts.events.models import SpecApplied
-from rondo.contracts.topics import EVENTS
+from rondo.contracts.evidence import Evidence
 from rondo.docgen.schemas import (
     EXAMPLES,
+    PUBLISHED,
     SNAPSHOTS,
     IncompatibleSchemaError,
+    Published,
     is_current,
     problems_with_older,
     schema_of,
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-every_event = pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
+every_event = pytest.mark.parametrize("event", PUBLISHED, ids=lambda event: event.__name__)
 every_example = pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.json")), ids=lambda path: path.stem)
 
 
@@ -36,8 +39,8 @@ def validator(schema: dict[str, Any]) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
 
 
-def event_of(path: Path) -> type[Event]:
-    return next(event for event in EVENTS if path.stem == f"{event.__name__}.v{event.version}")
+def event_of(path: Path) -> Published:
+    return next(event for event in PUBLISHED if path.stem == f"{event.__name__}.v{event.version}")
 
 
 @every_event
@@ -62,7 +65,7 @@ def test_snapshots_are_numbered_from_one_without_a_gap(event: type[Event]) -> No
 
 def test_no_snapshot_is_of_an_event_that_is_gone() -> None:
     folders = {folder.relative_to(SNAPSHOTS).as_posix() for folder in SNAPSHOTS.glob("*/v*")}
-    assert folders == {f"{event.__name__}/v{event.version}" for event in EVENTS}
+    assert folders == {f"{event.__name__}/v{event.version}" for event in PUBLISHED}
 
 
 @every_event
@@ -145,7 +148,10 @@ def test_the_examples_tell_one_story() -> None:
     )
     assert story["ModelTrained"]["digest"] == story["ModelRegistered"]["digest"] == promoted["digest"]
     assert story["DeploymentChanged"]["routes"][0]["digest"] == story["ReplicaChanged"]["digest"] == promoted["digest"]
-    assert story["SpecApplied"]["digest"] == story["ModelTrained"]["evidence"]["spec_digest"]
+    evidence = Evidence.model_validate(story["Evidence"])
+    assert story["ModelTrained"]["evidence"] == f"sha256:{hashlib.sha256(evidence.encode()).hexdigest()}"
+    assert evidence.summary().model_dump(mode="json") == story["ModelTrained"]["summary"]
+    assert story["SpecApplied"]["digest"] == story["ModelTrained"]["summary"]["spec_digest"]
     assert story["PredictionRequested"]["id"] == story["PredictionMade"]["id"] == story["OutcomeObserved"]["id"]
 
 
@@ -187,7 +193,7 @@ def test_a_breaking_change_is_refused_and_says_what_to_do(tmp_path: Path) -> Non
         "LampLit v1 breaks with what was published:\n"
         "  v1/1.json: minimum of `watts` changed from nothing to 1\n"
         "Either undo that (only new fields with a default are free), or leave LampLit as it was and make a class with "
-        "`version = 2` on the topic `lamps.lit.v2` beside it."
+        "`version = 2` beside it; an event gets a topic of its own, `….v2`."
     )
     assert [p.name for p in snapshots(Worse, tmp_path)] == ["1.json"]
 

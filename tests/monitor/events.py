@@ -9,13 +9,15 @@ from rondo.contracts.events.data import DataVersion
 from rondo.contracts.events.deployment import DeploymentChanged, Route
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
-from rondo.contracts.events.training import Evaluation, Evidence, ModelTrained, Parity, Trigger
+from rondo.contracts.events.training import ModelTrained, Trigger
+from rondo.contracts.evidence import Evaluation, Evidence, Parity
 
 from tests.monitor.builders import DIGEST, EPOCH, MODEL, REFERENCE_ROWS, SPEC, TRAINED
+from tests.support.evidence import stored
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
-    from rondo.contracts.events.profile import ReferenceProfile
+    from rondo.contracts.evidence import ReferenceProfile
 
 RAISED = AlertRaised(
     model=MODEL, alert_id="a1", severity="warning", title="loans version 1: drifted",
@@ -43,7 +45,7 @@ def trained(digest: str = DIGEST, profile: ReferenceProfile = TRAINED.profile) -
     )
     return ModelTrained(
         model=MODEL, run_id="r1", trigger=Trigger(id="t", kind="manual", at=EPOCH), digest=digest, size=1,
-        evidence=evidence, started_at=EPOCH, finished_at=EPOCH,
+        evidence=stored(evidence), summary=evidence.summary(), started_at=EPOCH, finished_at=EPOCH,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from confluent_kafka import Consumer, Producer
+from rondo.chassis.artifacts import Artifacts
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.logs import OUTCOMES_LOG, PREDICTIONS_LOG
 from rondo.contracts.events.monitoring import (
@@ -32,9 +33,11 @@ from tests.monitor.builders import DIGEST, EPOCH, MODEL, SPEC, TRAINED, log_of_d
 from tests.monitor.events import control_plane
 from tests.monitor.fakes import FakeClock, MemoryStore, messages
 from tests.support.access import bearer, publish_tokens
+from tests.support.evidence import put_evidence
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
 
     from rondo.contracts.events.base import Event
 
@@ -57,9 +60,10 @@ async def uninterrupted(predicted: list[bytes], known: list[bytes]) -> dict[str,
 class Monitor:
     """The monitor's process."""
 
-    def __init__(self, kafka: str, dsn: str, port: int, **environment: str) -> None:
+    def __init__(self, kafka: str, dsn: str, port: int, artifacts: str, **environment: str) -> None:
         self.environment = os.environ | {
             "RONDO_SERVICE": "monitor", "RONDO_KAFKA": kafka, "RONDO_POSTGRES": dsn, "RONDO_HTTP_PORT": str(port),
+            "RONDO_ARTIFACTS": artifacts,
             **environment,
         }  # fmt: skip
         self.process: asyncio.subprocess.Process | None = None
@@ -152,17 +156,23 @@ def publish(kafka: str, predicted: list[bytes], known: list[bytes], control_even
 
 @pytest.mark.slow
 async def test_a_kill_changes_no_published_event(
-    clean_kafka: str, database: Callable[[str], Awaitable[str]], free_port: Callable[[], int], receiver: Receiver
+    clean_kafka: str,
+    database: Callable[[str], Awaitable[str]],
+    free_port: Callable[[], int],
+    receiver: Receiver,
+    tmp_path: Path,
 ) -> None:
     predicted, known = log_of_days(DAYS, SHIFT)
     expected = await uninterrupted(predicted, known)
     await asyncio.to_thread(publish_tokens, clean_kafka)
     port, dead = free_port(), free_port()
     urls = f"http://127.0.0.1:{dead}/dead,http://127.0.0.1:{receiver.port}/alerts"
-    monitor = Monitor(clean_kafka, await database("monitor"), port, RONDO_WEBHOOK_URLS=urls)
+    events_of_control, artifacts = control_plane(), str(tmp_path / "artifacts")
+    await put_evidence(Artifacts(artifacts))
+    monitor = Monitor(clean_kafka, await database("monitor"), port, artifacts, RONDO_WEBHOOK_URLS=urls)
     events = PublishedEvents(clean_kafka)
     half = len(predicted) * 6 // 10
-    publish(clean_kafka, predicted[:half], known[:half], control_plane())
+    publish(clean_kafka, predicted[:half], known[:half], events_of_control)
     await monitor.start()
     try:
         await events.until(lambda: events.count(WindowClosed) >= 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.contracts.events.training import SliceMetric
+from rondo.contracts.evidence import SliceMetric
 
 if TYPE_CHECKING:
     from rondo.contracts.events.models import GateResult

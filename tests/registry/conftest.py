@@ -20,8 +20,8 @@ import pytest
 from pydantic import SecretStr
 from rondo.chassis.postgres.pool import Database, connect
 from rondo.contracts.events.models import GateResult
-from rondo.contracts.events.profile import NumericProfile, ReferenceProfile
-from rondo.contracts.events.training import Evaluation, Evidence, ModelTrained, Parity, SliceMetric, Trigger
+from rondo.contracts.events.training import ModelTrained, Trigger
+from rondo.contracts.evidence import Evaluation, Evidence, NumericProfile, Parity, ReferenceProfile, SliceMetric
 from rondo.contracts.spec.file import parse_spec
 from rondo.registry.model.model import Candidate, Model
 from rondo.registry.registration.candidates import register_candidate
@@ -30,6 +30,7 @@ from rondo.registry.settings import Settings
 from tests.registry.fakes import FakeStore
 from tests.registry.scenarios import OnPostgres
 from tests.support.access import SEEDS
+from tests.support.evidence import evidence_of, stored
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,7 +91,8 @@ def make_trained(  # noqa: PLR0913 - what the tests vary
         trigger=Trigger(id=f"finding-{run}", kind=kind, at=DAY, detail="temp drifted"),  # type: ignore[arg-type]
         digest=digest or f"sha256:{hashlib.sha256(run.encode()).hexdigest()}",
         size=1_000,
-        evidence=evidence,
+        evidence=stored(evidence),
+        summary=evidence.summary(),
         started_at=DAY,
         finished_at=DAY,
     )
@@ -120,7 +122,13 @@ def trained() -> MakeTrained:
 @pytest.fixture(scope="session")
 def evidence() -> Evidence:
     """Return evidence that compares with version 1; shared, so that hypothesis may ask for it."""
-    return make_trained(champion=(1, 0.7)).evidence
+    return evidence_of(make_trained(champion=(1, 0.7)))
+
+
+@pytest.fixture
+def make_evidence() -> Callable[..., Evidence]:
+    """Return a function that makes the evidence of what `trained` makes."""
+    return lambda **more: evidence_of(make_trained(**more))
 
 
 def make_candidate(run: str = "run-1", *, passed: bool = True, **more: Any) -> Candidate:

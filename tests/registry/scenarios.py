@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rondo.chassis.artifacts import ArtifactMissingError, Artifacts
+from rondo.chassis.artifacts import ArtifactMissingError
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.registry import commands, handlers
@@ -13,6 +13,8 @@ from rondo.registry.model.model import Actor
 from rondo.registry.ports import Queries, Work
 from rondo.registry.postgres.queries import PostgresQueries
 from rondo.registry.postgres.unit_of_work import PostgresStore
+
+from tests.support.evidence import EvidenceStore
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -46,16 +48,16 @@ class OnPostgres(PostgresStore, PostgresQueries):
         return [(row["event_id"], row["headers"]["ce_type"]) for row in rows]
 
 
-class FakeArtifacts(Artifacts):
-    """Has every artifact except `GONE`."""
-
-    def __init__(self) -> None:
-        pass
+class FakeArtifacts(EvidenceStore):
+    """Has the evidence that was made, and every other artifact except `GONE`."""
 
     async def get(self, digest: str) -> bytes:
         if digest == GONE:
             raise ArtifactMissingError(digest)
-        return b"onnx"
+        try:
+            return await super().get(digest)
+        except ArtifactMissingError:
+            return b"onnx"
 
 
 async def handle(store: Backend, event: Event, event_id: str) -> None:

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rondo.chassis.errors import AlreadyHandledError, PermanentError
+from rondo.chassis.errors import AlreadyHandledError, PermanentError, UnavailableError
+from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.training import TrainingFailed, TrainingSkipped, TrainingStarted, Trigger
 from rondo.contracts.spec.file import parse_spec
 from rondo.registry import commands
 from rondo.registry.audit import hash_chain
 from rondo.registry.errors import SameArtifactError
+from rondo.registry.handlers import on_model_trained
 
-from tests.registry.scenarios import ANA, GONE, apply, handle, published_types, states
+from tests.registry.scenarios import ANA, GONE, FakeArtifacts, apply, handle, published_types, states
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
@@ -144,6 +146,36 @@ async def test_a_candidate_compared_with_a_stale_champion_is_trained_once_more(
     again = trained("run-4", auc=0.8, champion=(1, 0.7)).model_copy(update={"trigger": trigger})
     await handle(store, again, "t4")
     assert (await published_types(store)).count("TrainingRequested") == 1
+
+
+async def test_a_candidate_without_usable_evidence_is_a_rejected_version(
+    store: Backend, spec: ModelSpec, trained: Make
+) -> None:
+    await apply(store, spec)
+    await handle(store, trained("run-1").model_copy(update={"evidence": GONE}), "t1")
+    assert await states(store) == {1: "rejected"}
+    gates = (await store.version("late", 1)).candidate.gates
+    assert [(gate.gate, gate.passed) for gate in gates] == [("artifact.new", True), ("evidence.usable", False)]
+    await handle(store, trained("run-2"), "t2")
+    assert await states(store) == {1: "rejected", 2: "champion"}
+
+
+async def test_a_candidate_waits_for_an_unavailable_artifact_store(
+    store: Backend, spec: ModelSpec, trained: Make
+) -> None:
+    class Unavailable(FakeArtifacts):
+        async def get(self, digest: str) -> bytes:
+            raise UnavailableError(digest, "stopped by the test")
+
+    await apply(store, spec)
+    event = trained("run-1")
+    envelope = Envelope("t1", "test", event.finished_at, event)
+    with pytest.raises(UnavailableError):
+        async with store.handling(envelope) as work:
+            await on_model_trained(envelope, work, Unavailable())
+    assert await states(store) == {}
+    await handle(store, event, "t1")
+    assert await states(store) == {1: "champion"}
 
 
 async def test_a_champion_without_artifact_blocks_no_candidate(store: Backend, spec: ModelSpec, trained: Make) -> None:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from rondo.chassis.artifacts import Artifacts
 from rondo.contracts.events import cloudevents
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged
 from rondo.contracts.events.models import ModelPromoted, SpecApplied
 
 from tests.support.access import bearer
+from tests.support.evidence import put_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +81,9 @@ async def test_a_candidate_becomes_the_champion_and_a_refusal_rolls_it_back(
             assert answer.json()["revision"] == 1
             assert (await listener.next_of(SpecApplied)).data.revision == 1
 
-            await publish(producer, trained("run-1", auc=0.7), "t1")
+            candidates = [trained("run-1", auc=0.7), trained("run-2", auc=0.75, champion=(1, 0.7))]
+            await put_evidence(Artifacts(settings.artifacts))
+            await publish(producer, candidates[0], "t1")
             promoted = await listener.next_of(ModelPromoted)
             assert promoted.data.model_version == 1
             assert promoted.data.trigger.id == "finding-run-1"
@@ -87,7 +91,7 @@ async def test_a_candidate_becomes_the_champion_and_a_refusal_rolls_it_back(
             assert changed.data.revision == 1
             assert list(changed.data.routes[0].features) == ["carrier", "distance"]
 
-            await publish(producer, trained("run-2", auc=0.75, champion=(1, 0.7)), "t2")
+            await publish(producer, candidates[1], "t2")
             second = (await listener.next_of(DeploymentChanged)).data
             assert [(r.model_version, r.share) for r in second.routes] == [(2, 1.0)]
 

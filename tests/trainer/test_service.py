@@ -45,7 +45,7 @@ async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     _, trained = await trainer.next_event(ModelTrained)
     assert started.trigger == trained.trigger
     assert started.trigger.id == "flights/b2"
-    evidence = trained.evidence
+    evidence = trained.summary
     assert (evidence.spec_digest, evidence.rows_holdout, evidence.seed) == (spec.digest, 300, 7)
     assert [(v.table, v.version, v.digest) for v in evidence.data] == [("datasets/flights", 1, builders.DIGEST)]
     assert evidence.event_time_to == rows["departure"].max()
@@ -65,7 +65,7 @@ async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     await trainer.publish(builders.drift(), "finding-1")
     at, again = await trainer.next_event(TrainingStarted)
     print(f"DriftDetected to TrainingStarted: {(at - sent) * 1000:.0f} ms")  # noqa: T201 - a figure for the reader
-    assert (again.trigger.kind, again.trigger.detail) == ("drift", "distance PSI 1.50 (bound 0.25)")
+    assert (again.trigger.kind, again.trigger.detail) == ("drift", "distance PSI 1.50 (threshold 0.25)")
     _, retrained = await trainer.next_event(ModelTrained)
     assert retrained.digest != trained.digest
     await trainer.publish(builders.drift(), "finding-1-redelivered")
@@ -87,7 +87,7 @@ async def _scores_as_its_evidence_says(trained: ModelTrained, rows: pl.DataFrame
     scores = session.run(["score"], inputs)[0].reshape(-1)
     late = rows["late"].to_numpy() == 1
     assert np.mean(scores[late][:, None] > scores[~late][None, :]) > 0.7
-    assert trained.evidence.candidate.metrics["roc_auc"] > 0.7
+    assert trained.summary.metrics["roc_auc"] > 0.7
 
 
 async def _a_thousand_findings_make_one_run(trainer: Any) -> None:

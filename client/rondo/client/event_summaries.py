@@ -91,8 +91,8 @@ def _(event: TrainingFailed) -> str:
 
 @headline.register
 def _(event: ModelTrained) -> str:
-    auc = event.evidence.candidate.metrics.get("roc_auc", float("nan"))
-    return f"candidate on {event.evidence.rows_trained:,} rows, AUC {auc:.3f} on its holdout"
+    auc = event.summary.metrics.get("roc_auc", float("nan"))
+    return f"candidate on {event.summary.rows_trained:,} rows, AUC {auc:.3f} on its holdout"
 
 
 @headline.register

@@ -13,7 +13,7 @@ from rondo.contracts.events.data import QualityReport
 from rondo.contracts.events.models import ModelPromoted, ModelRetired
 from rondo.contracts.events.monitoring import Window
 from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade
-from rondo.contracts.events.training import Evaluation
+from rondo.contracts.evidence import Evaluation
 
 DIGEST = "sha256:" + "0" * 64
 

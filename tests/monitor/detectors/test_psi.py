@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.events.profile import CategoricalProfile, NumericProfile
+from rondo.contracts.evidence import CategoricalProfile, NumericProfile
 from rondo.monitor.detectors.pooling import pool
 from rondo.monitor.detectors.psi import PopulationStability, psi
 from rondo.monitor.windows.window_counts import WindowCounts

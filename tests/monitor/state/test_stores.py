@@ -26,6 +26,7 @@ from tests.monitor.builders import DIGEST, DIGEST_2, EPOCH, MODEL, SPEC, TRAINED
 from tests.monitor.events import deployed, trained
 from tests.monitor.fakes import MemoryStore
 from tests.monitor.state.states import add_rows, filled_state, without_row_numbers
+from tests.support.evidence import EvidenceStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -48,7 +49,7 @@ class StoreUnderTest:
     async def handle(self, event: Event) -> None:
         envelope = Envelope(str(uuid4()), "test", datetime.now(UTC), event)
         async with self.begin(envelope) as work:
-            await handlers.routes().handlers[type(event)](envelope, work)
+            await handlers.routes(EvidenceStore()).handlers[type(event)](envelope, work)
 
 
 @pytest.fixture(params=["memory", "postgres"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.events.training import Evaluation, Evidence, SliceMetric
+from rondo.contracts.evidence import Evaluation, Evidence, SliceMetric
 from rondo.contracts.spec.model import Gates, MetricGate
 from rondo.registry.gates.champion_comparison import STALE_CHAMPION, Champion
 from rondo.registry.gates.gates import evaluate_gates
@@ -19,49 +19,47 @@ AUC = st.floats(0, 1)
 NOT_WORSE = "roc_auc.not_worse_than_champion"
 
 
-def test_no_worse_than_the_champion_on_the_same_holdout(trained: Make) -> None:
+def test_no_worse_than_the_champion_on_the_same_holdout(make_evidence: Make) -> None:
     gates = Gates(roc_auc=MetricGate(not_worse_than_champion=0.01))
     name = NOT_WORSE
-    assert results(*evaluate_gates(trained(auc=0.69, champion=(3, 0.70)).evidence, gates, Champion(3)))[name]
-    found = evaluate_gates(trained(auc=0.68, champion=(3, 0.70)).evidence, gates, Champion(3))
+    assert results(*evaluate_gates(make_evidence(auc=0.69, champion=(3, 0.70)), gates, Champion(3)))[name]
+    found = evaluate_gates(make_evidence(auc=0.68, champion=(3, 0.70)), gates, Champion(3))
     assert not results(*found)[name]
     assert message(found, name) == (
         "ROC AUC 0.680, version 3 has 0.700 on the same holdout; at most 0.01 less is allowed"
     )
 
 
-def test_the_champion_must_be_the_version_that_was_compared(trained: Make) -> None:
+def test_the_champion_must_be_the_version_that_was_compared(make_evidence: Make) -> None:
     gates = Gates(roc_auc=MetricGate(min=0.6, not_worse_than_champion=0.01), slices=("carrier",))
-    stale = evaluate_gates(trained(auc=0.9, champion=(3, 0.5)).evidence, gates, Champion(4))
+    stale = evaluate_gates(make_evidence(auc=0.9, champion=(3, 0.5)), gates, Champion(4))
     assert results(*stale) == {"infrastructure.parity": True, "roc_auc.min": True, STALE_CHAMPION: False}
     assert message(stale, STALE_CHAMPION) == (
         "version 4 serves by now, but version 3 was scored on the same holdout: the champion changed during the "
         "training, so train again"
     )
-    unscored = evaluate_gates(trained(auc=0.9).evidence, gates, Champion(4))
+    unscored = evaluate_gates(make_evidence(auc=0.9), gates, Champion(4))
     assert message(unscored, STALE_CHAMPION).startswith("version 4 serves by now, but no version was scored")
 
 
-def test_a_stale_champion_does_not_matter_without_relative_gates(trained: Make) -> None:
-    found = evaluate_gates(
-        trained(auc=0.9, champion=(3, 0.5)).evidence, Gates(roc_auc=MetricGate(min=0.6)), Champion(4)
-    )
+def test_a_stale_champion_does_not_matter_without_relative_gates(make_evidence: Make) -> None:
+    found = evaluate_gates(make_evidence(auc=0.9, champion=(3, 0.5)), Gates(roc_auc=MetricGate(min=0.6)), Champion(4))
     assert results(*found) == {"infrastructure.parity": True, "roc_auc.min": True}
 
 
-def test_a_champion_that_cannot_be_scored_leaves_it_to_the_absolute_gates(trained: Make) -> None:
+def test_a_champion_that_cannot_be_scored_leaves_it_to_the_absolute_gates(make_evidence: Make) -> None:
     gates = Gates(roc_auc=MetricGate(min=0.6, not_worse_than_champion=0.01), slices=("carrier",))
     not_comparable = Champion(4, "its artifact is gone")
-    found = evaluate_gates(trained(auc=0.7).evidence, gates, not_comparable)
+    found = evaluate_gates(make_evidence(auc=0.7), gates, not_comparable)
     assert all(gate.passed for gate in found)
     note = "version 4 serves, and can't be scored: its artifact is gone; not compared"
     assert message(found, NOT_WORSE) == message(found, "slices.carrier") == note
-    assert not results(*evaluate_gates(trained(auc=0.5).evidence, gates, not_comparable))["roc_auc.min"]
+    assert not results(*evaluate_gates(make_evidence(auc=0.5), gates, not_comparable))["roc_auc.min"]
 
 
-def test_without_a_champion_there_is_nothing_to_compare_with(trained: Make) -> None:
+def test_without_a_champion_there_is_nothing_to_compare_with(make_evidence: Make) -> None:
     gates = Gates(roc_auc=MetricGate(not_worse_than_champion=0.01), slices=("carrier",))
-    assert all(gate.passed for gate in evaluate_gates(trained(auc=0.1).evidence, gates, None))
+    assert all(gate.passed for gate in evaluate_gates(make_evidence(auc=0.1), gates, None))
 
 
 @given(auc=AUC, better=AUC, reference=AUC, tolerance=st.floats(0, 0.5))

@@ -22,6 +22,7 @@ from rondo.registry.postgres.unit_of_work import PostgresStore
 from starlette.routing import BaseRoute, Route
 
 from tests.support.access import bearer, token_cache
+from tests.support.evidence import put_evidence
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +62,7 @@ async def story(
         trained("run-2", auc=0.8, champion=(1, 0.7)),
         trained("run-3", auc=0.1, champion=(2, 0.8)),
     ]
+    await put_evidence(artifacts)
     for event in events:
         envelope = Envelope(event.run_id, "test", datetime.now(UTC), event)
         async with PostgresStore(registry_database).handling(envelope) as work:
@@ -224,7 +226,7 @@ async def test_a_name_beyond_ascii_is_audited_as_it_was_sent(client: httpx.Async
     assert (await client.get("/v1/models/late/audit")).json()["entries"][0]["decided_by"] == "Zoë"
 
 
-async def test_models_versions_and_runs(story: httpx.AsyncClient) -> None:
+async def test_models_versions_and_runs(story: httpx.AsyncClient, tmp_path: Path) -> None:
     (model,) = (await story.get("/v1/models")).json()["models"]
     assert (model["champion"], model["revision"], model["last_version"]) == (2, 2, 3)
     assert model == (await story.get("/v1/models/late")).json()
@@ -234,8 +236,11 @@ async def test_models_versions_and_runs(story: httpx.AsyncClient) -> None:
     ]  # fmt: skip
     detail = (await story.get("/v1/models/late/versions/3")).json()
     assert [gate["passed"] for gate in detail["gates"]] == [True, True, False, False]
-    assert detail["evidence"]["champion_version"] == 2
+    assert (detail["evidence"]["champion_version"], detail["evidence"]["rows_holdout"]) == (2, 100)
     assert list(detail["features"]) == list(model["routes"][0]["features"])
+    (tmp_path / "artifacts" / detail["evidence_digest"].replace(":", "/")).write_bytes(b"other")
+    damaged = (await story.get("/v1/models/late/versions/3")).json()
+    assert damaged == detail | {"evidence": None}
     runs = (await story.get("/v1/runs", params={"model": "late", "limit": 2})).json()["runs"]
     assert [(run["run_id"], run["state"]) for run in runs] == [("run-3", "trained"), ("run-2", "trained")]
 
@@ -317,6 +322,7 @@ async def test_a_metric_of_nan_is_returned(
     story: httpx.AsyncClient, registry_database: Database, artifacts: Artifacts, trained: Make
 ) -> None:
     event = trained("run-4", auc=float("nan"))
+    await put_evidence(artifacts)
     envelope = Envelope("run-4", "test", datetime.now(UTC), event)
     async with PostgresStore(registry_database).handling(envelope) as work:
         await handlers.on_model_trained(envelope, work, artifacts)

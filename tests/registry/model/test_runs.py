@@ -14,7 +14,7 @@ Make = Callable[..., Any]
 def test_a_run_that_ended_stays_ended_in_any_order_of_events(trained: Make) -> None:
     event = trained()
     begin = TrainingStarted(
-        model="late", run_id="run-1", trigger=event.trigger, spec_digest=event.evidence.spec_digest,
+        model="late", run_id="run-1", trigger=event.trigger, spec_digest=event.summary.spec_digest,
         started_at=event.started_at,
     )  # fmt: skip
     end = runs.trained(event)

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.events.training import SliceMetric
+from rondo.contracts.evidence import SliceMetric
 from rondo.trainer.evaluation.metrics_binary import MAX_SLICES, evaluate, roc_auc
+from rondo.trainer.evaluation.reference_profile import MAX_CATEGORY_CHARACTERS
 
 row = st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0.1, 0.25, 0.5, 0.9]))
 
@@ -51,11 +52,7 @@ def test_a_column_of_many_values_is_cut_to_the_largest() -> None:
     assert "often" in {part.value for part in slices}
 
 
-@given(st.integers(1, 40), st.text(min_size=1, max_size=200))
-def test_however_long_the_values_the_slices_take_an_eighth_of_an_event(columns: int, text: str) -> None:
-    values = [f"{text}{n}" for n in range(200)]
-    rows = pl.DataFrame({f"{'c' * 61}{n:02}": values for n in range(columns)})
-    zeros = np.zeros(200, dtype=np.float32)
-    evaluation = evaluate(zeros, zeros, rows, rows.columns)
-    assert len({(part.column, part.value) for part in evaluation.slices}) == len(evaluation.slices)
-    assert len(evaluation.model_dump_json().encode()) <= 128 * 1024
+def test_a_long_text_is_no_slice() -> None:
+    values = ["a" * MAX_CATEGORY_CHARACTERS, "b" * (MAX_CATEGORY_CHARACTERS + 1)]
+    slices = evaluate(np.zeros(2, np.float32), np.zeros(2, np.float32), pl.DataFrame({"note": values}), ["note"]).slices
+    assert [part.value for part in slices] == values[:1]

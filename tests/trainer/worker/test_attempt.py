@@ -21,11 +21,11 @@ async def test_a_run_ends_with_a_model_and_complete_evidence(harness: WorkerHarn
     assert isinstance(trained, ModelTrained)
     content = await Artifacts(str(harness.artifacts)).get(trained.digest)
     assert trained.size == len(content)
-    evidence = trained.evidence
+    evidence = trained.summary
     assert (evidence.rows_holdout, evidence.seed, evidence.code_version) == (200, 7, "v1")
     assert evidence.rows_trained >= 1800
     assert evidence.as_of == builders.trigger().at
-    assert evidence.champion is None
+    assert evidence.champion_metrics is None
     assert set(evidence.environment) > {"python", "platform", "lightgbm", "onnx", "onnxruntime"}
     assert "unknown" not in evidence.environment.values()
 
@@ -36,16 +36,16 @@ async def test_the_same_run_makes_the_same_bytes_and_the_champion_is_judged_besi
     harness.set_champion(4, first.digest)
     (second,) = await harness.run((builders.spec(), builders.trigger("manual", name="two")))
     assert second.digest == first.digest
-    assert second.evidence.training_set_digest == first.evidence.training_set_digest
-    assert second.evidence.champion_version == 4
-    assert second.evidence.champion is not None
+    assert second.summary.training_set_digest == first.summary.training_set_digest
+    assert second.summary.champion_version == 4
+    assert second.summary.champion_metrics is not None
 
 
 async def test_a_champion_whose_artifact_is_gone_is_named_without_figures(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, builders.rows(2000))
     harness.set_champion(4, builders.DIGEST)
     (trained,) = await harness.run((builders.spec(), builders.trigger()))
-    assert (trained.evidence.champion, trained.evidence.champion_version) == (None, 4)
+    assert (trained.summary.champion_metrics, trained.summary.champion_version) == (None, 4)
 
 
 async def test_the_candidate_before_may_have_become_the_champion_by_the_end(harness: WorkerHarness) -> None:
@@ -54,8 +54,8 @@ async def test_the_candidate_before_may_have_become_the_champion_by_the_end(harn
     harness.set_champion(4, first.digest)
     harness.queue.promote = lambda: harness.set_champion(5, first.digest)
     (second,) = await harness.run((builders.spec(), builders.trigger("manual", name="two")))
-    assert second.evidence.champion is not None
-    assert second.evidence.champion_version == 5
+    assert second.summary.champion_metrics is not None
+    assert second.summary.champion_version == 5
 
 
 @pytest.mark.parametrize(("promotions", "judged"), [(0, [4]), (1, [4, 5]), (1_000_000, [4, 5, 6])])
@@ -74,7 +74,7 @@ async def test_a_champion_that_changes_during_the_judgement_is_judged_too_within
 
     pipeline = FakePipeline(evaluate=judges_while_somebody_promotes)
     (second,) = await harness.run((builders.spec(), builders.trigger("manual", name="two")), pipeline=pipeline)
-    assert (seen, second.evidence.champion_version) == (judged, judged[-1])
+    assert (seen, second.summary.champion_version) == (judged, judged[-1])
 
 
 async def test_a_candidate_of_long_categories_is_an_event_that_its_topic_takes(harness: WorkerHarness) -> None:

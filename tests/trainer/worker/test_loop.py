@@ -103,7 +103,7 @@ async def test_a_champion_whose_artifact_cannot_be_read_keeps_nobody_else_waitin
         pause=PAUSE,
     )
     assert [end.trigger.id for end in ended] == ["readable", "unreadable"]
-    assert ended[1].evidence.champion is not None
+    assert ended[1].summary.champion_metrics is not None
     assert harness.attempts == {"champion": 1, "readable": 1, "unreadable": 1}
     assert fitted == ["train-delay", "flight-delay"], "what can't be judged yet is not fitted, either"
 

@@ -1,4 +1,4 @@
-"""What is said about training: asked for, started, done, failed, or not done and why."""
+"""Events of trainings: requested, started, ended with a candidate, failed, skipped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Annotated, ClassVar
 
 from rondo.contracts.events.base import ModelEvent, Value
 from rondo.contracts.events.data import DataVersion
-from rondo.contracts.events.profile import ReferenceProfile
 from rondo.contracts.text import Digest, Message, Text
 from rondo.contracts.times import Utc
 from rondo.contracts.vocabularies import SkipReason, TriggerKind, open_to
@@ -21,38 +20,15 @@ class Trigger(Value):
     detail: Message = ""
 
 
-class SliceMetric(Value):
-    """ROC AUC on the rows where `column` is `value`; None where only one class occurs."""
+class TrainingSummary(Value):
+    """The headline figures of a candidate, and the inputs of its training; the rest is in its evidence.
 
-    column: Text
-    value: Text
-    rows: int
-    positives: int
-    roc_auc: float | None
-
-
-class Evaluation(Value):
-    """How one model did on the holdout."""
+    `metrics` are of the holdout, as are `champion_metrics`; these are None where the champion could not be scored.
+    """
 
     metrics: dict[Text, float]
-    slices: tuple[SliceMetric, ...] = ()
-
-
-class Parity(Value):
-    """How far the ONNX graph is from the native model, over `rows` rows."""
-
-    rows: int
-    max_abs_difference: float
-
-
-class Evidence(Value):
-    """Everything that a gate, an auditor or a rerun needs to know of a candidate."""
-
-    candidate: Evaluation
-    champion: Evaluation | None = None
+    champion_metrics: dict[Text, float] | None = None
     champion_version: int | None = None
-    profile: ReferenceProfile
-    parity: Parity
     data: tuple[DataVersion, ...]
     training_set_digest: Digest
     rows_trained: int
@@ -87,7 +63,10 @@ class TrainingStarted(ModelEvent):
 
 
 class ModelTrained(ModelEvent):
-    """A run ended with a candidate and its evidence. `digest` names the ONNX artifact, `size` its bytes."""
+    """A run ended with a candidate. `digest` names the ONNX artifact, `size` its bytes, `evidence` the evidence.
+
+    The evidence is the JSON of `rondo.contracts.evidence.Evidence` in the artifact store.
+    """
 
     topic: ClassVar[str] = "models.trained"
 
@@ -95,7 +74,8 @@ class ModelTrained(ModelEvent):
     trigger: Trigger
     digest: Digest
     size: int
-    evidence: Evidence
+    evidence: Digest
+    summary: TrainingSummary
     started_at: Utc
     finished_at: Utc
 

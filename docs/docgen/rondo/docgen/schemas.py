@@ -1,4 +1,4 @@
-"""The JSON Schema of every event, and the committed snapshots that today's schemas must get along with.
+"""The JSON Schemas of the events and of the evidence, and the snapshots that they must be compatible with.
 
 `contracts/schemas/<Event>/v<version>/<n>.json`: snapshot 1 is the first schema of the class, and each compatible
 change adds the next number beside it; none is ever edited or deleted. `python -m rondo.docgen.schemas` writes
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from rondo.contracts.evidence import Evidence
 from rondo.contracts.topics import EVENTS
 from rondo.docgen.compatibility import Schema, breaking_changes
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.base import Event
 
+# What services of different releases exchange: the events, and the evidence in the artifact store.
+Published = type["Event"] | type[Evidence]
+PUBLISHED: tuple[Published, ...] = (*EVENTS, Evidence)
 # Beside the package in the repository; a wheel carries neither snapshots nor examples.
 SNAPSHOTS = Path(__file__).parents[4] / "contracts" / "schemas"
 EXAMPLES = Path(__file__).parents[4] / "contracts" / "examples"
@@ -37,13 +41,14 @@ _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of")
 class IncompatibleSchemaError(ValueError):
     """An event's class breaks with an older schema of the same version."""
 
-    def __init__(self, event: type[Event], problems: list[str]) -> None:
+    def __init__(self, event: Published, problems: list[str]) -> None:
         self.event, self.problems = event, problems
         lines = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(
             f"{event.__name__} v{event.version} breaks with what was published:\n{lines}\n"
             f"Either undo that (only new fields with a default are free), or leave {event.__name__} as it was and make "
-            f"a class with `version = {event.version + 1}` on the topic `{event.topic}.v{event.version + 1}` beside it."
+            f"a class with `version = {event.version + 1}` beside it; an event gets a topic of its own, "
+            f"`….v{event.version + 1}`."
         )
 
 
@@ -59,13 +64,13 @@ class WireSchema(GenerateJsonSchema):
         return {"anyOf": [number, _NOT_FINITE]}
 
 
-def schema_of(event: type[Event]) -> Schema:
+def schema_of(event: Published) -> Schema:
     """Return today's JSON Schema (2020-12) of an event's value, with titles and descriptions."""
     schema = event.model_json_schema(mode="serialization", schema_generator=WireSchema)
-    return {"$schema": DIALECT, **schema, "title": event.event_type()}
+    return {"$schema": DIALECT, **schema, "title": f"rondo.{event.__name__}.v{event.version}"}
 
 
-def snapshot_of(event: type[Event]) -> Schema:
+def snapshot_of(event: Published) -> Schema:
     """Return the part of today's schema that binds."""
     bare: Schema = _without_words(schema_of(event))
     return bare
@@ -84,13 +89,13 @@ def _without_words(node: Any, *, names: bool = False) -> Any:
     }
 
 
-def snapshots(event: type[Event], folder: Path = SNAPSHOTS) -> list[Path]:
+def snapshots(event: Published, folder: Path = SNAPSHOTS) -> list[Path]:
     """Return the paths of an event's snapshots, oldest first."""
     found = (folder / event.__name__ / f"v{event.version}").glob("*.json")
     return sorted(found, key=lambda path: int(path.stem))
 
 
-def problems_with_older(event: type[Event], folder: Path = SNAPSHOTS) -> list[str]:
+def problems_with_older(event: Published, folder: Path = SNAPSHOTS) -> list[str]:
     """Compare today's schema with every older one; each problem names the snapshot."""
     today = snapshot_of(event)
     return [
@@ -100,13 +105,13 @@ def problems_with_older(event: type[Event], folder: Path = SNAPSHOTS) -> list[st
     ]
 
 
-def is_current(event: type[Event], folder: Path = SNAPSHOTS) -> bool:
+def is_current(event: Published, folder: Path = SNAPSHOTS) -> bool:
     """Say whether the newest snapshot is today's schema."""
     paths = snapshots(event, folder)
     return bool(paths) and json.loads(paths[-1].read_text(encoding="utf-8")) == snapshot_of(event)
 
 
-def write_snapshots(events: tuple[type[Event], ...] = EVENTS, folder: Path = SNAPSHOTS) -> Iterator[Path]:
+def write_snapshots(events: tuple[Published, ...] = PUBLISHED, folder: Path = SNAPSHOTS) -> Iterator[Path]:
     """Write the next snapshot of each event that changed, and yield its path.
 
     Raises:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.events import broker as kafka
 from rondo.chassis.events.consumer import Consumer
 from rondo.chassis.http import server
@@ -60,7 +61,9 @@ async def _pipeline(settings: MonitorSettings, health: Health, api: Starlette) -
         health.add("postgresql", database.ping)
         await kafka.wait_for_kafka(settings.kafka)
         signal, broker = CommitSignal(), kafka.broker(settings)
-        Consumer(settings, broker, handlers.routes(), handling(database, signal)).subscribe()
+        Consumer(
+            settings, broker, handlers.routes(Artifacts(settings.artifacts)), handling(database, signal)
+        ).subscribe()
         store = PostgresStore(database, [receiver.name for receiver in settings.receivers])
         pipeline = MonitorPipeline(store, signal, time.monotonic, settings.timings)
         deliveries = Deliveries(database, Webhook(client, partial(datetime.now, UTC)), settings.receivers)

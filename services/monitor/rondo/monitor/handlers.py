@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rondo.chassis.errors import PermanentError
 from rondo.chassis.events.consumer import Routes
+from rondo.chassis.evidence import UnusableEvidenceError, load_evidence
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.events.training import ModelTrained
@@ -16,14 +18,19 @@ from rondo.monitor.detectors.reference import TrainedProfile
 from rondo.monitor.ports import Champion, Work
 
 if TYPE_CHECKING:
+    from rondo.chassis.artifacts import Artifacts
     from rondo.contracts.events.cloudevents import Envelope
 
 
-def routes() -> Routes[Work]:
+def routes(artifacts: Artifacts) -> Routes[Work]:
     """Return the table from event to handler."""
+
+    async def trained(envelope: Envelope[ModelTrained], work: Work) -> None:
+        await on_model_trained(envelope, work, artifacts)
+
     table: Routes[Work] = Routes()
     table.on(SpecApplied)(on_spec_applied)
-    table.on(ModelTrained)(on_model_trained)
+    table.on(ModelTrained)(trained)
     table.on(DeploymentChanged)(on_deployment_changed)
     return table
 
@@ -34,9 +41,19 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], work: Work) -> None:
     await work.save_spec(event.model, event.revision, event.spec)
 
 
-async def on_model_trained(envelope: Envelope[ModelTrained], work: Work) -> None:
-    """Store the candidate's profile under its artifact's digest, whether or not it is promoted later."""
-    await work.save_profile(envelope.data.digest, TrainedProfile.of(envelope.data.evidence))
+async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifacts: Artifacts) -> None:
+    """Store the profile in the candidate's evidence under its artifact's digest, whether or not it is promoted later.
+
+    Raises:
+        PermanentError: the evidence can't be used. The registry rejects such a candidate.
+        UnavailableError: the artifact store is unavailable.
+
+    """
+    try:
+        evidence = await load_evidence(artifacts, envelope.data.evidence)
+    except UnusableEvidenceError as error:
+        raise PermanentError(str(error)) from error
+    await work.save_profile(envelope.data.digest, TrainedProfile.of(evidence))
 
 
 async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: Work) -> None:

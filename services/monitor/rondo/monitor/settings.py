@@ -37,9 +37,13 @@ class MonitorTimings:
 
 
 class MonitorSettings(PostgresSettings):
-    """`webhook_urls`: addresses separated by commas; the prefix `alertmanager+` selects that format."""
+    """`artifacts` is the artifact store, a folder or a URL; it is only read.
+
+    `webhook_urls` are addresses separated by commas; the prefix `alertmanager+` selects that format.
+    """
 
     service: str = "monitor"
+    artifacts: str
     webhook_urls: SecretStr = SecretStr("")
     checkpoint_interval: float = Field(default=1.0, gt=0)
     outcomes_idle_timeout: float = Field(default=60.0, ge=0)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.chassis.errors import PermanentError
 from rondo.chassis.events.consumer import Routes
+from rondo.chassis.evidence import UnusableEvidenceError, load_evidence
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.registry.errors import UnknownModelError, UnknownSpecError
-from rondo.registry.gates.artifact import new_artifact
+from rondo.registry.gates.artifact import new_artifact, unusable_evidence
 from rondo.registry.gates.champion_comparison import Champion
 from rondo.registry.gates.gates import evaluate_gates
 from rondo.registry.model import runs
@@ -23,6 +24,7 @@ from rondo.registry.rollout import on_replica_report
 if TYPE_CHECKING:
     from rondo.chassis.artifacts import Artifacts
     from rondo.contracts.events.cloudevents import Envelope
+    from rondo.contracts.events.models import GateResult
     from rondo.contracts.spec.model import ModelSpec
     from rondo.registry.model.model import Model
     from rondo.registry.ports import Work
@@ -62,7 +64,7 @@ async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifac
 
     Raises:
         PermanentError: the model, or the spec that it was trained on, is unknown.
-        UnavailableError: the artifact store is unavailable, and the champion's artifact had to be checked.
+        UnavailableError: the artifact store is unavailable.
 
     """
     trained = envelope.data
@@ -73,16 +75,26 @@ async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifac
     if version := model.version_of_run(trained.run_id):
         log.info("run %s is version %d of %s already", trained.run_id, version.number, model.name)
         return
-    spec = await work.spec(trained.model, trained.evidence.spec_digest)
+    spec = await work.spec(trained.model, trained.summary.spec_digest)
     if spec is None:
-        raise PermanentError(str(UnknownSpecError(trained.model, trained.evidence.spec_digest)))
+        raise PermanentError(str(UnknownSpecError(trained.model, trained.summary.spec_digest)))
     champion = await _champion(model, spec, trained, artifacts)
     # The gates in force now apply, not those of the day on which the training was requested.
     results = (
         new_artifact(trained.digest, model.serving),
-        *evaluate_gates(trained.evidence, model.spec.gates, champion),
+        *await _evaluate(trained, model, champion, artifacts),
     )
     await work.save(register_candidate(model, Candidate(trained, results), spec))
+
+
+async def _evaluate(
+    trained: ModelTrained, model: Model, champion: Champion | None, artifacts: Artifacts
+) -> tuple[GateResult, ...]:
+    try:
+        evidence = await load_evidence(artifacts, trained.evidence)
+    except UnusableEvidenceError as error:
+        return (unusable_evidence(error.reason),)
+    return evaluate_gates(evidence, model.spec.gates, champion)
 
 
 async def _champion(model: Model, spec: ModelSpec, trained: ModelTrained, artifacts: Artifacts) -> Champion | None:
@@ -92,7 +104,7 @@ async def _champion(model: Model, spec: ModelSpec, trained: ModelTrained, artifa
         return None
     if not comparable(spec.features, champion.route().features):
         return Champion(champion.number, "it has other features")
-    if trained.evidence.champion is None:
+    if trained.summary.champion_metrics is None:
         try:
             await artifacts.get(champion.digest)
         except (ArtifactMissingError, ArtifactCorruptError) as error:

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rondo.contracts.events.profile import ReferenceProfile
-    from rondo.contracts.events.training import Evidence
+    from rondo.contracts.evidence import Evidence, ReferenceProfile
 
 
 @dataclass(frozen=True)

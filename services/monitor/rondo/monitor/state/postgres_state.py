@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
-from rondo.contracts.events.profile import ReferenceProfile
+from rondo.contracts.evidence import ReferenceProfile
 from rondo.contracts.spec.model import ModelSpec
 from rondo.monitor.detectors.reference import TrainedProfile
 from rondo.monitor.errors import FencedError

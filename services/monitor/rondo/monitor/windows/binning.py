@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rondo.contracts.events.logs import FEATURE, OUTPUT
-from rondo.contracts.events.profile import CategoricalProfile, NumericProfile
+from rondo.contracts.evidence import CategoricalProfile, NumericProfile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rondo.contracts.events.profile import ReferenceProfile
+    from rondo.contracts.evidence import ReferenceProfile
 
 SCORE = f"{OUTPUT}score"
 

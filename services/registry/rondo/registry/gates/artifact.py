@@ -1,4 +1,4 @@
-"""Gates on the artifact itself."""
+"""Gates on the artifact and on its evidence."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rondo.registry.model.model import Version
 
 NEW_ARTIFACT = "artifact.new"
+USABLE_EVIDENCE = "evidence.usable"
 
 
 def new_artifact(digest: str, serving: Iterable[Version]) -> GateResult:
@@ -28,3 +29,9 @@ def new_artifact(digest: str, serving: Iterable[Version]) -> GateResult:
         "publish new labelled rows, or change the spec"
     )
     return GateResult(gate=NEW_ARTIFACT, passed=False, observed=None, bound=None, message=message)
+
+
+def unusable_evidence(reason: str) -> GateResult:
+    """Return the failure of a candidate whose evidence can't be used: no other gate can be evaluated."""
+    message = f"the evidence can't be used: {reason}; train again"
+    return GateResult(gate=USABLE_EVIDENCE, passed=False, observed=None, bound=None, message=message)

@@ -16,7 +16,7 @@ from rondo.contracts.events.training import Trigger
 from rondo.registry.gates import slices
 
 if TYPE_CHECKING:
-    from rondo.contracts.events.training import Evidence
+    from rondo.contracts.evidence import Evidence
     from rondo.contracts.spec.model import Gates
     from rondo.registry.model.model import Candidate
 

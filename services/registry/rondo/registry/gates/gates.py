@@ -12,7 +12,7 @@ from rondo.contracts.events.models import GateResult
 from rondo.registry.gates import champion_comparison, slices
 
 if TYPE_CHECKING:
-    from rondo.contracts.events.training import Evaluation, Evidence, Parity
+    from rondo.contracts.evidence import Evaluation, Evidence, Parity
     from rondo.contracts.spec.model import Gates
     from rondo.registry.gates.champion_comparison import Champion
 

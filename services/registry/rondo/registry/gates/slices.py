@@ -10,7 +10,7 @@ from rondo.contracts.events.models import GateResult
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rondo.contracts.events.training import Evaluation, Evidence
+    from rondo.contracts.evidence import Evaluation, Evidence
     from rondo.contracts.spec.model import FairnessGate, Gates
 
 # Differences below this are rounding of another order of summation.

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Response
 
+from rondo.chassis.evidence import UnusableEvidenceError, load_evidence
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.models import GateResult
-from rondo.contracts.events.training import Evidence, Trigger
+from rondo.contracts.events.training import Trigger
+from rondo.contracts.evidence import Evidence
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.text import Column, Digest
 from rondo.contracts.times import Utc
@@ -43,7 +45,8 @@ class VersionDetail(VersionView):
 
     size: int
     features: dict[Column, Feature]
-    evidence: Evidence
+    evidence_digest: Digest
+    evidence: Evidence | None
 
 
 class Versions(Value):
@@ -62,11 +65,19 @@ async def versions(model: ModelName, context: Context) -> Versions:
 
 @router.get("/models/{model}/versions/{version}", summary="A version with its evidence")
 async def version(model: ModelName, version: VersionNumber, context: Context) -> VersionDetail:
-    """Return a version with all its evidence."""
+    """Return a version with all its evidence, which is read from the artifact store; null if it can't be used."""
     found = await context.queries.version(model, version)
     trained = found.candidate.trained
+    try:
+        evidence = await load_evidence(context.artifacts, trained.evidence)
+    except UnusableEvidenceError:
+        evidence = None
     return VersionDetail(
-        **dict(_version_view(found)), size=trained.size, features=found.version.features, evidence=trained.evidence
+        **dict(_version_view(found)),
+        size=trained.size,
+        features=found.version.features,
+        evidence_digest=trained.evidence,
+        evidence=evidence,
     )
 
 
@@ -104,7 +115,7 @@ def _version_view(found: RegisteredVersion) -> VersionView:
         digest=version.digest,
         run_id=version.run_id,
         registered_at=found.registered_at,
-        metrics=trained.evidence.candidate.metrics,
+        metrics=trained.summary.metrics,
         trigger=trained.trigger,
         gates=found.candidate.gates,
     )

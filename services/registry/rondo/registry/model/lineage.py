@@ -45,6 +45,7 @@ class Lineage(Value):
     artifact: Digest
     artifact_bytes: int
     trigger: Trigger
+    evidence: Digest
     training: TrainingLineage
     metrics: dict[str, float]
     compared_with_version: int | None
@@ -55,16 +56,17 @@ class Lineage(Value):
 
 def lineage_of(version: Version, candidate: Candidate, deployments: Sequence[Deployment]) -> Lineage:
     trained = candidate.trained
-    known = trained.evidence.model_dump() | trained.model_dump(include={"run_id", "started_at", "finished_at"})
+    known = trained.summary.model_dump() | trained.model_dump(include={"run_id", "started_at", "finished_at"})
     return Lineage(
         model=trained.model,
         model_version=version.number,
         artifact=version.digest,
         artifact_bytes=trained.size,
         trigger=trained.trigger,
+        evidence=trained.evidence,
         training=TrainingLineage.model_validate(known),
-        metrics=trained.evidence.candidate.metrics,
-        compared_with_version=trained.evidence.champion_version if trained.evidence.champion else None,
+        metrics=trained.summary.metrics,
+        compared_with_version=trained.summary.champion_version if trained.summary.champion_metrics else None,
         gates=candidate.gates,
         state=version.state,
         deployments=tuple(p for p in periods(deployments) if p.model_version == version.number),

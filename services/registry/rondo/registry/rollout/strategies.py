@@ -85,7 +85,7 @@ def _promoted(
         decided_by=actor.name,
         gates=candidate.gates,
         trigger=trigger,
-        metrics=candidate.trained.evidence.candidate.metrics,
+        metrics=candidate.trained.summary.metrics,
     )
 
 
@@ -103,10 +103,11 @@ def evidence_of(version: Version, candidate: Candidate) -> dict[str, Any]:
     return {
         "version": version.number,
         "digest": version.digest,
+        "evidence": trained.evidence,
         "run_id": version.run_id,
         "trigger": trained.trigger.model_dump(mode="json"),
-        "spec_digest": trained.evidence.spec_digest,
-        "training_set_digest": trained.evidence.training_set_digest,
-        "metrics": trained.evidence.candidate.model_dump(mode="json")["metrics"],
+        "spec_digest": trained.summary.spec_digest,
+        "training_set_digest": trained.summary.training_set_digest,
+        "metrics": trained.summary.model_dump(mode="json")["metrics"],
         "gates": [gate.model_dump(mode="json") for gate in candidate.gates],
     }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.contracts.events.profile import ReferenceProfile
+from rondo.contracts.evidence import ReferenceProfile
 from rondo.trainer.dataset.split import unseen_by_champion
 from rondo.trainer.evaluation import reference_profile
 from rondo.trainer.evaluation.candidate import Candidate
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    from rondo.contracts.events.training import Evaluation
+    from rondo.contracts.evidence import Evaluation
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.evaluation.candidate import ChampionModel, FittedCandidate
     from rondo.trainer.ports import Score

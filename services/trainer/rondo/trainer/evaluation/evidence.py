@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from rondo.contracts.events.training import Evidence
+from rondo.contracts.evidence import Evidence
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec

@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from rondo.contracts.events.training import Evaluation, SliceMetric
-from rondo.trainer.evaluation.text_limits import shortened
+from rondo.contracts.evidence import Evaluation, SliceMetric
+from rondo.trainer.evaluation.reference_profile import MAX_CATEGORY_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-# An evaluation travels in an event; a column with more values than this is cut to its largest ones.
-MAX_SLICES = 100
-# Of all columns together: the candidate's and the champion's take less than a quarter of an event.
-MAX_SLICES_TOGETHER = 500
+# Of a column with more values, only the largest slices are evaluated: smaller ones have too few rows for a verdict.
+MAX_SLICES = 1_000
 # Where a probability is exactly 0 or 1 the log loss would be infinite.
 EPSILON = 1e-7
 
@@ -34,8 +32,7 @@ def evaluate(
         "brier": float(np.mean((scores.astype(np.float64) - labels) ** 2)),
     }
     defined = {name: value for name, value in metrics.items() if value is not None}
-    most = min(MAX_SLICES, MAX_SLICES_TOGETHER // max(len(slices), 1))
-    found = tuple(part for column in slices for part in _slices(rows[column], labels, scores, most))
+    found = tuple(part for column in slices for part in _slices(rows[column], labels, scores))
     return Evaluation(metrics=defined, slices=found)
 
 
@@ -54,16 +51,15 @@ def roc_auc(labels: NDArray[np.float32], scores: NDArray[np.float32]) -> float |
     return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
 
 
-def _slices(
-    values: pl.Series, labels: NDArray[np.float32], scores: NDArray[np.float32], most: int
-) -> Iterable[SliceMetric]:
+def _slices(values: pl.Series, labels: NDArray[np.float32], scores: NDArray[np.float32]) -> Iterable[SliceMetric]:
     text = values.cast(pl.String).fill_null("")
-    largest = text.value_counts(sort=False).sort(["count", values.name], descending=[True, False]).head(most)
+    counted = text.value_counts(sort=False).filter(pl.col(values.name).str.len_chars() <= MAX_CATEGORY_CHARACTERS)
+    largest = counted.sort(["count", values.name], descending=[True, False]).head(MAX_SLICES)
     for value in sorted(largest[values.name].to_list()):
         chosen = (text == value).to_numpy()
         yield SliceMetric(
             column=values.name,
-            value=shortened(value),
+            value=value,
             rows=int(chosen.sum()),
             positives=int(np.count_nonzero(labels[chosen] == 1)),
             roc_auc=roc_auc(labels[chosen], scores[chosen]),

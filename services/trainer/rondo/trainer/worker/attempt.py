@@ -101,13 +101,17 @@ class Attempt:
         fitted = await self._blocking(self._pipeline.fit, run.spec, training_set)
         digest = await retry(lambda: self._artifacts.put(fitted.model))
         candidate = await self._evaluate(run, fitted, retry)
+        found = evidence(run.spec, training_set, candidate, self._code_version)
+        content = found.encode()
+        evidence_digest = await retry(lambda: self._artifacts.put(content))
         return ModelTrained(
             model=run.model,
             run_id=run.id,
             trigger=run.trigger,
             digest=digest,
             size=len(candidate.model),
-            evidence=evidence(run.spec, training_set, candidate, self._code_version),
+            evidence=evidence_digest,
+            summary=found.summary(),
             started_at=run.started_at,
             finished_at=datetime.now(UTC),
         )
