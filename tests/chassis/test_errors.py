@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.chassis.errors import MAX_HEADER_TEXT, Backoff, Origin, dead_letter_headers
+from polars.exceptions import PanicException
+from rondo.chassis.errors import (
+    MAX_HEADER_TEXT,
+    Backoff,
+    Origin,
+    PanicError,
+    dead_letter_headers,
+    panics_as_errors,
+)
 
 
 @given(st.integers(1, 10_000), st.integers(0, 2**32))
@@ -30,3 +40,16 @@ def test_a_dead_letter_says_where_from_and_why_in_bounded_text() -> None:
         "__dlq.errors.message": "x" * MAX_HEADER_TEXT,
         "__dlq.errors.first.failed": "2013-06-01T00:00:00+00:00",
     }
+
+
+def test_a_panic_of_a_library_in_rust_is_an_error() -> None:
+    assert not issubclass(PanicException, Exception), "else this is not needed any more"
+    with pytest.raises(PanicError) as caught, panics_as_errors():
+        raise PanicException("not implemented: time zone +05:30")
+    assert caught.value.kind == "PanicException"
+
+
+@pytest.mark.parametrize("end", [asyncio.CancelledError, KeyboardInterrupt, SystemExit, GeneratorExit, ValueError])
+def test_the_end_of_the_process_and_plain_errors_pass(end: type[BaseException]) -> None:
+    with pytest.raises(end), panics_as_errors():
+        raise end

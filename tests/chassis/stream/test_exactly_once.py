@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from polars.exceptions import PanicException
 from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.events import broker as chassis_kafka
 from rondo.chassis.stream.config import StreamSettings
@@ -47,15 +48,17 @@ class Copy:
 class Stumbling(Copy):
     """Copies, but fails on any micro-batch that has one of these values; what it makes of `huge` no topic takes."""
 
-    def __init__(self, target: str, *poison: bytes, huge: bytes = b"") -> None:
+    def __init__(
+        self, target: str, *poison: bytes, huge: bytes = b"", error: type[BaseException] = RuntimeError
+    ) -> None:
         super().__init__(target)
-        self.poison, self.huge = poison, huge
+        self.poison, self.huge, self.error = poison, huge, error
 
     def __call__(self, messages: Sequence[Any]) -> Iterable[Record | Records]:
         yield from super().__call__(messages)
         for message in messages:
             if message.value() in self.poison:
-                raise RuntimeError(message.value())
+                raise self.error(message.value())
             if message.value() == self.huge:
                 yield Record(self.target, bytes(2 * 1024 * 1024))
 
@@ -145,11 +148,12 @@ async def test_what_a_failed_turn_wrote_is_never_seen_and_its_records_come_again
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("error", "name"), [(RuntimeError, b"RuntimeError"), (PanicException, b"PanicError")])
 async def test_a_message_that_the_transform_can_not_take_becomes_a_dead_letter_and_the_others_go_on(
-    topics: Topics,
+    topics: Topics, error: type[BaseException], name: bytes
 ) -> None:
     topics.fill(60)
-    async with running(topics.stream(stumbling := Stumbling(topics.target, b"7", b"41"))):
+    async with running(topics.stream(stumbling := Stumbling(topics.target, b"7", b"41", error=error))):
         found = await asyncio.to_thread(topics.read, 58)
         topics.fill(60)
         found = await asyncio.to_thread(topics.read, 116)
@@ -158,7 +162,7 @@ async def test_a_message_that_the_transform_can_not_take_becomes_a_dead_letter_a
     assert Counter(m.value() for m in found) == Counter(2 * kept)
     assert Counter(m.value() for m in letters) == {b"7": 2, b"41": 2}
     headers = dict(letters[0].headers())
-    assert headers["__dlq.errors.exception"] == b"RuntimeError"
+    assert headers["__dlq.errors.exception"] == name
     assert headers["reason"] == b"unprocessable"
     assert stumbling.commits < 116, "the others share micro-batches again"
 

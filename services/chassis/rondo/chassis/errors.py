@@ -6,11 +6,14 @@ at once), and anything else (a few tries, then dead letter). Header names follow
 
 from __future__ import annotations
 
+import asyncio
 import random
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
 MAX_HEADER_TEXT = 1_000
@@ -30,6 +33,33 @@ class PermanentError(Exception):
 
 class AlreadyHandledError(Exception):
     """The inbox has this event: it was handled before, and its effects stand."""
+
+
+class PanicError(Exception):
+    """A library failed on a message with an exception that is no `Exception`."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.kind = type(error).__name__
+        super().__init__(f"{self.kind}: {error}")
+
+
+@contextmanager
+def panics_as_errors() -> Iterator[None]:
+    """Turn the panics of libraries in Rust, such as polars, into errors.
+
+    PyO3 derives its PanicException from BaseException: `except Exception` lets it pass, and what it passes on its way
+    takes it for the end of the process. Cancellation and the end of the process pass unchanged.
+
+    Raises:
+        PanicError: the body raised such an exception.
+
+    """
+    try:
+        yield
+    except (Exception, asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        raise PanicError(error) from error
 
 
 @dataclass(frozen=True)

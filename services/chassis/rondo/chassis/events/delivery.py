@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 
 from rondo.chassis import metrics
-from rondo.chassis.errors import Backoff, Origin, PermanentError, dead_letter_headers
+from rondo.chassis.errors import Backoff, Origin, PermanentError, dead_letter_headers, panics_as_errors
 from rondo.chassis.events.dead_letters import letter
 from rondo.chassis.retry import Retry
 from rondo.contracts.topics import dead_letters
@@ -49,10 +49,15 @@ class Delivery:
         """
         failures, first_failed = 0, None
         event_id = (dict(raw.headers).get("ce_id") or b"").decode(errors="replace")
+
+        async def attempt() -> str:
+            with panics_as_errors():
+                return await handle()
+
         retry = Retry(name, backoff=self.backoff, extra={"event_id": event_id})
         while True:
             try:
-                return await retry.call(handle)
+                return await retry.call(attempt)
             except Exception as error:  # the boundary: whatever it is, it is counted, retried, dead-lettered
                 failures += 1
                 first_failed = first_failed or datetime.now(UTC)

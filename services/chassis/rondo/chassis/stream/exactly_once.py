@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from rondo.chassis import metrics
-from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.chassis.errors import Backoff, UnavailableError, panics_as_errors
 from rondo.chassis.events.dead_letters import dead_letter
 from rondo.chassis.stream.hanging_transactions import HeldOffsets
 from rondo.chassis.stream.offsets import ends, lag
@@ -212,9 +212,10 @@ class ExactlyOnceStream:
         with metrics.STREAM_BATCH_SECONDS.labels(self._settings.name).time():
             transactions.begin()
             try:
-                outputs = [self._bury(messages[0], given_up)] if given_up else self._transform(messages)
-                for output in outputs:
-                    write(transactions.producer, output)
+                with panics_as_errors():
+                    outputs = [self._bury(messages[0], given_up)] if given_up else self._transform(messages)
+                    for output in outputs:
+                        write(transactions.producer, output)
                 transactions.commit(ends(messages), consumer.consumer_group_metadata())
             except BaseException as error:
                 # Without this the records would stay invisible but block read_committed readers until the timeout.
