@@ -7,52 +7,87 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from rondo.chassis.errors import UnavailableError
+from rondo.chassis.http.health import Health
+from rondo.chassis.http.server import guarded
+from rondo.contracts.access_tokens import Role
 from rondo.monitor.errors import UnknownModelError
 from rondo.monitor.http import Opened, api, open_api
 
+from tests.support.access import bearer, token_cache
+
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
+    from fastapi import FastAPI
 
-
-async def get(app: Starlette, path: str) -> tuple[int, dict[str, Any]]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://monitor") as client:
-        answer = await client.get(path)
-        return answer.status_code, answer.json()
+STATUS = {
+    "model": "loans",
+    "version": 2,
+    "watermark": "2013-01-08T00:00:00Z",
+    "outcomes_until": None,
+    "windows": [
+        {
+            "start": "2013-01-01T00:00:00Z", "end": "2013-01-08T00:00:00Z", "rows": 336, "enough_rows": False,
+            "statistics": [{"feature": "amount", "statistic": "psi", "value": 0.25, "threshold": 0.2}],
+            "roc_auc": None, "reference_roc_auc": 0.9, "roc_auc_noise": None, "labelled_rows": 0,
+        }
+    ],
+    "alarms": {"drift": {"since": None, "windows_over": 1, "alert_id": None}},
+    "unmatched": {"predictions": 3, "outcomes": 0},
+    "clock_set_back": {"predictions": 0, "outcomes": 0},
+    "dropped": {"late": 1},
+    "dropped_share": 0.0,
+}  # fmt: skip
+DELIVERY = {
+    "event_id": "e", "receiver": "https://example.org/hook", "alert_id": "a", "state": "delivered", "attempts": 1,
+    "last_answer": "204", "written_at": "2013-01-08T00:00:00Z",
+}  # fmt: skip
 
 
 def status(model: str) -> dict[str, Any]:
     if model != "loans":
         raise UnknownModelError(model, ["loans"])
-    return {"model": model}
+    return STATUS
 
 
 async def deliveries() -> list[dict[str, Any]]:
-    return [{"state": "delivered"}]
+    return [DELIVERY]
+
+
+async def get(app: FastAPI, path: str, role: Role = Role.READER) -> tuple[int, dict[str, Any]]:
+    transport = httpx.ASGITransport(guarded(Health(), await token_cache(), app))
+    async with httpx.AsyncClient(transport=transport, base_url="http://monitor", headers=bearer(role)) as client:
+        answer = await client.get(path)
+        return answer.status_code, answer.json()
 
 
 @pytest.fixture
-def app() -> Starlette:
+def app() -> FastAPI:
     app = api()
     open_api(app, Opened(status, deliveries))
     return app
 
 
-async def test_the_status_of_a_model(app: Starlette) -> None:
-    assert await get(app, "/v1/models/loans/drift") == (200, {"model": "loans"})
+async def test_the_status_of_a_model(app: FastAPI) -> None:
+    assert await get(app, "/v1/models/loans/drift") == (200, STATUS)
 
 
-async def test_the_newest_deliveries(app: Starlette) -> None:
-    assert await get(app, "/v1/deliveries") == (200, {"deliveries": [{"state": "delivered"}]})
+async def test_the_newest_deliveries(app: FastAPI) -> None:
+    assert await get(app, "/v1/deliveries") == (200, {"deliveries": [DELIVERY]})
 
 
-async def test_an_unknown_model_is_not_found(app: Starlette) -> None:
+async def test_an_unknown_model_is_not_found(app: FastAPI) -> None:
     code, answer = await get(app, "/v1/models/flights/drift")
-    assert (code, answer["error"]) == (404, "unknown_model")
+    assert (code, answer["code"]) == (404, "unknown_model")
+
+
+@pytest.mark.parametrize("path", ["/v1/models/loans/drift", "/v1/deliveries"])
+async def test_a_reader_may_look(app: FastAPI, path: str) -> None:
+    assert (await get(app, path, Role.PUBLISHER))[0] == 403
+    assert (await get(app, path, Role.ENGINEER))[0] == 200
 
 
 async def test_before_the_start_the_api_is_unavailable() -> None:
     code, answer = await get(api(), "/v1/models/loans/drift")
-    assert (code, answer["error"]) == (503, "unavailable")
+    assert (code, answer["code"]) == (503, "unavailable")
 
 
 async def test_without_postgresql_the_deliveries_are_unavailable() -> None:
@@ -62,4 +97,4 @@ async def test_without_postgresql_the_deliveries_are_unavailable() -> None:
     app = api()
     open_api(app, Opened(status, down))
     code, answer = await get(app, "/v1/deliveries")
-    assert (code, answer["error"]) == (503, "unavailable")
+    assert (code, answer["code"]) == (503, "unavailable")

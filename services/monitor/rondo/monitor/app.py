@@ -31,7 +31,7 @@ from rondo.monitor.state.postgres_state import PostgresStore
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from starlette.applications import Starlette
+    from fastapi import FastAPI
 
     from rondo.monitor.settings import MonitorSettings
 
@@ -53,7 +53,7 @@ async def application(settings: MonitorSettings) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def _pipeline(settings: MonitorSettings, health: Health, api: Starlette) -> AsyncIterator[None]:
+async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> AsyncIterator[None]:
     async with (
         pool.connect(settings, files("rondo.monitor") / "migrations") as database,
         httpx.AsyncClient() as client,
