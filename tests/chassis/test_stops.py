@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from rondo.chassis.events import broker as chassis_kafka
+from rondo.chassis.records import Records
 from rondo.chassis.stream.config import StreamSettings
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream
 from rondo.chassis.stream.follower import Follower
-from rondo.chassis.stream.records import Records
 from rondo.chassis.stream.transactions import Transactions
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import Topic

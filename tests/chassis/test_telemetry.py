@@ -6,7 +6,7 @@ import json
 import logging
 
 import pytest
-from rondo.chassis.telemetry import JsonFormatter, Sparing
+from rondo.chassis.telemetry import JsonFormatter, RateLimitFilter
 
 
 class Clock:
@@ -22,15 +22,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def sparing(clock: Clock) -> Sparing:
-    return Sparing(30, clock)
+def sparing(clock: Clock) -> RateLimitFilter:
+    return RateLimitFilter(30, clock)
 
 
 def record(message: str, *args: object, name: str = "aiokafka") -> logging.LogRecord:
     return logging.LogRecord(name, logging.ERROR, __file__, 1, message, args, None)
 
 
-def test_what_a_library_repeats_goes_out_once_in_a_while_with_its_count(sparing: Sparing, clock: Clock) -> None:
+def test_what_a_library_repeats_goes_out_once_in_a_while_with_its_count(sparing: RateLimitFilter, clock: Clock) -> None:
     said = record("Unable connect to node with id %s: [Errno 111]", 1)
     assert sparing.filter(said)
     assert [sparing.filter(record("Unable connect to node with id %s: [Errno 111]", n)) for n in range(400)] == [
@@ -46,18 +46,18 @@ def test_what_a_library_repeats_goes_out_once_in_a_while_with_its_count(sparing:
     assert "held_back" not in json.loads(JsonFormatter("serving").format(said))
 
 
-def test_other_words_and_other_loggers_are_something_else(sparing: Sparing) -> None:
+def test_other_words_and_other_loggers_are_something_else(sparing: RateLimitFilter) -> None:
     assert sparing.filter(record("GroupCoordinatorNotAvailableError"))
     assert sparing.filter(record("NotLeaderForPartitionError"))
     assert sparing.filter(record("NotLeaderForPartitionError", name="aiokafka.producer.sender"))
 
 
-def test_what_we_say_ourselves_is_never_held_back(sparing: Sparing) -> None:
+def test_what_we_say_ourselves_is_never_held_back(sparing: RateLimitFilter) -> None:
     assert all(sparing.filter(record("the outbox waits", name="rondo.chassis.postgres.outbox")) for _ in range(3))
     assert [sparing.filter(record("closed", name="rondo.faststream")) for _ in range(2)] == [True, False]
 
 
-def test_a_library_that_never_says_the_same_twice_fills_no_memory(sparing: Sparing) -> None:
+def test_a_library_that_never_says_the_same_twice_fills_no_memory(sparing: RateLimitFilter) -> None:
     for number in range(3_000):
         assert sparing.filter(record("x" * number))
     assert len(sparing._said) <= 1_000

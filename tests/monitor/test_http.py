@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from rondo.chassis.errors import UnavailableError
-from rondo.chassis.http.health import Health
+from rondo.chassis.health import Health
 from rondo.chassis.http.server import guarded
 from rondo.contracts.access_tokens import Role
 from rondo.monitor.errors import UnknownModelError

@@ -245,7 +245,7 @@ async def test_what_came_compressed_and_is_too_large_for_a_dead_letter_is_left_o
     [letter] = await read(settings.kafka.servers, dead_letters("registry"), 1)
     assert letter.value == b""
     assert dict(letter.headers)["__dlq.errors.dropped"].startswith(
-        b"too large for a dead letter: the value of 20,000,000 bytes; the original lies in models.retired, partition "
+        b"too large for a dead letter: the value of 20,000,000 bytes; the original is in models.retired, partition "
     )
 
 

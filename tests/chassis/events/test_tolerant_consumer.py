@@ -13,8 +13,8 @@ from confluent_kafka import Producer
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.events import broker as chassis_kafka
 from rondo.chassis.events.delivery import SUBSCRIPTION
-from rondo.chassis.events.tolerant_consumer import Reader
-from rondo.chassis.http.health import Health
+from rondo.chassis.events.tolerant_consumer import TolerantConsumer
+from rondo.chassis.health import Health
 from rondo.chassis.settings import ServiceSettings
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import Topic
@@ -34,8 +34,8 @@ def topic(kafka: str) -> str:
     return name
 
 
-def reader(bootstrap: str, topic: str, auto_offset_reset: str = "earliest") -> Reader:
-    return Reader(
+def reader(bootstrap: str, topic: str, auto_offset_reset: str = "earliest") -> TolerantConsumer:
+    return TolerantConsumer(
         topic,
         kafka=KafkaConnection(bootstrap),
         group_id=f"of-{topic}",

@@ -7,8 +7,8 @@ import pytest
 from fastapi import APIRouter
 from pydantic import BaseModel
 from rondo.chassis.errors import UnavailableError
+from rondo.chassis.health import Health
 from rondo.chassis.http.api import Publisher, api, requires
-from rondo.chassis.http.health import Health
 from rondo.chassis.http.server import guarded
 from rondo.contracts.access_tokens import Role
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from rondo.chassis.health import Health
 from rondo.chassis.http.authentication import require
-from rondo.chassis.http.health import Health
 from rondo.chassis.http.problems import HANDLERS
 from rondo.chassis.http.server import guarded
 from rondo.chassis.security.token_cache import TokenCache

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from rondo.chassis.errors import UnavailableError
-from rondo.chassis.http.health import Health
+from rondo.chassis.health import Health
 from rondo.chassis.http.server import PortTakenError, guarded, listen
 from rondo.chassis.security.token_cache import TokenCache
 from rondo.chassis.settings import ServiceSettings
@@ -72,7 +72,7 @@ async def test_ready_says_which_dependency_is_away_and_why() -> None:
 
 
 async def test_a_dependency_that_hangs_is_red_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rondo.chassis.http.health._CHECK_SECONDS", 0.05)
+    monkeypatch.setattr("rondo.chassis.health._CHECK_SECONDS", 0.05)
 
     async def hangs() -> None:
         await asyncio.Event().wait()
@@ -144,7 +144,7 @@ async def test_a_stop_turns_ready_red_and_finishes_requests_while_what_they_stan
     async def tell() -> None:
         told.set()
 
-    health.at_stop(tell)
+    health.on_shutdown(tell)
 
     @asynccontextmanager
     async def dependency() -> AsyncIterator[None]:
@@ -160,7 +160,7 @@ async def test_a_stop_turns_ready_red_and_finishes_requests_while_what_they_stan
         assert (await request).text == "done"
         with pytest.raises(httpx.ConnectError):
             await http.get(f"http://127.0.0.1:{port}/readyz")
-    assert "it stops, and finishes what it has begun: ask another replica" in (await health.report())["stop"]
+    assert "ask another replica" in (await health.report())["stop"]
 
 
 async def test_a_service_that_fails_does_not_wait_for_its_requests() -> None:
@@ -169,7 +169,7 @@ async def test_a_service_that_fails_does_not_wait_for_its_requests() -> None:
     async def finish() -> None:
         finished.append(True)
 
-    health.at_stop(finish)
+    health.on_shutdown(finish)
     with pytest.raises(RuntimeError):
         async with health.serving():
             raise RuntimeError

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from fastapi import APIRouter
 from prometheus_client import REGISTRY
+from rondo.chassis.health import Health
 from rondo.chassis.http.api import api, requires
-from rondo.chassis.http.health import Health
 from rondo.chassis.http.server import guarded
 from rondo.chassis.telemetry import span
 from rondo.contracts.access_tokens import Role

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from rondo.chassis.errors import UnavailableError
-from rondo.chassis.http.health import Health
+from rondo.chassis.events.token_follower import TokenFollower
+from rondo.chassis.health import Health
 from rondo.chassis.security.principal import Principal
-from rondo.chassis.security.token_cache import TokenCache, TokenFollower, UnauthenticatedError
+from rondo.chassis.security.token_cache import TokenCache, UnauthenticatedError
 from rondo.contracts.access_tokens import Role, mint
 from rondo.contracts.kafka_connection import KafkaConnection
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from confluent_kafka import KafkaError, Message
-from rondo.chassis.stream.backlog import Backlog
+from rondo.chassis.stream.follower import Backlog
 
 ENDS = {("a", 0): 10, ("b", 1): 5}
 

@@ -13,10 +13,10 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from polars.exceptions import PanicException
 from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.events import broker as chassis_kafka
+from rondo.chassis.records import Record, Records
 from rondo.chassis.stream.config import StreamSettings
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream, PartitionsMovedError, Transform
-from rondo.chassis.stream.poison_pill import MAX_GIVEN_UP_IN_A_ROW
-from rondo.chassis.stream.records import Record, Records
+from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import BY_NAME, PREDICTIONS_FAILED, Topic
 
@@ -178,7 +178,7 @@ async def test_a_message_whose_answer_no_topic_takes_becomes_a_dead_letter(topic
 
 @pytest.mark.slow
 async def test_a_transform_that_fails_on_everything_buries_a_few_and_waits_for_a_better_one(topics: Topics) -> None:
-    topics.fill(MAX_GIVEN_UP_IN_A_ROW + 5)
+    topics.fill(MAX_CONSECUTIVE + 5)
     copy = Copy(topics.target, fails=10_000)
 
     async def said(words: str) -> str:
@@ -197,7 +197,7 @@ async def test_a_transform_that_fails_on_everything_buries_a_few_and_waits_for_a
         copy.fails = 0
         assert len(await asyncio.to_thread(topics.read, 5)) == 5
         await stream.check()
-    assert len(await asyncio.to_thread(topics.letters, MAX_GIVEN_UP_IN_A_ROW)) == MAX_GIVEN_UP_IN_A_ROW
+    assert len(await asyncio.to_thread(topics.letters, MAX_CONSECUTIVE)) == MAX_CONSECUTIVE
 
 
 class Leasing(Copy):

@@ -14,9 +14,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from prometheus_client import REGISTRY
 from rondo.chassis.errors import UnavailableError
+from rondo.chassis.records import place
 from rondo.chassis.stream import follower as follow
 from rondo.chassis.stream.follower import Follower
-from rondo.chassis.stream.records import place
 from rondo.contracts.kafka_connection import KafkaConnection
 
 if TYPE_CHECKING:

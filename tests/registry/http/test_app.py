@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from rondo.chassis.artifacts import Artifacts
-from rondo.chassis.http.health import Health
+from rondo.chassis.health import Health
 from rondo.chassis.http.server import guarded
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import ReplicaChanged

@@ -12,8 +12,8 @@ from confluent_kafka import TIMESTAMP_CREATE_TIME
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
-from rondo.chassis.events.dead_letters import MAX_KEY_BYTES
-from rondo.chassis.stream.records import Record, Records
+from rondo.chassis.dead_letters import MAX_KEY_BYTES
+from rondo.chassis.records import Record, Records
 from rondo.serving.deployments.pending import PendingDeployments
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.table import ServedModels

@@ -58,7 +58,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-class Sparing(logging.Filter):
+class RateLimitFilter(logging.Filter):
     """Passes what a library says, and then nothing of the same kind for `seconds`; ours always passes.
 
     A library that has lost its server says so with every try, hundreds of times a second. Of the same kind is what
@@ -92,7 +92,7 @@ def set_up(settings: ServiceSettings) -> None:
     """Send logs to standard error as JSON, and spans to `otlp_endpoint` where one is set."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(settings.service))
-    handler.addFilter(Sparing())
+    handler.addFilter(RateLimitFilter())
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     for talkative in ("aiokafka", "httpx", "rondo.faststream", "uvicorn"):
         logging.getLogger(talkative).setLevel(logging.WARNING)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from rondo.chassis.events import broker as chassis_kafka
 from rondo.chassis.events.compacted_topic import CompactedTopic
+from rondo.chassis.events.token_follower import TokenFollower
+from rondo.chassis.health import Health
 from rondo.chassis.http import server as chassis_http
-from rondo.chassis.http.health import Health
 from rondo.chassis.postgres import pool
 from rondo.chassis.postgres.outbox import OutboxRelay
-from rondo.chassis.security.token_cache import TokenFollower
 from rondo.chassis.service import background
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream
 from rondo.chassis.stream.follower import Follower

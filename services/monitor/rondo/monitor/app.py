@@ -14,11 +14,11 @@ import httpx
 from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.events import broker as kafka
 from rondo.chassis.events.consumer import Consumer
+from rondo.chassis.events.token_follower import TokenFollower
+from rondo.chassis.health import Health
 from rondo.chassis.http import server
-from rondo.chassis.http.health import Health
 from rondo.chassis.postgres import pool
 from rondo.chassis.postgres.outbox import OutboxRelay
-from rondo.chassis.security.token_cache import TokenFollower
 from rondo.chassis.service import background
 from rondo.chassis.stream.follower import Follower
 from rondo.monitor import handlers, http

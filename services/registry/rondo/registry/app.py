@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.events import broker as kafka
 from rondo.chassis.events.consumer import Consumer
+from rondo.chassis.events.token_follower import TokenFollower
+from rondo.chassis.health import Health
 from rondo.chassis.http import server
-from rondo.chassis.http.health import Health
 from rondo.chassis.postgres import pool
 from rondo.chassis.postgres.outbox import OutboxRelay
-from rondo.chassis.security.token_cache import TokenFollower
 from rondo.chassis.service import background
 from rondo.registry import handlers
 from rondo.registry.http import app

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.events import broker as kafka
 from rondo.chassis.events.compacted_topic import CompactedTopic
+from rondo.chassis.events.token_follower import TokenFollower
+from rondo.chassis.health import Health
 from rondo.chassis.http import server
-from rondo.chassis.http.health import Health
-from rondo.chassis.security.token_cache import TokenFollower
 from rondo.chassis.service import background
 from rondo.chassis.stream.config import StreamSettings
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream
@@ -98,7 +98,7 @@ async def _answering(settings: Settings, shared: _Shared, broker: KafkaBroker) -
     stream = ExactlyOnceStream(stream_settings(settings), transform)
     shared.http.app = api(shared.models, service, shared.health.report)
     shared.health.add("stream", stream.check)
-    shared.health.at_stop(shared.pending.stop)
+    shared.health.on_shutdown(shared.pending.stop)
     async with background(stream.run(), log.run()):
         yield
 

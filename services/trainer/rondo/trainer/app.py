@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from rondo.chassis.events import broker as kafka
 from rondo.chassis.events.consumer import Consumer
+from rondo.chassis.events.token_follower import TokenFollower
+from rondo.chassis.health import Health
 from rondo.chassis.http import server
 from rondo.chassis.http.api import api
-from rondo.chassis.http.health import Health
 from rondo.chassis.postgres import pool
 from rondo.chassis.postgres.outbox import OutboxRelay
-from rondo.chassis.security.token_cache import TokenFollower
 from rondo.chassis.service import background
 from rondo.trainer import handlers
 from rondo.trainer.triggers.postgres import handling

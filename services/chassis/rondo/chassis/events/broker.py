@@ -13,14 +13,14 @@ from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from rondo.chassis.errors import Backoff, UnavailableError
-from rondo.chassis.events.tolerant_consumer import Reader
+from rondo.chassis.events.tolerant_consumer import TolerantConsumer
 from rondo.chassis.retry import Retry
 from rondo.contracts.topics import HEADER_ROOM, TOPICS, Topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from rondo.chassis.http.health import Health
+    from rondo.chassis.health import Health
     from rondo.chassis.settings import ServiceSettings
     from rondo.contracts.kafka_connection import KafkaConnection
 
@@ -30,20 +30,20 @@ _PING_SECONDS = 2.0
 
 
 class Broker(KafkaBroker):
-    """FastStream's broker, whose subscribers read with a `Reader`."""
+    """FastStream's broker, whose subscribers read with a `TolerantConsumer`."""
 
     def __init__(self, kafka: KafkaConnection, **options: Any) -> None:
         super().__init__(kafka.servers.split(","), security=_security(kafka), **options)
         self._kafka = kafka
-        self._readers: list[Reader] = []
+        self._readers: list[TolerantConsumer] = []
 
-    async def _connect(self) -> Callable[..., Reader]:
+    async def _connect(self) -> Callable[..., TolerantConsumer]:
         connected: Any = await super()._connect()
         self.config.broker_config.builder = partial(self._reader, **connected.keywords)
         return self._reader
 
-    def _reader(self, *topics: str, **options: Any) -> Reader:
-        reader = Reader(*topics, kafka=self._kafka, **options)
+    def _reader(self, *topics: str, **options: Any) -> TolerantConsumer:
+        reader = TolerantConsumer(*topics, kafka=self._kafka, **options)
         self._readers.append(reader)
         return reader
 

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from rondo.chassis import metrics
 from rondo.chassis.errors import Backoff, UnavailableError
-from rondo.chassis.events.tolerant_consumer import Reader
+from rondo.chassis.events.tolerant_consumer import TolerantConsumer
 from rondo.chassis.retry import Retry
 from rondo.contracts.events import cloudevents
 from rondo.contracts.events.base import Event
@@ -61,7 +61,7 @@ class CompactedTopic(Generic[E]):
             raise UnavailableError(f"the table {self._event.topic}", self._trouble or "not read to its end yet")
 
     async def _read(self) -> None:
-        consumer = Reader(
+        consumer = TolerantConsumer(
             self._event.topic,
             kafka=self._kafka,
             enable_auto_commit=False,

@@ -18,8 +18,8 @@ from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 
 from rondo.chassis import metrics
+from rondo.chassis.dead_letters import bounded
 from rondo.chassis.errors import Backoff, Origin, PermanentError, dead_letter_headers, panics_as_errors
-from rondo.chassis.events.dead_letters import letter
 from rondo.chassis.retry import Retry
 from rondo.contracts.topics import dead_letters
 
@@ -62,7 +62,7 @@ class Delivery:
                 failures += 1
                 first_failed = first_failed or datetime.now(UTC)
                 if isinstance(error, self.permanent) or failures >= self.backoff.attempts:
-                    await self._bury(raw, error, failures, first_failed)
+                    await self._dead_letter(raw, error, failures, first_failed)
                     return "dead_letter"
                 log.warning("%s failed, attempt %d", name, failures, exc_info=error, extra={"event_id": event_id})
                 await asyncio.sleep(self.backoff.delay(failures))
@@ -76,11 +76,11 @@ class Delivery:
             # The group rebalanced or the broker is away: the message comes again, and whoever handled it knows it.
             log.warning("offset %d of %s is not committed: %s", raw.offset, raw.topic, error)
 
-    async def _bury(self, raw: Any, error: Exception, attempts: int, first_failed: datetime) -> None:
+    async def _dead_letter(self, raw: Any, error: Exception, attempts: int, first_failed: datetime) -> None:
         """Publish the dead letter; this returns only when Kafka has it, so that no commit can come before."""
         topic = dead_letters(self.service)
         origin = Origin(raw.topic, raw.partition, raw.offset, self.group)
-        made = letter(topic, raw.value, raw.key, raw.headers, origin)
+        made = bounded(topic, raw.value, raw.key, raw.headers, origin)
         headers = {name: _text(value) for name, value in made.headers.items()}
         headers |= dead_letter_headers(origin, error, attempts, first_failed)
         log.error("%s of %s goes to %s: %s", origin.offset, origin.topic, topic, error, exc_info=error)

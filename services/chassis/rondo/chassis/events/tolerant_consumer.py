@@ -1,7 +1,7 @@
-"""An aiokafka consumer that goes on where aiokafka stops for ever, and tells when it doesn't.
+"""An aiokafka consumer that reads every record.
 
-aiokafka can't read a batch of records that has a header whose name is no UTF-8: it fails at the same offset for as long
-as it is asked. Any application may write one, so such batches are read with librdkafka.
+aiokafka fails on a batch that has a header whose name is not UTF-8, and fails again at the same offset for ever. Any
+application can write one, so such batches are read with librdkafka and handed out as aiokafka's records.
 """
 
 from __future__ import annotations
@@ -14,18 +14,25 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaException, Message
+from confluent_kafka import TopicPartition as Place
 
 from rondo.chassis.errors import UnavailableError
-from rondo.chassis.events.librdkafka_fallback import read_around
+from rondo.chassis.records import headers_of, place, readable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rondo.contracts.kafka_connection import KafkaConnection
 
 log = logging.getLogger(__name__)
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 # FastStream asks again 15 seconds after a failure, at the latest.
 _FAILS_SECONDS = 30.0
+# A batch may be as large as its topic accepts: few are held at once.
+_MOST = 10
+_WAIT_SECONDS = 3.0
+_MORE_SECONDS = 0.05
 
 
 class UnreadableBatchError(KafkaError):  # type: ignore[misc]  # aiokafka has no types
@@ -36,7 +43,7 @@ class UnreadableBatchError(KafkaError):  # type: ignore[misc]  # aiokafka has no
         super().__init__(f"{places or 'no partition'} can't be read: {error}")
 
 
-class Reader(AIOKafkaConsumer):  # type: ignore[misc]
+class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     """Hands out all records of its partitions with `getone` and `within`; `getmany` is aiokafka's own."""
 
     def __init__(self, *topics: str, kafka: KafkaConnection, **options: Any) -> None:
@@ -44,9 +51,9 @@ class Reader(AIOKafkaConsumer):  # type: ignore[misc]
         self._kafka = kafka
         self._isolation_level = options.get("isolation_level", "read_uncommitted")
         # What librdkafka read, and what the position in each of its partitions is as long as nobody else moves it.
-        self._around: deque[Record] = deque()
+        self._from_librdkafka: deque[Record] = deque()
         self._positions: dict[TopicPartition, int] = {}
-        self._told = False
+        self._logged = False
         self._trouble, self._failed = "", 0.0
 
     async def getone(self) -> Record:
@@ -63,7 +70,7 @@ class Reader(AIOKafkaConsumer):  # type: ignore[misc]
     async def within(self, seconds: float | None) -> Record | None:
         """Return the next record as `getone` does, or None when none came for some seconds."""
         try:
-            record = await self._read_around() or await self._read(seconds)
+            record = await self._next_from_librdkafka() or await self._read(seconds)
         except ConsumerStoppedError:
             raise
         except Exception as error:
@@ -91,31 +98,31 @@ class Reader(AIOKafkaConsumer):  # type: ignore[misc]
         except TimeoutError:
             return None
         except UnicodeDecodeError as error:
-            await self._begin_around(error)
-        return await self._read_around()
+            await self._start_librdkafka(error)
+        return await self._next_from_librdkafka()
 
-    async def _begin_around(self, error: Exception) -> None:
+    async def _start_librdkafka(self, error: Exception) -> None:
         """Read the next records of the partitions that have any: aiokafka does not say in which of them it fails."""
         behind = {p: await self.position(p) for p in self.assignment()}
         behind = {p: at for p, at in behind.items() if (self.highwater(p) or 0) > at}
         try:
-            found = await asyncio.to_thread(read_around, self._kafka, self._isolation_level, behind)
+            found = await asyncio.to_thread(read_with_librdkafka, self._kafka, self._isolation_level, behind)
         except KafkaException as failed:
             raise UnreadableBatchError(behind, failed) from failed
         if not found:
             raise UnreadableBatchError(behind, error)
-        if not self._told:  # who writes one such name writes it in every record
-            self._told = True
+        if not self._logged:  # who writes one such name writes it in every record
+            self._logged = True
             log.warning("what aiokafka can't read is read with librdkafka, which is slower: %s", error)
-        self._around, self._positions = deque(found), behind
+        self._from_librdkafka, self._positions = deque(found), behind
 
-    async def _read_around(self) -> Record | None:
+    async def _next_from_librdkafka(self) -> Record | None:
         """Return the next record that librdkafka read, unless its partition has gone to another replica or was moved.
 
         Only now does the position move, which is what a commit commits.
         """
-        while self._around:
-            record = self._around.popleft()
+        while self._from_librdkafka:
+            record = self._from_librdkafka.popleft()
             partition = TopicPartition(record.topic, record.partition)
             try:
                 if await self.position(partition) == self._positions[partition]:
@@ -125,3 +132,45 @@ class Reader(AIOKafkaConsumer):  # type: ignore[misc]
             except IllegalStateError:
                 log.info("%s-%d went to another replica", *partition)
         return None
+
+
+def read_with_librdkafka(
+    kafka: KafkaConnection, isolation_level: str, positions: Mapping[TopicPartition, int]
+) -> list[ConsumerRecord[bytes, bytes]]:
+    """Return the next few records of partitions, from these offsets on; blocks for 3 seconds at most.
+
+    `isolation_level` is that of the aiokafka consumer that reads on afterwards.
+
+    Raises:
+        KafkaException: librdkafka can't read on.
+
+    """
+    consumer = Consumer(_config(kafka, isolation_level), logger=logging.getLogger("librdkafka"))
+    try:
+        consumer.assign([Place(p.topic, p.partition, offset) for p, offset in positions.items()])
+        messages = consumer.consume(1, _WAIT_SECONDS)
+        messages += consumer.consume(_MOST - 1, _MORE_SECONDS) if messages else []
+        return [_record(message) for message in readable(messages)]
+    finally:
+        consumer.close()
+
+
+def _config(kafka: KafkaConnection, isolation_level: str) -> dict[str, str | int | float | bool]:
+    return {
+        **kafka.confluent(),
+        "group.id": "unused",  # librdkafka asks for one, even where partitions are assigned by hand
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "isolation.level": isolation_level,
+        "fetch.wait.max.ms": 50,
+        "log_level": 3,
+    }
+
+
+def _record(message: Message) -> ConsumerRecord[bytes, bytes]:
+    key, value = message.key(), message.value()
+    timestamp_type, timestamp = message.timestamp()
+    return ConsumerRecord(
+        *place(message), timestamp, timestamp_type - 1, key, value, None,
+        -1 if key is None else len(key), -1 if value is None else len(value), tuple(headers_of(message)),
+    )  # fmt: skip

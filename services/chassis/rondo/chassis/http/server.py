@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from starlette.applications import Starlette
 
+from rondo.chassis.http import probes
 from rondo.chassis.http.authentication import Authentication
 from rondo.chassis.http.problems import HANDLERS
 from rondo.chassis.http.telemetry import Telemetry
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from rondo.chassis.health import Health
     from rondo.chassis.http.authentication import Authenticator
-    from rondo.chassis.http.health import Health
     from rondo.chassis.settings import ServiceSettings
 
 _STOP_SECONDS = 5
@@ -37,8 +38,8 @@ class PortTakenError(OSError):
 
 def guarded(health: Health, authenticator: Authenticator, api: ASGIApp) -> ASGIApp:
     """Return the whole ASGI application of a service: health, which is open, and `api` behind authentication."""
-    open_to_all: ASGIApp = Starlette(routes=health.routes(), exception_handlers=HANDLERS)
-    open_paths = {route.path for route in health.routes()}
+    open_to_all: ASGIApp = Starlette(routes=probes.routes(health), exception_handlers=HANDLERS)
+    open_paths = {route.path for route in probes.routes(health)}
     guarded_api = Telemetry(Authentication(api, authenticator))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,7 +72,7 @@ async def listen(settings: ServiceSettings, app: ASGIApp, health: Health) -> Asy
         server.should_exit = True
         await asyncio.wait([task])
 
-    health.at_stop(close)
+    health.on_shutdown(close)
     try:
         yield listener.getsockname()[1]
     finally:

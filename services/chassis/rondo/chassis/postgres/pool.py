@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from importlib.resources.abc import Traversable
 
-    from rondo.chassis.http.health import Health
+    from rondo.chassis.health import Health
     from rondo.chassis.settings import PostgresSettings
     from rondo.contracts.events.cloudevents import Envelope
 

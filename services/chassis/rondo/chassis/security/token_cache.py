@@ -12,18 +12,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rondo.chassis.errors import UnavailableError
-from rondo.chassis.events.broker import wait_for_kafka
-from rondo.chassis.events.compacted_topic import CompactedTopic
 from rondo.chassis.security.principal import Principal
 from rondo.contracts import access_tokens
-from rondo.contracts.events.access import TokenChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from rondo.chassis.http.health import Health
+    from rondo.contracts.events.access import TokenChanged
     from rondo.contracts.events.cloudevents import Envelope
-    from rondo.contracts.kafka_connection import KafkaConnection
 
 log = logging.getLogger(__name__)
 # A token that was created a moment ago may be used before its event has arrived.
@@ -101,21 +97,3 @@ class TokenCache:
             except TimeoutError:
                 return None
         return self._tokens[token_id]
-
-
-class TokenFollower:
-    """Feeds a `TokenCache` from Kafka while `run` runs; `/readyz` names it from the start on."""
-
-    def __init__(self, kafka: KafkaConnection, health: Health) -> None:
-        self.cache = TokenCache()
-        self._kafka = kafka
-        self._table = CompactedTopic(kafka, TokenChanged, self.cache.on_token_changed)
-        health.add("tokens", self._table.check)
-
-    async def run(self) -> None:
-        """Follow until cancelled. While Kafka is unavailable the tokens that were read stay valid."""
-        await wait_for_kafka(self._kafka)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._table.run())
-            await self._table.caught_up.wait()
-            self.cache.completed()

@@ -4,8 +4,8 @@ On confluent-kafka, measured and chosen over aiokafka: librdkafka fences a zombi
 heartbeats on a thread of its own. The stream runs on its own thread, so neither an
 inference nor the event loop holds up the other.
 
-A failure aborts the transaction and begins again from the committed offsets: nothing was visible, nothing is lost.
-A message on which the transform fails again and again is found (`isolation.py`) and becomes a dead letter.
+A failure aborts the transaction and starts again from the committed offsets: nothing was visible, nothing is lost.
+A message on which the transform fails repeatedly becomes a dead letter (`poison_pill.py`).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from rondo.chassis import metrics
+from rondo.chassis.dead_letters import dead_letter
 from rondo.chassis.errors import Backoff, UnavailableError, panics_as_errors
-from rondo.chassis.events.dead_letters import dead_letter
-from rondo.chassis.stream.hanging_transactions import HeldOffsets
+from rondo.chassis.records import Record, Records, place, readable, write
+from rondo.chassis.stream.hanging_transactions import HangingTransactionCheck
 from rondo.chassis.stream.offsets import ends, lag
-from rondo.chassis.stream.poison_pill import MAX_GIVEN_UP_IN_A_ROW, Isolation
-from rondo.chassis.stream.records import Record, Records, place, readable, write
+from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE, PoisonPillTracker
 from rondo.chassis.stream.transactions import Transactions
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ _LAG_SECONDS = 1.0
 
 
 _HUNG = (
-    "a call of librdkafka does not come back, so the process ends: whoever supervises it starts it again, and what"
-    " was not committed is read again"
+    "a call of librdkafka does not return, so the process exits: its supervisor restarts it, and messages that were not"
+    " committed are read again"
 )
 
 
@@ -92,7 +92,7 @@ class ExactlyOnceStream:
         self._stop = threading.Event()
         self._last_turn = self._last_gathered = self._lag_measured = 0.0
         self._commits = 0
-        self._isolation = Isolation()
+        self._poison = PoisonPillTracker()
         self._failure: BaseException | None = None
         self._revoked: set[tuple[str, int]] = set()
         self._trouble: str | None = "not started"
@@ -145,10 +145,10 @@ class ExactlyOnceStream:
             if self._stop.is_set():
                 log.info("stream %s stops halfway: %s", self._settings.name, self._trouble)
                 return
-            if self._isolation.hopeless:
+            if self._poison.tripped:
                 self._trouble += (
-                    f"; {MAX_GIVEN_UP_IN_A_ROW} messages in a row became dead letters, and no more do: it can't be the"
-                    " messages, so go back to the release before, or mend this one"
+                    f"; {MAX_CONSECUTIVE} consecutive messages became dead letters, so the stream is paused. Likely"
+                    " a bug in this release: roll back or fix it"
                 )
             attempt = attempt + 1 if self._commits == commits_before else 1
             log.warning("stream %s begins again: %s", self._settings.name, self._trouble, extra={"attempt": attempt})
@@ -159,7 +159,7 @@ class ExactlyOnceStream:
         transactions = self._transactions = Transactions(self._settings, self._stop, _LIBRARY_LOG)
         consumer = Consumer(self._settings.consumer_config(), logger=_LIBRARY_LOG)
         began = time.monotonic()
-        held = HeldOffsets(self._settings.held_after)
+        held = HangingTransactionCheck(self._settings.held_after)
         try:
             consumer.subscribe(
                 list(self._settings.topics), self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
@@ -183,7 +183,7 @@ class ExactlyOnceStream:
         messages = consumer.consume(1, _IDLE_SECONDS)
         if messages:
             wait = self._last_gathered + self._settings.linger - time.monotonic()
-            if (more := self._isolation.most(self._settings.max_records) - 1) > 0:
+            if (more := self._poison.batch_size(self._settings.max_records) - 1) > 0:
                 messages += consumer.consume(more, max(wait, 0.0))
             self._last_gathered = time.monotonic()
         found = readable(messages)
@@ -207,13 +207,13 @@ class ExactlyOnceStream:
     def _turn(self, consumer: Consumer, transactions: Transactions, messages: list[Message]) -> None:
         """Answer one micro-batch in one transaction. On a failure the caller builds both clients anew."""
         places = [place(message) for message in messages]
-        given_up = self._isolation.gives_up(places)
+        failures = self._poison.attempts_if_poison(places)
         outputs: Iterable[Record | Records] = ()
         with metrics.STREAM_BATCH_SECONDS.labels(self._settings.name).time():
             transactions.begin()
             try:
                 with panics_as_errors():
-                    outputs = [self._bury(messages[0], given_up)] if given_up else self._transform(messages)
+                    outputs = [self._dead_letter(messages[0], failures)] if failures else self._transform(messages)
                     for output in outputs:
                         write(transactions.producer, output)
                 transactions.commit(ends(messages), consumer.consumer_group_metadata())
@@ -222,20 +222,20 @@ class ExactlyOnceStream:
                 transactions.abort()
                 if _its_own(error):
                     self._failure = error
-                    self._isolation.failed(places)
+                    self._poison.failed(places)
                 raise
             finally:
                 # One that is left halfway would hold what it has leased for as long as the failure is remembered.
                 if isinstance(outputs, Generator):
                     outputs.close()
-        self._isolation.passed(places)
+        self._poison.passed(places)
         self._failure = None
         self._commits += 1
-        if not given_up:
+        if not failures:
             self._transform.committed()
         metrics.STREAM_RECORDS.labels(self._settings.name).inc(len(messages))
 
-    def _bury(self, message: Message, failures: int) -> Record:
+    def _dead_letter(self, message: Message, failures: int) -> Record:
         assert self._failure is not None  # noqa: S101 - it is what the message failed with
         topic, partition, offset = place(message)
         log.error(

@@ -12,14 +12,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from rondo.chassis import metrics
 from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.chassis.records import readable
 from rondo.chassis.retry import Retry
-from rondo.chassis.stream.backlog import Backlog
 from rondo.chassis.stream.offsets import lag
-from rondo.chassis.stream.records import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -58,6 +57,36 @@ class State(Protocol):
         An empty batch says that nothing came within the linger time: a chance to save.
         """
         ...
+
+
+class Backlog:
+    """The partitions that are still to be read up to their `ends`, by (topic, partition); `done` is called once.
+
+    A partition is read when a message at its end arrived, or when the consumer reports its end: after the last message
+    of a transaction comes its marker, which no reader sees.
+    """
+
+    def __init__(self, ends: Mapping[tuple[str, int], int], done: Callable[[], None]) -> None:
+        self._unread = dict(ends)
+        self._done: Callable[[], None] | None = done
+
+    def read(self, messages: Sequence[Message]) -> None:
+        """Note what `consume` returned: messages, and ends of partitions (`enable.partition.eof`)."""
+        if self._done is None:
+            return
+        for message in messages:
+            self._read(message)
+        if not self._unread:
+            self._done()
+            self._done = None
+
+    def _read(self, message: Message) -> None:
+        topic, partition, offset, error = message.topic(), message.partition(), message.offset(), message.error()
+        if topic is None or partition is None or offset is None:
+            return  # an error of no partition
+        ended = error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001 - its public name
+        if ended or (error is None and offset + 1 >= self._unread.get((topic, partition), offset)):
+            self._unread.pop((topic, partition), None)
 
 
 class Follower:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer
 
 
-class HeldOffsets:
+class HangingTransactionCheck:
     """Asks for the committed offsets now and then: every `seconds`, longer than any transaction may last."""
 
     def __init__(self, seconds: float) -> None:

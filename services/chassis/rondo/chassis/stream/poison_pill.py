@@ -1,9 +1,9 @@
-"""Which message makes a transform fail, and when it is given up: a decision over places and failures alone.
+"""Decides which message of a stream becomes a dead letter, from failures and offsets alone.
 
-A micro-batch that fails twice is taken apart: its messages come again one by one. One that fails alone as often is
-given up, and the others go their way. A transform that fails on everything is no matter of a message, but of a bad
-release, and dead-lettering the whole topic would be the worst answer: after some given up in a row no more are, and the
-messages wait until one of them passes, or for a better release.
+A micro-batch that fails twice is isolated: its messages are read again one by one. A message that fails alone twice
+becomes a dead letter. A transform that fails on everything is a bad release, not a bad message, and must not write the
+whole topic to the dead letters: after some in a row the tracker trips, and messages wait until one passes or for a
+better release.
 """
 
 from __future__ import annotations
@@ -16,44 +16,44 @@ if TYPE_CHECKING:
 
 Place = tuple[str, int, int]
 TRIES = 2
-MAX_GIVEN_UP_IN_A_ROW = 10
+MAX_CONSECUTIVE = 10
 
 
 @dataclass
-class Isolation:
-    """`failed` and `passed` tell it what became of each micro-batch, by the places of its messages."""
+class PoisonPillTracker:
+    """Call `failed` or `passed` with the places of each micro-batch's messages."""
 
     _failures: int = 0
-    _apart: int = 0
+    _isolating: int = 0
     _alone: dict[Place, int] = field(default_factory=dict)
-    _given_up_in_a_row: int = 0
+    _consecutive: int = 0
 
-    def most(self, max_records: int) -> int:
-        """Return how many messages the next micro-batch may have."""
-        return 1 if self._apart else max_records
+    def batch_size(self, max_records: int) -> int:
+        """Return the maximum size of the next micro-batch."""
+        return 1 if self._isolating else max_records
 
-    def gives_up(self, places: Sequence[Place]) -> int:
-        """Return how often the only message of a micro-batch has failed alone if that is enough, else 0."""
-        failures = self._alone.get(places[0], 0) if len(places) == 1 and not self.hopeless else 0
+    def attempts_if_poison(self, places: Sequence[Place]) -> int:
+        """Return how often the only message of a micro-batch failed alone, if it is to become a dead letter; else 0."""
+        failures = self._alone.get(places[0], 0) if len(places) == 1 and not self.tripped else 0
         return failures if failures >= TRIES else 0
 
     def failed(self, places: Sequence[Place]) -> None:
-        """Hear that a micro-batch failed for a reason of its own: not because Kafka was away."""
+        """Note that a micro-batch failed because of its content, not because Kafka was unavailable."""
         self._failures += 1
         if len(places) == 1:
             self._alone[places[0]] = self._alone.get(places[0], 0) + 1
         if self._failures >= TRIES:
-            self._apart = max(self._apart, len(places))
+            self._isolating = max(self._isolating, len(places))
 
     def passed(self, places: Sequence[Place]) -> None:
-        """Hear that a micro-batch was committed; whether its message was given up is known from before."""
-        given_up = bool(self.gives_up(places))
-        self._given_up_in_a_row = self._given_up_in_a_row + 1 if given_up else 0
-        self._failures, self._apart = 0, max(self._apart - len(places), 0)
+        """Note that a micro-batch was committed, its dead letter included."""
+        dead_lettered = bool(self.attempts_if_poison(places))
+        self._consecutive = self._consecutive + 1 if dead_lettered else 0
+        self._failures, self._isolating = 0, max(self._isolating - len(places), 0)
         for each in places:
             self._alone.pop(each, None)
 
     @property
-    def hopeless(self) -> bool:
-        """Whether so many were given up in a row that it can't be the messages."""
-        return self._given_up_in_a_row >= MAX_GIVEN_UP_IN_A_ROW
+    def tripped(self) -> bool:
+        """Whether so many messages in a row became dead letters that the transform must be at fault."""
+        return self._consecutive >= MAX_CONSECUTIVE

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rondo.chassis.events.dead_letters import dead_letter
+from rondo.chassis.dead_letters import dead_letter
+from rondo.chassis.records import Record
 from rondo.chassis.stream.config import StreamSettings
-from rondo.chassis.stream.records import Record
 from rondo.contracts.events import logs
 from rondo.contracts.events.predictions import OutcomeObserved
 from rondo.contracts.topics import dead_letters

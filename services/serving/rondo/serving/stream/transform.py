@@ -8,8 +8,8 @@ from itertools import compress
 from operator import not_
 from typing import TYPE_CHECKING
 
-from rondo.chassis.events.dead_letters import MAX_KEY_BYTES, dead_letter
-from rondo.chassis.stream.records import Record, Records
+from rondo.chassis.dead_letters import MAX_KEY_BYTES, dead_letter
+from rondo.chassis.records import Record, Records
 from rondo.contracts.events.logs import PREDICTIONS_LOG
 from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.topics import PREDICTIONS_FAILED

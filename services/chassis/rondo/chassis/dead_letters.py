@@ -1,8 +1,8 @@
-"""What becomes a dead letter: the original bytes and why, within what the topic of the dead letters takes.
+"""Builds dead letters: the original bytes and the reason, within the size that the dead-letter topic accepts.
 
-A dead letter that its topic refuses would hold up the partition for ever, and what arrived compressed, or with a huge
-key or header, can be larger than any topic takes. So what is too large is left out, and the letter says what that was
-and where the original lies.
+A dead letter that its topic refuses would block the partition for ever. An original that arrived compressed, or with a
+huge key or header, can be larger than any topic accepts, so parts that are too large are left out. A header then lists
+them, and where the original is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rondo.chassis.errors import Origin, dead_letter_headers
-from rondo.chassis.stream.records import Record, headers_of, place
+from rondo.chassis.records import Record, headers_of, place
 from rondo.contracts.topics import BY_NAME, DROPPED_HEADER, HEADER_ROOM
 
 if TYPE_CHECKING:
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-# As large as a key may reasonably be; with the original headers it stays well within HEADER_ROOM.
+# With the original headers this stays well within HEADER_ROOM.
 MAX_KEY_BYTES = 4 * 1024
 _MAX_HEADER_BYTES = HEADER_ROOM // 2
-# What a header takes beside its name and its text: two lengths, at most 5 bytes each.
+# The size of a header without its name and value: two lengths, at most 5 bytes each.
 _FRAME = 10
 
 
 @dataclass(frozen=True)
-class Letter:
+class DeadLetter:
     """The key, the value and the headers of a dead letter."""
 
     value: bytes | None
@@ -36,10 +36,10 @@ class Letter:
     headers: dict[str, str | bytes]
 
 
-def letter(
+def bounded(
     topic: str, value: bytes | None, key: bytes | None, headers: Iterable[tuple[str, bytes | None]], origin: Origin
-) -> Letter:
-    """Return as much of an original as `topic` takes; a header that comes twice is kept once, the last one."""
+) -> DeadLetter:
+    """Return as much of an original as `topic` accepts. Of headers with the same name the last one is kept."""
     dropped: list[str] = []
     limit = BY_NAME[topic].max_message_bytes - HEADER_ROOM
     if value is not None and len(value) > limit:
@@ -54,15 +54,15 @@ def letter(
         kept = {}
     if dropped:
         where = f"{origin.topic}, partition {origin.partition}, offset {origin.offset}"
-        kept[DROPPED_HEADER] = f"too large for a dead letter: {', '.join(dropped)}; the original lies in {where}"
-    return Letter(value, key, kept)
+        kept[DROPPED_HEADER] = f"too large for a dead letter: {', '.join(dropped)}; the original is in {where}"
+    return DeadLetter(value, key, kept)
 
 
 def dead_letter(
     message: Message, topic: str, group: str, error: BaseException, attempts: int = 1, **more: str
 ) -> Record:
-    """Return the dead letter of a message that a stream read; `more` are headers beside those of every dead letter."""
+    """Return the dead letter of a message that a stream read; `more` are additional headers."""
     origin = Origin(*place(message), group)
-    made = letter(topic, message.value(), message.key(), headers_of(message), origin)
+    made = bounded(topic, message.value(), message.key(), headers_of(message), origin)
     why: Mapping[str, str] = dead_letter_headers(origin, error, attempts, datetime.now(UTC))
     return Record(topic, made.value, made.key, {**made.headers, **why, **more})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import generate_latest
 from rondo.chassis.errors import UnavailableError
-from rondo.chassis.http.health import Health
+from rondo.chassis.health import Health
 from rondo.chassis.service import background
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ async def test_a_start_that_is_over_is_no_longer_counted_as_a_dependency_that_is
 async def test_the_log_says_once_who_is_away_and_once_who_is_back(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rondo.chassis.http.health._WATCH_SECONDS", 0.001)
-    caplog.set_level(logging.INFO, "rondo.chassis.http.health")
+    monkeypatch.setattr("rondo.chassis.health._WATCH_SECONDS", 0.001)
+    caplog.set_level(logging.INFO, "rondo.chassis.health")
     health, away = Health(), True
     asked: asyncio.Queue[None] = asyncio.Queue()
 
@@ -66,5 +66,5 @@ async def test_the_log_says_once_who_is_away_and_once_who_is_back(
             await asked.get()
     assert [line.getMessage() for line in caplog.records] == [
         "kafka: Kafka is not available (no answer); this will be tried again until it is",
-        "kafka answers again after 0 s",
+        "kafka is up again after 0 s",
     ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from rondo.chassis.dead_letters import MAX_KEY_BYTES, bounded
 from rondo.chassis.errors import Origin
-from rondo.chassis.events.dead_letters import MAX_KEY_BYTES, letter
 from rondo.contracts.topics import BY_NAME, HEADER_ROOM
 
 TOPIC = "predictions.failed"
@@ -11,24 +11,24 @@ ORIGIN = Origin("predictions.requested", 3, 40, "serving")
 
 
 def test_an_original_is_kept_byte_for_byte() -> None:
-    made = letter(TOPIC, b"\xff\x00", b"\xfe", [("a", b"\xfd"), ("empty", None)], ORIGIN)
+    made = bounded(TOPIC, b"\xff\x00", b"\xfe", [("a", b"\xfd"), ("empty", None)], ORIGIN)
     assert (made.value, made.key, made.headers) == (b"\xff\x00", b"\xfe", {"a": b"\xfd", "empty": b""})
 
 
 def test_what_is_too_large_is_left_out_and_the_letter_says_where_it_lies() -> None:
     value, key = bytes(20_000_000), bytes(MAX_KEY_BYTES + 1)
-    made = letter(TOPIC, value, key, [("h", bytes(3_000_000))], ORIGIN)
+    made = bounded(TOPIC, value, key, [("h", bytes(3_000_000))], ORIGIN)
     assert (made.value, made.key) == (None, None)
     assert made.headers == {
         "__dlq.errors.dropped": "too large for a dead letter: the value of 20,000,000 bytes, the key of 4,097 bytes,"
-        " 1 headers of 3,000,011 bytes; the original lies in predictions.requested, partition 3, offset 40"
+        " 1 headers of 3,000,011 bytes; the original is in predictions.requested, partition 3, offset 40"
     }
 
 
 def test_the_largest_that_is_kept_fits_with_all_its_headers() -> None:
     limit = BY_NAME[TOPIC].max_message_bytes
     for headers in ([("h", bytes(HEADER_ROOM // 2 - 11))], [(f"{n:04x}", b"") for n in range(HEADER_ROOM // 2 // 14)]):
-        made = letter(TOPIC, bytes(limit - HEADER_ROOM), bytes(MAX_KEY_BYTES), headers, ORIGIN)
+        made = bounded(TOPIC, bytes(limit - HEADER_ROOM), bytes(MAX_KEY_BYTES), headers, ORIGIN)
         assert (made.value is not None, made.key is not None, len(made.headers)) == (True, True, len(headers))
         taken = sum(len(name) + len(text) + 10 for name, text in made.headers.items())
         size = len(made.value or b"") + len(made.key or b"") + taken
@@ -36,5 +36,5 @@ def test_the_largest_that_is_kept_fits_with_all_its_headers() -> None:
 
 
 def test_very_many_tiny_headers_count_with_what_frames_them() -> None:
-    made = letter(TOPIC, b"v", b"k", [(f"{n:04x}", b"") for n in range(16_384)], ORIGIN)
+    made = bounded(TOPIC, b"v", b"k", [(f"{n:04x}", b"") for n in range(16_384)], ORIGIN)
     assert list(made.headers) == ["__dlq.errors.dropped"]
