@@ -12,8 +12,8 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 from rondo.chassis.errors import UnavailableError
+from rondo.chassis.health import Health
 from rondo.chassis.http import server
-from rondo.chassis.http.health import Health
 from rondo.chassis.service import background
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.events import logs
