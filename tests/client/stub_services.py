@@ -48,6 +48,7 @@ LINEAGE = {
 }  # fmt: skip
 REPORT = {
     "quality": {"accepted": 3000, "quarantined": 12, "reasons": {"distance: below 0": 12}},
+    "notes": [],
     "data_version": {"table": "t", "version": 4, "digest": DIGEST},
 }
 READY = {"ready": True, "checks": {"kafka": "ok"}}

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import asyncpg
+import pyarrow as pa
+import pyarrow.parquet as pq
 from confluent_kafka import Producer
 from rondo.chassis.events import broker as chassis_kafka
 from rondo.contracts.kafka_connection import KafkaConnection
@@ -103,12 +107,7 @@ async def test_bad_uploads_get_a_clear_answer(ingestion: Running, tmp_path: Path
     half = await ingestion.upload("half", whole[:-100])
     assert half.status_code == 422
     assert half.json()["error"] == "batch_rejected"
-    assert half.json()["reasons"] == [
-        (
-            "the batch can't be read as Parquet: it begins well, but its end is missing (PAR1 should be the last "
-            "bytes): it is half-written; wait until the file is complete and send it again"
-        )
-    ]
+    assert "it is half-written" in half.json()["reasons"][0]
     assert (await ingestion.upload("half", whole[:-100])).json() == half.json()
     assert (await ingestion.upload("half", whole)).status_code == 201, "what was rejected left nothing in the way"
     large = await ingestion.upload("large", b"x" * (5 * 1024 * 1024))
@@ -143,6 +142,63 @@ async def test_bad_uploads_get_a_clear_answer(ingestion: Running, tmp_path: Path
         return rejected if ("x", "ride") in rejected else []
 
     assert sorted(await until(said)) == [("half", "rides"), ("x", "ride")], "the same refusal is said once"
+
+
+RIDES = "/v1/datasets/rides"
+
+
+def unusual(folder: Path) -> bytes:
+    """Return a Parquet file with columns that polars can't read, of which the contract names one."""
+    table = rides(10).drop("distance").to_arrow()
+    table = table.append_column("distance", pa.array([[1]] * 10, pa.list_view(pa.int64())))
+    pq.write_table(table.append_column("at", pa.array([0] * 10, pa.timestamp("us", "+05:30"))), folder / "unusual")
+    return (folder / "unusual").read_bytes()
+
+
+async def test_a_file_of_unsupported_types_is_a_rejected_batch_over_every_transport(
+    ingestion: Running, tmp_path: Path
+) -> None:
+    kafka, inbox = ingestion.settings.kafka, ingestion.settings.inbox
+    assert inbox is not None
+    body = unusual(tmp_path)
+    answer = await ingestion.upload("by-http", body)
+    assert (answer.status_code, answer.json()["error"]) == (422, "batch_rejected")
+    headers = [("dataset", b"rides"), ("batch_id", b"by-kafka"), ("content-type", b"application/vnd.apache.parquet")]
+    produce(kafka, "batches.submitted", body, key=b"rides", headers=headers)
+    (inbox / "rides").mkdir(parents=True)
+    (inbox / "rides" / "by-folder.parquet").write_bytes(body)
+
+    async def rejected() -> set[tuple[str, str]]:
+        found = {(each["batch_id"], each["source"]) for each in await events(ingestion, "batches.rejected")}
+        return found if len(found) == 3 else set()
+
+    assert await until(rejected) == {("by-http", "http"), ("by-kafka", "kafka"), ("by-folder", "folder")}
+    reason = (inbox / "rides" / "rejected" / "by-folder.parquet.reason.txt").read_text()
+    assert "column 'distance' is list_view" in reason
+
+
+async def test_a_compressed_upload_is_the_same_batch(ingestion: Running, tmp_path: Path) -> None:
+    body = parquet(rides(10), tmp_path)
+    url, headers = "/v1/datasets/rides/batches/january", {"content-type": "application/vnd.apache.parquet"}
+    first = await ingestion.client.post(
+        url, content=gzip.compress(body), headers=headers | {"content-encoding": "gzip"}
+    )
+    assert first.status_code == 201, first.text
+    assert (await ingestion.upload("january", body)).status_code == 200
+    bomb = gzip.compress(b"0" * (8 * 1024 * 1024))
+    large = await ingestion.client.post(url, content=bomb, headers=headers)
+    assert large.status_code == 413
+    other = await ingestion.client.post(url, content=body, headers=headers | {"content-encoding": "br"})
+    assert (other.status_code, other.json()["error"]) == (415, "unknown_content_encoding")
+
+
+async def test_a_report_that_was_removed_from_the_store_leaves_the_headline(ingestion: Running, tmp_path: Path) -> None:
+    body = parquet(rides(10), tmp_path)
+    await ingestion.upload("january", body)
+    shutil.rmtree(tmp_path / "artifacts" / "sha256")
+    for answer in (await ingestion.upload("january", body), await ingestion.client.get(f"{RIDES}/batches/january")):
+        report = answer.json()
+        assert (answer.status_code, report["quality"], report["rows"]["accepted"]) == (200, None, 10)
 
 
 async def test_what_is_known_of_a_dataset(ingestion: Running, tmp_path: Path) -> None:

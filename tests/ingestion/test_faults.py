@@ -45,6 +45,7 @@ class Service:
             "RONDO_POSTGRES": settings.postgres.get_secret_value(),
             "RONDO_HTTP_PORT": str(settings.http_port),
             "RONDO_DATA": str(settings.data),
+            "RONDO_ARTIFACTS": settings.artifacts,
             "RONDO_LANDING_SECONDS": "0.2",
         }
         self._process: subprocess.Popen[bytes] | None = None
@@ -176,7 +177,7 @@ async def test_postgresql_away_in_the_middle(settings: IngestionSettings, tmp_pa
             assert (refusal.status_code, refusal.json()["error"]) == (503, "unavailable")
             assert refusal.json()["message"].startswith("PostgreSQL is not available (")
             assert refusal.json()["message"].endswith(
-                "Send the same request again, with the same batch id: nothing is taken in twice"
+                "Send the same request again, with the same batch id: a batch is never stored twice"
             )
             await server.restart()
             again = await until(lambda: _taken(running, "february", other))
@@ -249,7 +250,8 @@ async def test_an_upload_that_finds_no_room_is_told_the_way_out(ingestion: Runni
     assert (refusal.status_code, refusal.json()["error"]) == (503, "unavailable")
     assert refusal.json()["message"] == (
         "the data storage is not available (File too large; free some space on the disk of "
-        f"{ingestion.settings.spool}). Send the same request again, with the same batch id: nothing is taken in twice"
+        f"{ingestion.settings.spool}). "
+        "Send the same request again, with the same batch id: a batch is never stored twice"
     )
     assert list(ingestion.settings.spool.iterdir()) == []
     assert (await ingestion.upload("january", body)).status_code == 201

@@ -78,7 +78,8 @@ def batch_accepted(batch: str = "b1", day: float = 30) -> BatchAccepted:
             "batch_id": batch,
             "source": "http",
             "data_version": {"table": "datasets/flights", "version": 0, "digest": DIGEST},
-            "quality": {"rows": 10, "accepted": 10, "quarantined": 0},
+            "rows": {"total": 10, "accepted": 10, "quarantined": 0},
+            "report": "sha256:" + "0" * 64,
             "event_time_from": START,
             "event_time_to": START + timedelta(days=day),
         }

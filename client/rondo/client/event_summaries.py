@@ -55,8 +55,7 @@ def _(event: SpecApplied) -> str:
 
 @headline.register
 def _(event: BatchAccepted) -> str:
-    quality = event.quality
-    return f"batch {event.batch_id}: {quality.accepted:,} rows accepted, {quality.quarantined:,} quarantined"
+    return f"batch {event.batch_id}: {event.rows.accepted:,} rows accepted, {event.rows.quarantined:,} quarantined"
 
 
 @headline.register

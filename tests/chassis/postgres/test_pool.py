@@ -72,7 +72,7 @@ async def _change_and_fail(db: chassis_postgres.Database) -> None:
 async def test_an_event_too_large_for_its_topic_never_gets_into_the_outbox(
     database: Services,
 ) -> None:
-    huge = BatchRejected(dataset="rides", batch_id="b", source="http", reasons=("x" * 1024 * 1024,))
+    huge = BatchRejected(dataset="rides", batch_id="b", source="http", reasons=("x" * 1024 * 1024,), report=DIGEST)
     async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
         said = (
             r"BatchRejected of rides has [\d,]+ bytes, more than the [\d,]+ that batches.rejected takes: .*nothing was"

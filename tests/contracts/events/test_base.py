@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from rondo.contracts.events.data import QualityReport
 from rondo.contracts.events.models import ModelPromoted, ModelRetired
 from rondo.contracts.events.monitoring import Window
 from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade
@@ -49,10 +48,10 @@ def test_a_score_is_finite(text: str) -> None:
         )
 
 
-def test_two_values_never_share_a_default_mapping() -> None:
-    one, two = (QualityReport(rows=1, accepted=1, quarantined=0) for _ in range(2))
-    one.reasons["changed"] = 1
-    assert two.reasons == {}
+def test_two_values_never_share_a_default_list() -> None:
+    one, two = (Evaluation(metrics=given) for given in ({}, {}))
+    one.metrics["changed"] = 1.0
+    assert two.metrics == {}
 
 
 def test_a_time_is_utc_whatever_offset_it_came_with() -> None:

@@ -27,3 +27,10 @@ def test_the_spec_may_name_two_texts() -> None:
         1.0, 0.0, None, None, None, None, None,
     ]  # fmt: skip
     assert labels.expected == "'DOWN' or 'UP'"
+
+
+def test_whole_numbers_match_the_texts_that_they_are_written_as() -> None:
+    labels = BinaryLabels(positive="1", negative="-1")
+    assert [labels.parse(value) for value in (1, -1, 1.0, -1.0, "-1", 0, 0.5, True)] == [
+        1.0, 0.0, 1.0, 0.0, 0.0, None, None, None,
+    ]  # fmt: skip

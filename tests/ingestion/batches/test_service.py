@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
+import orjson
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from polars.exceptions import PanicException
+from rondo.chassis.artifacts import Artifacts
 from rondo.contracts.events.data import BatchAccepted, BatchRejected
+from rondo.ingestion.batches import service as batch_service
 from rondo.ingestion.batches.publisher import BatchPublisher
 from rondo.ingestion.batches.service import BatchService
 from rondo.ingestion.batches.submission import Submission
@@ -20,92 +25,48 @@ from rondo.ingestion.errors import BatchConflictError, ReportLostError
 from rondo.ingestion.spec_cache import SpecCache
 
 from tests.ingestion.builders import NOW, parquet, rides, spec
+from tests.ingestion.fakes import DyingTables, MemoryBatchStore, PowerCutError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
-    from rondo.contracts.events.base import Event
     from rondo.ingestion.batches.service import SubmissionResult
-    from rondo.ingestion.ports import BatchRecord, Commit
+    from rondo.ingestion.validation.file_formats import FileFormat
+
+    Clock = Callable[[], datetime]
 
 
-class PowerCutError(Exception):
-    """The process dies here."""
-
-
-@dataclass
-class MemoryBatchStore:
-    """What became of batches, in memory; `dying` is a process that dies before it can save."""
-
-    records: dict[tuple[str, str], BatchRecord] = field(default_factory=dict)
-    said: list[tuple[Event, str]] = field(default_factory=list)
-    dying: bool = False
-
-    async def find(self, dataset: str, batch_id: str) -> BatchRecord | None:
-        """Return what is known."""
-        return self.records.get((dataset, batch_id))
-
-    @asynccontextmanager
-    async def deciding(self, dataset: str) -> AsyncIterator[MemoryWork]:
-        """Be the only one."""
-        yield MemoryWork(self, dataset)
-
-    async def unknown(self, dataset: str, batch_ids: Sequence[str]) -> list[str]:
-        """Return what is not known to be accepted."""
-        accepted = {key for key, record in self.records.items() if record.status == "accepted"}
-        return [batch_id for batch_id in batch_ids if (dataset, batch_id) not in accepted]
-
-
-@dataclass(frozen=True)
-class MemoryWork:
-    """The fake's transaction."""
-
-    batches: MemoryBatchStore
-    dataset: str
-
-    async def find(self, batch_id: str) -> BatchRecord | None:
-        """Return what is known."""
-        return await self.batches.find(self.dataset, batch_id)
-
-    async def save(self, record: BatchRecord, event: Event, event_id: str) -> None:
-        """Save, or die."""
-        if self.batches.dying:
-            self.batches.dying = False
-            raise PowerCutError
-        self.batches.records[record.dataset, record.batch_id] = record
-        self.batches.said.append((event, event_id))
-
-
-class Tables(DeltaTables):
-    """Real tables, and a process that dies when it would begin its commit number `dies_at`, from 0."""
-
-    def __init__(self, root: Path, dies_at: int = -1) -> None:
-        super().__init__(root)
-        self.dies_at = dies_at
-
-    def append(self, name: str, rows: Any, marks: Mapping[str, int], notes: Mapping[str, str]) -> Commit:
-        """Append, or die."""
-        self.dies_at -= 1
-        if self.dies_at == -1:
-            raise PowerCutError
-        return super().append(name, rows, marks, notes)
-
-
-def service(tables: DeltaTables, batches: MemoryBatchStore) -> BatchService:
-    return BatchService(SpecCache([spec()]), batches, BatchPublisher(tables), clock=lambda: NOW)
+def service(
+    tables: DeltaTables, folder: Path, batches: MemoryBatchStore | None = None, clock: Clock = lambda: NOW
+) -> BatchService:
+    reports = Artifacts(str(folder / "artifacts"))
+    return BatchService(
+        SpecCache([spec()]), batches or MemoryBatchStore(), BatchPublisher(tables), reports, clock=clock
+    )
 
 
 def bad_and_good(folder: Path, value: float = -1.0) -> Submission:
-    """Return ten rows, of which the first is bad."""
+    """Return ten rows, of which the first is invalid."""
     return submission(rides(10, distance=[value, *[1.0] * 9]), folder)
 
 
-def submission(frame: pl.DataFrame, folder: Path) -> Submission:
-    path = folder / "january"
-    path.write_bytes(parquet(frame, folder))
-    content = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
-    return Submission("rides", "january", "http", "Parquet", path, content)
+def submission(frame: pl.DataFrame, folder: Path, batch_id: str = "january") -> Submission:
+    return of_bytes(parquet(frame, folder), folder, "Parquet", batch_id)
+
+
+def of_table(table: pa.Table, folder: Path) -> Submission:
+    pq.write_table(table, folder / "table.parquet")
+    return of_bytes((folder / "table.parquet").read_bytes(), folder)
+
+
+def of_bytes(
+    content: bytes, folder: Path, file_format: FileFormat = "Parquet", batch_id: str = "january"
+) -> Submission:
+    path = folder / batch_id
+    path.write_bytes(content)
+    return Submission("rides", batch_id, "http", file_format, path, f"sha256:{hashlib.sha256(content).hexdigest()}")
 
 
 def read(folder: Path, table: str) -> pl.DataFrame:
@@ -114,8 +75,8 @@ def read(folder: Path, table: str) -> pl.DataFrame:
 
 
 async def after_a_crash(folder: Path, batches: MemoryBatchStore, batch: Submission) -> SubmissionResult:
-    """Start anew, and send the batch again."""
-    again = service(DeltaTables(folder), batches)
+    """Start again, and send the batch again."""
+    again = service(DeltaTables(folder), folder, batches)
     await again.recover()
     return await again.submit(batch)
 
@@ -124,42 +85,41 @@ async def after_a_crash(folder: Path, batches: MemoryBatchStore, batch: Submissi
 async def test_a_process_that_dies_anywhere_loses_no_row_and_writes_none_twice(tmp_path: Path, dies_at: int) -> None:
     batches, batch = MemoryBatchStore(dying=dies_at == 2), bad_and_good(tmp_path)
     with pytest.raises(PowerCutError):
-        await service(Tables(tmp_path, dies_at), batches).submit(batch)
-    answer = await after_a_crash(tmp_path, batches, batch)
-    assert answer.record.report["quality"]["quarantined"] == 1
+        await service(DyingTables(tmp_path, dies_at), tmp_path, batches).submit(batch)
+    result = await after_a_crash(tmp_path, batches, batch)
+    assert result.record.headline["rows"]["quarantined"] == 1
     assert read(tmp_path, "quarantine/rides")["reason"].to_list() == ["distance: below the minimum 0"]
     assert read(tmp_path, "datasets/rides").height == 9
     assert (await after_a_crash(tmp_path, batches, batch)).repeated
-    assert len(batches.said) == 1
+    assert len(batches.announced) == 1
 
 
-async def test_what_was_refused_is_judged_anew_when_it_comes_again_and_said_again_only_when_that_changed(
+async def test_a_rejected_batch_is_validated_again_and_announced_again_only_if_the_result_changed(
     tmp_path: Path,
 ) -> None:
     now, batches = [NOW], MemoryBatchStore()
-    way_in = BatchService(SpecCache([spec()]), batches, BatchPublisher(DeltaTables(tmp_path)), clock=lambda: now[0])
+    ingestion = service(DeltaTables(tmp_path), tmp_path, batches, lambda: now[0])
     batch = submission(rides(10, started=[NOW + timedelta(days=2)] * 10), tmp_path)
-    first, second = [await way_in.submit(batch) for _ in range(2)]
+    first, second = [await ingestion.submit(batch) for _ in range(2)]
     assert (first.repeated, second.repeated, first.record) == (False, True, second.record)
     now[0] += timedelta(days=2)
-    assert (await way_in.submit(batch)).record.status == "accepted"
-    assert [type(event) for event, _ in batches.said] == [BatchRejected, BatchAccepted]
+    assert (await ingestion.submit(batch)).record.status == "accepted"
+    assert [type(event) for event, _ in batches.announced] == [BatchRejected, BatchAccepted]
 
 
-async def test_the_rows_of_another_file_under_a_taken_id_are_quarantined_nowhere(tmp_path: Path) -> None:
+async def test_the_rows_of_another_file_under_a_taken_id_are_not_quarantined(tmp_path: Path) -> None:
     batches = MemoryBatchStore(dying=True)
     with pytest.raises(PowerCutError):
-        await service(DeltaTables(tmp_path), batches).submit(submission(rides(10), tmp_path))
-    with pytest.raises(BatchConflictError, match="was accepted before with other content"):
-        await service(DeltaTables(tmp_path), batches).submit(bad_and_good(tmp_path))
+        await service(DeltaTables(tmp_path), tmp_path, batches).submit(submission(rides(10), tmp_path))
+    with pytest.raises(BatchConflictError):
+        await service(DeltaTables(tmp_path), tmp_path, batches).submit(bad_and_good(tmp_path))
     assert not (tmp_path / "quarantine").exists()
 
 
-async def test_a_corrected_file_after_a_crash_has_its_own_bad_rows_quarantined(tmp_path: Path) -> None:
-    batches = MemoryBatchStore()
+async def test_a_corrected_file_after_a_crash_has_its_own_invalid_rows_quarantined(tmp_path: Path) -> None:
     with pytest.raises(PowerCutError):
-        await service(Tables(tmp_path, dies_at=1), batches).submit(bad_and_good(tmp_path, -1.0))
-    await service(DeltaTables(tmp_path), batches).submit(bad_and_good(tmp_path, 5_000.0))
+        await service(DyingTables(tmp_path, dies_at=1), tmp_path).submit(bad_and_good(tmp_path, -1.0))
+    await service(DeltaTables(tmp_path), tmp_path).submit(bad_and_good(tmp_path, 5_000.0))
     assert sorted(read(tmp_path, "quarantine/rides")["reason"]) == [
         "distance: above the maximum 1000", "distance: below the minimum 0",
     ]  # fmt: skip
@@ -170,5 +130,101 @@ async def test_a_batch_whose_report_is_gone_from_the_log_is_answered(tmp_path: P
     tables.append("datasets/rides", rides(1), {"batch/january": 1}, {})
     async with asyncio.timeout(10):
         with pytest.raises(ReportLostError) as raised:
-            await service(tables, MemoryBatchStore()).submit(bad_and_good(tmp_path))
+            await service(tables, tmp_path).submit(bad_and_good(tmp_path))
     assert (raised.value.dataset, raised.value.batch_id) == ("rides", "january")
+
+
+async def test_the_full_report_is_stored_under_the_digest_that_the_event_names(tmp_path: Path) -> None:
+    names = [f"{'f' * 58}{n:05d}" for n in range(3_000)]
+    specs = SpecCache([spec(**{name: {"type": "float", "min": 0} for name in names})])
+    batches, reports = MemoryBatchStore(), Artifacts(str(tmp_path / "artifacts"))
+    ingestion = BatchService(specs, batches, BatchPublisher(DeltaTables(tmp_path)), reports, clock=lambda: NOW)
+    batch = submission(rides(10, **{name: [-1.0, *[1.5] * 9] for name in names}), tmp_path)
+    await ingestion.submit(batch)
+    await ingestion.submit(submission(rides(10), tmp_path, "february"))
+    accepted, rejected = [event for event, _ in batches.announced]
+    assert isinstance(accepted, BatchAccepted)
+    assert isinstance(rejected, BatchRejected)
+    assert len(accepted.model_dump_json()) < 1_000
+    report = orjson.loads(await reports.get(accepted.report))
+    assert (len(report["quality"]["columns"]), len(report["quality"]["reasons"])) == (3_008, 3_000)
+    assert len(rejected.reasons) == 21
+    assert rejected.reasons[-1] == "and 2,980 more, see the report"
+    assert len(orjson.loads(await reports.get(rejected.report))["reasons"]) == 3_000
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([b"\xff"] * 10),
+        pa.array([[1]] * 10, pa.list_view(pa.int64())),
+        pa.array([Decimal(10**49)] * 10, pa.decimal256(50, 0)),
+        pa.array([0] * 10, pa.timestamp("us", "+05:30")),
+        pa.array([{"x": [b"\xff"]}] * 10),
+        pa.array([0] * 10, pa.duration("us")),
+    ],
+    ids=lambda column: str(column.type),
+)
+async def test_a_column_that_no_contract_names_stops_nothing(tmp_path: Path, column: pa.Array) -> None:
+    table = rides(10, distance=[-1.0, *[1.0] * 9]).to_arrow().append_column("extra", column)
+    result = await service(DeltaTables(tmp_path), tmp_path).submit(of_table(table, tmp_path))
+    assert result.record.headline["rows"] == {"total": 10, "accepted": 9, "quarantined": 1}
+    assert read(tmp_path, "quarantine/rides").height == 1
+
+
+async def test_event_times_with_an_offset_as_their_zone_are_accepted(tmp_path: Path) -> None:
+    table = rides(10).to_arrow()
+    at = table.column_names.index("started")
+    offset = table.column(at).cast(pa.timestamp("us", "+05:30"))
+    result = await service(DeltaTables(tmp_path), tmp_path).submit(
+        of_table(table.set_column(at, "started", offset), tmp_path)
+    )
+    assert result.record.status == "accepted"
+    assert read(tmp_path, "datasets/rides")["started"].sort().to_list() == rides(10)["started"].to_list()
+
+
+async def test_a_panic_of_polars_rejects_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def panic(*_: object) -> None:
+        raise PanicException("not yet implemented")
+
+    monkeypatch.setattr(batch_service, "decide", panic)
+    result = await service(DeltaTables(tmp_path), tmp_path).submit(submission(rides(10), tmp_path))
+    assert result.record.status == "rejected"
+    assert "not yet implemented" in result.record.headline["reasons"][0]
+
+
+async def test_nul_characters_are_quarantined_and_reported_as_text_that_can_be_stored(tmp_path: Path) -> None:
+    frame = rides(10, ride=["r\x000", *[f"r{n}" for n in range(1, 10)]]).with_columns(pl.lit(1).alias("ex\x00tra"))
+    batches = MemoryBatchStore()
+    result = await service(DeltaTables(tmp_path), tmp_path, batches).submit(submission(frame, tmp_path))
+    assert result.record.headline["rows"]["quarantined"] == 1
+    reports = Artifacts(str(tmp_path / "artifacts"))
+    report = orjson.loads(await reports.get(result.record.headline["report"]))
+    assert report["notes"] == ["column 'ex\\x00tra' is not in the contract and was dropped"]
+
+
+async def test_a_batch_that_cannot_be_recorded_does_not_stop_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for batch_id in ("january", "february"):
+        with pytest.raises(PowerCutError):
+            await service(DeltaTables(tmp_path), tmp_path, MemoryBatchStore(dying=True)).submit(
+                submission(rides(10), tmp_path, batch_id)
+            )
+    batches = MemoryBatchStore(refused=frozenset({"january"}))
+    await service(DeltaTables(tmp_path), tmp_path, batches).recover()
+    assert list(batches.records) == [("rides", "february")]
+    assert [record.args[0] for record in caplog.records if record.args] == ["january"]
+
+
+async def test_the_newest_quarantined_rows_are_first(tmp_path: Path) -> None:
+    now, tables = [NOW], DeltaTables(tmp_path)
+    ingestion = service(tables, tmp_path, clock=lambda: now[0])
+    for number in range(5):
+        batch = submission(rides(10, distance=[-1.0, *[1.0] * 9]), tmp_path, f"batch-{number}")
+        await ingestion.submit(batch)
+        now[0] += timedelta(seconds=1)
+    publisher = BatchPublisher(tables)
+    assert [row["batch_id"] for row in publisher.quarantined("rides", 2)] == ["batch-4", "batch-3"]
+    assert [row["batch_id"] for row in publisher.quarantined("rides", 2, "batch-1")] == ["batch-1"]
+    assert publisher.quarantined("other", 1) == []

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events import logs
+from rondo.contracts.spec.labels import BinaryLabels
 from rondo.ingestion.delta.tables import DeltaTables
 from rondo.ingestion.feedback.landing import FeedbackLanding
 from rondo.ingestion.feedback.recent_predictions import RecentPredictions
@@ -83,7 +84,9 @@ class MemoryLandingStore:
 
 
 def outcomes(first: int, count: int) -> bytes:
-    columns = parse_outcomes([outcome(n) for n in range(first, first + count)], {"tips"}, NOW).valid["tips"]
+    columns = parse_outcomes([outcome(n) for n in range(first, first + count)], {"tips": BinaryLabels()}, NOW).valid[
+        "tips"
+    ]
     return logs.encode(columns.batch("tips"))
 
 

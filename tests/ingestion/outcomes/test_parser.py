@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from rondo.contracts.events import logs
+from rondo.contracts.spec.labels import BinaryLabels
 from rondo.ingestion.outcomes.parser import parse_outcomes
 from rondo.ingestion.outcomes.stream import OutcomeTransform
 from rondo.ingestion.spec_cache import SpecCache
 
 from tests.ingestion.builders import NOW, outcome, spec
 
-MODELS = frozenset({"tips", "fares"})
+MODELS = dict.fromkeys(("tips", "fares"), BinaryLabels())
 
 
 def test_outcomes_become_one_batch_a_model() -> None:
@@ -44,8 +45,10 @@ def test_outcomes_become_one_batch_a_model() -> None:
         (outcome(1, id=None), "id"),
         (outcome(1, id=7), "id"),
         (outcome(1, id=""), "id"),
+        (outcome(1, id="a\x00b"), "id"),
+        (outcome(1, entity="a\x00b"), "entity"),
         (outcome(1, outcome=2), "outcome"),
-        (outcome(1, outcome="1"), "outcome"),
+        (outcome(1, outcome="UP"), "outcome"),
         (outcome(1, outcome=None), "outcome"),
         (outcome(1, event_time="2013-01-01T10:00:00"), "event_time"),
         (outcome(1, event_time=12), "event_time"),
@@ -62,9 +65,18 @@ def test_an_invalid_outcome_names_its_field(value: bytes | None, field: str | No
 
 
 def test_a_dead_letter_names_some_of_many_models() -> None:
-    models = {f"model-{n:04}" for n in range(1_000)}
+    models = {f"model-{n:04}": BinaryLabels() for n in range(1_000)}
     [(_, error)] = parse_outcomes([outcome(1, model="unheard-of")], models, NOW).invalid
     assert str(error).endswith(", model-0018, model-0019, and 980 more; apply a spec")
+
+
+def test_outcomes_have_the_labels_of_their_model() -> None:
+    models = {"tips": BinaryLabels(), "moves": BinaryLabels(positive="UP", negative="DOWN")}
+    values = [True, "false", "1", 0, "UP", "DOWN", "UP", 1]
+    names = ["tips"] * 4 + ["moves"] * 4
+    found = parse_outcomes([outcome(1, model=m, outcome=v) for m, v in zip(names, values, strict=True)], models, NOW)
+    assert (found.valid["tips"].outcome, found.valid["moves"].outcome) == ([1, 0, 1, 0], [1, 0, 1])
+    assert [(index, error.field) for index, error in found.invalid] == [(7, "outcome")]
 
 
 def test_old_outcomes_are_normal_and_a_clock_may_be_a_day_ahead() -> None:

@@ -27,9 +27,30 @@ def test_models_that_disagree_are_named() -> None:
     with pytest.raises(NoContractError) as raised:
         contract_of("rides", [spec(), other])
     assert str(raised.value) == (
-        "the models of dataset 'rides' disagree: column 'distance' is float for 'tips' and category for another; "
-        "make the specs agree, or use two datasets"
+        "the models of dataset 'rides' disagree: column 'distance' is category for 'fares' and float for 'tips'; "
+        "change one of the specs, or use two datasets"
     )
+
+
+def test_models_that_swap_the_labels_disagree() -> None:
+    swapped = spec("fares")
+    data = swapped.data.model_copy(update={"positive": "0", "negative": "1"})
+    with pytest.raises(NoContractError, match="'fares' and 0 or 1, or true or false for 'tips'"):
+        contract_of("rides", [spec(), swapped.model_copy(update={"data": data})])
+
+
+def test_a_column_names_the_models_that_require_it() -> None:
+    other = spec("fares", rain={"type": "float"}, speed={"type": "float"})
+    by_name = {column.name: column for column in contract_of("rides", [spec(), other]).columns}
+    assert (by_name["speed"].models, by_name["rain"].models) == (("fares",), ("fares",))
+    assert by_name["distance"].models == ("fares", "tips")
+
+
+def test_each_model_has_its_row_key() -> None:
+    other = spec("fares")
+    data = other.data.model_copy(update={"entity": "driver"})
+    contract = contract_of("rides", [spec(), other.model_copy(update={"data": data})])
+    assert contract.row_keys == (("started", "driver"), ("started", "ride"))
 
 
 def test_an_unknown_dataset_suggests_the_close_one() -> None:

@@ -1,4 +1,4 @@
-"""The file of a batch, and what is said of one that can't be read."""
+"""Reading batch files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from rondo.ingestion.errors import UnknownContentTypeError, UnreadableFileError
 from rondo.ingestion.validation.file_formats import FileFormat, format_of, has_footer, read
@@ -35,7 +36,7 @@ def files(folder: Path) -> dict[FileFormat, Path]:
 
 def test_every_form_is_read(tmp_path: Path) -> None:
     for file_format, path in files(tmp_path).items():
-        assert read(path, file_format)["ride"].to_list() == ["r0", "r1", "r2", "r3", "r4"]
+        assert read(path, file_format).frame["ride"].to_list() == ["r0", "r1", "r2", "r3", "r4"]
         assert has_footer(path, file_format)
 
 
@@ -51,25 +52,25 @@ def test_a_half_written_parquet_file(tmp_path: Path) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     assert not has_footer(path, "Parquet")
     assert message(path, "Parquet") == (
-        "the batch can't be read as Parquet: it begins well, but its end is missing (PAR1 should be the last bytes): "
-        "it is half-written; wait until the file is complete and send it again"
+        "the batch can't be read as Parquet: it is half-written, the last bytes are not PAR1; "
+        "wait until the file is complete and send it again"
     )
 
 
 @pytest.mark.parametrize(
     ("content", "file_format", "said"),
     [
-        (b"", "CSV", "it has no bytes at all; send the file itself as the body"),
-        (b"a,b\n1,2\n", "Parquet", "it does not begin with PAR1; send the content type of the file"),
-        (b"PAR1xxxxPAR1", "CSV", "it begins like Parquet; send the content type of the file as it is"),
-        (b"PAR1xxxxxxxxPAR1", "Parquet", "write the file anew and send it again"),
+        (b"", "CSV", "it is empty; send the file itself as the body"),
+        (b"a,b\n1,2\n", "Parquet", "it does not start with PAR1; send the content type of the file"),
+        (b"PAR1xxxxPAR1", "CSV", "it starts like Parquet; send the content type of the file"),
+        (b"PAR1xxxxxxxxPAR1", "Parquet", "write the file again and send it"),
         (b'{"a":1}\n{"a":\n', "JSON Lines", "line 2 is not JSON"),
-        (b'{"a":1}\n[1]\n', "JSON Lines", "line 2 is no JSON object; write the file anew and send it again"),
-        (b"\x00\xff garbage", "an Arrow stream", "write the file anew and send it again"),
-        (b"\xff\xfe\x00a", "CSV", "it holds NUL characters, so it is no text; send the content type of the file"),
+        (b'{"a":1}\n[1]\n', "JSON Lines", "line 2 is not a JSON object; write the file again and send it"),
+        (b"\x00\xff garbage", "an Arrow stream", "write the file again and send it"),
+        (b"\xff\xfe\x00a", "CSV", "it holds NUL characters; send the content type of the file"),
     ],
 )
-def test_what_is_no_such_file(content: bytes, file_format: FileFormat, said: str, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_explained(content: bytes, file_format: FileFormat, said: str, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     text = message(path, file_format)
@@ -91,15 +92,77 @@ def test_content_types() -> None:
     assert "text/csv" in raised.value.known
 
 
-def test_csv_is_not_guessed_at(tmp_path: Path) -> None:
+def test_types_of_csv_are_not_guessed(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("a,b\n01,\n")
-    assert read(path, "CSV").equals(pl.DataFrame({"a": ["01"], "b": [None]}, schema={"a": pl.String, "b": pl.String}))
+    assert read(path, "CSV").frame.equals(
+        pl.DataFrame({"a": ["01"], "b": [None]}, schema={"a": pl.String, "b": pl.String})
+    )
 
 
 def test_arrow_types_arrive(tmp_path: Path) -> None:
     path = tmp_path / "x.arrows"
     table = pa.table({"a": pa.array(["x", None]).dictionary_encode(), "b": pa.array([1, 2], pa.int8())})
+    _write_stream(table, path)
+    assert read(path, "an Arrow stream").frame.to_dict(as_series=False) == {"a": ["x", None], "b": [1, 2]}
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|", ","])
+def test_the_separator_of_csv_is_recognised(separator: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("a,b\n1,2\n".replace(",", separator))
+    assert read(path, "CSV").frame.rows() == [("1", "2")]
+
+
+def test_blank_lines_of_csv_are_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"\xef\xbb\xbfa,b\r\n1,2\r\n\r\n3,4\r\n\r\n")
+    assert read(path, "CSV").frame.rows() == [("1", "2"), ("3", "4")]
+
+
+def test_blank_lines_of_json_are_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b'{"a":1}\n\n{"a":2}\n\n')
+    assert read(path, "JSON Lines").frame.rows() == [(1,), (2,)]
+
+
+def test_two_columns_of_one_name_are_refused_in_every_format_with_a_header(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("count,zone,count\n1,a,2\n")
+    assert "it has several columns named 'count'" in message(path, "CSV")
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["count", "count"])
+    _write_stream(table, path)
+    assert "it has several columns named 'count'" in message(path, "an Arrow stream")
+    _write_parquet(table, path)
+    assert "it has several columns named 'count'" in message(path, "Parquet")
+
+
+@pytest.mark.parametrize("file_format", ["Parquet", "an Arrow stream", "an Arrow file"])
+def test_a_type_that_polars_lacks_does_not_stop_the_others(file_format: FileFormat, tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    table = pa.table(
+        {
+            "at": pa.array([0], pa.timestamp("us", "+05:30")),
+            "cost": pa.array([None], pa.decimal256(50, 2)),
+            "parts": pa.array([[1]], pa.list_view(pa.int64())),
+        }
+    )
+    write = {"Parquet": _write_parquet, "an Arrow stream": _write_stream, "an Arrow file": _write_file}
+    write[file_format](table, path)
+    batch = read(path, file_format)
+    assert "at" in batch.frame.columns
+    assert list(batch.unsupported) == ["parts"]
+
+
+def _write_parquet(table: pa.Table, path: Path) -> None:
+    pq.write_table(table, path)
+
+
+def _write_stream(table: pa.Table, path: Path) -> None:
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    assert read(path, "an Arrow stream").to_dict(as_series=False) == {"a": ["x", None], "b": [1, 2]}
+
+
+def _write_file(table: pa.Table, path: Path) -> None:
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,8 +45,9 @@ def outcome(
 
 
 def _label(text: str) -> float | str:
-    """Return a number as one, so that JSON has it as a number; any other text as it is."""
+    """Return a finite number as one, so that JSON has it as a number; any other text as it is."""
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return text
+    return number if math.isfinite(number) else text

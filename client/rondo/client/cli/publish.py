@@ -69,7 +69,8 @@ def publish(
 
 
 def _tell(dataset: str, name: str, report: dict[str, Any]) -> None:
-    quality, version = report["quality"], report["data_version"]["version"]
+    # Without its full report, which the store has lost, a batch still has its counts.
+    quality, version = report["quality"] or {**report["rows"], "reasons": {}}, report["data_version"]["version"]
     rows = f"{quality['accepted']:,} rows accepted, {quality['quarantined']:,} quarantined"
     if report["repeated"]:
         print_text(
@@ -79,6 +80,8 @@ def _tell(dataset: str, name: str, report: dict[str, Any]) -> None:
         print_text(f"batch {name}: {rows}; {dataset} is at version {version}")
     for reason, rows in quality["reasons"].items():
         print_text(f"  {rows:,} quarantined: {reason}")
+    for text in report["notes"]:
+        note(f"  note: {text}")
 
 
 def event_time(text: str) -> datetime:

@@ -1,10 +1,8 @@
-"""What ingestion says: batches and outcomes that came in, or did not."""
+"""The events of ingestion: batches and outcomes that were accepted or rejected."""
 
 from __future__ import annotations
 
 from typing import Annotated, ClassVar
-
-from pydantic import Field
 
 from rondo.contracts.events.base import Event, ModelEvent, Value
 from rondo.contracts.text import Digest, Message, Text
@@ -20,27 +18,16 @@ class DataVersion(Value):
     digest: Digest
 
 
-class ColumnQuality(Value):
-    """What one column of a batch looked like. `distinct` counts values; `low` and `high` are of numbers only."""
+class RowCounts(Value):
+    """The rows of a batch."""
 
-    missing: int
-    distinct: int
-    low: float | None = None
-    high: float | None = None
-
-
-class QualityReport(Value):
-    """How many rows came, how many were accepted, and why the others were quarantined (reason to rows)."""
-
-    rows: int
+    total: int
     accepted: int
     quarantined: int
-    reasons: dict[Message, int] = Field(default_factory=dict)
-    columns: dict[Text, ColumnQuality] = Field(default_factory=dict)
 
 
 class BatchAccepted(Event):
-    """A batch became part of a data version."""
+    """A batch became part of a data version. `report` is the digest of its quality report in the artifact store."""
 
     topic: ClassVar[str] = "batches.accepted"
 
@@ -48,7 +35,8 @@ class BatchAccepted(Event):
     batch_id: Text
     source: Annotated[Text, open_to(Source)]
     data_version: DataVersion
-    quality: QualityReport
+    rows: RowCounts
+    report: Digest
     event_time_from: Utc
     event_time_to: Utc
 
@@ -59,7 +47,11 @@ class BatchAccepted(Event):
 
 
 class BatchRejected(Event):
-    """A batch was refused whole, and nothing of it was written."""
+    """A batch was rejected as a whole, and nothing of it was written.
+
+    `reasons` are the first ones; all of them are in the quality report in the artifact store, which `report` names.
+    `rows` is None if the rows could not be checked.
+    """
 
     topic: ClassVar[str] = "batches.rejected"
 
@@ -67,7 +59,8 @@ class BatchRejected(Event):
     batch_id: Text
     source: Annotated[Text, open_to(Source)]
     reasons: tuple[Message, ...]
-    quality: QualityReport | None = None
+    rows: RowCounts | None = None
+    report: Digest
 
     @property
     def key(self) -> str:

@@ -32,10 +32,23 @@ class BinaryLabels:
         """Return 0.0 or 1.0 for a JSON value; None for a value that is neither label.
 
         Texts are compared without surrounding blanks. `true` and `false` are read in any case; the texts of a spec are
-        compared exactly.
+        compared exactly. A whole number, true or false matches the text that it is written as.
         """
         if self.positive is not None and self.negative is not None:
-            return self.texts.get(value.strip()) if isinstance(value, str) else None
+            return self.texts.get(_written(value))
         if isinstance(value, str):
             return YES_NO.get(value.strip().lower())
         return float(value) if isinstance(value, int | float) and value in (0, 1) else None
+
+
+ZERO_ONE = BinaryLabels()
+
+
+def _written(value: object) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return str(int(value))
+    return ""

@@ -7,6 +7,7 @@ from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.events import broker as chassis_kafka
 from rondo.chassis.events.compacted_topic import CompactedTopic
 from rondo.chassis.events.token_follower import TokenFollower
@@ -77,7 +78,8 @@ async def _ingesting(
 ) -> AsyncIterator[ApiContext]:
     """Consume batches, outcomes and logs while the body runs."""
     tables, batches = DeltaTables(settings.data), PostgresBatchStore(database)
-    service = BatchService(specs, batches, BatchPublisher(tables), settings.spec_wait_seconds)
+    publisher, reports = BatchPublisher(tables), Artifacts(settings.artifacts)
+    service = BatchService(specs, batches, publisher, reports, settings.spec_wait_seconds)
     await service.recover()
     stream = ExactlyOnceStream(outcome_stream(settings), OutcomeTransform(specs))
     landing = FeedbackLanding(tables, PostgresLandingStore(database), settings.landing_seconds, settings.landing_rows)
@@ -90,4 +92,4 @@ async def _ingesting(
         await broker.start()
         chassis_kafka.watch(health, settings, broker)
         async with background(OutboxRelay(database, broker).run(), stream.run(), follower.run(), *inbox):
-            yield ApiContext(service, spool, batches, tables, specs)
+            yield ApiContext(service, spool, batches, publisher, tables, reports, specs)

@@ -98,3 +98,13 @@ class DatasetNotFoundError(IngestionError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
+
+
+class UnknownContentEncodingError(IngestionError):
+    """The Content-Encoding of an upload is not supported."""
+
+    code = "unknown_content_encoding"
+
+    def __init__(self, given: str) -> None:
+        self.given = given[:80]
+        super().__init__(f"Content-Encoding {self.given!r} is not supported: use gzip, or send the file as it is")

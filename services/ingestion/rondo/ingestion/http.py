@@ -1,62 +1,125 @@
-"""The HTTP API: upload a batch, and see what became of batches and datasets."""
+"""The HTTP API: upload batches, and read the reports of batches, the quarantine and the contracts of datasets."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
-from fastapi import FastAPI, Query, Request
+from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
 
+from rondo.chassis.artifacts import ArtifactMissingError
 from rondo.chassis.errors import UnavailableError
+from rondo.contracts.events.data import DataVersion
 from rondo.ingestion import errors
+from rondo.ingestion.batches.compression import decoded
+from rondo.ingestion.batches.publisher import table_of
+from rondo.ingestion.batches.report import Details, Headline
 from rondo.ingestion.batches.submission import Submission, check_names
 from rondo.ingestion.validation.contract import NoContractError
-from rondo.ingestion.validation.file_formats import format_of
+from rondo.ingestion.validation.file_formats import CONTENT_TYPES, format_of
 
 if TYPE_CHECKING:
+    from rondo.ingestion.batches.publisher import BatchPublisher
     from rondo.ingestion.batches.service import BatchService
     from rondo.ingestion.batches.spool import Spool
     from rondo.ingestion.delta.tables import DeltaTables
+    from rondo.ingestion.ports import BatchRecord, ReportStore
     from rondo.ingestion.postgres import PostgresBatchStore
     from rondo.ingestion.spec_cache import SpecCache
 
-_STATUS = {
+STATUSES: dict[type[Exception], int] = {
+    errors.IngestionError: 400,
+    errors.UnreadableFileError: 400,
     errors.BatchTooLargeError: 413,
     errors.UnknownContentTypeError: 415,
+    errors.UnknownContentEncodingError: 415,
     errors.BatchConflictError: 409,
     errors.ReportLostError: 409,
     errors.InvalidNameError: 400,
     errors.BatchNotFoundError: 404,
     errors.DatasetNotFoundError: 404,
 }
+_REJECTED = (
+    "nothing of this batch was used; `reasons` says why. Correct it and send it again, under the same id or another"
+)
 Limit = Annotated[int, Query(ge=1, le=1000)]
+router = APIRouter(prefix="/v1/datasets/{dataset}")
+
+
+class BatchReport(Headline, Details):
+    """The report of a batch: the headline and the full report. `quality` is null if the full report was removed."""
+
+
+class BatchList(BaseModel):
+    """The batches decided last, newest first."""
+
+    dataset: str
+    batches: list[Headline]
+
+
+class QuarantinedRow(BaseModel):
+    """A row that was not accepted. `row` counts from 0; `content` is the row as it was sent, as JSON text."""
+
+    batch_id: str
+    row: int
+    reason: str
+    content: str
+    quarantined_at: datetime
+
+
+class QuarantinedRows(BaseModel):
+    """Quarantined rows; those of the newest batch first."""
+
+    dataset: str
+    rows: list[QuarantinedRow]
+
+
+class ColumnView(BaseModel):
+    """One column of the contract; bounds are inclusive. `models` are those that require it."""
+
+    name: str
+    kind: str
+    optional: bool
+    min: float | None
+    max: float | None
+    values: list[str] | None
+    expected: str
+    models: list[str]
+
+
+class DatasetView(BaseModel):
+    """The contract of a dataset, and its current version; None if no batch was accepted yet."""
+
+    dataset: str
+    data_version: DataVersion | None
+    contract: str
+    columns: list[ColumnView]
 
 
 @dataclass(frozen=True)
 class ApiContext:
-    """What the API stands before."""
+    """What the routes use."""
 
     service: BatchService
     spool: Spool
     batches: PostgresBatchStore
+    publisher: BatchPublisher
     tables: DeltaTables
+    reports: ReportStore
     specs: SpecCache
 
 
 def api() -> FastAPI:
-    """Return the API. Until its `state.context` is set, while the service starts, every answer is 503."""
+    """Return the API. While the service starts, `state.context` is None and every answer is 503."""
     app = FastAPI(title="Rondo ingestion", version="1", docs_url=None, redoc_url=None)
     app.state.context = None
-    app.add_exception_handler(errors.IngestionError, _refused)
-    app.add_exception_handler(UnavailableError, _unavailable)
-    app.add_api_route("/v1/datasets/{dataset}/batches/{batch_id}", upload, methods=["POST"], status_code=201)
-    app.add_api_route("/v1/datasets/{dataset}/batches/{batch_id}", batch, methods=["GET"])
-    app.add_api_route("/v1/datasets/{dataset}/batches", batches, methods=["GET"])
-    app.add_api_route("/v1/datasets/{dataset}/quarantine", quarantine, methods=["GET"])
-    app.add_api_route("/v1/datasets/{dataset}", dataset, methods=["GET"])
+    app.add_exception_handler(errors.IngestionError, _on_ingestion_error)
+    app.add_exception_handler(UnavailableError, _on_unavailable)
+    app.include_router(router)
     return app
 
 
@@ -67,11 +130,21 @@ def _context(request: Request) -> ApiContext:
     return context
 
 
-async def upload(request: Request, dataset: str, batch_id: str) -> Response:
-    """Take in a batch: its file is the body, its kind the content type.
+_FILE = {"schema": {"type": "string", "format": "binary"}}
 
-    201 with the report of an accepted batch, 200 with the same report when it comes again, 422 with the reasons when
-    it is refused whole.
+
+@router.post(
+    "/batches/{batch_id}",
+    status_code=201,
+    response_model=BatchReport,
+    responses={200: {"model": BatchReport, "description": "It was accepted before, with the same content"}},
+    openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(CONTENT_TYPES, _FILE)}},
+)
+async def upload(request: Request, dataset: str, batch_id: str) -> Response:
+    """Submit a batch. The body is the file, the content type its format; it may be compressed with gzip.
+
+    201 with the report of an accepted batch, 200 with the same report when it is sent again, 422 with the reasons when
+    it is rejected.
     """
     context = _context(request)
     check_names(dataset, batch_id)
@@ -79,66 +152,90 @@ async def upload(request: Request, dataset: str, batch_id: str) -> Response:
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > context.spool.limit_bytes:
         raise errors.BatchTooLargeError(context.spool.limit_bytes)
-    async with context.spool.receive(request.stream()) as (path, content):
-        answer = await context.service.submit(Submission(dataset, batch_id, "http", file_format, path, content))
-    accepted = answer.record.status == "accepted"
-    return _json(answer.record.report, 422 if not accepted else 200 if answer.repeated else 201)
+    body = decoded(request.stream(), request.headers.get("content-encoding"))
+    async with context.spool.receive(body) as (path, content):
+        result = await context.service.submit(Submission(dataset, batch_id, "http", file_format, path, content))
+    report = await _report(context, result.record)
+    if result.record.status == "accepted":
+        return _json(report, 200 if result.repeated else 201)
+    return JSONResponse({"error": "batch_rejected", "message": _REJECTED} | report.model_dump(mode="json"), 422)
 
 
-async def batch(request: Request, dataset: str, batch_id: str) -> Response:
+@router.get("/batches/{batch_id}")
+async def batch(request: Request, dataset: str, batch_id: str) -> BatchReport:
     """Return the report of a batch."""
-    record = await _context(request).batches.find(dataset, batch_id)
+    context = _context(request)
+    record = await context.batches.find(dataset, batch_id)
     if record is None:
         raise errors.BatchNotFoundError(dataset, batch_id)
-    return _json(record.report)
+    return await _report(context, record)
 
 
-async def batches(request: Request, dataset: str, limit: Limit = 100) -> Response:
-    """Return the reports of the batches decided last, newest first."""
-    return _json({"dataset": dataset, "batches": await _context(request).batches.latest(dataset, limit)})
+@router.get("/batches")
+async def batches(request: Request, dataset: str, limit: Limit = 100) -> BatchList:
+    """Return the batches decided last, newest first."""
+    found = await _context(request).batches.latest(dataset, limit)
+    return BatchList(dataset=dataset, batches=[Headline.model_validate(each) for each in found])
 
 
-async def quarantine(request: Request, dataset: str, batch_id: str | None = None, limit: Limit = 100) -> Response:
-    """Return the rows quarantined last, each with its reasons and as it came."""
+@router.get("/quarantine")
+async def quarantine(
+    request: Request, dataset: str, batch_id: str | None = None, limit: Limit = 100
+) -> QuarantinedRows:
+    """Return quarantined rows (of one batch, if it is given); those of the newest batch first."""
     context = _context(request)
     check_names(dataset, batch_id or "any")
-    rows = await asyncio.to_thread(context.tables.tail, f"quarantine/{dataset}", limit, batch_id)
-    return _json({"dataset": dataset, "rows": rows})
+    rows = await asyncio.to_thread(context.publisher.quarantined, dataset, limit, batch_id)
+    return QuarantinedRows(dataset=dataset, rows=[QuarantinedRow.model_validate(row) for row in rows])
 
 
-async def dataset(request: Request, dataset: str) -> Response:
-    """Return what a dataset must look like, and its current version."""
+@router.get("")
+async def dataset(request: Request, dataset: str) -> DatasetView:
+    """Return the contract of a dataset, and its current version."""
     context = _context(request)
     check_names(dataset, "any")
     try:
         contract = context.specs.contract(dataset)
     except NoContractError as error:
         raise errors.DatasetNotFoundError(str(error)) from None
-    table = f"datasets/{dataset}"
+    table = table_of(dataset)
     commit = await asyncio.to_thread(context.tables.current, table)
-    version = {"table": table, "version": commit.version, "digest": commit.digest} if commit else None
+    version = DataVersion(table=table, version=commit.version, digest=commit.digest) if commit else None
     columns = [
-        {
-            "name": c.name, "kind": c.kind, "optional": c.optional, "min": c.low, "max": c.high,
-            "values": sorted(c.values) if c.values is not None else None,
-        }
-        for c in contract.columns
-    ]  # fmt: skip
-    return _json({"dataset": dataset, "data_version": version, "contract": contract.digest, "columns": columns})
+        ColumnView(
+            name=column.name,
+            kind=column.kind,
+            optional=column.optional,
+            min=column.low,
+            max=column.high,
+            values=sorted(column.values) if column.values is not None else None,
+            expected=column.expected,
+            models=list(column.models),
+        )
+        for column in contract.columns
+    ]
+    return DatasetView(dataset=dataset, data_version=version, contract=contract.digest, columns=columns)
 
 
-def _json(content: dict[str, Any], status: int = 200) -> Response:
-    # ParsedOutcomes: PostgreSQL gives a report back in an order of its own, and the same batch gets the same bytes.
-    return Response(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), status, media_type="application/json")
+async def _report(context: ApiContext, record: BatchRecord) -> BatchReport:
+    try:
+        details = Details.model_validate_json(await context.reports.get(record.headline["report"]))
+    except ArtifactMissingError as error:
+        details = Details(reasons=tuple(record.headline["reasons"]), notes=(f"the full report is lost: {error}",))
+    return BatchReport.model_validate(record.headline | details.model_dump())
 
 
-async def _refused(_: Request, error: Exception) -> JSONResponse:
+def _json(report: BatchReport, status: int) -> Response:
+    return Response(report.model_dump_json(), status, media_type="application/json")
+
+
+async def _on_ingestion_error(_: Request, error: Exception) -> JSONResponse:
     code = error.code if isinstance(error, errors.IngestionError) else "error"
-    return JSONResponse({"error": code, "message": str(error)}, _STATUS.get(type(error), 400))
+    return JSONResponse({"error": code, "message": str(error)}, STATUSES.get(type(error), 400))
 
 
-async def _unavailable(_: Request, error: Exception) -> JSONResponse:
-    # Here nobody tries again but who sent it.
+async def _on_unavailable(_: Request, error: Exception) -> JSONResponse:
     what = f"{error.what} is not available ({error.why})" if isinstance(error, UnavailableError) else str(error)
-    message = f"{what}. Send the same request again, with the same batch id: nothing is taken in twice"
-    return JSONResponse({"error": "unavailable", "message": message}, 503, headers={"retry-after": "2"})
+    message = f"{what}. Send the same request again, with the same batch id: a batch is never stored twice"
+    content: dict[str, Any] = {"error": "unavailable", "message": message}
+    return JSONResponse(content, 503, headers={"retry-after": "2"})

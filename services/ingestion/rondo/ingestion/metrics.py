@@ -11,3 +11,4 @@ LANDED = Counter("rondo_ingestion_landed_rows", "Rows of the logs that were comm
 LANDING_SECONDS = Histogram("rondo_ingestion_landing_seconds", "Time to commit the buffered rows of the logs")
 UNREADABLE = Counter("rondo_ingestion_unreadable_log_messages", "Log messages that could not be decoded", ["log"])
 OUTCOMES = Counter("rondo_ingestion_outcomes", "Outcomes by result (accepted, dead_letter)", ["outcome"])
+UNRECOVERED = Counter("rondo_ingestion_unrecovered_batches", "Committed batches that could not be recorded at a start")

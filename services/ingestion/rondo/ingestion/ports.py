@@ -19,14 +19,18 @@ Status = Literal["accepted", "rejected"]
 
 @dataclass(frozen=True)
 class BatchRecord:
-    """The result of a batch. `content` is the digest of its file, `contract` that of the specs it was checked by."""
+    """The result of a batch.
+
+    `content` is the digest of its file, `contract` that of the specs it was checked by. `headline` is the report in
+    short, as JSON values.
+    """
 
     dataset: str
     batch_id: str
     content: str
     contract: str
     status: Status
-    report: dict[str, Any]
+    headline: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,18 @@ class BatchStore(Protocol):
 
     async def unknown(self, dataset: str, batch_ids: Sequence[str]) -> list[str]:
         """Return those of the batches that have no record as accepted."""
+        ...
+
+
+class ReportStore(Protocol):
+    """Stores documents under their digest."""
+
+    async def put(self, content: bytes) -> str:
+        """Store a document and return its digest; storing the same again changes nothing."""
+        ...
+
+    async def get(self, digest: str) -> bytes:
+        """Return a document."""
         ...
 
 
@@ -113,4 +129,8 @@ class Tables(Protocol):
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the tables, or folders of tables, in a folder."""
+        ...
+
+    def scan(self, name: str) -> pl.LazyFrame | None:
+        """Return a table lazily; None if there is none."""
         ...

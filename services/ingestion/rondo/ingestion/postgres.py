@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from rondo.chassis.postgres.transaction import Transaction
     from rondo.contracts.events.base import Event
 
-_FIND = "select dataset, batch_id, content, contract, status, report from batches where dataset = $1"
+_FIND = "select dataset, batch_id, content, contract, status, headline from batches where dataset = $1"
 _SAVE = """
-insert into batches (dataset, batch_id, content, contract, status, report) values ($1, $2, $3, $4, $5, $6)
+insert into batches (dataset, batch_id, content, contract, status, headline) values ($1, $2, $3, $4, $5, $6)
 on conflict (dataset, batch_id) do update set content = excluded.content, contract = excluded.contract,
-status = excluded.status, report = excluded.report, decided_at = now() where batches.status = 'rejected'
+status = excluded.status, headline = excluded.headline, decided_at = now() where batches.status = 'rejected'
 """
 _LANDED = """
 insert into landed (topic, partition, next_offset) values ($1, $2, $3)
@@ -63,10 +63,10 @@ class PostgresBatchStore:
         return [batch_id for batch_id in batch_ids if batch_id not in known]
 
     async def latest(self, dataset: str, limit: int) -> list[dict[str, Any]]:
-        """Return the reports of the most recent batches, newest first."""
-        query = "select report from batches where dataset = $1 order by decided_at desc, batch_id limit $2"
+        """Return the headlines of the most recent batches, newest first."""
+        query = "select headline from batches where dataset = $1 order by decided_at desc, batch_id limit $2"
         async with self._database.transaction() as work:
-            return [row["report"] for row in await work.connection.fetch(query, dataset, limit)]
+            return [row["headline"] for row in await work.connection.fetch(query, dataset, limit)]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class PostgresBatchTransaction:
 
     async def save(self, record: BatchRecord, event: Event, event_id: str) -> None:
         await self.work.connection.execute(
-            _SAVE, record.dataset, record.batch_id, record.content, record.contract, record.status, record.report
+            _SAVE, record.dataset, record.batch_id, record.content, record.contract, record.status, record.headline
         )
         await self.work.publish(event, event_id)
 

@@ -11,8 +11,9 @@ from rondo.chassis.settings import PostgresSettings
 
 
 class IngestionSettings(PostgresSettings):
-    """`data` is the root of the Delta tables, `inbox` the watched folder (unset: no folder is watched).
+    """`data` is the root of the Delta tables, `artifacts` the artifact store, which gets the full reports.
 
+    `inbox` is the watched folder (unset: no folder is watched).
     `max_batch_bytes` limits one batch. `landing_seconds` is how long log rows are buffered before a Delta commit.
     `spec_wait_seconds` is how long a batch waits for the first spec of its dataset.
     `inbox_settle_seconds` is how long a file must be unchanged before it counts as complete, and
@@ -21,6 +22,7 @@ class IngestionSettings(PostgresSettings):
 
     service: str = "ingestion"
     data: Path
+    artifacts: Annotated[str, Field(min_length=1)]
     inbox: Path | None = None
     max_batch_bytes: Annotated[int, Field(gt=0)] = 256 * 1024 * 1024
     landing_seconds: Annotated[float, Field(ge=0)] = 1.0

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 from rondo.ingestion.validation.contract import Contract, contract_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from rondo.contracts.spec.labels import BinaryLabels
     from rondo.contracts.spec.model import ModelSpec
 
 
 class SpecCache:
-    """One spec per model. The mapping is replaced as a whole, so the stream's thread can read it without a lock."""
+    """One spec per model. Mappings are replaced as a whole, so the stream's thread can read them without a lock."""
 
     def __init__(self, specs: Iterable[ModelSpec] = ()) -> None:
         self._by_model = {spec.model: spec for spec in specs}
+        self._labels = {model: spec.data.labels for model, spec in self._by_model.items()}
         self._revisions = dict.fromkeys(self._by_model, 0)
         self._changed = asyncio.Event()
 
@@ -27,6 +29,7 @@ class SpecCache:
             return
         self._revisions[spec.model] = revision
         self._by_model = self._by_model | {spec.model: spec}
+        self._labels = self._labels | {spec.model: spec.data.labels}
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -43,9 +46,9 @@ class SpecCache:
             return  # `contract` raises NoContractError, which names the known datasets
 
     @property
-    def models(self) -> frozenset[str]:
-        """The models that have a spec."""
-        return frozenset(self._by_model)
+    def labels(self) -> Mapping[str, BinaryLabels]:
+        """The labels of each model that has a spec."""
+        return self._labels
 
     def contract(self, dataset: str) -> Contract:
         """Return the contract of a dataset.

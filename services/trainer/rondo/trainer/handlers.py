@@ -68,7 +68,7 @@ async def on_batch_accepted(envelope: Envelope[BatchAccepted], work: UnitOfWork)
         id=f"{accepted.dataset}/{accepted.batch_id}",
         kind=TriggerKind.DATA,
         at=accepted.event_time_to,
-        detail=f"batch {accepted.batch_id} has {accepted.quality.accepted:,} rows",
+        detail=f"batch {accepted.batch_id} has {accepted.rows.accepted:,} rows",
     )
     for model in await work.models_of(accepted.dataset):
         await handle_trigger(model, trigger, work)

@@ -1,4 +1,7 @@
-"""Batches as Kafka messages: the value is the file, the headers name dataset, batch id and content type."""
+"""Batches as Kafka messages: the value is the file.
+
+The headers are `dataset`, `batch_id`, `content-type` and, if it is compressed, `content-encoding`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from rondo.chassis.errors import PermanentError
 from rondo.chassis.events.delivery import SUBSCRIPTION, Delivery
 from rondo.chassis.telemetry import messaging_attributes, span
 from rondo.contracts.topics import BATCHES_SUBMITTED
+from rondo.ingestion.batches.compression import decoded
 from rondo.ingestion.batches.submission import Submission, check_names
 from rondo.ingestion.errors import IngestionError
 from rondo.ingestion.validation.file_formats import format_of
@@ -66,7 +70,8 @@ class BatchConsumer:
         check_names(dataset, batch_id)
         file_format = format_of(headers.get("content-type"))
         raw: Any = message.raw_message
-        async with self._spool.receive(_one(raw.value or b"")) as (path, content):
+        body = decoded(_one(raw.value or b""), headers.get("content-encoding"))
+        async with self._spool.receive(body) as (path, content):
             result = await self._service.submit(Submission(dataset, batch_id, "kafka", file_format, path, content))
         return result.record.status
 

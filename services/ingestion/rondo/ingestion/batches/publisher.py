@@ -1,29 +1,32 @@
-"""Writes an accepted batch: first its invalid rows to the quarantine, then its valid rows with the report.
+"""Writes an accepted batch: its invalid rows to the quarantine, then its valid rows with the report's headline.
 
 Each is one Delta commit with a transaction identifier, so neither is written twice. A process that crashes between the
-two accepted nothing: the batch is sent again. One that crashes after the second left the report in the commit.
+two accepted nothing: the batch is sent again. One that crashes after the second left the headline in the commit.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from rondo.ingestion import metrics
-from rondo.ingestion.batches import report as reports
 from rondo.ingestion.errors import BatchConflictError, ReportLostError
 from rondo.ingestion.ports import BatchRecord
 from rondo.ingestion.validation.contract import BATCH_ID
+from rondo.ingestion.validation.decision import ROW
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rondo.ingestion.batches.submission import Submission
     from rondo.ingestion.ports import Commit, Tables
     from rondo.ingestion.validation.decision import AcceptedBatch
 
 FOLDER = "datasets"
+QUARANTINED_AT = "quarantined_at"
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,14 @@ class BatchPublisher:
 
     tables: Tables
 
-    def publish(self, submission: Submission, contract: str, accepted: AcceptedBatch) -> BatchRecord:
+    def publish(
+        self, submission: Submission, contract: str, accepted: AcceptedBatch, headline: dict[str, Any], now: datetime
+    ) -> BatchRecord:
         """Write a batch. If a crashed process already committed it, return the record in that commit.
 
         Raises:
             BatchConflictError: a batch with this id and other content is committed.
-            ReportLostError: the batch is committed, but its report is no longer in the log of the table.
+            ReportLostError: the batch is committed, but its headline is no longer in the log of the table.
             UnavailableError: the data storage is full or can't be written.
 
         """
@@ -45,11 +50,15 @@ class BatchPublisher:
         if self.tables.transaction_version(table, application) is not None:
             return self._committed_before(submission)
         # The id alone does not identify the invalid rows: other content, or another contract, has other ones.
-        self._quarantine(submission, f"{application}/{submission.content}/{contract}", accepted)
-        report = reports.draft(submission, accepted)
-        record = BatchRecord(submission.dataset, submission.batch_id, submission.content, contract, "accepted", report)
-        rows = _with_batch_id(accepted.rows, submission)
-        commit = self.tables.append(table, rows, {application: 1}, _metadata(record))
+        self._quarantine(submission, f"{application}/{submission.content}/{contract}", accepted, now)
+        metadata = {
+            BATCH_ID: submission.batch_id,
+            "content": submission.content,
+            "contract": contract,
+            "headline": json.dumps(headline),
+        }
+        rows = accepted.rows.with_columns(pl.lit(submission.batch_id).alias(BATCH_ID))
+        commit = self.tables.append(table, rows, {application: 1}, metadata)
         metrics.ROWS.labels("accepted").inc(accepted.rows.height)
         metrics.ROWS.labels("quarantined").inc(accepted.quarantined.height)
         return _record(submission.dataset, commit)
@@ -63,10 +72,22 @@ class BatchPublisher:
             raise BatchConflictError(submission.dataset, submission.batch_id)
         return record
 
-    def _quarantine(self, submission: Submission, application: str, accepted: AcceptedBatch) -> None:
-        table = f"quarantine/{submission.dataset}"
+    def _quarantine(self, submission: Submission, application: str, accepted: AcceptedBatch, now: datetime) -> None:
+        table = quarantine_of(submission.dataset)
         if accepted.quarantined.height and self.tables.transaction_version(table, application) is None:
-            self.tables.append(table, _with_batch_id(accepted.quarantined, submission), {application: 1}, {})
+            rows = accepted.quarantined.with_columns(
+                pl.lit(submission.batch_id).alias(BATCH_ID), pl.lit(now).dt.cast_time_unit("us").alias(QUARANTINED_AT)
+            )
+            self.tables.append(table, rows, {application: 1}, {})
+
+    def quarantined(self, dataset: str, limit: int, batch_id: str | None = None) -> list[dict[str, Any]]:
+        """Return quarantined rows (of one batch, if it is given): those of the newest batch first."""
+        rows = self.tables.scan(quarantine_of(dataset))
+        if rows is None:
+            return []
+        chosen = rows if batch_id is None else rows.filter(pl.col(BATCH_ID) == batch_id)
+        newest = chosen.sort(QUARANTINED_AT, BATCH_ID, ROW, descending=[True, False, False]).head(limit)
+        return newest.collect().to_dicts()
 
     def datasets(self) -> list[str]:
         """Return the datasets that have a table."""
@@ -83,20 +104,13 @@ def table_of(dataset: str) -> str:
     return f"{FOLDER}/{dataset}"
 
 
-def _with_batch_id(rows: pl.DataFrame, submission: Submission) -> pl.DataFrame:
-    return rows.with_columns(pl.lit(submission.batch_id).alias(BATCH_ID))
-
-
-def _metadata(record: BatchRecord) -> dict[str, str]:
-    return {
-        BATCH_ID: record.batch_id,
-        "content": record.content,
-        "contract": record.contract,
-        "report": json.dumps(record.report),
-    }
+def quarantine_of(dataset: str) -> str:
+    """Return the table of a dataset's quarantined rows."""
+    return f"quarantine/{dataset}"
 
 
 def _record(dataset: str, commit: Commit) -> BatchRecord:
     found = commit.metadata
-    report = reports.accepted(json.loads(found["report"]), table_of(dataset), commit)
-    return BatchRecord(dataset, found[BATCH_ID], found["content"], found["contract"], "accepted", report)
+    version = {"table": table_of(dataset), "version": commit.version, "digest": commit.digest}
+    headline = json.loads(found["headline"]) | {"data_version": version}
+    return BatchRecord(dataset, found[BATCH_ID], found["content"], found["contract"], "accepted", headline)

@@ -1,62 +1,104 @@
-"""The report of a batch: what its sender is answered, the first time and every later one."""
+"""The report of a batch: what its sender is answered, and the event that announces it.
+
+The full report, with the statistics of every column, is an artifact. What is stored in PostgreSQL and sent as an event
+is the headline: its figures, and the digest of the artifact.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from rondo.contracts.events.data import BatchAccepted, BatchRejected
+import orjson
+from pydantic import BaseModel, ConfigDict
+
+from rondo.contracts.events.data import BatchAccepted, BatchRejected, DataVersion, RowCounts
+from rondo.contracts.text import Digest, Message, Text
+from rondo.ingestion.validation.decision import AcceptedBatch, RejectedBatch
+from rondo.ingestion.validation.quality import QualityReport
 
 if TYPE_CHECKING:
     from rondo.ingestion.batches.submission import Submission
-    from rondo.ingestion.ports import BatchRecord, Commit
-    from rondo.ingestion.validation.decision import AcceptedBatch, RejectedBatch
+    from rondo.ingestion.ports import BatchRecord
 
-_REJECTED = (
-    "nothing of this batch was used; `reasons` says why. Correct it and send it again, under the same id or another"
-)
+_MAX_REASONS = 20
 
 
-def draft(submission: Submission, accepted: AcceptedBatch) -> dict[str, Any]:
-    """Return the report of an accepted batch but for the data version, which only its commit knows."""
-    return {
-        "status": "accepted",
-        "dataset": submission.dataset,
-        "batch_id": submission.batch_id,
-        "source": submission.source,
-        "quality": accepted.quality.model_dump(mode="json"),
-        "event_time_from": accepted.event_time_from.isoformat(),
-        "event_time_to": accepted.event_time_to.isoformat(),
-        "notes": list(accepted.notes),
-    }
+class Headline(BaseModel):
+    """The result of a batch in short. `report` is the digest of its full report.
+
+    `data_version` and the event times are those of an accepted batch. `reasons` are the first ones of a rejected batch.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Text
+    dataset: Text
+    batch_id: Text
+    source: Text
+    report: Digest
+    rows: RowCounts | None = None
+    data_version: DataVersion | None = None
+    event_time_from: datetime | None = None
+    event_time_to: datetime | None = None
+    reasons: tuple[Message, ...] = ()
 
 
-def accepted(report: dict[str, Any], table: str, commit: Commit) -> dict[str, Any]:
-    """Return the report of an accepted batch."""
-    return report | {"data_version": {"table": table, "version": commit.version, "digest": commit.digest}}
+class Details(BaseModel):
+    """The full report of a batch, which is stored under its digest. It is None if it was removed from the store."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
+
+    quality: QualityReport | None = None
+    reasons: tuple[Message, ...] = ()
+    notes: tuple[Message, ...] = ()
+
+    def encode(self) -> bytes:
+        """Return JSON that is the same for the same report."""
+        return orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
 
 
-def rejected(submission: Submission, refused: RejectedBatch) -> dict[str, Any]:
-    """Return the report of a batch that was refused whole."""
-    return {
-        "error": "batch_rejected",
-        "message": _REJECTED,
-        "status": "rejected",
-        "dataset": submission.dataset,
-        "batch_id": submission.batch_id,
-        "source": submission.source,
-        "reasons": list(refused.reasons),
-        "quality": refused.quality.model_dump(mode="json") if refused.quality else None,
-    }
+def details(decision: AcceptedBatch | RejectedBatch) -> Details:
+    if isinstance(decision, AcceptedBatch):
+        return Details(quality=decision.quality, notes=decision.notes)
+    return Details(quality=decision.quality, reasons=decision.reasons)
+
+
+def headline(submission: Submission, decision: AcceptedBatch | RejectedBatch, digest: str) -> dict[str, Any]:
+    """Return the headline as JSON values; that of an accepted batch still lacks the data version of its commit."""
+    found = Headline(
+        status="accepted" if isinstance(decision, AcceptedBatch) else "rejected",
+        dataset=submission.dataset,
+        batch_id=submission.batch_id,
+        source=submission.source,
+        report=digest,
+        rows=_counts(decision.quality),
+        event_time_from=decision.event_time_from if isinstance(decision, AcceptedBatch) else None,
+        event_time_to=decision.event_time_to if isinstance(decision, AcceptedBatch) else None,
+        reasons=_first(decision.reasons) if isinstance(decision, RejectedBatch) else (),
+    )
+    return found.model_dump(mode="json")
+
+
+def _counts(quality: QualityReport | None) -> RowCounts | None:
+    if quality is None:
+        return None
+    return RowCounts(total=quality.rows, accepted=quality.accepted, quarantined=quality.quarantined)
+
+
+def _first(reasons: tuple[str, ...]) -> tuple[str, ...]:
+    more = len(reasons) - _MAX_REASONS
+    return (*reasons[:_MAX_REASONS], f"and {more:,} more, see the report") if more > 0 else reasons
 
 
 def event(record: BatchRecord) -> BatchAccepted | BatchRejected:
-    """Return the event that says what a report says."""
+    """Return the event that announces a batch."""
     kind = BatchAccepted if record.status == "accepted" else BatchRejected
-    return kind.model_validate(record.report)
+    return kind.model_validate(record.headline)
 
 
 def event_id(record: BatchRecord) -> str:
-    """Return the id of that event: a function of the decision, so that making it twice says it once."""
+    """Return the id of that event. It is derived from the decision, so a repeated event is recognised."""
     cause = f"{record.dataset}/{record.batch_id}/{record.content}/{record.contract}/{record.status}"
     return str(uuid5(NAMESPACE_URL, f"rondo:batch:{cause}"))

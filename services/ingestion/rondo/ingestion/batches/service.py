@@ -7,12 +7,16 @@ The record and the event are one PostgreSQL transaction, after the rows are in D
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from polars.exceptions import PanicException
+
+from rondo.chassis.errors import UnavailableError
 from rondo.ingestion import metrics
-from rondo.ingestion.batches import report as reports
+from rondo.ingestion.batches import report
 from rondo.ingestion.batches.submission import check_names
 from rondo.ingestion.errors import BatchConflictError, UnreadableFileError
 from rondo.ingestion.ports import BatchRecord
@@ -25,9 +29,11 @@ if TYPE_CHECKING:
 
     from rondo.ingestion.batches.publisher import BatchPublisher
     from rondo.ingestion.batches.submission import Submission
-    from rondo.ingestion.ports import BatchStore, BatchTransaction
+    from rondo.ingestion.ports import BatchStore, BatchTransaction, ReportStore
     from rondo.ingestion.spec_cache import SpecCache
     from rondo.ingestion.validation.contract import Contract
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class BatchService:
     specs: SpecCache
     batches: BatchStore
     publisher: BatchPublisher
+    reports: ReportStore
     spec_wait: float = 0.0
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -55,7 +62,7 @@ class BatchService:
             InvalidNameError: the dataset or the batch id is not a valid name.
             BatchConflictError: a batch with this id and other content was accepted.
             ReportLostError: the batch was accepted before, and its report is lost.
-            UnavailableError: PostgreSQL or the data storage is unavailable; the same batch may be sent again.
+            UnavailableError: PostgreSQL or a storage is unavailable; the same batch may be sent again.
 
         """
         check_names(submission.dataset, submission.batch_id)
@@ -77,34 +84,61 @@ class BatchService:
             return SubmissionResult(known, repeated=True)
         with metrics.VALIDATION_SECONDS.time():
             decision = await asyncio.to_thread(validate)
+        digest = await self.reports.put(report.details(decision).encode())
         async with self.batches.deciding(submission.dataset) as work:
-            return await self._save(work, submission, contract, decision)
+            return await self._save(work, submission, contract, decision, digest)
 
     async def _save(
-        self, work: BatchTransaction, submission: Submission, contract: str, decision: AcceptedBatch | RejectedBatch
+        self,
+        work: BatchTransaction,
+        submission: Submission,
+        contract: str,
+        decision: AcceptedBatch | RejectedBatch,
+        digest: str,
     ) -> SubmissionResult:
         known = await work.find(submission.batch_id)
         if known and _is_final(known, submission):
             return SubmissionResult(known, repeated=True)
+        headline = report.headline(submission, decision, digest)
         if isinstance(decision, RejectedBatch):
-            record = _rejected(submission, contract, decision)
+            record = BatchRecord(
+                submission.dataset, submission.batch_id, submission.content, contract, "rejected", headline
+            )
             if record == known:
                 return SubmissionResult(record, repeated=True)
         else:
-            record = await asyncio.to_thread(self.publisher.publish, submission, contract, decision)
-        await work.save(record, reports.event(record), reports.event_id(record))
+            record = await asyncio.to_thread(
+                self.publisher.publish, submission, contract, decision, headline, self.clock()
+            )
+        await work.save(record, report.event(record), report.event_id(record))
         metrics.BATCHES.labels(submission.source, record.status).inc()
         return SubmissionResult(record, repeated=False)
 
     async def recover(self) -> None:
-        """Save and announce the batches that a crashed process committed to a table only."""
+        """Save and announce the batches that a crashed process committed to a table only.
+
+        One that can't be saved is logged and left as it is: it must not keep the service from starting.
+
+        Raises:
+            UnavailableError: PostgreSQL or the data storage is unavailable.
+
+        """
         for dataset in await asyncio.to_thread(self.publisher.datasets):
             committed = await asyncio.to_thread(self.publisher.committed, dataset)
             unknown = set(await self.batches.unknown(dataset, [record.batch_id for record in committed]))
             for record in committed:
                 if record.batch_id in unknown:
-                    async with self.batches.deciding(dataset) as work:
-                        await work.save(record, reports.event(record), reports.event_id(record))
+                    await self._recover(record)
+
+    async def _recover(self, record: BatchRecord) -> None:
+        try:
+            async with self.batches.deciding(record.dataset) as work:
+                await work.save(record, report.event(record), report.event_id(record))
+        except UnavailableError:
+            raise
+        except Exception:  # the boundary: whatever is wrong with one batch, the service starts
+            metrics.UNRECOVERED.inc()
+            log.exception("batch %s of %s is in its table, but can't be recorded", record.batch_id, record.dataset)
 
 
 def validate_batch(submission: Submission, contract: Contract, now: datetime) -> AcceptedBatch | RejectedBatch:
@@ -113,11 +147,10 @@ def validate_batch(submission: Submission, contract: Contract, now: datetime) ->
         return decide(read(submission.path, submission.file_format), submission.file_format, contract, now)
     except UnreadableFileError as error:
         return RejectedBatch((str(error),))
-
-
-def _rejected(submission: Submission, contract: str, rejected: RejectedBatch) -> BatchRecord:
-    report = reports.rejected(submission, rejected)
-    return BatchRecord(submission.dataset, submission.batch_id, submission.content, contract, "rejected", report)
+    except PanicException as error:
+        # A BaseException, which no boundary above would catch: polars failed on the values of these columns.
+        why = f"its columns can't be processed ({(str(error) or 'panic').splitlines()[0][:200]})"
+        return RejectedBatch((str(UnreadableFileError(submission.file_format, why, "send plain column types")),))
 
 
 def _is_final(known: BatchRecord, submission: Submission) -> bool:

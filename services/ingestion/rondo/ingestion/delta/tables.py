@@ -10,7 +10,7 @@ import logging
 import threading
 from collections import defaultdict
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 from deltalake.exceptions import DeltaError
@@ -106,15 +106,11 @@ class DeltaTables:
         place = self._root / folder
         return sorted(entry.name for entry in place.iterdir() if entry.is_dir()) if place.is_dir() else []
 
-    def tail(self, name: str, rows: int, batch_id: str | None = None) -> list[dict[str, Any]]:
-        """Return the last rows of a table (of one batch, if it is given) as plain values."""
+    def scan(self, name: str) -> pl.LazyFrame | None:
+        """Return a table lazily; None if there is none."""
         with self._locks[name]:
             opened = self._table(name)
-        if opened is None:
-            return []
-        frame = pl.scan_delta(str(self._root / name))
-        chosen = frame.filter(pl.col("batch_id") == batch_id) if batch_id else frame
-        return chosen.tail(rows).collect().to_dicts()
+        return pl.scan_delta(str(self._root / name)) if opened else None
 
     def current(self, name: str) -> Commit | None:
         """Return the latest version of a table and its digest."""

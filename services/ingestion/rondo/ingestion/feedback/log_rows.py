@@ -11,6 +11,9 @@ from rondo.contracts.events import logs
 
 _MODEL = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 FOLDER = "feedback"
+_PREDICTION = pa.schema([f for f in logs.predictions_schema({}) if not f.name.startswith(logs.OUTPUT)])
+_REQUIRED = {logs.PREDICTIONS_LOG: _PREDICTION, logs.OUTCOMES_LOG: logs.OUTCOMES_SCHEMA}
+_TYPES = (pa.string(), pa.bool_(), pa.int64(), pa.float32(), pa.float64(), logs.TIMESTAMP)
 _TABLES = {logs.PREDICTIONS_LOG: "predictions", logs.OUTCOMES_LOG: "outcomes"}
 
 
@@ -31,24 +34,26 @@ def read(topic: str, value: bytes | None) -> LogRows:
     """Decode one message.
 
     Raises:
-        UnreadableLogError: it is not Arrow, or its metadata does not name a model.
+        UnreadableLogError: it is not Arrow, or not a micro-batch of the log.
 
     """
     try:
         batch = logs.decode(value or b"")
         about = logs.metadata(batch)
         model = about["model"]
-        rows = pa.Table.from_batches([batch]).replace_schema_metadata(None)
-        if topic == logs.PREDICTIONS_LOG:
-            version = pa.repeat(pa.scalar(int(about["model_version"]), pa.int64()), rows.num_rows)
-            rows = rows.append_column("model_version", version)
-            rows = rows.append_column("role", pa.repeat(pa.scalar(about["role"], pa.string()), rows.num_rows))
-    except (pa.ArrowInvalid, StopIteration, OSError) as error:
-        raise UnreadableLogError(f"not an Arrow IPC stream with one batch ({error})") from None
+        answered = (int(about["model_version"]), about["role"]) if topic == logs.PREDICTIONS_LOG else None
+    except (pa.ArrowException, OSError) as error:
+        raise UnreadableLogError(f"not an Arrow IPC stream ({error})") from None
     except (KeyError, ValueError) as error:
         raise UnreadableLogError(f"the schema's metadata lacks model, version or role ({error})") from None
     if not _MODEL.fullmatch(model):
         raise UnreadableLogError(f"{model[:80]!r} is not a valid model name")
+    rows = pa.Table.from_batches([batch]).replace_schema_metadata(None)
+    _check_columns(rows.schema, _REQUIRED[topic])
+    if answered is not None:
+        version, role = answered
+        rows = rows.append_column("model_version", pa.repeat(pa.scalar(version, pa.int64()), rows.num_rows))
+        rows = rows.append_column("role", pa.repeat(pa.scalar(role, pa.string()), rows.num_rows))
     return LogRows(model, table_of(model, topic), rows)
 
 
@@ -57,6 +62,22 @@ def with_positions(rows: pa.Table, offset: int) -> pa.Table:
     offsets = pa.repeat(pa.scalar(offset, pa.int64()), rows.num_rows)
     places = pa.array(range(rows.num_rows), pa.int64())
     return rows.append_column(logs.LOG_OFFSET, offsets).append_column(logs.LOG_ROW, places)
+
+
+def _check_columns(schema: pa.Schema, required: pa.Schema) -> None:
+    """Refuse what can't be appended to the table: the landing would fail on it for ever.
+
+    Raises:
+        UnreadableLogError: a column is missing, occurs twice, or has a type that no writer of the logs uses.
+
+    """
+    if len(set(schema.names)) < len(schema.names):
+        raise UnreadableLogError("two columns have the same name")
+    for wanted in required:
+        if wanted.name not in schema.names or schema.field(wanted.name).type != wanted.type:
+            raise UnreadableLogError(f"it has no column {wanted.name} of the type {wanted.type}")
+    if others := [f"{f.name} ({f.type})" for f in schema if f.type not in _TYPES]:
+        raise UnreadableLogError(f"a log has no columns such as {', '.join(others[:5])}")
 
 
 def table_of(model: str, topic: str) -> str:

@@ -92,7 +92,7 @@ class InboxWatcher:
 def _folder_of(result: SubmissionResult) -> tuple[str, str | None]:
     if result.record.status == "accepted":
         return "done", None
-    return "rejected", "\n".join(result.record.report["reasons"])
+    return "rejected", "\n".join(result.record.headline["reasons"])
 
 
 def _move(path: Path, read: FileStat, name: str, reason: str | None) -> None:

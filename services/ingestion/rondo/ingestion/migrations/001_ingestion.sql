@@ -1,11 +1,12 @@
--- The result of each batch. `content` is the digest of the file, `contract` that of the specs it was checked by.
+-- The result of each batch. `content` is the digest of the file, `contract` that of the specs it was checked by,
+-- `headline` the report in short: it names the digest of the full report.
 create table batches (
     dataset text not null,
     batch_id text not null,
     content text not null,
     contract text not null,
     status text not null check (status in ('accepted', 'rejected')),
-    report jsonb not null,
+    headline jsonb not null,
     decided_at timestamptz not null default now(),
     primary key (dataset, batch_id)
 );

@@ -11,14 +11,15 @@ import orjson
 import pyarrow as pa
 
 from rondo.contracts.events import logs
-from rondo.contracts.text import MAX_ID
+from rondo.contracts.text import MAX_ID, unstorable
 from rondo.contracts.times import EARLIEST, MOST_AHEAD
-from rondo.ingestion.validation.report_limits import cut, first
+from rondo.ingestion.validation.excerpt import excerpt, names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Mapping, Sequence
 
-_MAX_MODELS = 20  # models that a message lists
+    from rondo.contracts.spec.labels import BinaryLabels
+
 _EXAMPLE = "send when it became known, with a zone, such as 2013-01-01T10:00:00Z"
 _MAX_BYTES = 64 * 1024  # an outcome has some hundred bytes; a longer message is something else
 
@@ -57,10 +58,11 @@ class ParsedOutcomes:
     invalid: list[tuple[int, InvalidOutcomeError]]
 
 
-def parse_outcomes(values: Sequence[bytes | None], models: Collection[str], now: datetime) -> ParsedOutcomes:
-    """Parse a micro-batch of `outcomes.observed`. `models` are those that have a spec; `now` is the wall clock's time.
+def parse_outcomes(values: Sequence[bytes | None], models: Mapping[str, BinaryLabels], now: datetime) -> ParsedOutcomes:
+    """Parse a micro-batch of `outcomes.observed` at the time `now`.
 
-    An outcome of the future is invalid: it would advance the time up to which outcomes count as known.
+    `models` has the labels of each model that has a spec. An outcome of the future is invalid: it would advance the
+    time up to which outcomes count as known.
     """
     valid: dict[str, OutcomeColumns] = {}
     invalid: list[tuple[int, InvalidOutcomeError]] = []
@@ -71,7 +73,7 @@ def parse_outcomes(values: Sequence[bytes | None], models: Collection[str], now:
             ids = _name(content, "id"), _name(content, "entity")
             if ids == (None, None):
                 raise InvalidOutcomeError("id", "`id` and `entity` are missing: send one, it names the prediction")
-            outcome, known_at = _outcome(content), _time(content, now)
+            outcome, known_at = _outcome(content, models[model]), _time(content, now)
         except InvalidOutcomeError as error:
             invalid.append((index, error))
             continue
@@ -102,28 +104,34 @@ def _json_object(value: bytes | None) -> dict[str, Any]:
     return content
 
 
-def _model(content: dict[str, Any], models: Collection[str]) -> str:
+def _model(content: dict[str, Any], models: Mapping[str, BinaryLabels]) -> str:
     model = content.get("model")
     if isinstance(model, str) and model in models:
         return model
     close = get_close_matches(model, models, n=1) if isinstance(model, str) else []
-    known = ", ".join(first(sorted(models), _MAX_MODELS)) or "none yet"
+    known = names(sorted(models)) or "none yet"
     hint = f"did you mean {close[0]!r}?" if close else f"known: {known}; apply a spec"
-    raise InvalidOutcomeError("model", f"there is no model {cut(str(model))!r}: {hint}")
+    raise InvalidOutcomeError("model", f"there is no model {excerpt(str(model))!r}: {hint}")
 
 
 def _name(content: dict[str, Any], key: str) -> str | None:
     name = content.get(key)
-    if name is None or (isinstance(name, str) and 0 < len(name) <= MAX_ID):
-        return name
-    raise InvalidOutcomeError(key, f"`{key}` is {cut(str(name))!r}: send a text of 1 to {MAX_ID} characters")
+    if name is None:
+        return None
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_ID:
+        raise InvalidOutcomeError(key, f"`{key}` is {excerpt(str(name))!r}: send a text of 1 to {MAX_ID} characters")
+    if character := unstorable(name):
+        problem = f"`{key}` is {excerpt(name)!r}, and {character} can't be stored: send it without"
+        raise InvalidOutcomeError(key, problem)
+    return name
 
 
-def _outcome(content: dict[str, Any]) -> float:
+def _outcome(content: dict[str, Any], labels: BinaryLabels) -> float:
     outcome = content.get("outcome")
-    if isinstance(outcome, int | float) and outcome in (0, 1):
-        return float(outcome)
-    raise InvalidOutcomeError("outcome", f"`outcome` is {cut(str(outcome))!r}: send 0 or 1")
+    label = labels.parse(outcome)
+    if label is None:
+        raise InvalidOutcomeError("outcome", f"`outcome` is {excerpt(str(outcome))!r}: send {labels.expected}")
+    return label
 
 
 def _time(content: dict[str, Any], now: datetime) -> datetime:
@@ -131,7 +139,7 @@ def _time(content: dict[str, Any], now: datetime) -> datetime:
     time = _utc(given) if isinstance(given, str) else None
     if time is None or time < EARLIEST or time > now + MOST_AHEAD:
         far = "" if time is None else ", before the year 1900" if time < EARLIEST else ", more than a day ahead of now"
-        raise InvalidOutcomeError("event_time", f"`event_time` is {cut(str(given))!r}{far}: {_EXAMPLE}")
+        raise InvalidOutcomeError("event_time", f"`event_time` is {excerpt(str(given))!r}{far}: {_EXAMPLE}")
     return time
 
 

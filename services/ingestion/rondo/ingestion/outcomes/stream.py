@@ -48,7 +48,7 @@ class OutcomeTransform:
 
     def __call__(self, messages: Sequence[Message], /) -> Iterable[Record]:
         """Yield one record of `outcomes.log` for each model, and one dead letter for each invalid message."""
-        parsed = parse_outcomes([message.value() for message in messages], self._specs.models, self._clock())
+        parsed = parse_outcomes([message.value() for message in messages], self._specs.labels, self._clock())
         self._valid, self._invalid = len(messages) - len(parsed.invalid), len(parsed.invalid)
         for model, columns in parsed.valid.items():
             yield Record(logs.OUTCOMES_LOG, logs.encode(columns.batch(model)), model.encode())

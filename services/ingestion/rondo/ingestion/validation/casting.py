@@ -1,4 +1,4 @@
-"""Brings a column to the type of the contract without loss, or says why it can't be."""
+"""Converts a column to the type of the contract without loss, or explains why it can't be converted."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.ingestion.validation.report_limits import cut
+from rondo.contracts.spec.labels import YES_NO
+from rondo.ingestion.validation.excerpt import excerpt
 
 if TYPE_CHECKING:
-    from rondo.ingestion.validation.contract import Kind
+    from rondo.contracts.spec.labels import BinaryLabels
+    from rondo.ingestion.validation.contract import Column, Kind
 
 TIME = pl.Datetime("us", "UTC")
 TARGET: dict[Kind, pl.DataType] = {
@@ -22,75 +24,82 @@ TARGET: dict[Kind, pl.DataType] = {
     "bool": pl.Boolean(),
 }
 _TEXT = (pl.String, pl.Categorical, pl.Enum)
-_NOT = {"label": "not 0 or 1", "float": "not a number", "int": "not a whole number", "bool": "not true or false"}
+_VERBATIM: frozenset[Kind] = frozenset(("entity", "category"))  # their blanks are part of the value
+_NOT = {"float": "not a number", "int": "not a whole number", "bool": "not true or false"}
 _RFC3339 = "%Y-%m-%dT%H:%M:%S%.f%:z"
 _NO_ZONE = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?$"
 _INT_LIMIT = 2.0**63
 
 
 def is_text(dtype: pl.DataType) -> bool:
-    """Say whether values of the type are text."""
     return isinstance(dtype, _TEXT)
 
 
-def mistyped(name: str, dtype: pl.DataType, kind: Kind) -> str | None:
-    """Return why no value of a column with this type can be brought to the contract's; None where they may."""
+def type_problem(column: Column, dtype: pl.DataType) -> str | None:
+    """Return why no value of this type can be converted to the contract's; None if some may be."""
     if dtype == pl.Null or is_text(dtype):
         return None
-    if kind == "time":
-        return _mistyped_time(name, dtype)
+    if column.kind == "time":
+        return _time_type_problem(column.name, dtype)
     numeric, boolean = dtype.is_numeric(), dtype == pl.Boolean
     fits = {
         "entity": dtype.is_integer(),
         "category": dtype.is_integer() or boolean,
-    }.get(kind, numeric or boolean)
-    if fits:
-        return None
-    return f"column {name!r} is {cut(str(dtype))}, and the contract says {wanted(kind)}: send it with that type"
+    }.get(column.kind, numeric or boolean)
+    return None if fits else wrong_type(column, str(dtype))
 
 
-def wanted(kind: Kind) -> str:
-    """Return what a column of this kind is to hold."""
-    return {"entity": "text or whole numbers", "category": "text", "label": "0 or 1"}.get(kind, kind)
+def wrong_type(column: Column, dtype: str) -> str:
+    return (
+        f"column {column.name!r} is {excerpt(dtype)}, and the contract says {column.expected}: send it with that type"
+    )
 
 
-def is_text_for_number(dtype: pl.DataType, kind: Kind) -> bool:
-    """Say whether values that the contract wants as numbers, or as true and false, come as text."""
-    return is_text(dtype) and kind in _NOT
+def needs_no_text(column: Column) -> bool:
+    """Return whether a column of text is the wrong type for values that are numbers, or true and false."""
+    return column.kind in _NOT or (column.kind == "label" and column.labels.positive is None)
 
 
-def _mistyped_time(name: str, dtype: pl.DataType) -> str | None:
+def _time_type_problem(name: str, dtype: pl.DataType) -> str | None:
     if not isinstance(dtype, pl.Datetime):
-        return f"column {name!r} is {cut(str(dtype))}, not a time: send times with a zone, such as 2013-01-01T10:00:00Z"
+        return f"column {name!r} is {excerpt(str(dtype))}, not a time: send times as 2013-01-01T10:00:00Z"
     if dtype.time_zone is None:
-        return (
-            f"column {name!r} is a time without a zone, so nobody can tell which moment is meant: "
-            "send UTC, such as 2013-01-01T10:00:00Z, or a column type with a zone"
-        )
+        return f"column {name!r} is a time without a zone: send UTC or a type with a zone"
     return None
 
 
-def cast(name: str, dtype: pl.DataType, kind: Kind) -> pl.Expr:
-    """Return the column in its target type; null where a value could not be brought there."""
-    column = pl.col(name)
+def without_missing(column: Column, dtype: pl.DataType) -> pl.Expr:
+    """Return the column with null for each missing value: an empty text is one, as in a CSV cell without quotes."""
+    found = pl.col(column.name)
+    if not is_text(dtype):
+        return found
+    text = found.cast(pl.String)
+    text = text if column.kind in _VERBATIM else text.str.strip_chars()
+    return pl.when(text != "").then(text).alias(column.name)
+
+
+def cast(column: Column, dtype: pl.DataType) -> pl.Expr:
+    """Return a column of `without_missing` in its target type; null for a value that can't be converted.
+
+    `dtype` is the type in the file: any kind of text counts as such.
+    """
+    values = pl.col(column.name)
     if dtype == pl.Null:
-        return column.cast(TARGET[kind])
-    if kind == "time":
-        return _time(column) if is_text(dtype) else column.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
-    if kind in ("entity", "category"):
-        return column.cast(pl.String)
-    if kind == "bool":
-        return _boolean(column, dtype)
-    if kind == "int":
-        return _whole(column, dtype)
-    number = column.cast(pl.String).str.strip_chars() if is_text(dtype) else column
-    number = number.cast(pl.Float64, strict=False)
-    return pl.when(number.is_in([0.0, 1.0])).then(number) if kind == "label" else number
+        return values.cast(TARGET[column.kind])
+    if column.kind == "time":
+        return _time(values) if is_text(dtype) else values.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
+    if column.kind in _VERBATIM:
+        return values.cast(pl.String)
+    if column.kind == "label":
+        return _label(values, dtype, column.labels)
+    convert = {"bool": _boolean, "int": _whole}.get(column.kind, _number)
+    return convert(values, dtype)
 
 
-def lost(name: str, kind: Kind) -> str:
-    """Return what is wrong with a value that `cast` could not bring over."""
-    return f"{name}: {_NOT.get(kind, 'not ' + kind)}"
+def not_converted(column: Column) -> str:
+    """Return the reason of a value that `cast` could not convert."""
+    problem = f"not {column.expected}" if column.kind == "label" else _NOT.get(column.kind, f"not {column.kind}")
+    return f"{column.name}: {problem}"
 
 
 def without_zone(name: str) -> pl.Expr:
@@ -98,26 +107,46 @@ def without_zone(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.String).str.contains(_NO_ZONE)
 
 
-def _time(column: pl.Expr) -> pl.Expr:
-    text = column.cast(pl.String).str.strip_chars().str.replace(r"^(\d{4}-\d\d-\d\d) ", "${1}T")
+def _time(values: pl.Expr) -> pl.Expr:
+    text = values.str.replace(r"^(\d{4}-\d\d-\d\d) ", "${1}T")
     return text.str.replace("[zZ]$", "+00:00").str.to_datetime(_RFC3339, strict=False, time_unit="us")
 
 
-def _boolean(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+def _label(values: pl.Expr, dtype: pl.DataType, labels: BinaryLabels) -> pl.Expr:
+    """Return 0 or 1; the rule is that of `BinaryLabels.parse`."""
+    if labels.positive is not None:
+        return _mapped(values if is_text(dtype) else _written(values, dtype), labels.texts)
+    number = values.cast(pl.Float64, strict=False)
+    number = pl.when(number.is_in([0.0, 1.0])).then(number)
+    return pl.coalesce(number, _mapped(values.str.to_lowercase(), YES_NO)) if is_text(dtype) else number
+
+
+def _mapped(text: pl.Expr, values: dict[str, float]) -> pl.Expr:
+    return text.replace_strict(list(values), list(values.values()), default=None, return_dtype=pl.Float64)
+
+
+def _written(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    return (values if dtype == pl.Boolean else _whole(values, dtype)).cast(pl.String)
+
+
+def _boolean(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype == pl.Boolean:
-        return column
-    words = column.cast(pl.String).str.strip_chars().str.to_lowercase() if is_text(dtype) else column.cast(pl.Float64)
+        return values
+    words = values.str.to_lowercase() if is_text(dtype) else values.cast(pl.Float64)
     yes, no = (["true", "1"], ["false", "0"]) if is_text(dtype) else ([1.0], [0.0])
     return pl.when(words.is_in(yes)).then(statement=True).when(words.is_in(no)).then(statement=False)
 
 
-def _whole(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+def _whole(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype.is_integer() or dtype == pl.Boolean:
-        return column.cast(pl.Int64, strict=False)
+        return values.cast(pl.Int64, strict=False)
     if is_text(dtype):
-        text = column.cast(pl.String).str.strip_chars()
-        return pl.coalesce(text.cast(pl.Int64, strict=False), _floor(text.cast(pl.Float64, strict=False)))
-    return _floor(column.cast(pl.Float64))
+        return pl.coalesce(values.cast(pl.Int64, strict=False), _floor(values.cast(pl.Float64, strict=False)))
+    return _floor(values.cast(pl.Float64))
+
+
+def _number(values: pl.Expr, _: pl.DataType) -> pl.Expr:
+    return values.cast(pl.Float64, strict=False)
 
 
 def _floor(number: pl.Expr) -> pl.Expr:

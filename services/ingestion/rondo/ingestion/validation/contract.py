@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from rondo.ingestion.validation.report_limits import first
+from rondo.contracts.spec.labels import ZERO_ONE, BinaryLabels
+from rondo.contracts.vocabularies import UnknownColumns
+from rondo.ingestion.validation.excerpt import names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,13 +17,13 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import Feature, ModelSpec
 
 Kind = Literal["entity", "time", "label", "category", "float", "int", "bool"]
-_KNOWN = 20  # datasets that a message names
 BATCH_ID = "batch_id"  # the column that the published table has beside the contract's
+_STRICTEST_FIRST = (UnknownColumns.REJECT, UnknownColumns.REPORT, UnknownColumns.IGNORE)
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column and the values it may have; bounds are inclusive."""
+    """One column and the values it may have; bounds are inclusive. `models` are those that require it."""
 
     name: str
     kind: Kind
@@ -29,20 +31,31 @@ class Column:
     low: float | None = None
     high: float | None = None
     values: frozenset[str] | None = None
+    labels: BinaryLabels = ZERO_ONE
+    models: tuple[str, ...] = ()
+
+    @property
+    def expected(self) -> str:
+        """What the column holds, as a message names it."""
+        if self.kind == "label":
+            return self.labels.expected
+        return {"entity": "text or whole numbers", "category": "text"}.get(self.kind, self.kind)
 
 
 @dataclass(frozen=True)
 class Contract:
-    """The columns that a batch of `dataset` must bring, and the share of bad rows from which it is refused."""
+    """The columns of a batch of `dataset`, the row keys of its models, and when a batch is rejected as a whole."""
 
     dataset: str
     columns: tuple[Column, ...]
+    row_keys: tuple[tuple[str, str], ...]
     max_bad_share: float
+    unknown_columns: str
     digest: str
 
     @property
     def event_time(self) -> str:
-        """The column that says when a row happened."""
+        """The column with the event time."""
         return next(column.name for column in self.columns if column.kind == "time")
 
     @property
@@ -52,14 +65,16 @@ class Contract:
 
 
 class NoContractError(ValueError):
-    """There is no contract for the dataset: no spec names it, or its specs contradict each other."""
+    """A dataset has no contract: no spec names it, or its specs contradict each other."""
+
+    code: ClassVar[str] = "no_contract"
 
 
 def contract_of(dataset: str, specs: Iterable[ModelSpec]) -> Contract:
     """Combine the specs of `dataset`: per column, the strictest requirement of them.
 
     Raises:
-        NoContractError: no spec names the dataset, or two of them want different types in one column.
+        NoContractError: no spec names the dataset, or two of them contradict each other about a column.
 
     """
     known = sorted(specs, key=lambda spec: spec.model)
@@ -67,46 +82,73 @@ def contract_of(dataset: str, specs: Iterable[ModelSpec]) -> Contract:
     if not mine:
         raise NoContractError(_no_spec(dataset, sorted({spec.data.dataset for spec in known})))
     columns: dict[str, Column] = {}
+    named_by: dict[str, str] = {}
     for spec in mine:
         for column in _columns(spec):
-            columns[column.name] = _both(columns[column.name], column, spec) if column.name in columns else column
+            if before := columns.get(column.name):
+                _check_agreement(dataset, before, named_by[column.name], column, spec.model)
+                column = _strictest(before, column)  # noqa: PLW2901 - the combined column replaces both
+            columns[column.name] = column
+            named_by.setdefault(column.name, spec.model)
     digest = hashlib.sha256("".join(spec.digest for spec in mine).encode()).hexdigest()
-    return Contract(dataset, tuple(columns.values()), min(s.data.max_bad_share for s in mine), f"sha256:{digest}")
+    return Contract(
+        dataset,
+        tuple(columns.values()),
+        tuple(dict.fromkeys(spec.data.row_key for spec in mine)),
+        min(spec.data.max_bad_share for spec in mine),
+        _unknown_columns(mine),
+        f"sha256:{digest}",
+    )
 
 
 def _no_spec(dataset: str, datasets: list[str]) -> str:
     close = get_close_matches(dataset, datasets, n=1)
-    known = ", ".join(first(datasets, _KNOWN))
-    hint = f"did you mean {close[0]!r}? " if close else f"known: {known}. " if datasets else ""
+    hint = f"did you mean {close[0]!r}? " if close else f"known: {names(datasets)}. " if datasets else ""
     return f"no model has the dataset {dataset!r}; {hint}Apply a spec with `data: {{dataset: {dataset}}}` first"
 
 
+def _unknown_columns(specs: list[ModelSpec]) -> str:
+    wanted = {spec.data.unknown_columns for spec in specs}
+    return next((word for word in _STRICTEST_FIRST if word in wanted), UnknownColumns.REPORT)
+
+
 def _columns(spec: ModelSpec) -> Iterable[Column]:
-    yield Column(spec.data.entity, "entity")
-    yield Column(spec.data.event_time, "time")
+    models = (spec.model,)
+    yield Column(spec.data.entity, "entity", models=models)
+    yield Column(spec.data.event_time, "time", models=models)
     for name, feature in spec.features.items():
         # A feature with `from` is joined in, not sent. A spec that was applied before that was refused may have the
         # entity as a feature, too.
         if feature.source is None and name not in (spec.data.entity, spec.data.event_time):
-            yield _column(name, feature)
-    yield Column(spec.data.label, "label")
+            yield _feature(name, feature, spec.model)
+    yield Column(spec.data.label, "label", labels=spec.data.labels, models=models)
 
 
-def _column(name: str, feature: Feature) -> Column:
+def _feature(name: str, feature: Feature, model: str) -> Column:
     values = frozenset(feature.values) if feature.values is not None else None
-    return Column(name, feature.type, feature.optional, feature.min, feature.max, values)
+    models = () if feature.optional else (model,)
+    return Column(name, feature.type, feature.optional, feature.min, feature.max, values, models=models)
 
 
-def _both(one: Column, other: Column, spec: ModelSpec) -> Column:
-    if one.kind != other.kind:
-        message = (
-            f"the models of dataset {spec.data.dataset!r} disagree: column {one.name!r} is {other.kind} for "
-            f"{spec.model!r} and {one.kind} for another; make the specs agree, or use two datasets"
-        )
-        raise NoContractError(message)
+def _check_agreement(dataset: str, one: Column, model: str, other: Column, other_model: str) -> None:
+    if (one.kind, one.labels) == (other.kind, other.labels):
+        return
+    first, second = (one.kind, other.kind) if one.kind != other.kind else (one.expected, other.expected)
+    raise NoContractError(
+        f"the models of dataset {dataset!r} disagree: column {one.name!r} is {first} for {model!r} and {second} for "
+        f"{other_model!r}; change one of the specs, or use two datasets"
+    )
+
+
+def _strictest(one: Column, other: Column) -> Column:
     lows = [bound for bound in (one.low, other.low) if bound is not None]
     highs = [bound for bound in (one.high, other.high) if bound is not None]
     values = one.values & other.values if one.values and other.values else one.values or other.values
-    return Column(
-        one.name, one.kind, one.optional and other.optional, max(lows, default=None), min(highs, default=None), values
+    return replace(
+        one,
+        optional=one.optional and other.optional,
+        low=max(lows, default=None),
+        high=min(highs, default=None),
+        values=values,
+        models=one.models + other.models,
     )

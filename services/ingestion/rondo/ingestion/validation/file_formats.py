@@ -1,4 +1,8 @@
-"""Reads the file of a batch: Parquet, CSV, JSON Lines or Arrow IPC in, a frame out, or a clear message."""
+"""Reads a batch file (Parquet, CSV, JSON Lines or Arrow IPC) into a data frame.
+
+The bytes are foreign: whatever they hold, the result is a frame or an UnreadableFileError. Where polars itself fails on
+them it raises PanicException, which is a BaseException.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,11 @@ from typing import TYPE_CHECKING, Literal
 import orjson
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from rondo.ingestion.errors import UnknownContentTypeError, UnreadableFileError
+from rondo.ingestion.validation import csv_file
+from rondo.ingestion.validation.arrow_columns import RawBatch, duplicates, from_arrow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,47 +36,50 @@ EXTENSIONS: dict[str, FileFormat] = {
     ".arrows": "an Arrow stream",
     ".arrow": "an Arrow file",
 }
-# These say of each column what it holds. A line of JSON says it of each value, but a column has one type: a text among
-# numbers makes texts of all of them.
+# Formats in which each column has a type. JSON Lines has a type per value, but a frame has one per column: one text
+# among numbers turns all of them into texts.
 TYPED: frozenset[FileFormat] = frozenset(("Parquet", "an Arrow stream", "an Arrow file"))
 _PARQUET, _ARROW = b"PAR1", b"ARROW1"
-_ADVICE = "write the file anew and send it again"
+_REWRITE = "write the file again and send it"
+_CHECK_TYPE = "send the content type of the file"
+_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, ValueError, OSError)
 
 
 def format_of(content_type: str | None) -> FileFormat:
-    """Return the file_format that a content type names; parameters such as `charset` don't matter.
+    """Return the format of a content type; parameters such as `charset` are ignored.
 
     Raises:
-        UnknownContentTypeError: it names none that is taken.
+        UnknownContentTypeError: it is missing or not supported.
 
     """
-    said = (content_type or "").partition(";")[0].strip().lower()
-    if said not in CONTENT_TYPES:
-        raise UnknownContentTypeError(said, tuple(CONTENT_TYPES))
-    return CONTENT_TYPES[said]
+    given = (content_type or "").partition(";")[0].strip().lower()
+    if given not in CONTENT_TYPES:
+        raise UnknownContentTypeError(given, tuple(CONTENT_TYPES))
+    return CONTENT_TYPES[given]
 
 
-def read(path: Path, file_format: FileFormat) -> pl.DataFrame:
-    """Read a batch's file.
+def read(path: Path, file_format: FileFormat) -> RawBatch:
+    """Read a batch file.
 
     Raises:
-        UnreadableFileError: the file is broken, or another kind of file.
+        UnreadableFileError: the file is damaged, or has another format.
 
     """
-    _check_ends(path, file_format)
+    _check_markers(path, file_format)
     try:
         return _READERS[file_format](path)
-    except (pl.exceptions.PolarsError, pa.ArrowException, pa.ArrowInvalid, UnicodeDecodeError, OSError) as error:
-        why = _bad_line(path) if file_format == "JSON Lines" else None
-        raise UnreadableFileError(file_format, why or str(error).splitlines()[0][:300], _ADVICE) from None
+    except _ERRORS as error:
+        line = _invalid_line(path) if file_format == "JSON Lines" else None
+        why = line or (str(error) or type(error).__name__).splitlines()[0][:300]
+        raise UnreadableFileError(file_format, why, _REWRITE) from None
 
 
 def has_footer(path: Path, file_format: FileFormat) -> bool:
-    """Say whether a file that is perhaps still being written has its end; forms without one count as whole."""
+    """Return whether a file that may still be written has its footer; formats without one count as complete."""
     if file_format not in ("Parquet", "an Arrow file"):
         return True
-    mark = _PARQUET if file_format == "Parquet" else _ARROW
-    return _ends(path)[1].endswith(mark)
+    marker = _PARQUET if file_format == "Parquet" else _ARROW
+    return _ends(path)[1].endswith(marker)
 
 
 def _ends(path: Path) -> tuple[bytes, bytes]:
@@ -79,64 +89,66 @@ def _ends(path: Path) -> tuple[bytes, bytes]:
         return first, file.read(8)
 
 
-def _check_ends(path: Path, file_format: FileFormat) -> None:
-    """Tell a wrong kind of file and a half-written one apart before a parser stumbles over either."""
+def _check_markers(path: Path, file_format: FileFormat) -> None:
+    """Recognise another format and a half-written file by their first and last bytes, before a parser fails on them."""
     first, last = _ends(path)
     if not first:
-        raise UnreadableFileError(file_format, "it has no bytes at all", "send the file itself as the body")
+        raise UnreadableFileError(file_format, "it is empty", "send the file itself as the body")
     found = "Parquet" if first.startswith(_PARQUET) else "an Arrow file" if first.startswith(_ARROW) else None
     if found and found != file_format:
-        raise UnreadableFileError(file_format, f"it begins like {found}", "send the content type of the file as it is")
-    mark = {"Parquet": _PARQUET, "an Arrow file": _ARROW}.get(file_format)
-    if mark and not first.startswith(mark):
-        raise UnreadableFileError(
-            file_format, f"it does not begin with {mark.decode()}", "send the content type of the file"
-        )
-    if mark and not last.endswith(mark):
-        why = f"it begins well, but its end is missing ({mark.decode()} should be the last bytes): it is half-written"
+        raise UnreadableFileError(file_format, f"it starts like {found}", _CHECK_TYPE)
+    marker = {"Parquet": _PARQUET, "an Arrow file": _ARROW}.get(file_format)
+    if marker and not first.startswith(marker):
+        raise UnreadableFileError(file_format, f"it does not start with {marker.decode()}", _CHECK_TYPE)
+    if marker and not last.endswith(marker):
+        why = f"it is half-written, the last bytes are not {marker.decode()}"
         raise UnreadableFileError(file_format, why, "wait until the file is complete and send it again")
 
 
-def _read_csv(path: Path) -> pl.DataFrame:
-    # As text throughout: the contract says the types, and a guess from the first rows would only be wrong later.
-    frame = pl.read_csv(path, infer_schema=False)
-    if any("\x00" in name for name in frame.columns):
-        raise UnreadableFileError(
-            "CSV", "it holds NUL characters, so it is no text", "send the content type of the file"
-        )
-    return frame
+def _read_csv(path: Path) -> RawBatch:
+    columns, separator = csv_file.header(path)
+    if any("\x00" in name for name in columns):
+        raise UnreadableFileError("CSV", "it holds NUL characters", _CHECK_TYPE)
+    _refuse_duplicates("CSV", columns)
+    return RawBatch(csv_file.read(path, separator))
 
 
-def _read_jsonl(path: Path) -> pl.DataFrame:
-    return pl.read_ndjson(path, infer_schema_length=None)
+def _read_json_lines(path: Path) -> RawBatch:
+    return RawBatch(pl.read_ndjson(path, infer_schema_length=None))
 
 
-def _read_stream(path: Path) -> pl.DataFrame:
+def _read_stream(path: Path) -> RawBatch:
     with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
-        return _framed(stream.read_all())
+        return _from_arrow("an Arrow stream", stream.read_all())
 
 
-def _read_file(path: Path) -> pl.DataFrame:
+def _read_file(path: Path) -> RawBatch:
     with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as source:
-        return _framed(source.read_all())
+        return _from_arrow("an Arrow file", source.read_all())
 
 
-def _read_parquet(path: Path) -> pl.DataFrame:
-    return pl.read_parquet(path, hive_partitioning=False, glob=False)
+def _read_parquet(path: Path) -> RawBatch:
+    with pq.ParquetFile(path) as file:
+        return _from_arrow("Parquet", file.read())
 
 
-def _framed(table: pa.Table) -> pl.DataFrame:
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a table makes a frame
-    return frame
+def _from_arrow(file_format: FileFormat, table: pa.Table) -> RawBatch:
+    _refuse_duplicates(file_format, table.column_names)
+    return from_arrow(table)
 
 
-def _bad_line(path: Path) -> str | None:
+def _refuse_duplicates(file_format: FileFormat, columns: list[str]) -> None:
+    if found := duplicates(columns):
+        why = f"it has several columns named {', '.join(map(repr, found))}"
+        raise UnreadableFileError(file_format, why, "give each column its own name and send it again")
+
+
+def _invalid_line(path: Path) -> str | None:
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 if line.strip() and not isinstance(orjson.loads(line), dict):
-                    return f"line {number} is no JSON object"
+                    return f"line {number} is not a JSON object"
             except orjson.JSONDecodeError as error:
                 return f"line {number} is not JSON ({error})"
     return None
@@ -145,7 +157,7 @@ def _bad_line(path: Path) -> str | None:
 _READERS = {
     "Parquet": _read_parquet,
     "CSV": _read_csv,
-    "JSON Lines": _read_jsonl,
+    "JSON Lines": _read_json_lines,
     "an Arrow stream": _read_stream,
     "an Arrow file": _read_file,
 }

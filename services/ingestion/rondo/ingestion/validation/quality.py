@@ -1,21 +1,44 @@
-"""What a batch looked like, in figures."""
+"""Statistics of a batch and its columns."""
 
 from __future__ import annotations
 
 import polars as pl
+from pydantic import BaseModel, ConfigDict
 
-from rondo.contracts.events.data import ColumnQuality, QualityReport
-from rondo.ingestion.validation import report_limits
+from rondo.contracts.text import Message, Text
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
+
+
+class ColumnQuality(_Value):
+    """One column of the accepted rows. `distinct` counts values; `low` and `high` are of numbers only."""
+
+    missing: int
+    distinct: int
+    low: float | None = None
+    high: float | None = None
+
+
+class QualityReport(_Value):
+    """Counts of rows, the reasons of the quarantined ones (reason to rows), and the columns of the accepted ones."""
+
+    rows: int
+    accepted: int
+    quarantined: int
+    reasons: dict[Message, int] = {}
+    columns: dict[Text, ColumnQuality] = {}
 
 
 def report(accepted: pl.DataFrame, rows: int, reasons: dict[str, int]) -> QualityReport:
-    """Describe a batch of `rows`, of which those in `accepted` were good; a bad row may count for several reasons."""
+    """Describe a batch of `rows`, of which those in `accepted` are valid; an invalid row may have several reasons."""
     return QualityReport(
         rows=rows,
         accepted=accepted.height,
         quarantined=rows - accepted.height,
-        reasons=report_limits.commonest(reasons),
-        columns=columns(accepted.select(accepted.columns[: report_limits.MOST])),
+        reasons=reasons,
+        columns=columns(accepted),
     )
 
 
