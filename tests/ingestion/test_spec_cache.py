@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 from rondo.contracts.events.cloudevents import Envelope
-from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.spec.model import ModelSpec
-from rondo.ingestion.handlers import on_spec_applied
+from rondo.ingestion.handlers import on_model_removed, on_spec_applied
 from rondo.ingestion.spec_cache import SpecCache
 from rondo.ingestion.validation.contract import NoContractError
 
@@ -51,3 +51,17 @@ async def test_a_spec_that_never_comes_is_said_to_be_missing() -> None:
     await specs.wait_for_dataset("flights", seconds=0.01)
     with pytest.raises(NoContractError, match="no model has the dataset 'flights'"):
         specs.contract("flights")
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+async def test_a_removed_model_has_no_spec_in_any_order_of_the_topics(order: tuple[int, ...]) -> None:
+    specs = SpecCache()
+    for revision in order:
+        if revision == 1:
+            await on_spec_applied(Envelope("x", "rondo/registry", NOW, applied(SPEC, 1)), specs)
+        else:
+            removed = ModelRemoved(model=SPEC.model, revision=2, decided_by="ana")
+            await on_model_removed(Envelope("y", "rondo/registry", NOW, removed), specs)
+    assert specs.models == frozenset()
+    specs.put(SPEC, 3)
+    assert specs.contract("rides")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class MemoryStore:
     """Implements `ports.Store`, `ports.Work` and `ports.ChangeSignal`."""
 
-    specs: dict[str, tuple[int, ModelSpec]] = field(default_factory=dict)
+    specs: dict[str, tuple[int, ModelSpec | None]] = field(default_factory=dict)
     trained: dict[str, TrainedProfile] = field(default_factory=dict)
     champions: dict[str, Champion] = field(default_factory=dict)
     generation: int = 0
@@ -39,7 +39,7 @@ class MemoryStore:
     published: list[Announcement] = field(default_factory=list)
     changed: bool = True
 
-    async def save_spec(self, model: str, revision: int, spec: ModelSpec) -> None:
+    async def save_spec(self, model: str, revision: int, spec: ModelSpec | None) -> None:
         if model not in self.specs or self.specs[model][0] < revision:
             self.specs[model] = (revision, spec)
 
@@ -63,7 +63,7 @@ class MemoryStore:
         return Checkpoint(self.generation, dict(self.positions), dict(self.models))
 
     async def control_plane(self) -> ControlPlaneSnapshot:
-        return ControlPlaneSnapshot({m: spec for m, (_, spec) in self.specs.items()}, dict(self.champions))
+        return ControlPlaneSnapshot({m: spec for m, (_, spec) in self.specs.items() if spec}, dict(self.champions))
 
     async def profiles(self, digests: Sequence[str]) -> Mapping[str, TrainedProfile]:
         return {digest: self.trained[digest] for digest in digests if digest in self.trained}

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rondo.contracts.events import logs
 from rondo.contracts.events.logs import PREDICTIONS_LOG
-from rondo.contracts.events.monitoring import AlertRaised, WindowClosed
+from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, WindowClosed
 from rondo.monitor.errors import FencedError, UnknownModelError, UnreadableLogError
 from rondo.monitor.pipeline import MonitorPipeline
 from rondo.monitor.ports import Champion, StoredTable
@@ -251,6 +251,22 @@ async def test_low_coverage_raises_an_alert_though_no_window_closes() -> None:
     (alert,) = published(store).values()
     assert isinstance(alert, AlertRaised)
     assert (alert.model, alert.severity) == (MODEL, "critical")
+
+
+async def test_a_removed_model_has_no_windows_and_its_alerts_are_resolved() -> None:
+    store, clock = await filled_store(), FakeClock()
+    pipeline = new_pipeline(store, clock)
+    await pipeline.load()
+    wild = [encode_predictions(shifted_by(read_predictions(value).rows, 40_000)) for value in PREDICTED[:20]]
+    await pipeline.advance(messages(wild))
+    async with store.work() as work:
+        await work.save_spec(MODEL, 2, None)
+    await pipeline.advance(messages(PREDICTED, KNOWN))
+    raised, resolved = published(store).values()
+    assert isinstance(resolved, AlertResolved)
+    assert resolved.alert_id == raised.alert_id
+    with pytest.raises(UnknownModelError):
+        pipeline.status(MODEL)
 
 
 def shifted_by(rows: pa.Table, days: int) -> pa.Table:

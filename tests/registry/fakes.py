@@ -17,6 +17,7 @@ from rondo.registry.errors import StaleRevisionError, UnknownModelError
 from rondo.registry.model import runs
 from rondo.registry.model.deployments import Deployment
 from rondo.registry.model.model import Actor, Candidate, Decision, Model, RegisteredVersion
+from rondo.registry.model.runs import ListedRun, RunPosition
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -36,11 +37,20 @@ class State:
     candidates: dict[str, dict[int, tuple[Candidate, datetime]]] = field(default_factory=dict)
     deployments: dict[str, list[Deployment]] = field(default_factory=dict)
     audit: dict[str, list[AuditRecord]] = field(default_factory=dict)
-    runs: dict[str, Run] = field(default_factory=dict)
+    runs: dict[str, ListedRun] = field(default_factory=dict)
     schedules: dict[tuple[str, str], datetime] = field(default_factory=dict)
     replica_reports: dict[str, ReplicaReports] = field(default_factory=dict)
     inbox: set[str] = field(default_factory=set)
     published: list[tuple[str, Event]] = field(default_factory=list)
+    removed: set[str] = field(default_factory=set)
+
+    def active(self) -> tuple[str, ...]:
+        """Return the names of the models that have a spec."""
+        return tuple(sorted(self.models.keys() - self.removed))
+
+    def audit_head(self, chain: str) -> ChainHead:
+        records = self.audit.get(chain)
+        return ChainHead(chain, len(records), records[-1].hash) if records else ChainHead(chain)
 
 
 class FakeStore:
@@ -66,53 +76,63 @@ class FakeStore:
             yield work
 
     async def models(self) -> Sequence[Model]:
-        return [self.state.models[name] for name in sorted(self.state.models)]
+        return [self.state.models[name] for name in self.state.active()]
 
     async def model(self, name: str) -> Model:
+        if name not in self.state.active():
+            raise UnknownModelError(name, self.state.active())
+        return self.state.models[name]
+
+    def _known(self, name: str) -> Model:
+        """Return a model that may be removed."""
         if name not in self.state.models:
-            raise UnknownModelError(name, tuple(sorted(self.state.models)))
+            raise UnknownModelError(name, self.state.active())
         return self.state.models[name]
 
     async def specs(self) -> Sequence[ModelSpec]:
         return [model.spec for model in await self.models()]
 
-    async def versions(self, model: str) -> Sequence[RegisteredVersion]:
-        found = (await self.model(model)).versions
-        return [
-            RegisteredVersion(found[number], *known) for number, known in self.state.candidates.get(model, {}).items()
-        ]
+    async def versions(self, model: str, after: int, limit: int) -> Sequence[RegisteredVersion]:
+        versions, known = self._known(model).versions, self.state.candidates.get(model, {})
+        return [RegisteredVersion(versions[n], *known[n]) for n in sorted(known) if n > after][:limit]
 
     async def version(self, model: str, number: int) -> RegisteredVersion:
-        found = (await self.model(model)).version(number)
+        found = self._known(model).version(number)
         return RegisteredVersion(found, *self.state.candidates[model][number])
 
     async def deployments(self, model: str) -> Sequence[Deployment]:
-        return self.state.deployments.get((await self.model(model)).name, [])
+        return self.state.deployments.get(self._known(model).name, [])
 
-    async def audit(self, model: str) -> tuple[Sequence[AuditRecord], ChainHead]:
-        return self.state.audit[(await self.model(model)).name], await self.audit_head(model)
+    async def audit_chains(self) -> Sequence[str]:
+        return sorted(self.state.audit)
 
-    async def audit_head(self, model: str) -> ChainHead:
-        records = self.state.audit[(await self.model(model)).name]
-        return ChainHead(model, len(records), records[-1].hash)
+    async def audit_records(self, chain: str, after: int, limit: int) -> tuple[Sequence[AuditRecord], ChainHead]:
+        head = await self.audit_head(chain)
+        return self.state.audit.get(chain, [])[after : after + limit], head
+
+    async def audit_head(self, chain: str) -> ChainHead:
+        if chain != audit.TOKENS_CHAIN:
+            self._known(chain)
+        return self.state.audit_head(chain)
 
     async def replica_reports(self, model: str) -> ReplicaReports:
-        return self.state.replica_reports.get((await self.model(model)).name, ())
+        return self.state.replica_reports.get(self._known(model).name, ())
 
     async def refused_deployments(self) -> Sequence[tuple[str, int]]:
-        replica_report = {
-            name: {word.state for word in self.state.replica_reports.get(name, ()) if word.revision == model.revision}
+        current = {
+            name: {each.state for each in self.state.replica_reports.get(name, ()) if each.revision == model.revision}
             for name, model in self.state.models.items()
         }
         return [
             (name, self.state.models[name].revision)
-            for name, states in replica_report.items()
+            for name, states in current.items()
             if "refused" in states and "available" not in states
         ]
 
-    async def runs(self, model: str | None, limit: int) -> Sequence[Run]:
-        newest_first = list(reversed(self.state.runs.values()))
-        return [run for run in newest_first if model in (None, run.model)][:limit]
+    async def runs(self, model: str | None, before: RunPosition | None, limit: int) -> Sequence[ListedRun]:
+        newest_first = sorted(self.state.runs.values(), key=lambda each: each.position, reverse=True)
+        earlier = [each for each in newest_first if before is None or each.position < before]
+        return [each for each in earlier if model in (None, each.run.model)][:limit]
 
     async def published(self) -> list[tuple[str, str]]:
         """Return id and type of everything published, in order."""
@@ -126,13 +146,16 @@ class FakeWork:
         self.state_ = state
 
     async def load_for_update(self, model: str) -> Model | None:
-        return self.state_.models.get(model)
+        return None if model in self.state_.removed else self.state_.models.get(model)
 
     async def names(self) -> tuple[str, ...]:
-        return tuple(sorted(self.state_.models))
+        return self.state_.active()
 
     async def spec(self, model: str, digest: str) -> ModelSpec | None:
         return self.state_.specs.get((model, digest))
+
+    async def spec_revision(self, model: str) -> int:
+        return self.state_.models[model].spec_revision if model in self.state_.models else 0
 
     async def candidate(self, model: str, version: int) -> Candidate:
         return self.state_.candidates[model][version][0]
@@ -141,6 +164,7 @@ class FakeWork:
         known = self.state_.models.get(spec.model) or Model(spec.model, spec, revision)
         self.state_.models[spec.model] = Model(**{**known.__dict__, "spec": spec, "spec_revision": revision})
         self.state_.specs[spec.model, spec.digest] = spec
+        self.state_.removed.discard(spec.model)
         self.state_.applied_at[spec.model] = datetime.now(UTC)
         await self.publish(SpecApplied(model=spec.model, revision=revision, digest=spec.digest, spec=spec))
         evidence = {"revision": revision, "digest": spec.digest, "reason": actor.reason}
@@ -152,6 +176,8 @@ class FakeWork:
         if (found.revision, found.last_version) != (decision.before.revision, decision.before.last_version):
             raise StaleRevisionError(name, decision.before.revision, found.revision)
         self.state_.models[name] = after
+        if after.spec_revision != decision.before.spec_revision:
+            self.state_.removed.add(name)
         if decision.candidate:
             self.state_.candidates.setdefault(name, {})[after.last_version] = (decision.candidate, now)
         if after.revision != decision.before.revision:
@@ -160,15 +186,14 @@ class FakeWork:
                 revision=after.revision, routes=after.routes, decided_by=actor.name, reason=actor.reason, at=now
             )
             self.state_.deployments.setdefault(name, []).append(deployment)
-        for statement in decision.audit_entries:
-            await self.append_audit(name, decision.actor, statement)
+        for entry in decision.audit_entries:
+            await self.append_audit(name, decision.actor, entry)
         for event in decision.events:
             await self.publish(event)
 
-    async def append_audit(self, model: str, actor: Actor, statement: AuditEntry) -> None:
-        chain = self.state_.audit.setdefault(model, [])
-        head = ChainHead(model, len(chain), chain[-1].hash) if chain else ChainHead(model)
-        chain.append(audit.append(model, head, datetime.now(UTC), actor.name, statement))
+    async def append_audit(self, chain: str, actor: Actor, entry: AuditEntry) -> None:
+        record = audit.append(self.state_.audit_head(chain), datetime.now(UTC), actor.name, entry)
+        self.state_.audit.setdefault(chain, []).append(record)
 
     async def replica_reports(self, model: str) -> ReplicaReports:
         return self.state_.replica_reports.get(model, ())
@@ -177,7 +202,10 @@ class FakeWork:
         self.state_.replica_reports[model] = replica_reports
 
     async def save_run(self, run: Run) -> None:
-        self.state_.runs[run.run_id] = runs.merge(self.state_.runs.get(run.run_id), run)
+        known = self.state_.runs.get(run.run_id)
+        merged = runs.merge(known.run if known else None, run)
+        if known is None or known.run != merged:
+            self.state_.runs[run.run_id] = ListedRun(merged, RunPosition(datetime.now(UTC), run.run_id))
 
     async def publish(self, event: Event, event_id: str | None = None) -> str:
         identity = event_id or f"event-{len(self.state_.published)}"

@@ -17,11 +17,14 @@ from rondo.registry.postgres.unit_of_work import PostgresStore
 from tests.support.evidence import EvidenceStore
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractAsyncContextManager
 
     from rondo.chassis.postgres.pool import Database
     from rondo.contracts.events.base import Event
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.registry.audit.hash_chain import AuditRecord
+    from rondo.registry.model.runs import Run
 
 ANA = Actor("ana", "because")
 GONE = f"sha256:{'f' * 64}"
@@ -84,3 +87,12 @@ def replica_report(replica: str, state: str, version: int, revision: int, digest
         model="late", replica=replica, model_version=version, digest=digest, revision=revision, state=state, at=day,
         detail="its folder is empty" if state == "refused" else "",
     )  # fmt: skip
+
+
+async def runs_of(store: Backend, model: str | None) -> list[Run]:
+    """Return the runs of a model, or of all, latest change first."""
+    return [each.run for each in await store.runs(model, None, 100)]
+
+
+async def audit_of(store: Backend, chain: str) -> Sequence[AuditRecord]:
+    return (await store.audit_records(chain, 0, 1_000))[0]

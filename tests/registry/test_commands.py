@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rondo.contracts.spec.file import parse_spec
 from rondo.registry import commands
-from rondo.registry.errors import NotPassedError, RefusedSpecError, StaleRevisionError, UnknownModelError
+from rondo.registry.errors import (
+    NothingToRollBackToError,
+    NotPassedError,
+    RefusedSpecError,
+    StaleRevisionError,
+    UnknownModelError,
+)
 
-from tests.registry.scenarios import ANA, apply, handle, published_types, states
+from tests.registry.scenarios import ANA, apply, audit_of, handle, published_types, states
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,7 +59,7 @@ async def test_promotion_and_rollback_by_hand_name_the_actor(store: Backend, spe
     async with store.work() as work:
         assert (await commands.roll_back(work, "late", None, ANA, None)).revision == 3
     assert await states(store) == {1: "champion", 2: "rolled_back"}
-    records, _ = await store.audit("late")
+    records = await audit_of(store, "late")
     assert [(r.action, r.decided_by) for r in records[-2:]] == [("promoted", "ana"), ("rolled_back", "ana")]
     assert [d.decided_by for d in await store.deployments("late")] == ["registry", "ana", "ana"]
     assert (await published_types(store))[-4:] == [
@@ -73,7 +79,7 @@ async def test_a_training_by_hand_is_requested_and_audited(store: Backend, spec:
         trigger = await commands.train(work, "late", ANA, day)
     assert (trigger.kind, trigger.at, trigger.detail) == ("manual", day, "because")
     assert (await store.published())[-1] == (trigger.id, "rondo.TrainingRequested.v1")
-    assert (await store.audit("late"))[0][-1].action == "training_requested"
+    assert (await audit_of(store, "late"))[-1].action == "training_requested"
 
 
 async def test_a_unit_of_work_that_fails_leaves_nothing(store: Backend, spec: ModelSpec) -> None:
@@ -85,3 +91,46 @@ async def test_a_unit_of_work_that_fails_leaves_nothing(store: Backend, spec: Mo
     with pytest.raises(ZeroDivisionError):
         await fail()
     assert (list(await store.models()), await published_types(store)) == ([], [])
+
+
+async def test_a_removed_model_is_withdrawn_and_its_versions_and_audit_log_stay(
+    store: Backend, spec: ModelSpec, trained: Make
+) -> None:
+    await apply(store, spec)
+    await handle(store, trained("run-1", auc=0.7), "t1")
+    await handle(store, trained("run-2", auc=0.8, champion=(1, 0.7)), "t2")
+    async with store.work() as work:
+        with pytest.raises(StaleRevisionError):
+            await commands.remove(work, "late", ANA, 7)
+    async with store.work() as work:
+        assert await commands.remove(work, "late", ANA, 2) == 2
+    assert (await published_types(store))[-4:] == [
+        "ModelRetired", "ModelRetired", "DeploymentChanged", "ModelRemoved",
+    ]  # fmt: skip
+    assert (list(await store.models()), list(await store.specs())) == ([], [])
+    with pytest.raises(UnknownModelError):
+        await store.model("late")
+    assert [each.version.state for each in await store.versions("late", 0, 10)] == ["retired", "retired"]
+    assert [len(d.routes) for d in await store.deployments("late")] == [1, 1, 0]
+    last = (await audit_of(store, "late"))[-1]
+    assert (last.action, last.decided_by) == ("removed", "ana")
+    async with store.work() as work:
+        with pytest.raises(UnknownModelError):
+            await commands.remove(work, "late", ANA, None)
+
+
+async def test_a_model_that_is_applied_again_continues_its_counters_and_cannot_go_back_before_its_removal(
+    store: Backend, spec: ModelSpec, trained: Make
+) -> None:
+    await apply(store, spec)
+    await handle(store, trained("run-1", auc=0.7), "t1")
+    async with store.work() as work:
+        await commands.remove(work, "late", ANA, None)
+    assert (await apply(store, spec)).revision == 3
+    model = await store.model("late")
+    assert (model.champion, model.served, model.revision) == (None, (), 2)
+    await handle(store, trained("run-2", auc=0.8), "t2")
+    assert await states(store) == {1: "retired", 2: "champion"}
+    async with store.work() as work:
+        with pytest.raises(NothingToRollBackToError):
+            await commands.roll_back(work, "late", None, ANA, None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.training import TrainingFailed, TrainingSkipped, TrainingStarted
 
-from tests.registry.scenarios import apply, handle, states
+from tests.registry.scenarios import apply, handle, runs_of, states
 from tests.support.future_words import WORD, from_the_future
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ async def test_runs_keep_the_unknown_words(store: Backend, spec: ModelSpec) -> N
     )
     for event in events:
         await handle(store, event, event.run_id or "")
-    runs = {run.run_id: (run.state, run.trigger.kind) for run in await store.runs("late", 10)}
+    runs = {run.run_id: (run.state, run.trigger.kind) for run in await runs_of(store, "late")}
     assert runs == {"a": ("running", WORD), "b": ("failed", WORD), "c": ("skipped", WORD)}
 
 

@@ -12,22 +12,23 @@ from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.training import TrainingFailed, TrainingSkipped, TrainingStarted, Trigger
 from rondo.contracts.spec.file import parse_spec
 from rondo.registry import commands
-from rondo.registry.audit import hash_chain
+from rondo.registry.audit.verifier import AuditVerifier
 from rondo.registry.errors import SameArtifactError
 from rondo.registry.handlers import on_model_trained
 
-from tests.registry.scenarios import ANA, GONE, FakeArtifacts, apply, handle, published_types, states
+from tests.registry.scenarios import ANA, GONE, FakeArtifacts, apply, audit_of, handle, published_types, runs_of, states
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.registry.audit.hash_chain import Verification
 
     from tests.registry.scenarios import Backend
 
 Make = Callable[..., Any]
 
 
-async def verify_audit(store: Backend) -> hash_chain.Verification:
-    return hash_chain.verify(*await store.audit("late"))
+async def verify_audit(store: Backend) -> Verification:
+    return await AuditVerifier(store).verify("late")
 
 
 async def test_one_run_makes_one_version_however_often_it_is_published(
@@ -41,7 +42,7 @@ async def test_one_run_makes_one_version_however_often_it_is_published(
     assert await published_types(store) == ["SpecApplied", "ModelRegistered", "ModelPromoted", "DeploymentChanged"]
     model = await store.model("late")
     assert (model.revision, model.last_version) == (1, 1)
-    assert [run.state for run in await store.runs("late", 10)] == ["trained"]
+    assert [run.state for run in await runs_of(store, "late")] == ["trained"]
 
 
 async def test_versions_count_up_and_gates_decide(store: Backend, spec: ModelSpec, trained: Make) -> None:
@@ -55,7 +56,7 @@ async def test_versions_count_up_and_gates_decide(store: Backend, spec: ModelSpe
     assert [(r.model_version, list(r.features)) for r in model.routes] == [(3, ["carrier", "distance"])]
     assert [d.revision for d in await store.deployments("late")] == [1, 2]
     assert (await verify_audit(store)).verified
-    records, _ = await store.audit("late")
+    records = await audit_of(store, "late")
     assert [r.action for r in records] == [
         "spec_applied", "registered", "promoted", "registered", "rejected", "registered", "promoted",
     ]  # fmt: skip
@@ -73,33 +74,28 @@ async def test_a_candidate_of_an_unknown_model_or_spec_is_a_permanent_error(
     assert await published_types(store) == ["SpecApplied"]
 
 
-async def test_every_decision_not_to_train_is_listed_with_its_time(
+async def test_a_run_that_finds_too_little_data_ends_and_a_coalesced_trigger_ends_nothing(
     store: Backend, spec: ModelSpec, trained: Make
 ) -> None:
     event = trained("run-1")
     begin = TrainingStarted(
         model="late", run_id="run-1", trigger=event.trigger, spec_digest=spec.digest, started_at=event.started_at
     )
-
-    def skipped(trigger: str, reason: str, run_id: str | None) -> TrainingSkipped:
-        asked = event.trigger.model_copy(update={"id": trigger})
-        return TrainingSkipped(model="late", trigger=asked, reason=reason, detail="why", run_id=run_id)
-
+    other = event.trigger.model_copy(update={"id": "other"})
+    coalesced = TrainingSkipped(model="late", trigger=other, reason="in_flight", detail="run-1 runs", run_id="run-1")
+    ended = TrainingSkipped(
+        model="late", trigger=event.trigger, reason="not_enough_data", detail="10 of 1,000 rows", run_id="run-1"
+    )
     await apply(store, spec)
     await handle(store, begin, "begin")
-    await handle(store, skipped("other", "in_flight", "run-1"), "other")
-    assert {run.run_id: run.state for run in await store.runs("late", 10)}["run-1"] == "running"
-    await handle(store, skipped(event.trigger.id, "not_enough_data", "run-1"), "ended")
-    await handle(store, skipped("later", "cooldown", None), "later")
-    await handle(store, skipped("later", "cooldown", None), "later, delivered twice")
-    found = await store.runs("late", 10)
-    assert {(run.state, run.trigger.id, run.detail) for run in found} == {
-        ("skipped", "other", "in_flight: why"),
-        ("skipped", event.trigger.id, "not_enough_data: why"),
-        ("skipped", "later", "cooldown: why"),
-    }
-    assert len(found) == 3
-    assert all(run.finished_at for run in found)
+    await handle(store, coalesced, "coalesced")
+    assert [run.state for run in await runs_of(store, "late")] == ["skipped", "running"]
+    await handle(store, ended, "ended")
+    latest = (await runs_of(store, "late"))[0]
+    assert (latest.run_id, latest.state, latest.reason, latest.detail) == (
+        "run-1", "skipped", "not_enough_data", "not_enough_data: 10 of 1,000 rows",
+    )  # fmt: skip
+    assert latest.finished_at is not None
 
 
 async def test_runs_are_recorded(store: Backend, spec: ModelSpec, trained: Make) -> None:
@@ -112,12 +108,12 @@ async def test_runs_are_recorded(store: Backend, spec: ModelSpec, trained: Make)
     await handle(store, event, "end")
     await handle(store, begin, "begin, published late")
     await handle(store, failed, "failure")
-    found = await store.runs("late", 10)
+    found = await runs_of(store, "late")
     assert [(run.run_id, run.state) for run in found] == [("run-2", "failed"), ("run-1", "trained")]
     assert found[1].finished_at == event.finished_at
     assert found[0].finished_at is not None
-    assert [run.run_id for run in await store.runs(None, 1)] == ["run-2"]
-    assert await store.runs("other", 10) == []
+    assert [each.run.run_id for each in await store.runs(None, None, 1)] == ["run-2"]
+    assert await runs_of(store, "other") == []
 
 
 async def test_a_metric_of_nan_can_be_stored(store: Backend, spec: ModelSpec, trained: Make) -> None:
@@ -137,7 +133,7 @@ async def test_a_candidate_compared_with_a_stale_champion_is_trained_once_more(
     await handle(store, late, "t3")
     assert (await published_types(store))[-3:] == ["ModelRegistered", "ModelRejected", "TrainingRequested"]
     assert await states(store) == {1: "standby", 2: "champion", 3: "rejected"}
-    records, _ = await store.audit("late")
+    records = await audit_of(store, "late")
     assert [r.action for r in records[-2:]] == ["rejected", "training_requested"]
     assert json.loads(records[-2].evidence)["reason"] == "stale_champion"
     trigger = Trigger.model_validate(json.loads(records[-1].evidence)["trigger"])
@@ -205,3 +201,46 @@ async def test_a_training_that_made_the_champions_artifact_again_is_rejected_how
     async with store.work() as work:
         with pytest.raises(SameArtifactError):
             await commands.promote(work, "late", 2, ANA, None, override=True)
+
+
+async def test_every_decision_not_to_train_is_listed_once_per_trigger_with_the_latest_reason(
+    store: Backend, spec: ModelSpec, trained: Make
+) -> None:
+    await apply(store, spec)
+    trigger = trained("run-1").trigger
+    other = trigger.model_copy(update={"id": "other"})
+    for number, (cause, reason) in enumerate(
+        ((trigger, "cooldown"), (other, "not_subscribed"), (trigger, "breaker_open"), (trigger, "breaker_open"))
+    ):
+        skip = TrainingSkipped(model="late", trigger=cause, reason=reason, detail=f"decision {number}")
+        await handle(store, skip, f"s{number}")
+    found = await runs_of(store, None)
+    assert [(run.trigger.id, run.state, run.reason, run.detail) for run in found] == [
+        (trigger.id, "skipped", "breaker_open", "breaker_open: decision 3"),
+        ("other", "skipped", "not_subscribed", "not_subscribed: decision 1"),
+    ]  # fmt: skip
+    assert all(run.run_id.startswith("skip-") and run.finished_at for run in found)
+
+
+async def test_the_pages_of_the_runs_have_every_run_once(store: Backend, spec: ModelSpec, trained: Make) -> None:
+    await apply(store, spec)
+    for number in range(5):
+        failed = TrainingFailed(
+            model="late", run_id=f"run-{number}", trigger=trained().trigger, reason="no memory", attempts=3
+        )
+        await handle(store, failed, f"f{number}")
+    pages, position = [], None
+    while page := await store.runs("late", position, 2):
+        pages.append([each.run.run_id for each in page])
+        position = page[-1].position
+    assert pages == [["run-4", "run-3"], ["run-2", "run-1"], ["run-0"]]
+
+
+async def test_a_candidate_of_a_removed_model_is_ignored(store: Backend, spec: ModelSpec, trained: Make) -> None:
+    await apply(store, spec)
+    async with store.work() as work:
+        await commands.remove(work, "late", ANA, None)
+    await handle(store, trained("run-1"), "t1")
+    assert ([run.state for run in await runs_of(store, "late")], await published_types(store)) == (
+        ["trained"], ["SpecApplied", "ModelRemoved"],
+    )  # fmt: skip

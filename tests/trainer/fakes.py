@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.events.training import ModelTrained, TrainingFailed
 from rondo.contracts.vocabularies import Role
 from rondo.trainer.run import Batch, Champion, History, LastTraining, PastRun, Run
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.data import BatchAccepted
     from rondo.contracts.events.deployment import DeploymentChanged
-    from rondo.contracts.events.models import SpecApplied
+    from rondo.contracts.events.models import ModelRemoved
     from rondo.contracts.events.training import TrainingStarted, Trigger
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.run import RunState
@@ -51,7 +52,7 @@ class StoredRun:
 class MemoryStore:
     """The tables of the trainer. `runs` are oldest first, `published` are events with their ids (None: generated)."""
 
-    specs: dict[str, SpecApplied] = field(default_factory=dict)
+    specs: dict[str, SpecApplied | ModelRemoved] = field(default_factory=dict)
     batches: dict[str, Batch] = field(default_factory=dict)
     champions: dict[str, tuple[DeploymentChanged, datetime]] = field(default_factory=dict)
     deferred: dict[str, Trigger] = field(default_factory=dict)
@@ -93,11 +94,18 @@ class MemoryUnitOfWork:
         if known is None or known.revision <= applied.revision:
             self.store.specs[applied.model] = applied
 
+    async def remove_spec(self, removed: ModelRemoved) -> None:
+        known = self.store.specs.get(removed.model)
+        if known is None or known.revision < removed.revision:
+            self.store.specs[removed.model] = removed
+
     async def spec(self, model: str) -> ModelSpec | None:
-        return self.store.specs[model].spec if model in self.store.specs else None
+        found = self.store.specs.get(model)
+        return found.spec if isinstance(found, SpecApplied) else None
 
     async def models_of(self, dataset: str) -> tuple[str, ...]:
-        return tuple(sorted(m for m, applied in self.store.specs.items() if applied.spec.data.dataset == dataset))
+        applied = (each for each in self.store.specs.values() if isinstance(each, SpecApplied))
+        return tuple(sorted(each.model for each in applied if each.spec.data.dataset == dataset))
 
     async def save_batch(self, accepted: BatchAccepted) -> None:
         known = self.store.batches.get(accepted.dataset)

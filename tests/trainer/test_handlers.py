@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.events.access import TokenChanged
+from rondo.contracts.events.models import ModelRemoved
 from rondo.contracts.events.monitoring import DataQualityDegraded, PerformanceDegraded
 from rondo.contracts.events.training import TrainingRequested, TrainingSkipped
 from rondo.contracts.topics import CONTROL_EVENTS, TOPICS
@@ -51,6 +52,14 @@ async def test_a_spec_that_comes_after_its_data_starts_the_first_run(work: Memor
     work.store.end("trained")
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(spec, 3)), work)
     assert len(work.store.runs) == 2, "once trained, a spec alone trains nothing"
+
+
+async def test_a_removed_model_is_not_trained(work: MemoryUnitOfWork) -> None:
+    await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(builders.spec())), work)
+    removed = ModelRemoved(model="flight-delay", revision=2, decided_by="ana")
+    await handlers.on_model_removed(builders.enveloped(removed), work)
+    await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted()), work)
+    assert work.store.runs == []
 
 
 async def test_findings_and_requests_become_triggers_that_say_what_was_seen(work: MemoryUnitOfWork) -> None:

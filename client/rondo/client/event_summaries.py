@@ -11,6 +11,7 @@ from rondo.contracts.events.models import (
     ModelPromoted,
     ModelRegistered,
     ModelRejected,
+    ModelRemoved,
     ModelRetired,
     ModelRolledBack,
     SpecApplied,
@@ -51,6 +52,11 @@ def headline(event: Event) -> str:
 @headline.register
 def _(event: SpecApplied) -> str:
     return f"spec {event.revision} applied, {len(event.spec.features)} features"
+
+
+@headline.register
+def _(event: ModelRemoved) -> str:
+    return f"the model was removed, decided by {event.decided_by}"
 
 
 @headline.register

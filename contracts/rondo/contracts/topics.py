@@ -126,6 +126,7 @@ CONTROL_PLANE = (
     _control(training.ModelTrained, "trainer", "registry", "monitor", "client"),
     _control(training.TrainingFailed, "trainer", "registry", "client"),
     _control(training.TrainingSkipped, "trainer", "registry", "client"),
+    _control(models.ModelRemoved, "registry", "ingestion", "trainer", "monitor", "client", cleanup="compact"),
     _control(models.ModelRegistered, "registry", "client"),
     _control(models.ModelRejected, "registry", "client"),
     _control(models.ModelPromoted, "registry", "client"),

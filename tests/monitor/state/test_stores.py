@@ -12,7 +12,7 @@ import pytest
 from rondo.chassis.postgres import pool
 from rondo.chassis.settings import PostgresSettings, load
 from rondo.contracts.events.cloudevents import Envelope
-from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.events.monitoring import AlertResolved
 from rondo.monitor import handlers
 from rondo.monitor.alerts.findings import Announcement
@@ -97,6 +97,13 @@ async def test_an_older_revision_changes_nothing(under_test: StoreUnderTest) -> 
         await under_test.handle(deployed(revision, version, DIGEST_2))
     snapshot = await under_test.store.control_plane()
     assert (spec(window="7d"), Champion(5, 2, DIGEST_2)) == (snapshot.specs[MODEL], snapshot.champions[MODEL])
+
+
+async def test_a_removed_model_has_no_spec_until_a_later_revision(under_test: StoreUnderTest) -> None:
+    await under_test.handle(ModelRemoved(model=MODEL, revision=2, decided_by="ana"))
+    for revision, specs in ((1, {}), (3, {MODEL: SPEC})):
+        await under_test.handle(SpecApplied(model=MODEL, revision=revision, digest=SPEC.digest, spec=SPEC))
+        assert (await under_test.store.control_plane()).specs == specs
 
 
 async def test_a_deployment_without_a_champion_keeps_the_previous_one(under_test: StoreUnderTest) -> None:

@@ -15,6 +15,7 @@ from rondo.chassis.http.server import guarded
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.registry import handlers
+from rondo.registry.audit.verifier import AuditVerifier
 from rondo.registry.http import app
 from rondo.registry.http.dependencies import ApiContext, open_api
 from rondo.registry.postgres.queries import PostgresQueries
@@ -43,8 +44,8 @@ async def artifacts(tmp_path: Path) -> Artifacts:
 @pytest.fixture
 async def client(registry_database: Database, artifacts: Artifacts) -> AsyncIterator[httpx.AsyncClient]:
     """Return a client of a registry that has nothing yet."""
-    api = app.api()
-    open_api(api, ApiContext(PostgresStore(registry_database), PostgresQueries(registry_database), artifacts))
+    api, queries = app.api(), PostgresQueries(registry_database)
+    open_api(api, ApiContext(PostgresStore(registry_database), queries, artifacts, AuditVerifier(queries)))
     transport = httpx.ASGITransport(guarded(Health(), await token_cache(), api))
     async with httpx.AsyncClient(transport=transport, base_url="http://registry", headers=BEARER) as opened:
         yield opened
@@ -82,6 +83,7 @@ def every_route(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str]]:
 async def test_every_route_asks_for_the_token(client: httpx.AsyncClient) -> None:
     routes = list(every_route(app.api().routes))
     assert sorted(routes) == [
+        ("DELETE", "/v1/models/{model}"),
         ("GET", "/openapi.json"),
         ("GET", "/v1/models"),
         ("GET", "/v1/models/{model}"),
@@ -336,3 +338,38 @@ async def test_before_it_is_open_the_api_answers_503() -> None:
         answer = await client.get("/v1/models")
     assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
     assert answer.json()["message"].startswith("the registry is not available (still starting)")
+
+
+async def test_lists_come_in_pages(story: httpx.AsyncClient) -> None:
+    for path, items, key in (
+        ("/v1/models/late/versions", "versions", "model_version"),
+        ("/v1/models/late/audit", "entries", "number"),
+    ):
+        found, after = [], 0
+        while after is not None:
+            page = (await story.get(path, params={"limit": 2, "after": after})).json()
+            assert len(page[items]) <= 2
+            found += [item[key] for item in page[items]]
+            after = page["next"]
+        assert found == list(range(1, len(found) + 1))
+    first = (await story.get("/v1/runs", params={"limit": 2})).json()
+    second = (await story.get("/v1/runs", params={"limit": 2, "before": first["next"]})).json()
+    assert [run["run_id"] for run in first["runs"] + second["runs"]] == ["run-3", "run-2", "run-1"]
+    assert second["next"] is None
+    for wrong in ("x", "~", f"{10**30}~run-1"):
+        answer = await story.get("/v1/runs", params={"before": wrong})
+        assert (answer.status_code, answer.json()["error"]) == (422, "invalid_cursor")
+
+
+async def test_a_model_can_be_removed(story: httpx.AsyncClient) -> None:
+    stale = await story.delete("/v1/models/late", params={"revision": 1})
+    assert (stale.status_code, stale.json()["error"]) == (409, "stale_revision")
+    answer = await story.delete("/v1/models/late", params={"reason": "not needed", "revision": 2})
+    assert (answer.status_code, answer.json()) == (200, {"model": "late", "revision": 2})
+    assert (await story.get("/v1/models")).json() == {"models": []}
+    assert (await story.get("/v1/models/late")).status_code == 404
+    assert [v["state"] for v in (await story.get("/v1/models/late/versions")).json()["versions"]] == [
+        "retired", "retired", "rejected",
+    ]  # fmt: skip
+    audit = (await story.get("/v1/models/late/audit")).json()
+    assert (audit["verified"], audit["entries"][-1]["evidence"]["reason"]) == (True, "not needed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.registry.scenarios import OnPostgres, apply, handle
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 READS = ("fetch", "fetchrow", "fetchval")
 
 
@@ -101,8 +103,8 @@ async def test_one_version_is_read_alone(counting: CountingDatabase) -> None:
 @pytest.mark.parametrize(
     ("sql", "arguments", "index"),
     [
-        (runs.LATEST_SQL, (100,), "runs_by_time"),
-        (runs.LATEST_OF_MODEL_SQL, ("m-7", 100), "runs_by_model"),
+        (runs.LATEST_SQL, (100, NOW, ""), "runs_by_time"),
+        (runs.LATEST_OF_MODEL_SQL, (100, NOW, "", "m-7"), "runs_by_model"),
     ],
 )
 async def test_the_latest_runs_come_from_an_index(
@@ -110,7 +112,7 @@ async def test_the_latest_runs_come_from_an_index(
 ) -> None:
     async with registry_database.transaction() as work:
         await work.connection.execute(
-            "insert into runs (run_id, model, state, trigger, recorded_at)"
+            "insert into runs (run_id, model, state, trigger, updated_at)"
             " select 'run-' || n, 'm-' || n % 50, 'failed', '{}', now() - n * interval '1 minute'"
             " from generate_series(1, 20000) n"
         )

@@ -12,7 +12,7 @@ import pytest
 from rondo.registry.errors import UnknownModelError
 from rondo.registry.rollout.report_timeout import TIMEOUT_SECONDS, ReportTimeout
 
-from tests.registry.scenarios import apply, handle, published_types, replica_report, states
+from tests.registry.scenarios import apply, audit_of, handle, published_types, replica_report, states
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,7 +62,7 @@ async def test_a_refusal_is_audited_with_its_outcome(
     for n in range(3):  # a replica that restarts repeats its reports
         await handle(store, replica_report("a", "loading", 2, 2, digest, day), f"loading-{n}")
         await handle(store, replica_report("a", "refused", 2, 2, digest, day), f"refused-{n}")
-    records, _ = await store.audit("late")
+    records = await audit_of(store, "late")
     (audited,) = [json.loads(r.evidence) for r in records if r.action == "refused"]
     assert (audited["replica"], audited["outcome"], audited["why"], audited["detail"]) == (
         "a", "keep", "it is available at b: repair the replica that refuses it", "its folder is empty",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rondo.chassis.errors import AlreadyHandledError
+from rondo.contracts.events.models import ModelRemoved
 from rondo.trainer import handlers
 from rondo.trainer.run import Batch
 from rondo.trainer.triggers.postgres import PostgresUnitOfWork, handling
@@ -54,6 +55,20 @@ async def test_the_latest_spec_and_batch_are_kept(begin: Any) -> None:
         assert kept.digest == newer.digest
         assert list(kept.features) == list(newer.features)
         assert await work.latest_batch("flights") == Batch("feb", builders.START + timedelta(days=59))
+
+
+async def test_a_removed_model_has_no_spec_until_a_later_revision(begin: Any) -> None:
+    removed = ModelRemoved(model="flight-delay", revision=2, decided_by="ana")
+    async with begin("1") as work:
+        await work.save_spec(builders.spec_applied(builders.spec(), 1))
+        await work.remove_spec(removed)
+        await work.save_spec(builders.spec_applied(builders.spec(), 1))
+    async with begin("2") as work:
+        assert await work.spec("flight-delay") is None
+        assert await work.models_of("flights") == ()
+        await work.save_spec(builders.spec_applied(builders.spec(), 3))
+        await work.remove_spec(removed)
+        assert await work.models_of("flights") == ("flight-delay",)
 
 
 async def test_the_models_of_a_dataset_are_sorted(begin: Any) -> None:

@@ -9,6 +9,7 @@ from rondo.client import event_times
 from rondo.contracts.spec.file import parse_spec
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from datetime import datetime
 
     from rondo.client.http.transport import Services
@@ -46,8 +47,7 @@ class RegistryClient:
 
     async def versions(self, model: str) -> list[dict[str, Any]]:
         """Return the versions of a model, oldest first, with what their gates saw."""
-        found: list[dict[str, Any]] = (await self._of(model, "/versions"))["versions"]
-        return found
+        return [version async for page in self._pages(model, "/versions") for version in page["versions"]]
 
     async def version(self, model: str, version: int) -> dict[str, Any]:
         """Return a version with all its evidence."""
@@ -64,7 +64,8 @@ class RegistryClient:
 
     async def audit(self, model: str) -> dict[str, Any]:
         """Return every decision about a model, and whether the chain of their hashes is whole."""
-        return await self._of(model, "/audit")
+        pages = [page async for page in self._pages(model, "/audit")]
+        return pages[-1] | {"entries": [entry for page in pages for entry in page["entries"]]}
 
     async def runs(self, model: str | None = None) -> list[dict[str, Any]]:
         """Return the latest training runs, newest first.
@@ -103,6 +104,13 @@ class RegistryClient:
 
     async def _of(self, model: str, rest: str = "") -> dict[str, Any]:
         return await self._services.json("registry", "GET", _path(model, rest))
+
+    async def _pages(self, model: str, rest: str) -> AsyncIterator[dict[str, Any]]:
+        page = await self._of(model, rest)
+        yield page
+        while page["next"] is not None:
+            page = await self._of(model, f"{rest}?after={page['next']}")
+            yield page
 
     async def _do(self, model: str, command: str, body: dict[str, Any]) -> dict[str, Any]:
         return await self._services.json("registry", "POST", _path(model, f"/{command}"), json=body)

@@ -32,6 +32,19 @@ class SpecApplied(ModelEvent):
     spec: ModelSpec
 
 
+class ModelRemoved(ModelEvent):
+    """A model was removed: its spec is no longer in force, and its deployment is withdrawn.
+
+    `revision` is the next revision of its spec. It supersedes every SpecApplied with a lower one, also one that
+    arrives later, for topics have no order between them. A spec that is applied afterwards has a higher one.
+    """
+
+    topic: ClassVar[str] = "models.removed"
+
+    revision: int
+    decided_by: str
+
+
 class ModelRegistered(ModelEvent):
     """A candidate got its version number, which is never used again."""
 

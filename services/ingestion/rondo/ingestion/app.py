@@ -18,7 +18,7 @@ from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream
 from rondo.chassis.stream.follower import Follower
-from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.ingestion import handlers
 from rondo.ingestion.batches.kafka_consumer import BatchConsumer
 from rondo.ingestion.batches.publisher import BatchPublisher
@@ -63,12 +63,15 @@ async def application(settings: IngestionSettings) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def _specs(settings: IngestionSettings, health: Health) -> AsyncIterator[SpecCache]:
-    """Follow the applied specs. Yields once all of them are cached: a batch without a spec would be rejected."""
+    """Follow specs and removals. Yields once all of them are cached: a batch without a spec would be rejected."""
     specs = SpecCache()
     applied = CompactedTopic(settings.kafka, SpecApplied, partial(handlers.on_spec_applied, specs=specs))
+    removed = CompactedTopic(settings.kafka, ModelRemoved, partial(handlers.on_model_removed, specs=specs))
     health.add("specs", applied.check)
-    async with background(applied.run()):
+    health.add("removals", removed.check)
+    async with background(applied.run(), removed.run()):
         await applied.caught_up.wait()
+        await removed.caught_up.wait()
         yield specs
 
 

@@ -33,6 +33,13 @@ class SpecCache:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    def remove(self, model: str, revision: int) -> None:
+        """Forget the spec of a removed model, and every spec with a lower revision that arrives later."""
+        if revision < self._revisions.get(model, 0):
+            return
+        self._revisions[model] = revision
+        self._by_model = {name: spec for name, spec in self._by_model.items() if name != model}
+
     async def wait_for_dataset(self, dataset: str, seconds: float) -> None:
         """Return once a spec names the dataset, or after `seconds`.
 

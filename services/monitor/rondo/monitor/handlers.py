@@ -11,7 +11,7 @@ from rondo.chassis.errors import PermanentError
 from rondo.chassis.events.consumer import Routes
 from rondo.chassis.evidence import UnusableEvidenceError, load_evidence
 from rondo.contracts.events.deployment import DeploymentChanged
-from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.events.training import ModelTrained
 from rondo.contracts.vocabularies import Role
 from rondo.monitor.detectors.reference import TrainedProfile
@@ -30,6 +30,7 @@ def routes(artifacts: Artifacts) -> Routes[Work]:
 
     table: Routes[Work] = Routes()
     table.on(SpecApplied)(on_spec_applied)
+    table.on(ModelRemoved)(on_model_removed)
     table.on(ModelTrained)(trained)
     table.on(DeploymentChanged)(on_deployment_changed)
     return table
@@ -39,6 +40,11 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], work: Work) -> None:
     """Store the spec, whose windows and thresholds apply from now on."""
     event = envelope.data
     await work.save_spec(event.model, event.revision, event.spec)
+
+
+async def on_model_removed(envelope: Envelope[ModelRemoved], work: Work) -> None:
+    """Forget the spec: no window of the model is evaluated from now on."""
+    await work.save_spec(envelope.data.model, envelope.data.revision, None)
 
 
 async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifacts: Artifacts) -> None:

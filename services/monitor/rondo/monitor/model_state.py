@@ -101,6 +101,18 @@ class ModelState:
             self.labelled.keep(np.zeros(self.labelled.table.num_rows, np.bool_))
         self.tumbling = tumbling
 
+    def remove(self) -> list[Announcement]:
+        """Stop evaluating a model that was removed: discards its counts and resolves its alerts."""
+        self.windows, self.unmatched, self.labelled = {}, UnmatchedRows(), LabelledRows()
+        self.buffer, self.tumbling = MessageBuffer(), None
+        alarms, self.alarms = self.alarms, dict.fromkeys(FINDING_KINDS, AlarmState())
+        ids = [each.alert_id for each in alarms.values() if each.alert_id]
+        at, why = to_time(self.watermark.newest), "the model was removed"
+        return [
+            *(findings.resolved(self.model, alert_id, at, why) for alert_id in ids),
+            *self.dropped.resolve(self.model, at, why),
+        ]
+
     def promote(self, champion: Champion) -> list[Announcement]:
         """Apply a deployment. Another version drops the windows of older versions.
 

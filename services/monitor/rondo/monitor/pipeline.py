@@ -93,8 +93,13 @@ class MonitorPipeline:
             if state.champion is None or state.champion.revision < champion.revision:
                 announcements += state.promote(champion)
                 self._checkpointer.changed.add(model)
-        for model, spec in self._control_plane.snapshot.specs.items():
+        specs = self._control_plane.snapshot.specs
+        for model, spec in specs.items():
             self._state(model).apply_spec(spec)
+        for model, state in self.models.items():
+            if state.tumbling and model not in specs:
+                announcements += state.remove()
+                self._checkpointer.changed.add(model)
         return announcements
 
     def _read(self, message: Message, now: float) -> None:

@@ -69,7 +69,9 @@ class Checkpoint:
 class Work(Protocol):
     """The unit of work of one event of the control plane. Saves of an older revision change nothing."""
 
-    async def save_spec(self, model: str, revision: int, spec: ModelSpec) -> None: ...
+    async def save_spec(self, model: str, revision: int, spec: ModelSpec | None) -> None:
+        """Save the spec of a model; None for a revision that removes the model."""
+        ...
 
     async def save_profile(self, digest: str, trained: TrainedProfile) -> None: ...
 

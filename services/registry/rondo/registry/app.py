@@ -16,6 +16,7 @@ from rondo.chassis.postgres import pool
 from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.registry import handlers
+from rondo.registry.audit.verifier import AuditVerifier
 from rondo.registry.http import app
 from rondo.registry.http.dependencies import ApiContext, open_api
 from rondo.registry.postgres.queries import PostgresQueries
@@ -56,7 +57,8 @@ async def _consuming(settings: Settings, health: Health, api: FastAPI, tokens: T
         await seed(database, settings.token_seeds)
         store, queries = PostgresStore(database), PostgresQueries(database)
         artifacts = Artifacts(settings.artifacts)
-        open_api(api, ApiContext(store, queries, artifacts))
+        verifier = AuditVerifier(queries)
+        open_api(api, ApiContext(store, queries, artifacts, verifier))
         await kafka.wait_for_kafka(settings.kafka)
         broker = kafka.broker(settings)
         Consumer(settings, broker, handlers.routes(artifacts), store.handling).subscribe()
@@ -67,6 +69,7 @@ async def _consuming(settings: Settings, health: Health, api: FastAPI, tokens: T
                 OutboxRelay(database, broker).run(),
                 CronScheduler(store, queries).run(),
                 ReportTimeout(store, queries).run(),
+                verifier.run(),
             ):
                 await tokens.wait_for(each.id for each in settings.token_seeds)
                 yield

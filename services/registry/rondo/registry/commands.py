@@ -1,4 +1,4 @@
-"""What people request: apply a spec, promote, roll back, train."""
+"""What people request: apply a spec, promote, roll back, train, remove."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import uuid4
 from rondo.contracts.events.training import Trigger
 from rondo.registry.errors import RefusedSpecError, UnknownModelError
 from rondo.registry.model import runs
+from rondo.registry.registration import removal
 from rondo.registry.registration.spec_review import review_spec
 from rondo.registry.rollout import rollback, strategies
 
@@ -48,7 +49,7 @@ async def apply_spec(work: Work, spec: ModelSpec, actor: Actor) -> Applied:
     )
     if review.refusals:
         raise RefusedSpecError(spec.model, review.refusals)
-    revision = model.spec_revision + 1 if model else 1
+    revision = await work.spec_revision(spec.model) + 1
     await work.apply(spec, revision, actor)
     return Applied(revision, changed=True, warnings=review.warnings)
 
@@ -96,6 +97,21 @@ async def train(work: Work, name: str, actor: Actor, at: datetime) -> Trigger:
     await work.publish(event, trigger.id)
     await work.append_audit(name, actor, entry)
     return trigger
+
+
+async def remove(work: Work, name: str, actor: Actor, expected: int | None) -> int:
+    """Remove a model, and return the revision that the removal takes; see `registration.removal`.
+
+    Raises:
+        UnknownModelError: the model has no spec.
+        StaleRevisionError: the deployment is not at revision `expected`.
+
+    """
+    model = await _existing(work, name)
+    model.require_revision(expected)
+    decision = removal.remove(model, actor)
+    await work.save(decision)
+    return decision.after.spec_revision
 
 
 async def _existing(work: Work, name: str) -> Model:

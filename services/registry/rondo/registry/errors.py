@@ -117,6 +117,16 @@ class NeverServedError(RegistryError):
         super().__init__(f"version {version} of {model} never served, so it can't be rolled back to: promote it")
 
 
+class InvalidCursorError(RegistryError):
+    """The position of a page is not one that the API returned."""
+
+    code = "invalid_cursor"
+
+    def __init__(self, cursor: str) -> None:
+        self.cursor = cursor
+        super().__init__(f"{cursor[:100]!r} is no position: send `next` of the page before, or leave it out")
+
+
 class StaleRevisionError(RegistryError):
     """The deployment changed since the caller read it."""
 

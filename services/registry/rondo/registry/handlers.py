@@ -69,6 +69,10 @@ async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifac
     """
     trained = envelope.data
     model = await work.load_for_update(trained.model)
+    if model is None and await work.spec_revision(trained.model):
+        log.info("run %s ended after %s was removed: its candidate is ignored", trained.run_id, trained.model)
+        await work.save_run(runs.trained(trained))
+        return
     if model is None:
         raise PermanentError(str(UnknownModelError(trained.model)))
     await work.save_run(runs.trained(trained))

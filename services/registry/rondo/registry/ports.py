@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rondo.registry.audit.hash_chain import AuditEntry, AuditRecord, ChainHead
     from rondo.registry.model.deployments import Deployment
     from rondo.registry.model.model import Actor, Candidate, Decision, Model, RegisteredVersion
-    from rondo.registry.model.runs import Run
+    from rondo.registry.model.runs import ListedRun, Run, RunPosition
 
 
 class Work(Protocol):
@@ -36,6 +36,10 @@ class Work(Protocol):
         """Return a spec that is or was in force, by its digest."""
         ...
 
+    async def spec_revision(self, model: str) -> int:
+        """Return the latest revision of a model's spec, be it of a spec or of a removal; 0 if it never had one."""
+        ...
+
     async def candidate(self, model: str, version: int) -> Candidate:
         """Return the facts about a version that exists."""
         ...
@@ -53,8 +57,8 @@ class Work(Protocol):
         """
         ...
 
-    async def append_audit(self, model: str, actor: Actor, entry: AuditEntry) -> None:
-        """Append to the audit log of a model that exists."""
+    async def append_audit(self, chain: str, actor: Actor, entry: AuditEntry) -> None:
+        """Append to an audit chain: that of a model, or `TOKENS_CHAIN`."""
         ...
 
     async def replica_reports(self, model: str) -> tuple[ReplicaChanged, ...]:
@@ -93,7 +97,8 @@ class Store(Protocol):
 class Queries(Protocol):
     """The read model. Reads see one consistent state, and wait for no writer.
 
-    A query about a model that has no spec raises UnknownModelError.
+    A query about a model that never had a spec raises UnknownModelError. A removed model has no spec and is not among
+    the models; its versions, deployments and audit log can still be queried.
     """
 
     async def models(self) -> Sequence[Model]:
@@ -106,8 +111,8 @@ class Queries(Protocol):
         """Return the spec in force of each model, by name."""
         ...
 
-    async def versions(self, model: str) -> Sequence[RegisteredVersion]:
-        """Return all versions, oldest first."""
+    async def versions(self, model: str, after: int, limit: int) -> Sequence[RegisteredVersion]:
+        """Return up to `limit` versions with a number above `after`, oldest first."""
         ...
 
     async def version(self, model: str, number: int) -> RegisteredVersion:
@@ -123,11 +128,15 @@ class Queries(Protocol):
         """Return every deployment, oldest first."""
         ...
 
-    async def audit(self, model: str) -> tuple[Sequence[AuditRecord], ChainHead]:
-        """Return the records of the audit log, oldest first, and the head, which is stored apart."""
+    async def audit_chains(self) -> Sequence[str]:
+        """Return the names of all audit chains."""
         ...
 
-    async def audit_head(self, model: str) -> ChainHead: ...
+    async def audit_records(self, chain: str, after: int, limit: int) -> tuple[Sequence[AuditRecord], ChainHead]:
+        """Return up to `limit` records that follow number `after`, and the head, both of one snapshot."""
+        ...
+
+    async def audit_head(self, chain: str) -> ChainHead: ...
 
     async def replica_reports(self, model: str) -> tuple[ReplicaChanged, ...]:
         """Return the latest report of each replica on each version of a model."""
@@ -137,6 +146,6 @@ class Queries(Protocol):
         """Return model and revision of the current deployments that some replica refuses and none serves."""
         ...
 
-    async def runs(self, model: str | None, limit: int) -> Sequence[Run]:
-        """Return the latest runs, newest first."""
+    async def runs(self, model: str | None, before: RunPosition | None, limit: int) -> Sequence[ListedRun]:
+        """Return up to `limit` runs that changed before a position, of one model or of all, latest change first."""
         ...

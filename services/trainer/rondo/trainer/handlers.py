@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rondo.chassis.events.consumer import Routes
 from rondo.contracts.events.data import BatchAccepted
 from rondo.contracts.events.deployment import DeploymentChanged
-from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.events.monitoring import (
     DataQualityDegraded,
     DriftDetected,
@@ -31,6 +31,7 @@ def routes() -> Routes[UnitOfWork]:
     """Return the table from event to handler."""
     table: Routes[UnitOfWork] = Routes()
     table.on(SpecApplied)(on_spec_applied)
+    table.on(ModelRemoved)(on_model_removed)
     table.on(BatchAccepted)(on_batch_accepted)
     table.on(TrainingRequested)(on_training_requested)
     table.on(DriftDetected)(on_drift_detected)
@@ -58,6 +59,12 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], work: UnitOfWork) -> 
         )
         await handle_trigger(applied.model, trigger, work)
     await handle_deferred_trigger(applied.model, work)
+
+
+async def on_model_removed(envelope: Envelope[ModelRemoved], work: UnitOfWork) -> None:
+    """Forget the spec: triggers of the model are skipped from now on. A run in flight ends."""
+    await work.lock_model(envelope.data.model)
+    await work.remove_spec(envelope.data)
 
 
 async def on_batch_accepted(envelope: Envelope[BatchAccepted], work: UnitOfWork) -> None:

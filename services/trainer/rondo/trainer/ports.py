@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.data import BatchAccepted
     from rondo.contracts.events.deployment import DeploymentChanged
-    from rondo.contracts.events.models import SpecApplied
+    from rondo.contracts.events.models import ModelRemoved, SpecApplied
     from rondo.contracts.events.training import (
         ModelTrained,
         TrainingFailed,
@@ -43,6 +43,10 @@ class UnitOfWork(Protocol):
 
     async def save_spec(self, applied: SpecApplied) -> None:
         """Save a spec, unless a later revision is saved."""
+        ...
+
+    async def remove_spec(self, removed: ModelRemoved) -> None:
+        """Forget the spec of a model, unless a later revision is known. An earlier one changes nothing afterwards."""
         ...
 
     async def spec(self, model: str) -> ModelSpec | None:

@@ -101,6 +101,11 @@ class DroppedRows:
         self.pending_alerts += [coverage_alert(model, each, self.counts, at) for each in transitions]
         return dropped
 
+    def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
+        """Resolve the alert that is open, if one is, and start over."""
+        alert, self.coverage = self.coverage.alarm.alert_id, Coverage()
+        return [findings.resolved(model, _alert_id(model, alert), at, why)] if alert else []
+
     def drain_alerts(self) -> list[Announcement]:
         """Return the pending alerts, once."""
         alerts, self.pending_alerts = self.pending_alerts, []

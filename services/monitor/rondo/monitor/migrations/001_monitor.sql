@@ -2,7 +2,7 @@
 create table specs (
     model text primary key,
     revision integer not null,
-    spec json not null
+    spec json  -- null where this revision removed the model
 );
 create table profiles (
     digest text primary key,

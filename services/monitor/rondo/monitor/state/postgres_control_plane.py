@@ -38,11 +38,11 @@ class PostgresWork:
     def __init__(self, transaction: Transaction) -> None:
         self._connection = transaction.connection
 
-    async def save_spec(self, model: str, revision: int, spec: ModelSpec) -> None:
+    async def save_spec(self, model: str, revision: int, spec: ModelSpec | None) -> None:
         await self._connection.execute(
             "insert into specs (model, revision, spec) values ($1, $2, $3) on conflict (model) do update"
             " set revision = excluded.revision, spec = excluded.spec where specs.revision < excluded.revision",
-            model, revision, json.dumps(spec.as_dict()),
+            model, revision, json.dumps(spec.as_dict()) if spec else None,
         )  # fmt: skip
 
     async def save_profile(self, digest: str, trained: TrainedProfile) -> None:

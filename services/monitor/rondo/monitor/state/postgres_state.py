@@ -59,7 +59,7 @@ class PostgresStore:
 
     async def control_plane(self) -> ControlPlaneSnapshot:
         async with self._database.transaction() as transaction:
-            specs = await transaction.connection.fetch("select model, spec from specs")
+            specs = await transaction.connection.fetch("select model, spec from specs where spec is not null")
             champions = await transaction.connection.fetch("select model, revision, version, digest from champions")
         return ControlPlaneSnapshot(
             {row["model"]: ModelSpec.model_validate_json(row["spec"]) for row in specs},

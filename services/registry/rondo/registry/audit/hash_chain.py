@@ -1,4 +1,4 @@
-"""The audit log: an append-only chain of hashes, one chain per model.
+"""The audit log: append-only chains of hashes, one per model and one for the access tokens.
 
 Each record's hash covers its content and the hash of the previous record (Haber and Stornetta, "How to Time-Stamp a
 Digital Document", 1991). A record that is changed, removed or inserted breaks every later hash. The head is stored
@@ -20,8 +20,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-Action = Literal["spec_applied", "registered", "rejected", "promoted", "refused", "rolled_back", "training_requested"]
+Action = Literal[
+    "spec_applied",
+    "registered",
+    "rejected",
+    "promoted",
+    "refused",
+    "rolled_back",
+    "removed",
+    "training_requested",
+    "token_created",
+    "token_rotated",
+    "token_revoked",
+]
 GENESIS = "0" * 64
+# The other chains are named by their model, and no model's name has a dot.
+TOKENS_CHAIN = "access.tokens"
 
 
 @dataclass(frozen=True)
@@ -36,7 +50,7 @@ class AuditEntry:
 class AuditRecord:
     """An entry in its place in the chain. `evidence` is the canonical JSON that the hash covers."""
 
-    model: str
+    chain: str
     number: int
     at: datetime
     action: str
@@ -50,7 +64,7 @@ class AuditRecord:
 class ChainHead:
     """The end of a chain: its number of records, and the hash of the last one, which covers all before it."""
 
-    model: str
+    chain: str
     length: int = 0
     hash: str = GENESIS
 
@@ -64,36 +78,53 @@ class Verification:
     broken_at: int | None = None
 
 
-def append(model: str, head: ChainHead, at: datetime, decided_by: str, entry: AuditEntry) -> AuditRecord:
+class BrokenChainError(Exception):
+    """Record `number` and all after it can't be trusted."""
+
+    def __init__(self, number: int, why: str) -> None:
+        self.number, self.why = number, why
+        super().__init__(
+            f"record {number} and all after it can't be trusted: {why}; "
+            "compare with a backup, and find out who changed it"
+        )
+
+
+def append(head: ChainHead, at: datetime, decided_by: str, entry: AuditEntry) -> AuditRecord:
     """Return the record that follows the head of a chain."""
     evidence = json.dumps(entry.evidence, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    draft = AuditRecord(model, head.length + 1, at, entry.action, decided_by, evidence, head.hash, "")
+    draft = AuditRecord(head.chain, head.length + 1, at, entry.action, decided_by, evidence, head.hash, "")
     return replace(draft, hash=_hash(draft))
 
 
-def verify(records: Iterable[AuditRecord], head: ChainHead) -> Verification:
-    """Check a whole chain, oldest record first, against its head."""
-    number, previous = 0, GENESIS
+def advance(position: ChainHead, records: Iterable[AuditRecord]) -> ChainHead:
+    """Check the records that follow a position, and return the position after them.
+
+    Raises:
+        BrokenChainError: a record is not the one that was written there.
+
+    """
     for record in records:
-        number += 1
-        if (record.model, record.number, record.previous_hash) != (head.model, number, previous):
-            return _broken(number, "a record was removed, inserted or moved")
+        number = position.length + 1
+        if (record.chain, record.number, record.previous_hash) != (position.chain, number, position.hash):
+            raise BrokenChainError(number, "a record was removed, inserted or moved")
         if record.hash != _hash(record):
-            return _broken(number, "its content was changed")
-        previous = record.hash
-    if (number, previous) != (head.length, head.hash):
-        return _broken(number + 1, f"the chain ends after {number} of {head.length} records")
-    return Verification(verified=True, message=f"{head.length} records, all unchanged")
+            raise BrokenChainError(number, "its content was changed")
+        position = ChainHead(position.chain, number, record.hash)
+    return position
 
 
-def _broken(number: int, why: str) -> Verification:
-    message = (
-        f"record {number} and all after it can't be trusted: {why}; compare with a backup, and find out who changed it"
-    )
-    return Verification(verified=False, message=message, broken_at=number)
+def require_end(position: ChainHead, head: ChainHead) -> None:
+    """Check that a chain ends where its head is.
+
+    Raises:
+        BrokenChainError: it does not.
+
+    """
+    if position != head:
+        raise BrokenChainError(position.length + 1, f"the chain ends after {position.length} of {head.length} records")
 
 
 def _hash(record: AuditRecord) -> str:
-    content = [record.previous_hash, record.model, record.number, record.at.isoformat(), record.action]
+    content = [record.previous_hash, record.chain, record.number, record.at.isoformat(), record.action]
     text = json.dumps([*content, record.decided_by, record.evidence], ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()

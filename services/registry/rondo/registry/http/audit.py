@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
-from rondo.registry.audit import hash_chain
-from rondo.registry.http.dependencies import ERRORS, Context, ModelName
+from rondo.registry.http.dependencies import DEFAULT_LIMIT, ERRORS, After, Context, Limit, ModelName
 
+if TYPE_CHECKING:
+    from rondo.registry.audit.hash_chain import AuditRecord
+    from rondo.registry.http.dependencies import ApiContext
+
+Full = Annotated[bool, Query(description="verify from the first record, not from where it was verified last")]
 router = APIRouter(prefix="/v1", responses=ERRORS)
 
 
@@ -29,13 +33,17 @@ class AuditRecordView(Value):
 
 
 class AuditLog(Value):
-    """The audit log of a model, oldest record first, and the result of verifying its chain of hashes."""
+    """Records of an audit log, oldest first, and the result of verifying its chain of hashes.
+
+    `next` is the `after` of the next page, or null.
+    """
 
     model: str
     verified: bool
     message: str
     broken_at: int | None
     entries: tuple[AuditRecordView, ...]
+    next: int | None
 
 
 class AuditHead(Value):
@@ -50,17 +58,11 @@ class AuditHead(Value):
 
 
 @router.get("/models/{model}/audit", summary="The audit log, verified")
-async def audit_log(model: ModelName, context: Context) -> AuditLog:
-    """Return every decision with its evidence, and the result of verifying the chain."""
-    records, head = await context.queries.audit(model)
-    verdict = hash_chain.verify(records, head)
-    return AuditLog(
-        model=model,
-        verified=verdict.verified,
-        message=verdict.message,
-        broken_at=verdict.broken_at,
-        entries=tuple(_entry(record) for record in records),
-    )
+async def audit_log(
+    model: ModelName, context: Context, after: After = 0, limit: Limit = DEFAULT_LIMIT, *, full: Full = False
+) -> AuditLog:
+    """Return decisions with their evidence, and the result of verifying the chain."""
+    return await read_chain(context, model, after, limit, full=full)
 
 
 @router.get("/models/{model}/audit/head", summary="The head of the audit log")
@@ -70,5 +72,19 @@ async def audit_head(model: ModelName, context: Context) -> AuditHead:
     return AuditHead(model=model, length=head.length, hash=head.hash)
 
 
-def _entry(record: hash_chain.AuditRecord) -> AuditRecordView:
+async def read_chain(context: ApiContext, chain: str, after: int, limit: int, *, full: bool) -> AuditLog:
+    """Return a page of a chain. The whole chain is verified, from where it was verified last, or from its start."""
+    found = await context.verifier.verify(chain, full=full)
+    records, _ = await context.queries.audit_records(chain, after, limit)
+    return AuditLog(
+        model=chain,
+        verified=found.verified,
+        message=found.message,
+        broken_at=found.broken_at,
+        entries=tuple(_record_view(record) for record in records),
+        next=records[-1].number if len(records) == limit else None,
+    )
+
+
+def _record_view(record: AuditRecord) -> AuditRecordView:
     return AuditRecordView.model_validate({**asdict(record), "evidence": json.loads(record.evidence)})

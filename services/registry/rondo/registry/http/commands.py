@@ -1,16 +1,17 @@
-"""What people may ask for over HTTP: apply a spec, promote, roll back, train."""
+"""Routes that change something: apply a spec, promote, roll back, train, remove."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 
 from rondo.contracts.spec.file import MAX_BYTES, SpecError, parse_spec
 from rondo.registry import commands
 from rondo.registry.http.dependencies import ERRORS, Context, ModelName, User
 from rondo.registry.http.models import ModelView, model_view
-from rondo.registry.http.schemas import AppliedSpec, Promote, Requested, RollBack, Train
+from rondo.registry.http.schemas import AppliedSpec, Promote, Reason, Removed, Requested, RollBack, Train
 from rondo.registry.model.model import Actor
 
 router = APIRouter(prefix="/v1", responses=ERRORS)
@@ -19,7 +20,7 @@ _SPEC_BODY = {"requestBody": {"required": True, "content": {"application/yaml": 
 
 @router.put("/specs", openapi_extra=_SPEC_BODY, summary="Apply a model spec")
 async def apply_spec(request: Request, context: Context, user: User) -> AppliedSpec:
-    """Bring `rondo.yaml` (the body) into force; the same spec once more changes nothing."""
+    """Bring `rondo.yaml` (the body) into force; applying the spec that is in force changes nothing."""
     spec = parse_spec(await _text(request))
     async with context.store.work() as work:
         applied = await commands.apply_spec(work, spec, Actor(user))
@@ -59,6 +60,19 @@ async def train(model: ModelName, context: Context, user: User, body: Train | No
     async with context.store.work() as work:
         trigger = await commands.train(work, model, actor, body.at or datetime.now(UTC))
     return Requested(model=model, trigger_id=trigger.id)
+
+
+@router.delete("/models/{model}", summary="Remove a model")
+async def remove(
+    model: ModelName, context: Context, user: User, reason: Annotated[Reason, Query()] = "", revision: int | None = None
+) -> Removed:
+    """Withdraw the deployment of a model, and its spec. Its versions, its audit log and its topics' history stay.
+
+    `revision`, where given, is the deployment that the caller read: if it is another by now, nothing is done (409).
+    """
+    async with context.store.work() as work:
+        removed = await commands.remove(work, model, Actor(user, reason), revision)
+    return Removed(model=model, revision=removed)
 
 
 async def _text(request: Request) -> str:

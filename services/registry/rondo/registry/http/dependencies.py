@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Depends, FastAPI, Header, Path, Request
+from fastapi import Depends, FastAPI, Header, Path, Query, Request
 
 from rondo.chassis.errors import UnavailableError
 from rondo.registry.http.schemas import LARGEST, NO_NUL, Refusal, Who
 
 if TYPE_CHECKING:
     from rondo.chassis.artifacts import Artifacts
+    from rondo.registry.audit.verifier import AuditVerifier
     from rondo.registry.ports import Queries, Store
 
 ERRORS: dict[int | str, dict[str, object]] = {
@@ -33,6 +34,7 @@ class ApiContext:
     store: Store
     queries: Queries
     artifacts: Artifacts
+    verifier: AuditVerifier
 
 
 def open_api(app: FastAPI, context: ApiContext) -> None:
@@ -57,5 +59,8 @@ def _user(x_rondo_user: Annotated[Who, Header()] = "operator") -> str:
 
 ModelName = Annotated[str, Path(pattern=NO_NUL)]
 VersionNumber = Annotated[int, Path(ge=1, le=LARGEST)]
+DEFAULT_LIMIT = 100
+Limit = Annotated[int, Query(ge=1, le=1_000, description="the most items of a page")]
+After = Annotated[int, Query(ge=0, le=LARGEST, description="`next` of the page before")]
 Context = Annotated[ApiContext, Depends(_context)]
 User = Annotated[str, Depends(_user)]

@@ -22,6 +22,7 @@ _STATUS: dict[type[errors.RegistryError], int] = {
     errors.UnknownModelError: 404,
     errors.UnknownVersionError: 404,
     errors.RefusedSpecError: 422,
+    errors.InvalidCursorError: 422,
 }
 _CONFLICT = 409
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.deployment import Route
-from rondo.contracts.text import Digest
+from rondo.contracts.text import Digest, Text
 from rondo.contracts.times import Utc
-from rondo.registry.http.dependencies import ERRORS, Context, ModelName
+from rondo.registry.errors import InvalidCursorError
+from rondo.registry.http.dependencies import DEFAULT_LIMIT, ERRORS, Context, Limit, ModelName
 from rondo.registry.http.schemas import NO_NUL
 from rondo.registry.model import deployments
-from rondo.registry.model.runs import Run
+from rondo.registry.model.runs import Run, RunPosition
 
 if TYPE_CHECKING:
     from rondo.registry.model.model import Model
@@ -75,10 +77,32 @@ class Replicas(Value):
     replicas: tuple[Replica, ...]
 
 
+Before = Annotated[Text | None, Query(description="`next` of the page before")]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
 class Runs(Value):
-    """Training runs, newest first."""
+    """Trainings and decisions not to train, latest change first. `next` is the `before` of the next page, or null."""
 
     runs: tuple[Run, ...]
+    next: str | None
+
+
+def _position(before: Before = None) -> RunPosition | None:
+    """Read a cursor.
+
+    Raises:
+        InvalidCursorError: it is not one that this API returned.
+
+    """
+    if before is None:
+        return None
+    microseconds, _, run_id = before.partition("~")
+    try:
+        return RunPosition(_EPOCH + int(microseconds) * _MICROSECOND, run_id)
+    except (ValueError, OverflowError):
+        raise InvalidCursorError(before) from None
 
 
 @router.get("/models", summary="All models")
@@ -115,14 +139,21 @@ async def replicas(model: ModelName, context: Context) -> Replicas:
     return Replicas(model=model, revision=found.revision, replicas=views)
 
 
-@router.get("/runs", summary="Training runs")
+@router.get("/runs", summary="Trainings and decisions not to train")
 async def runs(
     context: Context,
     model: Annotated[str | None, Query(pattern=NO_NUL)] = None,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    before: Annotated[RunPosition | None, Depends(_position)] = None,
+    limit: Limit = DEFAULT_LIMIT,
 ) -> Runs:
-    """Return the latest runs, newest first."""
-    return Runs(runs=tuple(await context.queries.runs(model, limit)))
+    """Return runs, latest change first."""
+    found = await context.queries.runs(model, before, limit)
+    following = _cursor(found[-1].position) if len(found) == limit else None
+    return Runs(runs=tuple(each.run for each in found), next=following)
+
+
+def _cursor(position: RunPosition) -> str:
+    return f"{(position.updated_at - _EPOCH) // _MICROSECOND}~{position.run_id}"
 
 
 def model_view(model: Model) -> ModelView:

@@ -45,6 +45,13 @@ class RollBack(Command):
     revision: int | None = None
 
 
+class Removed(Value):
+    """The model was removed. `revision` is the next one of its spec, which the removal takes."""
+
+    model: str
+    revision: int
+
+
 class Train(Command):
     """Train now, with the data that was known at event time `at`; the present by default."""
 

@@ -14,7 +14,7 @@ from rondo.contracts.evidence import Evidence
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.text import Column, Digest
 from rondo.contracts.times import Utc
-from rondo.registry.http.dependencies import ERRORS, Context, ModelName, VersionNumber
+from rondo.registry.http.dependencies import DEFAULT_LIMIT, ERRORS, After, Context, Limit, ModelName, VersionNumber
 from rondo.registry.model import lineage
 from rondo.registry.model.model import State
 
@@ -50,17 +50,19 @@ class VersionDetail(VersionView):
 
 
 class Versions(Value):
-    """The versions of a model, oldest first."""
+    """Versions of a model, oldest first. `next` is the `after` of the next page, or null."""
 
     model: str
     versions: tuple[VersionView, ...]
+    next: int | None
 
 
 @router.get("/models/{model}/versions", summary="The versions of a model")
-async def versions(model: ModelName, context: Context) -> Versions:
+async def versions(model: ModelName, context: Context, after: After = 0, limit: Limit = DEFAULT_LIMIT) -> Versions:
     """Return the versions, oldest first, with the results of their gates."""
-    found = await context.queries.versions(model)
-    return Versions(model=model, versions=tuple(_version_view(each) for each in found))
+    found = await context.queries.versions(model, after, limit)
+    views = tuple(_version_view(each) for each in found)
+    return Versions(model=model, versions=views, next=views[-1].model_version if len(views) == limit else None)
 
 
 @router.get("/models/{model}/versions/{version}", summary="A version with its evidence")

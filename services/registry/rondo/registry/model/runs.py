@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.training import TrainingRequested, Trigger
@@ -21,7 +22,11 @@ RunState = Literal["running", "trained", "failed", "skipped"]
 
 
 class Run(Value):
-    """A training run, or a decision not to start one: what triggered it, when it ran, how it ended."""
+    """A training run, or a decision not to train.
+
+    The latter is `skipped` without a start, and its `run_id` begins with `skip-`: one for each trigger, with the
+    latest decision. `reason` is a SkipReason.
+    """
 
     run_id: str
     model: str
@@ -29,7 +34,23 @@ class Run(Value):
     trigger: Trigger
     started_at: Utc | None = None
     finished_at: Utc | None = None
+    reason: str | None = None
     detail: str = ""
+
+
+class RunPosition(NamedTuple):
+    """A place in the list of runs, which is ordered by the latest change."""
+
+    updated_at: datetime
+    run_id: str
+
+
+@dataclass(frozen=True)
+class ListedRun:
+    """A run and its place in the list of runs."""
+
+    run: Run
+    position: RunPosition
 
 
 def request(model: str, trigger: Trigger, actor: Actor) -> tuple[TrainingRequested, AuditEntry]:
@@ -57,35 +78,31 @@ def trained(event: ModelTrained) -> Run:
 
 
 def failed(event: TrainingFailed, at: datetime) -> Run:
-    """Return the failed run; `at` is the time of the event, which the trainer writes when the run ends."""
+    """Return the run that ended without a candidate; `at` is the time of the event."""
+    detail = f"{event.reason} (after {event.attempts} attempts)"
     return Run(
-        run_id=event.run_id,
-        model=event.model,
-        state="failed",
-        trigger=event.trigger,
-        finished_at=at,
-        detail=f"{event.reason} (after {event.attempts} attempts)",
+        run_id=event.run_id, model=event.model, state="failed", trigger=event.trigger, finished_at=at, detail=detail
     )
 
 
 def skipped(event: TrainingSkipped, at: datetime) -> Run:
-    """Return the skipped run, or the decision not to start one, which is listed like a run."""
-    # A trigger that arrives while another run is in flight names that run, which goes on.
+    """Return the run that ended for lack of data, or the decision not to train; `at` is the time of the event."""
+    # A trigger that arrives while another run is in flight names that run.
     own = event.run_id if event.reason != SkipReason.IN_FLIGHT else None
     return Run(
-        run_id=own or _decision_id(event),
+        run_id=own or _skip_id(event),
         model=event.model,
         state="skipped",
         trigger=event.trigger,
         finished_at=at,
+        reason=event.reason,
         detail=f"{event.reason}: {event.detail}",
     )
 
 
-def _decision_id(event: TrainingSkipped) -> str:
-    """Return an id for a trigger without a run, other than the id of the run that it may still get."""
-    decision = hashlib.sha256(f"{event.model} {event.trigger.id} {event.reason}".encode())
-    return f"skip-{decision.hexdigest()[:16]}"
+def _skip_id(event: TrainingSkipped) -> str:
+    cause = hashlib.sha256(f"{event.model} {event.trigger.id}".encode())
+    return f"skip-{cause.hexdigest()[:16]}"
 
 
 def merge(known: Run | None, update: Run) -> Run:

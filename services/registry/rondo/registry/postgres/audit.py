@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rondo.registry.audit import hash_chain
-from rondo.registry.audit.hash_chain import ChainHead
+from rondo.registry.audit.hash_chain import GENESIS, ChainHead
 from rondo.registry.postgres import rows
 
 if TYPE_CHECKING:
@@ -18,28 +18,35 @@ if TYPE_CHECKING:
     from rondo.registry.model.model import Actor
 
 
-async def append(sql: PoolConnectionProxy[Any], model: str, actor: Actor, entry: AuditEntry) -> ChainHead:
-    """Append to the chain of a model that exists; the caller holds its lock. Returns the new head."""
-    head = await load_head(sql, model)
-    assert head is not None, model  # noqa: S101 - the model exists
-    record = hash_chain.append(model, head, datetime.now(UTC), actor.name, entry)
+async def append(sql: PoolConnectionProxy[Any], chain: str, actor: Actor, entry: AuditEntry) -> ChainHead:
+    """Append to a chain, and return its new head, which is locked until the transaction ends."""
     await sql.execute(
-        "insert into audit (model, number, at, action, decided_by, evidence, previous_hash, hash)"
+        "insert into audit_heads (chain, length, hash) values ($1, 0, $2) on conflict do nothing", chain, GENESIS
+    )
+    head = ChainHead(*await sql.fetchrow("select * from audit_heads where chain = $1 for update", chain))
+    record = hash_chain.append(head, datetime.now(UTC), actor.name, entry)
+    await sql.execute(
+        "insert into audit (chain, number, at, action, decided_by, evidence, previous_hash, hash)"
         " values ($1, $2, $3, $4, $5, $6, $7, $8)",
-        record.model, record.number, record.at, record.action, record.decided_by, record.evidence,
+        record.chain, record.number, record.at, record.action, record.decided_by, record.evidence,
         record.previous_hash, record.hash,
     )  # fmt: skip
-    update = "update models set audit_length = $2, audit_head = $3 where name = $1"
-    await sql.execute(update, model, record.number, record.hash)
-    return ChainHead(model, record.number, record.hash)
+    update = "update audit_heads set length = $2, hash = $3 where chain = $1"
+    await sql.execute(update, chain, record.number, record.hash)
+    return ChainHead(chain, record.number, record.hash)
 
 
-async def load_head(sql: PoolConnectionProxy[Any], model: str) -> ChainHead | None:
-    """Load the head of a chain; None when there is no such model."""
-    row = await sql.fetchrow("select name, audit_length, audit_head from models where name = $1", model)
+async def load_head(sql: PoolConnectionProxy[Any], chain: str) -> ChainHead | None:
+    """Load the head of a chain; None when there is no such chain."""
+    row = await sql.fetchrow("select chain, length, hash from audit_heads where chain = $1", chain)
     return ChainHead(*row) if row else None
 
 
-async def load_records(sql: PoolConnectionProxy[Any], model: str) -> Sequence[AuditRecord]:
-    """Load a whole chain, oldest first."""
-    return [rows.record(row) for row in await sql.fetch("select * from audit where model = $1 order by number", model)]
+async def load_chains(sql: PoolConnectionProxy[Any]) -> Sequence[str]:
+    return [row["chain"] for row in await sql.fetch("select chain from audit_heads order by chain")]
+
+
+async def load_records(sql: PoolConnectionProxy[Any], chain: str, after: int, limit: int) -> Sequence[AuditRecord]:
+    """Load up to `limit` records that follow number `after`, oldest first."""
+    select = "select * from audit where chain = $1 and number > $2 order by number limit $3"
+    return [rows.record(row) for row in await sql.fetch(select, chain, after, limit)]

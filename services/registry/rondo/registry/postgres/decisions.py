@@ -30,9 +30,10 @@ async def save(sql: PoolConnectionProxy[Any], decision: Decision) -> None:
 async def _move_counters(sql: PoolConnectionProxy[Any], decision: Decision) -> None:
     before, after = decision.before, decision.after
     status = await sql.execute(
-        "update models set revision = $2, last_version = $3"
-        " where name = $1 and revision = $4 and last_version = $5",
-        after.name, after.revision, after.last_version, before.revision, before.last_version,
+        "update models set revision = $2, last_version = $3, spec_revision = $4"
+        " where name = $1 and revision = $5 and last_version = $6 and spec_revision = $7",
+        after.name, after.revision, after.last_version, after.spec_revision,
+        before.revision, before.last_version, before.spec_revision,
     )  # fmt: skip
     if status != "UPDATE 1":
         found = await sql.fetchval("select revision from models where name = $1", after.name)

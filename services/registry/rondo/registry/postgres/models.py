@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 
 _MODELS_SQL = """
 select m.name, m.spec_revision, m.revision, m.last_version, s.spec, d.routes, (
-    select array_agg(champion order by revision) from deployments where model = m.name and champion is not null
+    -- Only a removal leaves a deployment without champion: what served before it does not count.
+    select array_agg(champion order by revision) from deployments where model = m.name and revision > coalesce(
+        (select max(revision) from deployments where model = m.name and champion is null), 0)
 ) served
 from models m join specs s on s.model = m.name and s.revision = m.spec_revision
 left join deployments d on d.model = m.name and d.revision = m.revision
 where $1::text[] is null or m.name = any ($1) order by m.name
+"""
+_NAMES_SQL = """
+select name from models m join specs s on s.model = m.name and s.revision = m.spec_revision order by name
 """
 _VERSIONS_SQL = """
 select model, number, run_id, digest, state, passed, features from versions
@@ -41,5 +46,5 @@ async def load_model(sql: PoolConnectionProxy[Any], name: str) -> Model | None:
 
 
 async def load_names(sql: PoolConnectionProxy[Any]) -> tuple[str, ...]:
-    """Load the names of all models, sorted."""
-    return tuple(row["name"] for row in await sql.fetch("select name from models order by name"))
+    """Load the names of all models that have a spec, sorted."""
+    return tuple(row["name"] for row in await sql.fetch(_NAMES_SQL))

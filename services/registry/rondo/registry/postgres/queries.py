@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rondo.contracts.spec.model import ModelSpec
+from rondo.registry.audit.hash_chain import TOKENS_CHAIN, ChainHead
 from rondo.registry.errors import UnknownModelError, UnknownVersionError
 from rondo.registry.postgres import audit as postgres_audit
 from rondo.registry.postgres import models as postgres_models
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
     from rondo.chassis.postgres.pool import Database
-    from rondo.registry.audit.hash_chain import AuditRecord, ChainHead
+    from rondo.registry.audit.hash_chain import AuditRecord
     from rondo.registry.model.deployments import Deployment
     from rondo.registry.model.model import Model, RegisteredVersion
-    from rondo.registry.model.runs import Run
+    from rondo.registry.model.runs import ListedRun, RunPosition
     from rondo.registry.rollout.replica_reports import ReplicaReports
 
 _SPECS_SQL = (
@@ -54,9 +55,10 @@ class PostgresQueries:
         async with self._snapshot() as sql:
             return [ModelSpec.from_json(row["spec"]) for row in await sql.fetch(_SPECS_SQL)]
 
-    async def versions(self, model: str) -> Sequence[RegisteredVersion]:
+    async def versions(self, model: str, after: int, limit: int) -> Sequence[RegisteredVersion]:
         async with self._snapshot() as sql:
-            found = await sql.fetch("select * from versions where model = $1 order by number", model)
+            select = "select * from versions where model = $1 and number > $2 order by number limit $3"
+            found = await sql.fetch(select, model, after, limit)
             return [rows.registered(row) for row in found] or await _empty(sql, model)
 
     async def version(self, model: str, number: int) -> RegisteredVersion:
@@ -72,14 +74,18 @@ class PostgresQueries:
             found = await sql.fetch("select * from deployments where model = $1 order by revision", model)
             return [rows.deployment(row) for row in found] or await _empty(sql, model)
 
-    async def audit(self, model: str) -> tuple[Sequence[AuditRecord], ChainHead]:
+    async def audit_chains(self) -> Sequence[str]:
         async with self._snapshot() as sql:
-            head = await postgres_audit.load_head(sql, model) or await _unknown(sql, model)
-            return await postgres_audit.load_records(sql, model), head
+            return await postgres_audit.load_chains(sql)
 
-    async def audit_head(self, model: str) -> ChainHead:
+    async def audit_records(self, chain: str, after: int, limit: int) -> tuple[Sequence[AuditRecord], ChainHead]:
         async with self._snapshot() as sql:
-            return await postgres_audit.load_head(sql, model) or await _unknown(sql, model)
+            head = await _head(sql, chain)
+            return await postgres_audit.load_records(sql, chain, after, limit), head
+
+    async def audit_head(self, chain: str) -> ChainHead:
+        async with self._snapshot() as sql:
+            return await _head(sql, chain)
 
     async def replica_reports(self, model: str) -> ReplicaReports:
         async with self._snapshot() as sql:
@@ -89,9 +95,16 @@ class PostgresQueries:
         async with self._snapshot() as sql:
             return await postgres_reports.load_refused_deployments(sql)
 
-    async def runs(self, model: str | None, limit: int) -> Sequence[Run]:
+    async def runs(self, model: str | None, before: RunPosition | None, limit: int) -> Sequence[ListedRun]:
         async with self._snapshot() as sql:
-            return await postgres_runs.load_latest(sql, model, limit)
+            return await postgres_runs.load_latest(sql, model, before, limit)
+
+
+async def _head(sql: PoolConnectionProxy[Any], chain: str) -> ChainHead:
+    head = await postgres_audit.load_head(sql, chain)
+    if head is None and chain != TOKENS_CHAIN:
+        await _unknown(sql, chain)
+    return head or ChainHead(chain)
 
 
 async def _empty(sql: PoolConnectionProxy[Any], model: str) -> list[Any]:

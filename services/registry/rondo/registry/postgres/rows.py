@@ -58,7 +58,7 @@ def replica_report(row: Mapping[str, Any]) -> ReplicaChanged:
 
 
 def run(row: Mapping[str, Any]) -> Run:
-    known = {name: row[name] for name in ("run_id", "model", "state", "started_at", "finished_at", "detail")}
+    known = {name: row[name] for name in ("run_id", "model", "state", "reason", "started_at", "finished_at", "detail")}
     return Run(**known, trigger=Trigger.model_validate_json(row["trigger"]))
 
 

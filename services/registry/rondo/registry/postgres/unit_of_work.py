@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.spec.model import ModelSpec
-from rondo.registry.audit.hash_chain import GENESIS, AuditEntry
+from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.postgres import audit, decisions, models, replica_reports, rows, runs, schedules
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ async def _log_audit_heads(transaction: AbstractAsyncContextManager[Transaction]
         yield work
     for head in work.heads:
         log.info(
-            "the audit log of %s has %d records, the last one with the hash %s", head.model, head.length, head.hash,
-            extra={"model": head.model, "audit_length": head.length, "audit_head": head.hash},
+            "the audit log of %s has %d records, the last one with the hash %s", head.chain, head.length, head.hash,
+            extra={"audit_chain": head.chain, "audit_length": head.length, "audit_head": head.hash},
         )  # fmt: skip
 
 
@@ -84,15 +84,19 @@ class PostgresWork:
         )
         return ModelSpec.from_json(text) if text else None
 
+    async def spec_revision(self, model: str) -> int:
+        found: int | None = await self._sql.fetchval("select spec_revision from models where name = $1", model)
+        return found or 0
+
     async def candidate(self, model: str, version: int) -> Candidate:
         sql = "select trained, gates from versions where model = $1 and number = $2"
         return rows.candidate(await self._sql.fetchrow(sql, model, version))
 
     async def apply(self, spec: ModelSpec, revision: int, actor: Actor) -> None:
         await self._sql.execute(
-            "insert into models (name, spec_revision, audit_head) values ($1, $2, $3)"
+            "insert into models (name, spec_revision) values ($1, $2)"
             " on conflict (name) do update set spec_revision = excluded.spec_revision",
-            spec.model, revision, GENESIS,
+            spec.model, revision,
         )  # fmt: skip
         await self._sql.execute(
             "insert into specs (model, revision, digest, spec, applied_at, applied_by) values ($1, $2, $3, $4, $5, $6)",
@@ -109,8 +113,8 @@ class PostgresWork:
         for event in decision.events:
             await self.publish(event)
 
-    async def append_audit(self, model: str, actor: Actor, entry: AuditEntry) -> None:
-        self.heads.append(await audit.append(self._sql, model, actor, entry))
+    async def append_audit(self, chain: str, actor: Actor, entry: AuditEntry) -> None:
+        self.heads.append(await audit.append(self._sql, chain, actor, entry))
 
     async def replica_reports(self, model: str) -> ReplicaReports:
         return await replica_reports.load(self._sql, model)

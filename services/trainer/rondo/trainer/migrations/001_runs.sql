@@ -1,9 +1,10 @@
+-- Digest, dataset and spec are null where the latest revision removed the model.
 create table specs (
     model text primary key,
     revision integer not null,
-    digest text not null,
-    dataset text not null,
-    spec text not null  -- canonical JSON as it was digested: jsonb would not keep the order of the features
+    digest text,
+    dataset text,
+    spec text  -- canonical JSON as it was digested: jsonb would not keep the order of the features
 );
 create index specs_by_dataset on specs (dataset);
 

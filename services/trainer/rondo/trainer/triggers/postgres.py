@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.events.data import BatchAccepted
     from rondo.contracts.events.deployment import DeploymentChanged
-    from rondo.contracts.events.models import SpecApplied
+    from rondo.contracts.events.models import ModelRemoved, SpecApplied
 
 RUNS_CHANNEL = "trainer_runs"
 # More than a weekly budget uses, and than the breaker looks at.
@@ -52,6 +52,14 @@ class PostgresUnitOfWork:
             on conflict (model) do update set revision = excluded.revision, digest = excluded.digest,
                 dataset = excluded.dataset, spec = excluded.spec where specs.revision <= excluded.revision""",
             applied.model, applied.revision, applied.digest, applied.spec.data.dataset, applied.spec.canonical_json(),
+        )  # fmt: skip
+
+    async def remove_spec(self, removed: ModelRemoved) -> None:
+        await self._connection.execute(
+            """insert into specs (model, revision) values ($1, $2)
+            on conflict (model) do update set revision = excluded.revision, digest = null, dataset = null, spec = null
+            where specs.revision < excluded.revision""",
+            removed.model, removed.revision,
         )  # fmt: skip
 
     async def spec(self, model: str) -> ModelSpec | None:

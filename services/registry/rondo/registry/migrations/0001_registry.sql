@@ -1,12 +1,10 @@
--- One row per model: its counters, and the head of its audit chain. Every decision moves it, so it is what writers
--- take turns on.
+-- One row per name that ever had a spec: its counters. A removed model keeps its row: `spec_revision` then counts the
+-- removal, and no row of `specs` has that revision. So its versions and audit log stay, and its counters go on.
 create table models (
     name text primary key,
     spec_revision integer not null,
     revision integer not null default 0,
-    last_version integer not null default 0,
-    audit_length integer not null default 0,
-    audit_head text not null
+    last_version integer not null default 0
 );
 
 -- Text, not jsonb: jsonb would sort the features, and their order is the signature of the model.
@@ -36,18 +34,21 @@ create table versions (
     unique (model, run_id)
 );
 
+-- `champion` repeats the primary route, so that the history of champions is read without the routes.
 create table deployments (
     model text not null references models,
     revision integer not null,
     routes text not null,
+    champion integer,
     decided_by text not null,
     reason text not null,
     at timestamptz not null,
     primary key (model, revision)
 );
 
+-- A chain is a model's name, or `access.tokens`: no model's name has a dot. The head of each chain is kept apart.
 create table audit (
-    model text not null references models,
+    chain text not null,
     number integer not null,
     at timestamptz not null,
     action text not null,
@@ -55,20 +56,28 @@ create table audit (
     evidence text not null,
     previous_hash text not null,
     hash text not null,
-    primary key (model, number)
+    primary key (chain, number)
+);
+create table audit_heads (
+    chain text primary key,
+    length integer not null,
+    hash text not null
 );
 
+-- Trainings, and decisions not to train: the latter have an id of their own, and no start.
 create table runs (
     run_id text primary key,
     model text not null,
     state text not null,
     trigger text not null,
+    reason text,
     started_at timestamptz,
     finished_at timestamptz,
     detail text not null default '',
-    recorded_at timestamptz not null default now()
+    updated_at timestamptz not null default clock_timestamp()
 );
-create index runs_by_model on runs (model, recorded_at desc);
+create index runs_by_model on runs (model, updated_at desc, run_id desc);
+create index runs_by_time on runs (updated_at desc, run_id desc);
 
 create table schedules (
     model text not null references models,
@@ -77,9 +86,22 @@ create table schedules (
     primary key (model, expression)
 );
 
+-- The latest report of each replica on each version.
+create table replicas (
+    model text not null references models,
+    replica text not null,
+    model_version integer not null,
+    digest text not null,
+    revision integer not null,
+    state text not null,
+    detail text not null,
+    at timestamptz not null,
+    primary key (model, replica, model_version)
+);
+
 create function refuse_change() returns trigger language plpgsql as $$
 begin
-    raise exception '% is append-only: % is refused; a mistake is corrected by a new entry', tg_table_name, tg_op
+    raise exception '% is append-only: % is refused; correct a mistake by a new entry', tg_table_name, tg_op
         using errcode = 'insufficient_privilege';
 end
 $$;
@@ -90,3 +112,14 @@ create trigger deployments_append_only before update or delete or truncate on de
     for each statement execute function refuse_change();
 create trigger audit_append_only before update or delete or truncate on audit
     for each statement execute function refuse_change();
+
+-- Access tokens. The secret itself is stored nowhere: the digest authenticates nobody.
+create table tokens (
+    token_id text primary key,
+    name text not null,
+    roles text[] not null,
+    secret_digest text not null,
+    created_at timestamptz not null,
+    expires_at timestamptz,
+    revoked_at timestamptz
+);

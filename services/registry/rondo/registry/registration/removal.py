@@ -1,0 +1,37 @@
+"""Removes a model: its versions retire and its deployment is withdrawn. Its versions and audit log stay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.models import ModelRemoved, ModelRetired
+from rondo.registry.audit.hash_chain import AuditEntry
+from rondo.registry.model.model import Actor, Decision, Model, State
+from rondo.registry.rollout.strategies import deployment_of
+
+if TYPE_CHECKING:
+    from rondo.contracts.events.base import Event
+
+_IN_SERVICE: tuple[State, ...] = ("champion", "standby")
+
+
+def remove(model: Model, actor: Actor) -> Decision:
+    """Remove a model. The removal takes the next revision of the spec, so that it supersedes every earlier one."""
+    retired = {number: version for number, version in model.versions.items() if version.state in _IN_SERVICE}
+    after = replace(model.with_states(dict.fromkeys(retired, "retired")), spec_revision=model.spec_revision + 1)
+    events: list[Event] = [
+        ModelRetired(model=model.name, model_version=number, digest=version.digest)
+        for number, version in retired.items()
+    ]
+    if model.routes:
+        # What served before the removal is nothing to go back to after it: the spec may then ask something else.
+        after = replace(after.with_routes(), served=())
+        events.append(deployment_of(after))
+    events.append(ModelRemoved(model=model.name, revision=after.spec_revision, decided_by=actor.name))
+    evidence = {
+        "revision": after.spec_revision,
+        "champion": model.champion.number if model.champion else None,
+        "reason": actor.reason,
+    }
+    return Decision(model, after, actor, tuple(events), (AuditEntry("removed", evidence),))
