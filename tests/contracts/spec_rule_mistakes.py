@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.contracts.spec_mistakes import TRIGGER
 
+DAILY = "line 10: `retrain.on.1`: 'cron: daily': it has 1 fields: write 5 (minute hour day month weekday)"
+
 RULE_MISTAKES = {
     "the entity is a feature": (
         "distance: {type: float",
@@ -25,8 +27,8 @@ RULE_MISTAKES = {
         "  distance:",
         "  late: {type: int}\n  distance:",
         (
-            "line 5: `features.late`: the label 'late' is also a feature: the model would be told the answer it is "
-            "asked for; take 'late' out of `features`"
+            "line 5: `features.late`: the label 'late' is also a feature: the model would get the answer as an "
+            "input; take 'late' out of `features`"
         ),
     ),
     "label as the entity": (
@@ -92,22 +94,32 @@ RULE_MISTAKES = {
         "max: 60",
         "from: weather, on: [origin], max_age: 3h",
         (
-            "line 6: `features.temp.from` asks for a point-in-time join, which is not executed yet: join the column "
+            "line 6: `features.temp.from` asks for a point-in-time join, which is not supported yet: join the column "
             "into the batches and send it in the requests, and leave out `from`, `on` and `max_age`"
         ),
+    ),
+    "task that is not supported": (
+        "model: flight-delay\n",
+        "model: flight-delay\ntask: regression\n",
+        "line 2: `task`: regression is not supported yet: use `binary`, with a label of two values",
+    ),
+    "task that is unknown": (
+        "model: flight-delay\n",
+        "model: flight-delay\ntask: iris\n",
+        "line 2: `task`: 'iris' is unknown: use `binary`, with a label of two values",
     ),
     "strategy that nobody executes": (
         "strategy: replace",
         "strategy: canary",
         (
-            "line 12: `rollout.strategy`: canary is not executed yet: use `replace`, which takes over after the gates "
+            "line 12: `rollout.strategy`: canary is not supported yet: use `replace`, which takes over after the gates "
             "and a warm-up"
         ),
     ),
     "library that nobody executes": (
         "trainer: {",
         "trainer: {kind: xgboost, ",
-        "line 7: `trainer.kind`: xgboost is not executed yet: use `lightgbm`",
+        "line 7: `trainer.kind`: xgboost is not supported yet: use `lightgbm`",
     ),
     "unknown trigger": ("drift,", "drfit,", f"line 10: `retrain.on.0`: 'drfit' {TRIGGER}"),
     "number as a trigger": ("drift,", "5,", "line 10: `retrain.on.0`: expected a text: put it in quotes"),
@@ -116,16 +128,20 @@ RULE_MISTAKES = {
         "cron: 0 3 * * 1",
         "line 10: `retrain.on.1`: expected a text: put it in quotes",
     ),
-    "cron without fields": ("0 3 * * 1", "daily", f"line 10: `retrain.on.1`: 'cron: daily' {TRIGGER}"),
+    "cron without fields": (
+        "0 3 * * 1",
+        "daily",
+        DAILY,
+    ),
     "minute that no hour has": (
         "0 3 * * 1",
         "0,60 3 * * 1",
-        "line 10: `retrain.on.1`: 'cron: 0,60 3 * * 1': 60 is no minute: write 0 to 59",
+        "line 10: `retrain.on.1`: 'cron: 0,60 3 * * 1': 0,60 is no minute: write 0 to 59",
     ),
     "steps of nothing": (
         "0 3 * * 1",
         "*/0 3 * * 1",
-        "line 10: `retrain.on.1`: 'cron: */0 3 * * 1': */0 has steps of 0: write 1 or more",
+        "line 10: `retrain.on.1`: 'cron: */0 3 * * 1': */0 is no minute: write 0 to 59",
     ),
     "steps of what has none": (
         "strategy: replace",
@@ -142,7 +158,7 @@ RULE_MISTAKES = {
         "entity: batch_id",
         (
             "line 2: `data.entity`: 'batch_id' can't be the name of a column, "
-            "for each published row has its batch's id there: rename it"
+            "because published rows have the id of their batch there: rename it"
         ),
     ),
     "name that the model needs": (
@@ -150,13 +166,13 @@ RULE_MISTAKES = {
         "score: {",
         (
             "line 6: `features.score`: 'score' can't be the name of a column, "
-            "for the model's output is called so: rename it"
+            "because it is the output of the model: rename it"
         ),
     ),
     "limit that no model sees": (
         "max: 60",
         "max: 1e39",
-        "line 6: `features.temp.max`: 1e+39 is more than float32 holds, and a model sees no more",
+        "line 6: `features.temp.max`: 1e+39 is more than float32 holds, and a model reads float32",
     ),
     "limits without a whole number": (
         "type: float, min: 0",

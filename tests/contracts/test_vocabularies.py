@@ -63,7 +63,7 @@ def test_an_unknown_word_is_kept_as_it_is(event: type[Event]) -> None:
 
 
 def test_every_vocabulary_documents_what_an_unknown_word_means() -> None:
-    assert len(VOCABULARIES) == 10
+    assert len(VOCABULARIES) == 11
     assert [v.__name__ for v in VOCABULARIES if "\nUnknown" not in (v.__doc__ or "").replace("    ", "")] == []
 
 
@@ -76,6 +76,8 @@ def test_a_word_is_a_text_without_nul() -> None:
 @pytest.mark.parametrize(
     ("addition", "place"),
     [
+        ("task: regression", "task"),
+        ("task: ranking", "task"),
         ("trainer: {kind: catboost}", "trainer.kind"),
         ("trainer: {kind: xgboost}", "trainer.kind"),
         ("rollout: {strategy: gradual}", "rollout.strategy"),

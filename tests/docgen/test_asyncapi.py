@@ -11,7 +11,6 @@ import jsonschema
 import pytest
 import yaml
 from rondo.chassis.errors import Origin, dead_letter_headers
-from rondo.contracts.events import headers
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.topics import (
     ARROW_TOPICS,
@@ -21,6 +20,7 @@ from rondo.contracts.topics import (
     DEAD_LETTER_TOPICS,
     TOPICS,
 )
+from rondo.docgen import headers
 from rondo.docgen.asyncapi import ARROW_STREAM, DOCUMENTS, documents
 from rondo.docgen.schemas import EXAMPLES
 

@@ -109,6 +109,17 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class Task(StrEnum):
+    """What a model predicts. This release supports `binary`.
+
+    Unknown or not supported: `rondo apply` refuses the spec.
+    """
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    REGRESSION = "regression"
+
+
 class TrainerKind(StrEnum):
     """The library that trains. This release trains with `lightgbm`.
 

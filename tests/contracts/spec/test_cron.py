@@ -1,41 +1,47 @@
-"""A cron expression that the registry's scheduler takes is never called wrong when the file is read."""
+"""Which cron expressions are valid, and what is wrong with the others."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec import cron
-from rondo.registry.schedule import cron as schedule
 
-NUMBERS = st.integers(0, 70).map(str)
-ITEMS = st.one_of(
-    st.just("*"),
-    NUMBERS,
-    # Of ranges that don't rise croniter makes something of its own, even of the month 0-0.
-    st.lists(st.integers(0, 70), min_size=2, max_size=2, unique=True).map(
-        lambda ends: "-".join(map(str, sorted(ends)))
-    ),
-    st.tuples(st.one_of(st.just("*"), st.just("1-5")), NUMBERS).map("/".join),
-    st.sampled_from(["mon", "FRI", "jan", "l", "mon-fri"]),
-)
-FIELDS = st.lists(ITEMS, min_size=1, max_size=2).map(",".join)
+START = datetime(2013, 3, 1, tzinfo=UTC)
+FIELDS = st.text(alphabet=st.sampled_from(list("0123456789*/,-LW#monfrijan")), min_size=1, max_size=6)
 
 
-@given(st.lists(FIELDS, min_size=5, max_size=5).map(" ".join))
-def test_what_is_called_wrong_is_never_due(expression: str) -> None:
-    if list(cron.faults(expression)):
-        assert not schedule.is_valid(expression)
+@pytest.mark.parametrize("expression", ["0 3 * * 1", "*/30 0-23/2 1,31 jan-dec 7", "0 0 29 2 *", "0 0 * * fri"])
+def test_a_valid_expression_has_no_problem(expression: str) -> None:
+    assert cron.problem(expression) is None
+    assert cron.next_due(expression, START) > START
 
 
 @pytest.mark.parametrize(
-    ("expression", "problems"),
+    ("expression", "field"),
     [
-        ("0 3 * * 1", []),
-        ("*/90 0-23/2 1,31 jan-dec 7", []),
-        ("60 24 0 13 8", ["minute", "hour", "day", "month", "weekday"]),
-        ("0 3-25 * * 1", ["hour"]),
+        ("60 3 * * 1", "minute"),
+        ("*/0 3 * * 1", "minute"),
+        ("0 3-25 * * 1", "hour"),
+        ("0 3 0 * 1", "day"),
+        ("0 3 * 13 1", "month"),
+        ("0 3 * * 8", "weekday"),
     ],
 )
-def test_each_number_has_its_bounds(expression: str, problems: list[str]) -> None:
-    assert [problem.partition(":")[0].split()[-1] for problem in cron.faults(expression)] == problems
+def test_the_field_that_is_invalid_is_named(expression: str, field: str) -> None:
+    found = cron.problem(expression)
+    assert found is not None
+    assert found.partition(":")[0].endswith(f"no {field}")
+
+
+@pytest.mark.parametrize("expression", ["", "@daily", "* * * * * *", "0 0 30 2 *"])
+def test_what_is_never_due_is_a_problem(expression: str) -> None:
+    assert cron.problem(expression)
+
+
+@given(st.lists(FIELDS, min_size=5, max_size=5).map(" ".join))
+def test_whatever_has_no_problem_is_due(expression: str) -> None:
+    if cron.problem(expression) is None:
+        assert cron.next_due(expression, START) > START

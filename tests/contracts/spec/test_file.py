@@ -138,7 +138,7 @@ def test_what_parts_may_not_say_together_is_told_beside_what_is_wrong_with_one_o
 def test_what_is_wrong_with_steps_is_told_beside_that_they_are_not_walked_yet(steps: str, problem: str) -> None:
     told = problems(GOOD.replace("strategy: replace", f"strategy: canary, steps: {steps}"))
     assert problem in told
-    assert "line 12: `rollout.strategy`: canary is not executed yet" in told[0] + told[-1]
+    assert "line 12: `rollout.strategy`: canary is not supported yet" in told[0] + told[-1]
 
 
 def test_what_the_registry_gives_back_may_be_applied_again() -> None:

@@ -17,7 +17,7 @@ data: {dataset: flights, entity: flight_id, event_time: departure, label: late, 
 features: {carrier: {type: category}, temp: {type: float, optional: true}}
 trainer: {params: {n_estimators: 100, learning_rate: 0.1}}
 """
-DIGEST = "sha256:3202fb3c0dc8c4da43c7ea45fd1d53f6e2032066a98aef6f1044dfbb5e246293"
+DIGEST = "sha256:f313bcf2b3e477b5f9b1f9ffef364fb2743d1ea63b8bd72500f328906c12007d"
 
 
 @pytest.mark.parametrize(

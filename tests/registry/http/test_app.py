@@ -179,7 +179,7 @@ async def test_a_label_as_a_feature_and_an_unsupported_strategy(client: httpx.As
     assert "line 5: `features.late`: the label 'late' is also a feature" in answer.json()["message"]
     answer = await client.put("/v1/specs", content=spec_text + "rollout: {strategy: canary}\n")
     assert (answer.status_code, answer.json()["error"]) == (422, "invalid_spec")
-    assert "line 7: `rollout.strategy`: canary is not executed yet: use `replace`" in answer.json()["message"]
+    assert "line 7: `rollout.strategy`: canary is not supported yet: use `replace`" in answer.json()["message"]
 
 
 async def test_unknown_things_are_refused_with_the_next_step(story: httpx.AsyncClient) -> None:

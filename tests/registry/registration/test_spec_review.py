@@ -14,22 +14,22 @@ def changed(spec: ModelSpec, **parts: Any) -> ModelSpec:
 
 
 @pytest.mark.parametrize(
-    ("parts", "refusal"),
+    ("parts", "place"),
     [
-        ({"rollout": {"strategy": "canary"}}, "`rollout.strategy`: canary is not executed yet: use `replace`"),
-        ({"trainer": {"kind": "xgboost"}}, "`trainer.kind`: xgboost is not executed yet: use `lightgbm`"),
-        (
-            {"features": {"temp": {"type": "float", "from": "weather", "on": ["origin"]}}, "gates": {}},
-            "`features.temp.from` asks for a point-in-time join, which is not executed yet: join the column into the",
-        ),
-        ({"retrain": {"on": ["cron: 99 3 * * 1"]}}, "`retrain.on`: '99 3 * * 1' is no cron expression that is ever"),
-        ({"retrain": {"on": ["cron: 0 0 30 2 *"]}}, "`retrain.on`: '0 0 30 2 *' is no cron expression that is ever"),
+        ({"task": "regression"}, "task"),
+        ({"rollout": {"strategy": "canary"}}, "rollout.strategy"),
+        ({"rollout": {"strategy": "from-the-future"}}, "rollout.strategy"),
+        ({"trainer": {"kind": "xgboost"}}, "trainer.kind"),
+        ({"trainer": {"kind": "from-the-future"}}, "trainer.kind"),
+        ({"features": {"t": {"type": "float", "from": "weather", "on": ["origin"]}}, "gates": {}}, "features.t.from"),
+        ({"retrain": {"on": ["cron: 99 3 * * 1"]}}, "retrain.on.0"),
+        ({"retrain": {"on": ["cron: 0 0 30 2 *"]}}, "retrain.on.0"),
+        ({"retrain": {"on": ["from-the-future"]}}, "retrain.on.0"),
     ],
-)
-def test_unsupported_options_are_refused(spec: ModelSpec, parts: dict[str, Any], refusal: str) -> None:
-    found = review_spec(changed(spec, **parts), None, None, {})
-    assert len(found.refusals) == 1
-    assert found.refusals[0].startswith(refusal)
+)  # fmt: skip
+def test_unsupported_options_are_refused(spec: ModelSpec, parts: dict[str, Any], place: str) -> None:
+    (refusal,) = review_spec(changed(spec, **parts), None, None, {}).refusals
+    assert refusal.startswith(f"`{place}`")
 
 
 def test_a_plain_spec_passes(spec: ModelSpec) -> None:

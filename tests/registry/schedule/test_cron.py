@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.registry.schedule.cron import due, expressions, is_valid, next_due, trigger
+from rondo.contracts.spec.cron import next_due
+from rondo.registry.schedule.cron import due, expressions, trigger
 
 MONDAY_3 = "0 3 * * 1"
 MONDAY = datetime(2013, 3, 4, 3, tzinfo=UTC)
@@ -15,11 +16,6 @@ SECOND = timedelta(seconds=1)
 
 def test_only_cron_triggers_are_schedules() -> None:
     assert expressions(("drift", "cron: 0 3 * * 1", "cron: 0 3 * * 1")) == (MONDAY_3,)
-
-
-def test_what_is_a_cron_expression() -> None:
-    found = [is_valid(e) for e in (MONDAY_3, "* * * * * *", "@daily", "0 25 * * 1", "0 0 30 2 *", "")]
-    assert found == [True, *[False] * 5]
 
 
 def test_due_from_its_very_second_on_and_not_twice() -> None:

@@ -1,24 +1,44 @@
-"""Cron expressions of five fields, as far as a look at each number tells whether they can ever be due."""
+"""Cron expressions of five fields, in UTC. The registry's scheduler uses the same parser, croniter."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from croniter import CroniterError, croniter
 
-# Each field with the lowest and the highest number that it may have; the weekday 7 is Sunday, as is 0.
+PREFIX = "cron: "
+# Each field with its lowest and highest number; the weekdays 0 and 7 are both Sunday.
 _FIELDS = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "month": (1, 12), "weekday": (0, 7)}
-_NUMBER = re.compile(r"(?<![\w/])\d+\b", re.ASCII)
-_STEP = re.compile(r"/(\d+)", re.ASCII)
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-def faults(expression: str) -> Iterator[str]:
-    """Yield what is wrong with the numbers of `0 3 * * 1`; names and dates such as the 30th of February are passed."""
-    for text, (field, (low, high)) in zip(expression.split(), _FIELDS.items(), strict=True):
-        for number in _NUMBER.findall(text):
-            if not low <= int(number) <= high:
-                yield f"{number} is no {field}: write {low} to {high}"
-        if any(int(step) == 0 for step in _STEP.findall(text)):
-            yield f"{text} has steps of 0: write 1 or more"
+def problem(expression: str) -> str | None:
+    """Return what is wrong with an expression such as `0 3 * * 1`; None if it is due at some time."""
+    fields = expression.split()
+    if len(fields) != len(_FIELDS):
+        return f"it has {len(fields)} fields: write {len(_FIELDS)} ({' '.join(_FIELDS)})"
+    for place, (name, (low, high)) in enumerate(_FIELDS.items()):
+        alone = ["*"] * len(fields)
+        alone[place] = fields[place]
+        if not _is_ever_due(" ".join(alone)):
+            return f"{fields[place]} is no {name}: write {low} to {high}"
+    return None if _is_ever_due(expression) else "it is never due: no such day exists"
+
+
+def next_due(expression: str, after: datetime) -> datetime:
+    """Return the first due time after `after`.
+
+    Raises:
+        CroniterError: the expression is invalid, or never due.
+
+    """
+    found: datetime = croniter(expression, after).get_next(datetime)
+    return found
+
+
+def _is_ever_due(expression: str) -> bool:
+    try:
+        next_due(expression, _ANY_TIME)
+    except CroniterError:
+        return False
+    return True

@@ -1,7 +1,7 @@
-"""What the parts of a spec may not say together, each fault with its path.
+"""Checks of the parts of a spec against each other; each problem has its path.
 
-The rules take plain values, so that they can be asked of a file in which something else is wrong, too: what is missing
-there or of another type is passed over, for the spec's classes tell of it.
+They take plain values, so that they also run on a file with other problems. They skip what is missing or has another
+type: the spec's classes report that.
 """
 
 from __future__ import annotations
@@ -13,106 +13,106 @@ Path = tuple[str | int, ...]
 Plain = Mapping[str, Any]
 
 
-class Fault(NamedTuple):
-    """What is wrong at a place of the spec, with what to do about it; `joint` stands between the two."""
+class Problem(NamedTuple):
+    """A problem at a path of the spec, with what to do about it; `separator` is between path and message."""
 
     path: Path
     message: str
-    joint: str = ": "
+    separator: str = ": "
 
 
-def contradictions(spec: Plain) -> Iterator[Fault]:
-    """Yield what can't be true together in any spec, just written or read back."""
-    data, features = part(spec, "data"), part(spec, "features")
+def contradictions(spec: Plain) -> Iterator[Problem]:
+    """Yield the contradictions, which no spec may have, new or stored."""
+    data, features = mapping_at(spec, "data"), mapping_at(spec, "features")
     yield from _columns_play_one_part(data, features)
     yield from _labels_are_two(data)
     for name, feature in features.items():
         if isinstance(feature, Mapping):
             yield from _limits_fit_the_type(name, feature)
-    yield from _functions_have_a_name(part(spec, "trainer"))
-    yield from _steps_rise(part(spec, "rollout"))
+    yield from _functions_have_a_name(mapping_at(spec, "trainer"))
+    yield from _steps_rise(mapping_at(spec, "rollout"))
     if features:
-        yield from _gates_name_features(part(spec, "gates"), features)
+        yield from _gates_name_features(mapping_at(spec, "gates"), features)
 
 
-def part(values: Plain, key: str) -> Plain:
-    """Return a part that holds keys and values; nothing where there is none."""
+def mapping_at(values: Plain, key: str) -> Plain:
+    """Return the mapping under a key, without keys that are no texts; empty if there is none."""
     found = values.get(key)
     return {name: value for name, value in found.items() if isinstance(name, str)} if isinstance(found, Mapping) else {}
 
 
-def _columns_play_one_part(data: Plain, features: Plain) -> Iterator[Fault]:
+def _columns_play_one_part(data: Plain, features: Plain) -> Iterator[Problem]:
     label, entity, event_time = (_text(data.get(key)) for key in ("label", "entity", "event_time"))
     if label is not None and label in features:
         message = (
-            f"the label {label!r} is also a feature: the model would be told the answer it is asked for; "
+            f"the label {label!r} is also a feature: the model would get the answer as an input; "
             f"take {label!r} out of `features`"
         )
-        yield Fault(("features", label), message)
+        yield Problem(("features", label), message)
     if label is not None and label in {entity, event_time}:
         message = f"the label {label!r} is also the entity or the event time: each needs a column of its own"
-        yield Fault(("data", "label"), message)
+        yield Problem(("data", "label"), message)
     if entity is not None and entity == event_time:
         message = f"{entity!r} is both the entity and the event time: each needs a column of its own"
-        yield Fault(("data", "event_time"), message)
+        yield Problem(("data", "event_time"), message)
 
 
-def _labels_are_two(data: Plain) -> Iterator[Fault]:
+def _labels_are_two(data: Plain) -> Iterator[Problem]:
     positive, negative = _text(data.get("positive")), _text(data.get("negative"))
     for key, other in (("positive", "negative"), ("negative", "positive")):
         if _text(data.get(key)) is not None and data.get(other) is None:
-            yield Fault(
+            yield Problem(
                 ("data", key), f"`{key}` needs `{other}` beside it: a misspelt label would count as one of them"
             )
     for key in ("positive", "negative"):
         text = _text(data.get(key))
         if text is not None and (not text or text != text.strip()):
-            yield Fault(("data", key), f"the label {text!r} is empty or has blanks around it: write it without them")
+            yield Problem(("data", key), f"the label {text!r} is empty or has blanks around it: write it without them")
     if positive is not None and positive == negative:
-        yield Fault(("data", "negative"), f"{negative!r} is also `positive`: the two labels must differ")
+        yield Problem(("data", "negative"), f"{negative!r} is also `positive`: the two labels must differ")
 
 
-def _limits_fit_the_type(name: str, feature: Plain) -> Iterator[Fault]:
+def _limits_fit_the_type(name: str, feature: Plain) -> Iterator[Problem]:
     kind, low, high = feature.get("type"), feature.get("min"), feature.get("max")
     if kind == "category":
         for key in ("min", "max"):
             if feature.get(key) is not None:
-                yield Fault(("features", name, key), f"a category has no {key}: list its `values` instead")
+                yield Problem(("features", name, key), f"a category has no {key}: list its `values` instead")
     elif kind in ("float", "int", "bool") and feature.get("values") is not None:
         message = f"`values` is for a category, and this is a {kind}: use min and max"
-        yield Fault(("features", name, "values"), message)
+        yield Problem(("features", name, "values"), message)
     if (least := _number(low)) is not None and (most := _number(high)) is not None and least > most:
-        yield Fault(("features", name, "min"), f"min {least:g} is above max {most:g}")
+        yield Problem(("features", name, "min"), f"min {least:g} is above max {most:g}")
 
 
-def _functions_have_a_name(trainer: Plain) -> Iterator[Fault]:
+def _functions_have_a_name(trainer: Plain) -> Iterator[Problem]:
     kind, function = _text(trainer.get("kind", "lightgbm")), trainer.get("function")
     if kind == "function" and function is None:
-        yield Fault(("trainer", "kind"), "kind `function` needs `function: package.module:name`")
+        yield Problem(("trainer", "kind"), "kind `function` needs `function: package.module:name`")
     if kind not in (None, "function") and function is not None:
         message = f"`function` is for kind `function`, and this is {kind}: take one of the two out"
-        yield Fault(("trainer", "function"), message)
+        yield Problem(("trainer", "function"), message)
 
 
-def _steps_rise(rollout: Plain) -> Iterator[Fault]:
-    steps = [_number(step) for step in items(rollout, "steps")]
+def _steps_rise(rollout: Plain) -> Iterator[Problem]:
+    steps = [_number(step) for step in list_at(rollout, "steps")]
     known = [step for step in steps if step is not None]
     if len(known) == len(steps) and known != sorted(set(known)):
         message = f"the steps {', '.join(f'{step:g}' for step in known)} must rise, such as 5, 25, 100"
-        yield Fault(("rollout", "steps"), message)
+        yield Problem(("rollout", "steps"), message)
 
 
-def _gates_name_features(gates: Plain, features: Plain) -> Iterator[Fault]:
+def _gates_name_features(gates: Plain, features: Plain) -> Iterator[Problem]:
     named: list[tuple[object, Path]]
-    named = [(column, ("gates", "slices", index)) for index, column in enumerate(items(gates, "slices"))]
-    named.append((part(gates, "fairness").get("by"), ("gates", "fairness", "by")))
+    named = [(column, ("gates", "slices", index)) for index, column in enumerate(list_at(gates, "slices"))]
+    named.append((mapping_at(gates, "fairness").get("by"), ("gates", "fairness", "by")))
     for column, path in named:
         if isinstance(column, str) and column not in features:
-            yield Fault(path, f"{column!r} is no feature of this model; it has {', '.join(features)}")
+            yield Problem(path, f"{column!r} is no feature of this model; it has {', '.join(features)}")
 
 
-def items(values: Plain, key: str) -> tuple[Any, ...]:
-    """Return what a list holds; nothing where there is none."""
+def list_at(values: Plain, key: str) -> tuple[Any, ...]:
+    """Return the items of the list under a key; empty if there is none."""
     found = values.get(key)
     return tuple(found) if isinstance(found, list | tuple) else ()
 

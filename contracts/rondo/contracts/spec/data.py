@@ -86,7 +86,7 @@ class Feature(Part):
     values: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
     """All values that a category may have. Without it every text is allowed."""
     source: Name | None = Field(default=None, alias="from")
-    """Another dataset that the feature is joined from at the event time. Not executed yet: refused, as are the next
+    """Another dataset that the feature is joined from at the event time. Not supported yet: refused, as are the next
     two."""
     on: tuple[Column, ...] = ()
     """The columns that it is joined by."""

@@ -1,14 +1,14 @@
-"""Read `rondo.yaml`: unknown keys, wrong types and contradictions are errors that name the line."""
+"""Parses `rondo.yaml`: unknown keys, wrong types and contradictions are errors with their line."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import BaseModel, ValidationError
 
 from rondo.contracts.spec import cross_checks, support_checks, yaml
-from rondo.contracts.spec.cross_checks import Fault
+from rondo.contracts.spec.cross_checks import Problem
 from rondo.contracts.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 256 * 1024
 _EMPTY = "line 1: expected `model: <name>` and the other parts; see examples/flights/rondo.yaml"
-# Pydantic speaks of Python; who writes a YAML file thinks of lists, keys and quotes.
-_WORDS = {
+# Messages in the terms of YAML (lists, keys, quotes) in the place of pydantic's, which are in those of Python.
+_MESSAGES = {
     "tuple_type": "expected a list, such as [a, b]",
     "dict_type": "expected keys and their values, such as {key: value}",
     "model_type": "expected keys and their values, such as {key: value}",
@@ -41,7 +41,9 @@ _NAMES = {
 
 
 class SpecError(ValueError):
-    """The spec can't be used. `problems` holds one line of text for each fault, with its place."""
+    """The spec can't be used. `problems` has one line of text for each problem, with its line number."""
+
+    code: ClassVar[str] = "invalid_spec"
 
     def __init__(self, source: str, problems: tuple[str, ...]) -> None:
         self.source = source
@@ -50,10 +52,10 @@ class SpecError(ValueError):
 
 
 def parse_spec(text: str, source: str = "rondo.yaml") -> ModelSpec:
-    """Read a model spec from YAML text; `source` names the file in errors.
+    """Parse a model spec from YAML text; `source` names the file in errors.
 
     Raises:
-        SpecError: with every fault that was found, each with its line.
+        SpecError: the text has problems; all of them are reported, with their lines.
 
     """
     if len(text.encode(errors="replace")) > MAX_BYTES:
@@ -64,55 +66,52 @@ def parse_spec(text: str, source: str = "rondo.yaml") -> ModelSpec:
         raise SpecError(source, tuple(str(error).splitlines())) from None
     if not isinstance(content, dict):
         raise SpecError(source, (_EMPTY,))
-    found: list[ErrorDetails] = []
+    errors: list[ErrorDetails] = []
     spec: ModelSpec | None = None
     try:
         spec = ModelSpec.model_validate(content, extra="forbid", by_alias=True, by_name=False)
     except ValidationError as error:
-        found = error.errors()
-    faults = _faults(found, content if spec is None else spec.model_dump(by_alias=True))
-    if spec is None or faults:
-        raise SpecError(source, tuple(_told(fault, lines) for fault in _in_order(faults, lines)))
+        errors = error.errors()
+    problems = _problems(errors, content if spec is None else spec.model_dump(by_alias=True))
+    if spec is None or problems:
+        ordered = sorted(problems, key=lambda problem: _line(problem.path, lines))
+        raise SpecError(source, tuple(_described(problem, lines) for problem in ordered))
     return spec
 
 
-def _faults(found: list[ErrorDetails], said: cross_checks.Plain) -> list[Fault]:
-    """Return what is wrong with single values, and what the parts may not say together."""
-    # The rules pass over what is wrong already, so they are asked of all that was said.
-    rules = (*support_checks.unfit(said), *cross_checks.contradictions(said))
-    return list(dict.fromkeys((*map(_fault, found), *rules)))
-
-
-def _in_order(faults: list[Fault], lines: dict[yaml.Path, int]) -> list[Fault]:
-    return sorted(faults, key=lambda fault: _line(fault.path, lines))
+def _problems(errors: list[ErrorDetails], content: cross_checks.Plain) -> list[Problem]:
+    """Return the problems of single values and of the parts against each other, without duplicates."""
+    checks = (*support_checks.unsupported(content), *cross_checks.contradictions(content))
+    return list(dict.fromkeys((*map(_problem, errors), *checks)))
 
 
 def _line(path: yaml.Path, lines: dict[yaml.Path, int]) -> int:
     return next(lines[path[:end]] for end in range(len(path), -1, -1) if path[:end] in lines)
 
 
-def _told(fault: Fault, lines: dict[yaml.Path, int]) -> str:
-    name = ".".join(str(part) for part in fault.path)
-    return f"line {_line(fault.path, lines)}: {f'`{name}`{fault.joint}' if name else ''}{fault.message}"
+def _described(problem: Problem, lines: dict[yaml.Path, int]) -> str:
+    name = ".".join(str(part) for part in problem.path)
+    place = f"`{name}`{problem.separator}" if name else ""
+    return f"line {_line(problem.path, lines)}: {place}{problem.message}"
 
 
-def _fault(error: ErrorDetails) -> Fault:
+def _problem(error: ErrorDetails) -> Problem:
     path: yaml.Path = tuple(part for part in error["loc"] if part != "[key]")
     if error["type"] == "extra_forbidden":
-        return Fault(path, f"is not a known key{_suggestion(path)}", " ")
+        return Problem(path, f"is not a known key{_suggestion(path)}", " ")
     if error["type"] == "missing":
-        return Fault(path, "is missing", " ")
-    return Fault(path, _message(error))
+        return Problem(path, "is missing", " ")
+    return Problem(path, _message(error))
 
 
 def _message(error: ErrorDetails) -> str:
-    """Say what was expected in the words of the file."""
+    """Return what was expected, in the terms of a YAML file."""
     context = error.get("ctx", {})
     if error["type"] == "literal_error":
         return f"{error['input']!r} is none of {context['expected'].replace(' or ', ', ')}"
     if error["type"] == "string_pattern_mismatch":
         return next(words for start, words in _NAMES.items() if context["pattern"].startswith(start))
-    return _WORDS.get(error["type"]) or error["msg"].removeprefix("Value error, ")
+    return _MESSAGES.get(error["type"]) or error["msg"].removeprefix("Value error, ")
 
 
 def _suggestion(path: yaml.Path) -> str:
@@ -126,7 +125,7 @@ def _known_keys(path: yaml.Path) -> list[str]:
     for part in path:
         field = model.model_fields.get(str(part))
         if field is None:
-            continue  # a feature's own name, under `features`
+            continue  # the name of a feature
         arguments = (field.annotation, *getattr(field.annotation, "__args__", ()))
         model = next((a for a in arguments if isinstance(a, type) and issubclass(a, BaseModel)), model)
     return [field.alias or name for name, field in model.model_fields.items()]

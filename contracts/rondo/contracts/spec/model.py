@@ -1,4 +1,4 @@
-"""The model spec: what `rondo.yaml` may say, as frozen values.
+"""The model spec: the content of `rondo.yaml` as frozen values.
 
 Reading a file, with errors that name the line, is `rondo.contracts.spec.file`.
 """
@@ -11,11 +11,12 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from rondo.contracts.spec.cross_checks import Fault, contradictions
+from rondo.contracts.spec.cross_checks import Problem, contradictions
 from rondo.contracts.spec.data import Data, Feature, Part, Share
 from rondo.contracts.spec.duration import Duration, format_duration, parse_duration
 from rondo.contracts.spec.policy import FairnessGate, Gates, MetricGate, Monitor, Retrain, Rollout, Serving, Trainer
-from rondo.contracts.text import Column, Name
+from rondo.contracts.text import Column, Name, Text
+from rondo.contracts.vocabularies import Task, known
 
 __all__ = [
     "Data",
@@ -37,10 +38,12 @@ __all__ = [
 
 
 class ModelSpec(Part):
-    """Everything that Rondo needs to know of a model; a run refers to its `digest`."""
+    """The specification of a model; a run refers to its `digest`."""
 
     model: Name
     """The name of the model, as requests and commands give it. One file, one model."""
+    task: Annotated[Text, Field(examples=known(Task))] = Task.BINARY.value
+    """What the model predicts. This release supports `binary`, a label of two values; the others are refused."""
     data: Data
     """Where the training data comes from."""
     features: Annotated[dict[Column, Feature], Field(min_length=1)]
@@ -60,8 +63,8 @@ class ModelSpec(Part):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
-        if faults := [_error(fault) for fault in contradictions(self.model_dump(by_alias=True))]:
-            raise ValidationError.from_exception_data(type(self).__name__, faults)
+        if problems := [_error(each) for each in contradictions(self.model_dump(by_alias=True))]:
+            raise ValidationError.from_exception_data(type(self).__name__, problems)
         return self
 
     @property
@@ -83,7 +86,7 @@ class ModelSpec(Part):
         return self.model_dump(mode="json", by_alias=True)
 
 
-def _error(fault: Fault) -> InitErrorDetails:
-    """Tell a fault as pydantic does, under its path."""
-    what = PydanticCustomError("contradiction", "{message}", {"message": fault.message})
-    return InitErrorDetails(type=what, loc=fault.path, input=None)
+def _error(problem: Problem) -> InitErrorDetails:
+    """Return a problem as pydantic reports it, with its path."""
+    what = PydanticCustomError("contradiction", "{message}", {"message": problem.message})
+    return InitErrorDetails(type=what, loc=problem.path, input=None)

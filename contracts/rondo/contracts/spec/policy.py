@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from datetime import timedelta
 from typing import Annotated
 
@@ -35,9 +34,9 @@ class Trainer(Part):
     """How a candidate is made."""
 
     kind: Annotated[Text, Field(examples=known(TrainerKind))] = TrainerKind.LIGHTGBM.value
-    """The library. Only `lightgbm` is executed yet; the others are refused."""
+    """The library. This release supports `lightgbm`; the others are refused."""
     function: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None
-    """For kind `function`: what trains, as `package.module:name`. Not executed yet: refused."""
+    """For kind `function`: what trains, as `package.module:name`. Not supported yet: refused."""
     params: Params = Field(default_factory=dict)
     """LightGBM's parameters, by any name that LightGBM has for them. What is not given has LightGBM's default."""
     window: PositiveDuration | None = None
@@ -87,10 +86,6 @@ class Gates(Part):
     """A bound on the gap between groups."""
 
 
-# Five fields. Whether their numbers make sense is asked of who writes a spec, and again by the registry's scheduler.
-CRON = re.compile(r"cron: [\w*/,-]+(?: [\w*/,-]+){4}", re.ASCII)
-
-
 class Retrain(Part):
     """When to train again. The first data is trained on in any case, and `rondo train` always trains."""
 
@@ -108,7 +103,7 @@ class Rollout(Part):
     """How a version that passed its gates takes over."""
 
     strategy: Annotated[Text, Field(examples=known(RolloutStrategy))] = RolloutStrategy.REPLACE.value
-    """`replace`: all traffic at once, after a warm-up. Only that is executed yet; the others are refused."""
+    """`replace`: all traffic at once, after a warm-up. This release supports only that; the others are refused."""
     steps: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1)] = (100,)
     """Percentages of the traffic, rising, of a rollout in steps: `replace` has one."""
     step_length: Duration = timedelta(minutes=10)

@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 from pydantic.json_schema import models_json_schema
 
-from rondo.contracts.events import cloudevents, headers
+from rondo.contracts.events import cloudevents
 from rondo.contracts.topics import ARROW_TOPICS, BY_NAME, DEAD_LETTER_TOPICS, EVENTS, TOPICS, Topic
+from rondo.docgen import headers
 from rondo.docgen.schemas import PUBLISHED, Published, WireSchema, schema_of
 from rondo.docgen.spec_page import spec_page
 from rondo.docgen.topics_page import topics_page

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.contracts.events.headers import CLOUDEVENT_HEADERS, TRACE_HEADER
 from rondo.contracts.spec.duration import format_duration
 from rondo.contracts.topics import (
     ARROW_TOPICS,
@@ -15,6 +14,7 @@ from rondo.contracts.topics import (
     DROPPED,
     Topic,
 )
+from rondo.docgen.headers import CLOUDEVENT_HEADERS, TRACE_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

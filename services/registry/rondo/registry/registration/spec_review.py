@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.contracts.spec import support_checks
-from rondo.registry.schedule import cron
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,15 +40,8 @@ def comparable(candidate: Mapping[str, Feature], champion: Mapping[str, Feature]
 
 def _unsupported(spec: ModelSpec) -> tuple[str, ...]:
     # A file is checked for these when it is parsed, with line numbers; this covers specs from other sources.
-    faults = support_checks.not_executed(spec.model_dump(by_alias=True))
-    problems = [f"`{'.'.join(map(str, fault.path))}`{fault.joint}{fault.message}" for fault in faults]
-    problems.extend(
-        f"`retrain.on`: {expression!r} is no cron expression that is ever due: write five fields, such as "
-        "'cron: 0 3 * * 1'"
-        for expression in cron.expressions(spec.retrain.on)
-        if not cron.is_valid(expression)
-    )
-    return tuple(problems)
+    problems = support_checks.unsupported(spec.model_dump(by_alias=True))
+    return tuple(f"`{'.'.join(map(str, each.path))}`{each.separator}{each.message}" for each in problems)
 
 
 def _label(spec: ModelSpec) -> str:

@@ -1,36 +1,22 @@
-"""Cron expressions of five fields, in UTC: which are valid, and when they are due."""
+"""Cron expressions: when they are due, and the triggers of due times. `contracts.spec.cron` validates them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from croniter import CroniterError, croniter
+from croniter import croniter
 
 from rondo.contracts.events.training import Trigger
+from rondo.contracts.spec.cron import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_PREFIX = "cron: "
-_FIELDS = 5
-_ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)
-
 
 def expressions(triggers: Iterable[str]) -> tuple[str, ...]:
     """Return the cron expressions among the triggers of a spec, without duplicates."""
-    return tuple(dict.fromkeys(t.removeprefix(_PREFIX).strip() for t in triggers if t.startswith(_PREFIX)))
-
-
-def is_valid(expression: str) -> bool:
-    """Return whether it has five fields and is ever due: the 30th of February is not."""
-    if len(expression.split()) != _FIELDS:
-        return False
-    try:
-        next_due(expression, _ANY_DAY)
-    except CroniterError:
-        return False
-    return True
+    return tuple(dict.fromkeys(t.removeprefix(PREFIX).strip() for t in triggers if t.startswith(PREFIX)))
 
 
 def due(expression: str, since: datetime, now: datetime) -> datetime | None:
@@ -41,12 +27,6 @@ def due(expression: str, since: datetime, now: datetime) -> datetime | None:
     # croniter looks strictly before its start: a start one second later includes a due time of exactly now.
     latest: datetime = croniter(expression, now + timedelta(seconds=1)).get_prev(type(now))
     return latest if since < latest <= now else None
-
-
-def next_due(expression: str, after: datetime) -> datetime:
-    """Return the first due time after `after`."""
-    found: datetime = croniter(expression, after).get_next(type(after))
-    return found
 
 
 def trigger(model: str, expression: str, at: datetime) -> Trigger:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rondo.chassis.periodic import run_periodically
+from rondo.contracts.spec.cron import next_due
 from rondo.registry.model import runs
 from rondo.registry.model.model import Actor
 from rondo.registry.schedule import cron
@@ -69,7 +70,7 @@ async def request_due_trainings(work: Work, name: str, now: datetime) -> tuple[T
 
 def _waits(specs: Sequence[ModelSpec], now: datetime) -> list[float]:
     return [
-        (cron.next_due(expression, now) - now).total_seconds()
+        (next_due(expression, now) - now).total_seconds()
         for spec in specs
         for expression in cron.expressions(spec.retrain.on)
     ]

@@ -1,4 +1,4 @@
-"""What the Kafka headers of each topic are, as JSON Schema: for the documents, and for who writes a client."""
+"""The Kafka headers of each topic as JSON Schema, for the documents."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BATCH_HEADERS = {
 
 
 def schema_of(topic: Topic) -> dict[str, Any]:
-    """Return the schema of a topic's headers; what the services stream in micro-batches has none."""
+    """Return the schema of a topic's headers. The streams of micro-batches have none."""
     required = _required(topic)
     optional = (TRACE_HEADER if _traced(topic) else {}) | (DROPPED if topic.name in DEAD_LETTER_TOPICS else {})
     properties: dict[str, Any] = {
@@ -46,7 +46,7 @@ def schema_of(topic: Topic) -> dict[str, Any]:
 
 
 def _traced(topic: Topic) -> bool:
-    """Tell whether a trace is carried on: by events, and by what an application sends to be worked on."""
+    """Return whether the topic carries traces: events do, and what an application sends."""
     begun_outside = (BATCHES_SUBMITTED, PredictionRequested.topic)
     return topic.event in CONTROL_EVENTS or topic.name in DEAD_LETTER_TOPICS or topic.name in begun_outside
 
