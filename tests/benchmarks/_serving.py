@@ -34,12 +34,18 @@ class Setting:
     traces: str
 
 
-@contextmanager
-def serving(setting: Setting) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the service with everything on, and yield once it is ready."""
+def free_port() -> int:
+    """Return a port that nothing listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+        port: int = listener.getsockname()[1]
+    return port
+
+
+@contextmanager
+def serving(setting: Setting, port: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the service with everything on, and yield once it is ready."""
+    port = free_port() if port is None else port
     environment = os.environ | {
         "RONDO_KAFKA": setting.bootstrap, "RONDO_HTTP_PORT": str(port),
         "RONDO_ARTIFACTS": str(setting.folder / "artifacts"), "RONDO_OTLP_ENDPOINT": setting.traces,

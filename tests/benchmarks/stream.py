@@ -75,7 +75,9 @@ async def deploy(setting: Setting) -> None:
 
     content = _stream_model.plain()
     (setting.folder / "plain.onnx").write_bytes(content)
-    digest = await Artifacts(str(setting.folder / "artifacts")).put(_stream_model.per_feature(content))
+    served = _stream_model.per_feature(content)
+    (setting.folder / "served.onnx").write_bytes(served)
+    digest = await Artifacts(str(setting.folder / "artifacts")).put(served)
     features = {name: Feature(type="float") for name in FEATURES}
     route = Route(model_version=1, digest=digest, share=1, role="primary", features=features)
     event = DeploymentChanged(model="bench", revision=1, routes=(route,))

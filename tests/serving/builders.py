@@ -1,4 +1,4 @@
-"""Builds requests and what comes of them, without Kafka and HTTP."""
+"""Builds requests and answers them without Kafka and HTTP."""
 
 from __future__ import annotations
 

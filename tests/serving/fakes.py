@@ -39,7 +39,7 @@ def deployment(revision: int, *routes: Route, model: str = "delay") -> Envelope[
 
 
 class FakeLoader:
-    """Loads everything but the versions it is told not to."""
+    """Loads every version but those in `refused`; fails the first `away` times."""
 
     def __init__(self) -> None:
         self.refused: set[int] = set()

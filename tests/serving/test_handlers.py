@@ -44,9 +44,9 @@ async def test_a_refused_version_leaves_the_old_one_serving_and_says_why() -> No
 async def test_a_refusal_is_a_gauge_until_a_deployment_is_followed() -> None:
     mine, loader, _ = replica()
     loader.refused = {2, 3}
-    for revision, number, told in ((1, 1, 0), (2, 2, 2), (3, 3, 3), (4, 1, 0), (5, 2, 2)):
+    for revision, number, gauge in ((1, 1, 0), (2, 2, 2), (3, 3, 3), (4, 1, 0), (5, 2, 2)):
         await on_deployment_changed(deployment(revision, route(number)), mine)
-        assert refused_version() == told
+        assert refused_version() == gauge
     await on_deployment_changed(deployment(6), mine)  # withdrawn
     assert refused_version() == 0
 
@@ -80,6 +80,17 @@ async def test_a_role_of_a_newer_release_is_refused_and_what_serves_stays() -> N
     await on_deployment_changed(deployment(1, route(1)), mine)
     await on_deployment_changed(deployment(2, route(1), route(2, role="from-the-future")), mine)
     assert (serving(mine), events.states[-1]) == ([1], ("refused", 2))
+
+
+async def test_a_deployment_may_change_whether_unknown_fields_are_ignored_without_loading_again() -> None:
+    mine, loader, _ = replica()
+    await on_deployment_changed(deployment(1, route(1)), mine)
+    for revision, ignored in ((2, True), (3, True), (4, False)):
+        changed = route(1).model_copy(update={"ignore_unknown_fields": ignored})
+        await on_deployment_changed(deployment(revision, changed), mine)
+        (version,) = mine.models.table.models["delay"].versions
+        assert version.schema.ignore_unknown is ignored
+    assert loader.loaded == [1]
 
 
 async def test_a_deployment_without_routes_withdraws_the_model() -> None:

@@ -84,7 +84,7 @@ def test_a_number_that_the_model_cannot_take_is_refused_and_the_others_answered(
     }  # fmt: skip
 
 
-class Moody:
+class PartlyFailing:
     """A model that fails on a whole batch that holds a 13, and gives NaN for 7."""
 
     def score(self, columns: Any) -> Any:
@@ -96,7 +96,7 @@ class Moody:
 
 
 def test_a_request_that_the_model_fails_on_is_refused_alone(first: LoadedVersion) -> None:
-    found = infer_values([request(n) for n in (1, 13, 7, 2)], alone(replace(first, scorer=Moody())))
+    found = infer_values([request(n) for n in (1, 13, 7, 2)], alone(replace(first, scorer=PartlyFailing())))
     assert list(found.ids.values()) == ["r1", "r2"]
     assert found.codes() == {1: "no_score", 2: "no_score"}
     assert [row["id"] for row in found.logged] == ["r1", "r2"]

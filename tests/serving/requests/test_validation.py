@@ -188,7 +188,7 @@ def contracts(draw: st.DrawFn) -> Feature:
 
 
 def in_a_batch(feature: Feature, value: Any) -> bool:
-    """Tell whether ingestion takes a row with the value."""
+    """Return whether ingestion accepts a row with the value."""
     values = None if feature.values is None else frozenset(feature.values)
     x = Column("x", feature.type, feature.optional, feature.min, feature.max, values)
     columns = (Column("who", "entity"), Column("at", "time"), x)

@@ -1,4 +1,4 @@
-"""What the serving service is told by its environment."""
+"""Settings of the serving service, from environment variables."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from rondo.chassis.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """`linger` is the least time in seconds between two micro-batches: the most that a busy stream waits to fill one.
+    """`artifacts` is the artifact store: a folder or a URL. `inference_threads` is the number of threads per inference.
 
-    `artifacts` is the artifact store: a folder or a URL. `inference_threads` are those of one inference.
+    `linger` is the minimum time in seconds between two micro-batches: the longest that a busy stream waits to fill one.
     """
 
     service: str = "serving"

@@ -1,0 +1,102 @@
+"""A closed loop of HTTP requests over connections that stay open. Runs as a process of its own.
+
+Run as `python _rest_load.py <port> <path> <token> <connections> <seconds>`; prints `<requests/s> <p50 ms> <p99 ms>`.
+Exits with an error if any answer is not a 200.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+
+FEATURES = 20
+WARM_UP_SECONDS = 1.0
+
+
+def request(path: str, token: str) -> bytes:
+    """Return the bytes of a request: one row of 20 features."""
+    inputs = [
+        {"name": f"f{n}", "shape": [1, 1], "datatype": "FP32", "data": [round(0.37 * n - 3, 4)]}
+        for n in range(FEATURES)
+    ]
+    body = json.dumps({"inputs": inputs}).encode()
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json"
+    return f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+class Connection(asyncio.Protocol):
+    """Sends a request, and the next once its answer is whole; `took` has the seconds of each."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._received, self._sent = b"", 0.0
+        self.took: list[float] = []
+        self.ended = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the first request."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self._send()
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of an answer."""
+        self._received += data
+        head, separator, body = self._received.partition(b"\r\n\r\n")
+        if not separator:
+            return
+        size = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+        if len(body) < size:
+            return
+        if not head.startswith(b"HTTP/1.1 200"):
+            self.ended.set_exception(RuntimeError(self._received.decode()))
+            return
+        self.took.append(time.perf_counter() - self._sent)
+        self._received = b""
+        self._send()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Fail: no server closes a connection that is in use."""
+        if not self.ended.done():
+            self.ended.set_exception(ConnectionError("the server closed a connection"))
+
+    def _send(self) -> None:
+        self._sent = time.perf_counter()
+        self.transport.write(self._content)
+
+
+async def measure(port: int, content: bytes, connections: int, seconds: float) -> tuple[float, float, float]:
+    """Return requests a second, and the median and 99th percentile of an answer's time in ms, after a warm-up."""
+    loop = asyncio.get_running_loop()
+    made = [
+        (await loop.create_connection(lambda: Connection(content), "127.0.0.1", port))[1] for _ in range(connections)
+    ]
+    await _watch(made, WARM_UP_SECONDS)
+    for each in made:
+        each.took.clear()
+    began = time.perf_counter()
+    await _watch(made, seconds)
+    lasted = time.perf_counter() - began
+    took = sorted(each for one in made for each in one.took)
+    for each in made:
+        each.ended.cancel()
+        each.transport.abort()
+    return len(took) / lasted, took[len(took) // 2] * 1e3, took[int(len(took) * 0.99)] * 1e3
+
+
+async def _watch(connections: list[Connection], seconds: float) -> None:
+    done, _ = await asyncio.wait([each.ended for each in connections], timeout=seconds, return_when="FIRST_COMPLETED")
+    for failed in done:
+        failed.result()
+
+
+def main(port: str, path: str, token: str, connections: str, seconds: str) -> None:
+    """Print the figures."""
+    figures = asyncio.run(measure(int(port), request(path, token), int(connections), float(seconds)))
+    sys.stdout.write(" ".join(f"{figure:.4f}" for figure in figures))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
