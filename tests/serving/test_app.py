@@ -350,3 +350,23 @@ def test_a_replica_without_a_partition_answers_over_http(
             url = f"http://127.0.0.1:{port}/v2/models/delay/infer"
             response = httpx.post(url, content=BODY, headers=bearer())
             assert response.json()["outputs"][0]["data"] == [6.0]
+
+
+@pytest.mark.slow
+def test_requests_after_a_silence_are_answered_as_fast_as_in_a_stream(
+    platform: Platform, model: Callable[..., bytes]
+) -> None:
+    """Idle connections are closed after 3 s: to open one again must not wait for a growing backoff."""
+    platform.deploy(1, model())
+    waits: list[float] = []
+    with platform.serving():
+        platform.wait_replica("available", 1)
+        platform.request(0)
+        platform.read(MADE, at_least(1))
+        for number, silence in enumerate((3.5, 5.0, 8.0), start=1):
+            time.sleep(silence)
+            platform.request(number)
+            sent = time.monotonic()
+            platform.read(MADE, at_least(number + 1))
+            waits.append(time.monotonic() - sent)
+    assert max(waits) < 2, waits

@@ -194,13 +194,13 @@ def in_a_batch(feature: Feature, value: Any) -> bool:
     columns = (Column("who", "entity"), Column("at", "time"), x)
     typed = {"category": pl.String, "float": pl.Float64, "int": pl.Int64, "bool": pl.Boolean}[feature.type]
     frame = pl.DataFrame({"who": ["w"], "at": [NOW], "x": pl.Series([value], dtype=typed)})
-    return check_rows(frame, Contract("d", columns, 1.0, "sha256:0"), NOW).bad.is_empty()
+    return check_rows(frame, Contract("d", columns, (("at", "who"),), 1.0, "report", "sha256:0"), NOW).bad.is_empty()
 
 
 @given(contracts(), st.data())
 def test_a_request_is_taken_where_a_row_of_a_batch_is(feature: Feature, data: st.DataObject) -> None:
     known = {
-        "category": st.sampled_from("abcd"),
+        "category": st.sampled_from([*"abcd", ""]),
         "float": st.integers(-5, 5).map(lambda n: n / 10) | st.sampled_from([1e39, -1e39, 0.10000000001]),
         "int": st.integers(-2, 2), "bool": st.booleans(),
     }  # fmt: skip
