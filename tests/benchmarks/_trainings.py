@@ -66,7 +66,7 @@ class Flights:
         features = (pl.col(name).alias(f"{FEATURE}{name}") for name in self._spec.features)
         return self.streamed.select(
             pl.col(ENTITY).alias("id"), pl.col(ENTITY).alias("entity"), time.alias("event_time"), time.alias("made_at"),
-            *features,
+            pl.lit("primary").alias("role"), *features,
         )  # fmt: skip
 
     @cached_property

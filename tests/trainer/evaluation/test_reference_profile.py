@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.evidence import CategoricalProfile, NumericProfile
@@ -37,11 +38,26 @@ def test_a_bin_begins_with_its_edge(values: list[float]) -> None:
 
 
 def test_bins_hold_about_as_many_each() -> None:
-    assert numeric(np.arange(2_000, dtype=np.float32)).counts == (99, *[100] * (BINS - 2), 101)
+    assert numeric(np.arange(2_000, dtype=np.float32)).counts == (0, 99, *[100] * (BINS - 2), 101, 0)
 
 
-def test_a_constant_and_a_column_without_values_have_a_profile() -> None:
-    assert numeric(np.full(3, 7, dtype=np.float32)) == NumericProfile(edges=(7.0,), counts=(0, 3))
+@pytest.mark.parametrize(
+    ("values", "counts"),
+    [
+        ([7] * 30, (0, 30, 0)),
+        ([0] * 97 + [1] * 3, (0, 97, 3, 0)),
+        ([0, 1] * 50, (0, 50, 0, 50, 0)),
+        ([float(np.finfo(np.float32).max)] * 5, (0, 5)),
+    ],
+    ids=["constant", "mostly one value", "two values", "greatest value"],
+)
+def test_values_that_the_training_data_lacks_have_bins_of_their_own(
+    values: list[float], counts: tuple[int, ...]
+) -> None:
+    assert numeric(np.array(values, dtype=np.float32)).counts == counts
+
+
+def test_a_column_without_values_has_a_profile() -> None:
     assert numeric(np.full(3, np.nan, dtype=np.float32)) == NumericProfile(edges=(), counts=(0,), missing=3)
 
 
@@ -60,7 +76,9 @@ def test_each_feature_has_the_profile_of_its_type() -> None:
     features = {"carrier": Feature(type="category"), "temp": Feature(type="float", optional=True)}
     assert of_features(features, rows) == {
         "carrier": CategoricalProfile(counts={"AA": 1, "UA": 1}),
-        "temp": NumericProfile(edges=(1.0,), counts=(0, 1), missing=1),
+        "temp": NumericProfile(
+            edges=(1.0, float(np.nextafter(np.float32(1), np.float32(2)))), counts=(0, 1, 0), missing=1
+        ),
     }
 
 

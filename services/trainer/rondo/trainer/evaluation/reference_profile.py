@@ -30,15 +30,30 @@ def of_features(features: Mapping[str, Feature], rows: pl.DataFrame) -> dict[str
 
 
 def numeric(values: NDArray[np.float32]) -> NumericProfile:
-    """Count values in bins that hold about as many each; NaN is missing. Equal edges are one."""
+    """Count values in bins of about equal counts; NaN is missing.
+
+    Values that the training data lacks have bins of their own: below the least and above the greatest value, and beside
+    each value that fills a bin alone. Otherwise a constant, or a feature that is mostly one value, would share its bin
+    with every other value, and could not drift. There are at most `2 * BINS + 1` edges.
+    """
     present = values[~np.isnan(values)]
-    finite = present[np.isfinite(present)]
-    # "lower" takes edges from the data: an interpolated edge beside a frequent value would be a bin of rounding error.
-    edges = np.unique(np.quantile(finite, np.arange(1, BINS) / BINS, method="lower")) if len(finite) else finite
+    edges = _edges(present[np.isfinite(present)])
     counts = np.bincount(np.searchsorted(edges, present, side="right"), minlength=len(edges) + 1)
     return NumericProfile(
         edges=tuple(edges.tolist()), counts=tuple(counts.tolist()), missing=len(values) - len(present)
     )
+
+
+def _edges(finite: NDArray[np.float32]) -> NDArray[np.float32]:
+    if not len(finite):
+        return finite
+    # "lower" takes edges from the data: an interpolated edge beside a frequent value would be a bin of rounding error.
+    quantiles = np.quantile(finite, np.arange(1, BINS) / BINS, method="lower")
+    distinct, repeats = np.unique(quantiles, return_counts=True)
+    upper_ends = np.append(distinct[repeats > 1], finite.max())
+    with np.errstate(over="ignore"):  # above the greatest float32 there is nothing
+        above = np.nextafter(upper_ends, np.float32(np.inf))
+    return np.unique(np.concatenate([[finite.min()], distinct, above[np.isfinite(above)]]).astype(np.float32))
 
 
 def categorical(values: pl.Series) -> CategoricalProfile:
