@@ -139,4 +139,4 @@ class FakeClock:
 
 # The time of the receivers of webhooks, and the settings of a monitor without servers.
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
-ENVIRONMENT = {"RONDO_KAFKA": "unused:1", "RONDO_HTTP_PORT": "0"}
+ENVIRONMENT = {"RONDO_KAFKA": "unused:1", "RONDO_HTTP_PORT": "0", "RONDO_ARTIFACTS": "unused"}

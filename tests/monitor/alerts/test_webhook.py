@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import base64
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+import standardwebhooks
 from rondo.chassis.settings import SettingsError, load
-from rondo.monitor.alerts.webhook import Answer, Receiver, Webhook, WebhookUrlError, body, receivers
+from rondo.monitor.alerts.webhook import Answer, Receiver, Webhook, WebhookUrlError, body, receivers, signer
 from rondo.monitor.settings import MonitorSettings
 
 from tests.monitor.builders import EPOCH, MODEL
@@ -70,6 +73,38 @@ def test_the_settings_refuse_a_malformed_address_by_its_position_without_showing
         load(MonitorSettings, environment)
     assert "entry 2 is not a webhook address: write http(s)://host/path for Slack-compatible JSON" in str(error.value)
     assert "s3cret" not in str(error.value)
+
+
+SECRET = f"whsec_{base64.b64encode(bytes(range(24))).decode()}"
+
+
+@pytest.mark.parametrize("secret", ["s3cret", SECRET.removeprefix("whsec_"), "whsec_AAAA", "whsec_☃", f"{SECRET}!"])
+def test_the_settings_refuse_a_secret_that_is_not_one_of_standard_webhooks(secret: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load(MonitorSettings, ENVIRONMENT | {"RONDO_POSTGRES": "postgresql://x", "RONDO_WEBHOOK_SECRET": secret})
+    assert "it is not a secret of Standard Webhooks, which is " in str(error.value)
+    assert secret not in str(error.value)
+
+
+async def test_calls_are_signed_as_standard_webhooks_defines() -> None:
+    calls: list[httpx.Request] = []
+
+    def record(request: httpx.Request) -> httpx.Response:
+        calls.append(request)
+        return httpx.Response(200)
+
+    now = datetime.now(UTC)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(record)) as client:
+        for signed in (signer(SECRET), None):
+            await Webhook(client, lambda: now, signed).call(
+                Receiver("http://a/", "slack"), "a1-raised", RAISED.model_dump(mode="json")
+            )
+    verifier = standardwebhooks.Webhook(SECRET)
+    assert verifier.verify(calls[0].content, dict(calls[0].headers)) == json.loads(calls[0].content)
+    assert calls[0].headers["webhook-id"] == "a1-raised"
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        verifier.verify(calls[0].content.replace(b"loans", b"other"), dict(calls[0].headers))
+    assert "webhook-signature" not in calls[1].headers
 
 
 @pytest.mark.parametrize("url", ["http://xn--0/", "http://[::1"])

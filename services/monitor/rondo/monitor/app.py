@@ -22,7 +22,7 @@ from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.chassis.stream.follower import Follower
 from rondo.monitor import handlers, http
-from rondo.monitor.alerts.webhook import Webhook
+from rondo.monitor.alerts.webhook import Webhook, signer
 from rondo.monitor.alerts.webhook_delivery import Deliveries
 from rondo.monitor.pipeline import TOPICS, MonitorPipeline
 from rondo.monitor.state.postgres_control_plane import CommitSignal, handling
@@ -66,7 +66,8 @@ async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> 
         ).subscribe()
         store = PostgresStore(database, [receiver.name for receiver in settings.receivers])
         pipeline = MonitorPipeline(store, signal, time.monotonic, settings.timings)
-        deliveries = Deliveries(database, Webhook(client, partial(datetime.now, UTC)), settings.receivers)
+        webhook = Webhook(client, partial(datetime.now, UTC), signer(settings.webhook_secret.get_secret_value()))
+        deliveries = Deliveries(database, webhook, settings.receivers)
         follower = Follower(settings.kafka, settings.instance, TOPICS, pipeline, caught_up=pipeline.caught_up)
         await broker.start()
         kafka.watch(health, settings, broker)

@@ -39,12 +39,14 @@ class MonitorTimings:
 class MonitorSettings(PostgresSettings):
     """`artifacts` is the artifact store, a folder or a URL; it is only read.
 
-    `webhook_urls` are addresses separated by commas; the prefix `alertmanager+` selects that format.
+    `webhook_urls` are addresses separated by commas; the prefix `alertmanager+` selects that format. `webhook_secret`
+    signs the calls in the other format.
     """
 
     service: str = "monitor"
     artifacts: str
     webhook_urls: SecretStr = SecretStr("")
+    webhook_secret: SecretStr = SecretStr("")
     checkpoint_interval: float = Field(default=1.0, gt=0)
     outcomes_idle_timeout: float = Field(default=60.0, ge=0)
     max_out_of_orderness: float = Field(default=1.0, gt=0)
@@ -53,6 +55,12 @@ class MonitorSettings(PostgresSettings):
     @classmethod
     def _are_webhooks(cls, value: SecretStr) -> SecretStr:
         webhook.receivers(value.get_secret_value())
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _signs(cls, value: SecretStr) -> SecretStr:
+        webhook.signer(value.get_secret_value())
         return value
 
     @property

@@ -1,16 +1,21 @@
 """Webhook calls: Slack-compatible JSON, or Alertmanager's API v2.
 
 The addresses are part of the settings. Redirects are not followed: they would send an alert to an unknown address.
+With a secret, calls in the Slack-compatible format are signed as Standard Webhooks defines
+(https://github.com/standard-webhooks/standard-webhooks), so a receiver can tell that Rondo sent them.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import httpx
+import standardwebhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +24,7 @@ Format = Literal["slack", "alertmanager"]
 FORMATS: tuple[Format, ...] = ("slack", "alertmanager")
 _TIMEOUT = httpx.Timeout(5.0)
 _MAX_ANSWER = 200
+_SECRET_PREFIX, _MIN_SECRET_BYTES = "whsec_", 24
 # Alertmanager resolves an alert without an end after its `resolve_timeout` (5 min), unless it is posted repeatedly. A
 # monitor that is down for longer must not resolve an alert, so a firing alert has an end in the far future.
 _NEVER_ENDS = "2200-01-01T00:00:00Z"
@@ -43,6 +49,18 @@ class WebhookUrlError(ValueError):
         super().__init__(
             f"entry {position} is not a webhook address: write http(s)://host/path for Slack-compatible JSON, or "
             "alertmanager+http(s)://host:9093 for Alertmanager, separated by commas"
+        )
+
+
+class WebhookSecretError(ValueError):
+    """RONDO_WEBHOOK_SECRET is not a secret of Standard Webhooks."""
+
+    code: ClassVar[str] = "invalid_webhook_secret"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "it is not a secret of Standard Webhooks, which is `whsec_` and at least 24 bytes in base64: create one "
+            "with `echo whsec_$(openssl rand -base64 32)`"
         )
 
 
@@ -75,6 +93,24 @@ def receivers(text: str) -> tuple[Receiver, ...]:
 
     """
     return tuple(_receiver(each.strip(), n) for n, each in enumerate(text.split(","), 1) if each.strip())
+
+
+def signer(secret: str) -> standardwebhooks.Webhook | None:
+    """Return what signs calls; None without a secret.
+
+    Raises:
+        WebhookSecretError: it is not `whsec_` and at least 24 bytes in base64.
+
+    """
+    if not secret:
+        return None
+    try:
+        content = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
+    except ValueError:
+        raise WebhookSecretError from None
+    if not secret.startswith(_SECRET_PREFIX) or len(content) < _MIN_SECRET_BYTES:
+        raise WebhookSecretError
+    return standardwebhooks.Webhook(content)
 
 
 def _receiver(text: str, position: int) -> Receiver:
@@ -122,18 +158,28 @@ def _alertmanager(alert: Mapping[str, Any], now: datetime) -> list[dict[str, Any
 
 
 class Webhook:
-    """Calls receivers; `now` returns the time in UTC."""
+    """Calls receivers; `now` returns the time in UTC. Without a `signer` calls are not signed."""
 
-    def __init__(self, client: httpx.AsyncClient, now: Callable[[], datetime]) -> None:
-        self._client, self._now = client, now
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        now: Callable[[], datetime],
+        signer: standardwebhooks.Webhook | None = None,
+    ) -> None:
+        self._client, self._now, self._signer = client, now, signer
 
     async def call(self, receiver: Receiver, event_id: str, alert: Mapping[str, Any]) -> Answer:
         """Deliver one alert. The header `Idempotency-Key` is `event_id`, so a receiver can recognize a repetition."""
+        content = json.dumps(body(receiver.format, alert, self._now()))
         try:
             answer = await self._client.post(
                 receiver.url,
-                json=body(receiver.format, alert, self._now()),
-                headers={"Idempotency-Key": event_id},
+                content=content,
+                headers={
+                    "Content-Type": "application/json",
+                    "Idempotency-Key": event_id,
+                    **(self._signature(event_id, content) if receiver.format == "slack" else {}),
+                },
                 timeout=_TIMEOUT,
                 follow_redirects=False,
             )
@@ -146,3 +192,13 @@ class Webhook:
             return Answer("delivered", text)
         temporary = answer.is_server_error or answer.status_code in _TEMPORARY
         return Answer("retry" if temporary else "refused", f"{text}: {answer.text}"[:_MAX_ANSWER])
+
+    def _signature(self, event_id: str, content: str) -> dict[str, str]:
+        if self._signer is None:
+            return {}
+        now = self._now()
+        return {
+            "webhook-id": event_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._signer.sign(event_id, now, content),
+        }
