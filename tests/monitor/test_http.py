@@ -12,40 +12,30 @@ from rondo.chassis.http.server import guarded
 from rondo.contracts.access_tokens import Role
 from rondo.monitor.errors import UnknownModelError
 from rondo.monitor.http import Opened, api, open_api
+from rondo.monitor.status_view import ModelStatus, model_status
 
+from tests.monitor.builders import MODEL, REFERENCE, SPEC
+from tests.monitor.scenarios import DailyScenario
 from tests.support.access import bearer, token_cache
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-STATUS = {
-    "model": "loans",
-    "version": 2,
-    "watermark": "2013-01-08T00:00:00Z",
-    "outcomes_until": None,
-    "windows": [
-        {
-            "start": "2013-01-01T00:00:00Z", "end": "2013-01-08T00:00:00Z", "rows": 336, "enough_rows": False,
-            "statistics": [{"feature": "amount", "statistic": "psi", "value": 0.25, "threshold": 0.2}],
-            "roc_auc": None, "reference_roc_auc": 0.9, "roc_auc_noise": None, "labelled_rows": 0,
-        }
-    ],
-    "alarms": {"drift": {"since": None, "windows_over": 1, "alert_id": None}},
-    "unmatched": {"predictions": 3, "outcomes": 0},
-    "clock_set_back": {"predictions": 0, "outcomes": 0},
-    "dropped": {"late": 1},
-    "dropped_share": 0.0,
-}  # fmt: skip
 DELIVERY = {
     "event_id": "e", "receiver": "https://example.org/hook", "alert_id": "a", "state": "delivered", "attempts": 1,
     "last_answer": "204", "written_at": "2013-01-08T00:00:00Z",
 }  # fmt: skip
 
 
-def status(model: str) -> dict[str, Any]:
-    if model != "loans":
-        raise UnknownModelError(model, ["loans"])
-    return STATUS
+def status(model: str) -> ModelStatus:
+    """Return the status of a model with one open window, in its third day."""
+    if model != MODEL:
+        raise UnknownModelError(model, [MODEL])
+    scenario = DailyScenario()
+    for day, shift in ((0, 1.5), (1, 1.5), (2, 0.0)):
+        scenario.day(day, shift=shift, count=1_000 if day < 2 else 80)
+    scenario.close()
+    return model_status(scenario.state, SPEC, REFERENCE)
 
 
 async def deliveries() -> list[dict[str, Any]]:
@@ -67,7 +57,15 @@ def app() -> FastAPI:
 
 
 async def test_the_status_of_a_model(app: FastAPI) -> None:
-    assert await get(app, "/v1/models/loans/drift") == (200, STATUS)
+    code, answer = await get(app, f"/v1/models/{MODEL}/drift")
+    assert (code, answer) == (200, status(MODEL).model_dump(mode="json"))
+    (window,) = answer["windows"]
+    assert (window["start"], window["rows"], window["undecided"]) == ("2024-01-03T00:00:00Z", 80, "80 of 100 rows")
+    assert {each["statistic"] for each in window["statistics"]} >= {"psi", "ks", "total_variation", "roc_auc"}
+    assert answer["alarms"]["drift"] == {
+        "since": "2024-01-01T00:00:00Z", "windows_over": 2, "alert_id": answer["alarms"]["drift"]["alert_id"]
+    }  # fmt: skip
+    assert answer["alarms"].keys() == {"drift", "performance", "quality", "undecided"}
 
 
 async def test_the_newest_deliveries(app: FastAPI) -> None:

@@ -20,9 +20,10 @@ from rondo.monitor.errors import FencedError, UnknownModelError, UnreadableLogEr
 from rondo.monitor.pipeline import MonitorPipeline
 from rondo.monitor.ports import Champion, StoredTable
 from rondo.monitor.settings import MonitorTimings
+from rondo.monitor.status_view import LogCounts
 from rondo.monitor.stream.log_messages import read_predictions
 
-from tests.monitor.builders import DIGEST, MODEL, SPEC, TRAINED, encode_predictions, log_of_days, spec
+from tests.monitor.builders import DIGEST, EPOCH, MODEL, SPEC, TRAINED, encode_predictions, log_of_days, spec
 from tests.monitor.fakes import FakeClock, FakeMessage, MemoryStore, messages
 
 if TYPE_CHECKING:
@@ -151,8 +152,8 @@ async def test_a_window_without_a_verdict_is_logged_with_the_reason(caplog: pyte
     await pipeline.advance(messages(PREDICTED, KNOWN))
     assert {record.args[3] for record in caplog.records} == {"200 of 1000 rows"}  # type: ignore[index]
     status = pipeline.status(MODEL)
-    assert {window["undecided"] for window in status["windows"]} == {"200 of 1000 rows"}
-    assert status["alarms"]["undecided"]["alert_id"]
+    assert {window.undecided for window in status.windows} == {"200 of 1000 rows"}
+    assert status.alarms["undecided"].alert_id
 
 
 async def test_an_idle_pipeline_opens_no_span(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +228,7 @@ async def test_idleness_does_not_advance_the_watermark_past_buffered_rows() -> N
     async with store.work():
         pass
     await pipeline.advance([])
-    assert pipeline.status(MODEL)["dropped"]["late_rows"] == 0
+    assert pipeline.status(MODEL).dropped["late_rows"] == 0
     assert await uninterrupted() == published(store)
 
 
@@ -239,7 +240,7 @@ async def test_rows_without_a_profile_are_dropped_after_the_timeout() -> None:
     for now, dropped in ((0.0, 0), (299.0, 0), (300.0, 200)):
         clock.now = now
         await pipeline.advance(messages(PREDICTED[:4]) if now == 0 else [])
-        assert pipeline.status(MODEL)["dropped"]["unprofiled"] == dropped
+        assert pipeline.status(MODEL).dropped["unprofiled"] == dropped
 
 
 async def test_low_coverage_raises_an_alert_though_no_window_closes() -> None:
@@ -326,10 +327,10 @@ async def test_the_status_has_the_open_windows_and_the_alarms() -> None:
     await pipeline.load()
     await pipeline.advance(messages(PREDICTED, KNOWN))
     status = pipeline.status(MODEL)
-    (window,) = status["windows"]
-    assert (window["rows"], window["labelled_rows"], status["version"]) == (200, 200, 1)
-    assert status["alarms"]["drift"]["since"] == "2024-01-05T00:00:00+00:00"
-    assert status["clock_set_back"] == {"predictions": 0, "outcomes": 0}
+    (window,) = status.windows
+    assert (window.rows, window.labelled_rows, status.version) == (200, 200, 1)
+    assert status.alarms["drift"].since == EPOCH + timedelta(days=4)
+    assert status.clock_set_back == LogCounts(predictions=0, outcomes=0)
     with pytest.raises(UnknownModelError) as unknown:
         pipeline.status("nobody")
     assert unknown.value.known == [MODEL]

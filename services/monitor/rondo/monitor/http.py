@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
-from pydantic import BaseModel, ConfigDict
 
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.http import api as http_api
 from rondo.contracts.access_tokens import Role
-from rondo.contracts.events.monitoring import Statistic, Window
+from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.monitor.errors import UnknownModelError
+from rondo.monitor.status_view import ModelStatus  # noqa: TC001 - FastAPI reads it at run time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,49 +21,8 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/v1", dependencies=[http_api.requires(Role.READER)])
 
 
-class WindowStatus(Window):
-    """A window that is still open. Its figures decide nothing: it is evaluated once, when it closes."""
-
-    enough_rows: bool
-    statistics: tuple[Statistic, ...]
-    roc_auc: float | None
-    reference_roc_auc: float | None
-    roc_auc_noise: float | None
-    labelled_rows: int
-
-
-class AlarmStatus(BaseModel):
-    since: Utc | None
-    windows_over: int
-    alert_id: str | None
-
-
-class Unmatched(BaseModel):
-    """Rows that wait for their outcome, and outcomes that wait for their prediction."""
-
-    predictions: int
-    outcomes: int
-
-
-class ModelStatus(BaseModel):
-    """What the monitor knows of a model. `windows` are those of its champion; `alarms` has one for each kind."""
-
-    model_config = ConfigDict(extra="allow")
-
-    model: str
-    version: int | None
-    watermark: Utc | None
-    outcomes_until: Utc | None
-    windows: tuple[WindowStatus, ...]
-    alarms: dict[str, AlarmStatus]
-    unmatched: Unmatched
-    clock_set_back: dict[str, int]
-    dropped: dict[str, int]
-    dropped_share: float
-
-
-class Delivery(BaseModel):
-    """One alert for one webhook, and how the last call was answered."""
+class Delivery(Value):
+    """An alert for one webhook, and the answer to the last call."""
 
     event_id: str
     receiver: str
@@ -74,7 +33,7 @@ class Delivery(BaseModel):
     written_at: Utc
 
 
-class DeliveryLog(BaseModel):
+class DeliveryLog(Value):
     deliveries: tuple[Delivery, ...]
 
 
@@ -82,14 +41,14 @@ class DeliveryLog(BaseModel):
 class Opened:
     """`status` returns that of a model (see `status_view`), `deliveries` the newest webhook calls."""
 
-    status: Callable[[str], dict[str, Any]]
+    status: Callable[[str], ModelStatus]
     deliveries: Callable[[], Awaitable[list[dict[str, Any]]]]
 
 
 def api() -> FastAPI:
     """Return the application; until `open_api` it answers 503."""
     app = http_api.api(
-        "Rondo monitor", "What is watched of each model, and what became of its alerts.", {UnknownModelError: 404}
+        "Rondo monitor", "The status of each model, and the deliveries of its alerts.", {UnknownModelError: 404}
     )
     app.include_router(router)
     app.state.opened = None
@@ -111,13 +70,13 @@ def _opened(request: Request) -> Opened:
 Monitor = Annotated[Opened, Depends(_opened)]
 
 
-@router.get("/models/{model}/drift", summary="What is watched of a model", response_model_exclude_unset=True)
+@router.get("/models/{model}/drift", summary="The status of a model")
 async def drift(model: str, monitor: Monitor) -> ModelStatus:
     """Return open windows with their figures so far, alarms, unmatched rows, and rows that count in no window."""
-    return ModelStatus.model_validate(monitor.status(model))
+    return monitor.status(model)
 
 
-@router.get("/deliveries", summary="What became of the newest alerts")
+@router.get("/deliveries", summary="The newest webhook deliveries")
 async def deliveries(monitor: Monitor) -> DeliveryLog:
     """Return the newest deliveries to webhooks, the newest first."""
     return DeliveryLog.model_validate({"deliveries": await monitor.deliveries()})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rondo.chassis.records import place
 from rondo.chassis.telemetry import span
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rondo.monitor.alerts.findings import Announcement
     from rondo.monitor.ports import ChangeSignal, Position, Store
     from rondo.monitor.settings import MonitorTimings
+    from rondo.monitor.status_view import ModelStatus
     from rondo.monitor.stream.log_messages import Outcomes
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ class MonitorPipeline:
         elif self._checkpointer.due:
             await self._publish([])
 
-    def status(self, model: str) -> dict[str, Any]:
+    def status(self, model: str) -> ModelStatus:
         """Return the status of a model, see `model_status`.
 
         Raises:

@@ -1,71 +1,119 @@
-"""The status of a model for people, as JSON: the open windows with their figures so far, and the alarms."""
+"""The status of a model for people: the open windows with their figures so far, and the alarms."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from rondo.contracts.events.base import Value
+from rondo.contracts.events.monitoring import Statistic, Window
+from rondo.contracts.times import Utc
 from rondo.monitor.detectors.evaluate import evaluate_window
 from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows.tumbling import to_time
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rondo.contracts.spec.model import ModelSpec
     from rondo.monitor.alerts.hysteresis import AlarmState
-    from rondo.monitor.detectors.evaluate import WindowResult
     from rondo.monitor.detectors.reference import Reference
     from rondo.monitor.model_state import ModelState
 
 
-def model_status(state: ModelState, spec: ModelSpec, reference: Reference | None) -> dict[str, Any]:
-    """Return plain JSON values. The figures of an open window decide nothing: it is evaluated once, when it closes.
+class WindowStatus(Window):
+    """An open window. Its figures decide nothing: it is evaluated once, when it closes.
+
+    `undecided` is why it would have no verdict if it closed now, such as `336 of 500 rows`.
+    """
+
+    labelled_rows: int
+    undecided: str | None
+    statistics: tuple[Statistic, ...]
+
+
+class AlarmStatus(Value):
+    """Windows in a row over the threshold, the start of the first one, and the alert if it has been raised."""
+
+    since: Utc | None
+    windows_over: int
+    alert_id: str | None
+
+
+class LogCounts(Value):
+    """A number for each of the two logs."""
+
+    predictions: int
+    outcomes: int
+
+
+class ModelStatus(Value):
+    """`windows` are those of the champion. `alarms` has one for each kind of finding, and `undecided`.
+
+    `watermark` and `outcomes_until` are the newest times in the logs. `dropped` are the rows and outcomes that count in
+    no window, by reason; `dropped_share` is their share of the last full block of 500 rows.
+    """
+
+    model: str
+    version: int | None
+    watermark: Utc | None
+    outcomes_until: Utc | None
+    windows: tuple[WindowStatus, ...]
+    alarms: dict[str, AlarmStatus]
+    unmatched: LogCounts
+    clock_set_back: LogCounts
+    dropped: dict[str, int]
+    dropped_share: float
+
+
+def model_status(state: ModelState, spec: ModelSpec, reference: Reference | None) -> ModelStatus:
+    """Return the status as of now.
 
     Read-only. A thread may run `settle` meanwhile: counts and tables are replaced as a whole, never changed in place.
     """
-    return {
-        "model": state.model,
-        "version": state.champion.version if state.champion else None,
-        "watermark": _time(state.watermark.newest),
-        "outcomes_until": _time(state.outcome_watermark.newest),
-        "windows": _windows(state, spec, reference) if reference else [],
-        "alarms": {
+    return ModelStatus(
+        model=state.model,
+        version=state.champion.version if state.champion else None,
+        watermark=_time(state.watermark.newest),
+        outcomes_until=_time(state.outcome_watermark.newest),
+        windows=_windows(state, spec, reference) if reference else (),
+        alarms={
             **{kind: _alarm(alarm) for kind, alarm in state.alarms.items()},
             "undecided": _alarm(state.undecided_alarm),
         },
-        "unmatched": {
-            "predictions": state.unmatched.predictions.num_rows,
-            "outcomes": state.unmatched.outcomes.num_rows,
-        },
-        "clock_set_back": {"predictions": state.watermark.set_back, "outcomes": state.outcome_watermark.set_back},
-        "dropped": state.dropped.counts,
-        "dropped_share": state.dropped.coverage.last,
-    }
+        unmatched=LogCounts(
+            predictions=state.unmatched.predictions.num_rows, outcomes=state.unmatched.outcomes.num_rows
+        ),
+        clock_set_back=LogCounts(predictions=state.watermark.set_back, outcomes=state.outcome_watermark.set_back),
+        dropped=dict(state.dropped.counts),
+        dropped_share=state.dropped.coverage.last,
+    )
 
 
-def _windows(state: ModelState, spec: ModelSpec, reference: Reference) -> list[dict[str, Any]]:
+def _windows(state: ModelState, spec: ModelSpec, reference: Reference) -> tuple[WindowStatus, ...]:
     tumbling, champion = state.tumbling, state.champion
     if tumbling is None or champion is None:
-        return []
-    return [
-        {
-            **tumbling.window(start, counts.rows).model_dump(mode="json"),
-            **_figures(evaluate_window(counts, reference, spec.monitor)),
-        }
-        for (version, start), counts in sorted(state.windows.items(), key=lambda item: item[0])
-        if version == champion.version
-    ]
+        return ()
+    found = []
+    for (version, start), counts in sorted(state.windows.items(), key=lambda item: item[0]):
+        if version == champion.version:
+            window, result = tumbling.window(start, counts.rows), evaluate_window(counts, reference, spec.monitor)
+            found.append(
+                WindowStatus(
+                    start=window.start,
+                    end=window.end,
+                    rows=window.rows,
+                    labelled_rows=result.labelled_rows,
+                    undecided=result.undecided,
+                    statistics=result.statistics,
+                )
+            )
+    return tuple(found)
 
 
-def _figures(result: WindowResult) -> dict[str, Any]:
-    return {
-        "undecided": result.undecided,
-        "statistics": [each.model_dump(mode="json", exclude_none=True) for each in result.statistics],
-        "labelled_rows": result.labelled_rows,
-    }
+def _alarm(alarm: AlarmState) -> AlarmStatus:
+    since = None if alarm.since is None else to_time(alarm.since)
+    return AlarmStatus(since=since, windows_over=alarm.over, alert_id=alarm.alert_id)
 
 
-def _alarm(alarm: AlarmState) -> dict[str, Any]:
-    return {"since": _time(alarm.since), "windows_over": alarm.over, "alert_id": alarm.alert_id}
-
-
-def _time(micros: int | None) -> str | None:
-    return None if micros is None or micros == NEVER else to_time(micros).isoformat()
+def _time(micros: int) -> datetime | None:
+    return None if micros == NEVER else to_time(micros)
