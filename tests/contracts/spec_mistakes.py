@@ -106,7 +106,7 @@ MISTAKES = {
     "duplicate feature": (
         "  distance:",
         "  carrier: {type: int}\n  distance:",
-        "line 5: `carrier` stands twice; keep one",
+        "line 5: `carrier` is a duplicate key; keep one",
     ),
     "tab": ("  carrier", "\tcarrier", "line 4: not valid YAML: found character '\\t' that cannot start any token"),
     "alias": (

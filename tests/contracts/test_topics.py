@@ -56,8 +56,8 @@ def test_writers_and_readers_are_known(topic: Topic) -> None:
 
 @every_topic
 def test_it_says_something_in_a_sentence(topic: Topic) -> None:
-    assert topic.says.endswith((".", ")."))
-    assert "|" not in topic.says, "it would break the table in docs/events/topics.md"
+    assert topic.description.endswith((".", ")."))
+    assert "|" not in topic.description, "it would break the table in docs/events/topics.md"
 
 
 @every_topic

@@ -1,6 +1,6 @@
-"""The table of topics: the services create them from it, and the documents come from it.
+"""The table of topics. The services create the topics from it; the documents are generated from it.
 
-One topic has one writing service. `applications` and `data-teams` are outside the five services.
+A topic has one writing service. `applications` and `data-teams` are outside the five services.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ Cleanup = Literal["delete", "compact"]
 SERVICES = ("ingestion", "trainer", "registry", "serving", "monitor")
 BATCHES_SUBMITTED = "batches.submitted"
 PREDICTIONS_FAILED = "predictions.failed"
-# The control plane is low rate and keyed by model or dataset; the data plane is spread for replicas to share.
+# The control plane has a low rate and is keyed by model or dataset; replicas share the data plane by partition.
 CONTROL_PARTITIONS, DATA_PARTITIONS = 3, 6
-# What the headers of a dead letter may take beside the original message.
+# The bytes that the headers of a dead letter may add to the original message.
 HEADER_ROOM = 64 * 1024
-# What is said about a message beside its untouched bytes (KIP-1191): every dead letter has all of them.
+# The headers of every dead letter (KIP-1191), beside the untouched bytes of the message.
 DEAD_LETTER_HEADERS = {
     "__dlq.errors.topic": "the topic that the message came from",
     "__dlq.errors.partition": "its partition there",
@@ -30,7 +30,7 @@ DEAD_LETTER_HEADERS = {
     "__dlq.errors.group": "the consumer group that could not handle it",
     "__dlq.errors.delivery.count": "how often it was tried",
     "__dlq.errors.exception": "the class of the error",
-    "__dlq.errors.message": "what was wrong with it, in a sentence; no stack trace, no secrets",
+    "__dlq.errors.message": "what is wrong with it, in a sentence; no stack trace, no secrets",
     "__dlq.errors.first.failed": "when it failed for the first time, ISO 8601, UTC",
 }
 DROPPED_HEADER = "__dlq.errors.dropped"
@@ -44,7 +44,7 @@ class Topic:
     name: str
     writer: str
     readers: tuple[str, ...]
-    says: str
+    description: str
     event: type[Event] | None = None
     key: str = "model"
     partitions: int = CONTROL_PARTITIONS
@@ -54,8 +54,8 @@ class Topic:
 
 
 def _control(event: type[Event], writer: str, *readers: str, key: str = "model", cleanup: Cleanup = "delete") -> Topic:
-    says = (event.__doc__ or "").splitlines()[0]
-    return Topic(event.topic, writer, readers, says, event, key=key, cleanup=cleanup)
+    description = (event.__doc__ or "").splitlines()[0]
+    return Topic(event.topic, writer, readers, description, event, key=key, cleanup=cleanup)
 
 
 def dead_letters(service: str) -> str:
@@ -64,12 +64,17 @@ def dead_letters(service: str) -> str:
 
 
 def _dead_letters(service: str) -> Topic:
-    says = f"Events that {service} could not handle: the original bytes, untouched, and why in the headers."
-    # A dead letter is its original and some headers more: a topic that took no more than the original's own would
-    # refuse the largest, and the partition that it came from would stand still.
+    description = f"Events that {service} could not handle: the original bytes, untouched, and why in the headers."
+    # A dead letter is larger than its original by some headers: with the limit of the original's topic, the largest
+    # messages would be refused, and block their partition.
     largest = max(topic.max_message_bytes for topic in (*CONTROL_PLANE, *DATA_PLANE) if service in topic.readers)
     return Topic(
-        dead_letters(service), service, ("operators",), says, key="original", max_message_bytes=largest + HEADER_ROOM
+        dead_letters(service),
+        service,
+        ("operators",),
+        description,
+        key="original",
+        max_message_bytes=largest + HEADER_ROOM,
     )
 
 

@@ -77,7 +77,7 @@ def test_what_is_no_yaml_is_no_crash(text: str, problem: str) -> None:
 
 
 def test_a_key_of_the_whole_file_must_stand_once() -> None:
-    assert problems(GOOD + "model: other\n") == ("line 14: `model` stands twice; keep one",)
+    assert problems(GOOD + "model: other\n") == ("line 14: `model` is a duplicate key; keep one",)
 
 
 def test_a_file_that_is_too_large_is_not_parsed() -> None:

@@ -1,4 +1,4 @@
-"""The base of every event: a frozen value in the past tense that knows its topic."""
+"""The base classes of events. An event is a frozen value, named in the past tense, with its topic."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ class Value(BaseModel):
     """A frozen part of an event. Unknown fields are ignored, so that an older reader can read a newer writer.
 
     JSON has no NaN and no infinity, so they travel as the strings `NaN`, `Infinity` and `-Infinity` and read back
-    as floats. Values compare by what they hold; one that holds a mapping can't be hashed, so sets are of ids.
+    as floats. Values compare by content. A value with a mapping can't be hashed.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="strings")
 
 
 class Event(Value):
-    """Something that became true. Subclasses set `topic`; a breaking change is a new class on a `.v2` topic."""
+    """Something that happened. Subclasses set `topic`; a breaking change needs a new class on a `.v2` topic."""
 
     topic: ClassVar[str]
     version: ClassVar[int] = 1
@@ -32,7 +32,7 @@ class Event(Value):
 
     @property
     def key(self) -> str:
-        """The Kafka key and CloudEvents `subject`: what the event is about. Events of one key keep their order."""
+        """The Kafka key and the CloudEvents `subject`. Events with the same key keep their order."""
         raise NotImplementedError
 
 

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound=Event)
 CONTENT_TYPE = "application/json"
 _REQUIRED = ("ce_id", "ce_source", "ce_type", "ce_time")
-_SHOWN = 5  # faults of one value that are named; more would not fit a dead letter's header
+_SHOWN = 5  # errors of one value that are listed; more would not fit a dead letter's header
 
 
 class MalformedEventError(ValueError):
-    """A message is no event of the expected type; the text says what is wrong with it, and what would be right."""
+    """A message is not an event of the expected type; the text says what is wrong and what is expected."""
 
 
 @dataclass(frozen=True)
 class Envelope(Generic[E]):
-    """An event and what is said about it: its id, who wrote it and when, and the trace it belongs to."""
+    """An event with its CloudEvents attributes: id, source, time, and the trace that it belongs to."""
 
     id: str
     source: str
@@ -38,7 +38,7 @@ class Envelope(Generic[E]):
     traceparent: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a time without an offset: no reader could tell when that was."""
+        """Refuse a time without an offset, which is ambiguous."""
         if self.time.tzinfo is None:
             raise ValueError(f"the time {self.time.isoformat()} has no offset: use datetime.now(UTC)")
 

@@ -11,7 +11,7 @@ from rondo.contracts.vocabularies import Source, open_to
 
 
 class DataVersion(Value):
-    """A version of a Delta table and the digest of what it holds: the same digest means the same rows."""
+    """A version of a Delta table and the digest of its content: the same digest means the same rows."""
 
     table: Text
     version: int
@@ -71,8 +71,8 @@ class BatchRejected(Event):
 class OutcomesAccepted(ModelEvent):
     """Outcomes were written to the feedback data of a model.
 
-    `joined` of them met a prediction that landed lately. That is a lower bound: ingestion remembers some 100,000
-    predictions of a model, and none from before its start. A training joins all of them, from the tables.
+    `joined` of them match a recent prediction. That is a lower bound: ingestion remembers about 100,000 predictions of
+    a model, and none from before its start. A training joins all of them, from the tables.
     """
 
     topic: ClassVar[str] = "outcomes.accepted"

@@ -1,4 +1,4 @@
-"""What should serve, said by the registry, and what does, said by the serving replicas."""
+"""The desired deployment, published by the registry, and the state of the replicas, published by serving."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rondo.contracts.vocabularies import ReplicaState, Role, open_to
 
 
 class Route(Value):
-    """One version that should serve: its artifact, its share of the traffic and its signature.
+    """A version of a deployment: its artifact, its share of the traffic and its signature.
 
     `features` are the inputs in the order and with the types that the version was trained on. With
     `ignore_unknown_fields` a request may have others.
@@ -29,7 +29,7 @@ class Route(Value):
 
 
 class DeploymentChanged(ModelEvent):
-    """The versions that should serve a model changed. The latest `revision` per model is the truth (compacted)."""
+    """The deployment of a model changed. The event with the highest `revision` is in force (compacted topic)."""
 
     topic: ClassVar[str] = "deployments.changed"
 
@@ -38,7 +38,7 @@ class DeploymentChanged(ModelEvent):
 
 
 class ReplicaChanged(ModelEvent):
-    """A serving replica loaded, serves, drains or refused a version; `detail` says why it refused."""
+    """A serving replica changed the state of a version; `detail` is the reason of a refusal."""
 
     topic: ClassVar[str] = "replicas.changed"
 

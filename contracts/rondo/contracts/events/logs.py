@@ -33,7 +33,7 @@ OUTCOMES_SCHEMA = pa.schema(
 def predictions_schema(features: Mapping[str, Feature]) -> pa.Schema:
     """Return the columns of a micro-batch: id, entity, event_time, made_at, the features, `output.score`.
 
-    Numbers are float32, as the model sees them; a missing one is null.
+    Numbers are float32, as the model reads them; a missing one is null.
     """
     head = [("id", pa.string()), ("entity", pa.string()), ("event_time", TIMESTAMP), ("made_at", TIMESTAMP)]
     columns = [(f"{FEATURE}{name}", _ARROW[feature.type]) for name, feature in features.items()]
@@ -59,8 +59,7 @@ def encode(batch: pa.RecordBatch) -> bytes:
 def decode(value: bytes) -> pa.RecordBatch:
     """Read what `encode` wrote; the metadata is on the batch's schema.
 
-    A stream of several batches, which another writer may send, comes back as one, and a stream of none as an
-    empty one: no row is lost.
+    The batches of a stream, of which another writer may send several or none, are concatenated into one.
 
     Raises:
         pyarrow.ArrowInvalid: the bytes are no Arrow IPC stream.

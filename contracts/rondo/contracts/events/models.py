@@ -1,4 +1,4 @@
-"""What the registry says of specs and of the life of a model version."""
+"""Events of specs and of the life cycle of model versions, published by the registry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rondo.contracts.text import Digest, Message, Text
 
 
 class GateResult(Value):
-    """What one gate saw. `message` is a sentence for people."""
+    """The result of one gate. `message` is a sentence for people."""
 
     gate: Text
     passed: bool
@@ -23,7 +23,7 @@ class GateResult(Value):
 
 
 class SpecApplied(ModelEvent):
-    """A model spec came into force. `revision` counts the specs of this model from 1."""
+    """A model spec was applied. `revision` counts the specs of this model from 1."""
 
     topic: ClassVar[str] = "specs.applied"
 
@@ -42,11 +42,11 @@ class ModelRemoved(ModelEvent):
     topic: ClassVar[str] = "models.removed"
 
     revision: int
-    decided_by: str
+    decided_by: Text
 
 
 class ModelRegistered(ModelEvent):
-    """A candidate got its version number, which is never used again."""
+    """A candidate became a version. Its number is never used again."""
 
     topic: ClassVar[str] = "models.registered"
 
@@ -56,7 +56,7 @@ class ModelRegistered(ModelEvent):
 
 
 class ModelRejected(ModelEvent):
-    """A candidate did not pass its gates; the champion stays."""
+    """A candidate failed its gates; the champion keeps serving."""
 
     topic: ClassVar[str] = "models.rejected"
 
@@ -67,7 +67,7 @@ class ModelRejected(ModelEvent):
 
 
 class ModelPromoted(ModelEvent):
-    """A version became the champion. `trigger` is what asked for its training; None when promoted by hand."""
+    """A version became the champion. `trigger` is that of its training; None if a person promoted it."""
 
     topic: ClassVar[str] = "models.promoted"
 
@@ -93,7 +93,7 @@ class ModelRolledBack(ModelEvent):
 
 
 class ModelRetired(ModelEvent):
-    """A version left service for good; its artifact and evidence stay."""
+    """A version was retired for good; its artifact and evidence are kept."""
 
     topic: ClassVar[str] = "models.retired"
 

@@ -1,7 +1,7 @@
 """The data plane's values: requests, answers and outcomes, one JSON object per Kafka message.
 
-Serving and ingestion read and write them by the thousand without building these classes; they are
-the contract, and the tests hold both sides to it.
+Serving and ingestion parse and write them without these classes, for speed. These are the contract; tests compare both
+with it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rondo.contracts.events.base import ModelEvent
 from rondo.contracts.text import Digest, Id, Text, checked
 from rondo.contracts.times import Utc
 
-# 1 MiB: Kafka's own default for a message. A longer request is refused by the broker, at the application.
+# 1 MiB, Kafka's default for a message. The broker refuses a longer request, and the application gets the error.
 MAX_REQUEST_BYTES = 1024 * 1024
 
 

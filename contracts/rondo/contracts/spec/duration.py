@@ -1,4 +1,4 @@
-"""Durations as people write them in `rondo.yaml`: a number and a unit."""
+"""Durations as `rondo.yaml` has them: a number and a unit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of LightGBM's parameters a spec may set, by which names and to what; the rest is the trainer's to set."""
+"""The LightGBM parameters that a spec may set, with their names and bounds. The trainer sets the others."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ANY = float("inf")
 
 
 class Rule(NamedTuple):
-    """What a parameter may be: its type, and the lowest and highest value that make sense."""
+    """The type of a parameter, and its lowest and highest sensible value."""
 
     kind: type[int | float | bool]
     low: float = 0
     high: float = ANY
 
 
-# By the names that the trainer knows them by; LightGBM's other names of the same are taken, too.
+# By the trainer's names for them; LightGBM's aliases are accepted, too.
 SETTABLE: dict[str, Rule] = {
     "n_estimators": Rule(int, 1, 5_000),
     "num_leaves": Rule(int, 2, 4_096),
@@ -46,7 +46,7 @@ SETTABLE: dict[str, Rule] = {
 _SEED = "write `trainer.seed`"
 _REPEATABLE = "a training is always repeatable"
 _LABEL = "the label decides it"
-# What the trainer sets, and where it is decided instead.
+# The parameters that the trainer sets, and what determines them instead.
 DECIDED: dict[str, str] = {
     "objective": _LABEL,
     "num_class": _LABEL,
@@ -75,7 +75,7 @@ _WORDS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true
 
 
 def _by_every_name(names: Mapping[str, object]) -> dict[str, str]:
-    """Return each name of these parameters with the one that it has here."""
+    """Return the name and the aliases of each parameter, with its name here."""
     own = {name: parameter for parameter, others in ALIASES.items() for name in (parameter, *others)}
     return {alias: name for name in names for alias in (own[name], *ALIASES[own[name]])}
 

@@ -1,4 +1,4 @@
-"""What a model spec decides: how to train, what a candidate must pass, when to retrain, roll out and alarm."""
+"""The policies of a model spec: training, gates, retraining, rollout, serving, monitoring."""
 
 from __future__ import annotations
 
@@ -31,72 +31,71 @@ Params = Annotated[dict[Text, Param], AfterValidator(_sorted)]
 
 
 class Trainer(Part):
-    """How a candidate is made."""
+    """How a candidate is trained."""
 
     kind: Annotated[Text, Field(examples=known(TrainerKind))] = TrainerKind.LIGHTGBM.value
     """The library. This release supports `lightgbm`; the others are refused."""
     function: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None
     """For kind `function`: what trains, as `package.module:name`. Not supported yet: refused."""
     params: Params = Field(default_factory=dict)
-    """LightGBM's parameters, by any name that LightGBM has for them. What is not given has LightGBM's default."""
+    """LightGBM's parameters, by any of LightGBM's names for them. Others have LightGBM's defaults."""
     window: PositiveDuration | None = None
-    """How far back from the newest row the training data reaches; without it, to the beginning."""
+    """How far back from the newest row the training data reaches. By default it has no limit."""
     holdout: Annotated[float, Field(gt=0, lt=0.9)] = 0.1
-    """The share of the rows that is kept for the evaluation: the latest. The model is not fitted to them."""
+    """The share of the rows, the latest ones, that the model is not fitted to but evaluated on."""
     min_rows: Annotated[int, Field(ge=1)] = 1_000
-    """With fewer labelled rows no training is done; it waits for more data."""
+    """With fewer labelled rows a training is skipped until there is more data."""
     seed: int = 7
-    """The seed of everything random, 0 or more: same rows, same seed, same model."""
+    """The seed of all randomness, 0 or more. The same rows and the same seed give the same model."""
 
 
 class MetricGate(Part):
-    """Bounds on one metric of the holdout. A bound that is not given is no gate."""
+    """Bounds on one metric of the holdout. A bound that is not given is not checked."""
 
     min: float | None = None
-    """What the candidate must reach."""
+    """The least value that the candidate must have."""
     not_worse_than_champion: Annotated[float, Field(ge=0)] | None = None
-    """How much less than the champion's, on the same rows, is still good enough."""
+    """How much less than the champion's value, on the same rows, is accepted."""
 
 
 class FairnessGate(Part):
-    """A bound on how differently well the model does for different groups."""
+    """A bound on the difference of the metric between groups."""
 
     by: Column
-    """The feature whose values are the groups; those with fewer than `min_slice_rows` rows don't count."""
+    """The feature whose values are the groups; those with fewer than `min_slice_rows` rows are left out."""
     max_gap: Share
     """The largest difference of ROC AUC that is allowed between any two groups."""
 
 
 class Gates(Part):
-    """What a candidate must pass before it may serve.
+    """The gates that a candidate must pass before it may serve.
 
-    One gate is always there: the compiled model's answers must be the trained one's.
+    One gate is always checked: the ONNX graph must score as the trained model does.
     """
 
     roc_auc: MetricGate = MetricGate()
-    """Bounds on ROC AUC, the chance that a row with label 1 is scored higher than one with label 0."""
+    """Bounds on ROC AUC, the probability that a row with label 1 has a higher score than one with label 0."""
     slices: tuple[Column, ...] = ()
-    """Features by whose values the candidate is compared with the champion: no value may lose more ROC AUC than
-    `slice_tolerance`."""
+    """Features by whose values the candidate is compared with the champion: the ROC AUC of no value may fall by more
+    than `slice_tolerance`."""
     slice_tolerance: Share = 0.05
-    """How much less ROC AUC than the champion's one slice may have."""
+    """How much the ROC AUC of a slice may be below the champion's."""
     min_slice_rows: Annotated[int, Field(ge=1)] = 200
-    """Slices and groups with fewer rows of the holdout are not looked at."""
+    """Slices and groups with fewer rows of the holdout are not evaluated."""
     fairness: FairnessGate | None = None
     """A bound on the gap between groups."""
 
 
 class Retrain(Part):
-    """When to train again. The first data is trained on in any case, and `rondo train` always trains."""
+    """When to train again. The first data and `rondo train` start a training in any case."""
 
     on: tuple[Text, ...] = ("drift", "performance")
-    """The triggers that start a training. With none, `[]`, only the first data and people do."""
+    """The triggers that start a training. With an empty list, `[]`, only the first data and `rondo train` do."""
     cooldown: Duration = timedelta(days=1)
-    """How far from the last training the next must be, in event time. A trigger that comes sooner is passed over, and
-    said to be."""
+    """The least distance between two trainings, in event time. A trigger within it is skipped, which is published."""
     budget_per_week: Annotated[int, Field(ge=1)] = 5
-    """How many trainings any seven days of event time may have; those that failed count, those by hand are allowed
-    anyway."""
+    """The number of trainings allowed in any seven days of event time. Failed ones count; those requested by people are
+    always allowed."""
 
 
 class Rollout(Part):
@@ -105,9 +104,9 @@ class Rollout(Part):
     strategy: Annotated[Text, Field(examples=known(RolloutStrategy))] = RolloutStrategy.REPLACE.value
     """`replace`: all traffic at once, after a warm-up. This release supports only that; the others are refused."""
     steps: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1)] = (100,)
-    """Percentages of the traffic, rising, of a rollout in steps: `replace` has one."""
+    """Rising percentages of the traffic for a rollout in steps. `replace` has one step."""
     step_length: Duration = timedelta(minutes=10)
-    """How long each step lasts; none does with `replace`."""
+    """How long each step lasts; unused with `replace`."""
 
 
 class Serving(Part):
@@ -120,18 +119,18 @@ class Serving(Part):
 
 
 class Monitor(Part):
-    """How the model is watched, in windows of event time that do not overlap."""
+    """How the model is monitored, in windows of event time that do not overlap."""
 
     false_alarm_rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
-    """The share of windows that may be over a threshold by chance, without any change: it sets how far beyond chance a
-    figure must be, over all features together."""
+    """The share of windows that may exceed a threshold by chance alone, over all features together. It determines how
+    significant a statistic must be."""
     window: PositiveDuration = timedelta(days=7)
     """The length of a window."""
     min_rows: Annotated[int, Field(ge=10)] = 500
-    """With fewer rows (for the performance: with outcomes) there is no verdict on a window."""
+    """With fewer rows (for the performance: with outcomes) a window is not evaluated."""
     drift: Annotated[float, Field(gt=0)] = 0.25
-    """The population stability index, against the training data, from which a feature counts as drifted."""
+    """The population stability index against the training data above which a feature counts as drifted."""
     performance_drop: Annotated[float, Field(gt=0, lt=1)] = 0.03
-    """The loss of ROC AUC, against the holdout, that counts as degraded."""
+    """The fall of ROC AUC against the holdout above which the performance counts as degraded."""
     consecutive: Annotated[int, Field(ge=1)] = 2
-    """How many windows in a row must agree before an alarm."""
+    """How many consecutive windows must exceed a threshold before there is a finding."""

@@ -1,8 +1,8 @@
-"""YAML 1.2 core schema, as little of it as a spec needs, each value with its line.
+"""The part of the YAML 1.2 core schema that a spec needs, with the line of each value.
 
-PyYAML follows YAML 1.1, where the key `on` means true, `NO` (Norway) false, `12:30` is 750 and `1e-3` a text.
-Anchors are refused: they can make a small file endless, and a spec has no use for them. So are tags: the type of a
-value is the spec's to say.
+PyYAML follows YAML 1.1, where the key `on` is true, `NO` (Norway) false, `12:30` is 750 and `1e-3` a text. Anchors are
+refused: with them a small file can be endless. Tags are refused: the spec defines the types of its values. Decision 17
+says why this is PyYAML and not ruamel.yaml.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FLOAT = re.compile(
 
 
 class YamlError(ValueError):
-    """The text is no YAML that a spec may be written in; the message names the line."""
+    """The text is not the YAML of a spec; the message names the line."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -74,14 +74,14 @@ def load(text: str) -> tuple[Any, dict[Path, int]]:
     """Read one document: its content, and the line (from 1) of every key and item by its path.
 
     Raises:
-        YamlError: the text is not valid YAML, a key stands twice, or it uses what a spec must not use.
+        YamlError: the text is not valid YAML, has a duplicate key, or uses what a spec must not use.
 
     """
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
-        if faults := list(_duplicates(node)):
-            raise YamlError("\n".join(faults))
+        if duplicates := list(_duplicates(node)):
+            raise YamlError("\n".join(duplicates))
         content = loader.construct_document(node) if node is not None else None
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
@@ -108,13 +108,13 @@ def _lines(node: yaml.Node | None, path: Path = ()) -> Iterator[tuple[Path, int]
 
 
 def _duplicates(node: yaml.Node | None) -> Iterator[str]:
-    """YAML lets a later key replace an earlier one in silence; here that is a fault."""
+    """Yield the duplicate keys. YAML parsers let the last one win without an error."""
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode):
                 if key.value in seen:
-                    yield f"line {key.start_mark.line + 1}: `{key.value}` stands twice; keep one"
+                    yield f"line {key.start_mark.line + 1}: `{key.value}` is a duplicate key; keep one"
                 seen.add(key.value)
             yield from _duplicates(value)
     elif isinstance(node, yaml.SequenceNode):

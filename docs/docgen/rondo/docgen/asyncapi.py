@@ -64,7 +64,7 @@ def _channel(topic: Topic) -> Json:
         settings["retention.ms"] = int(topic.retention.total_seconds() * 1000)
     return {
         "address": topic.name,
-        "description": topic.says,
+        "description": topic.description,
         "messages": {name: {"$ref": f"#/components/messages/{name}"}},
         "bindings": {
             "kafka": {"partitions": topic.partitions, "topicConfiguration": settings, "bindingVersion": "0.5.0"}
@@ -73,7 +73,7 @@ def _channel(topic: Topic) -> Json:
 
 
 def _operations(topic: Topic) -> list[tuple[str, Json]]:
-    """Say who writes a topic and who reads it: one operation each, tagged with the application."""
+    """Return an operation for each writer and reader of a topic, tagged with the application."""
     acts = [("send", topic.writer), *(("receive", reader) for reader in topic.readers)]
     return [
         (
@@ -91,7 +91,7 @@ def _message_name(topic: Topic) -> str:
 def _message(topic: Topic) -> Json:
     return {
         "name": topic.event.event_type() if topic.event is not None else topic.name,
-        "summary": topic.says,
+        "summary": topic.description,
         "contentType": ARROW_STREAM if topic.name in ARROW_TOPICS else _content_type(topic),
         "headers": headers.schema_of(topic),
         "payload": _payload(topic),
@@ -108,7 +108,7 @@ def _payload(topic: Topic) -> Json:
         return {"$ref": f"#/components/schemas/{topic.event.__name__}"}
     if topic.name in DEAD_LETTER_TOPICS:
         return {"description": "The original value, byte for byte; it need not be JSON."}
-    return {"description": BY_NAME[topic.name].says, "type": "string", "format": "binary"}
+    return {"description": BY_NAME[topic.name].description, "type": "string", "format": "binary"}
 
 
 def _schemas() -> Json:
@@ -135,7 +135,7 @@ def _named_discriminators(node: Any) -> Any:
 
 
 class _Plain(yaml.SafeDumper):
-    """Repeats what stands twice, where YAML would write an anchor."""
+    """Writes repeated values again, without anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's interface
         """Never alias."""
@@ -159,7 +159,7 @@ def _json(value: Json) -> str:
 
 
 def main() -> int:
-    """Write every document, and take away the schemas of events that are gone."""
+    """Write every document, and delete the schemas of events that no longer exist."""
     wanted = documents()
     for stale in {*DOCUMENTS.glob("schemas/*.json")} - {DOCUMENTS / name for name in wanted}:
         stale.unlink()

@@ -1,21 +1,20 @@
-"""May one JSON Schema of an event take the place of another? FULL_TRANSITIVE, as a decision about values.
+"""Compares two JSON Schemas of an event: is the new one compatible with the old one (FULL_TRANSITIVE)?
 
-Full: a reader of the old schema understands what a writer of the new one sends (the services are not all upgraded
-at once), and a reader of the new one understands what the old one sent (Kafka keeps it for weeks, a compacted topic
-for ever). Transitive: that holds against every older schema, since a log holds messages of all of them.
+Full: a reader of the old schema can read what a writer of the new one writes (services are not upgraded at once), and
+a reader of the new one what the old one wrote (Kafka keeps it for weeks, a compacted topic for ever). Transitive: that
+holds against every older schema, because a log has messages of all of them.
 
-Readers ignore fields they do not know, so one change is free: a new field that may be absent. All else is breaking:
+Readers ignore unknown fields, so one change is compatible: a new field that is optional. Every other one is breaking:
 
-- a field that goes, or changes its name: who reads it finds nothing, and a later field of that name would meet the
-  old values still in the log;
-- a field that becomes required (old messages lack it) or stops being so (new ones will, at old readers);
-- another type, bound, pattern or format: tighter refuses old messages, looser lets through what old readers refuse;
-- an enum that loses a value (old messages carry it), and one that gains a value too: a reader checks enums, so an old
-  one would dead-letter the first message with the new word. Words that classify are no enums but open vocabularies
-  (`rondo.contracts.vocabularies`): texts whose known values are examples, which may change;
-- another default: an absent field would mean something else than when it was left out.
+- a removed or renamed field: its readers do not find it, and a later field of that name would meet old values;
+- a field that becomes required (old messages lack it) or optional (new messages may lack it, at old readers);
+- another type, bound, pattern or format: a tighter one refuses old messages, a looser one passes what old readers
+  refuse;
+- an enum that loses a value (old messages have it) or gains one (old readers refuse it). Words that classify are no
+  enums but open vocabularies (`rondo.contracts.vocabularies`): texts whose known values are examples, which may change;
+- another default: an absent field would have another meaning than when it was written.
 
-What does not bind anyone may change: titles, descriptions, examples, and the names of definitions.
+Titles, descriptions, examples and the names of definitions bind nobody and may change.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def problems_with_older(event: Published, folder: Path = SNAPSHOTS) -> list[str]
 
 
 def is_current(event: Published, folder: Path = SNAPSHOTS) -> bool:
-    """Say whether the newest snapshot is today's schema."""
+    """Return whether the newest snapshot is the current schema."""
     paths = snapshots(event, folder)
     return bool(paths) and json.loads(paths[-1].read_text(encoding="utf-8")) == snapshot_of(event)
 
@@ -131,7 +131,7 @@ def write_snapshots(events: tuple[Published, ...] = PUBLISHED, folder: Path = SN
 
 
 def main() -> int:
-    """Write the snapshots that are missing, and say which."""
+    """Write the missing snapshots, and print their paths."""
     try:
         written = list(write_snapshots())
     except IncompatibleSchemaError as error:

@@ -1,4 +1,4 @@
-"""The model spec as a page to read: `docs/spec.md`, from the classes, which say what each key means."""
+"""Generates `docs/spec.md` from the classes of the spec and their docstrings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a table of keys says of each: what its value is, its default, what it means. From JSON Schema."""
+"""The cells of a table of keys, from JSON Schema: the kind of value, the default, the meaning."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def words(node: Json) -> str:
 
 
 def kind(node: Json) -> str:
-    """Say what a value is."""
+    """Return the kind of a value."""
     if "anyOf" in node:
         return kind(node["anyOf"][0])
     if values := node.get("enum") or node.get("examples"):
@@ -50,13 +50,13 @@ def kind(node: Json) -> str:
 
 
 def number(node: Json) -> str:
-    """Say what a number may be."""
+    """Return the bounds of a number."""
     what = "a whole number" if node["type"] == "integer" else "a number"
     if "minimum" in node and "maximum" in node:
         return f"{what} from {_figure(node['minimum'])} to {_figure(node['maximum'])}"
     bounds = {"exclusiveMinimum": "above {}", "exclusiveMaximum": "below {}", "minimum": "{} or more"}
-    said = [words.format(_figure(node[bound])) for bound, words in bounds.items() if bound in node]
-    return ", ".join((what, " and ".join(said))) if said else what
+    texts = [words.format(_figure(node[bound])) for bound, words in bounds.items() if bound in node]
+    return ", ".join((what, " and ".join(texts))) if texts else what
 
 
 def _figure(value: float) -> str:
@@ -64,7 +64,7 @@ def _figure(value: float) -> str:
 
 
 def default(key: str, node: Json, needed: Iterable[str]) -> str:
-    """Say what holds where a key is left out."""
+    """Return the default of a key."""
     if key in needed:
         return "(needed)"
     value = node.get("default")
