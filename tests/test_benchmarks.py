@@ -43,7 +43,7 @@ def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         return importlib.import_module(name)
 
     yield load
-    for name in ("results", "demo", "redeploy", "stream", "run", "_readme"):
+    for name in ("results", "demo", "redeploy", "rest", "stream", "run", "_readme"):
         sys.modules.pop(name, None)
 
 
@@ -96,6 +96,18 @@ def test_a_peer_that_cannot_run_has_no_figure_and_shows_nothing(script: Any, tmp
     assert found["predictions, exactly once, against confluent by hand"] == (80_000.0, 0.5, True)
 
 
+def test_inferences_over_http_are_shown_beside_the_bare_server(script: Any, tmp_path: Path) -> None:
+    figures = {
+        (name, n): [(100.0 * n * (1 + (name == "granian")), 2.0, 9.0)] for name in ("rondo", "granian") for n in (1, 16)
+    }
+    assert script("results").record(script("rest").table(figures)) == 0
+    found = {line["row"]: (line["ours"], line["peer"], line["ratio"]) for line in lines(tmp_path, "rest")}
+    assert found["HTTP inferences over 16 connections, logged, against granian bare"] == (1_600.0, 3_200.0, 0.5)
+    assert found["time of an HTTP inference over 1 connection, 99th percentile"] == (9.0, None, None)
+    alone = {key: each for key, each in figures.items() if key[0] == "rondo"}
+    assert [row.peer for row in script("rest").table(alone)] == [None] * 6
+
+
 def test_a_report_of_the_demo_becomes_rows(script: Any, tmp_path: Path) -> None:
     assert script("results").record(script("demo").table(120.0, 0, REPORT)) == 0
     found = {line["row"]: (line["ours"], line["peer"], line["met"]) for line in lines(tmp_path, "demo")}
@@ -118,7 +130,7 @@ def test_a_demo_that_falls_short_misses_a_goal(script: Any, took: float, code: i
 
 
 def test_every_table_is_a_script(script: Any) -> None:
-    assert script("run").tables() == ["demo", "redeploy", "stream", "thresholds"]
+    assert script("run").tables() == ["demo", "redeploy", "rest", "stream", "thresholds"]
 
 
 def test_a_run_that_does_not_record_writes_no_file(
