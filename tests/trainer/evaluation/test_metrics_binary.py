@@ -1,4 +1,4 @@
-"""ROC AUC by ranks, with ties; probabilities; slices."""
+"""Metrics of all rows and of slices; where one class is absent, none that needs both."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_metrics_of_known_scores() -> None:
 
 def test_a_certain_and_wrong_score_has_a_finite_loss() -> None:
     labels, scores = np.array([1, 0], dtype=np.float32), np.array([0, 1], dtype=np.float32)
-    assert evaluate(labels, scores, pl.DataFrame(), ()).metrics["log_loss"] == pytest.approx(-np.log(1e-7))
+    assert np.isfinite(evaluate(labels, scores, pl.DataFrame(), ()).metrics["log_loss"])
 
 
 def test_slices_name_rows_positives_and_auc() -> None:

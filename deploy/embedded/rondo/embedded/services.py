@@ -21,6 +21,7 @@ class Service:
     needs_inbox: bool = False
     command: tuple[str, ...] = ()
     seeds_tokens: bool = False
+    needs_openmp: bool = False
 
     @property
     def argv(self) -> list[str]:
@@ -49,7 +50,7 @@ class Service:
 
 SERVICES = (
     Service("ingestion", needs_inbox=True),
-    Service("trainer"),
+    Service("trainer", needs_openmp=True),
     Service("registry", seeds_tokens=True),
     Service("serving", needs_postgres=False),  # it starts and keeps serving without
     Service("monitor"),

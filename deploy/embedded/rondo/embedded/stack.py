@@ -16,6 +16,7 @@ from rondo.embedded.home import check_not_kept, check_space, default_home, held,
 from rondo.embedded.kafka.broker import Kafka
 from rondo.embedded.postgres.databases import create_databases
 from rondo.embedded.postgres.server import Postgres
+from rondo.embedded.processes import openmp
 from rondo.embedded.processes.orphans import end_all
 from rondo.embedded.processes.ports import LOOPBACK, chosen_port
 from rondo.embedded.processes.process_monitor import Watchman
@@ -141,6 +142,8 @@ class Stack:
         for each in self._descriptions:
             log = self.home / "logs" / f"{each.name}.log"
             env, url = each.environment(self.addresses), self.addresses.http[each.name]
+            if each.needs_openmp:
+                env |= openmp.prepare(self.home / "lib")
             self.services[each.name] = RunningService(each.name, each.argv, env, url, log)
             self.services[each.name].start()
         await asyncio.gather(*(self.wait_ready(name) for name in self.services))

@@ -85,6 +85,18 @@ class SharedEventTimeError(NotEnoughDataError):
         )
 
 
+class OpenMpMissingError(RuntimeError):
+    """LightGBM can't be loaded, because the system has no GNU OpenMP."""
+
+    code: ClassVar[str] = "openmp_missing"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"LightGBM can't be loaded ({why}): install GNU OpenMP (Debian, Ubuntu: apt install libgomp1) and start the"
+            " trainer again"
+        )
+
+
 class DataDamagedError(TrainingImpossibleError):
     """A file is not what its table says it is. Polars panics then, which is no `Exception`."""
 

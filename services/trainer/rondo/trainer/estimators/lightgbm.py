@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.contracts.spec import lightgbm_params
-from rondo.trainer.estimators import lightgbm_trees, openmp
+from rondo.trainer.errors import OpenMpMissingError
+from rondo.trainer.estimators import lightgbm_trees
 from rondo.trainer.estimators.base import HyperparameterError
 
-openmp.provide()
-
-import lightgbm  # noqa: E402 - it needs the library
+try:
+    import lightgbm
+except OSError as error:
+    raise OpenMpMissingError(str(error)) from error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,0 +1,79 @@
+"""GNU OpenMP for LightGBM, on a machine that has none.
+
+LightGBM's wheel is linked against the system's `libgomp.so.1`, which a bare Debian or a slim image lacks. The wheel of
+scikit-learn contains the library under a name of its own, which auditwheel has also written into its SONAME. A copy
+with the right name and SONAME is what the loader looks for.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from rondo.embedded.errors import EmbeddedError
+
+SONAME = "libgomp.so.1"
+_CARRIER = "scikit-learn"
+
+
+class OpenMpMissingError(EmbeddedError):
+    """Neither the system nor scikit-learn has GNU OpenMP."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the trainer needs GNU OpenMP ({SONAME}): install it (Debian, Ubuntu: apt install libgomp1)")
+
+
+def prepare(folder: Path) -> dict[str, str]:
+    """Return the environment in which a process finds the library: empty where the system has it.
+
+    Raises:
+        OpenMpMissingError: neither the system nor scikit-learn has it.
+
+    """
+    if not sys.platform.startswith("linux") or _is_installed():
+        return {}  # the wheels of other systems contain or name their own
+    copy_to(folder)
+    return {"LD_LIBRARY_PATH": os.pathsep.join(filter(None, (str(folder), os.environ.get("LD_LIBRARY_PATH"))))}
+
+
+def copy_to(folder: Path) -> Path:
+    """Write the library that scikit-learn's wheel contains to a folder, with the name and SONAME of the system's."""
+    source = _carried()
+    name = source.name.encode()
+    # The SONAME is in the string table, ended by a zero byte: the shorter name fits into its place.
+    content = source.read_bytes().replace(name + b"\0", SONAME.encode().ljust(len(name) + 1, b"\0"))
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / SONAME
+    # Never write into a file that a process has loaded.
+    fresh = target.with_suffix(f".{os.getpid()}")
+    fresh.write_bytes(content)
+    return fresh.replace(target)
+
+
+def load(folder: Path) -> None:
+    """Load the library into this process and its children, where the system has none."""
+    if environment := prepare(folder):
+        os.environ |= environment
+        ctypes.CDLL(str(folder / SONAME), mode=ctypes.RTLD_GLOBAL)
+
+
+def _is_installed() -> bool:
+    try:
+        ctypes.CDLL(SONAME)
+    except OSError:
+        return False
+    return True
+
+
+def _carried() -> Path:
+    try:
+        files = metadata.files(_CARRIER) or []
+    except metadata.PackageNotFoundError:
+        raise OpenMpMissingError from None
+    found = next((file for file in files if file.name.startswith("libgomp")), None)
+    if found is None:
+        raise OpenMpMissingError
+    return Path(str(found.locate()))
