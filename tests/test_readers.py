@@ -22,7 +22,7 @@ from rondo.monitor import pipeline
 from rondo.serving import app as serving_app
 
 ROOT = Path(__file__).resolve().parent.parent
-# The ways to read a topic, and where each is used besides the table of `handlers.routes()`.
+# The ways to read a topic, and where each is used besides the table of `handlers.event_handlers()`.
 WAYS = ("Follower", "ExactlyOnceStream", "CompactedTopic", "TokenFollower", "subscriber", "AIOKafkaConsumer")
 
 
@@ -48,10 +48,10 @@ USED = {
 def routed(service: str) -> set[str]:
     """Return the topics that a service's handlers take events from; those that read a topic as a table have none."""
     handlers: Any = import_module(f"rondo.{service}.handlers")
-    if not hasattr(handlers, "routes"):
+    if not hasattr(handlers, "event_handlers"):
         return set()
-    table = handlers.routes(*(Mock() for _ in signature(handlers.routes).parameters))
-    return {event.topic for event in table.handlers}
+    table = handlers.event_handlers(*(Mock() for _ in signature(handlers.event_handlers).parameters))
+    return {event.topic for event in table}
 
 
 def calls(service: str) -> set[tuple[str, str]]:

@@ -22,7 +22,7 @@ from tests.support.future_words import WORD, example_of, from_the_future
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
 
-HANDLERS = handlers.routes(EvidenceStore()).handlers
+HANDLERS = handlers.event_handlers(EvidenceStore())
 NOW = datetime(2013, 3, 1, tzinfo=UTC)
 
 

@@ -66,7 +66,7 @@ class FakeArtifacts(EvidenceStore):
 async def handle(store: Backend, event: Event, event_id: str) -> None:
     envelope = Envelope(event_id, "test", datetime.now(UTC), event)
     async with store.handling(envelope) as work:
-        await handlers.routes(FakeArtifacts()).handlers[type(event)](envelope, work)
+        await handlers.event_handlers(FakeArtifacts())[type(event)](envelope, work)
 
 
 async def apply(store: Backend, spec: ModelSpec) -> commands.Applied:

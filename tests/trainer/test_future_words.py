@@ -17,7 +17,7 @@ from tests.trainer.fakes import MemoryStore, MemoryUnitOfWork
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
 
-HANDLERS = handlers.routes().handlers
+HANDLERS = handlers.event_handlers()
 
 
 @pytest.fixture

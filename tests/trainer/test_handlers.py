@@ -26,7 +26,7 @@ def work() -> MemoryUnitOfWork:
 
 def test_every_event_that_the_table_says_the_trainer_reads_has_a_handler() -> None:
     read = {t.event for t in TOPICS if "trainer" in t.readers and t.event in CONTROL_EVENTS} - {TokenChanged}
-    assert set(handlers.routes().handlers) == read
+    assert set(handlers.event_handlers()) == read
 
 
 async def test_a_first_batch_starts_a_run_of_every_model_of_its_dataset(work: MemoryUnitOfWork) -> None:

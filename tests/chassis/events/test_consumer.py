@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from polars.exceptions import PanicException
 from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.events import broker as chassis_kafka
-from rondo.chassis.events.consumer import Consumer, Routes
+from rondo.chassis.events.consumer import Consumer
 from rondo.chassis.postgres import pool as chassis_postgres
 from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
@@ -56,9 +56,7 @@ async def consuming(settings: PostgresSettings, handler: Any) -> AsyncIterator[c
     migrations = files("rondo.chassis")
     async with chassis_postgres.connect(settings, migrations) as database:
         broker = chassis_kafka.broker(settings)
-        routes: Routes[Transaction] = Routes()
-        routes.on(ModelRetired)(handler)
-        Consumer(settings, broker, routes, database.handling, QUICK).subscribe()
+        Consumer(settings, broker, {ModelRetired: handler}, database.handling, QUICK).subscribe()
         await broker.start()
         async with background(OutboxRelay(database, broker).run()):
             yield database

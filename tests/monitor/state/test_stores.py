@@ -49,7 +49,7 @@ class StoreUnderTest:
     async def handle(self, event: Event) -> None:
         envelope = Envelope(str(uuid4()), "test", datetime.now(UTC), event)
         async with self.begin(envelope) as work:
-            await handlers.routes(EvidenceStore()).handlers[type(event)](envelope, work)
+            await handlers.event_handlers(EvidenceStore())[type(event)](envelope, work)
 
 
 @pytest.fixture(params=["memory", "postgres"])

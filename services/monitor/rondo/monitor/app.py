@@ -62,7 +62,7 @@ async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> 
         await kafka.wait_for_kafka(settings.kafka)
         signal, broker = CommitSignal(), kafka.broker(settings)
         Consumer(
-            settings, broker, handlers.routes(Artifacts(settings.artifacts)), handling(database, signal)
+            settings, broker, handlers.event_handlers(Artifacts(settings.artifacts)), handling(database, signal)
         ).subscribe()
         store = PostgresStore(database, [receiver.name for receiver in settings.receivers])
         pipeline = MonitorPipeline(store, signal, time.monotonic, settings.timings)

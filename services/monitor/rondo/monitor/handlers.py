@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.chassis.errors import PermanentError
-from rondo.chassis.events.consumer import Routes
 from rondo.chassis.evidence import UnusableEvidenceError, load_evidence
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
@@ -19,21 +18,21 @@ from rondo.monitor.ports import Champion, Work
 
 if TYPE_CHECKING:
     from rondo.chassis.artifacts import Artifacts
+    from rondo.chassis.events.consumer import Handlers
     from rondo.contracts.events.cloudevents import Envelope
 
 
-def routes(artifacts: Artifacts) -> Routes[Work]:
-    """Return the table from event to handler."""
+def event_handlers(artifacts: Artifacts) -> Handlers[Work]:
 
     async def trained(envelope: Envelope[ModelTrained], work: Work) -> None:
         await on_model_trained(envelope, work, artifacts)
 
-    table: Routes[Work] = Routes()
-    table.on(SpecApplied)(on_spec_applied)
-    table.on(ModelRemoved)(on_model_removed)
-    table.on(ModelTrained)(trained)
-    table.on(DeploymentChanged)(on_deployment_changed)
-    return table
+    return {
+        SpecApplied: on_spec_applied,
+        ModelRemoved: on_model_removed,
+        ModelTrained: trained,
+        DeploymentChanged: on_deployment_changed,
+    }
 
 
 async def on_spec_applied(envelope: Envelope[SpecApplied], work: Work) -> None:

@@ -61,7 +61,7 @@ async def _consuming(settings: Settings, health: Health, api: FastAPI, tokens: T
         open_api(api, ApiContext(store, queries, artifacts, verifier))
         await kafka.wait_for_kafka(settings.kafka)
         broker = kafka.broker(settings)
-        Consumer(settings, broker, handlers.routes(artifacts), store.handling).subscribe()
+        Consumer(settings, broker, handlers.event_handlers(artifacts), store.handling).subscribe()
         await broker.start()
         kafka.watch(health, settings, broker)
         try:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.chassis.errors import PermanentError
-from rondo.chassis.events.consumer import Routes
 from rondo.chassis.evidence import UnusableEvidenceError, load_evidence
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
@@ -23,6 +22,7 @@ from rondo.registry.rollout import on_replica_report
 
 if TYPE_CHECKING:
     from rondo.chassis.artifacts import Artifacts
+    from rondo.chassis.events.consumer import Handlers
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.events.models import GateResult
     from rondo.contracts.spec.model import ModelSpec
@@ -32,19 +32,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def routes(artifacts: Artifacts) -> Routes[Work]:
-    """Return the table from event to handler."""
+def event_handlers(artifacts: Artifacts) -> Handlers[Work]:
 
     async def trained(envelope: Envelope[ModelTrained], work: Work) -> None:
         await on_model_trained(envelope, work, artifacts)
 
-    table: Routes[Work] = Routes()
-    table.on(TrainingStarted)(on_training_started)
-    table.on(TrainingFailed)(on_training_failed)
-    table.on(TrainingSkipped)(on_training_skipped)
-    table.on(ModelTrained)(trained)
-    table.on(ReplicaChanged)(on_replica_changed)
-    return table
+    return {
+        TrainingStarted: on_training_started,
+        TrainingFailed: on_training_failed,
+        TrainingSkipped: on_training_skipped,
+        ModelTrained: trained,
+        ReplicaChanged: on_replica_changed,
+    }
 
 
 async def on_training_started(envelope: Envelope[TrainingStarted], work: Work) -> None:

@@ -48,7 +48,7 @@ async def application(settings: Settings) -> AsyncIterator[None]:
         async with background(supervisor.run()):
             await kafka.wait_for_kafka(settings.kafka)
             broker = kafka.broker(settings)
-            Consumer(settings, broker, handlers.routes(), handling(database)).subscribe()
+            Consumer(settings, broker, handlers.event_handlers(), handling(database)).subscribe()
             await broker.start()
             kafka.watch(health, settings, broker)
             try:

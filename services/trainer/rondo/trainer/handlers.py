@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.chassis.events.consumer import Routes
 from rondo.contracts.events.data import BatchAccepted
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
@@ -20,6 +19,7 @@ from rondo.contracts.vocabularies import TriggerKind
 from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger, handle_trigger
 
 if TYPE_CHECKING:
+    from rondo.chassis.events.consumer import Handlers
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.trainer.ports import UnitOfWork
 
@@ -27,18 +27,17 @@ if TYPE_CHECKING:
 _NAMED_STATISTICS = 3
 
 
-def routes() -> Routes[UnitOfWork]:
-    """Return the table from event to handler."""
-    table: Routes[UnitOfWork] = Routes()
-    table.on(SpecApplied)(on_spec_applied)
-    table.on(ModelRemoved)(on_model_removed)
-    table.on(BatchAccepted)(on_batch_accepted)
-    table.on(TrainingRequested)(on_training_requested)
-    table.on(DriftDetected)(on_drift_detected)
-    table.on(PerformanceDegraded)(on_performance_degraded)
-    table.on(DataQualityDegraded)(on_data_quality_degraded)
-    table.on(DeploymentChanged)(on_deployment_changed)
-    return table
+def event_handlers() -> Handlers[UnitOfWork]:
+    return {
+        SpecApplied: on_spec_applied,
+        ModelRemoved: on_model_removed,
+        BatchAccepted: on_batch_accepted,
+        TrainingRequested: on_training_requested,
+        DriftDetected: on_drift_detected,
+        PerformanceDegraded: on_performance_degraded,
+        DataQualityDegraded: on_data_quality_degraded,
+        DeploymentChanged: on_deployment_changed,
+    }
 
 
 async def on_spec_applied(envelope: Envelope[SpecApplied], work: UnitOfWork) -> None:

@@ -1,4 +1,4 @@
-"""The one way to consume control-plane events: a table from event to handler, and the one policy (`delivery.py`)."""
+"""Consumes control-plane events: each in the unit of work of its handler, by the delivery policy of all services."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rondo.contracts.events import cloudevents
 from rondo.contracts.events.cloudevents import Envelope, MalformedEventError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from faststream.kafka import KafkaBroker
@@ -24,38 +24,16 @@ if TYPE_CHECKING:
     from rondo.chassis.settings import ServiceSettings
     from rondo.contracts.events.base import Event
 
-E = TypeVar("E", bound="Event")
 W = TypeVar("W")
 Handler: TypeAlias = "Callable[[Envelope[Any], W], Awaitable[None]]"
+# A handler gets the envelope and the unit of work that it runs in.
+Handlers: TypeAlias = "Mapping[type[Event], Handler[W]]"
 Begin: TypeAlias = "Callable[[Envelope[Any]], AbstractAsyncContextManager[W]]"
-
-
-class Routes(Generic[W]):
-    """The table from event to handler. A handler gets the envelope and the unit of work that it runs in."""
-
-    def __init__(self) -> None:
-        self.handlers: dict[type[Event], Handler[W]] = {}
-
-    def on(
-        self, event: type[E]
-    ) -> Callable[[Callable[[Envelope[E], W], Awaitable[None]]], Callable[[Envelope[E], W], Awaitable[None]]]:
-        """Register the handler of an event; there is one for each."""
-
-        def register(
-            handler: Callable[[Envelope[E], W], Awaitable[None]],
-        ) -> Callable[[Envelope[E], W], Awaitable[None]]:
-            if event in self.handlers:
-                message = f"{event.__name__} has a handler already"
-                raise ValueError(message)
-            self.handlers[event] = handler
-            return handler
-
-        return register
 
 
 @dataclass(frozen=True)
 class Consumer(Generic[W]):
-    """Consumes the events of `routes` for one service, each inside `begin(envelope)`.
+    """Consumes the events of `handlers` for one service, each inside `begin(envelope)`.
 
     `begin` opens the unit of work: it commits when the handler returns, rolls back when it raises, and raises
     AlreadyHandledError for an event that the inbox knows.
@@ -63,14 +41,14 @@ class Consumer(Generic[W]):
 
     settings: ServiceSettings
     broker: KafkaBroker
-    routes: Routes[W]
+    handlers: Handlers[W]
     begin: Begin[W]
     backoff: Backoff = field(default_factory=Backoff)
 
     def subscribe(self) -> None:
         """Subscribe to all the topics as one member of one group; takes effect when the broker starts."""
         subscriber = self.broker.subscriber(
-            *(event.topic for event in self.routes.handlers),
+            *(event.topic for event in self.handlers),
             group_id=self.settings.service,
             group_instance_id=self.settings.instance,
             **SUBSCRIPTION,
@@ -80,7 +58,7 @@ class Consumer(Generic[W]):
     async def receive(self, message: KafkaMessage) -> None:
         """Handle one message to its end, and commit it."""
         raw: Any = message.raw_message
-        event = next(event for event in self.routes.handlers if event.topic == raw.topic)
+        event = next(event for event in self.handlers if event.topic == raw.topic)
         headers: dict[str, str] = message.headers
         delivery = self._delivery()
         with (
@@ -104,7 +82,7 @@ class Consumer(Generic[W]):
         try:
             envelope = cloudevents.read(event, headers, raw.value)
             async with self.begin(envelope) as work:
-                await self.routes.handlers[event](envelope, work)
+                await self.handlers[event](envelope, work)
         except AlreadyHandledError:
             return "duplicate"
         return "handled"
