@@ -139,6 +139,13 @@ def test_only_the_chassis_listens_for_http() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
+def test_migrations_are_numbered_from_001_without_a_gap(service: str) -> None:
+    names = sorted(file.name for file in (ROOT / "services" / service / "rondo" / service / "migrations").glob("*"))
+    assert [name for name in names if not re.fullmatch(r"\d{3}_[a-z_]+\.sql", name)] == []
+    assert [int(name[:3]) for name in names] == list(range(1, len(names) + 1))
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_start_is_a_few_lines(service: str) -> None:
     text = (ROOT / "services" / service / "rondo" / service / "__main__.py").read_text()
     assert len(text.splitlines()) <= 15

@@ -14,6 +14,7 @@ from rondo.chassis import metrics
 from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.events import broker as chassis_kafka
 from rondo.chassis.postgres import pool as chassis_postgres
+from rondo.chassis.postgres.migrations import MigrationChangedError
 from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.postgres.transaction import EventTooLargeError
 from rondo.chassis.service import background
@@ -264,3 +265,20 @@ async def test_migrations_run_once_however_many_replicas_start_together(database
             return count
 
     assert await asyncio.gather(*(start() for _ in range(4))) == [1, 1, 1, 1]
+
+
+async def test_an_applied_migration_that_was_changed_is_refused_and_named(database: Services, tmp_path: Path) -> None:
+    first = tmp_path / "001_state.sql"
+    first.write_text("create table state (value int)")
+    settings = settings_for("unused:1", await database("registry"))
+    async with chassis_postgres.connect(settings, tmp_path):
+        pass
+    first.write_text("create table state (value bigint)")
+    (tmp_path / "002_more.sql").write_text("create table more (value int)")
+    with pytest.raises(MigrationChangedError) as caught:
+        async with chassis_postgres.connect(settings, tmp_path):
+            pass
+    assert (caught.value.service, caught.value.name) == ("registry", "001_state.sql")
+    first.write_text("create table state (value int)")
+    async with chassis_postgres.connect(settings, tmp_path) as db:
+        assert await db.pool.fetchval("select count(*) from more") == 0

@@ -35,6 +35,10 @@ class AlreadyHandledError(Exception):
     """The inbox has this event: it was handled before, and its effects stand."""
 
 
+class StartRefusedError(Exception):
+    """The service can't start as it is configured; the message says what to change. It exits with 2."""
+
+
 class PanicError(Exception):
     """A library failed on a message with an exception that is no `Exception`."""
 

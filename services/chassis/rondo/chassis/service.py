@@ -1,4 +1,4 @@
-"""How a service runs: from its settings to a graceful stop, and never on with a part of it dead."""
+"""The entry point of a service. It exits with an error if any of its background tasks fails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from rondo.chassis import settings as settings_module
 from rondo.chassis import telemetry
-from rondo.chassis.http.server import PortTakenError
+from rondo.chassis.errors import StartRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
@@ -27,20 +27,20 @@ S = TypeVar("S", bound="ServiceSettings")
 def main(settings: type[S], application: Callable[[S], AbstractAsyncContextManager[object]]) -> None:
     """Run a service until SIGTERM or SIGINT: the whole of a service's `__main__`.
 
-    Exits with 2 for settings that can't be used or a port that is taken, and with 1 when a part of the service
-    died, so that whoever supervises it starts it anew.
+    Exits with 2 if the settings, the port or the migrations have to be corrected first, and with 1 if a background task
+    failed, so that its supervisor restarts it.
     """
     loaded = settings_module.load_or_exit(settings)
     telemetry.set_up(loaded)
     try:
         asyncio.run(_run(application(loaded)))
-    except* PortTakenError as group:
+    except* StartRefusedError as group:
         log.critical("%s", group.exceptions[0])
         sys.exit(2)
 
 
 async def _run(application: AbstractAsyncContextManager[object]) -> None:
-    """Hold the application open until a signal. One that comes while it still opens ends that, too."""
+    """Hold the application open until a signal; a signal during the start ends that, too."""
     task = asyncio.current_task()
     stop = asyncio.Event()
     opened = False
@@ -66,9 +66,9 @@ async def _run(application: AbstractAsyncContextManager[object]) -> None:
 
 @asynccontextmanager
 async def background(*coroutines: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run coroutines beside the body, and cancel them at its end.
+    """Run coroutines while the body runs, and cancel them at its end.
 
-    When one of them fails, the body is cancelled and the failure raised: a service never goes on with a part dead.
+    If one of them fails, the body is cancelled and the failure raised.
     """
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(coroutine) for coroutine in coroutines]

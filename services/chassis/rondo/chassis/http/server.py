@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 from starlette.applications import Starlette
 
+from rondo.chassis.errors import StartRefusedError
 from rondo.chassis.http import probes
 from rondo.chassis.http.authentication import Authentication
 from rondo.chassis.http.problems import HANDLERS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _STOP_SECONDS = 5
 
 
-class PortTakenError(OSError):
+class PortTakenError(StartRefusedError):
     """The service's HTTP port belongs to somebody else."""
 
     def __init__(self, host: str, port: int) -> None:

@@ -1,9 +1,12 @@
-"""The tables of a service: inbox and outbox, which all have, and then its own migrations, each applied once."""
+"""The tables of a service: inbox and outbox, and then its own migrations, each applied once."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from rondo.chassis.errors import StartRefusedError
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.pool.PoolConnectionProxy[Any]
 
 log = logging.getLogger(__name__)
-# Three times what a topic keeps (contracts/topics.py): no event that is older can come again.
+# Three times the retention of a topic (contracts/topics.py): an older event can't be delivered again.
 _FORGET_HANDLED = "delete from inbox where handled_at < now() - interval '90 days'"
 _MESSAGING_SQL = """
 create table if not exists inbox (
@@ -31,19 +34,45 @@ create table if not exists outbox (
     headers jsonb not null,
     written_at timestamptz not null default now()
 );
-create table if not exists migrations (name text primary key, applied_at timestamptz not null default now());
+create table if not exists migrations (
+    name text primary key,
+    checksum text not null,
+    applied_at timestamptz not null default now()
+);
 """
 
 
+class MigrationChangedError(StartRefusedError):
+    """An applied migration has other contents now, so the tables are not those that this release expects."""
+
+    code: ClassVar[str] = "migration_changed"
+
+    def __init__(self, service: str, name: str) -> None:
+        self.service, self.name = service, name
+        super().__init__(
+            f"the migration {name} of {service} differs from the one that this database has applied: restore the file "
+            "and put the change into a further migration, or start with an empty schema"
+        )
+
+
 async def migrate(connection: Connection, service: str, migrations: Traversable) -> None:
-    """Apply what was not applied yet of `migrations` (`*.sql`, by name), after the tables that every service has."""
+    """Create the tables of every service, then apply the migrations (`NNN_name.sql`, by number) that are not applied.
+
+    Raises:
+        MigrationChangedError: an applied migration has other contents now.
+
+    """
     # Replicas that start together take turns.
     await connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"{service}.migrations")
     await connection.execute(_MESSAGING_SQL)
     await connection.execute(_FORGET_HANDLED)
-    done = {row["name"] for row in await connection.fetch("select name from migrations")}
+    applied = {row["name"]: row["checksum"] for row in await connection.fetch("select name, checksum from migrations")}
     for file in sorted((f for f in migrations.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name):
-        if file.name not in done:
-            await connection.execute(file.read_text())
-            await connection.execute("insert into migrations (name) values ($1)", file.name)
+        sql = file.read_text()
+        checksum = hashlib.sha256(sql.encode()).hexdigest()
+        if applied.get(file.name, checksum) != checksum:
+            raise MigrationChangedError(service, file.name)
+        if file.name not in applied:
+            await connection.execute(sql)
+            await connection.execute("insert into migrations (name, checksum) values ($1, $2)", file.name, checksum)
             log.info("applied migration %s", file.name)
