@@ -22,6 +22,7 @@ from rondo.registry.model.runs import ListedRun, RunPosition
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from rondo.contracts.events.access import TokenChanged
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.spec.model import ModelSpec
@@ -43,6 +44,7 @@ class State:
     inbox: set[str] = field(default_factory=set)
     published: list[tuple[str, Event]] = field(default_factory=list)
     removed: set[str] = field(default_factory=set)
+    tokens: dict[str, TokenChanged] = field(default_factory=dict)
 
     def active(self) -> tuple[str, ...]:
         """Return the names of the models that have a spec."""
@@ -134,6 +136,9 @@ class FakeStore:
         earlier = [each for each in newest_first if before is None or each.position < before]
         return [each for each in earlier if model in (None, each.run.model)][:limit]
 
+    async def tokens(self) -> Sequence[TokenChanged]:
+        return list(self.state.tokens.values())
+
     async def published(self) -> list[tuple[str, str]]:
         """Return id and type of everything published, in order."""
         return [(identity, event.event_type()) for identity, event in self.state.published]
@@ -206,6 +211,12 @@ class FakeWork:
         merged = runs.merge(known.run if known else None, run)
         if known is None or known.run != merged:
             self.state_.runs[run.run_id] = ListedRun(merged, RunPosition(datetime.now(UTC), run.run_id))
+
+    async def load_tokens_for_update(self) -> Sequence[TokenChanged]:
+        return list(self.state_.tokens.values())
+
+    async def save_token(self, token: TokenChanged) -> None:
+        self.state_.tokens[token.token_id] = token
 
     async def publish(self, event: Event, event_id: str | None = None) -> str:
         identity = event_id or f"event-{len(self.state_.published)}"

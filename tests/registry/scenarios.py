@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rondo.chassis.artifacts import ArtifactMissingError
+from rondo.chassis.security.principal import Principal
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.registry import commands, handlers
-from rondo.registry.model.model import Actor
+from rondo.registry.commands import Requester
 from rondo.registry.ports import Queries, Work
 from rondo.registry.postgres.queries import PostgresQueries
 from rondo.registry.postgres.unit_of_work import PostgresStore
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from rondo.registry.audit.hash_chain import AuditRecord
     from rondo.registry.model.runs import Run
 
-ANA = Actor("ana", "because")
+ANA = Requester(Principal("ana", frozenset({"admin"})), "because")
 GONE = f"sha256:{'f' * 64}"
 
 

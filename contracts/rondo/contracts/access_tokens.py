@@ -73,8 +73,17 @@ class TokenSeed:
 
 def mint(name: str, roles: Iterable[Role]) -> tuple[str, TokenSeed]:
     """Return a new token for its bearer, who alone has it from now on, and what is stored of it."""
-    token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    return f"rondo_{token_id}_{secret}", TokenSeed(token_id, name, tuple(roles), secret_digest(secret))
+    token_id, secret = secrets.token_hex(6), new_secret()
+    return joined(token_id, secret), TokenSeed(token_id, name, tuple(roles), secret_digest(secret))
+
+
+def new_secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def joined(token_id: str, secret: str) -> str:
+    """Return the token of an id and a secret; the inverse of `split`."""
+    return f"rondo_{token_id}_{secret}"
 
 
 def split(token: str) -> tuple[str, str] | None:

@@ -16,19 +16,17 @@ from rondo.contracts.spec.model import ModelSpec
 from rondo.registry import commands, handlers
 from rondo.registry.audit.verifier import AuditVerifier
 from rondo.registry.errors import AlreadyChampionError, RegistryError, StaleRevisionError
-from rondo.registry.model.model import Actor
 from rondo.registry.postgres import models
 from rondo.registry.postgres.queries import PostgresQueries
 from rondo.registry.postgres.unit_of_work import PostgresStore
 from rondo.registry.rollout import rollback
 
-from tests.registry.scenarios import FakeArtifacts
+from tests.registry.scenarios import ANA, FakeArtifacts
 
 if TYPE_CHECKING:
     from rondo.chassis.postgres.pool import Database
 
 Make = Callable[..., Any]
-ANA = Actor("ana")
 REPLICAS = 2
 
 
@@ -111,7 +109,7 @@ async def test_a_decision_on_an_old_view_is_refused(
         await commands.roll_back(work, "late", None, ANA, None)
     with pytest.raises(StaleRevisionError):
         async with stores[1].work() as work:
-            await work.save(rollback.roll_back(old, None, ANA))
+            await work.save(rollback.roll_back(old, None, ANA.actor))
     assert issubclass(StaleRevisionError, RegistryError)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -49,6 +49,11 @@ class SpecError(ValueError):
         self.source = source
         self.problems = problems
         super().__init__("\n".join((f"{source} can't be used:", *(f"  {p}" for p in problems))))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What an HTTP answer says beside the message."""
+        return {"problems": list(self.problems)}
 
 
 def parse_spec(text: str, source: str = "rondo.yaml") -> ModelSpec:

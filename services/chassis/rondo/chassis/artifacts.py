@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
@@ -25,12 +25,16 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 class ArtifactMissingError(LookupError):
     """No artifact has this digest."""
 
+    code: ClassVar[str] = "artifact_missing"
+
     def __init__(self, digest: str) -> None:
         super().__init__(f"there is no artifact {digest}: it was never stored, or the store was emptied; train again")
 
 
 class ArtifactCorruptError(ValueError):
     """The stored bytes are not those that the digest names."""
+
+    code: ClassVar[str] = "artifact_corrupt"
 
     def __init__(self, digest: str, found: str) -> None:
         super().__init__(

@@ -16,11 +16,11 @@ from rondo.chassis.postgres import pool
 from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.registry import handlers
+from rondo.registry.access import tokens
 from rondo.registry.audit.verifier import AuditVerifier
 from rondo.registry.http import app
 from rondo.registry.http.dependencies import ApiContext, open_api
 from rondo.registry.postgres.queries import PostgresQueries
-from rondo.registry.postgres.tokens import seed
 from rondo.registry.postgres.unit_of_work import PostgresStore
 from rondo.registry.rollout.report_timeout import ReportTimeout
 from rondo.registry.schedule.scheduler import CronScheduler
@@ -40,22 +40,23 @@ async def application(settings: Settings) -> AsyncIterator[int]:
     health, api = Health(), app.api()
     pool.expect(health)
     kafka.expect(health, settings)
-    tokens = TokenFollower(settings.kafka, health)
+    follower = TokenFollower(settings.kafka, health)
     async with (
-        server.listen(settings, server.guarded(health, tokens.cache, api), health) as port,
-        background(health.watch(), tokens.run()),
-        _consuming(settings, health, api, tokens.cache),
+        server.listen(settings, server.guarded(health, follower.cache, api), health) as port,
+        background(health.watch(), follower.run()),
+        _consuming(settings, health, api, follower.cache),
         health.serving(),
     ):
         yield port
 
 
 @asynccontextmanager
-async def _consuming(settings: Settings, health: Health, api: FastAPI, tokens: TokenCache) -> AsyncIterator[None]:
+async def _consuming(settings: Settings, health: Health, api: FastAPI, cache: TokenCache) -> AsyncIterator[None]:
     async with pool.connect(settings, files("rondo.registry") / "migrations") as database:
         health.add("postgresql", database.ping)
-        await seed(database, settings.token_seeds)
         store, queries = PostgresStore(database), PostgresQueries(database)
+        async with store.work() as work:
+            await tokens.seed(work, settings.token_seeds)
         artifacts = Artifacts(settings.artifacts)
         verifier = AuditVerifier(queries)
         open_api(api, ApiContext(store, queries, artifacts, verifier))
@@ -71,7 +72,7 @@ async def _consuming(settings: Settings, health: Health, api: FastAPI, tokens: T
                 ReportTimeout(store, queries).run(),
                 verifier.run(),
             ):
-                await tokens.wait_for(each.id for each in settings.token_seeds)
+                await cache.wait_for(each.id for each in settings.token_seeds)
                 yield
         finally:
             await broker.stop()

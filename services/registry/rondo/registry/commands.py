@@ -9,6 +9,7 @@ from uuid import uuid4
 from rondo.contracts.events.training import Trigger
 from rondo.registry.errors import RefusedSpecError, UnknownModelError
 from rondo.registry.model import runs
+from rondo.registry.model.model import Actor
 from rondo.registry.registration import removal
 from rondo.registry.registration.spec_review import review_spec
 from rondo.registry.rollout import rollback, strategies
@@ -16,8 +17,9 @@ from rondo.registry.rollout import rollback, strategies
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from rondo.chassis.security.principal import Principal
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.registry.model.model import Actor, Model
+    from rondo.registry.model.model import Model
     from rondo.registry.ports import Work
 
 
@@ -30,7 +32,19 @@ class Applied:
     warnings: tuple[str, ...] = ()
 
 
-async def apply_spec(work: Work, spec: ModelSpec, actor: Actor) -> Applied:
+@dataclass(frozen=True)
+class Requester:
+    """Who requests a command, and the reason that they give."""
+
+    principal: Principal
+    reason: str = ""
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(self.principal.name, self.reason)
+
+
+async def apply_spec(work: Work, spec: ModelSpec, by: Requester) -> Applied:
     """Bring a spec into force. Applying the spec that is in force changes nothing.
 
     Raises:
@@ -50,11 +64,11 @@ async def apply_spec(work: Work, spec: ModelSpec, actor: Actor) -> Applied:
     if review.refusals:
         raise RefusedSpecError(spec.model, review.refusals)
     revision = await work.spec_revision(spec.model) + 1
-    await work.apply(spec, revision, actor)
+    await work.apply(spec, revision, by.actor)
     return Applied(revision, changed=True, warnings=review.warnings)
 
 
-async def promote(work: Work, name: str, number: int, actor: Actor, expected: int | None, *, override: bool) -> Model:
+async def promote(work: Work, name: str, number: int, by: Requester, expected: int | None, *, override: bool) -> Model:
     """Make a version the champion, and return the model after it.
 
     Raises:
@@ -65,12 +79,12 @@ async def promote(work: Work, name: str, number: int, actor: Actor, expected: in
     model.require_revision(expected)
     version = model.version(number)
     candidate = await work.candidate(name, number)
-    decision = strategies.promote_by_hand(model, version, candidate, actor, override=override)
+    decision = strategies.promote_by_hand(model, version, candidate, by.actor, override=override)
     await work.save(decision)
     return decision.after
 
 
-async def roll_back(work: Work, name: str, number: int | None, actor: Actor, expected: int | None) -> Model:
+async def roll_back(work: Work, name: str, number: int | None, by: Requester, expected: int | None) -> Model:
     """Go back to an earlier version, and return the model after it.
 
     Raises:
@@ -79,12 +93,12 @@ async def roll_back(work: Work, name: str, number: int | None, actor: Actor, exp
     """
     model = await _existing(work, name)
     model.require_revision(expected)
-    decision = rollback.roll_back(model, number, actor)
+    decision = rollback.roll_back(model, number, by.actor)
     await work.save(decision)
     return decision.after
 
 
-async def train(work: Work, name: str, actor: Actor, at: datetime) -> Trigger:
+async def train(work: Work, name: str, by: Requester, at: datetime) -> Trigger:
     """Request a training now, with the data that was known at event time `at`.
 
     Raises:
@@ -92,14 +106,14 @@ async def train(work: Work, name: str, actor: Actor, at: datetime) -> Trigger:
 
     """
     await _existing(work, name)
-    trigger = Trigger(id=f"manual/{uuid4()}", kind="manual", at=at, detail=actor.reason)
-    event, entry = runs.request(name, trigger, actor)
+    trigger = Trigger(id=f"manual/{uuid4()}", kind="manual", at=at, detail=by.reason)
+    event, entry = runs.request(name, trigger, by.actor)
     await work.publish(event, trigger.id)
-    await work.append_audit(name, actor, entry)
+    await work.append_audit(name, by.actor, entry)
     return trigger
 
 
-async def remove(work: Work, name: str, actor: Actor, expected: int | None) -> int:
+async def remove(work: Work, name: str, by: Requester, expected: int | None) -> int:
     """Remove a model, and return the revision that the removal takes; see `registration.removal`.
 
     Raises:
@@ -109,7 +123,7 @@ async def remove(work: Work, name: str, actor: Actor, expected: int | None) -> i
     """
     model = await _existing(work, name)
     model.require_revision(expected)
-    decision = removal.remove(model, actor)
+    decision = removal.remove(model, by.actor)
     await work.save(decision)
     return decision.after.spec_revision
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,6 +12,11 @@ class RegistryError(Exception):
     """The base of what the registry refuses."""
 
     code: ClassVar[str] = "refused"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What an HTTP answer says beside the message."""
+        return dict(vars(self))
 
 
 class UnknownModelError(RegistryError):
@@ -138,3 +143,43 @@ class StaleRevisionError(RegistryError):
             f"the deployment of {model} is at revision {found}, not {expected}: another decision was made in between; "
             "read it again, and repeat if you still want it"
         )
+
+
+class UnknownTokenError(RegistryError):
+    """No access token has this id."""
+
+    code = "unknown_token"
+
+    def __init__(self, token_id: str) -> None:
+        self.token_id = token_id
+        super().__init__(f"there is no token {token_id[:100]!r}: `rondo token list` shows the ids")
+
+
+class RevokedTokenError(RegistryError):
+    """The token was revoked, which can't be undone."""
+
+    code = "revoked_token"
+
+    def __init__(self, token_id: str) -> None:
+        self.token_id = token_id
+        super().__init__(f"the token {token_id} was revoked: create another one (`rondo token create`)")
+
+
+class LastAdminTokenError(RegistryError):
+    """Without this token nobody could manage tokens any more."""
+
+    code = "last_admin_token"
+
+    def __init__(self, token_id: str) -> None:
+        self.token_id = token_id
+        super().__init__(f"the token {token_id} is the last one with the role admin: create another one first")
+
+
+class InvalidTokenError(RegistryError):
+    """A token can't be created like this."""
+
+    code = "invalid_token"
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)

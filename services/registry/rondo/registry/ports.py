@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
+    from rondo.contracts.events.access import TokenChanged
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.deployment import ReplicaChanged
     from rondo.contracts.spec.model import ModelSpec
@@ -72,6 +73,12 @@ class Work(Protocol):
     async def save_run(self, run: Run) -> None:
         """Merge what is known of a run into the stored one; a run that ended stays ended."""
         ...
+
+    async def load_tokens_for_update(self) -> Sequence[TokenChanged]:
+        """Load all access tokens, oldest first, and lock them against every other writer until the work ends."""
+        ...
+
+    async def save_token(self, token: TokenChanged) -> None: ...
 
     async def publish(self, event: Event, event_id: str | None = None) -> str:
         """Publish an event when the work is committed. Returns its id."""
@@ -148,4 +155,8 @@ class Queries(Protocol):
 
     async def runs(self, model: str | None, before: RunPosition | None, limit: int) -> Sequence[ListedRun]:
         """Return up to `limit` runs that changed before a position, of one model or of all, latest change first."""
+        ...
+
+    async def tokens(self) -> Sequence[TokenChanged]:
+        """Return all access tokens, oldest first."""
         ...

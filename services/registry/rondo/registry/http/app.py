@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from typing import TYPE_CHECKING
 
-from rondo.registry.http import audit, commands, errors, models, versions
+from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
+from rondo.chassis.http import api as http_api
+from rondo.contracts.spec.file import SpecError
+from rondo.registry import errors
+from rondo.registry.http import audit, commands, models, tokens, versions
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_STATUS: dict[type[Exception], int] = {
+    errors.RegistryError: 409,
+    errors.UnknownModelError: 404,
+    errors.UnknownVersionError: 404,
+    errors.UnknownTokenError: 404,
+    errors.RefusedSpecError: 422,
+    errors.InvalidCursorError: 422,
+    errors.InvalidTokenError: 422,
+    SpecError: 422,
+    ArtifactMissingError: 404,
+    ArtifactCorruptError: 500,
+}
 
 
 def api() -> FastAPI:
     """Return the API; its document is at /openapi.json. It answers 503 until `dependencies.open_api` is called."""
-    app = FastAPI(
-        title="Rondo registry",
-        version="1",
-        description="Versions, gates, promotion, rollback, lineage and audit of models.",
-        docs_url=None,
-        redoc_url=None,
+    app = http_api.api(
+        "Rondo registry", "Versions, gates, promotion, rollback, lineage and audit of models; access tokens.", _STATUS
     )
-    errors.install(app)
-    for part in (commands, models, versions, audit):
+    for part in (commands, models, versions, audit, tokens):
         app.include_router(part.router)
     return app

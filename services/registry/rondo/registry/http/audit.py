@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from rondo.chassis.http.api import requires
+from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
-from rondo.registry.http.dependencies import DEFAULT_LIMIT, ERRORS, After, Context, Limit, ModelName
+from rondo.registry.http.dependencies import DEFAULT_LIMIT, After, Context, Limit, ModelName
 
 if TYPE_CHECKING:
     from rondo.registry.audit.hash_chain import AuditRecord
     from rondo.registry.http.dependencies import ApiContext
 
 Full = Annotated[bool, Query(description="verify from the first record, not from where it was verified last")]
-router = APIRouter(prefix="/v1", responses=ERRORS)
+router = APIRouter(prefix="/v1", dependencies=[requires(Role.READER)])
 
 
 class AuditRecordView(Value):

@@ -7,23 +7,24 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from rondo.chassis.http.api import Approver, Engineer  # noqa: TC001 - FastAPI reads it at run time
 from rondo.contracts.spec.file import MAX_BYTES, SpecError, parse_spec
 from rondo.registry import commands
-from rondo.registry.http.dependencies import ERRORS, Context, ModelName, User
+from rondo.registry.commands import Requester
+from rondo.registry.http.dependencies import CONFLICT, Context, ModelName
 from rondo.registry.http.models import ModelView, model_view
 from rondo.registry.http.schemas import AppliedSpec, Promote, Reason, Removed, Requested, RollBack, Train
-from rondo.registry.model.model import Actor
 
-router = APIRouter(prefix="/v1", responses=ERRORS)
+router = APIRouter(prefix="/v1", responses=CONFLICT)
 _SPEC_BODY = {"requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}}
 
 
 @router.put("/specs", openapi_extra=_SPEC_BODY, summary="Apply a model spec")
-async def apply_spec(request: Request, context: Context, user: User) -> AppliedSpec:
+async def apply_spec(request: Request, context: Context, principal: Engineer) -> AppliedSpec:
     """Bring `rondo.yaml` (the body) into force; applying the spec that is in force changes nothing."""
     spec = parse_spec(await _text(request))
     async with context.store.work() as work:
-        applied = await commands.apply_spec(work, spec, Actor(user))
+        applied = await commands.apply_spec(work, spec, Requester(principal))
     return AppliedSpec(
         model=spec.model,
         revision=applied.revision,
@@ -34,44 +35,48 @@ async def apply_spec(request: Request, context: Context, user: User) -> AppliedS
 
 
 @router.post("/models/{model}/promote", summary="Promote a version by hand")
-async def promote(model: ModelName, body: Promote, context: Context, user: User) -> ModelView:
+async def promote(model: ModelName, body: Promote, context: Context, principal: Approver) -> ModelView:
     """Make a version the champion."""
-    actor = Actor(body.decided_by or user, body.reason)
+    by = Requester(principal, body.reason)
     async with context.store.work() as work:
-        after = await commands.promote(work, model, body.version, actor, body.revision, override=body.override)
+        after = await commands.promote(work, model, body.version, by, body.revision, override=body.override)
     return model_view(after)
 
 
 @router.post("/models/{model}/rollback", summary="Go back to an earlier version")
-async def roll_back(model: ModelName, context: Context, user: User, body: RollBack | None = None) -> ModelView:
+async def roll_back(model: ModelName, context: Context, principal: Approver, body: RollBack | None = None) -> ModelView:
     """Make an earlier version the champion again; by default the previous one."""
     body = body or RollBack()
-    actor = Actor(body.decided_by or user, body.reason)
+    by = Requester(principal, body.reason)
     async with context.store.work() as work:
-        after = await commands.roll_back(work, model, body.version, actor, body.revision)
+        after = await commands.roll_back(work, model, body.version, by, body.revision)
     return model_view(after)
 
 
 @router.post("/models/{model}/train", status_code=202, summary="Train now")
-async def train(model: ModelName, context: Context, user: User, body: Train | None = None) -> Requested:
+async def train(model: ModelName, context: Context, principal: Engineer, body: Train | None = None) -> Requested:
     """Request a training; the trainer publishes TrainingStarted or TrainingSkipped."""
     body = body or Train()
-    actor = Actor(body.decided_by or user, body.reason)
+    by = Requester(principal, body.reason)
     async with context.store.work() as work:
-        trigger = await commands.train(work, model, actor, body.at or datetime.now(UTC))
+        trigger = await commands.train(work, model, by, body.at or datetime.now(UTC))
     return Requested(model=model, trigger_id=trigger.id)
 
 
 @router.delete("/models/{model}", summary="Remove a model")
 async def remove(
-    model: ModelName, context: Context, user: User, reason: Annotated[Reason, Query()] = "", revision: int | None = None
+    model: ModelName,
+    context: Context,
+    principal: Approver,
+    reason: Annotated[Reason, Query()] = "",
+    revision: int | None = None,
 ) -> Removed:
     """Withdraw the deployment of a model, and its spec. Its versions, its audit log and its topics' history stay.
 
     `revision`, where given, is the deployment that the caller read: if it is another by now, nothing is done (409).
     """
     async with context.store.work() as work:
-        removed = await commands.remove(work, model, Actor(user, reason), revision)
+        removed = await commands.remove(work, model, Requester(principal, reason), revision)
     return Removed(model=model, revision=removed)
 
 

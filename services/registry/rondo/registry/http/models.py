@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
+from rondo.chassis.http.api import requires
+from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.deployment import Route
 from rondo.contracts.text import Digest, Text
 from rondo.contracts.times import Utc
 from rondo.registry.errors import InvalidCursorError
-from rondo.registry.http.dependencies import DEFAULT_LIMIT, ERRORS, Context, Limit, ModelName
-from rondo.registry.http.schemas import NO_NUL
+from rondo.registry.http.dependencies import DEFAULT_LIMIT, Context, Limit, ModelName
 from rondo.registry.model import deployments
 from rondo.registry.model.runs import Run, RunPosition
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from rondo.registry.model.model import Model
 
 
-router = APIRouter(prefix="/v1", responses=ERRORS)
+router = APIRouter(prefix="/v1", dependencies=[requires(Role.READER)])
 
 
 class SpecView(Value):
@@ -142,7 +143,7 @@ async def replicas(model: ModelName, context: Context) -> Replicas:
 @router.get("/runs", summary="Trainings and decisions not to train")
 async def runs(
     context: Context,
-    model: Annotated[str | None, Query(pattern=NO_NUL)] = None,
+    model: Annotated[Text | None, Query()] = None,
     before: Annotated[RunPosition | None, Depends(_position)] = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Runs:

@@ -1,4 +1,4 @@
-"""Request and response bodies of the commands, and the shape of every error."""
+"""Request and response bodies of the commands."""
 
 from __future__ import annotations
 
@@ -6,25 +6,22 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
-from rondo.contracts.text import Digest
+from rondo.contracts.text import Digest, Text
 from rondo.contracts.times import Utc
 
-# PostgreSQL stores every character but this one.
-NO_NUL = r"^[^\x00]*$"
 LARGEST = 2**31 - 1
 Number = Annotated[int, Field(ge=1, le=LARGEST)]
-Who = Annotated[str, Field(min_length=1, max_length=128, pattern=NO_NUL)]
-Reason = Annotated[str, Field(max_length=1_000, pattern=NO_NUL)]
+Reason = Annotated[Text, Field(max_length=1_000)]
 
 
 class Command(BaseModel):
-    """A command. `decided_by`, or else the header `X-Rondo-User`, is written to the audit log."""
+    """A command. Its reason is written to the audit log, with the name that the token carries."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     reason: Reason = ""
-    decided_by: Who | None = None
 
 
 class Promote(Command):
@@ -45,26 +42,10 @@ class RollBack(Command):
     revision: int | None = None
 
 
-class Removed(Value):
-    """The model was removed. `revision` is the next one of its spec, which the removal takes."""
-
-    model: str
-    revision: int
-
-
 class Train(Command):
     """Train now, with the data that was known at event time `at`; the present by default."""
 
     at: Utc | None = None
-
-
-class Refusal(BaseModel):
-    """Every error: a short name, a message with what to do, and for some errors more."""
-
-    model_config = ConfigDict(extra="allow")
-
-    error: str
-    message: str
 
 
 class AppliedSpec(Value):
@@ -77,9 +58,49 @@ class AppliedSpec(Value):
     warnings: tuple[str, ...] = ()
 
 
+class Removed(Value):
+    """The model was removed. `revision` is the next one of its spec, which the removal takes."""
+
+    model: str
+    revision: int
+
+
 class Requested(Value):
     """A training was requested; `trigger_id` identifies its run, if the trainer admits it."""
 
     model: str
     trigger_id: str
     status: Literal["requested"] = "requested"
+
+
+class NewToken(BaseModel):
+    """Create a token. Its bearer acts as `name`, which the audit log has; without `expires_at` it never expires."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[Text, Field(min_length=1, max_length=100, pattern=r"^[^:\x00-\x1f]+$")]
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
+    expires_at: Utc | None = None
+
+
+class TokenView(Value):
+    """A token without its secret, of which the registry has only a hash."""
+
+    token_id: str
+    name: str
+    roles: tuple[str, ...]
+    created_at: Utc
+    expires_at: Utc | None
+    revoked_at: Utc | None
+
+
+class CreatedToken(TokenView):
+    """A token with its secret: this answer is the only place where it is shown."""
+
+    token: str
+
+
+class Tokens(Value):
+    """All tokens, oldest first, revoked ones included."""
+
+    tokens: tuple[TokenView, ...]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Response
 
 from rondo.chassis.evidence import UnusableEvidenceError, load_evidence
+from rondo.chassis.http.api import requires
+from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.models import GateResult
 from rondo.contracts.events.training import Trigger
@@ -14,7 +16,7 @@ from rondo.contracts.evidence import Evidence
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.text import Column, Digest
 from rondo.contracts.times import Utc
-from rondo.registry.http.dependencies import DEFAULT_LIMIT, ERRORS, After, Context, Limit, ModelName, VersionNumber
+from rondo.registry.http.dependencies import DEFAULT_LIMIT, After, Context, Limit, ModelName, VersionNumber
 from rondo.registry.model import lineage
 from rondo.registry.model.model import State
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from rondo.registry.model.model import RegisteredVersion
 
 
-router = APIRouter(prefix="/v1", responses=ERRORS)
+router = APIRouter(prefix="/v1", dependencies=[requires(Role.READER)])
 
 
 class VersionView(Value):

@@ -117,6 +117,8 @@ class Actor:
 
 
 SYSTEM = Actor("registry")
+SCHEDULER = Actor("schedule")
+SYSTEM_NAMES = frozenset({SYSTEM.name, SCHEDULER.name})
 
 
 @dataclass(frozen=True)

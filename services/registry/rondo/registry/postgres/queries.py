@@ -13,6 +13,7 @@ from rondo.registry.postgres import models as postgres_models
 from rondo.registry.postgres import replica_reports as postgres_reports
 from rondo.registry.postgres import rows
 from rondo.registry.postgres import runs as postgres_runs
+from rondo.registry.postgres import tokens as postgres_tokens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
     from rondo.chassis.postgres.pool import Database
+    from rondo.contracts.events.access import TokenChanged
     from rondo.registry.audit.hash_chain import AuditRecord
     from rondo.registry.model.deployments import Deployment
     from rondo.registry.model.model import Model, RegisteredVersion
@@ -98,6 +100,10 @@ class PostgresQueries:
     async def runs(self, model: str | None, before: RunPosition | None, limit: int) -> Sequence[ListedRun]:
         async with self._snapshot() as sql:
             return await postgres_runs.load_latest(sql, model, before, limit)
+
+    async def tokens(self) -> Sequence[TokenChanged]:
+        async with self._snapshot() as sql:
+            return await postgres_tokens.load(sql)
 
 
 async def _head(sql: PoolConnectionProxy[Any], chain: str) -> ChainHead:

@@ -1,32 +1,35 @@
-"""Access tokens in PostgreSQL, and their publication on `access.tokens`."""
+"""The table of access tokens."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.access import TokenChanged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rondo.chassis.postgres.pool import Database
-    from rondo.contracts.access_tokens import TokenSeed
+    from asyncpg.pool import PoolConnectionProxy
+
+# Any key will do that no other lock of the registry has.
+_TOKENS_LOCK = 1_953_458_542
 
 
-async def seed(database: Database, seeds: Sequence[TokenSeed]) -> None:
-    """Add the seeded tokens that are not there yet, and publish all tokens.
+async def lock(sql: PoolConnectionProxy[Any]) -> None:
+    """Let one writer at a time change tokens: a change must not overtake the one that it replaces on the topic."""
+    await sql.execute("select pg_advisory_xact_lock($1)", _TOKENS_LOCK)
 
-    A token of an earlier start stays as it is: one that was revoked stays revoked. All are published, so that services
-    can authenticate again after Kafka lost its data.
-    """
-    now = datetime.now(UTC)
-    async with database.transaction() as work:
-        await work.connection.executemany(
-            "insert into tokens (token_id, name, roles, secret_digest, created_at) values ($1, $2, $3, $4, $5)"
-            " on conflict do nothing",
-            [(each.id, each.name, list(each.roles), each.secret_digest, now) for each in seeds],
-        )
-        # Locked: a change that commits meanwhile must not be overtaken by what it replaced.
-        for row in await work.connection.fetch("select * from tokens order by token_id for update"):
-            await work.publish(TokenChanged.model_validate(dict(row)))
+
+async def load(sql: PoolConnectionProxy[Any]) -> Sequence[TokenChanged]:
+    found = await sql.fetch("select * from tokens order by created_at, token_id")
+    return [TokenChanged.model_validate(dict(row)) for row in found]
+
+
+async def save(sql: PoolConnectionProxy[Any], token: TokenChanged) -> None:
+    await sql.execute(
+        "insert into tokens (token_id, name, roles, secret_digest, created_at, expires_at, revoked_at)"
+        " values ($1, $2, $3, $4, $5, $6, $7) on conflict (token_id) do update"
+        " set secret_digest = excluded.secret_digest, revoked_at = excluded.revoked_at",
+        token.token_id, token.name, list(token.roles), token.secret_digest,
+        token.created_at, token.expires_at, token.revoked_at,
+    )  # fmt: skip

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.spec.model import ModelSpec
 from rondo.registry.audit.hash_chain import AuditEntry
-from rondo.registry.postgres import audit, decisions, models, replica_reports, rows, runs, schedules
+from rondo.registry.postgres import audit, decisions, models, replica_reports, rows, runs, schedules, tokens
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from contextlib import AbstractAsyncContextManager
     from typing import Any
 
     from rondo.chassis.postgres.pool import Database
     from rondo.chassis.postgres.transaction import Transaction
+    from rondo.contracts.events.access import TokenChanged
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.registry.audit.hash_chain import ChainHead
@@ -124,6 +125,13 @@ class PostgresWork:
 
     async def save_run(self, run: Run) -> None:
         await runs.save(self._sql, run)
+
+    async def load_tokens_for_update(self) -> Sequence[TokenChanged]:
+        await tokens.lock(self._sql)
+        return await tokens.load(self._sql)
+
+    async def save_token(self, token: TokenChanged) -> None:
+        await tokens.save(self._sql, token)
 
     async def publish(self, event: Event, event_id: str | None = None) -> str:
         return await self._transaction.publish(event, event_id)

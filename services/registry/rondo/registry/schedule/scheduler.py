@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rondo.chassis.periodic import run_periodically
 from rondo.contracts.spec.cron import next_due
 from rondo.registry.model import runs
-from rondo.registry.model.model import Actor
+from rondo.registry.model.model import SCHEDULER, Actor
 from rondo.registry.schedule import cron
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ async def request_due_trainings(work: Work, name: str, now: datetime) -> tuple[T
         if at is not None:
             await work.complete_schedule(name, expression, at)
             triggers.append(cron.trigger(name, expression, at))
-            actor = Actor("schedule", f"cron: {expression}")
+            actor = Actor(SCHEDULER.name, f"cron: {expression}")
             event, entry = runs.request(name, triggers[-1], actor)
             await work.publish(event, event.trigger.id)
             await work.append_audit(name, actor, entry)

@@ -1,0 +1,1 @@
+"""Access tokens: created, rotated and revoked by admins, and seeded at the start."""
