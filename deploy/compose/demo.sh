@@ -90,7 +90,7 @@ echo "starting Kafka, PostgreSQL and the five services"
 quietly "${compose[@]}" up -d
 wait_until_ready
 nobody_is_root
-RONDO_API_TOKEN=$("${compose[@]}" exec -T registry cat /run/rondo/token-admin)
-export RONDO_API_TOKEN
+RONDO_TOKEN=$("${compose[@]}" exec -T registry cat /run/rondo/token-admin)
+export RONDO_TOKEN
 echo "ready after $SECONDS s"
 "$rondo" demo --against-running --until 6 --redeployments 1 --report-to .rondo/demo-compose "$@"

@@ -35,7 +35,7 @@ from rondo.contracts.events.training import TrainingFailed, TrainingSkipped
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded.stack import Stack
 from rondo.flights.observers.auditor import Auditor
-from rondo.flights.observers.event_listener import Listener
+from rondo.flights.observers.event_listener import EventListener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,7 +148,7 @@ def ended(history: History) -> str | None:
     return None
 
 
-async def available(version: int, listener: Listener) -> None:
+async def available(version: int, listener: EventListener) -> None:
     """Wait until a replica serves a version.
 
     Raises:
@@ -181,7 +181,7 @@ async def measure(folder: Path) -> tuple[list[float], int, int]:
     """Return the seconds of each turn, and how many requests were lost and answered twice."""
     async with Stack(folder) as stack, AsyncRondo(Connection.discover({"RONDO_HOME": str(folder)}, folder)) as rondo:
         bootstrap = stack.addresses.kafka
-        auditor, listener = Auditor(bootstrap), Listener(bootstrap)
+        auditor, listener = Auditor(bootstrap), EventListener(bootstrap)
         first: dict[int, datetime] = {}
         threads = [threading.Thread(target=auditor.run), threading.Thread(target=listener.run)]
         for thread in threads:

@@ -48,14 +48,14 @@ async def serving(kafka_with_topics: str) -> AsyncIterator[Connection]:
     It refuses features that hold `refuse`, and does not answer those that hold `ignore`.
     """
     started = asyncio.Event()
-    answering = asyncio.create_task(_answer(kafka_with_topics, started))
+    answering = asyncio.create_task(answer_requests(kafka_with_topics, started))
     await started.wait()
     yield make_connection(kafka_with_topics)
     answering.cancel()
     await asyncio.wait([answering])
 
 
-async def _answer(bootstrap: str, started: asyncio.Event) -> None:
+async def answer_requests(bootstrap: str, started: asyncio.Event) -> None:
     consumer = AIOKafkaConsumer("predictions.requested", bootstrap_servers=bootstrap, auto_offset_reset="latest")
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id="stand-in")
     async with consumer, producer:

@@ -18,7 +18,7 @@ VARIABLES = {
     "RONDO_REGISTRY_URL": "http://registry:8080/",
     "RONDO_INGESTION_URL": "http://ingestion:8080",
     "RONDO_SERVING_URL": "http://serving:8080",
-    "RONDO_API_TOKEN": "secret",
+    "RONDO_TOKEN": "secret",
 }
 SERVICES = ("ingestion", "trainer", "registry", "serving", "monitor")
 
@@ -50,23 +50,34 @@ def test_the_token_is_not_shown(tmp_path: Path) -> None:
 
 def test_the_token_may_be_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("from a file\n")
-    environ = VARIABLES | {"RONDO_API_TOKEN": "", "RONDO_API_TOKEN_FILE": str(tmp_path / "token")}
+    environ = VARIABLES | {"RONDO_TOKEN": "", "RONDO_TOKEN_FILE": str(tmp_path / "token")}
     assert Connection.discover(environ, tmp_path).token.get_secret_value() == "from a file"
 
 
 def test_a_token_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    environ = VARIABLES | {"RONDO_API_TOKEN": "", "RONDO_API_TOKEN_FILE": "/nowhere"}
-    with pytest.raises(NoConnectionError, match=r"RONDO_API_TOKEN_FILE can't be read .*nowhere"):
+    environ = VARIABLES | {"RONDO_TOKEN": "", "RONDO_TOKEN_FILE": "/nowhere"}
+    with pytest.raises(NoConnectionError, match=r"RONDO_TOKEN_FILE can't be read .*nowhere"):
         Connection.discover(environ, tmp_path)
 
 
 def test_variables_that_are_missing_are_named(tmp_path: Path) -> None:
     environ = {"RONDO_REGISTRY_URL": "http://registry", "RONDO_KAFKA": "kafka:9092"}
-    with pytest.raises(NoConnectionError, match="RONDO_INGESTION_URL, RONDO_SERVING_URL, RONDO_API_TOKEN are not set"):
+    with pytest.raises(NoConnectionError, match="RONDO_INGESTION_URL, RONDO_SERVING_URL, RONDO_TOKEN are not set"):
         Connection.discover(environ, tmp_path)
 
 
-@pytest.mark.parametrize("environ", [{}, {"RONDO_KAFKA": "for the stack", "RONDO_API_TOKEN": "of another"}])
+def test_a_malformed_kafka_address_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NoConnectionError, match="RONDO_KAFKA: 'kafka' is not an address: write host:port"):
+        Connection.discover(VARIABLES | {"RONDO_KAFKA": "kafka"}, tmp_path)
+
+
+def test_a_token_of_the_environment_replaces_the_admins_of_the_stack(tmp_path: Path) -> None:
+    write_stack(tmp_path / ".rondo")
+    found = Connection.discover({"RONDO_TOKEN": "of a reader"}, tmp_path)
+    assert found.token.get_secret_value() == "of a reader"
+
+
+@pytest.mark.parametrize("environ", [{}, {"RONDO_KAFKA": "for the stack"}])
 def test_without_urls_it_is_the_stack_of_this_folder(tmp_path: Path, environ: dict[str, str]) -> None:
     write_stack(tmp_path / ".rondo")
     found = Connection.discover(environ, tmp_path)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from rondo.client.event_summaries import headline
+from rondo.client.event_summaries import summarize
 from rondo.contracts.topics import EVENTS
 
 from tests.support.future_words import from_the_future
@@ -18,5 +18,5 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
 def test_an_event_with_unknown_words_has_a_summary(event: type[Event]) -> None:
     read = from_the_future(event)
-    assert headline(read)
+    assert summarize(read)
     assert json.loads(read.model_dump_json(by_alias=True))

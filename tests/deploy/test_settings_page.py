@@ -92,6 +92,6 @@ def test_no_variable_is_read_without_a_word_here() -> None:
             read |= set(re.findall(r"[\"'](RONDO_[A-Z_]*[A-Z])[\"']", file.read_text()))
     assert read
     assert read - {name.removesuffix("_FILE") for name in re.findall(r"RONDO_\w+", PAGE)} <= {
-        "RONDO_API_TOKEN_FILE",
         "RONDO_TOKENS_FILE",
+        "RONDO_TOKEN_FILE",
     }

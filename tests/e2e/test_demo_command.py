@@ -32,7 +32,7 @@ async def test_a_run_that_shows_too_little_exits_with_1_and_tells_why_on_the_scr
     assert [problem.split(",")[0] for problem in told["problems"]] == [
         "0 redeployments were triggered by drift or performance and served"
     ]
-    assert [(each["kind"], each["ended"]) for each in told["trainings"]] == [("data", "version 1 took over")]
+    assert [(each["kind"], each["ended"]) for each in told["trainings"]] == [("data", "version 1 was promoted")]
     assert "| data | " in (tmp_path / "report" / "report.md").read_text()
     steps = err.decode()
     assert "starting Kafka and PostgreSQL" in steps

@@ -16,13 +16,13 @@ from rondo.flights.dataset.flights import load
 from rondo.flights.dataset.messages import day, stream_of
 from rondo.flights.demo import run
 from rondo.flights.observers.outages import Incident
-from rondo.flights.plan import Hands, Plan
+from rondo.flights.plan import Plan, SystemControls
 from rondo.flights.report.markdown import as_markdown
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rondo.flights.view.live import Snapshot
+    from rondo.flights.view.snapshot import Snapshot
 
 
 class Onlooker:
@@ -59,7 +59,9 @@ async def test_kill_each_once_and_count(tmp_path: Path) -> None:
 
         plan = Plan(speed=0.5, until=day(6, 5), required_redeployments=1)
         async with AsyncRondo(Connection.of_stack(stack.home)) as rondo:
-            report = await run(rondo, stack.addresses.kafka, plan, onlooker, Hands(kill_when_due, stack.restarts))
+            report = await run(
+                rondo, stack.addresses.kafka, plan, onlooker, SystemControls(kill_when_due, stack.restarts)
+            )
 
     print(as_markdown(report))  # noqa: T201 - shown by pytest when the test fails
     assert due == {}
@@ -70,5 +72,5 @@ async def test_kill_each_once_and_count(tmp_path: Path) -> None:
     assert report.answered == report.requests == report.expected == flights
     assert sorted(name for outage in report.outages for name in outage.names) == sorted(KILLS)
     assert all(outage.seconds is not None for outage in report.outages)
-    assert set(onlooker.told.values()) >= {f"{name} died, and is started again" for name in KILLS}
+    assert set(onlooker.told.values()) >= {f"{name} died and is restarted" for name in KILLS}
     assert any(told.startswith("ready again ") for told in onlooker.told.values())

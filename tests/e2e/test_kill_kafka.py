@@ -1,6 +1,6 @@
 """The story of a worse day: Kafka itself is killed while flights stream in.
 
-It is started again by the stack, and not one prediction is lost or doubled.
+The stack restarts it, and no prediction is lost or doubled.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rondo.client import AsyncRondo, Connection
 from rondo.embedded.stack import Stack
 from rondo.flights.dataset.messages import day
 from rondo.flights.demo import run
-from rondo.flights.plan import Hands, Plan
+from rondo.flights.plan import Plan, SystemControls
 from rondo.flights.report.markdown import as_markdown
 
 from tests.e2e.test_kill_each import Onlooker
@@ -39,11 +39,13 @@ async def test_kill_kafka_and_count(tmp_path: Path) -> None:
 
         plan = Plan(speed=0.5, until=day(4, 1), required_redeployments=0)
         async with AsyncRondo(Connection.of_stack(stack.home)) as rondo:
-            report = await run(rondo, stack.addresses.kafka, plan, onlooker, Hands(kill_when_due, stack.restarts))
+            report = await run(
+                rondo, stack.addresses.kafka, plan, onlooker, SystemControls(kill_when_due, stack.restarts)
+            )
 
     print(as_markdown(report))  # noqa: T201 - shown by pytest when the test fails
     assert report.restarts["Kafka"] == 1
     assert report.problems == []
     assert report.answered == report.requests == report.expected > 25_000
     assert [outage.names for outage in report.outages] == [("Kafka",)]
-    assert "Kafka died, and is started again" in onlooker.told.values()
+    assert "Kafka died and is restarted" in onlooker.told.values()

@@ -17,7 +17,7 @@ def test_a_second_stack_is_told_who_holds_the_folder_and_what_to_do(tmp_path: Pa
         pass
     assert re.fullmatch(
         rf"another Rondo runs in {tmp_path} \(pid {os.getpid()}, since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC\): "
-        r"stop it with Ctrl-C or `rondo down`, or give this one a folder of its own, "
+        r"stop it with Ctrl-C or `rondo down`, or give this one its own folder, "
         r"for instance RONDO_HOME=\.rondo-2\.",
         str(caught.value),
     )

@@ -28,7 +28,7 @@ from rondo.embedded.errors import (
     UsedKafkaError,
     UsedPostgresError,
 )
-from rondo.embedded.postgres.binaries import leave_place
+from rondo.embedded.postgres.binaries import remove_location
 
 FAKE = str(Path(__file__).with_name("fake_service.py"))
 STAND_INS = [replace(each, command=(sys.executable, FAKE)) for each in SERVICES]
@@ -82,7 +82,7 @@ async def test_a_stack_from_start_to_stop(tmp_path: Path, monkeypatch: pytest.Mo
 async def test_a_named_broker_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything else is started."""
     monkeypatch.setenv("RONDO_KAFKA", "127.0.0.1:9")
-    with pytest.raises(KafkaUnavailableError, match=r"can't be had \(nothing answers at RONDO_KAFKA=127.0.0.1:9\)"):
+    with pytest.raises(KafkaUnavailableError, match=r"is not available \(nothing answers at RONDO_KAFKA=127.0.0.1:9\)"):
         await Stack(tmp_path / "home", services=[]).__aenter__()
 
 
@@ -119,8 +119,8 @@ async def test_what_an_earlier_run_left_on_such_servers_is_not_taken_for_this_on
             await Stack(home, services=[]).__aenter__()
         assert str(tables.value) == (
             "the PostgreSQL that RONDO_POSTGRES names has the state of an earlier run (the database rondo, schemas "
-            "ingestion), which this one would take for its own: drop that database, name another server, unset "
-            "RONDO_POSTGRES to get a new one, or go on with what is there by `rondo up`."
+            "ingestion), which this run would process as its own: drop that database, name another server, unset "
+            "RONDO_POSTGRES to get a new one, or continue with them with `rondo up`."
         )
         create_topics(KafkaConnection(clean_kafka))
         async with AIOKafkaProducer(bootstrap_servers=clean_kafka) as producer:
@@ -129,8 +129,8 @@ async def test_what_an_earlier_run_left_on_such_servers_is_not_taken_for_this_on
             await Stack(home, services=[]).__aenter__()
         assert str(events.value) == (
             f"the Kafka at RONDO_KAFKA={clean_kafka} has the events of an earlier run (models.promoted), which this "
-            "one would take for its own: delete those topics, name another broker, unset RONDO_KAFKA to get a new "
-            "one, or go on with what is there by `rondo up`."
+            "run would process as its own: delete those topics, name another broker, unset RONDO_KAFKA to get a new "
+            "one, or continue with them with `rondo up`."
         )
         assert (home / "data" / "table").exists()
         async with Stack(home, services=[], keep=True):
@@ -140,7 +140,7 @@ async def test_what_an_earlier_run_left_on_such_servers_is_not_taken_for_this_on
 async def test_a_named_postgresql_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything else is started."""
     monkeypatch.setenv("RONDO_POSTGRES", "postgresql://postgres:x@127.0.0.1:9/postgres")
-    with pytest.raises(PostgresUnavailableError, match=r"PostgreSQL can't be had \(.*set RONDO_POSTGRES="):
+    with pytest.raises(PostgresUnavailableError, match=r"PostgreSQL is not available \(.*set RONDO_POSTGRES="):
         await Stack(tmp_path / "home", services=[]).__aenter__()
 
 
@@ -193,8 +193,8 @@ async def test_what_is_kept_is_not_erased_by_a_start_from_nothing(
     with pytest.raises(KeptDataError) as caught:
         await Stack(home, services=[]).__aenter__()
     assert str(caught.value) == (
-        f"`rondo up` keeps its data in {home}, and a demo would erase it: give the demo a folder of its own "
-        "(RONDO_HOME=.rondo-demo make demo), or throw that data away first (`make clean` removes .rondo)"
+        f"`rondo up` keeps its data in {home}, and a demo would delete it: give the demo its own folder "
+        "(RONDO_HOME=.rondo-demo make demo), or delete that data first (`make clean` removes .rondo)"
     )
     async with Stack(home, services=[], keep=True):
         assert (home / "artifacts" / "model").exists()
@@ -221,7 +221,7 @@ async def test_without_a_registry_to_reach_the_stack_says_so_and_stops(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
     monkeypatch.setenv("RONDO_MAVEN", "http://127.0.0.1:9")
     before = set(psutil.Process().children())
-    with pytest.raises(KafkaUnavailableError, match=r"Kafka can't be had .*RONDO_KAFKA=host:port.*docker compose up"):
+    with pytest.raises(KafkaUnavailableError, match=r"is not available .*RONDO_KAFKA=host:port.*docker compose up"):
         await Stack(tmp_path / "home", services=[]).__aenter__()
     assert set(psutil.Process().children()) <= before
 
@@ -254,7 +254,7 @@ def test_children_go_with_their_parent(tmp_path: Path, sent: signal.Signals) -> 
         parent.send_signal(sent)
         said, _ = parent.communicate(timeout=60)
     wait_until(lambda: not any(_runs(child) for child in children))
-    leave_place(home / "postgres")  # what a killed stack leaves outside its folder, the next start removes
+    remove_location(home / "postgres")  # what a killed stack leaves outside its folder, the next start removes
     assert said == ("" if sent is signal.SIGKILL else "stopped in order\n")
 
 

@@ -1,11 +1,13 @@
 """The Python client of Rondo and the `rondo` command.
 
-`async with AsyncRondo(Connection.discover(os.environ, Path.cwd())) as rondo:`, or `with Rondo(...)` without asyncio.
+`async with AsyncRondo(Connection.discover()) as rondo:`, or `with Rondo(Connection.discover()) as rondo:`.
 """
 
 from rondo.client.asynchronous import AsyncRondo
 from rondo.client.connection import Connection
 from rondo.client.errors import (
+    Delivery,
+    ForbiddenError,
     NotFoundError,
     PredictionRefusedError,
     PredictionTimeoutError,
@@ -14,14 +16,16 @@ from rondo.client.errors import (
     UnauthorizedError,
     UnreachableError,
 )
-from rondo.client.kafka.failed_requests import Failed
+from rondo.client.kafka.failed_requests import FailedRequest
 from rondo.client.messages import Prediction, request
 from rondo.client.synchronous import Rondo
 
 __all__ = [
     "AsyncRondo",
     "Connection",
-    "Failed",
+    "Delivery",
+    "FailedRequest",
+    "ForbiddenError",
     "NotFoundError",
     "Prediction",
     "PredictionRefusedError",

@@ -1,4 +1,4 @@
-"""Rondo from an asyncio program."""
+"""The asyncio client."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from urllib.parse import quote
 
 from rondo.client import messages
 from rondo.client.connection import SERVICES
-from rondo.client.errors import RefusedError, UnreachableError
-from rondo.client.http import dependency_status, inference
+from rondo.client.errors import OutcomeTimeoutError, RefusedError
+from rondo.client.http import inference
+from rondo.client.http.dependency_status import dependency_status
 from rondo.client.http.ingestion import IngestionClient
 from rondo.client.http.registry import RegistryClient
-from rondo.client.http.transport import Services
-from rondo.client.kafka import event_stream, failed_requests
-from rondo.client.kafka.clients import Channels
+from rondo.client.http.transport import HttpTransport
+from rondo.client.kafka import event_stream
+from rondo.client.kafka.clients import KafkaClients
+from rondo.client.kafka.failed_requests import failed_requests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from rondo.client.connection import Connection
     from rondo.client.kafka.event_stream import Since
-    from rondo.client.kafka.failed_requests import Failed
+    from rondo.client.kafka.failed_requests import FailedRequest
     from rondo.client.kafka.predictions import Unanswered
     from rondo.client.kafka.request_source import Requests
     from rondo.client.messages import Prediction
@@ -35,28 +37,24 @@ ANSWER_SECONDS = 30.0
 
 
 class AsyncRondo(IngestionClient, RegistryClient):
-    """A running Rondo; `async with` it. What it can't do is a RondoError whose text says what to do.
+    """A client of a running Rondo; use it with `async with`. Connections are opened when they are first needed.
 
-    `user` is who decides, for the audit log. `transport` takes the place of the network in tests.
+    `transport` replaces the network in tests. Every error is a RondoError whose text says what to do next.
     """
 
-    def __init__(
-        self, connection: Connection, user: str | None = None, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, connection: Connection, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self.connection = connection
-        self._services = Services(connection, user, transport)
-        self._channels = Channels(connection.kafka)
+        self._http = HttpTransport(connection, transport)
+        self._kafka = KafkaClients(connection.kafka)
 
     async def __aenter__(self) -> Self:
-        """Open; nothing is asked before it is needed."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close everything."""
         try:
-            await self._channels.aclose()
+            await self._kafka.aclose()
         finally:
-            await self._services.aclose()
+            await self._http.aclose()
 
     async def predict(
         self,
@@ -68,16 +66,17 @@ class AsyncRondo(IngestionClient, RegistryClient):
         event_time: datetime | None = None,
         seconds: float = ANSWER_SECONDS,
     ) -> Prediction:
-        """Ask over Kafka, and return the answer; the id is made up where none is given.
+        """Send a request over Kafka, and return the answer. Without `id` the request gets a random one.
 
         Raises:
             PredictionRefusedError: serving can't answer this request; its reason says what to send instead.
-            PredictionTimeoutError: no answer within `seconds`.
-            RefusedError: the request can't be sent, or its id is one that is already waited for.
+            PredictionTimeoutError: no answer within `seconds`; its `delivery` says whether Kafka has the request.
+            RefusedError: the request can't be encoded, or another one of its id is pending.
+            UnreachableError: Kafka does not answer at the first request of this client.
 
         """
         request = messages.request(model, features, id, entity, event_time)
-        return await (await self._channels.predictions()).ask(request, seconds)
+        return await (await self._kafka.predictions()).ask(request, seconds)
 
     async def predict_http(
         self,
@@ -88,10 +87,10 @@ class AsyncRondo(IngestionClient, RegistryClient):
         entity: str | None = None,
         event_time: datetime | None = None,
     ) -> Prediction:
-        """Ask by the Open Inference Protocol v2, and return the answer.
+        """Send a request by the Open Inference Protocol v2, and return the answer.
 
         Raises:
-            RefusedError: it can't be sent, or serving can't answer it.
+            RefusedError: the request can't be encoded, or serving can't answer it.
             NotFoundError: there is no such model.
 
         """
@@ -99,29 +98,29 @@ class AsyncRondo(IngestionClient, RegistryClient):
         path, headers = f"/v2/models/{quote(model, safe='')}/infer", {"content-type": "application/json"}
         body = inference.body(request)
         try:
-            answer = await self._services.json("serving", "POST", path, content=body, headers=headers)
+            answer = await self._http.json("serving", "POST", path, content=body, headers=headers)
         except RefusedError as error:
             raise inference.in_features(error) from None
         return inference.prediction(request, answer)
 
     async def inputs(self, model: str) -> dict[str, str]:
-        """Return the features that a served model takes, each with its datatype of the Open Inference Protocol."""
-        served = await self._services.json("serving", "GET", f"/v2/models/{quote(model, safe='')}")
+        """Return the features of a deployed model: name to datatype of the Open Inference Protocol."""
+        served = await self._http.json("serving", "GET", f"/v2/models/{quote(model, safe='')}")
         return {tensor["name"]: tensor["datatype"] for tensor in served["inputs"]}
 
     async def stream(
         self, requests: Requests, seconds: float = ANSWER_SECONDS
     ) -> AsyncGenerator[Prediction | Unanswered, None]:
-        """Ask for many over Kafka; yields answers as they come.
+        """Send many requests over Kafka; yields one result for each, in the order in which they are settled.
 
-        In the place of an answer may be why there is none: a refusal, by serving or because it can't even be sent, or
-        that none came within `seconds`. The others are not held up by it.
+        A result is a prediction, or the error why there is none: a refusal, by serving or because the request can't be
+        encoded, or a PredictionTimeoutError. While Kafka is unavailable, requests wait and the stream resumes.
 
         Raises:
-            UnreachableError: Kafka does not answer.
+            UnreachableError: Kafka does not answer at the start, or refuses this client.
 
         """
-        async with aclosing((await self._channels.predictions()).stream(requests, seconds)) as answers:
+        async with aclosing((await self._kafka.predictions()).stream(requests, seconds)) as answers:
             async for answer in answers:
                 yield answer
 
@@ -135,38 +134,37 @@ class AsyncRondo(IngestionClient, RegistryClient):
         entity: str | None = None,
         seconds: float = ANSWER_SECONDS,
     ) -> None:
-        """Say how it turned out, known at `event_time`; by the prediction's `id`, else by its `entity`.
+        """Send the true outcome, known at `event_time`, of the prediction `id` or of `entity`.
 
         Raises:
-            UnreachableError: Kafka did not say within `seconds` that it has it.
+            OutcomeTimeoutError: Kafka did not acknowledge it within `seconds`.
             RefusedError: it can't be sent.
 
         """
         observed = messages.outcome(model, outcome, event_time, id, entity)
         value = observed.model_dump_json(exclude_none=True).encode()
-        sender = await self._channels.sender()
+        producer = await self._kafka.producer()
         try:
             async with asyncio.timeout(seconds):
-                await sender.send(observed.topic, entity or id or "", value)
+                await (await producer.send(observed.topic, entity or id or "", value))
         except TimeoutError:
-            why = f"it did not say within {seconds:g} s that it has the outcome, which may be lost"
-            raise UnreachableError("Kafka", self.connection.kafka, why) from None
+            raise OutcomeTimeoutError(seconds) from None
 
     async def failed(
         self, model: str | None = None, last: int = 20, *, follow: bool = False
-    ) -> AsyncGenerator[Failed, None]:
-        """Yield the `last` requests that could not be answered, oldest first; with `follow` then those to come.
+    ) -> AsyncGenerator[FailedRequest, None]:
+        """Yield the `last` requests that could not be answered, oldest first; with `follow` also new ones.
 
         Raises:
             UnreachableError: Kafka does not answer.
 
         """
-        async with aclosing(failed_requests.failed(self.connection.kafka, model, last, follow=follow)) as letters:
-            async for letter in letters:
-                yield letter
+        async with aclosing(failed_requests(self.connection.kafka, model, last, follow=follow)) as found:
+            async for failed in found:
+                yield failed
 
     async def watch(self, *names: str, since: Since = "now") -> AsyncGenerator[Envelope[Any], None]:
-        """Yield events as they come, of topics or events by name (of none: of all the control plane).
+        """Yield events of topics or events by name; without names those of the whole control plane.
 
         Raises:
             UnknownTopicError: a name is neither a topic of events nor an event.
@@ -178,10 +176,10 @@ class AsyncRondo(IngestionClient, RegistryClient):
                 yield envelope
 
     async def status(self) -> dict[str, dict[str, Any]]:
-        """Return of every service whether it is `ready`, and `checks`: what each thing says that it stands on.
+        """Return by service `ready`, `url`, `checks` (the state of its dependencies) and `message`.
 
-        Then the same of `kafka` and `postgresql`, as the services see them; `ready` is None where nobody can tell.
+        `kafka` and `postgresql` follow, as the services see them; `ready` is None where it is unknown.
         """
-        answers = await asyncio.gather(*(self._services.readiness(service) for service in SERVICES))
+        answers = await asyncio.gather(*(self._http.readiness(service) for service in SERVICES))
         services = dict(zip(SERVICES, answers, strict=True))
-        return services | dependency_status.seen_by(services, self.connection.kafka)
+        return services | dependency_status(services, self.connection.kafka)

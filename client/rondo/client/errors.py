@@ -1,7 +1,8 @@
-"""What can go wrong between an application and Rondo. Every message says what to do next."""
+"""The client's errors. Each has a `code` for programs; its message says what to do next."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,24 +10,21 @@ if TYPE_CHECKING:
 
 
 class RondoError(Exception):
-    """Base of everything that this package raises on purpose: show its text, not a traceback.
+    """Base class: print its text, not a traceback. `problems` has one line for each of several faults."""
 
-    `code` is its short name for programs; `problems` has a line for each fault where there may be several.
-    """
-
-    code = "failed"
+    code: str = "failed"
     problems: tuple[str, ...] = ()
 
 
 class NoConnectionError(RondoError):
-    """Nothing says where Rondo is."""
+    """The address of Rondo is not configured."""
 
     code = "no_connection"
 
     def __init__(self, why: str) -> None:
         super().__init__(
             f"{why}: start one here with `rondo up`, or set RONDO_KAFKA, RONDO_REGISTRY_URL, RONDO_INGESTION_URL, "
-            "RONDO_SERVING_URL and RONDO_API_TOKEN to use one that runs elsewhere"
+            "RONDO_SERVING_URL and RONDO_TOKEN to use one that runs elsewhere"
         )
 
 
@@ -37,14 +35,14 @@ class UnreachableError(RondoError):
 
     def __init__(self, service: str, url: str, reason: str) -> None:
         super().__init__(
-            f"{service} can't be reached at {url} ({reason}): is it running? `rondo status` tells, "
+            f"{service} can't be reached at {url} ({reason}): is it running? `rondo status` shows what is, "
             "`rondo up` starts Rondo here"
         )
         self.service, self.url, self.reason = service, url, reason
 
 
 class UnavailableError(RondoError):
-    """A service answers that it can't work now; nothing was changed."""
+    """A service answers that it can't serve this request now (HTTP 503). Nothing was changed."""
 
     code = "unavailable"
 
@@ -54,60 +52,67 @@ class UnavailableError(RondoError):
 
 
 class UnauthorizedError(RondoError):
-    """The token is missing or wrong."""
+    """The token is missing, unknown, expired or revoked (HTTP 401)."""
 
     code = "unauthorized"
 
-    def __init__(self, service: str, url: str) -> None:
+    def __init__(self, service: str, url: str, reason: str = "") -> None:
+        why = f" ({reason})" if reason else ""
         super().__init__(
-            f"{service} at {url} does not take this token: set RONDO_API_TOKEN or RONDO_API_TOKEN_FILE to the one "
-            "that it was started with"
+            f"{service} at {url} does not accept this token{why}: set RONDO_TOKEN or RONDO_TOKEN_FILE to a valid one; "
+            "`rondo token create` makes one"
         )
-        self.service, self.url = service, url
+        self.service, self.url, self.reason = service, url, reason
+
+
+class ForbiddenError(RondoError):
+    """The token is valid, but lacks the role that this needs (HTTP 403)."""
+
+    code = "forbidden"
+
+    def __init__(self, service: str, message: str) -> None:
+        super().__init__(f"{service} refuses: {message}")
+        self.service = service
 
 
 class NotFoundError(RondoError):
-    """There is no such model, version, dataset or batch."""
+    """There is no such model, version, dataset or batch (HTTP 404)."""
 
     code = "not_found"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-
 
 class RefusedError(RondoError):
-    """The request was understood and turned down. `code` is its short name, `problems` one line for each fault."""
+    """The request is not valid, or not allowed in the present state."""
 
     def __init__(self, message: str, problems: Sequence[str] = (), code: str = "refused") -> None:
-        unsaid = [problem for problem in problems if problem not in message]
-        super().__init__("\n".join((message, *(f"  {problem}" for problem in unsaid))))
+        missing = [problem for problem in problems if problem not in message]
+        super().__init__("\n".join((message, *(f"  {problem}" for problem in missing))))
         self.problems, self.code = tuple(problems), code
 
 
 class ServiceFailedError(RondoError):
-    """A service gave an answer that it should never give."""
+    """A service answered HTTP 5xx, or something that is not its API."""
 
     code = "service_failed"
 
     def __init__(self, service: str, status: int, text: str) -> None:
-        super().__init__(f"{service} failed with HTTP {status}: {text[:500] or 'no text'}; its log says more")
+        super().__init__(f"{service} failed with HTTP {status}: {text[:500] or 'no text'}; see its log")
         self.service, self.status = service, status
 
 
 class UnknownFormatError(RondoError):
-    """A file's suffix names no format of batches."""
+    """The suffix of a file names no format of batches."""
 
     code = "unknown_format"
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(
-            f"{name} is no batch, by its name: save it as one of {', '.join(known)}; from Python a content type "
-            "says the same"
+            f"{name} has an unsupported file extension: use one of {', '.join(known)}, or pass a content type in Python"
         )
 
 
 class EmptyBatchError(RondoError):
-    """A batch has no byte, and so is no file of any format."""
+    """A batch has 0 bytes."""
 
     code = "empty_batch"
 
@@ -116,7 +121,7 @@ class EmptyBatchError(RondoError):
 
 
 class PredictionRefusedError(RondoError):
-    """A request can't be answered; `reason` says what to send instead, `code` is its short name."""
+    """A request can't be answered. `reason` says what to send instead."""
 
     def __init__(self, request_id: str, reason: str, code: str = "refused") -> None:
         super().__init__(f"the request {request_id} was refused: {reason}")
@@ -124,7 +129,7 @@ class PredictionRefusedError(RondoError):
 
 
 class UnreadableAnswerError(RondoError):
-    """An answer over Kafka is none that serving should ever give."""
+    """The answer to a request over Kafka is malformed."""
 
     code = "unreadable_answer"
 
@@ -137,32 +142,57 @@ class UnreadableAnswerError(RondoError):
 
 
 class IdInUseError(RefusedError):
-    """Two requests of one id at once: their answers could not be told apart."""
+    """Two requests with one id are pending: their answers could not be told apart."""
 
     def __init__(self, request_id: str) -> None:
         super().__init__(
-            f"the request {request_id} is waited for already: give each request an id of its own, or leave it out",
+            f"another request {request_id} is pending: give each request an id of its own, or leave it out",
             code="id_in_use",
         )
         self.request_id = request_id
 
 
+class Delivery(StrEnum):
+    """How far a request got. Only one that was not sent can be sent again without the risk of a second answer."""
+
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+    ACKNOWLEDGED = "acknowledged"
+
+
+_OUTLOOK = {
+    Delivery.NOT_SENT: "the request was not sent, send it again once Kafka answers",
+    Delivery.UNKNOWN: "Kafka did not acknowledge the request, look for its answer on the topic predictions.made before "
+    "sending it again",
+    Delivery.ACKNOWLEDGED: "Kafka has the request, do not send it again: it will be answered on the topic "
+    "predictions.made",
+}
+
+
 class PredictionTimeoutError(RondoError):
-    """No answer came in time. `kept`: Kafka has the request, it is answered later, and is not to be sent again."""
+    """No answer within the limit. `delivery` says whether Kafka has the request."""
 
     code = "no_answer"
 
-    def __init__(self, request_id: str, model: str, seconds: float, *, kept: bool) -> None:
-        outlook = (
-            "the request is kept and will be answered, on the topic predictions.made"
-            if kept
-            else "Kafka did not say that it has the request, which may be lost: ask again once Kafka answers"
-        )
+    def __init__(self, request_id: str, model: str, seconds: float, delivery: Delivery) -> None:
         super().__init__(
-            f"no answer to the request {request_id} within {seconds:g} s: `rondo status` tells whether serving is "
-            f"ready, `rondo models` whether {model} is deployed; {outlook}"
+            f"no answer to the request {request_id} within {seconds:g} s: {_OUTLOOK[delivery]}; `rondo status` shows "
+            f"whether serving and Kafka are ready, `rondo models` whether {model} is deployed"
         )
-        self.request_id, self.model, self.kept = request_id, model, kept
+        self.request_id, self.model, self.seconds, self.delivery = request_id, model, seconds, delivery
+
+
+class OutcomeTimeoutError(RondoError):
+    """Kafka did not acknowledge an outcome within the limit."""
+
+    code = "no_acknowledgement"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"Kafka did not acknowledge the outcome within {seconds:g} s: send it again once Kafka answers (`rondo "
+            "status`); a second copy of the same outcome changes nothing"
+        )
+        self.seconds = seconds
 
 
 class MessageTooLargeError(RondoError):
@@ -174,6 +204,7 @@ class MessageTooLargeError(RondoError):
         super().__init__(
             f"the message is larger than the {limit:,} bytes that {topic} takes: send fewer or shorter values"
         )
+        self.topic, self.limit = topic, limit
 
 
 class UnknownTopicError(RondoError):

@@ -1,4 +1,4 @@
-"""One line for people about each event, for `rondo watch`, the live view and the logs of whoever subscribes."""
+"""One line of text per event, for `rondo watch` and the live view of the demo."""
 
 from __future__ import annotations
 
@@ -44,114 +44,114 @@ _SHOWN = 3  # statistics of a finding
 
 
 @singledispatch
-def headline(event: Event) -> str:
-    """Return a line about an event, without its key; an event that is unknown here gives its first doc line."""
+def summarize(event: Event) -> str:
+    """Return one line without the event's key. An event without a summary gets the first line of its docstring."""
     return (type(event).__doc__ or type(event).__name__).splitlines()[0]
 
 
-@headline.register
+@summarize.register
 def _(event: SpecApplied) -> str:
     return f"spec {event.revision} applied, {len(event.spec.features)} features"
 
 
-@headline.register
+@summarize.register
 def _(event: ModelRemoved) -> str:
     return f"the model was removed, decided by {event.decided_by}"
 
 
-@headline.register
+@summarize.register
 def _(event: BatchAccepted) -> str:
     return f"batch {event.batch_id}: {event.rows.accepted:,} rows accepted, {event.rows.quarantined:,} quarantined"
 
 
-@headline.register
+@summarize.register
 def _(event: BatchRejected) -> str:
     return f"batch {event.batch_id} rejected: {'; '.join(event.reasons)}"
 
 
-@headline.register
+@summarize.register
 def _(event: OutcomesAccepted) -> str:
-    return f"{event.rows:,} outcomes, {event.joined:,} of them of known predictions"
+    return f"{event.rows:,} outcomes, {event.joined:,} of them joined with predictions"
 
 
-@headline.register
+@summarize.register
 def _(event: TrainingRequested) -> str:
     return f"training requested by {event.requested_by}: {event.trigger.detail}"
 
 
-@headline.register
+@summarize.register
 def _(event: TrainingStarted) -> str:
     return f"training because of {event.trigger.kind}"
 
 
-@headline.register
+@summarize.register
 def _(event: TrainingSkipped) -> str:
     return f"no training ({event.reason.replace('_', ' ')}): {event.detail}"
 
 
-@headline.register
+@summarize.register
 def _(event: TrainingFailed) -> str:
     return f"training failed: {event.reason}"
 
 
-@headline.register
+@summarize.register
 def _(event: ModelTrained) -> str:
     auc = event.summary.metrics.get("roc_auc", float("nan"))
     return f"candidate on {event.summary.rows_trained:,} rows, AUC {auc:.3f} on its holdout"
 
 
-@headline.register
+@summarize.register
 def _(event: ModelRegistered) -> str:
     return f"version {event.model_version} registered"
 
 
-@headline.register
+@summarize.register
 def _(event: ModelRejected) -> str:
     return f"version {event.model_version} rejected: {'; '.join(g.message for g in event.gates if not g.passed)}"
 
 
-@headline.register
+@summarize.register
 def _(event: ModelPromoted) -> str:
     return f"version {event.model_version} is the champion, decided by {event.decided_by}"
 
 
-@headline.register
+@summarize.register
 def _(event: ModelRolledBack) -> str:
     return f"rolled back from version {event.from_version} to {event.to_version}: {event.reason}"
 
 
-@headline.register
+@summarize.register
 def _(event: ModelRetired) -> str:
     return f"version {event.model_version} retired"
 
 
-@headline.register
+@summarize.register
 def _(event: DeploymentChanged) -> str:
     routes = ", ".join(f"version {route.model_version} {route.share:.0%}" for route in event.routes)
     return f"deployment {event.revision}: {routes or 'nothing'}"
 
 
-@headline.register
+@summarize.register
 def _(event: ReplicaChanged) -> str:
     return f"replica {event.replica}: version {event.model_version} {event.state} {event.detail}".rstrip()
 
 
-@headline.register
+@summarize.register
 def _(event: DriftDetected) -> str:
     return f"version {event.model_version} drifts: {_first(event)}"
 
 
-@headline.register
+@summarize.register
 def _(event: PerformanceDegraded) -> str:
-    return f"version {event.model_version} got worse: {_first(event)}"
+    return f"version {event.model_version} declined: {_first(event)}"
 
 
-@headline.register
+@summarize.register
 def _(event: DataQualityDegraded) -> str:
     return f"data quality: {_first(event)}"
 
 
-@headline.register
+@summarize.register
 def _(event: WindowClosed) -> str:
     distances = [each for each in event.statistics if each.statistic == StatisticName.PSI]
     worst = max(distances, key=lambda each: each.value, default=None)
@@ -160,27 +160,27 @@ def _(event: WindowClosed) -> str:
     return f"window to {event.window.end:%d %b}: {event.window.rows:,} rows{drift}{undecided}"
 
 
-@headline.register
+@summarize.register
 def _(event: AlertRaised) -> str:
     return f"{event.severity}: {event.title}"
 
 
-@headline.register
+@summarize.register
 def _(event: AlertResolved) -> str:
     return f"resolved: {event.detail}"
 
 
-@headline.register
+@summarize.register
 def _(event: PredictionRequested) -> str:
     return f"request {event.id}" + (f" about {event.entity}" if event.entity else "")
 
 
-@headline.register
+@summarize.register
 def _(event: PredictionMade) -> str:
     return f"request {event.id} answered by version {event.model_version}: {event.output}"
 
 
-@headline.register
+@summarize.register
 def _(event: OutcomeObserved) -> str:
     outcome = f"{event.outcome:g}" if isinstance(event.outcome, float) else event.outcome
     return f"the outcome of {event.entity or event.id} is {outcome}"

@@ -1,4 +1,4 @@
-"""The data plane's messages as values: requests and outcomes to bytes, bytes to answers."""
+"""Messages of the data plane: requests and outcomes to bytes, bytes to answers."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+_MEMBERS, _OTHER_TYPE = {"bool", "int", "float", "str"}, ("_type", "_parsing")
 _REASON, _CODE = "__dlq.errors.message", "reason"
 
 
 class Prediction(BaseModel):
-    """An answer. `score` is the probability of the positive class; the protocol of HTTP has no digest and no time."""
+    """An answer. `score` is the probability of the positive class; over HTTP there is no `digest` and no `made_at`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,25 +42,25 @@ def request(
     entity: str | None = None,
     event_time: datetime | None = None,
 ) -> PredictionRequested:
-    """Return a request; one without an id gets one.
+    """Return a request, with a random id where none is given.
 
     Raises:
-        RefusedError: it does not fit the contract, a number in it is infinite, or `event_time` has no offset.
+        RefusedError: it violates the contract, a number in it is infinite, or `event_time` has no offset.
 
     """
-    made, finite = id if id is not None else uuid4().hex, sendable(features)
+    chosen, finite = id if id is not None else uuid4().hex, sendable(features)
     at = event_times.in_utc(event_time) if event_time is not None else None
     try:
-        return PredictionRequested(model=model, id=made, entity=entity, event_time=at, features=finite)
+        return PredictionRequested(model=model, id=chosen, entity=entity, event_time=at, features=finite)
     except ValidationError as error:
-        raise _misfit("request", error) from None
+        raise _violation("request", error) from None
 
 
 def sendable(features: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the features as JSON can say them: NaN is a missing value, which is None.
+    """Return the features with NaN, a missing value, as None.
 
     Raises:
-        RefusedError: with every number that is infinite, for JSON has no word for it, and no model a use.
+        RefusedError: with every infinite number: JSON can't represent it.
 
     """
     numbers = {name: v for name, v in features.items() if isinstance(v, Real) and not isinstance(v, Integral)}
@@ -74,10 +75,10 @@ def sendable(features: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def encode_request(asked: PredictionRequested) -> bytes:
-    """Write a request.
+    """Return the request as JSON.
 
     Raises:
-        RefusedError: a feature is something that JSON does not know.
+        RefusedError: a feature has a type that JSON has not.
 
     """
     content: dict[str, Any] = {"id": asked.id, "model": asked.model, "features": sendable(asked.features)}
@@ -87,17 +88,17 @@ def encode_request(asked: PredictionRequested) -> bytes:
 
 
 def encode(content: Mapping[str, Any]) -> bytes:
-    """Write JSON; numbers may be NumPy's.
+    """Return JSON. Numbers may be NumPy's.
 
     Raises:
-        RefusedError: a value is something that JSON does not know.
+        RefusedError: a value has a type that JSON has not.
 
     """
     try:
         return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
     except orjson.JSONEncodeError as error:
         message = f"the features can't be written as JSON ({error}): use texts, numbers, true, false and None"
-        raise RefusedError(message) from None
+        raise RefusedError(message, code="not_encodable") from None
 
 
 def outcome(
@@ -107,23 +108,24 @@ def outcome(
     id: str | None = None,  # noqa: A002 - as the contract calls it
     entity: str | None = None,
 ) -> OutcomeObserved:
-    """Return an outcome, known at `event_time`, of a prediction (by `id`) or of what it was about (by `entity`).
+    """Return an outcome that was known at `event_time`, of the prediction `id` or of `entity`.
 
     Raises:
-        RefusedError: it does not fit the contract, names neither, or `event_time` has no offset.
+        RefusedError: it violates the contract, names neither, or `event_time` has no offset.
 
     """
     if id is None and entity is None:
-        raise RefusedError("an outcome names the prediction's id or its entity: give one of the two")
+        raise RefusedError(
+            "an outcome names the prediction's id or its entity: give one of the two", code="bad_outcome"
+        )
     known_at = event_times.in_utc(event_time)
     try:
         return OutcomeObserved(model=model, id=id, entity=entity, outcome=value, event_time=known_at)
     except ValidationError as error:
-        raise _misfit("outcome", error) from None
+        raise _violation("outcome", error) from None
 
 
 def decode_answer(value: bytes) -> Prediction:
-    """Read an answer of serving."""
     made = PredictionMade.model_validate_json(value)
     return Prediction(
         id=made.id,
@@ -136,18 +138,17 @@ def decode_answer(value: bytes) -> Prediction:
 
 
 def decode_refusal(request_id: str, headers: Iterable[tuple[str, bytes | None]]) -> PredictionRefusedError:
-    """Read why a request could not be answered, from the headers of its dead letter."""
-    said = {name: (text or b"").decode(errors="replace") for name, text in headers}
-    return PredictionRefusedError(request_id, said.get(_REASON) or "no reason is given", said.get(_CODE, "refused"))
+    """Return the reason in the headers of a dead letter."""
+    texts = {name: (text or b"").decode(errors="replace") for name, text in headers}
+    return PredictionRefusedError(request_id, texts.get(_REASON) or "no reason is given", texts.get(_CODE, "refused"))
 
 
 def id_of(value: bytes | None) -> str | None:
-    """Return the id of an answer or a dead letter; a dead letter may hold anything."""
+    """Return the id in an answer or a dead letter, which may hold anything."""
     return _text_of(value, "id")
 
 
 def model_of(value: bytes | None) -> str | None:
-    """Return the model that a dead letter names, if it does."""
     return _text_of(value, "model")
 
 
@@ -160,6 +161,14 @@ def _text_of(value: bytes | None, key: str) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _misfit(what: str, error: ValidationError) -> RefusedError:
-    problems = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+def _violation(what: str, error: ValidationError) -> RefusedError:
+    # A union reports each of its members, with a tag of the member as the last part of the location. The member that
+    # accepts the type says what is wrong with the value.
+    by_field: dict[str, list[tuple[bool, str]]] = {}
+    for fault in error.errors():
+        names = [str(part) for part in fault["loc"]]
+        is_member = names[-1] in _MEMBERS or names[-1].startswith("function-")
+        field = ".".join(names[:-1] if is_member else names)
+        by_field.setdefault(field, []).append((not fault["type"].endswith(_OTHER_TYPE), fault["msg"]))
+    problems = [f"{field}: {max(faults, key=lambda fault: fault[0])[1]}" for field, faults in by_field.items()]
     return RefusedError(f"the {what} can't be sent:", problems, f"bad_{what}")

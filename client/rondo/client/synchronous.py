@@ -1,4 +1,4 @@
-"""Rondo from a program without asyncio: every method of AsyncRondo, waited for. The logic is there alone."""
+"""The client for programs without asyncio: each method runs the one of AsyncRondo on an event loop in a thread."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ _CANCEL_SECONDS = 10
 
 
 class _Loop:
-    """An event loop on a thread of its own."""
+    """An event loop on its own thread."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="rondo", daemon=True)
 
     def start(self) -> None:
-        """Begin to run."""
         self._thread.start()
 
     def wait_for(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine there, and return its result; an interruption here cancels it there."""
+        """Run a coroutine on the loop, and return its result. An interruption, such as Ctrl-C, cancels it."""
         ended = threading.Event()
 
         async def run() -> T:
@@ -44,13 +43,13 @@ class _Loop:
         try:
             return future.result()
         except BaseException:
-            # What was cancelled cleans up behind itself before anything else is asked for.
+            # The coroutine cleans up before the next call.
             future.cancel()
             ended.wait(_CANCEL_SECONDS)
             raise
 
     def stop(self) -> None:
-        """End what is still running there, as asyncio.run does, and the thread."""
+        """Cancel all tasks, as asyncio.run does, and end the thread."""
         self.wait_for(_end_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -64,7 +63,7 @@ async def _end_all() -> None:
     await asyncio.gather(*left, return_exceptions=True)
 
 
-def _waiting(
+def _blocking(
     method: Callable[Concatenate[AsyncRondo, P], Coroutine[Any, Any, T]],
 ) -> Callable[Concatenate[Rondo, P], T]:
     def waited(self: Rondo, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -98,50 +97,52 @@ def _as(method: Any, bridged: T) -> T:
 
 
 class Rondo:
-    """A running Rondo; `with` it. Its methods are AsyncRondo's."""
+    """A client of a running Rondo; use it with `with`. Its methods are those of AsyncRondo."""
 
-    def __init__(self, connection: Connection, user: str | None = None) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.loop = _Loop()
         self.rondo: AsyncRondo
-        self._user = user
 
     def __enter__(self) -> Self:
-        """Open."""
         self.loop.start()
         self.rondo = self.loop.wait_for(self._enter())
         return self
 
     async def _enter(self) -> AsyncRondo:
-        return await AsyncRondo(self.connection, self._user).__aenter__()
+        return await AsyncRondo(self.connection).__aenter__()
 
     def __exit__(self, *_: object) -> None:
-        """Close everything."""
         self.loop.wait_for(self.rondo.__aexit__())
         self.loop.stop()
 
-    apply = _waiting(AsyncRondo.apply)
-    publish = _waiting(AsyncRondo.publish)
-    dataset = _waiting(AsyncRondo.dataset)
-    quarantine = _waiting(AsyncRondo.quarantine)
-    predict = _waiting(AsyncRondo.predict)
-    predict_http = _waiting(AsyncRondo.predict_http)
-    inputs = _waiting(AsyncRondo.inputs)
+    apply = _blocking(AsyncRondo.apply)
+    publish = _blocking(AsyncRondo.publish)
+    dataset = _blocking(AsyncRondo.dataset)
+    quarantine = _blocking(AsyncRondo.quarantine)
+    predict = _blocking(AsyncRondo.predict)
+    predict_http = _blocking(AsyncRondo.predict_http)
+    inputs = _blocking(AsyncRondo.inputs)
     stream = _iterating(AsyncRondo.stream)
-    send_outcome = _waiting(AsyncRondo.send_outcome)
+    send_outcome = _blocking(AsyncRondo.send_outcome)
     failed = _iterating(AsyncRondo.failed)
     watch = _iterating(AsyncRondo.watch)
-    models = _waiting(AsyncRondo.models)
-    model = _waiting(AsyncRondo.model)
-    spec = _waiting(AsyncRondo.spec)
-    versions = _waiting(AsyncRondo.versions)
-    version = _waiting(AsyncRondo.version)
-    lineage = _waiting(AsyncRondo.lineage)
-    history = _waiting(AsyncRondo.history)
-    audit = _waiting(AsyncRondo.audit)
-    runs = _waiting(AsyncRondo.runs)
-    artifact = _waiting(AsyncRondo.artifact)
-    promote = _waiting(AsyncRondo.promote)
-    rollback = _waiting(AsyncRondo.rollback)
-    train = _waiting(AsyncRondo.train)
-    status = _waiting(AsyncRondo.status)
+    models = _blocking(AsyncRondo.models)
+    model = _blocking(AsyncRondo.model)
+    spec = _blocking(AsyncRondo.spec)
+    versions = _blocking(AsyncRondo.versions)
+    version = _blocking(AsyncRondo.version)
+    lineage = _blocking(AsyncRondo.lineage)
+    history = _blocking(AsyncRondo.history)
+    audit = _blocking(AsyncRondo.audit)
+    runs = _blocking(AsyncRondo.runs)
+    artifact = _blocking(AsyncRondo.artifact)
+    promote = _blocking(AsyncRondo.promote)
+    rollback = _blocking(AsyncRondo.rollback)
+    train = _blocking(AsyncRondo.train)
+    remove = _blocking(AsyncRondo.remove)
+    create_token = _blocking(AsyncRondo.create_token)
+    tokens = _blocking(AsyncRondo.tokens)
+    rotate_token = _blocking(AsyncRondo.rotate_token)
+    revoke_token = _blocking(AsyncRondo.revoke_token)
+    status = _blocking(AsyncRondo.status)

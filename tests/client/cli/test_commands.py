@@ -13,10 +13,7 @@ import pytest
 from rondo.client.cli.local import stack
 from rondo.embedded.home import held, mark_kept
 
-from tests.client.stub_services import (
-    SPEC,
-    Services,
-)
+from tests.client.stub_services import SPEC, Services
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +40,7 @@ def rondo(run: Run, address: str) -> Run:
     names = ("REGISTRY", "INGESTION", "SERVING", "TRAINER", "MONITOR")
     environment = {f"RONDO_{name}_URL": address for name in names} | {
         "RONDO_KAFKA": "127.0.0.1:1",
-        "RONDO_API_TOKEN": "x",
+        "RONDO_TOKEN": "x",
     }
 
     def invoke(*arguments: str, stdin: str | None = None, **more: str) -> Result:
@@ -76,14 +73,14 @@ def batch(tmp_path: Path) -> str:
         ("lineage late 1", "NOT passed: ROC AUC 0.500 is below 0.600"),
         ("promote late 2 --reason better", "late: deployment 2 serves version 2 100%"),
         ("rollback late", "late: deployment 2 serves version 2 100%"),
-        ("train late", "late: a training is requested"),
+        ("train late", "late: training requested"),
         ("predict late distance=1 carrier=AA --http --id a", "a  0.2500  (version 2)"),
         ("predict late distance=nan carrier=AA --http --id a", "a  0.2500  (version 2)"),
         ("status", "ready"),
         ("quarantine trips", "  7  distance: below 0"),
     ],
 )
-def test_a_command_says_what_it_did(rondo: Run, batch: str, command: str, shown: str) -> None:
+def test_a_command_prints_its_result(rondo: Run, batch: str, command: str, shown: str) -> None:
     done = rondo(*command.split())
     assert shown in done.stdout
     assert done.exit_code == 0
@@ -97,21 +94,21 @@ def test_a_command_says_what_it_did(rondo: Run, batch: str, command: str, shown:
         ("runs new", "new has no training runs yet: `rondo watch training.started` shows the next one\n"),
         (
             "models new",
-            "new has no versions yet: the first training makes version 1, and `rondo runs new` follows it\n",
+            "new has no versions yet: the first training creates version 1, `rondo runs new` shows it\n",
         ),
-        ("history new", "new has not served yet: a version serves once it is promoted (`rondo models new`)\n"),
+        ("history new", "new has not served yet: a version serves after its promotion (`rondo models new`)\n"),
     ],
 )
-def test_a_model_that_has_nothing_yet_says_what_comes_first(rondo: Run, command: str, shown: str) -> None:
+def test_a_model_without_history_gets_a_hint(rondo: Run, command: str, shown: str) -> None:
     assert rondo(*command.split()).stdout == shown
     assert orjson.loads(rondo(*command.split(), "--json").stdout) == []
 
 
-def test_a_batch_that_was_taken_in_before_is_told_so(rondo: Run, batch: str) -> None:
+def test_a_batch_that_was_published_before_is_reported(rondo: Run, batch: str) -> None:
     command = ("publish", "trips", "january.csv", "--batch-id")
     assert rondo(*command, "again").stdout == (
-        "batch again was taken in before, at version 4 of trips (3,000 rows accepted, 12 quarantined): nothing was "
-        "taken in again\n  12 quarantined: distance: below 0\n"
+        "batch again was published before, at version 4 of trips (3,000 rows accepted, 12 quarantined): nothing was "
+        "added\n  12 quarantined: distance: below 0\n"
     )
     repeated = [orjson.loads(rondo(*command, batch_id, "--json").stdout)["repeated"] for batch_id in ("a", "again")]
     assert repeated == [False, True]
@@ -128,9 +125,9 @@ def test_an_event_time_without_an_offset_is_refused_as_over_kafka(rondo: Run, co
     assert failed.exit_code == 2
 
 
-def test_an_empty_quarantine_says_so(rondo: Run) -> None:
+def test_an_empty_quarantine(rondo: Run) -> None:
     asked = ("quarantine", "trips", "--batch-id", "a", "--last", "5")
-    assert rondo(*asked).stdout == "nothing is in the quarantine of batch a of trips\n"
+    assert rondo(*asked).stdout == "no row of batch a of trips is in quarantine\n"
     assert orjson.loads(rondo(*asked, "--json").stdout) == []
 
 
@@ -149,9 +146,9 @@ def test_a_warning_goes_to_stderr(rondo: Run, batch: str) -> None:
         ),
         (
             "publish trips late.yaml --batch-id a",
-            "rondo: late.yaml is no batch, by its name: save it as one of .parquet, .csv, .jsonl, .ndjson, .arrows,",
+            "rondo: late.yaml has an unsupported file extension: use one of .parquet, .csv, .jsonl, .ndjson, .arrows,",
         ),
-        ("publish trips january.xlsx", "rondo: january.xlsx is no batch, by its name: save it as one of .parquet"),
+        ("publish trips january.xlsx", "rondo: january.xlsx has an unsupported file extension: use one of .parquet"),
         ("publish trips none.csv", "rondo: none.csv is empty, it has 0 bytes: was it written to its end?"),
         ("predict late distnce=1 --http", "the model has no feature 'distnce': did you mean distance?"),
         ("predict lat distance=1", "rondo: no deployment names the model 'lat': did you mean late?"),
@@ -212,7 +209,7 @@ def test_a_failure_is_an_object_for_programs(rondo: Run, batch: str, tmp_path: P
     ("command", "message"),
     [
         ("apply nowhere.yaml", "file 'nowhere.yaml' does not exist"),
-        ("watch --since yesterday", "'yesterday' is no time"),
+        ("watch --since yesterday", "'yesterday' is not a time"),
         ("demo --until 13", "less than or equal to 12"),
         ("demo --kill-each --against-running", "leave out --against-running"),
         ("demo --speed 0", "greater than or equal to 0.01"),
@@ -233,16 +230,16 @@ def test_a_spec_with_faults_names_their_lines(rondo: Run, tmp_path: Path) -> Non
     assert failed.exit_code == 1
 
 
-def test_a_typo_in_a_spec_is_told_where_no_rondo_runs_too(run: Run, tmp_path: Path) -> None:
+def test_a_typo_in_a_spec_is_reported_also_where_no_rondo_runs(run: Run, tmp_path: Path) -> None:
     (tmp_path / "wrong.yaml").write_text(SPEC.replace("features", "featurs"))
     failed = run("apply", "wrong.yaml")
     assert failed.exit_code == 1
     assert "line 3: `featurs` is not a known key: did you mean `features`?" in failed.stderr
 
 
-def test_a_spec_that_is_no_text_is_refused(rondo: Run, tmp_path: Path) -> None:
+def test_a_spec_that_is_not_text_is_refused(rondo: Run, tmp_path: Path) -> None:
     (tmp_path / "rondo.yaml").write_bytes(b"\xff\xfe")
-    assert "rondo.yaml is no UTF-8 text (byte 0)" in rondo("apply", "rondo.yaml").stderr
+    assert "rondo.yaml is not UTF-8 text (byte 0)" in rondo("apply", "rondo.yaml").stderr
 
 
 def test_without_a_rondo_the_message_says_how_to_start_one(run: Run) -> None:
@@ -252,7 +249,7 @@ def test_without_a_rondo_the_message_says_how_to_start_one(run: Run) -> None:
     assert failed.exit_code == 1
 
 
-def test_status_tells_why_a_service_is_not_ready(rondo: Run) -> None:
+def test_status_shows_why_a_service_is_not_ready(rondo: Run) -> None:
     failed = rondo("status", RONDO_MONITOR_URL="http://127.0.0.1:1")
     assert "NOT READY" in failed.stdout
     assert "no answer" in failed.stdout
@@ -266,7 +263,7 @@ def test_status_has_a_row_for_kafka_and_for_postgresql(rondo: Run) -> None:
 
 
 @pytest.mark.parametrize("command", ["up", "demo"])
-def test_a_second_one_beside_the_first_is_told_so(run: Run, tmp_path: Path, command: str) -> None:
+def test_a_second_stack_in_the_same_folder_is_refused(run: Run, tmp_path: Path, command: str) -> None:
     with held(tmp_path / ".rondo"):
         failed = run(command)
     assert "another Rondo runs in" in failed.stderr
@@ -274,7 +271,7 @@ def test_a_second_one_beside_the_first_is_told_so(run: Run, tmp_path: Path, comm
     assert failed.exit_code == 1
 
 
-def test_a_demo_does_not_erase_what_up_keeps(run: Run, tmp_path: Path) -> None:
+def test_a_demo_does_not_delete_kept_data(run: Run, tmp_path: Path) -> None:
     with held(tmp_path / ".rondo"):
         mark_kept(tmp_path / ".rondo")
     failed = run("demo")
@@ -283,8 +280,8 @@ def test_a_demo_does_not_erase_what_up_keeps(run: Run, tmp_path: Path) -> None:
     assert failed.exit_code == 1
 
 
-def test_down_with_nothing_up_says_so(run: Run) -> None:
-    assert run("down").stdout == "nothing runs here\n"
+def test_down_without_a_stack(run: Run) -> None:
+    assert run("down").stdout == "no Rondo runs here\n"
     assert orjson.loads(run("down", "--json").stdout) == {"stopped": None}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 from rondo.client import AsyncRondo, PredictionRefusedError, messages
-from rondo.client.cli.local.up import show
+from rondo.client.cli.local.up import print_addresses
 from rondo.embedded import Addresses
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ LINES = b"""\
 def rondo(run: Callable[..., Result], serving: Connection) -> Callable[..., Result]:
     """Return a function that runs the command against the stand-in of serving."""
     environment = {
-        "RONDO_KAFKA": serving.kafka, "RONDO_API_TOKEN": "x",
+        "RONDO_KAFKA": serving.kafka, "RONDO_TOKEN": "x",
         **{f"RONDO_{name}_URL": "http://127.0.0.1:1" for name in ("REGISTRY", "INGESTION", "SERVING")},
     }  # fmt: skip
     return lambda *arguments: run(*arguments, **environment)
@@ -55,7 +55,7 @@ async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no
         "rondo: the request d was refused: the feature `distance` is missing",
         "rondo: no answer to the request e within 8 s",
         "rondo: line 8: it has no features: write {",
-        "2 answered, 6 not",
+        "2 answered, 1 taken by Kafka and not answered in time, 5 refused",
     ):
         assert told in done.stderr
     assert "Traceback" not in done.stderr
@@ -71,7 +71,8 @@ async def test_for_programs_each_line_is_an_object(rondo: Callable[..., Result],
         (None, 3, "bad_event_time"), (None, 4, "not_json"), (None, 5, "not_json"), (None, 8, "bad_request"),
         ("d", None, "missing"), ("e", None, "no_answer"),
     }  # fmt: skip
-    assert done.stderr == "2 answered, 6 not\n"
+    assert {each["delivery"] for each in told if each.get("error") == "no_answer"} == {"acknowledged"}
+    assert done.stderr == "2 answered, 1 taken by Kafka and not answered in time, 5 refused\n"
     assert done.exit_code == 1
 
 
@@ -81,7 +82,7 @@ async def test_a_whole_file_of_answers_is_a_success(rondo: Callable[..., Result]
     done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--json")
     answers = [orjson.loads(line) for line in done.stdout.splitlines()]
     assert {each["id"]: each["score"] for each in answers} == {f"n{n}": n / 1000 for n in range(2_500)}
-    assert (done.exit_code, done.stderr) == (0, "2,500 answered, 0 not\n")
+    assert (done.exit_code, done.stderr) == (0, "2,500 answered, 0 refused\n")
 
 
 async def test_requests_that_failed_are_listed_with_their_reasons(
@@ -103,7 +104,7 @@ async def test_requests_that_failed_are_listed_with_their_reasons(
     shown = (await asyncio.to_thread(rondo, "failed")).stdout
     # How wide a column is depends on what else was refused.
     assert "mend bad-4 missing the feature `distance` is missing: send a number" in " ".join(shown.split())
-    assert (await asyncio.to_thread(rondo, "failed", "nobody")).stdout == "no request to nobody was refused of late\n"
+    assert (await asyncio.to_thread(rondo, "failed", "nobody")).stdout == "no request to nobody was refused recently\n"
 
 
 async def test_requests_that_fail_from_now_on_are_followed(serving: Connection) -> None:
@@ -117,7 +118,7 @@ async def test_requests_that_fail_from_now_on_are_followed(serving: Connection) 
 async def test_an_outcome_that_can_not_be_checked_is_sent_and_told_so(rondo: Callable[..., Result]) -> None:
     asked = ("outcome", "late", "1", "--id", "a", "--at", "2013-03-01T12:00:00+00:00")
     assert (await asyncio.to_thread(rondo, *asked)).stdout == (
-        "sent: the outcome of a is 1; ingestion takes it if it knows late, else it is among ingestion.dead-letters"
+        "sent: the outcome of a is 1; not checked: if ingestion does not know late, it goes to ingestion.dead-letters"
         " with the reason\n"
     )
     told = await asyncio.to_thread(rondo, *asked, "--json")
@@ -132,7 +133,7 @@ def test_up_tells_where_everything_is(capsys: pytest.CaptureFixture[str], *, jso
         postgres={}, token="secret", tokens={}, token_seeds="", artifacts="",
         data="/data", inbox="/inbox", logs="/logs",
     )  # fmt: skip
-    show(addresses, json=json)
+    print_addresses(addresses, json=json)
     out = capsys.readouterr().out
     assert "secret" not in out
     if json:

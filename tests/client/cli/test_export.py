@@ -48,7 +48,7 @@ def registry() -> Iterator[str]:
 @pytest.fixture
 def rondo(run: Callable[..., Any], registry: str) -> Callable[..., Any]:
     environment = {f"RONDO_{name}_URL": registry for name in ("REGISTRY", "INGESTION", "SERVING")}
-    environment |= {"RONDO_KAFKA": "127.0.0.1:1", "RONDO_API_TOKEN": "x", "RONDO_TOKEN": "x"}
+    environment |= {"RONDO_KAFKA": "127.0.0.1:1", "RONDO_TOKEN": "x"}
     return lambda *arguments: run(*arguments, **environment)
 
 

@@ -12,13 +12,14 @@ import pytest
 from rondo.client import (
     AsyncRondo,
     Connection,
+    ForbiddenError,
     NotFoundError,
     RefusedError,
     UnauthorizedError,
     UnreachableError,
     messages,
 )
-from rondo.client.cli import outcome_check
+from rondo.client.cli import outcome as outcome_command
 from rondo.client.errors import EmptyBatchError, ServiceFailedError, UnavailableError, UnknownFormatError
 from rondo.contracts.spec.file import SpecError
 
@@ -35,23 +36,23 @@ def answering(status: int, body: Any) -> httpx.MockTransport:
     return httpx.MockTransport(lambda _: httpx.Response(status, json=body))
 
 
-async def test_a_request_carries_the_token_and_the_user(connection: Connection) -> None:
+async def test_a_request_carries_the_token(connection: Connection) -> None:
     seen: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         seen.append(request)
         return httpx.Response(200, json={"models": []})
 
-    async with AsyncRondo(connection, "ada", httpx.MockTransport(answer)) as rondo:
+    async with AsyncRondo(connection, httpx.MockTransport(answer)) as rondo:
         assert await rondo.models() == []
     assert seen[0].headers["authorization"] == "Bearer a token"
-    assert seen[0].headers["x-rondo-user"] == "ada"
 
 
 @pytest.mark.parametrize(
     ("status", "body", "kind", "message"),
     [
-        (401, {"error": "unauthorized", "message": "send"}, UnauthorizedError, "set RONDO_API_TOKEN"),
+        (401, {"error": "unauthorized", "message": "send"}, UnauthorizedError, "set RONDO_TOKEN"),
+        (403, {"code": "forbidden", "detail": "this needs the role approver"}, ForbiddenError, "role approver"),
         (404, {"error": "unknown_model", "message": "no model late"}, NotFoundError, "no model late"),
         (409, {"error": "conflict", "message": "version 2 is retired"}, RefusedError, "version 2 is retired"),
         (
@@ -126,7 +127,7 @@ async def test_a_file_is_sent_in_pieces_with_its_length_and_type(connection: Con
 @pytest.mark.parametrize("content", [Path("january.xlsx"), b"bytes"])
 async def test_a_batch_of_no_known_format_is_never_sent(connection: Connection, content: bytes | Path) -> None:
     async with AsyncRondo(connection) as rondo:
-        with pytest.raises(UnknownFormatError, match=r"is no batch, by its name: save it as one of \.parquet, "):
+        with pytest.raises(UnknownFormatError, match=r"unsupported file extension: use one of \.parquet, "):
             await rondo.publish("flights", "2013-01", content)
 
 
@@ -156,7 +157,7 @@ async def test_status_tells_of_each_service_why_it_is_not_ready(connection: Conn
     assert (said["registry"]["ready"], said["registry"]["checks"]) == (False, {"postgres": "no answer"})
     assert "is this a service of Rondo?" in said["serving"]["message"]
     assert said["ingestion"]["message"] == "no answer (refused)"
-    assert (said["trainer"]["ready"], said["trainer"]["message"]) == (None, "its address is not known")
+    assert (said["trainer"]["ready"], said["trainer"]["message"]) == (None, "its address is not configured")
 
 
 async def test_status_tells_of_kafka_and_postgresql_what_the_services_see(connection: Connection) -> None:
@@ -193,14 +194,14 @@ async def test_an_outcome_is_checked_where_registry_and_ingestion_answer(
         return httpx.Response(200, json={"columns": [{"name": "late", "kind": "label"}]})
 
     async with AsyncRondo(connection, transport=httpx.MockTransport(answer)) as rondo:
-        assert await outcome_check.check(rondo, messages.outcome("late", 1, DAY, "a")) == is_checked
+        assert await outcome_command._check(rondo, messages.outcome("late", 1, DAY, "a")) == is_checked
         wrong = messages.outcome("late", 0.5, DAY, "a")
         if is_checked:
             with pytest.raises(RefusedError) as refused:
-                await outcome_check.check(rondo, wrong)
+                await outcome_command._check(rondo, wrong)
             assert refused.value.code == "bad_outcome"
         else:
-            assert not await outcome_check.check(rondo, wrong)
+            assert not await outcome_command._check(rondo, wrong)
 
 
 async def test_a_prediction_over_http_sends_a_tensor_for_each_feature(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""Asking for predictions without Kafka: what becomes of a stream when its source, or an answer, is at fault."""
+"""Streams without Kafka: faults of the source, and of single answers."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from rondo.client.errors import PredictionTimeoutError, UnreadableAnswerError
+from rondo.client.errors import Delivery, PredictionTimeoutError, UnreadableAnswerError
 from rondo.client.kafka.predictions import Predictions
 from rondo.client.messages import request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from rondo.client.kafka.connection import Sender
+    from rondo.client.kafka.producer import Producer
     from rondo.client.kafka.replies import Replies
     from rondo.contracts.events.predictions import PredictionRequested
 
 
-class Everything:
-    """Takes what is sent."""
+class FakeProducer:
+    """Acknowledges everything."""
 
-    async def send(self, *_: object) -> None: ...
+    async def send(self, *_: object) -> asyncio.Future[None]:
+        acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        acknowledged.set_result(None)
+        return acknowledged
 
 
-class Answers:
-    """Answers at once, the request called `odd` with what can't be read, `mute` never; for `deaf` it never listens."""
+class FakeReplies:
+    """Answers at once: `odd` with a malformed answer, `mute` never. For `deaf` Kafka is unavailable."""
 
     async def expect(self, request_id: str) -> asyncio.Future[Any]:
         if request_id == "deaf":
@@ -43,7 +46,7 @@ class Answers:
 
 @pytest.fixture
 def predictions() -> Predictions:
-    return Predictions(cast("Sender", Everything()), cast("Replies", Answers()))
+    return Predictions(cast("Producer", FakeProducer()), cast("Replies", FakeReplies()))
 
 
 def ask(name: str) -> PredictionRequested:
@@ -68,7 +71,7 @@ async def test_an_error_of_the_source_is_never_swallowed(predictions: Prediction
         await take_all()
 
 
-async def test_an_answer_that_can_not_be_read_holds_up_no_other(predictions: Predictions) -> None:
+async def test_a_malformed_answer_delays_no_other(predictions: Predictions) -> None:
     async with aclosing(predictions.stream([ask("one"), ask("odd"), ask("two")], 5)) as stream:
         answers = [answer async for answer in stream]
     assert [answer for answer in answers if isinstance(answer, str)] == ["one", "two"]
@@ -76,13 +79,13 @@ async def test_an_answer_that_can_not_be_read_holds_up_no_other(predictions: Pre
     assert odd.request_id == "odd"
 
 
-async def test_a_reader_that_kafka_does_not_answer_counts_towards_the_time(predictions: Predictions) -> None:
-    with pytest.raises(PredictionTimeoutError, match="may be lost: ask again once Kafka answers") as caught:
+async def test_a_request_that_could_not_be_sent_in_time(predictions: Predictions) -> None:
+    with pytest.raises(PredictionTimeoutError) as caught:
         await predictions.ask(ask("deaf"), 0.05)
-    assert not caught.value.kept
+    assert caught.value.delivery is Delivery.NOT_SENT
 
 
-async def test_what_kafka_has_is_kept_though_no_answer_came_in_time(predictions: Predictions) -> None:
-    with pytest.raises(PredictionTimeoutError, match="the request is kept and will be answered") as caught:
+async def test_a_request_that_kafka_has_and_that_is_not_answered_in_time(predictions: Predictions) -> None:
+    with pytest.raises(PredictionTimeoutError) as caught:
         await predictions.ask(ask("mute"), 0.05)
-    assert caught.value.kept
+    assert caught.value.delivery is Delivery.ACKNOWLEDGED

@@ -1,4 +1,4 @@
-"""Each answer goes to the one who waits for it, in whatever order they come."""
+"""Each reply settles the future of its request, in any order."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import orjson
 import pytest
+from aiokafka.errors import AuthenticationFailedError, KafkaError, KafkaTimeoutError, NodeNotReadyError
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.client import PredictionRefusedError
-from rondo.client.errors import IdInUseError, UnreadableAnswerError
-from rondo.client.kafka.waiting import Waiting
+from rondo.client.errors import IdInUseError, UnreachableError, UnreadableAnswerError
+from rondo.client.kafka.replies import PendingReplies, Replies
 from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.topics import PREDICTIONS_FAILED
 
@@ -42,12 +43,12 @@ def test_the_first_word_about_a_request_goes_to_its_caller_and_to_nobody_else(
     asked: list[str], heard: list[tuple[str, str]], given_up: set[str]
 ) -> None:
     async def story() -> None:
-        waiting = Waiting()
-        futures = {request_id: waiting.expect(request_id) for request_id in asked}
+        pending = PendingReplies()
+        futures = {request_id: pending.expect(request_id) for request_id in asked}
         for request_id in given_up:
-            waiting.forget(request_id)
+            pending.forget(request_id)
         for request_id, topic in heard:
-            waiting.take(topic, answer(request_id), ())
+            pending.resolve(topic, answer(request_id), ())
         for request_id, future in futures.items():
             first = next((topic for about, topic in heard if about == request_id), None)
             assert said(future) == (None if request_id in given_up else first)
@@ -58,26 +59,61 @@ def test_the_first_word_about_a_request_goes_to_its_caller_and_to_nobody_else(
                 assert isinstance(refusal, PredictionRefusedError)
                 assert refusal.request_id == request_id
         for request_id in asked:
-            waiting.forget(request_id)
-        assert waiting.is_empty
+            pending.forget(request_id)
+        assert pending.is_empty
 
     asyncio.run(story())
 
 
 async def test_two_requests_of_one_id_at_once_can_not_be_told_apart() -> None:
-    waiting = Waiting()
-    waiting.expect("a")
-    with pytest.raises(IdInUseError, match="the request a is waited for already: give each request an id of its own"):
-        waiting.expect("a")
-    waiting.forget("a")
-    waiting.expect("a")
+    pending = PendingReplies()
+    pending.expect("a")
+    with pytest.raises(IdInUseError):
+        pending.expect("a")
+    pending.forget("a")
+    pending.expect("a")
 
 
 async def test_an_answer_that_is_none_is_told_to_who_waits_and_to_nobody_else() -> None:
-    waiting = Waiting()
-    broken, whole = waiting.expect("a"), waiting.expect("b")
-    waiting.take(MADE, b'{"id": "a"}', ())
-    waiting.take(MADE, answer("b"), ())
+    pending = PendingReplies()
+    broken, whole = pending.expect("a"), pending.expect("b")
+    pending.resolve(MADE, b'{"id": "a"}', ())
+    pending.resolve(MADE, answer("b"), ())
     with pytest.raises(UnreadableAnswerError, match=r"the answer to the request a can't be read \(ValidationError\)"):
         await broken
     assert (await whole).id == "b"
+
+
+class FakeConsumer:
+    """Has one partition, and is unavailable for the first `failures` requests."""
+
+    def __init__(self, failures: int, error: Exception) -> None:
+        self.failures, self.error = failures, error
+        self.offset: int | None = None
+
+    def assignment(self) -> set[str]:
+        return {"partition"}
+
+    async def end_offsets(self, partitions: set[str]) -> dict[str, int]:
+        self.failures -= 1
+        if self.failures >= 0:
+            raise self.error
+        return dict.fromkeys(partitions, 7)
+
+    def seek(self, _: str, offset: int) -> None:
+        self.offset = offset
+
+
+@pytest.mark.parametrize("error", [KafkaTimeoutError(), NodeNotReadyError(), KafkaError("no broker"), OSError()])
+async def test_a_request_waits_until_kafka_answers(error: Exception) -> None:
+    replies, consumer = Replies("kafka:9092"), FakeConsumer(2, error)
+    replies._consumer = consumer
+    await replies.expect("a")
+    assert consumer.offset == 7
+
+
+async def test_an_error_that_a_retry_can_not_cure_is_raised() -> None:
+    replies = Replies("kafka:9092")
+    replies._consumer = FakeConsumer(1, AuthenticationFailedError("wrong password"))
+    with pytest.raises(UnreachableError, match="wrong password"):
+        await replies.expect("a")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.client import request
-from rondo.client.kafka.request_source import AHEAD, each
+from rondo.client.kafka.request_source import READ_AHEAD, each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ def numbered(number: int) -> PredictionRequested:
     return request("late", {}, id=str(number))
 
 
-@given(st.integers(0, 3 * AHEAD))
+@given(st.integers(0, 3 * READ_AHEAD))
 def test_all_come_in_order(count: int) -> None:
     async def ids() -> list[str]:
         return [each_one.id async for each_one in each(map(numbered, range(count)))]
@@ -69,7 +69,7 @@ async def test_an_endless_source_is_read_ahead_so_far_and_no_further() -> None:
         assert (await anext(source)).id == "0"
         await asyncio.sleep(0.3)
         # One chunk is taken, so many wait, and one is in the reader's hand.
-        assert position <= 2 * AHEAD + 1
+        assert position <= 2 * READ_AHEAD + 1
 
 
 async def test_a_source_that_blocks_for_good_holds_nobody() -> None:

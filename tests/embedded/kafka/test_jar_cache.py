@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rondo.embedded.errors import KafkaUnavailableError
 from rondo.embedded.kafka import jar_cache, jar_lock, maven
-from rondo.embedded.kafka.download_meter import Meter
+from rondo.embedded.kafka.maven import DownloadMeter
 from rondo.embedded.processes.ports import LOOPBACK, free_port
 
 UNREACHABLE = f"http://{LOOPBACK}:9"
@@ -72,7 +72,7 @@ def test_an_empty_cache_is_filled_and_says_so(tmp_path: Path, repository: str) -
 def test_bytes_that_have_to_come_once_more_are_not_told_twice() -> None:
     """A connection that broke off, and a second try."""
     lines: list[str] = []
-    meter = Meter("fetching it", 2_000_000, lines.append)
+    meter = DownloadMeter("fetching it", 2_000_000, lines.append)
     for count in (1_000_000, -1_000_000, 1_000_000, 1_000_000):
         meter.add(count)
     assert lines == ["fetching it: 1 of 2 MB (50%)", "fetching it: 2 of 2 MB (100%)"]
@@ -127,7 +127,7 @@ def test_an_unreachable_repository_is_one_line_with_the_ways_out(tmp_path: Path)
     with pytest.raises(KafkaUnavailableError) as caught:
         jar_cache.fetched(tmp_path / "new", repository=UNREACHABLE)
     assert str(caught.value) == (
-        f"Kafka can't be had ({UNREACHABLE}: [Errno 111] Connection refused): set RONDO_KAFKA=host:port "
+        f"Kafka is not available ({UNREACHABLE}: [Errno 111] Connection refused): set RONDO_KAFKA=host:port "
         "to use a broker that runs already, or run everything in Docker with `docker compose up`."
     )
 

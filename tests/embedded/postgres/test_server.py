@@ -59,7 +59,7 @@ def test_it_never_runs_as_root(postgres: Postgres) -> None:
 
 def test_the_password_file_is_for_its_account_alone(postgres: Postgres) -> None:
     """Mode 0600."""
-    place = binaries.find_place(postgres.folder)
+    place = binaries.find_location(postgres.folder)
     assert stat.S_IMODE((place.folder / "password").stat().st_mode) == 0o600
 
 
@@ -128,7 +128,7 @@ def test_missing_binaries_are_one_line_with_the_ways_out(monkeypatch: pytest.Mon
     with pytest.raises(PostgresUnavailableError) as caught:
         binaries.package_folder()
     assert str(caught.value) == (
-        "PostgreSQL can't be had (rondo.nothing has no binaries for this system): set "
+        "PostgreSQL is not available (rondo.nothing has no binaries for this system): set "
         "RONDO_POSTGRES=postgresql://superuser:password@host/database to use a server that runs already, "
         "or run everything in Docker with `docker compose up`."
     )

@@ -1,4 +1,4 @@
-"""What dies of a stack comes back, and somebody says so."""
+"""Processes of a stack that die are restarted and reported."""
 
 import asyncio
 import json
@@ -9,15 +9,14 @@ from pathlib import Path
 
 import pytest
 from rondo.embedded import Service, Stack
-from rondo.embedded.processes.process_monitor import keep_running
 from rondo.embedded.processes.server import Server
 
-FAKE = str(Path(__file__).with_name("fake_service.py"))
+FAKE = str(Path(__file__).parents[1] / "fake_service.py")
 SERVING = Service("serving", needs_postgres=False, command=(sys.executable, FAKE))
 
 
 def crash(server: Server | None) -> None:
-    """End a server's process behind its owner's back."""
+    """Kill a server's process without its owner."""
     assert server is not None
     assert server.process.pid is not None
     os.kill(server.process.pid, signal.SIGKILL)
@@ -36,14 +35,13 @@ def logged(stack: Stack) -> list[str]:
     return [line["message"] for line in lines]
 
 
-async def test_servers_that_are_killed_come_back_and_are_told(tmp_path: Path) -> None:
-    """With their data, on their ports, side by side; on the screen of who listens, in the log, and as counts."""
+async def test_killed_servers_are_restarted_and_reported(tmp_path: Path) -> None:
     said: list[str] = []
     async with Stack(tmp_path / "home", services=()) as stack:
-        watch = asyncio.create_task(keep_running(stack, said.append))
+        watch = asyncio.create_task(stack.report_restarts(said.append))
         crash(stack.kafka)
         crash(stack.postgres)
-        await until(said, "Kafka answers again", "PostgreSQL answers again")
+        await until(said, "Kafka is ready again", "PostgreSQL is ready again")
         watch.cancel()
         assert stack.kafka is not None
         assert stack.postgres is not None
@@ -52,26 +50,24 @@ async def test_servers_that_are_killed_come_back_and_are_told(tmp_path: Path) ->
         assert stack.restarts() == {"Kafka": 1, "PostgreSQL": 1}
         assert logged(stack) == said
     assert set(said) >= {
-        f"{name} died with exit code -9: starting it again, with its data" for name in ("Kafka", "PostgreSQL")
+        f"{name} died with exit code -9: restarting it with its data" for name in ("Kafka", "PostgreSQL")
     }
 
 
 @pytest.mark.slow
-async def test_a_disk_that_is_full_keeps_nobody_from_being_started_again(tmp_path: Path) -> None:
-    """It is when a server is likeliest to die."""
+async def test_a_full_disk_prevents_no_restart(tmp_path: Path) -> None:
     said: list[str] = []
     async with Stack(tmp_path / "home", services=()) as stack:
         (stack.home / "logs").mkdir(exist_ok=True)
         (stack.home / "logs" / "stack.log").symlink_to("/dev/full")
-        watch = asyncio.create_task(keep_running(stack, said.append))
+        watch = asyncio.create_task(stack.report_restarts(said.append))
         crash(stack.postgres)
-        await until(said, "PostgreSQL answers again")
+        await until(said, "PostgreSQL is ready again")
         watch.cancel()
 
 
 @pytest.mark.slow
-async def test_what_its_owner_has_killed_stays_down_until_its_owner_starts_it(tmp_path: Path) -> None:
-    """A test's outage lasts as long as the test wants."""
+async def test_a_server_that_its_owner_killed_stays_down_until_its_owner_restarts_it(tmp_path: Path) -> None:
     async with Stack(tmp_path / "home", services=()) as stack:
         assert stack.postgres is not None
         stack.postgres.kill()
@@ -80,29 +76,28 @@ async def test_what_its_owner_has_killed_stays_down_until_its_owner_starts_it(tm
         await stack.postgres.restart()
         assert stack.restarts() == {"Kafka": 0, "PostgreSQL": 0}
         said: list[str] = []
-        watch = asyncio.create_task(keep_running(stack, said.append))
+        watch = asyncio.create_task(stack.report_restarts(said.append))
         crash(stack.postgres)
-        await until(said, "PostgreSQL answers again")
+        await until(said, "PostgreSQL is ready again")
         watch.cancel()
         assert stack.restarts() == {"Kafka": 0, "PostgreSQL": 1}
 
 
-async def test_a_service_that_dies_or_freezes_is_told(
+async def test_a_service_that_dies_or_freezes_is_reported(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With what lets it go on."""
     monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
     said: list[str] = []
     async with Stack(tmp_path / "home", services=[SERVING]) as stack:
-        watch = asyncio.create_task(keep_running(stack, said.append))
+        watch = asyncio.create_task(stack.report_restarts(said.append))
         process = stack.services["serving"].process
         process.pause()
-        frozen = f"serving is frozen and answers nothing: `kill -CONT {process.pid}` lets it go on"
+        frozen = f"serving is frozen and answers nothing: `kill -CONT {process.pid}` continues it"
         await until(said, frozen)
         process.resume()
         await until(said, "serving is no longer frozen")
         stack.kill("serving")
-        died = "serving died with exit code -9 and was started again"
+        died = "serving died with exit code -9 and was restarted"
         await until(said, died)
         watch.cancel()
         assert logged(stack) == said == [frozen, "serving is no longer frozen", died]

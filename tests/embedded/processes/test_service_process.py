@@ -9,25 +9,25 @@ from pathlib import Path
 import psutil
 import pytest
 from rondo.embedded.errors import NotReadyError
-from rondo.embedded.processes.orphans import end_all
+from rondo.embedded.processes.orphans import kill_all
 from rondo.embedded.processes.ports import LOOPBACK, free_port
 from rondo.embedded.processes.process import Process
-from rondo.embedded.processes.service_process import RunningService, restart_delay
+from rondo.embedded.processes.service_process import ServiceProcess, restart_delay
 
-FAKE = Path(__file__).with_name("fake_service.py")
-Run = Callable[[str], RunningService]
+FAKE = Path(__file__).parents[1] / "fake_service.py"
+Run = Callable[[str], ServiceProcess]
 
 
 @pytest.fixture
 async def run(tmp_path: Path) -> AsyncIterator[Run]:
     """Start a stand-in that behaves as told."""
-    started: list[RunningService] = []
+    started: list[ServiceProcess] = []
 
-    def start(mode: str) -> RunningService:
+    def start(mode: str) -> ServiceProcess:
         port = free_port()
         env = {**os.environ, "FAKE": mode, "RONDO_HTTP_HOST": LOOPBACK, "RONDO_HTTP_PORT": str(port)}
         command = [sys.executable, str(FAKE)]
-        service = RunningService("registry", command, env, f"http://{LOOPBACK}:{port}", tmp_path / "registry.log")
+        service = ServiceProcess("registry", command, env, f"http://{LOOPBACK}:{port}", tmp_path / "registry.log")
         started.append(service)
         service.start()
         return service
@@ -62,7 +62,9 @@ async def test_a_service_that_is_never_ready_is_told_with_what_it_said(run: Run)
     """What `/readyz` answered last is the best hint."""
     with pytest.raises(NotReadyError) as caught:
         await run("unready").wait_ready(timeout_seconds=2)
-    assert re.search(r"after 2 s http://127.0.0.1:\d+/readyz said 503: kafka: no answer; its log is", str(caught.value))
+    assert re.search(
+        r"after 2 s http://127.0.0.1:\d+/readyz answers 503: kafka: no answer; its log is", str(caught.value)
+    )
 
 
 async def test_a_stopped_service_stays_stopped(run: Run) -> None:
@@ -95,13 +97,13 @@ def test_what_a_killed_stack_left_is_ended_by_the_next(tmp_path: Path) -> None:
     """For systems that don't tell children of their parent's end."""
     process = Process(["/bin/sleep", "600"], tmp_path / "left.log")
     process.start()
-    assert end_all(tmp_path) == [process.pid]
+    assert kill_all(tmp_path) == [process.pid]
     assert not process.is_running
-    assert end_all(tmp_path) == []
+    assert kill_all(tmp_path) == []
 
 
 def test_a_record_of_somebody_elses_process_is_ignored(tmp_path: Path) -> None:
     """Ids are used again."""
     (tmp_path / "x.pid").write_text(f"{os.getpid()} 1.0")
     (tmp_path / "y.pid").write_text("nonsense")
-    assert end_all(tmp_path) == []
+    assert kill_all(tmp_path) == []

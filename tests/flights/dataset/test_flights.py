@@ -113,6 +113,6 @@ def test_weather_too_old_is_missing() -> None:
 def test_without_the_distribution_the_message_says_what_to_do() -> None:
     with pytest.raises(
         dataset.DatasetMissingError,
-        match="no_such_package is not installed: get it with `uv sync --package rondo-flights",
+        match="no_such_package is not installed: install it with `uv sync --package rondo-flights",
     ):
         dataset.load("no_such_package")

@@ -8,7 +8,8 @@ import orjson
 import polars as pl
 from rondo.contracts.events.predictions import OutcomeObserved, PredictionRequested
 from rondo.flights.dataset.flights import ARRIVED_AT, ENTITY, EVENT_TIME, FEATURES, LABEL
-from rondo.flights.dataset.messages import Pace, day, outcomes, requests, ticks
+from rondo.flights.dataset.messages import day, outcomes, requests
+from rondo.flights.replay.schedule import EventClock, ticks
 
 TEXTS = ("carrier", "origin", "dest", "weekday")
 AT = datetime(2013, 3, 1, 12, tzinfo=UTC)
@@ -62,6 +63,6 @@ def test_nothing_is_sent_before_its_time() -> None:
 
 
 def test_the_event_clock_runs_at_its_pace() -> None:
-    pace = Pace(start=day(3), started=100.0, per_second=timedelta(days=4))
+    pace = EventClock(start=day(3), started=100.0, per_second=timedelta(days=4))
     assert pace.due_at(day(3) + timedelta(days=8)) == 102.0
     assert day(13) == datetime(2014, 1, 1, tzinfo=UTC)

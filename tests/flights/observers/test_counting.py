@@ -16,11 +16,11 @@ from rondo.chassis.events.broker import create_topics
 from rondo.contracts.events.predictions import PredictionMade, PredictionRequested
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded import Kafka
-from rondo.flights.dataset.messages import Due, Pace
 from rondo.flights.errors import NotDeliveredError, UnreadableError
 from rondo.flights.observers.auditor import Auditor
 from rondo.flights.observers.backlog import Backlog
 from rondo.flights.observers.readers import reading
+from rondo.flights.replay.schedule import EventClock, Tick
 from rondo.flights.replay.sender import Sender
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOW = datetime(2013, 3, 1, tzinfo=UTC)
-AT_ONCE = Pace(NOW, 0.0, timedelta(days=1))
+AT_ONCE = EventClock(NOW, 0.0, timedelta(days=1))
 NOWHERE = "127.0.0.1:1"
 
 
@@ -40,8 +40,8 @@ def bootstrap(clean_kafka: str) -> str:
     return clean_kafka
 
 
-def due(*ids: str) -> Due:
-    return Due(NOW, [(each.encode(), orjson.dumps({"id": each})) for each in ids], [])
+def due(*ids: str) -> Tick:
+    return Tick(NOW, [(each.encode(), orjson.dumps({"id": each})) for each in ids], [])
 
 
 def ask(bootstrap: str, *ids: str) -> None:
@@ -90,14 +90,14 @@ def serving(bootstrap: str) -> Iterator[Serving]:
 
 
 def test_what_kafka_never_acknowledged_is_an_error_and_no_silence() -> None:
-    sender = Sender(NOWHERE, [due("a", "b", "c")], AT_ONCE, patience=0.5)
+    sender = Sender(NOWHERE, [due("a", "b", "c")], AT_ONCE, timeout=0.5)
     with pytest.raises(NotDeliveredError, match=r"3 messages could not be delivered to Kafka: .*see kafka\.log") as no:
         sender.run()
     assert no.value.count == 3
 
 
 def test_a_replay_that_is_stopped_waits_for_nobody() -> None:
-    def endless() -> Iterator[Due]:
+    def endless() -> Iterator[Tick]:
         while True:
             yield due("a")
 
@@ -110,7 +110,7 @@ def test_a_replay_that_is_stopped_waits_for_nobody() -> None:
 
 
 def test_who_waits_for_a_kafka_that_is_away_stops_waiting_when_told() -> None:
-    sender, backlog = Sender(NOWHERE, [due("a")], AT_ONCE), Backlog(NOWHERE, patience=0.2)
+    sender, backlog = Sender(NOWHERE, [due("a")], AT_ONCE), Backlog(NOWHERE, timeout=0.2)
     waits = (sender.run, lambda: backlog.wait_until_done(60))
     threads = [threading.Thread(target=wait, daemon=True) for wait in waits]
     for thread in threads:
@@ -163,7 +163,7 @@ def test_the_backlog_is_what_serving_has_not_committed(bootstrap: str) -> None:
 
 def test_without_kafka_the_backlog_is_not_known_and_that_is_said() -> None:
     with pytest.raises(UnreadableError, match="the topics can't be read, so nothing is counted"):
-        Backlog(NOWHERE, patience=0.2).wait_until_done(0)
+        Backlog(NOWHERE, timeout=0.2).wait_until_done(0)
 
 
 async def test_a_second_answer_that_comes_after_all_are_answered_is_counted(bootstrap: str) -> None:
@@ -196,7 +196,7 @@ def test_the_last_reading_ends_when_kafka_does_not_answer_any_more(tmp_path: Pat
     with Kafka(tmp_path / "kafka") as kafka:
         create_topics(KafkaConnection(kafka.bootstrap))
         ask(kafka.bootstrap, "a")
-        auditor = Auditor(kafka.bootstrap, patience=1)
+        auditor = Auditor(kafka.bootstrap, timeout=1)
         failures: list[Exception] = []
 
         def read() -> None:

@@ -13,7 +13,7 @@ from rondo.contracts.events.models import ModelPromoted, ModelRegistered, ModelR
 from rondo.contracts.events.monitoring import DriftDetected
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingStarted
 from rondo.flights.errors import UnreadableError
-from rondo.flights.observers.event_listener import Listener
+from rondo.flights.observers.event_listener import EventListener
 from rondo.flights.observers.history import History
 from rondo.flights.report.trainings import trainings
 
@@ -73,16 +73,16 @@ def test_each_training_is_told_with_its_end_once() -> None:
         said(ModelTrained, 17, run_id="d"),
     ])  # fmt: skip
     assert {each.run_id: each.ended for each in trainings(history)} == {
-        "a": "version 2 took over",
+        "a": "version 2 was promoted",
         "b": "version 3 was rejected: ROC AUC 0.5",
         "c": "failed: the disk is full",
-        "d": "trained, and not judged by the end",
-        "e": "not over by the end",
+        "d": "trained, not evaluated before the end",
+        "e": "not finished before the end",
     }
 
 
 def test_a_listener_that_can_not_listen_says_so_and_lets_nobody_wait() -> None:
-    listener = Listener("127.0.0.1:1", patience=0.5)
+    listener = EventListener("127.0.0.1:1", timeout=0.5)
     with pytest.raises(UnreadableError, match=r"the topics can't be read, so nothing is counted: .*see kafka.log"):
         listener.run()
     assert listener.wait_for(lambda _: False, timeout=60) is False

@@ -1,10 +1,10 @@
-"""What died, and when all is ready again: by the counts of restarts, and by what the services say."""
+"""Outages: found by the counts of restarts, ended by the readiness of the services."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from rondo.flights.observers.outages import Outage, Outages
+from rondo.flights.observers.outages import Outage, OutageObserver
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -22,8 +22,8 @@ class World:
         self.asked += 1
         return self.ready
 
-    def outages(self) -> Outages:
-        return Outages(lambda: self.counts, self.all_ready, lambda: self.now)
+    def outages(self) -> OutageObserver:
+        return OutageObserver(lambda: self.counts, self.all_ready, lambda: self.now)
 
 
 async def test_a_death_is_told_at_once_and_its_end_when_everything_is_ready() -> None:
@@ -31,14 +31,14 @@ async def test_a_death_is_told_at_once_and_its_end_when_everything_is_ready() ->
     outages = world.outages()
     world.counts["Kafka"] += 1
     world.ready = False
-    await outages.look()
-    assert [(each.kind, each.what) for each in outages.incidents] == [("Died", "Kafka died, and is started again")]
+    await outages.check()
+    assert [(each.kind, each.what) for each in outages.incidents] == [("Died", "Kafka died and is restarted")]
     assert outages.found == [Outage(("Kafka",), NOW, None)]
     world.now += timedelta(seconds=6)
     world.ready = True
-    await outages.look()
+    await outages.check()
     assert (outages.incidents[-1].kind, outages.incidents[-1].what) == (
-        "Healed",
+        "Recovered",
         "ready again 6.0 s after Kafka died",
     )
     assert outages.found == [Outage(("Kafka",), NOW, 6.0)]
@@ -50,13 +50,13 @@ async def test_who_dies_before_all_is_well_belongs_to_the_same_outage_and_who_di
     world.ready = False
     for name in ("Kafka", "serving"):
         world.counts[name] += 1
-        await outages.look()
+        await outages.check()
     world.ready = True
-    await outages.look()
+    await outages.check()
     world.counts["serving"] += 1
-    await outages.look()
+    await outages.check()
     assert [each.names for each in outages.found] == [("Kafka", "serving"), ("serving",)]
-    assert [each.kind for each in outages.incidents] == ["Died", "Died", "Healed", "Died", "Healed"]
+    assert [each.kind for each in outages.incidents] == ["Died", "Died", "Recovered", "Died", "Recovered"]
     assert len({each.id for each in outages.incidents}) == 5
 
 
@@ -64,5 +64,5 @@ async def test_while_nobody_has_died_nobody_is_asked() -> None:
     world = World()
     world.ready = False
     outages = world.outages()
-    await outages.look()
+    await outages.check()
     assert (world.asked, outages.found, outages.incidents) == (0, [], [])

@@ -24,7 +24,7 @@ GOOD = Report(
     doubled=(),
     unfinished=0,
     retrains=(REDEPLOYED,) * 3,
-    trainings=(Training("r2", "drift", "temp PSI 5.41", "version 2 took over"),),
+    trainings=(Training("r2", "drift", "temp PSI 5.41", "version 2 was promoted"),),
     auc_with_loop={3: 0.7, 4: 0.75},
     auc_without_loop={3: 0.7, 4: 0.65},
     seconds_of_replay=77.0,
@@ -65,7 +65,7 @@ def test_the_first_prediction_of_a_version_is_the_earliest_however_it_was_read()
 def test_a_run_without_fault_is_a_success() -> None:
     assert (GOOD.exit_code, GOOD.problems) == (0, [])
     text = as_markdown(GOOD)
-    assert "none was answered twice, and 3 times the model was redeployed by itself." in text
+    assert "none was answered twice, and the model was redeployed automatically 3 times." in text
     assert "| 1,000 | 1,000 | 0 | 0 | 0 | 77 s |" in text
     assert "| 2 | drift | temp PSI 5.41 | 8.29 s | 0.48 s | 600 |" in text
     assert "| Apr | 0.750 | 0.650 |" in text
@@ -76,36 +76,36 @@ def test_a_request_that_never_reached_kafka_fails_the_run() -> None:
     report = changed(expected=1007)
     assert report.exit_code == 1
     [problem] = report.problems
-    assert problem.startswith("1,000 of the 1,007 requests that were to be sent are in Kafka: see kafka.log")
+    assert problem.startswith("1,000 of the 1,007 requests to send are in Kafka: see kafka.log")
     assert "Not one prediction was lost" not in as_markdown(report)
 
 
 def test_requests_of_somebody_else_make_no_account_of_this_run() -> None:
     [problem] = changed(expected=400).problems
-    assert problem.startswith("1,000 requests are in Kafka, and 400 were to be sent: others asked this Rondo, too")
+    assert problem.startswith("1,000 requests are in Kafka, but the demo sends 400: other clients use this Rondo")
 
 
 def test_a_run_without_a_request_shows_nothing() -> None:
     report = changed(expected=0, requests=0, answered=0)
     assert report.exit_code == 1
-    assert report.problems[0].startswith("not one request was sent, so nothing is shown")
+    assert report.problems[0].startswith("no request was sent")
 
 
 def test_what_serving_had_left_to_do_fails_the_run() -> None:
     [problem] = changed(unfinished=3).problems
-    assert problem.startswith("serving had 3 requests left to do when the topics were read for the last time")
+    assert problem.startswith("serving had not finished 3 requests at the last reading of the topics")
 
 
 def test_the_report_says_what_was_required_of_the_run() -> None:
-    assert "For a success 3 of these are required." in as_markdown(GOOD)
+    assert "A success requires 3 of these." in as_markdown(GOOD)
     part = as_markdown(changed(required_redeployments=0, retrains=()))
-    assert "None of these was required of this run; of a whole year 3 are." in part
+    assert "This run requires none of these; a whole year requires 3." in part
 
 
 def test_every_training_is_in_the_report_with_its_end() -> None:
     rejected = Training("r3", "drift", "dewp PSI 5.10", "version 3 was rejected: ROC AUC 0.58 is below 0.60")
     text = as_markdown(changed(trainings=(*GOOD.trainings, rejected)))
-    assert "| drift | temp PSI 5.41 | version 2 took over |" in text
+    assert "| drift | temp PSI 5.41 | version 2 was promoted |" in text
     assert "| drift | dewp PSI 5.10 | version 3 was rejected: ROC AUC 0.58 is below 0.60 |" in text
 
 
@@ -119,7 +119,7 @@ def test_a_lost_prediction_fails_the_run_and_is_named() -> None:
 def test_a_refused_request_fails_the_run_for_the_flights_give_no_cause_to_refuse() -> None:
     report = changed(refused=3)
     assert report.exit_code == 1
-    assert report.problems == ["3 requests were refused: see why in the headers of `predictions.failed`"]
+    assert report.problems == ["3 requests were refused: `rondo failed` shows the reasons"]
     assert "Not one prediction was lost" not in as_markdown(report)
 
 
@@ -143,17 +143,17 @@ def test_a_version_that_was_promoted_and_never_served_is_no_redeployment() -> No
     unserved = Retrain(4, "drift", "", None, None)
     report = changed(retrains=(REDEPLOYED, REDEPLOYED, unserved))
     assert report.exit_code == 1
-    assert "2 redeployments were triggered by drift or performance and served, 3 are expected" in report.problems[0]
+    assert "2 redeployments were triggered by drift or performance and served, 3 are required" in report.problems[0]
     assert "| 4 | drift |  | not served | not served | 0 |" in as_markdown(report)
 
 
 def test_what_died_is_said_with_how_long_it_took_until_all_was_ready_again() -> None:
     healed, open_ = Outage(("serving", "Kafka"), NOW, 6.24), Outage(("monitor",), NOW + timedelta(seconds=61))
     text = as_markdown(changed(outages=(healed, open_)))
-    assert "What died meanwhile, each started again with what it had (UTC):" in text
+    assert "Processes that died and were restarted with their data (UTC):" in text
     assert "| 00:00:00 | serving, Kafka | after 6.2 s |" in text
-    assert "| 00:01:01 | monitor | not by the end |" in text
+    assert "| 00:01:01 | monitor | not before the end |" in text
 
 
 def test_a_run_that_fails_says_so_first() -> None:
-    assert "\n\nThis run is no success:\n\n- 1 requests have no answer" in as_markdown(changed(lost=("a",)))
+    assert "\n\nThis run is not a success:\n\n- 1 requests have no answer" in as_markdown(changed(lost=("a",)))

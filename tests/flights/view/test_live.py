@@ -16,7 +16,8 @@ from rondo.contracts.events.models import ModelPromoted
 from rondo.contracts.events.monitoring import DriftDetected, WindowClosed
 from rondo.contracts.topics import CONTROL_EVENTS
 from rondo.flights.observers.outages import Incident
-from rondo.flights.view.live import Snapshot, is_news, line, render, timeline
+from rondo.flights.view.live import is_shown, line, render, timeline
+from rondo.flights.view.snapshot import Snapshot
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "contracts" / "examples"
 NOW = datetime(2026, 1, 1, 12, 0, 1, 250_000, tzinfo=UTC)
@@ -83,13 +84,13 @@ def test_who_died_and_that_all_is_well_again_stand_in_the_timeline_where_they_be
     said = [example(DriftDetected), example(ModelPromoted), example(WindowClosed)]
     later = replace(example(ModelPromoted), id="later", time=NOW + timedelta(seconds=30))
     died = Incident("Died 0", NOW + timedelta(seconds=1), "Died", "Kafka died")
-    healed = Incident("Healed 1", NOW + timedelta(seconds=7), "Healed", "ready again 6.0 s after Kafka died")
+    healed = Incident("Recovered 1", NOW + timedelta(seconds=7), "Recovered", "ready again 6.0 s after Kafka died")
     found = timeline([*said, later], [died, healed])
-    assert [event.id for event in found] == ["id", "id", "Died 0", "Healed 1", "later"]
-    assert line(healed).plain == "12:00:08.25  Healed              ready again 6.0 s after Kafka died"
+    assert [event.id for event in found] == ["id", "id", "Died 0", "Recovered 1", "later"]
+    assert line(healed).plain == "12:00:08.25  Recovered           ready again 6.0 s after Kafka died"
 
 
 def test_what_is_said_every_second_is_no_news() -> None:
-    quiet = {event.__name__ for event in CONTROL_EVENTS if not is_news(example(event).data)}
+    quiet = {event.__name__ for event in CONTROL_EVENTS if not is_shown(example(event).data)}
     assert {"WindowClosed", "OutcomesAccepted"} <= quiet
     assert not {"DriftDetected", "ModelPromoted", "TrainingStarted"} & quiet

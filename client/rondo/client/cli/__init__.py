@@ -4,7 +4,6 @@ from rondo.client.cli.command import app
 
 
 def main() -> None:
-    """Run the command."""
     app()
 
 

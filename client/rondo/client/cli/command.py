@@ -1,52 +1,72 @@
-"""The command with all its parts: what there is, and what happens to errors."""
+"""The command with all its subcommands, and how it prints errors."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from rondo.client.cli import export, failure, models, outcome, predict, promote, publish, quarantine, status, watch
+from rondo.client.cli import (
+    export,
+    models,
+    outcome,
+    predict,
+    promote,
+    publish,
+    quarantine,
+    remove,
+    runs,
+    session,
+    status,
+    token,
+    watch,
+)
 from rondo.client.cli.local import demo, up
-from rondo.client.cli.output import complain
+from rondo.client.cli.output import print_error, print_json
 from rondo.client.errors import RondoError
 from rondo.contracts.spec.file import SpecError
 
 _INTERRUPTED = 130
-# Typer exports what is raised for a wrong option, and not its base, which is raised for a wrong command, too.
+# Typer exports the error for a wrong option, but not its base class, which is also raised for a wrong command.
 _UsageError: Any = typer.BadParameter.__base__
-_FOR_PROGRAMS = "rondo.json"
+_JSON = "rondo.json"
 
 
 class _Commands(TyperGroup):
-    """What a person can put right is one clear message on stderr and exit code 1, never a traceback.
+    """Prints an expected error as one message on stderr, and exits with code 1 instead of a traceback.
 
-    With `--json` it is an object on stdout, too, whatever the command: a program need not read stderr.
+    With `--json` the error is also an object on stdout, so that programs need not read stderr.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the words; whether `--json` is among them is known even where the others can't be read."""
-        ctx.meta[_FOR_PROGRAMS] = "--json" in args
+        # Looked up here, because an error in the other arguments ends the parsing.
+        ctx.meta[_JSON] = "--json" in args
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command."""
-        for_programs = ctx.meta[_FOR_PROGRAMS]
+        as_json = ctx.meta[_JSON]
         try:
             return super().invoke(ctx)
         except (RondoError, SpecError) as error:
-            if for_programs:
-                failure.print_failure(error)
-            complain(str(error))
+            if as_json:
+                print_json(error_object(error))
+            print_error(str(error))
             raise typer.Exit(1) from None
         except _UsageError as error:
-            if for_programs:
-                failure.print_usage(error.format_message())
+            if as_json:
+                print_json({"error": "usage", "message": error.format_message()})
             raise
         except KeyboardInterrupt:
-            complain("stopped")
+            print_error("stopped")
             raise typer.Exit(_INTERRUPTED) from None
+
+
+def error_object(error: RondoError | SpecError) -> dict[str, Any]:
+    """Return `error` (its code) and `message`; `reasons` has one line for each of several faults."""
+    code = "invalid_spec" if isinstance(error, SpecError) else error.code
+    content: dict[str, Any] = {"error": code, "message": str(error)}
+    return content | {"reasons": list(error.problems)} if error.problems else content
 
 
 app = typer.Typer(
@@ -56,6 +76,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Rondo: models that retrain and redeploy themselves.",
 )
+
+
+@app.callback()
+def options(
+    token: Annotated[
+        str | None,
+        typer.Option(help="The access token to use; by default RONDO_TOKEN, else the admin token of the local stack."),
+    ] = None,
+) -> None:
+    session.use_token(token)
+
+
 for command in (
     up.up,
     up.down,
@@ -67,7 +99,7 @@ for command in (
     outcome.outcome,
     watch.watch,
     models.models,
-    models.runs,
+    runs.runs,
     quarantine.quarantine,
     quarantine.failed,
     models.history,
@@ -76,5 +108,7 @@ for command in (
     promote.promote,
     promote.rollback,
     promote.train,
+    remove.remove,
 ):
     app.command()(command)
+app.add_typer(token.app, name="token", help="Create, list, rotate and revoke access tokens.")

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from rondo.client.bento import project
+from rondo.client.cli import session
 from rondo.client.cli.output import Json, print_json, print_text
-from rondo.client.cli.session import using
 
 
 def export(
@@ -19,7 +19,7 @@ def export(
     json: Json = False,  # noqa: FBT002
 ) -> None:
     """Export a version as a Bento, which BentoML serves, builds and containerizes without Rondo."""
-    described, artifact = using(lambda rondo: _fetch(rondo, model, version))
+    described, artifact = session.run(lambda rondo: _fetch(rondo, model, version))
     project.write_project(described, artifact, bento)
     if json:
         print_json({key: described[key] for key in ("model", "model_version", "digest")} | {"folder": str(bento)})

@@ -1,4 +1,4 @@
-"""`rondo models`, `runs`, `history`, `lineage`: what there is, and how it came to be."""
+"""`rondo models`, `rondo history` and `rondo lineage`: models, versions and their origin."""
 
 from __future__ import annotations
 
@@ -6,37 +6,35 @@ from typing import Annotated, Any
 
 import typer
 
+from rondo.client.cli import session
 from rondo.client.cli.output import Json, minute, print_json, print_table, print_text
-from rondo.client.cli.session import using
 
 
 def models(
-    model: Annotated[str | None, typer.Argument(help="List the versions of this one.")] = None,
+    model: Annotated[str | None, typer.Argument(help="List the versions of this model.")] = None,
     json: Json = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """List the models, or the versions of one."""
     if model is not None:
         _versions(model, json=json)
         return
-    found = using(lambda rondo: rondo.models())
+    found = session.run(lambda rondo: rondo.models())
     if json:
         print_json(found)
     elif not found:
-        print_text("no models yet: `rondo apply rondo.yaml` makes one")
+        print_text("no models yet: `rondo apply rondo.yaml` creates one")
     else:
         rows = [(m["model"], m["champion"], m["last_version"], m["spec_revision"], routes(m)) for m in found]
         print_table(("model", "champion", "last version", "spec", "serves"), rows)
 
 
 def _versions(model: str, *, json: bool) -> None:
-    found = using(lambda rondo: rondo.versions(model))
+    found = session.run(lambda rondo: rondo.versions(model))
     if json:
         print_json(found)
         return
     if not found:
-        print_text(
-            f"{model} has no versions yet: the first training makes version 1, and `rondo runs {model}` follows it"
-        )
+        print_text(f"{model} has no versions yet: the first training creates version 1, `rondo runs {model}` shows it")
         return
     rows = [
         (
@@ -52,33 +50,14 @@ def _versions(model: str, *, json: bool) -> None:
     print_table(("version", "state", "AUC", "because of", "registered", "gates not passed"), rows)
 
 
-def runs(
-    model: Annotated[str | None, typer.Argument(help="List the runs of this one alone.")] = None,
-    json: Json = False,  # noqa: FBT002
-) -> None:
-    """List the latest training runs, newest first: what asked for them, how they ended, and why."""
-    found = using(lambda rondo: rondo.runs(model))
-    if json:
-        print_json(found)
-    elif not found:
-        whose = f"{model} has " if model is not None else ""
-        print_text(f"{whose}no training runs yet: `rondo watch training.started` shows the next one")
-    else:
-        rows = [
-            (r["run_id"], r["model"], r["state"], r["trigger"]["kind"], minute(r["finished_at"]), r["detail"])
-            for r in found
-        ]
-        print_table(("run", "model", "state", "because of", "finished", "detail"), rows)
-
-
 def history(model: str, json: Json = False) -> None:  # noqa: FBT002
-    """Show which version was in production when."""
-    periods = using(lambda rondo: rondo.history(model))
+    """Show which version served when."""
+    periods = session.run(lambda rondo: rondo.history(model))
     if json:
         print_json(periods)
         return
     if not periods:
-        print_text(f"{model} has not served yet: a version serves once it is promoted (`rondo models {model}`)")
+        print_text(f"{model} has not served yet: a version serves after its promotion (`rondo models {model}`)")
         return
     rows = [
         (
@@ -96,16 +75,16 @@ def history(model: str, json: Json = False) -> None:  # noqa: FBT002
 
 
 def lineage(model: str, version: int, json: Json = False) -> None:  # noqa: FBT002
-    """Show where a version comes from and went to: trigger, data, spec, code, gates, deployments."""
-    story = using(lambda rondo: rondo.lineage(model, version))
+    """Show the origin of a version: trigger, data, spec, code, gates, deployments."""
+    found = session.run(lambda rondo: rondo.lineage(model, version))
     if json:
-        print_json(story)
+        print_json(found)
     else:
-        print_table(("", f"{model} version {version}, {story['state']}"), _story(story))
+        print_table(("", f"{model} version {version}, {found['state']}"), _rows(found))
 
 
 def routes(model: dict[str, Any]) -> str:
-    """Return which versions a model's requests go to, with their shares."""
+    """Return the versions that serve a model, with their shares of the requests."""
     shares = [f"version {route['model_version']} {route['share']:.0%}" for route in model["routes"]]
     return ", ".join(shares) or "nothing"
 
@@ -119,20 +98,20 @@ def _failed(version: dict[str, Any]) -> str:
     return "; ".join(gate["message"] for gate in version["gates"] if not gate["passed"])
 
 
-def _story(story: dict[str, Any]) -> list[tuple[str, object]]:
-    training, trigger = story["training"], story["trigger"]
+def _rows(lineage: dict[str, Any]) -> list[tuple[str, object]]:
+    training, trigger = lineage["training"], lineage["trigger"]
     return [
         ("because of", f"{trigger['kind']}: {trigger['detail']}"),
-        ("artifact", f"{story['artifact']} ({story['artifact_bytes']:,} bytes)"),
+        ("artifact", f"{lineage['artifact']} ({lineage['artifact_bytes']:,} bytes)"),
         *(("data", f"{d['table']} version {d['version']} ({d['digest']})") for d in training["data"]),
         ("known until", minute(training["as_of"])),
         ("rows", f"{training['rows_trained']:,} trained, {training['rows_holdout']:,} held out"),
         ("spec", training["spec_digest"]),
         ("code, seed", f"{training['code_version']}, {training['seed']}"),
-        ("AUC", _auc(story["metrics"])),
-        *(("gate", f"{'passed' if g['passed'] else 'NOT passed'}: {g['message']}") for g in story["gates"]),
+        ("AUC", _auc(lineage["metrics"])),
+        *(("gate", f"{'passed' if g['passed'] else 'NOT passed'}: {g['message']}") for g in lineage["gates"]),
         *(
             ("served", f"{p['share']:.0%} from {minute(p['since'])} until {minute(p['until']) or 'now'}")
-            for p in story["deployments"]
+            for p in lineage["deployments"]
         ),
     ]

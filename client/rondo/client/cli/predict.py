@@ -1,4 +1,4 @@
-"""`rondo predict`: one request with its features on the command line, or many from a file."""
+"""`rondo predict`: one request with its features as arguments, or many from a file."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rondo.client.cli import feature_arguments, predict_many
-from rondo.client.cli.output import Json, show_prediction
-from rondo.client.cli.publish import event_time as time_of
-from rondo.client.cli.session import using
+from rondo.client.cli import predict_many, session
+from rondo.client.cli.arguments import event_time as time_of
+from rondo.client.cli.arguments import features
+from rondo.client.cli.output import Json, print_prediction
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
@@ -21,16 +21,16 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of a command
     pairs: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="The features; an empty value is missing.")
     ] = None,
-    http: Annotated[bool, typer.Option("--http", help="Ask over HTTP instead of Kafka.")] = False,  # noqa: FBT002
+    http: Annotated[bool, typer.Option("--http", help="Send it over HTTP instead of Kafka.")] = False,  # noqa: FBT002
     requests: Annotated[
         typer.FileBinaryRead | None,
         typer.Option(
             "--from", metavar="FILE", help="Stream requests from JSON Lines ({features, id, ...}); - is stdin."
         ),
     ] = None,
-    id: Annotated[str | None, typer.Option(help="The request's id; made up by default.")] = None,  # noqa: A002
-    entity: Annotated[str | None, typer.Option(help="What it is about, for outcomes to refer to.")] = None,
-    event_time: Annotated[str, typer.Option(help="When it is asked for, such as 2013-03-01T12:00:00Z.")] = "",
+    id: Annotated[str | None, typer.Option(help="The request's id; random by default.")] = None,  # noqa: A002
+    entity: Annotated[str | None, typer.Option(help="What it is about; outcomes can refer to it.")] = None,
+    event_time: Annotated[str, typer.Option(help="When it is asked, such as 2013-03-01T12:00:00Z.")] = "",
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for an answer.")] = 30.0,
     json: Json = False,  # noqa: FBT002
 ) -> None:
@@ -40,9 +40,9 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of a command
     at = time_of(event_time) if event_time else None
 
     async def ask(rondo: AsyncRondo) -> Prediction:
-        sent = feature_arguments.parse(pairs or [], await rondo.inputs(model))
+        sent = features(pairs or [], await rondo.inputs(model))
         if http:
             return await rondo.predict_http(model, sent, id=id, entity=entity, event_time=at)
         return await rondo.predict(model, sent, id=id, entity=entity, event_time=at, seconds=timeout)
 
-    show_prediction(using(ask), json=json)
+    print_prediction(session.run(ask), json=json)

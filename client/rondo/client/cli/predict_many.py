@@ -1,8 +1,9 @@
-"""`rondo predict --from`: a request on each line, and a line of result for each, whatever becomes of it."""
+"""`rondo predict --from`: one request per line, and one result for each."""
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -10,10 +11,9 @@ import orjson
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 
 from rondo.client import event_times, messages
-from rondo.client.cli.output import complain, note, print_json, show_prediction
-from rondo.client.cli.output import messages as messages_screen
-from rondo.client.cli.session import using
-from rondo.client.errors import RefusedError
+from rondo.client.cli import session
+from rondo.client.cli.output import print_error, print_json, print_note, print_prediction, stderr
+from rondo.client.errors import Delivery, PredictionTimeoutError, RefusedError
 from rondo.client.messages import Prediction
 
 if TYPE_CHECKING:
@@ -25,10 +25,15 @@ if TYPE_CHECKING:
     from rondo.contracts.events.predictions import PredictionRequested
 
 _FORM = '{"features": {...}}, and if wanted "id", "entity", "event_time"'
+_DELIVERIES = {
+    Delivery.ACKNOWLEDGED: "taken by Kafka and not answered in time",
+    Delivery.UNKNOWN: "possibly taken by Kafka",
+    Delivery.NOT_SENT: "not sent",
+}
 
 
 def run(lines: BinaryIO, model: str, seconds: float, *, json: bool) -> int:
-    """Ask for every line; return the exit code, 1 if a line has no answer within `seconds`."""
+    """Send a request for each line; return the exit code: 1 if a line has no answer within `seconds`."""
     total = _count(lines)
     with _progress(json=json) as progress:
         results = Results(progress, total, json=json)
@@ -36,42 +41,53 @@ def run(lines: BinaryIO, model: str, seconds: float, *, json: bool) -> int:
         async def ask(rondo: AsyncRondo) -> None:
             async with aclosing(rondo.stream(requests(lines, model, results), seconds)) as answers:
                 async for answer in answers:
-                    results.take(answer)
+                    results.add(answer)
 
-        using(ask)
-    note(f"{results.answered:,} answered, {results.failed:,} not")
+        session.run(ask)
+    print_note(results.summary)
     return 1 if results.failed else 0
 
 
 class Results:
-    """Prints what became of each line, and counts. It is told from two threads: of lines, and of answers."""
+    """Prints the result of each line, and counts. Two threads call it: one reads lines, one takes answers."""
 
     def __init__(self, progress: Progress, total: int | None, *, json: bool) -> None:
         self.answered = self.failed = 0
+        self._deliveries: Counter[Delivery] = Counter()
         self._progress, self._json = progress, json
         self._task = progress.add_task("asking", total=total)
 
-    def take(self, answer: Prediction | Unanswered) -> None:
-        """Show an answer, or why there is none."""
+    def add(self, answer: Prediction | Unanswered) -> None:
         if isinstance(answer, Prediction):
             self.answered += 1
-            show_prediction(answer, json=self._json)
+            print_prediction(answer, json=self._json)
             self._progress.advance(self._task)
             return
-        self.fail({"id": answer.request_id}, answer.code, str(answer))
+        about: dict[str, Any] = {"id": answer.request_id}
+        if isinstance(answer, PredictionTimeoutError):
+            self._deliveries[answer.delivery] += 1
+            about["delivery"] = answer.delivery
+        self.fail(about, answer.code, str(answer))
 
     def fail(self, about: dict[str, Any], code: str, message: str) -> None:
-        """Show why there is no answer: to people on stderr, to programs among the answers."""
+        """Print why there is no answer: as text on stderr, as JSON among the answers."""
         self.failed += 1
         if self._json:
             print_json(about | {"error": code, "message": message})
         else:
-            complain(message)
+            print_error(message)
         self._progress.advance(self._task)
+
+    @property
+    def summary(self) -> str:
+        counts = [f"{self.answered:,} answered"]
+        counts += [f"{self._deliveries[each]:,} {text}" for each, text in _DELIVERIES.items() if self._deliveries[each]]
+        refused = self.failed - self._deliveries.total()
+        return ", ".join([*counts, f"{refused:,} refused"] if refused or not self.failed else counts)
 
 
 def requests(lines: BinaryIO, model: str, results: Results) -> Iterator[PredictionRequested]:
-    """Yield the request of each line; one that is none is told at once, and the others go on."""
+    """Yield the request of each line. A malformed line is reported and skipped."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -97,14 +113,14 @@ def _request(line: bytes, model: str) -> PredictionRequested:
     )
 
 
-def _event_time(said: object) -> datetime | None:
-    if said is None:
+def _event_time(given: object) -> datetime | None:
+    if given is None:
         return None
-    return event_times.read(said if isinstance(said, str) else repr(said))
+    return event_times.parse(given if isinstance(given, str) else repr(given))
 
 
 def _count(lines: BinaryIO) -> int | None:
-    """Return how many requests a file has, None for a pipe, which can't be read twice."""
+    """Return the number of requests in a file, or None for a pipe, which can't be read twice."""
     if not lines.seekable():
         return None
     count = sum(1 for line in lines if line.strip())
@@ -113,15 +129,15 @@ def _count(lines: BinaryIO) -> int | None:
 
 
 def _progress(*, json: bool) -> Progress:
-    screen = messages_screen()
+    console = stderr()
     return Progress(
         SpinnerColumn(),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=screen,
+        console=console,
         transient=True,
-        disable=json or not screen.is_terminal,
-        # On one screen the answers have to pass above the bar; into a file they go by themselves.
+        disable=json or not console.is_terminal,
+        # On a terminal the answers are printed above the bar.
         redirect_stdout=sys.stdout.isatty(),
     )

@@ -1,11 +1,10 @@
-"""Using Rondo from a command: found, opened, asked, closed."""
+"""One client per command: connect, run, close."""
 
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
-from pathlib import Path
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar
 
 from rondo.client.asynchronous import AsyncRondo
@@ -15,21 +14,30 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 T = TypeVar("T")
+_token: ContextVar[str | None] = ContextVar("token", default=None)
 
 
-def using(work: Callable[[AsyncRondo], Awaitable[T]]) -> T:
-    """Run some work with the Rondo that is to be found from here, and return its result."""
+def use_token(token: str | None) -> None:
+    """Use this token for the command, in place of that of the environment, unless it is None."""
+    _token.set(token)
 
-    async def run() -> T:
-        async with AsyncRondo(Connection.discover(os.environ, Path.cwd()), _user()) as rondo:
+
+def connection() -> Connection:
+    """Return the connection that the command uses.
+
+    Raises:
+        NoConnectionError: none is configured, and no stack runs here.
+
+    """
+    token = _token.get()
+    return Connection.discover({**os.environ, **({"RONDO_TOKEN": token} if token else {})})
+
+
+def run(work: Callable[[AsyncRondo], Awaitable[T]]) -> T:
+    """Run `work` with a client, and return its result."""
+
+    async def main() -> T:
+        async with AsyncRondo(connection()) as rondo:
             return await work(rondo)
 
-    return asyncio.run(run())
-
-
-def _user() -> str | None:
-    try:
-        name = getpass.getuser()
-    except (OSError, KeyError):  # a container's user may have no name
-        return None
-    return name if name.isascii() else None
+    return asyncio.run(main())

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rondo.client.cli.output import Json, note, print_json, print_text
-from rondo.client.cli.publish import moment
-from rondo.client.cli.session import using
-from rondo.client.event_summaries import headline
+from rondo.client.cli import session
+from rondo.client.cli.arguments import local_time
+from rondo.client.cli.output import Json, print_json, print_note, print_text
+from rondo.client.event_summaries import summarize
 from rondo.client.kafka.event_stream import topics_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rondo.client.kafka.event_stream import Since
     from rondo.contracts.events.cloudevents import Envelope
 
-_FETCHED_BEFORE_SECONDS = 2.0
+_BUFFERED_SECONDS = 2.0
 _FIXED: dict[str, Since] = {"now": "now", "beginning": "beginning"}
 
 
@@ -30,51 +30,50 @@ def watch(
         typer.Argument(metavar="[TOPIC]...", help="Such as models.promoted or ModelPromoted; all events by default."),
     ] = None,
     since: Annotated[str, typer.Option(help="now, beginning, or a time such as 2013-03-01T12:00:00Z.")] = "now",
-    count: Annotated[int, typer.Option(min=0, help="Stop after so many events; 0 goes on until Ctrl-C.")] = 0,
+    count: Annotated[int, typer.Option(min=0, help="Stop after this many events; 0 continues until Ctrl-C.")] = 0,
     json: Json = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
-    """Print events as they come, a line each."""
+    """Print events as they happen, one line each."""
     topics_of(names or [])
-    start: Since = _FIXED.get(since) or moment(since)
-    away = _Away()
-    # Only what fetches events knows that they have stopped coming.
-    logging.getLogger("aiokafka.consumer.fetcher").addHandler(away)
+    start: Since = _FIXED.get(since) or local_time(since)
+    outage = _OutageNotice()
+    # The client waits for Kafka silently; only the fetcher's log shows that it is unavailable.
+    logging.getLogger("aiokafka.consumer.fetcher").addHandler(outage)
 
     async def follow(rondo: AsyncRondo) -> None:
         left = count
         async with aclosing(rondo.watch(*names or [], since=start)) as envelopes:
             async for envelope in envelopes:
-                away.over()
+                outage.on_event()
                 print_json(_as_json(envelope)) if json else print_text(_line(envelope))
                 left -= 1
                 if left == 0:
                     return
 
-    using(follow)
+    session.run(follow)
 
 
-class _Away(logging.Handler):
-    """Says once that Kafka does not answer, and not each time that it is tried again."""
+class _OutageNotice(logging.Handler):
+    """Prints once per outage that Kafka does not answer."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self._told_at: float | None = None
+        self._noticed_at: float | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say it, if that is news."""
-        if self._told_at is None:
-            self._told_at = time.monotonic()
-            note(f"Kafka does not answer, and is waited for ({record.getMessage()})")
+        if self._noticed_at is None:
+            self._noticed_at = time.monotonic()
+            print_note(f"Kafka does not answer; waiting for it ({record.getMessage()})")
 
-    def over(self) -> None:
-        """Take the next time for news, unless what came had been fetched before."""
-        if self._told_at is not None and time.monotonic() - self._told_at > _FETCHED_BEFORE_SECONDS:
-            self._told_at = None
+    def on_event(self) -> None:
+        """End the outage, unless the event may have been buffered before it began."""
+        if self._noticed_at is not None and time.monotonic() - self._noticed_at > _BUFFERED_SECONDS:
+            self._noticed_at = None
 
 
 def _line(envelope: Envelope[Any]) -> str:
     at = envelope.time.astimezone()
-    return f"{at:%Y-%m-%d %H:%M:%S}  {type(envelope.data).__name__:<19} {envelope.data.key}: {headline(envelope.data)}"
+    return f"{at:%Y-%m-%d %H:%M:%S}  {type(envelope.data).__name__:<19} {envelope.data.key}: {summarize(envelope.data)}"
 
 
 def _as_json(envelope: Envelope[Any]) -> dict[str, Any]:

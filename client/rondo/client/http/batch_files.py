@@ -1,4 +1,4 @@
-"""A batch on its way to ingestion: what kind of file it is, and a name of its own."""
+"""The file of a batch: its content type, its id and its size."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _ID_DIGITS = 16
 
 
 def content_type_of(content: bytes | Path, given: str | None) -> str:
-    """Return the content type that was given, or the one that the file's suffix names.
+    """Return `given`, else the content type of the file's suffix.
 
     Raises:
-        UnknownFormatError: there is neither.
+        UnknownFormatError: the suffix is unknown.
 
     """
     if given is not None:
@@ -39,16 +39,16 @@ def content_type_of(content: bytes | Path, given: str | None) -> str:
 
 
 def batch_id_of(file: Path) -> str:
-    """Return a name that follows from the content alone: the same file twice is the same batch."""
+    """Return an id that depends on the content alone, so that the same file is the same batch."""
     with file.open("rb") as content:
         return f"sha256-{hashlib.file_digest(content, 'sha256').hexdigest()[:_ID_DIGITS]}"
 
 
 def size_of(content: bytes | Path) -> int:
-    """Return how many bytes a batch has.
+    """Return the size of a batch in bytes.
 
     Raises:
-        EmptyBatchError: none.
+        EmptyBatchError: it is 0.
 
     """
     size = content.stat().st_size if isinstance(content, Path) else len(content)
@@ -62,7 +62,7 @@ def _name_of(content: bytes | Path) -> str:
 
 
 async def chunks(content: Path, sent: Callable[[int], None] | None = None) -> AsyncIterator[bytes]:
-    """Read a file piece by piece; `sent` hears the bytes of each."""
+    """Yield the file in chunks; `sent` is called with the size of each one that was taken."""
     with content.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
             yield chunk

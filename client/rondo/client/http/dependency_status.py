@@ -1,4 +1,4 @@
-"""Kafka and PostgreSQL as the services see them: whether those that stand on them can reach them."""
+"""The state of Kafka and PostgreSQL, as the readiness of the services reports it."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# As the services' health names them.
-SERVERS = ("kafka", "postgresql")
+# The names in the services' readiness.
+DEPENDENCIES = ("kafka", "postgresql")
 
 
-def seen_by(services: Mapping[str, Mapping[str, Any]], kafka: str) -> dict[str, dict[str, Any]]:
-    """Return what the readiness of services says of the servers, in the form of a service's own.
+def dependency_status(services: Mapping[str, Mapping[str, Any]], kafka: str) -> dict[str, dict[str, Any]]:
+    """Return the state of each dependency in the form of a service's own readiness.
 
-    A server is `ready` where all who speak of it reach it, None where nobody does; `checks` has each one's word. The
-    address of PostgreSQL is the services' secret, that of Kafka is known here.
+    A dependency is `ready` if every service that checks it reaches it, and None if none checks it; `checks` has the
+    result by service. The address of PostgreSQL is a secret of the services, and None.
     """
-    return {name: _seen(name, services, kafka if name == "kafka" else None) for name in SERVERS}
+    return {name: _status(name, services, kafka if name == "kafka" else None) for name in DEPENDENCIES}
 
 
-def _seen(server: str, services: Mapping[str, Mapping[str, Any]], address: str | None) -> dict[str, Any]:
-    checks = {name: said["checks"][server] for name, said in services.items() if server in said["checks"]}
+def _status(dependency: str, services: Mapping[str, Mapping[str, Any]], address: str | None) -> dict[str, Any]:
+    checks = {name: state["checks"][dependency] for name, state in services.items() if dependency in state["checks"]}
     return {
-        "ready": all(word == "ok" for word in checks.values()) if checks else None,
+        "ready": all(result == "ok" for result in checks.values()) if checks else None,
         "url": address,
         "checks": checks,
-        "message": "" if checks else "no service tells",
+        "message": "" if checks else "no service reports it",
     }

@@ -1,4 +1,4 @@
-"""Open Inference Protocol v2 from the asking side: features to tensors, and the response to a prediction."""
+"""The client side of the Open Inference Protocol v2: features to tensors, responses to predictions."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ _OF_TENSORS = re.compile(r" at row 0(?= )|, in an? \w+ tensor of shape \[1, 1\]"
 
 
 def body(request: PredictionRequested) -> bytes:
-    """Return the request's body: one tensor per feature that is there, of shape [1, 1].
+    """Return the body of the request: one tensor of shape [1, 1] per feature that has a value.
 
     Raises:
-        RefusedError: a number is infinite, a value is something that JSON does not know, or no feature has one.
+        RefusedError: a number is infinite, a value has a type that JSON has not, or no feature has a value.
 
     """
     inputs = [_tensor(name, value) for name, value in sendable(request.features).items() if value is not None]
     if not inputs:
-        raise RefusedError("no feature has a value: give at least one, `rondo predict` takes them as name=value")
+        raise RefusedError(
+            "no feature has a value: give at least one, `rondo predict` takes them as name=value", code="no_features"
+        )
     if request.entity is not None:
         inputs.append(_tensor(_ENTITY, request.entity))
     if request.event_time is not None:
@@ -35,7 +37,7 @@ def body(request: PredictionRequested) -> bytes:
 
 
 def in_features(refused: RefusedError) -> RefusedError:
-    """Return what serving refused without its words for rows and tensors: there is one row, and both are ours."""
+    """Return the refusal without rows and tensors: the caller gave features of one row and knows neither."""
     return RefusedError(_OF_TENSORS.sub("", str(refused)), code=refused.code)
 
 
@@ -56,7 +58,7 @@ def _datatype(value: Any) -> str:
 
 
 def prediction(asked: PredictionRequested, answer: dict[str, Any]) -> Prediction:
-    """Read the response.
+    """Return the prediction in a response.
 
     Raises:
         ServiceFailedError: it has no score.

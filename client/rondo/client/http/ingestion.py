@@ -1,4 +1,4 @@
-"""What ingestion is asked for, each answer as the JSON values that its OpenAPI describes."""
+"""Ingestion's API. Results are the JSON values that its OpenAPI document describes."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from rondo.client.http.transport import content_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rondo.client.http.transport import Services
+    from rondo.client.http.transport import HttpTransport
 
-_KNOWN_BEFORE = 200  # a batch that is taken in for the first time is 201
-_QUARANTINED = 100
+_REPEATED = 200  # a batch with a new id gets 201
+_QUARANTINE_LIMIT = 100
 
 
 class IngestionClient:
-    """Ingestion's part of the client."""
+    """The methods of a client that call ingestion."""
 
-    _services: Services
+    _http: HttpTransport
 
     async def publish(
         self,
@@ -31,34 +31,34 @@ class IngestionClient:
         content_type: str | None = None,
         sent: Callable[[int], None] | None = None,
     ) -> dict[str, Any]:
-        """Publish a batch, and return its report; `sent` hears bytes on their way.
+        """Publish a batch, and return its report. `sent` is called with the size of each chunk that was sent.
 
-        The same batch id twice is a no-op: the report is the first one's, and its `repeated` is true.
+        Publishing an id again is a no-op: the report is that of the first time, with `repeated` true.
 
         Raises:
-            UnknownFormatError: no content type is given, and the file's suffix names none.
-            EmptyBatchError: it has no byte.
-            RefusedError: the batch was rejected whole; `problems` has the reasons.
+            UnknownFormatError: no content type is given, and the file's suffix is unknown.
+            EmptyBatchError: it has 0 bytes.
+            RefusedError: the whole batch was rejected; `problems` has the reasons.
 
         """
-        # A length instead of chunks, so that a batch that is too large is refused before it is sent.
+        # With a length ingestion refuses a batch that is too large before it is sent.
         headers = {
             "content-type": batch_files.content_type_of(content, content_type),
             "content-length": str(batch_files.size_of(content)),
         }
         body = batch_files.chunks(content, sent) if isinstance(content, Path) else content
         path = _path(dataset, f"/batches/{quote(batch_id, safe='')}")
-        answer = await self._services.ask("ingestion", "POST", path, content=body, headers=headers)
-        return content_of("ingestion", answer) | {"repeated": answer.status_code == _KNOWN_BEFORE}
+        answer = await self._http.request("ingestion", "POST", path, content=body, headers=headers)
+        return content_of("ingestion", answer) | {"repeated": answer.status_code == _REPEATED}
 
     async def dataset(self, dataset: str) -> dict[str, Any]:
-        """Return what a dataset must look like, column by column, and its current version."""
-        return await self._services.json("ingestion", "GET", _path(dataset))
+        """Return the columns that the data contract requires, and the current version."""
+        return await self._http.json("ingestion", "GET", _path(dataset))
 
     async def quarantine(
-        self, dataset: str, batch_id: str | None = None, limit: int = _QUARANTINED
+        self, dataset: str, batch_id: str | None = None, limit: int = _QUARANTINE_LIMIT
     ) -> list[dict[str, Any]]:
-        """Return the rows quarantined last (of one batch, where it is named), each with its reason and as it came.
+        """Return the rows that were quarantined last (of `batch_id`, unless it is None): reason and original content.
 
         Raises:
             NotFoundError: no model has this dataset.
@@ -66,9 +66,9 @@ class IngestionClient:
         """
         chosen = f"&batch_id={quote(batch_id, safe='')}" if batch_id is not None else ""
         path = _path(dataset, f"/quarantine?limit={limit}{chosen}")
-        found: list[dict[str, Any]] = (await self._services.json("ingestion", "GET", path))["rows"]
+        found: list[dict[str, Any]] = (await self._http.json("ingestion", "GET", path))["rows"]
         if not found:
-            await self.dataset(dataset)  # one that no model has keeps nothing out
+            await self.dataset(dataset)  # raises for a dataset that no model has
         return found
 
 

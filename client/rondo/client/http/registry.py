@@ -1,4 +1,4 @@
-"""What the registry is asked for, each answer as the JSON values that its OpenAPI describes."""
+"""The registry's API. Results are the JSON values that its OpenAPI document describes."""
 
 from __future__ import annotations
 
@@ -9,91 +9,88 @@ from rondo.client import event_times
 from rondo.contracts.spec.file import parse_spec
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from datetime import datetime
 
-    from rondo.client.http.transport import Services
+    from rondo.client.http.transport import HttpTransport
 
 
 class RegistryClient:
-    """The registry's part of the client."""
+    """The methods of a client that call the registry."""
 
-    _services: Services
+    _http: HttpTransport
 
     async def apply(self, spec_text: str, source: str = "rondo.yaml") -> dict[str, Any]:
-        """Bring a model spec into force, and return its model, revision and digest; `source` names it in errors.
+        """Apply a model spec, and return its model, revision and digest. `source` is its name in errors.
 
         Raises:
             SpecError: with every fault and its line; nothing was sent.
-            RefusedError: the registry can't execute it; `problems` says which parts.
+            RefusedError: the registry does not support it; `problems` names the parts.
 
         """
         parse_spec(spec_text, source)
         headers = {"content-type": "application/yaml"}
-        return await self._services.json("registry", "PUT", "/v1/specs", content=spec_text.encode(), headers=headers)
+        return await self._http.json("registry", "PUT", "/v1/specs", content=spec_text.encode(), headers=headers)
 
     async def models(self) -> list[dict[str, Any]]:
-        """Return all models: spec, champion, what should serve."""
-        found: list[dict[str, Any]] = (await self._services.json("registry", "GET", "/v1/models"))["models"]
+        found: list[dict[str, Any]] = (await self._http.json("registry", "GET", "/v1/models"))["models"]
         return found
 
     async def model(self, model: str) -> dict[str, Any]:
-        """Return a model."""
         return await self._of(model)
 
     async def spec(self, model: str) -> dict[str, Any]:
-        """Return the spec in force, every default written out."""
+        """Return the spec in force, with all defaults."""
         return await self._of(model, "/spec")
 
     async def versions(self, model: str) -> list[dict[str, Any]]:
-        """Return the versions of a model, oldest first, with what their gates saw."""
+        """Return the versions of a model, oldest first, with the results of their gates."""
         return [version async for page in self._pages(model, "/versions") for version in page["versions"]]
 
     async def version(self, model: str, version: int) -> dict[str, Any]:
-        """Return a version with all its evidence."""
         return await self._of(model, f"/versions/{version}")
 
     async def lineage(self, model: str, version: int) -> dict[str, Any]:
-        """Return where a version comes from and went to."""
+        """Return the trigger, data, spec, code, gates and deployments of a version."""
         return await self._of(model, f"/versions/{version}/lineage")
 
     async def history(self, model: str) -> list[dict[str, Any]]:
-        """Return which version was in production when, oldest first."""
+        """Return the periods in which versions served, oldest first."""
         found: list[dict[str, Any]] = (await self._of(model, "/history"))["periods"]
         return found
 
     async def audit(self, model: str) -> dict[str, Any]:
-        """Return every decision about a model, and whether the chain of their hashes is whole."""
+        """Return all audit entries of a model, and whether their hash chain is intact."""
         pages = [page async for page in self._pages(model, "/audit")]
         return pages[-1] | {"entries": [entry for page in pages for entry in page["entries"]]}
 
     async def runs(self, model: str | None = None) -> list[dict[str, Any]]:
-        """Return the latest training runs, newest first.
+        """Return the latest training runs and skipped trainings, newest first.
 
         Raises:
-            NotFoundError: there is no such model; the message has those that there are.
+            NotFoundError: there is no such model; the message lists the models.
 
         """
         path = "/v1/runs" + (f"?model={quote(model, safe='')}" if model is not None else "")
-        found: list[dict[str, Any]] = (await self._services.json("registry", "GET", path))["runs"]
+        found: list[dict[str, Any]] = (await self._http.json("registry", "GET", path))["runs"]
         if model is not None and not found:
-            await self.model(model)  # a model that nobody has declared has no runs either
+            await self.model(model)  # raises for a model that does not exist
         return found
 
     async def artifact(self, model: str, version: int) -> bytes:
         """Return the ONNX bytes of a version."""
-        return (await self._services.ask("registry", "GET", _path(model, f"/versions/{version}/artifact"))).content
+        return (await self._http.request("registry", "GET", _path(model, f"/versions/{version}/artifact"))).content
 
     async def promote(self, model: str, version: int, reason: str = "", *, override: bool = False) -> dict[str, Any]:
-        """Make a version the champion, and return the model; `override` takes one that did not pass its gates."""
+        """Promote a version, and return the model. `override` allows one that did not pass its gates."""
         return await self._do(model, "promote", {"version": version, "reason": reason, "override": override})
 
     async def rollback(self, model: str, version: int | None = None, reason: str = "") -> dict[str, Any]:
-        """Go back to an earlier version (by default the previous one), and return the model."""
+        """Go back to an earlier version, by default the previous one, and return the model."""
         return await self._do(model, "rollback", {"version": version, "reason": reason})
 
     async def train(self, model: str, reason: str = "", at: datetime | None = None) -> dict[str, Any]:
-        """Ask for a training with what was known `at` an event time; TrainingStarted or TrainingSkipped follows.
+        """Request a training with the data known `at` an event time. TrainingStarted or TrainingSkipped follows.
 
         Raises:
             RefusedError: `at` has no offset.
@@ -102,8 +99,29 @@ class RegistryClient:
         known_at = event_times.in_utc(at).isoformat() if at is not None else None
         return await self._do(model, "train", {"reason": reason, "at": known_at})
 
+    async def remove(self, model: str, reason: str = "") -> dict[str, Any]:
+        """Remove a model, and return its last state. Its events, versions and audit log stay."""
+        return await self._http.json("registry", "DELETE", _path(model, ""), json={"reason": reason})
+
+    async def create_token(self, name: str, roles: Sequence[str]) -> dict[str, Any]:
+        """Return `token`, which is not stored and can't be read again, with its `id`, `name` and `roles`."""
+        return await self._http.json("registry", "POST", "/v1/tokens", json={"name": name, "roles": list(roles)})
+
+    async def tokens(self) -> list[dict[str, Any]]:
+        """Return all tokens without their secrets."""
+        found: list[dict[str, Any]] = (await self._http.json("registry", "GET", "/v1/tokens"))["tokens"]
+        return found
+
+    async def rotate_token(self, token_id: str) -> dict[str, Any]:
+        """Replace the secret of a token, and return the new one as `create_token` does."""
+        return await self._http.json("registry", "POST", f"/v1/tokens/{quote(token_id, safe='')}/rotate")
+
+    async def revoke_token(self, token_id: str) -> dict[str, Any]:
+        """Revoke a token, and return it."""
+        return await self._http.json("registry", "DELETE", f"/v1/tokens/{quote(token_id, safe='')}")
+
     async def _of(self, model: str, rest: str = "") -> dict[str, Any]:
-        return await self._services.json("registry", "GET", _path(model, rest))
+        return await self._http.json("registry", "GET", _path(model, rest))
 
     async def _pages(self, model: str, rest: str) -> AsyncIterator[dict[str, Any]]:
         page = await self._of(model, rest)
@@ -113,7 +131,7 @@ class RegistryClient:
             yield page
 
     async def _do(self, model: str, command: str, body: dict[str, Any]) -> dict[str, Any]:
-        return await self._services.json("registry", "POST", _path(model, f"/{command}"), json=body)
+        return await self._http.json("registry", "POST", _path(model, f"/{command}"), json=body)
 
 
 def _path(model: str, rest: str) -> str:

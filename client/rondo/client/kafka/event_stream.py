@@ -1,4 +1,4 @@
-"""Subscribing to events: names to topics, and messages to envelopes."""
+"""Subscribing to events: topic and event names to topics, Kafka messages to envelopes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ValidationError
 
 from rondo.client.errors import UnknownTopicError
-from rondo.client.kafka.connection import reading, translated
+from rondo.client.kafka.connection import retry_while_unavailable, translated
+from rondo.client.kafka.consumer import consumer_of
 from rondo.contracts.events import cloudevents
+from rondo.contracts.events.access import TokenChanged
 from rondo.contracts.events.cloudevents import Envelope, MalformedEventError
-from rondo.contracts.topics import BY_NAME, CONTROL_EVENTS, CONTROL_PLANE, EVENTS
+from rondo.contracts.topics import BY_NAME, CONTROL_EVENTS, EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -29,14 +31,16 @@ _BY_CLASS = {event.__name__: event.topic for event in EVENTS}
 
 
 def topics_of(names: Sequence[str]) -> list[str]:
-    """Return the topics of names, each a topic's or an event's; of none the whole control plane.
+    """Return the topics of names of topics or events.
+
+    Without names these are all topics of the control plane, except that of access tokens.
 
     Raises:
         UnknownTopicError: a name is neither.
 
     """
     if not names:
-        return [topic.name for topic in CONTROL_PLANE if "client" in topic.readers]
+        return [event.topic for event in CONTROL_EVENTS if event is not TokenChanged]
     return list(dict.fromkeys(_topic_of(name) for name in names))
 
 
@@ -45,23 +49,32 @@ def _topic_of(name: str) -> str:
     if topic in _BY_TOPIC:
         return topic
     if topic in BY_NAME:
-        raise UnknownTopicError(name, "that topic carries bytes, not events; docs/events/topics.md says which")
+        raise UnknownTopicError(name, "that topic holds bytes, not events; see docs/events/topics.md")
     close = get_close_matches(name, [*_BY_TOPIC, *_BY_CLASS], n=1)
-    raise UnknownTopicError(name, f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(_BY_TOPIC))}")
+    hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(sorted(_BY_TOPIC))}"
+    raise UnknownTopicError(name, hint)
 
 
 async def watch(bootstrap: str, topics: Sequence[str], since: Since) -> AsyncGenerator[Envelope[Any], None]:
-    """Yield events as they come, until closed; what is no event is logged and passed over."""
+    """Yield events until closed. A malformed message is logged and skipped.
+
+    Once it reads, it waits as long as Kafka is unavailable.
+
+    Raises:
+        UnreachableError: Kafka does not answer at the start.
+        NotFoundError: a topic does not exist.
+
+    """
     offset_reset = "earliest" if since == "beginning" else "latest"
-    async with reading(bootstrap, topics, auto_offset_reset=offset_reset) as consumer:
+    async with consumer_of(bootstrap, topics, auto_offset_reset=offset_reset) as consumer:
         if isinstance(since, datetime):
             await _seek(consumer, bootstrap, since)
         while True:
             with translated(bootstrap):
-                fetched = await consumer.getmany(timeout_ms=1000)
-            messages = [message for of_one in fetched.values() for message in of_one]
+                fetched = await retry_while_unavailable(lambda: consumer.getmany(timeout_ms=1000))
+            messages = [message for of_partition in fetched.values() for message in of_partition]
             for message in sorted(messages, key=lambda message: message.timestamp):
-                if (envelope := _read(message)) is not None:
+                if (envelope := _decode(message)) is not None:
                     yield envelope
 
 
@@ -76,16 +89,16 @@ async def _seek(consumer: AIOKafkaConsumer, bootstrap: str, since: datetime) -> 
                 consumer.seek(partition, place.offset)
 
 
-def _read(message: Any) -> Envelope[Any] | None:
+def _decode(message: Any) -> Envelope[Any] | None:
     event = _BY_TOPIC[message.topic]
     place = f"{message.topic}/{message.partition}/{message.offset}"
     try:
         if event in CONTROL_EVENTS:
             headers = {name: (value or b"").decode() for name, value in message.headers}
             return cloudevents.read(event, headers, message.value)
-        # The data plane has no CloudEvents headers: its place in the topic names a message.
+        # Messages of the data plane have no CloudEvents headers: topic, partition and offset identify them.
         time = datetime.fromtimestamp(message.timestamp / 1000, UTC)
         return Envelope(place, BY_NAME[message.topic].writer, time, event.model_validate_json(message.value or b""))
     except (MalformedEventError, ValidationError, UnicodeDecodeError) as error:
-        log.warning("the message at %s is passed over: %s", place, error)
+        log.warning("skipped the message at %s: %s", place, error)
         return None

@@ -1,4 +1,4 @@
-"""Requests that serving could not answer, read back from their dead letters: which they were, and why."""
+"""Requests that serving could not answer, read from the topic `predictions.failed`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from rondo.client import messages
-from rondo.client.kafka.connection import reading, translated
+from rondo.client.kafka.connection import translated
+from rondo.client.kafka.consumer import consumer_of
 from rondo.contracts.topics import PREDICTIONS_FAILED
 
 if TYPE_CHECKING:
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 
     from aiokafka import AIOKafkaConsumer
 
-# How far back (offsets of each partition) is looked for the last ones.
+# The number of offsets of each partition that are searched for the last requests.
 LOOK_BACK = 10_000
 
 
-class Failed(BaseModel):
-    """A request that was refused: `reason` is the short name, `message` says what to send instead.
+class FailedRequest(BaseModel):
+    """A refused request. `reason` is the error code, `message` says what to send instead.
 
-    A request of another form may have no id or model that can be read.
+    `id` and `model` are None where the request is malformed and has none that can be read.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,47 +37,49 @@ class Failed(BaseModel):
     failed_at: datetime
 
 
-async def failed(bootstrap: str, model: str | None, last: int, *, follow: bool) -> AsyncGenerator[Failed, None]:
-    """Yield the `last` requests that were refused (of one model, where it is named), oldest first.
+async def failed_requests(
+    bootstrap: str, model: str | None, last: int, *, follow: bool
+) -> AsyncGenerator[FailedRequest, None]:
+    """Yield the `last` refused requests (of `model`, unless it is None), oldest first.
 
-    With `follow` it then goes on with those that are refused from now on, until closed.
+    With `follow` it continues with new ones until it is closed.
 
     Raises:
         UnreachableError: Kafka does not answer.
         NotFoundError: the topic does not exist yet.
 
     """
-    async with reading(bootstrap, (PREDICTIONS_FAILED,)) as consumer:
-        for letter in await _latest(consumer, bootstrap, model, last):
-            yield letter
+    async with consumer_of(bootstrap, (PREDICTIONS_FAILED,)) as consumer:
+        for failed in await _latest(consumer, bootstrap, model, last):
+            yield failed
         while follow:
-            for letter in await _fetched(consumer, bootstrap, model):
-                yield letter
+            for failed in await _fetch(consumer, bootstrap, model):
+                yield failed
 
 
-async def _latest(consumer: AIOKafkaConsumer, bootstrap: str, model: str | None, last: int) -> list[Failed]:
-    found: deque[Failed] = deque(maxlen=LOOK_BACK)
+async def _latest(consumer: AIOKafkaConsumer, bootstrap: str, model: str | None, last: int) -> list[FailedRequest]:
+    found: deque[FailedRequest] = deque(maxlen=LOOK_BACK)
     with translated(bootstrap):
         ends = await consumer.end_offsets(consumer.assignment())
         starts = await consumer.beginning_offsets(consumer.assignment())
         for partition, end in ends.items():
             consumer.seek(partition, max(starts[partition], end - LOOK_BACK))
         while [p for p, end in ends.items() if await consumer.position(p) < end]:
-            found += await _fetched(consumer, bootstrap, model)
-    return sorted(found, key=lambda letter: letter.failed_at)[-last:]
+            found += await _fetch(consumer, bootstrap, model)
+    return sorted(found, key=lambda failed: failed.failed_at)[-last:]
 
 
-async def _fetched(consumer: AIOKafkaConsumer, bootstrap: str, model: str | None) -> list[Failed]:
+async def _fetch(consumer: AIOKafkaConsumer, bootstrap: str, model: str | None) -> list[FailedRequest]:
     with translated(bootstrap):
         fetched = await consumer.getmany(timeout_ms=500)
-    letters = [read(message) for of_one in fetched.values() for message in of_one]
-    return [letter for letter in letters if model is None or letter.model == model]
+    requests = [decode(message) for of_partition in fetched.values() for message in of_partition]
+    return [failed for failed in requests if model is None or failed.model == model]
 
 
-def read(message: Any) -> Failed:
-    """Read a dead letter, whatever its value is."""
+def decode(message: Any) -> FailedRequest:
+    """Read a dead letter; its value may be anything."""
     refusal = messages.decode_refusal("", message.headers)
-    return Failed(
+    return FailedRequest(
         id=messages.id_of(message.value),
         model=messages.model_of(message.value),
         reason=refusal.code,

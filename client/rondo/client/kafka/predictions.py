@@ -1,4 +1,4 @@
-"""Predictions over Kafka: ask and await the answer, one at a time or many at once."""
+"""Predictions over Kafka: one request, or a stream of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from rondo.client.errors import (
+    Delivery,
     MessageTooLargeError,
     PredictionRefusedError,
     PredictionTimeoutError,
@@ -19,21 +20,21 @@ from rondo.client.messages import encode_request
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from rondo.client.kafka.connection import Sender
+    from rondo.client.kafka.producer import Producer
     from rondo.client.kafka.replies import Replies
     from rondo.client.kafka.request_source import Requests
     from rondo.client.messages import Prediction
     from rondo.contracts.events.predictions import PredictionRequested
 
 Unanswered = PredictionRefusedError | PredictionTimeoutError | UnreadableAnswerError
-IN_FLIGHT = 1_000
+MAX_IN_FLIGHT = 1_000
 
 
 class Predictions:
-    """Asks serving over Kafka."""
+    """Sends requests and awaits their replies."""
 
-    def __init__(self, sender: Sender, replies: Replies) -> None:
-        self._sender = sender
+    def __init__(self, producer: Producer, replies: Replies) -> None:
+        self._producer = producer
         self._replies = replies
 
     async def ask(self, request: PredictionRequested, seconds: float) -> Prediction:
@@ -41,85 +42,87 @@ class Predictions:
 
         Raises:
             PredictionRefusedError: serving can't answer this request.
-            PredictionTimeoutError: no answer within `seconds`.
-            UnreadableAnswerError: the answer is none that serving should ever give.
+            PredictionTimeoutError: no answer within `seconds`; its `delivery` says whether Kafka has the request.
+            UnreadableAnswerError: the answer is malformed.
             MessageTooLargeError: the request is larger than the topic takes.
-            RefusedError: the request can't be written, or its id is one that is already waited for.
+            RefusedError: the request can't be encoded, or another one of its id is pending.
+            UnreachableError: Kafka refuses this client, for instance its credentials.
 
         """
-        value, kept = encode_request(request), False
+        value, delivery = encode_request(request), Delivery.NOT_SENT
         try:
             async with asyncio.timeout(seconds):
                 answer = await self._replies.expect(request.id)
                 try:
-                    await self._sender.send(request.topic, request.entity or request.id, value)
-                    kept = True
+                    acknowledged = await self._producer.send(request.topic, request.entity or request.id, value)
+                    delivery = Delivery.UNKNOWN
+                    await acknowledged
+                    delivery = Delivery.ACKNOWLEDGED
                     return await answer
                 finally:
                     self._replies.forget(request.id)
         except TimeoutError:
-            raise PredictionTimeoutError(request.id, request.model, seconds, kept=kept) from None
+            raise PredictionTimeoutError(request.id, request.model, seconds, delivery) from None
 
     async def stream(self, requests: Requests, seconds: float) -> AsyncGenerator[Prediction | Unanswered, None]:
-        """Yield answers as they come, or in the place of one why there is none.
+        """Yield one result for each request, in the order in which they are settled.
 
-        At most IN_FLIGHT requests are asked, or answered and not yet taken; leaving it cancels those.
+        At most MAX_IN_FLIGHT requests are pending, or settled and not yet taken. Closing the generator cancels them.
+        While Kafka is unavailable requests wait; one that is not answered within `seconds` is a PredictionTimeoutError.
 
         Raises:
-            UnreachableError: Kafka does not answer.
+            UnreachableError: Kafka refuses this client, for instance its credentials.
 
         """
-        flight = _Flight()
+        flight = _InFlight()
         feeding = asyncio.create_task(self._feed(flight, requests, seconds))
-        feeding.add_done_callback(flight.landed.put_nowait)
+        feeding.add_done_callback(flight.settled.put_nowait)
         try:
-            while flight.asked or not feeding.done() or not flight.landed.empty():
-                task = await flight.landed.get()
+            while flight.pending or not feeding.done() or not flight.settled.empty():
+                task = await flight.settled.get()
                 if task is feeding:
                     task.result()
                     continue
-                flight.leave(task)
+                flight.remove(task)
                 yield task.result()
-            # It may have ended with an error since it was last looked at.
+            # The feeding task may have failed since the loop last looked at it.
             await feeding
         finally:
-            await _cancelled(feeding, *flight.asked)
+            await _cancel(feeding, *flight.pending)
 
-    async def _feed(self, flight: _Flight, requests: Requests, seconds: float) -> None:
+    async def _feed(self, flight: _InFlight, requests: Requests, seconds: float) -> None:
         async with aclosing(each(requests)) as source:
             async for request in source:
                 await flight.slots.acquire()
-                flight.enter(asyncio.create_task(self._settled(request, seconds)))
+                flight.add(asyncio.create_task(self._result(request, seconds)))
 
-    async def _settled(self, request: PredictionRequested, seconds: float) -> Prediction | Unanswered:
+    async def _result(self, request: PredictionRequested, seconds: float) -> Prediction | Unanswered:
         try:
             return await self.ask(request, seconds)
         except (PredictionRefusedError, PredictionTimeoutError, UnreadableAnswerError) as unanswered:
             return unanswered
-        except MessageTooLargeError as error:
-            return PredictionRefusedError(request.id, str(error), "too_large")
-        except RefusedError as error:
+        except (MessageTooLargeError, RefusedError) as error:
             return PredictionRefusedError(request.id, str(error), error.code)
 
 
-class _Flight:
-    """The requests under way, and those that have landed and wait to be taken."""
+class _InFlight:
+    """Requests that are pending, and those that are settled and not yet taken."""
 
     def __init__(self) -> None:
-        self.asked: set[asyncio.Task[Any]] = set()
-        self.landed: asyncio.Queue[asyncio.Task[Any]] = asyncio.Queue()
-        self.slots = asyncio.Semaphore(IN_FLIGHT)
+        self.pending: set[asyncio.Task[Any]] = set()
+        self.settled: asyncio.Queue[asyncio.Task[Any]] = asyncio.Queue()
+        self.slots = asyncio.Semaphore(MAX_IN_FLIGHT)
 
-    def enter(self, task: asyncio.Task[Any]) -> None:
-        self.asked.add(task)
-        task.add_done_callback(self.landed.put_nowait)
+    def add(self, task: asyncio.Task[Any]) -> None:
+        self.pending.add(task)
+        task.add_done_callback(self.settled.put_nowait)
 
-    def leave(self, task: asyncio.Task[Any]) -> None:
-        self.asked.discard(task)
+    def remove(self, task: asyncio.Task[Any]) -> None:
+        self.pending.discard(task)
         self.slots.release()
 
 
-async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

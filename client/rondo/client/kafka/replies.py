@@ -1,4 +1,4 @@
-"""Answers on their way back over Kafka: one reader for all requests of a client."""
+"""Replies to requests over Kafka: one consumer for all requests of a client."""
 
 from __future__ import annotations
 
@@ -7,77 +7,149 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
+from pydantic import ValidationError
 
-from rondo.client.errors import UnreachableError
-from rondo.client.kafka.connection import reading, translated
-from rondo.client.kafka.waiting import Waiting
+from rondo.client import messages
+from rondo.client.errors import IdInUseError, UnreachableError, UnreadableAnswerError
+from rondo.client.kafka.connection import is_transient, retry_while_unavailable, translated
+from rondo.client.kafka.consumer import consumer_of
 from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.topics import PREDICTIONS_FAILED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rondo.client.errors import RondoError
     from rondo.client.messages import Prediction
 
 _TOPICS = (PredictionMade.topic, PREDICTIONS_FAILED)
+_PAUSE_SECONDS = 0.1
+
+
+class PendingReplies:
+    """Futures by request id. Replies to other ids are ignored."""
+
+    def __init__(self) -> None:
+        self._futures: dict[str, asyncio.Future[Prediction]] = {}
+        self._not_empty = asyncio.Event()
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._futures
+
+    async def wait_until_not_empty(self) -> None:
+        await self._not_empty.wait()
+
+    def expect(self, request_id: str) -> asyncio.Future[Prediction]:
+        """Return the future of a reply.
+
+        Raises:
+            IdInUseError: another request of this id is pending.
+
+        """
+        if request_id in self._futures:
+            raise IdInUseError(request_id)
+        future: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
+        self._futures[request_id] = future
+        self._not_empty.set()
+        return future
+
+    def forget(self, request_id: str) -> None:
+        self._futures.pop(request_id, None)
+        if not self._futures:
+            self._not_empty.clear()
+
+    def resolve(self, topic: str, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> None:
+        """Settle the future of a message of `predictions.made` or `predictions.failed`, if there is one."""
+        request_id = messages.id_of(value)
+        future = self._futures.get(request_id) if request_id is not None else None
+        if future is None or request_id is None or future.done():
+            return
+        if topic == PREDICTIONS_FAILED:
+            future.set_exception(messages.decode_refusal(request_id, headers))
+            return
+        try:
+            future.set_result(messages.decode_answer(value or b""))
+        except (ValidationError, KeyError) as error:
+            future.set_exception(UnreadableAnswerError(request_id, type(error).__name__))
+
+    def fail(self, error: RondoError) -> None:
+        """Settle all futures with an error."""
+        for future in self._futures.values():
+            if not future.done():
+                future.set_exception(error)
+
+    def cancel(self) -> None:
+        for future in self._futures.values():
+            future.cancel()
 
 
 class Replies:
-    """Reads predictions.made and predictions.failed from their end, while somebody waits for an answer."""
+    """Reads `predictions.made` and `predictions.failed` while replies are pending."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
-        self._waiting = Waiting()
-        self._turn = asyncio.Lock()
-        self._open = AsyncExitStack()
+        self._pending = PendingReplies()
+        self._lock = asyncio.Lock()
+        self._stack = AsyncExitStack()
         self._consumer: Any = None
-        self._reader: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Open the reader; answers to whatever is asked from now on are seen.
+        """Connect.
 
         Raises:
             UnreachableError: Kafka does not answer.
             NotFoundError: the topics do not exist yet.
 
         """
-        self._consumer = await self._open.enter_async_context(reading(self._bootstrap, _TOPICS))
-        self._reader = asyncio.create_task(self._run(), name="replies")
+        self._consumer = await self._stack.enter_async_context(consumer_of(self._bootstrap, _TOPICS))
+        self._task = asyncio.create_task(self._run(), name="replies")
 
     async def stop(self) -> None:
-        """Close the reader; whoever still waits is cancelled."""
-        if self._reader is not None:
-            self._reader.cancel()
-            await asyncio.wait([self._reader])
-        self._waiting.cancel()
-        await self._open.aclose()
+        """Disconnect; pending replies are cancelled."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        self._pending.cancel()
+        await self._stack.aclose()
 
     async def expect(self, request_id: str) -> asyncio.Future[Prediction]:
-        """Return the future of an answer; ask only after that.
+        """Return the future of a reply. Send the request only after that: earlier replies are not read.
+
+        Waits as long as Kafka is unavailable: the caller sets a limit.
 
         Raises:
-            IdInUseError: somebody waits for this id already.
+            IdInUseError: another request of this id is pending.
+            UnreachableError: Kafka refuses to be read.
 
         """
-        async with self._turn:
-            if self._waiting.is_empty:
-                # Nobody waited until now: what has been answered to others meanwhile need not be read.
+        async with self._lock:
+            if self._pending.is_empty:
+                # Skips the replies to other clients since the last request of this one.
                 with translated(self._bootstrap):
-                    await self._consumer.seek_to_end()
-                    for partition in self._consumer.assignment():
-                        await self._consumer.position(partition)
-            return self._waiting.expect(request_id)
+                    await retry_while_unavailable(self._seek_to_end)
+            return self._pending.expect(request_id)
 
     def forget(self, request_id: str) -> None:
-        """Wait no longer for an answer."""
-        self._waiting.forget(request_id)
+        self._pending.forget(request_id)
+
+    async def _seek_to_end(self) -> None:
+        ends = await self._consumer.end_offsets(self._consumer.assignment())
+        for partition, offset in ends.items():
+            self._consumer.seek(partition, offset)
 
     async def _run(self) -> None:
         while True:
-            await self._waiting.for_somebody()
+            await self._pending.wait_until_not_empty()
             try:
                 fetched = await self._consumer.getmany(timeout_ms=100)
             except (KafkaError, OSError) as error:
-                self._waiting.fail(UnreachableError("Kafka", self._bootstrap, str(error) or type(error).__name__))
+                if not is_transient(error):
+                    reason = str(error) or type(error).__name__
+                    self._pending.fail(UnreachableError("Kafka", self._bootstrap, reason))
+                await asyncio.sleep(_PAUSE_SECONDS)
                 continue
-            for messages_of_one in fetched.values():
-                for message in messages_of_one:
-                    self._waiting.take(message.topic, message.value, message.headers)
+            for messages_of_partition in fetched.values():
+                for message in messages_of_partition:
+                    self._pending.resolve(message.topic, message.value, message.headers)

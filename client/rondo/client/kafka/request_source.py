@@ -1,4 +1,4 @@
-"""Where a stream's requests come from: an asynchronous iterable, or a plain one, which may block."""
+"""The requests of a stream: from an asynchronous iterable, or from a plain one, which may block."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Requests = AsyncIterable[PredictionRequested] | Iterable[PredictionRequested]
-AHEAD = 1_000
+READ_AHEAD = 1_000
 
 
 async def each(requests: Requests) -> AsyncGenerator[PredictionRequested, None]:
-    """Yield the requests one by one; a plain iterable is read on a thread of its own, up to AHEAD ahead."""
+    """Yield the requests one by one. A plain iterable is read on its own thread, up to READ_AHEAD ahead."""
     if isinstance(requests, AsyncIterable):
         async for request in requests:
             yield request
         return
-    reader = _Reader(iter(requests), asyncio.get_running_loop())
-    # A daemon: nobody can wake it from a source that blocks for good, and nobody waits for it.
+    reader = _ThreadedReader(iter(requests), asyncio.get_running_loop())
+    # A daemon thread: a source that blocks forever can't be interrupted, and must not keep the process alive.
     threading.Thread(target=reader.run, name="requests", daemon=True).start()
     try:
         while (chunk := await reader.chunk()) is not None:
@@ -33,19 +33,19 @@ async def each(requests: Requests) -> AsyncGenerator[PredictionRequested, None]:
         reader.stop()
 
 
-class _Reader:
-    """Hands over all that has come since the last time: a hop between threads for each request would cost more."""
+class _ThreadedReader:
+    """Hands over everything read since the last time: one hop between threads per request would cost more."""
 
     def __init__(self, source: Iterator[PredictionRequested], loop: asyncio.AbstractEventLoop) -> None:
         self._source, self._loop = source, loop
         self._read: list[PredictionRequested] = []
         self._error: Exception | None = None
         self._ended = self._stopped = False
-        self._lock, self._room = threading.Lock(), threading.Semaphore(AHEAD)
-        self._news = asyncio.Event()
+        self._lock, self._room = threading.Lock(), threading.Semaphore(READ_AHEAD)
+        self._changed = asyncio.Event()
 
     def run(self) -> None:
-        """Read to the end, or until stopped; an error of the source is kept for whoever takes the last chunk."""
+        """Read to the end, or until stopped. `chunk` raises an error of the source."""
         try:
             for request in self._source:
                 self._room.acquire()
@@ -62,17 +62,17 @@ class _Reader:
         self._wake()
 
     async def chunk(self) -> list[PredictionRequested] | None:
-        """Return what has been read meanwhile, or None at the end."""
-        await self._news.wait()
-        self._news.clear()
-        # In this order: what was read before the end is taken with it.
+        """Return what was read since the last call, or None at the end."""
+        await self._changed.wait()
+        self._changed.clear()
+        # The order matters: what was read before the end is in the chunk.
         ended = self._ended
         with self._lock:
             chunk, self._read = self._read, []
         if chunk:
             self._room.release(len(chunk))
         if ended:
-            self._news.set()
+            self._changed.set()
         if chunk or not ended:
             return chunk
         if self._error is not None:
@@ -80,10 +80,9 @@ class _Reader:
         return None
 
     def stop(self) -> None:
-        """Read no further."""
         self._stopped = True
         self._room.release()
 
     def _wake(self) -> None:
         if not self._stopped:
-            self._loop.call_soon_threadsafe(self._news.set)
+            self._loop.call_soon_threadsafe(self._changed.set)

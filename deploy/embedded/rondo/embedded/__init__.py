@@ -1,7 +1,7 @@
 """Real Apache Kafka, real PostgreSQL and the five services on one machine, without Docker.
 
-`async with Stack() as stack:` runs all of it; `Kafka(folder)` and `Postgres(folder)` also run alone, with `with` or
-`async with`. Whatever a person can put right is an EmbeddedError whose text is one line and says how.
+`async with Stack() as stack:` runs everything; `Kafka(folder)` and `Postgres(folder)` also run alone, with `with` or
+`async with`. Every expected error is an EmbeddedError whose text says what to do next.
 """
 
 from rondo.embedded.addresses import Addresses

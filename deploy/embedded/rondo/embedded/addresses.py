@@ -1,4 +1,4 @@
-"""Where everything is: what the stack writes to `stack.json` for its clients."""
+"""The addresses of a running stack, in the file `stack.json` for its clients."""
 
 import json
 import os
@@ -11,9 +11,9 @@ FILE = "stack.json"
 
 @dataclass(frozen=True)
 class Addresses:
-    """Addresses and secrets of one running stack; the file is for its owner alone.
+    """Addresses and secrets of one running stack. Only its owner may read the file.
 
-    `tokens` has one of each role, and `token` is the admin's.
+    `tokens` has one token of each role; `token` is the admin's.
     """
 
     pid: int
@@ -30,7 +30,7 @@ class Addresses:
     logs: str
 
     def write(self, home: Path) -> None:
-        """Write the file whole or not at all, readable for its owner (mode 0600)."""
+        """Write the file atomically, with mode 0600."""
         part = home / f".{FILE}.part"
         part.unlink(missing_ok=True)
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -39,10 +39,15 @@ class Addresses:
 
     @classmethod
     def read(cls, home: Path) -> Self:
-        """Read the file. Raises FileNotFoundError when no stack runs in `home`."""
+        """Read the file.
+
+        Raises:
+            FileNotFoundError: no stack runs in `home`.
+
+        """
         return cls(**json.loads((home / FILE).read_text("utf-8")))
 
     @staticmethod
     def remove(home: Path) -> None:
-        """Remove the file: nothing runs here any more."""
+        """Remove the file of a stack that has stopped."""
         (home / FILE).unlink(missing_ok=True)

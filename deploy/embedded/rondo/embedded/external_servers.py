@@ -1,4 +1,4 @@
-"""Servers that run already and are used in place of own ones: whether they answer, and what earlier runs left there."""
+"""Servers that run already (RONDO_KAFKA, RONDO_POSTGRES): do they answer, and do they hold data of earlier runs?"""
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer
@@ -12,10 +12,14 @@ from rondo.embedded.postgres.roles import SERVICES_WITH_SCHEMA
 
 
 async def check_kafka(bootstrap: str, *, keep: bool) -> None:
-    """See that the broker answers and, unless its state is to be kept, that it has none of ours.
+    """Check that the broker answers and, without `keep`, that it has no events of an earlier run.
 
-    A start that wipes its own folders and finds old events would take those for news of this run.
-    Raises KafkaUnavailableError or UsedKafkaError.
+    The services would process old events as if they belonged to this run.
+
+    Raises:
+        KafkaUnavailableError: it does not answer.
+        UsedKafkaError: it has events.
+
     """
     if not await serves(bootstrap):
         reason = f"nothing answers at RONDO_KAFKA={bootstrap}"
@@ -25,9 +29,12 @@ async def check_kafka(bootstrap: str, *, keep: bool) -> None:
 
 
 async def check_postgres(superuser: str, *, keep: bool) -> None:
-    """See that the server answers and, unless its state is to be kept, that it has no tables of ours.
+    """Check that the server answers and, without `keep`, that it has no tables of an earlier run.
 
-    Raises PostgresUnavailableError or UsedPostgresError.
+    Raises:
+        PostgresUnavailableError: it does not answer.
+        UsedPostgresError: it has tables.
+
     """
     try:
         used = await _schemas_with_tables(superuser)
@@ -42,7 +49,7 @@ async def _topics_with_messages(bootstrap: str) -> list[str]:
         ours = await asking.topics() & BY_NAME.keys()
     if not ours:
         return []
-    # Without a group a consumer of topics has all their partitions from its start on.
+    # Without a group a consumer is assigned all partitions at its start.
     async with AIOKafkaConsumer(*ours, **KafkaConnection(bootstrap).aiokafka(), group_id=None) as consumer:
         places = consumer.assignment()
         first, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)

@@ -1,4 +1,4 @@
-"""The folder of a stack: chosen, checked for space, and held by one stack at a time."""
+"""The folder of a stack: its location, its free space, and a lock that one stack holds at a time."""
 
 import contextlib
 import fcntl
@@ -22,14 +22,14 @@ _KEPT = "kept"
 
 @dataclass(frozen=True)
 class Holder:
-    """The process that runs a stack in a folder, and since when (UTC, to the second)."""
+    """The process that runs a stack in a folder; `since` is UTC, to the second."""
 
     pid: int
     since: str
 
 
 def default_home() -> Path:
-    """Return RONDO_HOME, or `.rondo` under the current folder."""
+    """Return RONDO_HOME, or `.rondo` in the current folder."""
     return Path(os.environ.get("RONDO_HOME") or ".rondo").absolute()
 
 
@@ -41,7 +41,7 @@ def check_space(home: Path, needed: int = NEEDED_BYTES) -> None:
 
 
 def mark_kept(home: Path) -> None:
-    """Write down that the data in `home` is to outlive its stack."""
+    """Record that the data in `home` must survive its stack."""
     (home / _KEPT).touch()
 
 
@@ -53,11 +53,15 @@ def check_not_kept(home: Path) -> None:
 
 @contextlib.contextmanager
 def held(home: Path) -> Iterator[None]:
-    """Make the folder and hold it. Raises HomeBusyError, HomeNotWritableError or ForeignHomeError.
+    """Create the folder and lock it. The system releases the lock when the process ends.
 
-    The system lets go of the lock when the process ends, however it does.
+    Raises:
+        HomeBusyError: another stack runs in it.
+        HomeNotWritableError: it can't be created or written.
+        ForeignHomeError: it holds files of something else.
+
     """
-    # A start may wipe folders in it: never those of somebody who pointed RONDO_HOME at a folder in use.
+    # A start may delete folders in it: never those of something else that RONDO_HOME names by mistake.
     if home.is_dir() and any(home.iterdir()) and not (home / _LOCK).exists():
         raise ForeignHomeError(home)
     with _open(home) as file:
@@ -72,7 +76,7 @@ def held(home: Path) -> Iterator[None]:
 
 
 def holder_of(home: Path) -> Holder | None:
-    """Return who runs a stack in `home`, or none."""
+    """Return the process that runs a stack in `home`, or None."""
     if not (home / _LOCK).exists():
         return None
     with _open(home) as file:
@@ -80,9 +84,11 @@ def holder_of(home: Path) -> Holder | None:
 
 
 def stop_holder(home: Path, timeout_seconds: float = 60) -> Holder | None:
-    """End the stack that runs in `home` in an orderly way, wait for it, and return who it was, or none.
+    """Stop the stack that runs in `home` gracefully, and return its process, or None.
 
-    Raises TimeoutError if it is still there after `timeout_seconds`.
+    Raises:
+        TimeoutError: it has not stopped within `timeout_seconds`.
+
     """
     holder = holder_of(home)
     if holder is None:
@@ -115,6 +121,6 @@ def _lock(file: TextIO) -> bool:
 
 def _read(file: TextIO) -> Holder:
     file.seek(0)
-    # Empty for the instant between its lock and its note.
-    known = json.loads(file.read() or '{"pid": 0, "since": "just now"}')
-    return Holder(known["pid"], known["since"])
+    # Empty between the moment of the lock and that of the write.
+    content = json.loads(file.read() or '{"pid": 0, "since": "just now"}')
+    return Holder(content["pid"], content["since"])

@@ -1,14 +1,14 @@
-"""How the stack tells a person what it is doing."""
+"""Progress messages for people."""
 
 from collections.abc import Callable
 from typing import TypeAlias
 
 Progress: TypeAlias = Callable[[str], None]
-"""Receives one short line for each thing that takes noticeable time.
+"""Receives one short line for each step that takes noticeable time.
 
-What has a length is told again and again with how far it is: the same words up to a colon, then bytes and percent.
+A step of known length repeats its line with the progress: the same text up to a colon, then bytes and percent.
 """
 
 
 def silent(_line: str) -> None:
-    """Tell nobody."""
+    """Discard the message."""

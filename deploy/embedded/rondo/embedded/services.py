@@ -1,4 +1,4 @@
-"""The five services as the stack sees them: a name, a command, and what each is told by its environment."""
+"""The five services of a stack: their commands and environments."""
 
 import os
 import sys
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from rondo.embedded.addresses import Addresses
 from rondo.embedded.processes.ports import LOOPBACK
 
-# Meant for the stack itself: a service must not inherit what is meant for a superuser or another service.
-_WITHHELD = ("RONDO_HOME", "RONDO_POSTGRES", "RONDO_INBOX", "RONDO_API_TOKEN", "RONDO_TOKENS")
+# Meant for the stack itself: a service must not inherit the credentials of a superuser or of another service.
+_WITHHELD = ("RONDO_HOME", "RONDO_POSTGRES", "RONDO_INBOX", "RONDO_TOKEN", "RONDO_TOKENS")
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,11 @@ class Service:
 
     @property
     def argv(self) -> list[str]:
-        """The command that starts it."""
         return list(self.command or (sys.executable, "-m", f"rondo.{self.name}"))
 
     def environment(self, addresses: Addresses, inherited: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """Return the service's whole environment: what the stack inherited, and what only this service may know."""
-        told = {
+        """Return the whole environment of the service: what the stack inherited, and the service's own settings."""
+        settings = {
             "RONDO_SERVICE": self.name,
             "RONDO_KAFKA": addresses.kafka,
             "RONDO_HTTP_HOST": LOOPBACK,
@@ -40,18 +39,18 @@ class Service:
             "PYTHONUNBUFFERED": "1",
         }
         if self.needs_postgres:
-            told["RONDO_POSTGRES"] = addresses.postgres[self.name]
+            settings["RONDO_POSTGRES"] = addresses.postgres[self.name]
         if self.seeds_tokens:
-            told["RONDO_TOKENS_FILE"] = addresses.token_seeds
+            settings["RONDO_TOKENS_FILE"] = addresses.token_seeds
         if self.needs_inbox:
-            told["RONDO_INBOX"] = addresses.inbox
-        return {name: value for name, value in inherited.items() if name not in _WITHHELD} | told
+            settings["RONDO_INBOX"] = addresses.inbox
+        return {name: value for name, value in inherited.items() if name not in _WITHHELD} | settings
 
 
 SERVICES = (
     Service("ingestion", needs_inbox=True),
     Service("trainer", needs_openmp=True),
     Service("registry", seeds_tokens=True),
-    Service("serving", needs_postgres=False),  # it starts and keeps serving without
+    Service("serving", needs_postgres=False),  # it serves without PostgreSQL
     Service("monitor"),
 )

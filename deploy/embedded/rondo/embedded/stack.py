@@ -1,4 +1,4 @@
-"""The whole platform on one machine: Kafka, PostgreSQL and the services, as one thing that starts and stops."""
+"""The whole platform on one machine: starts and stops Kafka, PostgreSQL and the services."""
 
 import asyncio
 import contextlib
@@ -17,11 +17,11 @@ from rondo.embedded.kafka.broker import Kafka
 from rondo.embedded.postgres.databases import create_databases
 from rondo.embedded.postgres.server import Postgres
 from rondo.embedded.processes import openmp
-from rondo.embedded.processes.orphans import end_all
+from rondo.embedded.processes.orphans import kill_all
 from rondo.embedded.processes.ports import LOOPBACK, chosen_port
-from rondo.embedded.processes.process_monitor import Watchman
-from rondo.embedded.processes.service_process import RunningService
-from rondo.embedded.processes.signals import terminated_like_ctrl_c
+from rondo.embedded.processes.process_monitor import ProcessMonitor
+from rondo.embedded.processes.service_process import ServiceProcess
+from rondo.embedded.processes.signals import sigterm_as_ctrl_c
 from rondo.embedded.progress import Progress, silent
 from rondo.embedded.services import SERVICES, Service
 
@@ -29,12 +29,11 @@ _FOLDERS = ("artifacts", "data", "inbox", "logs")
 
 
 class Stack:
-    """Everything under one folder; `async with` it.
+    """All files are under one folder; use it with `async with`.
 
-    What dies of it is started again, and told in `logs/stack.log`; see `watchman.py`.
-    RONDO_KAFKA (host:port) and RONDO_POSTGRES (a superuser's address) name servers that run already and are used
-    in place of own ones; without `keep` they must have nothing of an earlier run. RONDO_PORT_<SERVICE> asks for a
-    port, else each service gets a free one.
+    Processes that die are restarted and reported in `logs/stack.log`. RONDO_KAFKA (host:port) and RONDO_POSTGRES (a
+    superuser's DSN) name servers that run already, to be used in place of new ones; without `keep` they must hold
+    nothing of an earlier run. RONDO_PORT_<SERVICE> sets a port, by default each service gets a free one.
     """
 
     def __init__(
@@ -45,41 +44,46 @@ class Stack:
         services: Sequence[Service] = SERVICES,
         progress: Progress = silent,
     ) -> None:
-        """Use `home` (default: RONDO_HOME, else `.rondo` here).
+        """Use `home`, by default RONDO_HOME, else `.rondo` in the current folder.
 
-        `keep` goes on with the state of an earlier start, and from then on a start without it is refused there.
+        `keep` continues with the data of an earlier start; a later start without it is refused in this folder.
         """
         self.home = (home or default_home()).absolute()
         self.kafka = None if os.environ.get("RONDO_KAFKA") else Kafka(self.home / "kafka", keep=keep, progress=progress)
         self.postgres = None if os.environ.get("RONDO_POSTGRES") else Postgres(self.home / "postgres", keep=keep)
         self._servers = [server for server in (self.kafka, self.postgres) if server is not None]
-        self.services: dict[str, RunningService] = {}
+        self.services: dict[str, ServiceProcess] = {}
         self.addresses: Addresses
-        self.watchman: Watchman
+        self._monitor: ProcessMonitor
         self._descriptions, self._keep, self._progress = services, keep, progress
         self._undo = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        """Start everything and wait until all of it is ready; raises an EmbeddedError whose text says what to do."""
+        """Start everything, and wait until it is ready.
+
+        Raises:
+            EmbeddedError: as its subclasses say.
+
+        """
         async with contextlib.AsyncExitStack() as undo:
             await self._start(undo)
             self._undo = undo.pop_all()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Stop the services, then the servers, and let go of the folder."""
+        """Stop the services, then the servers, and unlock the folder."""
         self._progress("stopping")
         await self._undo.aclose()
         if kind is asyncio.CancelledError and not self._keep:
-            self._progress(f"stopped before its end; logs and data stay in {self.home} until the next start")
+            self._progress(f"interrupted; logs and data stay in {self.home} until the next start")
 
     async def _start(self, undo: contextlib.AsyncExitStack) -> None:
         undo.enter_context(held(self.home))
-        undo.enter_context(terminated_like_ctrl_c())
-        # Before anything is wiped: what is refused has changed nothing.
+        undo.enter_context(sigterm_as_ctrl_c())
+        # Before anything is deleted: a refused start changes nothing.
         if not self._keep:
             check_not_kept(self.home)
-        await self._check_outside()
+        await self._check_external_servers()
         self._clear()
         check_space(self.home)
         http = {each.name: f"http://{LOOPBACK}:{chosen_port(_variable(each))}" for each in self._descriptions}
@@ -91,17 +95,17 @@ class Stack:
         self.addresses.write(self.home)
         undo.callback(Addresses.remove, self.home)
         log = self.home / "logs" / "stack.log"
-        self.watchman = await undo.enter_async_context(Watchman(self._servers, list(self.services.values()), log))
+        self._monitor = await undo.enter_async_context(ProcessMonitor(self._servers, list(self.services.values()), log))
 
-    async def _check_outside(self) -> None:
+    async def _check_external_servers(self) -> None:
         if self.kafka is None:
             await external_servers.check_kafka(os.environ["RONDO_KAFKA"], keep=self._keep)
         if self.postgres is None:
             await external_servers.check_postgres(os.environ["RONDO_POSTGRES"], keep=self._keep)
 
     def _clear(self) -> None:
-        # What a killed stack left behind would hold on to the data.
-        end_all(self.home)
+        # Processes that outlived a killed stack would use the same data.
+        kill_all(self.home)
         Addresses.remove(self.home)
         if not self._keep:
             tokens.forget(self.home)
@@ -113,8 +117,8 @@ class Stack:
     async def _start_servers(self, undo: contextlib.AsyncExitStack) -> None:
         if own := self._servers:
             self._progress(f"starting {' and '.join(server.name for server in own)}")
-        # Stopped side by side too: each takes its time over its files.
-        undo.push_async_callback(_together, *(server.stop for server in own))
+        # Stopped in parallel too: each takes a while to close its files.
+        undo.push_async_callback(_in_parallel, *(server.stop for server in own))
         outcomes = await asyncio.gather(*(server.start() for server in own), return_exceptions=True)
         for failure in outcomes:
             if isinstance(failure, BaseException):
@@ -144,7 +148,7 @@ class Stack:
             env, url = each.environment(self.addresses), self.addresses.http[each.name]
             if each.needs_openmp:
                 env |= openmp.prepare(self.home / "lib")
-            self.services[each.name] = RunningService(each.name, each.argv, env, url, log)
+            self.services[each.name] = ServiceProcess(each.name, each.argv, env, url, log)
             self.services[each.name].start()
         await asyncio.gather(*(self.wait_ready(name) for name in self.services))
 
@@ -152,15 +156,25 @@ class Stack:
         await asyncio.gather(*(service.stop() for service in self.services.values()))
 
     async def wait_ready(self, service: str, timeout_seconds: float = 60) -> None:
-        """Wait until the service's `/readyz` answers 200, for instance after `kill`. Raises NotReadyError."""
+        """Wait until the service's `/readyz` answers 200, for instance after `kill`.
+
+        Raises:
+            NotReadyError: it keeps dying, or is not ready in time.
+
+        """
         await self.services[service].wait_ready(timeout_seconds)
 
+    async def report_restarts(self, progress: Progress) -> None:
+        """Report to `progress` each death and restart, until cancelled."""
+        self._monitor.progress = progress
+        await self._monitor.wait()
+
     def kill(self, service: str) -> None:
-        """End a service as a crash would; it is started again, and `restarts` counts it."""
+        """Kill a service as a crash would. It is restarted, and `restarts` counts it."""
         self.services[service].kill()
 
     def restarts(self) -> dict[str, int]:
-        """Return how often each service, and each server that the stack owns, has been started again."""
+        """Return the number of restarts of each service and each server of the stack."""
         return {each.name: each.restarts for each in (*self.services.values(), *self._servers)}
 
 
@@ -168,5 +182,5 @@ def _variable(service: Service) -> str:
     return f"RONDO_PORT_{service.name.upper()}"
 
 
-async def _together(*stops: Callable[[], None]) -> None:
+async def _in_parallel(*stops: Callable[[], None]) -> None:
     await asyncio.gather(*(asyncio.to_thread(stop) for stop in stops))

@@ -1,1 +1,1 @@
-"""A year of New York flights through Rondo: the demo."""
+"""The demo: a year of New York flights through Rondo."""

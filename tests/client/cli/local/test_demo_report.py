@@ -24,7 +24,7 @@ FAILED = Report(
     doubled=(),
     unfinished=0,
     retrains=(Retrain(2, "drift", "temp PSI 5.41", 8.29, 0.48),),
-    trainings=(Training("r2", "drift", "temp PSI 5.41", "version 2 took over"),),
+    trainings=(Training("r2", "drift", "temp PSI 5.41", "version 2 was promoted"),),
     auc_with_loop={3: 0.7},
     auc_without_loop={3: 0.7},
     seconds_of_replay=77.0,
@@ -32,11 +32,11 @@ FAILED = Report(
     versions_served={1: 400, 2: 598},
 )
 PROBLEMS = [
-    "999 of the 1,000 requests that were to be sent are in Kafka: see kafka.log under the stack's folder",
+    "999 of the 1,000 requests to send are in Kafka: see kafka.log under the stack's folder",
     "1 requests have no answer, such as 20130301-AA1-JFK",
     (
-        "1 redeployments were triggered by drift or performance and served, 3 are expected; "
-        "a slower SPEED gives training more event time"
+        "1 redeployments were triggered by drift or performance and served, 3 are required; "
+        "a slower SPEED gives the training more event time"
     ),
 ]
 
@@ -52,12 +52,12 @@ def test_both_files_are_written_into_a_folder_that_may_be_new(tmp_path: Path) ->
 def test_a_failed_run_lists_its_problems_on_the_screen_and_says_where_the_files_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    demo_report.tell(FAILED, tmp_path, json=False)
+    demo_report.print_report(FAILED, tmp_path, json=False)
     shown = capsys.readouterr()
     assert all(f"- {problem}" in shown.out for problem in PROBLEMS)
     assert f"the report is in {tmp_path / 'report.md'} and report.json" in shown.err
 
 
 def test_for_programs_it_is_json_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    demo_report.tell(FAILED, tmp_path, json=True)
+    demo_report.print_report(FAILED, tmp_path, json=True)
     assert orjson.loads(capsys.readouterr().out)["problems"] == PROBLEMS

@@ -15,10 +15,10 @@ BACKGROUND_JOB = """
 import asyncio, signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 from rondo.client.cli.local import stack
-from rondo.embedded.processes.signals import terminated_like_ctrl_c
+from rondo.embedded.processes.signals import sigterm_as_ctrl_c
 
 async def main():
-    with terminated_like_ctrl_c():
+    with sigterm_as_ctrl_c():
         print("ready", flush=True)
         await asyncio.Event().wait()
 

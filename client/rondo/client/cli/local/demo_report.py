@@ -1,4 +1,4 @@
-"""The report of `rondo demo`: on the screen, and as files."""
+"""The report of `rondo demo`: printed, and written as files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import orjson
 import typer
 from rich.markdown import Markdown
 
-from rondo.client.cli.output import console, note, print_json
+from rondo.client.cli.output import print_json, print_note, stdout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,14 +27,14 @@ def write(report: Report, folder: Path) -> None:
     )
 
 
-def tell(report: Report, folder: Path, *, json: bool) -> None:
-    """Print the report, and say where it is."""
+def print_report(report: Report, folder: Path, *, json: bool) -> None:
+    """Print the report and the paths of its files."""
     from rondo.flights.report.markdown import as_markdown  # noqa: PLC0415
 
     if json:
         print_json(report.as_dict())
-    elif (screen := console()).is_terminal:
-        screen.print(Markdown(as_markdown(report)))
+    elif (console := stdout()).is_terminal:
+        console.print(Markdown(as_markdown(report)))
     else:
         typer.echo(as_markdown(report))
-    note(f"the report is in {folder / 'report.md'} and report.json")
+    print_note(f"the report is in {folder / 'report.md'} and report.json")

@@ -1,4 +1,4 @@
-"""Who looks at the demo: a live view on a terminal, lines of text anywhere else."""
+"""The progress of the demo: a live view on a terminal, lines of text elsewhere."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from rondo.flights.plan import Watcher
-    from rondo.flights.view.live import Snapshot
+    from rondo.flights.view.observer import RunObserver
+    from rondo.flights.view.snapshot import Snapshot
 
 _REFRESH_PER_SECOND = 4
 
 
 @contextmanager
-def watching(console: Console) -> Iterator[Watcher]:
-    """Return the watcher that fits where the output goes."""
+def observing(console: Console) -> Iterator[RunObserver]:
+    """Yield the observer that fits the console."""
     if not console.is_terminal:
-        yield Lines(console)
+        yield LineObserver(console)
         return
-    watcher = Picture()
-    with Live(get_renderable=watcher.render, console=console, refresh_per_second=_REFRESH_PER_SECOND):
+    observer = LiveObserver()
+    with Live(get_renderable=observer.render, console=console, refresh_per_second=_REFRESH_PER_SECOND):
         try:
-            yield watcher
+            yield observer
         finally:
-            watcher.end()
+            observer.end()
 
 
-class Picture:
-    """The steps so far, each with its time, and below them the live view."""
+class LiveObserver:
+    """The finished steps with their durations, and the live view above them."""
 
     def __init__(self) -> None:
         self._done: list[Text] = []
@@ -48,7 +48,7 @@ class Picture:
         self._view: RenderableType = Text("")
 
     def step(self, text: str) -> None:
-        """Take the last step as done and show this one; the same step, told anew with how far it is, goes on."""
+        """Finish the current step and begin this one. The same subject with new progress continues the step."""
         if self._step is not None and _subject(text) == _subject(self._step[0]):
             self._step = (text, self._step[1])
             return
@@ -56,19 +56,18 @@ class Picture:
         self._step = (text, time.monotonic())
 
     def show(self, snapshot: Snapshot) -> None:
-        """Show the replay; the steps before it have had their time."""
+        """Show the replay in place of the steps before it."""
         self._step = None
         self._done.clear()
         self._view = live.render(snapshot)
 
     def end(self) -> None:
-        """Let the last step stand as it was told: nothing goes on, and whether it was done is not known here."""
+        """Keep the last step without a check mark: whether it succeeded is not known here."""
         if self._step is not None:
             self._done.append(Text(self._step[0]))
             self._step = None
 
     def render(self) -> RenderableType:
-        """Return what is to be seen now."""
         if self._step is None:
             return Group(self._view, *self._done)
         text, since = self._step
@@ -82,29 +81,27 @@ class Picture:
 
 
 def _subject(step: str) -> str:
-    """Return what a step is about, which stands before the colon."""
+    """Return the part of a step before the colon."""
     return step.partition(":")[0]
 
 
-class Lines:
-    """A line for each step, each event of interest, and each month."""
+class LineObserver:
+    """Prints a line for each step, each event of interest, and each month."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._started = time.monotonic()
-        self._seen: set[str] = set()
+        self._printed: set[str] = set()
         self._month = 0
 
     def step(self, text: str) -> None:
-        """Print it, with the seconds since the start."""
-        self._say(f"{time.monotonic() - self._started:6.1f} s  {text}")
+        self._print(f"{time.monotonic() - self._started:6.1f} s  {text}")
 
     def show(self, snapshot: Snapshot) -> None:
-        """Print what is new."""
         for event in snapshot.events:
-            if event.id not in self._seen:
-                self._seen.add(event.id)
-                self._say(live.line(event).plain)
+            if event.id not in self._printed:
+                self._printed.add(event.id)
+                self._print(live.line(event).plain)
         if snapshot.event_time and snapshot.event_time.month != self._month:
             self._month = snapshot.event_time.month
             self.step(
@@ -112,5 +109,5 @@ class Lines:
                 f"lag {snapshot.lag:,}, {snapshot.rate:,.0f}/s, {snapshot.behind:.1f} s late"
             )
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)

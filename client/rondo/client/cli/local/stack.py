@@ -1,4 +1,4 @@
-"""The embedded stack, which is a package of its own: it may not be installed where only the client is."""
+"""The embedded stack. Its package is optional: an application that uses the client alone does not install it."""
 
 from __future__ import annotations
 
@@ -18,20 +18,24 @@ T = TypeVar("T")
 
 
 class NotInstalledError(RondoError):
-    """A part of Rondo that this command needs is not installed."""
+    """A package that this command needs is not installed."""
+
+    code = "not_installed"
 
     def __init__(self, package: str, instead: str) -> None:
         super().__init__(f"this needs the package {package}: install it (`pip install {package}`), or {instead}")
 
 
 class StackError(RondoError):
-    """The embedded stack can't start, or broke; the text is its own."""
+    """The embedded stack failed; the text is that of its error."""
+
+    code = "stack_failed"
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run what holds a stack, such that Ctrl-C and SIGTERM end it in an orderly way.
+    """Run what uses a stack, so that Ctrl-C and SIGTERM end it gracefully.
 
-    A shell starts its background jobs with SIGINT ignored, and then neither signal would end them.
+    A shell starts background jobs with SIGINT ignored; neither signal would end them.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -40,10 +44,10 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 @asynccontextmanager
 async def running(*, keep: bool, progress: Callable[[str], None]) -> AsyncIterator[Stack]:
-    """Run the stack in RONDO_HOME (or `.rondo`) until the body ends; `keep` goes on with what is there.
+    """Run the stack in RONDO_HOME (or `.rondo`) until the body ends. `keep` continues with its data.
 
     Raises:
-        NotInstalledError: rondo-embedded is not here.
+        NotInstalledError: rondo-embedded is not installed.
         StackError: it can't start.
 
     """
@@ -54,18 +58,11 @@ async def running(*, keep: bool, progress: Callable[[str], None]) -> AsyncIterat
             yield stack
 
 
-async def keep_running(here: Stack, say: Callable[[str], None]) -> None:
-    """Start again what dies of a stack, and say so, until cancelled."""
-    from rondo.embedded.processes.process_monitor import keep_running as watch  # noqa: PLC0415 - as above
-
-    await watch(here, say)
-
-
 def stop() -> int | None:
-    """End the stack that runs in RONDO_HOME (or `.rondo`), wait for it, and return its pid, or None if none runs.
+    """Stop the stack that runs in RONDO_HOME (or `.rondo`); return its pid, or None if none runs.
 
     Raises:
-        NotInstalledError: rondo-embedded is not here.
+        NotInstalledError: rondo-embedded is not installed.
         StackError: it can't be stopped.
 
     """
@@ -75,15 +72,15 @@ def stop() -> int | None:
         try:
             stopped = stop_holder(default_home())
         except TimeoutError as error:
-            raise StackError(f"{error}: end it with kill -9") from error
+            raise StackError(f"{error}: kill it with kill -9") from error
         except PermissionError as error:
-            raise StackError(f"it belongs to another user ({error}): ask that one to stop it") from error
+            raise StackError(f"it belongs to another user ({error}): ask that user to stop it") from error
     return stopped.pid if stopped else None
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn errors of the embedded stack into ones of the client."""
+    """Raise errors of the embedded stack as StackError."""
     try:
         from rondo.embedded import EmbeddedError  # noqa: PLC0415 - it may not be installed
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""A real Apache Kafka broker in KRaft mode: one node on loopback."""
+"""An Apache Kafka broker in KRaft mode: one node on loopback."""
 
 import asyncio
 import os
@@ -22,11 +22,11 @@ from rondo.embedded.processes.process import Process
 from rondo.embedded.processes.server import Server
 from rondo.embedded.progress import Progress, silent
 
-# Serial collection is the quickest to start and enough for half a gigabyte; the compiler stays complete, for
-# throughput is what the broker is measured by.
+# The serial collector starts fastest and suffices for half a gigabyte. All compilers stay on: the benchmarks measure
+# throughput.
 _JVM_FLAGS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-Djava.awt.headless=true")
 _BROKER_FLAGS = ("-Xms256m", "-Xmx512m", "-XX:+ExitOnOutOfMemoryError")
-# Formatting lasts a second: better not to compile much for it.
+# Formatting takes a second: compiling more would cost more than it saves.
 _TOOL_FLAGS = ("-Xmx128m", "-XX:TieredStopAtLevel=1")
 
 
@@ -36,7 +36,7 @@ class Kafka(Server):
     name = "Kafka"
 
     def __init__(self, folder: Path, *, keep: bool = False, progress: Progress = silent) -> None:
-        """Take a free port. `keep` goes on with the data of an earlier start; `progress` hears of what is fetched."""
+        """Choose a free port. `keep` continues with the data of an earlier start; `progress` reports downloads."""
         self.folder = folder.absolute()
         self.bootstrap = f"{LOOPBACK}:{free_port()}"
         self._controller = f"{LOOPBACK}:{free_port()}"
@@ -45,7 +45,7 @@ class Kafka(Server):
         self.process = Process(command=(), log=self.folder / "kafka.log")
 
     def prepare(self) -> None:
-        """Get the jars and Java, write the configuration, and format the storage unless its data is kept."""
+        """Fetch the jars, find Java, write the configuration, and format the storage unless its data is kept."""
         java = [str(find_java()), *_JVM_FLAGS, "-cp", os.pathsep.join(map(str, fetched(progress=self._progress)))]
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write_configuration()
@@ -71,14 +71,14 @@ class Kafka(Server):
         return self.folder / "version"
 
     def _check_version(self) -> None:
-        # The file is missing where the data is of the first release, which ran 4.3.1.
+        # The first release wrote no such file; it ran 4.3.1.
         written_by = self._version.read_text(encoding="ascii").strip() if self._version.exists() else "4.3.1"
         if tuple(map(int, written_by.split("."))) > tuple(map(int, KAFKA_VERSION.split("."))):
             raise KafkaDataError(self.folder, written_by, KAFKA_VERSION)
         self._version.write_text(KAFKA_VERSION, encoding="ascii")
 
     def _format(self, java: list[str]) -> None:
-        # Also what an interrupted format left, which the next one would refuse.
+        # Also removes what an interrupted format left, which the next one would refuse.
         shutil.rmtree(self.folder / "data", ignore_errors=True)
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = [
@@ -96,12 +96,12 @@ class Kafka(Server):
         self._version.write_text(KAFKA_VERSION, encoding="ascii")
 
     async def answers(self) -> bool:
-        """Ask for metadata, as every client does first."""
+        """Return whether it answers a metadata request, as every client sends first."""
         return await serves(self.bootstrap)
 
 
 async def serves(bootstrap: str) -> bool:
-    """Say whether a broker at one of the addresses (`host:port,…`) answers a metadata request."""
+    """Return whether a broker at one of the addresses (`host:port,…`) answers a metadata request."""
     if not any([await _accepts(address) for address in bootstrap.split(",")]):
         return False
     client = AIOKafkaClient(**KafkaConnection(bootstrap).aiokafka(), request_timeout_ms=2_000)
@@ -116,7 +116,7 @@ async def serves(bootstrap: str) -> bool:
 
 
 async def _accepts(address: str) -> bool:
-    # Asked first because the client logs an error for every refused connection.
+    # The Kafka client logs an error for every refused connection: this check avoids them.
     host, _, port = address.strip().rpartition(":")
     try:
         async with asyncio.timeout(5):

@@ -1,8 +1,8 @@
-"""What the broker is told: small and quick, strict where production is."""
+"""The broker's configuration: small and fast, but as strict as in production."""
 
 from pathlib import Path
 
-# Larger than any message of the contracts; what is larger still must be refused by the broker, as in production.
+# The largest message of the contracts fits. The broker refuses larger ones, as in production.
 MESSAGE_MAX_BYTES = 8 << 20
 
 
@@ -20,9 +20,9 @@ def server_properties(bootstrap: str, controller: str, data: Path) -> str:
         "auto.create.topics.enable": "false",
         "message.max.bytes": MESSAGE_MAX_BYTES,
         "replica.fetch.max.bytes": MESSAGE_MAX_BYTES,
-        # A consumer group starts at once instead of waiting for members that might follow.
+        # A consumer group starts at once instead of waiting for more members.
         "group.initial.rebalance.delay.ms": 0,
-        # After a crash the broker may register again only when the session of its former self has run out.
+        # After a crash the broker can only register again when its previous session has expired.
         "broker.heartbeat.interval.ms": 500,
         "broker.session.timeout.ms": 3_000,
         **_ALONE,
@@ -30,7 +30,7 @@ def server_properties(bootstrap: str, controller: str, data: Path) -> str:
     return "".join(f"{key}={value}\n" for key, value in settings.items())
 
 
-# One node: nothing is replicated, and the internal topics have few partitions, each of which costs files and time.
+# One node: no replication, and few partitions of the internal topics, each of which costs files and time.
 _ALONE = {
     "default.replication.factor": 1,
     "min.insync.replicas": 1,

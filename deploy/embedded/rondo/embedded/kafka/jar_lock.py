@@ -1,12 +1,12 @@
-"""Which jars make up Kafka: `jars.lock`, written by `pin_jars.py`."""
+"""The list of Kafka's jars: `jars.lock`, written by `pin_jars.py`."""
 
 import hashlib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-# Not 4.3.0 to 4.4.0: started anew after a crash, such a broker calls a transaction complete whose markers it has not
-# written (KAFKA-20734). docs/decisions/0014-kafka-4-2.md has what was seen.
+# Not 4.3.0 to 4.4.0: after a crash such a broker treats a transaction as complete whose markers it has not written
+# (KAFKA-20734). See docs/decisions/0014-kafka-4-2.md.
 KAFKA_VERSION = "4.2.2"
 
 
@@ -22,22 +22,22 @@ class Jar:
 
     @property
     def name(self) -> str:
-        """The file's name, in the repository and in the cache."""
+        """The file name, in the repository and in the cache."""
         return f"{self.artifact}-{self.version}.jar"
 
     @property
     def path(self) -> str:
-        """Where a Maven repository keeps it, relative to the repository's address."""
+        """The path in a Maven repository."""
         return f"{self.group.replace('.', '/')}/{self.artifact}/{self.version}/{self.name}"
 
     def is_whole_in(self, folder: Path) -> bool:
-        """Say whether the file is there and is, byte for byte, the pinned one."""
+        """Return whether the folder has the file with the pinned digest."""
         path = folder / self.name
         return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == self.sha256
 
 
 def pinned() -> list[Jar]:
-    """Read the lock file: one jar per line, `group:artifact:version size sha256`."""
+    """Read the lock file: one jar per line, as `group:artifact:version size sha256`."""
     lines = resources.files("rondo.embedded.kafka").joinpath("jars.lock").read_text("ascii").splitlines()
     return [_parse(line) for line in lines if not line.startswith("#")]
 

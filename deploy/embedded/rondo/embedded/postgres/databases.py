@@ -1,4 +1,4 @@
-"""The platform's database in a PostgreSQL server, and the services' own addresses in it."""
+"""The database of the platform, and the DSN of each service in it."""
 
 import secrets
 from urllib.parse import urlsplit, urlunsplit
@@ -10,9 +10,13 @@ from rondo.embedded.postgres.roles import DATABASE, database_sql, role_sql
 
 
 async def create_databases(superuser: str, services: list[str]) -> dict[str, str]:
-    """Create the database, and each service's role and schema with a fresh password, where they are missing.
+    """Create the database and each service's role and schema if they do not exist; set new passwords.
 
-    `superuser` is a superuser's address. Returns the services' own addresses. Raises PostgresUnavailableError.
+    `superuser` is a superuser's DSN. Returns the DSN of each service.
+
+    Raises:
+        PostgresUnavailableError: the server does not answer, or refuses.
+
     """
     passwords = {service: secrets.token_urlsafe(24) for service in services}
     statements = database_sql() + [line for name, secret in passwords.items() for line in role_sql(name, secret)]
@@ -25,7 +29,7 @@ async def create_databases(superuser: str, services: list[str]) -> dict[str, str
 
 
 def platform_address(superuser: str) -> str:
-    """Return a superuser's address of the platform's database, which may not exist yet."""
+    """Return a superuser's DSN of the platform's database, which may not exist yet."""
     return _address(superuser)
 
 
@@ -33,7 +37,7 @@ async def _create_database(superuser: str) -> None:
     try:
         await _run(superuser, [f"CREATE DATABASE {DATABASE}"])
     except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
-        return  # kept from an earlier start, or made by another stack on the same server just now
+        return  # of an earlier start, or created by another stack on the same server at this moment
 
 
 async def _run(address: str, statements: list[str]) -> None:

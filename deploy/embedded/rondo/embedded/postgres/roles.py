@@ -14,7 +14,7 @@ SERVICES_WITH_SCHEMA = ("ingestion", "trainer", "registry", "monitor")
 
 
 def database_sql() -> list[str]:
-    """Return what has to be run once in the database, before any role's statements; running it again is harmless."""
+    """Return the statements to run in the database before those of the roles. They are idempotent."""
     return [
         f"REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC",
         "REVOKE ALL ON SCHEMA public FROM PUBLIC",
@@ -22,12 +22,16 @@ def database_sql() -> list[str]:
 
 
 def role_sql(service: str, password: str) -> list[str]:
-    """Return the statements, for a superuser in the database `rondo`, that give `service` its role and schema.
+    """Return the statements that create the role and schema of `service`, for a superuser in the database `rondo`.
 
-    Running them again changes nothing but the password. Raises ValueError for a service that is no plain name.
+    They are idempotent, except that they set the password.
+
+    Raises:
+        ValueError: `service` is not a plain name.
+
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", service):
-        message = f"{service!r} is no plain name for a role"
+        message = f"{service!r} is not a plain name for a role"
         raise ValueError(message)
     secret = password.replace("'", "''")
     return [
@@ -41,7 +45,12 @@ def role_sql(service: str, password: str) -> list[str]:
 
 
 def script(environment: Mapping[str, str]) -> str:
-    """Return one script for all services. Raises KeyError for a password that the environment lacks."""
+    """Return one script for all services.
+
+    Raises:
+        KeyError: the environment has no password for a service.
+
+    """
     passwords = {each: environment[f"RONDO_PASSWORD_{each.upper()}"] for each in SERVICES_WITH_SCHEMA}
     statements = database_sql() + [line for service, secret in passwords.items() for line in role_sql(service, secret)]
     return "".join(f"{statement};\n" for statement in statements)

@@ -1,4 +1,4 @@
-"""A real PostgreSQL 16 server on loopback, with a password of its own."""
+"""A PostgreSQL 16 server on loopback, with its own password."""
 
 import secrets
 import shutil
@@ -9,7 +9,7 @@ from signal import SIGINT, SIGQUIT
 import asyncpg
 
 from rondo.embedded.errors import PostgresUnavailableError
-from rondo.embedded.postgres.binaries import Place, find_place, leave_place
+from rondo.embedded.postgres.binaries import Location, find_location, remove_location
 from rondo.embedded.processes.ports import LOOPBACK, free_port
 from rondo.embedded.processes.process import Process
 from rondo.embedded.processes.server import Server
@@ -28,39 +28,40 @@ _CLUSTER = ("--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync
 
 
 class Postgres(Server):
-    """A server that keeps its files under `folder`, or, where its account can't go there, beside /var/tmp's others."""
+    """A server that keeps its files under `folder`, or in /var/tmp where its account has no access to `folder`."""
 
     name = "PostgreSQL"
 
     def __init__(self, folder: Path, *, keep: bool = False) -> None:
-        """Take a free port. `keep` goes on with the data of an earlier start."""
+        """Choose a free port. `keep` continues with the data of an earlier start."""
         self.folder = folder.absolute()
         self.port = free_port()
         self._keep = keep
         self._password = ""
-        # An interrupt is its "fast" stop, which doesn't wait for clients; SIGQUIT ends it at once, but all of it.
-        self.process = Process(command=(), log=self.folder / "postgres.log", stop_signal=SIGINT, farewell=SIGQUIT)
+        # SIGINT is the "fast" shutdown, which does not wait for clients. SIGQUIT ends all of its processes at once.
+        log = self.folder / "postgres.log"
+        self.process = Process(command=(), log=log, stop_signal=SIGINT, parent_death_signal=SIGQUIT)
 
     @property
     def dsn(self) -> str:
-        """The superuser's address."""
+        """The superuser's DSN."""
         return f"postgresql://{SUPERUSER}:{self._password}@{LOOPBACK}:{self.port}/postgres"
 
     def prepare(self) -> None:
-        """Find the programs and make a cluster, unless the data of an earlier one is kept."""
+        """Find the programs, and create a cluster unless that of an earlier start is kept."""
         if not self._keep:
-            leave_place(self.folder)
-        place = find_place(self.folder)
-        secret, data = place.folder / "password", place.folder / "data"
+            remove_location(self.folder)
+        location = find_location(self.folder)
+        secret, data = location.folder / "password", location.folder / "data"
         if not (self._keep and secret.exists() and (data / "PG_VERSION").exists()):
-            _make_cluster(place, secret, data)
+            _create_cluster(location, secret, data)
         self._password = secret.read_text("ascii")
         settings = [f"--{name}={value}" for name, value in {**_SETTINGS, "port": str(self.port)}.items()]
-        self.process.command = [str(place.programs / "postgres"), "-D", str(data), *settings]
-        self.process.account = place.account
+        self.process.command = [str(location.programs / "postgres"), "-D", str(data), *settings]
+        self.process.account = location.account
 
     async def answers(self) -> bool:
-        """Log in and ask for a number."""
+        """Return whether a login and a query succeed."""
         try:
             connection = await asyncpg.connect(self.dsn, timeout=2)
         except (OSError, TimeoutError, asyncpg.CannotConnectNowError):
@@ -71,29 +72,29 @@ class Postgres(Server):
             await connection.close()
 
     def stop(self) -> None:
-        """Stop, and delete what lies outside the folder unless it is to be kept."""
+        """Stop it, and delete files outside the folder unless they are kept."""
         super().stop()
         if not self._keep:
-            leave_place(self.folder)
+            remove_location(self.folder)
 
 
-def _make_cluster(place: Place, secret: Path, data: Path) -> None:
+def _create_cluster(location: Location, secret: Path, data: Path) -> None:
     shutil.rmtree(data, ignore_errors=True)
     data.mkdir(mode=0o700)
     secret.unlink(missing_ok=True)
     secret.touch(mode=0o600)
     secret.write_text(secrets.token_urlsafe(24), "ascii")
-    # Only these two: were the folder around them the account's, it could lay a link where root writes.
-    if place.account:
-        place.account.give(data)
-        place.account.give(secret)
-    _initdb(place, [f"--pwfile={secret}", f"--pgdata={data}"])
+    # Only these two: if it owned their folder, the account could place a link where root writes.
+    if location.account:
+        location.account.chown(data)
+        location.account.chown(secret)
+    _initdb(location, [f"--pwfile={secret}", f"--pgdata={data}"])
 
 
-def _initdb(place: Place, arguments: list[str]) -> None:
-    account = place.account
+def _initdb(location: Location, arguments: list[str]) -> None:
+    account = location.account
     done = subprocess.run(  # noqa: S603 - our own command
-        [place.programs / "initdb", *_CLUSTER, *arguments],
+        [location.programs / "initdb", *_CLUSTER, *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""The account that PostgreSQL runs as: it refuses to run as root."""
+"""The account that PostgreSQL runs as: PostgreSQL refuses to run as root."""
 
 import os
 import pwd
@@ -9,24 +9,23 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Account:
-    """A system user without rights."""
+    """An unprivileged system user."""
 
     uid: int
     gid: int
 
     def can_reach(self, folder: Path) -> bool:
-        """Say whether strangers may pass through `folder` and all that leads to it."""
-        # Both ways: a link has to be reached as well as what it leads to.
-        way = {folder.absolute(), *folder.absolute().parents, *folder.resolve().parents}
-        return all(each.stat().st_mode & stat.S_IXOTH for each in way)
+        """Return whether every user may traverse `folder` and its parents."""
+        # A symbolic link must be reachable, and its target too.
+        path = {folder.absolute(), *folder.absolute().parents, *folder.resolve().parents}
+        return all(each.stat().st_mode & stat.S_IXOTH for each in path)
 
-    def give(self, path: Path) -> None:
-        """Make the account the owner of `path`."""
+    def chown(self, path: Path) -> None:
         os.chown(path, self.uid, self.gid)
 
 
 def unprivileged() -> Account | None:
-    """Return the account to change to: `nobody` when this runs as root, else none, for nobody needs to change."""
+    """Return the account `nobody` when this process runs as root, else None."""
     if os.geteuid() != 0:
         return None
     nobody = pwd.getpwnam("nobody")

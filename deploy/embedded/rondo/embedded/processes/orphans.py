@@ -1,6 +1,6 @@
-"""Processes that a killed stack left behind: each is recorded beside its log, and ended by the next start.
+"""Processes that outlived a killed stack. Each is recorded beside its log, and the next start kills it.
 
-On Linux there are none (see `tether.py`), except what a service started itself.
+On Linux there are none (see `parent_death.py`), except those that a service started.
 """
 
 import contextlib
@@ -12,31 +12,31 @@ import psutil
 
 
 def record(log: Path, pid: int) -> None:
-    """Write down that `pid`, started just now, writes to `log`."""
+    """Record that the new process `pid` writes to `log`."""
     log.with_suffix(".pid").write_text(f"{pid} {psutil.Process(pid).create_time()}", "ascii")
 
 
 def forget(log: Path) -> None:
-    """Remove the record: the process has ended."""
+    """Remove the record of a process that has ended."""
     log.with_suffix(".pid").unlink(missing_ok=True)
 
 
-def end_all(folder: Path) -> list[int]:
-    """Kill every recorded process under `folder` that still runs, with its session, and return their ids."""
-    ended = []
+def kill_all(folder: Path) -> list[int]:
+    """Kill every recorded process under `folder` that still runs, with its session; return their ids."""
+    killed = []
     for path in folder.rglob("*.pid"):
         process = _recorded(path)
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             psutil.wait_procs([process], timeout=2)
-            ended.append(process.pid)
+            killed.append(process.pid)
         path.unlink(missing_ok=True)
-    return ended
+    return killed
 
 
 def _recorded(path: Path) -> psutil.Process | None:
-    # The id alone is not enough: by now it may belong to somebody else.
+    # The id alone is not enough: the system may have reused it.
     with contextlib.suppress(ValueError, psutil.NoSuchProcess):
         pid, created = path.read_text("ascii").split()
         process = psutil.Process(int(pid))

@@ -1,7 +1,7 @@
 """Free ports on loopback.
 
-They are taken below the range that the system hands out to outgoing connections (32768 and up on Linux, 49152
-on macOS), so that a server that is down for a restart does not lose its port to a client of something else.
+They are chosen below the range that the system uses for outgoing connections (32768 and up on Linux, 49152 on macOS),
+so that no client takes the port of a server that restarts.
 """
 
 import itertools
@@ -14,18 +14,18 @@ from rondo.embedded.errors import BadPortError, PortTakenError
 LOOPBACK = "127.0.0.1"
 _LOWEST, _HIGHEST = 20_000, 32_000
 
-# Each candidate is handed out once per process; starting somewhere keeps two processes apart.
+# Each candidate is used once per process; a random start keeps two processes apart.
 _candidates = itertools.islice(
     itertools.cycle(range(_LOWEST, _HIGHEST)),
-    random.randrange(_HIGHEST - _LOWEST),  # noqa: S311 - spreads, protects nothing
+    random.randrange(_HIGHEST - _LOWEST),  # noqa: S311 - spreads load, protects nothing
     None,
 )
 
 
 def is_free(port: int) -> bool:
-    """Say whether a server can listen on `port` of loopback now."""
+    """Return whether a server can listen on `port` of loopback now."""
     with socket.socket() as probe:
-        # As servers do: what lingers of an earlier server's connections (TIME_WAIT) takes no port.
+        # As servers do: connections of an earlier server in TIME_WAIT do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -35,14 +35,17 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on and that this process has not been given before."""
+    """Return a port that is free and that this function has not returned before."""
     return next(port for port in _candidates if is_free(port))
 
 
 def chosen_port(variable: str) -> int:
-    """Return the port that the environment variable names, or a free one if it names none.
+    """Return the port in the environment variable, or a free one if it is not set.
 
-    Raises BadPortError or PortTakenError, which tell what to do about it.
+    Raises:
+        BadPortError: the value is not a port.
+        PortTakenError: another program listens on it.
+
     """
     value = os.environ.get(variable, "")
     if not value:

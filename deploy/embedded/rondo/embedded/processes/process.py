@@ -13,23 +13,26 @@ import psutil
 
 from rondo.embedded.processes.account import Account
 from rondo.embedded.processes.orphans import forget, record
-from rondo.embedded.processes.parent_death import tethered
+from rondo.embedded.processes.parent_death import signal_on_parent_death
 
 
 @dataclass
 class Process:
-    """A command to run as a child in a session of its own, so that Ctrl-C reaches the parent alone."""
+    """A command that runs as a child in its own session, so that Ctrl-C reaches only the parent.
+
+    `parent_death_signal` ends it when its parent is killed.
+    """
 
     command: Sequence[str]
     log: Path
     env: Mapping[str, str] | None = None
     account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
-    farewell: signal.Signals = signal.SIGKILL
+    parent_death_signal: signal.Signals = signal.SIGKILL
     _popen: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
-        """Start the command; its output is appended to the log. Call it from the main thread (see `tether.py`)."""
+        """Start the command, from the main thread (see `parent_death.py`). Its output is appended to the log."""
         with self.log.open("ab") as output:
             self._popen = subprocess.Popen(  # noqa: S603 - our own commands
                 self.command,
@@ -39,7 +42,7 @@ class Process:
                 env=self.env,
                 cwd="/",
                 start_new_session=True,
-                preexec_fn=tethered(self.farewell),  # noqa: PLW1509 - one system call, prepared before the fork
+                preexec_fn=signal_on_parent_death(self.parent_death_signal),  # noqa: PLW1509 - one system call, prepared before the fork
                 user=self.account.uid if self.account else None,
                 group=self.account.gid if self.account else None,
                 extra_groups=[] if self.account else None,
@@ -48,29 +51,27 @@ class Process:
 
     @property
     def pid(self) -> int | None:
-        """The process's id, or none before its first start."""
         return self._popen.pid if self._popen else None
 
     @property
     def exit_code(self) -> int | None:
-        """How it ended (minus the signal's number if by one), or none while it runs."""
+        """The exit code, negative for a signal; None while it runs."""
         return self._popen.poll() if self._popen else None
 
     @property
     def is_running(self) -> bool:
-        """Whether it was started and has not ended."""
         return self._popen is not None and self._popen.poll() is None
 
     @property
     def is_paused(self) -> bool:
-        """Whether it is there and frozen, by `pause` or by somebody else's SIGSTOP."""
+        """Whether it is stopped, by `pause` or by another SIGSTOP."""
         try:
             return self.is_running and bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
         except psutil.NoSuchProcess:
             return False
 
     def stop(self, grace_seconds: float = 10) -> None:
-        """Ask it to end, wait, then kill whatever is left of its session."""
+        """Send `stop_signal`, wait, then kill what is left of its session."""
         if self._popen is None:
             return
         self.resume()
@@ -82,13 +83,13 @@ class Process:
         forget(self.log)
 
     def kill(self) -> None:
-        """Kill the process itself, as a crash would: children of its own live on."""
+        """Kill the process itself, as a crash would: its children survive."""
         if self._popen is not None:
             self._popen.kill()
             self._popen.wait()
 
     def kill_session(self) -> None:
-        """Kill the process with all that it started, and wait until it is gone."""
+        """Kill the process and its descendants, and wait until they have ended."""
         if self._popen is None:
             return
         family = self._family()
@@ -101,22 +102,22 @@ class Process:
         await_end(family)
 
     def pause(self) -> None:
-        """Freeze it with all its children: it keeps its connections and answers nothing."""
+        """Stop it and its descendants (SIGSTOP): connections stay open, nothing answers."""
         for each in self._family():
             with contextlib.suppress(psutil.NoSuchProcess):
                 each.suspend()
-                # The signal is on its way when this returns, and until it is there an answer can still come.
+                # The signal is asynchronous: until it is delivered, the process can still answer.
                 while each.status() != psutil.STATUS_STOPPED:
                     time.sleep(0.005)
 
     def resume(self) -> None:
-        """Let it go on after `pause`."""
+        """Continue after `pause` (SIGCONT)."""
         for each in self._family():
             with contextlib.suppress(psutil.NoSuchProcess):
                 each.resume()
 
     def last_line(self) -> str:
-        """Return the last line of its log that says something, or an empty string."""
+        """Return the last line of its log that is not blank, or an empty string."""
         text = self.log.read_text("utf-8", "replace") if self.log.exists() else ""
         return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
@@ -130,7 +131,7 @@ class Process:
 
 
 def await_end(processes: Sequence[psutil.Process], timeout_seconds: float = 10) -> None:
-    """Wait until none of them runs. A zombie that its new parent has not noticed yet has ended."""
+    """Wait until none of them runs. A zombie has ended."""
     deadline = time.monotonic() + timeout_seconds
     while any(_runs(each) for each in processes) and time.monotonic() < deadline:
         time.sleep(0.01)

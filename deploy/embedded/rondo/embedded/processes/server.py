@@ -1,4 +1,4 @@
-"""The life of a server that the stack owns: prepare, launch, ready, stop; and what fault tests do to it."""
+"""The life cycle of a server of the stack: prepare, launch, wait until ready, stop; and faults for tests."""
 
 import asyncio
 import contextlib
@@ -13,32 +13,37 @@ _POLL_SECONDS = 0.05
 
 
 class Server(ABC):
-    """A real server in a child process, for use with `with`, with `async with`, or by start() and stop()."""
+    """A server in a child process; use it with `with`, `async with`, or start() and stop()."""
 
     name: str
     process: Process
     ready_within_seconds: float = 60
     stop_within_seconds: float = 20
     restarts: int = 0
-    """How often it has died, and was or is being started again."""
-    _meant_to_run: bool = False
+    """The number of restarts after it died."""
+    _should_run: bool = False
 
     @abstractmethod
     def prepare(self) -> None:
-        """Make all that the process needs. It may take seconds, and runs in a thread of its own."""
+        """Make everything that the process needs. Runs in a thread, for it may take seconds."""
 
     @abstractmethod
     async def answers(self) -> bool:
-        """Say whether the server serves its clients already."""
+        """Return whether the server serves clients."""
 
     async def start(self) -> Self:
-        """Prepare, launch and wait until clients are served."""
+        """Prepare, launch and wait until clients are served.
+
+        Raises:
+            NotReadyError: the process ended, or did not become ready in time.
+
+        """
         await asyncio.to_thread(self.prepare)
         await self.launch()
         return self
 
     async def launch(self) -> None:
-        """Start the process (from the main thread, see `tether.py`) and wait until clients are served."""
+        """Start the process (from the main thread, see `parent_death.py`) and wait until clients are served."""
         self.process.start()
         try:
             async with asyncio.timeout(self.ready_within_seconds):
@@ -46,7 +51,7 @@ class Server(ABC):
         except TimeoutError:
             why = f"no answer within {self.ready_within_seconds:.0f} s"
             raise NotReadyError(self.name, why, self.process.log, self.process.last_line()) from None
-        self._meant_to_run = True
+        self._should_run = True
 
     async def _wait_ready(self) -> None:
         while not await self.answers():
@@ -57,34 +62,32 @@ class Server(ABC):
 
     @property
     def has_died(self) -> bool:
-        """Whether it served its clients, and has ended although nobody here ended it."""
-        return self._meant_to_run and not self.process.is_running
+        """Whether it was ready and has ended without a call of `stop` or `kill`."""
+        return self._should_run and not self.process.is_running
 
     def stop(self) -> None:
-        """Ask the server to end, and make sure that it does."""
-        self._meant_to_run = False
+        """Stop it gracefully, and kill it if it takes too long."""
+        self._should_run = False
         self.process.stop(self.stop_within_seconds)
 
     def kill(self) -> None:
-        """End it as a power cut would: no flush, no goodbye. It stays down until `restart`."""
-        self._meant_to_run = False
+        """End it as a power cut would. It stays down until `restart`."""
+        self._should_run = False
         self.process.kill_session()
 
     async def restart(self) -> None:
-        """Start it again with its data and on its port, after `kill` or in place of the running one."""
+        """Kill it if it runs, and start it with the same data and port."""
         self.kill()
         await self.launch()
 
     def pause(self) -> None:
-        """Freeze it: connections stay open, nothing answers."""
+        """Stop it with SIGSTOP: connections stay open, nothing answers."""
         self.process.pause()
 
     def resume(self) -> None:
-        """Let it go on after `pause`."""
         self.process.resume()
 
     async def __aenter__(self) -> Self:
-        """Start; what a failed start has begun is ended."""
         with contextlib.ExitStack() as undo:
             undo.callback(self.stop)
             await self.start()
@@ -92,15 +95,12 @@ class Server(ABC):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop."""
         await asyncio.to_thread(self.stop)
 
     def __enter__(self) -> Self:
-        """Start, from code without an event loop."""
         return asyncio.run(self.__aenter__())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop."""
         self.stop()

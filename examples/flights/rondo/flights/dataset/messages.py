@@ -1,9 +1,8 @@
-"""Plays the year: which messages fall due in which stretch of event time, as bytes ready to send."""
+"""The flights as batches, and as Kafka messages: requests and outcomes as bytes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import orjson
@@ -18,63 +17,24 @@ MODEL, DATASET = "flight-delay", "flights"
 _RFC3339 = "%Y-%m-%dT%H:%M:%SZ"
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """What falls due in one tick: (key, value) of each request and of each outcome, in order of event time."""
-
-    until: datetime
-    requests: list[tuple[bytes, bytes]]
-    outcomes: list[tuple[bytes, bytes]]
-
-
-@dataclass(frozen=True)
-class Pace:
-    """The event clock: it shows `start` at `started` (monotonic seconds) and runs `per_second` a second."""
-
-    start: datetime
-    started: float
-    per_second: timedelta
-
-    def due_at(self, event_time: datetime) -> float:
-        """Return when (monotonic seconds) the event clock shows `event_time`."""
-        return self.started + (event_time - self.start) / self.per_second
-
-
 def month_batches(flights: pl.DataFrame, months: range) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Yield a batch id and the rows of each month (UTC), as a data team would publish them: labels included."""
+    """Yield a batch id and the rows of each month (UTC), with labels, as a data team would publish them."""
     for month in months:
         rows = flights.filter(pl.col(EVENT_TIME).dt.month() == month, pl.col(EVENT_TIME).dt.year() == 2013)  # noqa: PLR2004
         yield f"2013-{month:02d}", rows.select(ENTITY, EVENT_TIME, LABEL, *FEATURES)
 
 
 def stream_of(flights: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
-    """Return the flights that are streamed: scheduled to leave in `[start, end)`."""
+    """Return the flights with a scheduled departure in `[start, end)`."""
     return flights.filter(pl.col(EVENT_TIME) >= start, pl.col(EVENT_TIME) < end)
 
 
-def ticks(flights: pl.DataFrame, start: datetime, end: datetime, step: timedelta) -> Iterator[Due]:
-    """Yield what falls due, tick by tick: requests at the scheduled departure, outcomes at the arrival.
-
-    Outcomes of the last flights come after `end`; the ticks go on until all of them are out.
-    """
-    departures = flights.sort(EVENT_TIME)
-    arrivals = flights.filter(pl.col(ARRIVED_AT).is_not_null()).sort(ARRIVED_AT)
-    departed, arrived, now = departures[EVENT_TIME], arrivals[ARRIVED_AT], start
-    first, done = 0, 0
-    while now < end or done < len(arrivals):
-        now += step
-        upto = departed.search_sorted(now)
-        landed = arrived.search_sorted(now)
-        yield Due(now, requests(departures[first:upto]), outcomes(arrivals[done:landed]))
-        first, done = upto, landed
-
-
 def requests(flights: pl.DataFrame) -> list[tuple[bytes, bytes]]:
-    """Return key and value of a prediction request for each flight; a missing feature is null."""
+    """Return key and value of a prediction request for each flight. A missing feature is null."""
     if flights.is_empty():
         return []
     numbers = [name for name, kind in flights.schema.items() if kind == pl.Float32]
-    # float32 printed in full would be twice as long, and mean the same float32.
+    # All digits of a float32 would be twice as long, and parse to the same float32.
     plain = flights.with_columns(pl.col(numbers).cast(pl.Float64).round(4))
     times = flights[EVENT_TIME].dt.strftime(_RFC3339)
     return [

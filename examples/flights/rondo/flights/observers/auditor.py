@@ -1,4 +1,4 @@
-"""The independent reader: counts requests and answers from the topics, read_committed, and believes no service."""
+"""The independent reader: counts requests and answers from the topics (read_committed), not from the services."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
 _REQUESTED, _MADE = PredictionRequested.topic, PredictionMade.topic
-_ANSWER_SECONDS, _PATIENCE_SECONDS = 10.0, 60.0
+_ANSWER_SECONDS, _FINISH_SECONDS = 10.0, 60.0
 
 
 class Auditor:
-    """Tails the topics on a thread of its own, from their beginning, into a ledger.
+    """Reads the topics from their beginning into a ledger, on its own thread.
 
-    The last reading, to the end of every topic, has `patience` seconds.
+    `timeout` (seconds) limits the last reading, to the end of every topic.
     """
 
-    def __init__(self, bootstrap: str, patience: float = _PATIENCE_SECONDS) -> None:
+    def __init__(self, bootstrap: str, timeout: float = _FINISH_SECONDS) -> None:
         self.ledger = Ledger()
-        self._patience = patience
+        self._timeout = timeout
         self._finishing, self._stopped = threading.Event(), threading.Event()
         self._consumer = Consumer(
             {
@@ -54,13 +54,13 @@ class Auditor:
         """Read until `finish` was called, and then to the end of every partition.
 
         Raises:
-            UnreadableError: Kafka does not answer, or not in time for the last reading.
+            UnreadableError: Kafka does not answer, or the last reading takes too long.
 
         """
         try:
             places = self._places()
             self._read(places, until=self._finishing.is_set)
-            # Read on from here under a new assignment: each partition then says anew where its end is.
+            # A new assignment from here on: each partition then reports its end again.
             self._read_to_the_end(places)
         except KafkaException as error:
             raise UnreadableError(str(error)) from error
@@ -73,13 +73,13 @@ class Auditor:
 
     def _read_to_the_end(self, places: dict[tuple[str, int], int]) -> None:
         ended: set[tuple[str, int]] = set()
-        deadline = time.monotonic() + self._patience
+        deadline = time.monotonic() + self._timeout
 
         def over() -> bool:
             if self._stopped.is_set():
                 return True
             if len(ended) < len(places) and time.monotonic() > deadline:
-                raise UnreadableError(f"their ends were not reached within {self._patience:g} s")
+                raise UnreadableError(f"their ends were not reached within {self._timeout:g} s")
             return len(ended) == len(places)
 
         self._read(places, until=over, ended=ended)
@@ -98,7 +98,7 @@ class Auditor:
                 topic, partition, offset = place(message)
                 error = message.error()
                 if error is None:
-                    self._note(topic, message.value() or b"{}")
+                    self._count(topic, message.value() or b"{}")
                     places[topic, partition] = offset + 1
                 elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
                     raise KafkaException(error)
@@ -110,12 +110,12 @@ class Auditor:
         self._finishing.set()
 
     def stop(self) -> None:
-        """Stop at once: what is not read then is not counted."""
+        """Stop at once; messages that were not read are not counted."""
         self._stopped.set()
         self._finishing.set()
 
     def wait_for_answers(self, timeout: float) -> bool:
-        """Wait (seconds) until every request read so far has its answer; False when the time is over first."""
+        """Wait up to `timeout` seconds until every request has an answer; return whether it has."""
         deadline = time.monotonic() + timeout
         while self.ledger.open > 0:
             if time.monotonic() > deadline:
@@ -123,28 +123,28 @@ class Auditor:
             self._finishing.wait(0.1)
         return True
 
-    def _note(self, topic: str, value: bytes) -> None:
+    def _count(self, topic: str, value: bytes) -> None:
         if topic == PREDICTIONS_FAILED:
             self.ledger.refuse(request_of(value))
         elif topic == _MADE:
-            said = orjson.loads(value)
-            at = datetime.fromisoformat(said["made_at"]).astimezone(UTC)
-            self.ledger.answer(said["id"], Answer(said["model_version"], said["output"]["score"]), at)
+            made = orjson.loads(value)
+            at = datetime.fromisoformat(made["made_at"]).astimezone(UTC)
+            self.ledger.answer(made["id"], Answer(made["model_version"], made["output"]["score"]), at)
         else:
             self.ledger.ask(request_of(value))
 
 
 def request_of(value: bytes) -> str:
-    """Return the id in a request; empty where there is none, for anybody may have written it."""
+    """Return the id in a request, or an empty text: other programs may write malformed ones."""
     try:
-        said = orjson.loads(value)
+        content = orjson.loads(value)
     except orjson.JSONDecodeError:
         return ""
-    request = said.get("id") if isinstance(said, dict) else None
+    request = content.get("id") if isinstance(content, dict) else None
     return request if isinstance(request, str) else ""
 
 
 def place(message: Message) -> tuple[str, int, int]:
-    """Return topic, partition and offset of a message that was read."""
+    """Return topic, partition and offset of a message."""
     topic, partition, offset = message.topic(), message.partition(), message.offset()
     return topic or "", -1 if partition is None else partition, -1 if offset is None else offset

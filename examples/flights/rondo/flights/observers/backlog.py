@@ -1,4 +1,4 @@
-"""What serving has left to do, asked of Kafka itself: the ends of the topics, and what its group has committed."""
+"""The consumer lag of serving, from Kafka: the ends of the topics minus the committed offsets of its group."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ from rondo.flights.observers.partitions import partitions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# The consumer group of the service, by its name.
+# The consumer group of serving.
 GROUP = "serving"
-_PATIENCE_SECONDS = 5.0
+_REQUEST_SECONDS = 5.0
 _PAUSE_SECONDS = 0.25
 
 
 class Backlog:
-    """Counts requests that serving's group has not committed. `requests` is the last count, for whoever looks on.
+    """Counts the requests that serving's group has not committed. `requests` is the latest count.
 
-    Kafka has `patience` seconds for each answer.
+    `timeout` (seconds) limits each request to Kafka.
     """
 
-    def __init__(self, bootstrap: str, patience: float = _PATIENCE_SECONDS) -> None:
+    def __init__(self, bootstrap: str, timeout: float = _REQUEST_SECONDS) -> None:
         self.requests = 0
-        self._patience = patience
+        self._timeout = timeout
         self._stop = threading.Event()
         self._admin = AdminClient({**KafkaConnection(bootstrap).confluent(), "client.id": "backlog", "log_level": 0})
-        # It subscribes to nothing, and so never joins the group that it asks about. An AdminClient can be asked, too,
-        # but librdkafka 2.16 crashes on the answer of a broker that is not yet the group's coordinator.
+        # Without a subscription it never joins the group. An AdminClient could list the offsets, too, but librdkafka
+        # 2.16 crashes on the answer of a broker that is not yet the group's coordinator.
         self._group = Consumer(
             {
                 **KafkaConnection(bootstrap).confluent(),
                 "client.id": "backlog",
                 "group.id": GROUP,
                 "enable.auto.commit": False,
-                # What is committed counts; what a running transaction is about to commit is not waited for.
+                # Do not wait for offsets in running transactions.
                 "isolation.level": "read_uncommitted",
                 "log_level": 0,
             }
         )
 
     def run(self) -> None:
-        """Count again and again until stopped; while Kafka does not answer, the last count stays."""
+        """Count periodically until stopped. While Kafka does not answer, the latest count stays."""
         while not self._stop.wait(_PAUSE_SECONDS):
             try:
                 self.requests = self._uncommitted()
@@ -58,16 +58,14 @@ class Backlog:
                 continue
 
     def stop(self) -> None:
-        """End, whatever is waited for."""
+        """Stop, also during a wait."""
         self._stop.set()
 
     def wait_until_done(self, timeout: float) -> int:
-        """Wait (seconds) until serving has nothing left to do, and return how many requests are left: 0 if all is done.
+        """Wait up to `timeout` seconds until serving is done; return the number of requests that are left.
 
-        `stop` ends the wait, with all left open.
-
-        Done is: every request is committed by the group, and no answer is in a transaction that has not ended. What
-        is read from the topics after that is all that there will be.
+        Serving is done when its group has committed every request and no answer is in an open transaction: the topics
+        are complete then. `stop` ends the wait early.
 
         Raises:
             UnreadableError: Kafka does not answer.
@@ -89,8 +87,8 @@ class Backlog:
 
     def _uncommitted(self) -> int:
         ends = self._ends((PredictionRequested.topic,), IsolationLevel.READ_UNCOMMITTED)
-        committed = self._group.committed([TopicPartition(*place) for place in ends], timeout=self._patience)
-        # A partition without a commit has a negative offset.
+        committed = self._group.committed([TopicPartition(*place) for place in ends], timeout=self._timeout)
+        # A partition without a committed offset has a negative one.
         return sum(max(ends[place.topic, place.partition] - max(place.offset, 0), 0) for place in committed)
 
     def _answers_in_transactions(self) -> bool:
@@ -99,6 +97,6 @@ class Backlog:
 
     def _ends(self, topics: Sequence[str], isolation: IsolationLevel) -> dict[tuple[str, int], int]:
         latest: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        wanted = dict.fromkeys(partitions(self._admin, topics, self._patience), latest)
-        answers = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=self._patience)
+        wanted = dict.fromkeys(partitions(self._admin, topics, self._timeout), latest)
+        answers = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=self._timeout)
         return {(place.topic, place.partition): each.result().offset for place, each in answers.items()}

@@ -1,4 +1,4 @@
-"""Hears what the services say, in order: the events of the control plane."""
+"""Reads the events of the control plane, in order."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.cloudevents import Envelope
 
-_PATIENCE_SECONDS = 10.0
+_CONNECT_SECONDS = 10.0
 _CLASSES: dict[str, type[Event]] = {event.topic: event for event in CONTROL_EVENTS}
 
 
-class Listener:
-    """Reads the control plane on a thread of its own, from its beginning, into a history.
+class EventListener:
+    """Reads the control plane from its beginning into a history, on its own thread.
 
-    Kafka has `patience` seconds for its first answer.
+    `timeout` (seconds) limits the first request to Kafka.
     """
 
-    def __init__(self, bootstrap: str, patience: float = _PATIENCE_SECONDS) -> None:
-        self._patience = patience
+    def __init__(self, bootstrap: str, timeout: float = _CONNECT_SECONDS) -> None:
+        self._timeout = timeout
         self.history = History()
-        self._heard = threading.Condition()
-        self._over = False
+        self._changed = threading.Condition()
+        self._ended = False
         self._stop = threading.Event()
         self._consumer = Consumer(
             {
@@ -52,46 +52,45 @@ class Listener:
         )
 
     def run(self) -> None:
-        """Listen until stopped.
+        """Read until stopped.
 
         Raises:
             UnreadableError: Kafka does not answer.
 
         """
         try:
-            self._listen()
+            self._read_events()
         except KafkaException as error:
             raise UnreadableError(str(error)) from error
         finally:
             self._consumer.close()
-            with self._heard:
-                self._over = True
-                self._heard.notify_all()
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
 
-    def _listen(self) -> None:
-        self._consumer.assign(partitions(self._consumer, tuple(_CLASSES), self._patience))
+    def _read_events(self) -> None:
+        self._consumer.assign(partitions(self._consumer, tuple(_CLASSES), self._timeout))
         while not self._stop.is_set():
             for message in self._consumer.consume(500, 0.1):
                 if message.error() is None:
-                    self._hear(_read(message))
+                    self._add(_decode(message))
 
     def stop(self) -> None:
-        """End."""
         self._stop.set()
 
     def wait_for(self, enough: Callable[[History], bool], timeout: float) -> bool:
-        """Wait (seconds) until the history satisfies `enough`; False when the time, or the listening, is over first."""
-        with self._heard:
-            self._heard.wait_for(lambda: self._over or enough(self.history), timeout)
+        """Wait until the history satisfies `enough`, reading ends, or `timeout` seconds pass; return whether so."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or enough(self.history), timeout)
             return enough(self.history)
 
-    def _hear(self, envelope: Envelope[Any]) -> None:
-        with self._heard:
+    def _add(self, envelope: Envelope[Any]) -> None:
+        with self._changed:
             self.history.envelopes.append(envelope)
-            self._heard.notify_all()
+            self._changed.notify_all()
 
 
-def _read(message: Message) -> Envelope[Any]:
+def _decode(message: Message) -> Envelope[Any]:
     pairs: Any = message.headers() or ()
     headers = {name: value.decode() for name, value in pairs}
     return cloudevents.read(_CLASSES[message.topic() or ""], headers, message.value())

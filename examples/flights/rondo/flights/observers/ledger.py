@@ -1,4 +1,4 @@
-"""The ledger of requests and answers: what was asked, what came of it, and what is missing or there twice."""
+"""The ledger of requests and answers: which were lost, and which were answered twice."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one request: by which version, and its score."""
-
     model_version: int
     score: float
 
 
 @dataclass
 class Ledger:
-    """Every request id with how often it was asked, answered and refused; and what was answered.
+    """By request id the number of requests, answers and refusals, and the last answer.
 
-    One thread writes. Others may look at the plain counts at any time, at the rest once it is done.
+    One thread writes. Other threads may read the plain counts at any time, everything else when it has ended.
     """
 
     requests: int = 0
@@ -35,17 +33,15 @@ class Ledger:
     by_version: Counter[int] = field(default_factory=Counter)
 
     def ask(self, request: str) -> None:
-        """Note a request."""
         self.requests += 1
         self.asked[request] += 1
 
     def refuse(self, request: str) -> None:
-        """Note a request that went to the dead letters: it was answered, with a refusal."""
+        """Count a request that went to the dead letters: its answer is a refusal."""
         self.responses += 1
         self.refused[request] += 1
 
     def answer(self, request: str, answer: Answer, made_at: datetime) -> None:
-        """Note an answer."""
         self.responses += 1
         self.answered[request] += 1
         self.answers[request] = answer
@@ -55,15 +51,15 @@ class Ledger:
             self.first_by_version[answer.model_version] = made_at
 
     def lost(self) -> list[str]:
-        """Return the requests that have no answer and no refusal."""
+        """Return the ids of requests without an answer or a refusal."""
         return [request for request in self.asked if request not in self.answered and request not in self.refused]
 
     def doubled(self) -> list[str]:
-        """Return the requests that have more answers, refusals included, than they were asked times."""
+        """Return the ids with more answers and refusals than requests."""
         both = self.answered + self.refused
         return [request for request, count in both.items() if count > self.asked[request]]
 
     @property
     def open(self) -> int:
-        """How many requests wait for their answer, by the counts (exact at the end, a moment old in between)."""
+        """The number of requests without an answer: exact at the end, slightly late before."""
         return self.requests - self.responses

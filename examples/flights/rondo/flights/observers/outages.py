@@ -1,4 +1,4 @@
-"""What dies while the flights are replayed, and when all is ready again: for the timeline and for the report."""
+"""Outages during a run: which processes died, and when everything was ready again."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from rondo.client import AsyncRondo
 
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
 class Outage:
-    """Who died, when the first of them did, and the seconds until all was ready again; None while it is not."""
+    """The processes that died, the time of the first death, and the seconds until all were ready (None: not yet)."""
 
     names: tuple[str, ...]
     at: datetime
@@ -27,16 +27,16 @@ class Outage:
 
 @dataclass(frozen=True)
 class Incident:
-    """A line of the timeline that no service wrote. `time` is of this machine's clock, in UTC."""
+    """A line of the timeline that is not an event. `time` is this machine's, in UTC."""
 
     id: str
     time: datetime
-    kind: Literal["Died", "Healed"]
+    kind: Literal["Died", "Recovered"]
     what: str
 
 
-class Outages:
-    """Notes who has died, by the counts of `restarts`, and when `all_ready` says that nobody is missing any more."""
+class OutageObserver:
+    """Finds deaths by the counts of `restarts`, and the recovery by `all_ready`."""
 
     def __init__(
         self,
@@ -50,54 +50,54 @@ class Outages:
         self._seen = dict(restarts())
 
     @asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
-        """Look again and again while the body runs."""
-        watch = asyncio.create_task(self._watch(), name="outages")
+    async def observing(self) -> AsyncIterator[None]:
+        """Check periodically while the body runs."""
+        task = asyncio.create_task(self._run(), name="outages")
         try:
             yield
         finally:
-            watch.cancel()
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await watch
+                await task
 
-    async def _watch(self) -> None:
+    async def _run(self) -> None:
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            await self.look()
+            await asyncio.sleep(_POLL_SECONDS)
+            await self.check()
 
-    async def look(self) -> None:
-        """Note what has changed since the last look."""
+    async def check(self) -> None:
+        """Record the changes since the last check."""
         now = dict(self._restarts())
         died = [name for name, count in now.items() if count > self._seen.get(name, 0)]
         self._seen = now
         for name in died:
-            self._note_death(name)
+            self._record_death(name)
         if self._is_open and await self._all_ready():
-            self._note_healing()
+            self._record_recovery()
 
     @property
     def _is_open(self) -> bool:
         return bool(self.found) and self.found[-1].seconds is None
 
-    def _note_death(self, name: str) -> None:
+    def _record_death(self, name: str) -> None:
         at = self._clock()
-        self._tell("Died", at, f"{name} died, and is started again")
+        self._add("Died", at, f"{name} died and is restarted")
         if self._is_open:
             last = self.found[-1]
             self.found[-1] = replace(last, names=(*last.names, name))
         else:
             self.found.append(Outage((name,), at))
 
-    def _note_healing(self) -> None:
+    def _record_recovery(self) -> None:
         at, last = self._clock(), self.found[-1]
         seconds = (at - last.at).total_seconds()
         self.found[-1] = replace(last, seconds=seconds)
-        self._tell("Healed", at, f"ready again {seconds:.1f} s after {' and '.join(last.names)} died")
+        self._add("Recovered", at, f"ready again {seconds:.1f} s after {' and '.join(last.names)} died")
 
-    def _tell(self, kind: Literal["Died", "Healed"], at: datetime, what: str) -> None:
+    def _add(self, kind: Literal["Died", "Recovered"], at: datetime, what: str) -> None:
         self.incidents.append(Incident(f"{kind} {len(self.incidents)}", at, kind, what))
 
 
 async def all_ready(rondo: AsyncRondo) -> bool:
-    """Say whether every service is ready, and so Kafka and PostgreSQL, on which they stand."""
-    return all(said["ready"] for said in (await rondo.status()).values())
+    """Return whether every service is ready, with Kafka and PostgreSQL."""
+    return all(state["ready"] for state in (await rondo.status()).values())

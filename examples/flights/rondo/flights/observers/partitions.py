@@ -1,4 +1,4 @@
-"""The partitions that topics have on a broker."""
+"""The partitions of topics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def partitions(client: Consumer | AdminClient, topics: Iterable[str], timeout: float) -> list[TopicPartition]:
-    """Return every partition of the topics, to be read from its beginning. Kafka has `timeout` seconds to answer.
+    """Return all partitions of the topics, at offset 0. Kafka has `timeout` seconds to answer.
 
     Raises:
         KafkaException: it does not answer, or has no such topic.

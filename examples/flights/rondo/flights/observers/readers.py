@@ -1,4 +1,4 @@
-"""Those who read along, each on a thread of its own: the auditor, the listener, and who counts what is left to do."""
+"""The readers of a run, each on its own thread: auditor, event listener and backlog."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rondo.flights.observers.auditor import Auditor
 from rondo.flights.observers.backlog import Backlog
-from rondo.flights.observers.event_listener import Listener
+from rondo.flights.observers.event_listener import EventListener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,18 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Readers:
-    """Three readers and their threads."""
-
     auditor: Auditor
-    listener: Listener
+    listener: EventListener
     backlog: Backlog
     threads: tuple[Future[None], ...]
 
     def check(self) -> None:
-        """See that all of them still read.
+        """Check that all of them still run.
 
         Raises:
-            UnreadableError: one has ended, and why.
+            UnreadableError: one has ended.
 
         """
         for thread in self.threads:
@@ -37,9 +35,9 @@ class Readers:
                 thread.result()
 
     async def close(self, seconds: float) -> int:
-        """Wait until serving has nothing left to do, then read every topic to the end that it has by then.
+        """Wait up to `seconds` until serving is done, then read every topic to its end.
 
-        Returns how many requests serving had left to do nevertheless.
+        Returns the number of requests that serving had not finished.
 
         Raises:
             UnreadableError: Kafka does not answer.
@@ -53,8 +51,8 @@ class Readers:
 
 @contextmanager
 def reading(bootstrap: str) -> Iterator[Readers]:
-    """Read along while the body runs; whoever wants to have everything counted calls `close` before its end."""
-    auditor, listener, backlog = Auditor(bootstrap), Listener(bootstrap), Backlog(bootstrap)
+    """Run the readers while the body runs. Call `close` at its end to count everything."""
+    auditor, listener, backlog = Auditor(bootstrap), EventListener(bootstrap), Backlog(bootstrap)
     with ThreadPoolExecutor(max_workers=3, thread_name_prefix="readers") as executor:
         runs = (auditor.run, listener.run, backlog.run)
         try:

@@ -1,4 +1,4 @@
-"""The beginning: the spec and the published batches go in, and the first model comes into service."""
+"""The start of a run: apply the spec, publish batches, wait until the first model is served."""
 
 from __future__ import annotations
 
@@ -19,32 +19,33 @@ if TYPE_CHECKING:
     from rondo.client import AsyncRondo
     from rondo.flights.observers.history import History
     from rondo.flights.observers.readers import Readers
-    from rondo.flights.plan import Plan, Watcher
+    from rondo.flights.plan import Plan
+    from rondo.flights.view.observer import RunObserver
 
 SPEC = Path(__file__).resolve().parents[3] / "rondo.yaml"
 _SECONDS = 180.0
 _PARQUET = "application/vnd.apache.parquet"
 
 
-async def publish(rondo: AsyncRondo, flights: pl.DataFrame, plan: Plan, watcher: Watcher) -> None:
-    """Apply the spec and publish the months before the stream, labels included."""
+async def publish(rondo: AsyncRondo, flights: pl.DataFrame, plan: Plan, observer: RunObserver) -> None:
+    """Apply the spec, and publish the months before the stream, with labels."""
     await rondo.apply(SPEC.read_text())
     for batch_id, rows in month_batches(flights, range(1, plan.stream_from.month)):
         content = io.BytesIO()
         rows.write_parquet(content)
-        watcher.step(f"publishing {batch_id}: {len(rows):,} flights")
+        observer.step(f"publishing {batch_id}: {len(rows):,} flights")
         await rondo.publish(DATASET, batch_id, content.getvalue(), _PARQUET)
 
 
-async def first_model(rondo: AsyncRondo, readers: Readers, watcher: Watcher, seconds: float = _SECONDS) -> bytes:
-    """Wait for the first version to be served, and return its artifact.
+async def first_model(rondo: AsyncRondo, readers: Readers, observer: RunObserver, seconds: float = _SECONDS) -> bytes:
+    """Wait until the first version is served, and return its artifact.
 
     Raises:
-        FirstModelError: it was rejected, its training failed, or nothing came of it within `seconds`.
-        UnreadableError: nobody listens any more.
+        FirstModelError: it was rejected, its training failed, or it is not served within `seconds`.
+        UnreadableError: a reader has ended.
 
     """
-    watcher.step("training the first model")
+    observer.step("training the first model")
     in_time = await asyncio.to_thread(readers.listener.wait_for, _settled, seconds)
     readers.check()
     history = readers.listener.history
@@ -53,7 +54,7 @@ async def first_model(rondo: AsyncRondo, readers: Readers, watcher: Watcher, sec
         failures = [str(e.data) for e in history.of(ModelRejected, TrainingFailed)]
         raise FirstModelError("; ".join(failures) if in_time else f"none within {seconds:.0f} s")
     version: int = promoted[0].data.model_version
-    watcher.step(f"version {version} serves")
+    observer.step(f"version {version} serves")
     return await rondo.artifact(MODEL, version)
 
 

@@ -1,4 +1,4 @@
-"""The streamed part: sends in event time, and shows how it goes."""
+"""The replay: sends in event time, and shows snapshots."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from collections import deque
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from rondo.flights.dataset.messages import Pace, ticks
+from rondo.flights.replay.schedule import EventClock, ticks
 from rondo.flights.replay.sender import Sender
 from rondo.flights.report.scores import answered, by_month
-from rondo.flights.view.live import Snapshot, timeline
+from rondo.flights.view.live import timeline
+from rondo.flights.view.snapshot import Snapshot
 
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
     from numpy.typing import NDArray
 
-    from rondo.flights.observers.outages import Outages
+    from rondo.flights.observers.outages import OutageObserver
     from rondo.flights.observers.readers import Readers
-    from rondo.flights.plan import Hands, Plan, Watcher
+    from rondo.flights.plan import Plan, SystemControls
+    from rondo.flights.view.observer import RunObserver
 
 _STEP = timedelta(hours=6)
 _REFRESH_SECONDS = 0.25
@@ -28,7 +30,7 @@ _SHOWN_EVENTS = 200
 
 
 class Replay:
-    """Sends, and has a snapshot at any moment. `alone` are the scores of the model that is never retrained."""
+    """`baseline` are the scores of the first model, which is never retrained, aligned with `flights`."""
 
     def __init__(
         self,
@@ -36,47 +38,47 @@ class Replay:
         flights: pl.DataFrame,
         plan: Plan,
         readers: Readers,
-        alone: NDArray[np.float32],
-        outages: Outages,
+        baseline: NDArray[np.float32],
+        outages: OutageObserver,
     ) -> None:
         self._flights = flights
         self._plan = plan
         self._readers = readers
         self._outages = outages
-        self._without = by_month(flights, alone)
+        self._without = by_month(flights, baseline)
         self._with: dict[int, float] = {}
         self._rates: deque[tuple[float, int]] = deque(maxlen=8)
-        # The event clock starts here, with everything else done.
-        self._pace = Pace(plan.stream_from, time.monotonic(), plan.per_second)
-        self._sender = Sender(bootstrap, ticks(flights, plan.stream_from, plan.until, _STEP), self._pace)
+        # Last, because the event clock starts here.
+        self._clock = EventClock(plan.stream_from, time.monotonic(), plan.per_second)
+        self._sender = Sender(bootstrap, ticks(flights, plan.stream_from, plan.until, _STEP), self._clock)
 
-    async def play(self, watcher: Watcher, hands: Hands) -> float:
-        """Send everything in event time; returns the seconds that it took.
+    async def run(self, observer: RunObserver, controls: SystemControls) -> float:
+        """Send everything in event time; return the duration in seconds.
 
         Raises:
-            NotDeliveredError: Kafka did not take a message.
-            UnreadableError: one of the readers has ended.
+            NotDeliveredError: Kafka did not acknowledge a message.
+            UnreadableError: a reader has ended.
 
         """
         sending = asyncio.create_task(asyncio.to_thread(self._sender.run))
         try:
             while not sending.done():
                 snapshot = self._snapshot()
-                watcher.show(snapshot)
-                hands.at(snapshot.progress)
+                observer.show(snapshot)
+                controls.on_progress(snapshot.progress)
                 self._readers.check()
                 await asyncio.wait([sending], timeout=_REFRESH_SECONDS)
         finally:
             self._sender.stop()
         await sending
-        watcher.show(self._snapshot())
-        return time.monotonic() - self._pace.started
+        observer.show(self._snapshot())
+        return time.monotonic() - self._clock.started
 
     def _snapshot(self) -> Snapshot:
         sent, ledger, history = self._sender.progress, self._readers.auditor.ledger, self._readers.listener.history
         now, span = sent.event_time, self._plan.until - self._plan.stream_from
         self._rates.append((time.monotonic(), ledger.responses))
-        self._score_what_is_over()
+        self._score_finished_months()
         return Snapshot(
             event_time=now,
             progress=min(1.0, (now - self._plan.stream_from) / span) if now else 0.0,
@@ -93,10 +95,10 @@ class Replay:
             auc_without_loop=self._without,
         )
 
-    def _score_what_is_over(self) -> None:
+    def _score_finished_months(self) -> None:
         now = self._sender.progress.event_time
         if now is not None and now.month - 1 not in self._with and now.month > self._plan.stream_from.month:
-            # Only what is over: a month's first flights alone would make a figure that nothing bears out later.
+            # Only finished months: the AUC of a month's first flights says little.
             scores = by_month(self._flights, answered(self._flights, self._readers.auditor.ledger.answers))
             self._with = {month: auc for month, auc in scores.items() if month < now.month}
 

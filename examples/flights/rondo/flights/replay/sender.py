@@ -1,4 +1,4 @@
-"""Sends the replay to Kafka on time, from a thread of its own, with every message acknowledged or accounted for."""
+"""Sends the replay to Kafka on time, on its own thread; counts every message that is not acknowledged."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
     from confluent_kafka import KafkaError, Message
 
-    from rondo.flights.dataset.messages import Due, Pace
+    from rondo.flights.replay.schedule import EventClock, Tick
 
-_PATIENCE_SECONDS = 60.0
-# What librdkafka may need beyond a message's own timeout to say that it is over.
+_MESSAGE_SECONDS = 60.0
+# The time that librdkafka may need after a message's timeout to report it.
 _GRACE_SECONDS = 10.0
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
 @dataclass
 class Progress:
-    """How far the replay is: messages handed over, the event clock, and how late (seconds) it runs."""
+    """Messages handed over, the event time, and the delay in seconds (`behind`)."""
 
     requests: int = 0
     outcomes: int = 0
@@ -39,25 +39,27 @@ class Progress:
 
 
 class Sender:
-    """Sends tick after tick when it falls due. `progress` may be read from anywhere.
+    """Sends each tick when it is due. `progress` may be read from any thread.
 
-    A message that Kafka has not acknowledged within `patience` seconds has failed.
+    A message fails if Kafka does not acknowledge it within `timeout` seconds.
     """
 
-    def __init__(self, bootstrap: str, ticks: Iterable[Due], pace: Pace, patience: float = _PATIENCE_SECONDS) -> None:
+    def __init__(
+        self, bootstrap: str, ticks: Iterable[Tick], clock: EventClock, timeout: float = _MESSAGE_SECONDS
+    ) -> None:
         self.progress = Progress()
         self._ticks = ticks
-        self._pace = pace
-        self._patience = patience
+        self._clock = clock
+        self._timeout = timeout
         self._stop = threading.Event()
         self._producer = Producer(
             {
                 **KafkaConnection(bootstrap).confluent(),
                 "client.id": "flights",
-                # Retries must not make a second request of one.
+                # A retry must not duplicate a request.
                 "enable.idempotence": True,
                 "acks": "all",
-                "message.timeout.ms": int(patience * 1000),
+                "message.timeout.ms": int(timeout * 1000),
                 "linger.ms": 20,
                 "compression.type": "lz4",
                 "queue.buffering.max.messages": 200_000,
@@ -67,34 +69,34 @@ class Sender:
         )
 
     def run(self) -> None:
-        """Send everything; returns when Kafka has acknowledged the last message, or soon after `stop`.
+        """Send everything; return when Kafka has acknowledged the last message, or soon after `stop`.
 
         Raises:
-            NotDeliveredError: some message was refused or timed out.
+            NotDeliveredError: a message was refused or timed out.
 
         """
         try:
-            for due in self._ticks:
-                wait = self._pace.due_at(due.until) - time.monotonic()
+            for tick in self._ticks:
+                wait = self._clock.due_at(tick.until) - time.monotonic()
                 self.progress.behind = max(0.0, -wait)
                 if self._stop.wait(max(0.0, wait)):
                     self._producer.purge()
                     return
-                self._send_tick(due)
+                self._send_tick(tick)
         except KafkaException as error:
             raise NotDeliveredError(len(self._producer), str(error)) from error
         self._await_acknowledgements()
 
     def stop(self) -> None:
-        """End the replay at the next tick, and wait for nothing more; what is not yet on its way is thrown away."""
+        """End at the next tick without waiting for acknowledgements; unsent messages are discarded."""
         self._stop.set()
 
-    def _send_tick(self, due: Due) -> None:
-        self._send(PredictionRequested.topic, due.requests)
-        self._send(OutcomeObserved.topic, due.outcomes)
-        self.progress.requests += len(due.requests)
-        self.progress.outcomes += len(due.outcomes)
-        self.progress.event_time = due.until
+    def _send_tick(self, tick: Tick) -> None:
+        self._send(PredictionRequested.topic, tick.requests)
+        self._send(OutcomeObserved.topic, tick.outcomes)
+        self.progress.requests += len(tick.requests)
+        self.progress.outcomes += len(tick.outcomes)
+        self.progress.event_time = tick.until
         self._producer.poll(0)
 
     def _send(self, topic: str, messages: list[tuple[bytes, bytes]]) -> None:
@@ -108,13 +110,13 @@ class Sender:
                     break
 
     def _await_acknowledgements(self) -> None:
-        deadline = time.monotonic() + self._patience + _GRACE_SECONDS
-        while (left := self._producer.flush(_LOOK_SECONDS)) and time.monotonic() < deadline:
+        deadline = time.monotonic() + self._timeout + _GRACE_SECONDS
+        while (left := self._producer.flush(_POLL_SECONDS)) and time.monotonic() < deadline:
             if self._stop.is_set():
                 return
         failures = self.progress.failures
         if left or failures:
-            why = failures[0] if failures else f"no acknowledgement within {self._patience:g} s"
+            why = failures[0] if failures else f"no acknowledgement within {self._timeout:g} s"
             raise NotDeliveredError(left + len(failures), why)
 
     def _delivered(self, error: KafkaError | None, _: Message) -> None:

@@ -1,4 +1,4 @@
-"""The account of a replay: every figure of its report, counted from the topics."""
+"""Builds the report of a run from the counts of the topics."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Played:
-    """What was played: the flights, one request each, the scores of the model that is never retrained, and how it went.
+class Run:
+    """A finished run: one request per flight; `baseline` are the scores of the first model, aligned with the flights.
 
-    `seconds` is what the replay took, `unfinished` the requests that serving had left to do at the last reading.
+    `seconds` is the duration of the replay, `unfinished` the number of requests that serving had not committed at the
+    last reading.
     """
 
     flights: pl.DataFrame
-    alone: NDArray[np.float32]
+    baseline: NDArray[np.float32]
     seconds: float
     unfinished: int
     restarts: dict[str, int]
@@ -37,35 +38,34 @@ class Played:
     required_redeployments: int
 
 
-def account(played: Played, ledger: Ledger, history: History) -> Report:
-    """Return the report."""
+def build_report(run: Run, ledger: Ledger, history: History) -> Report:
     return Report(
-        expected=played.flights.height,
+        expected=run.flights.height,
         requests=ledger.asked.total(),
         answered=ledger.answered.total(),
         refused=ledger.refused.total(),
         lost=tuple(ledger.lost()),
         doubled=tuple(ledger.doubled()),
-        unfinished=played.unfinished,
+        unfinished=run.unfinished,
         retrains=tuple(_retrains(ledger, history)),
         trainings=tuple(trainings(history)),
-        auc_with_loop=by_month(played.flights, answered(played.flights, ledger.answers)),
-        auc_without_loop=by_month(played.flights, played.alone),
-        seconds_of_replay=played.seconds,
-        restarts=played.restarts,
-        outages=played.outages,
+        auc_with_loop=by_month(run.flights, answered(run.flights, ledger.answers)),
+        auc_without_loop=by_month(run.flights, run.baseline),
+        seconds_of_replay=run.seconds,
+        restarts=run.restarts,
+        outages=run.outages,
         versions_served=dict(sorted(ledger.by_version.items())),
-        required_redeployments=played.required_redeployments,
+        required_redeployments=run.required_redeployments,
     )
 
 
 def _retrains(ledger: Ledger, history: History) -> Iterator[Retrain]:
-    for turn in history.redeployments():
-        first = ledger.first_by_version.get(turn.model_version)
+    for redeployment in history.redeployments():
+        first = ledger.first_by_version.get(redeployment.model_version)
         yield Retrain(
-            model_version=turn.model_version,
-            kind=turn.kind,
-            detail=turn.detail,
-            seconds_with_training=turn.total(first) if first else None,
-            seconds_without_training=turn.without_training(first) if first else None,
+            model_version=redeployment.model_version,
+            kind=redeployment.kind,
+            detail=redeployment.detail,
+            seconds_with_training=redeployment.total(first) if first else None,
+            seconds_without_training=redeployment.without_training(first) if first else None,
         )

@@ -1,11 +1,11 @@
-"""The report for people: the same text goes to the screen and into the file."""
+"""The report as Markdown."""
 
 from __future__ import annotations
 
 from datetime import date
 from typing import TYPE_CHECKING
 
-from rondo.flights.plan import REDEPLOYMENTS_OF_A_YEAR
+from rondo.flights.report.report import REDEPLOYMENTS_OF_A_YEAR
 
 if TYPE_CHECKING:
     from rondo.flights.observers.outages import Outage
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 
 def as_markdown(report: Report) -> str:
-    """Return the report as Markdown."""
     lines = [
         "# A year of flights through Rondo",
         "",
@@ -23,7 +22,7 @@ def as_markdown(report: Report) -> str:
         "| ---: | ---: | ---: | ---: | ---: | ---: |",
         _counts(report),
         "",
-        f"Counted from the topics by an independent read_committed reader; {report.expected:,} were to be sent.",
+        f"Counted from the topics by an independent read_committed reader; the demo sends {report.expected:,}.",
         "",
         *_retrains(report),
         "",
@@ -38,10 +37,10 @@ def as_markdown(report: Report) -> str:
 
 def _verdict(report: Report) -> list[str]:
     if report.problems:
-        return ["This run is no success:", "", *(f"- {problem}" for problem in report.problems)]
+        return ["This run is not a success:", "", *(f"- {problem}" for problem in report.problems)]
     times = len(report.retrains)
-    itself = f", and {_times(times)} the model was redeployed by itself" if times else ""
-    return [f"Not one prediction was lost, none was answered twice{itself}."]
+    itself = f", and the model was redeployed automatically {_times(times)}" if times else ""
+    return [f"No prediction was lost, none was answered twice{itself}."]
 
 
 def _times(count: int) -> str:
@@ -60,7 +59,7 @@ def _retrains(report: Report) -> list[str]:
         for r in report.retrains
     ]
     return [
-        "Redeployed by itself; the seconds are from the monitor's event to the first prediction of the new version:",
+        "Automatic redeployments, in seconds from the monitor's event to the first prediction of the new version:",
         "",
         "| version | because of | detail | with training | without | predictions |",
         "| ---: | --- | --- | ---: | ---: | ---: |",
@@ -72,13 +71,13 @@ def _retrains(report: Report) -> list[str]:
 
 def _required(redeployments: int) -> str:
     if redeployments:
-        return f"For a success {redeployments} of these are required."
-    return f"None of these was required of this run; of a whole year {REDEPLOYMENTS_OF_A_YEAR} are."
+        return f"A success requires {redeployments} of these."
+    return f"This run requires none of these; a whole year requires {REDEPLOYMENTS_OF_A_YEAR}."
 
 
 def _trainings(report: Report) -> list[str]:
     return [
-        "Each training, and how it ended:",
+        "All trainings:",
         "",
         "| because of | detail | end |",
         "| --- | --- | --- |",
@@ -93,7 +92,7 @@ def _seconds(value: float | None) -> str:
 def _auc(report: Report) -> list[str]:
     months = sorted(report.auc_with_loop.keys() | report.auc_without_loop.keys())
     return [
-        "How well the lateness was predicted (AUC), beside the first model, had it never been retrained:",
+        "AUC by month, beside that of the first model without retraining:",
         "",
         "| month | with the loop | never retrained |",
         "| --- | ---: | ---: |",
@@ -113,13 +112,13 @@ def _outages(report: Report) -> list[str]:
     if not report.outages:
         return []
     return [
-        "What died meanwhile, each started again with what it had (UTC):",
+        "Processes that died and were restarted with their data (UTC):",
         "",
-        "| at | died | all was ready again |",
+        "| at | died | all ready again |",
         "| ---: | --- | --- |",
-        *(f"| {each.at:%H:%M:%S} | {', '.join(each.names)} | {_healed(each)} |" for each in report.outages),
+        *(f"| {each.at:%H:%M:%S} | {', '.join(each.names)} | {_recovery(each)} |" for each in report.outages),
     ]
 
 
-def _healed(outage: Outage) -> str:
-    return "not by the end" if outage.seconds is None else f"after {outage.seconds:.1f} s"
+def _recovery(outage: Outage) -> str:
+    return "not before the end" if outage.seconds is None else f"after {outage.seconds:.1f} s"

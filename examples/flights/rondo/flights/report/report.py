@@ -1,11 +1,9 @@
-"""The report at the end of the demo: what was counted, what it took, and whether that is good enough."""
+"""The report of a run: counts, durations, and whether the run is a success."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
-
-from rondo.flights.plan import REDEPLOYMENTS_OF_A_YEAR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,12 +11,13 @@ if TYPE_CHECKING:
     from rondo.flights.observers.outages import Outage
     from rondo.flights.report.trainings import Training
 
+REDEPLOYMENTS_OF_A_YEAR = 3
 _MAX_LISTED = 5
 
 
 @dataclass(frozen=True)
 class Retrain:
-    """One turn of the loop, in seconds from the monitor's event to the first prediction of the new version."""
+    """An automatic redeployment, in seconds from the monitor's event to the first prediction of the new version."""
 
     model_version: int
     kind: str
@@ -29,10 +28,10 @@ class Retrain:
 
 @dataclass(frozen=True)
 class Report:
-    """The figures. `lost` and `doubled` are request ids, from the topics; AUC is by month (1 to 12).
+    """`lost` and `doubled` are request ids, from the topics; AUC is by month (1 to 12).
 
-    `expected` is how many requests were to be sent, `requests` how many Kafka has; `unfinished` are those that serving
-    had not committed when the topics were read for the last time.
+    `expected` is the number of requests to send, `requests` the number in Kafka; `unfinished` is the number of requests
+    that serving had not committed at the last reading of the topics.
     """
 
     expected: int
@@ -54,7 +53,7 @@ class Report:
 
     @property
     def problems(self) -> list[str]:
-        """What keeps this run from being a success; empty when it is one."""
+        """The reasons why this run is not a success; empty if it is one."""
         return [*_miscounted(self), *_unanswered(self), *_too_few_redeployments(self)]
 
     @property
@@ -63,27 +62,27 @@ class Report:
         return 1 if self.problems else 0
 
     def as_dict(self) -> dict[str, object]:
-        """The report as JSON values, with its verdict."""
+        """Return JSON values, with `problems` and `ok`."""
         return asdict(self) | {"problems": self.problems, "ok": not self.problems}
 
 
 def _miscounted(report: Report) -> Iterator[str]:
     if report.requests < report.expected:
         yield (
-            f"{report.requests:,} of the {report.expected:,} requests that were to be sent are in Kafka: "
+            f"{report.requests:,} of the {report.expected:,} requests to send are in Kafka: "
             "see kafka.log under the stack's folder"
         )
     if report.requests > report.expected:
         yield (
-            f"{report.requests:,} requests are in Kafka, and {report.expected:,} were to be sent: others asked this "
-            "Rondo, too, now or before; give the demo one of its own"
+            f"{report.requests:,} requests are in Kafka, but the demo sends {report.expected:,}: other clients use "
+            "this Rondo, or did before; give the demo its own"
         )
     if not report.requests:
-        yield "not one request was sent, so nothing is shown: see the services' logs under the stack's folder"
+        yield "no request was sent: see the services' logs under the stack's folder"
     if report.unfinished:
         yield (
-            f"serving had {report.unfinished:,} requests left to do when the topics were read for the last time: what "
-            "came of them is not counted; see serving.log under the stack's folder"
+            f"serving had not finished {report.unfinished:,} requests at the last reading of the topics: their answers "
+            "are not counted; see serving.log under the stack's folder"
         )
 
 
@@ -93,7 +92,7 @@ def _unanswered(report: Report) -> Iterator[str]:
     if report.doubled:
         yield f"{len(report.doubled)} requests were answered twice, such as {', '.join(report.doubled[:_MAX_LISTED])}"
     if report.refused:
-        yield f"{report.refused} requests were refused: see why in the headers of `predictions.failed`"
+        yield f"{report.refused} requests were refused: `rondo failed` shows the reasons"
 
 
 def _too_few_redeployments(report: Report) -> Iterator[str]:
@@ -101,5 +100,5 @@ def _too_few_redeployments(report: Report) -> Iterator[str]:
     if len(served) < report.required_redeployments:
         yield (
             f"{len(served)} redeployments were triggered by drift or performance and served, "
-            f"{report.required_redeployments} are expected; a slower SPEED gives training more event time"
+            f"{report.required_redeployments} are required; a slower SPEED gives the training more event time"
         )

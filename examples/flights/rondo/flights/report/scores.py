@@ -1,4 +1,4 @@
-"""How well the flights were predicted, by month: with the loop, and by the first model alone."""
+"""AUC by month: of the served scores, and of the first model without retraining."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CHUNK = 50_000
 
 
 def roc_auc(labels: NDArray[np.int8], scores: NDArray[np.float32]) -> float | None:
-    """Return the area under the ROC curve by ranks, ties counted half (Mann-Whitney U); None with one class only."""
+    """Return the area under the ROC curve (Mann-Whitney U, ties count half), or None with one class only."""
     positives = int(labels.sum())
     negatives = len(labels) - positives
     if positives == 0 or negatives == 0:
@@ -31,9 +31,9 @@ def roc_auc(labels: NDArray[np.int8], scores: NDArray[np.float32]) -> float | No
 
 
 def by_month(flights: pl.DataFrame, scores: NDArray[np.float32]) -> dict[int, float]:
-    """Return the AUC of each month; `scores` are aligned with the rows, NaN where there is none yet.
+    """Return the AUC of each month; `scores` are aligned with the rows, NaN where there is none.
 
-    Rows without an outcome don't count, and a month without both outcomes is left out.
+    Rows without an outcome are ignored, and so are months with one class only.
     """
     known = pl.col("score").is_not_nan() & pl.col(LABEL).is_not_null()
     scored = flights.with_columns(score=pl.Series(scores)).filter(known)
@@ -45,15 +45,15 @@ def by_month(flights: pl.DataFrame, scores: NDArray[np.float32]) -> dict[int, fl
 
 
 def answered(flights: pl.DataFrame, answers: Mapping[str, Answer]) -> NDArray[np.float32]:
-    """Return the served scores, aligned with the rows; NaN for a flight that has no answer."""
+    """Return the served scores, aligned with the rows; NaN for a flight without an answer."""
     missing = float("nan")
     return np.array(
         [answer.score if (answer := answers.get(entity)) else missing for entity in flights[ENTITY]], dtype=np.float32
     )
 
 
-class NeverRetrained:
-    """The first model, which scores every flight by itself and learns nothing more."""
+class FirstModel:
+    """Scores all flights with the artifact of the first version, which is never retrained."""
 
     def __init__(self, artifact: bytes, flights: pl.DataFrame) -> None:
         options = ort.SessionOptions()
@@ -62,7 +62,7 @@ class NeverRetrained:
         self._flights = flights
 
     def scores(self) -> NDArray[np.float32]:
-        """Return its score of every flight, aligned with the rows."""
+        """Return the scores, aligned with the rows."""
         chunks = [self._score(chunk) for chunk in self._flights.iter_slices(_CHUNK)]
         return np.concatenate(chunks) if chunks else np.array([], dtype=np.float32)
 
@@ -73,7 +73,7 @@ class NeverRetrained:
 
 
 def _column(values: pl.Series) -> NDArray[np.generic]:
-    """Return a feature as the graph takes it: [N, 1], a missing text as "", a missing number as NaN."""
+    """Return a feature as the ONNX graph takes it: shape [N, 1], a missing text as "", a missing number as NaN."""
     if values.dtype == pl.String:
         return values.fill_null("").to_numpy().astype(object).reshape(-1, 1)
     return values.cast(pl.Float32).fill_null(float("nan")).to_numpy().reshape(-1, 1)

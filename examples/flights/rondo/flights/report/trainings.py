@@ -1,4 +1,4 @@
-"""Each training that was begun: what asked for it, and how it ended."""
+"""The trainings of a run: trigger and end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Training:
-    """A run: the kind and the words of what asked for it, and its end as a sentence for people."""
+    """A training run: kind and detail of its trigger, and its end as text for people."""
 
     run_id: str
     kind: str
@@ -23,22 +23,22 @@ class Training:
 
 
 def trainings(history: History) -> list[Training]:
-    """Return the runs in the order in which they began; one that a worker began twice is one."""
+    """Return the runs in order of their start; a run that was started twice is one."""
     runs = {e.data.run_id: e.data.trigger for e in history.of(TrainingStarted)}
     return [Training(run, trigger.kind, trigger.detail, _end(history, run)) for run, trigger in runs.items()]
 
 
 def _end(history: History, run: str) -> str:
-    for said in history.of(TrainingFailed, ModelRejected):
-        if said.data.run_id == run:
-            return _failure(said.data)
+    for failure in history.of(TrainingFailed, ModelRejected):
+        if failure.data.run_id == run:
+            return _failure(failure.data)
     version = next((e.data.model_version for e in history.of(ModelRegistered) if e.data.run_id == run), None)
     if version is not None and any(e.data.model_version == version for e in history.of(ModelPromoted)):
-        return f"version {version} took over"
+        return f"version {version} was promoted"
     if version is not None:
-        return f"version {version} was registered, and not promoted by the end"
+        return f"version {version} was registered, not promoted before the end"
     trained = any(e.data.run_id == run for e in history.of(ModelTrained))
-    return "trained, and not judged by the end" if trained else "not over by the end"
+    return "trained, not evaluated before the end" if trained else "not finished before the end"
 
 
 def _failure(end: TrainingFailed | ModelRejected) -> str:

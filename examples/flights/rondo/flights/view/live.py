@@ -1,8 +1,8 @@
-"""The live view in the terminal: what the loop does, while it does it."""
+"""The live view in the terminal."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.columns import Columns
@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from rondo.client.event_summaries import headline
+from rondo.client.event_summaries import summarize
 from rondo.contracts.events.data import OutcomesAccepted
 from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged
 from rondo.contracts.events.models import ModelPromoted, ModelRegistered, ModelRejected, ModelRetired, ModelRolledBack
@@ -22,20 +22,20 @@ from rondo.flights.view.tables import TABLE_ROWS, auc, drift, versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from rondo.contracts.events.cloudevents import Envelope
+    from rondo.flights.view.snapshot import Snapshot
 
 _BAR_WIDTH = 12
-# What the rest of the view takes of a screen's height: the header, the tables, a frame, a step that goes on.
+# The height of everything but the events: header, tables, a frame, the current step.
 _OTHER_ROWS = 4 + (TABLE_ROWS + 3) + 2 + 1
 _FEWEST_EVENTS, _MOST_EVENTS = 4, 24
-# Below this many columns the three tables stand side by side only without the bars.
+# With fewer columns the three tables fit side by side only without bars.
 _WIDE = 96
-# Said a hundred times in a replay, and of no interest between the others.
-_QUIET = (WindowClosed, OutcomesAccepted, ModelRegistered, ModelRetired, AlertRaised, AlertResolved)
+# Frequent, and of no interest in the timeline.
+_HIDDEN = (WindowClosed, OutcomesAccepted, ModelRegistered, ModelRetired, AlertRaised, AlertResolved)
 _STYLES: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (Finding, "yellow"),
     (ModelPromoted, "bold green"),
@@ -44,56 +44,34 @@ _STYLES: tuple[tuple[type | tuple[type, ...], str], ...] = (
     ((ReplicaChanged, DeploymentChanged), "cyan"),
 )
 
-_INCIDENT_STYLES = {"Died": "bold white on red", "Healed": "bold green"}
+_INCIDENT_STYLES = {"Died": "bold white on red", "Recovered": "bold green"}
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """What the view shows at one moment. `events` has the newest last; rates are per second.
-
-    `lag` is how many requests Kafka has that serving has not committed.
-    """
-
-    event_time: datetime | None
-    progress: float
-    sent: int
-    answered: int
-    behind: float
-    rate: float
-    lag: int = 0
-    events: tuple[Envelope[Any] | Incident, ...] = ()
-    deployed: DeploymentChanged | None = None
-    served: dict[int, int] = field(default_factory=dict)
-    window: WindowClosed | None = None
-    auc_with_loop: dict[int, float] = field(default_factory=dict)
-    auc_without_loop: dict[int, float] = field(default_factory=dict)
-
-
-def is_news(event: object) -> bool:
-    """Whether the timeline shows this event."""
+def is_shown(event: object) -> bool:
+    """Return whether the timeline shows this event."""
     if isinstance(event, ReplicaChanged):
         return event.state in ("available", "refused")
-    return not isinstance(event, _QUIET)
+    return not isinstance(event, _HIDDEN)
 
 
-def timeline(said: Sequence[Envelope[Any]], incidents: Sequence[Incident]) -> tuple[Envelope[Any] | Incident, ...]:
-    """Return what the timeline shows of what the services said and of what befell them, in the order of its time."""
-    news = [envelope for envelope in said if is_news(envelope.data)]
-    return tuple(sorted([*news, *incidents], key=lambda each: each.time)) if incidents else tuple(news)
+def timeline(envelopes: Sequence[Envelope[Any]], incidents: Sequence[Incident]) -> tuple[Envelope[Any] | Incident, ...]:
+    """Return the events and incidents that the timeline shows, in order of time."""
+    shown = [envelope for envelope in envelopes if is_shown(envelope.data)]
+    return tuple(sorted([*shown, *incidents], key=lambda each: each.time)) if incidents else tuple(shown)
 
 
 def line(event: Envelope[Any] | Incident) -> Text:
-    """Return an event as one line: the wall time, its name, what happened."""
+    """Return an event as one line: wall-clock time, name, summary."""
     if isinstance(event, Incident):
-        style, name, what = _INCIDENT_STYLES[event.kind], str(event.kind), event.what
+        style, name, summary = _INCIDENT_STYLES[event.kind], str(event.kind), event.what
     else:
         style = next((style for kinds, style in _STYLES if isinstance(event.data, kinds)), "")
-        name, what = type(event.data).__name__, headline(event.data)
-    return Text(f"{event.time:%H:%M:%S.%f}"[:-4] + f"  {name:<19} {what}", style, overflow="ellipsis", no_wrap=True)
+        name, summary = type(event.data).__name__, summarize(event.data)
+    return Text(f"{event.time:%H:%M:%S.%f}"[:-4] + f"  {name:<19} {summary}", style, overflow="ellipsis", no_wrap=True)
 
 
 def render(snapshot: Snapshot) -> RenderableType:
-    """Return the whole view, which fits itself to the screen: from 80 columns and 24 rows on nothing is cut off."""
+    """Return the whole view. It adapts to the screen; from 80 columns and 24 rows nothing is cut off."""
     return _View(snapshot)
 
 
@@ -110,7 +88,7 @@ class _View:
 
 
 def _header(snapshot: Snapshot) -> RenderableType:
-    clock = f"{snapshot.event_time:%a %d %b %Y}" if snapshot.event_time else "getting ready"
+    clock = f"{snapshot.event_time:%a %d %b %Y}" if snapshot.event_time else "preparing"
     figures = f"{snapshot.sent:,} sent  {snapshot.answered:,} answered  lag {snapshot.lag:,}  {snapshot.rate:,.0f}/s"
     late = f"  {snapshot.behind:.0f} s late" if snapshot.behind > 1 else ""
     return Panel(

@@ -1,4 +1,4 @@
-"""The tables of the live view, narrow enough for all three to stand side by side on 80 columns."""
+"""The tables of the live view; all three fit side by side in 80 columns."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rich.text import Text
 from rondo.contracts.vocabularies import StatisticName
 
 if TYPE_CHECKING:
-    from rondo.flights.view.live import Snapshot
+    from rondo.flights.view.snapshot import Snapshot
 
 TABLE_ROWS = 10
 _FEATURE_WIDTH, _AUC_WIDTH = 10, 9
 
 
 def versions(snapshot: Snapshot) -> Table:
-    """Return which version answers what share of the requests, and how many each has answered."""
+    """Return the share of each version and the number of its answers."""
     table = _table("versions")
     table.add_column("version", justify="right")
     table.add_column("share", justify="right")
@@ -33,7 +33,7 @@ def versions(snapshot: Snapshot) -> Table:
 
 
 def drift(snapshot: Snapshot, bar: int) -> Table:
-    """Return the features that are farthest from the reference; one whole `bar` is twice the bound, 0 is none."""
+    """Return the features with the most drift. A full bar of `bar` columns is twice the threshold; 0 omits the bars."""
     window = snapshot.window
     table = _table(f"drift to {window.window.end:%d %b}" if window else "drift")
     table.add_column("feature", min_width=_FEATURE_WIDTH)
@@ -51,14 +51,14 @@ def drift(snapshot: Snapshot, bar: int) -> Table:
 
 
 def auc(snapshot: Snapshot) -> Table:
-    """Return the AUC of each month that is over, with the loop and without."""
+    """Return the AUC of each finished month, with the loop and without."""
     table = _table("AUC by month")
     table.add_column("")
     for name in ("with the loop", "never retrained"):
         table.add_column(name, justify="right", width=_AUC_WIDTH)
     for month, score in snapshot.auc_with_loop.items():
-        alone = snapshot.auc_without_loop.get(month)
-        table.add_row(date(2013, month, 1).strftime("%b"), f"{score:.3f}", "-" if alone is None else f"{alone:.3f}")
+        without = snapshot.auc_without_loop.get(month)
+        table.add_row(date(2013, month, 1).strftime("%b"), f"{score:.3f}", "-" if without is None else f"{without:.3f}")
     return table
 
 

@@ -1,41 +1,61 @@
-"""Features as a person types them: `key=value`, read by the type that the served model asks for."""
+"""Arguments as people type them: times, and features as `name=value`."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+import typer
+
+from rondo.client import event_times
 from rondo.client.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-def parse(pairs: Sequence[str], datatypes: Mapping[str, str]) -> dict[str, Any]:
-    """Return the features; `datatypes` are those of the Open Inference Protocol. An empty value is a missing one.
+def event_time(text: str) -> datetime:
+    """Read an event time. It needs an offset, as over Kafka."""
+    try:
+        return event_times.parse(text)
+    except RefusedError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def local_time(text: str) -> datetime:
+    """Read a time of this machine's clock. Without an offset it is local time."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r} is not a time: write it as 2013-03-01T12:00:00Z") from None
+
+
+def features(pairs: Sequence[str], datatypes: Mapping[str, str]) -> dict[str, Any]:
+    """Return the features by name. `datatypes` are those of the Open Inference Protocol; an empty value is None.
 
     Raises:
         RefusedError: with every pair that can't be read.
 
     """
-    features: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     problems = []
     for pair in pairs:
         name, separator, text = pair.partition("=")
         if not separator:
-            problems.append(f"{pair!r} is no feature: write it as name=value")
+            problems.append(f"{pair!r} is not a feature: write it as name=value")
         elif name not in datatypes:
             problems.append(f"the model has no feature {name!r}: {_hint(name, datatypes)}")
         else:
             try:
-                features[name] = _value(text, datatypes[name])
+                found[name] = _value(text, datatypes[name])
             except (ValueError, KeyError):
                 problems.append(f"{name} is {text!r}: give {_wanted(datatypes[name])}")
     if problems:
         raise RefusedError("the features can't be used:", problems, "bad_features")
-    return features
+    return found
 
 
 def _hint(name: str, datatypes: Mapping[str, str]) -> str:
@@ -50,7 +70,7 @@ def _value(text: str, datatype: str) -> Any:
         case "BYTES":
             return text
         case "BOOL":
-            return _TRUTH[text.lower()]
+            return _BOOLEANS[text.lower()]
         case "INT64":
             return int(text)
         case _:

@@ -1,0 +1,36 @@
+"""The state of a run at one moment, as the live view shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rondo.contracts.events.cloudevents import Envelope
+    from rondo.contracts.events.deployment import DeploymentChanged
+    from rondo.contracts.events.monitoring import WindowClosed
+    from rondo.flights.observers.outages import Incident
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """`events` has the newest last; `rate` is answers per second, `behind` the delay of the replay in seconds.
+
+    `lag` is the number of requests in Kafka that serving has not committed.
+    """
+
+    event_time: datetime | None
+    progress: float
+    sent: int
+    answered: int
+    behind: float
+    rate: float
+    lag: int = 0
+    events: tuple[Envelope[Any] | Incident, ...] = ()
+    deployed: DeploymentChanged | None = None
+    served: dict[int, int] = field(default_factory=dict)
+    window: WindowClosed | None = None
+    auc_with_loop: dict[int, float] = field(default_factory=dict)
+    auc_without_loop: dict[int, float] = field(default_factory=dict)
