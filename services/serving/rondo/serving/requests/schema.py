@@ -57,10 +57,11 @@ class RequestSchema:
         """Turn at least one decoded request into rows."""
         as_tuple = msgspec.structs.astuple
         values = zip(*[as_tuple(request.features) for request in requests], strict=True)
-        columns: dict[str, Column] = {
-            name: text_column(column) if feature.type == "category" else _numbers(column)
-            for (name, feature), column in zip(self.features.items(), values, strict=True)
-        }
+        with np.errstate(over="ignore"):  # a number past float32 becomes infinite, and `Limits` refuses it
+            columns: dict[str, Column] = {
+                name: text_column(column) if feature.type == "category" else np.array(column, dtype=np.float32)
+                for (name, feature), column in zip(self.features.items(), values, strict=True)
+            }
         return Rows(
             [request.id for request in requests],
             [request.entity for request in requests],
@@ -92,8 +93,3 @@ def text_column(values: Sequence[str | None]) -> NDArray[np.object_]:
 def _field(name: str, feature: Feature) -> tuple[str, Any] | tuple[str, Any, Any]:
     kind = _TYPES[feature.type]
     return (name, kind | None, None) if feature.optional else (name, kind)
-
-
-def _numbers(values: Sequence[float | None]) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):
-        return np.array(values, dtype=np.float32)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,8 @@ def rows(request: InferenceRequest, schema: RequestSchema, new_id: str) -> Rows:
     known = [*schema.features, ID, ENTITY, EVENT_TIME]
     if not schema.ignore_unknown and (unknown := next((name for name in tensors if name not in known), None)):
         raise unknown_feature(unknown, known, NameSuggester())
-    columns = {name: _column(found, schema.features[name]) for name, found in sent.items()}
+    with np.errstate(over="ignore"):  # a number past float32 becomes infinite, and `Limits` refuses it
+        columns = {name: _column(found, schema.features[name]) for name, found in sent.items()}
     given = _names(tensors.get(ID), "bad_id", count)
     ids = [name or made for name, made in zip(given, _numbered(new_id, count), strict=True)]
     entities = _names(tensors.get(ENTITY), "bad_entity", count)
@@ -109,7 +111,7 @@ def _values(name: str, tensors: Tensors, schema: RequestSchema, count: int) -> l
         unknown = tensors.keys() - schema.features.keys()
         how = f", in a {datatype} tensor of shape [{count}, 1]"
         raise missing_feature(name, feature, unknown, NameSuggester(), how)
-    found = values(tensors[name], count, datatype, expected(feature))
+    found = values(tensors[name], count, datatype, partial(expected, feature))
     allowed = _TYPES[feature.type] | ({type(None)} if feature.optional else frozenset())
     for row, value in enumerate(found):
         if type(value) not in allowed and (error := value_error(name, value, schema, f" at row {row}")):
@@ -124,8 +126,7 @@ def _column(found: list[Any], feature: Feature) -> Column:
 def _numbers(found: Sequence[Any]) -> NDArray[np.float32]:
     """Return numbers as float32; null is NaN."""
     try:
-        with np.errstate(over="ignore"):
-            return np.array(found, dtype=np.float32)
+        return np.array(found, dtype=np.float32)
     except OverflowError:  # an integer past float64
         finite = [math.inf if value is not None and abs(value) > LARGEST_FLOAT32 else value for value in found]
         return np.array(finite, dtype=np.float32)

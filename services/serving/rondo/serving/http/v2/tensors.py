@@ -8,6 +8,8 @@ from rondo.serving.errors import RequestRefusedError
 from rondo.serving.requests.feature_errors import described
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rondo.serving.http.v2.protocol import Tensor
 
 # The datatype of each type of feature, and the datatypes that are accepted for it.
@@ -16,15 +18,15 @@ _NUMBERS = frozenset(("FP16", "FP32", "FP64", "INT8", "INT16", "INT32", "INT64",
 _ACCEPTED = {"BYTES": frozenset(("BYTES",)), "BOOL": frozenset(("BOOL",)), "FP32": _NUMBERS, "INT64": _NUMBERS}
 
 
-def values(tensor: Tensor, count: int, datatype: str, expected: str) -> list[Any]:
-    """Return the values of a tensor of N rows; `expected` describes them in messages.
+def values(tensor: Tensor, count: int, datatype: str, expected: Callable[[], str]) -> list[Any]:
+    """Return the values of a tensor of N rows; `expected` describes them for a message.
 
     Raises:
         RequestRefusedError: it has another datatype, or another shape than [N] and [N, 1].
 
     """
     if tensor.datatype not in _ACCEPTED[datatype]:
-        message = f"{described_name(tensor.name)} is sent as {tensor.datatype[:20]}: send {expected}, in a {datatype}"
+        message = f"{described_name(tensor.name)} is sent as {tensor.datatype[:20]}: send {expected()}, in a {datatype}"
         raise RequestRefusedError("wrong_type", f"{message} tensor")
     found = tensor.data
     if found and all(type(value) is list and len(value) == 1 for value in found):
@@ -45,7 +47,7 @@ def texts(tensor: Tensor, count: int) -> list[str | None]:
         RequestRefusedError: it is not a BYTES tensor of N texts or nulls.
 
     """
-    found = values(tensor, count, "BYTES", "texts")
+    found = values(tensor, count, "BYTES", lambda: "texts")
     for row, value in enumerate(found):
         if value is not None and type(value) is not str:
             message = f"{described_name(tensor.name)} at row {row} is {described(value)}: send a text, or null"
