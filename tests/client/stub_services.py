@@ -93,8 +93,8 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("POST", "/v1/datasets/trips/batches/bad"): (
         422,
         {
-            "error": "batch_rejected",
-            "message": "nothing of this batch was used; `reasons` says why. Correct it and send it again, under the"
+            "code": "batch_rejected",
+            "detail": "nothing of this batch was used; `reasons` says why. Correct it and send it again, under the"
             " same id or another",
             "reasons": ["no column carrier"],
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -102,7 +103,7 @@ def client(settings: IngestionSettings) -> httpx.AsyncClient:
 
 def rows(running: Running, table: str) -> pl.DataFrame:
     """Return the rows of a Delta table; an empty frame if there is none."""
-    path = running.settings.data / table
+    path = Path(running.settings.data) / table
     return pl.read_delta(str(path)) if (path / "_delta_log").exists() else pl.DataFrame()
 
 

@@ -13,12 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from confluent_kafka import Producer
 from rondo.chassis.events import broker as chassis_kafka
+from rondo.contracts.access_tokens import Role
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.ingestion.app import application
 from rondo.ingestion.batches.service import BatchService
+from rondo.ingestion.validation.file_formats import CONTENT_TYPES
 
 from tests.ingestion.builders import outcome, parquet, predictions, rides, spec
 from tests.ingestion.processes import Running, apply, client, dead_letters, events, produce, read_all, rows, until
+from tests.support.access import bearer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -97,7 +100,7 @@ async def test_the_same_batch_twice_is_answered_alike(ingestion: Running, tmp_pa
     assert rows(ingestion, "datasets/rides").height == 20
     other = await ingestion.upload("january", parquet(rides(3), tmp_path))
     assert other.status_code == 409
-    assert other.json()["error"] == "batch_conflict"
+    assert other.json()["code"] == "batch_conflict"
     accepted = await until(lambda: events(ingestion, "batches.accepted"))
     assert len(accepted) == 1
 
@@ -106,12 +109,12 @@ async def test_bad_uploads_get_a_clear_answer(ingestion: Running, tmp_path: Path
     whole = parquet(rides(50), tmp_path)
     half = await ingestion.upload("half", whole[:-100])
     assert half.status_code == 422
-    assert half.json()["error"] == "batch_rejected"
+    assert half.json()["code"] == "batch_rejected"
     assert "it is half-written" in half.json()["reasons"][0]
     assert (await ingestion.upload("half", whole[:-100])).json() == half.json()
     assert (await ingestion.upload("half", whole)).status_code == 201, "what was rejected left nothing in the way"
     large = await ingestion.upload("large", b"x" * (5 * 1024 * 1024))
-    assert (large.status_code, large.json()["message"]) == (
+    assert (large.status_code, large.json()["detail"]) == (
         413,
         (
             "the batch is larger than 4 MiB: split it into several batches, or raise RONDO_MAX_BATCH_BYTES of the "
@@ -129,7 +132,7 @@ async def test_bad_uploads_get_a_clear_answer(ingestion: Running, tmp_path: Path
     assert (await ingestion.upload("x", whole, "application/zip")).status_code == 415
     assert (await ingestion.upload("..%2Fx", whole)).status_code in {400, 404}
     named = await ingestion.upload("-x", whole)
-    assert (named.status_code, named.json()["error"]) == (400, "invalid_name")
+    assert (named.status_code, named.json()["code"]) == (400, "invalid_name")
     unknown = await ingestion.upload("x", whole, dataset="ride")
     assert unknown.status_code == 422
     assert unknown.json()["reasons"] == [
@@ -162,7 +165,7 @@ async def test_a_file_of_unsupported_types_is_a_rejected_batch_over_every_transp
     assert inbox is not None
     body = unusual(tmp_path)
     answer = await ingestion.upload("by-http", body)
-    assert (answer.status_code, answer.json()["error"]) == (422, "batch_rejected")
+    assert (answer.status_code, answer.json()["code"]) == (422, "batch_rejected")
     headers = [("dataset", b"rides"), ("batch_id", b"by-kafka"), ("content-type", b"application/vnd.apache.parquet")]
     produce(kafka, "batches.submitted", body, key=b"rides", headers=headers)
     (inbox / "rides").mkdir(parents=True)
@@ -189,7 +192,7 @@ async def test_a_compressed_upload_is_the_same_batch(ingestion: Running, tmp_pat
     large = await ingestion.client.post(url, content=bomb, headers=headers)
     assert large.status_code == 413
     other = await ingestion.client.post(url, content=body, headers=headers | {"content-encoding": "br"})
-    assert (other.status_code, other.json()["error"]) == (415, "unknown_content_encoding")
+    assert (other.status_code, other.json()["code"]) == (415, "unknown_content_encoding")
 
 
 async def test_a_report_that_was_removed_from_the_store_leaves_the_headline(ingestion: Running, tmp_path: Path) -> None:
@@ -212,12 +215,39 @@ async def test_what_is_known_of_a_dataset(ingestion: Running, tmp_path: Path) ->
     assert [row["reason"] for row in bad["rows"]] == ["rain: infinite, send a finite number"]
     for path in ("/v1/datasets/ride", "/v1/datasets/rides/batches/x"):
         missing = await ingestion.client.get(path)
-        assert (missing.status_code, missing.json()["error"].removeprefix("batch_").removeprefix("dataset_")) == (
+        assert (missing.status_code, missing.json()["code"].removeprefix("batch_").removeprefix("dataset_")) == (
             404,
             "not_found",
         )
-    assert "/v1/datasets/{dataset}/batches/{batch_id}" in (await ingestion.client.get("/openapi.json")).json()["paths"]
-    assert (await ingestion.client.get("/v1/datasets/rides", headers={"authorization": ""})).status_code == 401
+
+
+async def test_each_route_needs_its_role(ingestion: Running, tmp_path: Path) -> None:
+    url, body = f"{RIDES}/batches/january", parquet(rides(10), tmp_path)
+    kind = {"content-type": "application/vnd.apache.parquet"}
+    for role, status in ((Role.READER, 403), (Role.PREDICTOR, 403), (Role.PUBLISHER, 201)):
+        answer = await ingestion.client.post(url, content=body, headers=bearer(role) | kind)
+        assert answer.status_code == status, role
+        if status == 403:
+            assert answer.json()["required_roles"] == ["publisher"]
+    for path, allowed in ((RIDES, "reader publisher"), (url, "reader publisher"), (f"{RIDES}/quarantine", "reader")):
+        for role in (Role.READER, Role.PUBLISHER, Role.PREDICTOR):
+            answer = await ingestion.client.get(path, headers=bearer(role))
+            assert answer.status_code == (200 if role in allowed.split() else 403), (path, role)
+    assert (await ingestion.client.get(RIDES, headers={"authorization": ""})).status_code == 401
+
+
+async def test_openapi_describes_every_answer(ingestion: Running) -> None:
+    document = (await ingestion.client.get("/openapi.json")).json()
+    upload = document["paths"]["/v1/datasets/{dataset}/batches/{batch_id}"]["post"]
+    assert set(upload["requestBody"]["content"]) == set(CONTENT_TYPES)
+    assert {"200", "201", "409", "413", "415", "422", "503"} <= set(upload["responses"])
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if path.startswith("/v1"):
+                for status, answer in operation["responses"].items():
+                    [(media, content)] = answer["content"].items()
+                    assert media == ("application/json" if status.startswith("2") else "application/problem+json")
+                    assert "$ref" in content["schema"], (path, method, status)
 
 
 async def test_batches_come_by_kafka_and_by_folder(ingestion: Running, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -27,7 +28,6 @@ from tests.ingestion.processes import Running, apply, client, produce, read_all,
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from rondo.ingestion.settings import IngestionSettings
 
@@ -44,7 +44,7 @@ class Service:
             "RONDO_KAFKA": settings.kafka.servers,
             "RONDO_POSTGRES": settings.postgres.get_secret_value(),
             "RONDO_HTTP_PORT": str(settings.http_port),
-            "RONDO_DATA": str(settings.data),
+            "RONDO_DATA": settings.data,
             "RONDO_ARTIFACTS": settings.artifacts,
             "RONDO_LANDING_SECONDS": "0.2",
         }
@@ -113,7 +113,7 @@ async def test_kill_9_while_outcomes_stream_and_batches_arrive(settings: Ingesti
             group.create_task(stream())
             group.create_task(strike())
             sent = [group.create_task(send_until_answered(http, name, body)) for name, body in bodies.items()]
-        landed = settings.data / "feedback" / "tips"
+        landed = Path(settings.data) / "feedback" / "tips"
 
         async def complete() -> bool:
             return all(_height(landed / each) >= OUTCOMES for each in ("predictions", "outcomes"))
@@ -126,7 +126,7 @@ async def test_kill_9_while_outcomes_stream_and_batches_arrive(settings: Ingesti
     everything = [f"p{n}" for n in range(OUTCOMES)]
     for each in ("predictions", "outcomes"):
         assert sorted(pl.read_delta(str(landed / each))["id"].to_list()) == sorted(everything), f"seed {seed}"
-    published = pl.read_delta(str(settings.data / "datasets" / "rides"))
+    published = pl.read_delta(str(Path(settings.data) / "datasets" / "rides"))
     assert published.group_by("batch_id").len().sort("batch_id").rows() == sorted((name, 500) for name in bodies)
     assert published["ride"].is_unique().all()
     accepted = {_id(m): orjson.loads(m.value() or b"") for m in read_all(settings.kafka.servers, "batches.accepted")}
@@ -174,22 +174,22 @@ async def test_postgresql_away_in_the_middle(settings: IngestionSettings, tmp_pa
             produce(own.kafka, "outcomes.observed", *(outcome(n) for n in range(10, 20)))
             other = parquet(rides(10, start=10), tmp_path)
             refusal = await running.upload("february", other)
-            assert (refusal.status_code, refusal.json()["error"]) == (503, "unavailable")
-            assert refusal.json()["message"].startswith("PostgreSQL is not available (")
-            assert refusal.json()["message"].endswith(
+            assert (refusal.status_code, refusal.json()["code"]) == (503, "unavailable")
+            assert refusal.json()["detail"].startswith("PostgreSQL is not available (")
+            assert refusal.json()["detail"].endswith(
                 "Send the same request again, with the same batch id: a batch is never stored twice"
             )
             await server.restart()
             again = await until(lambda: _taken(running, "february", other))
             assert again.json()["quality"]["accepted"] == 10
-            landed = own.data / "feedback" / "tips" / "outcomes"
+            landed = Path(own.data) / "feedback" / "tips" / "outcomes"
 
             async def complete() -> bool:
                 return _height(landed) >= 20
 
             await until(complete)
             assert pl.read_delta(str(landed))["id"].n_unique() == pl.read_delta(str(landed)).height == 20
-            assert pl.read_delta(str(own.data / "datasets" / "rides"))["ride"].n_unique() == 20
+            assert pl.read_delta(str(Path(own.data) / "datasets" / "rides"))["ride"].n_unique() == 20
 
 
 async def _taken(running: Running, batch_id: str, body: bytes) -> httpx.Response | None:
@@ -205,7 +205,7 @@ from rondo.chassis.errors import UnavailableError
 from rondo.ingestion.delta.tables import DeltaTables
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-tables = DeltaTables(Path(sys.argv[1]))
+tables = DeltaTables(sys.argv[1])
 rows = pa.table({"a": list(range(10_000))})
 first = tables.append("t", rows, {"log-0": 1}, {})
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, resource.RLIM_INFINITY))
@@ -247,8 +247,8 @@ async def test_an_upload_that_finds_no_room_is_told_the_way_out(ingestion: Runni
     body = parquet(rides(5_000), tmp_path)
     with no_room(len(body) // 2):
         refusal = await ingestion.upload("january", body)
-    assert (refusal.status_code, refusal.json()["error"]) == (503, "unavailable")
-    assert refusal.json()["message"] == (
+    assert (refusal.status_code, refusal.json()["code"]) == (503, "unavailable")
+    assert refusal.json()["detail"] == (
         "the data storage is not available (File too large; free some space on the disk of "
         f"{ingestion.settings.spool}). "
         "Send the same request again, with the same batch id: a batch is never stored twice"
@@ -268,7 +268,7 @@ async def test_without_room_for_the_logs_readyz_says_so_and_they_land_when_there
         produce(ingestion.settings.kafka.servers, "predictions.log", predictions(0, 50))
         await until(is_full)
     await until(lambda: _is_ready(ingestion.settings))
-    table = ingestion.settings.data / "feedback" / "tips" / "predictions"
+    table = Path(ingestion.settings.data) / "feedback" / "tips" / "predictions"
 
     async def landed() -> bool:
         return _height(table) == 50
@@ -285,7 +285,7 @@ from rondo.chassis.errors import UnavailableError
 from rondo.ingestion.delta.tables import DeltaTables
 
 disk = Path(sys.argv[1])
-tables, rows = DeltaTables(disk), pa.table({"a": [random.random() for _ in range(10_000)]})
+tables, rows = DeltaTables(str(disk)), pa.table({"a": [random.random() for _ in range(10_000)]})
 written = 0
 try:
     for position in range(1, 10):

@@ -132,7 +132,7 @@ async def test_a_batch_of_no_known_format_is_never_sent(connection: Connection, 
 
 
 async def test_a_rejected_batch_tells_its_reasons(connection: Connection) -> None:
-    report = {"error": "batch_rejected", "message": "nothing was used", "reasons": ["the column carrier is missing"]}
+    report = {"code": "batch_rejected", "detail": "nothing was used", "reasons": ["the column carrier is missing"]}
     async with AsyncRondo(connection, transport=answering(422, report)) as rondo:
         with pytest.raises(
             RefusedError, match=r"nothing of this batch was used, .*:\n  the column carrier is missing"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class IngestionError(Exception):
     """The base of ingestion's own errors."""
 
     code: ClassVar[str] = "ingestion_error"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The fields of the error, which become members of an HTTP problem."""
+        return dict(vars(self))
 
 
 class UnreadableFileError(IngestionError):
@@ -96,7 +101,8 @@ class DatasetNotFoundError(IngestionError):
 
     code = "dataset_not_found"
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, dataset: str, message: str) -> None:
+        self.dataset = dataset
         super().__init__(message)
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, FastAPI, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi.responses import Response
 from pydantic import BaseModel
 
 from rondo.chassis.artifacts import ArtifactMissingError
 from rondo.chassis.errors import UnavailableError
+from rondo.chassis.http import api as http_api
+from rondo.chassis.http.problems import RETRY_SECONDS, problem
+from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.data import DataVersion
 from rondo.ingestion import errors
 from rondo.ingestion.batches.compression import decoded
@@ -30,24 +33,27 @@ if TYPE_CHECKING:
     from rondo.ingestion.ports import BatchRecord, ReportStore
     from rondo.ingestion.postgres import PostgresBatchStore
     from rondo.ingestion.spec_cache import SpecCache
+    from rondo.ingestion.validation.contract import Column
 
-STATUSES: dict[type[Exception], int] = {
+_STATUSES: dict[type[Exception], int] = {
     errors.IngestionError: 400,
-    errors.UnreadableFileError: 400,
     errors.BatchTooLargeError: 413,
     errors.UnknownContentTypeError: 415,
     errors.UnknownContentEncodingError: 415,
     errors.BatchConflictError: 409,
     errors.ReportLostError: 409,
-    errors.InvalidNameError: 400,
     errors.BatchNotFoundError: 404,
     errors.DatasetNotFoundError: 404,
 }
 _REJECTED = (
     "nothing of this batch was used; `reasons` says why. Correct it and send it again, under the same id or another"
 )
+_READS = http_api.requires(Role.READER, Role.PUBLISHER)
 Limit = Annotated[int, Query(ge=1, le=1000)]
-router = APIRouter(prefix="/v1/datasets/{dataset}")
+router = APIRouter(
+    prefix="/v1/datasets/{dataset}",
+    responses={400: {"model": http_api.Problem, "description": "A name is not valid, or the body is not."}},
+)
 
 
 class BatchReport(Headline, Details):
@@ -115,9 +121,8 @@ class ApiContext:
 
 def api() -> FastAPI:
     """Return the API. While the service starts, `state.context` is None and every answer is 503."""
-    app = FastAPI(title="Rondo ingestion", version="1", docs_url=None, redoc_url=None)
+    app = http_api.api("Rondo ingestion", "Batches, their reports, and the contracts of datasets.", _STATUSES)
     app.state.context = None
-    app.add_exception_handler(errors.IngestionError, _on_ingestion_error)
     app.add_exception_handler(UnavailableError, _on_unavailable)
     app.include_router(router)
     return app
@@ -130,91 +135,98 @@ def _context(request: Request) -> ApiContext:
     return context
 
 
+Ingestion = Annotated[ApiContext, Depends(_context)]
 _FILE = {"schema": {"type": "string", "format": "binary"}}
 
 
 @router.post(
     "/batches/{batch_id}",
     status_code=201,
+    summary="Submit a batch",
     response_model=BatchReport,
-    responses={200: {"model": BatchReport, "description": "It was accepted before, with the same content"}},
+    dependencies=[http_api.requires(Role.PUBLISHER)],
+    responses={
+        200: {"model": BatchReport, "description": "It was accepted before, with the same content."},
+        409: {"model": http_api.Problem, "description": "Another batch was accepted under this id."},
+        413: {"model": http_api.Problem, "description": "The batch is too large."},
+        415: {"model": http_api.Problem, "description": "The content type or encoding is not supported."},
+        422: {"model": http_api.Problem, "description": "The batch is rejected; the members are those of its report."},
+    },
     openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(CONTENT_TYPES, _FILE)}},
 )
-async def upload(request: Request, dataset: str, batch_id: str) -> Response:
-    """Submit a batch. The body is the file, the content type its format; it may be compressed with gzip.
+async def upload(request: Request, dataset: str, batch_id: str, ingestion: Ingestion) -> Response:
+    """Submit a batch: the body is the file, the content type its format; it may be compressed with gzip.
 
-    201 with the report of an accepted batch, 200 with the same report when it is sent again, 422 with the reasons when
-    it is rejected.
+    The same batch may be sent again: the answer is the report of the first time.
     """
-    context = _context(request)
     check_names(dataset, batch_id)
     file_format = format_of(request.headers.get("content-type"))
     length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > context.spool.limit_bytes:
-        raise errors.BatchTooLargeError(context.spool.limit_bytes)
+    if length.isdigit() and int(length) > ingestion.spool.limit_bytes:
+        raise errors.BatchTooLargeError(ingestion.spool.limit_bytes)
     body = decoded(request.stream(), request.headers.get("content-encoding"))
-    async with context.spool.receive(body) as (path, content):
-        result = await context.service.submit(Submission(dataset, batch_id, "http", file_format, path, content))
-    report = await _report(context, result.record)
+    async with ingestion.spool.receive(body) as (path, content):
+        result = await ingestion.service.submit(Submission(dataset, batch_id, "http", file_format, path, content))
+    report = await _report(ingestion, result.record)
     if result.record.status == "accepted":
-        return _json(report, 200 if result.repeated else 201)
-    return JSONResponse({"error": "batch_rejected", "message": _REJECTED} | report.model_dump(mode="json"), 422)
+        status = 200 if result.repeated else 201
+        return Response(report.model_dump_json(), status, media_type="application/json")
+    facts = report.model_dump(mode="json", exclude={"status"})
+    return problem(422, "batch_rejected", _REJECTED, **facts)
 
 
-@router.get("/batches/{batch_id}")
-async def batch(request: Request, dataset: str, batch_id: str) -> BatchReport:
+@router.get("/batches/{batch_id}", summary="The report of a batch", dependencies=[_READS])
+async def batch(dataset: str, batch_id: str, ingestion: Ingestion) -> BatchReport:
     """Return the report of a batch."""
-    context = _context(request)
-    record = await context.batches.find(dataset, batch_id)
+    record = await ingestion.batches.find(dataset, batch_id)
     if record is None:
         raise errors.BatchNotFoundError(dataset, batch_id)
-    return await _report(context, record)
+    return await _report(ingestion, record)
 
 
-@router.get("/batches")
-async def batches(request: Request, dataset: str, limit: Limit = 100) -> BatchList:
+@router.get("/batches", summary="The newest batches", dependencies=[_READS])
+async def batches(dataset: str, ingestion: Ingestion, limit: Limit = 100) -> BatchList:
     """Return the batches decided last, newest first."""
-    found = await _context(request).batches.latest(dataset, limit)
+    found = await ingestion.batches.latest(dataset, limit)
     return BatchList(dataset=dataset, batches=[Headline.model_validate(each) for each in found])
 
 
-@router.get("/quarantine")
+@router.get("/quarantine", summary="The newest quarantined rows", dependencies=[http_api.requires(Role.READER)])
 async def quarantine(
-    request: Request, dataset: str, batch_id: str | None = None, limit: Limit = 100
+    dataset: str, ingestion: Ingestion, batch_id: str | None = None, limit: Limit = 100
 ) -> QuarantinedRows:
     """Return quarantined rows (of one batch, if it is given); those of the newest batch first."""
-    context = _context(request)
     check_names(dataset, batch_id or "any")
-    rows = await asyncio.to_thread(context.publisher.quarantined, dataset, limit, batch_id)
+    rows = await asyncio.to_thread(ingestion.publisher.quarantined, dataset, limit, batch_id)
     return QuarantinedRows(dataset=dataset, rows=[QuarantinedRow.model_validate(row) for row in rows])
 
 
-@router.get("")
-async def dataset(request: Request, dataset: str) -> DatasetView:
+@router.get("", summary="The contract of a dataset", dependencies=[_READS])
+async def dataset(dataset: str, ingestion: Ingestion) -> DatasetView:
     """Return the contract of a dataset, and its current version."""
-    context = _context(request)
     check_names(dataset, "any")
     try:
-        contract = context.specs.contract(dataset)
+        contract = ingestion.specs.contract(dataset)
     except NoContractError as error:
-        raise errors.DatasetNotFoundError(str(error)) from None
+        raise errors.DatasetNotFoundError(dataset, str(error)) from None
     table = table_of(dataset)
-    commit = await asyncio.to_thread(context.tables.current, table)
+    commit = await asyncio.to_thread(ingestion.tables.current, table)
     version = DataVersion(table=table, version=commit.version, digest=commit.digest) if commit else None
-    columns = [
-        ColumnView(
-            name=column.name,
-            kind=column.kind,
-            optional=column.optional,
-            min=column.low,
-            max=column.high,
-            values=sorted(column.values) if column.values is not None else None,
-            expected=column.expected,
-            models=list(column.models),
-        )
-        for column in contract.columns
-    ]
+    columns = [_view(column) for column in contract.columns]
     return DatasetView(dataset=dataset, data_version=version, contract=contract.digest, columns=columns)
+
+
+def _view(column: Column) -> ColumnView:
+    return ColumnView(
+        name=column.name,
+        kind=column.kind,
+        optional=column.optional,
+        min=column.low,
+        max=column.high,
+        values=sorted(column.values) if column.values is not None else None,
+        expected=column.expected,
+        models=list(column.models),
+    )
 
 
 async def _report(context: ApiContext, record: BatchRecord) -> BatchReport:
@@ -225,17 +237,8 @@ async def _report(context: ApiContext, record: BatchRecord) -> BatchReport:
     return BatchReport.model_validate(record.headline | details.model_dump())
 
 
-def _json(report: BatchReport, status: int) -> Response:
-    return Response(report.model_dump_json(), status, media_type="application/json")
-
-
-async def _on_ingestion_error(_: Request, error: Exception) -> JSONResponse:
-    code = error.code if isinstance(error, errors.IngestionError) else "error"
-    return JSONResponse({"error": code, "message": str(error)}, STATUSES.get(type(error), 400))
-
-
-async def _on_unavailable(_: Request, error: Exception) -> JSONResponse:
+async def _on_unavailable(_: Request, error: Exception) -> Response:
+    # The chassis's answer says that the caller may retry; here it may do so without a second thought.
     what = f"{error.what} is not available ({error.why})" if isinstance(error, UnavailableError) else str(error)
-    message = f"{what}. Send the same request again, with the same batch id: a batch is never stored twice"
-    content: dict[str, Any] = {"error": "unavailable", "message": message}
-    return JSONResponse(content, 503, headers={"retry-after": "2"})
+    detail = f"{what}. Send the same request again, with the same batch id: a batch is never stored twice"
+    return problem(503, "unavailable", detail, headers={"retry-after": RETRY_SECONDS})

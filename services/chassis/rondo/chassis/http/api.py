@@ -161,9 +161,10 @@ def _completed(document: dict[str, Any], app: FastAPI) -> dict[str, Any]:
                 operation["x-required-roles"] = [
                     str(role) for role in roles_of(context.original_route) or (Role.ADMIN,)
                 ]
-                for status, response in operation["responses"].items():
-                    if int(status) in _ERRORS and "application/json" in response.get("content", {}):
-                        response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
+                for response in operation["responses"].values():
+                    content = response.get("content", {}).get("application/json", {})
+                    if content.get("schema", {}).get("$ref") == "#/components/schemas/Problem":
+                        response["content"] = {MEDIA_TYPE: content}
     document.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"token": []}]
     for path, (summary, answers) in _HEALTH.items():
