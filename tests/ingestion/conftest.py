@@ -26,7 +26,7 @@ async def settings(
     return IngestionSettings.model_validate(
         {
             "service": "ingestion", "kafka": clean_kafka, "http_port": free_port(),
-            "postgres": await database("ingestion"), "data": tmp_path / "data",
+            "postgres": await database("ingestion"), "data": str(tmp_path / "data"),
             "artifacts": str(tmp_path / "artifacts"), "inbox": tmp_path / "inbox",
             "landing_seconds": 0.2, "inbox_settle_seconds": 0.3, "inbox_incomplete_seconds": 0.6,
             "max_batch_bytes": 4 * 1024 * 1024,

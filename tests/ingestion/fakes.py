@@ -10,7 +10,6 @@ from rondo.ingestion.delta.tables import DeltaTables
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
-    from pathlib import Path
 
     from rondo.contracts.events.base import Event
     from rondo.ingestion.ports import BatchRecord, Commit
@@ -67,7 +66,7 @@ class MemoryBatchTransaction:
 class DyingTables(DeltaTables):
     """Real tables, and a process that dies when it would begin its commit number `dies_at`, from 0."""
 
-    def __init__(self, root: Path, dies_at: int = -1) -> None:
+    def __init__(self, root: str, dies_at: int = -1) -> None:
         super().__init__(root)
         self.dies_at = dies_at
 

@@ -138,7 +138,7 @@ async def test_bad_uploads_get_a_clear_answer(ingestion: Running, tmp_path: Path
     assert unknown.json()["reasons"] == [
         "no model has the dataset 'ride'; did you mean 'rides'? Apply a spec with `data: {dataset: ride}` first"
     ]
-    assert not list(ingestion.settings.spool.iterdir())
+    assert not list(ingestion.settings.spool_folder.iterdir())
 
     async def said() -> list[tuple[str, str]]:
         rejected = [(each["batch_id"], each["dataset"]) for each in await events(ingestion, "batches.rejected")]

@@ -250,10 +250,10 @@ async def test_an_upload_that_finds_no_room_is_told_the_way_out(ingestion: Runni
     assert (refusal.status_code, refusal.json()["code"]) == (503, "unavailable")
     assert refusal.json()["detail"] == (
         "the data storage is not available (File too large; free some space on the disk of "
-        f"{ingestion.settings.spool}). "
+        f"{ingestion.settings.spool_folder}). "
         "Send the same request again, with the same batch id: a batch is never stored twice"
     )
-    assert list(ingestion.settings.spool.iterdir()) == []
+    assert list(ingestion.settings.spool_folder.iterdir()) == []
     assert (await ingestion.upload("january", body)).status_code == 201
 
 

@@ -76,7 +76,7 @@ def read(folder: Path, table: str) -> pl.DataFrame:
 
 async def after_a_crash(folder: Path, batches: MemoryBatchStore, batch: Submission) -> SubmissionResult:
     """Start again, and send the batch again."""
-    again = service(DeltaTables(folder), folder, batches)
+    again = service(DeltaTables(str(folder)), folder, batches)
     await again.recover()
     return await again.submit(batch)
 
@@ -85,7 +85,7 @@ async def after_a_crash(folder: Path, batches: MemoryBatchStore, batch: Submissi
 async def test_a_process_that_dies_anywhere_loses_no_row_and_writes_none_twice(tmp_path: Path, dies_at: int) -> None:
     batches, batch = MemoryBatchStore(dying=dies_at == 2), bad_and_good(tmp_path)
     with pytest.raises(PowerCutError):
-        await service(DyingTables(tmp_path, dies_at), tmp_path, batches).submit(batch)
+        await service(DyingTables(str(tmp_path), dies_at), tmp_path, batches).submit(batch)
     result = await after_a_crash(tmp_path, batches, batch)
     assert result.record.headline["rows"]["quarantined"] == 1
     assert read(tmp_path, "quarantine/rides")["reason"].to_list() == ["distance: below the minimum 0"]
@@ -98,7 +98,7 @@ async def test_a_rejected_batch_is_validated_again_and_announced_again_only_if_t
     tmp_path: Path,
 ) -> None:
     now, batches = [NOW], MemoryBatchStore()
-    ingestion = service(DeltaTables(tmp_path), tmp_path, batches, lambda: now[0])
+    ingestion = service(DeltaTables(str(tmp_path)), tmp_path, batches, lambda: now[0])
     batch = submission(rides(10, started=[NOW + timedelta(days=2)] * 10), tmp_path)
     first, second = [await ingestion.submit(batch) for _ in range(2)]
     assert (first.repeated, second.repeated, first.record) == (False, True, second.record)
@@ -110,23 +110,23 @@ async def test_a_rejected_batch_is_validated_again_and_announced_again_only_if_t
 async def test_the_rows_of_another_file_under_a_taken_id_are_not_quarantined(tmp_path: Path) -> None:
     batches = MemoryBatchStore(dying=True)
     with pytest.raises(PowerCutError):
-        await service(DeltaTables(tmp_path), tmp_path, batches).submit(submission(rides(10), tmp_path))
+        await service(DeltaTables(str(tmp_path)), tmp_path, batches).submit(submission(rides(10), tmp_path))
     with pytest.raises(BatchConflictError):
-        await service(DeltaTables(tmp_path), tmp_path, batches).submit(bad_and_good(tmp_path))
+        await service(DeltaTables(str(tmp_path)), tmp_path, batches).submit(bad_and_good(tmp_path))
     assert not (tmp_path / "quarantine").exists()
 
 
 async def test_a_corrected_file_after_a_crash_has_its_own_invalid_rows_quarantined(tmp_path: Path) -> None:
     with pytest.raises(PowerCutError):
-        await service(DyingTables(tmp_path, dies_at=1), tmp_path).submit(bad_and_good(tmp_path, -1.0))
-    await service(DeltaTables(tmp_path), tmp_path).submit(bad_and_good(tmp_path, 5_000.0))
+        await service(DyingTables(str(tmp_path), dies_at=1), tmp_path).submit(bad_and_good(tmp_path, -1.0))
+    await service(DeltaTables(str(tmp_path)), tmp_path).submit(bad_and_good(tmp_path, 5_000.0))
     assert sorted(read(tmp_path, "quarantine/rides")["reason"]) == [
         "distance: above the maximum 1000", "distance: below the minimum 0",
     ]  # fmt: skip
 
 
 async def test_a_batch_whose_report_is_gone_from_the_log_is_answered(tmp_path: Path) -> None:
-    tables = DeltaTables(tmp_path)
+    tables = DeltaTables(str(tmp_path))
     tables.append("datasets/rides", rides(1), {"batch/january": 1}, {})
     async with asyncio.timeout(10):
         with pytest.raises(ReportLostError) as raised:
@@ -138,7 +138,7 @@ async def test_the_full_report_is_stored_under_the_digest_that_the_event_names(t
     names = [f"{'f' * 58}{n:05d}" for n in range(3_000)]
     specs = SpecCache([spec(**{name: {"type": "float", "min": 0} for name in names})])
     batches, reports = MemoryBatchStore(), Artifacts(str(tmp_path / "artifacts"))
-    ingestion = BatchService(specs, batches, BatchPublisher(DeltaTables(tmp_path)), reports, clock=lambda: NOW)
+    ingestion = BatchService(specs, batches, BatchPublisher(DeltaTables(str(tmp_path))), reports, clock=lambda: NOW)
     batch = submission(rides(10, **{name: [-1.0, *[1.5] * 9] for name in names}), tmp_path)
     await ingestion.submit(batch)
     await ingestion.submit(submission(rides(10), tmp_path, "february"))
@@ -167,7 +167,7 @@ async def test_the_full_report_is_stored_under_the_digest_that_the_event_names(t
 )
 async def test_a_column_that_no_contract_names_stops_nothing(tmp_path: Path, column: pa.Array) -> None:
     table = rides(10, distance=[-1.0, *[1.0] * 9]).to_arrow().append_column("extra", column)
-    result = await service(DeltaTables(tmp_path), tmp_path).submit(of_table(table, tmp_path))
+    result = await service(DeltaTables(str(tmp_path)), tmp_path).submit(of_table(table, tmp_path))
     assert result.record.headline["rows"] == {"total": 10, "accepted": 9, "quarantined": 1}
     assert read(tmp_path, "quarantine/rides").height == 1
 
@@ -176,7 +176,7 @@ async def test_event_times_with_an_offset_as_their_zone_are_accepted(tmp_path: P
     table = rides(10).to_arrow()
     at = table.column_names.index("started")
     offset = table.column(at).cast(pa.timestamp("us", "+05:30"))
-    result = await service(DeltaTables(tmp_path), tmp_path).submit(
+    result = await service(DeltaTables(str(tmp_path)), tmp_path).submit(
         of_table(table.set_column(at, "started", offset), tmp_path)
     )
     assert result.record.status == "accepted"
@@ -188,7 +188,7 @@ async def test_a_panic_of_polars_rejects_the_batch(tmp_path: Path, monkeypatch: 
         raise PanicException("not yet implemented")
 
     monkeypatch.setattr(batch_service, "decide", panic)
-    result = await service(DeltaTables(tmp_path), tmp_path).submit(submission(rides(10), tmp_path))
+    result = await service(DeltaTables(str(tmp_path)), tmp_path).submit(submission(rides(10), tmp_path))
     assert result.record.status == "rejected"
     assert "not yet implemented" in result.record.headline["reasons"][0]
 
@@ -196,7 +196,7 @@ async def test_a_panic_of_polars_rejects_the_batch(tmp_path: Path, monkeypatch: 
 async def test_nul_characters_are_quarantined_and_reported_as_text_that_can_be_stored(tmp_path: Path) -> None:
     frame = rides(10, ride=["r\x000", *[f"r{n}" for n in range(1, 10)]]).with_columns(pl.lit(1).alias("ex\x00tra"))
     batches = MemoryBatchStore()
-    result = await service(DeltaTables(tmp_path), tmp_path, batches).submit(submission(frame, tmp_path))
+    result = await service(DeltaTables(str(tmp_path)), tmp_path, batches).submit(submission(frame, tmp_path))
     assert result.record.headline["rows"]["quarantined"] == 1
     reports = Artifacts(str(tmp_path / "artifacts"))
     report = orjson.loads(await reports.get(result.record.headline["report"]))
@@ -208,17 +208,17 @@ async def test_a_batch_that_cannot_be_recorded_does_not_stop_the_start(
 ) -> None:
     for batch_id in ("january", "february"):
         with pytest.raises(PowerCutError):
-            await service(DeltaTables(tmp_path), tmp_path, MemoryBatchStore(dying=True)).submit(
+            await service(DeltaTables(str(tmp_path)), tmp_path, MemoryBatchStore(dying=True)).submit(
                 submission(rides(10), tmp_path, batch_id)
             )
     batches = MemoryBatchStore(refused=frozenset({"january"}))
-    await service(DeltaTables(tmp_path), tmp_path, batches).recover()
+    await service(DeltaTables(str(tmp_path)), tmp_path, batches).recover()
     assert list(batches.records) == [("rides", "february")]
     assert [record.args[0] for record in caplog.records if record.args] == ["january"]
 
 
 async def test_the_newest_quarantined_rows_are_first(tmp_path: Path) -> None:
-    now, tables = [NOW], DeltaTables(tmp_path)
+    now, tables = [NOW], DeltaTables(str(tmp_path))
     ingestion = service(tables, tmp_path, clock=lambda: now[0])
     for number in range(5):
         batch = submission(rides(10, distance=[-1.0, *[1.0] * 9]), tmp_path, f"batch-{number}")

@@ -24,7 +24,7 @@ def test_rows_of_several_chunks_keep_their_order(tmp_path: Path) -> None:
     # delta-rs gives the chunks to several threads: without care about every second table is in another order.
     rows = pa.concat_tables([pa.table({"a": [n] * 5}) for n in range(4)])
     for name in map(str, range(12)):
-        DeltaTables(tmp_path).append(name, rows, {"x": 1}, {})
+        DeltaTables(str(tmp_path)).append(name, rows, {"x": 1}, {})
         assert pl.read_delta(str(tmp_path / name))["a"].to_list() == rows["a"].to_pylist()
 
 
@@ -32,7 +32,7 @@ def test_rows_of_several_chunks_keep_their_order(tmp_path: Path) -> None:
 def test_a_compaction_that_fails_is_no_failure_of_the_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
-    tables, plain = DeltaTables(tmp_path / "one", compact_every=3), DeltaTables(tmp_path / "two")
+    tables, plain = DeltaTables(str(tmp_path / "one"), compact_every=3), DeltaTables(str(tmp_path / "two"))
 
     def fail(*_: Any, **__: Any) -> None:
         raise error
@@ -55,16 +55,16 @@ def test_a_compaction_that_fails_is_no_failure_of_the_rows(
 
 
 def test_a_commit_is_the_same_version_after_a_restart_also_where_a_compaction_followed(tmp_path: Path) -> None:
-    tables = DeltaTables(tmp_path, compact_every=2)
+    tables = DeltaTables(str(tmp_path), compact_every=2)
     said = [tables.append("t", pa.table({"a": [n]}), {"x": n}, {"batch_id": str(n)}) for n in range(7)]
-    read = [commit for commit in DeltaTables(tmp_path).commits("t") if commit.metadata]
+    read = [commit for commit in DeltaTables(str(tmp_path)).commits("t") if commit.metadata]
     assert read == said
 
 
 def test_a_full_disk_while_a_column_becomes_text_waits_and_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tables = DeltaTables(tmp_path)
+    tables = DeltaTables(str(tmp_path))
     tables.append("t", pa.table({"a": [1.5]}), {"x": 1}, {})
 
     def fail(*_: Any, **__: Any) -> None:
@@ -87,7 +87,7 @@ def let_it_age(table: Path, days: int) -> None:
 
 
 def test_a_version_can_be_read_for_years(tmp_path: Path) -> None:
-    tables = DeltaTables(tmp_path, compact_every=1_000)
+    tables = DeltaTables(str(tmp_path), compact_every=1_000)
     for n in range(210):  # Delta makes a checkpoint every hundred commits, and clears the log then
         if n in {99, 199}:
             let_it_age(tmp_path / "t", days=3_000)
@@ -97,7 +97,7 @@ def test_a_version_can_be_read_for_years(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_lists_no_file_that_a_compaction_replaced_and_its_versions_can_be_read(tmp_path: Path) -> None:
-    tables = DeltaTables(tmp_path, compact_every=30)
+    tables = DeltaTables(str(tmp_path), compact_every=30)
     for n in range(100):
         tables.append("t", pa.table({"a": [n]}), {"x": n}, {})
     *_, last = sorted((tmp_path / "t" / "_delta_log").glob("*.checkpoint.parquet"))

@@ -100,7 +100,7 @@ def read(folder: Path, table: str) -> pl.DataFrame:
 
 async def test_rows_wait_for_each_other_and_land_in_one_commit(tmp_path: Path) -> None:
     now, store = [0.0], MemoryLandingStore()
-    landing = FeedbackLanding(DeltaTables(tmp_path), store, every=1.0, clock=lambda: now[0])
+    landing = FeedbackLanding(DeltaTables(str(tmp_path)), store, every=1.0, clock=lambda: now[0])
     await landing.load()
     await landing.advance([sent("predictions.log", 0, predictions(0, 5)), sent("outcomes.log", 0, outcomes(3, 4))])
     await landing.advance([sent("predictions.log", 1, predictions(5, 5, version=2))])
@@ -116,7 +116,7 @@ async def test_rows_wait_for_each_other_and_land_in_one_commit(tmp_path: Path) -
 
 async def test_the_role_lands_beside_the_version_and_a_shadow_joins_no_outcome(tmp_path: Path) -> None:
     store = MemoryLandingStore()
-    landing = FeedbackLanding(DeltaTables(tmp_path), store, every=0.0)
+    landing = FeedbackLanding(DeltaTables(str(tmp_path)), store, every=0.0)
     await landing.load()
     shadow = predictions(0, 4, version=2, role="shadow")
     await landing.advance([sent("predictions.log", 0, predictions(0, 2)), sent("predictions.log", 1, shadow)])
@@ -130,11 +130,11 @@ async def test_a_message_read_again_is_not_landed_again_and_its_event_is_made_go
     store = MemoryLandingStore()
     messages = [sent("predictions.log", 0, predictions(0, 5)), sent("outcomes.log", 0, outcomes(0, 5))]
     store.away = True
-    landing = FeedbackLanding(DeltaTables(tmp_path), store, every=0.0)
+    landing = FeedbackLanding(DeltaTables(str(tmp_path)), store, every=0.0)
     with pytest.raises(UnavailableError):
         await landing.advance(messages)
     assert store.said == []
-    after_crash = FeedbackLanding(DeltaTables(tmp_path), store, every=0.0)
+    after_crash = FeedbackLanding(DeltaTables(str(tmp_path)), store, every=0.0)
     assert await after_crash.load() == {}
     assert [(event.rows, event.data_version.version) for event, _ in store.said] == [(5, 0)]
     await after_crash.advance(messages)
@@ -147,7 +147,7 @@ async def test_a_message_read_again_is_not_landed_again_and_its_event_is_made_go
 
 
 async def test_new_feature_columns_are_added(tmp_path: Path) -> None:
-    landing = FeedbackLanding(DeltaTables(tmp_path), MemoryLandingStore(), every=0.0)
+    landing = FeedbackLanding(DeltaTables(str(tmp_path)), MemoryLandingStore(), every=0.0)
     await landing.load()
     await landing.advance([sent("predictions.log", 0, predictions(0, 2))])
     wind = pa.array(["calm", "storm"])
@@ -164,7 +164,7 @@ async def test_new_feature_columns_are_added(tmp_path: Path) -> None:
 
 
 async def test_a_feature_that_changes_its_type_becomes_text_and_loses_nothing(tmp_path: Path) -> None:
-    landing = FeedbackLanding(DeltaTables(tmp_path), MemoryLandingStore(), every=0.0)
+    landing = FeedbackLanding(DeltaTables(str(tmp_path)), MemoryLandingStore(), every=0.0)
     await landing.load()
     await landing.advance([sent("predictions.log", 0, predictions(0, 1, wind=pa.array([2.5], pa.float32())))])
     mixed = [
@@ -175,12 +175,12 @@ async def test_a_feature_that_changes_its_type_becomes_text_and_loses_nothing(tm
     assert read(tmp_path, "predictions").sort("id")["feature.wind"].to_list() == ["2.5", "calm", "3.5"]
     await landing.advance([sent("predictions.log", 3, predictions(3, 1, wind=pa.array([4.5], pa.float32())))])
     assert read(tmp_path, "predictions").sort("id")["feature.wind"].to_list() == ["2.5", "calm", "3.5", "4.5"]
-    reopened = DeltaTables(tmp_path)
+    reopened = DeltaTables(str(tmp_path))
     assert reopened.transaction_version("feedback/tips/predictions", "predictions.log-3") == 4
 
 
 async def test_a_message_that_is_not_arrow_is_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    landing = FeedbackLanding(DeltaTables(tmp_path), MemoryLandingStore(), every=0.0)
+    landing = FeedbackLanding(DeltaTables(str(tmp_path)), MemoryLandingStore(), every=0.0)
     await landing.load()
     nameless = logs.encode(pa.RecordBatch.from_pydict({"id": ["x"]}))
     await landing.advance(
@@ -194,18 +194,18 @@ async def test_a_message_that_is_not_arrow_is_skipped(tmp_path: Path, caplog: py
 
 def test_the_digest_goes_on_over_reopening_and_compaction(tmp_path: Path) -> None:
     rows = pa.table({"a": [1]})
-    one, two = DeltaTables(tmp_path / "one", compact_every=3), DeltaTables(tmp_path / "two")
+    one, two = DeltaTables(str(tmp_path / "one"), compact_every=3), DeltaTables(str(tmp_path / "two"))
     for position in range(8):
         one.append("t", rows, {"x": position}, {})
         two.append("t", rows, {"x": position}, {})
-        two = DeltaTables(tmp_path / "two")
+        two = DeltaTables(str(tmp_path / "two"))
     first, second = one.current("t"), two.current("t")
     assert first is not None
     assert second is not None
     assert first.digest == second.digest
     assert len(list((tmp_path / "two" / "t").glob("*.parquet"))) == 8
     assert pl.read_delta(str(tmp_path / "one" / "t")).height == 8
-    assert DeltaTables(tmp_path / "one").transaction_version("t", "x") == 7
+    assert DeltaTables(str(tmp_path / "one")).transaction_version("t", "x") == 7
 
 
 def test_recent_forgets_the_oldest() -> None:

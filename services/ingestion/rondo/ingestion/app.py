@@ -46,7 +46,7 @@ async def application(settings: IngestionSettings) -> AsyncIterator[int]:
     pool.expect(health)
     chassis_kafka.expect(health, settings)
     tokens = TokenFollower(settings.kafka, health)
-    spool = Spool(settings.spool, settings.max_batch_bytes)
+    spool = Spool(settings.spool_folder, settings.max_batch_bytes)
     spool.clear()
     async with (
         chassis_http.listen(settings, chassis_http.guarded(health, tokens.cache, app), health) as port,

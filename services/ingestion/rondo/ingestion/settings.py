@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from rondo.chassis.settings import PostgresSettings
+from rondo.ingestion.delta.location import local_folder
 
 
 class IngestionSettings(PostgresSettings):
-    """`data` is the root of the Delta tables, `artifacts` the artifact store, which gets the full reports.
+    """`data` is the root of the Delta tables, `artifacts` the artifact store: each a folder or a URL.
 
-    `inbox` is the watched folder (unset: no folder is watched).
+    The artifact store gets the full reports. `spool` is a local folder for incoming batches, by default in `data` if
+    that is a folder. `inbox` is the watched folder (unset: no folder is watched).
     `max_batch_bytes` limits one batch. `landing_seconds` is how long log rows are buffered before a Delta commit.
     `spec_wait_seconds` is how long a batch waits for the first spec of its dataset.
     `inbox_settle_seconds` is how long a file must be unchanged before it counts as complete, and
@@ -21,8 +24,9 @@ class IngestionSettings(PostgresSettings):
     """
 
     service: str = "ingestion"
-    data: Path
+    data: Annotated[str, Field(min_length=1)]
     artifacts: Annotated[str, Field(min_length=1)]
+    spool: Path | None = None
     inbox: Path | None = None
     max_batch_bytes: Annotated[int, Field(gt=0)] = 256 * 1024 * 1024
     landing_seconds: Annotated[float, Field(ge=0)] = 1.0
@@ -32,6 +36,9 @@ class IngestionSettings(PostgresSettings):
     inbox_incomplete_seconds: Annotated[float, Field(gt=0)] = 30.0
 
     @property
-    def spool(self) -> Path:
-        """The folder that holds an upload until it is validated, on the same disk as the data."""
-        return self.data / ".spool"
+    def spool_folder(self) -> Path:
+        """The folder that holds a batch while it is checked: on the disk of the data, or with the temporary files."""
+        if self.spool is not None:
+            return self.spool
+        folder = local_folder(self.data)
+        return folder / ".spool" if folder else Path(tempfile.gettempdir()) / "rondo-ingestion"

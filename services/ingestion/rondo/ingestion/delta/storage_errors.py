@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
+
+from deltalake.exceptions import DeltaError
 
 from rondo.chassis.errors import UnavailableError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # No space left, the quota is exceeded, the file is larger than allowed.
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _MAX_TEXT = 300
 
 
-def storage_unavailable(error: Exception, location: Path | str) -> UnavailableError:
+def storage_unavailable(error: Exception, location: object) -> UnavailableError:
     """Return a failed write below `location` as a temporary failure: an operator can free space or mount the disk."""
     return UnavailableError("the data storage", describe(error, location))
 
 
-def describe(error: Exception, location: Path | str) -> str:
+def is_of_storage(error: Exception) -> bool:
+    """Return whether the storage failed, and not what was asked of it.
+
+    delta-rs raises one of several classes for it; the message is object_store's, which begins with `Generic`, or has
+    the number of the system's error.
+    """
+    return not isinstance(error, DeltaError) or "os error" in str(error) or "Generic " in str(error)
+
+
+def describe(error: Exception, location: object) -> str:
     """Return the system's message, and what to do where space is the problem."""
     text = (str(error) or type(error).__name__).splitlines()[0][:_MAX_TEXT]
     if isinstance(error, OSError) and error.strerror:

@@ -15,7 +15,6 @@ from rondo.ingestion.ports import Commit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 DIGEST = "rondo.digest"
 PREFIX = "rondo."
@@ -37,10 +36,10 @@ class OpenTable:
     compacted: int
 
     @classmethod
-    def open(cls, folder: Path) -> OpenTable | None:
+    def open(cls, uri: str) -> OpenTable | None:
         """Open a table; None if there is none."""
         try:
-            table = DeltaTable(str(folder))
+            table = DeltaTable(uri)
         except TableNotFoundError:
             return None
         last: dict[str, Any] = table.history(1)[0]
@@ -48,19 +47,18 @@ class OpenTable:
 
     @classmethod
     def create(
-        cls, folder: Path, rows: pa.Table, transactions: Mapping[str, int], metadata: Mapping[str, str]
+        cls, uri: str, rows: pa.Table, transactions: Mapping[str, int], metadata: Mapping[str, str]
     ) -> OpenTable:
         """Create a table with its first rows."""
         digest = chained_digest(None, rows)
-        folder.mkdir(parents=True, exist_ok=True)
         write_deltalake(
-            str(folder),
+            uri,
             rows,
             mode="append",
             configuration=_PROPERTIES,
             commit_properties=_properties(digest, transactions, metadata),
         )
-        return cls(DeltaTable(str(folder)), digest, 0)
+        return cls(DeltaTable(uri), digest, 0)
 
     @property
     def version(self) -> int:

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 from deltalake.exceptions import DeltaError
+from obstore.exceptions import BaseError as ObjectStoreError
 
 from rondo.ingestion.delta import storage_errors
 from rondo.ingestion.delta.column_types import normalize
+from rondo.ingestion.delta.location import Location
 from rondo.ingestion.delta.table import OpenTable
 from rondo.ingestion.ports import Commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -32,10 +33,10 @@ _COMPACT_EVERY = 200
 
 
 class DeltaTables:
-    """The tables under `root`."""
+    """The tables under `root`, a folder or the URL of an object store."""
 
-    def __init__(self, root: Path, compact_every: int = _COMPACT_EVERY) -> None:
-        self._root = root
+    def __init__(self, root: str, compact_every: int = _COMPACT_EVERY) -> None:
+        self._root = Location(root)
         self._compact_every = compact_every
         self._open: dict[str, OpenTable] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -55,7 +56,8 @@ class DeltaTables:
             if opened := self._table(name):
                 opened.append(data, transactions, metadata)
             else:
-                opened = self._open[name] = OpenTable.create(self._root / name, data, transactions, metadata)
+                self._root.create(name)
+                opened = self._open[name] = OpenTable.create(self._root.uri(name), data, transactions, metadata)
             # The version of these rows, not of a compaction after them: a restart reads the same version in the log.
             commit = Commit(opened.version, opened.digest or "", dict(metadata))
             self._compact(name, opened)
@@ -64,12 +66,19 @@ class DeltaTables:
     @contextmanager
     def _changing(self, name: str) -> Iterator[None]:
         try:
-            yield
-        except BaseException as error:
+            with self._reaching():
+                yield
+        except BaseException:
             # Only the table knows whether the commit succeeded, so it is opened again (delta-rs #2279).
             self._open.pop(name, None)
-            # delta-rs wraps the system's error in one of several classes.
-            if isinstance(error, OSError) or (isinstance(error, DeltaError) and "os error" in str(error)):
+            raise
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, DeltaError, ObjectStoreError) as error:
+            if storage_errors.is_of_storage(error):
                 raise storage_errors.storage_unavailable(error, self._root) from error
             raise
 
@@ -88,32 +97,32 @@ class DeltaTables:
             self._open.pop(name)
 
     def _table(self, name: str) -> OpenTable | None:
-        if name not in self._open and (opened := OpenTable.open(self._root / name)):
+        if name not in self._open and (opened := OpenTable.open(self._root.uri(name))):
             self._open[name] = opened
         return self._open.get(name)
 
     def transaction_version(self, name: str, application: str) -> int | None:
-        with self._locks[name]:
+        with self._locks[name], self._reaching():
             opened = self._table(name)
             return opened.table.transaction_version(application) if opened else None
 
     def commits(self, name: str, after: int = -1) -> list[Commit]:
-        with self._locks[name]:
+        with self._locks[name], self._reaching():
             opened = self._table(name)
             return opened.commits(after) if opened else []
 
     def names(self, folder: str) -> list[str]:
-        place = self._root / folder
-        return sorted(entry.name for entry in place.iterdir() if entry.is_dir()) if place.is_dir() else []
+        with self._reaching():
+            return self._root.names(folder)
 
     def scan(self, name: str) -> pl.LazyFrame | None:
-        """Return a table lazily; None if there is none."""
-        with self._locks[name]:
+        with self._locks[name], self._reaching():
             opened = self._table(name)
-        return pl.scan_delta(str(self._root / name)) if opened else None
+            # polars.scan_delta does not find the files of a root with a blank in its name.
+            return pl.scan_pyarrow_dataset(opened.table.to_pyarrow_dataset()) if opened else None
 
     def current(self, name: str) -> Commit | None:
         """Return the latest version of a table and its digest."""
-        with self._locks[name]:
+        with self._locks[name], self._reaching():
             opened = self._table(name)
             return Commit(opened.version, opened.digest or "") if opened else None

@@ -1,0 +1,49 @@
+"""The root of the tables: a folder, or the URL of an object store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from obstore.exceptions import NotFoundError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+
+def local_folder(root: str) -> Path | None:
+    """Return the folder that a root names, as a path or as a file:// URL; None for an object store."""
+    if "://" not in root:
+        return Path(root)
+    url = urlsplit(root)
+    return Path(url2pathname(url.path)) if url.scheme == "file" else None
+
+
+class Location:
+    """Where the tables are. An object store is configured by its environment variables, such as `AWS_REGION`."""
+
+    def __init__(self, root: str) -> None:
+        self._folder = local_folder(root)
+        self._root = str(self._folder) if self._folder is not None else root.rstrip("/")
+        self._store: ObjectStore | None = None
+
+    def __str__(self) -> str:
+        return self._root
+
+    def uri(self, name: str) -> str:
+        """Return the path or URL of a table."""
+        return f"{self._root}/{name}"
+
+    def create(self, name: str) -> None:
+        """Create the folder of a table; an object store has none."""
+        if self._folder is not None:
+            (self._folder / name).mkdir(parents=True, exist_ok=True)
+
+    def names(self, folder: str) -> list[str]:
+        """Return the names in a folder that hold something."""
+        if self._store is None:
+            self._store = from_url(self._root) if self._folder is None else LocalStore(self._folder, mkdir=True)
+        try:
+            found = self._store.list_with_delimiter(folder)["common_prefixes"]
+        except (NotFoundError, FileNotFoundError):
+            return []
+        return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in found)
