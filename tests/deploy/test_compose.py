@@ -88,15 +88,16 @@ def test_each_secret_volume_has_one_reader(containers: Containers) -> None:
     assert readers == {f"secrets-{name}": [name] for name in ("postgres", *SERVICES) if name != "serving"}
 
 
-def test_only_ingestion_writes_data_and_only_the_trainer_artifacts(containers: Containers) -> None:
-    """One writer for each table, and for each artifact."""
+def test_only_ingestion_writes_data_and_who_writes_artifacts(containers: Containers) -> None:
+    """One writer for each table. Artifacts are named by their digest: models by the trainer, reports by ingestion."""
     writers = {
         (volume.split(":")[0], name)
         for name in SERVICES
         for volume in containers[name]["volumes"]
         if not volume.endswith(":ro")
     }
-    assert writers == {("data", "ingestion"), ("inbox", "ingestion"), ("artifacts", "trainer")}
+    artifacts = {("artifacts", "ingestion"), ("artifacts", "trainer")}
+    assert writers == {("data", "ingestion"), ("inbox", "ingestion"), *artifacts}
 
 
 def test_every_volume_is_named_and_every_named_one_used(compose: dict[str, Any], containers: Containers) -> None:

@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 
 
 class SpecCache:
-    """One spec per model. Mappings are replaced as a whole, so the stream's thread can read them without a lock."""
+    """One spec per model. The mapping is replaced as a whole, so the stream's thread can read it without a lock."""
 
     def __init__(self, specs: Iterable[ModelSpec] = ()) -> None:
         self._by_model = {spec.model: spec for spec in specs}
-        self._labels = {model: spec.data.labels for model, spec in self._by_model.items()}
         self._revisions = dict.fromkeys(self._by_model, 0)
         self._changed = asyncio.Event()
 
@@ -29,7 +28,6 @@ class SpecCache:
             return
         self._revisions[spec.model] = revision
         self._by_model = self._by_model | {spec.model: spec}
-        self._labels = self._labels | {spec.model: spec.data.labels}
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -55,7 +53,7 @@ class SpecCache:
     @property
     def labels(self) -> Mapping[str, BinaryLabels]:
         """The labels of each model that has a spec."""
-        return self._labels
+        return {model: spec.data.labels for model, spec in self._by_model.items()}
 
     def contract(self, dataset: str) -> Contract:
         """Return the contract of a dataset.
