@@ -42,6 +42,10 @@ class MemoryBatchStore:
         accepted = {key for key, record in self.records.items() if record.status == "accepted"}
         return [batch_id for batch_id in batch_ids if (dataset, batch_id) not in accepted]
 
+    async def latest(self, dataset: str, limit: int) -> list[dict[str, Any]]:
+        found = [record.headline for (name, _), record in self.records.items() if name == dataset]
+        return found[::-1][:limit]
+
 
 @dataclass(frozen=True)
 class MemoryBatchTransaction:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import os
-import shutil
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -13,15 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from confluent_kafka import Producer
 from rondo.chassis.events import broker as chassis_kafka
-from rondo.contracts.access_tokens import Role
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.ingestion.app import application
 from rondo.ingestion.batches.service import BatchService
-from rondo.ingestion.validation.file_formats import CONTENT_TYPES
 
 from tests.ingestion.builders import outcome, parquet, predictions, rides, spec
 from tests.ingestion.processes import Running, apply, client, dead_letters, events, produce, read_all, rows, until
-from tests.support.access import bearer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -180,30 +175,6 @@ async def test_a_file_of_unsupported_types_is_a_rejected_batch_over_every_transp
     assert "column 'distance' is list_view" in reason
 
 
-async def test_a_compressed_upload_is_the_same_batch(ingestion: Running, tmp_path: Path) -> None:
-    body = parquet(rides(10), tmp_path)
-    url, headers = "/v1/datasets/rides/batches/january", {"content-type": "application/vnd.apache.parquet"}
-    first = await ingestion.client.post(
-        url, content=gzip.compress(body), headers=headers | {"content-encoding": "gzip"}
-    )
-    assert first.status_code == 201, first.text
-    assert (await ingestion.upload("january", body)).status_code == 200
-    bomb = gzip.compress(b"0" * (8 * 1024 * 1024))
-    large = await ingestion.client.post(url, content=bomb, headers=headers)
-    assert large.status_code == 413
-    other = await ingestion.client.post(url, content=body, headers=headers | {"content-encoding": "br"})
-    assert (other.status_code, other.json()["code"]) == (415, "unknown_content_encoding")
-
-
-async def test_a_report_that_was_removed_from_the_store_leaves_the_headline(ingestion: Running, tmp_path: Path) -> None:
-    body = parquet(rides(10), tmp_path)
-    await ingestion.upload("january", body)
-    shutil.rmtree(tmp_path / "artifacts" / "sha256")
-    for answer in (await ingestion.upload("january", body), await ingestion.client.get(f"{RIDES}/batches/january")):
-        report = answer.json()
-        assert (answer.status_code, report["quality"], report["rows"]["accepted"]) == (200, None, 10)
-
-
 async def test_what_is_known_of_a_dataset(ingestion: Running, tmp_path: Path) -> None:
     await ingestion.upload("january", parquet(rides(10, rain=[float("inf"), *[0.5] * 9]), tmp_path))
     dataset = (await ingestion.client.get("/v1/datasets/rides")).json()
@@ -219,35 +190,6 @@ async def test_what_is_known_of_a_dataset(ingestion: Running, tmp_path: Path) ->
             404,
             "not_found",
         )
-
-
-async def test_each_route_needs_its_role(ingestion: Running, tmp_path: Path) -> None:
-    url, body = f"{RIDES}/batches/january", parquet(rides(10), tmp_path)
-    kind = {"content-type": "application/vnd.apache.parquet"}
-    for role, status in ((Role.READER, 403), (Role.PREDICTOR, 403), (Role.PUBLISHER, 201)):
-        answer = await ingestion.client.post(url, content=body, headers=bearer(role) | kind)
-        assert answer.status_code == status, role
-        if status == 403:
-            assert answer.json()["required_roles"] == ["publisher"]
-    for path, allowed in ((RIDES, "reader publisher"), (url, "reader publisher"), (f"{RIDES}/quarantine", "reader")):
-        for role in (Role.READER, Role.PUBLISHER, Role.PREDICTOR):
-            answer = await ingestion.client.get(path, headers=bearer(role))
-            assert answer.status_code == (200 if role in allowed.split() else 403), (path, role)
-    assert (await ingestion.client.get(RIDES, headers={"authorization": ""})).status_code == 401
-
-
-async def test_openapi_describes_every_answer(ingestion: Running) -> None:
-    document = (await ingestion.client.get("/openapi.json")).json()
-    upload = document["paths"]["/v1/datasets/{dataset}/batches/{batch_id}"]["post"]
-    assert set(upload["requestBody"]["content"]) == set(CONTENT_TYPES)
-    assert {"200", "201", "409", "413", "415", "422", "503"} <= set(upload["responses"])
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            if path.startswith("/v1"):
-                for status, answer in operation["responses"].items():
-                    [(media, content)] = answer["content"].items()
-                    assert media == ("application/json" if status.startswith("2") else "application/problem+json")
-                    assert "$ref" in content["schema"], (path, method, status)
 
 
 async def test_batches_come_by_kafka_and_by_folder(ingestion: Running, tmp_path: Path) -> None:
