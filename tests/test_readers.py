@@ -13,7 +13,7 @@ import pytest
 from faststream.kafka import KafkaBroker
 from rondo.contracts.events.access import TokenChanged
 from rondo.contracts.events.deployment import DeploymentChanged
-from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.topics import SERVICES, TOPICS
 from rondo.ingestion.batches import kafka_consumer
 from rondo.ingestion.feedback import landing
@@ -38,7 +38,7 @@ USED = {
     ("ingestion", "Follower"): lambda: landing.TOPICS,
     ("ingestion", "ExactlyOnceStream"): lambda: ingestion_outcomes.outcome_stream(Mock()).topics,
     ("ingestion", "subscriber"): submitted,
-    ("ingestion", "CompactedTopic"): lambda: (SpecApplied.topic,),
+    ("ingestion", "CompactedTopic"): lambda: (SpecApplied.topic, ModelRemoved.topic),
     ("monitor", "Follower"): lambda: pipeline.TOPICS,
     ("serving", "ExactlyOnceStream"): lambda: serving_app.stream_settings(Mock()).topics,
     ("serving", "CompactedTopic"): lambda: (DeploymentChanged.topic,),
