@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from rondo.chassis.settings import PostgresSettings, SettingsError, load, load_or_exit
+from rondo.chassis.settings import PostgresSettings, SettingsError, load_or_exit
+
+from tests.support.settings import load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,8 +37,8 @@ def test_every_missing_variable_is_named_with_what_to_do() -> None:
         load(PostgresSettings, {"RONDO_SERVICE": "registry", "RONDO_HTTP_PORT": "8000"})
     assert str(caught.value).splitlines() == [
         "the settings can't be used:",
-        "  RONDO_KAFKA is not set; `rondo up` and docker-compose.yml set it, docs/settings.md says what it is",
-        "  RONDO_POSTGRES is not set; `rondo up` and docker-compose.yml set it, docs/settings.md says what it is",
+        "  RONDO_KAFKA is not set; `rondo up` and docker-compose.yml set it, docs/settings.md describes it",
+        "  RONDO_POSTGRES is not set; `rondo up` and docker-compose.yml set it, docs/settings.md describes it",
     ]
 
 

@@ -10,13 +10,14 @@ from typing import Any
 import httpx
 import pytest
 import standardwebhooks
-from rondo.chassis.settings import SettingsError, load
+from rondo.chassis.settings import SettingsError
 from rondo.monitor.alerts.webhook import Answer, Receiver, Webhook, WebhookUrlError, body, receivers, signer
 from rondo.monitor.settings import MonitorSettings
 
 from tests.monitor.builders import EPOCH, MODEL
 from tests.monitor.events import RAISED, RESOLVED
 from tests.monitor.fakes import ENVIRONMENT, NOW
+from tests.support.settings import load
 
 LABELS = {"alertname": "RondoFinding", "model": MODEL, "alert_id": "a1"}
 
@@ -61,7 +62,7 @@ def test_slack_gets_a_text() -> None:
 
 
 MALFORMED = [
-    "localhost", "ftp://s3cret", "http://", "http://[::1", "http://a:99999/", "http://a:0/", "http://a\x00b/", "http://xn--0/",
+    "localhost", "ftp://s3cret", "http://", "http://[::1", "http://a:99999/", "http://a:0/", "http://xn--0/",
     "http://☃..example/", "alertmanager+alerts:9093", "https://:80/",
 ]  # fmt: skip
 

@@ -13,7 +13,6 @@ import pytest
 from rondo.chassis.errors import Backoff
 from rondo.chassis.postgres import pool as chassis
 from rondo.chassis.service import background
-from rondo.chassis.settings import load
 from rondo.monitor.alerts.findings import Announcement
 from rondo.monitor.alerts.webhook import Webhook, receivers
 from rondo.monitor.alerts.webhook_delivery import Deliveries
@@ -24,6 +23,7 @@ from rondo.monitor.state.postgres_state import PostgresStore
 from tests.monitor.builders import MODEL
 from tests.monitor.events import RAISED, RESOLVED
 from tests.monitor.fakes import ENVIRONMENT, NOW
+from tests.support.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

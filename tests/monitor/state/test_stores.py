@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from rondo.chassis.postgres import pool
-from rondo.chassis.settings import PostgresSettings, load
+from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.events.monitoring import AlertResolved
@@ -27,6 +27,7 @@ from tests.monitor.events import deployed, trained
 from tests.monitor.fakes import MemoryStore
 from tests.monitor.state.states import add_rows, filled_state, without_row_numbers
 from tests.support.evidence import EvidenceStore
+from tests.support.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

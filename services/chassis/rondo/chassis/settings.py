@@ -1,6 +1,6 @@
-"""What every service is told by its environment. Each service extends `ServiceSettings` in its own settings.py.
+"""Settings from environment variables RONDO_*. Each service extends `ServiceSettings` in its settings.py.
 
-A value may come as a file: `RONDO_POSTGRES_PASSWORD_FILE=/run/secrets/password` instead of `RONDO_POSTGRES_PASSWORD`.
+A value can be read from a file instead: RONDO_POSTGRES_PASSWORD_FILE=/run/secrets/password.
 """
 
 from __future__ import annotations
@@ -8,27 +8,41 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from rondo.contracts.kafka_connection import KafkaConnection
 
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
 PREFIX = "RONDO_"
 S = TypeVar("S", bound="ServiceSettings")
+
+
+class SettingsError(ValueError):
+    """The environment is incomplete or invalid; the message names each variable."""
+
+    code = "invalid_settings"
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("the settings can't be used:\n" + "\n".join(f"  {problem}" for problem in problems))
 
 
 def _connection(value: object) -> object:
     return KafkaConnection(value) if isinstance(value, str) else value
 
 
-class ServiceSettings(BaseModel):
-    """Frozen; read once, in `__main__`. Durations are seconds unless their name says otherwise."""
+class ServiceSettings(BaseSettings):
+    """Frozen; read once, in `__main__`. Durations are seconds unless the name says otherwise."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = SettingsConfigDict(frozen=True, env_prefix=PREFIX, extra="ignore")
 
     service: str
-    kafka: Annotated[KafkaConnection, BeforeValidator(_connection)]
+    kafka: Annotated[KafkaConnection, NoDecode, BeforeValidator(_connection)]
     http_host: str = "127.0.0.1"
     http_port: Annotated[int, Field(ge=0, le=65535)]
     replica: str = Field(default="0", pattern=r"^[A-Za-z0-9._-]{1,64}$")
@@ -40,37 +54,59 @@ class ServiceSettings(BaseModel):
         """The stable name of this replica: its static group membership, so that a restart takes over at once."""
         return f"{self.service}-{self.replica}"
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings' own signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read RONDO_X_FILE before RONDO_X, and no .env file."""
+        return init_settings, _FileSource(settings_cls), env_settings
+
 
 class PostgresSettings(ServiceSettings):
-    """For the services that keep state. The password may come apart, as `RONDO_POSTGRES_PASSWORD_FILE`."""
+    """For services that keep state. The password can be separate, as RONDO_POSTGRES_PASSWORD_FILE."""
 
     postgres: SecretStr
     postgres_password: SecretStr | None = None
 
 
-class SettingsError(ValueError):
-    """The environment does not say what the service needs; the message names each variable."""
+class _FileSource(PydanticBaseSettingsSource):
+    """The content of the files that RONDO_X_FILE names."""
 
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("the settings can't be used:\n" + "\n".join(f"  {problem}" for problem in problems))
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        variable = f"{PREFIX}{field_name.upper()}_FILE"
+        file = os.environ.get(variable)
+        if not file:
+            return None, field_name, False
+        try:
+            return Path(file).read_text().strip(), field_name, False
+        except OSError as error:
+            raise SettingsError([f"{variable} names {file}, which can't be read: {error.strerror}"]) from None
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
 
 
-def load(settings: type[S], environ: dict[str, str] | None = None) -> S:
+def load(settings: type[S]) -> S:
     """Read the settings of a service.
 
     Raises:
-        SettingsError: a variable is missing or wrong.
+        SettingsError: a variable is missing or invalid.
 
     """
-    environ = dict(os.environ) if environ is None else environ
     try:
-        return settings.model_validate(_values(settings, environ))
+        return settings()  # type: ignore[call-arg]  # the environment has them
     except ValidationError as error:
         raise SettingsError([_problem(str(fault["loc"][0]), fault["msg"]) for fault in error.errors()]) from None
 
 
 def load_or_exit(settings: type[S]) -> S:
-    """Read the settings, or say what is wrong with them and exit with 2, as a command does for wrong usage."""
+    """Read the settings, or print what is wrong with them and exit with 2."""
     try:
         return load(settings)
     except SettingsError as error:
@@ -78,22 +114,8 @@ def load_or_exit(settings: type[S]) -> S:
         sys.exit(2)
 
 
-def _values(settings: type[ServiceSettings], environ: dict[str, str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name in settings.model_fields:
-        variable = PREFIX + name.upper()
-        if file := environ.get(f"{variable}_FILE"):
-            try:
-                found[name] = Path(file).read_text().strip()
-            except OSError as error:
-                raise SettingsError([f"{variable}_FILE names {file}, which can't be read: {error.strerror}"]) from None
-        elif variable in environ:
-            found[name] = environ[variable]
-    return found
-
-
 def _problem(name: str, message: str) -> str:
     variable = PREFIX + name.upper()
     if message == "Field required":
-        return f"{variable} is not set; `rondo up` and docker-compose.yml set it, docs/settings.md says what it is"
+        return f"{variable} is not set; `rondo up` and docker-compose.yml set it, docs/settings.md describes it"
     return f"{variable}: {message}"
