@@ -33,6 +33,10 @@ RUN = {
     "run_id": "run-2", "model": "late", "state": "failed", "trigger": {"kind": "drift"}, "started_at": DAY,
     "finished_at": None, "detail": "the disk is full (after 3 attempts)",
 }  # fmt: skip
+TOKEN = {
+    "token_id": "0123456789ab", "name": "ada", "roles": ["engineer", "reader"], "created_at": DAY, "expires_at": None,
+    "revoked_at": None,
+}  # fmt: skip
 PERIOD = {
     "model_version": 1, "digest": DIGEST, "role": "primary", "share": 1.0, "since": DAY, "until": None, "revision": 1,
     "decided_by": "registry", "reason": "",
@@ -103,6 +107,15 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/v1/datasets/trips/quarantine?limit=5&batch_id=a"): (200, {"rows": []}),
     ("GET", "/v1/datasets/trps/quarantine?limit=20"): (200, {"rows": []}),
     ("GET", "/v1/datasets/trps"): (404, {"error": "not_found", "message": "no model has the dataset 'trps'"}),
+    ("DELETE", "/v1/models/late?reason=obsolete"): (200, {"model": "late", "revision": 3}),
+    ("DELETE", "/v1/models/new?reason="): (
+        403,
+        {"type": "urn:rondo:problem:forbidden", "status": 403, "code": "forbidden", "detail": "this needs engineer"},
+    ),
+    ("POST", "/v1/tokens"): (201, TOKEN | {"token": "rondo_0123456789ab_secret"}),
+    ("GET", "/v1/tokens"): (200, {"tokens": [TOKEN, TOKEN | {"revoked_at": DAY}]}),
+    ("POST", "/v1/tokens/0123456789ab/rotate"): (200, TOKEN | {"token": "rondo_0123456789ab_other"}),
+    ("DELETE", "/v1/tokens/0123456789ab"): (200, TOKEN | {"revoked_at": DAY}),
     ("GET", "/readyz"): (200, READY),
     ("GET", "/v2/models/late"): (200, INPUTS),
     ("POST", "/v2/models/late/infer"): (200, INFERRED),
@@ -122,7 +135,7 @@ class Services(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_PUT = do_POST = answer  # noqa: N815 - the standard library's names
+    do_GET = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 - the standard library's names
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

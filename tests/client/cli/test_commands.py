@@ -78,6 +78,13 @@ def batch(tmp_path: Path) -> str:
         ("predict late distance=nan carrier=AA --http --id a", "a  0.2500  (version 2)"),
         ("status", "ready"),
         ("quarantine trips", "  7  distance: below 0"),
+        ("remove late --reason obsolete --yes", "late is removed"),
+        ("token create ada --role engineer --role reader", "rondo_0123456789ab_secret"),
+        ("token create ada --role reader --expires 2027-03-01T12:00:00Z", "rondo_0123456789ab_secret"),
+        ("token list", "0123456789ab  ada   engineer, reader  2013-03-01 12:00  valid"),
+        ("token list", "revoked 2013-03-01 12:00"),
+        ("token rotate 0123456789ab", "rondo_0123456789ab_other"),
+        ("token revoke 0123456789ab", "token 0123456789ab is revoked"),
     ],
 )
 def test_a_command_prints_its_result(rondo: Run, batch: str, command: str, shown: str) -> None:
@@ -123,6 +130,29 @@ def test_an_event_time_without_an_offset_is_refused_as_over_kafka(rondo: Run, co
     said = orjson.loads(failed.stdout)["message"]
     assert f"`event_time` is 2013-03-01T12:00:00: {WANTED}" in said
     assert failed.exit_code == 2
+
+
+def test_a_model_is_removed_after_a_confirmation(rondo: Run) -> None:
+    asked = ("remove", "late", "--reason", "obsolete")
+    declined = rondo(*asked, stdin="n\n")
+    assert declined.exit_code == 1
+    assert "is removed" not in declined.stdout
+    assert "late is removed" in rondo(*asked, stdin="y\n").stdout
+
+
+def test_a_created_token_is_alone_on_stdout(rondo: Run) -> None:
+    created = rondo("token", "create", "ada", "--role", "reader")
+    assert created.stdout == "rondo_0123456789ab_secret\n"
+    assert "it can't be shown again" in created.stderr
+
+
+def test_the_token_of_the_command_line_is_used(run: Run) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        used: list[str] = []
+        patch.setattr("rondo.client.http.transport.HttpTransport.__init__", lambda _, c, __: used.append(c.token))
+        nobody = {f"RONDO_{name}_URL": "http://127.0.0.1:1" for name in ("REGISTRY", "INGESTION", "SERVING")}
+        run("--token", "mine", "models", RONDO_KAFKA="127.0.0.1:1", RONDO_TOKEN="x", **nobody)
+    assert [token.get_secret_value() for token in used] == ["mine"]
 
 
 def test_an_empty_quarantine(rondo: Run) -> None:
@@ -190,6 +220,8 @@ def test_a_mistake_gets_one_clear_message(rondo: Run, batch: str, tmp_path: Path
         ("apply wrong.yaml", {"error": "invalid_spec", "reasons": ["line 3: `featurs` is not a known key"]}),
         ("promote new 1", {"error": "not_found"}),
         ("models late", {"error": "unreachable"}),
+        ("remove new", {"error": "forbidden"}),
+        ("token create ada --role king", {"error": "usage"}),
         ("predict late distnce=1", {"error": "bad_features", "reasons": ["the model has no feature 'distnce'"]}),
         ("modls", {"error": "usage"}),
         ("apply nowhere.yaml", {"error": "usage"}),

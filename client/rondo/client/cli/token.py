@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rondo.client.cli import session
+from rondo.client.cli.arguments import local_time
 from rondo.client.cli.output import Json, minute, print_json, print_note, print_table, print_text
 from rondo.contracts.access_tokens import Role  # noqa: TC001 - typer reads annotations
 
@@ -18,10 +19,12 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The token's id, as `rondo
 def create(
     name: Annotated[str, typer.Argument(help="Who uses the token; the audit log has this name.")],
     role: Annotated[list[Role], typer.Option(help="What it allows; repeat the option for several.")],
+    expires: Annotated[str, typer.Option(help="When it expires, such as 2027-03-01T12:00:00Z; by default never.")] = "",
     json: Json = False,  # noqa: FBT002
 ) -> None:
     """Create a token and print it. Only its hash is stored: it can't be shown again."""
-    _print_secret(session.run(lambda rondo: rondo.create_token(name, [str(each) for each in role])), json=json)
+    roles, expires_at = [str(each) for each in role], local_time(expires) if expires else None
+    _print_secret(session.run(lambda rondo: rondo.create_token(name, roles, expires_at)), json=json)
 
 
 @app.command("list")
@@ -31,7 +34,7 @@ def list_tokens(json: Json = False) -> None:  # noqa: FBT002
     if json:
         print_json(found)
     else:
-        rows = [(t["id"], t["name"], ", ".join(t["roles"]), minute(t["created_at"]), _state(t)) for t in found]
+        rows = [(t["token_id"], t["name"], ", ".join(t["roles"]), minute(t["created_at"]), _state(t)) for t in found]
         print_table(("id", "name", "roles", "created", "state"), rows)
 
 
@@ -56,7 +59,7 @@ def _print_secret(created: dict[str, Any], *, json: bool) -> None:
         print_json(created)
         return
     print_text(created["token"])
-    print_note(f"token {created['id']} of {created['name']}: keep it now, it can't be shown again")
+    print_note(f"token {created['token_id']} of {created['name']}: keep it now, it can't be shown again")
 
 
 def _state(token: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from rondo.client import event_times
 from rondo.contracts.spec.file import parse_spec
@@ -100,12 +100,19 @@ class RegistryClient:
         return await self._do(model, "train", {"reason": reason, "at": known_at})
 
     async def remove(self, model: str, reason: str = "") -> dict[str, Any]:
-        """Remove a model, and return its last state. Its events, versions and audit log stay."""
-        return await self._http.json("registry", "DELETE", _path(model, ""), json={"reason": reason})
+        """Remove a model, and return its name and last deployment. Its events, versions and audit log stay."""
+        return await self._http.json("registry", "DELETE", _path(model, f"?{urlencode({'reason': reason})}"))
 
-    async def create_token(self, name: str, roles: Sequence[str]) -> dict[str, Any]:
-        """Return `token`, which is not stored and can't be read again, with its `id`, `name` and `roles`."""
-        return await self._http.json("registry", "POST", "/v1/tokens", json={"name": name, "roles": list(roles)})
+    async def create_token(self, name: str, roles: Sequence[str], expires_at: datetime | None = None) -> dict[str, Any]:
+        """Return `token`, which is not stored and can't be read again, with its `token_id`, `name` and `roles`.
+
+        Raises:
+            RefusedError: a role is unknown, or `expires_at` has no offset.
+
+        """
+        expiry = event_times.in_utc(expires_at).isoformat() if expires_at is not None else None
+        body = {"name": name, "roles": list(roles), "expires_at": expiry}
+        return await self._http.json("registry", "POST", "/v1/tokens", json=body)
 
     async def tokens(self) -> list[dict[str, Any]]:
         """Return all tokens without their secrets."""
