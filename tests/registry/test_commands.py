@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rondo.contracts.spec.file import parse_spec
+from rondo.contracts.spec.model import ModelSpec
 from rondo.registry import commands
 from rondo.registry.errors import (
     NothingToRollBackToError,
@@ -20,8 +21,6 @@ from tests.registry.scenarios import ANA, apply, audit_of, handle, published_typ
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from rondo.contracts.spec.model import ModelSpec
 
     from tests.registry.scenarios import Backend
 
@@ -38,9 +37,9 @@ async def test_the_same_spec_twice_changes_nothing(store: Backend, spec: ModelSp
     assert (await store.model("late")).spec == spec
 
 
-async def test_a_refused_spec_leaves_nothing_behind(store: Backend, spec_text: str) -> None:
+async def test_a_refused_spec_leaves_nothing_behind(store: Backend, spec: ModelSpec) -> None:
     with pytest.raises(RefusedSpecError):
-        await apply(store, parse_spec(spec_text + 'retrain: {on: ["cron: 0 0 30 2 *"]}\n'))
+        await apply(store, ModelSpec.model_validate(spec.as_dict() | {"rollout": {"strategy": "canary"}}))
     assert (list(await store.models()), await published_types(store)) == ([], [])
 
 
