@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from onnx import TensorProto, helper
 from rondo.contracts.evidence import SliceMetric
 
 if TYPE_CHECKING:
     from rondo.contracts.events.models import GateResult
+
+
+def onnx_model(name: str) -> bytes:
+    """Return a small model; another name makes other bytes."""
+    value = [None, 1]
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["score"])],
+        name,
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, value)],
+        [helper.make_tensor_value_info("score", TensorProto.FLOAT, value)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    return bytes(model.SerializeToString())
 
 
 def by(column: str, rows: int = 500, **aucs: float | None) -> tuple[SliceMetric, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import os
 import sys
@@ -27,10 +26,11 @@ from rondo.registry.model.model import Candidate, Model
 from rondo.registry.registration.candidates import register_candidate
 from rondo.registry.settings import Settings
 
+from tests.registry.builders import onnx_model
 from tests.registry.fakes import FakeStore
 from tests.registry.scenarios import OnPostgres
 from tests.support.access import SEEDS
-from tests.support.evidence import evidence_of, stored
+from tests.support.evidence import evidence_of, stored, stored_artifact
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +66,7 @@ def make_trained(  # noqa: PLR0913 - what the tests vary
     parity: Parity = Parity(rows=100, max_abs_difference=1e-7),  # noqa: B008 - frozen
     kind: str = "drift",
 ) -> ModelTrained:
+    content = onnx_model(run)
     numbers = NumericProfile(edges=(0.5,), counts=(1, 1))
     evidence = Evidence(
         candidate=Evaluation(metrics={"roc_auc": auc}, slices=slices),
@@ -89,8 +90,8 @@ def make_trained(  # noqa: PLR0913 - what the tests vary
         model=model,
         run_id=run,
         trigger=Trigger(id=f"finding-{run}", kind=kind, at=DAY, detail="temp drifted"),  # type: ignore[arg-type]
-        digest=digest or f"sha256:{hashlib.sha256(run.encode()).hexdigest()}",
-        size=1_000,
+        digest=digest or stored_artifact(content),
+        size=len(content),
         evidence=stored(evidence),
         summary=evidence.summary(),
         started_at=DAY,

@@ -53,21 +53,22 @@ class OnPostgres(PostgresStore, PostgresQueries):
 
 
 class FakeArtifacts(EvidenceStore):
-    """Has the evidence that was made, and every other artifact except `GONE`."""
+    """Has everything that was made, except what is `gone`."""
+
+    def __init__(self, *gone: str) -> None:
+        super().__init__()
+        self.gone = gone
 
     async def get(self, digest: str) -> bytes:
-        if digest == GONE:
+        if digest in self.gone:
             raise ArtifactMissingError(digest)
-        try:
-            return await super().get(digest)
-        except ArtifactMissingError:
-            return b"onnx"
+        return await super().get(digest)
 
 
-async def handle(store: Backend, event: Event, event_id: str) -> None:
+async def handle(store: Backend, event: Event, event_id: str, *gone: str) -> None:
     envelope = Envelope(event_id, "test", datetime.now(UTC), event)
     async with store.handling(envelope) as work:
-        await handlers.event_handlers(FakeArtifacts())[type(event)](envelope, work)
+        await handlers.event_handlers(FakeArtifacts(*gone))[type(event)](envelope, work)
 
 
 async def apply(store: Backend, spec: ModelSpec) -> commands.Applied:

@@ -176,14 +176,29 @@ async def test_a_candidate_waits_for_an_unavailable_artifact_store(
 
 async def test_a_champion_without_artifact_blocks_no_candidate(store: Backend, spec: ModelSpec, trained: Make) -> None:
     await apply(store, spec)
-    await handle(store, trained("run-1", auc=0.7, digest=GONE), "t1")
-    await handle(store, trained("run-2", auc=0.55), "t2")
-    await handle(store, trained("run-3", auc=0.65), "t3")
+    first = trained("run-1", auc=0.7)
+    await handle(store, first, "t1")
+    await handle(store, trained("run-2", auc=0.55), "t2", first.digest)
+    await handle(store, trained("run-3", auc=0.65), "t3", first.digest)
     assert await states(store) == {1: "standby", 2: "rejected", 3: "champion"}
     gates = {gate.gate: gate for gate in (await store.version("late", 3)).candidate.gates}
     note = gates["roc_auc.not_worse_than_champion"]
     assert note.passed
-    assert note.message.startswith(f"version 1 serves, and can't be scored: there is no artifact {GONE}: ")
+    assert note.message.startswith(f"version 1 serves, and can't be scored: there is no artifact {first.digest}: ")
+
+
+async def test_a_candidate_whose_artifact_cannot_be_served_is_rejected(
+    store: Backend, spec: ModelSpec, trained: Make
+) -> None:
+    await apply(store, spec)
+    missing, short = trained("run-1"), trained("run-2").model_copy(update={"size": 1})
+    await handle(store, missing, "t1", missing.digest)
+    await handle(store, short, "t2")
+    assert await states(store) == {1: "rejected", 2: "rejected"}
+    for number, why in ((1, "there is no artifact"), (2, "1 were announced")):
+        gates = {gate.gate: gate for gate in (await store.version("late", number)).candidate.gates}
+        assert not gates["artifact.sound"].passed
+        assert why in gates["artifact.sound"].message
 
 
 async def test_a_training_that_made_the_champions_artifact_again_is_rejected_however_often(

@@ -1,4 +1,4 @@
-"""Evidence of candidates that tests make: kept by digest, as the artifact store keeps it."""
+"""Evidence and models of candidates that tests make: kept by digest, as the artifact store keeps them."""
 
 from __future__ import annotations
 
@@ -20,19 +20,26 @@ def stored(evidence: Evidence) -> str:
     return digest
 
 
+def stored_artifact(content: bytes) -> str:
+    """Keep an artifact and return its digest."""
+    digest = digest_of(content)
+    _STORED[digest] = content
+    return digest
+
+
 def evidence_of(trained: ModelTrained) -> Evidence:
     """Return the evidence that an event names."""
     return Evidence.model_validate_json(_STORED[trained.evidence])
 
 
 async def put_evidence(artifacts: Artifacts) -> None:
-    """Put all evidence that was made into a real store."""
+    """Put all evidence and artifacts that were made into a real store."""
     for content in _STORED.values():
         await artifacts.put(content)
 
 
 class EvidenceStore(Artifacts):
-    """An artifact store that has the evidence that was made, and nothing else."""
+    """An artifact store that has what was made, and nothing else."""
 
     def __init__(self) -> None:
         pass

@@ -19,6 +19,7 @@ from rondo.registry.http import app
 from rondo.registry.postgres.unit_of_work import PostgresStore
 from starlette.routing import BaseRoute, Route
 
+from tests.registry.builders import onnx_model
 from tests.support.access import bearer, token_cache
 from tests.support.evidence import put_evidence
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 Make = Callable[..., Any]
 BEARER = bearer()
-CONTENT = b"onnx bytes"
 
 
 @pytest.fixture
@@ -40,9 +40,8 @@ async def story(
 ) -> httpx.AsyncClient:
     """Return a client of a registry with two versions that served and one that was rejected."""
     await client.put("/v1/specs", content=spec_text)
-    digest = await artifacts.put(CONTENT)
     events = [
-        trained("run-1", auc=0.7, digest=digest),
+        trained("run-1", auc=0.7),
         trained("run-2", auc=0.8, champion=(1, 0.7)),
         trained("run-3", auc=0.1, champion=(2, 0.8)),
     ]
@@ -303,7 +302,9 @@ async def test_replicas_that_serve_and_that_refuse(
 async def test_the_artifact_of_a_version(story: httpx.AsyncClient, tmp_path: Path) -> None:
     answer = await story.get("/v1/models/late/versions/1/artifact")
     digest = (await story.get("/v1/models/late/versions/1")).json()["digest"]
-    assert (answer.content, answer.headers["etag"]) == (CONTENT, f'"{digest}"')
+    assert (answer.content, answer.headers["etag"]) == (onnx_model("run-1"), f'"{digest}"')
+    other = (await story.get("/v1/models/late/versions/2")).json()["digest"]
+    (tmp_path / "artifacts" / other.replace(":", "/")).unlink()
     missing = await story.get("/v1/models/late/versions/2/artifact")
     assert (missing.status_code, missing.json()["code"]) == (404, "artifact_missing")
     (tmp_path / "artifacts" / digest.replace(":", "/")).write_bytes(b"other")

@@ -32,7 +32,7 @@ def test_a_lineage_begins_with_the_trigger_and_ends_with_the_deployments(
     assert [(d.table, d.version) for d in story.training.data] == [("datasets/flights", 3)]
     assert (story.training.code_version, story.training.seed) == ("1.0", 7)
     assert (story.training.spec_digest, story.compared_with_version) == (spec.digest, 1)
-    assert (story.artifact, story.artifact_bytes) == (second.version(2).digest, 1_000)
+    assert (story.artifact, story.artifact_bytes) == (second.version(2).digest, known.trained.size)
     assert (story.metrics, [gate.passed for gate in story.gates]) == ({"roc_auc": 0.7}, [True])
     assert (story.state, [p.revision for p in story.deployments]) == ("champion", [2, 4])
 

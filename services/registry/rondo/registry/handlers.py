@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,13 @@ from rondo.chassis.evidence import UnusableEvidenceError, load_evidence
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.registry.errors import UnknownModelError, UnknownSpecError
-from rondo.registry.gates.artifact import new_artifact, unusable_evidence
+from rondo.registry.gates.artifact import new_artifact, unsound_artifact, unusable_evidence
 from rondo.registry.gates.champion_comparison import Champion
 from rondo.registry.gates.gates import evaluate_gates
 from rondo.registry.model import runs
 from rondo.registry.model.model import Candidate
 from rondo.registry.registration.candidates import register_candidate
+from rondo.registry.registration.onnx_check import UnsoundArtifactError, check_onnx
 from rondo.registry.registration.spec_review import comparable
 from rondo.registry.rollout import on_replica_report
 
@@ -85,9 +87,19 @@ async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifac
     # The gates in force now apply, not those of the day on which the training was requested.
     results = (
         new_artifact(trained.digest, model.serving),
+        *await _check_artifact(trained, artifacts),
         *await _evaluate(trained, model, champion, artifacts),
     )
     await work.save(register_candidate(model, Candidate(trained, results), spec))
+
+
+async def _check_artifact(trained: ModelTrained, artifacts: Artifacts) -> tuple[GateResult, ...]:
+    try:
+        content = await artifacts.get(trained.digest)
+        await asyncio.to_thread(check_onnx, content, trained.size)
+    except (ArtifactMissingError, ArtifactCorruptError, UnsoundArtifactError) as error:
+        return (unsound_artifact(str(error)),)
+    return ()
 
 
 async def _evaluate(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rondo.registry.model.model import Version
 
 NEW_ARTIFACT = "artifact.new"
+SOUND_ARTIFACT = "artifact.sound"
 USABLE_EVIDENCE = "evidence.usable"
 
 
@@ -29,6 +30,12 @@ def new_artifact(digest: str, serving: Iterable[Version]) -> GateResult:
         "publish new labelled rows, or change the spec"
     )
     return GateResult(gate=NEW_ARTIFACT, passed=False, observed=None, bound=None, message=message)
+
+
+def unsound_artifact(reason: str) -> GateResult:
+    """Return the failure of a candidate whose artifact can't be served."""
+    message = f"the artifact can't be served: {reason}; train again"
+    return GateResult(gate=SOUND_ARTIFACT, passed=False, observed=None, bound=None, message=message)
 
 
 def unusable_evidence(reason: str) -> GateResult:
