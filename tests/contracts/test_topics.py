@@ -70,6 +70,7 @@ def test_what_is_state_is_compacted_and_nothing_else_is() -> None:
         "specs.applied",
         "deployments.changed",
         "access.tokens",
+        "models.removed",
     }
 
 
