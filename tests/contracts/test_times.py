@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
-from rondo.contracts.times import EARLIEST, FIRST, LAST, MOST_AHEAD, Utc, is_plausible, to_utc
+from rondo.contracts.times import EARLIEST, FIRST, LAST, MOST_AHEAD, EventTime, Utc, is_plausible, to_utc
 
 UTC_TIME = TypeAdapter(Utc)
 NOW = datetime(2013, 3, 1, tzinfo=UTC)
@@ -49,3 +49,12 @@ def test_any_time_is_converted_or_refused(time: datetime) -> None:
 @given(st.datetimes(timezones=OFFSETS))
 def test_any_time_is_plausible_or_not(time: datetime) -> None:
     assert is_plausible(time, NOW) == (EARLIEST <= time <= NOW + MOST_AHEAD)
+
+
+@pytest.mark.parametrize("years", [-114, 2])
+def test_an_event_time_that_is_given_must_be_plausible(years: int) -> None:
+    time = datetime.now(UTC).replace(month=1, day=1)
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(EventTime).validate_python(time.replace(year=2013 + years if years < 0 else time.year + years))
+    assert [fault["type"] for fault in caught.value.errors()] == ["implausible_event_time"]
+    assert TypeAdapter(EventTime).validate_python(time) == time

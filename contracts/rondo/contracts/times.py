@@ -47,5 +47,14 @@ def _validated(time: datetime) -> datetime:
         raise PydanticCustomError("time_out_of_range", "{reason}", {"reason": str(error)}) from None
 
 
+def _plausible(time: datetime) -> datetime:
+    if not is_plausible(time, datetime.now(UTC)):
+        message = "{time} is not between 1900 and a day from now: check the year"
+        raise PydanticCustomError("implausible_event_time", message, {"time": time.isoformat()})
+    return time
+
+
 # A time with an offset, converted to UTC.
 Utc = Annotated[AwareDatetime, AfterValidator(_validated)]
+# An event time that a person or an application gives.
+EventTime = Annotated[Utc, AfterValidator(_plausible)]

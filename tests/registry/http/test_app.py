@@ -236,6 +236,7 @@ async def test_unknown_things_are_refused_with_the_next_step(story: httpx.AsyncC
         ("POST", "/v1/models/late/rollback", {"decided_by": "somebody else"}),
         ("POST", "/v1/models/late/train", {"at": "0001-01-01T00:00:00+14:00"}),
         ("POST", "/v1/models/late/train", {"at": "9999-12-31T23:59:59Z"}),
+        ("POST", "/v1/models/late/train", {"at": "1899-12-31T00:00:00Z"}),
         ("DELETE", "/v1/models/late?reason=%00", None),
     ],
 )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from pydantic import ValidationError
 
 from rondo.contracts.events.base import Event
+from rondo.contracts.text import unstorable
 from rondo.contracts.times import to_utc
 
 if TYPE_CHECKING:
@@ -24,7 +25,14 @@ _SHOWN = 5  # errors of one value that are listed; more would not fit a dead let
 
 
 class MalformedEventError(ValueError):
-    """A message is not an event of the expected type; the text says what is wrong and what is expected."""
+    """A message is not an event of the expected type; the text says what is wrong and what is expected.
+
+    `code` is `missing_headers`, `unstorable_header`, `wrong_type`, `no_value`, `invalid_value` or `invalid_time`.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(message)
 
 
 @dataclass(frozen=True)
@@ -69,23 +77,29 @@ def read(event: type[E], headers: Mapping[str, str], value: bytes | None) -> Env
     """
     _check_headers(event, headers)
     if not value:
-        raise MalformedEventError(f"the message has no value: a {event.__name__} is a JSON object")
+        raise MalformedEventError("no_value", f"the message has no value: a {event.__name__} is a JSON object")
     try:
         data = event.model_validate_json(value)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, f['loc'])) or 'value'}: {f['msg']}" for f in error.errors()[:_SHOWN])
-        raise MalformedEventError(f"the value is no {event.__name__}: {faults}") from None
+        errors = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'value'}: {e['msg']}" for e in error.errors()[:_SHOWN])
+        raise MalformedEventError("invalid_value", f"the value is no {event.__name__}: {errors}") from None
     return Envelope(headers["ce_id"], headers["ce_source"], _time(headers), data, headers.get("traceparent"))
 
 
 def _check_headers(event: type[Event], headers: Mapping[str, str]) -> None:
     if missing := [name for name in _REQUIRED if not headers.get(name)]:
         raise MalformedEventError(
+            "missing_headers",
             f"the headers {', '.join(missing)} are missing: this is no CloudEvent in binary mode; "
-            "see docs/events/topics.md for the headers that every event has"
+            "see docs/events/topics.md for the headers of every event",
         )
+    for name in _REQUIRED:
+        if character := unstorable(headers[name]):
+            message = f"the header {name} holds {character}, which can't be stored: remove it"
+            raise MalformedEventError("unstorable_header", message)
     if headers["ce_type"] != event.event_type():
-        raise MalformedEventError(f"the type is {headers['ce_type']}, and this topic carries {event.event_type()}")
+        message = f"the type is {headers['ce_type']}, and this topic carries {event.event_type()}"
+        raise MalformedEventError("wrong_type", message)
 
 
 def _time(headers: Mapping[str, str]) -> datetime:
@@ -93,5 +107,6 @@ def _time(headers: Mapping[str, str]) -> datetime:
         return to_utc(datetime.fromisoformat(headers["ce_time"]))
     except ValueError:
         raise MalformedEventError(
-            f"ce_time is {headers['ce_time']!r}, not an RFC 3339 time with an offset, such as 2013-03-01T05:15:00Z"
+            "invalid_time",
+            f"ce_time is {headers['ce_time']!r}, not an RFC 3339 time with an offset, such as 2013-03-01T05:15:00Z",
         ) from None

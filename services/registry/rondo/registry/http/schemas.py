@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
 from rondo.contracts.text import Digest, Text
-from rondo.contracts.times import Utc
+from rondo.contracts.times import EventTime, Utc
 
 LARGEST = 2**31 - 1
 Number = Annotated[int, Field(ge=1, le=LARGEST)]
@@ -45,7 +45,7 @@ class RollBack(Command):
 class Train(Command):
     """Train now, with the data that was known at event time `at`; the present by default."""
 
-    at: Utc | None = None
+    at: EventTime | None = None
 
 
 class AppliedSpec(Value):
