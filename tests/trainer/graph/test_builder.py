@@ -137,14 +137,3 @@ def test_a_feature_without_a_split_gives_a_constant_score() -> None:
     model = LightGbm(1).fit(LightGbm(1).check_params({}), 7, encode(encoding, rows), labels)
     scores = SCORE(builder.build(encoding, model, {}), onnx_inputs(features, rows))
     np.testing.assert_array_equal(scores, np.full(1_000, 0.5, np.float32))
-
-
-def test_a_graph_with_data_in_a_file_beside_it_is_refused() -> None:
-    model = onnx.load_from_string(GRAPH)
-    tensor = onnx.helper.make_tensor("weights", onnx.TensorProto.FLOAT, [1], [0.0])
-    tensor.ClearField("float_data")
-    tensor.data_location = onnx.TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value="secrets.bin")
-    model.graph.initializer.append(tensor)
-    with pytest.raises(ValueError, match="keeps data in a file beside it"):
-        SCORE(model.SerializeToString(), onnx_inputs(FEATURES, ROWS))
