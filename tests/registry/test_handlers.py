@@ -198,7 +198,10 @@ async def test_a_candidate_whose_artifact_cannot_be_served_is_rejected(
     for number, why in ((1, "there is no artifact"), (2, "1 were announced")):
         gates = {gate.gate: gate for gate in (await store.version("late", number)).candidate.gates}
         assert not gates["artifact.sound"].passed
-        assert why in gates["artifact.sound"].message
+        message = gates["artifact.sound"].message
+        assert message.startswith("the artifact can't be served: ")
+        assert message.endswith("; train again")
+        assert why in message
 
 
 async def test_a_training_that_made_the_champions_artifact_again_is_rejected_however_often(

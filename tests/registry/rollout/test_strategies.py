@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from rondo.contracts.events.models import ModelPromoted, ModelRetired
-from rondo.registry.errors import AlreadyChampionError, NotPassedError
+from rondo.registry.errors import AlreadyChampionError, NotPassedError, SameArtifactError
 from rondo.registry.model.model import Actor, Model
 from rondo.registry.registration.candidates import register_candidate
 from rondo.registry.rollout import strategies
@@ -43,3 +44,14 @@ def test_a_promotion_by_hand_needs_passed_gates_or_an_override(model_after: Mode
     assert decision.audit_entries[0].evidence["passed"] is False
     with pytest.raises(AlreadyChampionError):
         strategies.promote_by_hand(model, model.version(1), candidate("run-1"), ANA, override=False)
+
+
+def test_a_version_with_the_champions_artifact_is_not_promoted(model_after: ModelAfter, candidate: Make) -> None:
+    model = model_after("pp")
+    twin = replace(model.version(1), digest=model.version(2).digest)
+    with pytest.raises(SameArtifactError) as refused:
+        strategies.promote_by_hand(model, twin, candidate("run-1"), ANA, override=True)
+    assert str(refused.value) == (
+        "version 1 of late has the same artifact as the champion, version 2: promoting it changes nothing; "
+        "train on new labelled rows, or promote another version"
+    )

@@ -11,7 +11,7 @@ from onnx import ModelProto, TensorProto, checker, defs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The newest version of each set of operators that is part of onnxruntime. Others would need a library in serving.
+# The newest version of each set of operators that this release knows. Others would need a library in serving.
 _OPSETS = {"": defs.onnx_opset_version(), "ai.onnx": defs.onnx_opset_version(), "ai.onnx.ml": 5}
 
 
