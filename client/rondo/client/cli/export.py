@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - Typer reads it at run time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rondo.client.bento import project
 from rondo.client.cli import session
 from rondo.client.cli.output import Json, print_json, print_text
+
+if TYPE_CHECKING:
+    from rondo.client.asynchronous import AsyncRondo
 
 
 def export(
@@ -31,5 +34,5 @@ def export(
     print_text("makes an image of it")
 
 
-async def _fetch(rondo: Any, model: str, version: int) -> tuple[dict[str, Any], bytes]:
+async def _fetch(rondo: AsyncRondo, model: str, version: int) -> tuple[dict[str, Any], bytes]:
     return await rondo.version(model, version), await rondo.artifact(model, version)

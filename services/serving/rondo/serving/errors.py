@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class ServingError(Exception):
     """The base of the service's errors."""
@@ -10,7 +12,7 @@ class ServingError(Exception):
 class VersionRefusedError(ServingError):
     """This replica can't serve a version; the version that serves now goes on serving."""
 
-    code = "version_refused"
+    code: ClassVar[str] = "version_refused"
 
     def __init__(self, model: str, model_version: int, reason: str) -> None:
         self.model, self.model_version = model, model_version

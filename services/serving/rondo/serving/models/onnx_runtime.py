@@ -1,12 +1,14 @@
-"""ONNX models in onnxruntime: loaded from bytes, and checked against the signature of their route."""
+"""ONNX models in onnxruntime: loaded from bytes, and checked against the signature of their route.
+
+The registry checks a model once, at registration, that it is valid and keeps no data in other files; its digest says
+that these are the same bytes.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import onnxruntime
-
-from rondo.serving.models.external_data import has_external_data
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +25,7 @@ _NUMBER, _TEXT = "tensor(float)", "tensor(string)"
 class UnfitModelError(ValueError):
     """The artifact is not a model that this service can run for the route."""
 
-    code = "unfit_model"
+    code: ClassVar[str] = "unfit_model"
 
 
 class OnnxModel:
@@ -33,8 +35,7 @@ class OnnxModel:
         """Load the model.
 
         Raises:
-            UnfitModelError: it can't be loaded, keeps data outside of itself, has other inputs than the route's
-                features, or no output `score`.
+            UnfitModelError: it can't be loaded, has other inputs than the route's features, or no output `score`.
 
         """
         self._session = _session(content, threads)
@@ -56,14 +57,10 @@ def _session(content: bytes, threads: int) -> Any:
     # Waiting threads sleep: the cores belong to Kafka, the event loop and the neighbours.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        outside = has_external_data(content)
-        if not outside:
-            return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises bare Exceptions
         message = f"the artifact can't be loaded as an ONNX model ({error}); train again"
         raise UnfitModelError(message) from error
-    message = "the model keeps data outside of its own bytes, which is never read; export it in one piece"
-    raise UnfitModelError(message)
 
 
 def _check_inputs(session: Any, features: Mapping[str, Feature]) -> None:
