@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,10 @@ async def test_a_body_of_8_mib_is_read_and_a_larger_one_refused(encoding: str | 
 async def test_a_small_body_never_becomes_a_large_one() -> None:
     bomb = gzip.compress(b" " * (200 << 20))
     assert len(bomb) < 1 << 20
+    tracemalloc.start()
     with pytest.raises(RequestRefusedError) as caught:
         await read([bomb], "gzip")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
     assert caught.value.code == "too_large"
+    assert peak < 4 * MAX_BODY
