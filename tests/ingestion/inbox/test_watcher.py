@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from polars.exceptions import PanicException
 from rondo.chassis.errors import UnavailableError
 from rondo.ingestion.batches.spool import Spool
 from rondo.ingestion.inbox.watcher import InboxWatcher
@@ -22,26 +23,26 @@ if TYPE_CHECKING:
     from rondo.ingestion.batches.submission import Submission
 
 
-class FakeIntake:
+class FakeBatchService:
     """Accepts every batch, but for the errors it is given by batch id."""
 
-    def __init__(self, errors: dict[str, Exception]) -> None:
+    def __init__(self, errors: dict[str, BaseException]) -> None:
         self.errors = errors
         self.meanwhile: Callable[[Submission], Awaitable[None]] | None = None
 
     async def submit(self, submission: Submission) -> Any:
-        """Accept, or fail; `meanwhile` is what happens while it is judged."""
+        """Accept, or fail; `meanwhile` is awaited first."""
         if self.meanwhile:
             await self.meanwhile(submission)
         if error := self.errors.get(submission.batch_id):
             raise error
-        return SimpleNamespace(record=SimpleNamespace(status="accepted", report={}))
+        return SimpleNamespace(record=SimpleNamespace(status="accepted", headline={}))
 
 
 @asynccontextmanager
-async def watching(folder: Path, **errors: Exception) -> AsyncIterator[FakeIntake]:
+async def watching(folder: Path, **errors: BaseException) -> AsyncIterator[FakeBatchService]:
     settings: Any = SimpleNamespace(inbox_settle_seconds=0.01, inbox_incomplete_seconds=0.02)
-    spool, service = Spool(folder / "spool", 1000), FakeIntake(errors)
+    spool, service = Spool(folder / "spool", 1000), FakeBatchService(errors)
     spool.clear()
     fake: Any = service
     task = asyncio.create_task(InboxWatcher(folder / "inbox", settings, fake, spool).run())
@@ -157,6 +158,13 @@ async def test_an_unexpected_error_rejects_the_file_with_its_reason(tmp_path: Pa
         "unexpected error RuntimeError: what is this. The log of ingestion has the details; "
         "move the file back to retry\n"
     )
+
+
+async def test_a_panic_of_a_library_rejects_the_file_and_the_next_is_processed(tmp_path: Path) -> None:
+    place = put(tmp_path, "a.csv", "b.csv")
+    async with watching(tmp_path, a=PanicException("not yet implemented")):
+        await until(lambda: is_there(place / "done" / "b.csv"))
+    assert "not yet implemented" in (place / "rejected" / "a.csv.reason.txt").read_text()
 
 
 async def test_a_file_that_cannot_be_moved_is_logged_and_retried(

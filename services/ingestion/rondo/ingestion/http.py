@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from rondo.chassis.artifacts import ArtifactMissingError
-from rondo.chassis.errors import UnavailableError
+from rondo.chassis.errors import UnavailableError, panics_as_errors
 from rondo.chassis.http import api as http_api
 from rondo.chassis.http.problems import RETRY_SECONDS, problem
 from rondo.contracts.access_tokens import Role
@@ -165,8 +165,9 @@ async def upload(request: Request, dataset: str, batch_id: str, ingestion: Inges
     if length.isdigit() and int(length) > ingestion.spool.limit_bytes:
         raise errors.BatchTooLargeError(ingestion.spool.limit_bytes)
     body = decoded(request.stream(), request.headers.get("content-encoding"))
-    async with ingestion.spool.receive(body) as (path, content):
-        result = await ingestion.service.submit(Submission(dataset, batch_id, "http", file_format, path, content))
+    with panics_as_errors():
+        async with ingestion.spool.receive(body) as (path, content):
+            result = await ingestion.service.submit(Submission(dataset, batch_id, "http", file_format, path, content))
     report = await _report(ingestion, result.record)
     if result.record.status == "accepted":
         status = 200 if result.repeated else 201

@@ -14,7 +14,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from rondo.chassis.errors import UnavailableError
+from rondo.chassis.errors import UnavailableError, panics_as_errors
 from rondo.ingestion.batches.submission import Submission, check_names
 from rondo.ingestion.errors import IngestionError, UnknownContentTypeError
 from rondo.ingestion.inbox.stable_files import FileStat, StableFiles
@@ -70,7 +70,8 @@ class InboxWatcher:
     async def _result(self, path: Path) -> tuple[str, str | None]:
         """Return the folder that a file belongs to, and the reason of a rejection."""
         try:
-            return _folder_of(await self._submit(path))
+            with panics_as_errors():
+                return _folder_of(await self._submit(path))
         except (UnavailableError, OSError):
             raise
         except IngestionError as error:
