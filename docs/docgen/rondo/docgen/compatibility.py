@@ -34,8 +34,24 @@ _COMPARED_APART = {
 }  # fmt: skip
 
 
-def breaking_changes(old: Schema, new: Schema) -> list[str]:
-    """Return what breaks when `new` takes the place of `old`, one sentence each with its place; empty if nothing.
+@dataclass(frozen=True)
+class Change:
+    """A breaking change. `kind` is one of the words below, or the keyword of JSON Schema that has another value.
+
+    `removed`, `new_required`, `new_at_closed_readers`, `became_required`, `became_optional`, `part_replaced`,
+    `alternative_removed`, `alternative_added`.
+    """
+
+    kind: str
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def breaking_changes(old: Schema, new: Schema) -> list[Change]:
+    """Return what breaks when `new` replaces `old`; empty if they are compatible.
 
     Both are JSON Schemas (2020-12) as pydantic writes them: `$ref` into `$defs`, closed types, no `allOf`.
     """
@@ -53,7 +69,7 @@ class _Comparison:
     old: Schema
     new: Schema
 
-    def of(self, old: Schema, new: Schema, path: str, seen: frozenset[tuple[str, str]]) -> Iterator[str]:
+    def of(self, old: Schema, new: Schema, path: str, seen: frozenset[tuple[str, str]]) -> Iterator[Change]:
         pair = (old.get("$ref", ""), new.get("$ref", ""))
         if pair in seen:
             return  # a definition that holds itself: it is being compared further up
@@ -68,30 +84,35 @@ class _Comparison:
         for pattern in sorted(before.keys() | after.keys()):
             yield from self._part(before.get(pattern, True), after.get(pattern, True), _at(path, "*"), seen)
 
-    def _part(self, old: Any, new: Any, path: str, seen: frozenset[tuple[str, str]]) -> Iterator[str]:
+    def _part(self, old: Any, new: Any, path: str, seen: frozenset[tuple[str, str]]) -> Iterator[Change]:
         if isinstance(old, dict) and isinstance(new, dict):
             yield from self.of(old, new, path, seen)
         elif old != new:
-            yield f"`{path}` changed from {old} to {new}"
+            yield Change("part_replaced", path, f"`{path}` changed from {old} to {new}")
 
-    def _fields(self, old: Schema, new: Schema, path: str, seen: frozenset[tuple[str, str]]) -> Iterator[str]:
+    def _fields(self, old: Schema, new: Schema, path: str, seen: frozenset[tuple[str, str]]) -> Iterator[Change]:
         before, after = old.get("properties", {}), new.get("properties", {})
         for name in before.keys() - after.keys():
-            yield f"`{_at(path, name)}` was removed or renamed: readers still look for it"
+            place = _at(path, name)
+            yield Change("removed", place, f"`{place}` was removed or renamed: readers still look for it")
         needed_before, needed_after = set(old.get("required", [])), set(new.get("required", []))
         for name in after.keys() - before.keys():
+            place = _at(path, name)
             if name in needed_after:
-                yield f"`{_at(path, name)}` is new and required: messages in the log lack it; give it a default"
+                message = f"`{place}` is new and required: messages in the log lack it; give it a default"
+                yield Change("new_required", place, message)
             elif old.get("additionalProperties", True) is not True:
-                yield f"`{_at(path, name)}` is new, and readers of the old schema check or refuse further fields"
+                message = f"`{place}` is new, and readers of the old schema check or refuse further fields"
+                yield Change("new_at_closed_readers", place, message)
         for name in before.keys() & after.keys():
+            place = _at(path, name)
             if name in needed_after - needed_before:
-                yield f"`{_at(path, name)}` became required: messages in the log may lack it"
+                yield Change("became_required", place, f"`{place}` became required: messages in the log may lack it")
             if name in needed_before - needed_after:
-                yield f"`{_at(path, name)}` became optional: readers of the old schema need it"
-            yield from self.of(before[name], after[name], _at(path, name), seen)
+                yield Change("became_optional", place, f"`{place}` became optional: readers of the old schema need it")
+            yield from self.of(before[name], after[name], place, seen)
 
-    def _alternatives(self, old: Schema, new: Schema, path: str, seen: frozenset[tuple[str, str]]) -> Iterator[str]:
+    def _alternatives(self, old: Schema, new: Schema, path: str, seen: frozenset[tuple[str, str]]) -> Iterator[Change]:
         before = [*old.get("anyOf", []), *old.get("oneOf", [])]
         after = [*new.get("anyOf", []), *new.get("oneOf", [])]
         for branch in list(before):
@@ -102,8 +123,11 @@ class _Comparison:
         if len(before) == len(after) == 1:
             yield from self.of(before[0], after[0], path, seen)
         else:
-            yield from (f"`{path}` no longer may be {_short(branch)}" for branch in before)
-            yield from (f"`{path}` may now be {_short(branch)}, which older readers refuse" for branch in after)
+            for branch in before:
+                yield Change("alternative_removed", path, f"`{path}` no longer may be {_short(branch)}")
+            for branch in after:
+                message = f"`{path}` may now be {_short(branch)}, which older readers refuse"
+                yield Change("alternative_added", path, message)
 
 
 def _resolved(schema: Schema, root: Schema) -> Schema:
@@ -114,12 +138,13 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
     return _resolved(definition, root) | {key: value for key, value in schema.items() if key != "$ref"}
 
 
-def _keywords(old: Schema, new: Schema, path: str) -> Iterator[str]:
+def _keywords(old: Schema, new: Schema, path: str) -> Iterator[Change]:
     """Compare what is not a structure. A keyword that nobody thought of counts as breaking when it differs."""
     for keyword in sorted((old.keys() | new.keys()) - _WORDS_ONLY - _COMPARED_APART):
         before, after = _comparable(keyword, old), _comparable(keyword, new)
         if before != after:
-            yield f"{keyword} of `{path or 'the event'}` changed from {_text(keyword, old)} to {_text(keyword, new)}"
+            change = f"changed from {_text(keyword, old)} to {_text(keyword, new)}"
+            yield Change(keyword, path, f"{keyword} of `{path or 'the event'}` {change}")
 
 
 def _comparable(keyword: str, schema: Schema) -> Any:
