@@ -75,6 +75,8 @@ async def test_the_newest_deliveries(app: FastAPI) -> None:
 async def test_an_unknown_model_is_not_found(app: FastAPI) -> None:
     code, answer = await get(app, "/v1/models/flights/drift")
     assert (code, answer["code"]) == (404, "unknown_model")
+    assert "no spec of flights has been applied" in answer["detail"]
+    assert "; apply one with `rondo apply rondo.yaml`" in answer["detail"]
 
 
 @pytest.mark.parametrize("path", ["/v1/models/loans/drift", "/v1/deliveries"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from rondo.contracts.events.monitoring import AlertRaised, DriftDetected, Statistic, Window, WindowClosed
 from rondo.monitor.alerts import findings
@@ -74,6 +76,20 @@ def test_a_closed_window_has_every_statistic() -> None:
     assert isinstance(event, WindowClosed)
     assert event.statistics == RESULT.statistics
     assert {s.statistic for s in event.statistics} == {"psi", "ks", "missing", "roc_auc"}
+
+
+def test_the_events_of_a_window_with_very_many_features_fit_into_a_message() -> None:
+    name, value = "f" * 58, -1.2345678901234567e-100
+    drift = tuple(
+        DetectorResult(
+            Statistic(feature=f"{name}{n}", statistic="total_variation", value=value, threshold=value, p_value=value),
+            exceeded=n % 2 == 0,
+        )
+        for n in range(10_000)
+    )
+    result = replace(RESULT, results={**RESULT.results, "drift": drift})
+    for event in (findings.closed(SUBJECT, result).event, findings.found("drift", SUBJECT, result)[0].event):
+        assert len(event.model_dump_json()) < 1024 * 1024
 
 
 def test_a_finding_and_its_alert_share_an_id_and_each_kind_has_its_own() -> None:

@@ -131,6 +131,7 @@ async def test_a_save_of_a_stale_generation_is_refused_and_saves_nothing(under_t
     with pytest.raises(FencedError) as fenced:
         await under_test.store.save(Checkpoint(0, {("predictions.log", 0): 5}, {}), [END])
     assert fenced.value.generation == 0
+    assert "another monitor saved after generation 0; run one monitor at a time" in str(fenced.value)
     assert (await under_test.store.load()).positions == {("predictions.log", 0): 1}
     assert await under_test.published() == []
 

@@ -65,6 +65,8 @@ def test_an_unreadable_message_is_refused_with_the_reason(value: bytes, why: str
         read_predictions(value)
     assert why in error.value.why
     assert (error.value.topic, error.value.code) == (logs.PREDICTIONS_LOG, "unreadable_log")
+    assert str(error.value).startswith("skipped a message of predictions.log: ")
+    assert "the message stays in Kafka, rondo.contracts.events.logs defines the expected format" in str(error.value)
 
 
 def test_outcomes_without_a_model_or_a_column_are_refused() -> None:

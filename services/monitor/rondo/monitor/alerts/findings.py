@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rondo.contracts.events.base import Event
-    from rondo.contracts.events.monitoring import Finding, Window
+    from rondo.contracts.events.monitoring import Finding, Statistic, Window
     from rondo.monitor.detectors.base import FindingKind
     from rondo.monitor.detectors.evaluate import WindowResult
 
 _NEXT = "The trainer decides by the spec's `retrain` whether to train now; `rondo watch` shows its decision."
 _MAX_LISTED = 5
+# An event has at most 1 MiB; a statistic takes up to 250 bytes of it.
+_MAX_STATISTICS = 3_000
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def closed(subject: Subject, result: WindowResult) -> Announcement:
         model_version=subject.version,
         window=subject.window,
         since=subject.since,
-        statistics=result.statistics,
+        statistics=_bounded(result.statistics),
         labelled_rows=result.labelled_rows,
         undecided=result.undecided,
     )
@@ -94,7 +96,7 @@ def _finding(kind: FindingKind, subject: Subject, result: WindowResult) -> Findi
         "model_version": subject.version,
         "window": subject.window,
         "since": subject.since,
-        "statistics": result.found(kind),
+        "statistics": _bounded(result.found(kind)),
         "labelled_rows": result.labelled_rows,
     }
     return _EVENTS[kind].model_validate(content)
@@ -110,6 +112,10 @@ _TITLES = {
     "performance": "it predicts worse than on its holdout",
     "quality": "its requests have missing or unseen values",
 }
+
+
+def _bounded(statistics: tuple[Statistic, ...]) -> tuple[Statistic, ...]:
+    return statistics[:_MAX_STATISTICS]
 
 
 def _figures(kind: FindingKind, result: WindowResult) -> str:

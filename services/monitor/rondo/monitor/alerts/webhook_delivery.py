@@ -12,7 +12,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.chassis.errors import Backoff
+from rondo.chassis.retry import Retry
 from rondo.monitor import metrics
 from rondo.monitor.alerts.webhook import Answer
 
@@ -70,20 +71,22 @@ class Deliveries:
         self._receivers = {receiver.name: receiver for receiver in receivers}
         self._retries = retries
         self._poll, self._repeat_after = poll, repeat_after
+        self._repeated_at = 0.0
 
     async def run(self) -> None:
         """Deliver until cancelled. Without receivers, return."""
-        repeated = time.monotonic()
+        retry = Retry("webhook deliveries")
+        self._repeated_at = time.monotonic()
         while self._receivers:
-            try:
-                while await self.deliver_due():
-                    pass
-                if time.monotonic() - repeated >= self._repeat_after:
-                    repeated = time.monotonic()
-                    await self.repeat()
-            except UnavailableError as error:
-                log.warning("webhook deliveries are suspended: %s", error)
+            await retry.call(self._deliver_and_repeat)
             await asyncio.sleep(self._poll)
+
+    async def _deliver_and_repeat(self) -> None:
+        while await self.deliver_due():
+            pass
+        if time.monotonic() - self._repeated_at >= self._repeat_after:
+            self._repeated_at = time.monotonic()
+            await self.repeat()
 
     async def deliver_due(self) -> int:
         """Call the receivers with due deliveries, concurrently; returns the number of calls."""

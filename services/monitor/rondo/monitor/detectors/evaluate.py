@@ -36,8 +36,9 @@ class WindowResult:
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
-        """Every statistic of the window."""
-        return tuple(each.statistic for results in self.results.values() for each in results)
+        """Every statistic of the window; what exceeds its threshold comes first."""
+        results = (each for results in self.results.values() for each in results)
+        return tuple(each.statistic for each in sorted(results, key=lambda each: not each.exceeded))
 
     @property
     def undecided(self) -> str | None:
