@@ -27,7 +27,7 @@ async def test_kafka_away_at_the_start_and_in_the_middle(tmp_path: Path) -> None
         stack.kill("serving")
         said = await checks(rondo, lambda said: all(word != "ok" for word in said.values()))
         why = {
-            "ingestion": "no answer within 2 s; what was read waits, and goes on when it answers",
+            "ingestion": "no answer within 2 s; messages that were read are handled when it answers",
             "serving": "it has not answered yet: start it, or set RONDO_KAFKA to the address of one that runs",
         }
         away = f"Kafka at {stack.addresses.kafka} is not available"

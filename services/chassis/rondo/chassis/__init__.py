@@ -1,1 +1,1 @@
-"""What all five Rondo services stand on: Kafka, outbox, failures, telemetry."""
+"""The base of all five services: Kafka, PostgreSQL, HTTP, security, failures, telemetry."""

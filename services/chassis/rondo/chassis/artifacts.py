@@ -1,6 +1,6 @@
-"""Content-addressed artifacts: `sha256/<hex>`, in a folder by default and in S3 in production.
+"""Content-addressed artifacts: `sha256/<hex>`, in a folder or in an object store.
 
-Nobody names a path: an artifact is asked for by its digest, and what comes back has that digest or is refused.
+A reader names a digest, never a path; content that does not match its digest is refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ArtifactMissingError(LookupError):
 
 
 class ArtifactCorruptError(ValueError):
-    """The stored bytes are not those that the digest names."""
+    """The stored bytes do not match the digest."""
 
     code: ClassVar[str] = "artifact_corrupt"
 
@@ -43,9 +43,9 @@ class ArtifactCorruptError(ValueError):
 
 
 class ArtifactUnreadableError(UnavailableError):
-    """The store doesn't hand out an artifact that may well be in it: no right to read, a broken disk, no answer.
+    """The store can't read an artifact that may be in it: missing permission, broken disk, no answer.
 
-    Waiting helps once somebody has mended that, which can take days: whoever has other work does it first.
+    A repair can take days: callers with other work do that first.
     """
 
     def __init__(self, digest: str, location: str, error: Exception) -> None:
@@ -104,7 +104,7 @@ class Artifacts:
 
 
 def _first_line(error: Exception) -> str:
-    """Return what happened; obstore puts pages of its own insides after it."""
+    """Return the reason without the internals that obstore appends."""
     return str(error).partition("\n")[0]
 
 

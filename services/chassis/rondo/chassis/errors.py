@@ -1,7 +1,7 @@
-"""How a failure is told apart, and what a dead letter says.
+"""Kinds of failures, and the headers of a dead letter.
 
-Three kinds: something we stand on is away (wait, however long), the message itself is bad (dead letter
-at once), and anything else (a few tries, then dead letter). Header names follow KIP-1191.
+A dependency is unavailable (retry without limit), the message is invalid (dead letter at once), or anything else (some
+retries, then dead letter). Header names follow KIP-1191.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_HEADER_TEXT = 1_000
 
 
 class UnavailableError(Exception):
-    """Something the service stands on is away. Waiting helps; giving up on the message would lose it."""
+    """A dependency is unavailable. Retry without limit; never dead-letter."""
 
     def __init__(self, what: str, why: str) -> None:
         self.what, self.why = what, why
@@ -28,11 +28,11 @@ class UnavailableError(Exception):
 
 
 class PermanentError(Exception):
-    """This message can never be handled: no retry, the dead letters straight away."""
+    """This message can never be handled: dead-letter it without a retry."""
 
 
 class AlreadyHandledError(Exception):
-    """The inbox has this event: it was handled before, and its effects stand."""
+    """The inbox has this event: it was handled before."""
 
 
 class StartRefusedError(Exception):
@@ -82,7 +82,7 @@ class Backoff:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a message that failed came from."""
+    """The origin of a failed message."""
 
     topic: str
     partition: int
@@ -91,7 +91,7 @@ class Origin:
 
 
 def dead_letter_headers(origin: Origin, error: BaseException, attempts: int, first_failed: datetime) -> dict[str, str]:
-    """Return what is said about a message beside its untouched bytes: no stack trace, no settings, no secrets."""
+    """Return the headers that a dead letter adds to its original: no stack trace, no settings, no secrets."""
     return {
         "__dlq.errors.topic": origin.topic,
         "__dlq.errors.partition": str(origin.partition),

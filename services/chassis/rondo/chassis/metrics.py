@@ -1,4 +1,4 @@
-"""Every metric of the chassis, in one place; a service lists its own in its `metrics.py`.
+"""The metrics of the chassis; each service lists its own in its `metrics.py`.
 
 Names follow the Prometheus conventions: base units, `_total` for counters, labels of few values.
 """
@@ -12,11 +12,11 @@ EVENT_SECONDS = Histogram("rondo_event_handling_seconds", "Time to handle an eve
 EVENTS_PUBLISHED = Counter("rondo_events_published", "Events that the outbox relay published", ["topic"])
 OUTBOX_PENDING = Gauge("rondo_outbox_pending", "Events written and not yet published")
 DEAD_LETTERS = Counter("rondo_dead_letters", "Messages sent to the dead letters", ["topic", "exception"])
-DEPENDENCY_UP = Gauge("rondo_dependency_up", "1 while what the service stands on answers", ["dependency"])
+DEPENDENCY_UP = Gauge("rondo_dependency_up", "1 while the dependency answers", ["dependency"])
 HTTP_REQUEST_SECONDS = Histogram(
     "rondo_http_request_seconds", "Time to answer a request of the API", ["method", "route", "status"]
 )
 STREAM_RECORDS = Counter("rondo_stream_records", "Records that a stream read", ["stream"])
 STREAM_BATCH_SECONDS = Histogram("rondo_stream_batch_seconds", "Time for one micro-batch, commit included", ["stream"])
 STREAM_LAG = Gauge("rondo_stream_lag_records", "Records between the end of the topic and the stream", ["stream"])
-STREAM_RESTARTS = Counter("rondo_stream_restarts", "Times a stream began again after a failure", ["stream"])
+STREAM_RESTARTS = Counter("rondo_stream_restarts", "Restarts of a stream after a failure", ["stream"])

@@ -1,4 +1,4 @@
-"""What a stream reads and writes: the messages of confluent-kafka as they are, and the records that go out."""
+"""Messages and records of confluent-kafka: reading without its faults, and writing."""
 
 from __future__ import annotations
 

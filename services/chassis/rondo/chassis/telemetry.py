@@ -31,7 +31,7 @@ _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | 
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, trace and span id, and whatever `extra` brought."""
+    """One JSON object a line: time, level, logger, message, trace and span id, and the fields of `extra`."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -59,10 +59,10 @@ class JsonFormatter(logging.Formatter):
 
 
 class RateLimitFilter(logging.Filter):
-    """Passes what a library says, and then nothing of the same kind for `seconds`; ours always passes.
+    """Passes one record of a library, then no similar one for `seconds`. Rondo's own records always pass.
 
-    A library that has lost its server says so with every try, hundreds of times a second. Of the same kind is what
-    one logger says with the same words, whatever the numbers in it; how often it was held back goes out with the next.
+    A library that has lost its server logs each attempt, hundreds a second. Records are similar if they have the same
+    logger and the same text apart from numbers. The next record that passes carries the number of suppressed ones.
     """
 
     def __init__(self, seconds: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
@@ -72,7 +72,7 @@ class RateLimitFilter(logging.Filter):
         self._said: dict[tuple[str, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether the record goes out; one that was held back before carries `held_back`, the count."""
+        """Return whether the record passes; `held_back` is the number of similar ones that did not."""
         if record.name.startswith("rondo.") and record.name != "rondo.faststream":
             return True
         kind, now = (record.name, _NUMBERS.sub("#", record.getMessage())), self._clock()
@@ -96,12 +96,12 @@ def set_up(settings: ServiceSettings) -> None:
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     for talkative in ("aiokafka", "httpx", "rondo.faststream", "uvicorn"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
-    # It logs a traceback for every try to reconnect; who is away is told by `/readyz` and once by ours.
+    # It logs a traceback for each attempt to reconnect; `/readyz` and our own log report the outage.
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
     resource = Resource.create({"service.name": f"rondo-{settings.service}", "service.instance.id": settings.instance})
     provider = TracerProvider(resource=resource)
     if settings.otlp_endpoint:
-        # Imported here: it costs half a second and 20 MB, and only who sends traces should pay for them.
+        # Imported here: it costs half a second and 20 MB, which only services that send traces need.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
 
         exporter = OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint.rstrip('/')}/v1/traces")

@@ -1,4 +1,4 @@
-"""Kafka for the control plane: the broker as every service uses it, topics from the table, and waiting for it."""
+"""Kafka for the control plane: the FastStream broker of a service, and the creation of the topics."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PING_SECONDS = 2.0
 
 
 class Broker(KafkaBroker):
-    """FastStream's broker, whose subscribers read with a `TolerantConsumer`."""
+    """A FastStream broker whose subscribers read with a `TolerantConsumer`."""
 
     def __init__(self, kafka: KafkaConnection, **options: Any) -> None:
         super().__init__(kafka.servers.split(","), security=_security(kafka), **options)
@@ -48,10 +48,10 @@ class Broker(KafkaBroker):
         return reader
 
     def check(self) -> None:
-        """Tell the truth for `/readyz`.
+        """Check for `/readyz`.
 
         Raises:
-            UnavailableError: a subscriber fails to read again and again, and why.
+            UnavailableError: a subscriber can't read; the message says why.
 
         """
         for reader in self._readers:
@@ -59,16 +59,16 @@ class Broker(KafkaBroker):
 
 
 def broker(settings: ServiceSettings) -> Broker:
-    """Return a broker that publishes durably: FastStream's own defaults are `acks=1` and no idempotence."""
+    """Return a broker that publishes durably; FastStream's defaults are `acks=1` and no idempotence."""
     return Broker(
         settings.kafka,
         client_id=settings.instance,
         acks="all",
         enable_idempotence=True,
         allow_auto_create_topics=False,
-        # A dead letter is its original and its headers: the client must let through what the topics take.
+        # A dead letter is its original and further headers: the client must accept what the topics accept.
         max_request_size=max(topic.max_message_bytes for topic in TOPICS) + HEADER_ROOM,
-        # Its errors must be seen; whatever it says at INFO, we say better.
+        # Its errors are logged; its INFO lines repeat ours.
         logger=logging.getLogger("rondo.faststream"),
         log_level=logging.DEBUG,
         apply_types=False,
@@ -76,7 +76,7 @@ def broker(settings: ServiceSettings) -> Broker:
 
 
 def _security(kafka: KafkaConnection) -> BaseSecurity | None:
-    """Return the connection's SASL and TLS as FastStream takes them."""
+    """Return SASL and TLS in FastStream's form."""
     context = kafka.ssl_context()
     if kafka.sasl is None:
         return BaseSecurity(ssl_context=context) if context else None
@@ -87,16 +87,16 @@ def _security(kafka: KafkaConnection) -> BaseSecurity | None:
 
 
 def expect(health: Health, settings: ServiceSettings) -> None:
-    """Let `/readyz` name Kafka from the start on."""
+    """Name Kafka in `/readyz` before there is a broker."""
     health.expect("kafka", f"Kafka at {settings.kafka}", "start it, or set RONDO_KAFKA to the address of one that runs")
 
 
 def watch(health: Health, settings: ServiceSettings, opened: Broker) -> None:
-    """Let `/readyz` ask Kafka through a broker that was started, and its subscribers whether they read."""
+    """Check Kafka for `/readyz` through a started broker, and whether its subscribers can read."""
 
     async def ping() -> None:
         if not await opened.ping(_PING_SECONDS):
-            why = f"no answer within {_PING_SECONDS:g} s; what was read waits, and goes on when it answers"
+            why = f"no answer within {_PING_SECONDS:g} s; messages that were read are handled when it answers"
             raise UnavailableError(f"Kafka at {settings.kafka}", why)
         opened.check()
 
@@ -120,7 +120,7 @@ def create_topics(kafka: KafkaConnection, topics: Iterable[Topic] = TOPICS, repl
         KafkaException: the broker refused a topic for another reason than that it exists.
 
     """
-    # librdkafka's own log lines would say the same once more, and not as JSON.
+    # librdkafka's own log lines would repeat ours, and not as JSON.
     admin = AdminClient(kafka.confluent() | {"log_level": 0})
     try:
         existing = admin.list_topics(timeout=_ANSWER_SECONDS).topics
@@ -141,6 +141,6 @@ def create_topics(kafka: KafkaConnection, topics: Iterable[Topic] = TOPICS, repl
 
 
 async def wait_for_kafka(kafka: KafkaConnection, backoff: Backoff = Backoff(first=0.2, cap=3.0)) -> None:  # noqa: B008 - frozen
-    """Create the topics, waiting as long as it takes for Kafka to answer; says so in the log at every try."""
+    """Create the topics; waits without limit while Kafka is unavailable."""
     retry = Retry(f"Kafka at {kafka}", backoff=backoff)
     await retry.call(lambda: asyncio.to_thread(create_topics, kafka))

@@ -1,6 +1,6 @@
-"""Reads a compacted topic as the table that it is: everything from its beginning, then every change as it comes.
+"""Reads a compacted topic as a table: all of it from the beginning, then each change.
 
-No consumer group and no saved offset: whoever starts has the whole truth after `caught_up`, from Kafka alone.
+It uses no consumer group and saves no offset: after `caught_up` a process has the whole table, from Kafka alone.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ class CompactedTopic(Generic[E]):
         self.caught_up = asyncio.Event()
 
     async def run(self) -> None:
-        """Read until cancelled. While Kafka is away what was read stays valid; then it is all read again."""
+        """Read until cancelled. While Kafka is unavailable the table stays valid; afterwards it is read again."""
         await self._retry.call(self._read)
 
     def _note(self, error: Exception) -> None:
         self._trouble = f"reading fails: {error}"
 
     async def check(self) -> None:
-        """Tell the truth for `/readyz`.
+        """Check for `/readyz`.
 
         Raises:
             UnavailableError: the table has not been read to its end, at the start or since reading failed.
@@ -80,7 +80,7 @@ class CompactedTopic(Generic[E]):
                     self._trouble = ""
                     self._retry.progressed()
                     self.caught_up.set()
-                # Not for ever: the end of a table may be a transaction's, which comes as no message.
+                # With a timeout: the table may end with the marker of a transaction, which is not a message.
                 if message := await consumer.within(_LOOK_SECONDS):
                     await self._take(message.headers, message.value)
         finally:
@@ -94,8 +94,8 @@ class CompactedTopic(Generic[E]):
                 self._event, {k: (v or b"").decode(errors="replace") for k, v in headers}, value
             )
         except MalformedEventError as error:
-            # There is no offset to hold back and no dead letter to write: the last good value stays in force.
-            log.error("a message of %s was passed over: %s", self._event.topic, error)  # noqa: TRY400
+            # There is no offset to hold back and no dead letter to write: the last valid value stays in force.
+            log.error("skipped a message of %s: %s", self._event.topic, error)  # noqa: TRY400
             metrics.EVENTS_HANDLED.labels(self._event.__name__, "malformed").inc()
             return
         await self._on_change(envelope)

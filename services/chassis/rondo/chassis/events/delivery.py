@@ -1,9 +1,9 @@
-"""The one policy for a message that a service handles: handle, then commit.
+"""The delivery policy for messages: handle, then commit the offset.
 
-A failure is retried with backoff and jitter, a bounded number of times; then the message goes to the dead letters,
-that is acknowledged, and only then is the offset committed. While something the service stands on is away the
-message waits. FastStream's own acknowledgement policies can't do this (`ACK` commits on exceptions,
-`NACK_ON_ERROR` retries forever without a delay), so subscribers are `MANUAL`: see `SUBSCRIPTION`.
+A failure is retried with backoff and jitter a bounded number of times. Then the message becomes a dead letter, and its
+offset is committed once Kafka has acknowledged that. While a dependency is unavailable the message is retried without
+limit. FastStream's own acknowledgement policies can't do this (`ACK` commits on exceptions, `NACK_ON_ERROR` retries for
+ever without a delay), so subscribers use `MANUAL`: see `SUBSCRIPTION`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Delivery:
-    """Brings each message of one group to its end. `permanent` are the errors that no retry can mend."""
+    """Delivers the messages of one group. `permanent` are the errors that no retry can fix."""
 
     broker: KafkaBroker
     service: str
@@ -43,9 +43,9 @@ class Delivery:
     backoff: Backoff = field(default_factory=Backoff)
 
     async def settle(self, raw: Any, name: str, handle: Callable[[], Awaitable[str]]) -> str:
-        """Handle one message (`name` is what it is called in the log) until it is handled or a dead letter.
+        """Handle one message until it is handled or a dead letter; `name` is its name in the log.
 
-        Returns what `handle` said, or `dead_letter`. Only then may its offset be committed.
+        Returns the result of `handle`, or `dead_letter`. Only then may its offset be committed.
         """
         failures, first_failed = 0, None
         event_id = (dict(raw.headers).get("ce_id") or b"").decode(errors="replace")
@@ -58,7 +58,7 @@ class Delivery:
         while True:
             try:
                 return await retry.call(attempt)
-            except Exception as error:  # the boundary: whatever it is, it is counted, retried, dead-lettered
+            except Exception as error:  # the boundary: every error is counted, retried, dead-lettered
                 failures += 1
                 first_failed = first_failed or datetime.now(UTC)
                 if isinstance(error, self.permanent) or failures >= self.backoff.attempts:
@@ -73,17 +73,19 @@ class Delivery:
         try:
             await message.ack()
         except KafkaError as error:
-            # The group rebalanced or the broker is away: the message comes again, and whoever handled it knows it.
+            # The group rebalanced or Kafka is unavailable: the message is delivered again, and the inbox knows it.
             log.warning("offset %d of %s is not committed: %s", raw.offset, raw.topic, error)
 
     async def _dead_letter(self, raw: Any, error: Exception, attempts: int, first_failed: datetime) -> None:
-        """Publish the dead letter; this returns only when Kafka has it, so that no commit can come before."""
+        """Publish the dead letter. Returns when Kafka has acknowledged it, so that no commit can precede it."""
         topic = dead_letters(self.service)
         origin = Origin(raw.topic, raw.partition, raw.offset, self.group)
         made = bounded(topic, raw.value, raw.key, raw.headers, origin)
         headers = {name: _text(value) for name, value in made.headers.items()}
         headers |= dead_letter_headers(origin, error, attempts, first_failed)
-        log.error("%s of %s goes to %s: %s", origin.offset, origin.topic, topic, error, exc_info=error)
+        log.error(
+            "offset %s of %s becomes a dead letter on %s: %s", origin.offset, origin.topic, topic, error, exc_info=error
+        )
         await Retry(f"a dead letter for {topic}", (KafkaError, OSError), self.backoff).call(
             lambda: self.broker.publish(made.value or b"", topic, key=made.key, headers=headers)
         )
@@ -91,22 +93,22 @@ class Delivery:
 
 
 def _text(value: str | bytes) -> str:
-    """Write a header as FastStream wants it."""
+    """Return a header in FastStream's form."""
     return value if isinstance(value, str) else value.decode(errors="replace")
 
 
 async def _parse(message: Any, original: Callable[[Any], Awaitable[KafkaMessage]]) -> KafkaMessage:
-    """Make headers that are null or no UTF-8 readable first: FastStream's own parser fails, and skips the message."""
+    """Replace headers that are null or not UTF-8: FastStream's own parser fails on them and skips the message."""
     headers = tuple((key, (value or b"").decode(errors="replace").encode()) for key, value in message.headers)
     return await original(replace(message, headers=headers))
 
 
 async def _undecoded(message: KafkaMessage) -> KafkaMessage:
-    """Hand over the message as it is: a value that is no JSON is ours to dead-letter, not FastStream's to log."""
+    """Return the message unchanged, so that a value that is not JSON becomes a dead letter."""
     return message
 
 
-# What every subscriber whose messages go through `Delivery` has in common.
+# The options of every subscriber that uses `Delivery`.
 SUBSCRIPTION: dict[str, Any] = {
     "auto_offset_reset": "earliest",
     "isolation_level": "read_committed",

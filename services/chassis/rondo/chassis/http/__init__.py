@@ -1,1 +1,1 @@
-"""The HTTP server of a service and its health checks."""
+"""The HTTP server: authentication, problem details, the FastAPI application, probes, traces."""

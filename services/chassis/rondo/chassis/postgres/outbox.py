@@ -1,8 +1,8 @@
-"""Publishes what the outbox holds, in the order in which it was written, and then forgets it.
+"""Publishes the rows of the outbox in the order in which they were written, and deletes them.
 
-At least once: a crash between the publish and the delete publishes again, with the same CloudEvents id,
-which the inbox of every consumer knows. One relay of a service works at a time (a session's advisory lock), so
-that the order holds with several replicas.
+At least once: after a crash between publish and delete the event is published again with the same CloudEvents id, which
+the inbox of every consumer knows. One relay of a service works at a time (an advisory lock of the session), so that the
+order holds with several replicas.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from rondo.chassis.postgres.pool import Database
 
 _BATCH = 100
-# A notification can be lost with its connection; the table is the truth, and it is looked at this often anyway.
+# A notification can be lost with its connection, so the table is also polled.
 _POLL_SECONDS = 1.0
-# asyncpg's internal error is what a query meets on a connection that breaks under it.
+# asyncpg raises InternalClientError for a query on a connection that breaks.
 _PASSING = (
     asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, KafkaError, OSError, TimeoutError,
 )  # fmt: skip
@@ -43,7 +43,7 @@ class OutboxRelay:
         self._retry = Retry("the outbox", _PASSING, backoff or Backoff())
 
     async def run(self) -> None:
-        """Relay until cancelled. While PostgreSQL or Kafka is away the rows wait in their table."""
+        """Relay until cancelled. While PostgreSQL or Kafka is unavailable the rows stay in the table."""
         await self._retry.call(self._hold_and_relay)
 
     async def _hold_and_relay(self) -> None:
@@ -58,8 +58,8 @@ class OutboxRelay:
                         pass
                     await self._wait(connection)
             finally:
-                # The lock and the listener go with the connection. To give them back one by one fails on a connection
-                # that is broken, and that must not replace what ends this, least of all a cancellation.
+                # The lock and the listener end with the connection. Releasing them one by one fails on a broken
+                # connection, and that error would replace the one that ends this, or a cancellation.
                 drop(connection)
 
     def _notified(self, *_: object) -> None:
@@ -76,7 +76,7 @@ class OutboxRelay:
 
     async def _relay_batch(self, connection: asyncpg.pool.PoolConnectionProxy[Any]) -> int:
         rows = await connection.fetch("select id, topic, key, value, headers from outbox order by id limit $1", _BATCH)
-        # Before they are published: while Kafka is away this is what grows.
+        # Set before publishing: it grows while Kafka is unavailable.
         pending = len(rows) if len(rows) < _BATCH else await connection.fetchval("select count(*) from outbox")
         metrics.OUTBOX_PENDING.set(pending)
         for row in rows:

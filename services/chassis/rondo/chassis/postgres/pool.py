@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.cloudevents import Envelope
 
 log = logging.getLogger(__name__)
-# The server is away, stopping, short of something, a read-only standby, or asks for the same transaction once more:
+# The server is unavailable, stopping, out of resources, a read-only standby, or asks to repeat the transaction:
 # classes 08, 57, 53 and 40 of the SQLSTATE codes (PostgreSQL's manual, appendix A), and 25006.
 _AWAY = (
     asyncpg.PostgresConnectionError,
@@ -53,7 +53,7 @@ class Database:
         """Open a transaction; commits at the end, rolls back when the body raises.
 
         Raises:
-            UnavailableError: PostgreSQL is away, full, or asks for another try.
+            UnavailableError: PostgreSQL is unavailable, full, or asks to repeat the transaction.
 
         """
         connection = await self._acquire()
@@ -63,12 +63,12 @@ class Database:
         except _AWAY as error:
             raise _away(error) from error
         except asyncpg.InterfaceError as error:
-            # asyncpg says so of a connection that broke, and of a wrong number of arguments: only the first passes.
+            # asyncpg raises this for a broken connection, which is transient, and for a wrong number of arguments.
             if lost(connection):
                 raise _away(error) from error
             raise
         except asyncpg.InternalClientError as error:
-            # What a query meets on a connection that breaks under it: nobody shall get this one again.
+            # A query on a connection that breaks raises this: the connection must not be used again.
             drop(connection)
             raise _away(error) from error
         finally:
@@ -82,7 +82,7 @@ class Database:
 
     @asynccontextmanager
     async def handling(self, envelope: Envelope[Any]) -> AsyncIterator[Transaction]:
-        """Open the transaction of an event: its inbox row is the first thing in it.
+        """Open the transaction of an event, with its inbox row.
 
         Raises:
             AlreadyHandledError: the inbox has the event.
@@ -99,10 +99,10 @@ class Database:
             yield Transaction(opened.connection, self.service, envelope)
 
     async def ping(self) -> None:
-        """Ask for an answer.
+        """Check for `/readyz`.
 
         Raises:
-            UnavailableError: none came within two seconds, or none that lets the service work.
+            UnavailableError: no answer within 2 s, or the service can't work with it.
 
         """
         try:
@@ -113,12 +113,12 @@ class Database:
 
 
 def expect(health: Health) -> None:
-    """Let `/readyz` name PostgreSQL from the start on."""
+    """Name PostgreSQL in `/readyz` before there is a connection."""
     health.expect("postgresql", "PostgreSQL", "start it, or correct RONDO_POSTGRES if its address is wrong")
 
 
 def lost(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> bool:
-    """Say whether a connection broke; the pool takes one that did out of its proxy, which then refuses to answer."""
+    """Return whether a connection is broken; the proxy of a broken one raises instead of answering."""
     try:
         return bool(connection.is_closed())
     except asyncpg.InterfaceError:
@@ -126,8 +126,8 @@ def lost(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> bool:
 
 
 def drop(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> None:
-    """Close a connection at once, instead of giving it back; one that is broken forgets its listeners, too."""
-    # The pool takes one that broke out of its proxy, when it comes to know of it.
+    """Close a connection instead of releasing it to the pool, with its listeners."""
+    # The pool detaches a broken connection from its proxy.
     with suppress(asyncpg.InterfaceError):
         connection.terminate()
 
@@ -142,7 +142,7 @@ async def connect(
     migrations: Traversable,
     backoff: Backoff = Backoff(first=0.2, cap=3.0),  # noqa: B008 - frozen
 ) -> AsyncIterator[Database]:
-    """Connect, waiting as long as it takes for PostgreSQL to answer, and apply the migrations (`*.sql`, by name)."""
+    """Connect, waiting without limit while PostgreSQL is unavailable, and apply the migrations."""
     pool = await _open_pool(settings, backoff)
     try:
         database = Database(pool, settings.service)

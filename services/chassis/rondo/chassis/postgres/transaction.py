@@ -1,4 +1,4 @@
-"""A unit of work that is open: the adapters of a service do their SQL in it, and its events go out with it."""
+"""An open unit of work: the SQL of a service's adapters, and the events that commit with it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOTIFY_CHANNEL = "outbox"
 
 
 class EventTooLargeError(PermanentError):
-    """An event is larger than its topic takes. Written to the outbox it would hold up all that come after it."""
+    """An event is larger than its topic accepts. In the outbox it would block all later events."""
 
     def __init__(self, event: Event, size: int, limit: int) -> None:
         super().__init__(
@@ -32,7 +32,7 @@ class EventTooLargeError(PermanentError):
 
 @dataclass(frozen=True)
 class Transaction:
-    """An open transaction: the adapters of a service do their SQL on `connection`, events go out with it."""
+    """An open transaction: adapters use `connection`; events are published after its commit."""
 
     connection: asyncpg.pool.PoolConnectionProxy[Any]
     service: str
@@ -40,14 +40,14 @@ class Transaction:
 
     @property
     def traceparent(self) -> str | None:
-        """The trace that what is done here belongs to: the current span's, else the one of what caused it."""
+        """The current span, or else the trace of the event that caused this transaction."""
         return current_traceparent() or (self.cause.traceparent if self.cause else None)
 
     async def publish(self, event: Event, event_id: str | None = None) -> str:
         """Write an event to the outbox; it is published once the transaction has committed. Returns its id.
 
         Raises:
-            EventTooLargeError: its topic would not take it.
+            EventTooLargeError: its topic does not accept it.
 
         """
         envelope = Envelope(

@@ -1,4 +1,4 @@
-"""How an exactly-once stream runs, and what that means for librdkafka."""
+"""The configuration of an exactly-once stream, and librdkafka's options for it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StreamSettings:
-    """`instance` names the replica: it fences its own predecessor.
+    """`instance` names the replica; a new process of the same name fences the old one.
 
-    `dead_letters` is the topic for a message on which the transform fails again and again. `linger` is the least time
-    in seconds between the beginnings of two transactions: a busy stream fills its micro-batches for that long, and a
-    record that comes after a silence waits for nothing. After `held_after` seconds without a record Kafka is asked
-    whether it is a transaction without an end that holds them back: longer than `transaction_timeout`. A call of
-    librdkafka that was to take a second and takes `hung_after` seconds never ends.
+    `dead_letters` is the topic for messages on which the transform fails repeatedly. `linger` is the minimum time in
+    seconds between the starts of two transactions: a busy stream fills its micro-batches for that long, and a record
+    after a gap does not wait. After `held_after` seconds without a record the stream checks for a hanging transaction;
+    it must exceed `transaction_timeout`. A call of librdkafka that takes longer than `hung_after` seconds hangs.
     """
 
     kafka: KafkaConnection
@@ -43,11 +42,11 @@ class StreamSettings:
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
-            # Eager, on purpose: a static member that dies between the two steps of a cooperative rebalance comes back
-            # to a group that looks settled, and what it had given up is then nobody's (seen on Kafka 4.3).
+            # Not cooperative: a static member that dies between the two steps of a cooperative rebalance rejoins a
+            # group that looks stable, and the partitions that it had revoked stay unassigned (seen on Kafka 4.3).
             "partition.assignment.strategy": "range",
             "session.timeout.ms": int(self.session_timeout * 1000),
-            # A member hears of a rebalance by its heartbeat: everybody waits for the slowest.
+            # A member learns of a rebalance by its heartbeat, and the rebalance waits for the slowest member.
             "heartbeat.interval.ms": 500,
             "fetch.wait.max.ms": 50,
             "log_level": 3,
@@ -61,15 +60,15 @@ class StreamSettings:
             "transactional.id": f"{self.name}-{self.instance}",
             "transaction.timeout.ms": int(self.transaction_timeout * 1000),
             "linger.ms": 5,
-            # A transaction that begins while the markers of the last one are being written is told to come again. By
-            # librdkafka's own default that is after 100 ms, doubling: the longest part of a turn.
+            # A transaction that begins while the markers of the previous one are being written is refused and retried.
+            # librdkafka's default is to retry after 100 ms, doubling: the longest part of a turn.
             "retry.backoff.ms": 10,
             "retry.backoff.max.ms": 200,
-            # After its broker's crash librdkafka (2.16) may wait for the next change of a connection, whatever its
-            # timeout (confluentinc/librdkafka 5456 and 5511). One that is idle is closed soon, which is such a change.
+            # After a crash of the broker librdkafka (2.16) can wait for the next change of a connection, regardless of
+            # its timeout (confluentinc/librdkafka 5456 and 5511). Closing an idle connection is such a change.
             "connections.max.idle.ms": 3000,
-            # How long a request waits for its answer. That of a transaction's offsets waits so long whatever timeout is
-            # given (5456), and a stop with it.
+            # The request for a transaction's offsets uses this timeout regardless of the given one (5456), and a stop
+            # waits for it.
             "socket.timeout.ms": 5_000,
             "message.max.bytes": 8 * 1024 * 1024,
             "queue.buffering.max.messages": 1_000_000,

@@ -1,8 +1,8 @@
 """The exactly-once stream: records in, records out and the offsets in one Kafka transaction (KIP-98, KIP-447).
 
-On confluent-kafka, measured and chosen over aiokafka: librdkafka fences a zombie by the consumer group's metadata and
-heartbeats on a thread of its own. The stream runs on its own thread, so neither an
-inference nor the event loop holds up the other.
+It uses confluent-kafka, which was measured and chosen over aiokafka: librdkafka fences a zombie by the metadata of the
+consumer group, and sends heartbeats on its own thread. The stream runs on its own thread, so that inference and the
+event loop do not block each other.
 
 A failure aborts the transaction and starts again from the committed offsets: nothing was visible, nothing is lost.
 A message on which the transform fails repeatedly becomes a dead letter (`poison_pill.py`).
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from rondo.chassis.stream.config import StreamSettings
 
 log = logging.getLogger(__name__)
-# Else librdkafka writes to standard error by itself, and not as JSON.
+# Otherwise librdkafka writes to standard error, and not as JSON.
 _LIBRARY_LOG = logging.getLogger("librdkafka")
 _STALE_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
@@ -50,32 +50,32 @@ _HUNG = (
 
 
 class Transform(Protocol):
-    """What a stream does with a micro-batch: a function of its messages that must not fail on a bad one."""
+    """Computes the output of a micro-batch. It must not fail on a bad message."""
 
     def __call__(self, messages: Sequence[Message], /) -> Iterable[Record | Records]:
         """Return the records to write for these messages."""
         ...
 
     def committed(self) -> None:
-        """Hear that what the last call returned is visible to readers now; after a failure there is no such call."""
+        """Called when the output of the last call is visible to readers; not called after a failure."""
         ...
 
 
 class PartitionsMovedError(Exception):
-    """Partitions were taken away while a micro-batch was gathered: their new owner reads the same messages."""
+    """Partitions were revoked while a micro-batch was gathered: their new owner reads the same messages."""
 
     def __init__(self, partitions: Iterable[tuple[str, int]]) -> None:
         names = ", ".join(f"{topic}-{partition}" for topic, partition in sorted(partitions))
-        super().__init__(f"{names} went to another replica; what was read and not answered is read again by its owner")
+        super().__init__(f"{names} went to another replica, which reads the unanswered messages again")
 
 
 def end_process() -> None:
-    """End as a crash does: a thread that hangs in a library keeps any other end from coming."""
+    """Exit as a crash does: a thread that hangs in a library prevents an orderly exit."""
     os._exit(1)
 
 
 class ExactlyOnceStream:
-    """Runs a transform between topics. `run` is awaited by the service; the work is done on the stream's thread."""
+    """Runs a transform between topics, on a thread of its own."""
 
     def __init__(
         self,
@@ -98,12 +98,12 @@ class ExactlyOnceStream:
         self._trouble: str | None = "not started"
         self._loop: asyncio.AbstractEventLoop | None = None
         self._joined = False
-        # Set after the first turn as a member of the group, with partitions or, where there are more replicas than
-        # partitions, without: what can wait for the stream waits for this.
+        # Set after the first turn as a member of the group, also without partitions if there are more replicas than
+        # partitions. Whatever can start later waits for this.
         self.turning = asyncio.Event()
 
     async def run(self) -> None:
-        """Stream until cancelled; then end the running transaction and leave."""
+        """Stream until cancelled; then end the running transaction and leave the group."""
         self._loop = asyncio.get_running_loop()
         thread = asyncio.create_task(asyncio.to_thread(self._run))
         try:
@@ -116,10 +116,10 @@ class ExactlyOnceStream:
             await thread
 
     async def check(self) -> None:
-        """Tell the truth for `/readyz`.
+        """Check for `/readyz`.
 
         Raises:
-            UnavailableError: the stream does not turn, and why.
+            UnavailableError: the stream does not advance; the message says why.
 
         """
         if self._trouble:
@@ -138,12 +138,12 @@ class ExactlyOnceStream:
                 continue
             except KafkaException as error:
                 self._trouble = f"Kafka: {error.args[0].str()}"
-            except Exception as error:  # noqa: BLE001 - the boundary: whatever it is, it is told, and tried again
+            except Exception as error:  # noqa: BLE001 - the boundary: every error is logged and retried
                 self._trouble = f"{type(error).__name__}: {error}"
             else:
                 return
             if self._stop.is_set():
-                log.info("stream %s stops halfway: %s", self._settings.name, self._trouble)
+                log.info("stream %s stops within a micro-batch: %s", self._settings.name, self._trouble)
                 return
             if self._poison.tripped:
                 self._trouble += (
@@ -151,7 +151,7 @@ class ExactlyOnceStream:
                     " a bug in this release: roll back or fix it"
                 )
             attempt = attempt + 1 if self._commits == commits_before else 1
-            log.warning("stream %s begins again: %s", self._settings.name, self._trouble, extra={"attempt": attempt})
+            log.warning("stream %s restarts: %s", self._settings.name, self._trouble, extra={"attempt": attempt})
             metrics.STREAM_RESTARTS.labels(self._settings.name).inc()
             self._stop.wait(self._backoff.delay(attempt))
 
@@ -178,7 +178,7 @@ class ExactlyOnceStream:
             consumer.close()
 
     def _gather(self, consumer: Consumer) -> list[Message]:
-        """Read a micro-batch: the first message whenever it comes, then what follows until the linger is over."""
+        """Read a micro-batch: wait for the first message, then take what arrives within the linger time."""
         self._revoked.clear()
         messages = consumer.consume(1, _IDLE_SECONDS)
         if messages:
@@ -187,8 +187,8 @@ class ExactlyOnceStream:
                 messages += consumer.consume(more, max(wait, 0.0))
             self._last_gathered = time.monotonic()
         found = readable(messages)
-        # Revocations are handed over inside `consume` only, so none can come between here and the commit; and a
-        # member that was thrown out meanwhile is fenced by its generation.
+        # Revocations are delivered inside `consume` only, so none can occur between here and the commit. A member that
+        # was removed from the group meanwhile is fenced by its generation.
         if self._revoked and (moved := self._revoked & {place(message)[:2] for message in found}):
             raise PartitionsMovedError(moved)
         return found
@@ -205,7 +205,7 @@ class ExactlyOnceStream:
             metrics.STREAM_LAG.labels(self._settings.name).set(lag(consumer))
 
     def _turn(self, consumer: Consumer, transactions: Transactions, messages: list[Message]) -> None:
-        """Answer one micro-batch in one transaction. On a failure the caller builds both clients anew."""
+        """Process one micro-batch in one transaction. After a failure the caller makes new clients."""
         places = [place(message) for message in messages]
         failures = self._poison.attempts_if_poison(places)
         outputs: Iterable[Record | Records] = ()
@@ -218,14 +218,14 @@ class ExactlyOnceStream:
                         write(transactions.producer, output)
                 transactions.commit(ends(messages), consumer.consumer_group_metadata())
             except BaseException as error:
-                # Without this the records would stay invisible but block read_committed readers until the timeout.
+                # Otherwise the invisible records would block read_committed readers until the timeout.
                 transactions.abort()
                 if _its_own(error):
                     self._failure = error
                     self._poison.failed(places)
                 raise
             finally:
-                # One that is left halfway would hold what it has leased for as long as the failure is remembered.
+                # An unfinished generator would hold its lease as long as the traceback is referenced.
                 if isinstance(outputs, Generator):
                     outputs.close()
         self._poison.passed(places)
@@ -243,14 +243,14 @@ class ExactlyOnceStream:
             type(self._failure).__name__, self._failure,
         )  # fmt: skip
         metrics.DEAD_LETTERS.labels(topic, type(self._failure).__name__).inc()
-        # Its key decides the partition: how many there are only the transform knows.
+        # The key decides the partition: only the transform knows their number.
         return dead_letter(
             message, self._settings.dead_letters, self._settings.name, self._failure, failures, reason="unprocessable"
         )
 
 
 def _its_own(error: BaseException) -> bool:
-    """Tell whether a micro-batch failed because of what is in it, and would again."""
+    """Return whether a micro-batch failed because of its content, and would fail again."""
     if isinstance(error, KafkaException):
         return bool(error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE)
     return isinstance(error, Exception) and not isinstance(error, UnavailableError)

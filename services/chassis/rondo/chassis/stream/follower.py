@@ -1,7 +1,7 @@
-"""Follows topics from positions that the follower's own state holds: the state and the positions are saved as one.
+"""Follows topics from positions that are stored with the follower's state.
 
-For readers whose effects are outside Kafka (Delta tables, PostgreSQL). No consumer group decides what was
-read; what was saved does. So an effect happens once, however often the process dies.
+For readers whose effects are outside Kafka (Delta tables, PostgreSQL). State and positions are saved together, and no
+consumer group is used, so each effect happens exactly once regardless of crashes.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ log = logging.getLogger(__name__)
 Position = tuple[str, int]
 _STALE_SECONDS = 30.0
 _LAG_SECONDS = 2.0
-# As long as a stop may wait for it: a call of librdkafka can't be called off.
+# A stop waits for it: a call of librdkafka can't be cancelled.
 _ANSWER_SECONDS = 3.0
 
 
 class PositionLostError(UnavailableError):
-    """The state knows more of a partition than the partition holds: they don't belong together."""
+    """A saved position is beyond the end of its partition: state and Kafka don't belong together."""
 
     def __init__(self, topic: str, partition: int, position: int, end: int) -> None:
         super().__init__(
             f"{topic}-{partition}",
-            f"it ends at {end}, and {position} was read of it before: this is not the Kafka that the saved state "
-            "is of, or it lost its end. Give it back its data, or start with an empty state",
+            f"it ends at {end}, but {position} was read before: this is another Kafka than that of the saved state, or "
+            "it lost data. Restore its data, or start with an empty state",
         )
 
 
 class State(Protocol):
-    """What a follower feeds."""
+    """The state that a follower feeds."""
 
     async def load(self) -> Mapping[Position, int]:
         """Load the saved state, and return the next offset to read by (topic, partition); absent ones start at 0."""
         ...
 
     async def advance(self, messages: Sequence[Message]) -> None:
-        """Take in messages, and save the effects together with the positions after them, when and as often as it likes.
+        """Process messages, and save the effects together with the positions after them, at any time.
 
-        An empty batch says that nothing came within the linger time: a chance to save.
+        An empty batch means that no message arrived within the linger time.
         """
         ...
 
@@ -118,7 +118,7 @@ class Follower:
         self._trouble: str | None = "not started"
 
     async def run(self) -> None:
-        """Follow until cancelled. When Kafka or the state's store is away: load again, go on from what was saved."""
+        """Follow until cancelled. After Kafka or the state's store was unavailable, load the saved state again."""
         await self._retry.call(self._follow)
 
     def _note(self, error: Exception) -> None:
@@ -126,10 +126,10 @@ class Follower:
         metrics.STREAM_RESTARTS.labels(self._name).inc()
 
     async def check(self) -> None:
-        """Tell the truth for `/readyz`.
+        """Check for `/readyz`.
 
         Raises:
-            UnavailableError: the follower does not advance, and why.
+            UnavailableError: the follower does not advance; the message says why.
 
         """
         if self._trouble:
@@ -165,10 +165,10 @@ class Follower:
     def _assignment(
         self, consumer: Consumer, saved: Mapping[Position, int]
     ) -> tuple[list[TopicPartition], dict[Position, int]]:
-        """Return where to read on in each partition, and the ends of those that have more.
+        """Return the next position of each partition, and the ends of those that have more to read.
 
         Raises:
-            PositionLostError: what was saved is beyond a partition's end.
+            PositionLostError: a saved position is beyond a partition's end.
 
         """
         topics = consumer.list_topics(timeout=_ANSWER_SECONDS).topics
@@ -185,7 +185,7 @@ class Follower:
             raise PositionLostError(topic, partition, position, end)
         if position is not None and position < first:
             log.error(
-                "%s-%d begins at %d and %s had read up to %d: what lies between was deleted before it was read",
+                "%s-%d begins at %d and %s had read up to %d: the messages in between were deleted unread",
                 topic, partition, first, self._name, position,
             )  # fmt: skip
         return int(end)
@@ -205,7 +205,7 @@ class Follower:
 
 
 def _why(error: Exception) -> str:
-    """Return the reason alone: what it is said of follows."""
+    """Return the reason without its subject."""
     if isinstance(error, UnavailableError):
         return f"{error.what}: {error.why}"
     return f"Kafka: {error.args[0].str()}"

@@ -1,7 +1,7 @@
-"""Finds out what keeps a stream that has read nothing yet from reading: else it would look idle.
+"""Detects a hanging transaction that keeps a stream from reading; without this the stream would look idle.
 
-A broker of Kafka 4.3.0 to 4.4.0 that starts anew after a crash can call a transaction complete whose markers it has not
-written (KAFKA-20734). The offsets in it are then never told, and librdkafka asks for them for ever without a word.
+A broker of Kafka 4.3.0 to 4.4.0 that restarts after a crash can report a transaction as complete without having written
+its markers (KAFKA-20734). Its offsets stay pending, and librdkafka requests them for ever without an error.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class HangingTransactionCheck:
-    """Asks for the committed offsets now and then: every `seconds`, longer than any transaction may last."""
+    """Requests the committed offsets every `seconds`, which must exceed the transaction timeout."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -24,7 +24,7 @@ class HangingTransactionCheck:
         self._said: str | None = None
 
     def trouble(self, consumer: Consumer) -> str | None:
-        """Return what Kafka answered last when it did not tell them, as a sentence with what to do."""
+        """Return why Kafka does not return the committed offsets, and what to do; None if it does."""
         now = time.monotonic()
         if now - self._asked >= self._seconds:
             self._asked, self._said = now, _ask(consumer)

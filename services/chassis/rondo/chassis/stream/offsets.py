@@ -1,4 +1,4 @@
-"""Where a consumer stands: the offsets to commit, and how far it is behind."""
+"""Offsets to commit, and consumer lag."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 def ends(messages: Iterable[Message]) -> list[TopicPartition]:
     """Return, per partition, the offset after the last of these messages."""
-    # A consumer hands out the messages of a partition in their order: the last one of each stays.
+    # Messages of a partition are in order: the last one of each remains.
     positions: dict[Any, Any] = {(message.topic(), message.partition()): message.offset() for message in messages}
     return [TopicPartition(topic, partition, offset + 1) for (topic, partition), offset in positions.items()]
 
 
 def lag(consumer: Consumer) -> int:
-    """Return the records between a consumer's positions and the ends that the broker's last answers named.
+    """Return the records between a consumer's positions and the ends of the partitions in the last fetch responses.
 
-    A partition that gave nothing yet has no lag.
+    A partition of which nothing has been read counts as 0.
     """
     behind = 0
     for position in consumer.position(consumer.assignment()):

@@ -1,4 +1,4 @@
-"""The transactions of a stream's producer: its calls wait for Kafka, and a stop waits a few seconds for one of them."""
+"""Transactions of a stream's producer. A shutdown waits some seconds for a call that is in progress."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _ANSWER_SECONDS = 30.0
 _ABORT_SECONDS = 10.0
-# A call of librdkafka can't be called off: this often it is looked whether `stop` is set.
+# A call of librdkafka can't be cancelled: `stop` is checked this often.
 _LOOK_SECONDS = 1.0
 _PAUSE_SECONDS = 0.05
 
 
 class Transactions:
-    """One at a time, of one producer. All of it raises KafkaException when Kafka refuses or takes too long."""
+    """One transaction at a time. Each method raises KafkaException when Kafka refuses or does not answer in time."""
 
     def __init__(self, settings: StreamSettings, stop: threading.Event, logger: logging.Logger) -> None:
-        """Fence whoever had this producer's name before."""
+        """Fence an earlier process of the same name."""
         self.producer = Producer(settings.producer_config(), logger=logger)
         self._timeout = settings.transaction_timeout
         self._stop = stop
@@ -43,26 +43,26 @@ class Transactions:
         self.producer.begin_transaction()
 
     def commit(self, offsets: list[TopicPartition], group: Any) -> None:
-        """Commit what was written, and these offsets with it.
+        """Commit the written records and these offsets.
 
         Raises:
             UnavailableError: Kafka did not take what was written.
 
         """
-        # The commit waits for the same acknowledgements. Waited for here, the end of the last transaction is written
-        # by the time that the offsets are sent: sent too early, they are turned away and come again with a delay.
+        # The commit waits for the same acknowledgements. Waiting here gives Kafka time to complete the previous
+        # transaction: offsets that are sent before that are refused, and retried after a delay.
         self._deliver()
         self._patiently(lambda seconds: self.producer.send_offsets_to_transaction(offsets, group, seconds))
         self._patiently(self.producer.commit_transaction)
 
     @property
     def hung(self) -> bool:
-        """Whether a call does not come back, whatever its timeout; nothing but the end of the process ends it."""
+        """Whether a call does not return within any timeout; only the end of the process ends it."""
         called = self._called
         return called is not None and time.monotonic() - called > self._hung_after
 
     def abort(self) -> None:
-        """Abort the transaction, if Kafka answers; else its timeout does."""
+        """Abort the transaction. If Kafka does not answer, its timeout aborts it."""
         try:
             self.producer.abort_transaction(_LOOK_SECONDS if self._stop.is_set() else _ABORT_SECONDS)
         except KafkaException as error:
@@ -75,7 +75,7 @@ class Transactions:
                 raise UnavailableError("Kafka", f"it did not take {left} records of a transaction in time")
 
     def _patiently(self, call: Callable[[float], None]) -> None:
-        """Wait for a call that goes on where it was when it is called again (librdkafka's "retry call to resume")."""
+        """Wait for a call that resumes when it is called again (librdkafka's "retry call to resume")."""
         until = time.monotonic() + _ANSWER_SECONDS
         while True:
             self._called = time.monotonic()
