@@ -61,4 +61,5 @@ def test_a_line_that_is_no_seed_is_named_without_its_text(line: str) -> None:
     with pytest.raises(InvalidSeedError) as caught:
         parse_seeds(f"# the first line\n{line}\n")
     assert caught.value.number == 2
+    assert "line 2 is not <id>:<name>:<role>" in str(caught.value)
     assert DIGEST not in str(caught.value)

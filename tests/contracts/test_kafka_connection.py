@@ -37,6 +37,7 @@ def test_what_is_no_address_is_named(servers: str, entry: str) -> None:
     with pytest.raises(InvalidAddressError) as caught:
         KafkaConnection(servers)
     assert caught.value.entry == entry
+    assert "is not an address: write host:port, and a comma between several" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -279,6 +279,7 @@ async def test_an_applied_migration_that_was_changed_is_refused_and_named(databa
         async with chassis_postgres.connect(settings, tmp_path):
             pass
     assert (caught.value.service, caught.value.name) == ("registry", "001_state.sql")
+    assert "differs from the one that this database has applied" in str(caught.value)
     first.write_text("create table state (value int)")
     async with chassis_postgres.connect(settings, tmp_path) as db:
         assert await db.pool.fetchval("select count(*) from more") == 0

@@ -28,5 +28,5 @@ def test_a_role_of_a_later_release_grants_nothing_and_does_not_hinder_the_others
 def test_a_refusal_names_who_lacks_what() -> None:
     error = ForbiddenError(Principal("ci", frozenset({"publisher"})), (Role.APPROVER,))
     assert (error.principal.name, error.needed) == ("ci", (Role.APPROVER,))
-    assert "approver" in str(error)
+    assert "this needs the role approver" in str(error)
     assert "publisher" in str(error)

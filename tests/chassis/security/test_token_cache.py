@@ -52,6 +52,14 @@ async def test_the_newest_event_of_a_token_counts(cache: TokenCache, changes: di
         await cache.authenticate(token)
 
 
+async def test_a_revoked_token_is_refused_by_its_id(cache: TokenCache) -> None:
+    token, event = new(revoked_at=NOW)
+    await cache.put(event)
+    with pytest.raises(UnauthenticatedError) as caught:
+        await cache.authenticate(token)
+    assert f"the token {event.token_id} was revoked" in str(caught.value)
+
+
 async def test_a_token_is_valid_until_it_expires(cache: TokenCache) -> None:
     token, event = new(expires_at=NOW + timedelta(microseconds=1))
     await cache.put(event)
@@ -86,8 +94,9 @@ async def test_nobody_is_refused_before_the_tokens_have_been_read() -> None:
 
 
 async def test_before_the_registry_has_published_any_token_nobody_is_refused(cache: TokenCache) -> None:
-    with pytest.raises(UnavailableError):
+    with pytest.raises(UnavailableError) as caught:
         await cache.authenticate(ADMIN)
+    assert "no token exists yet: the registry publishes them when it starts" in str(caught.value)
 
 
 async def test_a_service_authenticates_from_kafka_alone(clean_kafka: str) -> None:

@@ -34,7 +34,7 @@ class UnauthenticatedError(Exception):
     code = "unauthenticated"
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"{reason}: send the header `Authorization: Bearer <token>`; `rondo token create` makes one")
+        super().__init__(f"{reason}: send the header Authorization: Bearer <token>; `rondo token create` makes one")
 
 
 class TokenCache:
