@@ -1,4 +1,4 @@
-"""What people get wrong in a value of `rondo.yaml`, or in its YAML: what is right, what they write, what is told."""
+"""Mistakes in the values and the YAML of `rondo.yaml`: the right text, the wrong one, the reported problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the parts of a `rondo.yaml` may not say together or not yet, as `spec_mistakes.MISTAKES` has it."""
+"""Contradictions and unsupported options in `rondo.yaml`, as rows like those of `spec_mistakes.MISTAKES`."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ RULE_MISTAKES = {
         "model: flight-delay\ntask: iris\n",
         "line 2: `task`: 'iris' is unknown: use `binary`, with a label of two values",
     ),
-    "strategy that nobody executes": (
+    "strategy that is not supported": (
         "strategy: replace",
         "strategy: canary",
         (
@@ -116,7 +116,7 @@ RULE_MISTAKES = {
             "and a warm-up"
         ),
     ),
-    "library that nobody executes": (
+    "library that is not supported": (
         "trainer: {",
         "trainer: {kind: xgboost, ",
         "line 7: `trainer.kind`: xgboost is not supported yet: use `lightgbm`",

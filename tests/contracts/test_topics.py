@@ -1,4 +1,4 @@
-"""The table of topics holds together: one writer each, every event has its topic, nothing can be lost by size."""
+"""The table of topics is consistent: one writer each, a topic for each event, room for the largest message."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_topic_carries_the_event_that_names_it(topic: Topic) -> None:
 
 
 @every_topic
-def test_a_name_is_one_that_kafka_takes(topic: Topic) -> None:
+def test_a_name_is_valid_in_kafka(topic: Topic) -> None:
     assert re.fullmatch(r"[a-z]+([.-][a-z0-9-]+)*", topic.name)
 
 
@@ -55,17 +55,17 @@ def test_writers_and_readers_are_known(topic: Topic) -> None:
 
 
 @every_topic
-def test_it_says_something_in_a_sentence(topic: Topic) -> None:
+def test_its_description_is_a_sentence(topic: Topic) -> None:
     assert topic.description.endswith((".", ")."))
     assert "|" not in topic.description, "it would break the table in docs/events/topics.md"
 
 
 @every_topic
-def test_it_is_kept_long_enough_to_come_back_from_a_long_weekend(topic: Topic) -> None:
+def test_it_is_kept_for_a_week_at_least(topic: Topic) -> None:
     assert topic.retention >= timedelta(days=7)
 
 
-def test_what_is_state_is_compacted_and_nothing_else_is() -> None:
+def test_only_topics_of_state_are_compacted() -> None:
     assert {topic.name for topic in TOPICS if topic.cleanup == "compact"} == {
         "specs.applied",
         "deployments.changed",

@@ -1,4 +1,4 @@
-"""The generated documents are current, valid, and say what the table of topics says."""
+"""The generated documents are current, valid, and complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every event gets along with everything that was ever published of it, and every example is one."""
+"""Every event is compatible with each of its snapshots, and every example is valid."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def event_of(path: Path) -> Published:
 
 
 @every_event
-def test_an_event_gets_along_with_every_older_schema_of_it(event: type[Event]) -> None:
+def test_an_event_is_compatible_with_every_older_schema(event: type[Event]) -> None:
     problems = problems_with_older(event)
     assert not problems, str(IncompatibleSchemaError(event, problems))
 
@@ -52,8 +52,8 @@ def test_an_event_gets_along_with_every_older_schema_of_it(event: type[Event]) -
 @every_event
 def test_the_newest_snapshot_is_todays_schema(event: type[Event]) -> None:
     assert is_current(event), (
-        f"{event.__name__} changed and no snapshot says so: run `make schemas` (python -m rondo.docgen.schemas) and "
-        "commit the snapshot it writes"
+        f"{event.__name__} changed and has no snapshot of the change: run `make schemas` "
+        "(python -m rondo.docgen.schemas) and commit the snapshot"
     )
 
 
@@ -140,7 +140,7 @@ def _parts(schema: Any) -> Iterator[dict[str, Any]]:
         yield from _parts(schema.get(keyword))
 
 
-def test_the_examples_tell_one_story() -> None:
+def test_the_examples_belong_together() -> None:
     story = {path.stem.split(".")[0]: json.loads(path.read_text()) for path in EXAMPLES.glob("*.json")}
     promoted = story["ModelPromoted"]
     assert (

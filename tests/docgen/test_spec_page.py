@@ -1,4 +1,4 @@
-"""docs/spec.md is what the classes say, and what it shows as a spec is one."""
+"""docs/spec.md is current, and its examples are valid specs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rondo.docgen.spec_page import spec_page
 PAGE = SPEC_PAGE.read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SCHEMA = ModelSpec.model_json_schema(mode="serialization")
-NOT_EXECUTED = {"from", "on", "max_age", "function", "steps", "step_length"}
+NOT_SUPPORTED = {"from", "on", "max_age", "function", "steps", "step_length"}
 
 
 def test_the_committed_page_is_current() -> None:
@@ -28,16 +28,16 @@ def test_an_example_is_a_spec(example: str) -> None:
     assert parse_spec(example).model == "churn"
 
 
-def test_the_least_is_the_least() -> None:
-    said = yaml.safe_load(EXAMPLES[0])
-    assert [*said, *said["data"]] == [*SCHEMA["required"], *SCHEMA["$defs"]["Data"]["required"]]
+def test_the_smallest_example_has_the_required_keys_alone() -> None:
+    found = yaml.safe_load(EXAMPLES[0])
+    assert [*found, *found["data"]] == [*SCHEMA["required"], *SCHEMA["$defs"]["Data"]["required"]]
 
 
-def test_the_most_leaves_out_only_what_is_not_executed() -> None:
+def test_the_largest_example_leaves_out_only_what_is_not_supported() -> None:
     # What is read is compared with what is written: PyYAML takes the key `on` for a truth.
-    said = keys(parse_spec(EXAMPLES[1]).model_dump(by_alias=True, exclude_unset=True))
+    found = keys(parse_spec(EXAMPLES[1]).model_dump(by_alias=True, exclude_unset=True))
     every = {key for part in (SCHEMA, *SCHEMA["$defs"].values()) for key in part["properties"]}
-    assert every - said <= NOT_EXECUTED
+    assert every - found <= NOT_SUPPORTED
 
 
 def keys(values: Any) -> set[str]:

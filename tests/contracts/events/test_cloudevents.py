@@ -1,4 +1,4 @@
-"""A control-plane message is read back as it was written, and a malformed one says what is wrong with it."""
+"""Control plane messages round trip; malformed ones have a code."""
 
 from __future__ import annotations
 

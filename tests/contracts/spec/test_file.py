@@ -1,4 +1,4 @@
-"""What a person sees who gets `rondo.yaml` wrong: the line, what is wrong, and what would be right."""
+"""Every mistake in `rondo.yaml` is reported with its line and with what to write instead."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def problems(text: str) -> tuple[str, ...]:
 
 
 def test_a_stored_spec_from_before_a_rule_is_read() -> None:
-    """It was accepted then, and what it asks for goes on; who writes it again is told."""
+    """It was accepted before a check existed; only a new file is checked."""
     stored = parse_spec(GOOD).as_dict()
     stored["features"] |= {"flight_id": {"type": "category", "from": "flights"}}
     stored |= {"rollout": {"strategy": "canary"}, "trainer": {"params": {"n_estimator": 100}}}
@@ -52,7 +52,7 @@ def test_a_mistake_is_named_with_its_line(right: str, wrong: str, problem: str) 
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "- a\n- b\n", "hello", "~"])
-def test_a_file_that_holds_no_spec_is_told_how_one_begins(text: str) -> None:
+def test_a_file_without_a_spec_gets_the_first_lines_of_one(text: str) -> None:
     assert problems(text) == ("line 1: expected `model: <name>` and the other parts; see examples/flights/rondo.yaml",)
 
 
@@ -135,10 +135,10 @@ def test_what_parts_may_not_say_together_is_told_beside_what_is_wrong_with_one_o
         ("[]", "line 12: `rollout.steps`: is empty; give at least one"),
     ],
 )
-def test_what_is_wrong_with_steps_is_told_beside_that_they_are_not_walked_yet(steps: str, problem: str) -> None:
-    told = problems(GOOD.replace("strategy: replace", f"strategy: canary, steps: {steps}"))
-    assert problem in told
-    assert "line 12: `rollout.strategy`: canary is not supported yet" in told[0] + told[-1]
+def test_invalid_steps_are_reported_beside_the_unsupported_strategy(steps: str, problem: str) -> None:
+    found = problems(GOOD.replace("strategy: replace", f"strategy: canary, steps: {steps}"))
+    assert problem in found
+    assert "line 12: `rollout.strategy`: canary is not supported yet" in found[0] + found[-1]
 
 
 def test_what_the_registry_gives_back_may_be_applied_again() -> None:

@@ -1,4 +1,4 @@
-"""The model spec as a value: its digest is the same for the same meaning, and it survives its own JSON."""
+"""The model spec as a value: the same meaning has the same digest, and JSON round trips keep it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_another_meaning_has_another_digest(other: str) -> None:
 
 
 def test_the_digest_is_the_same_in_every_process_and_release() -> None:
-    """A run refers to it: when this fails, either undo the change or say in a decision why every spec is new."""
+    """Runs refer to it. If this fails, undo the change, or record in a decision why every digest changes."""
     assert with_a_join().digest == DIGEST
 
 
