@@ -56,13 +56,14 @@ retrain: {cooldown: 1s, budget_per_week: 1000}
 """
 
 
-def rows(count: int = 2_000) -> bytes:
-    """Return labelled rows that a model can learn, as Parquet."""
-    a, b = np.random.default_rng(7).normal(size=(2, count))
+def rows(count: int = 2_000, first: int = 0) -> bytes:
+    """Return labelled rows that a model can learn, a minute apart from row number `first` on, as Parquet."""
+    times = [START + timedelta(minutes=n) for n in range(first, first + count)]
+    a, b = np.random.default_rng(7 + first).normal(size=(2, count))
     frame = pl.DataFrame(
         {
-            "who": [f"w{n}" for n in range(count)],
-            "at": pl.Series([START + timedelta(minutes=n) for n in range(count)], dtype=pl.Datetime("us", "UTC")),
+            "who": [f"w{n}" for n in range(first, first + count)],
+            "at": pl.Series(times, dtype=pl.Datetime("us", "UTC")),
             "late": (a + b > 0).astype(int),
             "a": a,
             "b": b,
@@ -192,6 +193,9 @@ async def measure(folder: Path) -> tuple[list[float], int, int]:
             await available(1, listener)
             with Traffic(bootstrap):
                 for number in range(1, TIMES + 1):
+                    # Without new labelled rows drift trains nothing.
+                    new = rows(200, 2_000 + 200 * number)
+                    await rondo.publish("bench", f"batch-{number}", new, "application/vnd.apache.parquet")
                     drift(bootstrap, number, version=number)
                     turn = asyncio.gather(available(number + 1, listener), answered(number + 1, auditor))
                     _, first[number + 1] = await turn

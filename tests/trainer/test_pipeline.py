@@ -154,6 +154,7 @@ def test_rows_that_share_their_event_time_leave_none_to_train_on(shared: int) ->
     with pytest.raises(SharedEventTimeError) as refusal:
         run(rows(1_000).with_columns(at=at))
     assert (refusal.value.rows, refusal.value.total, refusal.value.time) == (shared, 1_000, START)
+    assert "have the same event time" in str(refusal.value)
 
 
 def test_a_missing_column() -> None:

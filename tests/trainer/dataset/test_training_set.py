@@ -216,6 +216,7 @@ def test_a_whole_number_that_float32_cannot_hold_is_refused_with_its_column(valu
     with pytest.raises(InexactIntegerError) as refusal:
         assemble(spec, tables, None, LATER, LATER)
     assert refusal.value.features == ["cents"]
+    assert "whole numbers beyond 16,777,216" in str(refusal.value)
 
 
 def test_a_whole_number_outside_the_window_is_not_looked_at() -> None:

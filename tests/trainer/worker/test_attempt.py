@@ -104,6 +104,8 @@ async def test_rows_outside_the_window_do_not_make_it_enough(harness: WorkerHarn
     spec = builders.spec(trainer={"window": "1d", "min_rows": 2000})
     (skipped,) = await harness.run((spec, builders.trigger()))
     assert "1,440 of 2,000 labelled rows from 2013-01-02 01:59 to 2013-01-03 01:59" in skipped.detail
+    assert "waiting for more batches or outcomes" in skipped.detail
+    assert skipped.reason == "not_enough_data"
 
 
 async def test_what_a_person_did_wrong_ends_the_run_with_a_sentence(harness: WorkerHarness) -> None:
@@ -131,6 +133,7 @@ async def test_drift_without_new_labelled_rows_is_skipped(harness: WorkerHarness
     again = await harness.run(*((spec, builders.trigger(day=60 + n, name=f"drift-{n}")) for n in range(2, 5)))
     assert [(end.reason, end.run_id) for end in again] == [("no_new_data", f"run-drift-{n}") for n in range(2, 5)]
     assert all("run-one trained on the same 2,000 labelled rows up to 2013-01-02 09:19" in end.detail for end in again)
+    assert all("publish newer rows, or send the outcomes of predictions" in end.detail for end in again)
     assert harness.begun == 1
 
     # More labelled rows, another spec, and a request by a person each train.

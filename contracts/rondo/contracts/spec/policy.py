@@ -95,7 +95,7 @@ class Retrain(Part):
     """The least distance between two trainings, in event time. A trigger within it is skipped, which is published."""
     budget_per_week: Annotated[int, Field(ge=1)] = 5
     """The number of trainings allowed in any seven days of event time. Failed ones count; those requested by people are
-    always allowed."""
+    always allowed, and count unless they fail."""
 
 
 class Rollout(Part):

@@ -1,4 +1,4 @@
-"""What the trainer is told by its environment; the service and its worker process read the same."""
+"""Settings of the trainer from environment variables; the service and its worker process read the same."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rondo.chassis.settings import PostgresSettings
 class Settings(PostgresSettings):
     """RONDO_DATA is the root of the Delta tables, RONDO_ARTIFACTS the artifact store: each a folder or a URL.
 
-    `worker_threads` bounds the threads of a training, `worker_lease` is how many seconds a worker may be silent
-    before its run is given to another, `worker_attempts` how often a run may be begun before it counts as failed.
+    `worker_threads` bounds the threads of a training. A worker that does not renew its claim for `worker_lease` seconds
+    loses its run to another. A run fails after `worker_attempts` attempts.
     """
 
     service: str = "trainer"

@@ -1,1 +1,1 @@
-"""How good a candidate is, beside the champion, and the evidence of it."""
+"""Evaluates a candidate and the champion on the same rows, and assembles the evidence."""

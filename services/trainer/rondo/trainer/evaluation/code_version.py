@@ -1,4 +1,4 @@
-"""Which code this is, where it is run from a checkout."""
+"""Finds the version of the code, where it runs from a git checkout."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _SECONDS = 5
 
 
 def describe(file: Path = _HERE) -> str | None:
-    """Return `git describe` of the checkout that holds a file; None without git, or where git does not track it.
+    """Return `git describe` of the checkout of a file; None without git, or where git does not track the file.
 
-    The second matters: an installed package may lie inside the checkout of something else.
+    An installed package may lie inside the checkout of another project, which does not track it.
     """
     git = shutil.which("git")
     if git is None:

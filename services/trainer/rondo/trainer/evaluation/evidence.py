@@ -1,4 +1,4 @@
-"""What is kept of a run beside its candidate: enough for a gate, for an auditor, and to run it again."""
+"""Assembles the evidence of a candidate: what a gate, an auditor and a repetition of the run need."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ if TYPE_CHECKING:
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.evaluation.candidate import Candidate
 
-LIBRARIES = ("lightgbm", "onnx", "onnxruntime", "numpy", "polars", "deltalake", "rondo-trainer")
+LIBRARIES = ("lightgbm", "scikit-learn", "onnx", "onnxruntime", "numpy", "polars", "deltalake", "rondo-trainer")
 
 
 def evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Candidate, code_version: str) -> Evidence:
-    """Put together what is known of a candidate."""
     return Evidence(
         candidate=candidate.evaluation,
         champion=candidate.champion,
@@ -39,7 +38,7 @@ def evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Candidate, c
 
 
 def environment() -> dict[str, str]:
-    """Return the versions of what decides a candidate's bytes."""
+    """Return the versions that determine the bytes of a candidate."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),

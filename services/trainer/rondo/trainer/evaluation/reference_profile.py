@@ -1,4 +1,4 @@
-"""The reference profile: what the rows of a training looked like, in fixed bins, for the monitor to compare with."""
+"""Builds the reference profile: counts of the training rows in fixed bins, which the monitor compares with."""
 
 from __future__ import annotations
 
