@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rondo.chassis.security.principal import Principal
     from rondo.contracts.spec.model import ModelSpec
     from rondo.registry.model.model import Model
-    from rondo.registry.ports import Work
+    from rondo.registry.ports import ModelTables
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Requester:
         return Actor(self.principal.name, self.reason)
 
 
-async def apply_spec(work: Work, spec: ModelSpec, by: Requester) -> Applied:
+async def apply_spec(work: ModelTables, spec: ModelSpec, by: Requester) -> Applied:
     """Bring a spec into force. Applying the spec that is in force changes nothing.
 
     Raises:
@@ -68,7 +68,9 @@ async def apply_spec(work: Work, spec: ModelSpec, by: Requester) -> Applied:
     return Applied(revision, changed=True, warnings=review.warnings)
 
 
-async def promote(work: Work, name: str, number: int, by: Requester, expected: int | None, *, override: bool) -> Model:
+async def promote(
+    work: ModelTables, name: str, number: int, by: Requester, expected: int | None, *, override: bool
+) -> Model:
     """Make a version the champion, and return the model after it.
 
     Raises:
@@ -84,7 +86,7 @@ async def promote(work: Work, name: str, number: int, by: Requester, expected: i
     return decision.after
 
 
-async def roll_back(work: Work, name: str, number: int | None, by: Requester, expected: int | None) -> Model:
+async def roll_back(work: ModelTables, name: str, number: int | None, by: Requester, expected: int | None) -> Model:
     """Go back to an earlier version, and return the model after it.
 
     Raises:
@@ -98,7 +100,7 @@ async def roll_back(work: Work, name: str, number: int | None, by: Requester, ex
     return decision.after
 
 
-async def train(work: Work, name: str, by: Requester, at: datetime) -> Trigger:
+async def train(work: ModelTables, name: str, by: Requester, at: datetime) -> Trigger:
     """Request a training now, with the data that was known at event time `at`.
 
     Raises:
@@ -113,7 +115,7 @@ async def train(work: Work, name: str, by: Requester, at: datetime) -> Trigger:
     return trigger
 
 
-async def remove(work: Work, name: str, by: Requester, expected: int | None) -> int:
+async def remove(work: ModelTables, name: str, by: Requester, expected: int | None) -> int:
     """Remove a model, and return the revision that the removal takes; see `registration.removal`.
 
     Raises:
@@ -128,7 +130,7 @@ async def remove(work: Work, name: str, by: Requester, expected: int | None) -> 
     return decision.after.spec_revision
 
 
-async def _existing(work: Work, name: str) -> Model:
+async def _existing(work: ModelTables, name: str) -> Model:
     model = await work.load_for_update(name)
     if model is None:
         raise UnknownModelError(name, await work.names())

@@ -1,4 +1,7 @@
-"""What handlers, commands and the HTTP API need from storage."""
+"""What handlers, commands and the HTTP API need from storage, by table.
+
+`Work` is what a unit of work offers, `Queries` is the read model; a function asks for the part that it uses.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,20 @@ if TYPE_CHECKING:
     from rondo.registry.model.runs import ListedRun, Run, RunPosition
 
 
-class Work(Protocol):
-    """A unit of work: everything saved and published in it becomes visible at once, or not at all."""
+class Journal(Protocol):
+    """Publishes events and appends to the audit log."""
+
+    async def publish(self, event: Event, event_id: str | None = None) -> str:
+        """Publish an event when the work is committed. Returns its id."""
+        ...
+
+    async def append_audit(self, chain: str, actor: Actor, entry: AuditEntry) -> None:
+        """Append to an audit chain: that of a model, or `TOKENS_CHAIN`."""
+        ...
+
+
+class ModelTables(Journal, Protocol):
+    """Models, specs, versions and deployments."""
 
     async def load_for_update(self, model: str) -> Model | None:
         """Load a model and lock it against every other writer until the work ends; None when it has no spec.
@@ -58,9 +73,9 @@ class Work(Protocol):
         """
         ...
 
-    async def append_audit(self, chain: str, actor: Actor, entry: AuditEntry) -> None:
-        """Append to an audit chain: that of a model, or `TOKENS_CHAIN`."""
-        ...
+
+class ReplicaTable(ModelTables, Protocol):
+    """Reports of serving replicas, and the models that they are about."""
 
     async def replica_reports(self, model: str) -> tuple[ReplicaChanged, ...]:
         """Return the latest report of each replica on each version of a model."""
@@ -70,19 +85,17 @@ class Work(Protocol):
         """Replace the reports of the replicas on a model."""
         ...
 
+
+class RunTable(Protocol):
+    """Trainings, and decisions not to train."""
+
     async def save_run(self, run: Run) -> None:
         """Merge what is known of a run into the stored one; a run that ended stays ended."""
         ...
 
-    async def load_tokens_for_update(self) -> Sequence[TokenChanged]:
-        """Load all access tokens, oldest first, and lock them against every other writer until the work ends."""
-        ...
 
-    async def save_token(self, token: TokenChanged) -> None: ...
-
-    async def publish(self, event: Event, event_id: str | None = None) -> str:
-        """Publish an event when the work is committed. Returns its id."""
-        ...
+class ScheduleTable(ModelTables, Protocol):
+    """Cron schedules, and the models that they are of."""
 
     async def schedule_base(self, model: str, expression: str) -> datetime:
         """Return the time up to which a schedule is complete: its last due time, or when its spec was applied."""
@@ -93,6 +106,20 @@ class Work(Protocol):
         ...
 
 
+class TokenTable(Journal, Protocol):
+    """Access tokens."""
+
+    async def load_tokens_for_update(self) -> Sequence[TokenChanged]:
+        """Load all access tokens, oldest first, and lock them against every other writer until the work ends."""
+        ...
+
+    async def save_token(self, token: TokenChanged) -> None: ...
+
+
+class Work(ReplicaTable, RunTable, ScheduleTable, TokenTable, Protocol):
+    """A unit of work: everything saved and published in it becomes visible at once, or not at all."""
+
+
 class Store(Protocol):
     """Opens units of work that no event causes."""
 
@@ -101,12 +128,8 @@ class Store(Protocol):
         ...
 
 
-class Queries(Protocol):
-    """The read model. Reads see one consistent state, and wait for no writer.
-
-    A query about a model that never had a spec raises UnknownModelError. A removed model has no spec and is not among
-    the models; its versions, deployments and audit log can still be queried.
-    """
+class ModelQueries(Protocol):
+    """Models, and their specs in force."""
 
     async def models(self) -> Sequence[Model]:
         """Return all models, by name."""
@@ -117,6 +140,10 @@ class Queries(Protocol):
     async def specs(self) -> Sequence[ModelSpec]:
         """Return the spec in force of each model, by name."""
         ...
+
+
+class VersionQueries(Protocol):
+    """Versions and deployments, those of removed models included."""
 
     async def versions(self, model: str, after: int, limit: int) -> Sequence[RegisteredVersion]:
         """Return up to `limit` versions with a number above `after`, oldest first."""
@@ -135,6 +162,10 @@ class Queries(Protocol):
         """Return every deployment, oldest first."""
         ...
 
+
+class AuditQueries(Protocol):
+    """The audit chains."""
+
     async def audit_chains(self) -> Sequence[str]:
         """Return the names of all audit chains."""
         ...
@@ -145,6 +176,10 @@ class Queries(Protocol):
 
     async def audit_head(self, chain: str) -> ChainHead: ...
 
+
+class ReplicaQueries(Protocol):
+    """Reports of serving replicas."""
+
     async def replica_reports(self, model: str) -> tuple[ReplicaChanged, ...]:
         """Return the latest report of each replica on each version of a model."""
         ...
@@ -153,10 +188,26 @@ class Queries(Protocol):
         """Return model and revision of the current deployments that some replica refuses and none serves."""
         ...
 
+
+class RunQueries(Protocol):
+    """Trainings, and decisions not to train."""
+
     async def runs(self, model: str | None, before: RunPosition | None, limit: int) -> Sequence[ListedRun]:
         """Return up to `limit` runs that changed before a position, of one model or of all, latest change first."""
         ...
 
+
+class TokenQueries(Protocol):
+    """Access tokens."""
+
     async def tokens(self) -> Sequence[TokenChanged]:
         """Return all access tokens, oldest first."""
         ...
+
+
+class Queries(ModelQueries, VersionQueries, AuditQueries, ReplicaQueries, RunQueries, TokenQueries, Protocol):
+    """The read model. Reads see one consistent state, and wait for no writer.
+
+    A query about a model that never had a spec raises UnknownModelError. A removed model has no spec and is not among
+    the models; its versions, deployments and audit log can still be queried.
+    """

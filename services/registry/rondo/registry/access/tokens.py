@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rondo.chassis.security.principal import Principal
     from rondo.contracts.access_tokens import TokenSeed
     from rondo.contracts.events.access import TokenChanged
-    from rondo.registry.ports import Work
+    from rondo.registry.ports import TokenTable
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class IssuedToken:
 
 
 async def create(
-    work: Work, principal: Principal, name: str, roles: Sequence[Role], expires_at: datetime | None
+    work: TokenTable, principal: Principal, name: str, roles: Sequence[Role], expires_at: datetime | None
 ) -> IssuedToken:
     """Create a token for whoever acts as `name`.
 
@@ -49,7 +49,7 @@ async def create(
     return issued
 
 
-async def rotate(work: Work, principal: Principal, token_id: str) -> IssuedToken:
+async def rotate(work: TokenTable, principal: Principal, token_id: str) -> IssuedToken:
     """Give a token another secret; the present one is invalid from then on.
 
     Raises:
@@ -64,7 +64,7 @@ async def rotate(work: Work, principal: Principal, token_id: str) -> IssuedToken
     return IssuedToken(rotated, access_tokens.joined(token_id, secret))
 
 
-async def revoke(work: Work, principal: Principal, token_id: str) -> TokenChanged:
+async def revoke(work: TokenTable, principal: Principal, token_id: str) -> TokenChanged:
     """Make a token invalid for good.
 
     Raises:
@@ -82,7 +82,7 @@ async def revoke(work: Work, principal: Principal, token_id: str) -> TokenChange
     return revoked
 
 
-async def seed(work: Work, seeds: Iterable[TokenSeed]) -> None:
+async def seed(work: TokenTable, seeds: Iterable[TokenSeed]) -> None:
     """Create the seeded tokens that do not exist yet, and publish all tokens.
 
     An existing token stays as it is: one that was revoked stays revoked. All are published, so that services can
@@ -101,7 +101,7 @@ def _is_admin(token: TokenChanged, now: datetime) -> bool:
     return Role.ADMIN in token.roles and token.revoked_at is None and not expired
 
 
-async def _valid(work: Work, token_id: str) -> TokenChanged:
+async def _valid(work: TokenTable, token_id: str) -> TokenChanged:
     token = next((each for each in await work.load_tokens_for_update() if each.token_id == token_id), None)
     if token is None:
         raise UnknownTokenError(token_id)
@@ -110,7 +110,7 @@ async def _valid(work: Work, token_id: str) -> TokenChanged:
     return token
 
 
-async def _save(work: Work, actor: Actor, action: Action, token: TokenChanged) -> None:
+async def _save(work: TokenTable, actor: Actor, action: Action, token: TokenChanged) -> None:
     await work.save_token(token)
     await work.publish(token)
     evidence = token.model_dump(mode="json", include={"token_id", "name", "roles", "expires_at"})

@@ -13,14 +13,14 @@ from rondo.registry.rollout import replica_reports, rollback
 if TYPE_CHECKING:
     from rondo.contracts.events.deployment import ReplicaChanged
     from rondo.registry.model.model import Model
-    from rondo.registry.ports import Work
+    from rondo.registry.ports import ReplicaTable
     from rondo.registry.rollout.replica_reports import ReplicaReports, RollbackDecision
 
 log = logging.getLogger(__name__)
 _LOG_LEVEL = {"keep": logging.ERROR, "wait": logging.WARNING, "roll_back": logging.WARNING}
 
 
-async def handle_report(work: Work, news: ReplicaChanged) -> None:
+async def handle_report(work: ReplicaTable, news: ReplicaChanged) -> None:
     """Store a report. A refusal of the champion is audited, and may roll it back."""
     model = await work.load_for_update(news.model)
     if model is None:
@@ -39,7 +39,7 @@ async def handle_report(work: Work, news: ReplicaChanged) -> None:
         log.info("replica %s refuses an earlier deployment of %s: ignored", news.replica, news.model)
 
 
-async def expire_report(work: Work, name: str, revision: int) -> None:
+async def expire_report(work: ReplicaTable, name: str, revision: int) -> None:
     """Decide about a refused deployment without the replicas that sent no report on it."""
     model = await work.load_for_update(name)
     if model is None or model.revision != revision:
@@ -53,7 +53,9 @@ async def expire_report(work: Work, name: str, revision: int) -> None:
         await _apply_decision(work, model, reports, decision)
 
 
-async def _apply_decision(work: Work, model: Model, reports: ReplicaReports, decision: RollbackDecision) -> None:
+async def _apply_decision(
+    work: ReplicaTable, model: Model, reports: ReplicaReports, decision: RollbackDecision
+) -> None:
     refused = tuple(r for r in reports if replica_reports.is_current(model, r) and r.state == ReplicaState.REFUSED)
     actor = rollback.actor_of_refusals(refused)
     log.log(_LOG_LEVEL[decision.outcome], "%s: %s; %s", model.name, actor.reason, decision.why)

@@ -16,7 +16,7 @@ from rondo.registry.rollout import on_replica_report
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rondo.registry.ports import Queries, Store
+    from rondo.registry.ports import ReplicaQueries, Store
 
 # Long enough to fetch and warm up a large artifact; until then the replicas that refuse serve the previous version.
 TIMEOUT_SECONDS = 60.0
@@ -26,7 +26,7 @@ POLL_SECONDS = 5.0
 class ReportTimeout:
     """Safe to run in every registry replica; the first whose timer expires decides the rollback."""
 
-    def __init__(self, store: Store, queries: Queries, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: Store, queries: ReplicaQueries, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._queries = queries
         self._clock = clock

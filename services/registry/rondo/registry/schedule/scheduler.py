@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.training import Trigger
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.registry.ports import Queries, Store, Work
+    from rondo.registry.ports import ModelQueries, ScheduleTable, Store
 
 log = logging.getLogger(__name__)
 # A spec may be applied at another replica meanwhile. Cron has no unit below a minute.
@@ -31,7 +31,7 @@ def utc_now() -> datetime:
 class CronScheduler:
     """Safe to run in every registry replica: each due time is requested once."""
 
-    def __init__(self, store: Store, queries: Queries, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, store: Store, queries: ModelQueries, clock: Callable[[], datetime] = utc_now) -> None:
         self._store = store
         self._queries = queries
         self._clock = clock
@@ -52,7 +52,7 @@ class CronScheduler:
         return min([POLL_SECONDS, *_waits(scheduled, now)])
 
 
-async def request_due_trainings(work: Work, name: str, now: datetime) -> tuple[Trigger, ...]:
+async def request_due_trainings(work: ScheduleTable, name: str, now: datetime) -> tuple[Trigger, ...]:
     """Request the trainings that the schedules of a model ask for by `now`; each due time is requested once."""
     model = await work.load_for_update(name)
     triggers: list[Trigger] = []
