@@ -100,7 +100,7 @@ def api(title: str, description: str, errors: Mapping[type[Exception], int] | No
         description=description,
         docs_url=None,
         redoc_url=None,
-        dependencies=[Depends(_deny_by_default)],
+        dependencies=[Depends(_authorize)],
         # `rondo.chassis.http.telemetry` traces every service alike, refused credentials included.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         responses={status: {"model": Problem, "description": text} for status, text in _ERRORS.items()},
@@ -135,16 +135,20 @@ async def _on_invalid_request(_: Request, error: Exception) -> Response:
     return problem(422, "invalid_request", detail, problems=found)
 
 
-async def _deny_by_default(request: Request) -> None:
-    if not roles_of(request.scope["route"]):
-        require(request, Role.ADMIN)
+async def _authorize(request: Request) -> None:
+    """Check the roles of the route before anything else of it runs, so that no other error precedes a 403."""
+    requirements = _requirements(request.scope["route"]) or [RequiresRole(Role.ADMIN)]
+    for each in requirements:
+        await each(request)
 
 
 def roles_of(route: APIRoute) -> tuple[Role, ...]:
     """Return the roles that a route names; one of them is needed. None: it needs `admin`."""
-    return tuple(
-        role for each in _dependencies(route.dependant) if isinstance(each, RequiresRole) for role in each.roles
-    )
+    return tuple(dict.fromkeys(role for each in _requirements(route) for role in each.roles))
+
+
+def _requirements(route: APIRoute) -> list[RequiresRole]:
+    return [each for each in _dependencies(route.dependant) if isinstance(each, RequiresRole)]
 
 
 def _dependencies(dependant: Dependant) -> Iterator[Any]:

@@ -1,0 +1,90 @@
+"""Every HTTP API has one error shape, a role for each route, and a complete OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from rondo.chassis.health import Health
+from rondo.chassis.http.server import guarded
+from rondo.contracts.access_tokens import Role
+from rondo.ingestion import http as ingestion
+from rondo.monitor import http as monitor
+from rondo.registry.http import app as registry
+from rondo.trainer import app as trainer
+
+from tests.support.access import bearer, token_cache
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from fastapi import FastAPI
+
+APIS: dict[str, Callable[[], FastAPI]] = {
+    "ingestion": ingestion.api,
+    "monitor": monitor.api,
+    "registry": registry.api,
+    "trainer": lambda: trainer.api("Rondo trainer", "Trains models."),
+}
+HEALTH = {"/livez", "/readyz", "/metrics"}
+
+
+@pytest.fixture(params=APIS)
+async def http(request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
+    app = guarded(Health(), await token_cache(), APIS[request.param]())
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service", headers=bearer()) as opened:
+        yield opened
+
+
+def is_problem(answer: httpx.Response, status: int, code: str) -> bool:
+    found = answer.json()
+    return (
+        answer.headers["content-type"] == "application/problem+json"
+        and (answer.status_code, found["status"], found["code"]) == (status, status, code)
+        and found["type"] == f"urn:rondo:problem:{code}"
+        and bool(found["title"] and found["detail"])
+    )
+
+
+async def operations(http: httpx.AsyncClient) -> dict[tuple[str, str], dict[str, Any]]:
+    document = (await http.get("/openapi.json")).json()
+    return {
+        (method, path): operation
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if path not in HEALTH
+    }
+
+
+async def test_what_is_not_there_or_not_allowed(http: httpx.AsyncClient) -> None:
+    assert is_problem(await http.get("/v1/nothing/of/this/name"), 404, "not_found")
+    assert is_problem(await http.get("/openapi.json", headers={"authorization": ""}), 401, "unauthenticated")
+    wrong = await http.delete("/openapi.json")
+    assert is_problem(wrong, 405, "method_not_allowed")
+    assert "GET" in wrong.headers["allow"]
+
+
+async def test_each_route_names_its_roles(http: httpx.AsyncClient) -> None:
+    """A route that names none would be for admins alone, and nobody would have chosen that."""
+    admins_only = [key for key, found in (await operations(http)).items() if found["x-required-roles"] == ["admin"]]
+    assert all("/tokens" in path for _, path in admins_only)
+
+
+async def test_a_token_without_the_role_is_refused_by_name(http: httpx.AsyncClient) -> None:
+    for (method, path), found in (await operations(http)).items():
+        lacking = next(role for role in (Role.PREDICTOR, Role.PUBLISHER) if role not in found["x-required-roles"])
+        answer = await http.request(method, path.replace("{", "").replace("}", "1"), headers=bearer(lacking))
+        if answer.status_code != 422:  # a placeholder of the path is no number
+            assert is_problem(answer, 403, "forbidden"), (method, path, answer.text)
+            assert answer.json()["required_roles"] == found["x-required-roles"]
+
+
+async def test_the_document_has_the_errors_of_each_route(http: httpx.AsyncClient) -> None:
+    for key, found in (await operations(http)).items():
+        errors = {status: answer for status, answer in found["responses"].items() if status >= "4"}
+        assert {"401", "403", "405", "422", "500", "503"} <= errors.keys(), key
+        assert all("application/problem+json" in answer["content"] for answer in errors.values()), key
+        assert found["summary"], key
+        assert any(status < "4" and "content" in answer for status, answer in found["responses"].items()), key
