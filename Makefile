@@ -80,7 +80,7 @@ $(STAMP): uv.lock pyproject.toml $(wildcard */pyproject.toml */*/pyproject.toml)
 
 environment: $(UV)
 	@echo "installing what uv.lock names into $(VENV)$(THEN)"
-	@$(PYTHON) deploy/briefly.py $(UV) sync --frozen
+	@$(PYTHON) deploy/uv_progress.py $(UV) sync --frozen
 
 $(UV):
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \

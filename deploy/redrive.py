@@ -1,9 +1,8 @@
-"""Look at dead letters, and publish chosen ones again on the topic that they came from.
+"""Lists dead letters, and publishes selected ones again on their source topic.
 
-`RONDO_KAFKA=<host:port> python deploy/redrive.py <topic>` lists them. With `<partition>:<offset>` of some of them
-behind it, those are published again in the partition that they came from, key, value and headers as they were; what
-was said about them is left out. A topic that is compacted keeps the last message of each key, and an old one would be
-that: what is there is never published again.
+`RONDO_KAFKA=<host:port> python deploy/redrive.py <topic>` lists them. With `<partition>:<offset> ...` after the topic,
+these are published again to their source partition with the original key, value and headers, without the headers about
+the error. Messages of compacted topics are refused: an old message would replace the latest one of its key.
 """  # noqa: INP001 - a script
 
 from __future__ import annotations
@@ -19,29 +18,29 @@ from rondo.contracts.kafka_connection import KafkaConnection
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What was said about a message beside it; `reason` is serving's word for why it can't answer a request.
+# The headers about the error; `reason` is the error code of serving.
 _ABOUT, _REASON = "__dlq.", "reason"
 _SECONDS = 30.0
 
 
-def letters(kafka: KafkaConnection, topic: str) -> Iterator[Message]:
-    """Yield what a topic holds now."""
+def dead_letters(kafka: KafkaConnection, topic: str) -> Iterator[Message]:
+    """Yield the present messages of a topic."""
     consumer = Consumer({**kafka.confluent(), "group.id": "unused", "isolation.level": "read_committed",
                          "enable.partition.eof": True, "enable.auto.commit": False})  # fmt: skip
     known = consumer.list_topics(topic, timeout=_SECONDS).topics[topic]
     if known.error:
         sys.exit(f"there is no topic {topic}: dead letters are on predictions.failed and <service>.dead-letters")
-    open_ones = set(known.partitions)
-    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in open_ones])
-    while open_ones:
+    unfinished = set(known.partitions)
+    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in unfinished])
+    while unfinished:
         message = consumer.poll(_SECONDS)
         if message is None:
-            sys.exit(f"Kafka at {kafka} says no more after {_SECONDS:g} s: is it up?")
+            sys.exit(f"Kafka at {kafka} has not answered for {_SECONDS:g} s: is it running?")
         error = message.error()
         if error is None:
             yield message
         elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - its public name
-            open_ones.discard(message.partition())
+            unfinished.discard(message.partition())
         else:
             sys.exit(f"{topic} can't be read to its end: {error.str()}")
     consumer.close()
@@ -53,49 +52,48 @@ def headers_of(message: Message) -> dict[str, str]:
 
 
 def line(message: Message) -> str:
-    """Say of a dead letter where it is, where it came from, and what was wrong."""
-    said = headers_of(message)
-    origin = "-".join(said.get(f"{_ABOUT}errors.{part}", "?") for part in ("topic", "partition", "offset"))
-    return f"{message.partition()}:{message.offset()}  from {origin}  {said.get(f'{_ABOUT}errors.message', '')}"
+    """Return position, source and error of a dead letter."""
+    headers = headers_of(message)
+    origin = "-".join(headers.get(f"{_ABOUT}errors.{part}", "?") for part in ("topic", "partition", "offset"))
+    return f"{message.partition()}:{message.offset()}  from {origin}  {headers.get(f'{_ABOUT}errors.message', '')}"
 
 
 def publish_again(producer: Producer, message: Message) -> None:
-    """Publish one where it came from.
+    """Publish a dead letter on its source topic.
 
-    Exits with 1 where the dead letter has only a part of the message.
+    Exits with 1 if it has only a part of the message.
     """
-    said = headers_of(message)
-    origin, partition = said[f"{_ABOUT}errors.topic"], int(said[f"{_ABOUT}errors.partition"])
-    if f"{_ABOUT}errors.dropped" in said:
+    headers = headers_of(message)
+    origin, partition = headers[f"{_ABOUT}errors.topic"], int(headers[f"{_ABOUT}errors.partition"])
+    if f"{_ABOUT}errors.dropped" in headers:
         sys.exit(
-            f"{line(message)}\nit was too large for a dead letter: read it where it came from, if it is still there"
+            f"{line(message)}\nit was too large for a dead letter: read it from its source topic, if it is still there"
         )
     kept = [(name, value) for name, value in message.headers() or () if not name.startswith(_ABOUT) and name != _REASON]
     producer.produce(origin, message.value(), message.key(), partition=partition, headers=kept)
 
 
 def refuse_compacted(kafka: KafkaConnection, topics: set[str]) -> None:
-    """Exit with 1 where one of the topics is compacted."""
+    """Exit with 1 if one of the topics is compacted."""
     admin = AdminClient(kafka.confluent())
     for topic in sorted(topics):
         resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
         policy = admin.describe_configs([resource])[resource].result()["cleanup.policy"].value
         if "compact" in policy:
             sys.exit(
-                f"{topic} is compacted: an old message of it would undo a newer one. Its writer publishes anew what is"
-                " in force: apply the spec again, or roll back and promote"
+                f"{topic} is compacted: an old message would overwrite a newer one. Let its writer publish the present"
+                " state again: apply the spec again, or roll back and promote"
             )
 
 
 def main(*arguments: str) -> None:
-    """List, or publish again."""
     if not arguments:
-        sys.exit("say which: python deploy/redrive.py <topic of dead letters> [<partition>:<offset> ...]")
+        sys.exit("usage: python deploy/redrive.py <topic of dead letters> [<partition>:<offset> ...]")
     topic, *places = arguments
     kafka = KafkaConnection(
         os.environ.get("RONDO_KAFKA") or sys.exit("set RONDO_KAFKA to the address of the broker, host:port")
     )
-    found = {f"{message.partition()}:{message.offset()}": message for message in letters(kafka, topic)}
+    found = {f"{message.partition()}:{message.offset()}": message for message in dead_letters(kafka, topic)}
     if missing := [place for place in places if place not in found]:
         sys.exit(f"{topic} has nothing at {', '.join(missing)}; it has {', '.join(found) or 'nothing'}")
     refuse_compacted(kafka, {headers_of(found[place])[f"{_ABOUT}errors.topic"] for place in places})
@@ -103,7 +101,7 @@ def main(*arguments: str) -> None:
     for place in places:
         publish_again(producer, found[place])
     if producer.flush(_SECONDS):
-        sys.exit("Kafka did not take all of them within 30 s: list what is there, and send the rest again")
+        sys.exit("Kafka did not acknowledge all of them within 30 s: list the topic, and publish the rest again")
     for message in map(found.__getitem__, places or found):
         sys.stdout.write(f"{'published again: ' if places else ''}{line(message)}\n")
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Replays the flights of spring 2013 against the system of docker-compose.yml, and prints the report.
-# The system is one of its own, on free ports and with new volumes; at the end it is taken down, and its volumes go too.
+# Replays the flights of spring 2013 on the system of docker-compose.yml, and prints the report.
+# It starts its own project on free ports with new volumes, and removes all of it at the end.
 # Further arguments go to `rondo demo`, such as --until 12.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -26,7 +26,7 @@ find_compose() {
 
 choose_ports() {
   local names=(KAFKA INGESTION TRAINER REGISTRY SERVING MONITOR) ports i
-  # All are held at once, so that no two are the same.
+  # All are held at once, so that they differ.
   mapfile -t ports < <(python3 -c '
 import socket, sys
 held = [socket.create_server(("127.0.0.1", 0)) for _ in sys.argv[1:]]
@@ -39,7 +39,7 @@ print(*(each.getsockname()[1] for each in held), sep="\n")' "${names[@]}")
   export RONDO_KAFKA="127.0.0.1:$RONDO_PORT_KAFKA"
 }
 
-# quietly <command...>: what it prints is shown when it fails
+# quietly <command...>: shows its output only when it fails
 quietly() {
   "$@" >"$log" 2>&1 || {
     tail -n 40 "$log" >&2
@@ -62,7 +62,7 @@ wait_until_ready() {
   done
 }
 
-# Whatever user a container starts as: when all is ready, no process in any of them is root's.
+# Whatever user a container starts as: when everything is ready, no process runs as root.
 nobody_is_root() {
   local id owners
   for id in $("${compose[@]}" ps -q); do

@@ -1,16 +1,15 @@
 #!/bin/bash
-# Makes the secrets that are not there yet, each for its reader alone: random, in volumes, never in a file of the project.
-# The folder of a service that keeps state gets `postgres-password`, and PostgreSQL's gets the passwords. The registry's
-# gets the access tokens.
+# Creates missing secrets: random, readable for one user each, in volumes, never in a file of the project. The folder of
+# a service with state gets `postgres-password`, that of PostgreSQL all passwords, that of the registry the access tokens.
 set -euo pipefail
 umask 077
 folder=${1:-/secrets}
 service_user=10001 # the user of the services' images
 
-# random [bytes]: in hexadecimal.
+# random [bytes]: prints random bytes in hexadecimal.
 random() { od -An -v "-N${1:-24}" -tx1 /dev/urandom | tr -d ' \n'; }
 
-# keep <file> <value>: what exists stays, and nobody ever reads half of one.
+# keep <file> <value>: writes a file that does not exist yet, atomically.
 keep() {
   if [ ! -s "$1" ]; then
     printf '%s' "$2" > "$1.part"
@@ -23,7 +22,7 @@ for service in ingestion trainer registry monitor; do
   keep "$folder/postgres/$service" "$(random)"
   keep "$folder/$service/postgres-password" "$(cat "$folder/postgres/$service")"
 done
-# One access token of each role: `token-<role>` is for people, and `tokens` has what the registry stores of them.
+# One access token of each role: `token-<role>` is for people, `tokens` has their hashes for the registry.
 for role in reader publisher predictor engineer approver admin; do
   keep "$folder/registry/token-$role" "rondo_$(random 6)_$(random 32)"
 done

@@ -82,7 +82,7 @@ def test_what_is_compacted_is_never_published_again(kafka: str, topics: tuple[st
 
 def test_without_arguments_it_says_what_to_type(kafka: str) -> None:
     assert redrive(kafka).stderr == (
-        "say which: python deploy/redrive.py <topic of dead letters> [<partition>:<offset> ...]\n"
+        "usage: python deploy/redrive.py <topic of dead letters> [<partition>:<offset> ...]\n"
     )
 
 

@@ -30,7 +30,7 @@ def test_the_second_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
     begun(first)
     second = locked(tmp_path, "echo second >>log")
     assert second.stderr
-    assert second.stderr.readline() == "another one is doing this already and holds new/.lock: waiting for it\n"
+    assert second.stderr.readline() == "another process is doing this already and holds new/.lock: waiting for it\n"
     first.communicate("")
     second.communicate("")
     assert (tmp_path / "log").read_text() == "first\nsecond\n"

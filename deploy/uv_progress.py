@@ -1,7 +1,7 @@
-"""Run uv and tell in few lines how far it is: `python briefly.py <uv> <argument...>`.
+"""Runs uv and shows its progress in few lines: `python uv_progress.py <uv> <argument...>`.
 
-By itself uv lists each of 150 packages. Here a terminal has one line that changes, and a log a line for each quarter of
-what is fetched; when uv fails, all that it said is shown.
+uv itself lists each of 150 packages. This shows one line that changes on a terminal, and one line per quarter of the
+download in a log. When uv fails, all of its output is shown.
 """  # noqa: INP001 - a script
 
 import re
@@ -13,44 +13,44 @@ _FETCH = re.compile(r"\s*(Downloading|Downloaded) (\S+)(?: \(([\d.]+)(KiB|MiB|Gi
 _MEGABYTES = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0}
 
 
-class Fetched:
-    """How much of what uv fetches is there, in MB."""
+class Download:
+    """The progress of the download, in MB."""
 
     def __init__(self) -> None:
         self.sizes: dict[str, float] = {}
         self.done, self.quarter = 0.0, 0
 
-    def hear(self, line: str) -> None:
-        """Take a line of uv's, and tell what it means."""
-        if not (said := _FETCH.match(line)):
+    def update(self, line: str) -> None:
+        """Read a line of uv's output."""
+        if not (match := _FETCH.match(line)):
             return
-        if said[1] == "Downloading":
-            self.sizes[said[2]] = float(said[3] or 0) * _MEGABYTES.get(said[4], 1.0)
+        if match[1] == "Downloading":
+            self.sizes[match[2]] = float(match[3] or 0) * _MEGABYTES.get(match[4], 1.0)
             return
-        self.done += self.sizes.get(said[2], 0.0)
+        self.done += self.sizes.get(match[2], 0.0)
         whole = sum(self.sizes.values())
         quarter = int(self.done * 4 / max(whole, 1) + 0.001)
-        show(f"  fetched {self.done:.0f} of {whole:.0f} MB ({said[2]})", lasting=quarter > self.quarter)
+        show(f"  fetched {self.done:.0f} of {whole:.0f} MB ({match[2]})", lasting=quarter > self.quarter)
         self.quarter = quarter
 
 
 def main(*command: str) -> int:
     """Run the command, and return its exit code."""
-    began, said, fetched = time.monotonic(), list[str](), Fetched()
+    began, lines, download = time.monotonic(), list[str](), Download()
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:  # noqa: S603
         for line in running.stderr or ():
-            said.append(line)
-            fetched.hear(line)
-    packages = sum(line.startswith(" + ") for line in said)
+            lines.append(line)
+            download.update(line)
+    packages = sum(line.startswith(" + ") for line in lines)
     if running.returncode:
-        sys.stderr.write("\n" + "".join(said))
+        sys.stderr.write("\n" + "".join(lines))
     elif packages:
         show(f"  {packages} packages are installed, after {time.monotonic() - began:.0f} s\n", lasting=True)
     return running.returncode
 
 
 def show(text: str, *, lasting: bool) -> None:
-    """Show a line: on a terminal in the place of the one before, in a log if it is `lasting`."""
+    """Show a line: on a terminal it replaces the previous one; in a log it is only written if `lasting`."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{text[:79]}")
     elif lasting:

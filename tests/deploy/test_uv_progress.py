@@ -1,4 +1,4 @@
-"""Setting up tells in few lines how far it is, and everything when it fails."""
+"""The setup shows its progress in few lines, and all output when it fails."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-BRIEFLY = Path(__file__).resolve().parents[1] / "deploy" / "briefly.py"
-# As uv 0.13 says it into a pipe.
+SCRIPT = Path(__file__).resolve().parents[2] / "deploy" / "uv_progress.py"
+# The output of uv 0.13 into a pipe.
 UV = r"""
 printf '   Building rondo-client @ file:///x/client\n      Built rondo-client @ file:///x/client\n' >&2
 printf 'Downloading scipy (30.0MiB)\nDownloading ruff (10.0MiB)\nDownloading wheel (512.0KiB)\n' >&2
 printf ' Downloaded wheel\n Downloaded ruff\n Downloaded scipy\n' >&2
 printf 'Prepared 3 packages in 1s\nInstalled 3 packages in 1s\n + ruff==1\n + scipy==1\n + wheel==1\n' >&2
 """
-COMMAND = [sys.executable, str(BRIEFLY), "sh", "-c"]
+COMMAND = [sys.executable, str(SCRIPT), "sh", "-c"]
 
 
 def test_a_log_has_a_line_for_each_quarter_and_one_at_the_end() -> None:
