@@ -11,6 +11,7 @@ from rondo.chassis.health import Health
 from rondo.chassis.security.principal import Principal
 from rondo.chassis.security.token_cache import TokenCache, UnauthenticatedError
 from rondo.contracts.access_tokens import Role, mint
+from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.kafka_connection import KafkaConnection
 
 from tests.support.access import ADMIN, publish_tokens, token_events
@@ -58,6 +59,18 @@ async def test_a_revoked_token_is_refused_by_its_id(cache: TokenCache) -> None:
     with pytest.raises(UnauthenticatedError) as caught:
         await cache.authenticate(token)
     assert f"the token {event.token_id} was revoked" in str(caught.value)
+
+
+async def test_reading_the_topic_again_does_not_restore_a_revoked_token(cache: TokenCache) -> None:
+    token, event = new()
+    history = [
+        Envelope("1", "rondo/registry", NOW - timedelta(hours=1), event),
+        Envelope("2", "rondo/registry", NOW, event.model_copy(update={"revoked_at": NOW})),
+    ]
+    for envelope in [*history, history[0]]:
+        await cache.on_token_changed(envelope)
+    with pytest.raises(UnauthenticatedError):
+        await cache.authenticate(token)
 
 
 async def test_a_token_is_valid_until_it_expires(cache: TokenCache) -> None:

@@ -43,11 +43,19 @@ class TokenCache:
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._now = now
         self._tokens: dict[str, TokenChanged] = {}
+        self._times: dict[str, datetime] = {}
         self._changed = asyncio.Condition()
         self._complete = False
 
     async def on_token_changed(self, envelope: Envelope[TokenChanged]) -> None:
-        await self.put(envelope.data)
+        """Store a change, unless a newer one of the same token is known.
+
+        After a reconnect the topic is read again from its beginning: an old event must not restore a revoked token.
+        """
+        newest = self._times.get(envelope.data.token_id)
+        if newest is None or envelope.time >= newest:
+            self._times[envelope.data.token_id] = envelope.time
+            await self.put(envelope.data)
 
     async def put(self, token: TokenChanged) -> None:
         async with self._changed:
