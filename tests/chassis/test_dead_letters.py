@@ -15,7 +15,7 @@ def test_an_original_is_kept_byte_for_byte() -> None:
     assert (made.value, made.key, made.headers) == (b"\xff\x00", b"\xfe", {"a": b"\xfd", "empty": b""})
 
 
-def test_what_is_too_large_is_left_out_and_the_letter_says_where_it_lies() -> None:
+def test_parts_that_are_too_large_are_dropped_and_named_with_their_origin() -> None:
     value, key = bytes(20_000_000), bytes(MAX_KEY_BYTES + 1)
     made = bounded(TOPIC, value, key, [("h", bytes(3_000_000))], ORIGIN)
     assert (made.value, made.key) == (None, None)

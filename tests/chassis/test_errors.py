@@ -27,7 +27,7 @@ def test_a_delay_grows_to_its_cap_and_never_beyond(attempt: int, seed: int) -> N
     assert bound / 2 <= backoff.delay(attempt, random.Random(seed)) <= bound
 
 
-def test_a_dead_letter_says_where_from_and_why_in_bounded_text() -> None:
+def test_the_headers_of_a_dead_letter_are_bounded() -> None:
     at = datetime(2013, 6, 1, tzinfo=UTC)
     headers = dead_letter_headers(Origin("t", 2, 40, "g"), ValueError("x" * 5_000), 3, at)
     assert headers == {

@@ -31,7 +31,7 @@ def up() -> dict[str, str]:
     return {line.split('"')[1]: line.split()[-1] for line in lines}
 
 
-async def test_a_start_that_is_over_is_no_longer_counted_as_a_dependency_that_is_away() -> None:
+async def test_a_completed_start_is_no_dependency_in_the_metrics() -> None:
     health = Health()
     await health.report()
     assert up()["start"] == "0.0"
@@ -43,7 +43,7 @@ async def test_a_start_that_is_over_is_no_longer_counted_as_a_dependency_that_is
     assert "start" not in up()
 
 
-async def test_the_log_says_once_who_is_away_and_once_who_is_back(
+async def test_each_transition_of_a_dependency_is_logged_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rondo.chassis.health._WATCH_SECONDS", 0.001)

@@ -53,7 +53,7 @@ def test_a_secret_file_that_is_not_there_is_named() -> None:
         load(PostgresSettings, GOOD | {"RONDO_POSTGRES_FILE": "/nowhere"})
 
 
-def test_a_command_says_it_on_standard_error_and_exits_with_2(
+def test_invalid_settings_go_to_standard_error_and_exit_with_2(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RONDO_HTTP_PORT", "many")

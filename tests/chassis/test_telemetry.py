@@ -57,7 +57,7 @@ def test_what_we_say_ourselves_is_never_held_back(sparing: RateLimitFilter) -> N
     assert [sparing.filter(record("closed", name="rondo.faststream")) for _ in range(2)] == [True, False]
 
 
-def test_a_library_that_never_says_the_same_twice_fills_no_memory(sparing: RateLimitFilter) -> None:
+def test_a_library_that_never_repeats_itself_fills_no_memory(sparing: RateLimitFilter) -> None:
     for number in range(3_000):
         assert sparing.filter(record("x" * number))
     assert len(sparing._said) <= 1_000

@@ -168,7 +168,7 @@ async def test_a_handler_that_always_fails_ends_in_the_dead_letters_after_bounde
     assert headers["__dlq.errors.message"].endswith("always")
 
 
-async def test_while_something_is_away_the_message_waits_instead_of_dying(settings: PostgresSettings) -> None:
+async def test_a_message_is_retried_without_limit_while_a_dependency_is_unavailable(settings: PostgresSettings) -> None:
     attempts = 0
     handled = asyncio.Event()
 
@@ -197,7 +197,7 @@ async def test_headers_that_are_no_utf8_do_not_lose_the_message(settings: Postgr
         await handled.wait()
 
 
-async def test_a_header_whose_name_is_no_utf8_makes_a_dead_letter_and_holds_up_no_other_event(
+async def test_a_header_whose_name_is_not_utf8_blocks_no_other_event(
     settings: PostgresSettings,
 ) -> None:
     handled: asyncio.Queue[int] = asyncio.Queue()
@@ -227,7 +227,7 @@ async def test_a_header_that_is_null_does_not_lose_the_message(settings: Postgre
         await handled.wait()
 
 
-async def test_what_came_compressed_and_is_too_large_for_a_dead_letter_is_left_out_and_named(
+async def test_a_value_that_is_too_large_for_a_dead_letter_is_dropped_and_named(
     settings: PostgresSettings,
 ) -> None:
     handled = asyncio.Event()

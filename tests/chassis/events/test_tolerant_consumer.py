@@ -96,7 +96,7 @@ async def test_however_an_application_compresses_it_is_read(kafka: str, topic: s
     assert {record.headers for record in found} == {(GOOD,)}
 
 
-async def test_one_that_fails_again_and_again_says_why_until_it_reads(kafka: str, topic: str) -> None:
+async def test_readiness_names_a_read_failure_until_it_ends(kafka: str, topic: str) -> None:
     await send_batch(kafka, topic, (b"0", [GOOD]))
     async with reader(kafka, topic, auto_offset_reset="none") as consumer, asyncio.timeout(60):
         consumer.check()

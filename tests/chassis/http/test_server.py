@@ -47,7 +47,7 @@ async def test_a_service_that_still_starts_is_alive_and_not_ready() -> None:
     assert ready.json()["checks"]["start"].startswith("the service is not available (still starting")
 
 
-async def test_ready_says_which_dependency_is_away_and_why() -> None:
+async def test_readiness_names_the_unavailable_dependency_and_the_reason() -> None:
     async def away() -> None:
         raise UnavailableError("PostgreSQL", "ConnectionRefusedError")
 

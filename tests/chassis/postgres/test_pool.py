@@ -117,7 +117,7 @@ class Away:
         raise KafkaConnectionError
 
 
-async def test_what_waits_in_the_outbox_is_counted_while_kafka_is_away(database: Services) -> None:
+async def test_pending_outbox_rows_are_counted_while_kafka_is_unavailable(database: Services) -> None:
     async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
         await _publish(db, range(3))
         relay = OutboxRelay(db, cast("KafkaBroker", Away()), QUICK)
@@ -205,7 +205,7 @@ async def _until_away(db: chassis_postgres.Database) -> None:
             return
 
 
-async def test_a_relay_stops_when_told_while_the_server_is_dead(own_postgres: Postgres) -> None:
+async def test_a_relay_can_be_cancelled_while_the_server_is_dead(own_postgres: Postgres) -> None:
     """A lost connection complains when it is let go of; that must not swallow the cancellation."""
     settings = settings_for("127.0.0.1:1", own_postgres.dsn)
     async with chassis_postgres.connect(settings, MIGRATIONS, QUICK) as db:

@@ -27,7 +27,7 @@ def end(topic: str, partition: int, offset: int) -> Message:
     return Message(topic, partition, offset, error=KafkaError(KafkaError._PARTITION_EOF))
 
 
-def test_a_message_at_the_end_or_beyond_tells_that_a_partition_was_read() -> None:
+def test_a_message_at_the_end_or_beyond_completes_a_partition() -> None:
     assert told(ENDS, [message("a", 0, 8)], [message("a", 0, 9)], [message("b", 1, 7)], []) == [2]
 
 
@@ -35,10 +35,10 @@ def test_a_partition_that_ends_behind_a_transaction_was_read() -> None:
     assert told(ENDS, [message("a", 0, 8), message("b", 1, 4)], [end("a", 0, 10)], [end("a", 0, 10)]) == [1]
 
 
-def test_where_there_is_nothing_to_read_it_is_told_at_once() -> None:
+def test_an_empty_backlog_is_complete_at_once() -> None:
     assert told({}, [], [message("a", 0, 3)]) == [0]
 
 
-def test_what_is_of_no_partition_tells_nothing() -> None:
+def test_an_error_of_no_partition_completes_nothing() -> None:
     away: Any = Message(error=KafkaError(KafkaError._ALL_BROKERS_DOWN))
     assert told(ENDS, [away], [message("c", 0, 99)]) == []

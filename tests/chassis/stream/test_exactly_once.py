@@ -177,7 +177,7 @@ async def test_a_message_whose_answer_no_topic_takes_becomes_a_dead_letter(topic
 
 
 @pytest.mark.slow
-async def test_a_transform_that_fails_on_everything_buries_a_few_and_waits_for_a_better_one(topics: Topics) -> None:
+async def test_a_transform_that_fails_on_everything_dead_letters_a_few_and_pauses(topics: Topics) -> None:
     topics.fill(MAX_CONSECUTIVE + 5)
     copy = Copy(topics.target, fails=10_000)
 
@@ -244,7 +244,7 @@ async def test_a_restart_goes_on_where_the_last_commit_was(topics: Topics) -> No
     assert Counter(m.value() for m in found) == Counter(2 * [b"%d" % n for n in range(50)])
 
 
-async def test_a_transaction_without_an_end_that_holds_the_offsets_is_told(topics: Topics) -> None:
+async def test_readiness_names_a_hanging_transaction(topics: Topics) -> None:
     topics.fill(50)
     async with running(topics.stream(Copy(topics.target))):
         await asyncio.to_thread(topics.read, 50)

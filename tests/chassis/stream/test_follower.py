@@ -128,7 +128,7 @@ async def test_each_message_once_over_restarts_and_in_order_within_a_partition(k
     assert even == sorted(even)
 
 
-async def test_while_the_store_is_away_it_loads_again_and_loses_nothing(kafka: str, topic: str) -> None:
+async def test_a_follower_reloads_and_loses_nothing_while_the_store_is_unavailable(kafka: str, topic: str) -> None:
     saved = Saved()
     store = Store(saved, away=2)
     send(kafka, topic, range(10))
@@ -159,7 +159,7 @@ def _ends(kafka: str, topic: str, isolation: str) -> list[int]:
     return ends
 
 
-async def test_it_tells_once_after_each_load_that_what_the_partitions_held_was_fed(kafka: str, topic: str) -> None:
+async def test_caught_up_is_called_once_after_each_load(kafka: str, topic: str) -> None:
     store = Store(Saved())
     transact(kafka, topic, range(10))
     async with following(kafka, topic, store):
@@ -170,7 +170,7 @@ async def test_it_tells_once_after_each_load_that_what_the_partitions_held_was_f
         await until(lambda: store.told == [10, 14])
 
 
-async def test_how_far_it_is_behind_is_told_until_it_has_caught_up(
+async def test_the_lag_is_reported_until_the_follower_has_caught_up(
     kafka: str, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follow, "_LAG_SECONDS", 0.0)
@@ -188,7 +188,7 @@ def lag() -> float | None:
     return REGISTRY.get_sample_value("rondo_stream_lag_records", {"stream": "test"})
 
 
-async def test_a_state_of_another_kafka_is_told_apart(kafka: str, topic: str) -> None:
+async def test_a_state_of_another_kafka_is_refused(kafka: str, topic: str) -> None:
     send(kafka, topic, range(10))
     store = Store(Saved(positions={(topic, 0): 500}))
     async with following(kafka, topic, store) as follower:

@@ -28,7 +28,7 @@ def replay(poison: set[int], count: int, max_records: int) -> tuple[list[int], P
 
 
 @given(st.sets(st.integers(0, 60), max_size=MAX_CONSECUTIVE - 1), st.integers(1, 20))
-def test_what_fails_is_dead_letters_and_nothing_else(poison: set[int], max_records: int) -> None:
+def test_exactly_the_failing_messages_become_dead_letters(poison: set[int], max_records: int) -> None:
     dead_letters, tracker = replay(poison, 61, max_records)
     assert dead_letters == sorted(poison)
     assert not tracker.tripped
@@ -53,20 +53,20 @@ def test_a_micro_batch_that_fails_again_comes_one_by_one_until_it_is_through() -
     assert tracker.batch_size(100) == 100
 
 
-def test_what_passes_after_all_ends_the_hopelessness() -> None:
+def test_a_message_that_passes_resets_the_tracker() -> None:
     _, tracker = replay(set(range(1_000)), 1_000, 50)
     tracker.passed([at(MAX_CONSECUTIVE)])
     assert not tracker.tripped
 
 
-def test_a_message_whose_dead_letter_can_not_be_written_is_dead_letters_again() -> None:
+def test_a_dead_letter_that_can_not_be_written_is_tried_again() -> None:
     tracker = PoisonPillTracker()
     for _ in range(TRIES + 3):
         tracker.failed([at(0)])
     assert tracker.attempts_if_poison([at(0)]) == TRIES + 3
 
 
-def test_when_everything_fails_it_is_hopeless_before_everything_is_dead_letters() -> None:
+def test_the_tracker_trips_before_every_message_becomes_a_dead_letter() -> None:
     dead_letters, tracker = replay(set(range(1_000)), 1_000, 50)
     assert tracker.tripped
     assert len(dead_letters) == MAX_CONSECUTIVE
