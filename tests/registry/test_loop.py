@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
     from rondo.registry.settings import Settings
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 
 async def ready(url: str) -> None:
