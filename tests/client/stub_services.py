@@ -64,8 +64,8 @@ INFERRED = {"model_name": "late", "model_version": "2", "outputs": [{"name": "sc
 LABEL = {"name": "late", "kind": "label"}
 QUARANTINED = {"batch_id": "a", "row": 7, "reason": "distance: below 0", "content": '{"distance":-1}'}
 UNKNOWN = {
-    "error": "unknown_model",
-    "message": "there is no model 'nosuch'; there are late, new: apply its spec first (`rondo apply rondo.yaml`)",
+    "code": "unknown_model",
+    "detail": "there is no model 'nosuch'; there are late, new: apply its spec first (`rondo apply rondo.yaml`)",
 }
 ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("PUT", "/v1/specs"): (
@@ -91,7 +91,7 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("POST", "/v1/models/late/promote"): (200, MODEL),
     ("POST", "/v1/models/late/rollback"): (200, MODEL),
     ("POST", "/v1/models/late/train"): (202, {"model": "late", "trigger_id": "t", "status": "requested"}),
-    ("POST", "/v1/models/new/promote"): (404, {"error": "unknown_model", "message": "there is no model new"}),
+    ("POST", "/v1/models/new/promote"): (404, {"code": "unknown_model", "detail": "there is no model new"}),
     ("POST", "/v1/datasets/trips/batches/a"): (201, REPORT),
     ("POST", "/v1/datasets/trips/batches/again"): (200, REPORT),
     ("POST", "/v1/datasets/trips/batches/bad"): (
@@ -106,7 +106,7 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/v1/datasets/trips/quarantine?limit=20"): (200, {"rows": [QUARANTINED]}),
     ("GET", "/v1/datasets/trips/quarantine?limit=5&batch_id=a"): (200, {"rows": []}),
     ("GET", "/v1/datasets/trps/quarantine?limit=20"): (200, {"rows": []}),
-    ("GET", "/v1/datasets/trps"): (404, {"error": "not_found", "message": "no model has the dataset 'trps'"}),
+    ("GET", "/v1/datasets/trps"): (404, {"code": "not_found", "detail": "no model has the dataset 'trps'"}),
     ("DELETE", "/v1/models/late?reason=obsolete"): (200, {"model": "late", "revision": 3}),
     ("DELETE", "/v1/models/new?reason="): (
         403,
@@ -119,7 +119,14 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/readyz"): (200, READY),
     ("GET", "/v2/models/late"): (200, INPUTS),
     ("POST", "/v2/models/late/infer"): (200, INFERRED),
-    ("GET", "/v2/models/lat"): (404, {"error": "no deployment names the model 'lat': did you mean late?"}),
+    ("GET", "/v2/models/lat"): (
+        404,
+        {
+            "error": "no deployment names the model 'lat': did you mean late?",
+            "detail": "no deployment names the model 'lat': did you mean late?",
+            "code": "unknown_model",
+        },
+    ),
 }
 
 

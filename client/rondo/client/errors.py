@@ -66,13 +66,13 @@ class UnauthorizedError(RondoError):
 
 
 class ForbiddenError(RondoError):
-    """The token is valid, but lacks the role that this needs (HTTP 403)."""
+    """The token is valid, but has none of the `required_roles` (HTTP 403)."""
 
     code = "forbidden"
 
-    def __init__(self, service: str, message: str) -> None:
+    def __init__(self, service: str, message: str, required_roles: tuple[str, ...] = ()) -> None:
         super().__init__(f"{service} refuses: {message}")
-        self.service = service
+        self.service, self.required_roles = service, required_roles
 
 
 class NotFoundError(RondoError):

@@ -51,17 +51,17 @@ async def test_a_request_carries_the_token(connection: Connection) -> None:
 @pytest.mark.parametrize(
     ("status", "body", "kind", "message"),
     [
-        (401, {"error": "unauthorized", "message": "send"}, UnauthorizedError, "set RONDO_TOKEN"),
+        (401, {"code": "unauthorized", "detail": "send"}, UnauthorizedError, "set RONDO_TOKEN"),
         (403, {"code": "forbidden", "detail": "this needs the role approver"}, ForbiddenError, "role approver"),
-        (404, {"error": "unknown_model", "message": "no model late"}, NotFoundError, "no model late"),
-        (409, {"error": "conflict", "message": "version 2 is retired"}, RefusedError, "version 2 is retired"),
+        (404, {"code": "unknown_model", "detail": "no model late"}, NotFoundError, "no model late"),
+        (409, {"code": "conflict", "detail": "version 2 is retired"}, RefusedError, "version 2 is retired"),
         (
             422,
-            {"error": "x", "message": "unusable:", "problems": ["line 3: no"]},
+            {"code": "x", "detail": "unusable:", "problems": ["line 3: no"]},
             RefusedError,
             "unusable:\n  line 3: no",
         ),
-        (503, {"error": "unavailable", "message": "PostgreSQL is away"}, UnavailableError, "PostgreSQL is away"),
+        (503, {"code": "unavailable", "detail": "PostgreSQL is away"}, UnavailableError, "PostgreSQL is away"),
         (500, {}, ServiceFailedError, "registry failed with HTTP 500"),
     ],
 )
@@ -72,6 +72,14 @@ async def test_a_refusal_is_a_typed_error(
         with pytest.raises(kind) as raised:
             await rondo.model("late")
     assert message in str(raised.value)
+
+
+async def test_a_missing_role_is_named(connection: Connection) -> None:
+    body = {"code": "forbidden", "detail": "this needs the role approver", "required_roles": ["approver"]}
+    async with AsyncRondo(connection, transport=answering(403, body)) as rondo:
+        with pytest.raises(ForbiddenError) as raised:
+            await rondo.promote("late", 2)
+    assert (raised.value.code, raised.value.required_roles) == ("forbidden", ("approver",))
 
 
 async def test_what_does_not_answer_is_named_with_its_address(connection: Connection) -> None:
@@ -99,7 +107,7 @@ async def test_a_name_can_not_reach_another_path(connection: Connection) -> None
 
     def answer(request: httpx.Request) -> httpx.Response:
         paths.append(request.url.raw_path)
-        return httpx.Response(404, json={"error": "not_found", "message": "no such model"})
+        return httpx.Response(404, json={"code": "not_found", "detail": "no such model"})
 
     async with AsyncRondo(connection, transport=httpx.MockTransport(answer)) as rondo:
         with pytest.raises(NotFoundError):
@@ -235,7 +243,9 @@ async def test_what_serving_says_of_tensors_is_said_of_features(connection: Conn
             "the feature `carrier` is the text 'ZZ': send one of \"AA\", \"UA\"",
     }  # fmt: skip
     for said, told in wrong.items():
-        async with AsyncRondo(connection, transport=answering(400, {"error": said})) as rondo:
+        async with AsyncRondo(
+            connection, transport=answering(400, {"error": said, "detail": said, "code": "bad_request"})
+        ) as rondo:
             with pytest.raises(RefusedError) as raised:
                 await rondo.predict_http("late", {"distance": 1})
         assert str(raised.value) == told

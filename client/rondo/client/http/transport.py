@@ -110,13 +110,14 @@ def content_of(service: str, response: httpx.Response) -> dict[str, Any]:
 def error_of(service: str, url: str, response: httpx.Response) -> RondoError:
     """Return the error of a response: its body is a problem (RFC 9457)."""
     body = _object(response)
+    code = str(body.get("code", "refused"))
+    message = _NOTHING_USED if code == _REJECTED else str(body.get("detail") or response.text or response.reason_phrase)
     problems = [str(problem) for problem in body.get("problems") or body.get("reasons") or ()]
-    message, code = _message_and_code(service, response, body)
     match response.status_code:
         case 401:
             return UnauthorizedError(service, url, message if body else "")
         case 403:
-            return ForbiddenError(service, message)
+            return ForbiddenError(service, message, tuple(map(str, body.get("required_roles", ()))))
         case 404:
             return NotFoundError(message)
         case 503:
@@ -125,21 +126,6 @@ def error_of(service: str, url: str, response: httpx.Response) -> RondoError:
             return RefusedError(message, problems, code)
         case status:
             return ServiceFailedError(service, status, message)
-
-
-def _message_and_code(service: str, response: httpx.Response, body: Mapping[str, Any]) -> tuple[str, str]:
-    code = str(body.get("code") or body.get("error") or "refused")
-    if code == _REJECTED:
-        return _NOTHING_USED, _REJECTED
-    if "detail" in body:
-        return str(body["detail"]), code
-    if "message" in body:
-        return str(body["message"]), code
-    if "error" in body:
-        return str(body["error"]), "refused"
-    if body.get("reasons"):
-        return f"{service} rejected it:", str(body.get("status", "rejected"))
-    return response.text or response.reason_phrase, "refused"
 
 
 def _object(response: httpx.Response) -> dict[str, Any]:
