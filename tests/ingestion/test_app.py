@@ -100,7 +100,7 @@ async def test_the_same_batch_twice_is_answered_alike(ingestion: Running, tmp_pa
     assert len(accepted) == 1
 
 
-async def test_bad_uploads_get_a_clear_answer(ingestion: Running, tmp_path: Path) -> None:
+async def test_invalid_uploads_get_a_clear_answer(ingestion: Running, tmp_path: Path) -> None:
     whole = parquet(rides(50), tmp_path)
     half = await ingestion.upload("half", whole[:-100])
     assert half.status_code == 422
@@ -175,7 +175,7 @@ async def test_a_file_of_unsupported_types_is_a_rejected_batch_over_every_transp
     assert "column 'distance' is list_view" in reason
 
 
-async def test_what_is_known_of_a_dataset(ingestion: Running, tmp_path: Path) -> None:
+async def test_a_dataset_shows_its_contract_version_and_batches(ingestion: Running, tmp_path: Path) -> None:
     await ingestion.upload("january", parquet(rides(10, rain=[float("inf"), *[0.5] * 9]), tmp_path))
     dataset = (await ingestion.client.get("/v1/datasets/rides")).json()
     assert dataset["data_version"]["version"] == 0
@@ -245,7 +245,7 @@ async def test_a_batch_over_kafka_keeps_its_trace(ingestion: Running, tmp_path: 
     assert trace_id in str(dict(message.headers() or ())["traceparent"])
 
 
-def test_a_batch_that_kafka_finds_too_large_is_the_senders_to_split(clean_kafka: str) -> None:
+def test_a_batch_that_is_too_large_for_kafka_is_refused_at_the_sender(clean_kafka: str) -> None:
     chassis_kafka.create_topics(KafkaConnection(clean_kafka))
     producer = Producer({"bootstrap.servers": clean_kafka, "message.max.bytes": 16 * 1024 * 1024})
     said: list[str] = []
@@ -286,7 +286,7 @@ async def test_a_batch_that_always_fails_ends_in_the_dead_letters_and_the_next_i
     assert (said["__dlq.errors.delivery.count"], said["__dlq.errors.group"]) == (b"5", b"ingestion-batches")
 
 
-async def test_what_was_committed_and_not_said_is_said_at_the_next_start(
+async def test_what_was_committed_and_not_announced_is_announced_at_the_next_start(
     settings: IngestionSettings, tmp_path: Path
 ) -> None:
     async with application(settings), client(settings) as http:

@@ -1,4 +1,4 @@
-"""Ingestion killed, without its database, and with a full disk: every row lands exactly once."""
+"""Ingestion killed, without PostgreSQL and with a full disk: every row lands exactly once."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Service:
 
 
 async def send_until_answered(http: httpx.AsyncClient, batch_id: str, body: bytes) -> dict[str, Any]:
-    """Send a batch as a patient client does: again, with the same id, until there is an answer."""
+    """Send a batch with the same id until there is an answer."""
     while True:
         try:
             answer = await http.post(
@@ -157,7 +157,9 @@ async def _announced(settings: IngestionSettings) -> bool:
     return sum(said.values()) == OUTCOMES
 
 
-async def test_postgresql_away_in_the_middle(settings: IngestionSettings, tmp_path: Path) -> None:
+async def test_batches_and_outcomes_survive_an_outage_of_postgresql(
+    settings: IngestionSettings, tmp_path: Path
+) -> None:
     async with Postgres(tmp_path / "postgres") as server:
         own = settings.model_copy(update={"postgres": type(settings.postgres)(server.dsn), "landing_seconds": 0.1})
         connection = await asyncpg.connect(server.dsn)
@@ -220,7 +222,7 @@ assert (second.version, tables.transaction_version("t", "log-0")) == (1, 2)
 """
 
 
-def test_no_room_for_a_file_and_then_room_again(tmp_path: Path) -> None:
+def test_a_write_to_a_full_disk_is_repeated_once_there_is_space(tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", _FULL_DISK, str(tmp_path)], capture_output=True, text=True, check=False
     )
@@ -243,7 +245,7 @@ def no_room(limit_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-async def test_an_upload_that_finds_no_room_is_told_the_way_out(ingestion: Running, tmp_path: Path) -> None:
+async def test_an_upload_to_a_full_disk_says_what_to_do(ingestion: Running, tmp_path: Path) -> None:
     body = parquet(rides(5_000), tmp_path)
     with no_room(len(body) // 2):
         refusal = await ingestion.upload("january", body)
@@ -257,7 +259,7 @@ async def test_an_upload_that_finds_no_room_is_told_the_way_out(ingestion: Runni
     assert (await ingestion.upload("january", body)).status_code == 201
 
 
-async def test_without_room_for_the_logs_readyz_says_so_and_they_land_when_there_is(ingestion: Running) -> None:
+async def test_logs_wait_while_the_disk_is_full_and_readyz_shows_it(ingestion: Running) -> None:
     async def landing() -> str:
         return str((await ingestion.client.get("/readyz")).json()["checks"]["landing"])
 

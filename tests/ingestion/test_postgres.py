@@ -1,4 +1,4 @@
-"""What ingestion keeps in PostgreSQL, on the real one."""
+"""The stores of ingestion on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def connected(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[
 
 
 @pytest.mark.parametrize("datasets", [1, 20])
-async def test_batches_that_wait_for_their_turn_leave_connections_for_everybody_else(
+async def test_waiting_batches_leave_connections_for_other_tasks(
     database: Callable[[str], Awaitable[str]], datasets: int
 ) -> None:
     begun, go_on, done = asyncio.Event(), asyncio.Event(), []
@@ -51,7 +51,7 @@ async def test_batches_that_wait_for_their_turn_leave_connections_for_everybody_
     assert sorted(done) == list(range(20))
 
 
-async def test_two_about_one_dataset_take_turns(database: Callable[[str], Awaitable[str]]) -> None:
+async def test_batches_of_one_dataset_are_decided_one_after_another(database: Callable[[str], Awaitable[str]]) -> None:
     inside: list[int] = []
 
     async def take_in() -> None:

@@ -1,4 +1,4 @@
-"""A spec that was applied a moment ago is waited for; one that never comes is not waited for long."""
+"""The cached specs, and the wait for the first spec of a dataset."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def applied(spec: ModelSpec, revision: int) -> SpecApplied:
     return SpecApplied(model=spec.model, revision=revision, digest=spec.digest, spec=spec)
 
 
-async def test_a_spec_that_never_comes_is_said_to_be_missing() -> None:
+async def test_a_dataset_without_a_spec_is_an_error_after_the_wait() -> None:
     specs = SpecCache([SPEC])
     await specs.wait_for_dataset("flights", seconds=0.01)
     with pytest.raises(NoContractError, match="no model has the dataset 'flights'"):

@@ -1,4 +1,4 @@
-"""The same rows have the same digest, however they lie in memory."""
+"""The same rows have the same digest, independent of their layout in memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_chunks_slices_and_the_kind_of_text_do_not_matter(
     assert chained_digest(None, pieces) == chained_digest(None, whole)
 
 
-def test_what_lies_under_a_null_does_not_matter() -> None:
+def test_the_value_under_a_null_does_not_matter() -> None:
     hidden = pa.array(np.array([1.0, 7.0]), mask=np.array([False, True]))
     assert chained_digest(None, pa.table({"b": hidden})) == chained_digest(None, pa.table({"b": pa.array([1.0, None])}))
 

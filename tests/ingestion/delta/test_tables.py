@@ -29,7 +29,7 @@ def test_rows_of_several_chunks_keep_their_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), DeltaError("no"), DeltaError("")])
-def test_a_compaction_that_fails_is_no_failure_of_the_rows(
+def test_a_failed_compaction_affects_no_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     tables, plain = DeltaTables(str(tmp_path / "one"), compact_every=3), DeltaTables(str(tmp_path / "two"))

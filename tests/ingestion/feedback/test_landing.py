@@ -126,7 +126,7 @@ async def test_the_role_lands_beside_the_version_and_a_shadow_joins_no_outcome(t
     assert [(event.rows, event.joined) for event, _ in store.said] == [(4, 2)]
 
 
-async def test_a_message_read_again_is_not_landed_again_and_its_event_is_made_good(tmp_path: Path) -> None:
+async def test_a_message_read_again_is_not_landed_again_and_its_event_is_sent(tmp_path: Path) -> None:
     store = MemoryLandingStore()
     messages = [sent("predictions.log", 0, predictions(0, 5)), sent("outcomes.log", 0, outcomes(0, 5))]
     store.away = True
@@ -192,7 +192,7 @@ async def test_a_message_that_is_not_arrow_is_skipped(tmp_path: Path, caplog: py
     ]  # fmt: skip
 
 
-def test_the_digest_goes_on_over_reopening_and_compaction(tmp_path: Path) -> None:
+def test_the_digest_is_the_same_after_reopening_and_compaction(tmp_path: Path) -> None:
     rows = pa.table({"a": [1]})
     one, two = DeltaTables(str(tmp_path / "one"), compact_every=3), DeltaTables(str(tmp_path / "two"))
     for position in range(8):
@@ -208,7 +208,7 @@ def test_the_digest_goes_on_over_reopening_and_compaction(tmp_path: Path) -> Non
     assert DeltaTables(str(tmp_path / "one")).transaction_version("t", "x") == 7
 
 
-def test_recent_forgets_the_oldest() -> None:
+def test_recent_predictions_evict_the_oldest() -> None:
     recent = RecentPredictions(limit=4)
     for first in range(0, 20, 2):
         recent.add("tips", [f"p{first}", f"p{first + 1}"], [None, "r"])

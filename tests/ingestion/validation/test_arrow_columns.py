@@ -38,6 +38,7 @@ def test_a_type_with_an_equal_one_is_converted(column: pa.Array, value: object) 
     [
         pa.array([[1]], pa.list_view(pa.int64())),
         pa.array([Decimal(10**49)], pa.decimal256(50, 0)),
+        pa.array([{"x": Decimal(1)}], pa.struct([("x", pa.decimal256(50, 0))])),  # polars panics on it
         pa.array([(1, 2, 3)], pa.month_day_nano_interval()),
         pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])]),
     ],

@@ -1,4 +1,4 @@
-"""What a dataset must look like."""
+"""The contract of a dataset."""
 
 from __future__ import annotations
 

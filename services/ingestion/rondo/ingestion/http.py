@@ -239,7 +239,7 @@ async def _report(context: ApiContext, record: BatchRecord) -> BatchReport:
 
 
 async def _on_unavailable(_: Request, error: Exception) -> Response:
-    # The chassis's answer says that the caller may retry; here it may do so without a second thought.
+    # A batch id makes the retry safe, also after an upload that was stored and not answered.
     what = f"{error.what} is not available ({error.why})" if isinstance(error, UnavailableError) else str(error)
     detail = f"{what}. Send the same request again, with the same batch id: a batch is never stored twice"
     return problem(503, "unavailable", detail, headers={"retry-after": RETRY_SECONDS})
