@@ -86,7 +86,7 @@ async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifac
     champion = await _champion(model, spec, trained, artifacts)
     # The gates in force now apply, not those of the day on which the training was requested.
     results = (
-        new_artifact(trained.digest, model.serving),
+        new_artifact(trained.digest, model),
         *await _check_artifact(trained, artifacts),
         *await _evaluate(trained, model, champion, artifacts),
     )

@@ -7,29 +7,37 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.models import GateResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from rondo.registry.model.model import Version
+    from rondo.registry.model.model import Model
 
 NEW_ARTIFACT = "artifact.new"
 SOUND_ARTIFACT = "artifact.sound"
 USABLE_EVIDENCE = "evidence.usable"
 
 
-def new_artifact(digest: str, serving: Iterable[Version]) -> GateResult:
-    """Fail a candidate whose artifact serves already: promoting it changes no prediction, and resolves no alert.
+def new_artifact(digest: str, model: Model) -> GateResult:
+    """Fail a candidate whose artifact serves already, or was rolled back.
 
-    Training is deterministic, so this is what a training without new labelled rows makes.
+    Training is deterministic, so this is what a training without new labelled rows makes. To promote the champion's
+    artifact again changes no prediction and would resolve its alert; to promote one that was rolled back would undo
+    the decision of whoever rolled it back.
     """
-    same = next((version for version in serving if version.digest == digest), None)
-    if same is None:
-        message = "no version that serves has this artifact"
-        return GateResult(gate=NEW_ARTIFACT, passed=True, observed=None, bound=None, message=message)
-    message = (
-        f"the artifact is the one of version {same.number}, which serves: the training found nothing new to learn; "
-        "publish new labelled rows, or change the spec"
-    )
-    return GateResult(gate=NEW_ARTIFACT, passed=False, observed=None, bound=None, message=message)
+    serving = next((version for version in model.serving if version.digest == digest), None)
+    withdrawn = (version for version in model.versions.values() if version.state == "rolled_back")
+    rolled_back = next((version for version in withdrawn if version.digest == digest), None)
+    if serving:
+        message = (
+            f"the artifact is the one of version {serving.number}, which serves: the training found nothing new to "
+            "learn; publish new labelled rows, or change the spec"
+        )
+    elif rolled_back:
+        message = (
+            f"the artifact is the one of version {rolled_back.number}, which was rolled back; publish new labelled "
+            "rows, or change the spec, or promote it by hand"
+        )
+    else:
+        message = "no version that serves or was rolled back has this artifact"
+    passed = serving is None and rolled_back is None
+    return GateResult(gate=NEW_ARTIFACT, passed=passed, observed=None, bound=None, message=message)
 
 
 def unsound_artifact(reason: str) -> GateResult:
