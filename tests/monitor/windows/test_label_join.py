@@ -53,6 +53,12 @@ def test_by_id_the_last_outcome_known_in_time_counts() -> None:
     assert (labels(joined.pairs), joined.late, joined.outcomes.num_rows) == ([("p", 120, 0)], 0, 0)
 
 
+def test_of_outcomes_known_at_the_same_moment_the_last_to_arrive_counts() -> None:
+    known = outcomes(("p", None, 50, 1), ("p", None, 50, 0), (None, "e", 7, 1), (None, "e", 7, 0), (None, "e", 8, 1))
+    joined = join(predictions(("p", None, 1), ("q", "e", 2)), known, TUMBLING)
+    assert labels(joined.pairs) == [("p", 50, 0), ("q", 7, 0)]
+
+
 def test_an_outcome_by_id_takes_precedence_over_one_by_entity() -> None:
     known = outcomes((None, "e", 5, 0), ("p", None, 90, 1))
     assert labels(join(predictions(("p", "e", 1)), known, TUMBLING).pairs) == [("p", 90, 1)]
@@ -93,15 +99,18 @@ KEYS = st.sampled_from(["a", "b"])
     st.lists(st.tuples(st.none() | st.integers(0, 11), KEYS, st.integers(0, 120), st.booleans()), max_size=24),
     st.integers(0, 2**32),
 )
-def test_the_labels_do_not_depend_on_the_order_of_arrival(
+def test_the_labels_are_those_of_one_join_however_predictions_and_outcomes_arrive(
     asked: list[tuple[str, int]], known: list[tuple[int | None, str, int, bool]], seed: int
 ) -> None:
     rng = random.Random(seed)
     table = predictions(*((f"p{n}", entity, time) for n, (entity, time) in enumerate(asked)))
     facts = outcomes(*((None if n is None else f"p{n}", entity, at, float(value)) for n, entity, at, value in known))
-    expected = labels(join(table, facts, TUMBLING).pairs)
     arrivals = [("prediction", n) for n in range(table.num_rows)] + [("outcome", n) for n in range(facts.num_rows)]
     rng.shuffle(arrivals)
+    # Of equal times the last arrival counts.
+    ranks = {index: number for number, (kind, index) in enumerate(arrivals) if kind == "outcome"}
+    ranked = facts.set_column(4, "row", pa.array([ranks[n] for n in range(facts.num_rows)], pa.int64()))
+    expected = labels(join(table, ranked, TUMBLING).pairs)
     waiting, unmatched, labelled = predictions(), outcomes(), LabelledRows()
     for number, (kind, index) in enumerate(arrivals):
         if kind == "prediction":

@@ -1,9 +1,10 @@
-"""Joins outcomes to predictions, in any order of arrival, by the same rule as the trainer.
+"""Joins outcomes to predictions, whichever arrives first, by the same rule as the trainer.
 
 - By the prediction's id: the last outcome known by the close time of the prediction's window; it corrects earlier ones.
 - Else by entity: the first outcome known at or after the prediction's event time.
 
-Outcomes known at the same moment are ordered by value.
+Of outcomes known at the same moment the one that arrived last counts: it corrects the others. All outcomes of a model
+have one partition of the log, so that the order of arrival is the order in the log.
 """
 
 from __future__ import annotations
@@ -129,11 +130,12 @@ def _nearest(
     their_codes = keys.indices.fill_null(UNMATCHED).to_numpy(zero_copy_only=False)
     candidates = np.flatnonzero(np.isin(their_codes, codes[concerned]))
     found[concerned] = _nearest_by_code(
-        _Points(codes[concerned], times[concerned], np.zeros(concerned.size)),
+        _Points(codes[concerned], times[concerned], np.zeros(concerned.size, np.int64)),
         _Points(
             their_codes[candidates],
             outcomes.column("known_at").to_numpy()[candidates],
-            outcomes.column("outcome").to_numpy()[candidates],
+            # Of equal times the last arrival is the nearest, on either side.
+            outcomes.column("row").to_numpy()[candidates] * (1 if before else -1),
         ),
         candidates,
         before=before,
@@ -142,20 +144,20 @@ def _nearest(
 
 
 class _Points(NamedTuple):
-    """Rows by the code of their key, time and value."""
+    """Rows by the code of their key, their time, and their rank among those of the same time."""
 
     codes: NDArray[np.int64]
     times: NDArray[np.int64]
-    values: NDArray[np.float64]
+    ranks: NDArray[np.int64]
 
 
 def _nearest_by_code(
     predictions: _Points, outcomes: _Points, numbers: NDArray[np.int64], *, before: bool
 ) -> NDArray[np.int64]:
     """Return for each prediction the number of the nearest outcome with its code, or UNMATCHED."""
-    codes, times, values = (np.concatenate(pair) for pair in zip(predictions, outcomes, strict=True))
+    codes, times, ranks = (np.concatenate(pair) for pair in zip(predictions, outcomes, strict=True))
     is_outcome = np.arange(codes.size) >= predictions.codes.size
-    order = np.lexsort((values, is_outcome ^ before, times, codes))
+    order = np.lexsort((ranks, is_outcome ^ before, times, codes))
     target = _nearest_marked(is_outcome[order], before=before)
     reachable = target != UNMATCHED
     target = order[np.where(reachable, target, 0)]

@@ -96,7 +96,10 @@ class LabelledRows:
 
 
 def _earlier(labels: pa.Table, others: pa.Table) -> NDArray[np.bool_]:
-    """Return which labels were known before the others, ties by value."""
+    """Return which labels were known before the others, or at the same time with another outcome.
+
+    A label of the same time is a correction: it arrived later than the one that is in the table.
+    """
     known_at, other_known_at = labels.column("known_at").to_numpy(), others.column("known_at").to_numpy()
     outcome, other_outcome = labels.column("outcome").to_numpy(), others.column("outcome").to_numpy()
-    return np.asarray((known_at < other_known_at) | ((known_at == other_known_at) & (outcome < other_outcome)))
+    return np.asarray((known_at < other_known_at) | ((known_at == other_known_at) & (outcome != other_outcome)))
