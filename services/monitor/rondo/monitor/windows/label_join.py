@@ -73,7 +73,8 @@ def join(predictions: pa.Table, outcomes: pa.Table, tumbling: TumblingWindows) -
         [labelled(predictions, by_id, found, by_id=True), labelled(rest, by_entity, found_by_entity, by_id=False)]
     )
     in_time = pairs.column("known_at").to_numpy() <= tumbling.close_times(pairs.column("event_time").to_numpy())
-    consumed = outcomes.column("id").is_valid().to_numpy() & known_ids(outcomes, predictions)
+    consumed = np.zeros(outcomes.num_rows, np.bool_)
+    consumed[outcomes.column("id").is_valid().to_numpy()] = known_ids(by_id, predictions)
     return Join(
         pairs.filter(pa.array(in_time)),
         int(((found == UNMATCHED) & named).sum() + (~in_time).sum()),
@@ -90,6 +91,8 @@ def split(outcomes: pa.Table) -> tuple[pa.Table, pa.Table]:
 
 def known_ids(table: pa.Table, others: pa.Table) -> NDArray[np.bool_]:
     """Return which rows have an id that is among the ids of the other table."""
+    if not table.num_rows or not others.num_rows:
+        return np.zeros(table.num_rows, np.bool_)
     ids = others.column("id").combine_chunks()
     return np.asarray(pc.index_in(table.column("id"), ids, skip_nulls=True).is_valid().to_numpy())
 
@@ -122,6 +125,8 @@ def _nearest(
 ) -> NDArray[np.int64]:
     """Return, for each prediction, the nearest outcome with its key, known at its time or `before` (else after) it."""
     found = np.full(predictions.num_rows, UNMATCHED, np.int64)
+    if not predictions.num_rows or not outcomes.num_rows:
+        return found
     keys = outcomes.column(key).combine_chunks().dictionary_encode()
     codes = pc.index_in(predictions.column(key), keys.dictionary, skip_nulls=True).fill_null(UNMATCHED).to_numpy()
     concerned = np.flatnonzero(codes != UNMATCHED)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # The outcomes of older rows are final.
 MAX_ROWS = 1_000_000
+# Appending copies the table only every so many times.
+_MAX_CHUNKS = 64
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ class LabelledRows:
         numbers = pa.array(np.arange(self.next_row, self.next_row + rows.num_rows))
         numbered = rows.set_column(rows.num_columns - 1, "row", numbers)
         self.next_row += rows.num_rows
-        table = pa.concat_tables([self.table, numbered]).combine_chunks()
+        table = pa.concat_tables([self.table, numbered])
+        if table.column("row").num_chunks > _MAX_CHUNKS:
+            table = table.combine_chunks()
         self.table = table.slice(max(0, table.num_rows - self.max_rows))
 
     def keep(self, mask: NDArray[np.bool_]) -> None:
@@ -58,10 +62,13 @@ class LabelledRows:
         by_id, by_entity = label_join.split(outcomes)
         corrected = [self._correct_by_id(by_id, tumbling), self._correct_by_entity(by_entity)]
         before, after = (pa.concat_tables(side) for side in zip(*corrected, strict=True))
-        consumed = outcomes.column("id").is_valid().to_numpy() & label_join.known_ids(outcomes, self.table)
+        consumed = np.zeros(outcomes.num_rows, np.bool_)
+        consumed[outcomes.column("id").is_valid().to_numpy()] = label_join.known_ids(by_id, self.table)
         return Corrections(before, after, consumed)
 
     def _correct_by_id(self, by_id: pa.Table, tumbling: TumblingWindows) -> tuple[pa.Table, pa.Table]:
+        if not by_id.num_rows:
+            return LABELLED.empty_table(), LABELLED.empty_table()
         found = label_join.last_in_time(self.table, by_id, tumbling)
         after = label_join.labelled(self.table, by_id, found, by_id=True)
         hits = np.flatnonzero(found != UNMATCHED)
@@ -71,8 +78,9 @@ class LabelledRows:
     def _correct_by_entity(self, by_entity: pa.Table) -> tuple[pa.Table, pa.Table]:
         """Apply outcomes by entity that arrived since the last call, and were known before the present one."""
         new = by_entity.filter(pc.greater_equal(by_entity.column("row"), self._compared))
-        if new.num_rows:
-            self._compared = pc.max(new.column("row")).as_py() + 1
+        if not new.num_rows or not self.table.num_rows:
+            return LABELLED.empty_table(), LABELLED.empty_table()
+        self._compared = pc.max(new.column("row")).as_py() + 1
         concerned = pc.is_in(self.table.column("entity"), new.column("entity").combine_chunks(), skip_nulls=True)
         candidates = np.flatnonzero(concerned.to_numpy() & ~self.table.column("by_id").to_numpy())
         rows = self.table.take(pa.array(candidates))
