@@ -26,7 +26,7 @@ from rondo.ingestion.batches.service import BatchService
 from rondo.ingestion.batches.spool import Spool
 from rondo.ingestion.delta.tables import DeltaTables
 from rondo.ingestion.feedback.landing import TOPICS, FeedbackLanding
-from rondo.ingestion.http import ApiContext, api
+from rondo.ingestion.http.routes import ApiContext, api
 from rondo.ingestion.inbox.watcher import InboxWatcher
 from rondo.ingestion.outcomes.stream import OutcomeTransform, outcome_stream
 from rondo.ingestion.postgres import PostgresBatchStore, PostgresLandingStore

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel
 
 from rondo.chassis.artifacts import ArtifactMissingError
 from rondo.chassis.errors import UnavailableError, panics_as_errors
@@ -22,6 +20,14 @@ from rondo.ingestion.batches.compression import decoded
 from rondo.ingestion.batches.publisher import table_of
 from rondo.ingestion.batches.report import Details, Headline
 from rondo.ingestion.batches.submission import Submission, check_names
+from rondo.ingestion.http.schemas import (
+    BatchList,
+    BatchReport,
+    ColumnView,
+    DatasetView,
+    QuarantinedRow,
+    QuarantinedRows,
+)
 from rondo.ingestion.validation.contract import NoContractError
 from rondo.ingestion.validation.file_formats import CONTENT_TYPES, format_of
 
@@ -33,7 +39,6 @@ if TYPE_CHECKING:
     from rondo.ingestion.ports import BatchRecord, ReportStore
     from rondo.ingestion.postgres import PostgresBatchStore
     from rondo.ingestion.spec_cache import SpecCache
-    from rondo.ingestion.validation.contract import Column
 
 _STATUSES: dict[type[Exception], int] = {
     errors.IngestionError: 400,
@@ -54,56 +59,6 @@ router = APIRouter(
     prefix="/v1/datasets/{dataset}",
     responses={400: {"model": http_api.Problem, "description": "A name is not valid, or the body is not."}},
 )
-
-
-class BatchReport(Headline, Details):
-    """The report of a batch: the headline and the full report. `quality` is null if the full report was removed."""
-
-
-class BatchList(BaseModel):
-    """The batches decided last, newest first."""
-
-    dataset: str
-    batches: list[Headline]
-
-
-class QuarantinedRow(BaseModel):
-    """A row that was not accepted. `row` counts from 0; `content` is the row as it was sent, as JSON text."""
-
-    batch_id: str
-    row: int
-    reason: str
-    content: str
-    quarantined_at: datetime
-
-
-class QuarantinedRows(BaseModel):
-    """Quarantined rows; those of the newest batch first."""
-
-    dataset: str
-    rows: list[QuarantinedRow]
-
-
-class ColumnView(BaseModel):
-    """One column of the contract; bounds are inclusive. `models` are those that require it."""
-
-    name: str
-    kind: str
-    optional: bool
-    min: float | None
-    max: float | None
-    values: list[str] | None
-    expected: str
-    models: list[str]
-
-
-class DatasetView(BaseModel):
-    """The contract of a dataset, and its current version; None if no batch was accepted yet."""
-
-    dataset: str
-    data_version: DataVersion | None
-    contract: str
-    columns: list[ColumnView]
 
 
 @dataclass(frozen=True)
@@ -213,21 +168,8 @@ async def dataset(dataset: str, ingestion: Ingestion) -> DatasetView:
     table = table_of(dataset)
     commit = await asyncio.to_thread(ingestion.tables.current, table)
     version = DataVersion(table=table, version=commit.version, digest=commit.digest) if commit else None
-    columns = [_view(column) for column in contract.columns]
+    columns = [ColumnView.of(column) for column in contract.columns]
     return DatasetView(dataset=dataset, data_version=version, contract=contract.digest, columns=columns)
-
-
-def _view(column: Column) -> ColumnView:
-    return ColumnView(
-        name=column.name,
-        kind=column.kind,
-        optional=column.optional,
-        min=column.low,
-        max=column.high,
-        values=sorted(column.values) if column.values is not None else None,
-        expected=column.expected,
-        models=list(column.models),
-    )
 
 
 async def _report(context: ApiContext, record: BatchRecord) -> BatchReport:

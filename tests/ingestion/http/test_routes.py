@@ -18,7 +18,7 @@ from rondo.ingestion.batches.publisher import BatchPublisher
 from rondo.ingestion.batches.service import BatchService
 from rondo.ingestion.batches.spool import Spool
 from rondo.ingestion.delta.tables import DeltaTables
-from rondo.ingestion.http import ApiContext, api
+from rondo.ingestion.http.routes import ApiContext, api
 from rondo.ingestion.spec_cache import SpecCache
 from rondo.ingestion.validation.file_formats import CONTENT_TYPES
 
