@@ -174,6 +174,15 @@ RULE_MISTAKES = {
         "max: 1e39",
         "line 6: `features.temp.max`: 1e+39 is more than float32 holds, and a model reads float32",
     ),
+    "whole number that a model can't hold": (
+        "type: float, min: 0",
+        "type: int, max: 16777217",
+        (
+            "line 5: `features.distance.max`: a model reads float32, which holds whole numbers up to 16,777,216 "
+            "exactly: use `type: category` for an identifier, "
+            "or `type: float` for an amount that may be rounded to seven digits"
+        ),
+    ),
     "limits without a whole number": (
         "type: float, min: 0",
         "type: int, min: 0.2, max: 0.8",

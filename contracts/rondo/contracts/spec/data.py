@@ -15,6 +15,8 @@ from rondo.contracts.vocabularies import UnknownColumns, known
 Share = Annotated[float, Field(ge=0, le=1)]
 # The largest float32. Models read numbers as float32, and the limits of batches and requests are compared so.
 LARGEST_FLOAT32 = 3.4028234663852886e38
+# Up to here float32 holds every whole number exactly: it has 24 significant bits.
+LARGEST_EXACT_INT = 2**24
 
 
 class Part(BaseModel):

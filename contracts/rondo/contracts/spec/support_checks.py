@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from rondo.contracts.spec import cron, lightgbm_params
 from rondo.contracts.spec.cross_checks import Plain, Problem, list_at, mapping_at
-from rondo.contracts.spec.data import LARGEST_FLOAT32
+from rondo.contracts.spec.data import LARGEST_EXACT_INT, LARGEST_FLOAT32
 from rondo.contracts.vocabularies import RolloutStrategy, Task, TrainerKind, TriggerKind, UnknownColumns, known
 
 if TYPE_CHECKING:
@@ -111,6 +111,12 @@ def _limits_leave_no_value(name: str, feature: Plain) -> Iterator[Problem]:
     for key, limit in limits.items():
         if abs(limit) > LARGEST_FLOAT32:
             yield Problem(("features", name, key), f"{limit:g} is more than float32 holds, and a model reads float32")
+        elif feature.get("type") == "int" and abs(limit) > LARGEST_EXACT_INT:
+            message = (
+                f"a model reads float32, which holds whole numbers up to {LARGEST_EXACT_INT:,} exactly: use `type: "
+                "category` for an identifier, or `type: float` for an amount that may be rounded to seven digits"
+            )
+            yield Problem(("features", name, key), message)
     low, high = limits.get("min", -math.inf), limits.get("max", math.inf)
     if feature.get("type") == "int" and low <= high and math.isfinite(low) and math.ceil(low) > high:
         yield Problem(("features", name, "min"), f"no whole number is from {low:g} to {high:g}")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from rondo.contracts.spec.data import LARGEST_EXACT_INT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
 TIME = pl.Datetime("us", "UTC")
 # The first instant that `datetime` can hold.
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
-# Up to here float32 holds every whole number exactly (IEEE 754: 24 bits of significand).
-LARGEST_EXACT_INT = 2**24
 # No column of a table has a dot in its name.
 _INEXACT = "inexact."
 
