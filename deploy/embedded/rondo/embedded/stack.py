@@ -155,7 +155,7 @@ class Stack:
     async def _stop_services(self) -> None:
         await asyncio.gather(*(service.stop() for service in self.services.values()))
 
-    async def wait_ready(self, service: str, timeout_seconds: float = 60) -> None:
+    async def wait_ready(self, service: str, timeout_seconds: float = 120) -> None:
         """Wait until the service's `/readyz` answers 200, for instance after `kill`.
 
         Raises:

@@ -65,7 +65,7 @@ class ServiceProcess:
                 await self._watch
         await asyncio.to_thread(self.process.stop)
 
-    async def wait_ready(self, timeout_seconds: float = 60) -> None:
+    async def wait_ready(self, timeout_seconds: float = 120) -> None:
         """Wait until `/readyz` answers 200.
 
         Raises:
