@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from rondo.serving.requests.rows import Rows
 
 
-# Up to this many rows an inference takes less than the way to another thread and back.
-_INLINE_ROWS = 64
-
-
 @dataclass(frozen=True, slots=True)
 class Scored:
     """N rows that one version answered: their numbers among all rows, finite scores of shape [N], and their log."""
@@ -121,10 +117,7 @@ class InferenceService:
             UnavailableError: Kafka does not take the log.
 
         """
-        if len(rows) <= _INLINE_ROWS:
-            inference = infer(served, rows, self.now, pinned)
-        else:
-            inference = await asyncio.to_thread(infer, served, rows, self.now, pinned)
+        inference = await asyncio.to_thread(infer, served, rows, self.now, pinned)
         if inference.refused:
             raise inference.refused[min(inference.refused)]
         for scored in inference.scored:
