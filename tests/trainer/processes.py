@@ -47,7 +47,7 @@ class TrainerProcess:
             )
 
     async def ready(self) -> None:
-        """Wait until `/readyz` says so."""
+        """Wait until `/readyz` answers 200."""
         url = f"http://127.0.0.1:{self.environment['RONDO_HTTP_PORT']}/readyz"
         async with asyncio.timeout(150), httpx.AsyncClient(trust_env=False) as client:
             while True:

@@ -40,14 +40,14 @@ async def test_a_first_batch_starts_a_run_of_every_model_of_its_dataset(work: Me
     assert work.store.events == []
 
 
-async def test_a_spec_that_comes_after_its_data_starts_the_first_run(work: MemoryUnitOfWork) -> None:
+async def test_a_spec_that_arrives_after_its_data_starts_the_first_run(work: MemoryUnitOfWork) -> None:
     await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted()), work)
     spec = builders.spec()
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(spec)), work)
     assert work.store.runs[-1].trigger.id == f"flights/b1@{spec.digest}"
     work.store.end("skipped")
-    mended = builders.spec(trainer={"min_rows": 5})
-    await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(mended, 2)), work)
+    corrected = builders.spec(trainer={"min_rows": 5})
+    await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(corrected, 2)), work)
     assert len(work.store.runs) == 2
     work.store.end("trained")
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(spec, 3)), work)
@@ -62,7 +62,7 @@ async def test_a_removed_model_is_not_trained(work: MemoryUnitOfWork) -> None:
     assert work.store.runs == []
 
 
-async def test_findings_and_requests_become_triggers_that_say_what_was_seen(work: MemoryUnitOfWork) -> None:
+async def test_findings_and_requests_become_triggers_with_their_figures(work: MemoryUnitOfWork) -> None:
     spec = builders.spec(retrain={"on": ["drift", "performance", "quality"]})
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(spec)), work)
     seen = builders.drift().model_dump()
@@ -77,8 +77,8 @@ async def test_findings_and_requests_become_triggers_that_say_what_was_seen(work
     work.store.end("trained")
     await handlers.on_data_quality_degraded(builders.enveloped(bad), work)
     await handlers.on_training_requested(builders.enveloped(asked), work)
-    told = [(run.trigger.kind, run.trigger.detail) for run in work.store.runs]
-    assert told == [
+    triggers = [(run.trigger.kind, run.trigger.detail) for run in work.store.runs]
+    assert triggers == [
         ("drift", "distance PSI 1.50 (threshold 0.25)"),
         ("performance", "ROC AUC 0.700 (reference 0.750)"),
         ("manual", ""),
@@ -101,7 +101,7 @@ async def test_a_skip_names_the_run_in_flight(work: MemoryUnitOfWork) -> None:
     )
 
 
-async def test_a_batch_that_comes_while_too_few_rows_are_being_trained_on_is_not_forgotten(
+async def test_a_batch_that_arrives_during_a_run_is_handled_after_it(
     work: MemoryUnitOfWork,
 ) -> None:
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(builders.spec())), work)
@@ -116,7 +116,7 @@ async def test_a_batch_that_comes_while_too_few_rows_are_being_trained_on_is_not
     assert len(work.store.runs) == 2, "it was considered, and is forgotten"
 
 
-async def test_what_is_asked_for_during_a_run_is_done_after_it(work: MemoryUnitOfWork) -> None:
+async def test_a_request_during_a_run_is_handled_after_it(work: MemoryUnitOfWork) -> None:
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(builders.spec())), work)
     await handlers.on_drift_detected(builders.enveloped(builders.drift("one")), work)
     asked = TrainingRequested(
@@ -129,7 +129,7 @@ async def test_what_is_asked_for_during_a_run_is_done_after_it(work: MemoryUnitO
     assert [run.trigger.id for run in reversed(work.store.runs)] == ["by-hand", "one"]
 
 
-async def test_a_finding_that_meets_a_run_in_flight_waits_for_its_next_telling(work: MemoryUnitOfWork) -> None:
+async def test_a_finding_during_a_run_is_not_deferred(work: MemoryUnitOfWork) -> None:
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(builders.spec())), work)
     await handlers.on_drift_detected(builders.enveloped(builders.drift("one")), work)
     await handlers.on_drift_detected(builders.enveloped(builders.drift("two")), work)
@@ -141,7 +141,7 @@ async def test_drift_of_a_model_without_a_spec_is_skipped(work: MemoryUnitOfWork
     assert [event.reason for event in work.store.events] == ["no_spec"]
 
 
-async def test_what_somebody_asked_for_before_the_spec_came_is_done_when_it_has(work: MemoryUnitOfWork) -> None:
+async def test_a_request_before_the_spec_is_handled_when_the_spec_arrives(work: MemoryUnitOfWork) -> None:
     """Two topics have no order among each other, and nobody asks twice."""
     asked = TrainingRequested(
         model="flight-delay", trigger=builders.trigger("manual", 1, "by-hand"), requested_by="ann"

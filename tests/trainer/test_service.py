@@ -28,7 +28,7 @@ async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     await trainer.start()
     await trainer.ready()
 
-    # A batch that is too small: the run ends as skipped, and says what it waits for.
+    # A batch that is too small: the run is skipped, and its message names what it waits for.
     spec = builders.spec(trainer={"min_rows": 2000})
     builders.write_batch(data, builders.rows(1500))
     await trainer.publish(builders.spec_applied(spec), "spec-1")
@@ -91,9 +91,9 @@ async def _scores_as_its_evidence_says(trained: ModelTrained, rows: pl.DataFrame
 
 
 async def _a_thousand_findings_make_one_run(trainer: Any) -> None:
-    told = [(builders.drift(f"flood-{n}", 90), f"flood-told-{n}") for n in range(500)]
-    told += [(builders.drift("flood-0", 90), f"flood-again-{n}") for n in range(500)]
-    await asyncio.gather(*(trainer.publish(event, name) for event, name in told))
+    published = [(builders.drift(f"flood-{n}", 90), f"flood-{n}") for n in range(500)]
+    published += [(builders.drift("flood-0", 90), f"flood-again-{n}") for n in range(500)]
+    await asyncio.gather(*(trainer.publish(event, name) for event, name in published))
     _, trained = await trainer.next_event(ModelTrained)
     skipped = [(await trainer.next_event(TrainingSkipped))[1] for _ in range(499)]
     assert {event.reason for event in skipped} <= {"in_flight", "cooldown"}

@@ -26,12 +26,12 @@ def write_feedback(
     commits: int = 1,
     event_time: pl.Expr | None = None,
     identified: str | None = None,
-    told: int | None = None,
+    labelled_rows: int | None = None,
     role: str = "primary",
 ) -> None:
-    """Land predictions of these rows and outcomes of the last `told` in so many commits.
+    """Land predictions of these rows and outcomes of the last `labelled_rows`, in so many commits.
 
-    Outcomes are told by entity, or, where `identified` is the beginning of the requests' ids, by these.
+    Outcomes name the entity, or, where `identified` is the prefix of the request ids, the id.
     """
     requests = pl.concat_str(pl.lit(identified or "request-"), "flight_id").alias("id")
     names = predictions_schema(builders.spec().features).names
@@ -45,7 +45,7 @@ def write_feedback(
         pl.lit(0.5, pl.Float32).alias("output.score"),
         pl.lit(role).alias("role"),
     ).select(*names, "role")
-    outcomes = rows.tail(rows.height if told is None else told).select(
+    outcomes = rows.tail(rows.height if labelled_rows is None else labelled_rows).select(
         pl.lit(None, pl.String).alias("id") if identified is None else requests,
         pl.col("flight_id").alias("entity"),
         pl.col("late").alias("outcome"),
@@ -95,7 +95,7 @@ def test_predictions_without_an_outcome_do_not_move_the_window(data: Path) -> No
     labelled = builders.rows(100, builders.START + timedelta(days=1), "g")
     write_feedback(data, labelled, timedelta(hours=3))
     unlabelled = builders.rows(10, builders.START + timedelta(days=4000), "h")
-    write_feedback(data, unlabelled, timedelta(hours=3), told=0)
+    write_feedback(data, unlabelled, timedelta(hours=3), labelled_rows=0)
     shadow = builders.rows(10, builders.START + timedelta(days=2000), "s")
     write_feedback(data, shadow, timedelta(hours=3), role="shadow")
     spec, by_hand = builders.spec(trainer={"window": "7d"}), builders.START + timedelta(days=4001)
@@ -106,7 +106,7 @@ def test_predictions_without_an_outcome_do_not_move_the_window(data: Path) -> No
 
 
 def test_what_was_served_without_an_event_time_is_as_new_as_it_was_made(data: Path) -> None:
-    """A request need not say when it is about."""
+    """The event time of a request is optional."""
     builders.write_batch(data, builders.rows(100))
     asked = builders.rows(100, builders.START + timedelta(days=40), "g")
     write_feedback(data, asked, timedelta(hours=3), event_time=pl.lit(None, pl.Datetime("us", "UTC")))
@@ -144,7 +144,7 @@ def test_a_time_before_the_year_1_is_no_row(data: Path) -> None:
 
 def test_one_outcome_may_be_that_of_many_predictions_so_their_number_is_the_bound(data: Path) -> None:
     rows = builders.rows(10).with_columns(flight_id=pl.lit("a customer who came ten times"))
-    write_feedback(data, rows, timedelta(hours=3), told=1)
+    write_feedback(data, rows, timedelta(hours=3), labelled_rows=1)
     datasets = DeltaDatasets(str(data))
     assert datasets.read(builders.spec(), builders.START + timedelta(days=1)).rows.height == 10
     assert datasets.rows_at_most(builders.spec()) >= 10

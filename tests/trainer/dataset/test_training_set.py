@@ -104,8 +104,8 @@ def test_by_id_the_outcome_known_last_stands() -> None:
 
 def test_by_entity_the_first_outcome_after_the_prediction_stands() -> None:
     """A customer comes again: what became of the second visit is no answer to the first."""
-    told = outcomes((None, "c", 0, -1), (None, "c", 1, 5), (None, "c", 0, 9))
-    frame = assemble(SPEC, Tables(None, served(("1", "c", 0), ("2", "c", 6)), told), None, LATER, LATER)
+    observed = outcomes((None, "c", 0, -1), (None, "c", 1, 5), (None, "c", 0, 9))
+    frame = assemble(SPEC, Tables(None, served(("1", "c", 0), ("2", "c", 6)), observed), None, LATER, LATER)
     assert labels(frame) == [("c", 1.0), ("c", 0.0)]
 
 
@@ -128,7 +128,7 @@ def test_an_outcome_known_later_does_not_count() -> None:
 
 def test_of_an_occurrence_both_published_and_served_the_served_row_stays() -> None:
     tables = Tables(
-        published(("f1", 0, 0, "mended", 1.0), ("f1", 24, 0, "AA", 1.0)),
+        published(("f1", 0, 0, "corrected", 1.0), ("f1", 24, 0, "AA", 1.0)),
         served(("1", "f1", 0)),
         outcomes(("1", None, 1, 5)),
     )
@@ -138,8 +138,8 @@ def test_of_an_occurrence_both_published_and_served_the_served_row_stays() -> No
 
 def test_of_an_occurrence_published_twice_the_later_publication_stands() -> None:
     first = published(("f1", 0, 0, "AA", 1.0), ("f2", 0, 1, "AA", 1.0))
-    mended = published(("f1", 0, 1, "UA", 1.0)).with_columns(batch_id=pl.lit("a"))
-    for parts in ([first, mended], [mended, first]):
+    corrected = published(("f1", 0, 1, "UA", 1.0)).with_columns(batch_id=pl.lit("a"))
+    for parts in ([first, corrected], [corrected, first]):
         tables = Tables(pl.concat(parts), None, None, {"b1": 0, "a": 1})
         frame = assemble(SPEC, tables, None, LATER, LATER)
         assert frame.select("flight", "late", "carrier").rows() == [("f1", 1.0, "UA"), ("f2", 1.0, "AA")]
@@ -147,11 +147,15 @@ def test_of_an_occurrence_published_twice_the_later_publication_stands() -> None
 
 def test_the_same_rows_make_the_same_frame_in_whatever_order_a_table_gives_them() -> None:
     """Two predictions of one occurrence tie in event time and entity."""
-    asked, told = served(("1", "f1", 0), ("2", "f1", 0)), outcomes(("1", None, 1, 5), ("2", None, 0, 5))
+    asked, observed = served(("1", "f1", 0), ("2", "f1", 0)), outcomes(("1", None, 1, 5), ("2", None, 0, 5))
     twice = published(("f2", 0, 1, "AA", 1.0), ("f2", 0, 0, "UA", 2.0))
     frames = [
         assemble(
-            SPEC, Tables(*(table.reverse() if turned else table for table in (twice, asked, told))), None, LATER, LATER
+            SPEC,
+            Tables(*(table.reverse() if turned else table for table in (twice, asked, observed))),
+            None,
+            LATER,
+            LATER,
         )
         for turned in (False, True)
     ]
@@ -187,19 +191,19 @@ def test_as_of_is_the_later_of_the_trigger_and_the_newest_outcome_but_not_in_the
 
 def test_outcomes_known_at_the_same_time_count_by_their_position_in_the_log() -> None:
     """A correction has a later position, whatever its value."""
-    told = outcomes(("1", None, 1, 5), ("1", None, 0, 5), ("2", None, 0, 5), ("2", None, 1, 5)).with_columns(
+    observed = outcomes(("1", None, 1, 5), ("1", None, 0, 5), ("2", None, 0, 5), ("2", None, 1, 5)).with_columns(
         log_offset=pl.Series([7, 8, 9, 9]), log_row=pl.Series([1, 0, 0, 1])
     )
-    for order in (told, told.reverse()):
+    for order in (observed, observed.reverse()):
         tables = Tables(None, served(("1", "f1", 0), ("2", "f2", 1)), order)
         assert labels(assemble(SPEC, tables, None, LATER, LATER)) == [("f1", 0.0), ("f2", 1.0)]
 
 
 def test_so_do_outcomes_of_an_entity() -> None:
-    told = outcomes((None, "c", 1, 5), (None, "c", 0, 5), (None, "c", 1, 9)).with_columns(
+    observed = outcomes((None, "c", 1, 5), (None, "c", 0, 5), (None, "c", 1, 9)).with_columns(
         log_offset=pl.Series([7, 8, 9]), log_row=pl.Series([0, 0, 0])
     )
-    for order in (told, told.reverse()):
+    for order in (observed, observed.reverse()):
         assert labels(assemble(SPEC, Tables(None, served(("1", "c", 0)), order), None, LATER, LATER)) == [("c", 0.0)]
 
 
@@ -251,11 +255,11 @@ def test_the_window_reaches_back_from_the_newest_labelled_row() -> None:
     st.integers(0, 30),
 )
 def test_one_row_per_prediction_and_never_an_outcome_from_the_future(
-    predictions: list[tuple[int, int]], told: list[tuple[int | None, int, int, int]], hours: int
+    predictions: list[tuple[int, int]], observed: list[tuple[int | None, int, int, int]], hours: int
 ) -> None:
     """Checked against the definition, row by row."""
     rows = [(str(n), f"e{entity}", hour) for n, (entity, hour) in enumerate(predictions)]
-    known = [(None if i is None else str(i), f"e{e}", o, h + n / 1000) for n, (i, e, o, h) in enumerate(told)]
+    known = [(None if i is None else str(i), f"e{e}", o, h + n / 1000) for n, (i, e, o, h) in enumerate(observed)]
     expected = sorted(
         (entity, label) for row in rows for entity in [row[1]] if (label := _expected(row, known, hours)) is not None
     )
@@ -263,9 +267,9 @@ def test_one_row_per_prediction_and_never_an_outcome_from_the_future(
     assert sorted(labels(frame)) == expected
 
 
-def _expected(row: tuple[str, str, int], told: list[tuple[str | None, str, int, float]], now: int) -> float | None:
+def _expected(row: tuple[str, str, int], observed: list[tuple[str | None, str, int, float]], now: int) -> float | None:
     name, entity, hour = row
-    known = sorted((t for t in told if t[3] <= now), key=lambda t: t[3])
+    known = sorted((t for t in observed if t[3] <= now), key=lambda t: t[3])
     if hour > now:
         return None
     by_id = [o for i, _, o, _ in known if i == name]
@@ -289,6 +293,6 @@ def test_the_columns_of_a_spec_may_have_the_names_that_the_logs_use(names: list[
     )
     frame = served(("p1", "a", 1), ("p2", "b", 2), ("p3", "c", 3))
     frame = frame.with_columns(pl.Series([0.25, 0.5, 0.75], dtype=pl.Float32).alias(f"feature.{number}"))
-    told = outcomes(("p1", None, 1.0, 5), (None, "b", 0.0, 6))
-    found = assemble(spec, Tables(None, frame, told), None, LATER, LATER)
+    observed = outcomes(("p1", None, 1.0, 5), (None, "b", 0.0, 6))
+    found = assemble(spec, Tables(None, frame, observed), None, LATER, LATER)
     assert found.select(entity, time, label, number).rows() == [("a", at(1), 1.0, 0.25), ("b", at(2), 0.0, 0.5)]

@@ -21,7 +21,7 @@ def test_good_ones_are_kept_and_defaults_added() -> None:
 
 
 def test_the_other_names_of_lightgbm_are_taken_too() -> None:
-    """As its scikit-learn interface has them, say."""
+    """Such as those of its scikit-learn interface."""
     written: dict[str, Value] = {"num_trees": 7, "min_child_samples": 5, "reg_lambda": 1.5, "colsample_bytree": 0.5}
     assert LightGbm(1).check_params(written) == {
         "n_estimators": 7,

@@ -24,14 +24,14 @@ def test_no_parameter_of_its_scikit_learn_interface_is_called_unknown() -> None:
     import lightgbm  # noqa: PLC0415 - as above
 
     params: dict[str, Any] = lightgbm.LGBMClassifier().get_params()
-    told = dict(lightgbm_params.faults(dict.fromkeys(params, 1)))
-    assert [name for name, problem in told.items() if "is not a LightGBM parameter" in problem] == []
+    problems = dict(lightgbm_params.faults(dict.fromkeys(params, 1)))
+    assert [name for name, problem in problems.items() if "is not a LightGBM parameter" in problem] == []
 
 
 def test_what_the_trainer_sets_is_not_to_be_set() -> None:
     settings: dict[str, Value] = REPEATABLE | {"seed": 7, "num_threads": 2}
-    told = dict(lightgbm_params.faults(settings))
-    assert [name for name in settings if not told[name].startswith("is set by the trainer: ")] == []
+    problems = dict(lightgbm_params.faults(settings))
+    assert [name for name in settings if not problems[name].startswith("is set by the trainer: ")] == []
 
 
 def test_every_parameter_that_can_be_set_is_one_that_lightgbm_takes() -> None:

@@ -130,11 +130,11 @@ KINDS = st.sampled_from(["drift", "performance", "quality", "data"])
 
 
 @given(st.lists(st.tuples(KINDS, st.floats(0, 60), st.sampled_from(["trained", "failed", "skipped"])), max_size=60))
-def test_no_sequence_of_findings_trains_more_often_than_the_spec_allows(told: list[tuple[str, float, str]]) -> None:
+def test_no_sequence_of_findings_trains_more_often_than_the_spec_allows(findings: list[tuple[str, float, str]]) -> None:
     """Whatever arrives, in whatever order: trainings are a cooldown apart, and a week holds no more than its budget."""
     allowed = spec(cooldown="2d")
     runs: tuple[PastRun, ...] = ()
-    for kind, day, end in told:
+    for kind, day, end in findings:
         asked = trigger(kind, day)
         if admit(asked, allowed, History(runs, any(run.state == "trained" for run in runs))) == Start():
             runs = (PastRun(f"run-{len(runs)}", asked, allowed.digest, end), *runs)  # type: ignore[arg-type]

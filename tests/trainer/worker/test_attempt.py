@@ -30,7 +30,7 @@ async def test_a_run_ends_with_a_model_and_complete_evidence(harness: WorkerHarn
     assert "unknown" not in evidence.environment.values()
 
 
-async def test_the_same_run_makes_the_same_bytes_and_the_champion_is_judged_beside_it(harness: WorkerHarness) -> None:
+async def test_the_same_rows_give_the_same_bytes_and_the_champion_is_evaluated_too(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, builders.rows(2000))
     (first,) = await harness.run((builders.spec(), builders.trigger(name="one")))
     harness.set_champion(4, first.digest)
@@ -59,7 +59,7 @@ async def test_the_candidate_before_may_have_become_the_champion_by_the_end(harn
 
 
 @pytest.mark.parametrize(("promotions", "judged"), [(0, [4]), (1, [4, 5]), (1_000_000, [4, 5, 6])])
-async def test_a_champion_that_changes_during_the_judgement_is_judged_too_within_bounds(
+async def test_a_champion_that_changes_during_the_evaluation_is_evaluated_too_within_bounds(
     harness: WorkerHarness, promotions: int, judged: list[int]
 ) -> None:
     builders.write_batch(harness.data, builders.rows(2000))
@@ -67,12 +67,12 @@ async def test_a_champion_that_changes_during_the_judgement_is_judged_too_within
     harness.set_champion(4, first.digest)
     seen: list[int] = []
 
-    def judges_while_somebody_promotes(spec: Any, learned: Any, champion: Any) -> Any:
+    def evaluates_while_another_is_promoted(spec: Any, learned: Any, champion: Any) -> Any:
         seen.append(champion.version)
         harness.set_champion(4 + min(len(seen), promotions), first.digest)
         return PIPELINE.evaluate(spec, learned, champion)
 
-    pipeline = FakePipeline(evaluate=judges_while_somebody_promotes)
+    pipeline = FakePipeline(evaluate=evaluates_while_another_is_promoted)
     (second,) = await harness.run((builders.spec(), builders.trigger("manual", name="two")), pipeline=pipeline)
     assert (seen, second.summary.champion_version) == (judged, judged[-1])
 
@@ -89,7 +89,7 @@ async def test_a_candidate_of_long_categories_is_an_event_that_its_topic_takes(h
     assert len(second.model_dump_json().encode()) < BY_NAME[ModelTrained.topic].max_message_bytes // 2
 
 
-async def test_too_few_rows_skip_the_run_before_it_is_said_to_have_started(harness: WorkerHarness) -> None:
+async def test_too_few_rows_skip_the_run_before_it_is_announced(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, builders.rows(26_398))
     spec = builders.spec(trainer={"min_rows": 40_000})
     (skipped,) = await harness.run((spec, builders.trigger()))
@@ -108,7 +108,7 @@ async def test_rows_outside_the_window_do_not_make_it_enough(harness: WorkerHarn
     assert skipped.reason == "not_enough_data"
 
 
-async def test_what_a_person_did_wrong_ends_the_run_with_a_sentence(harness: WorkerHarness) -> None:
+async def test_a_fault_of_spec_or_data_fails_the_run_with_a_message(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, builders.rows(2000).with_columns(late=1.0))
     failed = await harness.run(
         (builders.spec(data={"dataset": "flight"}), builders.trigger(name="dataset")),
@@ -158,7 +158,7 @@ async def test_a_corrected_outcome_is_new_data(harness: WorkerHarness) -> None:
     assert again.digest != trained.digest
 
 
-async def test_what_breaks_without_a_known_cause_is_tried_three_times(harness: WorkerHarness) -> None:
+async def test_an_unexpected_error_is_tried_three_times(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, builders.rows(2000))
 
     def breaks(*_: Any) -> Any:

@@ -1,6 +1,6 @@
 """What a worker retries, and which runs it claims before others."""
 
-# ruff: noqa: ASYNC110 - a plain list tells nobody of its changes
+# ruff: noqa: ASYNC110 - a plain list notifies of no change
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 PAUSE = Backoff(first=0.3, cap=0.3)
 
 
-async def test_a_result_waits_for_postgresql_and_the_artifact_store_to_come_back(harness: WorkerHarness) -> None:
+async def test_a_result_is_retried_while_postgresql_and_the_artifact_store_are_unavailable(
+    harness: WorkerHarness,
+) -> None:
     builders.write_batch(harness.data, builders.rows(2000))
     harness.queue.unavailable = 2
 
@@ -42,9 +44,7 @@ async def test_a_result_waits_for_postgresql_and_the_artifact_store_to_come_back
 
 
 @pytest.mark.parametrize("broken", ["_delta_log/00000000000000000000.json", "*.parquet"])
-async def test_storage_that_fails_for_a_while_is_waited_for_and_is_no_attempt(
-    harness: WorkerHarness, broken: str
-) -> None:
+async def test_storage_that_fails_for_a_while_is_retried_and_is_no_attempt(harness: WorkerHarness, broken: str) -> None:
     builders.write_batch(harness.data, builders.rows(2000))
     (file,) = (harness.data / "datasets" / "flights").glob(broken)
     aside = file.rename(file.with_suffix(".aside"))
@@ -55,14 +55,14 @@ async def test_storage_that_fails_for_a_while_is_waited_for_and_is_no_attempt(
     assert harness.attempts == {"drift-1": 1}
 
 
-async def test_data_that_cannot_be_read_keeps_nobody_else_waiting(harness: WorkerHarness) -> None:
+async def test_unreadable_data_does_not_block_other_runs(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, builders.rows(2000))
     shutil.copytree(harness.data / "datasets" / "flights", harness.data / "datasets" / "trains")
     (file,) = (harness.data / "datasets" / "flights").glob("*.parquet")
     aside = file.rename(file.with_suffix(".aside"))
     file.symlink_to(file)
 
-    def mend_once_another_is_trained(*arguments: Any) -> Any:
+    def repair_once_another_is_trained(*arguments: Any) -> Any:
         if file.is_symlink():
             aside.rename(file)
         return PIPELINE.fit(*arguments)
@@ -70,7 +70,7 @@ async def test_data_that_cannot_be_read_keeps_nobody_else_waiting(harness: Worke
     ended = await harness.run(
         (builders.spec(), builders.trigger(name="unreadable")),
         (builders.spec(model="train-delay", data={"dataset": "trains"}), builders.trigger(name="readable")),
-        pipeline=FakePipeline(fit=mend_once_another_is_trained),
+        pipeline=FakePipeline(fit=repair_once_another_is_trained),
         pause=PAUSE,
     )
     assert [(type(end), end.trigger.id) for end in ended] == [(ModelTrained, "readable"), (ModelTrained, "unreadable")]
@@ -84,13 +84,13 @@ async def put_champion(harness: WorkerHarness) -> Path:
     return harness.artifacts / trained.digest.replace(":", "/")
 
 
-async def test_a_champion_whose_artifact_cannot_be_read_keeps_nobody_else_waiting(harness: WorkerHarness) -> None:
+async def test_an_unreadable_champion_does_not_block_other_runs(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, builders.rows(2000))
     artifact, fitted = await put_champion(harness), list[str]()
     aside = artifact.rename(artifact.with_suffix(".aside"))
     artifact.symlink_to(artifact)  # an error of the system, and no missing file
 
-    def mend_once_another_is_trained(spec: Any, *arguments: Any) -> Any:
+    def repair_once_another_is_trained(spec: Any, *arguments: Any) -> Any:
         fitted.append(spec.model)
         if artifact.is_symlink():
             aside.rename(artifact)
@@ -99,7 +99,7 @@ async def test_a_champion_whose_artifact_cannot_be_read_keeps_nobody_else_waitin
     ended = await harness.run(
         (builders.spec(), builders.trigger(name="unreadable")),
         (builders.spec(model="train-delay"), builders.trigger(name="readable")),
-        pipeline=FakePipeline(fit=mend_once_another_is_trained),
+        pipeline=FakePipeline(fit=repair_once_another_is_trained),
         pause=PAUSE,
     )
     assert [end.trigger.id for end in ended] == ["readable", "unreadable"]
@@ -108,14 +108,14 @@ async def test_a_champion_whose_artifact_cannot_be_read_keeps_nobody_else_waitin
     assert fitted == ["train-delay", "flight-delay"], "what can't be judged yet is not fitted, either"
 
 
-async def test_an_artifact_that_becomes_unreadable_during_a_training_lets_others_go_first(
+async def test_a_champion_that_becomes_unreadable_during_a_training_does_not_block_other_runs(
     harness: WorkerHarness,
 ) -> None:
     builders.write_batch(harness.data, builders.rows(2000))
     artifact, fitted = await put_champion(harness), list[str]()
     aside = artifact.with_suffix(".aside")
 
-    def breaks_it_and_the_next_mends_it(spec: Any, *arguments: Any) -> Any:
+    def breaks_it_and_the_next_repairs_it(spec: Any, *arguments: Any) -> Any:
         if not fitted:
             artifact.rename(aside)
             artifact.symlink_to(artifact)
@@ -127,7 +127,7 @@ async def test_an_artifact_that_becomes_unreadable_during_a_training_lets_others
     ended = await harness.run(
         (builders.spec(), builders.trigger(name="unreadable")),
         (builders.spec(model="train-delay"), builders.trigger(name="readable")),
-        pipeline=FakePipeline(fit=breaks_it_and_the_next_mends_it),
+        pipeline=FakePipeline(fit=breaks_it_and_the_next_repairs_it),
         pause=PAUSE,
     )
     assert [end.trigger.id for end in ended] == ["readable", "unreadable"]
@@ -166,7 +166,7 @@ async def test_the_loop_is_free_and_the_lease_renewed_while_a_training_lasts(har
     assert isinstance(trained, ModelTrained)
 
 
-async def test_a_worker_without_its_service_gives_up_after_a_lease_when_postgresql_is_gone_too(
+async def test_a_stopped_worker_gives_up_after_a_lease_while_postgresql_is_unavailable(
     harness: WorkerHarness,
 ) -> None:
     builders.write_batch(harness.data, builders.rows(2000))
