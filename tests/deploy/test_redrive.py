@@ -76,7 +76,7 @@ def test_what_is_compacted_is_never_published_again(kafka: str, topics: tuple[st
     bury(kafka, (compacted, topics[1]), 7)
     told = redrive(kafka, topics[1], "0:0")
     assert told.returncode == 1
-    assert f"{compacted} is compacted: an old message of it would undo a newer one." in told.stderr
+    assert f"{compacted} is compacted: an old message would overwrite a newer one." in told.stderr
     assert arrived(kafka, compacted) == []
 
 
@@ -89,6 +89,8 @@ def test_without_arguments_it_says_what_to_type(kafka: str) -> None:
 def test_what_is_not_there_or_not_whole_is_told_and_nothing_is_published(kafka: str, topics: tuple[str, str]) -> None:
     bury(kafka, topics, 7, dropped="the value of 9,000,000 bytes")
     assert redrive(kafka, topics[1], "0:5").stderr == f"{topics[1]} has nothing at 0:5; it has 0:0\n"
-    assert "it was too large for a dead letter: read it where it came from" in redrive(kafka, topics[1], "0:0").stderr
+    assert (
+        "it was too large for a dead letter: read it from its source topic" in redrive(kafka, topics[1], "0:0").stderr
+    )
     assert "there is no topic nonsense: dead letters are on" in redrive(kafka, "nonsense").stderr
     assert arrived(kafka, topics[0]) == []
