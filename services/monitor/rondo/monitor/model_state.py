@@ -97,16 +97,19 @@ class ModelState:
         tumbling = TumblingWindows.of(spec)
         if self.tumbling not in (None, tumbling):
             self.windows = {}
-            self.unmatched.keep_predictions(np.zeros(self.unmatched.predictions.num_rows, np.bool_))
-            self.labelled.keep(np.zeros(self.labelled.table.num_rows, np.bool_))
+            self.unmatched.clear_predictions()
+            self.labelled.clear()
         self.tumbling = tumbling
 
     def remove(self) -> list[Announcement]:
         """Stop evaluating a model that was removed: discards its counts and resolves its alerts."""
-        self.windows, self.unmatched, self.labelled = {}, UnmatchedRows(), LabelledRows()
-        self.buffer, self.tumbling = MessageBuffer(), None
-        alarms, self.alarms = self.alarms, dict.fromkeys(FINDING_KINDS, AlarmState())
-        ids = [each.alert_id for each in alarms.values() if each.alert_id]
+        self.windows, self.tumbling = {}, None
+        self.unmatched.clear()
+        self.labelled.clear()
+        self.buffer.clear()
+        alarms = [*self.alarms.values(), self.undecided_alarm]
+        self.alarms, self.undecided_alarm = dict.fromkeys(FINDING_KINDS, AlarmState()), AlarmState()
+        ids = [each.alert_id for each in alarms if each.alert_id]
         at, why = to_time(self.watermark.newest), "the model was removed"
         return [
             *(findings.resolved(self.model, alert_id, at, why) for alert_id in ids),

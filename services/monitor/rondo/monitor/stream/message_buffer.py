@@ -46,10 +46,15 @@ class MessageBuffer:
 
     def restore(self, rows: Sequence[int], values: Sequence[bytes], next_row: int, now: float) -> None:
         """Replace the content by that of a checkpoint; its messages count as received `now`."""
-        self.messages.clear()
-        self.size, self.next_row = 0, next_row
+        self.clear()
+        self.next_row = next_row
         for row, value in zip(rows, values, strict=True):
             self._append(BufferedMessage(row, value, log_messages.read_predictions(value), now))
+
+    def clear(self) -> None:
+        """Discard all messages. Row numbers go on: a checkpoint still has the messages before."""
+        self.messages.clear()
+        self.size = 0
 
     def push(self, value: bytes, predictions: Predictions, now: float) -> list[Predictions]:
         """Append a message; returns what was evicted to stay within `max_bytes`."""

@@ -52,6 +52,10 @@ class LabelledRows:
             table = table.combine_chunks()
         self.table = table.slice(max(0, table.num_rows - self.max_rows))
 
+    def clear(self) -> None:
+        """Discard all rows. Row numbers go on, as in `UnmatchedRows.clear`."""
+        self.table = self.table.slice(0, 0)
+
     def keep(self, mask: NDArray[np.bool_]) -> None:
         """Discard the rows outside of the mask."""
         if not mask.all():

@@ -78,6 +78,14 @@ class UnmatchedRows:
         others = self.predictions.column("version").to_numpy() != version
         self.keep_predictions(others | retained_predictions(self.predictions, tumbling, progress))
 
+    def clear(self) -> None:
+        """Discard all rows. Row numbers go on: a checkpoint still has the rows before."""
+        self.clear_predictions()
+        self.outcomes = self.outcomes.slice(0, 0)
+
+    def clear_predictions(self) -> None:
+        self.predictions = self.predictions.slice(0, 0)
+
     def keep_predictions(self, mask: NDArray[np.bool_]) -> None:
         """Discard the predictions outside of the mask."""
         if not mask.all():
