@@ -8,7 +8,6 @@ import random
 import re
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from rondo.ingestion.app import application
 
 from tests.ingestion.builders import outcome, parquet, predictions, rides, spec
 from tests.ingestion.processes import Running, apply, client, produce, read_all, until
+from tests.support.processes import ServiceProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,34 +34,16 @@ if TYPE_CHECKING:
 OUTCOMES, BATCHES, KILLS = 8_000, 8, 2
 
 
-class Service:
-    """The real process, which can be killed and started again."""
-
-    def __init__(self, settings: IngestionSettings, folder: Path) -> None:
-        self.log = folder / "ingestion.log"
-        self._environment = os.environ | {
-            "RONDO_SERVICE": "ingestion",
-            "RONDO_KAFKA": settings.kafka.servers,
-            "RONDO_POSTGRES": settings.postgres.get_secret_value(),
-            "RONDO_HTTP_PORT": str(settings.http_port),
-            "RONDO_DATA": settings.data,
-            "RONDO_ARTIFACTS": settings.artifacts,
-            "RONDO_LANDING_SECONDS": "0.2",
-        }
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "rondo.ingestion"], env=self._environment, stderr=log
-            )
-
-    def kill(self) -> None:
-        """Kill it as a power cut would."""
-        if self._process:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
+def process_of(settings: IngestionSettings, folder: Path) -> ServiceProcess:
+    environment = {
+        "RONDO_KAFKA": settings.kafka.servers,
+        "RONDO_POSTGRES": settings.postgres.get_secret_value(),
+        "RONDO_HTTP_PORT": str(settings.http_port),
+        "RONDO_DATA": settings.data,
+        "RONDO_ARTIFACTS": settings.artifacts,
+        "RONDO_LANDING_SECONDS": "0.2",
+    }
+    return ServiceProcess("ingestion", environment, folder / "ingestion.log")
 
 
 async def send_until_answered(http: httpx.AsyncClient, batch_id: str, body: bytes) -> dict[str, Any]:
@@ -85,7 +67,7 @@ async def send_until_answered(http: httpx.AsyncClient, batch_id: str, body: byte
 async def test_kill_9_while_outcomes_stream_and_batches_arrive(settings: IngestionSettings, tmp_path: Path) -> None:
     seed = int(os.environ.get("RONDO_TEST_SEED", "0")) or random.randrange(1, 10_000)
     chance = random.Random(seed)
-    service = Service(settings, tmp_path)
+    service = process_of(settings, tmp_path)
     bodies = {f"b{n}": parquet(rides(500, start=500 * n), tmp_path) for n in range(BATCHES)}
     await apply(settings.kafka.servers, spec())
 
@@ -102,7 +84,7 @@ async def test_kill_9_while_outcomes_stream_and_batches_arrive(settings: Ingesti
 
     async def strike() -> None:
         for _ in range(KILLS):
-            await until(lambda: _is_ready(settings), 60)
+            await service.ready(60)
             await asyncio.sleep(chance.uniform(0.2, 2.0))
             service.kill()
             service.start()

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -31,6 +27,7 @@ from tests.registry.fakes import FakeStore
 from tests.registry.scenarios import OnPostgres
 from tests.support.access import SEEDS
 from tests.support.evidence import evidence_of, stored, stored_artifact
+from tests.support.processes import ServiceProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -195,40 +192,13 @@ async def registry_database(postgres: str) -> AsyncIterator[Database]:
     await owner.close()
 
 
-@dataclass
-class Running:
-    """A registry process: its URL and its log."""
-
-    url: str
-    process: asyncio.subprocess.Process
-    log: Path
-
-    def lines(self) -> list[dict[str, Any]]:
-        """Return its log."""
-        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ask it to stop; kill it if it does not, and let the test see the exit code."""
-    if process.returncode is None:
-        process.terminate()
-    try:
-        async with asyncio.timeout(20):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-
-
 @pytest.fixture
 def run_registry(tmp_path: Path) -> Callable[..., Any]:
     """Return a context manager that runs `python -m rondo.registry` with some settings."""
 
     @asynccontextmanager
-    async def run(settings: Settings, without: str = "") -> AsyncIterator[Running]:
-        log = tmp_path / f"registry-{settings.http_port}.log"
-        environment = {
-            **os.environ,
+    async def run(settings: Settings, without: str = "") -> AsyncIterator[ServiceProcess]:
+        environment: dict[str, str | None] = {
             "RONDO_KAFKA": str(settings.kafka),
             "RONDO_POSTGRES": settings.postgres.get_secret_value(),
             "RONDO_HTTP_PORT": str(settings.http_port),
@@ -236,14 +206,11 @@ def run_registry(tmp_path: Path) -> Callable[..., Any]:
             "RONDO_ARTIFACTS": settings.artifacts,
             "RONDO_REPLICA": settings.replica,
         }
-        environment.pop(without, None)
-        with log.open("wb") as output:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "rondo.registry", env=environment, stderr=output, stdout=output
-            )
-        try:
-            yield Running(f"http://127.0.0.1:{settings.http_port}", process, log)
-        finally:
-            await _end(process)
+        if without:
+            environment[without] = None
+        with ServiceProcess("registry", environment, tmp_path / f"registry-{settings.http_port}.log") as process:
+            yield process
+            if process.is_running:
+                await asyncio.to_thread(process.stop)
 
     return run

@@ -117,6 +117,6 @@ async def test_a_candidate_becomes_the_champion_and_a_refusal_rolls_it_back(
             assert (last["action"], last["evidence"]["reason"]) == (
                 "rolled_back", "replicas a, b refused version 2: the warm-up failed",
             )  # fmt: skip
-    assert running.process.returncode == 0
+    assert running.exit_code == 0
     ours = [line for line in running.lines() if line["logger"].startswith("rondo.")]
     assert [line["message"] for line in ours if line["level"] in {"ERROR", "CRITICAL"}] == []

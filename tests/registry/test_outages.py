@@ -129,7 +129,7 @@ async def test_postgresql_away_at_the_start_and_in_the_middle(
             await until(client, lambda r: r["ready"])
             assert (await client.get("/v1/models/late")).json()["spec_revision"] == 1
             assert (await client.put("/v1/specs", content=spec_text)).json()["changed"] is False
-    assert running.process.returncode == 0
+    assert running.exit_code == 0
 
 
 async def test_a_port_that_is_taken(registry_settings: Settings, run_registry: Callable[..., Any]) -> None:
@@ -137,7 +137,7 @@ async def test_a_port_that_is_taken(registry_settings: Settings, run_registry: C
         other.bind(("127.0.0.1", registry_settings.http_port))
         other.listen()
         async with run_registry(registry_settings) as running:
-            assert await running.process.wait() == 2
+            assert await asyncio.to_thread(running.wait, 60) == 2
     message = running.lines()[-1]["message"]
     assert message.startswith(f"port {registry_settings.http_port} on 127.0.0.1 is taken: ")
     assert "RONDO_HTTP_PORT" in message
@@ -148,5 +148,5 @@ async def test_settings_that_are_missing(
     registry_settings: Settings, run_registry: Callable[..., Any], missing: str
 ) -> None:
     async with run_registry(registry_settings, without=missing) as running:
-        assert await running.process.wait() == 2
+        assert await asyncio.to_thread(running.wait, 60) == 2
     assert f"{missing} is not set" in running.log.read_text()

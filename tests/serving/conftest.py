@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
-import time
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import httpx
 import onnx
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -29,10 +23,11 @@ from rondo.serving.prediction_log.batch import VersionLog
 from rondo.serving.requests.schema import RequestSchema
 
 from tests.support.access import publish_tokens
+from tests.support.processes import ServiceProcess
 from tests.support.spans import exporter as ended_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -167,37 +162,15 @@ class Platform:
 
         return states(self.read(ReplicaChanged.topic, lambda found: len(states(found)) >= times))[-1]
 
-    @contextmanager
-    def serving(self, replica: str = "0", **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    def serving(self, replica: str = "0", **environment: str) -> ServiceProcess:
+        """Return a replica, to be used with `with`."""
         mine = {
             "RONDO_KAFKA": self.bootstrap,
             "RONDO_HTTP_PORT": "0",
             "RONDO_ARTIFACTS": str(self.folder / "artifacts"),
             "RONDO_REPLICA": replica,
         }
-        with (self.folder / f"serving-{replica}.log").open("ab") as log:
-            command = [sys.executable, "-m", "rondo.serving"]
-            process = subprocess.Popen(command, env=os.environ | mine | environment, stderr=log)  # noqa: S603
-            try:
-                yield process
-            finally:
-                process.kill()
-                process.wait(20)
-
-    def wait_ready(self, port: int, seconds: float = 90) -> None:
-        """Return when a replica says that it is ready."""
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                ready = httpx.get(f"http://127.0.0.1:{port}/readyz")
-            except httpx.ConnectError as error:
-                said = str(error)
-            else:
-                if ready.status_code == 200:
-                    return
-                said = ready.text
-            assert time.monotonic() < deadline, said
-            time.sleep(0.05)
+        return ServiceProcess("serving", mine | environment, self.folder / f"serving-{replica}.log")
 
     def log_lines(self, replica: str = "0") -> str:
         return (self.folder / f"serving-{replica}.log").read_text()

@@ -72,7 +72,7 @@ def test_requests_are_answered_where_they_came_from_and_logged(platform: Platfor
         assert Counter(row["id"] for row in logged) == once(range(100))
         assert {row["output.score"] / row["feature.distance"] for row in logged if row["feature.distance"]} == {2.0}
         assert {logs.metadata(batch)["digest"] for batch in batches} == {digest}
-        process.send_signal(signal.SIGTERM)
+        process.signal(signal.SIGTERM)
         assert process.wait(60) == 0
     first = next(line for line in platform.log_lines().splitlines() if "the first prediction of version 3" in line)
     assert orjson.loads(first)["trace_id"] == TRACE.split("-")[1]
@@ -220,7 +220,6 @@ def test_replicas_come_and_go_under_load_and_every_request_is_answered_once(
                     platform.flush()
             platform.flush()
             first.kill()
-            first.wait(10)
             with platform.serving("a", **small):
                 made = platform.read(MADE, at_least(count), seconds=60, quiet=1)
     assert answered(made) == once(range(count))
@@ -233,7 +232,6 @@ def test_a_killed_replica_is_replaced_by_its_next_self(platform: Platform, model
         platform.request(0)
         platform.read(MADE, at_least(1))
         process.kill()
-        process.wait(10)
     with platform.serving():
         platform.request(1)
         assert answered(platform.read(MADE, at_least(2), quiet=0.5)) == once(range(2))
@@ -306,14 +304,14 @@ def test_a_request_over_http_that_has_begun_is_answered_at_a_stop(
         platform.serving(RONDO_HTTP_PORT=str(port)) as process,
         closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection,
     ):
-        platform.wait_ready(port)
+        process.wait_ready()
         connection.request("GET", "/v2", headers=token)
         connection.getresponse().read()
         connection.putrequest("POST", "/v2/models/delay/infer")
         for name, value in (token | {"content-length": str(len(BODY))}).items():
             connection.putheader(name, value)
         connection.endheaders(BODY[:10])
-        process.send_signal(signal.SIGTERM)
+        process.signal(signal.SIGTERM)
         _wait_refused(port)
         connection.send(BODY[10:])
         response = connection.getresponse()
@@ -342,12 +340,12 @@ def test_a_replica_without_a_partition_answers_over_http(
     platform.deploy(1, model(2.0))
     ports = {"a": free_port(), "b": free_port()}
     with (
-        platform.serving("a", RONDO_HTTP_PORT=str(ports["a"])),
-        platform.serving("b", RONDO_HTTP_PORT=str(ports["b"])),
+        platform.serving("a", RONDO_HTTP_PORT=str(ports["a"])) as one,
+        platform.serving("b", RONDO_HTTP_PORT=str(ports["b"])) as other,
     ):
-        for port in ports.values():
-            platform.wait_ready(port)
-            url = f"http://127.0.0.1:{port}/v2/models/delay/infer"
+        for replica in (one, other):
+            replica.wait_ready()
+            url = f"{replica.url}/v2/models/delay/infer"
             response = httpx.post(url, content=BODY, headers=bearer())
             assert response.json()["outputs"][0]["data"] == [6.0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -14,8 +15,9 @@ import pytest
 from rondo.chassis.postgres.pool import Database, connect
 from rondo.chassis.settings import PostgresSettings
 
+from tests.support.processes import ServiceProcess
 from tests.trainer.fakes import MemoryStore
-from tests.trainer.processes import TrainerProcess, kafka_clients
+from tests.trainer.processes import Trainer, kafka_clients
 from tests.trainer.worker_harness import WorkerHarness
 
 if TYPE_CHECKING:
@@ -36,11 +38,10 @@ async def trainer(
     free_port: Callable[[], int],
     tmp_path: Path,
     data: Path,
-) -> AsyncIterator[TrainerProcess]:
+) -> AsyncIterator[Trainer]:
     """Return the service, not started yet; whatever it leaves behind is ended."""
     dsn = await database("trainer")
-    environment = os.environ | {
-        "RONDO_SERVICE": "trainer",
+    environment = {
         "RONDO_KAFKA": clean_kafka,
         "RONDO_POSTGRES": dsn,
         "RONDO_HTTP_PORT": str(free_port()),
@@ -50,11 +51,11 @@ async def trainer(
     }
     sql = await asyncpg.connect(dsn, server_settings={"search_path": "trainer"})
     async with kafka_clients(clean_kafka) as (consumer, producer):
-        running = TrainerProcess(environment, tmp_path / "trainer.log", consumer, producer, sql)
-        yield running
-        if running.process is not None and running.process.returncode is None:
-            workers = running.children()
-            await running.kill(signal.SIGTERM)
+        process = ServiceProcess("trainer", environment, tmp_path / "trainer.log")
+        yield Trainer(process, consumer, producer, sql)
+        if process.is_running:
+            workers = process.children()
+            await asyncio.to_thread(process.stop)
             for worker in workers:  # it would finish its run first
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(worker, signal.SIGKILL)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from rondo.chassis.events import broker as chassis_kafka
 from rondo.contracts.events import cloudevents
@@ -25,51 +21,19 @@ if TYPE_CHECKING:
     import asyncpg
     from rondo.contracts.events.base import Event
 
+    from tests.support.processes import ServiceProcess
+
 
 @dataclass
-class TrainerProcess:
-    """`python -m rondo.trainer` as a real process, beside its topics and its schema."""
+class Trainer:
+    """The process of the trainer, with clients of its topics and its schema."""
 
-    environment: dict[str, str]
-    log: Path
+    process: ServiceProcess
     consumer: AIOKafkaConsumer
     producer: AIOKafkaProducer
     sql: asyncpg.Connection[Any]
-    process: asyncio.subprocess.Process | None = None
     seen: list[tuple[float, Event]] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
-
-    async def start(self) -> None:
-        """Start the process."""
-        with self.log.open("ab") as output:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "rondo.trainer", env=self.environment, stdout=output, stderr=output
-            )
-
-    async def ready(self) -> None:
-        """Wait until `/readyz` answers 200."""
-        url = f"http://127.0.0.1:{self.environment['RONDO_HTTP_PORT']}/readyz"
-        async with asyncio.timeout(150), httpx.AsyncClient(trust_env=False) as client:
-            while True:
-                try:
-                    if (await client.get(url)).status_code == 200:
-                        return
-                except httpx.TransportError:
-                    assert self.process is not None
-                    assert self.process.returncode is None, self.log.read_text()
-                await asyncio.sleep(0.02)
-
-    async def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """End the process."""
-        assert self.process is not None
-        self.process.send_signal(number)
-        await self.process.wait()
-
-    def children(self) -> list[int]:
-        """Return the ids of the processes that it started."""
-        assert self.process is not None
-        pid = self.process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     async def publish(self, event: Event, name: str) -> None:
         """Publish an event as another service would."""

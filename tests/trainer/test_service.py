@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     trainer: Any, data: Path, tmp_path: Path
 ) -> None:
-    await trainer.start()
-    await trainer.ready()
+    trainer.process.start()
+    await trainer.process.ready(150)
 
     # A batch that is too small: the run is skipped, and its message names what it waits for.
     spec = builders.spec(trainer={"min_rows": 2000})
@@ -106,30 +106,30 @@ async def _a_thousand_findings_make_one_run(trainer: Any) -> None:
 async def test_what_dies_loses_no_run_and_doubles_none(trainer: Any, data: Path) -> None:
     builders.write_batch(data, builders.rows(30_000))
     spec = builders.spec(trainer={"params": {"n_estimators": 150, "num_leaves": 63}})
-    await trainer.start()
-    await trainer.ready()
+    trainer.process.start()
+    await trainer.process.ready(150)
     await trainer.publish(builders.spec_applied(spec), "spec-1")
 
     # The service is killed in the middle of a run: the worker finishes it, and exits.
     await _begin_run(trainer, data, 1)
     worker = _worker_of(trainer)
-    await trainer.kill(signal.SIGKILL)
+    trainer.process.kill()
     assert await _state(trainer, 1) == ("running", 1)
     await _until(trainer, 1, "trained", 1)
     assert await trainer.sql.fetchval("select count(*) from outbox where topic = 'models.trained'") == 1
     async with asyncio.timeout(40):
         while _alive(worker):  # noqa: ASYNC110 - it is not our child
             await asyncio.sleep(0.02)
-    await trainer.start()
-    await trainer.ready()
+    trainer.process.start()
+    await trainer.process.ready(150)
     _, trained = await trainer.next_event(ModelTrained)
     assert trained.trigger.id == "drift-1"
 
     # It restarts before the run has ended: it leaves the run to the worker that has it.
     await _begin_run(trainer, data, 2)
-    await trainer.kill(signal.SIGKILL)
-    await trainer.start()
-    await trainer.ready()
+    trainer.process.kill()
+    trainer.process.start()
+    await trainer.process.ready(150)
     _, trained = await trainer.next_event(ModelTrained)
     assert await _state(trainer, 2) == ("trained", 1)
 
@@ -145,10 +145,10 @@ async def test_what_dies_loses_no_run_and_doubles_none(trainer: Any, data: Path)
 @pytest.mark.timeout(300)
 async def test_an_idle_worker_leaves_when_its_service_is_killed(trainer: Any) -> None:
     """One in the middle of a run leaves after it: see the story above."""
-    await trainer.start()
-    await trainer.ready()
+    trainer.process.start()
+    await trainer.process.ready(150)
     worker = _worker_of(trainer)
-    await trainer.kill(signal.SIGKILL)
+    trainer.process.kill()
     async with asyncio.timeout(40):
         while _alive(worker):  # noqa: ASYNC110 - it is not our child
             await asyncio.sleep(0.02)
@@ -175,7 +175,7 @@ async def _until(trainer: Any, number: int, state: str, attempts: int) -> None:
 
 
 def _worker_of(trainer: Any) -> int:
-    (worker,) = trainer.children()
+    (worker,) = trainer.process.children()
     return int(worker)
 
 
