@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
+from rondo.contracts.events.access import TokenChanged
 from rondo.contracts.events.data import BatchAccepted, BatchRejected, OutcomesAccepted
 from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged
 from rondo.contracts.events.models import (
@@ -47,6 +48,12 @@ _SHOWN = 3  # statistics of a finding
 def summarize(event: Event) -> str:
     """Return one line without the event's key. An event without a summary gets the first line of its docstring."""
     return (type(event).__doc__ or type(event).__name__).splitlines()[0]
+
+
+@summarize.register
+def _(event: TokenChanged) -> str:
+    state = "is revoked" if event.revoked_at else f"has the roles {', '.join(event.roles)}"
+    return f"token of {event.name} {state}"
 
 
 @summarize.register

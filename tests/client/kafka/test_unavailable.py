@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from rondo.chassis.events.broker import create_topics
 from rondo.client import AsyncRondo, Prediction, request
 from rondo.contracts.kafka_connection import KafkaConnection
-from rondo.embedded.kafka.broker import Kafka
+from rondo.embedded.kafka.broker import Kafka, serves
 
 from tests.client.conftest import answer_requests, make_connection
 
@@ -93,8 +93,10 @@ def test_an_outage_is_reported_once_and_everything_ends(own_kafka: Kafka) -> Non
         assert watching.stderr.read() == ""
 
 
+# aiokafka does not close a client of the stand-in whose start fails.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("outage", ["frozen", "killed"])
 async def test_a_stream_waits_while_kafka_is_unavailable_and_resumes(own_kafka: Kafka, outage: str) -> None:
     """For longer than a request to Kafka may take: every request has one answer, and none is lost."""
@@ -123,6 +125,7 @@ async def test_a_stream_waits_while_kafka_is_unavailable_and_resumes(own_kafka: 
         answers = [answer async for answer in rondo.stream(requests(), 120)]
     await interruption
     serving.cancel()
+    await asyncio.wait([serving])
     assert [answer for answer in answers if not isinstance(answer, Prediction)] == []
     assert sorted(answer.id for answer in answers if isinstance(answer, Prediction)) == sorted(ids)
 
@@ -132,3 +135,5 @@ async def serve(bootstrap: str, started: asyncio.Event) -> None:
     while True:
         with suppress(KafkaError):
             await answer_requests(bootstrap, started)
+        while not await serves(bootstrap):  # noqa: ASYNC110 - it is in another system
+            await asyncio.sleep(0.2)

@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from rondo.client.event_summaries import summarize
+from rondo.contracts.events.access import TokenChanged
 from rondo.contracts.events.data import OutcomesAccepted
 from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged
 from rondo.contracts.events.models import ModelPromoted, ModelRegistered, ModelRejected, ModelRetired, ModelRolledBack
@@ -34,8 +35,8 @@ _OTHER_ROWS = 4 + (TABLE_ROWS + 3) + 2 + 1
 _FEWEST_EVENTS, _MOST_EVENTS = 4, 24
 # With fewer columns the three tables fit side by side only without bars.
 _WIDE = 96
-# Frequent, and of no interest in the timeline.
-_HIDDEN = (WindowClosed, OutcomesAccepted, ModelRegistered, ModelRetired, AlertRaised, AlertResolved)
+# Frequent, or of no interest in the timeline.
+_HIDDEN = (WindowClosed, OutcomesAccepted, ModelRegistered, ModelRetired, AlertRaised, AlertResolved, TokenChanged)
 _STYLES: tuple[tuple[type | tuple[type, ...], str], ...] = (
     (Finding, "yellow"),
     (ModelPromoted, "bold green"),
