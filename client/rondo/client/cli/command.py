@@ -15,8 +15,6 @@ from rondo.client.cli import (
     promote,
     publish,
     quarantine,
-    remove,
-    runs,
     session,
     status,
     token,
@@ -99,7 +97,7 @@ for command in (
     outcome.outcome,
     watch.watch,
     models.models,
-    runs.runs,
+    models.runs,
     quarantine.quarantine,
     quarantine.failed,
     models.history,
@@ -108,7 +106,7 @@ for command in (
     promote.promote,
     promote.rollback,
     promote.train,
-    remove.remove,
+    promote.remove,
 ):
     app.command()(command)
 app.add_typer(token.app, name="token", help="Create, list, rotate and revoke access tokens.")

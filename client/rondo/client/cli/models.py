@@ -1,4 +1,4 @@
-"""`rondo models`, `rondo history` and `rondo lineage`: models, versions and their origin."""
+"""`rondo models`, `runs`, `history` and `lineage`: models, their trainings, versions and origin."""
 
 from __future__ import annotations
 
@@ -50,6 +50,21 @@ def _versions(model: str, *, json: bool) -> None:
     print_table(("version", "state", "AUC", "because of", "registered", "gates not passed"), rows)
 
 
+def runs(
+    model: Annotated[str | None, typer.Argument(help="List only those of this model.")] = None,
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """List the latest training runs and skipped trainings, newest first: their trigger, end and reason."""
+    found = session.run(lambda rondo: rondo.runs(model))
+    if json:
+        print_json(found)
+    elif not found:
+        whose = f"{model} has " if model is not None else ""
+        print_text(f"{whose}no training runs yet: `rondo watch training.started` shows the next one")
+    else:
+        print_table(("run", "model", "state", "trigger", "started", "finished", "detail"), map(_run_cells, found))
+
+
 def history(model: str, json: Json = False) -> None:  # noqa: FBT002
     """Show which version served when."""
     periods = session.run(lambda rondo: rondo.history(model))
@@ -81,6 +96,11 @@ def lineage(model: str, version: int, json: Json = False) -> None:  # noqa: FBT0
         print_json(found)
     else:
         print_table(("", f"{model} version {version}, {found['state']}"), _rows(found))
+
+
+def _run_cells(run: dict[str, Any]) -> tuple[object, ...]:
+    started, finished = minute(run["started_at"]), minute(run["finished_at"])
+    return run["run_id"], run["model"], run["state"], run["trigger"]["kind"], started, finished, run["detail"]
 
 
 def routes(model: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`rondo promote`, `rondo rollback` and `rondo train`: decisions about models."""
+"""`rondo promote`, `rollback`, `train` and `remove`: decisions about models."""
 
 from __future__ import annotations
 
@@ -49,6 +49,25 @@ def train(
         print_json(requested)
     else:
         print_text(f"{model}: training requested; `rondo watch training.started models.promoted` shows what follows")
+
+
+def remove(
+    model: str,
+    reason: Annotated[str, typer.Option(help="Why; it goes into the audit log.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,  # noqa: FBT002
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Remove a model: it is no longer served, trained or monitored, and its data contract no longer applies.
+
+    The events, versions and audit log of the model stay. Needs the role engineer.
+    """
+    if not yes and not json:
+        typer.confirm(f"Remove {model}? It answers no more requests then.", abort=True, err=True)
+    removed = session.run(lambda rondo: rondo.remove(model, reason))
+    if json:
+        print_json(removed)
+    else:
+        print_text(f"{model} is removed; `rondo apply` brings it back, with its versions")
 
 
 def _print_decision(model: dict[str, Any], *, json: bool) -> None:
