@@ -76,7 +76,7 @@ async def store(database: Callable[[str], Awaitable[str]]) -> AsyncIterator[Data
     settings = PostgresSettings.model_validate(
         {
             "service": "trainer",
-            "kafka": "none",
+            "kafka": "127.0.0.1:1",
             "http_port": 0,
             "postgres": dsn,
         }
