@@ -9,7 +9,7 @@ import pytest
 from rondo.chassis.health import Health
 from rondo.chassis.http.server import guarded
 from rondo.contracts.access_tokens import Role
-from rondo.ingestion import http as ingestion
+from rondo.ingestion.http import routes as ingestion
 from rondo.monitor import http as monitor
 from rondo.registry.http import app as registry
 from rondo.trainer import app as trainer
