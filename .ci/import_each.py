@@ -10,7 +10,7 @@ import sys
 
 
 def main(package: str, *may_be_absent: str) -> None:
-    """Import all; a module that needs an absent part is told, and is no fault where the part may be absent."""
+    """Import all; a module that needs an absent part is listed, and is no error where the part may be absent."""
     names, absent = [package], []
     names += [m.name for m in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}.")]
     for name in names:

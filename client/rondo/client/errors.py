@@ -142,7 +142,7 @@ class UnreadableAnswerError(RondoError):
 
 
 class IdInUseError(RefusedError):
-    """Two requests with one id are pending: their answers could not be told apart."""
+    """Two requests with one id are pending: their answers can't be distinguished."""
 
     def __init__(self, request_id: str) -> None:
         super().__init__(

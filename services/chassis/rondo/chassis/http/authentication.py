@@ -32,7 +32,7 @@ class Authenticator(Protocol):
 
         Raises:
             UnauthenticatedError: the token can't be used.
-            UnavailableError: it can't be told yet.
+            UnavailableError: the tokens have not been read yet.
 
         """
         ...

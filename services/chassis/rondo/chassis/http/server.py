@@ -53,7 +53,7 @@ def guarded(health: Health, authenticator: Authenticator, api: ASGIApp) -> ASGIA
 async def listen(settings: ServiceSettings, app: ASGIApp, health: Health) -> AsyncIterator[int]:
     """Serve `app` until the body ends, then finish the requests in flight, for 5 seconds at most. Yields the port.
 
-    That is done as soon as the service is told to stop, while all that the answers stand on is still open.
+    Requests finish at the start of a shutdown, while their dependencies are still open.
 
     Raises:
         PortTakenError: somebody else listens there.

@@ -61,7 +61,7 @@ def _stored(
 
 
 def load(stored: StoredTable, schema: pa.Schema) -> tuple[pa.Table, SegmentState]:
-    """Return the live rows, numbered anew from 0 in the last column, and what is stored."""
+    """Return the live rows, renumbered from 0 in the last column, and what is stored."""
     empty = schema.remove(schema.get_field_index("row")).empty_table()
     table = pa.concat_tables([empty, *map(read, stored.segments)]).combine_chunks()
     rows = np.arange(table.num_rows)
