@@ -17,7 +17,7 @@ from rondo.contracts.events.logs import FEATURE, OUTCOMES_SCHEMA, predictions_sc
 from rondo.flights.dataset.flights import ARRIVED_AT, ENTITY, EVENT_TIME, LABEL
 from rondo.trainer.dataset import training_set
 from rondo.trainer.dataset.training_set import Tables, TrainingSet
-from rondo.trainer.graph import encoding
+from rondo.trainer.onnx_graph import encoding
 from rondo.trainer.worker.app import pipeline
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from rondo.monitor.ports import Champion as Watched
 from rondo.registry.gates.champion_comparison import Champion as Compared
 from rondo.registry.gates.gates import evaluate_gates
 from rondo.trainer.evaluation.candidate import ChampionModel
-from rondo.trainer.evaluation.evidence import evidence
+from rondo.trainer.evaluation.training_evidence import assemble_evidence
 from rondo.trainer.run import History, PastRun
 from rondo.trainer.triggers.admission import Start, admit
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from _trainings import Trainings
     from numpy.typing import NDArray
     from rondo.contracts.events.models import GateResult
-    from rondo.contracts.evidence import Evidence
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.contracts.training_evidence import Evidence
     from rondo.trainer.run import RunState
 
 STEP = timedelta(hours=12)
@@ -158,7 +158,7 @@ class Simulation:
         serving = self._year.versions[-1] if self._year.versions else None
         champion = ChampionModel(serving.number, self._trainings.learn(serving.as_of)[1].model) if serving else None
         candidate = self._trainings.pipeline.evaluate(self._spec, learned, champion)
-        found = evidence(self._spec, rows, candidate, "simulated")
+        found = assemble_evidence(self._spec, rows, candidate, "simulated")
         return found, evaluate_gates(found, self._spec.gates, Compared(serving.number) if serving else None)
 
     def _promote(self, version: Version) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from rondo.chassis.events import broker as chassis_kafka
-from rondo.chassis.records import Records
+from rondo.chassis.kafka_records import Records
 from rondo.chassis.stream.config import StreamSettings
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream
 from rondo.chassis.stream.follower import Follower

@@ -11,7 +11,7 @@ import pytest
 from pydantic import Field
 from rondo.contracts.events.base import Event, ModelEvent
 from rondo.contracts.events.models import SpecApplied
-from rondo.contracts.evidence import Evidence
+from rondo.contracts.training_evidence import Evidence
 from rondo.docgen.schemas import (
     EXAMPLES,
     PUBLISHED,

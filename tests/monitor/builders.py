@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 from rondo.contracts.events import logs
-from rondo.contracts.evidence import CategoricalProfile, NumericProfile, ReferenceProfile
 from rondo.contracts.spec.model import ModelSpec
+from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, ReferenceProfile
 from rondo.monitor.detectors.reference import Reference, TrainedProfile
 from rondo.monitor.detectors.roc_auc import roc_auc
 from rondo.monitor.windows.window_counts import score_histogram

@@ -10,14 +10,14 @@ from rondo.contracts.events.deployment import DeploymentChanged, Route
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
 from rondo.contracts.events.training import ModelTrained, Trigger
-from rondo.contracts.evidence import Evaluation, Evidence, Parity
+from rondo.contracts.training_evidence import Evaluation, Evidence, Parity
 
 from tests.monitor.builders import DIGEST, EPOCH, MODEL, REFERENCE_ROWS, SPEC, TRAINED
 from tests.support.evidence import stored
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
-    from rondo.contracts.evidence import ReferenceProfile
+    from rondo.contracts.training_evidence import ReferenceProfile
 
 RAISED = AlertRaised(
     model=MODEL, alert_id="a1", severity="warning", title="loans version 1: drifted",

@@ -10,7 +10,7 @@ from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.monitoring import AlertRaised
 from rondo.contracts.events.training import ModelTrained
-from rondo.contracts.evidence import Evidence
+from rondo.contracts.training_evidence import Evidence
 from rondo.docgen.schemas import EXAMPLES
 from rondo.monitor import handlers
 from rondo.monitor.alerts import webhook

@@ -60,12 +60,12 @@ async def test_the_status_of_a_model(app: FastAPI) -> None:
     code, answer = await get(app, f"/v1/models/{MODEL}/drift")
     assert (code, answer) == (200, status(MODEL).model_dump(mode="json"))
     (window,) = answer["windows"]
-    assert (window["start"], window["rows"], window["undecided"]) == ("2024-01-03T00:00:00Z", 80, "80 of 100 rows")
+    assert (window["start"], window["rows"], window["no_verdict"]) == ("2024-01-03T00:00:00Z", 80, "80 of 100 rows")
     assert {each["statistic"] for each in window["statistics"]} >= {"psi", "ks", "total_variation", "roc_auc"}
     assert answer["alarms"]["drift"] == {
         "since": "2024-01-01T00:00:00Z", "windows_over": 2, "alert_id": answer["alarms"]["drift"]["alert_id"]
     }  # fmt: skip
-    assert answer["alarms"].keys() == {"drift", "performance", "quality", "undecided"}
+    assert answer["alarms"].keys() == {"drift", "performance", "quality", "no_verdict"}
 
 
 async def test_the_newest_deliveries(app: FastAPI) -> None:

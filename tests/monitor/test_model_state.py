@@ -45,7 +45,7 @@ def test_without_a_change_every_window_is_published_and_nothing_else() -> None:
         scenario.day(day)
         scenario.close()
     assert scenario.counts() == {"WindowClosed": 7}
-    assert {each.undecided for each in scenario.all(WindowClosed)} == {None}
+    assert {each.no_verdict for each in scenario.all(WindowClosed)} == {None}
     first = scenario.all(WindowClosed)[0]
     assert (first.window.rows, first.labelled_rows, first.window.start) == (1_000, 1_000, EPOCH)
     (auc,) = [s for s in first.statistics if s.statistic == "roc_auc"]
@@ -154,7 +154,7 @@ def test_half_hourly_rows_close_windows_without_a_verdict_and_raise_an_alert() -
             scenario.day(7 * week + day, shift=3, count=48)
         scenario.close()
     windows = scenario.all(WindowClosed)
-    assert {each.undecided for each in windows[1:]} == {"336 of 500 rows"}
+    assert {each.no_verdict for each in windows[1:]} == {"336 of 500 rows"}
     assert scenario.counts() == {"WindowClosed": len(windows), "AlertRaised": 1}
     assert scenario.one(AlertRaised).raised_at == windows[1].window.end
 

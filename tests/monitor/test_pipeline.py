@@ -152,8 +152,8 @@ async def test_a_window_without_a_verdict_is_logged_with_the_reason(caplog: pyte
     await pipeline.advance(messages(PREDICTED, KNOWN))
     assert {record.args[3] for record in caplog.records} == {"200 of 1000 rows"}  # type: ignore[index]
     status = pipeline.status(MODEL)
-    assert {window.undecided for window in status.windows} == {"200 of 1000 rows"}
-    assert status.alarms["undecided"].alert_id
+    assert {window.no_verdict for window in status.windows} == {"200 of 1000 rows"}
+    assert status.alarms["no_verdict"].alert_id
 
 
 async def test_an_idle_pipeline_opens_no_span(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from onnx import TensorProto, helper
-from rondo.contracts.evidence import SliceMetric
+from rondo.contracts.training_evidence import SliceMetric
 
 if TYPE_CHECKING:
     from rondo.contracts.events.models import GateResult

@@ -16,8 +16,15 @@ from pydantic import SecretStr
 from rondo.chassis.postgres.pool import Database, connect
 from rondo.contracts.events.models import GateResult
 from rondo.contracts.events.training import ModelTrained, Trigger
-from rondo.contracts.evidence import Evaluation, Evidence, NumericProfile, Parity, ReferenceProfile, SliceMetric
 from rondo.contracts.spec.file import parse_spec
+from rondo.contracts.training_evidence import (
+    Evaluation,
+    Evidence,
+    NumericProfile,
+    Parity,
+    ReferenceProfile,
+    SliceMetric,
+)
 from rondo.registry.model.model import Candidate, Model
 from rondo.registry.registration.candidates import register_candidate
 from rondo.registry.settings import Settings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events import logs
 from rondo.serving.inference.service import infer
-from rondo.serving.models.table import ServingTable
+from rondo.serving.models.serving_table import ServingTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

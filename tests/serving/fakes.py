@@ -12,7 +12,7 @@ from rondo.contracts.spec.model import Feature
 from rondo.serving.errors import VersionRefusedError
 from rondo.serving.handlers import Replica
 from rondo.serving.models.loaded_version import LoadedVersion
-from rondo.serving.models.table import ServedModels
+from rondo.serving.models.serving_table import ServedModels
 from rondo.serving.prediction_log.batch import VersionLog
 from rondo.serving.requests.schema import RequestSchema
 

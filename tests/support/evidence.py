@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.chassis.artifacts import ArtifactMissingError, Artifacts, digest_of
-from rondo.contracts.evidence import Evidence
+from rondo.contracts.training_evidence import Evidence
 
 if TYPE_CHECKING:
     from rondo.contracts.events.training import ModelTrained

@@ -12,10 +12,10 @@ from rondo.trainer.dataset.split import MIN_FRESH_ROWS, split
 from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.errors import OneClassError, SharedEventTimeError
 from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
-from rondo.trainer.graph import builder
-from rondo.trainer.graph.encoding import MissingColumnsError, onnx_inputs
-from rondo.trainer.graph.parity import ParityError, compare
-from rondo.trainer.graph.runtime import Scorer
+from rondo.trainer.onnx_graph import builder
+from rondo.trainer.onnx_graph.encoding import MissingColumnsError, onnx_inputs
+from rondo.trainer.onnx_graph.parity import ParityError, compare
+from rondo.trainer.onnx_graph.runtime import Scorer
 from rondo.trainer.pipeline import UnsupportedTrainerError
 from rondo.trainer.worker.app import pipeline
 

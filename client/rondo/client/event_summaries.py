@@ -163,8 +163,8 @@ def _(event: WindowClosed) -> str:
     distances = [each for each in event.statistics if each.statistic == StatisticName.PSI]
     worst = max(distances, key=lambda each: each.value, default=None)
     drift = f", most drifted {described(worst)}" if worst else ""
-    undecided = f", no verdict: {event.undecided}" if event.undecided else ""
-    return f"window to {event.window.end:%d %b}: {event.window.rows:,} rows{drift}{undecided}"
+    no_verdict = f", no verdict: {event.no_verdict}" if event.no_verdict else ""
+    return f"window to {event.window.end:%d %b}: {event.window.rows:,} rows{drift}{no_verdict}"
 
 
 @summarize.register

@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from polars.exceptions import PanicException
 from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.events import broker as chassis_kafka
-from rondo.chassis.records import Record, Records
+from rondo.chassis.kafka_records import Record, Records
 from rondo.chassis.stream.config import StreamSettings
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream, PartitionsMovedError, Transform
 from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE

@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from prometheus_client import REGISTRY
 from rondo.chassis.errors import UnavailableError
-from rondo.chassis.records import place
+from rondo.chassis.kafka_records import place
 from rondo.chassis.stream import follower as follow
 from rondo.chassis.stream.follower import Follower
 from rondo.contracts.kafka_connection import KafkaConnection

@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from rondo.chassis.events.broker import create_topics
-from rondo.chassis.records import Records
+from rondo.chassis.kafka_records import Records
 from rondo.chassis.stream.config import StreamSettings
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream
 from rondo.contracts.kafka_connection import KafkaConnection

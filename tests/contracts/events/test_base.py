@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from rondo.contracts.events.models import ModelPromoted, ModelRetired
 from rondo.contracts.events.monitoring import Window
 from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade
-from rondo.contracts.evidence import Evaluation
+from rondo.contracts.training_evidence import Evaluation
 
 DIGEST = "sha256:" + "0" * 64
 

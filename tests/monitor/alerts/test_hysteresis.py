@@ -8,7 +8,7 @@ from rondo.monitor.alerts.hysteresis import AlarmState
 
 
 def transitions(windows: str, consecutive: int = 2) -> list[tuple[str, int | None]]:
-    """Return each transition and its `since`; `o` is a window over the threshold, `u` under, `?` undecided."""
+    """Return each transition and its `since`; `o` is a window over the threshold, `u` under, `?` without a verdict."""
     alarm, found = AlarmState(), []
     for start, window in enumerate(windows):
         since = alarm.since
@@ -35,7 +35,7 @@ def test_one_window_under_the_threshold_is_no_recovery() -> None:
     assert transitions("oououou") == [("raised", 0)]
 
 
-def test_an_undecided_window_changes_nothing() -> None:
+def test_a_window_without_a_verdict_changes_nothing() -> None:
     assert transitions("o??o?u?u") == [("raised", 0), ("recovered", 0)]
 
 

@@ -68,7 +68,7 @@ AUC = (DetectorResult(Statistic(statistic="roc_auc", value=0.7), exceeded=False)
 
 
 @pytest.mark.parametrize(
-    ("window_result", "exceeded", "undecided"),
+    ("window_result", "exceeded", "no_verdict"),
     [
         (result(500, 500, AUC), [False, False, False], None),
         (result(336, 336, AUC), [None, None, None], "336 of 500 rows"),
@@ -77,7 +77,7 @@ AUC = (DetectorResult(Statistic(statistic="roc_auc", value=0.7), exceeded=False)
     ],
 )
 def test_below_min_rows_nothing_is_decided_and_the_reason_is_given(
-    window_result: WindowResult, exceeded: list[bool | None], undecided: str | None
+    window_result: WindowResult, exceeded: list[bool | None], no_verdict: str | None
 ) -> None:
     assert [window_result.exceeded(kind) for kind in FINDING_KINDS] == exceeded
-    assert window_result.undecided == undecided
+    assert window_result.no_verdict == no_verdict

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.evidence import CategoricalProfile, NumericProfile
-from rondo.monitor.detectors.pooling import pool
+from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
+from rondo.monitor.detectors.bin_pooling import pool
 from rondo.monitor.detectors.psi import PopulationStability, psi
 from rondo.monitor.windows.window_counts import WindowCounts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rondo.contracts.evidence import CategoricalProfile, NumericProfile, ReferenceProfile
+from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, ReferenceProfile
 from rondo.monitor.detectors.reference import Reference, TrainedProfile
 from rondo.monitor.windows.window_counts import SCORE_BINS, WindowCounts
 

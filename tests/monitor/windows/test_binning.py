@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.evidence import CategoricalProfile, NumericProfile, ReferenceProfile
+from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, ReferenceProfile
 from rondo.monitor.windows.binning import Binning
 from rondo.monitor.windows.window_counts import WindowCounts, score_histogram
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.evidence import Evaluation, Evidence, SliceMetric
 from rondo.contracts.spec.model import Gates, MetricGate
+from rondo.contracts.training_evidence import Evaluation, Evidence, SliceMetric
 from rondo.registry.gates.champion_comparison import STALE_CHAMPION, Champion
 from rondo.registry.gates.gates import evaluate_gates
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from rondo.contracts.evidence import Parity
 from rondo.contracts.spec.model import Gates, MetricGate
+from rondo.contracts.training_evidence import Parity
 from rondo.registry.gates.gates import evaluate_gates
 
 from tests.registry.builders import results

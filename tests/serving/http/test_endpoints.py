@@ -19,9 +19,9 @@ from rondo.contracts.access_tokens import Role
 from rondo.contracts.events import logs
 from rondo.serving.http.deferred import DeferredApp
 from rondo.serving.http.endpoints import api
-from rondo.serving.http.error_member import ErrorMember
+from rondo.serving.http.v2.error_field import AddErrorField
 from rondo.serving.inference.service import InferenceService
-from rondo.serving.models.table import ServedModels
+from rondo.serving.models.serving_table import ServedModels
 from rondo.serving.prediction_log.writer import LogWriter
 
 from tests.support.access import bearer, token_cache
@@ -69,7 +69,7 @@ async def client(models: ServedModels, topic: LogTopic) -> AsyncIterator[httpx.A
         return {"kafka": "it sleeps" if topic.away else "ok"}
 
     app = api(models, InferenceService(log, lambda: NOW), report)
-    guarded = ErrorMember(server.guarded(Health(), await token_cache(), app))
+    guarded = AddErrorField(server.guarded(Health(), await token_cache(), app))
     transport = httpx.ASGITransport(guarded, raise_app_exceptions=False)
     async with (
         background(log.run()),
@@ -419,7 +419,7 @@ async def test_an_answer_that_cannot_be_logged_is_not_given(client: httpx.AsyncC
 
 async def test_before_its_application_is_set_the_api_is_unavailable() -> None:
     async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(ErrorMember(DeferredApp())), base_url="http://test"
+        transport=httpx.ASGITransport(AddErrorField(DeferredApp())), base_url="http://test"
     ) as client:
         response = await client.get("/v2")
     assert (response.status_code, response.json()["error"]) == (

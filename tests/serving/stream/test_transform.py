@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from rondo.chassis.dead_letters import MAX_KEY_BYTES
-from rondo.chassis.records import Record, Records
+from rondo.chassis.kafka_records import Record, Records
 from rondo.serving.deployments.pending import PendingDeployments
 from rondo.serving.inference.service import InferenceService
-from rondo.serving.models.table import ServedModels
+from rondo.serving.models.serving_table import ServedModels
 from rondo.serving.prediction_log.writer import LogWriter
 from rondo.serving.stream.partitions_kafka import Partitions
 from rondo.serving.stream.telemetry import plausible

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.evidence import SliceMetric
+from rondo.contracts.training_evidence import SliceMetric
 from rondo.trainer.evaluation.metrics_binary import MAX_SLICES, evaluate, roc_auc
 from rondo.trainer.evaluation.reference_profile import MAX_CATEGORY_CHARACTERS
 

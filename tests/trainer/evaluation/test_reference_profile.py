@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.evidence import CategoricalProfile, NumericProfile
 from rondo.contracts.spec.model import Feature
+from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
 from rondo.trainer.evaluation.reference_profile import (
     BINS,
     MAX_CATEGORIES,

@@ -95,13 +95,13 @@ class DataQualityDegraded(Finding):
 class WindowClosed(Finding):
     """The monitor finished a window: every statistic, whether it is a finding or not, for dashboards.
 
-    `undecided` is why the window, or its performance, has no verdict, such as `336 of 500 rows`; None if it has one.
+    `no_verdict` is why the window, or its performance, has no verdict, such as `336 of 500 rows`; None if it has one.
     """
 
     topic: ClassVar[str] = "windows.closed"
 
     labelled_rows: int = 0
-    undecided: Message | None = None
+    no_verdict: Message | None = None
 
 
 class AlertRaised(ModelEvent):

@@ -65,7 +65,7 @@ class TrainingStarted(ModelEvent):
 class ModelTrained(ModelEvent):
     """A run ended with a candidate. `digest` names the ONNX artifact, `size` its bytes, `evidence` the evidence.
 
-    The evidence is the JSON of `rondo.contracts.evidence.Evidence` in the artifact store.
+    The evidence is the JSON of `rondo.contracts.training_evidence.Evidence` in the artifact store.
     """
 
     topic: ClassVar[str] = "models.trained"

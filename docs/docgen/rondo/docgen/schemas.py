@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from rondo.contracts.evidence import Evidence
 from rondo.contracts.topics import EVENTS
+from rondo.contracts.training_evidence import Evidence
 from rondo.docgen.compatibility import Schema, breaking_changes
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rondo.chassis.errors import Origin, dead_letter_headers
-from rondo.chassis.records import Record, headers_of, place
+from rondo.chassis.kafka_records import Record, headers_of, place
 from rondo.contracts.topics import BY_NAME, DROPPED_HEADER, HEADER_ROOM
 
 if TYPE_CHECKING:

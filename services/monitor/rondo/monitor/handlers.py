@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.chassis.errors import PermanentError
-from rondo.chassis.evidence import UnusableEvidenceError, load_evidence
+from rondo.chassis.training_evidence import UnusableEvidenceError, load_evidence
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.events.training import ModelTrained

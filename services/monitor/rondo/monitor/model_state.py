@@ -18,7 +18,7 @@ from rondo.monitor.alerts import findings
 from rondo.monitor.alerts.coverage import DroppedRows
 from rondo.monitor.alerts.findings import Subject
 from rondo.monitor.alerts.hysteresis import AlarmState, update_alarm
-from rondo.monitor.alerts.undecided import update_undecided_alarm
+from rondo.monitor.alerts.no_verdict import update_no_verdict_alarm
 from rondo.monitor.detectors.base import FINDING_KINDS
 from rondo.monitor.detectors.evaluate import evaluate_window
 from rondo.monitor.stream import log_messages
@@ -83,7 +83,7 @@ class ModelState:
     unmatched: UnmatchedRows = field(default_factory=UnmatchedRows)
     labelled: LabelledRows = field(default_factory=LabelledRows)
     alarms: dict[FindingKind, AlarmState] = field(default_factory=lambda: dict.fromkeys(FINDING_KINDS, AlarmState()))
-    undecided_alarm: AlarmState = field(default_factory=AlarmState)
+    no_verdict_alarm: AlarmState = field(default_factory=AlarmState)
     dropped: DroppedRows = field(default_factory=DroppedRows)
     buffer: MessageBuffer = field(default_factory=MessageBuffer)
 
@@ -107,8 +107,8 @@ class ModelState:
         self.unmatched.clear()
         self.labelled.clear()
         self.buffer.clear()
-        alarms = [*self.alarms.values(), self.undecided_alarm]
-        self.alarms, self.undecided_alarm = dict.fromkeys(FINDING_KINDS, AlarmState()), AlarmState()
+        alarms = [*self.alarms.values(), self.no_verdict_alarm]
+        self.alarms, self.no_verdict_alarm = dict.fromkeys(FINDING_KINDS, AlarmState()), AlarmState()
         ids = [each.alert_id for each in alarms if each.alert_id]
         at, why = to_time(self.watermark.newest), "the model was removed"
         return [
@@ -221,7 +221,9 @@ class ModelState:
             subject = Subject(self.model, self.champion.version, window, to_time(start))
             result = evaluate_window(counts, reference, spec.monitor)
             yield findings.closed(subject, result)
-            self.undecided_alarm, announcements = update_undecided_alarm(self.undecided_alarm, subject, result, start)
+            self.no_verdict_alarm, announcements = update_no_verdict_alarm(
+                self.no_verdict_alarm, subject, result, start
+            )
             yield from announcements
             for kind, alarm in self.alarms.items():
                 self.alarms[kind], announcements = update_alarm(

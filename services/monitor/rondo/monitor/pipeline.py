@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from rondo.chassis.records import place
+from rondo.chassis.kafka_records import place
 from rondo.chassis.telemetry import span
 from rondo.contracts.events.logs import OUTCOMES_LOG, PREDICTIONS_LOG
 from rondo.contracts.events.monitoring import WindowClosed
@@ -181,7 +181,7 @@ class MonitorPipeline:
             assert reference is not None  # noqa: S101 - for the type checker: else the model is not due
             spec = self._control_plane.snapshot.specs[state.model]
             closed = list(state.close_due_windows(spec, reference, outcomes_idle=idle))
-            _log_undecided(closed)
+            _log_no_verdict(closed)
             announcements += closed
             self._checkpointer.changed.add(state.model)
         return announcements
@@ -209,10 +209,10 @@ class MonitorPipeline:
         return self.models[model]
 
 
-def _log_undecided(announcements: Sequence[Announcement]) -> None:
+def _log_no_verdict(announcements: Sequence[Announcement]) -> None:
     for each in announcements:
-        if isinstance(each.event, WindowClosed) and each.event.undecided:
+        if isinstance(each.event, WindowClosed) and each.event.no_verdict:
             log.warning(
                 "%s version %d: the window from %s is not fully decided: %s",
-                each.event.model, each.event.model_version, each.event.window.start.isoformat(), each.event.undecided,
+                each.event.model, each.event.model_version, each.event.window.start.isoformat(), each.event.no_verdict,
             )  # fmt: skip

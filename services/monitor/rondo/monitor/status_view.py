@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 class WindowStatus(Window):
     """An open window. Its figures decide nothing: it is evaluated once, when it closes.
 
-    `undecided` is why it would have no verdict if it closed now, such as `336 of 500 rows`.
+    `no_verdict` is why it would have no verdict if it closed now, such as `336 of 500 rows`.
     """
 
     labelled_rows: int
-    undecided: str | None
+    no_verdict: str | None
     statistics: tuple[Statistic, ...]
 
 
@@ -47,7 +47,7 @@ class LogCounts(Value):
 
 
 class ModelStatus(Value):
-    """`windows` are those of the champion. `alarms` has one for each kind of finding, and `undecided`.
+    """`windows` are those of the champion. `alarms` has one for each kind of finding, and `no_verdict`.
 
     `watermark` and `outcomes_until` are the newest times in the logs. `dropped` are the rows and outcomes that count in
     no window, by reason; `dropped_share` is their share of the last full block of 500 rows.
@@ -78,7 +78,7 @@ def model_status(state: ModelState, spec: ModelSpec, reference: Reference | None
         windows=_windows(state, spec, reference) if reference else (),
         alarms={
             **{kind: _alarm(alarm) for kind, alarm in state.alarms.items()},
-            "undecided": _alarm(state.undecided_alarm),
+            "no_verdict": _alarm(state.no_verdict_alarm),
         },
         unmatched=LogCounts(
             predictions=state.unmatched.predictions.num_rows, outcomes=state.unmatched.outcomes.num_rows
@@ -103,7 +103,7 @@ def _windows(state: ModelState, spec: ModelSpec, reference: Reference) -> tuple[
                     end=window.end,
                     rows=window.rows,
                     labelled_rows=result.labelled_rows,
-                    undecided=result.undecided,
+                    no_verdict=result.no_verdict,
                     statistics=result.statistics,
                 )
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.chassis.errors import PermanentError
-from rondo.chassis.evidence import UnusableEvidenceError, load_evidence
+from rondo.chassis.training_evidence import UnusableEvidenceError, load_evidence
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.registry.errors import UnknownModelError, UnknownSpecError

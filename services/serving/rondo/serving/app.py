@@ -27,9 +27,9 @@ from rondo.serving.deployments.replica_events_kafka import KafkaReplicaEvents
 from rondo.serving.handlers import Replica, on_deployment_changed
 from rondo.serving.http.deferred import DeferredApp
 from rondo.serving.http.endpoints import api
-from rondo.serving.http.error_member import ErrorMember
+from rondo.serving.http.v2.error_field import AddErrorField
 from rondo.serving.inference.service import InferenceService
-from rondo.serving.models.table import ServedModels
+from rondo.serving.models.serving_table import ServedModels
 from rondo.serving.prediction_log.kafka import KafkaLog
 from rondo.serving.prediction_log.writer import LogWriter
 from rondo.serving.stream.partitions_kafka import Partitions, partition_count
@@ -61,7 +61,7 @@ async def application(settings: Settings) -> AsyncIterator[None]:
     tokens = TokenFollower(settings.kafka, shared.health)
     guarded = server.guarded(shared.health, tokens.cache, shared.http)
     async with (
-        server.listen(settings, ErrorMember(guarded), shared.health),
+        server.listen(settings, AddErrorField(guarded), shared.health),
         background(shared.health.watch(), tokens.run()),
         _following(settings, shared) as broker,
         _answering(settings, shared, broker),

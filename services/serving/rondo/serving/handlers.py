@@ -16,7 +16,7 @@ from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 if TYPE_CHECKING:
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.events.deployment import DeploymentChanged
-    from rondo.serving.models.table import ServedModels
+    from rondo.serving.models.serving_table import ServedModels
     from rondo.serving.ports import Loader, ReplicaEvents
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.evaluation import reference_profile
 from rondo.trainer.evaluation.candidate import FittedCandidate
 from rondo.trainer.evaluation.compare import evaluate_candidate
-from rondo.trainer.graph import builder, encoding, parity
+from rondo.trainer.onnx_graph import builder, encoding, parity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.estimators.base import Estimator, FittedModel
     from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
-    from rondo.trainer.graph.encoding import Encoding
+    from rondo.trainer.onnx_graph.encoding import Encoding
     from rondo.trainer.ports import Score
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.dataset.training_set import TrainingSet
-    from rondo.trainer.graph.encoding import Inputs
+    from rondo.trainer.onnx_graph.encoding import Inputs
     from rondo.trainer.run import Batch, Champion, History, LastTraining, Run
 
 

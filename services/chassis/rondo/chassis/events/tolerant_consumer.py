@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaException, Message
 from confluent_kafka import TopicPartition as Place
 
 from rondo.chassis.errors import UnavailableError
-from rondo.chassis.records import headers_of, place, readable
+from rondo.chassis.kafka_records import headers_of, place, readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -23,7 +23,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from rondo.chassis import metrics
 from rondo.chassis.dead_letters import dead_letter
 from rondo.chassis.errors import Backoff, UnavailableError, panics_as_errors
-from rondo.chassis.records import Record, Records, place, readable, write
+from rondo.chassis.kafka_records import Record, Records, place, readable, write
 from rondo.chassis.stream.hanging_transactions import HangingTransactionCheck
 from rondo.chassis.stream.offsets import ends, lag
 from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE, PoisonPillTracker

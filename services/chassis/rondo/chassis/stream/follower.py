@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from rondo.chassis import metrics
 from rondo.chassis.errors import Backoff, UnavailableError
-from rondo.chassis.records import readable
+from rondo.chassis.kafka_records import readable
 from rondo.chassis.retry import Retry
 from rondo.chassis.stream.offsets import lag
 

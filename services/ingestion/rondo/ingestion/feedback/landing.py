@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from rondo.chassis.records import place
+from rondo.chassis.kafka_records import place
 from rondo.contracts.events import logs
 from rondo.contracts.vocabularies import Role
 from rondo.ingestion import metrics

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rondo.chassis.dead_letters import dead_letter
-from rondo.chassis.records import Record
+from rondo.chassis.kafka_records import Record
 from rondo.chassis.stream.config import StreamSettings
 from rondo.contracts.events import logs
 from rondo.contracts.events.predictions import OutcomeObserved

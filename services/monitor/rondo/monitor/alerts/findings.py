@@ -64,7 +64,7 @@ def closed(subject: Subject, result: WindowResult) -> Announcement:
         since=subject.since,
         statistics=_bounded(result.statistics),
         labelled_rows=result.labelled_rows,
-        undecided=result.undecided,
+        no_verdict=result.no_verdict,
     )
     return Announcement(event, event.finding_id)
 

@@ -41,7 +41,7 @@ class WindowResult:
         return tuple(each.statistic for each in sorted(results, key=lambda each: not each.exceeded))
 
     @property
-    def undecided(self) -> str | None:
+    def no_verdict(self) -> str | None:
         """Why nothing, or not the performance, is decided, such as `336 of 500 rows`."""
         if self.rows < self.min_rows:
             return f"{self.rows} of {self.min_rows} rows"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rondo.contracts.evidence import Evidence, ReferenceProfile
+    from rondo.contracts.training_evidence import Evidence, ReferenceProfile
 
 
 @dataclass(frozen=True)

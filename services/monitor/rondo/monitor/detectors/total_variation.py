@@ -12,7 +12,7 @@ import numpy as np
 from rondo.contracts.events.monitoring import Statistic
 from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.detectors.base import DetectorResult
-from rondo.monitor.detectors.pooling import distributions, pool
+from rondo.monitor.detectors.bin_pooling import distributions, pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

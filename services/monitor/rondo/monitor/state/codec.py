@@ -13,7 +13,7 @@ from rondo.monitor.alerts.hysteresis import AlarmState
 from rondo.monitor.detectors.base import FINDING_KINDS
 from rondo.monitor.model_state import ChampionHistory, ModelState
 from rondo.monitor.ports import TABLES, Champion, ModelCheckpoint
-from rondo.monitor.state import segments
+from rondo.monitor.state import table_segments
 from rondo.monitor.stream.watermark import Watermark
 from rondo.monitor.windows import label_join
 from rondo.monitor.windows.labelled import LabelledRows
@@ -32,11 +32,11 @@ _WINDOWS = pa.schema(
 )
 _BUFFERED = pa.schema([("message", pa.binary()), ("row", pa.int64())])
 # What is stored of each table of a model, see `ports.TABLES`.
-Stored = dict[str, segments.SegmentState]
+Stored = dict[str, table_segments.SegmentState]
 
 
 def nothing_stored() -> Stored:
-    return {name: segments.SegmentState() for name in TABLES}
+    return {name: table_segments.SegmentState() for name in TABLES}
 
 
 def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, Stored]:
@@ -47,9 +47,9 @@ def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, St
         "labelled": state.labelled.table,
         "buffered": _buffered(state),
     }
-    saved = {name: segments.save(table, stored[name]) for name, table in tables.items()}
+    saved = {name: table_segments.save(table, stored[name]) for name, table in tables.items()}
     checkpoint = ModelCheckpoint(
-        _figures(state), segments.write(_windows(state)), {name: written for name, (_, written) in saved.items()}
+        _figures(state), table_segments.write(_windows(state)), {name: written for name, (_, written) in saved.items()}
     )
     return checkpoint, {name: after for name, (after, _) in saved.items()}
 
@@ -59,10 +59,10 @@ def decode_state(
 ) -> tuple[ModelState, Stored]:
     """Return a model's state and what is stored of it; buffered messages count as received `now`."""
     figures: Mapping[str, Any] = saved.figures
-    predictions, stored_predictions = segments.load(saved.tables["predictions"], label_join.PREDICTIONS)
-    outcomes, stored_outcomes = segments.load(saved.tables["outcomes"], label_join.OUTCOMES)
-    labelled, stored_labelled = segments.load(saved.tables["labelled"], label_join.LABELLED)
-    buffered, stored_buffered = segments.load(saved.tables["buffered"], _BUFFERED)
+    predictions, stored_predictions = table_segments.load(saved.tables["predictions"], label_join.PREDICTIONS)
+    outcomes, stored_outcomes = table_segments.load(saved.tables["outcomes"], label_join.OUTCOMES)
+    labelled, stored_labelled = table_segments.load(saved.tables["labelled"], label_join.LABELLED)
+    buffered, stored_buffered = table_segments.load(saved.tables["buffered"], _BUFFERED)
     champion = Champion(**figures["champion"]) if figures["champion"] else None
     state = ModelState(
         model,
@@ -72,11 +72,11 @@ def decode_state(
         watermark=_watermark(figures["watermark"]),
         outcome_watermark=_watermark(figures["outcome_watermark"]),
         closed_until=figures["closed_until"],
-        windows=_open_windows(segments.read(saved.windows)),
+        windows=_open_windows(table_segments.read(saved.windows)),
         unmatched=UnmatchedRows(predictions, outcomes, stored_predictions.rows.size, stored_outcomes.rows.size),
         labelled=LabelledRows(labelled, stored_labelled.rows.size),
         alarms={kind: AlarmState(**figures["alarms"][kind]) for kind in FINDING_KINDS},
-        undecided_alarm=AlarmState(**figures["undecided_alarm"]),
+        no_verdict_alarm=AlarmState(**figures["no_verdict_alarm"]),
         dropped=DroppedRows(dict.fromkeys(REASONS, 0) | figures["dropped"], _coverage(figures["coverage"])),
     )
     rows, messages = buffered.column("row").to_pylist(), buffered.column("message").to_pylist()
@@ -94,7 +94,7 @@ def _figures(state: ModelState) -> dict[str, object]:
         "outcome_watermark": _encoded_watermark(state.outcome_watermark),
         "closed_until": state.closed_until,
         "alarms": {kind: asdict(alarm) for kind, alarm in state.alarms.items()},
-        "undecided_alarm": asdict(state.undecided_alarm),
+        "no_verdict_alarm": asdict(state.no_verdict_alarm),
         "coverage": asdict(state.dropped.coverage),
         "dropped": dict(state.dropped.counts),
     }

@@ -6,8 +6,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
-from rondo.contracts.evidence import ReferenceProfile
 from rondo.contracts.spec.model import ModelSpec
+from rondo.contracts.training_evidence import ReferenceProfile
 from rondo.monitor.detectors.reference import TrainedProfile
 from rondo.monitor.errors import FencedError
 from rondo.monitor.ports import TABLES, Champion, Checkpoint, ControlPlaneSnapshot, ModelCheckpoint, StoredTable

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rondo.contracts.events.logs import FEATURE, OUTPUT
-from rondo.contracts.evidence import CategoricalProfile, NumericProfile
+from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from rondo.contracts.evidence import ReferenceProfile
+    from rondo.contracts.training_evidence import ReferenceProfile
 
 SCORE = f"{OUTPUT}score"
 

@@ -16,8 +16,8 @@ from rondo.contracts.events.training import Trigger
 from rondo.registry.gates import slices
 
 if TYPE_CHECKING:
-    from rondo.contracts.evidence import Evidence
     from rondo.contracts.spec.model import Gates
+    from rondo.contracts.training_evidence import Evidence
     from rondo.registry.model.model import Candidate
 
 STALE_CHAMPION = "stale_champion"

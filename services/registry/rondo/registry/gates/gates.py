@@ -12,8 +12,8 @@ from rondo.contracts.events.models import GateResult
 from rondo.registry.gates import champion_comparison, slices
 
 if TYPE_CHECKING:
-    from rondo.contracts.evidence import Evaluation, Evidence, Parity
     from rondo.contracts.spec.model import Gates
+    from rondo.contracts.training_evidence import Evaluation, Evidence, Parity
     from rondo.registry.gates.champion_comparison import Champion
 
 MAX_PARITY_DIFFERENCE = 1e-4

@@ -10,8 +10,8 @@ from rondo.contracts.events.models import GateResult
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rondo.contracts.evidence import Evaluation, Evidence
     from rondo.contracts.spec.model import FairnessGate, Gates
+    from rondo.contracts.training_evidence import Evaluation, Evidence
 
 # Differences below this are rounding of another order of summation.
 EPSILON = 1e-9

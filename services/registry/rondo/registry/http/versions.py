@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Response
 
-from rondo.chassis.evidence import UnusableEvidenceError, load_evidence
 from rondo.chassis.http.api import requires
+from rondo.chassis.training_evidence import UnusableEvidenceError, load_evidence
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.models import GateResult
 from rondo.contracts.events.training import Trigger
-from rondo.contracts.evidence import Evidence
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.text import Column, Digest
 from rondo.contracts.times import Utc
+from rondo.contracts.training_evidence import Evidence
 from rondo.registry.http.dependencies import DEFAULT_LIMIT, After, Context, Limit, ModelName, VersionNumber
 from rondo.registry.model import lineage
 from rondo.registry.model.model import State

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from rondo.serving.inference.service import InferenceService, Scored
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
-    from rondo.serving.models.table import ServedModels, ServingTable
+    from rondo.serving.models.serving_table import ServedModels, ServingTable
 
 
 def api(models: ServedModels, service: InferenceService, report: Callable[[], Awaitable[dict[str, str]]]) -> Starlette:

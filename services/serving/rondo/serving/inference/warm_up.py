@@ -13,7 +13,7 @@ from rondo.serving.errors import VersionRefusedError
 from rondo.serving.inference.scoring import score_at_once
 from rondo.serving.inference.service import infer
 from rondo.serving.models.loaded_version import ServedModel
-from rondo.serving.models.table import ServingTable
+from rondo.serving.models.serving_table import ServingTable
 from rondo.serving.requests.limits import example
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from rondo.chassis.records import headers_of
+from rondo.chassis.kafka_records import headers_of
 from rondo.chassis.telemetry import span
 from rondo.contracts.events.predictions import PredictionRequested
 from rondo.contracts.topics import BY_NAME

@@ -9,7 +9,7 @@ from operator import not_
 from typing import TYPE_CHECKING
 
 from rondo.chassis.dead_letters import MAX_KEY_BYTES, dead_letter
-from rondo.chassis.records import Record, Records
+from rondo.chassis.kafka_records import Record, Records
 from rondo.contracts.events.logs import PREDICTIONS_LOG
 from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.topics import PREDICTIONS_FAILED
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rondo.serving.deployments.pending import PendingDeployments
     from rondo.serving.errors import RequestRefusedError
     from rondo.serving.inference.service import InferenceService, Scored
-    from rondo.serving.models.table import ServedModels, ServingTable
+    from rondo.serving.models.serving_table import ServedModels, ServingTable
     from rondo.serving.requests.parser import ParsedRequests
     from rondo.serving.stream.partitions_kafka import Partitions
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    from rondo.contracts.evidence import Evaluation, FeatureProfile, Parity, ReferenceProfile
+    from rondo.contracts.training_evidence import Evaluation, FeatureProfile, Parity, ReferenceProfile
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class FittedCandidate:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A fitted model with its evaluation; the fields are those of `rondo.contracts.evidence.Evidence`.
+    """A fitted model with its evaluation; the fields are those of `rondo.contracts.training_evidence.Evidence`.
 
     `champion_version` served at the time; `champion` is None where that version could not be scored.
     """

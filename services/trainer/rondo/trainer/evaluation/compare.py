@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.contracts.evidence import ReferenceProfile
+from rondo.contracts.training_evidence import ReferenceProfile
 from rondo.trainer.dataset.split import unseen_by_champion
 from rondo.trainer.evaluation import reference_profile
 from rondo.trainer.evaluation.candidate import Candidate
 from rondo.trainer.evaluation.metrics_binary import evaluate
-from rondo.trainer.graph import builder, encoding
+from rondo.trainer.onnx_graph import builder, encoding
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-    from rondo.contracts.evidence import Evaluation
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.contracts.training_evidence import Evaluation
     from rondo.trainer.evaluation.candidate import ChampionModel, FittedCandidate
     from rondo.trainer.ports import Score
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
-from rondo.contracts.evidence import Evaluation, SliceMetric
+from rondo.contracts.training_evidence import Evaluation, SliceMetric
 from rondo.trainer.evaluation.reference_profile import MAX_CATEGORY_CHARACTERS
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from rondo.contracts.evidence import CategoricalProfile, NumericProfile
+from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from rondo.contracts.evidence import FeatureProfile
     from rondo.contracts.spec.model import Feature
+    from rondo.contracts.training_evidence import FeatureProfile
 
 BINS = 20
 # Rarer categories hold too few rows for a distance; they are counted together.

@@ -16,8 +16,8 @@ from rondo.chassis.postgres import pool
 from rondo.trainer.dataset.delta_tables import DeltaDatasets
 from rondo.trainer.estimators.lightgbm import LightGbm
 from rondo.trainer.evaluation import code_version
-from rondo.trainer.evaluation.evidence import library_version
-from rondo.trainer.graph.runtime import Scorer
+from rondo.trainer.evaluation.training_evidence import library_version
+from rondo.trainer.onnx_graph.runtime import Scorer
 from rondo.trainer.pipeline import Pipeline
 from rondo.trainer.worker.attempt import Attempt
 from rondo.trainer.worker.loop import Worker, first_of

@@ -12,8 +12,8 @@ from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.evaluation.candidate import ChampionModel
-from rondo.trainer.evaluation.evidence import evidence
-from rondo.trainer.worker import skips
+from rondo.trainer.evaluation.training_evidence import assemble_evidence
+from rondo.trainer.worker import skipped_runs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -76,10 +76,10 @@ class Attempt:
             # From the tables' logs alone: too few rows are not even read.
             rows = await self._blocking(self._datasets.rows_at_most, run.spec)
             if rows < run.spec.trainer.min_rows:
-                return skips.too_few_rows(run, rows)
+                return skipped_runs.too_few_rows(run, rows)
             training_set = await self._blocking(self._datasets.read, run.spec, run.trigger.at)
             last = await retry(lambda: self._queue.last_training(run.model))
-            if skipped := skips.reason_to_skip(run, training_set, last):
+            if skipped := skipped_runs.reason_to_skip(run, training_set, last):
                 return skipped
             await self._check_champion(run, retry)
             await retry(lambda: self._queue.begin(run, _started(run), training_set.digest))
@@ -101,7 +101,7 @@ class Attempt:
         fitted = await self._blocking(self._pipeline.fit, run.spec, training_set)
         digest = await retry(lambda: self._artifacts.put(fitted.model))
         candidate = await self._evaluate(run, fitted, retry)
-        found = evidence(run.spec, training_set, candidate, self._code_version)
+        found = assemble_evidence(run.spec, training_set, candidate, self._code_version)
         content = found.encode()
         evidence_digest = await retry(lambda: self._artifacts.put(content))
         return ModelTrained(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import ValidationError
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
-from rondo.contracts.evidence import Evidence
+from rondo.contracts.training_evidence import Evidence
 
 if TYPE_CHECKING:
     from rondo.chassis.artifacts import Artifacts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from confluent_kafka import Message
-from rondo.chassis.records import headers_of
+from rondo.chassis.kafka_records import headers_of
 
 
 class Unreadable:

@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from rondo.contracts.evidence import Evidence
+from rondo.contracts.training_evidence import Evidence
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LIBRARIES = ("lightgbm", "scikit-learn", "onnx", "onnxruntime", "numpy", "polars", "deltalake", "rondo-trainer")
 
 
-def evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Candidate, code_version: str) -> Evidence:
+def assemble_evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Candidate, code_version: str) -> Evidence:
     return Evidence(
         candidate=candidate.evaluation,
         champion=candidate.champion,

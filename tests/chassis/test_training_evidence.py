@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from rondo.chassis.artifacts import Artifacts
-from rondo.chassis.evidence import UnusableEvidenceError, load_evidence
-from rondo.contracts.evidence import Evidence
+from rondo.chassis.training_evidence import UnusableEvidenceError, load_evidence
+from rondo.contracts.training_evidence import Evidence
 from rondo.docgen.schemas import EXAMPLES
 
 if TYPE_CHECKING:

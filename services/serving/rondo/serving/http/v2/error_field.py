@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _CONTENT_TYPE = (b"content-type", MEDIA_TYPE.encode())
 
 
-class ErrorMember:
+class AddErrorField:
     """ASGI middleware; outermost, so that it sees the answers of authentication, too."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from rondo.contracts.evidence import Parity
+from rondo.contracts.training_evidence import Parity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rondo.trainer.estimators.base import FittedModel
-    from rondo.trainer.graph.encoding import Encoding, TargetEncoding
+    from rondo.trainer.onnx_graph.encoding import Encoding, TargetEncoding
 
 SCORE = "score"
 SIGNATURE, SPEC_DIGEST, TRAINED_UNTIL = "rondo.signature", "rondo.spec_digest", "rondo.trained_until"

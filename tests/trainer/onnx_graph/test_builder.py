@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import Feature
 from rondo.trainer.estimators.lightgbm import LightGbm, LightGbmModel
-from rondo.trainer.graph import builder
-from rondo.trainer.graph.encoding import Encoding, encode, fit, onnx_inputs
-from rondo.trainer.graph.runtime import Scorer
+from rondo.trainer.onnx_graph import builder
+from rondo.trainer.onnx_graph.encoding import Encoding, encode, fit, onnx_inputs
+from rondo.trainer.onnx_graph.runtime import Scorer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

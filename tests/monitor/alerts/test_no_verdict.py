@@ -8,7 +8,7 @@ import pytest
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, Statistic, Window
 from rondo.monitor.alerts.findings import Subject
 from rondo.monitor.alerts.hysteresis import AlarmState
-from rondo.monitor.alerts.undecided import update_undecided_alarm
+from rondo.monitor.alerts.no_verdict import update_no_verdict_alarm
 from rondo.monitor.detectors.base import DetectorResult
 from rondo.monitor.detectors.evaluate import WindowResult
 
@@ -24,7 +24,7 @@ def published(*windows: tuple[int, int]) -> list[AlertRaised | AlertResolved]:
         start = EPOCH + timedelta(days=number)
         subject = Subject(MODEL, 1, Window(start=start, end=start + timedelta(days=1), rows=rows), start)
         result = WindowResult({"drift": (), "quality": (), "performance": AUC}, rows, labelled_rows, min_rows=500)
-        alarm, announcements = update_undecided_alarm(alarm, subject, result, number)
+        alarm, announcements = update_no_verdict_alarm(alarm, subject, result, number)
         events += [each.event for each in announcements]
     return events  # type: ignore[return-value]
 

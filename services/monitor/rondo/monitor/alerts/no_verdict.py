@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 CONSECUTIVE = 2
 
 
-def update_undecided_alarm(
+def update_no_verdict_alarm(
     before: AlarmState, subject: Subject, result: WindowResult, start: int
 ) -> tuple[AlarmState, list[Announcement]]:
     """Return the alarm after a window, and what to publish: the alert, its end, or nothing."""
-    too_few = result.undecided is not None and (result.rows < result.min_rows or result.labelled_rows > 0)
+    too_few = result.no_verdict is not None and (result.rows < result.min_rows or result.labelled_rows > 0)
     after, transition = before.observe(too_few, start, CONSECUTIVE)
     if transition == "raised":
-        alert = _raised(subject, str(result.undecided), all_of=result.rows < result.min_rows)
+        alert = _raised(subject, str(result.no_verdict), all_of=result.rows < result.min_rows)
         return replace(after, alert_id=alert.event_id.removesuffix("-raised")), [alert]
     if transition == "recovered" and before.alert_id:
         why = f"{CONSECUTIVE} windows in a row had enough rows and outcomes"
@@ -37,8 +37,9 @@ def update_undecided_alarm(
     return after, []
 
 
-def _raised(subject: Subject, undecided: str, *, all_of: bool) -> Announcement:
-    alert_id = hashlib.sha256(f"{subject.model}/undecided/{subject.window.start.isoformat()}".encode()).hexdigest()[:32]
+def _raised(subject: Subject, reason: str, *, all_of: bool) -> Announcement:
+    name = f"{subject.model}/no-verdict/{subject.window.start.isoformat()}"
+    alert_id = hashlib.sha256(name.encode()).hexdigest()[:32]
     unnoticed = "drift and degradation go unnoticed" if all_of else "degradation goes unnoticed"
     alert = AlertRaised(
         model=subject.model,
@@ -46,7 +47,7 @@ def _raised(subject: Subject, undecided: str, *, all_of: bool) -> Announcement:
         severity=Severity.WARNING,
         title=f"{subject.model} version {subject.version}: {CONSECUTIVE} windows in a row without a verdict",
         detail=(
-            f"the last one had {undecided} that a verdict needs, so {unnoticed}. Lengthen `monitor.window` or lower "
+            f"the last one had {reason} that a verdict needs, so {unnoticed}. Lengthen `monitor.window` or lower "
             "`monitor.min_rows` in the spec, and apply it again."
         ),
         raised_at=subject.window.end,

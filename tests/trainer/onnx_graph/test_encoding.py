@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 from rondo.contracts.spec.model import Feature
-from rondo.trainer.graph.encoding import PRIOR_ROWS, MissingColumnsError, encode, fit, onnx_inputs
+from rondo.trainer.onnx_graph.encoding import PRIOR_ROWS, MissingColumnsError, encode, fit, onnx_inputs
 
 FEATURES = {"carrier": Feature(type="category", optional=True), "temp": Feature(type="float", optional=True)}
 ROWS = pl.DataFrame({"carrier": ["AA", "AA", "UA", None], "temp": [1.5, None, 3.0, 4.0]})
