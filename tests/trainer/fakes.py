@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.events.training import ModelTrained, TrainingFailed
-from rondo.contracts.vocabularies import Role
+from rondo.contracts.vocabularies import RouteRole
 from rondo.trainer.run import Batch, Champion, History, LastTraining, PastRun, Run
 from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger
 from rondo.trainer.worker.queue import worker_died
@@ -190,7 +190,7 @@ class MemoryRunQueue:
     async def champion(self, model: str) -> Champion | None:
         deployed = self.store.champions.get(model)
         routes = deployed[0].routes if deployed else ()
-        return next((Champion(r.model_version, r.digest) for r in routes if r.role == Role.PRIMARY), None)
+        return next((Champion(r.model_version, r.digest) for r in routes if r.role == RouteRole.PRIMARY), None)
 
     async def wait_for_promotion(self, model: str, within: timedelta) -> None:
         while (left := self._seconds_left(model, within)) > 0:

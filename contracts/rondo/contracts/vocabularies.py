@@ -43,7 +43,7 @@ class SkipReason(StrEnum):
     BREAKER_OPEN = "breaker_open"
 
 
-class Role(StrEnum):
+class RouteRole(StrEnum):
     """What a version does in a deployment.
 
     The primary is the champion: training sets, joins and monitoring use its predictions alone. A canary answers its

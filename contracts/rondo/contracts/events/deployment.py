@@ -10,7 +10,7 @@ from rondo.contracts.events.base import ModelEvent, Value
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.text import Column, Digest, Message, Text
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import ReplicaState, Role, open_to
+from rondo.contracts.vocabularies import ReplicaState, RouteRole, open_to
 
 
 class Route(Value):
@@ -23,7 +23,7 @@ class Route(Value):
     model_version: int
     digest: Digest
     share: Annotated[float, Field(ge=0, le=1)]
-    role: Annotated[Text, open_to(Role)]
+    role: Annotated[Text, open_to(RouteRole)]
     features: dict[Column, Feature]
     ignore_unknown_fields: bool = False
 

@@ -12,7 +12,7 @@ from rondo.chassis.training_evidence import UnusableEvidenceError, load_evidence
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.events.training import ModelTrained
-from rondo.contracts.vocabularies import Role
+from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor.detectors.reference import TrainedProfile
 from rondo.monitor.ports import Champion, Work
 
@@ -65,5 +65,5 @@ async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: Wor
     """Store the champion. A deployment without one keeps the previous champion."""
     event = envelope.data
     for route in event.routes:
-        if route.role == Role.PRIMARY:
+        if route.role == RouteRole.PRIMARY:
             await work.save_champion(event.model, Champion(event.revision, route.model_version, route.digest))

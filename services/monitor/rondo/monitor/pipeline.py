@@ -10,7 +10,7 @@ from rondo.chassis.kafka_records import place
 from rondo.chassis.telemetry import span
 from rondo.contracts.events.logs import OUTCOMES_LOG, PREDICTIONS_LOG
 from rondo.contracts.events.monitoring import WindowClosed
-from rondo.contracts.vocabularies import Role
+from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor import metrics
 from rondo.monitor.errors import UnknownModelError, UnreadableLogError
 from rondo.monitor.model_state import ModelState
@@ -120,7 +120,7 @@ class MonitorPipeline:
             predictions = log_messages.read_predictions(value)
             state = self._state(predictions.model)
             # The windows evaluate the primary alone, not a shadow or a canary.
-            if predictions.role == Role.PRIMARY:
+            if predictions.role == RouteRole.PRIMARY:
                 self._idleness.expect(predictions.model, "newer outcomes", now)
                 self._idleness.touch(predictions.model, "predictions", now)
                 state.buffer_predictions(value, predictions, now)

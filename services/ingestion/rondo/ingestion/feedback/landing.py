@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from rondo.chassis.kafka_records import place
 from rondo.contracts.events import logs
-from rondo.contracts.vocabularies import Role
+from rondo.contracts.vocabularies import RouteRole
 from rondo.ingestion import metrics
 from rondo.ingestion.delta.column_types import concatenate
 from rondo.ingestion.feedback import log_rows, outcome_events
@@ -112,7 +112,7 @@ class FeedbackLanding:
         buffer.offsets[application] = offset + 1
         self._rows += found.rows.num_rows
         if topic == logs.PREDICTIONS_LOG:
-            primary = found.rows.filter(pc.equal(found.rows["role"], Role.PRIMARY))
+            primary = found.rows.filter(pc.equal(found.rows["role"], RouteRole.PRIMARY))
             self.recent.add(found.model, primary["id"].to_pylist(), primary["entity"].to_pylist())
 
     def _commit(self) -> list[OutcomesCommit]:

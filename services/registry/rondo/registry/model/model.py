@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from rondo.contracts.events.deployment import Route
 from rondo.contracts.spec.model import Feature
-from rondo.contracts.vocabularies import Role
+from rondo.contracts.vocabularies import RouteRole
 from rondo.registry.errors import StaleRevisionError, UnknownVersionError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Version:
         """The features in the order of the signature."""
         return SIGNATURE.validate_json(self.signature)
 
-    def route(self, role: Role = Role.PRIMARY, share: float = 1.0) -> Route:
+    def route(self, role: RouteRole = RouteRole.PRIMARY, share: float = 1.0) -> Route:
         """Return the route that sends `share` (0 to 1) of the traffic to this version."""
         return Route(model_version=self.number, digest=self.digest, share=share, role=role, features=self.features)
 
@@ -64,7 +64,7 @@ class Model:
     @property
     def champion(self) -> Version | None:
         """The version that serves."""
-        return next((self.versions[r.model_version] for r in self.routes if r.role == Role.PRIMARY), None)
+        return next((self.versions[r.model_version] for r in self.routes if r.role == RouteRole.PRIMARY), None)
 
     @property
     def serving(self) -> tuple[Version, ...]:
@@ -104,7 +104,7 @@ class Model:
         """Return the model at its next deployment revision. Its routes answer requests as the spec in force says."""
         relaxed = {"ignore_unknown_fields": self.spec.serving.ignore_unknown_fields}
         routes = tuple(route.model_copy(update=relaxed) for route in routes)
-        champion = tuple(r.model_version for r in routes if r.role == Role.PRIMARY)
+        champion = tuple(r.model_version for r in routes if r.role == RouteRole.PRIMARY)
         return replace(self, revision=self.revision + 1, routes=routes, served=(*self.served, *champion))
 
 

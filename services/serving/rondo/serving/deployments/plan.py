@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rondo.contracts.vocabularies import Role
+from rondo.contracts.vocabularies import RouteRole
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from rondo.contracts.events.deployment import DeploymentChanged, Route
 
-_ANSWERING = (Role.PRIMARY, Role.CANARY)
+_ANSWERING = (RouteRole.PRIMARY, RouteRole.CANARY)
 
 
 @dataclass(frozen=True, slots=True)

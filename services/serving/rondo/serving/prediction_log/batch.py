@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rondo.contracts.events import logs
-from rondo.contracts.vocabularies import Role
+from rondo.contracts.vocabularies import RouteRole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ class VersionLog:
         model_version: int,
         digest: str,
         features: Mapping[str, Feature],
-        role: str = Role.PRIMARY,
+        role: str = RouteRole.PRIMARY,
     ) -> None:
         self.model, self.role = model, role
         self._version = (model_version, digest)

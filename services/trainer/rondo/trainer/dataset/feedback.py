@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from rondo.contracts.events.logs import FEATURE, LOG_OFFSET, LOG_ROW
-from rondo.contracts.vocabularies import Role
+from rondo.contracts.vocabularies import RouteRole
 from rondo.trainer.dataset.columns import TIME, feature
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def served_rows(spec: ModelSpec, predictions: pl.LazyFrame, outcomes: pl.LazyFra
     """Return entity, event time, label and features of each prediction, by the outcomes that were known at `as_of`."""
     data, present = spec.data, predictions.collect_schema()
     features = (feature(name, each, f"{FEATURE}{name}", present) for name, each in spec.features.items())
-    asked = predictions.filter(pl.col("role") == Role.PRIMARY).select(
+    asked = predictions.filter(pl.col("role") == RouteRole.PRIMARY).select(
         pl.col("id").alias(_ID),
         pl.col("entity").alias(data.entity),
         pl.coalesce(*EVENT_TIMES).cast(TIME).alias(data.event_time),
@@ -54,7 +54,7 @@ def served_rows(spec: ModelSpec, predictions: pl.LazyFrame, outcomes: pl.LazyFra
 
 def labelled_times(predictions: pl.LazyFrame, outcomes: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
     """Return the column `time`: the event times of the predictions that have an outcome by `as_of`."""
-    asked = predictions.filter(pl.col("role") == Role.PRIMARY).select(
+    asked = predictions.filter(pl.col("role") == RouteRole.PRIMARY).select(
         pl.col("id").alias(_ID), pl.col("entity"), pl.coalesce(*EVENT_TIMES).cast(TIME).alias("time")
     )
     known = _known(outcomes, as_of)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.training import Trigger
 from rondo.contracts.spec.model import ModelSpec
-from rondo.contracts.vocabularies import Role
+from rondo.contracts.vocabularies import RouteRole
 from rondo.trainer.run import Batch, History, PastRun
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class PostgresUnitOfWork:
         return None if row is None else Batch(row["batch_id"], row["event_time_to"])
 
     async def save_champion(self, changed: DeploymentChanged) -> None:
-        champion = next((route for route in changed.routes if route.role == Role.PRIMARY), None)
+        champion = next((route for route in changed.routes if route.role == RouteRole.PRIMARY), None)
         await self._connection.execute(
             """insert into champions (model, revision, model_version, digest) values ($1, $2, $3, $4)
             on conflict (model) do update set revision = excluded.revision, model_version = excluded.model_version,
