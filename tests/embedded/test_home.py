@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 from rondo.embedded import home as homes
-from rondo.embedded.errors import DiskFullError, ForeignHomeError, HomeBusyError, HomeNotWritableError
+from rondo.embedded.errors import (
+    DiskFullError,
+    ForeignHomeError,
+    HomeBusyError,
+    HomeNotWritableError,
+    UnusableHomeError,
+)
 
 
 def test_a_second_stack_is_told_who_holds_the_folder_and_what_to_do(tmp_path: Path) -> None:
@@ -73,6 +79,17 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(HomeNotWritableError, match=r"can't write to .*/file/home \(Not a directory\): .*RONDO_HOME="):
         homes.held(tmp_path / "file" / "home").__enter__()
+
+
+def test_a_folder_that_delta_tables_cannot_have_in_their_path_is_refused_before_anything_is_made(
+    tmp_path: Path,
+) -> None:
+    home = tmp_path / "100% [new]"
+    with pytest.raises(UnusableHomeError) as caught:
+        homes.held(home).__enter__()
+    assert (caught.value.home, caught.value.characters) == (home, "%[]")
+    assert "its path contains % [ ]; choose another folder with RONDO_HOME=…" in str(caught.value)
+    assert not home.exists()
 
 
 def test_the_default_is_here_unless_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

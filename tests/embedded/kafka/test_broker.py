@@ -16,9 +16,11 @@ from rondo.embedded.kafka.jar_lock import KAFKA_VERSION
 
 @pytest.fixture(scope="module", name="kafka")
 def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    """One broker for the tests of this file."""
-    with Kafka(tmp_path_factory.mktemp("kafka")) as kafka:
+    """One broker for the tests of this file, in a folder whose name needs care in properties and in the JVM."""
+    folder = tmp_path_factory.mktemp("kafka") / "my data ü, \\t=1"
+    with Kafka(folder) as kafka:
         yield kafka
+    assert (folder / "data" / "meta.properties").exists()
 
 
 async def test_a_topic_takes_and_gives_messages(kafka: Kafka) -> None:

@@ -215,3 +215,18 @@ def test_a_column_that_came_with_a_later_batch_is_read(data: Path) -> None:
     write_deltalake(str(data / "datasets" / "flights"), later, mode="append", schema_mode="merge")
     found = DeltaDatasets(str(data)).read(builders.spec(), builders.START + timedelta(days=2))
     assert found.rows["flight_id"].to_list() == later["flight_id"].to_list()
+
+
+def test_a_folder_with_a_blank_and_other_characters_is_read_by_path_and_by_url(tmp_path: Path) -> None:
+    """delta-rs percent-encodes the paths of its files."""
+    data = tmp_path / "my data ü*{x}"
+    builders.write_batch(data, builders.rows(10))
+    write_feedback(data, builders.rows(10), timedelta(hours=3))
+    for root in (str(data), data.as_uri(), f"{data}/"):
+        found = DeltaDatasets(root).read(builders.spec(), builders.START + timedelta(days=1))
+        assert found.rows.height == 10
+        assert [version.table for version in found.data] == [
+            "datasets/flights",
+            "feedback/flight-delay/predictions",
+            "feedback/flight-delay/outcomes",
+        ]

@@ -176,6 +176,19 @@ class HomeNotWritableError(EmbeddedError):
         self.home, self.reason = home, reason
 
 
+class UnusableHomeError(EmbeddedError):
+    """The path of the stack's folder contains a character that Delta tables can't have in theirs."""
+
+    code = "unusable_home"
+
+    def __init__(self, home: Path, characters: str) -> None:
+        super().__init__(
+            f"data can't be kept in {home}: its path contains {' '.join(characters)}; choose another folder with "
+            "RONDO_HOME=…"
+        )
+        self.home, self.characters = home, characters
+
+
 class ForeignHomeError(EmbeddedError):
     """The folder holds files of something else."""
 

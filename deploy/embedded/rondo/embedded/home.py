@@ -13,7 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from rondo.embedded.errors import DiskFullError, ForeignHomeError, HomeBusyError, HomeNotWritableError, KeptDataError
+from rondo.contracts.locations import unusable_characters
+from rondo.embedded.errors import (
+    DiskFullError,
+    ForeignHomeError,
+    HomeBusyError,
+    HomeNotWritableError,
+    KeptDataError,
+    UnusableHomeError,
+)
 
 NEEDED_BYTES = 1 << 30
 _LOCK = "rondo.lock"
@@ -59,8 +67,11 @@ def held(home: Path) -> Iterator[None]:
         HomeBusyError: another stack runs in it.
         HomeNotWritableError: it can't be created or written.
         ForeignHomeError: it holds files of something else.
+        UnusableHomeError: its path contains a character that Delta tables can't have in theirs.
 
     """
+    if found := unusable_characters(home):
+        raise UnusableHomeError(home, found)
     # A start may delete folders in it: never those of something else that RONDO_HOME names by mistake.
     if home.is_dir() and any(home.iterdir()) and not (home / _LOCK).exists():
         raise ForeignHomeError(home)

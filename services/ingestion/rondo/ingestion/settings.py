@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from rondo.chassis.settings import PostgresSettings
-from rondo.ingestion.delta.location import local_folder
+from rondo.contracts.locations import TableRoot, local_folder
 
 
 class IngestionSettings(PostgresSettings):
@@ -24,7 +24,7 @@ class IngestionSettings(PostgresSettings):
     """
 
     service: str = "ingestion"
-    data: Annotated[str, Field(min_length=1)]
+    data: TableRoot
     artifacts: Annotated[str, Field(min_length=1)]
     spool: Path | None = None
     inbox: Path | None = None

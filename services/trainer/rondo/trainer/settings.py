@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from rondo.chassis.settings import PostgresSettings
+from rondo.contracts.locations import TableRoot
 
 
 class Settings(PostgresSettings):
@@ -18,7 +19,7 @@ class Settings(PostgresSettings):
     """
 
     service: str = "trainer"
-    data: str = Field(min_length=1)
+    data: TableRoot
     artifacts: str = Field(min_length=1)
     worker_threads: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
     worker_lease: Annotated[float, Field(gt=0)] = 15.0

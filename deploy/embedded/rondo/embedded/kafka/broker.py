@@ -22,10 +22,13 @@ from rondo.embedded.processes.process import Process
 from rondo.embedded.processes.server import Server
 from rondo.embedded.progress import Progress, silent
 
+_SERVER, _LOGGER = "server.properties", "log4j2.properties"
 # The serial collector starts fastest and suffices for half a gigabyte. All compilers stay on: the benchmarks measure
 # throughput.
 _JVM_FLAGS = ("-XX:+UseSerialGC", "-XX:-UsePerfData", "-Djava.awt.headless=true")
 _BROKER_FLAGS = ("-Xms256m", "-Xmx512m", "-XX:+ExitOnOutOfMemoryError")
+# Java opens a file whose name is not ASCII only in a UTF-8 locale.
+_LOCALE = {"LC_ALL": "C.UTF-8"}
 # Formatting takes a second: compiling more would cost more than it saves.
 _TOOL_FLAGS = ("-Xmx128m", "-XX:TieredStopAtLevel=1")
 
@@ -42,29 +45,26 @@ class Kafka(Server):
         self._controller = f"{LOOPBACK}:{free_port()}"
         self._keep = keep
         self._progress = progress
-        self.process = Process(command=(), log=self.folder / "kafka.log")
+        # Paths in the configuration are relative to the folder: a comma would end one, a backslash would be an escape.
+        self.process = Process(command=(), log=self.folder / "kafka.log", env=os.environ | _LOCALE, folder=self.folder)
 
     def prepare(self) -> None:
         """Fetch the jars, find Java, write the configuration, and format the storage unless its data is kept."""
         java = [str(find_java()), *_JVM_FLAGS, "-cp", os.pathsep.join(map(str, fetched(progress=self._progress)))]
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write_configuration()
-        java.insert(1, f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}")
+        java.insert(1, f"-Dlog4j2.configurationFile={_LOGGER}")
         if self._keep and (self.folder / "data" / "bootstrap.checkpoint").exists():
             self._check_version()
         else:
             self._format(java)
-        self.process.command = [*java, *_BROKER_FLAGS, "kafka.Kafka", str(self._properties)]
-
-    @property
-    def _properties(self) -> Path:
-        return self.folder / "server.properties"
+        self.process.command = [*java, *_BROKER_FLAGS, "kafka.Kafka", _SERVER]
 
     def _write_configuration(self) -> None:
-        self._properties.write_text(
-            server_properties(self.bootstrap, self._controller, self.folder / "data"), encoding="utf-8"
+        (self.folder / _SERVER).write_text(
+            server_properties(self.bootstrap, self._controller, Path("data")), encoding="ascii"
         )
-        (self.folder / "log4j2.properties").write_text(logger_properties(self.process.log), encoding="utf-8")
+        (self.folder / _LOGGER).write_text(logger_properties(Path(self.process.log.name)), encoding="ascii")
 
     @property
     def _version(self) -> Path:
@@ -88,9 +88,11 @@ class Kafka(Server):
             "format",
             f"--cluster-id={cluster}",
             "-c",
-            str(self._properties),
+            _SERVER,
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+        done = subprocess.run(  # noqa: S603 - our own command
+            command, capture_output=True, text=True, check=False, cwd=self.folder, env=self.process.env
+        )
         if done.returncode:
             raise KafkaUnavailableError((done.stderr or done.stdout).strip().splitlines()[-1])
         self._version.write_text(KAFKA_VERSION, encoding="ascii")

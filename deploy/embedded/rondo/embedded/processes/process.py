@@ -20,7 +20,7 @@ from rondo.embedded.processes.parent_death import signal_on_parent_death
 class Process:
     """A command that runs as a child in its own session, so that Ctrl-C reaches only the parent.
 
-    `parent_death_signal` ends it when its parent is killed.
+    `parent_death_signal` ends it when its parent is killed. `folder` is its working directory.
     """
 
     command: Sequence[str]
@@ -29,6 +29,7 @@ class Process:
     account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     parent_death_signal: signal.Signals = signal.SIGKILL
+    folder: Path = Path("/")
     _popen: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
@@ -40,7 +41,7 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=self.env,
-                cwd="/",
+                cwd=self.folder,
                 start_new_session=True,
                 preexec_fn=signal_on_parent_death(self.parent_death_signal),  # noqa: PLW1509 - one system call, prepared before the fork
                 user=self.account.uid if self.account else None,

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from typing import TYPE_CHECKING
 
 from obstore.exceptions import NotFoundError
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.store import LocalStore, from_url
 
+from rondo.contracts.locations import local_folder
 
-def local_folder(root: str) -> Path | None:
-    """Return the folder that a root names, as a path or as a file:// URL; None for an object store."""
-    if "://" not in root:
-        return Path(root)
-    url = urlsplit(root)
-    return Path(url2pathname(url.path)) if url.scheme == "file" else None
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
 
 
 class Location:

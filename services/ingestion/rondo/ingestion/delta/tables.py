@@ -118,7 +118,7 @@ class DeltaTables:
     def scan(self, name: str) -> pl.LazyFrame | None:
         with self._locks[name], self._reaching():
             opened = self._table(name)
-            # polars.scan_delta does not find the files of a root with a blank in its name.
+            # polars.scan_delta does not decode the paths of files: it finds none in a folder with a blank in its name.
             return pl.scan_pyarrow_dataset(opened.table.to_pyarrow_dataset()) if opened else None
 
     def current(self, name: str) -> Commit | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import DeltaTable
 
 from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events.data import DataVersion
+from rondo.contracts.locations import local_folder
 from rondo.trainer.dataset import delta_log, training_set
 from rondo.trainer.dataset.feedback import labelled_times
 from rondo.trainer.dataset.training_set import Tables, TrainingSet
@@ -22,7 +24,23 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import ModelSpec
 
-    _Table: TypeAlias = DeltaTable | None
+    _Table: TypeAlias = "NamedTable | None"
+
+
+class NamedTable(DeltaTable):
+    """A table with its name below the root."""
+
+    def __init__(self, root: str, name: str) -> None:
+        super().__init__(f"{root}/{name}")
+        self.name = name
+
+    def file_uris(self, *arguments: Any, **keywords: Any) -> list[str]:
+        """Return the paths of the files, or their URLs in an object store.
+
+        delta-rs percent-encodes the paths of local files, and polars opens them as they are.
+        """
+        uris: list[str] = super().file_uris(*arguments, **keywords)
+        return [unquote(uri) for uri in uris] if self.table_uri.startswith("file://") else uris
 
 
 def wall_clock() -> datetime:
@@ -33,7 +51,8 @@ class DeltaDatasets:
     """`ports.Datasets`: the tables under `root`, a folder or a URL. `clock` bounds the plausible times."""
 
     def __init__(self, root: str, clock: Callable[[], datetime] = wall_clock) -> None:
-        self._root = root.rstrip("/")
+        folder = local_folder(root)
+        self._root = str(folder.absolute()) if folder is not None else root.rstrip("/")
         self._clock = clock
 
     def rows_at_most(self, spec: ModelSpec) -> int:
@@ -57,7 +76,7 @@ class DeltaDatasets:
         newest = delta_log.newest_time(published, spec.data.event_time, as_of), _newest_served(tables, as_of)
         since, until = training_set.window(spec, as_of, max(filter(None, newest), default=None))
         rows = training_set.assemble(spec, tables, since, until, as_of)
-        versions = tuple(self._version(table) for table in opened if table is not None)
+        versions = tuple(_version(table) for table in opened if table is not None)
         return TrainingSet(rows, versions, as_of, since, until)
 
     @contextmanager
@@ -81,12 +100,11 @@ class DeltaDatasets:
         return published, served, outcomes
 
     def _table(self, name: str) -> _Table:
-        uri = f"{self._root}/{name}"
-        return DeltaTable(uri) if DeltaTable.is_deltatable(uri) else None
+        return NamedTable(self._root, name) if DeltaTable.is_deltatable(f"{self._root}/{name}") else None
 
-    def _version(self, table: DeltaTable) -> DataVersion:
-        name = table.table_uri.rstrip("/").removeprefix("file://").rpartition(self._root.removeprefix("file://"))[2]
-        return DataVersion(table=name.strip("/"), version=table.version(), digest=delta_log.digest(table))
+
+def _version(table: NamedTable) -> DataVersion:
+    return DataVersion(table=table.name, version=table.version(), digest=delta_log.digest(table))
 
 
 def _scan(table: _Table) -> pl.LazyFrame | None:

@@ -1,0 +1,49 @@
+"""The location of data: a folder, as a path or a `file://` URL, or the URL of an object store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from pydantic import AfterValidator, Field
+
+# delta-rs decodes `%` twice, ends the path at `#` and `?`, reads `\` as `/`, and panics at the others.
+UNUSABLE = "%#?[]|^\\"
+
+
+class UnusableFolderError(ValueError):
+    """Delta tables can't be kept in a folder with such a name."""
+
+    code: ClassVar[str] = "unusable_folder"
+
+    def __init__(self, folder: Path, characters: str) -> None:
+        self.folder, self.characters = folder, characters
+        super().__init__(
+            f"Delta tables can't be kept in {folder}: its path contains {' '.join(characters)}; "
+            f"choose a folder whose path has none of {' '.join(UNUSABLE)}"
+        )
+
+
+def local_folder(location: str) -> Path | None:
+    """Return the folder that a path or a `file://` URL names; None for an object store."""
+    if "://" not in location:
+        return Path(location)
+    url = urlsplit(location)
+    return Path(url2pathname(url.path)) if url.scheme == "file" else None
+
+
+def unusable_characters(folder: Path) -> str:
+    """Return the characters in the path of `folder` because of which Delta tables can't be kept in it."""
+    return "".join(each for each in UNUSABLE if each in str(folder))
+
+
+def _checked(location: str) -> str:
+    folder = local_folder(location)
+    if folder is not None and (found := unusable_characters(folder.absolute())):
+        raise UnusableFolderError(folder.absolute(), found)
+    return location
+
+
+TableRoot = Annotated[str, Field(min_length=1), AfterValidator(_checked)]
