@@ -14,7 +14,7 @@ export UV_PROJECT_ENVIRONMENT := $(VENV)
 unexport VIRTUAL_ENV
 
 comma  := ,
-# What a newcomer is told to come after the packages.
+# Printed while packages are downloaded: what follows them.
 THEN   := $(if $(filter demo,$(MAKECMDGOALS)),; then Kafka$(comma) PostgreSQL and a year of flights)
 
 .DEFAULT_GOAL := help
@@ -70,8 +70,8 @@ schemas: $(STAMP)  ## Write a snapshot of each event's JSON Schema that has chan
 clean:  ## Remove the stack's data and the tools' caches (not .venv)
 	rm -rf .rondo .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
 
-# Without a change of these files nothing is done, and no network asked. Two that start at once in one checkout would
-# make the same environment: the second waits, and finds it made.
+# Runs only when one of these files changes, so an up-to-date checkout needs no network. A lock makes a second `make` in
+# the same checkout wait for the first.
 $(STAMP): uv.lock pyproject.toml $(wildcard */pyproject.toml */*/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	  || { echo "Rondo needs Python 3.11 or newer, and $(PYTHON) is not: name one with make PYTHON=python3.12" >&2; exit 1; }

@@ -270,7 +270,7 @@ async def test_readiness_names_a_hanging_transaction(topics: Topics) -> None:
         dead.abort_transaction(10)
         await asyncio.to_thread(topics.read, 100)
         await stream.check()
-    assert said.startswith(f"the stream {topics.name} is not available (Kafka does not tell how far it has read (")
+    assert said.startswith(f"the stream {topics.name} is not available (Kafka does not return the committed offsets (")
     assert "never got its markers; docs/runbooks/hanging-transaction.md says what to do" in said
 
 

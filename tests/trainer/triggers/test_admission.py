@@ -81,7 +81,7 @@ def test_while_a_run_is_in_flight_the_skip_names_it() -> None:
 def test_cooldown_counts_from_the_last_training_in_event_time() -> None:
     history = History((past("trained", day=-13.9),), ever_trained=True)
     assert admit(trigger(), spec(), history) == Skip(
-        "cooldown", "run-trained--13.9 trained at 2013-02-15 02:24, less than 2w away"
+        "cooldown", "run-trained--13.9 trained at 2013-02-15 02:24, less than 2w before"
     )
     assert admit(trigger(), spec(), History((past("trained", day=-14),), ever_trained=True)) == Start()
     assert admit(trigger("manual"), spec(), history) == Start()

@@ -60,7 +60,7 @@ class HttpTransport:
         """Return the response, if its status is 2xx.
 
         Raises:
-            RondoError: as its subclasses say.
+            RondoError: one of its subclasses.
 
         """
         url = self._connection.url(service) or ""

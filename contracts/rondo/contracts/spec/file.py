@@ -52,7 +52,7 @@ class SpecError(ValueError):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What an HTTP answer says beside the message."""
+        """The fields of an HTTP problem document beside the message."""
         return {"problems": list(self.problems)}
 
 

@@ -62,7 +62,7 @@ class Stack:
         """Start everything, and wait until it is ready.
 
         Raises:
-            EmbeddedError: as its subclasses say.
+            EmbeddedError: one of its subclasses.
 
         """
         async with contextlib.AsyncExitStack() as undo:

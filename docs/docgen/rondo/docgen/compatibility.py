@@ -14,7 +14,7 @@ Readers ignore unknown fields, so one change is compatible: a new field that is 
   enums but open vocabularies (`rondo.contracts.vocabularies`): texts whose known values are examples, which may change;
 - another default: an absent field would have another meaning than when it was written.
 
-Titles, descriptions, examples and the names of definitions bind nobody and may change.
+Titles, descriptions, examples and the names of definitions may change.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class _Comparison:
 
 
 def _resolved(schema: Schema, root: Schema) -> Schema:
-    """Put a definition in the place of a reference; what stands beside `$ref` is kept (a default, say)."""
+    """Put a definition in the place of a reference; keywords beside `$ref`, such as a default, are kept."""
     if "$ref" not in schema:
         return schema
     definition = root["$defs"][schema["$ref"].removeprefix("#/$defs/")]
@@ -139,7 +139,7 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
 
 
 def _keywords(old: Schema, new: Schema, path: str) -> Iterator[Change]:
-    """Compare what is not a structure. A keyword that nobody thought of counts as breaking when it differs."""
+    """Compare what is not a structure. An unknown keyword counts as breaking when it differs."""
     for keyword in sorted((old.keys() | new.keys()) - _WORDS_ONLY - _COMPARED_APART):
         before, after = _comparable(keyword, old), _comparable(keyword, new)
         if before != after:

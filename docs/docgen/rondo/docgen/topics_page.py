@@ -31,7 +31,7 @@ _PAGE = """\
 # Topics
 
 One topic has one writing service. `applications` and `data-teams` are outside the five services, `client` is
-`rondo watch` and whoever else subscribes. Schemas and examples are linked; the whole as a machine reads it is
+`rondo watch` and any other subscriber. Schemas and examples are linked; the whole as a machine reads it is
 [asyncapi.yaml](asyncapi.yaml).
 
 ## Control plane

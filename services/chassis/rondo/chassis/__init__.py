@@ -1,1 +1,1 @@
-"""The base of all five services: Kafka, PostgreSQL, HTTP, security, failures, telemetry."""
+"""The microservice chassis: what all five services share (Kafka, PostgreSQL, HTTP, security, telemetry)."""

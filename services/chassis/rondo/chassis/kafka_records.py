@@ -85,7 +85,7 @@ def write(producer: Producer, output: Record | Records) -> None:
     if isinstance(output, Record):
         _produce(producer, output)
         return
-    # `produce_batch` heeds a partition for the whole batch only, whatever its documentation says of single messages.
+    # `produce_batch` uses the partition of the batch only; contrary to its documentation it ignores that of a message.
     batches: dict[int, list[dict[str, Any]]] = {}
     for value, key, partition in zip(output.values, output.keys, output.partitions, strict=True):
         batches.setdefault(partition, []).append({"value": value, "key": key})

@@ -37,7 +37,7 @@ def _connection(value: object) -> object:
 
 
 class ServiceSettings(BaseSettings):
-    """Frozen; read once, in `__main__`. Durations are seconds unless the name says otherwise."""
+    """Frozen; read once, in `__main__`. Durations are seconds unless the name has another unit."""
 
     model_config = SettingsConfigDict(frozen=True, env_prefix=PREFIX, extra="ignore")
 

@@ -15,7 +15,7 @@ class RegistryError(Exception):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What an HTTP answer says beside the message."""
+        """The fields of an HTTP problem document beside the message."""
         return dict(vars(self))
 
 
@@ -166,7 +166,7 @@ class RevokedTokenError(RegistryError):
 
 
 class LastAdminTokenError(RegistryError):
-    """Without this token nobody could manage tokens any more."""
+    """The token is the last one with the role admin."""
 
     code = "last_admin_token"
 

@@ -98,7 +98,7 @@ class OpenMpMissingError(RuntimeError):
 
 
 class DataDamagedError(TrainingImpossibleError):
-    """A file is not what its table says it is. Polars panics then, which is no `Exception`."""
+    """A file does not match its table's log. Polars panics then, which is no `Exception`."""
 
     code = "data_damaged"
 

@@ -165,7 +165,7 @@ class Datasets(Protocol):
         Raises:
             DatasetMissingError: there is no data at all.
             ColumnMissingError: the data lacks a column that the spec names.
-            DataDamagedError: a file is not what its table says.
+            DataDamagedError: a file does not match its table's log.
             UnavailableError: the storage does not answer.
 
         """

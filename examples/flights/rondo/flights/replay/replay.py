@@ -98,7 +98,7 @@ class Replay:
     def _score_finished_months(self) -> None:
         now = self._sender.progress.event_time
         if now is not None and now.month - 1 not in self._with and now.month > self._plan.stream_from.month:
-            # Only finished months: the AUC of a month's first flights says little.
+            # Only finished months: the AUC of a month's first flights has a large error.
             scores = by_month(self._flights, answered(self._flights, self._readers.auditor.ledger.answers))
             self._with = {month: auc for month, auc in scores.items() if month < now.month}
 

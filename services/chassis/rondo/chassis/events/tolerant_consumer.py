@@ -50,7 +50,7 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         super().__init__(*topics, **(kafka.aiokafka() | options))
         self._kafka = kafka
         self._isolation_level = options.get("isolation_level", "read_uncommitted")
-        # What librdkafka read, and what the position in each of its partitions is as long as nobody else moves it.
+        # The records that librdkafka read, and the position in each of its partitions unless a rebalance moves it.
         self._from_librdkafka: deque[Record] = deque()
         self._positions: dict[TopicPartition, int] = {}
         self._logged = False
@@ -81,7 +81,7 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         return record
 
     def check(self) -> None:
-        """Tell the truth for `/readyz`.
+        """Check for `/readyz`.
 
         Raises:
             UnavailableError: reading fails again and again, and why.
@@ -102,7 +102,7 @@ class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         return await self._next_from_librdkafka()
 
     async def _start_librdkafka(self, error: Exception) -> None:
-        """Read the next records of the partitions that have any: aiokafka does not say in which of them it fails."""
+        """Read the next records of the partitions that have any: aiokafka does not report in which of them it fails."""
         behind = {p: await self.position(p) for p in self.assignment()}
         behind = {p: at for p, at in behind.items() if (self.highwater(p) or 0) > at}
         try:

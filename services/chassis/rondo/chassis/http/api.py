@@ -47,7 +47,7 @@ _ERRORS: Final = {
 }
 _HEALTH: Final = {
     "/livez": ("The process answers", {"200": "It does."}),
-    "/readyz": ("Every dependency answers", {"200": "All do.", "503": "`checks` says which does not, and why."}),
+    "/readyz": ("Every dependency answers", {"200": "All do.", "503": "`checks` names those that do not, and why."}),
     "/metrics": ("Prometheus metrics", {"200": "In the text format."}),
 }
 
@@ -131,7 +131,7 @@ def _answering(status: int) -> Any:
 async def _on_invalid_request(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for these alone
     found = [f"{'.'.join(str(p) for p in fault['loc'][1:]) or 'body'}: {fault['msg']}" for fault in error.errors()]
-    detail = f"the request can't be used: {'; '.join(found)}; /openapi.json says what it may hold"
+    detail = f"the request can't be used: {'; '.join(found)}; /openapi.json describes the valid ones"
     return problem(422, "invalid_request", detail, problems=found)
 
 

@@ -44,7 +44,7 @@ def problem(status: int, code: str, detail: str, *, headers: Mapping[str, str] |
 
 async def on_unavailable(_: Request, error: Exception) -> Response:
     """503: the caller may send the same request again."""
-    detail = f"{error}; nothing was changed: send the request again, /readyz says when"
+    detail = f"{error}; nothing was changed: send the request again once /readyz answers 200"
     return problem(503, "unavailable", detail, headers={"retry-after": RETRY_SECONDS})
 
 

@@ -26,7 +26,7 @@ class EventTooLargeError(PermanentError):
     def __init__(self, event: Event, size: int, limit: int) -> None:
         super().__init__(
             f"{type(event).__name__} of {event.key} has {size:,} bytes, more than the {limit:,} that {event.topic}"
-            " takes: what it tells of has too many columns, or too long texts; nothing was changed"
+            " takes: its subject has too many columns, or texts that are too long; nothing was changed"
         )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # A token that was created a moment ago may be used before its event has arrived.
 _ARRIVAL_SECONDS = 0.5
-# A secret is compared for an unknown id, too: the time of a refusal does not tell whether the id exists.
+# A secret is compared for an unknown id, too: the time of a refusal does not reveal whether the id exists.
 _NO_DIGEST = access_tokens.secret_digest("")
 
 

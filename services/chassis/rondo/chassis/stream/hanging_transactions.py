@@ -36,7 +36,7 @@ def _ask(consumer: Consumer) -> str | None:
         consumer.committed(consumer.assignment(), timeout=5)
     except KafkaException as error:
         return (
-            f"Kafka does not tell how far it has read ({error.args[0].str()}): if Kafka is up, a transaction "
-            "of an earlier crash never got its markers; docs/runbooks/hanging-transaction.md says what to do"
+            f"Kafka does not return the committed offsets ({error.args[0].str()}): if Kafka is up, a transaction "
+            "of an earlier crash never got its markers; see docs/runbooks/hanging-transaction.md"
         )
     return None

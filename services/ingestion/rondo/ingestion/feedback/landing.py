@@ -1,7 +1,8 @@
 """Lands the logs of predictions and outcomes in Delta: buffers for about a second, then one commit per table.
 
 A table's transaction identifiers hold the next offset of each partition, so no row is written twice. The landing store
-only tells where to start reading. A model's feedback tables are `feedback/<model>/predictions` and `.../outcomes`.
+only gives the offset at which reading starts. A model's feedback tables are `feedback/<model>/predictions` and
+`.../outcomes`.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def unknown_columns(batch: RawBatch, contract: Contract) -> list[str]:
 
 
 def text_columns(frame: pl.DataFrame, contract: Contract) -> tuple[Column, ...]:
-    """Return the columns that hold text where the contract says a number, or true and false."""
+    """Return the columns that hold text where the contract has a number or a boolean."""
     schema = frame.schema
     present = (column for column in contract.columns if column.name in schema)
     texts = [column for column in present if is_text(schema[column.name]) and needs_no_text(column)]

@@ -2,7 +2,7 @@
 
 The addresses are part of the settings. Redirects are not followed: they would send an alert to an unknown address.
 With a secret, calls in the Slack-compatible format are signed as Standard Webhooks defines
-(https://github.com/standard-webhooks/standard-webhooks), so a receiver can tell that Rondo sent them.
+(https://github.com/standard-webhooks/standard-webhooks), so a receiver can verify that Rondo sent them.
 """
 
 from __future__ import annotations

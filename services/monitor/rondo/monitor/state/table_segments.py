@@ -1,6 +1,6 @@
 """Stores a growing table in append-only segments: each row is written once, by the checkpoint after its arrival.
 
-A checkpoint writes the new rows, and one bit for each stored row that says whether it is live. When the dead rows
+A checkpoint writes the new rows, and one bit for each stored row: whether it is live. When the dead rows
 outnumber the live ones, or the segments are many, one segment replaces all: so a row is written a few times in all,
 and once more for every `MAX_SEGMENTS` checkpoints that it stays; and a restart reads few segments, however small each
 checkpoint was.

@@ -1,7 +1,7 @@
 """Idle streams, as Flink's `withIdleness` defines them.
 
 This is the only use of the monitor's clock; while rows arrive, it changes no figure. An idle stream's watermark
-advances to its newest event time. Idle outcomes are not waited for. Messages that Kafka holds and nobody has read yet
+advances to its newest event time. Idle outcomes are not waited for. Messages that the monitor has not read yet
 are no idleness: it counts from the moment the initial backlog is consumed.
 """
 

@@ -32,7 +32,7 @@ class IssuedToken:
 async def create(
     work: TokenTable, principal: Principal, name: str, roles: Sequence[Role], expires_at: datetime | None
 ) -> IssuedToken:
-    """Create a token for whoever acts as `name`.
+    """Create a token for the principal `name`.
 
     Raises:
         InvalidTokenError: the name is one of the registry's own, or it expires in the past.
@@ -70,7 +70,7 @@ async def revoke(work: TokenTable, principal: Principal, token_id: str) -> Token
     Raises:
         UnknownTokenError: there is no such token.
         RevokedTokenError: it was revoked before.
-        LastAdminTokenError: nobody else could manage tokens.
+        LastAdminTokenError: no other token has the role admin.
 
     """
     token, now = await _valid(work, token_id), datetime.now(UTC)

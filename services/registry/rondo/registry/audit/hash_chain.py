@@ -4,7 +4,7 @@ Each record's hash covers its content and the hash of the previous record (Haber
 Digital Document", 1991). A record that is changed, removed or inserted breaks every later hash. The head is stored
 apart from the chain, so a truncated end shows as well.
 
-Records and head share one schema and one role, so whoever has that role can write a new chain with a matching head.
+Records and head share one schema and one role, so a client with that role can write a new chain with a matching head.
 A head that was noted elsewhere exposes this: the service logs every new head, and
 `GET /v1/models/<model>/audit/head` returns it. The record of that number must keep that hash.
 """

@@ -19,7 +19,7 @@ def new_artifact(digest: str, model: Model) -> GateResult:
 
     Training is deterministic, so this is what a training without new labelled rows makes. To promote the champion's
     artifact again changes no prediction and would resolve its alert; to promote one that was rolled back would undo
-    the decision of whoever rolled it back.
+    the decision to roll it back.
     """
     serving = next((version for version in model.serving if version.digest == digest), None)
     withdrawn = (version for version in model.versions.values() if version.state == "rolled_back")

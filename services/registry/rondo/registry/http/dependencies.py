@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT = 100
 CONFLICT: dict[int | str, dict[str, object]] = {
-    409: {"model": Problem, "description": "The current state does not allow it; `detail` says what it allows."}
+    409: {"model": Problem, "description": "The current state does not allow it; `detail` names what it allows."}
 }
 
 

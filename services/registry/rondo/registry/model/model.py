@@ -101,7 +101,7 @@ class Model:
         return replace(self, versions={**self.versions, **changed})
 
     def with_routes(self, *routes: Route) -> Model:
-        """Return the model at its next deployment revision. Its routes answer requests as the spec in force says."""
+        """Return the model at its next deployment revision. Its routes use the serving settings of the current spec."""
         relaxed = {"ignore_unknown_fields": self.spec.serving.ignore_unknown_fields}
         routes = tuple(route.model_copy(update=relaxed) for route in routes)
         champion = tuple(r.model_version for r in routes if r.role == RouteRole.PRIMARY)

@@ -61,7 +61,7 @@ def _version(model: Model, candidate: Candidate, spec: ModelSpec) -> Version:
         number=model.last_version + 1,
         digest=candidate.trained.digest,
         run_id=candidate.trained.run_id,
-        # A version that passed is promoted in the same decision, so nobody ever reads it as `standby` in between.
+        # A version that passed is promoted in the same decision, so no reader sees it as `standby` in between.
         state="standby" if passed else "rejected",
         passed=passed,
         signature=SIGNATURE.dump_json(spec.features, by_alias=True).decode(),

@@ -68,7 +68,7 @@ def missing_replicas(model: Model, reports: ReplicaReports) -> frozenset[str]:
 def decide_rollback(model: Model, reports: ReplicaReports, awaited: Collection[str]) -> RollbackDecision:
     """Decide whether to roll back a champion that some replica refuses; `awaited` have not reported yet.
 
-    A champion without an earlier version stays: withdrawing it helps nobody, because a replica that refuses it
+    A champion without an earlier version stays: withdrawing it has no use, because a replica that refuses it
     answers requests with the reason, and one that can load it later serves it.
     """
     champion, target = model.champion, previous(model)

@@ -50,7 +50,7 @@ def api(models: ServedModels, service: InferenceService, report: Callable[[], Aw
 
 
 def _readable(path: str, endpoint: Endpoint) -> Route:
-    # Whoever may ask for predictions may look up what a request needs.
+    # The role predictor includes the metadata that a request needs.
     return Route(path, _for(Role.READER, Role.PREDICTOR, call=endpoint))
 
 

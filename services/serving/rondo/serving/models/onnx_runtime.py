@@ -1,6 +1,6 @@
 """ONNX models in onnxruntime: loaded from bytes, and checked against the signature of their route.
 
-The registry checks a model once, at registration, that it is valid and keeps no data in other files; its digest says
+The registry checks a model once, at registration, that it is valid and keeps no data in other files; its digest proves
 that these are the same bytes.
 """
 

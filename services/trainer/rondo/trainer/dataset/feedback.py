@@ -1,4 +1,4 @@
-"""Rows of the primary's predictions with their outcomes, which nobody has to publish.
+"""Rows of the primary's predictions with their outcomes; no batch has to be published.
 
 A prediction is one row, whatever outcomes arrived for it:
 

@@ -109,7 +109,7 @@ def _cooldown(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | Non
         return None
     cooldown = format_duration(spec.retrain.cooldown)
     return Skip(
-        SkipReason.COOLDOWN, f"{recent.id} trained at {recent.trigger.at:%Y-%m-%d %H:%M}, less than {cooldown} away"
+        SkipReason.COOLDOWN, f"{recent.id} trained at {recent.trigger.at:%Y-%m-%d %H:%M}, less than {cooldown} before"
     )
 
 

@@ -52,7 +52,7 @@ def run_id(model: str, trigger: Trigger) -> str:
 
 
 def _never_repeated(trigger: Trigger, skip: Skip) -> bool:
-    """Whether nobody repeats the trigger. The monitor repeats a finding while it lasts."""
+    """Return whether the trigger is sent only once. The monitor repeats a finding while it lasts."""
     if skip.reason == SkipReason.NO_SPEC:  # topics have no order among each other: the spec may be on its way
         return trigger.kind in (TriggerKind.MANUAL, TriggerKind.SCHEDULE)
     return skip.reason == SkipReason.IN_FLIGHT and trigger.kind in (TriggerKind.DATA, TriggerKind.MANUAL)
