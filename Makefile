@@ -12,6 +12,8 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 # An environment that happens to be active in this shell is not meant.
 unexport VIRTUAL_ENV
+# Without byte code on disk each process compiles all its modules again: 15 CPU seconds for each worker of the tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 comma  := ,
 # Printed while packages are downloaded: what follows them.
