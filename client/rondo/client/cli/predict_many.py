@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from contextlib import aclosing
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from rondo.client.kafka.predictions import Unanswered
     from rondo.contracts.events.predictions import PredictionRequested
 
-_FORM = '{"features": {...}}, and if wanted "id", "entity", "event_time"'
+_KEYS = ("features", "id", "entity", "event_time", "model")
+_FORM = '{"features": {...}}, and if wanted "id", "entity", "event_time", "model"'
+_MAX_SHOWN = 80  # characters of an unknown key
 _DELIVERIES = {
     Delivery.ACKNOWLEDGED: "taken by Kafka and not answered in time",
     Delivery.UNKNOWN: "possibly taken by Kafka",
@@ -102,6 +105,8 @@ def _request(line: bytes, model: str) -> PredictionRequested:
         content = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise RefusedError(f"it is not JSON ({error}): write {_FORM}", code="not_json") from None
+    if isinstance(content, dict) and (unknown := [key for key in content if key not in _KEYS]):
+        raise RefusedError(f"{'; '.join(map(_unknown, unknown))}: write {_FORM}", code="unknown_key")
     if not isinstance(content, dict) or not isinstance(content.get("features"), dict):
         raise RefusedError(f"it has no features: write {_FORM}", code="bad_request")
     return messages.request(
@@ -111,6 +116,12 @@ def _request(line: bytes, model: str) -> PredictionRequested:
         content.get("entity"),
         _event_time(content.get("event_time")),
     )
+
+
+def _unknown(key: str) -> str:
+    shown = key[:_MAX_SHOWN]
+    close = get_close_matches(shown.lower(), _KEYS, n=1)
+    return f"{shown!r} is not a key of a request{f', did you mean {close[0]!r}?' if close else ''}"
 
 
 def _event_time(given: object) -> datetime | None:
