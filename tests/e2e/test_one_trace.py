@@ -53,7 +53,7 @@ async def test_one_trace_runs_from_the_drifted_window_to_the_first_prediction_of
 ) -> None:
     with collector() as (endpoint, spans):
         monkeypatch.setenv("RONDO_OTLP_ENDPOINT", endpoint)
-        async with Stack(tmp_path / "home") as stack, AsyncRondo(Connection.of_stack(stack.home)) as rondo:
+        async with Stack(tmp_path / "my data ü") as stack, AsyncRondo(Connection.of_stack(stack.home)) as rondo:
             await rondo.apply(WATCHED)
             await rondo.publish(small_model.DATASET, "first", small_model.rides(1_000), small_model.PARQUET)
             await small_model.until_served(rondo)

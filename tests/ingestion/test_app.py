@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
 from typing import TYPE_CHECKING
 
@@ -173,6 +174,51 @@ async def test_a_file_of_unsupported_types_is_a_rejected_batch_over_every_transp
     assert await until(rejected) == {("by-http", "http"), ("by-kafka", "kafka"), ("by-folder", "folder")}
     reason = (inbox / "rides" / "rejected" / "by-folder.parquet.reason.txt").read_text()
     assert "column 'distance' is list_view" in reason
+
+
+async def test_a_damaged_gzip_file_is_a_rejected_batch_over_every_transport(ingestion: Running, tmp_path: Path) -> None:
+    kafka, inbox = ingestion.settings.kafka, ingestion.settings.inbox
+    assert inbox is not None
+    rides(10).write_csv(tmp_path / "rides.csv")
+    whole = gzip.compress((tmp_path / "rides.csv").read_bytes())
+    encoded = {"content-type": "text/csv", "content-encoding": "gzip"}
+    damaged = {"cut": whole[:-10], "other-checksum": whole[:-8] + bytes(4) + whole[-4:]}
+    (inbox / "rides").mkdir(parents=True)
+    for name, body in damaged.items():
+        path = f"/v1/datasets/rides/batches/{name}-by-http"
+        answer = await ingestion.client.post(path, content=body, headers=encoded)
+        assert (answer.status_code, answer.json()["code"]) == (422, "batch_rejected")
+        assert "compress the file again, or send it as it is" in answer.json()["reasons"][0]
+        headers = {"dataset": "rides", "batch_id": f"{name}-by-kafka", **encoded}
+        produce(
+            kafka.servers,
+            "batches.submitted",
+            body,
+            key=b"rides",
+            headers=[(k, v.encode()) for k, v in headers.items()],
+        )
+        (inbox / "rides" / f"{name}-by-folder.csv").write_bytes(body)
+
+    async def rejected() -> set[tuple[str, str]]:
+        found = {(each["batch_id"], each["source"]) for each in await events(ingestion, "batches.rejected")}
+        return found if len(found) == 6 else set()
+
+    sources = {"http": "http", "kafka": "kafka", "folder": "folder"}
+    assert await until(rejected) == {
+        (f"{name}-by-{door}", source) for name in damaged for door, source in sources.items()
+    }
+    reason = (inbox / "rides" / "rejected" / "cut-by-folder.csv.reason.txt").read_text()
+    assert "its end is missing" in reason
+    assert await asyncio.to_thread(read_all, kafka.servers, "ingestion.dead-letters") == []
+    # A sound file is recognised without a Content-Encoding.
+    (inbox / "rides" / "sound.csv").write_bytes(whole)
+    answer = await ingestion.upload("sound-by-http", whole, "text/csv")
+    assert answer.status_code == 201, answer.text
+
+    async def both() -> bool:
+        return rows(ingestion, "datasets/rides").height == 20
+
+    await until(both)
 
 
 async def test_a_dataset_shows_its_contract_version_and_batches(ingestion: Running, tmp_path: Path) -> None:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 CONTENT = b"a,b\n1,2\n" * 1_000 + os.urandom(10_000)
 
+WHOLE = gzip.compress(CONTENT)
+CUT = WHOLE[:-10]
+FALSE_CHECKSUM = WHOLE[:-8] + bytes(4) + WHOLE[-4:]
+
 
 async def pieces(content: bytes, size: int) -> AsyncIterator[bytes]:
     for at in range(0, len(content), size):
@@ -36,6 +40,17 @@ async def test_several_members_are_one_content() -> None:
 
 
 @pytest.mark.parametrize("encoding", [None, "", "identity"])
+@pytest.mark.parametrize("size", [1, 100, 1_000_000])
+async def test_gzip_is_recognised_without_a_content_encoding(encoding: str | None, size: int) -> None:
+    assert await decode(gzip.compress(CONTENT), encoding, size) == CONTENT
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1f", b"a"])
+async def test_content_shorter_than_the_magic_number_is_unchanged(content: bytes) -> None:
+    assert await decode(content, None) == content
+
+
+@pytest.mark.parametrize("encoding", [None, "", "identity"])
 async def test_plain_content_is_unchanged(encoding: str | None) -> None:
     assert await decode(CONTENT, encoding) == CONTENT
 
@@ -45,7 +60,7 @@ async def test_a_bomb_is_decoded_in_small_pieces() -> None:
     assert max([len(piece) async for piece in decoded(pieces(bomb, 1_000_000), "gzip")]) <= 1024 * 1024
 
 
-@pytest.mark.parametrize("content", [b"plain", gzip.compress(CONTENT)[:-10], b""])
+@pytest.mark.parametrize("content", [b"plain", CUT, FALSE_CHECKSUM, WHOLE + b"trailing garbage", b""])
 async def test_damaged_gzip_is_unreadable(content: bytes) -> None:
     with pytest.raises(UnreadableFileError):
         await decode(content, "gzip")

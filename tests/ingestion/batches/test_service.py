@@ -19,6 +19,7 @@ from rondo.contracts.events.data import BatchAccepted, BatchRejected
 from rondo.ingestion.batches import service as batch_service
 from rondo.ingestion.batches.publisher import BatchPublisher
 from rondo.ingestion.batches.service import BatchService
+from rondo.ingestion.batches.spool import SpooledFile
 from rondo.ingestion.batches.submission import Submission
 from rondo.ingestion.delta.tables import DeltaTables
 from rondo.ingestion.errors import BatchConflictError, ReportLostError
@@ -66,7 +67,8 @@ def of_bytes(
 ) -> Submission:
     path = folder / batch_id
     path.write_bytes(content)
-    return Submission("rides", batch_id, "http", file_format, path, f"sha256:{hashlib.sha256(content).hexdigest()}")
+    file = SpooledFile(path, f"sha256:{hashlib.sha256(content).hexdigest()}")
+    return Submission("rides", batch_id, "http", file_format, file)
 
 
 def read(folder: Path, table: str) -> pl.DataFrame:

@@ -128,7 +128,7 @@ async def test_a_file_that_is_replaced_while_it_is_read_is_read_again(tmp_path: 
         if not read:
             (place / "next.part").write_bytes(b"a,b\n3,4\n")
             (place / "next.part").rename(place / "a.csv")
-        read.append(submission.path.read_bytes())
+        read.append(submission.file.path.read_bytes())
 
     async with watching(tmp_path) as service:
         service.meanwhile = replace_the_first

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
+import zlib
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -15,6 +19,8 @@ from tests.ingestion.builders import parquet, rides
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+ROWS = b"a,b\n" + b"".join(b"%d,%d\n" % (n, n * n) for n in range(500))
 
 
 def files(folder: Path) -> dict[FileFormat, Path]:
@@ -67,6 +73,17 @@ def test_a_half_written_parquet_file(tmp_path: Path) -> None:
         (b'{"a":1}\n{"a":\n', "JSON Lines", "line 2 is not JSON"),
         (b'{"a":1}\n[1]\n', "JSON Lines", "line 2 is not a JSON object; write the file again and send it"),
         (b"\x00\xff garbage", "an Arrow stream", "write the file again and send it"),
+        (
+            zlib.compress(ROWS)[:200],
+            "CSV",
+            "with zlib; send it compressed with gzip once, or as it is",
+        ),
+        (zlib.compress(ROWS, 1), "CSV", "it is compressed with zlib"),
+        (gzip.compress(ROWS), "CSV", "it is compressed with gzip"),
+        (pa.compress(ROWS, codec="zstd", asbytes=True), "JSON Lines", "it is compressed with zstd"),
+        (bz2.compress(ROWS), "JSON Lines", "it is compressed with bzip2"),
+        (lzma.compress(ROWS), "Parquet", "it is compressed with xz"),
+        (b"PK\x03\x04rest", "CSV", "it is compressed with zip"),
         (b"\xff\xfe\x00a", "CSV", "it holds NUL characters; send the content type of the file"),
     ],
 )

@@ -71,8 +71,8 @@ class BatchConsumer:
         file_format = format_of(headers.get("content-type"))
         raw: Any = message.raw_message
         body = decoded(_one(raw.value or b""), headers.get("content-encoding"))
-        async with self._spool.receive(body) as (path, content):
-            result = await self._service.submit(Submission(dataset, batch_id, "kafka", file_format, path, content))
+        async with self._spool.receive(body) as file:
+            result = await self._service.submit(Submission(dataset, batch_id, "kafka", file_format, file))
         return result.record.status
 
 

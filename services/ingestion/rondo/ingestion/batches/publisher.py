@@ -50,10 +50,10 @@ class BatchPublisher:
         if self.tables.transaction_version(table, application) is not None:
             return self._committed_before(submission)
         # The id alone does not identify the invalid rows: other content, or another contract, has other ones.
-        self._quarantine(submission, f"{application}/{submission.content}/{contract}", accepted, now)
+        self._quarantine(submission, f"{application}/{submission.file.content}/{contract}", accepted, now)
         metadata = {
             BATCH_ID: submission.batch_id,
-            "content": submission.content,
+            "content": submission.file.content,
             "contract": contract,
             "headline": json.dumps(headline),
         }
@@ -68,7 +68,7 @@ class BatchPublisher:
         record = next(found, None)
         if record is None:
             raise ReportLostError(submission.dataset, submission.batch_id)
-        if record.content != submission.content:
+        if record.content != submission.file.content:
             raise BatchConflictError(submission.dataset, submission.batch_id)
         return record
 

@@ -102,7 +102,7 @@ class BatchService:
         headline = report.headline(submission, decision, digest)
         if isinstance(decision, RejectedBatch):
             record = BatchRecord(
-                submission.dataset, submission.batch_id, submission.content, contract, "rejected", headline
+                submission.dataset, submission.batch_id, submission.file.content, contract, "rejected", headline
             )
             if record == known:
                 return SubmissionResult(record, repeated=True)
@@ -143,8 +143,10 @@ class BatchService:
 
 def validate_batch(submission: Submission, contract: Contract, now: datetime) -> AcceptedBatch | RejectedBatch:
     """Read and validate a batch's file at the time `now`."""
+    if submission.file.damage is not None:
+        return RejectedBatch((str(submission.file.damage),))
     try:
-        return decide(read(submission.path, submission.file_format), submission.file_format, contract, now)
+        return decide(read(submission.file.path, submission.file_format), submission.file_format, contract, now)
     except UnreadableFileError as error:
         return RejectedBatch((str(error),))
     except PanicException as error:
@@ -159,6 +161,6 @@ def _is_final(known: BatchRecord, submission: Submission) -> bool:
     An accepted batch never changes. A rejected one wrote nothing and is validated again: its file or the contract may
     differ now, and an event time that was in the future may have passed.
     """
-    if known.status == "accepted" and known.content != submission.content:
+    if known.status == "accepted" and known.content != submission.file.content:
         raise BatchConflictError(submission.dataset, submission.batch_id)
     return known.status == "accepted"

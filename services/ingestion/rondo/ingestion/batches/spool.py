@@ -5,15 +5,25 @@ from __future__ import annotations
 import hashlib
 import shutil
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from rondo.ingestion.delta import storage_errors
-from rondo.ingestion.errors import BatchTooLargeError
+from rondo.ingestion.errors import BatchTooLargeError, UnreadableFileError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterator
+
+
+@dataclass(frozen=True)
+class SpooledFile:
+    """`content` is the digest of its bytes. `damage` is set where only the start of a compressed file was readable."""
+
+    path: Path
+    content: str
+    damage: UnreadableFileError | None = None
 
 
 class Spool:
@@ -29,10 +39,10 @@ class Spool:
         self._folder.mkdir(parents=True, exist_ok=True)
 
     @asynccontextmanager
-    async def receive(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[tuple[Path, str]]:
-        """Write chunks to a file. Yields its path and the digest of its bytes, and deletes it at the end.
+    async def receive(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[SpooledFile]:
+        """Write chunks to a file, which is deleted at the end.
 
-        An error of the source of the chunks is raised as it is.
+        An error of the source of the chunks is raised as it is, apart from UnreadableFileError, which is its `damage`.
 
         Raises:
             BatchTooLargeError: there are more bytes than the limit.
@@ -43,21 +53,29 @@ class Spool:
             file = NamedTemporaryFile(dir=self._folder, delete=False)  # noqa: SIM115 - closed before the body reads it
         path = Path(file.name)
         try:
-            digest, size = hashlib.sha256(), 0
-            async for chunk in chunks:
-                size += len(chunk)
-                if size > self.limit_bytes:
-                    raise BatchTooLargeError(self.limit_bytes)
-                digest.update(chunk)
-                with self._writing():
-                    file.write(chunk)
+            digest, damage = hashlib.sha256(), None
+            try:
+                async for chunk in self._limited(chunks):
+                    digest.update(chunk)
+                    with self._writing():
+                        file.write(chunk)
+            except UnreadableFileError as error:
+                damage = error
             with self._writing():
                 file.close()
-            yield path, f"sha256:{digest.hexdigest()}"
+            yield SpooledFile(path, f"sha256:{digest.hexdigest()}", damage)
         finally:
             with suppress(OSError):  # flushing fails on a full disk; the file is deleted anyway
                 file.close()
             path.unlink(missing_ok=True)  # noqa: ASYNC240 - one system call
+
+    async def _limited(self, chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > self.limit_bytes:
+                raise BatchTooLargeError(self.limit_bytes)
+            yield chunk
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

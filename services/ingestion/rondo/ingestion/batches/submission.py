@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from rondo.ingestion.errors import InvalidNameError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from rondo.ingestion.batches.spool import SpooledFile
     from rondo.ingestion.validation.file_formats import FileFormat
 
 _DATASET, _BATCH_ID = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -18,14 +17,13 @@ _DATASET, _BATCH_ID = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[A-Za-z
 
 @dataclass(frozen=True)
 class Submission:
-    """A batch whose bytes are in the file `path`; `content` is their digest."""
+    """A batch whose bytes are in `file`."""
 
     dataset: str
     batch_id: str
     source: str
     file_format: FileFormat
-    path: Path
-    content: str
+    file: SpooledFile
 
 
 def check_names(dataset: str, batch_id: str) -> None:

@@ -121,8 +121,8 @@ async def upload(request: Request, dataset: str, batch_id: str, ingestion: Inges
         raise errors.BatchTooLargeError(ingestion.spool.limit_bytes)
     body = decoded(request.stream(), request.headers.get("content-encoding"))
     with panics_as_errors():
-        async with ingestion.spool.receive(body) as (path, content):
-            result = await ingestion.service.submit(Submission(dataset, batch_id, "http", file_format, path, content))
+        async with ingestion.spool.receive(body) as file:
+            result = await ingestion.service.submit(Submission(dataset, batch_id, "http", file_format, file))
     report = await _report(ingestion, result.record)
     if result.record.status == "accepted":
         status = 200 if result.repeated else 201

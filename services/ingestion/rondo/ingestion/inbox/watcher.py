@@ -12,9 +12,11 @@ import asyncio
 import logging
 import os
 import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from rondo.chassis.errors import UnavailableError, panics_as_errors
+from rondo.ingestion.batches.compression import decoded
 from rondo.ingestion.batches.submission import Submission, check_names
 from rondo.ingestion.errors import IngestionError, UnknownContentTypeError
 from rondo.ingestion.inbox.stable_files import FileStat, StableFiles
@@ -22,7 +24,7 @@ from rondo.ingestion.inbox.warnings import FileWarnings
 from rondo.ingestion.validation.file_formats import EXTENSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
     from pathlib import Path
 
     from rondo.ingestion.batches.service import BatchService, SubmissionResult
@@ -86,8 +88,8 @@ class InboxWatcher:
         file_format = EXTENSIONS.get(path.suffix)
         if file_format is None:
             raise UnknownContentTypeError(path.suffix, tuple(EXTENSIONS))
-        async with self._spool.receive(_chunks(path)) as (copy, content):
-            return await self._service.submit(Submission(dataset, batch_id, "folder", file_format, copy, content))
+        async with aclosing(_chunks(path)) as chunks, self._spool.receive(decoded(chunks, None)) as file:
+            return await self._service.submit(Submission(dataset, batch_id, "folder", file_format, file))
 
 
 def _folder_of(result: SubmissionResult) -> tuple[str, str | None]:
@@ -107,7 +109,7 @@ def _move(path: Path, read: FileStat, name: str, reason: str | None) -> None:
     path.replace(folder / path.name)
 
 
-async def _chunks(path: Path) -> AsyncIterator[bytes]:
+async def _chunks(path: Path) -> AsyncGenerator[bytes, None]:
     with path.open("rb") as file:
         while chunk := await asyncio.to_thread(file.read, _CHUNK):
             yield chunk

@@ -40,6 +40,12 @@ EXTENSIONS: dict[str, FileFormat] = {
 # among numbers turns all of them into texts.
 TYPED: frozenset[FileFormat] = frozenset(("Parquet", "an Arrow stream", "an Arrow file"))
 _PARQUET, _ARROW = b"PAR1", b"ARROW1"
+# The magic numbers of compressed files. polars would decompress some of them, without a limit and without noticing that
+# the end of a zlib stream is missing.
+_COMPRESSED = {
+    b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip", b"BZh": "bzip2", b"\xfd7zXZ": "xz",
+    b"x\x01": "zlib", b"x\x9c": "zlib", b"x\xda": "zlib",
+}  # fmt: skip
 _REWRITE = "write the file again and send it"
 _CHECK_TYPE = "send the content type of the file"
 _ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, ValueError, OSError)
@@ -94,6 +100,10 @@ def _check_markers(path: Path, file_format: FileFormat) -> None:
     first, last = _ends(path)
     if not first:
         raise UnreadableFileError(file_format, "it is empty", "send the file itself as the body")
+    for magic, compression in _COMPRESSED.items():
+        if first.startswith(magic):
+            why = f"it is compressed with {compression}"
+            raise UnreadableFileError(file_format, why, "send it compressed with gzip once, or as it is")
     found = "Parquet" if first.startswith(_PARQUET) else "an Arrow file" if first.startswith(_ARROW) else None
     if found and found != file_format:
         raise UnreadableFileError(file_format, f"it starts like {found}", _CHECK_TYPE)
