@@ -181,8 +181,7 @@ async def answered(version: int, auditor: Auditor) -> datetime:
 async def measure(folder: Path) -> tuple[list[float], int, int]:
     """Return the seconds of each turn, and how many requests were lost and answered twice."""
     async with Stack(folder) as stack, AsyncRondo(Connection.discover({"RONDO_HOME": str(folder)}, folder)) as rondo:
-        bootstrap = stack.addresses.kafka
-        auditor, listener = Auditor(bootstrap), EventListener(bootstrap)
+        auditor, listener = Auditor(rondo.connection.kafka), EventListener(rondo.connection.kafka)
         first: dict[int, datetime] = {}
         threads = [threading.Thread(target=auditor.run), threading.Thread(target=listener.run)]
         for thread in threads:
@@ -191,12 +190,12 @@ async def measure(folder: Path) -> tuple[list[float], int, int]:
             await rondo.apply(SPEC)
             await rondo.publish("bench", "first", rows(), "application/vnd.apache.parquet")
             await available(1, listener)
-            with Traffic(bootstrap):
+            with Traffic(stack.addresses.kafka):
                 for number in range(1, TIMES + 1):
                     # Without new labelled rows drift trains nothing.
                     new = rows(200, 2_000 + 200 * number)
                     await rondo.publish("bench", f"batch-{number}", new, "application/vnd.apache.parquet")
-                    drift(bootstrap, number, version=number)
+                    drift(stack.addresses.kafka, number, version=number)
                     turn = asyncio.gather(available(number + 1, listener), answered(number + 1, auditor))
                     _, first[number + 1] = await turn
             await asyncio.to_thread(auditor.wait_for_answers, 30)

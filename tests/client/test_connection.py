@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rondo.client import Connection
 from rondo.client.errors import NoConnectionError
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded import Addresses
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def write_stack(home: Path) -> None:
 
 def test_the_variables_say_where_rondo_is(tmp_path: Path) -> None:
     found = Connection.discover(VARIABLES, tmp_path)
-    assert (found.kafka, found.registry, found.monitor) == ("kafka:9092", "http://registry:8080", None)
+    assert (str(found.kafka), found.registry, found.monitor) == ("kafka:9092", "http://registry:8080", None)
     assert found.token.get_secret_value() == "secret"
 
 
@@ -81,13 +82,13 @@ def test_a_token_of_the_environment_replaces_the_admins_of_the_stack(tmp_path: P
 def test_without_urls_it_is_the_stack_of_this_folder(tmp_path: Path, environ: dict[str, str]) -> None:
     write_stack(tmp_path / ".rondo")
     found = Connection.discover(environ, tmp_path)
-    assert (found.kafka, found.monitor) == ("127.0.0.1:9", "http://127.0.0.1/monitor")
+    assert (str(found.kafka), found.monitor) == ("127.0.0.1:9", "http://127.0.0.1/monitor")
     assert found.token.get_secret_value() == "of the stack"
 
 
 def test_rondo_home_names_another_folder(tmp_path: Path) -> None:
     write_stack(tmp_path / "elsewhere")
-    assert Connection.discover({"RONDO_HOME": "elsewhere"}, tmp_path).kafka == "127.0.0.1:9"
+    assert Connection.discover({"RONDO_HOME": "elsewhere"}, tmp_path).kafka == KafkaConnection("127.0.0.1:9")
 
 
 def test_nothing_anywhere_says_how_to_start(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_what_is_to_be_killed_is_named_by_the_files_that_a_stack_writes(
 
 async def test_the_snippet_asks_for_a_prediction(serving: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     snippet = "\n".join(block("from rondo.client", "python"))
-    monkeypatch.setenv("RONDO_KAFKA", serving.kafka)
+    monkeypatch.setenv("RONDO_KAFKA", str(serving.kafka))
     monkeypatch.setenv("RONDO_TOKEN", "x")
     for name in ("REGISTRY", "INGESTION", "SERVING"):
         monkeypatch.setenv(f"RONDO_{name}_URL", "http://127.0.0.1:1")

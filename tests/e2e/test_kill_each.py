@@ -59,9 +59,7 @@ async def test_kill_each_once_and_count(tmp_path: Path) -> None:
 
         plan = Plan(speed=0.25, until=day(6, 5), required_redeployments=1)
         async with AsyncRondo(Connection.of_stack(stack.home)) as rondo:
-            report = await run(
-                rondo, stack.addresses.kafka, plan, onlooker, SystemControls(kill_when_due, stack.restarts)
-            )
+            report = await run(rondo, plan, onlooker, SystemControls(kill_when_due, stack.restarts))
 
     print(as_markdown(report))  # noqa: T201 - shown by pytest when the test fails
     assert due == {}

@@ -39,9 +39,7 @@ async def test_kill_kafka_and_count(tmp_path: Path) -> None:
 
         plan = Plan(speed=0.5, until=day(4, 1), required_redeployments=0)
         async with AsyncRondo(Connection.of_stack(stack.home)) as rondo:
-            report = await run(
-                rondo, stack.addresses.kafka, plan, onlooker, SystemControls(kill_when_due, stack.restarts)
-            )
+            report = await run(rondo, plan, onlooker, SystemControls(kill_when_due, stack.restarts))
 
     print(as_markdown(report))  # noqa: T201 - shown by pytest when the test fails
     assert report.restarts["Kafka"] == 1

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from rondo.contracts.kafka_connection import KafkaConnection
+
 SERVICES = ("ingestion", "trainer", "registry", "serving", "monitor")
 STATEFUL = ("ingestion", "trainer", "registry", "monitor")
 DEADLINE = 90
@@ -35,7 +37,7 @@ Report = dict[str, dict[str, Any]]
 async def test_a_bad_night(tmp_path: Path) -> None:
     async with Stack(tmp_path / "home") as stack, AsyncRondo(Connection.of_stack(stack.home)) as rondo:
         await small_model.first_model(rondo)
-        async with audited(stack.addresses.kafka) as auditor:
+        async with audited(rondo.connection.kafka) as auditor:
             async with small_model.traffic(stack.addresses.kafka) as flow:
                 await answers(auditor, 100)
                 await kafka_dies_and_comes_back(stack, rondo)
@@ -143,9 +145,9 @@ async def serving_is_alone(stack: Stack, rondo: AsyncRondo) -> None:
 
 
 @asynccontextmanager
-async def audited(bootstrap: str) -> AsyncIterator[Auditor]:
+async def audited(kafka: KafkaConnection) -> AsyncIterator[Auditor]:
     """Read requests and answers beside the body, and to the end of the topics after it."""
-    auditor = Auditor(bootstrap)
+    auditor = Auditor(kafka)
     # A daemon, and no `finally`: when the story fails while Kafka is dead, nobody would ever read to the end.
     reading = threading.Thread(target=auditor.run, daemon=True)
     reading.start()

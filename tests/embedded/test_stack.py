@@ -86,6 +86,13 @@ async def test_a_named_broker_that_does_not_answer_is_told(tmp_path: Path, monke
         await Stack(tmp_path / "home", services=[]).__aenter__()
 
 
+async def test_a_malformed_kafka_address_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RONDO_KAFKA", "kafka:9092,kafka")
+    with pytest.raises(KafkaUnavailableError) as refused:
+        await Stack(tmp_path / "home", services=[]).__aenter__()
+    assert refused.value.reason.startswith("RONDO_KAFKA: 'kafka' is not an address")
+
+
 async def test_servers_that_run_already_are_used(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

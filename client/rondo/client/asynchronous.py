@@ -182,4 +182,4 @@ class AsyncRondo(IngestionClient, RegistryClient):
         """
         answers = await asyncio.gather(*(self._http.readiness(service) for service in SERVICES))
         services = dict(zip(SERVICES, answers, strict=True))
-        return services | dependency_status(services, self.connection.kafka)
+        return services | dependency_status(services, str(self.connection.kafka))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
 
 from rondo.client.errors import NoConnectionError
 from rondo.contracts.kafka_connection import InvalidAddressError, KafkaConnection
@@ -19,12 +19,19 @@ SERVICES = ("ingestion", "trainer", "registry", "serving", "monitor")
 _REQUIRED = ("ingestion", "registry", "serving")
 
 
+def _kafka(value: object) -> object:
+    return KafkaConnection(value) if isinstance(value, str) else value
+
+
 class Connection(BaseModel):
-    """The trainer and the monitor are optional: the client only asks them for their readiness."""
+    """The trainer and the monitor are optional: the client only asks them for their readiness.
+
+    `kafka` may be given as the addresses of the brokers, `host:port` with commas in between.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    kafka: str
+    kafka: Annotated[KafkaConnection, BeforeValidator(_kafka)]
     registry: str
     ingestion: str
     serving: str
@@ -61,7 +68,7 @@ class Connection(BaseModel):
         try:
             stack: dict[str, Any] = json.loads(file.read_text("utf-8"))
             urls: dict[str, str] = {name: url for name, url in stack["http"].items() if name in SERVICES}
-            return cls(kafka=stack["kafka"], token=SecretStr(token or stack["token"]), **urls)
+            return cls(kafka=KafkaConnection(stack["kafka"]), token=SecretStr(token or stack["token"]), **urls)
         except FileNotFoundError:
             raise NoConnectionError(f"no Rondo runs in {home} (set RONDO_HOME to name another)") from None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -74,11 +81,11 @@ class Connection(BaseModel):
         if missing or not token:
             raise NoConnectionError(f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set")
         try:
-            KafkaConnection(environ["RONDO_KAFKA"])
+            kafka = KafkaConnection(environ["RONDO_KAFKA"])
         except InvalidAddressError as error:
             raise NoConnectionError(f"RONDO_KAFKA: {error}") from None
         urls = {name: environ[_variable(name)].rstrip("/") for name in SERVICES if environ.get(_variable(name))}
-        return cls(kafka=environ["RONDO_KAFKA"], token=SecretStr(token), **urls)
+        return cls(kafka=kafka, token=SecretStr(token), **urls)
 
     def url(self, service: str) -> str | None:
         """Return the address of a service, or None if it is not configured."""

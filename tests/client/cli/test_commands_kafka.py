@@ -36,7 +36,7 @@ LINES = b"""\
 def rondo(run: Callable[..., Result], serving: Connection) -> Callable[..., Result]:
     """Return a function that runs the command against the stand-in of serving."""
     environment = {
-        "RONDO_KAFKA": serving.kafka, "RONDO_TOKEN": "x",
+        "RONDO_KAFKA": str(serving.kafka), "RONDO_TOKEN": "x",
         **{f"RONDO_{name}_URL": "http://127.0.0.1:1" for name in ("REGISTRY", "INGESTION", "SERVING")},
     }  # fmt: skip
     return lambda *arguments: run(*arguments, **environment)

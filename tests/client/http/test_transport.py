@@ -181,7 +181,7 @@ async def test_status_tells_of_kafka_and_postgresql_what_the_services_see(connec
     async with AsyncRondo(connection.model_copy(update=urls), transport=httpx.MockTransport(answer)) as rondo:
         said = await rondo.status()
     assert said["kafka"] == {
-        "ready": False, "url": connection.kafka, "checks": {"registry": "ok", "serving": away}, "message": "",
+        "ready": False, "url": str(connection.kafka), "checks": {"registry": "ok", "serving": away}, "message": "",
     }  # fmt: skip
     assert (said["postgresql"]["ready"], said["postgresql"]["checks"]) == (True, {"registry": "ok"})
     async with AsyncRondo(connection) as rondo:

@@ -60,11 +60,11 @@ async def hear(rondo: AsyncRondo, until: str, since: Since) -> list[str]:
 
 async def test_from_the_beginning_or_from_a_moment_on(connection: Connection) -> None:
     early, late = promoted(1), promoted(2)
-    await send(connection.kafka, early)
+    await send(str(connection.kafka), early)
     # Kafka's own clock decides, in milliseconds.
     await asyncio.sleep(0.01)
     moment = datetime.now(UTC)
-    await send(connection.kafka, late)
+    await send(str(connection.kafka), late)
     async with AsyncRondo(connection) as rondo:
         assert (await hear(rondo, late.id, "beginning"))[-2:] == [early.id, late.id]
         assert await hear(rondo, late.id, moment) == [late.id]
@@ -72,7 +72,7 @@ async def test_from_the_beginning_or_from_a_moment_on(connection: Connection) ->
 
 async def test_from_now_on(connection: Connection) -> None:
     old = promoted(1)
-    await send(connection.kafka, old)
+    await send(str(connection.kafka), old)
     heard: asyncio.Queue[str] = asyncio.Queue()
 
     async def listen() -> None:
@@ -85,7 +85,7 @@ async def test_from_now_on(connection: Connection) -> None:
     while heard.empty():
         new = promoted(2)
         sent.add(new.id)
-        await send(connection.kafka, new)
+        await send(str(connection.kafka), new)
         await asyncio.sleep(0.1)
     listening.cancel()
     await asyncio.wait([listening])
@@ -96,16 +96,16 @@ async def test_a_message_that_is_not_an_event_is_skipped_and_logged(
     connection: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
     before, after = datetime.now(UTC) - timedelta(milliseconds=1), promoted(4)
-    async with AIOKafkaProducer(bootstrap_servers=connection.kafka) as producer:
+    async with AIOKafkaProducer(bootstrap_servers=str(connection.kafka)) as producer:
         await producer.send_and_wait("models.promoted", b"nonsense", b"late")
-    await send(connection.kafka, after)
+    await send(str(connection.kafka), after)
     async with AsyncRondo(connection) as rondo:
         assert (await hear(rondo, after.id, before))[-1] == after.id
     assert "the headers ce_id" in caplog.text
 
 
 async def test_a_moment_that_is_to_come_is_the_end(connection: Connection) -> None:
-    await send(connection.kafka, promoted(5))
+    await send(str(connection.kafka), promoted(5))
     async with AsyncRondo(connection) as rondo:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1.5):
@@ -125,9 +125,9 @@ async def test_the_command_prints_a_line_or_an_object_for_each_event(
 ) -> None:
     event = replace(promoted(6), time=datetime(2013, 3, 1, 12, tzinfo=UTC))
     before = datetime.now(UTC)
-    await send(connection.kafka, event)
+    await send(str(connection.kafka), event)
     environment = {
-        "RONDO_KAFKA": connection.kafka, "RONDO_TOKEN": "x",
+        "RONDO_KAFKA": str(connection.kafka), "RONDO_TOKEN": "x",
         **{f"RONDO_{name}_URL": "http://127.0.0.1:1" for name in ("REGISTRY", "INGESTION", "SERVING")},
     }  # fmt: skip
     asked = ("watch", "models.promoted", "--since", before.isoformat(), "--count", "1")

@@ -140,7 +140,7 @@ async def test_an_error_of_the_source_ends_a_stream(serving: Connection) -> None
 
 async def test_an_outcome_arrives_as_the_contract_says(serving: Connection) -> None:
     consumer = AIOKafkaConsumer(
-        OutcomeObserved.topic, bootstrap_servers=serving.kafka, auto_offset_reset="earliest", group_id=None
+        OutcomeObserved.topic, bootstrap_servers=str(serving.kafka), auto_offset_reset="earliest", group_id=None
     )
     async with AsyncRondo(serving) as rondo, consumer:
         # Other tests of this broker have written outcomes before.

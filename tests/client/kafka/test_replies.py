@@ -14,6 +14,7 @@ from rondo.client import PredictionRefusedError
 from rondo.client.errors import IdInUseError, UnreachableError, UnreadableAnswerError
 from rondo.client.kafka.replies import PendingReplies, Replies
 from rondo.contracts.events.predictions import PredictionMade
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import PREDICTIONS_FAILED
 
 if TYPE_CHECKING:
@@ -106,14 +107,14 @@ class FakeConsumer:
 
 @pytest.mark.parametrize("error", [KafkaTimeoutError(), NodeNotReadyError(), KafkaError("no broker"), OSError()])
 async def test_a_request_waits_until_kafka_answers(error: Exception) -> None:
-    replies, consumer = Replies("kafka:9092"), FakeConsumer(2, error)
+    replies, consumer = Replies(KafkaConnection("kafka:9092")), FakeConsumer(2, error)
     replies._consumer = consumer
     await replies.expect("a")
     assert consumer.offset == 7
 
 
 async def test_an_error_that_a_retry_can_not_cure_is_raised() -> None:
-    replies = Replies("kafka:9092")
+    replies = Replies(KafkaConnection("kafka:9092"))
     replies._consumer = FakeConsumer(1, AuthenticationFailedError("wrong password"))
     with pytest.raises(UnreachableError, match="wrong password"):
         await replies.expect("a")

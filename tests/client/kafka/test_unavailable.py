@@ -135,5 +135,5 @@ async def serve(bootstrap: str, started: asyncio.Event) -> None:
     while True:
         with suppress(KafkaError):
             await answer_requests(bootstrap, started)
-        while not await serves(bootstrap):  # noqa: ASYNC110 - it is in another system
+        while not await serves(KafkaConnection(bootstrap)):  # noqa: ASYNC110 - it is in another system
             await asyncio.sleep(0.2)

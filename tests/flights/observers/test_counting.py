@@ -29,33 +29,34 @@ if TYPE_CHECKING:
 
 NOW = datetime(2013, 3, 1, tzinfo=UTC)
 AT_ONCE = EventClock(NOW, 0.0, timedelta(days=1))
-NOWHERE = "127.0.0.1:1"
+NOWHERE = KafkaConnection("127.0.0.1:1")
 
 
 @pytest.fixture
-def bootstrap(clean_kafka: str) -> str:
-    create_topics(KafkaConnection(clean_kafka))
+def connection(clean_kafka: str) -> KafkaConnection:
+    found = KafkaConnection(clean_kafka)
+    create_topics(found)
     # New topics have their leaders a little later.
-    assert Backlog(clean_kafka).wait_until_done(60) == 0
-    return clean_kafka
+    assert Backlog(found).wait_until_done(60) == 0
+    return found
 
 
 def due(*ids: str) -> Tick:
     return Tick(NOW, [(each.encode(), orjson.dumps({"id": each})) for each in ids], [])
 
 
-def ask(bootstrap: str, *ids: str) -> None:
-    Sender(bootstrap, [due(*ids)], AT_ONCE).run()
+def ask(connection: KafkaConnection, *ids: str) -> None:
+    Sender(connection, [due(*ids)], AT_ONCE).run()
 
 
 class Serving:
     """Answers in transactions under the consumer group of the service, as slowly as a test wants."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "serving", "log_level": 0})
-        self._producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": "stand-in", "log_level": 0})
+    def __init__(self, connection: KafkaConnection) -> None:
+        self._consumer = Consumer({**connection.confluent(), "group.id": "serving", "log_level": 0})
+        self._producer = Producer({**connection.confluent(), "transactional.id": "stand-in", "log_level": 0})
         self._producer.init_transactions()
-        self._bootstrap = bootstrap
+        self._connection = connection
 
     def begin(self, *ids: str) -> None:
         """Answer, in a transaction that is not over."""
@@ -83,8 +84,8 @@ class Serving:
 
 
 @contextmanager
-def serving(bootstrap: str) -> Iterator[Serving]:
-    stand_in = Serving(bootstrap)
+def serving(connection: KafkaConnection) -> Iterator[Serving]:
+    stand_in = Serving(connection)
     yield stand_in
     stand_in.close()
 
@@ -130,7 +131,7 @@ def test_readers_are_let_go_of_at_once_when_the_body_fails(tmp_path: Path) -> No
 
     def fails_without_kafka() -> None:
         nonlocal began
-        with reading(kafka.bootstrap) as readers:
+        with reading(KafkaConnection(kafka.bootstrap)) as readers:
             while not readers.auditor.ledger.requests:
                 time.sleep(0.05)
             kafka.kill()
@@ -139,17 +140,17 @@ def test_readers_are_let_go_of_at_once_when_the_body_fails(tmp_path: Path) -> No
 
     with Kafka(tmp_path / "kafka") as kafka:
         create_topics(KafkaConnection(kafka.bootstrap))
-        ask(kafka.bootstrap, "a")
+        ask(KafkaConnection(kafka.bootstrap), "a")
         with pytest.raises(KeyboardInterrupt):
             fails_without_kafka()
         assert time.monotonic() - began < 15
 
 
-def test_the_backlog_is_what_serving_has_not_committed(bootstrap: str) -> None:
-    backlog = Backlog(bootstrap)
-    ask(bootstrap, *"abc")
+def test_the_backlog_is_what_serving_has_not_committed(connection: KafkaConnection) -> None:
+    backlog = Backlog(connection)
+    ask(connection, *"abc")
     assert backlog.wait_until_done(1) == 3
-    with serving(bootstrap) as stand_in:
+    with serving(connection) as stand_in:
         stand_in.begin("a")
         stand_in.commit_offsets()
         assert backlog.wait_until_done(1) == 3
@@ -166,9 +167,9 @@ def test_without_kafka_the_backlog_is_not_known_and_that_is_said() -> None:
         Backlog(NOWHERE, timeout=0.2).wait_until_done(0)
 
 
-async def test_a_second_answer_that_comes_after_all_are_answered_is_counted(bootstrap: str) -> None:
-    ask(bootstrap, "a")
-    with serving(bootstrap) as stand_in, reading(bootstrap) as readers:
+async def test_a_second_answer_that_comes_after_all_are_answered_is_counted(connection: KafkaConnection) -> None:
+    ask(connection, "a")
+    with serving(connection) as stand_in, reading(connection) as readers:
         stand_in.begin("a")
         stand_in.end()
         while not readers.auditor.ledger.responses:  # noqa: ASYNC110 - another thread's count
@@ -184,9 +185,9 @@ async def test_a_second_answer_that_comes_after_all_are_answered_is_counted(boot
     assert readers.auditor.ledger.doubled() == ["a"]
 
 
-async def test_a_serving_that_never_gets_done_is_told_in_requests(bootstrap: str) -> None:
-    ask(bootstrap, "a", "b")
-    with reading(bootstrap) as readers:
+async def test_a_serving_that_never_gets_done_is_told_in_requests(connection: KafkaConnection) -> None:
+    ask(connection, "a", "b")
+    with reading(connection) as readers:
         assert await readers.close(3) == 2
     assert sorted(readers.auditor.ledger.lost()) == ["a", "b"]
 
@@ -195,8 +196,8 @@ async def test_a_serving_that_never_gets_done_is_told_in_requests(bootstrap: str
 def test_the_last_reading_ends_when_kafka_does_not_answer_any_more(tmp_path: Path) -> None:
     with Kafka(tmp_path / "kafka") as kafka:
         create_topics(KafkaConnection(kafka.bootstrap))
-        ask(kafka.bootstrap, "a")
-        auditor = Auditor(kafka.bootstrap, timeout=1)
+        ask(KafkaConnection(kafka.bootstrap), "a")
+        auditor = Auditor(KafkaConnection(kafka.bootstrap), timeout=1)
         failures: list[Exception] = []
 
         def read() -> None:

@@ -12,6 +12,7 @@ from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.models import ModelPromoted, ModelRegistered, ModelRejected
 from rondo.contracts.events.monitoring import DriftDetected
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingStarted
+from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.flights.errors import UnreadableError
 from rondo.flights.observers.event_listener import EventListener
 from rondo.flights.observers.history import History
@@ -82,7 +83,7 @@ def test_each_training_is_told_with_its_end_once() -> None:
 
 
 def test_a_listener_that_can_not_listen_says_so_and_lets_nobody_wait() -> None:
-    listener = EventListener("127.0.0.1:1", timeout=0.5)
+    listener = EventListener(KafkaConnection("127.0.0.1:1"), timeout=0.5)
     with pytest.raises(UnreadableError, match=r"the topics can't be read, so nothing is counted: .*see kafka.log"):
         listener.run()
     assert listener.wait_for(lambda _: False, timeout=60) is False

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from rondo.client.kafka.predictions import Predictions
 from rondo.client.kafka.producer import Producer
 from rondo.client.kafka.replies import Replies
 
+if TYPE_CHECKING:
+    from rondo.contracts.kafka_connection import KafkaConnection
+
 
 class KafkaClients:
     """Close it with `aclose`."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: KafkaConnection) -> None:
+        self._kafka = kafka
         self._stack = AsyncExitStack()
         self._lock = asyncio.Lock()
         self._producer: Producer | None = None
@@ -40,7 +44,7 @@ class KafkaClients:
         """
         async with self._lock:
             if self._predictions is None:
-                producer, replies = await self._open_producer(), Replies(self._bootstrap)
+                producer, replies = await self._open_producer(), Replies(self._kafka)
                 self._stack.push_async_callback(replies.stop)
                 await replies.start()
                 self._predictions = Predictions(producer, replies)
@@ -52,7 +56,7 @@ class KafkaClients:
 
     async def _open_producer(self) -> Producer:
         if self._producer is None:
-            producer = Producer(self._bootstrap)
+            producer = Producer(self._kafka)
             await producer.start()
             self._stack.push_async_callback(producer.stop)
             self._producer = producer

@@ -14,6 +14,8 @@ from rondo.client.errors import UnreachableError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from rondo.contracts.kafka_connection import KafkaConnection
+
 T = TypeVar("T")
 REQUEST_MS = 10_000
 _RETRY_SECONDS = 0.2
@@ -23,15 +25,15 @@ logging.getLogger("aiokafka").addHandler(logging.NullHandler())
 
 
 @contextmanager
-def translated(bootstrap: str) -> Iterator[None]:
+def translated(kafka: KafkaConnection) -> Iterator[None]:
     """Raise Kafka's errors as UnreachableError."""
     try:
         yield
     except KafkaConnectionError as error:
         # Its own text is the list of addresses that it tried.
-        raise UnreachableError("Kafka", bootstrap, "nothing answers there") from error
+        raise UnreachableError("Kafka", str(kafka), "nothing answers there") from error
     except (KafkaError, OSError) as error:
-        raise UnreachableError("Kafka", bootstrap, str(error) or type(error).__name__) from error
+        raise UnreachableError("Kafka", str(kafka), str(error) or type(error).__name__) from error
 
 
 async def retry_while_unavailable(call: Callable[[], Awaitable[T]]) -> T:

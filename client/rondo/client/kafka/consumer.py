@@ -12,16 +12,17 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from rondo.client.errors import NotFoundError
 from rondo.client.kafka.connection import REQUEST_MS, translated
-from rondo.contracts.kafka_connection import KafkaConnection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+
+    from rondo.contracts.kafka_connection import KafkaConnection
 
 _FETCH_WAIT_MS = 100
 
 
 @asynccontextmanager
-async def consumer_of(bootstrap: str, topics: Sequence[str], **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
+async def consumer_of(kafka: KafkaConnection, topics: Sequence[str], **options: Any) -> AsyncIterator[AIOKafkaConsumer]:
     """Yield a consumer of all partitions of the topics. It reads committed messages and stores no offsets.
 
     Raises:
@@ -30,7 +31,7 @@ async def consumer_of(bootstrap: str, topics: Sequence[str], **options: Any) -> 
 
     """
     consumer = AIOKafkaConsumer(
-        **KafkaConnection(bootstrap).aiokafka(),
+        **kafka.aiokafka(),
         client_id=f"rondo-client-{uuid4().hex[:8]}",
         group_id=None,
         enable_auto_commit=False,
@@ -40,11 +41,11 @@ async def consumer_of(bootstrap: str, topics: Sequence[str], **options: Any) -> 
         **options,
     )
     try:
-        with translated(bootstrap):
+        with translated(kafka):
             await consumer.start()
         # Assigned by hand: a subscription loses its positions when a restarting broker reports other partitions for a
         # moment, and it waits silently for a topic that does not exist.
-        consumer.assign(await _partitions(bootstrap, topics))
+        consumer.assign(await _partitions(kafka, topics))
         yield consumer
     finally:
         await _stop(consumer)
@@ -57,10 +58,10 @@ async def _stop(consumer: AIOKafkaConsumer) -> None:
     await consumer._client.close()  # noqa: SLF001
 
 
-async def _partitions(bootstrap: str, topics: Sequence[str]) -> list[TopicPartition]:
-    admin = AIOKafkaAdminClient(**KafkaConnection(bootstrap).aiokafka(), request_timeout_ms=REQUEST_MS)
+async def _partitions(kafka: KafkaConnection, topics: Sequence[str]) -> list[TopicPartition]:
+    admin = AIOKafkaAdminClient(**kafka.aiokafka(), request_timeout_ms=REQUEST_MS)
     try:
-        with translated(bootstrap):
+        with translated(kafka):
             await admin.start()
             known = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
     finally:
@@ -68,5 +69,5 @@ async def _partitions(bootstrap: str, topics: Sequence[str]) -> list[TopicPartit
     missing = [topic for topic in topics if topic not in known]
     if missing:
         names = " or ".join(sorted(missing))
-        raise NotFoundError(f"Kafka at {bootstrap} has no topic {names} yet: the services create it when they start")
+        raise NotFoundError(f"Kafka at {kafka} has no topic {names} yet: the services create it when they start")
     return [TopicPartition(topic, each["partition"]) for topic in topics for each in known[topic]]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
 
     from rondo.contracts.events.base import Event
+    from rondo.contracts.kafka_connection import KafkaConnection
 
 log = logging.getLogger(__name__)
 Since = Literal["now", "beginning"] | datetime
@@ -55,7 +56,7 @@ def _topic_of(name: str) -> str:
     raise UnknownTopicError(name, hint)
 
 
-async def watch(bootstrap: str, topics: Sequence[str], since: Since) -> AsyncGenerator[Envelope[Any], None]:
+async def watch(kafka: KafkaConnection, topics: Sequence[str], since: Since) -> AsyncGenerator[Envelope[Any], None]:
     """Yield events until closed. A malformed message is logged and skipped.
 
     Once it reads, it waits as long as Kafka is unavailable.
@@ -66,11 +67,11 @@ async def watch(bootstrap: str, topics: Sequence[str], since: Since) -> AsyncGen
 
     """
     offset_reset = "earliest" if since == "beginning" else "latest"
-    async with consumer_of(bootstrap, topics, auto_offset_reset=offset_reset) as consumer:
+    async with consumer_of(kafka, topics, auto_offset_reset=offset_reset) as consumer:
         if isinstance(since, datetime):
-            await _seek(consumer, bootstrap, since)
+            await _seek(consumer, kafka, since)
         while True:
-            with translated(bootstrap):
+            with translated(kafka):
                 fetched = await retry_while_unavailable(lambda: consumer.getmany(timeout_ms=1000))
             messages = [message for of_partition in fetched.values() for message in of_partition]
             for message in sorted(messages, key=lambda message: message.timestamp):
@@ -78,9 +79,9 @@ async def watch(bootstrap: str, topics: Sequence[str], since: Since) -> AsyncGen
                     yield envelope
 
 
-async def _seek(consumer: AIOKafkaConsumer, bootstrap: str, since: datetime) -> None:
+async def _seek(consumer: AIOKafkaConsumer, kafka: KafkaConnection, since: datetime) -> None:
     milliseconds = int(since.timestamp() * 1000)
-    with translated(bootstrap):
+    with translated(kafka):
         found = await consumer.offsets_for_times(dict.fromkeys(consumer.assignment(), milliseconds))
         for partition, place in found.items():
             if place is None:

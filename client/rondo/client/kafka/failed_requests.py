@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from aiokafka import AIOKafkaConsumer
 
+    from rondo.contracts.kafka_connection import KafkaConnection
+
 # The number of offsets of each partition that are searched for the last requests.
 LOOK_BACK = 10_000
 
@@ -38,7 +40,7 @@ class FailedRequest(BaseModel):
 
 
 async def failed_requests(
-    bootstrap: str, model: str | None, last: int, *, follow: bool
+    kafka: KafkaConnection, model: str | None, last: int, *, follow: bool
 ) -> AsyncGenerator[FailedRequest, None]:
     """Yield the `last` refused requests (of `model`, unless it is None), oldest first.
 
@@ -49,28 +51,30 @@ async def failed_requests(
         NotFoundError: the topic does not exist yet.
 
     """
-    async with consumer_of(bootstrap, (PREDICTIONS_FAILED,)) as consumer:
-        for failed in await _latest(consumer, bootstrap, model, last):
+    async with consumer_of(kafka, (PREDICTIONS_FAILED,)) as consumer:
+        for failed in await _latest(consumer, kafka, model, last):
             yield failed
         while follow:
-            for failed in await _fetch(consumer, bootstrap, model):
+            for failed in await _fetch(consumer, kafka, model):
                 yield failed
 
 
-async def _latest(consumer: AIOKafkaConsumer, bootstrap: str, model: str | None, last: int) -> list[FailedRequest]:
+async def _latest(
+    consumer: AIOKafkaConsumer, kafka: KafkaConnection, model: str | None, last: int
+) -> list[FailedRequest]:
     found: deque[FailedRequest] = deque(maxlen=LOOK_BACK)
-    with translated(bootstrap):
+    with translated(kafka):
         ends = await consumer.end_offsets(consumer.assignment())
         starts = await consumer.beginning_offsets(consumer.assignment())
         for partition, end in ends.items():
             consumer.seek(partition, max(starts[partition], end - LOOK_BACK))
         while [p for p, end in ends.items() if await consumer.position(p) < end]:
-            found += await _fetch(consumer, bootstrap, model)
+            found += await _fetch(consumer, kafka, model)
     return sorted(found, key=lambda failed: failed.failed_at)[-last:]
 
 
-async def _fetch(consumer: AIOKafkaConsumer, bootstrap: str, model: str | None) -> list[FailedRequest]:
-    with translated(bootstrap):
+async def _fetch(consumer: AIOKafkaConsumer, kafka: KafkaConnection, model: str | None) -> list[FailedRequest]:
+    with translated(kafka):
         fetched = await consumer.getmany(timeout_ms=500)
     requests = [decode(message) for of_partition in fetched.values() for message in of_partition]
     return [failed for failed in requests if model is None or failed.model == model]

@@ -10,11 +10,12 @@ from aiokafka import AIOKafkaProducer
 
 from rondo.client.errors import MessageTooLargeError, UnreachableError
 from rondo.client.kafka.connection import REQUEST_MS, retry_while_unavailable, translated
-from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+
+    from rondo.contracts.kafka_connection import KafkaConnection
 
 # Concurrent requests share a batch; a single one waits no longer than this.
 _LINGER_MS = 2
@@ -26,10 +27,10 @@ _ABORT_SECONDS = 1
 class Producer:
     """An idempotent producer that waits as long as Kafka is unavailable."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: KafkaConnection) -> None:
+        self._kafka = kafka
         self._producer = AIOKafkaProducer(
-            **KafkaConnection(bootstrap).aiokafka(),
+            **kafka.aiokafka(),
             client_id="rondo-client",
             acks="all",
             enable_idempotence=True,
@@ -49,7 +50,7 @@ class Producer:
 
         """
         try:
-            with translated(self._bootstrap):
+            with translated(self._kafka):
                 await self._producer.start()
         except UnreachableError:
             await self._producer.stop()
@@ -88,11 +89,11 @@ class Producer:
         limit = BY_NAME[topic].max_message_bytes
         if len(value) + len(key) > limit:
             raise MessageTooLargeError(topic, limit)
-        with translated(self._bootstrap):
+        with translated(self._kafka):
             # Only fails before the message is in the buffer, so that a retry can't duplicate it.
             acknowledged = await retry_while_unavailable(lambda: self._producer.send(topic, value, key.encode()))
         return self._acknowledgement(acknowledged)
 
     async def _acknowledgement(self, acknowledged: asyncio.Future[object]) -> None:
-        with translated(self._bootstrap):
+        with translated(self._kafka):
             await acknowledged

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rondo.client.errors import RondoError
     from rondo.client.messages import Prediction
+    from rondo.contracts.kafka_connection import KafkaConnection
 
 _TOPICS = (PredictionMade.topic, PREDICTIONS_FAILED)
 _PAUSE_SECONDS = 0.1
@@ -87,8 +88,8 @@ class PendingReplies:
 class Replies:
     """Reads `predictions.made` and `predictions.failed` while replies are pending."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: KafkaConnection) -> None:
+        self._kafka = kafka
         self._pending = PendingReplies()
         self._lock = asyncio.Lock()
         self._stack = AsyncExitStack()
@@ -103,7 +104,7 @@ class Replies:
             NotFoundError: the topics do not exist yet.
 
         """
-        self._consumer = await self._stack.enter_async_context(consumer_of(self._bootstrap, _TOPICS))
+        self._consumer = await self._stack.enter_async_context(consumer_of(self._kafka, _TOPICS))
         self._task = asyncio.create_task(self._run(), name="replies")
 
     async def stop(self) -> None:
@@ -127,7 +128,7 @@ class Replies:
         async with self._lock:
             if self._pending.is_empty:
                 # Skips the replies to other clients since the last request of this one.
-                with translated(self._bootstrap):
+                with translated(self._kafka):
                     await retry_while_unavailable(self._seek_to_end)
             return self._pending.expect(request_id)
 
@@ -147,7 +148,7 @@ class Replies:
             except (KafkaError, OSError) as error:
                 if not is_transient(error):
                     reason = str(error) or type(error).__name__
-                    self._pending.fail(UnreachableError("Kafka", self._bootstrap, reason))
+                    self._pending.fail(UnreachableError("Kafka", str(self._kafka), reason))
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             for messages_of_partition in fetched.values():

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from rondo.contracts.kafka_connection import KafkaConnection
+
 
 class EmbeddedError(Exception):
     """Base class: print its text, not a traceback."""
@@ -66,13 +68,13 @@ class UsedKafkaError(EmbeddedError):
 
     code = "kafka_in_use"
 
-    def __init__(self, bootstrap: str, topics: Sequence[str]) -> None:
+    def __init__(self, kafka: KafkaConnection, topics: Sequence[str]) -> None:
         super().__init__(
-            f"the Kafka at RONDO_KAFKA={bootstrap} has the events of an earlier run ({', '.join(topics)}), which this "
+            f"the Kafka at RONDO_KAFKA={kafka} has the events of an earlier run ({', '.join(topics)}), which this "
             "run would process as its own: delete those topics, name another broker, unset RONDO_KAFKA to get a new "
             "one, or continue with them with `rondo up`."
         )
-        self.bootstrap, self.topics = bootstrap, tuple(topics)
+        self.kafka, self.topics = kafka, tuple(topics)
 
 
 class UsedPostgresError(EmbeddedError):

@@ -3,7 +3,7 @@
 import asyncpg
 from aiokafka import AIOKafkaConsumer
 
-from rondo.contracts.kafka_connection import KafkaConnection
+from rondo.contracts.kafka_connection import InvalidAddressError, KafkaConnection
 from rondo.contracts.topics import BY_NAME
 from rondo.embedded.errors import KafkaUnavailableError, PostgresUnavailableError, UsedKafkaError, UsedPostgresError
 from rondo.embedded.kafka.broker import serves
@@ -11,7 +11,20 @@ from rondo.embedded.postgres.databases import platform_address
 from rondo.embedded.postgres.roles import SERVICES_WITH_SCHEMA
 
 
-async def check_kafka(bootstrap: str, *, keep: bool) -> None:
+def kafka_connection(servers: str) -> KafkaConnection:
+    """Return the connection of RONDO_KAFKA, `host:port` with commas in between.
+
+    Raises:
+        KafkaUnavailableError: an address is malformed.
+
+    """
+    try:
+        return KafkaConnection(servers)
+    except InvalidAddressError as error:
+        raise KafkaUnavailableError(f"RONDO_KAFKA: {error}") from None
+
+
+async def check_kafka(kafka: KafkaConnection, *, keep: bool) -> None:
     """Check that the broker answers and, without `keep`, that it has no events of an earlier run.
 
     The services would process old events as if they belonged to this run.
@@ -21,11 +34,11 @@ async def check_kafka(bootstrap: str, *, keep: bool) -> None:
         UsedKafkaError: it has events.
 
     """
-    if not await serves(bootstrap):
-        reason = f"nothing answers at RONDO_KAFKA={bootstrap}"
+    if not await serves(kafka):
+        reason = f"nothing answers at RONDO_KAFKA={kafka}"
         raise KafkaUnavailableError(reason)
-    if not keep and (used := await _topics_with_messages(bootstrap)):
-        raise UsedKafkaError(bootstrap, used)
+    if not keep and (used := await _topics_with_messages(kafka)):
+        raise UsedKafkaError(kafka, used)
 
 
 async def check_postgres(superuser: str, *, keep: bool) -> None:
@@ -44,13 +57,13 @@ async def check_postgres(superuser: str, *, keep: bool) -> None:
         raise UsedPostgresError(used)
 
 
-async def _topics_with_messages(bootstrap: str) -> list[str]:
-    async with AIOKafkaConsumer(**KafkaConnection(bootstrap).aiokafka(), group_id=None) as asking:
+async def _topics_with_messages(kafka: KafkaConnection) -> list[str]:
+    async with AIOKafkaConsumer(**kafka.aiokafka(), group_id=None) as asking:
         ours = await asking.topics() & BY_NAME.keys()
     if not ours:
         return []
     # Without a group a consumer is assigned all partitions at its start.
-    async with AIOKafkaConsumer(*ours, **KafkaConnection(bootstrap).aiokafka(), group_id=None) as consumer:
+    async with AIOKafkaConsumer(*ours, **kafka.aiokafka(), group_id=None) as consumer:
         places = consumer.assignment()
         first, end = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
     return sorted({place.topic for place in places if end[place] > first[place]})

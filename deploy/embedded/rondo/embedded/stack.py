@@ -99,7 +99,9 @@ class Stack:
 
     async def _check_external_servers(self) -> None:
         if self.kafka is None:
-            await external_servers.check_kafka(os.environ["RONDO_KAFKA"], keep=self._keep)
+            await external_servers.check_kafka(
+                external_servers.kafka_connection(os.environ["RONDO_KAFKA"]), keep=self._keep
+            )
         if self.postgres is None:
             await external_servers.check_postgres(os.environ["RONDO_POSTGRES"], keep=self._keep)
 

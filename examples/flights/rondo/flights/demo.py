@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 _LAST_ANSWER_SECONDS = 60.0
 
 
-async def run(
-    rondo: AsyncRondo, bootstrap: str, plan: Plan, observer: RunObserver, controls: SystemControls | None = None
-) -> Report:
+async def run(rondo: AsyncRondo, plan: Plan, observer: RunObserver, controls: SystemControls | None = None) -> Report:
     """Run the demo against a running system, and return its report.
 
     Raises:
@@ -38,13 +36,15 @@ async def run(
     observer.step("reading the flights of 2013")
     flights = await asyncio.to_thread(dataset.load)
     outages = OutageObserver(controls.restarts, partial(all_ready, rondo))
-    with reading(bootstrap) as readers:
+    with reading(rondo.connection.kafka) as readers:
         async with outages.observing():
             await publish(rondo, flights, plan, observer)
             artifact = await first_model(rondo, readers, observer)
             streamed = stream_of(flights, plan.stream_from, plan.until)
             baseline = await asyncio.to_thread(FirstModel(artifact, streamed).scores)
-            seconds = await Replay(bootstrap, streamed, plan, readers, baseline, outages).run(observer, controls)
+            seconds = await Replay(rondo.connection.kafka, streamed, plan, readers, baseline, outages).run(
+                observer, controls
+            )
             observer.step("waiting for the last answers, then reading every topic to its end")
             unfinished = await readers.close(_LAST_ANSWER_SECONDS)
     finished = Run(

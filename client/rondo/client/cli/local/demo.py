@@ -93,7 +93,7 @@ async def _run(options: _Options, console: Console) -> tuple[Report, Path]:
     with observing(console) as observer:
         async with _system(options, observer) as (connection, home, controls), AsyncRondo(connection) as rondo:
             with _flights():
-                report = await run(rondo, connection.kafka, plan, observer, controls)
+                report = await run(rondo, plan, observer, controls)
             folder = options.report_to or home
             await asyncio.to_thread(demo_report.write, report, folder)
     return report, folder

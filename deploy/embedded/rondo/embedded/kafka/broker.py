@@ -99,14 +99,14 @@ class Kafka(Server):
 
     async def answers(self) -> bool:
         """Return whether it answers a metadata request, as every client sends first."""
-        return await serves(self.bootstrap)
+        return await serves(KafkaConnection(self.bootstrap))
 
 
-async def serves(bootstrap: str) -> bool:
-    """Return whether a broker at one of the addresses (`host:port,…`) answers a metadata request."""
-    if not any([await _accepts(address) for address in bootstrap.split(",")]):
+async def serves(kafka: KafkaConnection) -> bool:
+    """Return whether one of the brokers answers a metadata request."""
+    if not any([await _accepts(address) for address in kafka.servers.split(",")]):
         return False
-    client = AIOKafkaClient(**KafkaConnection(bootstrap).aiokafka(), request_timeout_ms=2_000)
+    client = AIOKafkaClient(**kafka.aiokafka(), request_timeout_ms=2_000)
     try:
         await client.bootstrap()
     except KafkaError:

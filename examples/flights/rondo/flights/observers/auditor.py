@@ -11,7 +11,6 @@ import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from rondo.contracts.events.predictions import PredictionMade, PredictionRequested
-from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import PREDICTIONS_FAILED
 from rondo.flights.errors import UnreadableError
 from rondo.flights.observers.ledger import Answer, Ledger
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from confluent_kafka import Message
+
+    from rondo.contracts.kafka_connection import KafkaConnection
 
 _REQUESTED, _MADE = PredictionRequested.topic, PredictionMade.topic
 _ANSWER_SECONDS, _FINISH_SECONDS = 10.0, 60.0
@@ -32,13 +33,13 @@ class Auditor:
     `timeout` (seconds) limits the last reading, to the end of every topic.
     """
 
-    def __init__(self, bootstrap: str, timeout: float = _FINISH_SECONDS) -> None:
+    def __init__(self, kafka: KafkaConnection, timeout: float = _FINISH_SECONDS) -> None:
         self.ledger = Ledger()
         self._timeout = timeout
         self._finishing, self._stopped = threading.Event(), threading.Event()
         self._consumer = Consumer(
             {
-                **KafkaConnection(bootstrap).confluent(),
+                **kafka.confluent(),
                 "client.id": "auditor",
                 "group.id": "auditor",
                 "enable.auto.commit": False,

@@ -10,13 +10,14 @@ from confluent_kafka import Consumer, IsolationLevel, KafkaException, TopicParti
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from rondo.contracts.events.predictions import PredictionMade, PredictionRequested
-from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import PREDICTIONS_FAILED
 from rondo.flights.errors import UnreadableError
 from rondo.flights.observers.partitions import partitions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rondo.contracts.kafka_connection import KafkaConnection
 
 # The consumer group of serving.
 GROUP = "serving"
@@ -30,16 +31,16 @@ class Backlog:
     `timeout` (seconds) limits each request to Kafka.
     """
 
-    def __init__(self, bootstrap: str, timeout: float = _REQUEST_SECONDS) -> None:
+    def __init__(self, kafka: KafkaConnection, timeout: float = _REQUEST_SECONDS) -> None:
         self.requests = 0
         self._timeout = timeout
         self._stop = threading.Event()
-        self._admin = AdminClient({**KafkaConnection(bootstrap).confluent(), "client.id": "backlog", "log_level": 0})
+        self._admin = AdminClient({**kafka.confluent(), "client.id": "backlog", "log_level": 0})
         # Without a subscription it never joins the group. An AdminClient could list the offsets, too, but librdkafka
         # 2.16 crashes on the answer of a broker that is not yet the group's coordinator.
         self._group = Consumer(
             {
-                **KafkaConnection(bootstrap).confluent(),
+                **kafka.confluent(),
                 "client.id": "backlog",
                 "group.id": GROUP,
                 "enable.auto.commit": False,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import Consumer, KafkaException
 
 from rondo.contracts.events import cloudevents
-from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import CONTROL_EVENTS
 from rondo.flights.errors import UnreadableError
 from rondo.flights.observers.history import History
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.cloudevents import Envelope
+    from rondo.contracts.kafka_connection import KafkaConnection
 
 _CONNECT_SECONDS = 10.0
 _CLASSES: dict[str, type[Event]] = {event.topic: event for event in CONTROL_EVENTS}
@@ -32,7 +32,7 @@ class EventListener:
     `timeout` (seconds) limits the first request to Kafka.
     """
 
-    def __init__(self, bootstrap: str, timeout: float = _CONNECT_SECONDS) -> None:
+    def __init__(self, kafka: KafkaConnection, timeout: float = _CONNECT_SECONDS) -> None:
         self._timeout = timeout
         self.history = History()
         self._changed = threading.Condition()
@@ -40,7 +40,7 @@ class EventListener:
         self._stop = threading.Event()
         self._consumer = Consumer(
             {
-                **KafkaConnection(bootstrap).confluent(),
+                **kafka.confluent(),
                 "client.id": "timeline",
                 "group.id": "timeline",
                 "enable.auto.commit": False,

@@ -15,6 +15,8 @@ from rondo.flights.observers.event_listener import EventListener
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rondo.contracts.kafka_connection import KafkaConnection
+
 
 @dataclass(frozen=True)
 class Readers:
@@ -50,9 +52,9 @@ class Readers:
 
 
 @contextmanager
-def reading(bootstrap: str) -> Iterator[Readers]:
+def reading(kafka: KafkaConnection) -> Iterator[Readers]:
     """Run the readers while the body runs. Call `close` at its end to count everything."""
-    auditor, listener, backlog = Auditor(bootstrap), EventListener(bootstrap), Backlog(bootstrap)
+    auditor, listener, backlog = Auditor(kafka), EventListener(kafka), Backlog(kafka)
     with ThreadPoolExecutor(max_workers=3, thread_name_prefix="readers") as executor:
         runs = (auditor.run, listener.run, backlog.run)
         try:

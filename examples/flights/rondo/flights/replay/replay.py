@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    from rondo.contracts.kafka_connection import KafkaConnection
     from rondo.flights.observers.outages import OutageObserver
     from rondo.flights.observers.readers import Readers
     from rondo.flights.plan import Plan, SystemControls
@@ -34,7 +35,7 @@ class Replay:
 
     def __init__(
         self,
-        bootstrap: str,
+        kafka: KafkaConnection,
         flights: pl.DataFrame,
         plan: Plan,
         readers: Readers,
@@ -50,7 +51,7 @@ class Replay:
         self._rates: deque[tuple[float, int]] = deque(maxlen=8)
         # Last, because the event clock starts here.
         self._clock = EventClock(plan.stream_from, time.monotonic(), plan.per_second)
-        self._sender = Sender(bootstrap, ticks(flights, plan.stream_from, plan.until, _STEP), self._clock)
+        self._sender = Sender(kafka, ticks(flights, plan.stream_from, plan.until, _STEP), self._clock)
 
     async def run(self, observer: RunObserver, controls: SystemControls) -> float:
         """Send everything in event time; return the duration in seconds.

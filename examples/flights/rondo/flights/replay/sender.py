@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from confluent_kafka import KafkaException, Producer
 
 from rondo.contracts.events.predictions import OutcomeObserved, PredictionRequested
-from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.flights.errors import NotDeliveredError
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import KafkaError, Message
 
+    from rondo.contracts.kafka_connection import KafkaConnection
     from rondo.flights.replay.schedule import EventClock, Tick
 
 _MESSAGE_SECONDS = 60.0
@@ -45,7 +45,7 @@ class Sender:
     """
 
     def __init__(
-        self, bootstrap: str, ticks: Iterable[Tick], clock: EventClock, timeout: float = _MESSAGE_SECONDS
+        self, kafka: KafkaConnection, ticks: Iterable[Tick], clock: EventClock, timeout: float = _MESSAGE_SECONDS
     ) -> None:
         self.progress = Progress()
         self._ticks = ticks
@@ -54,7 +54,7 @@ class Sender:
         self._stop = threading.Event()
         self._producer = Producer(
             {
-                **KafkaConnection(bootstrap).confluent(),
+                **kafka.confluent(),
                 "client.id": "flights",
                 # A retry must not duplicate a request.
                 "enable.idempotence": True,
