@@ -29,7 +29,7 @@ from rondo.embedded.kafka.broker import Kafka
 from rondo.embedded.postgres.server import Postgres
 from rondo.embedded.processes import openmp
 
-# Property tests say what must hold, not how fast: a busy machine is no counterexample.
+# Property tests have no deadline: a busy machine is no counterexample.
 settings.register_profile("rondo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("rondo")
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,7 +51,7 @@ def _image(name: str) -> str:
 
 
 def _docker_has(image: str) -> bool:
-    """Tell whether Docker has an image, or can get it."""
+    """Return whether Docker has an image, or can pull it."""
     return any(_succeeds(["docker", *command, image], 300) for command in (("image", "inspect"), ("pull", "--quiet")))
 
 
@@ -63,7 +63,7 @@ def _succeeds(command: list[str], seconds: float) -> bool:
 
 
 def _docker_carries() -> bool:
-    """Tell whether Docker answers and has the images; an engine that reaches no registry may not."""
+    """Return whether Docker answers and has the images; an engine that reaches no registry may not."""
     images = (_image(name) for name in ("apache/kafka", "postgres"))
     return _succeeds(["docker", "info"], 10) and all(map(_docker_has, images))
 
@@ -180,7 +180,7 @@ async def database(postgres: str) -> AsyncIterator[Services]:
 
 @pytest.fixture
 def free_port() -> Callable[[], int]:
-    """Return a function that gives a port nobody listens on.
+    """Return a function that returns a free port.
 
     Each worker of a parallel run has a range of its own, below the range from which the kernel takes the ports of
     outgoing connections.

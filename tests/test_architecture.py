@@ -105,7 +105,7 @@ def test_a_decision_knows_no_technology(service: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_only_settings_read_the_environment(service: str) -> None:
-    # Native libraries are told their threads through the environment when they are loaded: writing is no reading.
+    # Native libraries read their threads from the environment when they are loaded: writing is no reading.
     reading = re.compile(r"os\.getenv|os\.environ(?!\s*\|=|\.setdefault\()")
     offenders = [
         str(file.relative_to(ROOT))

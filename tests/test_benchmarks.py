@@ -64,8 +64,8 @@ def test_a_turn_that_is_missing_misses_the_goal(script: Any) -> None:
     assert script("results").record(redeploy.table([0.2] * (redeploy.TIMES - 1), 0)) == 1
 
 
-class Heard:
-    """A listener that heard what it is given, and hears no more."""
+class Received:
+    """A listener that has received the given events, and receives no more."""
 
     def __init__(self, *events: Event) -> None:
         at = datetime(2013, 1, 1, tzinfo=UTC)
@@ -81,11 +81,11 @@ async def test_a_candidate_that_is_refused_ends_the_benchmark_with_its_reason(sc
     first = ReplicaChanged.model_validate(replica | {"model_version": 1, "state": "available"})
     gate = GateResult(gate="roc_auc", passed=False, observed=0.4, bound=0.5, message="roc_auc 0.400 is below 0.5")
     refused = ModelRejected(model="bench", model_version=2, digest=DIGEST, run_id="r", gates=(gate,))
-    await redeploy.available(1, Heard(first, refused))
+    await redeploy.available(1, Received(first, refused))
     with pytest.raises(redeploy.NoTurnError, match=r"version 2 does not answer.*: its gates: roc_auc 0.400 is below"):
-        await redeploy.available(2, Heard(first, refused))
-    with pytest.raises(redeploy.NoTurnError, match="nothing came within 60 s"):
-        await redeploy.available(2, Heard(first))
+        await redeploy.available(2, Received(first, refused))
+    with pytest.raises(redeploy.NoTurnError, match="no result within 60 s"):
+        await redeploy.available(2, Received(first))
 
 
 def test_a_peer_that_cannot_run_has_no_figure_and_shows_nothing(script: Any, tmp_path: Path) -> None:

@@ -47,8 +47,8 @@ EACH = pytest.mark.parametrize(
 
 
 def test_the_pages_have_commands() -> None:
-    told = {words[:2] for words in commands((ROOT / "README.md").read_text())}
-    assert told >= {("make", "demo"), ("make", "test"), ("rondo", "apply"), ("rondo", "rollback")}
+    documented = {words[:2] for words in commands((ROOT / "README.md").read_text())}
+    assert documented >= {("make", "demo"), ("make", "test"), ("rondo", "apply"), ("rondo", "rollback")}
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def fragments(seen: str) -> list[str]:
 
 
 def is_slow(node: ast.AST) -> bool:
-    """Tell whether a test, or a module by its `pytestmark`, is left out of `make test`."""
+    """Return whether a test, or a module by its `pytestmark`, is left out of `make test`."""
     return any(isinstance(each, ast.Attribute) and each.attr == "slow" for each in ast.walk(node))
 
 

@@ -35,6 +35,6 @@ def python() -> Path | None:
 
 
 def pins() -> dict[str, str]:
-    """Return the versions that the peers run with, under names that tell them from ours."""
+    """Return the versions that the peers run with, under names that distinguish them from ours."""
     lines = (line.strip() for line in PINS.read_text().splitlines())
     return {f"peer: {name}": version for line in lines if "==" in line for name, version in [line.split("==")]}

@@ -58,7 +58,7 @@ def serving(setting: Setting, port: int | None = None) -> Iterator[subprocess.Po
                 time.sleep(0.1)
             yield process
         finally:
-            process.send_signal(signal.SIGCONT)  # one that is stopped would not hear of its end
+            process.send_signal(signal.SIGCONT)  # a stopped process does not receive SIGTERM
             process.terminate()
             process.wait(20)
 

@@ -36,7 +36,7 @@ class Clock:
         if not self.started:
             self.started, self.cpu = time.perf_counter(), time.process_time()
 
-    def say(self) -> None:
+    def print_figures(self) -> None:
         """Print the figures."""
         took, cpu = time.perf_counter() - self.started, time.process_time() - self.cpu
         sys.stdout.write(f"{self.done / took:.1f} {cpu / self.done * 1e6:.2f}\n")
@@ -88,7 +88,7 @@ async def with_aiokafka(bootstrap: str, model_path: str, answers: str, count: in
                 await producer.send_batch(batch, answers, partition=partition.partition)
                 clock.done += len(messages)
             await producer.send_offsets_to_transaction({p: ms[-1].offset + 1 for p, ms in fetched.items()}, run)
-    clock.say()
+    clock.print_figures()
     await consumer.stop()
     await producer.stop()
 
@@ -121,7 +121,7 @@ def with_confluent(bootstrap: str, model_path: str, answers: str, count: int) ->
         )
         producer.commit_transaction()
         clock.done += len(messages)
-    clock.say()
+    clock.print_figures()
     consumer.close()
 
 

@@ -52,7 +52,7 @@ class Traces:
                 self.end_headers()
 
             def log_message(self, *_: Any) -> None:
-                """Say nothing: the figures are what is to be seen."""
+                """Log nothing: the output is the figures."""
 
         return Handler
 

@@ -2,7 +2,7 @@
 
 A training depends on when it is done and on nothing else: the features of a flight are the same whoever served it. So
 simulations that differ in their thresholds share what they train. The champion that a candidate is judged beside is
-another each time, and judged anew.
+another each time, and evaluated again.
 """
 
 from __future__ import annotations

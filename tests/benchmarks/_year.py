@@ -1,4 +1,4 @@
-"""A year in event time, without Kafka and without a clock: who serves when, and what the monitor and the trainer say.
+"""A year in event time, without Kafka or a clock: which version serves when, and what monitor and trainer decide.
 
 The decisions are the services' own, unchanged: the monitor counts and evaluates, the trainer admits, fits and judges,
 the registry holds the gates. Only what lies between them is played here: a version takes over `lag` of
@@ -56,7 +56,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Version:
-    """A version that came to serve, `since` when, and why: `trigger.at` is the end of the window that told."""
+    """A version that came to serve, `since` when, and why: `trigger.at` is the end of the window with the finding."""
 
     number: int
     trigger: Trigger
@@ -111,7 +111,7 @@ class Simulation:
         return self._year
 
     def _serve(self, start: datetime, end: datetime) -> None:
-        """Answer the flights of a stretch of time with whoever serves, and tell the watch of them and of arrivals."""
+        """Answer the flights of a period; add them and their arrivals to the monitor's state."""
         flights = self._trainings.flights
         first, upto = np.searchsorted(flights.departed, (micros(start), micros(end))).tolist()
         if upto > first:

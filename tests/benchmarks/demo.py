@@ -23,7 +23,7 @@ WARM_SECONDS, TURN_SECONDS, REDEPLOYMENTS = 180, 1, 3
 
 
 def play(folder: Path, *options: str) -> tuple[float, int, dict[str, Any]]:
-    """Run the demo; return its seconds, its exit code and its report. Exits with what it said where it has none."""
+    """Run the demo; return its seconds, its exit code and its report. Exits with its output where it has none."""
     command = [str(Path(sys.executable).parent / "rondo"), "demo", "--report-to", str(folder), *options]
     # What this shell has set for Rondo or for the demo is not meant: the figures are those of a year at its own pace.
     environment = {name: value for name, value in os.environ.items() if name != "SPEED" and name[:6] != "RONDO_"}

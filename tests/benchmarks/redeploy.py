@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 TIMES = int(os.environ.get("BENCH_COUNT", "20"))
 RATE, TICK = 500, 0.02
-GOAL_SECONDS, PATIENCE = 1.0, 60.0
+GOAL_SECONDS, TIMEOUT_SECONDS = 1.0, 60.0
 START = datetime(2013, 1, 1, tzinfo=UTC)
 SPEC = """
 model: bench
@@ -108,7 +108,7 @@ class Traffic:
 
 
 def drift(bootstrap: str, number: int, version: int) -> str:
-    """Say that there is drift, as the monitor would; returns the finding's id."""
+    """Publish a drift finding as the monitor would; returns its id."""
     at = START + timedelta(days=30 + number)
     event = DriftDetected(
         model="bench",
@@ -133,19 +133,19 @@ class NoTurnError(RuntimeError):
 
 
 def served(history: History, version: int) -> bool:
-    """Tell whether a replica serves a version, or a later one."""
+    """Return whether a replica serves a version, or a later one."""
     return any(e.data.state == "available" and e.data.model_version >= version for e in history.of(ReplicaChanged))
 
 
 def ended(history: History) -> str | None:
     """Return what ended a turn without a version that serves, or None."""
-    for said in (envelope.data for envelope in history.of(ModelRejected, TrainingFailed, ReplicaChanged)):
-        if isinstance(said, ModelRejected):
-            return "its gates: " + "; ".join(gate.message for gate in said.gates if not gate.passed)
-        if isinstance(said, TrainingFailed):
-            return said.reason
-        if isinstance(said, ReplicaChanged) and said.state == "refused":
-            return said.detail
+    for payload in (envelope.data for envelope in history.of(ModelRejected, TrainingFailed, ReplicaChanged)):
+        if isinstance(payload, ModelRejected):
+            return "its gates: " + "; ".join(gate.message for gate in payload.gates if not gate.passed)
+        if isinstance(payload, TrainingFailed):
+            return payload.reason
+        if isinstance(payload, ReplicaChanged) and payload.state == "refused":
+            return payload.detail
     return None
 
 
@@ -153,13 +153,13 @@ async def available(version: int, listener: EventListener) -> None:
     """Wait until a replica serves a version.
 
     Raises:
-        NoTurnError: it was refused, or does not within `PATIENCE` seconds.
+        NoTurnError: it was refused, or does not within `TIMEOUT_SECONDS` seconds.
 
     """
-    await asyncio.to_thread(listener.wait_for, lambda h: served(h, version) or ended(h) is not None, PATIENCE)
+    await asyncio.to_thread(listener.wait_for, lambda h: served(h, version) or ended(h) is not None, TIMEOUT_SECONDS)
     if not served(listener.history, version):
         skipped = [envelope.data.detail for envelope in listener.history.of(TrainingSkipped)][-1:]
-        why = f"nothing came within {PATIENCE:g} s; what was skipped last: {skipped}"
+        why = f"no result within {TIMEOUT_SECONDS:g} s; what was skipped last: {skipped}"
         raise NoTurnError(version, ended(listener.history) or why)
 
 
@@ -167,13 +167,15 @@ async def answered(version: int, auditor: Auditor) -> datetime:
     """Wait until an answer of a version was read, and return when; the auditor reads on a thread of its own.
 
     Raises:
-        NoTurnError: none was within `PATIENCE` seconds.
+        NoTurnError: none was within `TIMEOUT_SECONDS` seconds.
 
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while version not in auditor.ledger.first_by_version:
         if time.monotonic() > deadline:
-            raise NoTurnError(version, f"a replica serves it, and no answer of it was read within {PATIENCE:g} s")
+            raise NoTurnError(
+                version, f"a replica serves it, and no answer of it was read within {TIMEOUT_SECONDS:g} s"
+            )
         await asyncio.sleep(0.005)
     return datetime.now(UTC)
 

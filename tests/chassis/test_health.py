@@ -1,4 +1,4 @@
-"""Who is away and who came back: said once each, in a sentence."""
+"""Each up and down transition of a dependency is logged once."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ async def test_each_transition_of_a_dependency_is_logged_once(
 ) -> None:
     monkeypatch.setattr("rondo.chassis.health._WATCH_SECONDS", 0.001)
     caplog.set_level(logging.INFO, "rondo.chassis.health")
-    health, away = Health(), True
+    health, unavailable = Health(), True
     asked: asyncio.Queue[None] = asyncio.Queue()
 
     async def check() -> None:
         asked.put_nowait(None)
-        if away:
+        if unavailable:
             raise UnavailableError("Kafka", "no answer")
 
     health.add("kafka", check)
@@ -61,7 +61,7 @@ async def test_each_transition_of_a_dependency_is_logged_once(
     async with background(health.watch()):
         for _ in range(20):
             await asked.get()
-        away = False
+        unavailable = False
         for _ in range(20):
             await asked.get()
     assert [line.getMessage() for line in caplog.records] == [

@@ -1,4 +1,4 @@
-"""A stop waits for no Kafka that is away: supervisors give a service ten seconds, and then kill it."""
+"""A stop does not wait for an unavailable Kafka: supervisors give a service ten seconds, and then kill it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
     from pathlib import Path
 
-SOURCE, TARGET, LETTERS = "source", "target", "letters"
+SOURCE, TARGET, DEAD_LETTERS = "source", "target", "dead-letters"
 
 
 class Copy:
@@ -54,7 +54,7 @@ class Nothing:
 
 
 def stream(bootstrap: str, copy: Copy) -> ExactlyOnceStream:
-    return ExactlyOnceStream(StreamSettings(KafkaConnection(bootstrap), "copies", "a", (SOURCE,), LETTERS), copy)
+    return ExactlyOnceStream(StreamSettings(KafkaConnection(bootstrap), "copies", "a", (SOURCE,), DEAD_LETTERS), copy)
 
 
 async def stop(running: asyncio.Task[None]) -> None:
@@ -67,14 +67,14 @@ async def stop(running: asyncio.Task[None]) -> None:
 @pytest.mark.parametrize(
     "run",
     [
-        lambda nobody: stream(nobody, Copy()).run(),
-        lambda nobody: Follower(KafkaConnection(nobody), "f", (SOURCE,), Nothing()).run(),
+        lambda closed_port: stream(closed_port, Copy()).run(),
+        lambda closed_port: Follower(KafkaConnection(closed_port), "f", (SOURCE,), Nothing()).run(),
     ],
     ids=["stream", "follower"],
 )
 async def test_at_the_start(run: Callable[[str], Coroutine[Any, Any, None]], free_port: Callable[[], int]) -> None:
     running = asyncio.create_task(run(f"127.0.0.1:{free_port()}"))
-    await asyncio.sleep(1)  # it asks by now, and nobody answers
+    await asyncio.sleep(1)  # by now it tries to connect
     await stop(running)
 
 
@@ -82,7 +82,7 @@ async def test_at_the_start(run: Callable[[str], Coroutine[Any, Any, None]], fre
 async def test_in_the_middle_of_a_transaction(tmp_path: Path) -> None:
     async with Kafka(tmp_path) as server:
         chassis_kafka.create_topics(
-            KafkaConnection(server.bootstrap), [Topic(name, "t", (), "") for name in (SOURCE, TARGET, LETTERS)]
+            KafkaConnection(server.bootstrap), [Topic(name, "t", (), "") for name in (SOURCE, TARGET, DEAD_LETTERS)]
         )
         producer = Producer({"bootstrap.servers": server.bootstrap, "log_level": 0})
         producer.produce(SOURCE, b"1")
@@ -104,10 +104,10 @@ async def test_between_what_was_written_and_its_offsets(tmp_path: Path) -> None:
     """The one call of librdkafka that takes no notice of its timeout."""
     async with Kafka(tmp_path) as server:
         chassis_kafka.create_topics(
-            KafkaConnection(server.bootstrap), [Topic(name, "t", (), "") for name in (SOURCE, TARGET, LETTERS)]
+            KafkaConnection(server.bootstrap), [Topic(name, "t", (), "") for name in (SOURCE, TARGET, DEAD_LETTERS)]
         )
         settings, stopped = (
-            StreamSettings(KafkaConnection(server.bootstrap), "copies", "a", (SOURCE,), LETTERS),
+            StreamSettings(KafkaConnection(server.bootstrap), "copies", "a", (SOURCE,), DEAD_LETTERS),
             threading.Event(),
         )
         settings = replace(settings, hung_after=2)
@@ -144,9 +144,9 @@ class Hung:
 async def test_a_call_that_does_not_come_back_ends_the_process(
     free_port: Callable[[], int], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A thread in it can't be stopped, and a stream that stands still for ever is answered by nobody else."""
+    """A thread in it can't be stopped, and no other replica takes the partitions of a stream that hangs."""
     ended = asyncio.Event()
-    settings = StreamSettings(KafkaConnection(f"127.0.0.1:{free_port()}"), "copies", "a", (SOURCE,), LETTERS)
+    settings = StreamSettings(KafkaConnection(f"127.0.0.1:{free_port()}"), "copies", "a", (SOURCE,), DEAD_LETTERS)
     copying = ExactlyOnceStream(settings, Copy(), end_process=ended.set)
     copying._transactions = Hung()  # type: ignore[assignment]
     running = asyncio.create_task(copying.run())

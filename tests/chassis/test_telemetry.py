@@ -31,8 +31,8 @@ def record(message: str, *args: object, name: str = "aiokafka") -> logging.LogRe
 
 
 def test_what_a_library_repeats_goes_out_once_in_a_while_with_its_count(sparing: RateLimitFilter, clock: Clock) -> None:
-    said = record("Unable connect to node with id %s: [Errno 111]", 1)
-    assert sparing.filter(said)
+    repeated = record("Unable connect to node with id %s: [Errno 111]", 1)
+    assert sparing.filter(repeated)
     assert [sparing.filter(record("Unable connect to node with id %s: [Errno 111]", n)) for n in range(400)] == [
         False
     ] * 400
@@ -43,7 +43,7 @@ def test_what_a_library_repeats_goes_out_once_in_a_while_with_its_count(sparing:
     assert sparing.filter(again)
     line = json.loads(JsonFormatter("serving").format(again))
     assert (line["message"], line["held_back"]) == ("Unable connect to node with id 7: [Errno 104]", 401)
-    assert "held_back" not in json.loads(JsonFormatter("serving").format(said))
+    assert "held_back" not in json.loads(JsonFormatter("serving").format(repeated))
 
 
 def test_other_words_and_other_loggers_are_something_else(sparing: RateLimitFilter) -> None:

@@ -145,4 +145,4 @@ class Services(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_DELETE = answer  # noqa: N815 - the standard library's names
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""

@@ -75,7 +75,7 @@ class Answering(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:  # type: ignore[override]
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture

@@ -93,10 +93,10 @@ def test_the_data_plane_is_written_by_one_writer_each() -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_dead_letter_has_room_for_the_largest_message_and_its_headers(service: str) -> None:
-    letters = BY_NAME["predictions.failed" if service == "serving" else dead_letters(service)]
-    assert letters.writer == service
+    dead_letters_topic = BY_NAME["predictions.failed" if service == "serving" else dead_letters(service)]
+    assert dead_letters_topic.writer == service
     read = [topic for topic in TOPICS if service in topic.readers]
-    assert all(letters.max_message_bytes > topic.max_message_bytes for topic in read)
+    assert all(dead_letters_topic.max_message_bytes > topic.max_message_bytes for topic in read)
 
 
 def test_every_service_has_a_place_for_dead_letters() -> None:

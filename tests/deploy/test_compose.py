@@ -63,7 +63,7 @@ def test_whatever_stays_is_asked_for_its_health(containers: Containers) -> None:
 
 
 def test_ports_are_bound_to_loopback(containers: Containers) -> None:
-    """Nobody else on the network gets at them."""
+    """Other machines on the network can't connect to them."""
     ports = [port for container in containers.values() for port in container.get("ports", [])]
     assert len(ports) == len(set(ports)) >= len(SERVICES)
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
@@ -128,13 +128,13 @@ def test_a_service_is_told_what_it_knows_and_no_more(name: str, containers: Cont
         for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, ServiceSettings) and each.__module__ == module.__name__
     )
-    told = {
+    passed = {
         variable.removeprefix("RONDO_").removesuffix("_FILE").lower() for variable in containers[name]["environment"]
     }
     in_image = {"service", "http_host", "http_port"}
     needed = {field for field, info in settings.model_fields.items() if info.is_required()}
-    assert told <= set(settings.model_fields)
-    assert needed - in_image <= told
+    assert passed <= set(settings.model_fields)
+    assert needed - in_image <= passed
 
 
 def test_kafka_is_as_strict_as_the_embedded_one(containers: Containers) -> None:

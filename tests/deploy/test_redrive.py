@@ -1,4 +1,4 @@
-"""Dead letters can be read, and published again where they came from: what the runbook says to do."""
+"""Dead letters can be listed, and published again on their source topic, as the runbook describes."""
 
 from __future__ import annotations
 
@@ -26,10 +26,16 @@ def topics(kafka: str) -> tuple[str, str]:
     return names
 
 
-def bury(kafka: str, topics: tuple[str, str], number: int, **about: str) -> None:
-    said = {"topic": topics[0], "partition": "2", "offset": str(number), "message": f"no, {number}: \t not so", **about}
+def dead_letter(kafka: str, topics: tuple[str, str], number: int, **about: str) -> None:
+    about_error = {
+        "topic": topics[0],
+        "partition": "2",
+        "offset": str(number),
+        "message": f"no, {number}: \t not so",
+        **about,
+    }
     headers = {"ce_id": f"event-{number}", "reason": "no"}
-    headers |= {f"__dlq.errors.{name}": value for name, value in said.items()}
+    headers |= {f"__dlq.errors.{name}": value for name, value in about_error.items()}
     producer = Producer({"bootstrap.servers": kafka})
     producer.produce(topics[1], b'{"n": %d}' % number, b"key", partition=0, headers=headers)
     producer.flush()
@@ -51,7 +57,7 @@ def arrived(kafka: str, topic: str) -> list[Message]:
 
 def test_they_are_listed_with_where_they_came_from_and_why(kafka: str, topics: tuple[str, str]) -> None:
     for number in (7, 8):
-        bury(kafka, topics, number)
+        dead_letter(kafka, topics, number)
     assert redrive(kafka, topics[1]).stdout.splitlines() == [
         f"0:0  from {topics[0]}-2-7  no, 7: \t not so",
         f"0:1  from {topics[0]}-2-8  no, 8: \t not so",
@@ -61,7 +67,7 @@ def test_they_are_listed_with_where_they_came_from_and_why(kafka: str, topics: t
 
 def test_the_chosen_one_is_published_again_as_it_was(kafka: str, topics: tuple[str, str]) -> None:
     for number in (7, 8):
-        bury(kafka, topics, number)
+        dead_letter(kafka, topics, number)
     assert redrive(kafka, topics[1], "0:1").stdout == f"published again: 0:1  from {topics[0]}-2-8  no, 8: \t not so\n"
     (again,) = arrived(kafka, topics[0])
     assert (again.key(), again.value(), again.headers()) == (b"key", b'{"n": 8}', [("ce_id", b"event-8")])
@@ -73,10 +79,10 @@ def test_what_is_compacted_is_never_published_again(kafka: str, topics: tuple[st
     chassis_kafka.create_topics(
         KafkaConnection(kafka), [Topic(compacted, "test", (), "", partitions=3, cleanup="compact")]
     )
-    bury(kafka, (compacted, topics[1]), 7)
-    told = redrive(kafka, topics[1], "0:0")
-    assert told.returncode == 1
-    assert f"{compacted} is compacted: an old message would overwrite a newer one." in told.stderr
+    dead_letter(kafka, (compacted, topics[1]), 7)
+    done = redrive(kafka, topics[1], "0:0")
+    assert done.returncode == 1
+    assert f"{compacted} is compacted: an old message would overwrite a newer one." in done.stderr
     assert arrived(kafka, compacted) == []
 
 
@@ -87,7 +93,7 @@ def test_without_arguments_it_says_what_to_type(kafka: str) -> None:
 
 
 def test_what_is_not_there_or_not_whole_is_told_and_nothing_is_published(kafka: str, topics: tuple[str, str]) -> None:
-    bury(kafka, topics, 7, dropped="the value of 9,000,000 bytes")
+    dead_letter(kafka, topics, 7, dropped="the value of 9,000,000 bytes")
     assert redrive(kafka, topics[1], "0:5").stderr == f"{topics[1]} has nothing at 0:5; it has 0:0\n"
     assert (
         "it was too large for a dead letter: read it from its source topic" in redrive(kafka, topics[1], "0:0").stderr

@@ -33,9 +33,9 @@ def test_a_terminal_has_one_line_that_changes() -> None:
     ours, theirs = pty.openpty()
     subprocess.run([*COMMAND, UV], stderr=theirs, check=True)  # noqa: S603
     os.close(theirs)
-    said = os.read(ours, 10_000).decode()
+    shown = os.read(ours, 10_000).decode()
     os.close(ours)
-    assert [line.strip() for line in said.split("\r\x1b[K")] == [
+    assert [line.strip() for line in shown.split("\r\x1b[K")] == [
         "",
         "fetched 0 of 40 MB (wheel)",
         "fetched 10 of 40 MB (ruff)",

@@ -141,18 +141,26 @@ def _parts(schema: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_the_examples_belong_together() -> None:
-    story = {path.stem.split(".")[0]: json.loads(path.read_text()) for path in EXAMPLES.glob("*.json")}
-    promoted = story["ModelPromoted"]
+    examples = {path.stem.split(".")[0]: json.loads(path.read_text()) for path in EXAMPLES.glob("*.json")}
+    promoted = examples["ModelPromoted"]
     assert (
-        story["DriftDetected"]["finding_id"] == promoted["trigger"]["id"] == story["TrainingStarted"]["trigger"]["id"]
+        examples["DriftDetected"]["finding_id"]
+        == promoted["trigger"]["id"]
+        == examples["TrainingStarted"]["trigger"]["id"]
     )
-    assert story["ModelTrained"]["digest"] == story["ModelRegistered"]["digest"] == promoted["digest"]
-    assert story["DeploymentChanged"]["routes"][0]["digest"] == story["ReplicaChanged"]["digest"] == promoted["digest"]
-    evidence = Evidence.model_validate(story["Evidence"])
-    assert story["ModelTrained"]["evidence"] == f"sha256:{hashlib.sha256(evidence.encode()).hexdigest()}"
-    assert evidence.summary().model_dump(mode="json") == story["ModelTrained"]["summary"]
-    assert story["SpecApplied"]["digest"] == story["ModelTrained"]["summary"]["spec_digest"]
-    assert story["PredictionRequested"]["id"] == story["PredictionMade"]["id"] == story["OutcomeObserved"]["id"]
+    assert examples["ModelTrained"]["digest"] == examples["ModelRegistered"]["digest"] == promoted["digest"]
+    assert (
+        examples["DeploymentChanged"]["routes"][0]["digest"]
+        == examples["ReplicaChanged"]["digest"]
+        == promoted["digest"]
+    )
+    evidence = Evidence.model_validate(examples["Evidence"])
+    assert examples["ModelTrained"]["evidence"] == f"sha256:{hashlib.sha256(evidence.encode()).hexdigest()}"
+    assert evidence.summary().model_dump(mode="json") == examples["ModelTrained"]["summary"]
+    assert examples["SpecApplied"]["digest"] == examples["ModelTrained"]["summary"]["spec_digest"]
+    assert (
+        examples["PredictionRequested"]["id"] == examples["PredictionMade"]["id"] == examples["OutcomeObserved"]["id"]
+    )
 
 
 class LampLit(ModelEvent):

@@ -58,7 +58,7 @@ def rides(count: int, start: int = 0) -> bytes:
 
 
 class Traffic:
-    """Sends requests, and the outcome of each, at a steady pace, from a thread of its own, until it is told to stop."""
+    """Sends requests, and the outcome of each, at a steady pace, from a thread of its own, until `stop`."""
 
     def __init__(self, bootstrap: str, per_second: int = 100) -> None:
         self.sent = 0
@@ -85,9 +85,9 @@ class Traffic:
     def _send_one(self) -> None:
         number, self.sent = self.sent, self.sent + 1
         at = f"{START + timedelta(days=30, seconds=number):%Y-%m-%dT%H:%M:%SZ}"
-        told = {"id": f"q{number}", "model": MODEL}
-        request = {**told, "entity": f"e{number}", "event_time": at, "features": {"zone": "a", "distance": number % 10}}
-        outcome = {**told, "outcome": number % 2, "event_time": at}
+        ids = {"id": f"q{number}", "model": MODEL}
+        request = {**ids, "entity": f"e{number}", "event_time": at, "features": {"zone": "a", "distance": number % 10}}
+        outcome = {**ids, "outcome": number % 2, "event_time": at}
         for topic, value in (("predictions.requested", request), ("outcomes.observed", outcome)):
             self._producer.produce(topic, orjson.dumps(value), f"e{number}", on_delivery=self._delivered)
 
@@ -103,7 +103,7 @@ class Traffic:
 async def traffic(bootstrap: str) -> AsyncIterator[Traffic]:
     """Keep traffic going while the body runs; after it Kafka has everything that was sent."""
     flow = Traffic(bootstrap)
-    # A daemon, and no `finally`: when the story fails while Kafka is dead, nobody would ever take the rest.
+    # A daemon, and no `finally`: when the test fails while Kafka is down, the rest would never be delivered.
     running = threading.Thread(target=flow.run, daemon=True)
     running.start()
     yield flow

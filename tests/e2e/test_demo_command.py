@@ -26,13 +26,13 @@ async def test_a_run_that_shows_too_little_exits_with_1_and_tells_why_on_the_scr
     playing = await play(tmp_path, *ASKED)
     out, err = await playing.communicate()
     assert (playing.returncode, bool(out)) == (1, True), err.decode()
-    told = orjson.loads(out)
-    assert told == orjson.loads((tmp_path / "report" / "report.json").read_bytes())
-    assert told["requests"] == told["answered"] == told["expected"] > 25_000
-    assert [problem.split(",")[0] for problem in told["problems"]] == [
+    report = orjson.loads(out)
+    assert report == orjson.loads((tmp_path / "report" / "report.json").read_bytes())
+    assert report["requests"] == report["answered"] == report["expected"] > 25_000
+    assert [problem.split(",")[0] for problem in report["problems"]] == [
         "0 redeployments were triggered by drift or performance and served"
     ]
-    assert [(each["kind"], each["ended"]) for each in told["trainings"]] == [("data", "version 1 was promoted")]
+    assert [(each["kind"], each["ended"]) for each in report["trainings"]] == [("data", "version 1 was promoted")]
     assert "| data | " in (tmp_path / "report" / "report.md").read_text()
     steps = err.decode()
     assert "starting Kafka and PostgreSQL" in steps

@@ -1,4 +1,4 @@
-"""Kafka is away at the start of one service and in the middle of another: what each says, and that both go on."""
+"""Kafka is unavailable at the start of one service and in the middle of another: both report it and recover."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DEADLINE = 60
-# Serving needs Kafka alone; ingestion stands on PostgreSQL, too, and is the one that lives through it.
+# Serving depends on Kafka only; ingestion depends on PostgreSQL, too, and runs when Kafka fails.
 TWO = [service for service in SERVICES if service.name in {"ingestion", "serving"}]
 
 
@@ -25,14 +25,14 @@ async def test_kafka_away_at_the_start_and_in_the_middle(tmp_path: Path) -> None
         assert stack.kafka is not None
         stack.kafka.kill()
         stack.kill("serving")
-        said = await checks(rondo, lambda said: all(word != "ok" for word in said.values()))
+        reported = await checks(rondo, lambda reported: all(word != "ok" for word in reported.values()))
         why = {
             "ingestion": "no answer within 2 s; messages that were read are handled when it answers",
             "serving": "it has not answered yet: start it, or set RONDO_KAFKA to the address of one that runs",
         }
-        away = f"Kafka at {stack.addresses.kafka} is not available"
-        assert said == {
-            name: f"{away} ({reason}); this will be tried again until it is" for name, reason in why.items()
+        unavailable = f"Kafka at {stack.addresses.kafka} is not available"
+        assert reported == {
+            name: f"{unavailable} ({reason}); this will be tried again until it is" for name, reason in why.items()
         }
         await stack.kafka.restart()
         await asyncio.gather(*(stack.wait_ready(service.name, DEADLINE) for service in TWO))
@@ -40,17 +40,17 @@ async def test_kafka_away_at_the_start_and_in_the_middle(tmp_path: Path) -> None
 
 
 def connection(stack: Stack) -> Connection:
-    """Return the addresses of what runs; the registry's is nobody's."""
+    """Return the addresses of what runs; no registry runs."""
     urls = stack.addresses.http | {"registry": "http://127.0.0.1:1"}
     return Connection(kafka=stack.addresses.kafka, token=stack.addresses.token, **urls)  # type: ignore[arg-type]
 
 
 async def checks(rondo: AsyncRondo, enough: Callable[[dict[str, str]], bool]) -> dict[str, str]:
-    """Wait for what the two say of Kafka; whoever can be asked at all is alive."""
+    """Wait until the two report enough about Kafka; a service that reports is alive."""
     async with asyncio.timeout(DEADLINE):
-        while not enough(said := _of_kafka(await rondo.status())):  # noqa: ASYNC110 - other processes' conditions
+        while not enough(reported := _of_kafka(await rondo.status())):  # noqa: ASYNC110 - other processes' conditions
             await asyncio.sleep(0.2)
-    return said
+    return reported
 
 
 def _of_kafka(report: dict[str, dict[str, Any]]) -> dict[str, str]:

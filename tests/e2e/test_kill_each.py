@@ -1,6 +1,6 @@
-"""The story of a bad day: each service and PostgreSQL are killed once while flights stream in.
+"""Each service and PostgreSQL are killed once while flights stream in.
 
-Not one prediction is lost, and who looks on is told what died and that all is well again.
+No prediction is lost, and the timeline shows what died and that everything is ready again.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 
 class Onlooker:
-    """Notes what the timeline told of deaths."""
+    """Records the incidents of the timeline."""
 
     def __init__(self) -> None:
-        self.told: dict[str, str] = {}
+        self.incidents: dict[str, str] = {}
 
     def step(self, text: str) -> None:
         print(text)  # noqa: T201 - shown by pytest when the test fails
 
     def show(self, snapshot: Snapshot) -> None:
-        self.told |= {event.id: event.what for event in snapshot.events if isinstance(event, Incident)}
+        self.incidents |= {event.id: event.what for event in snapshot.events if isinstance(event, Incident)}
 
 
 # When each is killed, by the progress of the replay. The first drift is found at about 0.57: the trainer and then the
@@ -46,7 +46,7 @@ KILLS = {"ingestion": 0.1, "serving": 0.2, "PostgreSQL": 0.3, "monitor": 0.42, "
 @pytest.mark.timeout(300)
 @pytest.mark.slow
 async def test_kill_each_once_and_count(tmp_path: Path) -> None:
-    onlooker = Onlooker()
+    observer = Onlooker()
     async with Stack(tmp_path / "home") as stack:
         due = dict(KILLS)
         processes = {each.name: each.process for each in (*stack.services.values(), stack.postgres) if each}
@@ -59,7 +59,7 @@ async def test_kill_each_once_and_count(tmp_path: Path) -> None:
 
         plan = Plan(speed=0.25, until=day(6, 5), required_redeployments=1)
         async with AsyncRondo(Connection.of_stack(stack.home)) as rondo:
-            report = await run(rondo, plan, onlooker, SystemControls(kill_when_due, stack.restarts))
+            report = await run(rondo, plan, observer, SystemControls(kill_when_due, stack.restarts))
 
     print(as_markdown(report))  # noqa: T201 - shown by pytest when the test fails
     assert due == {}
@@ -70,5 +70,5 @@ async def test_kill_each_once_and_count(tmp_path: Path) -> None:
     assert report.answered == report.requests == report.expected == flights
     assert sorted(name for outage in report.outages for name in outage.names) == sorted(KILLS)
     assert all(outage.seconds is not None for outage in report.outages)
-    assert set(onlooker.told.values()) >= {f"{name} died and is restarted" for name in KILLS}
-    assert any(told.startswith("ready again ") for told in onlooker.told.values())
+    assert set(observer.incidents.values()) >= {f"{name} died and is restarted" for name in KILLS}
+    assert any(incidents.startswith("ready again ") for incidents in observer.incidents.values())

@@ -1,4 +1,4 @@
-"""The story of a worse day: Kafka itself is killed while flights stream in.
+"""Kafka is killed while flights stream in.
 
 The stack restarts it, and no prediction is lost or doubled.
 """
@@ -28,7 +28,7 @@ KILL_AT = 0.4
 @pytest.mark.timeout(240)
 @pytest.mark.slow
 async def test_kill_kafka_and_count(tmp_path: Path) -> None:
-    onlooker = Onlooker()
+    observer = Onlooker()
     async with Stack(tmp_path / "home") as stack:
         assert stack.kafka is not None
         due = [stack.kafka.process.pid or 0]
@@ -39,11 +39,11 @@ async def test_kill_kafka_and_count(tmp_path: Path) -> None:
 
         plan = Plan(speed=0.5, until=day(4, 1), required_redeployments=0)
         async with AsyncRondo(Connection.of_stack(stack.home)) as rondo:
-            report = await run(rondo, plan, onlooker, SystemControls(kill_when_due, stack.restarts))
+            report = await run(rondo, plan, observer, SystemControls(kill_when_due, stack.restarts))
 
     print(as_markdown(report))  # noqa: T201 - shown by pytest when the test fails
     assert report.restarts["Kafka"] == 1
     assert report.problems == []
     assert report.answered == report.requests == report.expected > 25_000
     assert [outage.names for outage in report.outages] == [("Kafka",)]
-    assert "Kafka died and is restarted" in onlooker.told.values()
+    assert "Kafka died and is restarted" in observer.incidents.values()

@@ -1,4 +1,4 @@
-"""The story of one trace: from the window that drifted, through all the services, to the first prediction after it."""
+"""One trace: from the window that drifted, through all the services, to the first prediction of the new version."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ async def test_one_trace_runs_from_the_drifted_window_to_the_first_prediction_of
                     pass  # each answer takes its time
     # Each service has sent its last spans: it stopped.
     trace_id = next(span.trace_id for span in spans if span.name == "process drift.detected")
-    story = [span for span in spans if span.trace_id == trace_id]
-    assert [(each.service, each.name) for each in ancestry(story, "first prediction")] == STEPS
+    in_trace = [span for span in spans if span.trace_id == trace_id]
+    assert [(each.service, each.name) for each in ancestry(in_trace, "first prediction")] == STEPS
 
 
-def ancestry(story: list[Span], name: str) -> list[Span]:
+def ancestry(in_trace: list[Span], name: str) -> list[Span]:
     """Return the span of this name with all that it descends from, the first ancestor first."""
-    by_id = {each.span_id: each for each in story}
-    line = [next(each for each in story if each.name == name)]
+    by_id = {each.span_id: each for each in in_trace}
+    line = [next(each for each in in_trace if each.name == name)]
     while line[0].parent_id in by_id:
         line.insert(0, by_id[line[0].parent_id])
     return line

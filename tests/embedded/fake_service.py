@@ -1,4 +1,4 @@
-"""Stands in for a service: answers as FAKE says, and tells what it was told."""
+"""Stands in for a service: FAKE sets its behaviour, and it returns its environment."""
 
 import http.server
 import json
@@ -6,7 +6,7 @@ import os
 import sys
 
 mode = os.environ.get("FAKE", "ready")
-told = {name: value for name, value in os.environ.items() if name.startswith("RONDO_")}
+environment = {name: value for name, value in os.environ.items() if name.startswith("RONDO_")}
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -17,10 +17,10 @@ class Answers(http.server.BaseHTTPRequestHandler):
         ready = mode == "ready" or self.path != "/readyz"
         self.send_response(200 if ready else 503)
         self.end_headers()
-        self.wfile.write(json.dumps(told).encode() if ready else b"kafka: no answer")
+        self.wfile.write(json.dumps(environment).encode() if ready else b"kafka: no answer")
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 if mode == "dies":

@@ -34,8 +34,8 @@ FAKE = str(Path(__file__).with_name("fake_service.py"))
 STAND_INS = [replace(each, command=(sys.executable, FAKE)) for each in SERVICES]
 
 
-def told(stack: Stack, service: str) -> dict[str, str]:
-    """Ask a stand-in what its environment told it."""
+def environment_of(stack: Stack, service: str) -> dict[str, str]:
+    """Return the environment of a stand-in."""
     with urllib.request.urlopen(  # noqa: S310 - our own address
         f"{stack.addresses.http[service]}/env", timeout=5
     ) as answer:
@@ -43,7 +43,7 @@ def told(stack: Stack, service: str) -> dict[str, str]:
 
 
 async def test_a_stack_from_start_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One story: what runs, what each service knows, who else may start, what is left."""
+    """What runs, the settings of each service, whether a second stack may start, what is left."""
     monkeypatch.delenv("RONDO_TEST_SERVERS", raising=False)
     home, lines = tmp_path / "home", list[str]()
     before = set(psutil.Process().children(recursive=True))
@@ -51,7 +51,7 @@ async def test_a_stack_from_start_to_stop(tmp_path: Path, monkeypatch: pytest.Mo
         assert stack.kafka is not None
         assert Addresses.read(home) == stack.addresses
         assert stat.S_IMODE((home / "stack.json").stat().st_mode) == 0o600
-        assert told(stack, "registry") == {
+        assert environment_of(stack, "registry") == {
             "RONDO_SERVICE": "registry",
             "RONDO_KAFKA": stack.kafka.bootstrap,
             "RONDO_TOKENS_FILE": str(home / "tokens"),
@@ -61,8 +61,8 @@ async def test_a_stack_from_start_to_stop(tmp_path: Path, monkeypatch: pytest.Mo
             "RONDO_ARTIFACTS": str(home / "artifacts"),
             "RONDO_DATA": str(home / "data"),
         }
-        assert "RONDO_POSTGRES" not in told(stack, "serving")
-        assert told(stack, "ingestion")["RONDO_INBOX"] == str(home / "inbox")
+        assert "RONDO_POSTGRES" not in environment_of(stack, "serving")
+        assert environment_of(stack, "ingestion")["RONDO_INBOX"] == str(home / "inbox")
         with pytest.raises(HomeBusyError, match=f"pid {os.getpid()}"):
             await Stack(home, services=[]).__aenter__()
         stack.kill("trainer")
@@ -103,9 +103,9 @@ async def test_servers_that_run_already_are_used(
         monkeypatch.setenv("RONDO_POSTGRES", postgres.dsn)
         async with Stack(tmp_path / "home", services=STAND_INS[:1]) as stack:
             assert (stack.kafka, stack.postgres) == (None, None)
-            assert told(stack, "ingestion")["RONDO_KAFKA"] == kafka
-            assert told(stack, "ingestion")["RONDO_POSTGRES"].endswith(f"@127.0.0.1:{postgres.port}/rondo")
-            assert told(stack, "ingestion")["RONDO_POSTGRES"].startswith("postgresql://ingestion:")
+            assert environment_of(stack, "ingestion")["RONDO_KAFKA"] == kafka
+            assert environment_of(stack, "ingestion")["RONDO_POSTGRES"].endswith(f"@127.0.0.1:{postgres.port}/rondo")
+            assert environment_of(stack, "ingestion")["RONDO_POSTGRES"].startswith("postgresql://ingestion:")
         assert postgres.process.is_running
 
 
@@ -168,17 +168,17 @@ async def test_a_second_stack_in_the_folder_that_the_message_offers_runs_beside_
                 assert stack.postgres is not None
                 assert await stack.kafka.answers()
                 assert await stack.postgres.answers()
-                assert told(stack, "registry")["RONDO_KAFKA"] == stack.kafka.bootstrap
+                assert environment_of(stack, "registry")["RONDO_KAFKA"] == stack.kafka.bootstrap
                 assert Addresses.read(stack.home) == stack.addresses
                 assert not any(stack.restarts().values())
         assert await first.kafka.answers() if first.kafka else False
-        assert told(first, "registry")["RONDO_DATA"] == str(first.home / "data")
+        assert environment_of(first, "registry")["RONDO_DATA"] == str(first.home / "data")
 
 
 async def test_state_is_kept_on_request_alone(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A start without `keep` begins anew; one with it goes on with what is there, artifacts too."""
+    """A start without `keep` removes the data; one with it keeps all, artifacts too."""
     monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
     home = tmp_path / "home"
     for _ in range(2):
@@ -259,10 +259,10 @@ def test_children_go_with_their_parent(tmp_path: Path, sent: signal.Signals) -> 
         children = psutil.Process(parent.pid).children(recursive=True)
         assert {"java", "postgres"} <= {child.name() for child in children}
         parent.send_signal(sent)
-        said, _ = parent.communicate(timeout=60)
+        output, _ = parent.communicate(timeout=60)
     wait_until(lambda: not any(_runs(child) for child in children))
     remove_location(home / "postgres")  # what a killed stack leaves outside its folder, the next start removes
-    assert said == ("" if sent is signal.SIGKILL else "stopped in order\n")
+    assert output == ("" if sent is signal.SIGKILL else "stopped in order\n")
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -34,7 +34,7 @@ def test_both_months_have_what_the_spec_asks_for_and_together_enough_rows(folder
 
 
 def test_each_line_is_a_request_that_the_command_reads(folder: Path) -> None:
-    results: Any = None  # told of lines that are no request, of which there are none
+    results: Any = None  # receives lines that are no request, of which there are none
     with (folder / "requests.jsonl").open("rb") as lines:
         asked = list(requests(lines, "another model", results))
     assert len({request.id for request in asked}) == 100

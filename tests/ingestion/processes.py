@@ -93,7 +93,7 @@ class Running:
         )
 
     async def knows(self, dataset: str = "rides") -> bool:
-        """Say whether a spec of the dataset is in force."""
+        """Return whether a spec of the dataset is in force."""
         return (await self.client.get(f"/v1/datasets/{dataset}")).status_code == 200
 
 

@@ -56,11 +56,11 @@ async def test_outcomes_and_predictions_land(ingestion: Running) -> None:
         )
 
     await until(landed)
-    said = await until(lambda: events(ingestion, "outcomes.accepted"))
-    assert sum(each["rows"] for each in said) == 80
-    assert sum(each["joined"] for each in said) == 80
-    letters = await asyncio.to_thread(read_all, kafka, "ingestion.dead-letters")
-    assert sorted(dict(m.headers())["__dlq.errors.message"] for m in letters) == [
+    published = await until(lambda: events(ingestion, "outcomes.accepted"))
+    assert sum(each["rows"] for each in published) == 80
+    assert sum(each["joined"] for each in published) == 80
+    dead_letter_messages = await asyncio.to_thread(read_all, kafka, "ingestion.dead-letters")
+    assert sorted(dict(m.headers())["__dlq.errors.message"] for m in dead_letter_messages) == [
         (
             b"the message is not JSON (invalid literal, expected 'null': line 1 column 1 (char 0)): "
             b"send one JSON object in UTF-8"
@@ -78,8 +78,11 @@ async def test_a_new_database_and_a_backlog_meet_the_specs_that_were_applied(set
         running = Running(settings, http)
 
         async def through() -> int:
-            said, letters = await events(running, "outcomes.accepted"), await dead_letters(settings.kafka.servers)
-            return int(sum(each["rows"] for each in said) + len(letters) == 80)
+            published, dead_letter_messages = (
+                await events(running, "outcomes.accepted"),
+                await dead_letters(settings.kafka.servers),
+            )
+            return int(sum(each["rows"] for each in published) + len(dead_letter_messages) == 80)
 
         await until(through)
         assert await dead_letters(settings.kafka.servers) == []
@@ -136,11 +139,11 @@ async def test_invalid_uploads_get_a_clear_answer(ingestion: Running, tmp_path: 
     ]
     assert not list(ingestion.settings.spool_folder.iterdir())
 
-    async def said() -> list[tuple[str, str]]:
+    async def published() -> list[tuple[str, str]]:
         rejected = [(each["batch_id"], each["dataset"]) for each in await events(ingestion, "batches.rejected")]
         return rejected if ("x", "ride") in rejected else []
 
-    assert sorted(await until(said)) == [("half", "rides"), ("x", "ride")], "the same refusal is said once"
+    assert sorted(await until(published)) == [("half", "rides"), ("x", "ride")], "the same refusal is published once"
 
 
 RIDES = "/v1/datasets/rides"
@@ -265,12 +268,15 @@ async def test_batches_come_by_kafka_and_by_folder(ingestion: Running, tmp_path:
     assert (folder / "rejected" / "notes.docx.reason.txt").read_text().startswith("content type '.docx' is not")
 
     async def rejected() -> bool:
-        said = await events(ingestion, "batches.rejected")
-        return {(each["batch_id"], each["source"]) for each in said} == {("half-by-kafka", "kafka"), ("half", "folder")}
+        published = await events(ingestion, "batches.rejected")
+        return {(each["batch_id"], each["source"]) for each in published} == {
+            ("half-by-kafka", "kafka"),
+            ("half", "folder"),
+        }
 
     await until(rejected)
-    letters = await asyncio.to_thread(read_all, kafka, "ingestion.dead-letters")
-    assert [letter.value() for letter in letters] == [b"\xff"]
+    dead_letter_messages = await asyncio.to_thread(read_all, kafka, "ingestion.dead-letters")
+    assert [dead_letter.value() for dead_letter in dead_letter_messages] == [b"\xff"]
 
 
 async def test_a_batch_over_kafka_keeps_its_trace(ingestion: Running, tmp_path: Path) -> None:
@@ -294,12 +300,12 @@ async def test_a_batch_over_kafka_keeps_its_trace(ingestion: Running, tmp_path: 
 def test_a_batch_that_is_too_large_for_kafka_is_refused_at_the_sender(clean_kafka: str) -> None:
     chassis_kafka.create_topics(KafkaConnection(clean_kafka))
     producer = Producer({"bootstrap.servers": clean_kafka, "message.max.bytes": 16 * 1024 * 1024})
-    said: list[str] = []
+    published: list[str] = []
     producer.produce(
-        "batches.submitted", os.urandom(8 * 1024 * 1024 + 1), on_delivery=lambda error, _: said.append(error.str())
+        "batches.submitted", os.urandom(8 * 1024 * 1024 + 1), on_delivery=lambda error, _: published.append(error.str())
     )
     assert producer.flush(20) == 0
-    assert said == ["Broker: Message size too large"]
+    assert published == ["Broker: Message size too large"]
 
 
 async def test_a_batch_that_always_fails_ends_in_the_dead_letters_and_the_next_is_taken(
@@ -324,12 +330,15 @@ async def test_a_batch_that_always_fails_ends_in_the_dead_letters_and_the_next_i
 
     await until(taken)
     assert rows(ingestion, "datasets/rides")["batch_id"].unique().to_list() == ["next"]
-    [letter] = await asyncio.to_thread(read_all, ingestion.settings.kafka.servers, "ingestion.dead-letters")
-    said = dict(letter.headers() or ())
-    assert letter.value() == bodies["cursed"]
-    assert (said["batch_id"], said["content-type"]) == (b"cursed", kind)
-    assert (said["__dlq.errors.exception"], said["__dlq.errors.message"]) == (b"RuntimeError", b"what is this")
-    assert (said["__dlq.errors.delivery.count"], said["__dlq.errors.group"]) == (b"5", b"ingestion-batches")
+    [dead_letter] = await asyncio.to_thread(read_all, ingestion.settings.kafka.servers, "ingestion.dead-letters")
+    published = dict(dead_letter.headers() or ())
+    assert dead_letter.value() == bodies["cursed"]
+    assert (published["batch_id"], published["content-type"]) == (b"cursed", kind)
+    assert (published["__dlq.errors.exception"], published["__dlq.errors.message"]) == (
+        b"RuntimeError",
+        b"what is this",
+    )
+    assert (published["__dlq.errors.delivery.count"], published["__dlq.errors.group"]) == (b"5", b"ingestion-batches")
 
 
 async def test_what_was_committed_and_not_announced_is_announced_at_the_next_start(
@@ -354,10 +363,10 @@ async def test_what_was_committed_and_not_announced_is_announced_at_the_next_sta
         again = await until(lambda: _ready(running, tmp_path))
         assert (again.status_code, again.json()) == (200, first.json())
         await until(lambda: _times(running, "outcomes.accepted", 2))
-    said = await events(running, "outcomes.accepted")
-    assert said[0] == said[1]
+    published = await events(running, "outcomes.accepted")
+    assert published[0] == published[1]
     messages = await asyncio.to_thread(read_all, settings.kafka.servers, "outcomes.accepted")
-    assert len({dict(m.headers())["ce_id"] for m in messages}) == 1, "the inbox of whoever hears it knows it"
+    assert len({dict(m.headers())["ce_id"] for m in messages}) == 1, "a consumer's inbox deduplicates it"
     assert rows(running, "feedback/tips/outcomes").height == 50
     assert rows(running, "datasets/rides").height == 10
 

@@ -135,8 +135,8 @@ def _id(message: Any) -> str:
 
 async def _announced(settings: IngestionSettings) -> bool:
     messages = await asyncio.to_thread(read_all, settings.kafka.servers, "outcomes.accepted")
-    said = {_id(message): orjson.loads(message.value() or b"")["rows"] for message in messages}
-    return sum(said.values()) == OUTCOMES
+    rows_by_id = {_id(message): orjson.loads(message.value() or b"")["rows"] for message in messages}
+    return sum(rows_by_id.values()) == OUTCOMES
 
 
 async def test_batches_and_outcomes_survive_an_outage_of_postgresql(

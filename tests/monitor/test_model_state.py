@@ -311,7 +311,7 @@ def test_a_prediction_evicted_before_its_outcome_still_counts_as_a_row() -> None
     scenario = DailyScenario()
     scenario.state.unmatched = UnmatchedRows(max_rows=700)
     scenario.day(0, labels=False)
-    scenario.add_outcomes(outcomes([f"nobody-{i}" for i in range(900)], np.ones(900), times(0, 900)))
+    scenario.add_outcomes(outcomes([f"unknown-{i}" for i in range(900)], np.ones(900), times(0, 900)))
     counts = scenario.state.dropped.counts
     assert (counts["evicted_rows"], counts["evicted_outcomes"]) == (0, 300 + 200)
     assert [window.rows for window in scenario.state.windows.values()] == [1_000]
@@ -328,7 +328,7 @@ def test_a_candidates_oldest_windows_are_evicted_with_their_unmatched_rows() -> 
 def test_rows_that_cannot_be_matched_any_more_are_discarded() -> None:
     scenario = DailyScenario()
     scenario.day(0, labels=False)
-    scenario.add_outcomes(outcomes(["nobody"], np.ones(1), [EPOCH]))
+    scenario.add_outcomes(outcomes(["unknown"], np.ones(1), [EPOCH]))
     for day in range(1, 4):
         scenario.day(day)
         scenario.close()

@@ -332,5 +332,5 @@ async def test_the_status_has_the_open_windows_and_the_alarms() -> None:
     assert status.alarms["drift"].since == EPOCH + timedelta(days=4)
     assert status.clock_set_back == LogCounts(predictions=0, outcomes=0)
     with pytest.raises(UnknownModelError) as unknown:
-        pipeline.status("nobody")
+        pipeline.status("unknown")
     assert unknown.value.known == [MODEL]

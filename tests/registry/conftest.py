@@ -151,10 +151,10 @@ def candidate() -> MakeCandidate:
 def model_after() -> ModelAfter:
     """Return a function that gives the model after candidates that passed (p) or failed (f), such as "pfp"."""
 
-    def run(story: str) -> Model:
+    def run(outcomes: str) -> Model:
         model = Model("late", parse_spec(SPEC), 1)
-        for number, letter in enumerate(story, 1):
-            candidate = make_candidate(f"run-{number}", passed=letter == "p")
+        for number, outcome in enumerate(outcomes, 1):
+            candidate = make_candidate(f"run-{number}", passed=outcome == "p")
             model = register_candidate(model, candidate, model.spec).after
         return model
 

@@ -32,7 +32,7 @@ GONE = f"sha256:{'f' * 64}"
 
 
 class Backend(Queries, Protocol):
-    """What a story needs: the ports, the unit of work of an event, and what was published."""
+    """What a scenario needs: the ports, the unit of work of an event, and what was published."""
 
     def work(self) -> AbstractAsyncContextManager[Work]: ...
     def handling(self, envelope: Envelope[Any]) -> AbstractAsyncContextManager[Work]: ...

@@ -1,4 +1,4 @@
-"""PostgreSQL away at the start and in the middle, a port that is taken: what a person sees, and that it recovers."""
+"""PostgreSQL is unavailable at the start and in the middle, or the port is taken: the messages, and the recovery."""
 
 from __future__ import annotations
 

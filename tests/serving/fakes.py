@@ -39,16 +39,16 @@ def deployment(revision: int, *routes: Route, model: str = "delay") -> Envelope[
 
 
 class FakeLoader:
-    """Loads every version but those in `refused`; fails the first `away` times."""
+    """Loads every version but those in `refused`; fails the first `unavailable` times."""
 
     def __init__(self) -> None:
         self.refused: set[int] = set()
-        self.away = 0
+        self.unavailable = 0
         self.loaded: list[int] = []
 
     async def load(self, model: str, wanted: Route) -> LoadedVersion:
-        if self.away:
-            self.away -= 1
+        if self.unavailable:
+            self.unavailable -= 1
             raise UnavailableError("the artifact store", "asleep")
         if wanted.model_version in self.refused:
             raise VersionRefusedError(model, wanted.model_version, "its artifact is missing; train again")

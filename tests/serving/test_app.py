@@ -87,7 +87,7 @@ def test_what_cannot_be_answered_goes_to_the_dead_letters_untouched(
         (b"hello", "not_json", "send a JSON object"),
         (None, "null_value", "the message has no value"),
         (b'{"id":"a","model":"delay","features":{"distance":1}}', "missing_feature", "`night` is missing: send true"),
-        (b'{"id":"a","model":"nobody","features":{}}', "unknown_model", "models that are deployed: delay"),
+        (b'{"id":"a","model":"unknown","features":{}}', "unknown_model", "models that are deployed: delay"),
         (largest, "not_json", "send a JSON object"),
     ]
     with platform.serving():
@@ -96,12 +96,12 @@ def test_what_cannot_be_answered_goes_to_the_dead_letters_untouched(
             platform.request(number)
         failed = platform.read(FAILED, at_least(len(bad)), quiet=0.5)
         assert answered(platform.read(MADE, at_least(len(bad)), quiet=0.5)) == once(range(len(bad)))
-    letters = {m.key(): (m.value(), dict(m.headers())) for m in failed}
+    dead_letters = {m.key(): (m.value(), dict(m.headers())) for m in failed}
     assert len(failed) == len(bad)
-    for number, (value, reason, said) in enumerate(bad):
-        kept, headers = letters[b"k%d" % number]
+    for number, (value, reason, expected) in enumerate(bad):
+        kept, headers = dead_letters[b"k%d" % number]
         assert (kept, headers["reason"], headers["mine"]) == (value, reason.encode(), b"kept")
-        assert said in headers["__dlq.errors.message"].decode()
+        assert expected in headers["__dlq.errors.message"].decode()
         assert headers["__dlq.errors.topic"] == b"predictions.requested"
 
 
@@ -121,10 +121,10 @@ def test_a_request_that_only_compression_made_small_is_refused_and_nothing_stops
     assert packing.flush(20) == 0
     platform.request(1)
     with platform.serving():
-        (letter,) = platform.read(FAILED, at_least(1))
+        (dead_letter,) = platform.read(FAILED, at_least(1))
         assert answered(platform.read(MADE, at_least(1))) == once(range(1, 2))
-    headers = dict(letter.headers())
-    assert (letter.value(), headers["reason"]) == (None, b"too_large")
+    headers = dict(dead_letter.headers())
+    assert (dead_letter.value(), headers["reason"]) == (None, b"too_large")
     assert b"20,971,520 bytes, more than the 1,048,576 that are allowed" in headers["__dlq.errors.message"]
 
 
@@ -252,12 +252,12 @@ def test_no_header_and_no_key_of_a_request_stops_the_others(platform: Platform, 
     with platform.serving():
         failed = platform.read(FAILED, at_least(3), quiet=0.5)
         assert answered(platform.read(MADE, at_least(2), quiet=0.5)) == once(range(2, 4))
-    letters = {m.value(): dict(m.headers()) for m in failed}
-    assert {value: headers["reason"] for value, headers in letters.items()} == {
+    dead_letters = {m.value(): dict(m.headers()) for m in failed}
+    assert {value: headers["reason"] for value, headers in dead_letters.items()} == {
         request(1): b"bad_key", b"spoiled": b"not_json", b"spoiled, too": b"not_json",
     }  # fmt: skip
-    assert b"the key of 1,048,576 bytes" in letters[request(1)]["__dlq.errors.dropped"]
-    assert b"2 headers of 1,048,608 bytes" in letters[b"spoiled"]["__dlq.errors.dropped"]
+    assert b"the key of 1,048,576 bytes" in dead_letters[request(1)]["__dlq.errors.dropped"]
+    assert b"2 headers of 1,048,608 bytes" in dead_letters[b"spoiled"]["__dlq.errors.dropped"]
 
 
 @pytest.mark.slow

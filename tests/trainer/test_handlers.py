@@ -142,7 +142,7 @@ async def test_drift_of_a_model_without_a_spec_is_skipped(work: MemoryUnitOfWork
 
 
 async def test_a_request_before_the_spec_is_handled_when_the_spec_arrives(work: MemoryUnitOfWork) -> None:
-    """Two topics have no order among each other, and nobody asks twice."""
+    """Two topics have no order relative to each other, and the request is not repeated."""
     asked = TrainingRequested(
         model="flight-delay", trigger=builders.trigger("manual", 1, "by-hand"), requested_by="ann"
     )

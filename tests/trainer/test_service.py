@@ -1,4 +1,4 @@
-"""The trainer as real processes on real Kafka and PostgreSQL: one story in order, and kills in the middle."""
+"""The trainer as real processes on real Kafka and PostgreSQL: one scenario in order, and kills in the middle."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ async def test_what_dies_loses_no_run_and_doubles_none(trainer: Any, data: Path)
 
 @pytest.mark.timeout(300)
 async def test_an_idle_worker_leaves_when_its_service_is_killed(trainer: Any) -> None:
-    """One in the middle of a run leaves after it: see the story above."""
+    """One in the middle of a run leaves after it: see the scenario above."""
     trainer.process.start()
     await trainer.process.ready(150)
     worker = _worker_of(trainer)

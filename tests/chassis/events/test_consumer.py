@@ -143,10 +143,10 @@ async def test_a_bad_message_goes_to_the_dead_letters_once_with_its_bytes_and_th
     async with consuming(settings, on_event), asyncio.timeout(20):
         await send(settings.kafka.servers, (value, good[1]), good)
         await handled.wait()
-    [letter] = await read(settings.kafka.servers, dead_letters("registry"), 1)
-    headers = {key: content.decode() for key, content in letter.headers}
-    assert letter.value == (value or b"")
-    assert letter.key == b"m"
+    [dead_letter] = await read(settings.kafka.servers, dead_letters("registry"), 1)
+    headers = {key: content.decode() for key, content in dead_letter.headers}
+    assert dead_letter.value == (value or b"")
+    assert dead_letter.key == b"m"
     assert text in headers["__dlq.errors.message"]
     assert headers["__dlq.errors.delivery.count"] == "1"
     assert headers["__dlq.errors.topic"] == ModelRetired.topic
@@ -161,8 +161,8 @@ async def test_a_handler_that_always_fails_ends_in_the_dead_letters_after_bounde
 
     async with consuming(settings, on_event):
         await send(settings.kafka.servers, message(1, "a"))
-        [letter] = await read(settings.kafka.servers, dead_letters("registry"), 1)
-    headers = {key: content.decode() for key, content in letter.headers}
+        [dead_letter] = await read(settings.kafka.servers, dead_letters("registry"), 1)
+    headers = {key: content.decode() for key, content in dead_letter.headers}
     assert headers["__dlq.errors.delivery.count"] == "3"
     assert headers["__dlq.errors.exception"] == name
     assert headers["__dlq.errors.message"].endswith("always")
@@ -210,9 +210,9 @@ async def test_a_header_whose_name_is_not_utf8_blocks_no_other_event(
         records = (first, named), (bad, [*unnamed, UNREADABLE]), (last, named_too)
         await send_batch(settings.kafka.servers, ModelRetired.topic, *records)
         assert [await handled.get(), await handled.get()] == [1, 3]
-    [letter] = await read(settings.kafka.servers, dead_letters("registry"), 1)
-    assert (letter.key, letter.value) == (b"m", bad)
-    assert b"the headers ce_id" in dict(letter.headers)["__dlq.errors.message"]
+    [dead_letter] = await read(settings.kafka.servers, dead_letters("registry"), 1)
+    assert (dead_letter.key, dead_letter.value) == (b"m", bad)
+    assert b"the headers ce_id" in dict(dead_letter.headers)["__dlq.errors.message"]
 
 
 async def test_a_header_that_is_null_does_not_lose_the_message(settings: PostgresSettings) -> None:
@@ -240,9 +240,9 @@ async def test_a_value_that_is_too_large_for_a_dead_letter_is_dropped_and_named(
         huge = (b"0" * 20_000_000, message(2, "huge")[1])
         await send(settings.kafka.servers, huge, good, compression_type="gzip", max_request_size=30_000_000)
         await handled.wait()
-    [letter] = await read(settings.kafka.servers, dead_letters("registry"), 1)
-    assert letter.value == b""
-    assert dict(letter.headers)["__dlq.errors.dropped"].startswith(
+    [dead_letter] = await read(settings.kafka.servers, dead_letters("registry"), 1)
+    assert dead_letter.value == b""
+    assert dict(dead_letter.headers)["__dlq.errors.dropped"].startswith(
         b"too large for a dead letter: the value of 20,000,000 bytes; the original is in models.retired, partition "
     )
 

@@ -120,9 +120,9 @@ async def test_readyz_names_a_subscription_that_is_not_read(kafka: str, topic: s
         chassis_kafka.watch(health, settings, broker)
         assert await health.report() == {"kafka": "ok"}
         await broker.start()
-        while (said := (await health.report())["kafka"]) == "ok":  # noqa: ASYNC110 - FastStream reads on a task of its own
+        while (reported := (await health.report())["kafka"]) == "ok":  # noqa: ASYNC110 - FastStream reads on a task of its own
             await asyncio.sleep(0.05)
-    assert said.startswith(f"{topic} is not available (reading fails: NoOffsetForPartitionError")
+    assert reported.startswith(f"{topic} is not available (reading fails: NoOffsetForPartitionError")
 
 
 async def _ignore(message: object) -> None:

@@ -43,8 +43,8 @@ async def buy(item: str, order: Order, principal: Publisher) -> dict[str, Any]:
             return {"count": order.count, "by": principal.name}
         case "closed":
             raise ShopError("come again tomorrow")
-        case "away":
-            raise UnavailableError("the shop", "nobody is there")
+        case "unavailable":
+            raise UnavailableError("the shop", "no answer")
         case "broken":
             raise ZeroDivisionError
     raise UnknownItemError(item)
@@ -83,7 +83,7 @@ async def test_the_principal_is_who_the_token_names(http: httpx.AsyncClient) -> 
     [
         ("coffee", {"count": 1}, 404, "unknown_item", {"item": "coffee", "known": ["tea"]}),
         ("closed", {"count": 1}, 409, "shop_closed", {}),
-        ("away", {"count": 1}, 503, "unavailable", {}),
+        ("unavailable", {"count": 1}, 503, "unavailable", {}),
         ("broken", {"count": 1}, 500, "internal_error", {}),
         ("tea", {}, 422, "invalid_request", {"problems": ["count: Field required"]}),
         ("tea", "no JSON", 422, "invalid_request", {}),

@@ -1,4 +1,4 @@
-"""Health tells the truth, everything else asks for the token, and a taken port is said so."""
+"""Probes report every check, all other paths require a token, and a taken port is an error."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ async def test_a_service_that_still_starts_is_alive_and_not_ready() -> None:
 
 
 async def test_readiness_names_the_unavailable_dependency_and_the_reason() -> None:
-    async def away() -> None:
+    async def unavailable() -> None:
         raise UnavailableError("PostgreSQL", "ConnectionRefusedError")
 
     async def fine() -> None: ...
 
     health = Health()
-    health.add("postgres", away)
+    health.add("postgres", unavailable)
     health.add("kafka", fine)
     health.started()
     async with client(health) as http:
@@ -134,22 +134,22 @@ async def test_a_request_in_flight_is_finished_at_the_stop() -> None:
 
 
 async def test_a_stop_turns_ready_red_and_finishes_requests_while_what_they_stand_on_is_open() -> None:
-    entered, told, stands, health = asyncio.Event(), asyncio.Event(), [True], Health()
+    entered, stop_signalled, is_open, health = asyncio.Event(), asyncio.Event(), [True], Health()
 
     async def slow(_: Request) -> PlainTextResponse:
         entered.set()
-        await told.wait()
-        return PlainTextResponse("done" if stands else "what the answer stands on is closed")
+        await stop_signalled.wait()
+        return PlainTextResponse("done" if is_open else "what the answer is_open on is closed")
 
-    async def tell() -> None:
-        told.set()
+    async def signal_stop() -> None:
+        stop_signalled.set()
 
-    health.on_shutdown(tell)
+    health.on_shutdown(signal_stop)
 
     @asynccontextmanager
     async def dependency() -> AsyncIterator[None]:
         yield
-        stands.clear()
+        is_open.clear()
 
     app = guarded(health, await token_cache(), Starlette(routes=[Route("/v1/slow", slow)]))
     async with httpx.AsyncClient(headers=bearer()) as http:

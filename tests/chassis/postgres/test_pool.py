@@ -75,10 +75,10 @@ async def test_an_event_too_large_for_its_topic_never_gets_into_the_outbox(
 ) -> None:
     huge = BatchRejected(dataset="rides", batch_id="b", source="http", reasons=("x" * 1024 * 1024,), report=DIGEST)
     async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
-        said = (
+        expected = (
             r"BatchRejected of rides has [\d,]+ bytes, more than the [\d,]+ that batches.rejected takes: .*nothing was"
         )
-        with pytest.raises(EventTooLargeError, match=said):
+        with pytest.raises(EventTooLargeError, match=expected):
             async with db.transaction() as work:
                 await work.publish(huge)
         assert await db.pool.fetchval("select count(*) from outbox") == 0
@@ -110,7 +110,7 @@ async def test_a_standby_that_takes_no_writes_is_an_outage_and_no_fault_of_the_m
                 await work.publish(event(1))
 
 
-class Away:
+class UnavailableBroker:
     """A broker that Kafka does not answer."""
 
     async def publish(self, *_: object, **__: object) -> None:
@@ -120,9 +120,9 @@ class Away:
 async def test_pending_outbox_rows_are_counted_while_kafka_is_unavailable(database: Services) -> None:
     async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
         await _publish(db, range(3))
-        relay = OutboxRelay(db, cast("KafkaBroker", Away()), QUICK)
+        relay = OutboxRelay(db, cast("KafkaBroker", UnavailableBroker()), QUICK)
         async with background(relay.run()), asyncio.timeout(10):
-            while metrics.OUTBOX_PENDING._value.get() != 3:  # noqa: ASYNC110 - a gauge tells nobody of its changes
+            while metrics.OUTBOX_PENDING._value.get() != 3:  # noqa: ASYNC110 - a gauge has no change event
                 await asyncio.sleep(0.01)
 
 
@@ -147,7 +147,7 @@ async def test_what_went_well_between_two_failures_makes_the_second_a_first_one(
         async with background(relay.run()), asyncio.timeout(10):
             for number in range(3):
                 await _publish(db, range(number, number + 1))
-                while await db.pool.fetchval("select count(*) from outbox"):  # noqa: ASYNC110 - the table tells nobody
+                while await db.pool.fetchval("select count(*) from outbox"):  # noqa: ASYNC110 - a table has no change event
                     await asyncio.sleep(0.01)
     attempts = [record.attempt for record in caplog.records if record.name == "rondo.chassis.retry"]  # type: ignore[attr-defined]
     assert attempts == [1, 1, 1]

@@ -82,7 +82,7 @@ class Topics:
         """Return what a read_committed reader sees: at least `count`, and what comes in half a second more."""
         return self._read(self.target, 4, count, lambda _: True)
 
-    def letters(self, count: int) -> list[Any]:
+    def dead_letters(self, count: int) -> list[Any]:
         """Return the dead letters of this test's source, likewise."""
         source = ("__dlq.errors.topic", self.source.encode())
         return self._read(PREDICTIONS_FAILED, 6, count, lambda message: source in message.headers())
@@ -157,11 +157,11 @@ async def test_a_message_that_the_transform_can_not_take_becomes_a_dead_letter_a
         found = await asyncio.to_thread(topics.read, 58)
         topics.fill(60)
         found = await asyncio.to_thread(topics.read, 116)
-        letters = await asyncio.to_thread(topics.letters, 4)
+        dead_letters = await asyncio.to_thread(topics.dead_letters, 4)
     kept = [b"%d" % n for n in range(60) if n not in (7, 41)]
     assert Counter(m.value() for m in found) == Counter(2 * kept)
-    assert Counter(m.value() for m in letters) == {b"7": 2, b"41": 2}
-    headers = dict(letters[0].headers())
+    assert Counter(m.value() for m in dead_letters) == {b"7": 2, b"41": 2}
+    headers = dict(dead_letters[0].headers())
     assert headers["__dlq.errors.exception"] == name
     assert headers["reason"] == b"unprocessable"
     assert stumbling.commits < 116, "the others share micro-batches again"
@@ -171,9 +171,9 @@ async def test_a_message_whose_answer_no_topic_takes_becomes_a_dead_letter(topic
     topics.fill(20)
     async with running(topics.stream(Stumbling(topics.target, huge=b"13"))):
         found = await asyncio.to_thread(topics.read, 19)
-        [letter] = await asyncio.to_thread(topics.letters, 1)
+        [dead_letter] = await asyncio.to_thread(topics.dead_letters, 1)
     assert Counter(m.value() for m in found) == Counter(b"%d" % n for n in range(20) if n != 13)
-    assert letter.value() == b"13"
+    assert dead_letter.value() == b"13"
 
 
 @pytest.mark.slow
@@ -196,7 +196,7 @@ async def test_a_transform_that_fails_on_everything_dead_letters_a_few_and_pause
         copy.fails = 0
         assert len(await asyncio.to_thread(topics.read, 5)) == 5
         await stream.check()
-    assert len(await asyncio.to_thread(topics.letters, MAX_CONSECUTIVE)) == MAX_CONSECUTIVE
+    assert len(await asyncio.to_thread(topics.dead_letters, MAX_CONSECUTIVE)) == MAX_CONSECUTIVE
 
 
 class Leasing(Copy):
@@ -219,7 +219,7 @@ async def test_what_a_transform_holds_is_let_go_when_its_outputs_can_not_be_writ
     topics.fill(20)
     async with running(topics.stream(leasing := Leasing(topics.target))):
         await asyncio.to_thread(topics.read, 19)
-        await asyncio.to_thread(topics.letters, 1)
+        await asyncio.to_thread(topics.dead_letters, 1)
         assert leasing.held == 0
 
 
@@ -266,12 +266,14 @@ async def test_readiness_names_a_hanging_transaction(topics: Topics) -> None:
 
     topics.fill(50)
     async with running(stream := topics.stream(Copy(topics.target), held_after=0.5)):
-        said = await trouble()
+        message_of_check = await trouble()
         dead.abort_transaction(10)
         await asyncio.to_thread(topics.read, 100)
         await stream.check()
-    assert said.startswith(f"the stream {topics.name} is not available (Kafka does not return the committed offsets (")
-    assert "never got its markers; docs/runbooks/hanging-transaction.md says what to do" in said
+    assert message_of_check.startswith(
+        f"the stream {topics.name} is not available (Kafka does not return the committed offsets ("
+    )
+    assert "never got its markers; see docs/runbooks/hanging-transaction.md" in message_of_check
 
 
 async def test_two_replicas_share_the_work_and_do_nothing_twice(topics: Topics) -> None:

@@ -35,16 +35,16 @@ class Saved:
 
 @dataclass
 class Store:
-    """A state that saves at each turn, unless it is away; `told` are the values it had when it had caught up."""
+    """A state that saves at each `advance` unless unavailable; `caught_up_with` counts the values at each catch-up."""
 
     saved: Saved
-    away: int = 0
+    unavailable: int = 0
     loads: int = 0
-    told: list[int] = field(default_factory=list)
+    caught_up_with: list[int] = field(default_factory=list)
 
     def caught_up(self) -> None:
         """Take note."""
-        self.told.append(len(self.saved.values))
+        self.caught_up_with.append(len(self.saved.values))
 
     async def load(self) -> Mapping[tuple[str, int], int]:
         """Return the positions."""
@@ -53,9 +53,9 @@ class Store:
 
     async def advance(self, messages: Sequence[Message]) -> None:
         """Save values and positions together."""
-        if messages and self.away:
-            self.away -= 1
-            raise UnavailableError("the store", "it was taken away")
+        if messages and self.unavailable:
+            self.unavailable -= 1
+            raise UnavailableError("the store", "it was removed")
         self.saved.values += [message.value() or b"" for message in messages]
         for message in messages:
             topic, partition, offset = place(message)
@@ -130,7 +130,7 @@ async def test_each_message_once_over_restarts_and_in_order_within_a_partition(k
 
 async def test_a_follower_reloads_and_loses_nothing_while_the_store_is_unavailable(kafka: str, topic: str) -> None:
     saved = Saved()
-    store = Store(saved, away=2)
+    store = Store(saved, unavailable=2)
     send(kafka, topic, range(10))
     async with following(kafka, topic, store):
         await until(lambda: len(saved.values) >= 10)
@@ -163,11 +163,11 @@ async def test_caught_up_is_called_once_after_each_load(kafka: str, topic: str) 
     store = Store(Saved())
     transact(kafka, topic, range(10))
     async with following(kafka, topic, store):
-        await until(lambda: store.told == [10])
+        await until(lambda: store.caught_up_with == [10])
         transact(kafka, topic, range(10, 14))
         await until(lambda: len(store.saved.values) == 14)
     async with following(kafka, topic, store):
-        await until(lambda: store.told == [10, 14])
+        await until(lambda: store.caught_up_with == [10, 14])
 
 
 async def test_the_lag_is_reported_until_the_follower_has_caught_up(

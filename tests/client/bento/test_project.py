@@ -131,9 +131,9 @@ def test_bentoml_builds_the_bento_and_serves_the_folder(tmp_path: Path) -> None:
             answer = httpx.post(f"{url}/predict", json={"rows": [FULL, FULL | {"seats": None, "distance": 2}]})
             assert (answer.status_code, answer.json()) == (200, [3.0, 4.0]), answer.text
             assert httpx.post(f"{url}/describe", json={}).json()["model_version"] == 3
-            for change, said in REFUSED:
+            for change, expected in REFUSED:
                 refused = httpx.post(f"{url}/predict", json={"rows": [FULL, FULL | change]})
-                assert (refused.status_code, said in refused.text) == (400, True), refused.text
+                assert (refused.status_code, expected in refused.text) == (400, True), refused.text
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [

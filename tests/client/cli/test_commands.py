@@ -91,8 +91,8 @@ def test_a_command_prints_its_result(rondo: Run, batch: str, command: str, shown
     done = rondo(*command.split())
     assert shown in done.stdout
     assert done.exit_code == 0
-    told = rondo(*command.split(), "--json")
-    assert orjson.loads(told.stdout)
+    as_json = rondo(*command.split(), "--json")
+    assert orjson.loads(as_json.stdout)
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ WANTED = "send a time from 1900 to a day from now, as RFC 3339 with an offset, s
 @pytest.mark.parametrize("command", ["predict late --event-time", "outcome late 1 --id a --at", "train late --at"])
 def test_an_event_time_without_an_offset_is_refused_as_over_kafka(rondo: Run, command: str) -> None:
     failed = rondo(*command.split(), "2013-03-01T12:00:00", "--json")
-    said = orjson.loads(failed.stdout)["message"]
-    assert f"`event_time` is 2013-03-01T12:00:00: {WANTED}" in said
+    text = orjson.loads(failed.stdout)["message"]
+    assert f"`event_time` is 2013-03-01T12:00:00: {WANTED}" in text
     assert failed.exit_code == 2
 
 
@@ -150,8 +150,8 @@ def test_the_token_of_the_command_line_is_used(run: Run) -> None:
     with pytest.MonkeyPatch.context() as patch:
         used: list[str] = []
         patch.setattr("rondo.client.http.transport.HttpTransport.__init__", lambda _, c, __: used.append(c.token))
-        nobody = {f"RONDO_{name}_URL": "http://127.0.0.1:1" for name in ("REGISTRY", "INGESTION", "SERVING")}
-        run("--token", "mine", "models", RONDO_KAFKA="127.0.0.1:1", RONDO_TOKEN="x", **nobody)
+        unreachable = {f"RONDO_{name}_URL": "http://127.0.0.1:1" for name in ("REGISTRY", "INGESTION", "SERVING")}
+        run("--token", "mine", "models", RONDO_KAFKA="127.0.0.1:1", RONDO_TOKEN="x", **unreachable)
     assert [token.get_secret_value() for token in used] == ["mine"]
 
 
@@ -205,13 +205,13 @@ def test_a_mistake_gets_one_clear_message(rondo: Run, batch: str, tmp_path: Path
     assert message in failed.stderr
     assert (failed.exit_code, failed.stdout) == (1, "")
     assert "Traceback" not in failed.stderr
-    told = rondo(*command.split(), "--json")
-    assert f"rondo: {orjson.loads(told.stdout)['message']}\n" == told.stderr == failed.stderr
-    assert told.exit_code == 1
+    as_json = rondo(*command.split(), "--json")
+    assert f"rondo: {orjson.loads(as_json.stdout)['message']}\n" == as_json.stderr == failed.stderr
+    assert as_json.exit_code == 1
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "expected"),
     [
         (
             "publish trips january.csv --batch-id bad",
@@ -227,14 +227,16 @@ def test_a_mistake_gets_one_clear_message(rondo: Run, batch: str, tmp_path: Path
         ("apply nowhere.yaml", {"error": "usage"}),
     ],
 )
-def test_a_failure_is_an_object_for_programs(rondo: Run, batch: str, tmp_path: Path, command: str, told: Any) -> None:
+def test_a_failure_is_an_object_for_programs(
+    rondo: Run, batch: str, tmp_path: Path, command: str, expected: Any
+) -> None:
     (tmp_path / "wrong.yaml").write_text(SPEC.replace("features", "featurs"))
-    away = {"RONDO_REGISTRY_URL": "http://127.0.0.1:1"} if command == "models late" else {}
-    failed = rondo(*command.split(), "--json", **away)
-    said = orjson.loads(failed.stdout)
-    assert said["error"] == told["error"]
-    assert [each for each in told.get("reasons", []) if each not in "\n".join(said["reasons"])] == []
-    assert failed.exit_code == (2 if told["error"] == "usage" else 1)
+    unreachable = {"RONDO_REGISTRY_URL": "http://127.0.0.1:1"} if command == "models late" else {}
+    failed = rondo(*command.split(), "--json", **unreachable)
+    text = orjson.loads(failed.stdout)
+    assert text["error"] == expected["error"]
+    assert [each for each in expected.get("reasons", []) if each not in "\n".join(text["reasons"])] == []
+    assert failed.exit_code == (2 if expected["error"] == "usage" else 1)
 
 
 @pytest.mark.parametrize(

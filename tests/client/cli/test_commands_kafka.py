@@ -1,4 +1,4 @@
-"""The commands that speak over Kafka, for people and for programs."""
+"""The commands that use Kafka, with text and with JSON output."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no
     (tmp_path / "requests.jsonl").write_bytes(LINES)
     done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--timeout", "8")
     assert sorted(done.stdout.splitlines()) == ["a  0.1000  (version 3)", "f  0.9000  (version 3)"]
-    for told in (
+    for output in (
         "rondo: line 3: `event_time` is 5: send a time from 1900 to a day from now, as RFC 3339 with an offset",
         "rondo: line 4: it is not JSON (number is infinity",
         "rondo: line 5: it is not JSON",
@@ -57,7 +57,7 @@ async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no
         "rondo: line 8: it has no features: write {",
         "2 answered, 1 taken by Kafka and not answered in time, 5 refused",
     ):
-        assert told in done.stderr
+        assert output in done.stderr
     assert "Traceback" not in done.stderr
     assert done.exit_code == 1
 
@@ -65,13 +65,13 @@ async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no
 async def test_for_programs_each_line_is_an_object(rondo: Callable[..., Result], tmp_path: Path) -> None:
     (tmp_path / "requests.jsonl").write_bytes(LINES)
     done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--timeout", "8", "--json")
-    told = [orjson.loads(line) for line in done.stdout.splitlines()]
-    assert {each["id"]: each["score"] for each in told if "score" in each} == {"a": 0.1, "f": 0.9}
-    assert {(each.get("id"), each.get("line"), each["error"]) for each in told if "error" in each} == {
+    output = [orjson.loads(line) for line in done.stdout.splitlines()]
+    assert {each["id"]: each["score"] for each in output if "score" in each} == {"a": 0.1, "f": 0.9}
+    assert {(each.get("id"), each.get("line"), each["error"]) for each in output if "error" in each} == {
         (None, 3, "bad_event_time"), (None, 4, "not_json"), (None, 5, "not_json"), (None, 8, "bad_request"),
         ("d", None, "missing"), ("e", None, "no_answer"),
     }  # fmt: skip
-    assert {each["delivery"] for each in told if each.get("error") == "no_answer"} == {"acknowledged"}
+    assert {each["delivery"] for each in output if each.get("error") == "no_answer"} == {"acknowledged"}
     assert done.stderr == "2 answered, 1 taken by Kafka and not answered in time, 5 refused\n"
     assert done.exit_code == 1
 
@@ -93,8 +93,8 @@ async def test_requests_that_failed_are_listed_with_their_reasons(
         await asking.predict("mend", {"distance": 1}, id="good")
         refused = [answer async for answer in asking.stream(requests)]
     assert len(refused) == 5
-    told = await asyncio.to_thread(rondo, "failed", "mend", "--json")
-    found = orjson.loads(told.stdout)
+    output = await asyncio.to_thread(rondo, "failed", "mend", "--json")
+    found = orjson.loads(output.stdout)
     assert {each["id"] for each in found} == {f"bad-{number}" for number in range(5)}
     assert {(each["model"], each["reason"], each["message"]) for each in found} == {
         ("mend", "missing", "the feature `distance` is missing: send a number")
@@ -104,12 +104,14 @@ async def test_requests_that_failed_are_listed_with_their_reasons(
     shown = (await asyncio.to_thread(rondo, "failed")).stdout
     # How wide a column is depends on what else was refused.
     assert "mend bad-4 missing the feature `distance` is missing: send a number" in " ".join(shown.split())
-    assert (await asyncio.to_thread(rondo, "failed", "nobody")).stdout == "no request to nobody was refused recently\n"
+    assert (
+        await asyncio.to_thread(rondo, "failed", "unknown")
+    ).stdout == "no request to unknown was refused recently\n"
 
 
 async def test_requests_that_fail_from_now_on_are_followed(serving: Connection) -> None:
-    async with AsyncRondo(serving) as asking, aclosing(asking.failed("followed", follow=True)) as letters:
-        following = asyncio.create_task(anext(letters))
+    async with AsyncRondo(serving) as asking, aclosing(asking.failed("followed", follow=True)) as refusals:
+        following = asyncio.create_task(anext(refusals))
         with pytest.raises(PredictionRefusedError):
             await asking.predict("followed", {"refuse": 1}, id="new")
         assert (await following).id == "new"
@@ -121,9 +123,9 @@ async def test_an_outcome_that_can_not_be_checked_is_sent_and_told_so(rondo: Cal
         "sent: the outcome of a is 1; not checked: if ingestion does not know late, it goes to ingestion.dead-letters"
         " with the reason\n"
     )
-    told = await asyncio.to_thread(rondo, *asked, "--json")
-    assert {"model": "late", "outcome": 1.0, "id": "a", "entity": None}.items() <= orjson.loads(told.stdout).items()
-    assert told.exit_code == 0
+    output = await asyncio.to_thread(rondo, *asked, "--json")
+    assert {"model": "late", "outcome": 1.0, "id": "a", "entity": None}.items() <= orjson.loads(output.stdout).items()
+    assert output.exit_code == 0
 
 
 @pytest.mark.parametrize("json", [True, False])

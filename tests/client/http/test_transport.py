@@ -1,4 +1,4 @@
-"""What services answer over HTTP, as typed errors that say what to do."""
+"""What services answer over HTTP, as typed errors with the next step."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def test_a_request_carries_the_token(connection: Connection) -> None:
             RefusedError,
             "unusable:\n  line 3: no",
         ),
-        (503, {"code": "unavailable", "detail": "PostgreSQL is away"}, UnavailableError, "PostgreSQL is away"),
+        (503, {"code": "unavailable", "detail": "PostgreSQL is down"}, UnavailableError, "PostgreSQL is down"),
         (500, {}, ServiceFailedError, "registry failed with HTTP 500"),
     ],
 )
@@ -161,41 +161,43 @@ async def test_status_tells_of_each_service_why_it_is_not_ready(connection: Conn
     urls = {"registry": "http://registry", "serving": "http://serving", "ingestion": "http://ingestion"}
     moved = connection.model_copy(update=urls)
     async with AsyncRondo(moved, transport=httpx.MockTransport(answer)) as rondo:
-        said = await rondo.status()
-    assert (said["registry"]["ready"], said["registry"]["checks"]) == (False, {"postgres": "no answer"})
-    assert "is this a service of Rondo?" in said["serving"]["message"]
-    assert said["ingestion"]["message"] == "no answer (refused)"
-    assert (said["trainer"]["ready"], said["trainer"]["message"]) == (None, "its address is not configured")
+        status = await rondo.status()
+    assert (status["registry"]["ready"], status["registry"]["checks"]) == (False, {"postgres": "no answer"})
+    assert "is this a service of Rondo?" in status["serving"]["message"]
+    assert status["ingestion"]["message"] == "no answer (refused)"
+    assert (status["trainer"]["ready"], status["trainer"]["message"]) == (None, "its address is not configured")
 
 
 async def test_status_tells_of_kafka_and_postgresql_what_the_services_see(connection: Connection) -> None:
-    away = "Kafka at kafka:9092 is not available (no answer)"
+    unavailable = "Kafka at kafka:9092 is not available (no answer)"
 
     def answer(request: httpx.Request) -> httpx.Response:
         checks = {
-            "registry": {"kafka": "ok", "postgresql": "ok"}, "serving": {"kafka": away}, "ingestion": {"start": "no"},
+            "registry": {"kafka": "ok", "postgresql": "ok"},
+            "serving": {"kafka": unavailable},
+            "ingestion": {"start": "no"},
         }[request.url.host]  # fmt: skip
         return httpx.Response(200, json={"ready": True, "checks": checks})
 
     urls = {name: f"http://{name}" for name in ("registry", "serving", "ingestion")}
     async with AsyncRondo(connection.model_copy(update=urls), transport=httpx.MockTransport(answer)) as rondo:
-        said = await rondo.status()
-    assert said["kafka"] == {
-        "ready": False, "url": str(connection.kafka), "checks": {"registry": "ok", "serving": away}, "message": "",
+        status = await rondo.status()
+    assert status["kafka"] == {
+        "ready": False, "url": str(connection.kafka), "checks": {"registry": "ok", "serving": unavailable}, "message": "",
     }  # fmt: skip
-    assert (said["postgresql"]["ready"], said["postgresql"]["checks"]) == (True, {"registry": "ok"})
+    assert (status["postgresql"]["ready"], status["postgresql"]["checks"]) == (True, {"registry": "ok"})
     async with AsyncRondo(connection) as rondo:
         assert (await rondo.status())["kafka"]["ready"] is None
 
 
 @pytest.mark.parametrize(
-    ("away", "is_checked"), [("", True), ("/v1/models/late/spec", False), ("/v1/datasets/trips", False)]
+    ("unavailable", "is_checked"), [("", True), ("/v1/models/late/spec", False), ("/v1/datasets/trips", False)]
 )
 async def test_an_outcome_is_checked_where_registry_and_ingestion_answer(
-    connection: Connection, away: str, *, is_checked: bool
+    connection: Connection, unavailable: str, *, is_checked: bool
 ) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.path == away:
+        if request.url.path == unavailable:
             raise httpx.ConnectError("refused")
         if request.url.path == "/v1/models/late/spec":
             return httpx.Response(200, json={"spec": {"data": {"dataset": "trips", "label": "late"}}})
@@ -242,13 +244,13 @@ async def test_what_serving_says_of_tensors_is_said_of_features(connection: Conn
         "the feature `carrier` at row 0 is the text 'ZZ': send one of \"AA\", \"UA\"":
             "the feature `carrier` is the text 'ZZ': send one of \"AA\", \"UA\"",
     }  # fmt: skip
-    for said, told in wrong.items():
+    for detail, expected in wrong.items():
         async with AsyncRondo(
-            connection, transport=answering(400, {"error": said, "detail": said, "code": "bad_request"})
+            connection, transport=answering(400, {"error": detail, "detail": detail, "code": "bad_request"})
         ) as rondo:
             with pytest.raises(RefusedError) as raised:
                 await rondo.predict_http("late", {"distance": 1})
-        assert str(raised.value) == told
+        assert str(raised.value) == expected
 
 
 async def test_no_feature_at_all_is_refused_in_words_of_features(connection: Connection) -> None:

@@ -47,15 +47,15 @@ async def send(kafka: str, *envelopes: Envelope[Any]) -> None:
             await producer.send_and_wait(envelope.data.topic, envelope.value(), b"late", headers=headers)
 
 
-async def hear(rondo: AsyncRondo, until: str, since: Since) -> list[str]:
-    """Return the ids that are heard, up to one."""
-    heard = []
+async def receive(rondo: AsyncRondo, until: str, since: Since) -> list[str]:
+    """Return the ids that are received, up to one."""
+    received = []
     async with aclosing(rondo.watch("ModelPromoted", since=since)) as envelopes:
         async for envelope in envelopes:
-            heard.append(envelope.id)
+            received.append(envelope.id)
             if envelope.id == until:
                 break
-    return heard
+    return received
 
 
 async def test_from_the_beginning_or_from_a_moment_on(connection: Connection) -> None:
@@ -66,30 +66,30 @@ async def test_from_the_beginning_or_from_a_moment_on(connection: Connection) ->
     moment = datetime.now(UTC)
     await send(str(connection.kafka), late)
     async with AsyncRondo(connection) as rondo:
-        assert (await hear(rondo, late.id, "beginning"))[-2:] == [early.id, late.id]
-        assert await hear(rondo, late.id, moment) == [late.id]
+        assert (await receive(rondo, late.id, "beginning"))[-2:] == [early.id, late.id]
+        assert await receive(rondo, late.id, moment) == [late.id]
 
 
 async def test_from_now_on(connection: Connection) -> None:
     old = promoted(1)
     await send(str(connection.kafka), old)
-    heard: asyncio.Queue[str] = asyncio.Queue()
+    received: asyncio.Queue[str] = asyncio.Queue()
 
     async def listen() -> None:
         async with AsyncRondo(connection) as rondo:
             async for envelope in rondo.watch("models.promoted"):
-                heard.put_nowait(envelope.id)
+                received.put_nowait(envelope.id)
 
     listening = asyncio.create_task(listen())
     sent = set()
-    while heard.empty():
+    while received.empty():
         new = promoted(2)
         sent.add(new.id)
         await send(str(connection.kafka), new)
         await asyncio.sleep(0.1)
     listening.cancel()
     await asyncio.wait([listening])
-    assert await heard.get() in sent
+    assert await received.get() in sent
 
 
 async def test_a_message_that_is_not_an_event_is_skipped_and_logged(
@@ -100,7 +100,7 @@ async def test_a_message_that_is_not_an_event_is_skipped_and_logged(
         await producer.send_and_wait("models.promoted", b"nonsense", b"late")
     await send(str(connection.kafka), after)
     async with AsyncRondo(connection) as rondo:
-        assert (await hear(rondo, after.id, before))[-1] == after.id
+        assert (await receive(rondo, after.id, before))[-1] == after.id
     assert "the headers ce_id" in caplog.text
 
 
@@ -109,7 +109,7 @@ async def test_a_moment_that_is_to_come_is_the_end(connection: Connection) -> No
     async with AsyncRondo(connection) as rondo:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1.5):
-                await hear(rondo, "never", datetime.now(UTC) + timedelta(days=1))
+                await receive(rondo, "never", datetime.now(UTC) + timedelta(days=1))
 
 
 async def test_topics_that_do_not_exist_yet_are_named(clean_kafka: str) -> None:
@@ -117,7 +117,7 @@ async def test_topics_that_do_not_exist_yet_are_named(clean_kafka: str) -> None:
     bare = Connection(kafka=clean_kafka, registry=nowhere, ingestion=nowhere, serving=nowhere, token="x")  # type: ignore[arg-type]
     async with AsyncRondo(bare) as rondo:
         with pytest.raises(NotFoundError, match=r"has no topic models\.promoted yet: the services create it"):
-            await hear(rondo, "never", "now")
+            await receive(rondo, "never", "now")
 
 
 async def test_the_command_prints_a_line_or_an_object_for_each_event(
@@ -134,5 +134,5 @@ async def test_the_command_prints_a_line_or_an_object_for_each_event(
     text = await asyncio.to_thread(run, *asked, **environment)
     assert "ModelPromoted       late: version 6 is the champion, decided by ada" in text.stdout
     json = await asyncio.to_thread(run, *asked, "--json", **environment)
-    said = orjson.loads(json.stdout)
-    assert (event.id, "models.promoted", 6) == (said["id"], said["topic"], said["data"]["model_version"])
+    printed = orjson.loads(json.stdout)
+    assert (event.id, "models.promoted", 6) == (printed["id"], printed["topic"], printed["data"]["model_version"])

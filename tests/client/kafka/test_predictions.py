@@ -36,7 +36,7 @@ async def test_each_request_gets_its_own_answer(serving: Connection) -> None:
         )
         assert (first.id, first.score, first.model_version, first.made_at) == ("a", 0.1, 3, DAY)
         assert second.score == 0.9
-        # After a while in which nobody waited, answers are found again.
+        # Answers are found again after an idle period.
         await asyncio.sleep(0.3)
         assert (await rondo.predict("late", {"distance": 500})).score == 0.5
 

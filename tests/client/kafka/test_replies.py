@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MADE = PredictionMade.topic
 IDS = st.lists(st.sampled_from("abcdefgh"), unique=True)
 # What is on the topics: answers and refusals, of one's own requests and of others', some of them twice.
-HEARD = st.lists(st.tuples(st.sampled_from("abcdefghxyz"), st.sampled_from((MADE, PREDICTIONS_FAILED))), max_size=30)
+RECEIVED = st.lists(st.tuples(st.sampled_from("abcdefghxyz"), st.sampled_from((MADE, PREDICTIONS_FAILED))), max_size=30)
 
 
 def answer(request_id: str) -> bytes:
@@ -34,28 +34,28 @@ def answer(request_id: str) -> bytes:
     return orjson.dumps(content)
 
 
-def said(future: asyncio.Future[Prediction]) -> str | None:
+def topic_of(future: asyncio.Future[Prediction]) -> str | None:
     """Return the topic that a future was settled by, after a look whether it was settled with its own answer."""
     return None if not future.done() else PREDICTIONS_FAILED if future.exception() else MADE
 
 
-@given(IDS, HEARD, st.sets(st.sampled_from("abcdefgh")))
+@given(IDS, RECEIVED, st.sets(st.sampled_from("abcdefgh")))
 def test_the_first_word_about_a_request_goes_to_its_caller_and_to_nobody_else(
-    asked: list[str], heard: list[tuple[str, str]], given_up: set[str]
+    asked: list[str], received: list[tuple[str, str]], given_up: set[str]
 ) -> None:
-    async def story() -> None:
+    async def scenario() -> None:
         pending = PendingReplies()
         futures = {request_id: pending.expect(request_id) for request_id in asked}
         for request_id in given_up:
             pending.forget(request_id)
-        for request_id, topic in heard:
+        for request_id, topic in received:
             pending.resolve(topic, answer(request_id), ())
         for request_id, future in futures.items():
-            first = next((topic for about, topic in heard if about == request_id), None)
-            assert said(future) == (None if request_id in given_up else first)
-            if said(future) == MADE:
+            first = next((topic for about, topic in received if about == request_id), None)
+            assert topic_of(future) == (None if request_id in given_up else first)
+            if topic_of(future) == MADE:
                 assert (future.result().id, future.result().score) == (request_id, ord(request_id) / 1000)
-            elif said(future) == PREDICTIONS_FAILED:
+            elif topic_of(future) == PREDICTIONS_FAILED:
                 refusal = future.exception()
                 assert isinstance(refusal, PredictionRefusedError)
                 assert refusal.request_id == request_id
@@ -63,7 +63,7 @@ def test_the_first_word_about_a_request_goes_to_its_caller_and_to_nobody_else(
             pending.forget(request_id)
         assert pending.is_empty
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 async def test_two_requests_of_one_id_at_once_can_not_be_told_apart() -> None:

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 # Longer than the 10 s of a request to Kafka.
 OUTAGE_SECONDS = 14
-NOBODY = "http://127.0.0.1:1"
+CLOSED_PORT = "http://127.0.0.1:1"
 # Without a logging configuration, as in a first try of the client.
 PROGRAM = """
 import sys
 from datetime import UTC, datetime
 from rondo.client import Connection, Rondo, RondoError
 
-nobody = dict.fromkeys(("registry", "ingestion", "serving"), "http://127.0.0.1:1")
-with Rondo(Connection(kafka=sys.argv[1], token="x", **nobody)) as rondo:
+unreachable = dict.fromkeys(("registry", "ingestion", "serving"), "http://127.0.0.1:1")
+with Rondo(Connection(kafka=sys.argv[1], token="x", **unreachable)) as rondo:
     def asked(seconds):
         try:
             rondo.predict("late", {}, id="a", seconds=seconds)
@@ -71,7 +71,7 @@ def running(*words: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.timeout(120)
 def test_an_outage_is_reported_once_and_everything_ends(own_kafka: Kafka) -> None:
-    names = {f"RONDO_{name}_URL": NOBODY for name in ("REGISTRY", "INGESTION", "SERVING")}
+    names = {f"RONDO_{name}_URL": CLOSED_PORT for name in ("REGISTRY", "INGESTION", "SERVING")}
     connection = {"RONDO_KAFKA": own_kafka.bootstrap, "RONDO_TOKEN": "x", **names}
     watch = (str(Path(sys.executable).parent / "rondo"), "watch", "predictions.requested", "--since", "beginning")
     with (
@@ -82,8 +82,8 @@ def test_an_outage_is_reported_once_and_everything_ends(own_kafka: Kafka) -> Non
         assert "acknowledged" in program.stdout.readline()
         assert "request a" in watching.stdout.readline()
         own_kafka.kill()
-        told, log = program.communicate("go on\n", timeout=60)
-        of_request, of_outcome = told.splitlines()
+        output, log = program.communicate("go on\n", timeout=60)
+        of_request, of_outcome = output.splitlines()
         assert of_request.startswith("no_answer not_sent no answer to the request a within 2 s")
         assert "the request was not sent, send it again once Kafka answers" in of_request
         assert of_outcome.startswith("no_acknowledgement Kafka did not acknowledge the outcome within 2 s")

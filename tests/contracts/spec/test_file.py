@@ -95,7 +95,7 @@ def test_every_fault_is_told_at_once_under_the_files_name() -> None:
 
 
 def test_what_parts_may_not_say_together_is_told_beside_what_is_wrong_with_one_of_them() -> None:
-    """A fault of one part hides none of another: they are all mended in one go."""
+    """An error in one section hides none in another: the message lists all."""
     text = (
         GOOD.replace("model: flight-delay\n", "")
         .replace("dataset: flights, ", "")

@@ -79,14 +79,14 @@ async def test_a_paused_broker_answers_nothing_until_it_goes_on(kafka: Kafka) ->
 
 @pytest.mark.slow
 def test_data_is_kept_on_request_alone(tmp_path: Path) -> None:
-    """`rondo up` goes on where it was; the demo starts anew. Both on fresh ports."""
+    """`rondo up` keeps its data; the demo starts with none. Both use free ports."""
     with Kafka(tmp_path) as before:
         asyncio.run(create_topic(before, "t"))
         asyncio.run(send(before, "t", b"kept"))
     with Kafka(tmp_path, keep=True) as kept:
         assert asyncio.run(first(kept, "t")) == b"kept"
-    with Kafka(tmp_path) as anew:
-        assert asyncio.run(topics(anew)) == []
+    with Kafka(tmp_path) as second:
+        assert asyncio.run(topics(second)) == []
 
 
 def test_a_broker_that_dies_at_once_is_told_with_its_log(tmp_path: Path) -> None:

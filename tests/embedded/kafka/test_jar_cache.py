@@ -46,7 +46,7 @@ def repository(whole: Path, tmp_path: Path) -> Iterator[str]:
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def test_a_whole_cache_needs_no_network(cache: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_whole_cache_needs_no_network(cache: Path) -> None:
 
 
 def test_an_empty_cache_is_filled_and_says_so(tmp_path: Path, repository: str) -> None:
-    """The first start tells what it fetches, and how far it is."""
+    """The first start reports the download and its progress."""
     lines: list[str] = []
     jar_cache.fetched(tmp_path / "new", lines.append, repository)
     assert lines[0] == "fetching Kafka: 46 files, 45 MB, once"

@@ -15,11 +15,11 @@ def test_the_pinned_runtime_comes_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "version"), [('openjdk version "17.0.15" 2025', 17), ('java version "1.8.0_1"', 8), ("no such thing", 0)]
+    ("output", "version"), [('openjdk version "17.0.15" 2025', 17), ('java version "1.8.0_1"', 8), ("no such thing", 0)]
 )
-def test_a_version_is_read(tmp_path: Path, said: str, version: int) -> None:
+def test_a_version_is_read(tmp_path: Path, output: str, version: int) -> None:
     """Old Javas counted from 1."""
-    assert java.major_version(_java(tmp_path, said)) == version
+    assert java.major_version(_java(tmp_path, output)) == version
 
 
 def test_an_installed_java_serves_where_the_pinned_one_does_not_run(
@@ -42,9 +42,9 @@ def test_no_java_at_all_is_one_line_with_the_ways_out(tmp_path: Path, monkeypatc
         java.find_java.__wrapped__()
 
 
-def _java(home: Path, said: str) -> Path:
+def _java(home: Path, output: str) -> Path:
     binary = home / "bin" / "java"
     binary.parent.mkdir(parents=True)
-    binary.write_text(f"#!/bin/sh\necho '{said}' >&2\n")
+    binary.write_text(f"#!/bin/sh\necho '{output}' >&2\n")
     binary.chmod(0o755)
     return binary

@@ -45,7 +45,7 @@ async def test_an_unreachable_server_is_one_line_with_the_ways_out() -> None:
 
 
 def test_a_password_is_quoted() -> None:
-    """Whoever chooses one can't write SQL with it."""
+    """A name can't inject SQL."""
     assert "PASSWORD 'it''s'" in role_sql("registry", "it's")[1]
 
 

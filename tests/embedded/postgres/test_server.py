@@ -88,16 +88,16 @@ async def test_a_paused_server_answers_nothing_until_it_goes_on(postgres: Postgr
 
 
 def test_data_is_kept_on_request_alone(tmp_path: Path) -> None:
-    """`rondo up` goes on where it was, with the same password; the demo starts anew."""
+    """`rondo up` keeps its data and its password; the demo starts with none."""
     with Postgres(tmp_path, keep=True) as before:
         asyncio.run(query(before.dsn, "CREATE TABLE kept AS SELECT 7 AS answer"))
     with Postgres(tmp_path, keep=True) as kept:
         assert asyncio.run(query(kept.dsn, "SELECT answer FROM kept")) == 7
-    with Postgres(tmp_path) as anew:
-        assert asyncio.run(query(anew.dsn, "SELECT to_regclass('kept')")) is None
+    with Postgres(tmp_path) as second:
+        assert asyncio.run(query(second.dsn, "SELECT to_regclass('kept')")) is None
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user changes to nobody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
 def test_where_its_account_may_not_go_it_lives_elsewhere_and_cleans_up(tmp_path: Path) -> None:
     """A home is not opened to strangers for it."""
     tmp_path.chmod(0o700)
@@ -108,7 +108,7 @@ def test_where_its_account_may_not_go_it_lives_elsewhere_and_cleans_up(tmp_path:
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user changes to nobody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
 def test_programs_that_its_account_may_not_reach_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when the checkout lies under /root."""
     package = binaries.package_folder()

@@ -21,7 +21,7 @@ def test_an_unset_variable_gives_a_free_port(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_taken_port_is_named_with_its_variable_and_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever asked for the port learns what to change."""
+    """The message names the variable to change."""
     with socket.create_server((LOOPBACK, 0)) as other:
         port = other.getsockname()[1]
         monkeypatch.setenv("RONDO_PORT_REGISTRY", str(port))
@@ -46,7 +46,7 @@ def test_a_port_is_free_although_an_old_connection_of_its_former_server_lingers(
 
 @pytest.mark.parametrize("value", ["http", "0", "65536", "-1"])
 def test_what_is_no_port_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """A typo is told, not tried."""
+    """A typo is an error before anything starts."""
     monkeypatch.setenv("RONDO_PORT_REGISTRY", value)
     with pytest.raises(BadPortError, match=f"RONDO_PORT_REGISTRY={value} is not a port: use a number from 1 to 65535"):
         chosen_port("RONDO_PORT_REGISTRY")

@@ -22,9 +22,9 @@ def crash(server: Server | None) -> None:
     os.kill(server.process.pid, signal.SIGKILL)
 
 
-async def until(said: list[str], *lines: str) -> None:
+async def until(reported: list[str], *lines: str) -> None:
     async with asyncio.timeout(60):
-        while set(lines) - set(said):  # noqa: ASYNC110 - a plain list
+        while set(lines) - set(reported):  # noqa: ASYNC110 - a plain list
             await asyncio.sleep(0.05)
 
 
@@ -36,33 +36,33 @@ def logged(stack: Stack) -> list[str]:
 
 
 async def test_killed_servers_are_restarted_and_reported(tmp_path: Path) -> None:
-    said: list[str] = []
+    reported: list[str] = []
     async with Stack(tmp_path / "home", services=()) as stack:
-        watch = asyncio.create_task(stack.report_restarts(said.append))
+        watch = asyncio.create_task(stack.report_restarts(reported.append))
         crash(stack.kafka)
         crash(stack.postgres)
-        await until(said, "Kafka is ready again", "PostgreSQL is ready again")
+        await until(reported, "Kafka is ready again", "PostgreSQL is ready again")
         watch.cancel()
         assert stack.kafka is not None
         assert stack.postgres is not None
         assert await stack.kafka.answers()
         assert await stack.postgres.answers()
         assert stack.restarts() == {"Kafka": 1, "PostgreSQL": 1}
-        assert logged(stack) == said
-    assert set(said) >= {
+        assert logged(stack) == reported
+    assert set(reported) >= {
         f"{name} died with exit code -9: restarting it with its data" for name in ("Kafka", "PostgreSQL")
     }
 
 
 @pytest.mark.slow
 async def test_a_full_disk_prevents_no_restart(tmp_path: Path) -> None:
-    said: list[str] = []
+    reported: list[str] = []
     async with Stack(tmp_path / "home", services=()) as stack:
         (stack.home / "logs").mkdir(exist_ok=True)
         (stack.home / "logs" / "stack.log").symlink_to("/dev/full")
-        watch = asyncio.create_task(stack.report_restarts(said.append))
+        watch = asyncio.create_task(stack.report_restarts(reported.append))
         crash(stack.postgres)
-        await until(said, "PostgreSQL is ready again")
+        await until(reported, "PostgreSQL is ready again")
         watch.cancel()
 
 
@@ -75,10 +75,10 @@ async def test_a_server_that_its_owner_killed_stays_down_until_its_owner_restart
         assert not stack.postgres.process.is_running
         await stack.postgres.restart()
         assert stack.restarts() == {"Kafka": 0, "PostgreSQL": 0}
-        said: list[str] = []
-        watch = asyncio.create_task(stack.report_restarts(said.append))
+        reported: list[str] = []
+        watch = asyncio.create_task(stack.report_restarts(reported.append))
         crash(stack.postgres)
-        await until(said, "PostgreSQL is ready again")
+        await until(reported, "PostgreSQL is ready again")
         watch.cancel()
         assert stack.restarts() == {"Kafka": 0, "PostgreSQL": 1}
 
@@ -87,17 +87,17 @@ async def test_a_service_that_dies_or_freezes_is_reported(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
-    said: list[str] = []
+    reported: list[str] = []
     async with Stack(tmp_path / "home", services=[SERVING]) as stack:
-        watch = asyncio.create_task(stack.report_restarts(said.append))
+        watch = asyncio.create_task(stack.report_restarts(reported.append))
         process = stack.services["serving"].process
         process.pause()
         frozen = f"serving is frozen and answers nothing: `kill -CONT {process.pid}` continues it"
-        await until(said, frozen)
+        await until(reported, frozen)
         process.resume()
-        await until(said, "serving is no longer frozen")
+        await until(reported, "serving is no longer frozen")
         stack.kill("serving")
         died = "serving died with exit code -9 and was restarted"
-        await until(said, died)
+        await until(reported, died)
         watch.cancel()
-        assert logged(stack) == said == [frozen, "serving is no longer frozen", died]
+        assert logged(stack) == reported == [frozen, "serving is no longer frozen", died]

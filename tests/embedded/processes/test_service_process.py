@@ -1,4 +1,4 @@
-"""A service: started again when it dies, and told about when it can't."""
+"""A service is restarted when it dies, and reported when it can't start."""
 
 import os
 import re
@@ -20,7 +20,7 @@ Run = Callable[[str], ServiceProcess]
 
 @pytest.fixture
 async def run(tmp_path: Path) -> AsyncIterator[Run]:
-    """Start a stand-in that behaves as told."""
+    """Start a stand-in with a behaviour."""
     started: list[ServiceProcess] = []
 
     def start(mode: str) -> ServiceProcess:
@@ -49,7 +49,7 @@ async def test_a_killed_service_comes_back(run: Run) -> None:
 
 
 async def test_a_service_that_keeps_dying_is_told_with_its_log(run: Run, tmp_path: Path) -> None:
-    """Nobody waits a minute for what can't be."""
+    """The wait ends at once, not after a minute."""
     with pytest.raises(NotReadyError) as caught:
         await run("dies").wait_ready()
     assert str(caught.value) == (
@@ -94,7 +94,7 @@ def test_a_process_deaf_to_sigterm_is_killed_with_its_children(tmp_path: Path) -
 
 
 def test_what_a_killed_stack_left_is_ended_by_the_next(tmp_path: Path) -> None:
-    """For systems that don't tell children of their parent's end."""
+    """For systems that don't signal children at their parent's death."""
     process = Process(["/bin/sleep", "600"], tmp_path / "left.log")
     process.start()
     assert kill_all(tmp_path) == [process.pid]

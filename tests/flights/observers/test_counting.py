@@ -1,4 +1,4 @@
-"""Sending and counting on real Kafka: what did not arrive is told, and what comes late is counted all the same."""
+"""Sending and counting on real Kafka: what did not arrive is reported, and late answers are counted."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_who_waits_for_a_kafka_that_is_away_stops_waiting_when_told() -> None:
 
 @pytest.mark.slow
 def test_readers_are_let_go_of_at_once_when_the_body_fails(tmp_path: Path) -> None:
-    """As on Ctrl-C: nobody reads to the end then, least of all where Kafka has died."""
+    """As on Ctrl-C: the auditor does not read to the end then, least of all where Kafka has died."""
     began = 0.0
 
     def fails_without_kafka() -> None:

@@ -1,4 +1,4 @@
-"""From what was said to the turns of the loop."""
+"""From events to the redeployments of a run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXAMPLES = Path(__file__).resolve().parents[3] / "contracts" / "examples"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def said(event: type[Event], seconds: float, **changes: Any) -> Envelope[Any]:
+def event_at(event: type[Event], seconds: float, **changes: Any) -> Envelope[Any]:
     content = json.loads((EXAMPLES / f"{event.__name__}.v1.json").read_text()) | changes
     return Envelope("id", "test", NOW + timedelta(seconds=seconds), event.model_validate(content))
 
@@ -35,9 +35,9 @@ def turn(finding: str, seconds: float, version: int, training: float) -> list[En
     began = NOW + timedelta(seconds=seconds)
     ended = (began + timedelta(seconds=training)).isoformat()
     return [
-        said(DriftDetected, seconds, finding_id=finding),
-        said(ModelTrained, seconds, trigger=trigger, started_at=began.isoformat(), finished_at=ended),
-        said(ModelPromoted, seconds + training, trigger=trigger, model_version=version),
+        event_at(DriftDetected, seconds, finding_id=finding),
+        event_at(ModelTrained, seconds, trigger=trigger, started_at=began.isoformat(), finished_at=ended),
+        event_at(ModelPromoted, seconds + training, trigger=trigger, model_version=version),
     ]
 
 
@@ -51,27 +51,27 @@ def test_a_turn_is_timed_with_and_without_its_own_training_even_where_the_bytes_
 
 
 def test_a_finding_told_twice_is_one_turn_timed_from_the_first_telling() -> None:
-    history = History([*turn("same", 0, 2, training=3), said(DriftDetected, 50, finding_id="same")])
+    history = History([*turn("same", 0, 2, training=3), event_at(DriftDetected, 50, finding_id="same")])
     [only] = history.redeployments()
     assert only.found_at == NOW
 
 
 def test_a_promotion_by_hand_is_no_turn_of_the_loop() -> None:
-    by_hand = said(ModelPromoted, 1, trigger=None)
-    assert History([said(DriftDetected, 0), by_hand]).redeployments() == []
+    by_hand = event_at(ModelPromoted, 1, trigger=None)
+    assert History([event_at(DriftDetected, 0), by_hand]).redeployments() == []
 
 
 def test_each_training_is_told_with_its_end_once() -> None:
     gate = {"gate": "roc_auc.min", "passed": False, "observed": 0.5, "bound": 0.6, "message": "ROC AUC 0.5"}
-    told = [said(TrainingStarted, n, run_id=run) for n, run in enumerate(("a", "b", "c", "d", "e", "a"))]
+    started = [event_at(TrainingStarted, n, run_id=run) for n, run in enumerate(("a", "b", "c", "d", "e", "a"))]
     history = History([
-        *told,
-        said(ModelTrained, 10, run_id="a"), said(ModelRegistered, 11, run_id="a", model_version=2),
-        said(ModelPromoted, 12, model_version=2),
-        said(ModelTrained, 13, run_id="b"), said(ModelRegistered, 14, run_id="b", model_version=3),
-        said(ModelRejected, 15, run_id="b", model_version=3, gates=[gate]),
-        said(TrainingFailed, 16, run_id="c", reason="the disk is full"),
-        said(ModelTrained, 17, run_id="d"),
+        *started,
+        event_at(ModelTrained, 10, run_id="a"), event_at(ModelRegistered, 11, run_id="a", model_version=2),
+        event_at(ModelPromoted, 12, model_version=2),
+        event_at(ModelTrained, 13, run_id="b"), event_at(ModelRegistered, 14, run_id="b", model_version=3),
+        event_at(ModelRejected, 15, run_id="b", model_version=3, gates=[gate]),
+        event_at(TrainingFailed, 16, run_id="c", reason="the disk is full"),
+        event_at(ModelTrained, 17, run_id="d"),
     ])  # fmt: skip
     assert {each.run_id: each.ended for each in trainings(history)} == {
         "a": "version 2 was promoted",

@@ -81,11 +81,11 @@ def test_a_tall_screen_shows_more_of_the_timeline() -> None:
 
 
 def test_who_died_and_that_all_is_well_again_stand_in_the_timeline_where_they_belong() -> None:
-    said = [example(DriftDetected), example(ModelPromoted), example(WindowClosed)]
+    envelopes = [example(DriftDetected), example(ModelPromoted), example(WindowClosed)]
     later = replace(example(ModelPromoted), id="later", time=NOW + timedelta(seconds=30))
     died = Incident("Died 0", NOW + timedelta(seconds=1), "Died", "Kafka died")
     healed = Incident("Recovered 1", NOW + timedelta(seconds=7), "Recovered", "ready again 6.0 s after Kafka died")
-    found = timeline([*said, later], [died, healed])
+    found = timeline([*envelopes, later], [died, healed])
     assert [event.id for event in found] == ["id", "id", "Died 0", "Recovered 1", "later"]
     assert line(healed).plain == "12:00:08.25  Recovered           ready again 6.0 s after Kafka died"
 

@@ -56,9 +56,9 @@ def test_a_failed_compaction_affects_no_row(
 
 def test_a_commit_is_the_same_version_after_a_restart_also_where_a_compaction_followed(tmp_path: Path) -> None:
     tables = DeltaTables(str(tmp_path), compact_every=2)
-    said = [tables.append("t", pa.table({"a": [n]}), {"x": n}, {"batch_id": str(n)}) for n in range(7)]
+    appended = [tables.append("t", pa.table({"a": [n]}), {"x": n}, {"batch_id": str(n)}) for n in range(7)]
     read = [commit for commit in DeltaTables(str(tmp_path)).commits("t") if commit.metadata]
-    assert read == said
+    assert read == appended
 
 
 def test_a_full_disk_while_a_column_becomes_text_waits_and_changes_nothing(

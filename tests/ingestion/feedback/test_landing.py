@@ -53,12 +53,12 @@ class Sent:
 
 @dataclass
 class MemoryLandingStore:
-    """The store's fake; `away` makes the next save fail."""
+    """The store's fake; `unavailable` makes the next save fail."""
 
     saved: dict[tuple[str, int], int] = field(default_factory=dict)
-    said: list[tuple[Any, str]] = field(default_factory=list)
+    events: list[tuple[Any, str]] = field(default_factory=list)
     versions: dict[str, int] = field(default_factory=dict)
-    away: bool = False
+    unavailable: bool = False
 
     async def positions(self) -> Mapping[tuple[str, int], int]:
         """Return the positions."""
@@ -74,12 +74,12 @@ class MemoryLandingStore:
         events: Sequence[tuple[Event, str]],
         announced: Mapping[str, int],
     ) -> None:
-        """Save, or be away."""
-        if self.away:
-            self.away = False
+        """Save, or be unavailable."""
+        if self.unavailable:
+            self.unavailable = False
             raise UnavailableError("PostgreSQL", "gone")
         self.saved |= positions
-        self.said += events
+        self.events += events
         self.versions |= announced
 
 
@@ -109,9 +109,9 @@ async def test_rows_wait_for_each_other_and_land_in_one_commit(tmp_path: Path) -
     await landing.advance([])
     assert read(tmp_path, "predictions")["model_version"].to_list() == [1] * 5 + [2] * 5
     assert store.saved == {("predictions.log", 3): 2, ("outcomes.log", 3): 1}
-    said: OutcomesAccepted = store.said[0][0]
-    assert (said.rows, said.joined, said.data_version.version) == (4, 4, 0)
-    assert said.data_version.table == "feedback/tips/outcomes"
+    events: OutcomesAccepted = store.events[0][0]
+    assert (events.rows, events.joined, events.data_version.version) == (4, 4, 0)
+    assert events.data_version.table == "feedback/tips/outcomes"
 
 
 async def test_the_role_lands_beside_the_version_and_a_shadow_joins_no_outcome(tmp_path: Path) -> None:
@@ -123,20 +123,20 @@ async def test_the_role_lands_beside_the_version_and_a_shadow_joins_no_outcome(t
     await landing.advance([sent("outcomes.log", 0, outcomes(0, 4))])
     roles = read(tmp_path, "predictions").group_by("model_version", "role").len().sort("model_version").rows()
     assert roles == [(1, "primary", 2), (2, "shadow", 4)]
-    assert [(event.rows, event.joined) for event, _ in store.said] == [(4, 2)]
+    assert [(event.rows, event.joined) for event, _ in store.events] == [(4, 2)]
 
 
 async def test_a_message_read_again_is_not_landed_again_and_its_event_is_sent(tmp_path: Path) -> None:
     store = MemoryLandingStore()
     messages = [sent("predictions.log", 0, predictions(0, 5)), sent("outcomes.log", 0, outcomes(0, 5))]
-    store.away = True
+    store.unavailable = True
     landing = FeedbackLanding(DeltaTables(str(tmp_path)), store, every=0.0)
     with pytest.raises(UnavailableError):
         await landing.advance(messages)
-    assert store.said == []
+    assert store.events == []
     after_crash = FeedbackLanding(DeltaTables(str(tmp_path)), store, every=0.0)
     assert await after_crash.load() == {}
-    assert [(event.rows, event.data_version.version) for event, _ in store.said] == [(5, 0)]
+    assert [(event.rows, event.data_version.version) for event, _ in store.events] == [(5, 0)]
     await after_crash.advance(messages)
     await after_crash.advance([sent("outcomes.log", 1, outcomes(5, 1))])
     assert read(tmp_path, "predictions").height == 5

@@ -64,7 +64,7 @@ async def is_there(path: Path) -> bool:
 
 
 def deny(path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Make a file unreadable; returns how to undo it. Root may read everything: there it is said by `open`."""
+    """Make a file unreadable; returns how to undo it. Root may read everything: there `open` raises."""
     if os.geteuid():
         path.chmod(0)
         return lambda: path.chmod(0o600)

@@ -158,7 +158,7 @@ def test_a_batch_that_does_not_fit_is_rejected(frame: pl.DataFrame, reason: str)
 
 
 @pytest.mark.parametrize(
-    ("column", "texts", "said"),
+    ("column", "texts", "expected"),
     [
         ("distance", ["1.5", "2", "3"], "float"),
         ("stops", ["1", "2", "3"], "int"),
@@ -168,13 +168,13 @@ def test_a_batch_that_does_not_fit_is_rejected(frame: pl.DataFrame, reason: str)
 )
 @pytest.mark.parametrize("file_format", ["Parquet", "an Arrow stream", "an Arrow file"])
 def test_a_file_that_keeps_types_may_not_have_texts_for_numbers(
-    column: str, texts: list[str | None], said: str, file_format: FileFormat
+    column: str, texts: list[str | None], expected: str, file_format: FileFormat
 ) -> None:
-    """Whoever writes `"42"` there has a mistake upstream, and may write `"42 "`, `"4,2"` or `"n/a"` tomorrow."""
+    """A sender that writes `"42"` there has a mistake upstream, and may write `"42 "`, `"4,2"` or `"n/a"` tomorrow."""
     for values in (texts, pl.Series(texts, dtype=pl.Categorical)):
         assert refused(rides(3, **{column: values}), file_format).reasons == (
             (
-                f"column {column!r} is text, and the contract says {said}: "
+                f"column {column!r} is text, and the contract says {expected}: "
                 f"{file_format} keeps types, so send it with that type"
             ),
         )

@@ -64,7 +64,7 @@ def test_a_half_written_parquet_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "file_format", "said"),
+    ("content", "file_format", "expected"),
     [
         (b"", "CSV", "it is empty; send the file itself as the body"),
         (b"a,b\n1,2\n", "Parquet", "it does not start with PAR1; send the content type of the file"),
@@ -87,12 +87,14 @@ def test_a_half_written_parquet_file(tmp_path: Path) -> None:
         (b"\xff\xfe\x00a", "CSV", "it holds NUL characters; send the content type of the file"),
     ],
 )
-def test_an_unreadable_file_is_explained(content: bytes, file_format: FileFormat, said: str, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_explained(
+    content: bytes, file_format: FileFormat, expected: str, tmp_path: Path
+) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     text = message(path, file_format)
     assert text.startswith(f"the batch can't be read as {file_format}: ")
-    assert said in text
+    assert expected in text
 
 
 def test_a_stream_that_breaks_off(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def add_rows(state: ModelState, first: int, count: int) -> None:
     ids = [f"{first + n}" for n in range(count)]
     table = predictions(rows(np.random.default_rng(first), count), times(0, count), ids)
     state.count_predictions(table, 1, REFERENCE)
-    known = [*ids[::3], f"nobody-{first}"]
+    known = [*ids[::3], f"unknown-{first}"]
     state.add_outcomes(outcomes(list(known), np.ones(len(known)), times(0.01, len(known))), WRITTEN)
     value = encode_predictions(table, 2, DIGEST_2)
     state.buffer_predictions(value, read_predictions(value), now=0.0)

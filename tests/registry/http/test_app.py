@@ -35,7 +35,7 @@ BEARER = bearer()
 
 
 @pytest.fixture
-async def story(
+async def seeded(
     client: httpx.AsyncClient, registry_database: Database, artifacts: Artifacts, spec_text: str, trained: Make
 ) -> httpx.AsyncClient:
     """Return a client of a registry with two versions that served and one that was rejected."""
@@ -203,25 +203,25 @@ async def test_a_label_as_a_feature_and_an_unsupported_strategy(client: httpx.As
     assert "line 7: `rollout.strategy`: canary is not supported yet: use `replace`" in answer.json()["detail"]
 
 
-async def test_unknown_things_are_refused_with_the_next_step(story: httpx.AsyncClient) -> None:
+async def test_unknown_things_are_refused_with_the_next_step(seeded: httpx.AsyncClient) -> None:
     for path in ("", "/spec", "/versions", "/versions/1", "/versions/1/artifact", "/versions/1/lineage", "/history"):
-        answer = await story.get(f"/v1/models/gone{path}")
+        answer = await seeded.get(f"/v1/models/gone{path}")
         assert (answer.status_code, answer.json()["code"]) == (404, "unknown_model"), path
         assert answer.json()["detail"] == (
             "there is no model 'gone'; there are late: apply its spec first (`rondo apply rondo.yaml`)"
         )
     for command, body in (("promote", {"version": 1}), ("rollback", {}), ("train", {})):
-        answer = await story.post(f"/v1/models/gone/{command}", json=body)
+        answer = await seeded.post(f"/v1/models/gone/{command}", json=body)
         assert (answer.status_code, answer.json()["code"]) == (404, "unknown_model")
-    answer = await story.get("/v1/models/late/versions/9")
+    answer = await seeded.get("/v1/models/late/versions/9")
     assert answer.json()["detail"] == "late has no version 9: its versions are 1 to 3"
-    answer = await story.get("/v1/nothing")
+    answer = await seeded.get("/v1/nothing")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    answer = await story.delete("/v1/models")
+    answer = await seeded.delete("/v1/models")
     assert (answer.status_code, answer.json()["code"], answer.headers["allow"]) == (405, "method_not_allowed", "GET")
-    answer = await story.get("/v1/models/late/versions/one")
+    answer = await seeded.get("/v1/models/late/versions/one")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
-    answer = await story.post("/v1/models/late/promote", json={"vresion": 1})
+    answer = await seeded.post("/v1/models/late/promote", json={"vresion": 1})
     assert "version: Field required; vresion: Extra inputs are not permitted" in answer.json()["detail"]
 
 
@@ -242,49 +242,49 @@ async def test_unknown_things_are_refused_with_the_next_step(story: httpx.AsyncC
     ],
 )
 async def test_values_that_postgresql_cannot_store_are_refused(
-    story: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None
+    seeded: httpx.AsyncClient, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
-    answer = await story.request(method, path, json=body)
+    answer = await seeded.request(method, path, json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
-async def test_models_versions_and_runs(story: httpx.AsyncClient, tmp_path: Path) -> None:
-    (model,) = (await story.get("/v1/models")).json()["models"]
+async def test_models_versions_and_runs(seeded: httpx.AsyncClient, tmp_path: Path) -> None:
+    (model,) = (await seeded.get("/v1/models")).json()["models"]
     assert (model["champion"], model["revision"], model["last_version"]) == (2, 2, 3)
-    assert model == (await story.get("/v1/models/late")).json()
-    versions = (await story.get("/v1/models/late/versions")).json()["versions"]
+    assert model == (await seeded.get("/v1/models/late")).json()
+    versions = (await seeded.get("/v1/models/late/versions")).json()["versions"]
     assert [(v["model_version"], v["state"], v["passed"]) for v in versions] == [
         (1, "standby", True), (2, "champion", True), (3, "rejected", False),
     ]  # fmt: skip
-    detail = (await story.get("/v1/models/late/versions/3")).json()
+    detail = (await seeded.get("/v1/models/late/versions/3")).json()
     assert [gate["passed"] for gate in detail["gates"]] == [True, True, False, False]
     assert (detail["evidence"]["champion_version"], detail["evidence"]["rows_holdout"]) == (2, 100)
     assert list(detail["features"]) == list(model["routes"][0]["features"])
     (tmp_path / "artifacts" / detail["evidence_digest"].replace(":", "/")).write_bytes(b"other")
-    damaged = (await story.get("/v1/models/late/versions/3")).json()
+    damaged = (await seeded.get("/v1/models/late/versions/3")).json()
     assert damaged == detail | {"evidence": None}
-    runs = (await story.get("/v1/runs", params={"model": "late", "limit": 2})).json()["runs"]
+    runs = (await seeded.get("/v1/runs", params={"model": "late", "limit": 2})).json()["runs"]
     assert [(run["run_id"], run["state"]) for run in runs] == [("run-3", "trained"), ("run-2", "trained")]
 
 
-async def test_history_lineage_and_audit(story: httpx.AsyncClient) -> None:
-    periods = (await story.get("/v1/models/late/history")).json()["periods"]
+async def test_history_lineage_and_audit(seeded: httpx.AsyncClient) -> None:
+    periods = (await seeded.get("/v1/models/late/history")).json()["periods"]
     assert [p["model_version"] for p in periods] == [1, 2]
     assert (periods[0]["until"], periods[1]["until"]) == (periods[1]["since"], None)
-    story_of_1 = (await story.get("/v1/models/late/versions/1/lineage")).json()
-    assert story_of_1["trigger"]["id"] == "finding-run-1"
-    assert story_of_1["training"]["data"][0]["table"] == "datasets/flights"
-    assert story_of_1["deployments"] == periods[:1]
-    audit = (await story.get("/v1/models/late/audit")).json()
+    lineage_of_1 = (await seeded.get("/v1/models/late/versions/1/lineage")).json()
+    assert lineage_of_1["trigger"]["id"] == "finding-run-1"
+    assert lineage_of_1["training"]["data"][0]["table"] == "datasets/flights"
+    assert lineage_of_1["deployments"] == periods[:1]
+    audit = (await seeded.get("/v1/models/late/audit")).json()
     assert (audit["verified"], len(audit["entries"])) == (True, 7)
     assert audit["entries"][-1]["evidence"]["gates"][2]["message"].startswith("ROC AUC 0.100 on the holdout")
-    head = (await story.get("/v1/models/late/audit/head")).json()
+    head = (await seeded.get("/v1/models/late/audit/head")).json()
     assert head == {"model": "late", "length": 7, "hash": audit["entries"][-1]["hash"]}
-    assert (await story.get("/v1/models/gone/audit/head")).status_code == 404
+    assert (await seeded.get("/v1/models/gone/audit/head")).status_code == 404
 
 
 async def test_replicas_that_serve_and_that_refuse(
-    story: httpx.AsyncClient, registry_database: Database, day: datetime
+    seeded: httpx.AsyncClient, registry_database: Database, day: datetime
 ) -> None:
     for replica, state in (("serving-1", "available"), ("serving-0", "refused")):
         event = ReplicaChanged(
@@ -294,67 +294,67 @@ async def test_replicas_that_serve_and_that_refuse(
         envelope = Envelope(replica, "test", datetime.now(UTC), event)
         async with PostgresStore(registry_database).handling(envelope) as work:
             await handlers.on_replica_changed(envelope, work)
-    found = (await story.get("/v1/models/late/replicas")).json()
+    found = (await seeded.get("/v1/models/late/replicas")).json()
     assert (found["revision"], [(r["replica"], r["state"], r["detail"]) for r in found["replicas"]]) == (
         2, [("serving-0", "refused", "its folder is empty"), ("serving-1", "available", "")],
     )  # fmt: skip
-    assert (await story.get("/v1/models/gone/replicas")).json()["code"] == "unknown_model"
+    assert (await seeded.get("/v1/models/gone/replicas")).json()["code"] == "unknown_model"
 
 
-async def test_the_artifact_of_a_version(story: httpx.AsyncClient, tmp_path: Path) -> None:
-    answer = await story.get("/v1/models/late/versions/1/artifact")
-    digest = (await story.get("/v1/models/late/versions/1")).json()["digest"]
+async def test_the_artifact_of_a_version(seeded: httpx.AsyncClient, tmp_path: Path) -> None:
+    answer = await seeded.get("/v1/models/late/versions/1/artifact")
+    digest = (await seeded.get("/v1/models/late/versions/1")).json()["digest"]
     assert (answer.content, answer.headers["etag"]) == (onnx_model("run-1"), f'"{digest}"')
-    other = (await story.get("/v1/models/late/versions/2")).json()["digest"]
+    other = (await seeded.get("/v1/models/late/versions/2")).json()["digest"]
     (tmp_path / "artifacts" / other.replace(":", "/")).unlink()
-    missing = await story.get("/v1/models/late/versions/2/artifact")
+    missing = await seeded.get("/v1/models/late/versions/2/artifact")
     assert (missing.status_code, missing.json()["code"]) == (404, "artifact_missing")
     (tmp_path / "artifacts" / digest.replace(":", "/")).write_bytes(b"other")
-    corrupt = await story.get("/v1/models/late/versions/1/artifact")
+    corrupt = await seeded.get("/v1/models/late/versions/1/artifact")
     assert (corrupt.status_code, corrupt.json()["code"]) == (500, "artifact_corrupt")
 
 
-async def test_promote_and_roll_back(story: httpx.AsyncClient) -> None:
-    refused = await story.post("/v1/models/late/promote", json={"version": 3})
+async def test_promote_and_roll_back(seeded: httpx.AsyncClient) -> None:
+    refused = await seeded.post("/v1/models/late/promote", json={"version": 3})
     assert (refused.status_code, refused.json()["code"]) == (409, "gates_not_passed")
-    stale = await story.post("/v1/models/late/promote", json={"version": 1, "revision": 1})
+    stale = await seeded.post("/v1/models/late/promote", json={"version": 1, "revision": 1})
     assert (stale.status_code, stale.json()["code"]) == (409, "stale_revision")
     body = {"version": 3, "override": True, "reason": "a drill"}
-    promoted = await story.post("/v1/models/late/promote", json=body, headers=bearer(Role.APPROVER))
+    promoted = await seeded.post("/v1/models/late/promote", json=body, headers=bearer(Role.APPROVER))
     assert (promoted.status_code, promoted.json()["champion"], promoted.json()["revision"]) == (200, 3, 3)
-    again = await story.post("/v1/models/late/promote", json=body)
+    again = await seeded.post("/v1/models/late/promote", json=body)
     assert (again.status_code, again.json()["code"]) == (409, "already_champion")
-    back = await story.post("/v1/models/late/rollback")
+    back = await seeded.post("/v1/models/late/rollback")
     assert (back.status_code, back.json()["champion"]) == (200, 2)
-    entries = (await story.get("/v1/models/late/audit")).json()["entries"]
+    entries = (await seeded.get("/v1/models/late/audit")).json()["entries"]
     assert [(e["action"], e["decided_by"]) for e in entries[-2:]] == [
         ("promoted", "approver"),
         ("rolled_back", "admin"),
     ]
     assert entries[-2]["evidence"]["passed"] is False
-    assert (await story.post("/v1/models/late/rollback", json={"version": None})).json()["champion"] == 1
-    nothing = await story.post("/v1/models/late/rollback")
+    assert (await seeded.post("/v1/models/late/rollback", json={"version": None})).json()["champion"] == 1
+    nothing = await seeded.post("/v1/models/late/rollback")
     assert (nothing.status_code, nothing.json()["code"]) == (409, "nothing_to_roll_back_to")
 
 
-async def test_train_now(story: httpx.AsyncClient, registry_database: Database) -> None:
+async def test_train_now(seeded: httpx.AsyncClient, registry_database: Database) -> None:
     body = {"reason": "new features", "at": "2013-05-01T00:00:00Z"}
-    answer = await story.post("/v1/models/late/train", json=body)
+    answer = await seeded.post("/v1/models/late/train", json=body)
     assert (answer.status_code, answer.json()["status"]) == (202, "requested")
     event_id = await registry_database.pool.fetchval("select event_id from outbox where topic = 'training.requested'")
     assert event_id == answer.json()["trigger_id"]
 
 
 async def test_a_metric_of_nan_is_returned(
-    story: httpx.AsyncClient, registry_database: Database, artifacts: Artifacts, trained: Make
+    seeded: httpx.AsyncClient, registry_database: Database, artifacts: Artifacts, trained: Make
 ) -> None:
     event = trained("run-4", auc=float("nan"))
     await put_evidence(artifacts)
     envelope = Envelope("run-4", "test", datetime.now(UTC), event)
     async with PostgresStore(registry_database).handling(envelope) as work:
         await handlers.on_model_trained(envelope, work, artifacts)
-    assert (await story.get("/v1/models/late/versions/4")).json()["metrics"] == {"roc_auc": "NaN"}
-    assert (await story.get("/v1/models/late/audit")).json()["verified"]
+    assert (await seeded.get("/v1/models/late/versions/4")).json()["metrics"] == {"roc_auc": "NaN"}
+    assert (await seeded.get("/v1/models/late/audit")).json()["verified"]
 
 
 async def test_before_it_is_open_the_api_answers_503() -> None:
@@ -365,36 +365,36 @@ async def test_before_it_is_open_the_api_answers_503() -> None:
     assert answer.json()["detail"].startswith("the registry is not available (still starting)")
 
 
-async def test_lists_come_in_pages(story: httpx.AsyncClient) -> None:
+async def test_lists_come_in_pages(seeded: httpx.AsyncClient) -> None:
     for path, items, key in (
         ("/v1/models/late/versions", "versions", "model_version"),
         ("/v1/models/late/audit", "entries", "number"),
     ):
         found, after = [], 0
         while after is not None:
-            page = (await story.get(path, params={"limit": 2, "after": after})).json()
+            page = (await seeded.get(path, params={"limit": 2, "after": after})).json()
             assert len(page[items]) <= 2
             found += [item[key] for item in page[items]]
             after = page["next"]
         assert found == list(range(1, len(found) + 1))
-    first = (await story.get("/v1/runs", params={"limit": 2})).json()
-    second = (await story.get("/v1/runs", params={"limit": 2, "before": first["next"]})).json()
+    first = (await seeded.get("/v1/runs", params={"limit": 2})).json()
+    second = (await seeded.get("/v1/runs", params={"limit": 2, "before": first["next"]})).json()
     assert [run["run_id"] for run in first["runs"] + second["runs"]] == ["run-3", "run-2", "run-1"]
     assert second["next"] is None
     for wrong in ("x", "~", f"{10**30}~run-1"):
-        answer = await story.get("/v1/runs", params={"before": wrong})
+        answer = await seeded.get("/v1/runs", params={"before": wrong})
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
 
 
-async def test_a_model_can_be_removed(story: httpx.AsyncClient) -> None:
-    stale = await story.delete("/v1/models/late", params={"revision": 1})
+async def test_a_model_can_be_removed(seeded: httpx.AsyncClient) -> None:
+    stale = await seeded.delete("/v1/models/late", params={"revision": 1})
     assert (stale.status_code, stale.json()["code"]) == (409, "stale_revision")
-    answer = await story.delete("/v1/models/late", params={"reason": "not needed", "revision": 2})
+    answer = await seeded.delete("/v1/models/late", params={"reason": "not needed", "revision": 2})
     assert (answer.status_code, answer.json()) == (200, {"model": "late", "revision": 2})
-    assert (await story.get("/v1/models")).json() == {"models": []}
-    assert (await story.get("/v1/models/late")).status_code == 404
-    assert [v["state"] for v in (await story.get("/v1/models/late/versions")).json()["versions"]] == [
+    assert (await seeded.get("/v1/models")).json() == {"models": []}
+    assert (await seeded.get("/v1/models/late")).status_code == 404
+    assert [v["state"] for v in (await seeded.get("/v1/models/late/versions")).json()["versions"]] == [
         "retired", "retired", "rejected",
     ]  # fmt: skip
-    audit = (await story.get("/v1/models/late/audit")).json()
+    audit = (await seeded.get("/v1/models/late/audit")).json()
     assert (audit["verified"], audit["entries"][-1]["evidence"]["reason"]) == (True, "not needed")

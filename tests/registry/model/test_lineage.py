@@ -27,18 +27,18 @@ def test_a_lineage_begins_with_the_trigger_and_ends_with_the_deployments(
         Deployment(revision=n, routes=model.routes, decided_by="registry", reason="", at=day + timedelta(days=n))
         for n, model in enumerate((first, second, first, second), 1)
     ]
-    story = lineage.lineage_of(second.version(2), known, deployments)
-    assert (story.trigger.id, story.training.run_id) == ("finding-run-2", "run-2")
-    assert [(d.table, d.version) for d in story.training.data] == [("datasets/flights", 3)]
-    assert (story.training.code_version, story.training.seed) == ("1.0", 7)
-    assert (story.training.spec_digest, story.compared_with_version) == (spec.digest, 1)
-    assert (story.artifact, story.artifact_bytes) == (second.version(2).digest, known.trained.size)
-    assert (story.metrics, [gate.passed for gate in story.gates]) == ({"roc_auc": 0.7}, [True])
-    assert (story.state, [p.revision for p in story.deployments]) == ("champion", [2, 4])
+    found = lineage.lineage_of(second.version(2), known, deployments)
+    assert (found.trigger.id, found.training.run_id) == ("finding-run-2", "run-2")
+    assert [(d.table, d.version) for d in found.training.data] == [("datasets/flights", 3)]
+    assert (found.training.code_version, found.training.seed) == ("1.0", 7)
+    assert (found.training.spec_digest, found.compared_with_version) == (spec.digest, 1)
+    assert (found.artifact, found.artifact_bytes) == (second.version(2).digest, known.trained.size)
+    assert (found.metrics, [gate.passed for gate in found.gates]) == ({"roc_auc": 0.7}, [True])
+    assert (found.state, [p.revision for p in found.deployments]) == ("champion", [2, 4])
 
 
 def test_a_version_that_was_rejected_was_in_no_deployment(spec: ModelSpec, candidate: Make, day: datetime) -> None:
     rejected = candidate("run-1", passed=False)
     model = register_candidate(Model("late", spec, 1), rejected, spec).after
-    story = lineage.lineage_of(model.version(1), rejected, [])
-    assert (story.state, story.deployments) == ("rejected", ())
+    found = lineage.lineage_of(model.version(1), rejected, [])
+    assert (found.state, found.deployments) == ("rejected", ())

@@ -151,6 +151,6 @@ async def test_a_change_behind_the_trigger_shows(
     queries = PostgresQueries(registry_database)
     assert (await AuditVerifier(queries).verify("late")).verified
     await registry_database.pool.execute(
-        "alter table audit disable trigger audit_append_only; update audit set decided_by = 'nobody' where number = 2"
+        "alter table audit disable trigger audit_append_only; update audit set decided_by = 'unknown' where number = 2"
     )
     assert (await AuditVerifier(queries).verify("late")).broken_at == 2

@@ -20,7 +20,7 @@ def applying(replica: Replica) -> Any:
 
 async def test_replaced_deployments_are_skipped_and_unavailable_ones_retried() -> None:
     mine, loader, events = replica()
-    loader.away = 2
+    loader.unavailable = 2
     reconciler = Reconciler(applying(mine), PendingDeployments(), Backoff(first=0.001))
     for revision in (1, 2, 3):
         await reconciler.add(deployment(revision, route(revision)))

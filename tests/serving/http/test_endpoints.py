@@ -1,4 +1,4 @@
-"""The Open Inference Protocol v2: an answer is logged before it is given, and errors say what to send."""
+"""The Open Inference Protocol v2: an answer is logged before it is sent, and errors name what to send."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class LogTopic:
 
     def __init__(self) -> None:
         self.batches: list[Any] = []
-        self.away = False
+        self.unavailable = False
 
     async def publish(self, _: str, record: bytes) -> None:
-        if self.away:
+        if self.unavailable:
             raise UnavailableError("the inference log", "Kafka sleeps")
         self.batches.append(logs.decode(record))
 
@@ -66,7 +66,7 @@ async def client(models: ServedModels, topic: LogTopic) -> AsyncIterator[httpx.A
     log = LogWriter(topic.publish)
 
     async def report() -> dict[str, str]:
-        return {"kafka": "it sleeps" if topic.away else "ok"}
+        return {"kafka": "no answer" if topic.unavailable else "ok"}
 
     app = api(models, InferenceService(log, lambda: NOW), report)
     guarded = AddErrorField(server.guarded(Health(), await token_cache(), app))
@@ -104,10 +104,10 @@ async def test_rows_are_scored_and_logged(client: httpx.AsyncClient, topic: LogT
 
 async def test_ready_is_what_readyz_says(client: httpx.AsyncClient, topic: LogTopic) -> None:
     assert (await client.get("/v2/health/ready")).json() == {"ready": True}
-    topic.away = True
+    topic.unavailable = True
     assert (await client.get("/v2/health/live")).json() == {"live": True}
-    away = await client.get("/v2/health/ready")
-    assert (away.status_code, away.json()) == (503, {"ready": False})
+    unavailable = await client.get("/v2/health/ready")
+    assert (unavailable.status_code, unavailable.json()) == (503, {"ready": False})
 
 
 async def test_metadata_and_health(client: httpx.AsyncClient) -> None:
@@ -122,9 +122,9 @@ async def test_metadata_and_health(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "status", "said"),
+    ("path", "body", "status", "expected"),
     [
-        ("/v2/models/nobody/infer", {"inputs": []}, 404, "models that are deployed: delay."),
+        ("/v2/models/unknown/infer", {"inputs": []}, 404, "models that are deployed: delay."),
         ("/v2/models/delay/versions/9/infer", {"inputs": []}, 404, "served by version 3, not 9: ask for that one"),
         (INFER, b"hello", 400, "the body does not fit"),
         (INFER, {}, 400, 'missing required field `inputs`): send {"inputs": [{"name": "<feature>"'),
@@ -250,14 +250,16 @@ async def test_metadata_and_health(client: httpx.AsyncClient) -> None:
         (INFER, b"x" * (8 * 1024 * 1024 + 1), 413, "the body is larger than 8,388,608 bytes: send fewer rows"),
     ],
 )
-async def test_errors_say_what_to_send(client: httpx.AsyncClient, path: str, body: Any, status: int, said: str) -> None:
+async def test_errors_say_what_to_send(
+    client: httpx.AsyncClient, path: str, body: Any, status: int, expected: str
+) -> None:
     response = await client.post(path, **({"content": body} if isinstance(body, bytes) else {"json": body}))
     assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
     problem = response.json()
     assert problem.keys() >= {"type", "title", "status", "detail", "code", "error"}
     assert (problem["type"], problem["status"]) == (f"urn:rondo:problem:{problem['code']}", status)
     assert problem["error"] == problem["detail"]
-    assert said in problem["error"]
+    assert expected in problem["error"]
     assert ("allow" in response.headers) is (status == 405)
 
 
@@ -315,7 +317,7 @@ async def test_a_model_that_fails_is_no_failure_of_the_service(
 
 
 async def test_a_bug_of_ours_has_the_form_of_the_protocol(client: httpx.AsyncClient, topic: LogTopic) -> None:
-    del topic.away  # so that the report of the dependencies fails
+    del topic.unavailable  # so that the report of the dependencies fails
     response = await client.get("/v2/health/ready")
     assert response.status_code == 500
     assert (response.json()["code"], "its log has the reason" in response.json()["error"]) == ("internal_error", True)
@@ -389,7 +391,7 @@ async def test_what_comes_over_http_is_counted_as_over_kafka(client: httpx.Async
     before = total("answered", "3"), total("missing_feature"), total("unavailable")
     await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})
     await client.post(INFER, json={"inputs": [DISTANCE]})
-    topic.away = True
+    topic.unavailable = True
     await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})
     after = total("answered", "3"), total("missing_feature"), total("unavailable")
     assert [now - then for now, then in zip(after, before, strict=True)] == [2, 1, 1]
@@ -408,11 +410,11 @@ async def test_an_inference_is_a_span_of_the_callers_trace(
 
 
 async def test_an_answer_that_cannot_be_logged_is_not_given(client: httpx.AsyncClient, topic: LogTopic) -> None:
-    topic.away = True
+    topic.unavailable = True
     response = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})
     assert (response.status_code, "retry-after" in response.headers) == (503, True)
     assert "the inference log is not available" in response.json()["error"]
-    topic.away = False
+    topic.unavailable = False
     assert (await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})).status_code == 200
     assert len(topic.batches) == 1
 

@@ -1,4 +1,4 @@
-"""The inference service: every answer belongs to its request, its log to its answer, and a bad row to nobody else."""
+"""The inference service: every answer belongs to its request, its log to its answer, and a bad row affects no other."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def alone(version: LoadedVersion) -> ServedModel:
 
 
 @given(
-    st.lists(st.integers(0, 1000) | st.sampled_from([b"spoiled", None, b'{"id": "x", "model": "nobody"}']), max_size=30)
+    st.lists(
+        st.integers(0, 1000) | st.sampled_from([b"spoiled", None, b'{"id": "x", "model": "unknown"}']), max_size=30
+    )
 )
 def test_each_answer_belongs_to_the_request_at_its_place(first: LoadedVersion, items: list[Any]) -> None:
     found = infer_values([request(i) if isinstance(i, int) else i for i in items], alone(first))

@@ -22,7 +22,7 @@ def test_a_model_scores_columns(model: Callable[..., bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("features", "said"),
+    ("features", "expected"),
     [
         ({"a": Feature(type="float")}, "its input b is not a feature; train again"),
         (TWO | {"c": Feature(type="bool")}, "it lacks the input c; train again with the spec in force"),
@@ -32,8 +32,8 @@ def test_a_model_scores_columns(model: Callable[..., bytes]) -> None:
         ),
     ],
 )
-def test_another_signature_is_refused(model: Callable[..., bytes], features: dict[str, Feature], said: str) -> None:
-    with pytest.raises(UnfitModelError, match=said):
+def test_another_signature_is_refused(model: Callable[..., bytes], features: dict[str, Feature], expected: str) -> None:
+    with pytest.raises(UnfitModelError, match=expected):
         OnnxModel(model(1.0, TWO), features)
 
 

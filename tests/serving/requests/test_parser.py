@@ -57,7 +57,7 @@ def test_rows_of_several_models_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "code", "said"),
+    ("value", "code", "expected"),
     [
         (None, "null_value", "the message has no value: send a JSON object"),
         (b"", "not_json", "the value is not JSON"),
@@ -119,10 +119,10 @@ def test_rows_of_several_models_are_told_apart() -> None:
         (changed(event_time=1362135600), "bad_event_time", "`event_time` is the number 1362135600: send a time"),
     ],
 )
-def test_a_refusal_says_what_to_send_instead(value: bytes | None, code: str, said: str) -> None:
+def test_a_refusal_says_what_to_send_instead(value: bytes | None, code: str, expected: str) -> None:
     found_code, message = refused(value)
     assert found_code == code
-    assert said in message
+    assert expected in message
 
 
 @pytest.mark.parametrize(

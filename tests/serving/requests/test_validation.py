@@ -92,23 +92,23 @@ def refusal_of(schema: RequestSchema, sent: dict[str, list[Any]]) -> RequestRefu
     return refused[min(refused)] if refused else None
 
 
-@pytest.mark.parametrize(("wrong", "code", "said"), WRONG)
+@pytest.mark.parametrize(("wrong", "code", "expected"), WRONG)
 def test_what_the_contract_does_not_allow_is_refused_alone_and_never_logged(
-    mine: LoadedVersion, wrong: dict[str, Any], code: str, said: str
+    mine: LoadedVersion, wrong: dict[str, Any], code: str, expected: str
 ) -> None:
     logged, refused = over_kafka(mine, {"temp": 50}, {"temp": 50} | wrong, {"temp": 60})
     assert logged == ["r0", "r2"]
-    assert {place: (e.code, str(e)) for place, e in refused.items()} == {1: (code, said.format(at=""))}
+    assert {place: (e.code, str(e)) for place, e in refused.items()} == {1: (code, expected.format(at=""))}
 
 
-@pytest.mark.parametrize(("wrong", "code", "said"), WRONG)
-def test_over_http_the_same_is_said_of_the_row(wrong: dict[str, Any], code: str, said: str) -> None:
+@pytest.mark.parametrize(("wrong", "code", "expected"), WRONG)
+def test_over_http_the_same_is_said_of_the_row(wrong: dict[str, Any], code: str, expected: str) -> None:
     (name,) = wrong
     right = {"temp": 50} | {name: example(FEATURES[name])}
     assert over_http(SCHEMA, right) is None
     error = over_http(SCHEMA, right, {"temp": 50} | wrong)
     assert error is not None
-    assert (error.code, str(error)) == (code, said.format(at=" at row 1"))
+    assert (error.code, str(error)) == (code, expected.format(at=" at row 1"))
 
 
 def test_the_bounds_themselves_and_what_may_be_missing_are_answered(mine: LoadedVersion) -> None:

@@ -97,45 +97,45 @@ def stream(models: ServedModels, pending: PendingDeployments | None = None, part
 def run(transform: PredictionStream, *messages: Any) -> tuple[dict[str, int], list[Record]]:
     """Return the ids that were answered with their partitions, and the dead letters."""
     made: dict[str, int] = {}
-    letters: list[Record] = []
+    dead_letters: list[Record] = []
     for output in transform(messages):
         if isinstance(output, Records):
             made |= dict(zip((orjson.loads(v)["id"] for v in output.values), output.partitions, strict=True))
         elif output.topic == "predictions.failed":
-            letters.append(output)
+            dead_letters.append(output)
     transform.committed()
-    return made, letters
+    return made, dead_letters
 
 
 def test_headers_that_can_not_be_read_stop_nothing(models: ServedModels) -> None:
-    made, (letter,) = run(stream(models), Unreadable(request(1)), Unreadable(b"spoiled"), Request(request(2)))
+    made, (dead_letter,) = run(stream(models), Unreadable(request(1)), Unreadable(b"spoiled"), Request(request(2)))
     assert made.keys() == {"r1", "r2"}
-    assert letter.headers is not None
-    assert letter.headers["reason"] == "not_json"
+    assert dead_letter.headers is not None
+    assert dead_letter.headers["reason"] == "not_json"
 
 
 def test_a_key_that_an_answer_could_not_repeat_is_refused(models: ServedModels) -> None:
     long = Request(request(1), key=b"k" * (MAX_KEY_BYTES + 1))
     most = Request(request(2), key=b"k" * MAX_KEY_BYTES)
-    made, (letter,) = run(stream(models), long, most, Request(request(3), key=None))
+    made, (dead_letter,) = run(stream(models), long, most, Request(request(3), key=None))
     assert made.keys() == {"r2", "r3"}
-    assert (letter.key, letter.value) == (None, request(1))
-    assert letter.headers is not None
-    assert letter.headers["reason"] == "bad_key"
-    assert "the key has 4,097 bytes: send at most 4,096" in str(letter.headers["__dlq.errors.message"])
-    assert "the key of 4,097 bytes" in str(letter.headers["__dlq.errors.dropped"])
+    assert (dead_letter.key, dead_letter.value) == (None, request(1))
+    assert dead_letter.headers is not None
+    assert dead_letter.headers["reason"] == "bad_key"
+    assert "the key has 4,097 bytes: send at most 4,096" in str(dead_letter.headers["__dlq.errors.message"])
+    assert "the key of 4,097 bytes" in str(dead_letter.headers["__dlq.errors.dropped"])
 
 
 def test_answers_and_dead_letters_go_where_their_requests_came_from(models: ServedModels) -> None:
     messages = [Request(request(1), partition=5), Request(b"spoiled", partition=4)]
-    made, letters = run(stream(models), *messages)
-    assert (made, [letter.partition for letter in letters]) == ({"r1": 5}, [4])
+    made, dead_letters = run(stream(models), *messages)
+    assert (made, [dead_letter.partition for dead_letter in dead_letters]) == ({"r1": 5}, [4])
 
 
 def test_where_the_answers_have_fewer_partitions_a_key_still_has_one(models: ServedModels) -> None:
     messages = [Request(request(1), partition=5), Request(b"spoiled", partition=4), Request(request(2), partition=1)]
-    made, letters = run(stream(models, partitions=3), *messages)
-    assert (made, [letter.partition for letter in letters]) == ({"r1": 2, "r2": 1}, [1])
+    made, dead_letters = run(stream(models, partitions=3), *messages)
+    assert (made, [dead_letter.partition for dead_letter in dead_letters]) == ({"r1": 2, "r2": 1}, [1])
 
 
 class RecordingPending(PendingDeployments):
@@ -156,9 +156,9 @@ def test_only_a_pending_model_is_awaited_and_only_once(models: ServedModels) -> 
     pending = RecordingPending()
     transform = stream(models, pending)
     pending.add("price", 1)
-    for model in ("nobody", "price", "price", "nobody"):
-        made, letters = run(transform, Request(request(1)), Request(request(2, model)))
-        assert (made.keys(), len(letters)) == ({"r1"}, 1)
+    for model in ("unknown", "price", "price", "nobody"):
+        made, dead_letters = run(transform, Request(request(1)), Request(request(2, model)))
+        assert (made.keys(), len(dead_letters)) == ({"r1"}, 1)
     assert pending.awaited == [{"price"}]
 
 
@@ -171,8 +171,8 @@ def test_a_model_that_arrives_while_it_is_awaited_answers(
 
     pending = RecordingPending(arrive)
     pending.add("price", 1)
-    made, letters = run(stream(models, pending), Request(request(1, "price")))
-    assert (made.keys(), letters) == ({"r1"}, [])
+    made, dead_letters = run(stream(models, pending), Request(request(1, "price")))
+    assert (made.keys(), dead_letters) == ({"r1"}, [])
 
 
 @given(st.lists(st.binary() | st.none(), max_size=5), st.lists(st.tuples(st.text(), st.binary() | st.none())))
@@ -181,8 +181,10 @@ def test_every_message_comes_to_something(
 ) -> None:
     models = ServedModels()
     models.swap(serve(version()))
-    made, letters = run(stream(models), *(Request(value, headers=headers) for value in values), Request(request(1)))
-    assert (made.keys(), len(letters)) == ({"r1"}, len(values))
+    made, dead_letters = run(
+        stream(models), *(Request(value, headers=headers) for value in values), Request(request(1))
+    )
+    assert (made.keys(), len(dead_letters)) == ({"r1"}, len(values))
 
 
 def test_impossible_waits_are_left_out() -> None:

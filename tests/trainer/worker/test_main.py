@@ -9,7 +9,7 @@ from pathlib import Path
 
 ENVIRONMENT = {
     "RONDO_KAFKA": "127.0.0.1:1",
-    "RONDO_POSTGRES": "postgresql://nobody@127.0.0.1:1/none",
+    "RONDO_POSTGRES": "postgresql://trainer@127.0.0.1:1/none",
     "RONDO_HTTP_PORT": "0",
     "RONDO_DATA": "data",
     "RONDO_ARTIFACTS": "artifacts",
