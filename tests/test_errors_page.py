@@ -105,7 +105,7 @@ EACH_ROW = pytest.mark.parametrize("row", rows(), ids=lambda row: row.happened)
 
 
 @EACH_ROW
-def test_what_a_row_says_is_seen_is_a_message_of_the_code(row: Row) -> None:
+def test_the_message_of_a_row_is_in_the_code(row: Row) -> None:
     assert row.todo
     known = [*OF_OTHERS, *(text for file in sources() for text in texts(file))]
     assert [piece for piece in fragments(row.seen) if not any(piece in text for text in known)] == []

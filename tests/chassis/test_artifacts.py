@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-async def test_what_was_put_comes_back_and_twice_is_once(tmp_path: Path) -> None:
+async def test_a_stored_artifact_is_returned_and_storing_it_twice_stores_it_once(tmp_path: Path) -> None:
     artifacts = Artifacts(str(tmp_path))
     digest = await artifacts.put(b"model")
     assert digest == await artifacts.put(b"model") == digest_of(b"model")

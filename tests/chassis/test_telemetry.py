@@ -30,7 +30,9 @@ def record(message: str, *args: object, name: str = "aiokafka") -> logging.LogRe
     return logging.LogRecord(name, logging.ERROR, __file__, 1, message, args, None)
 
 
-def test_what_a_library_repeats_goes_out_once_in_a_while_with_its_count(sparing: RateLimitFilter, clock: Clock) -> None:
+def test_a_repeated_library_message_is_logged_once_an_interval_with_its_count(
+    sparing: RateLimitFilter, clock: Clock
+) -> None:
     repeated = record("Unable connect to node with id %s: [Errno 111]", 1)
     assert sparing.filter(repeated)
     assert [sparing.filter(record("Unable connect to node with id %s: [Errno 111]", n)) for n in range(400)] == [
@@ -52,7 +54,7 @@ def test_other_words_and_other_loggers_are_something_else(sparing: RateLimitFilt
     assert sparing.filter(record("NotLeaderForPartitionError", name="aiokafka.producer.sender"))
 
 
-def test_what_we_say_ourselves_is_never_held_back(sparing: RateLimitFilter) -> None:
+def test_our_own_messages_are_never_held_back(sparing: RateLimitFilter) -> None:
     assert all(sparing.filter(record("the outbox waits", name="rondo.chassis.postgres.outbox")) for _ in range(3))
     assert [sparing.filter(record("closed", name="rondo.faststream")) for _ in range(2)] == [True, False]
 

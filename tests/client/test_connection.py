@@ -39,7 +39,7 @@ def write_stack(home: Path) -> None:
     ).write(home)
 
 
-def test_the_variables_say_where_rondo_is(tmp_path: Path) -> None:
+def test_the_connection_is_read_from_the_environment(tmp_path: Path) -> None:
     found = Connection.discover(VARIABLES, tmp_path)
     assert (str(found.kafka), found.registry, found.monitor) == ("kafka:9092", "http://registry:8080", None)
     assert found.token.get_secret_value() == "secret"
@@ -91,7 +91,7 @@ def test_rondo_home_names_another_folder(tmp_path: Path) -> None:
     assert Connection.discover({"RONDO_HOME": "elsewhere"}, tmp_path).kafka == KafkaConnection("127.0.0.1:9")
 
 
-def test_nothing_anywhere_says_how_to_start(tmp_path: Path) -> None:
+def test_without_any_configuration_the_error_names_the_command_to_start(tmp_path: Path) -> None:
     with pytest.raises(
         NoConnectionError, match=r"\.rondo \(set RONDO_HOME to name another\): start one here with `rondo up`"
     ):

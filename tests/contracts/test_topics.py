@@ -75,7 +75,7 @@ def test_only_topics_of_state_are_compacted() -> None:
 
 
 @pytest.mark.parametrize("event", CONTROL_EVENTS, ids=lambda event: event.__name__)
-def test_every_event_of_the_control_plane_says_its_key(event: type[Event]) -> None:
+def test_every_event_of_the_control_plane_defines_its_key(event: type[Event]) -> None:
     assert BY_NAME[event.topic].key in event.model_fields
 
 

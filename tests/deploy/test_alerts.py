@@ -57,6 +57,6 @@ def test_a_rule_leads_to_a_page(rule: dict[str, Any]) -> None:
     ],
     ids=" ".join,
 )
-def test_prometheus_takes_the_rules_and_they_ring_when_they_should(command: tuple[str, ...]) -> None:
+def test_prometheus_accepts_the_rules_and_their_alerts_fire_as_expected(command: tuple[str, ...]) -> None:
     ended = subprocess.run(["promtool", *command], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603, S607
     assert ended.returncode == 0, ended.stdout + ended.stderr

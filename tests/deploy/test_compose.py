@@ -120,7 +120,7 @@ def test_services_start_after_what_they_stand_on(containers: Containers) -> None
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_is_told_what_it_knows_and_no_more(name: str, containers: Containers) -> None:
+def test_a_service_gets_exactly_the_settings_it_has(name: str, containers: Containers) -> None:
     """A variable that no setting reads would be a misspelt one; and nothing needed is missing."""
     module = importlib.import_module(f"rondo.{name}.settings")
     settings = next(

@@ -86,13 +86,15 @@ def test_what_is_compacted_is_never_published_again(kafka: str, topics: tuple[st
     assert arrived(kafka, compacted) == []
 
 
-def test_without_arguments_it_says_what_to_type(kafka: str) -> None:
+def test_without_arguments_it_prints_the_usage(kafka: str) -> None:
     assert redrive(kafka).stderr == (
         "usage: python deploy/redrive.py <topic of dead letters> [<partition>:<offset> ...]\n"
     )
 
 
-def test_what_is_not_there_or_not_whole_is_told_and_nothing_is_published(kafka: str, topics: tuple[str, str]) -> None:
+def test_a_missing_or_truncated_dead_letter_is_an_error_and_nothing_is_published(
+    kafka: str, topics: tuple[str, str]
+) -> None:
     dead_letter(kafka, topics, 7, dropped="the value of 9,000,000 bytes")
     assert redrive(kafka, topics[1], "0:5").stderr == f"{topics[1]} has nothing at 0:5; it has 0:0\n"
     assert (

@@ -25,7 +25,7 @@ def begun(process: subprocess.Popen[str]) -> None:
     assert process.stdout.readline() == "begun\n"
 
 
-def test_the_second_waits_for_the_first_and_says_so(tmp_path: Path) -> None:
+def test_the_second_waits_for_the_first_and_prints_it(tmp_path: Path) -> None:
     first = locked(tmp_path, "echo begun; cat; echo first >>log")
     begun(first)
     second = locked(tmp_path, "echo second >>log")

@@ -50,7 +50,7 @@ def test_what_is_there_already_takes_no_line() -> None:
     assert ran.stderr == ""
 
 
-def test_a_failure_shows_all_that_was_said_and_has_its_exit_code() -> None:
+def test_a_failure_shows_all_output_and_has_its_exit_code() -> None:
     script = "printf 'Downloading ruff (10.0MiB)\\nerror: no route to host\\n' >&2; exit 2"
     ran = subprocess.run([*COMMAND, script], capture_output=True, text=True, check=False)  # noqa: S603
     assert ran.returncode == 2

@@ -85,7 +85,7 @@ def test_every_reference_leads_somewhere(published: dict[str, Any]) -> None:
             place = place[step]
 
 
-def test_it_says_what_the_table_of_topics_says(published: dict[str, Any]) -> None:
+def test_it_agrees_with_the_table_of_topics(published: dict[str, Any]) -> None:
     assert published["channels"].keys() == BY_NAME.keys()
     for topic in TOPICS:
         kafka = published["channels"][topic.name]["bindings"]["kafka"]

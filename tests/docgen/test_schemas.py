@@ -193,7 +193,7 @@ def test_a_compatible_change_adds_a_snapshot_beside_the_first(tmp_path: Path) ->
     assert problems_with_older(Better, tmp_path) == []
 
 
-def test_a_breaking_change_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
+def test_a_breaking_change_is_refused_with_the_next_step(tmp_path: Path) -> None:
     list(write_snapshots((LampLit,), tmp_path))
     with pytest.raises(IncompatibleSchemaError) as caught:
         list(write_snapshots((Worse,), tmp_path))

@@ -47,7 +47,7 @@ def keys(values: Any) -> set[str]:
     return {*values, *(key for value in values.values() for key in keys(value))}
 
 
-def test_every_key_has_a_row_and_says_what_it_means() -> None:
+def test_every_key_has_a_row_with_its_meaning() -> None:
     empty = [
         key
         for part in (SCHEMA, *SCHEMA["$defs"].values())

@@ -20,7 +20,7 @@ ASKED = ("demo", "--until", "3", "--speed", "3", "--redeployments", "1", "--repo
 
 @pytest.mark.timeout(180)
 @pytest.mark.slow
-async def test_a_run_that_shows_too_little_exits_with_1_and_tells_why_on_the_screen_and_in_both_files(
+async def test_a_run_with_too_few_redeployments_exits_with_1_and_reports_why(
     tmp_path: Path,
 ) -> None:
     playing = await play(tmp_path, *ASKED)
@@ -41,7 +41,7 @@ async def test_a_run_that_shows_too_little_exits_with_1_and_tells_why_on_the_scr
 
 @pytest.mark.timeout(180)
 @pytest.mark.slow
-async def test_ctrl_c_in_the_middle_ends_within_seconds_and_says_where_the_data_are(tmp_path: Path) -> None:
+async def test_ctrl_c_in_the_middle_ends_within_seconds_and_prints_where_the_data_are(tmp_path: Path) -> None:
     playing = await play(tmp_path, "demo", "--until", "4")
     assert playing.stdout
     while b" sent, " not in (line := await playing.stdout.readline()):

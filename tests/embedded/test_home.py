@@ -17,7 +17,7 @@ from rondo.embedded.errors import (
 )
 
 
-def test_a_second_stack_is_told_who_holds_the_folder_and_what_to_do(tmp_path: Path) -> None:
+def test_a_second_stack_is_refused_with_the_holder_and_the_next_step(tmp_path: Path) -> None:
     """Its pid, its start, and the ways out."""
     with homes.held(tmp_path), pytest.raises(HomeBusyError) as caught, homes.held(tmp_path):
         pass
@@ -59,7 +59,7 @@ def test_the_holder_can_be_stopped_from_elsewhere(tmp_path: Path) -> None:
         assert stopped.pid == holder.pid
 
 
-def test_a_nearly_full_disk_is_told(tmp_path: Path) -> None:
+def test_a_nearly_full_disk_is_an_error(tmp_path: Path) -> None:
     """Before anything is written."""
     with pytest.raises(
         DiskFullError, match=r"is nearly full \(\d+ MB free, 1099511627776 MB needed\): free some space"
@@ -74,7 +74,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
         homes.held(tmp_path).__enter__()
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     """The message names the variable."""
     (tmp_path / "file").touch()
     with pytest.raises(HomeNotWritableError, match=r"can't write to .*/file/home \(Not a directory\): .*RONDO_HOME="):

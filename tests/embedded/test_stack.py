@@ -79,7 +79,7 @@ async def test_a_stack_from_start_to_stop(tmp_path: Path, monkeypatch: pytest.Mo
     ]
 
 
-async def test_a_named_broker_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_named_broker_that_does_not_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything else is started."""
     monkeypatch.setenv("RONDO_KAFKA", "127.0.0.1:9")
     with pytest.raises(KafkaUnavailableError, match=r"is not available \(nothing answers at RONDO_KAFKA=127.0.0.1:9\)"):
@@ -144,7 +144,9 @@ async def test_what_an_earlier_run_left_on_such_servers_is_not_taken_for_this_on
             pass
 
 
-async def test_a_named_postgresql_that_does_not_answer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_named_postgresql_that_does_not_answer_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Before anything else is started."""
     monkeypatch.setenv("RONDO_POSTGRES", "postgresql://postgres:x@127.0.0.1:9/postgres")
     with pytest.raises(PostgresUnavailableError, match=r"PostgreSQL is not available \(.*set RONDO_POSTGRES="):
@@ -221,7 +223,7 @@ async def test_a_service_that_cannot_start_stops_everything(
         pass
 
 
-async def test_without_a_registry_to_reach_the_stack_says_so_and_stops(
+async def test_without_a_package_registry_the_stack_stops_with_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A first start offline: one line, no mock, and PostgreSQL does not stay behind."""

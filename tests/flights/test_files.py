@@ -51,7 +51,7 @@ def test_the_request_over_http_is_one_more_with_a_tensor_for_each_feature(folder
     assert {name for name, feature in SPEC.features.items() if not feature.optional} <= names
 
 
-def test_the_module_says_what_it_has_written(
+def test_the_module_prints_the_files_it_has_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["files", str(tmp_path)])

@@ -227,7 +227,7 @@ def no_room(limit_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-async def test_an_upload_to_a_full_disk_says_what_to_do(ingestion: Running, tmp_path: Path) -> None:
+async def test_an_upload_to_a_full_disk_gets_the_next_step(ingestion: Running, tmp_path: Path) -> None:
     body = parquet(rides(5_000), tmp_path)
     with no_room(len(body) // 2):
         refusal = await ingestion.upload("january", body)

@@ -91,7 +91,7 @@ async def until(client: httpx.AsyncClient, condition: Callable[[dict[str, Any]],
     return report
 
 
-async def test_postgresql_away_at_the_start_and_in_the_middle(
+async def test_postgresql_unavailable_at_the_start_and_in_the_middle(
     clean_kafka: str,
     registry_settings: Settings,
     run_registry: Callable[..., Any],

@@ -29,7 +29,7 @@ async def test_a_new_version_is_available_before_the_old_one_drains() -> None:
     ]  # fmt: skip
 
 
-async def test_a_refused_version_leaves_the_old_one_serving_and_says_why() -> None:
+async def test_a_refused_version_leaves_the_old_one_serving_and_publishes_why() -> None:
     mine, loader, events = replica()
     await on_deployment_changed(deployment(1, route(1)), mine)
     loader.refused = {2}

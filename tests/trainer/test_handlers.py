@@ -24,7 +24,7 @@ def work() -> MemoryUnitOfWork:
     return MemoryUnitOfWork(MemoryStore())
 
 
-def test_every_event_that_the_table_says_the_trainer_reads_has_a_handler() -> None:
+def test_every_event_that_the_trainer_subscribes_to_has_a_handler() -> None:
     read = {t.event for t in TOPICS if "trainer" in t.readers and t.event in CONTROL_EVENTS} - {TokenChanged}
     assert set(handlers.event_handlers()) == read
 

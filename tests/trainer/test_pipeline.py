@@ -65,7 +65,7 @@ def with_trainer(**trainer: object) -> ModelSpec:
     return ModelSpec.model_validate(described | {"trainer": described["trainer"] | trainer})
 
 
-def test_a_candidate_comes_with_its_evidence() -> None:
+def test_a_candidate_has_its_evidence() -> None:
     candidate = run(rows(1_000))
     assert candidate.evaluation.metrics["roc_auc"] > 0.7
     assert candidate.profile.roc_auc == candidate.evaluation.metrics["roc_auc"]

@@ -73,9 +73,7 @@ async def test_a_name_that_is_no_utf8_costs_its_own_record_the_headers_and_no_ot
     assert {record.key for record in found} == {b"m"}
 
 
-async def test_who_takes_over_in_the_middle_of_such_a_batch_goes_on_where_the_commit_was(
-    kafka: str, topic: str
-) -> None:
+async def test_a_takeover_in_the_middle_of_such_a_batch_continues_at_the_commit(kafka: str, topic: str) -> None:
     await send_batch(kafka, topic, *((b"%d" % n, [GOOD if n else UNREADABLE]) for n in range(15)))
     async with reader(kafka, topic) as consumer:
         for _ in range(4):

@@ -54,7 +54,7 @@ async def test_without_a_token_nothing_but_health_answers(
     assert ADMIN not in answer.text
 
 
-async def test_a_refusal_says_what_to_send() -> None:
+async def test_a_refusal_names_what_to_send() -> None:
     async with client(await token_cache()) as http:
         answer = await http.get("/v1/name")
     assert "send the header Authorization: Bearer <token>" in answer.json()["detail"]

@@ -73,7 +73,7 @@ async def test_a_failure_is_an_error_of_the_span(http: httpx.AsyncClient, spans:
     assert count("/v1/cats/{name}", "500") == before + 1
 
 
-async def test_paths_that_nobody_takes_and_strangers_make_no_time_series(http: httpx.AsyncClient) -> None:
+async def test_unknown_paths_and_unauthenticated_requests_make_no_time_series(http: httpx.AsyncClient) -> None:
     missing, refused = count("", "404"), count("", "401")
     await http.get("/wp-admin.php")
     await http.get("/v1/cats/tom", headers={"authorization": "Bearer no"})

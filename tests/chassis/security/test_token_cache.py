@@ -106,7 +106,7 @@ async def test_nobody_is_refused_before_the_tokens_have_been_read() -> None:
         await cache.authenticate(token)
 
 
-async def test_before_the_registry_has_published_any_token_nobody_is_refused(cache: TokenCache) -> None:
+async def test_no_request_is_refused_before_the_registry_has_published_tokens(cache: TokenCache) -> None:
     with pytest.raises(UnavailableError) as caught:
         await cache.authenticate(ADMIN)
     assert "no token exists yet: the registry publishes them when it starts" in str(caught.value)

@@ -233,7 +233,7 @@ async def test_a_replica_without_partitions_is_a_member_that_is_ready(topics: To
             await stream.check()
 
 
-async def test_a_restart_goes_on_where_the_last_commit_was(topics: Topics) -> None:
+async def test_a_restart_continues_at_the_last_commit(topics: Topics) -> None:
     topics.fill(50)
     async with running(topics.stream(Copy(topics.target))):
         await asyncio.to_thread(topics.read, 50)

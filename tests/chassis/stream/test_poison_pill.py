@@ -43,7 +43,7 @@ def test_a_failure_that_passes_gives_nothing_up_and_takes_nothing_apart() -> Non
     assert tracker.batch_size(100) == 100
 
 
-def test_a_micro_batch_that_fails_again_comes_one_by_one_until_it_is_through() -> None:
+def test_a_micro_batch_that_fails_again_is_isolated_until_it_has_passed() -> None:
     tracker = PoisonPillTracker()
     for _ in range(TRIES):
         tracker.failed([at(0), at(1), at(2)])

@@ -276,7 +276,7 @@ def test_a_spec_that_is_not_text_is_refused(rondo: Run, tmp_path: Path) -> None:
     assert "rondo.yaml is not UTF-8 text (byte 0)" in rondo("apply", "rondo.yaml").stderr
 
 
-def test_without_a_rondo_the_message_says_how_to_start_one(run: Run) -> None:
+def test_without_a_stack_the_message_names_the_command_that_starts_one(run: Run) -> None:
     failed = run("models")
     home = "/.rondo (set RONDO_HOME to name another): start one here with `rondo up`, or set RONDO_KAFKA"
     assert home in failed.stderr

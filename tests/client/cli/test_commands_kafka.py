@@ -117,7 +117,7 @@ async def test_requests_that_fail_from_now_on_are_followed(serving: Connection) 
         assert (await following).id == "new"
 
 
-async def test_an_outcome_that_can_not_be_checked_is_sent_and_told_so(rondo: Callable[..., Result]) -> None:
+async def test_an_unchecked_outcome_is_sent_with_a_note(rondo: Callable[..., Result]) -> None:
     asked = ("outcome", "late", "1", "--id", "a", "--at", "2013-03-01T12:00:00+00:00")
     assert (await asyncio.to_thread(rondo, *asked)).stdout == (
         "sent: the outcome of a is 1; not checked: if ingestion does not know late, it goes to ingestion.dead-letters"
@@ -129,7 +129,7 @@ async def test_an_outcome_that_can_not_be_checked_is_sent_and_told_so(rondo: Cal
 
 
 @pytest.mark.parametrize("json", [True, False])
-def test_up_tells_where_everything_is(capsys: pytest.CaptureFixture[str], *, json: bool) -> None:
+def test_up_prints_every_address(capsys: pytest.CaptureFixture[str], *, json: bool) -> None:
     addresses = Addresses(
         pid=7, started="2013-01-01T00:00:00Z", kafka="127.0.0.1:9", http={"registry": "http://127.0.0.1:8"},
         postgres={}, token="secret", tokens={}, token_seeds="", artifacts="",

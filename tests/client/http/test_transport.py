@@ -139,7 +139,7 @@ async def test_a_batch_of_no_known_format_is_never_sent(connection: Connection, 
             await rondo.publish("flights", "2013-01", content)
 
 
-async def test_a_rejected_batch_tells_its_reasons(connection: Connection) -> None:
+async def test_a_rejected_batch_has_its_reasons(connection: Connection) -> None:
     report = {"code": "batch_rejected", "detail": "nothing was used", "reasons": ["the column carrier is missing"]}
     async with AsyncRondo(connection, transport=answering(422, report)) as rondo:
         with pytest.raises(
@@ -150,7 +150,7 @@ async def test_a_rejected_batch_tells_its_reasons(connection: Connection) -> Non
     assert "`reasons`" not in str(raised.value)
 
 
-async def test_status_tells_of_each_service_why_it_is_not_ready(connection: Connection) -> None:
+async def test_status_has_the_reason_for_each_service_that_is_not_ready(connection: Connection) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.host == "registry":
             return httpx.Response(503, json={"ready": False, "checks": {"postgres": "no answer"}})
@@ -168,7 +168,7 @@ async def test_status_tells_of_each_service_why_it_is_not_ready(connection: Conn
     assert (status["trainer"]["ready"], status["trainer"]["message"]) == (None, "its address is not configured")
 
 
-async def test_status_tells_of_kafka_and_postgresql_what_the_services_see(connection: Connection) -> None:
+async def test_status_has_the_checks_of_kafka_and_postgresql_by_service(connection: Connection) -> None:
     unavailable = "Kafka at kafka:9092 is not available (no answer)"
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -183,7 +183,10 @@ async def test_status_tells_of_kafka_and_postgresql_what_the_services_see(connec
     async with AsyncRondo(connection.model_copy(update=urls), transport=httpx.MockTransport(answer)) as rondo:
         status = await rondo.status()
     assert status["kafka"] == {
-        "ready": False, "url": str(connection.kafka), "checks": {"registry": "ok", "serving": unavailable}, "message": "",
+        "ready": False,
+        "url": str(connection.kafka),
+        "checks": {"registry": "ok", "serving": unavailable},
+        "message": "",
     }  # fmt: skip
     assert (status["postgresql"]["ready"], status["postgresql"]["checks"]) == (True, {"registry": "ok"})
     async with AsyncRondo(connection) as rondo:
@@ -237,7 +240,7 @@ async def test_a_prediction_over_http_sends_a_tensor_for_each_feature(connection
     }
 
 
-async def test_what_serving_says_of_tensors_is_said_of_features(connection: Connection) -> None:
+async def test_errors_about_tensors_are_translated_to_features(connection: Connection) -> None:
     wrong = {
         "the feature `temp` is missing: send a number, such as 12.5, in a FP32 tensor of shape [1, 1]":
             "the feature `temp` is missing: send a number, such as 12.5",

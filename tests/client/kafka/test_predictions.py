@@ -41,7 +41,7 @@ async def test_each_request_gets_its_own_answer(serving: Connection) -> None:
         assert (await rondo.predict("late", {"distance": 500})).score == 0.5
 
 
-async def test_a_refusal_tells_its_reason_and_silence_what_to_do(serving: Connection) -> None:
+async def test_a_refusal_has_its_reason_and_a_timeout_the_next_step(serving: Connection) -> None:
     async with AsyncRondo(serving) as rondo:
         with pytest.raises(
             PredictionRefusedError, match="request a was refused: the feature `distance` is missing"
@@ -60,7 +60,7 @@ async def test_what_the_topic_does_not_take_is_never_sent(serving: Connection) -
             await rondo.predict("late", {"carrier": "x" * 20_000_000})
 
 
-async def test_without_kafka_the_error_says_where_it_was_looked_for(connection: Connection) -> None:
+async def test_without_kafka_the_error_has_its_address(connection: Connection) -> None:
     async with AsyncRondo(connection) as rondo:
         with pytest.raises(
             UnreachableError, match=r"Kafka can't be reached at 127\.0\.0\.1:1 \(nothing answers there\): is"
@@ -138,7 +138,7 @@ async def test_an_error_of_the_source_ends_a_stream(serving: Connection) -> None
             _ = [answer async for answer in rondo.stream(requests())]
 
 
-async def test_an_outcome_arrives_as_the_contract_says(serving: Connection) -> None:
+async def test_an_outcome_arrives_in_the_form_of_the_contract(serving: Connection) -> None:
     consumer = AIOKafkaConsumer(
         OutcomeObserved.topic, bootstrap_servers=str(serving.kafka), auto_offset_reset="earliest", group_id=None
     )

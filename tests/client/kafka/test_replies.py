@@ -40,7 +40,7 @@ def topic_of(future: asyncio.Future[Prediction]) -> str | None:
 
 
 @given(IDS, RECEIVED, st.sets(st.sampled_from("abcdefgh")))
-def test_the_first_word_about_a_request_goes_to_its_caller_and_to_nobody_else(
+def test_the_first_reply_to_a_request_goes_to_its_caller_only(
     asked: list[str], received: list[tuple[str, str]], given_up: set[str]
 ) -> None:
     async def scenario() -> None:
@@ -66,7 +66,7 @@ def test_the_first_word_about_a_request_goes_to_its_caller_and_to_nobody_else(
     asyncio.run(scenario())
 
 
-async def test_two_requests_of_one_id_at_once_can_not_be_told_apart() -> None:
+async def test_two_concurrent_requests_with_one_id_are_refused() -> None:
     pending = PendingReplies()
     pending.expect("a")
     with pytest.raises(IdInUseError):
@@ -75,7 +75,7 @@ async def test_two_requests_of_one_id_at_once_can_not_be_told_apart() -> None:
     pending.expect("a")
 
 
-async def test_an_answer_that_is_none_is_told_to_who_waits_and_to_nobody_else() -> None:
+async def test_an_unreadable_answer_fails_its_caller_only() -> None:
     pending = PendingReplies()
     broken, whole = pending.expect("a"), pending.expect("b")
     pending.resolve(MADE, b'{"id": "a"}', ())

@@ -45,7 +45,7 @@ async def test_what_was_read_does_not_wait_for_what_is_to_come() -> None:
         taken.set()
 
 
-async def test_an_error_of_the_source_comes_after_what_was_read_before_it() -> None:
+async def test_an_error_of_the_source_is_raised_after_the_items_before_it() -> None:
     def breaking() -> Iterator[PredictionRequested]:
         yield numbered(1)
         raise OSError("the source broke")
@@ -72,7 +72,7 @@ async def test_an_endless_source_is_read_ahead_so_far_and_no_further() -> None:
         assert position <= 2 * READ_AHEAD + 1
 
 
-async def test_a_source_that_blocks_for_good_holds_nobody() -> None:
+async def test_a_source_that_blocks_forever_does_not_prevent_the_end() -> None:
     never = threading.Event()
 
     def blocked() -> Iterator[PredictionRequested]:

@@ -72,7 +72,7 @@ def test_an_event_is_frozen_and_keyed_by_its_model() -> None:
         event.model_version = 2
 
 
-def test_values_without_a_mapping_can_be_hashed_and_the_others_say_that_they_cannot() -> None:
+def test_values_without_a_mapping_are_hashable_and_the_others_raise() -> None:
     assert len({ModelRetired(model="m", model_version=1, digest=DIGEST) for _ in range(2)}) == 1
     promoted = ModelPromoted(model="m", model_version=1, digest=DIGEST, previous_version=None, decided_by="ada")
     with pytest.raises(TypeError, match="unhashable"):

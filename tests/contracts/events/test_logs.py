@@ -44,7 +44,7 @@ def test_what_is_encoded_is_decoded(content: list[dict[str, object]]) -> None:
     }
 
 
-def test_the_columns_are_named_and_typed_as_the_docstring_says() -> None:
+def test_the_columns_have_the_documented_names_and_types() -> None:
     assert [(field.name, str(field.type)) for field in SCHEMA] == [
         ("id", "string"),
         ("entity", "string"),

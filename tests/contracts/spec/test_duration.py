@@ -29,7 +29,7 @@ def test_reads(text: str, value: timedelta) -> None:
 @pytest.mark.parametrize(
     "wrong", ["6 hours", "6", "h", "-1h", "1e3s", "1h30m", " 1h", "1h\n", "\u0661h", "", 6, 6.5, None, True]
 )
-def test_what_is_no_duration_is_told_the_form(wrong: object) -> None:
+def test_an_invalid_duration_gets_the_valid_form(wrong: object) -> None:
     with pytest.raises(
         ValueError, match="is not a duration: write a number and a unit, such as 90s, 15m, 6h, 14d or 2w"
     ):

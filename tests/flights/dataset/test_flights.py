@@ -110,7 +110,7 @@ def test_weather_too_old_is_missing() -> None:
     assert joined["temp"].to_list() == [None]
 
 
-def test_without_the_distribution_the_message_says_what_to_do() -> None:
+def test_without_the_distribution_the_message_has_the_next_step() -> None:
     with pytest.raises(
         dataset.DatasetMissingError,
         match="no_such_package is not installed: install it with `uv sync --package rondo-flights",

@@ -43,7 +43,7 @@ def test_a_request_and_an_outcome_keep_to_the_contract() -> None:
     )
 
 
-def test_every_flight_is_asked_for_once_and_comes_out_once_unless_it_was_cancelled() -> None:
+def test_every_flight_has_one_request_and_one_outcome_unless_it_was_cancelled() -> None:
     hours = [timedelta(hours=h) for h in range(0, 72, 5)]
     frame = flights(
         *((f"f{n}", AT + h, None if n % 4 == 0 else AT + h + timedelta(hours=30)) for n, h in enumerate(hours))

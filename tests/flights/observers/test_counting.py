@@ -97,7 +97,7 @@ def test_what_kafka_never_acknowledged_is_an_error_and_no_silence() -> None:
     assert no.value.count == 3
 
 
-def test_a_replay_that_is_stopped_waits_for_nobody() -> None:
+def test_a_stopped_replay_does_not_wait() -> None:
     def endless() -> Iterator[Tick]:
         while True:
             yield due("a")
@@ -110,7 +110,7 @@ def test_a_replay_that_is_stopped_waits_for_nobody() -> None:
     assert not running.is_alive()
 
 
-def test_who_waits_for_a_kafka_that_is_away_stops_waiting_when_told() -> None:
+def test_a_wait_for_an_unavailable_kafka_ends_at_a_stop() -> None:
     sender, backlog = Sender(NOWHERE, [due("a")], AT_ONCE), Backlog(NOWHERE, timeout=0.2)
     waits = (sender.run, lambda: backlog.wait_until_done(60))
     threads = [threading.Thread(target=wait, daemon=True) for wait in waits]
@@ -162,12 +162,12 @@ def test_the_backlog_is_what_serving_has_not_committed(connection: KafkaConnecti
         assert backlog.wait_until_done(30) == 0
 
 
-def test_without_kafka_the_backlog_is_not_known_and_that_is_said() -> None:
+def test_without_kafka_the_backlog_is_unknown() -> None:
     with pytest.raises(UnreadableError, match="the topics can't be read, so nothing is counted"):
         Backlog(NOWHERE, timeout=0.2).wait_until_done(0)
 
 
-async def test_a_second_answer_that_comes_after_all_are_answered_is_counted(connection: KafkaConnection) -> None:
+async def test_a_second_answer_after_all_are_answered_is_counted(connection: KafkaConnection) -> None:
     ask(connection, "a")
     with serving(connection) as stand_in, reading(connection) as readers:
         stand_in.begin("a")
@@ -185,7 +185,7 @@ async def test_a_second_answer_that_comes_after_all_are_answered_is_counted(conn
     assert readers.auditor.ledger.doubled() == ["a"]
 
 
-async def test_a_serving_that_never_gets_done_is_told_in_requests(connection: KafkaConnection) -> None:
+async def test_an_unfinished_backlog_is_reported_in_requests(connection: KafkaConnection) -> None:
     ask(connection, "a", "b")
     with reading(connection) as readers:
         assert await readers.close(3) == 2

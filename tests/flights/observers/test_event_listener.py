@@ -50,7 +50,7 @@ def test_a_turn_is_timed_with_and_without_its_own_training_even_where_the_bytes_
     assert two.without_training(NOW + timedelta(seconds=108.25)) == 0.25
 
 
-def test_a_finding_told_twice_is_one_turn_timed_from_the_first_telling() -> None:
+def test_a_repeated_finding_is_one_redeployment_timed_from_the_first() -> None:
     history = History([*turn("same", 0, 2, training=3), event_at(DriftDetected, 50, finding_id="same")])
     [only] = history.redeployments()
     assert only.found_at == NOW
@@ -61,7 +61,7 @@ def test_a_promotion_by_hand_is_no_turn_of_the_loop() -> None:
     assert History([event_at(DriftDetected, 0), by_hand]).redeployments() == []
 
 
-def test_each_training_is_told_with_its_end_once() -> None:
+def test_each_training_is_listed_once_with_its_end() -> None:
     gate = {"gate": "roc_auc.min", "passed": False, "observed": 0.5, "bound": 0.6, "message": "ROC AUC 0.5"}
     started = [event_at(TrainingStarted, n, run_id=run) for n, run in enumerate(("a", "b", "c", "d", "e", "a"))]
     history = History([
@@ -82,7 +82,7 @@ def test_each_training_is_told_with_its_end_once() -> None:
     }
 
 
-def test_a_listener_that_can_not_listen_says_so_and_lets_nobody_wait() -> None:
+def test_a_listener_that_cannot_read_raises_and_ends_all_waits() -> None:
     listener = EventListener(KafkaConnection("127.0.0.1:1"), timeout=0.5)
     with pytest.raises(UnreadableError, match=r"the topics can't be read, so nothing is counted: .*see kafka.log"):
         listener.run()

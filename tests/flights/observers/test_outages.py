@@ -26,7 +26,7 @@ class World:
         return OutageObserver(lambda: self.counts, self.all_ready, lambda: self.now)
 
 
-async def test_a_death_is_told_at_once_and_its_end_when_everything_is_ready() -> None:
+async def test_a_death_is_reported_at_once_and_its_end_when_everything_is_ready() -> None:
     world = World()
     outages = world.outages()
     world.counts["Kafka"] += 1
@@ -60,7 +60,7 @@ async def test_who_dies_before_all_is_well_belongs_to_the_same_outage_and_who_di
     assert len({each.id for each in outages.incidents}) == 5
 
 
-async def test_while_nobody_has_died_nobody_is_asked() -> None:
+async def test_while_no_process_has_died_readiness_is_not_polled() -> None:
     world = World()
     world.ready = False
     outages = world.outages()

@@ -38,7 +38,7 @@ def changed(**changes: object) -> Report:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(["ask", "answer", "refuse"])), max_size=60))
-def test_lost_and_doubled_are_what_they_say(steps: list[tuple[str, str]]) -> None:
+def test_the_ledger_counts_lost_and_doubled_answers(steps: list[tuple[str, str]]) -> None:
     ledger = Ledger()
     for request, step in steps:
         if step == "ask":
@@ -96,7 +96,7 @@ def test_what_serving_had_left_to_do_fails_the_run() -> None:
     assert problem.startswith("serving had not finished 3 requests at the last reading of the topics")
 
 
-def test_the_report_says_what_was_required_of_the_run() -> None:
+def test_the_report_has_the_requirements_of_the_run() -> None:
     assert "A success requires 3 of these." in as_markdown(GOOD)
     part = as_markdown(changed(required_redeployments=0, retrains=()))
     assert "This run requires none of these; a whole year requires 3." in part
@@ -147,7 +147,7 @@ def test_a_version_that_was_promoted_and_never_served_is_no_redeployment() -> No
     assert "| 4 | drift |  | not served | not served | 0 |" in as_markdown(report)
 
 
-def test_what_died_is_said_with_how_long_it_took_until_all_was_ready_again() -> None:
+def test_an_outage_is_reported_with_its_duration() -> None:
     healed, open_ = Outage(("serving", "Kafka"), NOW, 6.24), Outage(("monitor",), NOW + timedelta(seconds=61))
     text = as_markdown(changed(outages=(healed, open_)))
     assert "Processes that died and were restarted with their data (UTC):" in text
@@ -155,5 +155,5 @@ def test_what_died_is_said_with_how_long_it_took_until_all_was_ready_again() -> 
     assert "| 00:01:01 | monitor | not before the end |" in text
 
 
-def test_a_run_that_fails_says_so_first() -> None:
+def test_the_report_of_a_failed_run_begins_with_its_failure() -> None:
     assert "\n\nThis run is not a success:\n\n- 1 requests have no answer" in as_markdown(changed(lost=("a",)))

@@ -90,7 +90,7 @@ def test_who_died_and_that_all_is_well_again_stand_in_the_timeline_where_they_be
     assert line(healed).plain == "12:00:08.25  Recovered           ready again 6.0 s after Kafka died"
 
 
-def test_what_is_said_every_second_is_no_news() -> None:
+def test_periodic_events_are_not_on_the_timeline() -> None:
     quiet = {event.__name__ for event in CONTROL_EVENTS if not is_shown(example(event).data)}
     assert {"WindowClosed", "OutcomesAccepted"} <= quiet
     assert not {"DriftDetected", "ModelPromoted", "TrainingStarted"} & quiet

@@ -45,7 +45,7 @@ def test_an_object_store_that_does_not_answer_is_unavailable(monkeypatch: pytest
             call()
 
 
-def test_batches_are_spooled_on_the_disk_of_the_data_or_where_the_settings_say(tmp_path: Path) -> None:
+def test_batches_are_spooled_on_the_disk_of_the_data_or_in_the_configured_folder(tmp_path: Path) -> None:
     values = {"kafka": "none:1", "http_port": 0, "postgres": "postgresql://x", "artifacts": "x"}
     local = IngestionSettings.model_validate(values | {"data": str(tmp_path)})
     assert local.spool_folder == tmp_path / ".spool"

@@ -17,7 +17,7 @@ def test_two_models_ask_for_the_strictest_of_both() -> None:
     assert contract.digest != contract_of("rides", [spec()]).digest
 
 
-def test_a_spec_of_before_the_rule_may_have_its_entity_as_a_feature_and_goes_on() -> None:
+def test_an_older_spec_with_its_entity_as_a_feature_stays_valid() -> None:
     contract = contract_of("rides", [spec(ride={"type": "category"})])
     assert [column.kind for column in contract.columns if column.name == "ride"] == ["entity"]
 

@@ -66,7 +66,7 @@ def test_without_a_bitmap_every_row_is_live() -> None:
     assert ids(StoredTable(b"", saved.segments)) == [0, 1, 2]
 
 
-def test_loaded_rows_are_numbered_anew_with_the_dead_ones() -> None:
+def test_loaded_rows_are_renumbered_with_the_dead_ones() -> None:
     state, first = save(table(range(5)), SegmentState())
     _, second = save(table(range(3, 6)), state)
     rows, loaded = load(appended(first, second), SCHEMA)

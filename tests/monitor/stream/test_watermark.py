@@ -42,7 +42,7 @@ def test_a_clock_that_was_ahead_for_a_while_blocks_nothing_once_it_is_correct() 
     assert (watermark.made, watermark.set_back) == (30, 1)
 
 
-def test_a_clock_that_goes_back_in_small_steps_leaves_one_step() -> None:
+def test_a_clock_set_back_in_small_steps_counts_as_one_step() -> None:
     watermark = Watermark()
     for time in range(1_000):
         watermark, _ = advance(watermark, [(time, HOUR - time)])

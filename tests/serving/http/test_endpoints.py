@@ -102,7 +102,7 @@ async def test_rows_are_scored_and_logged(client: httpx.AsyncClient, topic: LogT
     ]  # fmt: skip
 
 
-async def test_ready_is_what_readyz_says(client: httpx.AsyncClient, topic: LogTopic) -> None:
+async def test_ready_agrees_with_readyz(client: httpx.AsyncClient, topic: LogTopic) -> None:
     assert (await client.get("/v2/health/ready")).json() == {"ready": True}
     topic.unavailable = True
     assert (await client.get("/v2/health/live")).json() == {"live": True}
@@ -250,7 +250,7 @@ async def test_metadata_and_health(client: httpx.AsyncClient) -> None:
         (INFER, b"x" * (8 * 1024 * 1024 + 1), 413, "the body is larger than 8,388,608 bytes: send fewer rows"),
     ],
 )
-async def test_errors_say_what_to_send(
+async def test_errors_name_what_to_send(
     client: httpx.AsyncClient, path: str, body: Any, status: int, expected: str
 ) -> None:
     response = await client.post(path, **({"content": body} if isinstance(body, bytes) else {"json": body}))
@@ -375,7 +375,7 @@ async def test_each_row_is_answered_by_the_version_that_its_key_meets(
     assert one["model_version"] == "2"
 
 
-async def test_a_withdrawn_model_says_so(client: httpx.AsyncClient, models: ServedModels) -> None:
+async def test_a_withdrawn_model_is_an_error_with_the_reason(client: httpx.AsyncClient, models: ServedModels) -> None:
     models.withdraw("delay", 2, "delay was withdrawn")
     response = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})
     problem = response.json()
@@ -387,7 +387,7 @@ def total(outcome: str, version: str = "") -> float:
     return REGISTRY.get_sample_value("rondo_predictions_total", labels) or 0.0
 
 
-async def test_what_comes_over_http_is_counted_as_over_kafka(client: httpx.AsyncClient, topic: LogTopic) -> None:
+async def test_http_requests_are_counted_as_kafka_requests(client: httpx.AsyncClient, topic: LogTopic) -> None:
     before = total("answered", "3"), total("missing_feature"), total("unavailable")
     await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})
     await client.post(INFER, json={"inputs": [DISTANCE]})

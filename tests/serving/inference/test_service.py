@@ -104,7 +104,7 @@ def test_a_request_that_the_model_fails_on_is_refused_alone(first: LoadedVersion
     assert [row["id"] for row in found.logged] == ["r1", "r2"]
 
 
-def test_a_model_whose_versions_were_all_refused_says_why(first: LoadedVersion) -> None:
+def test_the_error_for_a_model_without_a_loadable_version_has_the_reason(first: LoadedVersion) -> None:
     values = [request(1, model="broken")]
     found = infer_values(values, alone(first), unserved={"broken": "broken could not be loaded"})
     assert {place: (error.code, str(error)) for place, error in found.refused.items()} == {

@@ -34,6 +34,6 @@ def test_a_canary_that_grows_keeps_the_keys_it_had(key: str) -> None:
         assert choose(place, (0.25, 0.75)) == 0
 
 
-def test_no_share_at_all_is_an_error_that_says_so() -> None:
+def test_no_share_at_all_is_an_error() -> None:
     with pytest.raises(ValueError, match="one must be above zero"):
         choose(0.5, (0.0, 0.0))

@@ -48,7 +48,7 @@ def test_a_request_becomes_a_row_with_its_features_and_the_defaults() -> None:
     }  # fmt: skip
 
 
-def test_rows_of_several_models_are_told_apart() -> None:
+def test_rows_are_grouped_by_model() -> None:
     price = b'{"id": "p", "model": "price", "features": {"area": 3}}'
     groups = PARSER.parse([changed(), price, changed(id="r2")]).groups
     assert {schema.model: (places, [each.id for each in requests]) for schema, places, requests in groups} == {
@@ -119,7 +119,7 @@ def test_rows_of_several_models_are_told_apart() -> None:
         (changed(event_time=1362135600), "bad_event_time", "`event_time` is the number 1362135600: send a time"),
     ],
 )
-def test_a_refusal_says_what_to_send_instead(value: bytes | None, code: str, expected: str) -> None:
+def test_a_refusal_names_what_to_send_instead(value: bytes | None, code: str, expected: str) -> None:
     found_code, message = refused(value)
     assert found_code == code
     assert expected in message
@@ -172,7 +172,7 @@ def test_a_request_names_its_model_also_where_only_one_is_deployed(models: list[
         assert parsed.refused[0].code in {"missing_model", "unknown_model"}
 
 
-def test_a_reader_without_models_says_that_none_is_deployed() -> None:
+def test_without_models_the_error_is_that_none_is_deployed() -> None:
     error = RequestParser([]).parse([changed()]).refused[0]
     assert "models that are deployed: none yet." in str(error)
 

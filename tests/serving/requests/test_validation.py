@@ -102,7 +102,7 @@ def test_what_the_contract_does_not_allow_is_refused_alone_and_never_logged(
 
 
 @pytest.mark.parametrize(("wrong", "code", "expected"), WRONG)
-def test_over_http_the_same_is_said_of_the_row(wrong: dict[str, Any], code: str, expected: str) -> None:
+def test_over_http_the_error_is_the_same_with_the_row(wrong: dict[str, Any], code: str, expected: str) -> None:
     (name,) = wrong
     right = {"temp": 50} | {name: example(FEATURES[name])}
     assert over_http(SCHEMA, right) is None

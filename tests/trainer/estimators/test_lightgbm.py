@@ -50,12 +50,12 @@ def test_the_other_names_of_lightgbm_are_taken_too() -> None:
         ),
     ],
 )
-def test_a_bad_one_is_told(params: dict[str, Value], problem: str) -> None:
+def test_a_bad_parameter_is_an_error(params: dict[str, Value], problem: str) -> None:
     with pytest.raises(HyperparameterError) as refusal:
         LightGbm(1).check_params(params)
     assert refusal.value.problems == (problem,)
 
 
-def test_everything_wrong_is_told_at_once() -> None:
+def test_all_bad_parameters_are_in_one_error() -> None:
     with pytest.raises(HyperparameterError, match=r"^`trainer.params` can't be used: .*zzz.*; .*max_bin"):
         LightGbm(1).check_params({"zzz": 1, "max_bin": 1})

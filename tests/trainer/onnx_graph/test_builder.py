@@ -110,7 +110,7 @@ def test_the_graph_carries_its_signature_and_what_it_knows() -> None:
     assert builder.trained_until(GRAPH) == UNTIL
 
 
-def test_a_graph_that_does_not_say_what_it_knows_knows_nothing() -> None:
+def test_a_graph_without_metadata_has_no_training_time() -> None:
     assert builder.trained_until(builder.build(ENCODING, FITTED, {})) is None
 
 

@@ -51,7 +51,7 @@ async def until_ready(supervisor: Supervisor) -> int:
                 return supervisor.pid
 
 
-async def test_a_worker_is_ready_when_it_says_so() -> None:
+async def test_a_worker_is_ready_when_it_reports_it() -> None:
     async with supervised(WORKS) as (supervisor, dead):
         with pytest.raises(UnavailableError, match="the worker process is not available"):
             await supervisor.check()
@@ -59,7 +59,7 @@ async def test_a_worker_is_ready_when_it_says_so() -> None:
         assert dead == []
 
 
-async def test_a_worker_that_dies_is_reported_and_started_anew() -> None:
+async def test_a_worker_that_dies_is_reported_and_restarted() -> None:
     async with supervised(WORKS) as (supervisor, dead):
         first = await until_ready(supervisor)
         os.kill(first, signal.SIGKILL)

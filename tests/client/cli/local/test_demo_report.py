@@ -49,7 +49,7 @@ def test_both_files_are_written_into_a_folder_that_may_be_new(tmp_path: Path) ->
     assert (written["lost"], written["versions_served"]) == (["20130301-AA1-JFK"], {"1": 400, "2": 598})
 
 
-def test_a_failed_run_lists_its_problems_on_the_screen_and_says_where_the_files_are(
+def test_a_failed_run_prints_its_problems_and_the_paths_of_its_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     demo_report.print_report(FAILED, tmp_path, json=False)
