@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.monitor.detectors.ks import KolmogorovSmirnov, ks
-from rondo.monitor.detectors.total_variation import TotalVariation, total_variation
+from rondo.monitor.detectors.distances import KOLMOGOROV_SMIRNOV, TOTAL_VARIATION, ks, total_variation
 
 from tests.monitor.detectors.windows import statistics, window
 
@@ -37,7 +36,7 @@ def test_distances_lie_between_0_and_1(pairs: list[tuple[int, int]]) -> None:
 
 
 def test_each_type_of_column_has_its_distance_for_information() -> None:
-    numeric = list(statistics(KolmogorovSmirnov(), window({})))
-    categorical = list(statistics(TotalVariation(), window({})))
+    numeric = list(statistics(KOLMOGOROV_SMIRNOV, window({})))
+    categorical = list(statistics(TOTAL_VARIATION, window({})))
     assert [(s.feature, exceeded) for s, exceeded in numeric] == [("x", None), ("output.score", None)]
     assert [(s.feature, exceeded) for s, exceeded in categorical] == [("city", None)]

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.contracts.vocabularies import StatisticName
-from rondo.monitor.detectors.ks import KolmogorovSmirnov
-from rondo.monitor.detectors.missing import MissingValues
+from rondo.monitor.detectors.distances import KOLMOGOROV_SMIRNOV, TOTAL_VARIATION
 from rondo.monitor.detectors.psi import PopulationStability
+from rondo.monitor.detectors.rising_shares import MissingValues, UnseenCategories
 from rondo.monitor.detectors.roc_auc import RocAuc
-from rondo.monitor.detectors.total_variation import TotalVariation
-from rondo.monitor.detectors.unseen import UnseenCategories
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +17,8 @@ if TYPE_CHECKING:
 
 DETECTORS: Mapping[str, Detector] = {
     StatisticName.PSI: PopulationStability(),
-    StatisticName.KS: KolmogorovSmirnov(),
-    StatisticName.TOTAL_VARIATION: TotalVariation(),
+    StatisticName.KS: KOLMOGOROV_SMIRNOV,
+    StatisticName.TOTAL_VARIATION: TOTAL_VARIATION,
     StatisticName.MISSING: MissingValues(),
     StatisticName.UNSEEN: UnseenCategories(),
     StatisticName.ROC_AUC: RocAuc(),

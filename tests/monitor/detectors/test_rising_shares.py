@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 from rondo.contracts.events.monitoring import Statistic
-from rondo.monitor.detectors.missing import MissingValues
-from rondo.monitor.detectors.unseen import UnseenCategories
+from rondo.monitor.detectors.rising_shares import MissingValues, UnseenCategories
 
 from tests.monitor.builders import REFERENCE
 from tests.monitor.detectors.windows import statistics, window
