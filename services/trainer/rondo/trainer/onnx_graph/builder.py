@@ -56,7 +56,6 @@ def build(encoding: Encoding, model: FittedModel, metadata: Mapping[str, str]) -
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
     proto = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="rondo.trainer")
     helper.set_model_props(proto, dict(sorted({SIGNATURE: signature(encoding.features), **metadata}.items())))
-    onnx.checker.check_model(proto)
     serialized: bytes = proto.SerializeToString(deterministic=True)
     return serialized
 
