@@ -10,10 +10,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from rondo.contracts.events.base import Value
-from rondo.contracts.events.data import DataVersion
-from rondo.contracts.events.training import TrainingSummary
-from rondo.contracts.text import Digest, Text
-from rondo.contracts.times import Utc
+from rondo.contracts.events.training import TrainingInputs, TrainingSummary
+from rondo.contracts.text import Text
 
 
 class SliceMetric(Value):
@@ -74,7 +72,7 @@ class ReferenceProfile(Value):
     positive_rate: float
 
 
-class Evidence(Value):
+class Evidence(TrainingInputs):
     """Everything that a gate, an auditor or a repetition needs to know of a candidate."""
 
     version: ClassVar[int] = 1
@@ -84,17 +82,6 @@ class Evidence(Value):
     champion_version: int | None = None
     profile: ReferenceProfile
     parity: Parity
-    data: tuple[DataVersion, ...]
-    training_set_digest: Digest
-    rows_trained: int
-    rows_holdout: int
-    event_time_from: Utc
-    event_time_to: Utc
-    as_of: Utc
-    spec_digest: Digest
-    code_version: Text
-    seed: int
-    environment: dict[Text, Text]
 
     def encode(self) -> bytes:
         """Return the document as it is stored."""
@@ -102,6 +89,9 @@ class Evidence(Value):
 
     def summary(self) -> TrainingSummary:
         """Return the part that the event carries."""
-        shared = {name: getattr(self, name) for name in TrainingSummary.model_fields.keys() & type(self).model_fields}
-        champion = self.champion.metrics if self.champion else None
-        return TrainingSummary(**shared, metrics=self.candidate.metrics, champion_metrics=champion)
+        return TrainingSummary(
+            **{name: getattr(self, name) for name in TrainingInputs.model_fields},
+            metrics=self.candidate.metrics,
+            champion_metrics=self.champion.metrics if self.champion else None,
+            champion_version=self.champion_version,
+        )

@@ -20,15 +20,9 @@ class Trigger(Value):
     detail: Message = ""
 
 
-class TrainingSummary(Value):
-    """The headline figures of a candidate, and the inputs of its training; the rest is in its evidence.
+class TrainingInputs(Value):
+    """What a training was made of: enough to repeat it."""
 
-    `metrics` are of the holdout, as are `champion_metrics`; these are None where the champion could not be scored.
-    """
-
-    metrics: dict[Text, float]
-    champion_metrics: dict[Text, float] | None = None
-    champion_version: int | None = None
     data: tuple[DataVersion, ...]
     training_set_digest: Digest
     rows_trained: int
@@ -40,6 +34,17 @@ class TrainingSummary(Value):
     code_version: Text
     seed: int
     environment: dict[Text, Text]
+
+
+class TrainingSummary(TrainingInputs):
+    """The headline figures of a candidate, and the inputs of its training; the rest is in its evidence.
+
+    `metrics` are of the holdout, as are `champion_metrics`; these are None where the champion could not be scored.
+    """
+
+    metrics: dict[Text, float]
+    champion_metrics: dict[Text, float] | None = None
+    champion_version: int | None = None
 
 
 class TrainingRequested(ModelEvent):

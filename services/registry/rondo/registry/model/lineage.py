@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.base import Value
-from rondo.contracts.events.data import DataVersion
 from rondo.contracts.events.models import GateResult
-from rondo.contracts.events.training import Trigger
+from rondo.contracts.events.training import TrainingInputs, Trigger
 from rondo.contracts.text import Digest
 from rondo.contracts.times import Utc
 from rondo.registry.model.deployments import Deployment, Period, periods
@@ -18,23 +17,12 @@ if TYPE_CHECKING:
     from rondo.registry.model.model import Candidate, Version
 
 
-class TrainingLineage(Value):
-    """The inputs of a training: enough to repeat it."""
+class TrainingLineage(TrainingInputs):
+    """A run, and what it was made of."""
 
     run_id: str
     started_at: Utc
     finished_at: Utc
-    data: tuple[DataVersion, ...]
-    training_set_digest: Digest
-    rows_trained: int
-    rows_holdout: int
-    event_time_from: Utc
-    event_time_to: Utc
-    as_of: Utc
-    spec_digest: Digest
-    code_version: str
-    seed: int
-    environment: dict[str, str]
 
 
 class Lineage(Value):
