@@ -129,7 +129,7 @@ async def until_served(rondo: AsyncRondo) -> None:
             await asyncio.sleep(0.2)
 
 
-def landed(stack: Stack, kind: str) -> Counter[str]:
+def stored_ids(stack: Stack, kind: str) -> Counter[str]:
     """Return how often each id is in the Delta table of predictions or outcomes."""
     table = DeltaTable(f"{stack.addresses.data}/feedback/{MODEL}/{kind}")
     return Counter(table.to_pyarrow_table(columns=["id"])["id"].to_pylist())

@@ -1,4 +1,4 @@
-"""The story of a bad night: Kafka dies, PostgreSQL dies, then all but serving; who says what, and nothing is lost."""
+"""Kafka, PostgreSQL and all services but serving fail in turn: the reports, the recovery, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -27,55 +27,55 @@ SERVICES = ("ingestion", "trainer", "registry", "serving", "monitor")
 STATEFUL = ("ingestion", "trainer", "registry", "monitor")
 DEADLINE = 90
 OUTAGE_SECONDS = 10
-# 24 kinds of complaint of the libraries and ten tries of our own, wherever an outage begins and ends.
+# 24 kinds of message from the libraries and ten retries of our own, for an outage at any moment.
 LINES = 60
 Report = dict[str, dict[str, Any]]
 
 
 @pytest.mark.timeout(400)
 @pytest.mark.slow
-async def test_a_bad_night(tmp_path: Path) -> None:
+async def test_no_prediction_is_lost_over_three_outages(tmp_path: Path) -> None:
     async with Stack(tmp_path / "home") as stack, AsyncRondo(Connection.of_stack(stack.home)) as rondo:
         await small_model.first_model(rondo)
         async with audited(rondo.connection.kafka) as auditor:
             async with small_model.traffic(stack.addresses.kafka) as flow:
                 await answers(auditor, 100)
-                await kafka_dies_and_comes_back(stack, rondo)
+                await kafka_fails_and_recovers(stack, rondo)
                 await answers(auditor, 100)
-                await postgresql_dies_and_comes_back(stack, rondo, auditor)
+                await postgresql_fails_and_recovers(stack, rondo, auditor)
                 await answers(auditor, 100)
             assert await asyncio.to_thread(auditor.wait_for_answers, DEADLINE)
-            await all_landed(stack, flow)
+            await all_outcomes_stored(stack, flow)
             await serving_is_alone(stack, rondo)
 
     ledger = auditor.ledger
     assert (ledger.lost(), ledger.doubled(), ledger.refused.total()) == ([], [], 0)
     assert set(ledger.asked) == {f"q{number}" for number in range(flow.sent)} | {"alone"}
     for service in SERVICES:
-        small_model.lines(stack.home / "logs" / f"{service}.log")  # each of them is JSON: no traceback lies about
+        small_model.lines(stack.home / "logs" / f"{service}.log")  # each of them is JSON, so none is a bare traceback
 
 
-async def kafka_dies_and_comes_back(stack: Stack, rondo: AsyncRondo) -> None:
+async def kafka_fails_and_recovers(stack: Stack, rondo: AsyncRondo) -> None:
     assert stack.kafka is not None
     before = {service: len(log(stack, service)) for service in SERVICES}
     stack.kafka.kill()
-    # Two of them have to start while there is no Kafka; the others live through it.
+    # Two services start without Kafka; the others run when it fails.
     for service in ("serving", "registry"):
         stack.kill(service)
-    report = await status(rondo, lambda report: all(away(report, service, "kafka") for service in SERVICES))
+    report = await status(rondo, lambda report: all(is_unavailable(report, service, "kafka") for service in SERVICES))
     address = f"Kafka at {stack.addresses.kafka} is not available ("
     waits = "; this will be tried again until it is"
     for service in ("ingestion", "trainer", "monitor"):
-        said = report[service]["checks"]["kafka"]
-        assert said == f"{address}no answer within 2 s; messages that were read are handled when it answers){waits}"
+        check = report[service]["checks"]["kafka"]
+        assert check == f"{address}no answer within 2 s; messages that were read are handled when it answers){waits}"
     for service in ("serving", "registry"):
-        said = report[service]["checks"]["kafka"]
-        assert said == (
+        check = report[service]["checks"]["kafka"]
+        assert check == (
             f"{address}it has not answered yet: start it, or set RONDO_KAFKA to the address of one that runs){waits}"
         )
     assert not any(report[service]["ready"] for service in SERVICES)
 
-    # A batch needs no Kafka to be taken in; its event waits in the outbox.
+    # Ingestion accepts a batch without Kafka; its event waits in the outbox.
     assert (await rondo.publish(small_model.DATASET, "no-kafka", small_model.rides(50, 2_000), small_model.PARQUET))[
         "quality"
     ]["accepted"]
@@ -93,21 +93,23 @@ async def kafka_dies_and_comes_back(stack: Stack, rondo: AsyncRondo) -> None:
         assert any("Kafka at" in line["message"] for line in lines)
 
 
-async def postgresql_dies_and_comes_back(stack: Stack, rondo: AsyncRondo, auditor: Auditor) -> None:
+async def postgresql_fails_and_recovers(stack: Stack, rondo: AsyncRondo, auditor: Auditor) -> None:
     assert stack.postgres is not None
     before = {service: len(log(stack, service)) for service in SERVICES}
     stack.postgres.kill()
     for service in ("ingestion", "monitor"):
         stack.kill(service)
-    report = await status(rondo, lambda report: all(away(report, service, "postgresql") for service in STATEFUL))
+    report = await status(
+        rondo, lambda report: all(is_unavailable(report, service, "postgresql") for service in STATEFUL)
+    )
     for service in STATEFUL:
-        said = report[service]["checks"]["postgresql"]
-        assert said.startswith("PostgreSQL is not available (")
-        assert said.endswith("; this will be tried again until it is")
+        check = report[service]["checks"]["postgresql"]
+        assert check.startswith("PostgreSQL is not available (")
+        assert check.endswith("; this will be tried again until it is")
     for service in ("ingestion", "monitor"):
-        said = report[service]["checks"]["postgresql"]
-        assert "it has not answered yet: start it, or correct RONDO_POSTGRES if its address is wrong" in said
-    # Serving stands on Kafka alone.
+        check = report[service]["checks"]["postgresql"]
+        assert "it has not answered yet: start it, or correct RONDO_POSTGRES if its address is wrong" in check
+    # Serving depends on Kafka only.
     assert report["serving"]["ready"]
     await answers(auditor, 200)
     assert (await rondo.predict_http(small_model.MODEL, {"zone": "a", "distance": 1.0})).model_version == 1
@@ -133,7 +135,7 @@ async def postgresql_dies_and_comes_back(stack: Stack, rondo: AsyncRondo, audito
 
 
 async def serving_is_alone(stack: Stack, rondo: AsyncRondo) -> None:
-    """All that serving needs is the compacted topic and the artifact store."""
+    """Serving needs only the compacted topic and the artifact store."""
     assert stack.postgres is not None
     await asyncio.gather(*(stack.services[name].stop() for name in STATEFUL))
     stack.postgres.kill()
@@ -148,7 +150,7 @@ async def serving_is_alone(stack: Stack, rondo: AsyncRondo) -> None:
 async def audited(kafka: KafkaConnection) -> AsyncIterator[Auditor]:
     """Read requests and answers beside the body, and to the end of the topics after it."""
     auditor = Auditor(kafka)
-    # A daemon, and no `finally`: when the story fails while Kafka is dead, nobody would ever read to the end.
+    # A daemon, and no `finally`: when the test fails while Kafka is down, the topics can't be read to the end.
     reading = threading.Thread(target=auditor.run, daemon=True)
     reading.start()
     yield auditor
@@ -164,13 +166,13 @@ async def answers(auditor: Auditor, more: int) -> None:
             await asyncio.sleep(0.1)
 
 
-def away(report: Report, service: str, what: str) -> bool:
-    """Say whether a service that can be asked says that something is away."""
+def is_unavailable(report: Report, service: str, what: str) -> bool:
+    """Return whether a service reports a dependency as unavailable."""
     return bool(report[service]["checks"].get(what, "ok") != "ok")
 
 
 async def status(rondo: AsyncRondo, condition: Callable[[Report], bool]) -> Report:
-    """Wait for a report; whoever can be asked at all is alive."""
+    """Wait for a report that fulfils a condition."""
     async with asyncio.timeout(DEADLINE):
         while not condition(report := await rondo.status()):  # noqa: ASYNC110 - another process's condition
             await asyncio.sleep(0.2)
@@ -181,18 +183,18 @@ async def all_ready(stack: Stack) -> None:
     await asyncio.gather(*(stack.wait_ready(service, DEADLINE) for service in SERVICES))
 
 
-async def all_landed(stack: Stack, flow: small_model.Traffic) -> None:
-    """Wait until each outcome is in Delta, and see that none is there twice."""
+async def all_outcomes_stored(stack: Stack, flow: small_model.Traffic) -> None:
+    """Wait until each outcome is in Delta, and check that none is there twice."""
     expected = await asyncio.to_thread(observed, stack.addresses.kafka)
     assert set(expected) == {f"q{number}" for number in range(flow.sent)}
     async with asyncio.timeout(DEADLINE):
-        while small_model.landed(stack, "outcomes").total() < expected.total():  # noqa: ASYNC110 - as above
+        while small_model.stored_ids(stack, "outcomes").total() < expected.total():  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.5)
-    assert small_model.landed(stack, "outcomes") == expected
+    assert small_model.stored_ids(stack, "outcomes") == expected
 
 
 def observed(bootstrap: str) -> Counter[str]:
-    """Return how often Kafka has each outcome: an application's own producer may double one when its broker dies."""
+    """Return how often Kafka has each outcome: the test's producer may duplicate one when its broker dies."""
     return Counter(orjson.loads(message.value())["id"] for message in read(bootstrap, "outcomes.observed"))
 
 
@@ -201,9 +203,9 @@ async def event_ids(stack: Stack, topic: str, batch_id: str) -> int:
     async with asyncio.timeout(DEADLINE):
         while True:
             messages = await asyncio.to_thread(read, stack.addresses.kafka, topic)
-            told = [m for m in messages if orjson.loads(m.value())["batch_id"] == batch_id]
-            if told:
-                return len({dict(message.headers() or ())["ce_id"] for message in told})
+            events = [m for m in messages if orjson.loads(m.value())["batch_id"] == batch_id]
+            if events:
+                return len({dict(message.headers() or ())["ce_id"] for message in events})
             await asyncio.sleep(0.2)
 
 
