@@ -18,8 +18,8 @@ from rondo.contracts.events.training import Trigger
 from rondo.flights.dataset.flights import EVENT_TIME
 from rondo.monitor.detectors.reference import Reference, TrainedProfile
 from rondo.monitor.model_state import ModelState
-from rondo.monitor.ports import Champion as Watched
-from rondo.registry.gates.champion_comparison import Champion as Compared
+from rondo.monitor.ports import ChampionRevision
+from rondo.registry.gates.champion_comparison import ComparedChampion
 from rondo.registry.gates.gates import evaluate_gates
 from rondo.trainer.evaluation.candidate import ChampionModel
 from rondo.trainer.evaluation.training_evidence import assemble_evidence
@@ -159,10 +159,10 @@ class Simulation:
         champion = ChampionModel(serving.number, self._trainings.learn(serving.as_of)[1].model) if serving else None
         candidate = self._trainings.pipeline.evaluate(self._spec, learned, champion)
         found = assemble_evidence(self._spec, rows, candidate, "simulated")
-        return found, evaluate_gates(found, self._spec.gates, Compared(serving.number) if serving else None)
+        return found, evaluate_gates(found, self._spec.gates, ComparedChampion(serving.number) if serving else None)
 
     def _promote(self, version: Version) -> None:
         self._year.versions.append(version)
         self._reference = Reference.of(TrainedProfile.of(version.evidence))
         self._champion_scores = self._trainings.scores(self._trainings.learn(version.as_of)[1])
-        self._state.promote(Watched(version.number, version.number, version.evidence.training_set_digest))
+        self._state.promote(ChampionRevision(version.number, version.number, version.evidence.training_set_digest))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rondo.contracts.events.logs import OUTCOMES_LOG, PREDICTIONS_LOG
 from rondo.monitor.errors import FencedError
 from rondo.monitor.ports import (
-    Champion,
+    ChampionRevision,
     Checkpoint,
     ControlPlaneSnapshot,
     ModelCheckpoint,
@@ -32,7 +32,7 @@ class MemoryStore:
 
     specs: dict[str, tuple[int, ModelSpec | None]] = field(default_factory=dict)
     trained: dict[str, TrainedProfile] = field(default_factory=dict)
-    champions: dict[str, Champion] = field(default_factory=dict)
+    champions: dict[str, ChampionRevision] = field(default_factory=dict)
     generation: int = 0
     positions: dict[Position, int] = field(default_factory=dict)
     models: dict[str, ModelCheckpoint] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class MemoryStore:
     async def save_profile(self, digest: str, trained: TrainedProfile) -> None:
         self.trained.setdefault(digest, trained)
 
-    async def save_champion(self, model: str, champion: Champion) -> None:
+    async def save_champion(self, model: str, champion: ChampionRevision) -> None:
         if model not in self.champions or self.champions[model].revision < champion.revision:
             self.champions[model] = champion
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from rondo.monitor.model_state import ModelState
-from rondo.monitor.ports import Champion
+from rondo.monitor.ports import ChampionRevision
 
 from tests.monitor.builders import (
     MODEL,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.monitor.detectors.reference import Reference
 
-CHAMPION, NEXT = Champion(1, 1, "one"), Champion(2, 2, "two")
+CHAMPION, NEXT = ChampionRevision(1, 1, "one"), ChampionRevision(2, 2, "two")
 E = TypeVar("E", bound="Event")
 
 
@@ -48,7 +48,7 @@ class DailyScenario:
         self.state.apply_spec(self.spec)
         self.promote(CHAMPION)
 
-    def promote(self, champion: Champion) -> None:
+    def promote(self, champion: ChampionRevision) -> None:
         self.published += [each.event for each in self.state.promote(champion)]
 
     def day(

@@ -26,7 +26,7 @@ from rondo.contracts.events.monitoring import (
     WindowClosed,
 )
 from rondo.monitor.pipeline import MonitorPipeline
-from rondo.monitor.ports import Champion
+from rondo.monitor.ports import ChampionRevision
 from rondo.monitor.settings import MonitorTimings
 
 from tests.monitor.builders import DIGEST, EPOCH, MODEL, SPEC, TRAINED, log_of_days
@@ -50,7 +50,7 @@ async def uninterrupted(predicted: list[bytes], known: list[bytes]) -> dict[str,
     store, clock = MemoryStore(), FakeClock()
     await store.save_spec(MODEL, 1, SPEC)
     await store.save_profile(DIGEST, TRAINED)
-    await store.save_champion(MODEL, Champion(1, 1, DIGEST))
+    await store.save_champion(MODEL, ChampionRevision(1, 1, DIGEST))
     pipeline = MonitorPipeline(store, store, clock, MonitorTimings())
     await pipeline.load()
     await pipeline.advance(messages(predicted, known))

@@ -18,7 +18,7 @@ from rondo.contracts.events.logs import PREDICTIONS_LOG
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, WindowClosed
 from rondo.monitor.errors import FencedError, UnknownModelError, UnreadableLogError
 from rondo.monitor.pipeline import MonitorPipeline
-from rondo.monitor.ports import Champion, StoredTable
+from rondo.monitor.ports import ChampionRevision, StoredTable
 from rondo.monitor.settings import MonitorTimings
 from rondo.monitor.status_view import LogCounts
 from rondo.monitor.stream.log_messages import read_predictions
@@ -38,7 +38,7 @@ async def filled_store() -> MemoryStore:
     store = MemoryStore()
     await store.save_spec(MODEL, 1, SPEC)
     await store.save_profile(DIGEST, TRAINED)
-    await store.save_champion(MODEL, Champion(1, 1, DIGEST))
+    await store.save_champion(MODEL, ChampionRevision(1, 1, DIGEST))
     return store
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.events.training import ModelTrained, TrainingFailed
 from rondo.contracts.vocabularies import RouteRole
-from rondo.trainer.run import Batch, Champion, History, LastTraining, PastRun, Run
+from rondo.trainer.run import Batch, ChampionVersion, History, LastTraining, PastRun, Run
 from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger
 from rondo.trainer.worker.queue import worker_died
 
@@ -187,10 +187,10 @@ class MemoryRunQueue:
             row.lease_until = now() + self.lease
         return row is not None
 
-    async def champion(self, model: str) -> Champion | None:
+    async def champion(self, model: str) -> ChampionVersion | None:
         deployed = self.store.champions.get(model)
         routes = deployed[0].routes if deployed else ()
-        return next((Champion(r.model_version, r.digest) for r in routes if r.role == RouteRole.PRIMARY), None)
+        return next((ChampionVersion(r.model_version, r.digest) for r in routes if r.role == RouteRole.PRIMARY), None)
 
     async def wait_for_promotion(self, model: str, within: timedelta) -> None:
         while (left := self._seconds_left(model, within)) > 0:

@@ -6,7 +6,7 @@
 from rondo.client.asynchronous import AsyncRondo
 from rondo.client.connection import Connection
 from rondo.client.errors import (
-    Delivery,
+    DeliveryStatus,
     ForbiddenError,
     NotFoundError,
     PredictionRefusedError,
@@ -23,7 +23,7 @@ from rondo.client.synchronous import Rondo
 __all__ = [
     "AsyncRondo",
     "Connection",
-    "Delivery",
+    "DeliveryStatus",
     "FailedRequest",
     "ForbiddenError",
     "NotFoundError",

@@ -152,7 +152,7 @@ class IdInUseError(RefusedError):
         self.request_id = request_id
 
 
-class Delivery(StrEnum):
+class DeliveryStatus(StrEnum):
     """How far a request got. Only one that was not sent can be sent again without the risk of a second answer."""
 
     NOT_SENT = "not_sent"
@@ -161,10 +161,10 @@ class Delivery(StrEnum):
 
 
 _OUTLOOK = {
-    Delivery.NOT_SENT: "the request was not sent, send it again once Kafka answers",
-    Delivery.UNKNOWN: "Kafka did not acknowledge the request, look for its answer on the topic predictions.made before "
-    "sending it again",
-    Delivery.ACKNOWLEDGED: "Kafka has the request, do not send it again: it will be answered on the topic "
+    DeliveryStatus.NOT_SENT: "the request was not sent, send it again once Kafka answers",
+    DeliveryStatus.UNKNOWN: "Kafka did not acknowledge the request, look for its answer on the topic predictions.made "
+    "before sending it again",
+    DeliveryStatus.ACKNOWLEDGED: "Kafka has the request, do not send it again: it will be answered on the topic "
     "predictions.made",
 }
 
@@ -174,7 +174,7 @@ class PredictionTimeoutError(RondoError):
 
     code = "no_answer"
 
-    def __init__(self, request_id: str, model: str, seconds: float, delivery: Delivery) -> None:
+    def __init__(self, request_id: str, model: str, seconds: float, delivery: DeliveryStatus) -> None:
         super().__init__(
             f"no answer to the request {request_id} within {seconds:g} s: {_OUTLOOK[delivery]}; `rondo status` shows "
             f"whether serving and Kafka are ready, `rondo models` whether {model} is deployed"

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from rondo.client.errors import Delivery, PredictionTimeoutError, UnreadableAnswerError
+from rondo.client.errors import DeliveryStatus, PredictionTimeoutError, UnreadableAnswerError
 from rondo.client.kafka.predictions import Predictions
 from rondo.client.messages import request
 
@@ -82,10 +82,10 @@ async def test_a_malformed_answer_delays_no_other(predictions: Predictions) -> N
 async def test_a_request_that_could_not_be_sent_in_time(predictions: Predictions) -> None:
     with pytest.raises(PredictionTimeoutError) as caught:
         await predictions.ask(ask("deaf"), 0.05)
-    assert caught.value.delivery is Delivery.NOT_SENT
+    assert caught.value.delivery is DeliveryStatus.NOT_SENT
 
 
 async def test_a_request_that_kafka_has_and_that_is_not_answered_in_time(predictions: Predictions) -> None:
     with pytest.raises(PredictionTimeoutError) as caught:
         await predictions.ask(ask("mute"), 0.05)
-    assert caught.value.delivery is Delivery.ACKNOWLEDGED
+    assert caught.value.delivery is DeliveryStatus.ACKNOWLEDGED

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rondo.monitor.model_state import ModelState
-from rondo.monitor.ports import Champion
+from rondo.monitor.ports import ChampionRevision
 from rondo.monitor.stream.log_messages import read_predictions
 from rondo.monitor.stream.message_buffer import MessageBuffer
 from rondo.monitor.windows.labelled import LabelledRows
@@ -45,7 +45,7 @@ def add_rows(state: ModelState, first: int, count: int) -> None:
 def filled_state() -> ModelState:
     state = ModelState(MODEL)
     state.apply_spec(SPEC)
-    state.promote(Champion(3, 1, DIGEST))
+    state.promote(ChampionRevision(3, 1, DIGEST))
     add_rows(state, 0, 30)
     state.settle()
     return state

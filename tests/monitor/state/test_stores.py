@@ -17,7 +17,7 @@ from rondo.contracts.events.monitoring import AlertResolved
 from rondo.monitor import handlers
 from rondo.monitor.alerts.findings import Announcement
 from rondo.monitor.errors import FencedError
-from rondo.monitor.ports import Champion, ChangeSignal, Checkpoint, Store, Work
+from rondo.monitor.ports import ChampionRevision, ChangeSignal, Checkpoint, Store, Work
 from rondo.monitor.state.codec import decode_state, encode_state, nothing_stored
 from rondo.monitor.state.postgres_control_plane import CommitSignal, handling
 from rondo.monitor.state.postgres_state import PostgresStore
@@ -86,7 +86,7 @@ async def test_a_handled_event_changes_the_control_plane_and_sets_the_signal(und
     await under_test.handle(trained())
     await under_test.handle(deployed(1, 1, DIGEST))
     snapshot = await under_test.store.control_plane()
-    assert ({MODEL: SPEC}, {MODEL: Champion(1, 1, DIGEST)}) == (snapshot.specs, snapshot.champions)
+    assert ({MODEL: SPEC}, {MODEL: ChampionRevision(1, 1, DIGEST)}) == (snapshot.specs, snapshot.champions)
     assert await under_test.store.profiles([DIGEST, DIGEST_2]) == {DIGEST: TRAINED}
 
 
@@ -97,7 +97,7 @@ async def test_an_older_revision_changes_nothing(under_test: StoreUnderTest) -> 
     for revision, version in ((5, 2), (4, 1)):
         await under_test.handle(deployed(revision, version, DIGEST_2))
     snapshot = await under_test.store.control_plane()
-    assert (spec(window="7d"), Champion(5, 2, DIGEST_2)) == (snapshot.specs[MODEL], snapshot.champions[MODEL])
+    assert (spec(window="7d"), ChampionRevision(5, 2, DIGEST_2)) == (snapshot.specs[MODEL], snapshot.champions[MODEL])
 
 
 async def test_a_removed_model_has_no_spec_until_a_later_revision(under_test: StoreUnderTest) -> None:

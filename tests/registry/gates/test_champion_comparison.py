@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import Gates, MetricGate
 from rondo.contracts.training_evidence import Evaluation, Evidence, SliceMetric
-from rondo.registry.gates.champion_comparison import STALE_CHAMPION, Champion
+from rondo.registry.gates.champion_comparison import STALE_CHAMPION, ComparedChampion
 from rondo.registry.gates.gates import evaluate_gates
 
 from tests.registry.builders import by, message, results
@@ -22,8 +22,8 @@ NOT_WORSE = "roc_auc.not_worse_than_champion"
 def test_no_worse_than_the_champion_on_the_same_holdout(make_evidence: Make) -> None:
     gates = Gates(roc_auc=MetricGate(not_worse_than_champion=0.01))
     name = NOT_WORSE
-    assert results(*evaluate_gates(make_evidence(auc=0.69, champion=(3, 0.70)), gates, Champion(3)))[name]
-    found = evaluate_gates(make_evidence(auc=0.68, champion=(3, 0.70)), gates, Champion(3))
+    assert results(*evaluate_gates(make_evidence(auc=0.69, champion=(3, 0.70)), gates, ComparedChampion(3)))[name]
+    found = evaluate_gates(make_evidence(auc=0.68, champion=(3, 0.70)), gates, ComparedChampion(3))
     assert not results(*found)[name]
     assert message(found, name) == (
         "ROC AUC 0.680, version 3 has 0.700 on the same holdout; at most 0.01 less is allowed"
@@ -32,24 +32,26 @@ def test_no_worse_than_the_champion_on_the_same_holdout(make_evidence: Make) -> 
 
 def test_the_champion_must_be_the_version_that_was_compared(make_evidence: Make) -> None:
     gates = Gates(roc_auc=MetricGate(min=0.6, not_worse_than_champion=0.01), slices=("carrier",))
-    stale = evaluate_gates(make_evidence(auc=0.9, champion=(3, 0.5)), gates, Champion(4))
+    stale = evaluate_gates(make_evidence(auc=0.9, champion=(3, 0.5)), gates, ComparedChampion(4))
     assert results(*stale) == {"infrastructure.parity": True, "roc_auc.min": True, STALE_CHAMPION: False}
     assert message(stale, STALE_CHAMPION) == (
         "version 4 serves by now, but version 3 was scored on the same holdout: the champion changed during the "
         "training, so train again"
     )
-    unscored = evaluate_gates(make_evidence(auc=0.9), gates, Champion(4))
+    unscored = evaluate_gates(make_evidence(auc=0.9), gates, ComparedChampion(4))
     assert message(unscored, STALE_CHAMPION).startswith("version 4 serves by now, but no version was scored")
 
 
 def test_a_stale_champion_does_not_matter_without_relative_gates(make_evidence: Make) -> None:
-    found = evaluate_gates(make_evidence(auc=0.9, champion=(3, 0.5)), Gates(roc_auc=MetricGate(min=0.6)), Champion(4))
+    found = evaluate_gates(
+        make_evidence(auc=0.9, champion=(3, 0.5)), Gates(roc_auc=MetricGate(min=0.6)), ComparedChampion(4)
+    )
     assert results(*found) == {"infrastructure.parity": True, "roc_auc.min": True}
 
 
 def test_a_champion_that_cannot_be_scored_leaves_it_to_the_absolute_gates(make_evidence: Make) -> None:
     gates = Gates(roc_auc=MetricGate(min=0.6, not_worse_than_champion=0.01), slices=("carrier",))
-    not_comparable = Champion(4, "its artifact is gone")
+    not_comparable = ComparedChampion(4, "its artifact is gone")
     found = evaluate_gates(make_evidence(auc=0.7), gates, not_comparable)
     assert all(gate.passed for gate in found)
     note = "version 4 serves, and can't be scored: its artifact is gone; not compared"
@@ -70,7 +72,7 @@ def test_a_better_candidate_never_fails_where_a_worse_one_passes(
     low, high = sorted((auc, better))
     worse, best = _with(evidence, low, reference), _with(evidence, high, reference)
     for before, after in zip(
-        evaluate_gates(worse, gates, Champion(1)), evaluate_gates(best, gates, Champion(1)), strict=True
+        evaluate_gates(worse, gates, ComparedChampion(1)), evaluate_gates(best, gates, ComparedChampion(1)), strict=True
     ):
         assert after.passed or not before.passed
 
@@ -81,7 +83,7 @@ def test_the_champion_itself_always_passes_against_itself(
 ) -> None:
     gates = Gates(roc_auc=MetricGate(not_worse_than_champion=0), slices=("carrier",), slice_tolerance=0)
     itself = _with(evidence, auc, auc, by("carrier", **slices))
-    assert all(gate.passed for gate in evaluate_gates(itself, gates, Champion(1)))
+    assert all(gate.passed for gate in evaluate_gates(itself, gates, ComparedChampion(1)))
 
 
 def _with(evidence: Evidence, auc: float, champion: float, slices: tuple[SliceMetric, ...] = ()) -> Evidence:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rondo.contracts.spec.model import FairnessGate, Gates
-from rondo.registry.gates.champion_comparison import Champion
+from rondo.registry.gates.champion_comparison import ComparedChampion
 from rondo.registry.gates.gates import evaluate_gates
 
 from tests.registry.builders import by, message, results
@@ -18,17 +18,17 @@ def test_the_worst_slice_decides_among_those_with_enough_rows(make_evidence: Mak
     gates = Gates(slices=("carrier",), slice_tolerance=0.05, min_slice_rows=200)
     theirs = by("carrier", AA=0.8, UA=0.7, ZZ=None)
     evidence = make_evidence(champion=(1, 0.7), slices=by("carrier", AA=0.74, UA=0.9, ZZ=0.9), champion_slices=theirs)
-    found = evaluate_gates(evidence, gates, Champion(1))
+    found = evaluate_gates(evidence, gates, ComparedChampion(1))
     assert not results(*found)["slices.carrier"]
     assert "of 2 slices by carrier, AA changed worst: -0.060 ROC AUC" in message(found, "slices.carrier")
     few = by("carrier", 199, AA=0.1) + by("carrier", UA=0.7)
     evidence = make_evidence(champion=(1, 0.7), slices=few, champion_slices=theirs)
-    assert results(*evaluate_gates(evidence, gates, Champion(1)))["slices.carrier"]
+    assert results(*evaluate_gates(evidence, gates, ComparedChampion(1)))["slices.carrier"]
 
 
 def test_figures_that_are_missing_fail(make_evidence: Make) -> None:
     gates = Gates(slices=("carrier",), fairness=FairnessGate(by="origin", max_gap=0.1))
-    found = evaluate_gates(make_evidence(champion=(1, 0.7)), gates, Champion(1))
+    found = evaluate_gates(make_evidence(champion=(1, 0.7)), gates, ComparedChampion(1))
     assert results(*found) == {"infrastructure.parity": True, "slices.carrier": False, "fairness.origin": False}
     assert message(found, "fairness.origin") == (
         "the evidence has no figures by origin: the spec did not ask for them at the time, so train again"

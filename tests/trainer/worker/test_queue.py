@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rondo.contracts.events.training import TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.trainer import handlers
-from rondo.trainer.run import Champion, LastTraining
+from rondo.trainer.run import ChampionVersion, LastTraining
 from rondo.trainer.triggers.postgres import PostgresUnitOfWork, handling
 from rondo.trainer.worker import queue
 from rondo.trainer.worker.queue import PostgresRunQueue
@@ -238,7 +238,7 @@ async def test_the_champion_is_that_of_the_latest_revision(backend: Backend) -> 
     async for work in backend.work():
         await work.save_champion(builders.deployment(3, revision=2))
         await work.save_champion(builders.deployment(None, revision=1))
-    assert await queue.champion("flight-delay") == Champion(3, builders.DIGEST)
+    assert await queue.champion("flight-delay") == ChampionVersion(3, builders.DIGEST)
     assert await queue.champion("other") is None
     async for work in backend.work():
         await work.save_champion(builders.deployment(None, revision=3))

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rondo.client import event_times, messages
 from rondo.client.cli import session
 from rondo.client.cli.output import print_error, print_json, print_note, print_prediction, stderr
-from rondo.client.errors import Delivery, PredictionTimeoutError, RefusedError
+from rondo.client.errors import DeliveryStatus, PredictionTimeoutError, RefusedError
 from rondo.client.messages import Prediction
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ _KEYS = ("features", "id", "entity", "event_time", "model")
 _FORM = '{"features": {...}}, and if wanted "id", "entity", "event_time", "model"'
 _MAX_SHOWN = 80  # characters of an unknown key
 _DELIVERIES = {
-    Delivery.ACKNOWLEDGED: "taken by Kafka and not answered in time",
-    Delivery.UNKNOWN: "possibly taken by Kafka",
-    Delivery.NOT_SENT: "not sent",
+    DeliveryStatus.ACKNOWLEDGED: "taken by Kafka and not answered in time",
+    DeliveryStatus.UNKNOWN: "possibly taken by Kafka",
+    DeliveryStatus.NOT_SENT: "not sent",
 }
 
 
@@ -56,7 +56,7 @@ class Results:
 
     def __init__(self, progress: Progress, total: int | None, *, json: bool) -> None:
         self.answered = self.failed = 0
-        self._deliveries: Counter[Delivery] = Counter()
+        self._deliveries: Counter[DeliveryStatus] = Counter()
         self._progress, self._json = progress, json
         self._task = progress.add_task("asking", total=total)
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from rondo.client.errors import (
-    Delivery,
+    DeliveryStatus,
     MessageTooLargeError,
     PredictionRefusedError,
     PredictionTimeoutError,
@@ -49,15 +49,15 @@ class Predictions:
             UnreachableError: Kafka refuses this client, for instance its credentials.
 
         """
-        value, delivery = encode_request(request), Delivery.NOT_SENT
+        value, delivery = encode_request(request), DeliveryStatus.NOT_SENT
         try:
             async with asyncio.timeout(seconds):
                 answer = await self._replies.expect(request.id)
                 try:
                     acknowledged = await self._producer.send(request.topic, request.entity or request.id, value)
-                    delivery = Delivery.UNKNOWN
+                    delivery = DeliveryStatus.UNKNOWN
                     await acknowledged
-                    delivery = Delivery.ACKNOWLEDGED
+                    delivery = DeliveryStatus.ACKNOWLEDGED
                     return await answer
                 finally:
                     self._replies.forget(request.id)

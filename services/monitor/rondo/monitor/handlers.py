@@ -14,7 +14,7 @@ from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.events.training import ModelTrained
 from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor.detectors.reference import TrainedProfile
-from rondo.monitor.ports import Champion, Work
+from rondo.monitor.ports import ChampionRevision, Work
 
 if TYPE_CHECKING:
     from rondo.chassis.artifacts import Artifacts
@@ -66,4 +66,4 @@ async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: Wor
     event = envelope.data
     for route in event.routes:
         if route.role == RouteRole.PRIMARY:
-            await work.save_champion(event.model, Champion(event.revision, route.model_version, route.digest))
+            await work.save_champion(event.model, ChampionRevision(event.revision, route.model_version, route.digest))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/v1", dependencies=[http_api.requires(Role.READER)])
 
 
-class Delivery(Value):
+class WebhookDelivery(Value):
     """An alert for one webhook, and the answer to the last call."""
 
     event_id: str
@@ -34,7 +34,7 @@ class Delivery(Value):
 
 
 class DeliveryLog(Value):
-    deliveries: tuple[Delivery, ...]
+    deliveries: tuple[WebhookDelivery, ...]
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from rondo.monitor.alerts.findings import Announcement
     from rondo.monitor.detectors.base import FindingKind
     from rondo.monitor.detectors.reference import Reference
-    from rondo.monitor.ports import Champion
+    from rondo.monitor.ports import ChampionRevision
     from rondo.monitor.stream.log_messages import Predictions
     from rondo.monitor.windows.window_counts import OpenWindows
 
@@ -50,10 +50,10 @@ MAX_CANDIDATE_WINDOWS = 8
 class ChampionHistory:
     """The champion, and the versions that were champion before."""
 
-    champion: Champion | None = None
+    champion: ChampionRevision | None = None
     former: frozenset[int] = frozenset()
 
-    def promoted(self, champion: Champion) -> ChampionHistory:
+    def promoted(self, champion: ChampionRevision) -> ChampionHistory:
         if self.champion is None or self.champion.version == champion.version:
             return ChampionHistory(champion, self.former)
         return ChampionHistory(champion, (self.former | {self.champion.version}) - {champion.version})
@@ -88,7 +88,7 @@ class ModelState:
     buffer: MessageBuffer = field(default_factory=MessageBuffer)
 
     @property
-    def champion(self) -> Champion | None:
+    def champion(self) -> ChampionRevision | None:
         """The version in production, whose windows are evaluated."""
         return self.history.champion
 
@@ -116,7 +116,7 @@ class ModelState:
             *self.dropped.resolve(self.model, at, why),
         ]
 
-    def promote(self, champion: Champion) -> list[Announcement]:
+    def promote(self, champion: ChampionRevision) -> list[Announcement]:
         """Apply a deployment. Another version drops the windows of older versions.
 
         It resets the alarms and resolves their alerts, unless it is the same artifact again: then nothing has changed.

@@ -19,7 +19,7 @@ TABLES = ("predictions", "outcomes", "labelled", "buffered")
 
 
 @dataclass(frozen=True)
-class Champion:
+class ChampionRevision:
     """The version in production, as of a revision of the deployment."""
 
     revision: int
@@ -32,7 +32,7 @@ class ControlPlaneSnapshot:
     """The latest spec and champion of each model."""
 
     specs: Mapping[str, ModelSpec]
-    champions: Mapping[str, Champion]
+    champions: Mapping[str, ChampionRevision]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Work(Protocol):
 
     async def save_profile(self, digest: str, trained: TrainedProfile) -> None: ...
 
-    async def save_champion(self, model: str, champion: Champion) -> None: ...
+    async def save_champion(self, model: str, champion: ChampionRevision) -> None: ...
 
 
 class Store(Protocol):

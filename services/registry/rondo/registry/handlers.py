@@ -13,7 +13,7 @@ from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.registry.errors import UnknownModelError, UnknownSpecError
 from rondo.registry.gates.artifact import new_artifact, unsound_artifact, unusable_evidence
-from rondo.registry.gates.champion_comparison import Champion
+from rondo.registry.gates.champion_comparison import ComparedChampion
 from rondo.registry.gates.gates import evaluate_gates
 from rondo.registry.model import runs
 from rondo.registry.model.model import Candidate
@@ -103,7 +103,7 @@ async def _check_artifact(trained: ModelTrained, artifacts: Artifacts) -> tuple[
 
 
 async def _evaluate(
-    trained: ModelTrained, model: Model, champion: Champion | None, artifacts: Artifacts
+    trained: ModelTrained, model: Model, champion: ComparedChampion | None, artifacts: Artifacts
 ) -> tuple[GateResult, ...]:
     try:
         evidence = await load_evidence(artifacts, trained.evidence)
@@ -112,19 +112,21 @@ async def _evaluate(
     return evaluate_gates(evidence, model.spec.gates, champion)
 
 
-async def _champion(model: Model, spec: ModelSpec, trained: ModelTrained, artifacts: Artifacts) -> Champion | None:
+async def _champion(
+    model: Model, spec: ModelSpec, trained: ModelTrained, artifacts: Artifacts
+) -> ComparedChampion | None:
     """Return the champion, and whether it can be scored. Its artifact is read only if the trainer did not score it."""
     champion = model.champion
     if champion is None:
         return None
     if not comparable(spec.features, champion.route().features):
-        return Champion(champion.number, "it has other features")
+        return ComparedChampion(champion.number, "it has other features")
     if trained.summary.champion_metrics is None:
         try:
             await artifacts.get(champion.digest)
         except (ArtifactMissingError, ArtifactCorruptError) as error:
-            return Champion(champion.number, str(error))
-    return Champion(champion.number)
+            return ComparedChampion(champion.number, str(error))
+    return ComparedChampion(champion.number)
 
 
 async def on_replica_changed(envelope: Envelope[ReplicaChanged], work: Work) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.onnx_graph.encoding import Inputs
-    from rondo.trainer.run import Batch, Champion, History, LastTraining, Run
+    from rondo.trainer.run import Batch, ChampionVersion, History, LastTraining, Run
 
 
 class UnitOfWork(Protocol):
@@ -114,7 +114,7 @@ class RunQueue(Protocol):
         """Extend the lease of a claim; False when it is lost."""
         ...
 
-    async def champion(self, model: str) -> Champion | None:
+    async def champion(self, model: str) -> ChampionVersion | None:
         """Return the version that serves now."""
         ...
 

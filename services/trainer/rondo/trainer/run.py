@@ -24,7 +24,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Champion:
+class ChampionVersion:
     """The version that serves now, and the digest of its artifact."""
 
     model_version: int

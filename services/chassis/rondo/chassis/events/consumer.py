@@ -9,7 +9,7 @@ from opentelemetry.trace import SpanKind
 
 from rondo.chassis import metrics
 from rondo.chassis.errors import AlreadyHandledError, Backoff, PermanentError
-from rondo.chassis.events.delivery import SUBSCRIPTION, Delivery
+from rondo.chassis.events.delivery import SUBSCRIPTION, DeliveryPolicy
 from rondo.chassis.telemetry import messaging_attributes, span
 from rondo.contracts.events import cloudevents
 from rondo.contracts.events.cloudevents import Envelope, MalformedEventError
@@ -74,9 +74,9 @@ class Consumer(Generic[W]):
         metrics.EVENTS_HANDLED.labels(event.__name__, outcome).inc()
         await delivery.commit(message)
 
-    def _delivery(self) -> Delivery:
+    def _delivery(self) -> DeliveryPolicy:
         service = self.settings.service
-        return Delivery(self.broker, service, service, (MalformedEventError, PermanentError), self.backoff)
+        return DeliveryPolicy(self.broker, service, service, (MalformedEventError, PermanentError), self.backoff)
 
     async def _handle(self, event: type[Event], raw: Any, headers: dict[str, str]) -> str:
         try:

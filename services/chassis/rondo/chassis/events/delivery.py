@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Delivery:
+class DeliveryPolicy:
     """Delivers the messages of one group. `permanent` are the errors that no retry can fix."""
 
     broker: KafkaBroker
@@ -108,7 +108,7 @@ async def _undecoded(message: KafkaMessage) -> KafkaMessage:
     return message
 
 
-# The options of every subscriber that uses `Delivery`.
+# The options of every subscriber that uses `DeliveryPolicy`.
 SUBSCRIPTION: dict[str, Any] = {
     "auto_offset_reset": "earliest",
     "isolation_level": "read_committed",

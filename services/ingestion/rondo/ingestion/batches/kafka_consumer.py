@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import SpanKind
 
 from rondo.chassis.errors import PermanentError
-from rondo.chassis.events.delivery import SUBSCRIPTION, Delivery
+from rondo.chassis.events.delivery import SUBSCRIPTION, DeliveryPolicy
 from rondo.chassis.telemetry import messaging_attributes, span
 from rondo.contracts.topics import BATCHES_SUBMITTED
 from rondo.ingestion.batches.compression import decoded
@@ -42,7 +42,7 @@ class BatchConsumer:
         self._broker = broker
         self._service = service
         self._spool = spool
-        self._delivery = Delivery(broker, settings.service, _GROUP, (IngestionError, PermanentError))
+        self._delivery = DeliveryPolicy(broker, settings.service, _GROUP, (IngestionError, PermanentError))
 
     def subscribe(self) -> None:
         """Subscribe; takes effect when the broker starts."""

@@ -12,7 +12,7 @@ from rondo.monitor.alerts.coverage import REASONS, Coverage, DroppedRows
 from rondo.monitor.alerts.hysteresis import AlarmState
 from rondo.monitor.detectors.base import FINDING_KINDS
 from rondo.monitor.model_state import ChampionHistory, ModelState
-from rondo.monitor.ports import TABLES, Champion, ModelCheckpoint
+from rondo.monitor.ports import TABLES, ChampionRevision, ModelCheckpoint
 from rondo.monitor.state import table_segments
 from rondo.monitor.stream.watermark import Watermark
 from rondo.monitor.windows import label_join
@@ -63,7 +63,7 @@ def decode_state(
     outcomes, stored_outcomes = table_segments.load(saved.tables["outcomes"], label_join.OUTCOMES)
     labelled, stored_labelled = table_segments.load(saved.tables["labelled"], label_join.LABELLED)
     buffered, stored_buffered = table_segments.load(saved.tables["buffered"], _BUFFERED)
-    champion = Champion(**figures["champion"]) if figures["champion"] else None
+    champion = ChampionRevision(**figures["champion"]) if figures["champion"] else None
     state = ModelState(
         model,
         max_out_of_orderness,

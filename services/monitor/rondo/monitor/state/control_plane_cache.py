@@ -8,7 +8,7 @@ from rondo.monitor.detectors.reference import Reference
 from rondo.monitor.ports import ControlPlaneSnapshot
 
 if TYPE_CHECKING:
-    from rondo.monitor.ports import Champion, ChangeSignal, Store
+    from rondo.monitor.ports import ChampionRevision, ChangeSignal, Store
 
 
 class ControlPlaneCache:
@@ -36,7 +36,7 @@ class ControlPlaneCache:
                 self.references[digest] = Reference.of(trained)
             self._requested |= missing
 
-    def champion_reference(self, champion: Champion | None) -> Reference | None:
+    def champion_reference(self, champion: ChampionRevision | None) -> Reference | None:
         return self.references.get(champion.digest) if champion else None
 
     async def _refresh(self) -> None:

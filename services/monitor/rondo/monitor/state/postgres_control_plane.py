@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.spec.model import ModelSpec
     from rondo.monitor.detectors.reference import TrainedProfile
-    from rondo.monitor.ports import Champion, Work
+    from rondo.monitor.ports import ChampionRevision, Work
 
 
 class CommitSignal:
@@ -51,7 +51,7 @@ class PostgresWork:
             digest, trained.profile.model_dump_json(), trained.holdout_rows,
         )  # fmt: skip
 
-    async def save_champion(self, model: str, champion: Champion) -> None:
+    async def save_champion(self, model: str, champion: ChampionRevision) -> None:
         await self._connection.execute(
             "insert into champions (model, revision, version, digest) values ($1, $2, $3, $4)"
             " on conflict (model) do update set revision = excluded.revision, version = excluded.version,"

@@ -10,7 +10,7 @@ from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.training_evidence import ReferenceProfile
 from rondo.monitor.detectors.reference import TrainedProfile
 from rondo.monitor.errors import FencedError
-from rondo.monitor.ports import TABLES, Champion, Checkpoint, ControlPlaneSnapshot, ModelCheckpoint, StoredTable
+from rondo.monitor.ports import TABLES, ChampionRevision, Checkpoint, ControlPlaneSnapshot, ModelCheckpoint, StoredTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +63,7 @@ class PostgresStore:
             champions = await transaction.connection.fetch("select model, revision, version, digest from champions")
         return ControlPlaneSnapshot(
             {row["model"]: ModelSpec.model_validate_json(row["spec"]) for row in specs},
-            {row["model"]: Champion(row["revision"], row["version"], row["digest"]) for row in champions},
+            {row["model"]: ChampionRevision(row["revision"], row["version"], row["digest"]) for row in champions},
         )
 
     async def profiles(self, digests: Sequence[str]) -> Mapping[str, TrainedProfile]:

@@ -26,14 +26,14 @@ _RETRY_PREFIX = "stale-champion/"
 
 
 @dataclass(frozen=True)
-class Champion:
+class ComparedChampion:
     """The version that serves; `not_comparable` is the reason why it can't be scored on the candidate's holdout."""
 
     number: int
     not_comparable: str = ""
 
 
-def compare(evidence: Evidence, gates: Gates, champion: Champion | None) -> tuple[GateResult, ...]:
+def compare(evidence: Evidence, gates: Gates, champion: ComparedChampion | None) -> tuple[GateResult, ...]:
     """Return the result of each gate of the spec that compares with the champion."""
     names = _names(gates)
     if champion is None:
@@ -71,7 +71,7 @@ def _names(gates: Gates) -> tuple[str, ...]:
     return (*metric, *(f"slices.{column}" for column in gates.slices))
 
 
-def _stale(evidence: Evidence, champion: Champion) -> GateResult:
+def _stale(evidence: Evidence, champion: ComparedChampion) -> GateResult:
     scored = f"version {evidence.champion_version}" if evidence.champion else "no version"
     message = (
         f"version {champion.number} serves by now, but {scored} was scored on the same holdout: "

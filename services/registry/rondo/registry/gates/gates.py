@@ -14,12 +14,12 @@ from rondo.registry.gates import champion_comparison, slices
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import Gates
     from rondo.contracts.training_evidence import Evaluation, Evidence, Parity
-    from rondo.registry.gates.champion_comparison import Champion
+    from rondo.registry.gates.champion_comparison import ComparedChampion
 
 MAX_PARITY_DIFFERENCE = 1e-4
 
 
-def evaluate_gates(evidence: Evidence, gates: Gates, champion: Champion | None) -> tuple[GateResult, ...]:
+def evaluate_gates(evidence: Evidence, gates: Gates, champion: ComparedChampion | None) -> tuple[GateResult, ...]:
     """Return the result of every gate of the spec; the candidate passes when all of them do.
 
     `champion` is the version that serves now, whichever version the evidence compares with.

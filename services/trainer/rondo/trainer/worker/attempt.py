@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rondo.trainer.evaluation.candidate import Candidate, FittedCandidate
     from rondo.trainer.pipeline import Pipeline
     from rondo.trainer.ports import Datasets, RunQueue
-    from rondo.trainer.run import Champion, Run
+    from rondo.trainer.run import ChampionVersion, Run
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -130,11 +130,11 @@ class Attempt:
                 break
         return candidate
 
-    async def _compare(self, champion: Champion | None, run: Run, fitted: FittedCandidate) -> Candidate:
+    async def _compare(self, champion: ChampionVersion | None, run: Run, fitted: FittedCandidate) -> Candidate:
         loaded = None if champion is None else await self._load(run.model, champion)
         return await self._blocking(self._pipeline.evaluate, run.spec, fitted, loaded)
 
-    async def _load(self, model: str, champion: Champion) -> ChampionModel:
+    async def _load(self, model: str, champion: ChampionVersion) -> ChampionModel:
         try:
             return ChampionModel(champion.model_version, await self._artifacts.get(champion.digest))
         except (ArtifactMissingError, ArtifactCorruptError) as error:

@@ -15,7 +15,7 @@ from rondo.chassis.errors import UnavailableError
 from rondo.chassis.postgres.pool import lost
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, Trigger
 from rondo.contracts.spec.model import ModelSpec
-from rondo.trainer.run import Champion, LastTraining, Run
+from rondo.trainer.run import ChampionVersion, LastTraining, Run
 from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger
 from rondo.trainer.triggers.postgres import RUNS_CHANNEL, PostgresUnitOfWork
 
@@ -122,12 +122,12 @@ class PostgresRunQueue:
             status = await work.connection.execute(_RENEW, run.id, run.worker, run.attempt, self._lease)
         return bool(status == "UPDATE 1")
 
-    async def champion(self, model: str) -> Champion | None:
+    async def champion(self, model: str) -> ChampionVersion | None:
         async with self._database.transaction() as work:
             row = await work.connection.fetchrow(
                 "select model_version, digest from champions where model = $1 and model_version is not null", model
             )
-        return None if row is None else Champion(row["model_version"], row["digest"])
+        return None if row is None else ChampionVersion(row["model_version"], row["digest"])
 
     async def wait_for_promotion(self, model: str, within: timedelta) -> None:
         while (left := await self._seconds_left(model, within)) > 0:
