@@ -118,3 +118,29 @@ async def test_an_error_that_a_retry_can_not_cure_is_raised() -> None:
     replies._consumer = FakeConsumer(1, AuthenticationFailedError("wrong password"))
     with pytest.raises(UnreachableError, match="wrong password"):
         await replies.expect("a")
+
+
+class FakeReader(FakeConsumer):
+    """Raises each of the errors once when it is read."""
+
+    def __init__(self, *errors: Exception) -> None:
+        super().__init__(0, OSError())
+        self.errors = list(errors)
+
+    async def getmany(self, timeout_ms: int) -> dict[str, list[object]]:  # noqa: ARG002 - aiokafka's
+        if self.errors:
+            raise self.errors.pop(0)
+        await asyncio.sleep(0.01)
+        return {}
+
+
+async def test_a_pending_reply_fails_only_with_an_error_that_a_retry_can_not_cure() -> None:
+    replies = Replies(KafkaConnection("kafka:9092"))
+    replies._consumer = reader = FakeReader(KafkaTimeoutError(), AuthenticationFailedError("wrong password"))
+    reply = await replies.expect("a")
+    running = asyncio.create_task(replies._run())
+    with pytest.raises(UnreachableError, match="wrong password"):
+        await asyncio.wait_for(reply, 10)
+    assert reader.errors == []
+    running.cancel()
+    await asyncio.wait([running])

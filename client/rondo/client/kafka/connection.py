@@ -47,12 +47,12 @@ async def retry_while_unavailable(call: Callable[[], Awaitable[T]]) -> T:
         try:
             return await call()
         except (KafkaError, OSError) as error:
-            if not is_transient(error):
+            if not _is_transient(error):
                 raise
         await asyncio.sleep(_RETRY_SECONDS)
 
 
-def is_transient(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     """Whether the same call may succeed later."""
     # The plain KafkaError is what aiokafka raises when no known broker answers a metadata request.
     return (

@@ -6,12 +6,11 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
-from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from rondo.client import messages
 from rondo.client.errors import IdInUseError, UnreachableError, UnreadableAnswerError
-from rondo.client.kafka.connection import is_transient, retry_while_unavailable, translated
+from rondo.client.kafka.connection import retry_while_unavailable, translated
 from rondo.client.kafka.consumer import consumer_of
 from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.topics import PREDICTIONS_FAILED
@@ -144,11 +143,11 @@ class Replies:
         while True:
             await self._pending.wait_until_not_empty()
             try:
-                fetched = await self._consumer.getmany(timeout_ms=100)
-            except (KafkaError, OSError) as error:
-                if not is_transient(error):
-                    reason = str(error) or type(error).__name__
-                    self._pending.fail(UnreachableError("Kafka", str(self._kafka), reason))
+                with translated(self._kafka):
+                    fetched = await retry_while_unavailable(lambda: self._consumer.getmany(timeout_ms=100))
+            except UnreachableError as error:
+                self._pending.fail(error)
+                # Their callers forget them meanwhile: nothing is read until the next request.
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             for messages_of_partition in fetched.values():

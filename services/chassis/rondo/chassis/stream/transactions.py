@@ -36,7 +36,7 @@ class Transactions:
         self._stop = stop
         self._hung_after = settings.hung_after
         self._called: float | None = None
-        self._patiently(self.producer.init_transactions)
+        self._resume_until_done(self.producer.init_transactions)
 
     def begin(self) -> None:
         """Begin a transaction."""
@@ -52,8 +52,8 @@ class Transactions:
         # The commit waits for the same acknowledgements. Waiting here gives Kafka time to complete the previous
         # transaction: offsets that are sent before that are refused, and retried after a delay.
         self._deliver()
-        self._patiently(lambda seconds: self.producer.send_offsets_to_transaction(offsets, group, seconds))
-        self._patiently(self.producer.commit_transaction)
+        self._resume_until_done(lambda seconds: self.producer.send_offsets_to_transaction(offsets, group, seconds))
+        self._resume_until_done(self.producer.commit_transaction)
 
     @property
     def hung(self) -> bool:
@@ -74,7 +74,7 @@ class Transactions:
             if self._stop.is_set() or time.monotonic() >= until:
                 raise UnavailableError("Kafka", f"it did not take {left} records of a transaction in time")
 
-    def _patiently(self, call: Callable[[float], None]) -> None:
+    def _resume_until_done(self, call: Callable[[float], None]) -> None:
         """Wait for a call that resumes when it is called again (librdkafka's "retry call to resume")."""
         until = time.monotonic() + _ANSWER_SECONDS
         while True:
