@@ -50,7 +50,7 @@ async def test_no_prediction_is_lost_over_three_outages(tmp_path: Path) -> None:
 
     ledger = auditor.ledger
     assert (ledger.lost(), ledger.doubled(), ledger.refused.total()) == ([], [], 0)
-    assert set(ledger.asked) == {f"q{number}" for number in range(flow.sent)} | {"alone"}
+    assert set(ledger.requested) == {f"q{number}" for number in range(flow.sent)} | {"alone"}
     for service in SERVICES:
         small_model.lines(stack.home / "logs" / f"{service}.log")  # each of them is JSON, so none is a bare traceback
 

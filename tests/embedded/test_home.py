@@ -19,7 +19,7 @@ from rondo.embedded.errors import (
 
 def test_a_second_stack_is_refused_with_the_holder_and_the_next_step(tmp_path: Path) -> None:
     """Its pid, its start, and the ways out."""
-    with homes.held(tmp_path), pytest.raises(HomeBusyError) as caught, homes.held(tmp_path):
+    with homes.locked(tmp_path), pytest.raises(HomeBusyError) as caught, homes.locked(tmp_path):
         pass
     assert re.fullmatch(
         rf"another Rondo runs in {tmp_path} \(pid {os.getpid()}, since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC\): "
@@ -31,18 +31,18 @@ def test_a_second_stack_is_refused_with_the_holder_and_the_next_step(tmp_path: P
 
 def test_a_folder_is_free_again_afterwards(tmp_path: Path) -> None:
     """The lock file stays, the lock does not."""
-    with homes.held(tmp_path):
+    with homes.locked(tmp_path):
         assert homes.holder_of(tmp_path) is not None
     assert homes.holder_of(tmp_path) is None
     assert homes.stop_holder(tmp_path) is None
-    with homes.held(tmp_path):
+    with homes.locked(tmp_path):
         pass
 
 
 HOLD = """
 import pathlib, sys
-from rondo.embedded.home import held
-with held(pathlib.Path(sys.argv[1])):
+from rondo.embedded.home import locked
+with locked(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -71,14 +71,14 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
     """RONDO_HOME=~ must not wipe anybody's `data`."""
     (tmp_path / "data").mkdir()
     with pytest.raises(ForeignHomeError, match="holds files of something else: choose a new or empty folder"):
-        homes.held(tmp_path).__enter__()
+        homes.locked(tmp_path).__enter__()
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     """The message names the variable."""
     (tmp_path / "file").touch()
     with pytest.raises(HomeNotWritableError, match=r"can't write to .*/file/home \(Not a directory\): .*RONDO_HOME="):
-        homes.held(tmp_path / "file" / "home").__enter__()
+        homes.locked(tmp_path / "file" / "home").__enter__()
 
 
 def test_a_folder_that_delta_tables_cannot_have_in_their_path_is_refused_before_anything_is_made(
@@ -86,7 +86,7 @@ def test_a_folder_that_delta_tables_cannot_have_in_their_path_is_refused_before_
 ) -> None:
     home = tmp_path / "100% [new]"
     with pytest.raises(UnusableHomeError) as caught:
-        homes.held(home).__enter__()
+        homes.locked(home).__enter__()
     assert (caught.value.home, caught.value.characters) == (home, "%[]")
     assert "its path contains % [ ]; choose another folder with RONDO_HOME=…" in str(caught.value)
     assert not home.exists()

@@ -35,10 +35,10 @@ class MemoryBatchStore:
         return self.records.get((dataset, batch_id))
 
     @asynccontextmanager
-    async def deciding(self, dataset: str) -> AsyncIterator[MemoryBatchTransaction]:
+    async def transaction(self, dataset: str) -> AsyncIterator[MemoryBatchTransaction]:
         yield MemoryBatchTransaction(self, dataset)
 
-    async def unknown(self, dataset: str, batch_ids: Sequence[str]) -> list[str]:
+    async def not_accepted(self, dataset: str, batch_ids: Sequence[str]) -> list[str]:
         accepted = {key for key, record in self.records.items() if record.status == "accepted"}
         return [batch_id for batch_id in batch_ids if (dataset, batch_id) not in accepted]
 

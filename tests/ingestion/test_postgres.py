@@ -35,7 +35,7 @@ async def test_waiting_batches_leave_connections_for_other_tasks(
     begun, go_on, done = asyncio.Event(), asyncio.Event(), []
 
     async def take_in(number: int) -> None:
-        async with batches.deciding(f"dataset-{number % datasets}"):
+        async with batches.transaction(f"dataset-{number % datasets}"):
             begun.set()
             await go_on.wait()  # as while Delta is written
             done.append(number)
@@ -55,7 +55,7 @@ async def test_batches_of_one_dataset_are_decided_one_after_another(database: Ca
     inside: list[int] = []
 
     async def take_in() -> None:
-        async with batches.deciding("rides"):
+        async with batches.transaction("rides"):
             inside.append(1)
             assert len(inside) == 1
             await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Applying a deployment: what is loaded, swapped and unloaded, and what goes on serving after a refusal."""
+"""Applying a deployment: what is loaded, swapped and unloaded, and what continues to serve after a refusal."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class AsyncRondo(IngestionClient, RegistryClient):
 
         """
         request = messages.request(model, features, id, entity, event_time)
-        return await (await self._kafka.predictions()).ask(request, seconds)
+        return await (await self._kafka.predictions()).predict(request, seconds)
 
     async def predict_http(
         self,

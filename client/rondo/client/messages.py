@@ -74,16 +74,20 @@ def sendable(features: Mapping[str, Any]) -> dict[str, Any]:
     return dict(features) | {name: None for name, value in numbers.items() if math.isnan(value)}
 
 
-def encode_request(asked: PredictionRequested) -> bytes:
+def encode_request(requested: PredictionRequested) -> bytes:
     """Return the request as JSON.
 
     Raises:
         RefusedError: a feature has a type that JSON has not.
 
     """
-    content: dict[str, Any] = {"id": asked.id, "model": asked.model, "features": sendable(asked.features)}
-    content |= {"entity": asked.entity} if asked.entity is not None else {}
-    content |= {"event_time": asked.event_time} if asked.event_time is not None else {}
+    content: dict[str, Any] = {
+        "id": requested.id,
+        "model": requested.model,
+        "features": sendable(requested.features),
+    }
+    content |= {"entity": requested.entity} if requested.entity is not None else {}
+    content |= {"event_time": requested.event_time} if requested.event_time is not None else {}
     return encode(content)
 
 

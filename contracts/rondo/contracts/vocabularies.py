@@ -14,7 +14,7 @@ from pydantic import Field
 
 
 class TriggerKind(StrEnum):
-    """What asked for a training.
+    """What triggered a training.
 
     Unknown: an automatic trigger. It starts a training only if `retrain.on` names it.
     """

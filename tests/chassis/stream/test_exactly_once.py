@@ -125,7 +125,7 @@ async def test_records_keep_their_keys_and_partitions(topics: Topics) -> None:
     copy = Copy(topics.target)
     async with running(stream := topics.stream(copy, max_records=100)):
         found = await asyncio.to_thread(topics.read, 500)
-        await stream.turning.wait()
+        await stream.polling.wait()
         await stream.check()
     assert Counter(m.value() for m in found) == Counter(b"%d" % n for n in range(500))
     source = Consumer({"bootstrap.servers": topics.bootstrap, "group.id": "r"})
@@ -229,7 +229,7 @@ async def test_a_replica_without_partitions_is_a_member_that_is_ready(topics: To
         for stream in streams:
             await replicas.enter_async_context(running(stream))
         for stream in streams:
-            await stream.turning.wait()
+            await stream.polling.wait()
             await stream.check()
 
 
@@ -265,7 +265,7 @@ async def test_readiness_names_a_hanging_transaction(topics: Topics) -> None:
             await asyncio.sleep(0.05)
 
     topics.fill(50)
-    async with running(stream := topics.stream(Copy(topics.target), held_after=0.5)):
+    async with running(stream := topics.stream(Copy(topics.target), hanging_after=0.5)):
         message_of_check = await trouble()
         dead.abort_transaction(10)
         await asyncio.to_thread(topics.read, 100)
@@ -281,7 +281,7 @@ async def test_two_replicas_share_the_work_and_do_nothing_twice(topics: Topics) 
     async with running(topics.stream(first, "a", max_records=20)):
         topics.fill(1_000)
         async with running(other := topics.stream(second, "b", max_records=20)):
-            await other.turning.wait()
+            await other.polling.wait()
             topics.fill(1_000)
             found = await asyncio.to_thread(topics.read, 2_000)
     assert Counter(m.value() for m in found) == Counter(2 * [b"%d" % n for n in range(1_000)])

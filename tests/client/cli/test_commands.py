@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 from rondo.client.cli.local import stack
-from rondo.embedded.home import held, mark_kept
+from rondo.embedded.home import locked, mark_kept
 
 from tests.client.stub_services import SPEC, Services
 
@@ -298,7 +298,7 @@ def test_status_has_a_row_for_kafka_and_for_postgresql(rondo: Run) -> None:
 
 @pytest.mark.parametrize("command", ["up", "demo"])
 def test_a_second_stack_in_the_same_folder_is_refused(run: Run, tmp_path: Path, command: str) -> None:
-    with held(tmp_path / ".rondo"):
+    with locked(tmp_path / ".rondo"):
         failed = run(command)
     assert "another Rondo runs in" in failed.stderr
     assert "RONDO_HOME=.rondo-2" in failed.stderr
@@ -306,7 +306,7 @@ def test_a_second_stack_in_the_same_folder_is_refused(run: Run, tmp_path: Path, 
 
 
 def test_a_demo_does_not_delete_kept_data(run: Run, tmp_path: Path) -> None:
-    with held(tmp_path / ".rondo"):
+    with locked(tmp_path / ".rondo"):
         mark_kept(tmp_path / ".rondo")
     failed = run("demo")
     assert "keeps its data in" in failed.stderr

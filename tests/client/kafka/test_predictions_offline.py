@@ -81,11 +81,11 @@ async def test_a_malformed_answer_delays_no_other(predictions: Predictions) -> N
 
 async def test_a_request_that_could_not_be_sent_in_time(predictions: Predictions) -> None:
     with pytest.raises(PredictionTimeoutError) as caught:
-        await predictions.ask(ask("deaf"), 0.05)
+        await predictions.predict(ask("deaf"), 0.05)
     assert caught.value.delivery is DeliveryStatus.NOT_SENT
 
 
 async def test_a_request_that_kafka_has_and_that_is_not_answered_in_time(predictions: Predictions) -> None:
     with pytest.raises(PredictionTimeoutError) as caught:
-        await predictions.ask(ask("mute"), 0.05)
+        await predictions.predict(ask("mute"), 0.05)
     assert caught.value.delivery is DeliveryStatus.ACKNOWLEDGED

@@ -42,11 +42,11 @@ def test_the_ledger_counts_lost_and_doubled_answers(steps: list[tuple[str, str]]
     ledger = Ledger()
     for request, step in steps:
         if step == "ask":
-            ledger.ask(request)
+            ledger.add_request(request)
         elif step == "answer":
-            ledger.answer(request, Answer(1, 0.5), NOW)
+            ledger.add_answer(request, Answer(1, 0.5), NOW)
         else:
-            ledger.refuse(request)
+            ledger.add_refusal(request)
     asked = [r for r, s in steps if s == "ask"]
     responses = [r for r, s in steps if s != "ask"]
     assert set(ledger.lost()) == {r for r in asked if r not in responses}
@@ -57,7 +57,7 @@ def test_the_ledger_counts_lost_and_doubled_answers(steps: list[tuple[str, str]]
 def test_the_first_prediction_of_a_version_is_the_earliest_however_it_was_read() -> None:
     ledger = Ledger()
     for seconds in (5, 2, 9):
-        ledger.answer(f"r{seconds}", Answer(2, 0.5), NOW + timedelta(seconds=seconds))
+        ledger.add_answer(f"r{seconds}", Answer(2, 0.5), NOW + timedelta(seconds=seconds))
     assert ledger.first_by_version == {2: NOW + timedelta(seconds=2)}
     assert ledger.by_version == {2: 3}
 

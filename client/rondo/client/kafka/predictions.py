@@ -37,7 +37,7 @@ class Predictions:
         self._producer = producer
         self._replies = replies
 
-    async def ask(self, request: PredictionRequested, seconds: float) -> Prediction:
+    async def predict(self, request: PredictionRequested, seconds: float) -> Prediction:
         """Return the answer.
 
         Raises:
@@ -98,7 +98,7 @@ class Predictions:
 
     async def _result(self, request: PredictionRequested, seconds: float) -> Prediction | Unanswered:
         try:
-            return await self.ask(request, seconds)
+            return await self.predict(request, seconds)
         except (PredictionRefusedError, PredictionTimeoutError, UnreadableAnswerError) as unanswered:
             return unanswered
         except (MessageTooLargeError, RefusedError) as error:

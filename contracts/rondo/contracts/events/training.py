@@ -12,7 +12,7 @@ from rondo.contracts.vocabularies import SkipReason, TriggerKind, open_to
 
 
 class Trigger(Value):
-    """What asked for a training. The same finding always has the same `id`."""
+    """What triggered a training. The same finding always has the same `id`."""
 
     id: Text
     kind: Annotated[Text, open_to(TriggerKind)]

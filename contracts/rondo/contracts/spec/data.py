@@ -19,7 +19,7 @@ LARGEST_FLOAT32 = 3.4028234663852886e38
 LARGEST_EXACT_INT = 2**24
 
 
-class Part(BaseModel):
+class SpecSection(BaseModel):
     """The base of the parts of a spec: a frozen value whose numbers are finite.
 
     An unknown key is an error in a file (`rondo.contracts.spec.file`). In an event it is ignored, as every field that
@@ -29,7 +29,7 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
-class Data(Part):
+class Data(SpecSection):
     """The dataset, and the meaning of the columns that are no features."""
 
     dataset: Name
@@ -68,7 +68,7 @@ class Data(Part):
         return BinaryLabels(self.positive, self.negative)
 
 
-class Feature(Part):
+class Feature(SpecSection):
     """One column of the data contract: its type and its allowed values.
 
     A row of a batch with another value goes to the quarantine; a request with another value is refused.

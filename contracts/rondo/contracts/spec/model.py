@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from rondo.contracts.spec.cross_checks import Problem, contradictions
-from rondo.contracts.spec.data import Data, Feature, Part, Share
+from rondo.contracts.spec.data import Data, Feature, Share, SpecSection
 from rondo.contracts.spec.duration import Duration, format_duration, parse_duration
 from rondo.contracts.spec.policy import FairnessGate, Gates, MetricGate, Monitor, Retrain, Rollout, Serving, Trainer
 from rondo.contracts.text import Column, Name, Text
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-class ModelSpec(Part):
+class ModelSpec(SpecSection):
     """The specification of a model; a run refers to its `digest`."""
 
     model: Name

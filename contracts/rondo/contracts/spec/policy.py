@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from rondo.contracts.spec.data import Part, Share
+from rondo.contracts.spec.data import Share, SpecSection
 from rondo.contracts.spec.duration import Duration, PositiveDuration
 from rondo.contracts.text import Column, Text
 from rondo.contracts.vocabularies import RolloutStrategy, TrainerKind, known
@@ -30,7 +30,7 @@ Param = Annotated[int | float | Text | bool, BeforeValidator(_scalar)]
 Params = Annotated[dict[Text, Param], AfterValidator(_sorted)]
 
 
-class Trainer(Part):
+class Trainer(SpecSection):
     """How a candidate is trained."""
 
     kind: Annotated[Text, Field(examples=known(TrainerKind))] = TrainerKind.LIGHTGBM.value
@@ -49,7 +49,7 @@ class Trainer(Part):
     """The seed of all randomness, 0 or more. The same rows and the same seed give the same model."""
 
 
-class MetricGate(Part):
+class MetricGate(SpecSection):
     """Bounds on one metric of the holdout. A bound that is not given is not checked."""
 
     min: float | None = None
@@ -58,7 +58,7 @@ class MetricGate(Part):
     """How much less than the champion's value, on the same rows, is accepted."""
 
 
-class FairnessGate(Part):
+class FairnessGate(SpecSection):
     """A bound on the difference of the metric between groups."""
 
     by: Column
@@ -67,7 +67,7 @@ class FairnessGate(Part):
     """The largest difference of ROC AUC that is allowed between any two groups."""
 
 
-class Gates(Part):
+class Gates(SpecSection):
     """The gates that a candidate must pass before it may serve.
 
     One gate is always checked: the ONNX graph must score as the trained model does.
@@ -86,7 +86,7 @@ class Gates(Part):
     """A bound on the gap between groups."""
 
 
-class Retrain(Part):
+class Retrain(SpecSection):
     """When to train again. The first data and `rondo train` start a training in any case."""
 
     on: tuple[Text, ...] = ("drift", "performance")
@@ -98,7 +98,7 @@ class Retrain(Part):
     always allowed, and count unless they fail."""
 
 
-class Rollout(Part):
+class Rollout(SpecSection):
     """How a version that passed its gates takes over."""
 
     strategy: Annotated[Text, Field(examples=known(RolloutStrategy))] = RolloutStrategy.REPLACE.value
@@ -109,7 +109,7 @@ class Rollout(Part):
     """How long each step lasts; unused with `replace`."""
 
 
-class Serving(Part):
+class Serving(SpecSection):
     """How the requests of the model are answered."""
 
     ignore_unknown_fields: bool = False
@@ -118,7 +118,7 @@ class Serving(Part):
     next deployment of the model."""
 
 
-class Monitor(Part):
+class Monitor(SpecSection):
     """How the model is monitored, in windows of event time that do not overlap."""
 
     false_alarm_rate: Annotated[float, Field(gt=0, lt=1)] = 0.01

@@ -64,13 +64,13 @@ def not_supported(spec: Plain) -> Iterator[Problem]:
         message = f"{unknown_columns!r} is unknown: use one of {', '.join(known(UnknownColumns))}"
         yield Problem(("data", "unknown_columns"), message)
     for name, feature in mapping_at(spec, "features").items():
-        asked = [key for key in _JOIN if isinstance(feature, Mapping) and feature.get(key)]
-        if asked:
+        join_keys = [key for key in _JOIN if isinstance(feature, Mapping) and feature.get(key)]
+        if join_keys:
             message = (
                 "asks for a point-in-time join, which is not supported yet: join the column into the batches and send "
                 "it in the requests, and leave out `from`, `on` and `max_age`"
             )
-            yield Problem(("features", name, asked[0]), message, " ")
+            yield Problem(("features", name, join_keys[0]), message, " ")
 
 
 def _state(word: str, vocabulary: type[StrEnum]) -> str:

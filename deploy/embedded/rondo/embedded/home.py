@@ -60,7 +60,7 @@ def check_not_kept(home: Path) -> None:
 
 
 @contextlib.contextmanager
-def held(home: Path) -> Iterator[None]:
+def locked(home: Path) -> Iterator[None]:
     """Create the folder and lock it. The system releases the lock when the process ends.
 
     Raises:

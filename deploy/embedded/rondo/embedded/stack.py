@@ -12,7 +12,7 @@ from typing import Self
 from rondo.contracts.access_tokens import Role
 from rondo.embedded import external_servers, tokens
 from rondo.embedded.addresses import Addresses
-from rondo.embedded.home import check_not_kept, check_space, default_home, held, mark_kept
+from rondo.embedded.home import check_not_kept, check_space, default_home, locked, mark_kept
 from rondo.embedded.kafka.broker import Kafka
 from rondo.embedded.postgres.databases import create_databases
 from rondo.embedded.postgres.server import Postgres
@@ -78,7 +78,7 @@ class Stack:
             self._progress(f"interrupted; logs and data stay in {self.home} until the next start")
 
     async def _start(self, undo: contextlib.AsyncExitStack) -> None:
-        undo.enter_context(held(self.home))
+        undo.enter_context(locked(self.home))
         undo.enter_context(sigterm_as_ctrl_c())
         # Before anything is deleted: a refused start changes nothing.
         if not self._keep:

@@ -33,9 +33,9 @@ def write(folder: Path) -> list[Path]:
         rows.write_parquet(path)
     # UTC: in New York the second begins at 5 h.
     march = stream_of(flights, day(3, 2), day(4)).head(_REQUESTS + 1)
-    *asked, one = (value for _, value in requests(march))
+    *batch, one = (value for _, value in requests(march))
     stream, single = folder / "requests.jsonl", folder / "infer.json"
-    stream.write_bytes(b"".join(each + b"\n" for each in asked))
+    stream.write_bytes(b"".join(each + b"\n" for each in batch))
     single.write_bytes(body(PredictionRequested.model_validate_json(one)))
     return [*written, stream, single]
 

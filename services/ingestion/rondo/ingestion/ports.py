@@ -61,11 +61,11 @@ class BatchStore(Protocol):
         """Return the record of a batch."""
         ...
 
-    def deciding(self, dataset: str) -> AbstractAsyncContextManager[BatchTransaction]:
+    def transaction(self, dataset: str) -> AbstractAsyncContextManager[BatchTransaction]:
         """Open a transaction that holds the lock of the dataset. A second caller waits until it ends."""
         ...
 
-    async def unknown(self, dataset: str, batch_ids: Sequence[str]) -> list[str]:
+    async def not_accepted(self, dataset: str, batch_ids: Sequence[str]) -> list[str]:
         """Return those of the batches that have no record as accepted."""
         ...
 

@@ -48,7 +48,7 @@ class PostgresBatchStore:
             return await _find(work, dataset, batch_id)
 
     @asynccontextmanager
-    async def deciding(self, dataset: str) -> AsyncIterator[PostgresBatchTransaction]:
+    async def transaction(self, dataset: str) -> AsyncIterator[PostgresBatchTransaction]:
         # The process's own lock comes first, so that a waiting task holds no connection. PostgreSQL's lock is for
         # other replicas.
         lock = self._locks.setdefault(dataset, asyncio.Lock())
@@ -56,7 +56,7 @@ class PostgresBatchStore:
             await work.connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"ingestion.dataset.{dataset}")
             yield PostgresBatchTransaction(work, dataset)
 
-    async def unknown(self, dataset: str, batch_ids: Sequence[str]) -> list[str]:
+    async def not_accepted(self, dataset: str, batch_ids: Sequence[str]) -> list[str]:
         query = "select batch_id from batches where dataset = $1 and status = 'accepted' and batch_id = any($2::text[])"
         async with self._database.transaction() as work:
             known = {row["batch_id"] for row in await work.connection.fetch(query, dataset, list(batch_ids))}

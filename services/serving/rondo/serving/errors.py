@@ -10,7 +10,7 @@ class ServingError(Exception):
 
 
 class VersionRefusedError(ServingError):
-    """This replica can't serve a version; the version that serves now goes on serving."""
+    """This replica can't serve a version; the version that serves now continues to serve."""
 
     code: ClassVar[str] = "version_refused"
 

@@ -32,7 +32,7 @@ class Replica:
 
 
 async def on_deployment_changed(envelope: Envelope[DeploymentChanged], replica: Replica) -> None:
-    """Apply a deployment. If a version of it is refused, the present versions go on serving.
+    """Apply a deployment. If a version of it is refused, the present versions continue to serve.
 
     A deployment without routes withdraws the model: its requests are refused from then on.
 

@@ -126,13 +126,13 @@ class Auditor:
 
     def _count(self, topic: str, value: bytes) -> None:
         if topic == PREDICTIONS_FAILED:
-            self.ledger.refuse(request_of(value))
+            self.ledger.add_refusal(request_of(value))
         elif topic == _MADE:
             made = orjson.loads(value)
             at = datetime.fromisoformat(made["made_at"]).astimezone(UTC)
-            self.ledger.answer(made["id"], Answer(made["model_version"], made["output"]["score"]), at)
+            self.ledger.add_answer(made["id"], Answer(made["model_version"], made["output"]["score"]), at)
         else:
-            self.ledger.ask(request_of(value))
+            self.ledger.add_request(request_of(value))
 
 
 def request_of(value: bytes) -> str:

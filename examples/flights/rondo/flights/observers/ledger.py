@@ -25,23 +25,23 @@ class Ledger:
 
     requests: int = 0
     responses: int = 0
-    asked: Counter[str] = field(default_factory=Counter)
+    requested: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     answers: dict[str, Answer] = field(default_factory=dict)
     first_by_version: dict[int, datetime] = field(default_factory=dict)
     by_version: Counter[int] = field(default_factory=Counter)
 
-    def ask(self, request: str) -> None:
+    def add_request(self, request: str) -> None:
         self.requests += 1
-        self.asked[request] += 1
+        self.requested[request] += 1
 
-    def refuse(self, request: str) -> None:
+    def add_refusal(self, request: str) -> None:
         """Count a request that went to the dead letters: its answer is a refusal."""
         self.responses += 1
         self.refused[request] += 1
 
-    def answer(self, request: str, answer: Answer, made_at: datetime) -> None:
+    def add_answer(self, request: str, answer: Answer, made_at: datetime) -> None:
         self.responses += 1
         self.answered[request] += 1
         self.answers[request] = answer
@@ -52,12 +52,12 @@ class Ledger:
 
     def lost(self) -> list[str]:
         """Return the ids of requests without an answer or a refusal."""
-        return [request for request in self.asked if request not in self.answered and request not in self.refused]
+        return [request for request in self.requested if request not in self.answered and request not in self.refused]
 
     def doubled(self) -> list[str]:
         """Return the ids with more answers and refusals than requests."""
         both = self.answered + self.refused
-        return [request for request, count in both.items() if count > self.asked[request]]
+        return [request for request, count in both.items() if count > self.requested[request]]
 
     @property
     def open(self) -> int:

@@ -41,7 +41,7 @@ class Run:
 def build_report(run: Run, ledger: Ledger, history: History) -> Report:
     return Report(
         expected=run.flights.height,
-        requests=ledger.asked.total(),
+        requests=ledger.requested.total(),
         answered=ledger.answered.total(),
         refused=ledger.refused.total(),
         lost=tuple(ledger.lost()),

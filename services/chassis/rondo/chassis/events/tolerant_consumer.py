@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 # FastStream asks again 15 seconds after a failure, at the latest.
 _FAILS_SECONDS = 30.0
-# A batch may be as large as its topic accepts: few are held at once.
-_MOST = 10
+# A batch may be as large as its topic accepts: few are queued.
+_MAX_QUEUED = 10
 _WAIT_SECONDS = 3.0
 _MORE_SECONDS = 0.05
 
@@ -149,7 +149,7 @@ def read_with_librdkafka(
     try:
         consumer.assign([Place(p.topic, p.partition, offset) for p, offset in positions.items()])
         messages = consumer.consume(1, _WAIT_SECONDS)
-        messages += consumer.consume(_MOST - 1, _MORE_SECONDS) if messages else []
+        messages += consumer.consume(_MAX_QUEUED - 1, _MORE_SECONDS) if messages else []
         return [_record(message) for message in readable(messages)]
     finally:
         consumer.close()

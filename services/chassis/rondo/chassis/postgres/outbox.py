@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 
 from rondo.chassis import metrics
 from rondo.chassis.errors import Backoff
-from rondo.chassis.postgres.pool import drop, lost
+from rondo.chassis.postgres.pool import is_broken, terminate
 from rondo.chassis.postgres.transaction import NOTIFY_CHANNEL
 from rondo.chassis.retry import Retry
 
@@ -60,7 +60,7 @@ class OutboxRelay:
             finally:
                 # The lock and the listener end with the connection. Releasing them one by one fails on a broken
                 # connection, and that error would replace the one that ends this, or a cancellation.
-                drop(connection)
+                terminate(connection)
 
     def _notified(self, *_: object) -> None:
         self._written.set()
@@ -70,7 +70,7 @@ class OutboxRelay:
             async with asyncio.timeout(_POLL_SECONDS):
                 await self._written.wait()
         except TimeoutError:
-            if lost(connection):
+            if is_broken(connection):
                 message = "the connection that listened was lost"
                 raise ConnectionResetError(message) from None
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # The server is unavailable, stopping, out of resources, a read-only standby, or asks to repeat the transaction:
 # classes 08, 57, 53 and 40 of the SQLSTATE codes (PostgreSQL's manual, appendix A), and 25006.
-_AWAY = (
+_UNAVAILABLE = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
@@ -38,7 +38,7 @@ _AWAY = (
     asyncpg.ReadOnlySQLTransactionError,
     ConnectionError,
 )
-_NO_CONNECTION = (*_AWAY, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+_NO_CONNECTION = (*_UNAVAILABLE, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 
 class Database:
@@ -60,17 +60,17 @@ class Database:
         try:
             async with connection.transaction():
                 yield Transaction(connection, self.service)
-        except _AWAY as error:
-            raise _away(error) from error
+        except _UNAVAILABLE as error:
+            raise _unavailable(error) from error
         except asyncpg.InterfaceError as error:
             # asyncpg raises this for a broken connection, which is transient, and for a wrong number of arguments.
-            if lost(connection):
-                raise _away(error) from error
+            if is_broken(connection):
+                raise _unavailable(error) from error
             raise
         except asyncpg.InternalClientError as error:
             # A query on a connection that breaks raises this: the connection must not be used again.
-            drop(connection)
-            raise _away(error) from error
+            terminate(connection)
+            raise _unavailable(error) from error
         finally:
             await self.pool.release(connection)
 
@@ -78,7 +78,7 @@ class Database:
         try:
             return await self.pool.acquire(timeout=10)
         except _NO_CONNECTION as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
 
     @asynccontextmanager
     async def handling(self, envelope: Envelope[Any]) -> AsyncIterator[Transaction]:
@@ -109,7 +109,7 @@ class Database:
             async with asyncio.timeout(2), self.pool.acquire() as connection:
                 await connection.execute("select 1")
         except (*_NO_CONNECTION, asyncpg.PostgresError) as error:
-            raise _away(error) from error
+            raise _unavailable(error) from error
 
 
 def expect(health: Health) -> None:
@@ -117,7 +117,7 @@ def expect(health: Health) -> None:
     health.expect("postgresql", "PostgreSQL", "start it, or correct RONDO_POSTGRES if its address is wrong")
 
 
-def lost(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> bool:
+def is_broken(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> bool:
     """Return whether a connection is broken; the proxy of a broken one raises instead of answering."""
     try:
         return bool(connection.is_closed())
@@ -125,14 +125,14 @@ def lost(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> bool:
         return True
 
 
-def drop(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> None:
+def terminate(connection: asyncpg.pool.PoolConnectionProxy[Any]) -> None:
     """Close a connection instead of releasing it to the pool, with its listeners."""
     # The pool detaches a broken connection from its proxy.
     with suppress(asyncpg.InterfaceError):
         connection.terminate()
 
 
-def _away(error: BaseException) -> UnavailableError:
+def _unavailable(error: BaseException) -> UnavailableError:
     return UnavailableError("PostgreSQL", f"{type(error).__name__}: {error}")
 
 

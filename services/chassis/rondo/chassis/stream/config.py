@@ -15,8 +15,9 @@ class StreamSettings:
 
     `dead_letters` is the topic for messages on which the transform fails repeatedly. `linger` is the minimum time in
     seconds between the starts of two transactions: a busy stream fills its micro-batches for that long, and a record
-    after a gap does not wait. After `held_after` seconds without a record the stream checks for a hanging transaction;
-    it must exceed `transaction_timeout`. A call of librdkafka that takes longer than `hung_after` seconds hangs.
+    after a gap does not wait. After `hanging_after` seconds without a record the stream checks for a hanging
+    transaction; it must exceed `transaction_timeout`. A call of librdkafka that takes longer than `hung_after` seconds
+    hangs.
     """
 
     kafka: KafkaConnection
@@ -28,7 +29,7 @@ class StreamSettings:
     linger: float = 0.02
     session_timeout: float = 10.0
     transaction_timeout: float = 30.0
-    held_after: float = 35.0
+    hanging_after: float = 35.0
     hung_after: float = 60.0
     producer: dict[str, Any] = field(default_factory=dict)
 

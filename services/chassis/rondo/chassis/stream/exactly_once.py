@@ -100,7 +100,7 @@ class ExactlyOnceStream:
         self._joined = False
         # Set after the first turn as a member of the group, also without partitions if there are more replicas than
         # partitions. Whatever can start later waits for this.
-        self.turning = asyncio.Event()
+        self.polling = asyncio.Event()
 
     async def run(self) -> None:
         """Stream until cancelled; then end the running transaction and leave the group."""
@@ -159,7 +159,7 @@ class ExactlyOnceStream:
         transactions = self._transactions = Transactions(self._settings, self._stop, _LIBRARY_LOG)
         consumer = Consumer(self._settings.consumer_config(), logger=_LIBRARY_LOG)
         began = time.monotonic()
-        held = HangingTransactionCheck(self._settings.held_after)
+        hanging = HangingTransactionCheck(self._settings.hanging_after)
         try:
             consumer.subscribe(
                 list(self._settings.topics), self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
@@ -169,10 +169,10 @@ class ExactlyOnceStream:
                 if messages:
                     self._turn(consumer, transactions, messages)
                 self._last_turn = time.monotonic()
-                self._trouble = held.trouble(consumer) if self._last_gathered < began else None
+                self._trouble = hanging.trouble(consumer) if self._last_gathered < began else None
                 self._measure_lag(consumer)
                 if self._loop is not None and self._joined:
-                    self._loop.call_soon_threadsafe(self.turning.set)
+                    self._loop.call_soon_threadsafe(self.polling.set)
                     self._loop = None
         finally:
             consumer.close()

@@ -85,7 +85,7 @@ class BatchService:
         with metrics.VALIDATION_SECONDS.time():
             decision = await asyncio.to_thread(validate)
         digest = await self.reports.put(report.details(decision).encode())
-        async with self.batches.deciding(submission.dataset) as work:
+        async with self.batches.transaction(submission.dataset) as work:
             return await self._save(work, submission, contract, decision, digest)
 
     async def _save(
@@ -125,14 +125,14 @@ class BatchService:
         """
         for dataset in await asyncio.to_thread(self.publisher.datasets):
             committed = await asyncio.to_thread(self.publisher.committed, dataset)
-            unknown = set(await self.batches.unknown(dataset, [record.batch_id for record in committed]))
+            unknown = set(await self.batches.not_accepted(dataset, [record.batch_id for record in committed]))
             for record in committed:
                 if record.batch_id in unknown:
                     await self._recover(record)
 
     async def _recover(self, record: BatchRecord) -> None:
         try:
-            async with self.batches.deciding(record.dataset) as work:
+            async with self.batches.transaction(record.dataset) as work:
                 await work.save(record, report.event(record), report.event_id(record))
         except UnavailableError:
             raise

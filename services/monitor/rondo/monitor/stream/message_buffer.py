@@ -52,7 +52,7 @@ class MessageBuffer:
             self._append(BufferedMessage(row, value, log_messages.read_predictions(value), now))
 
     def clear(self) -> None:
-        """Discard all messages. Row numbers go on: a checkpoint still has the messages before."""
+        """Discard all messages. Row numbers continue: a checkpoint still has the messages before."""
         self.messages.clear()
         self.size = 0
 

@@ -53,7 +53,7 @@ class LabelledRows:
         self.table = table.slice(max(0, table.num_rows - self.max_rows))
 
     def clear(self) -> None:
-        """Discard all rows. Row numbers go on, as in `UnmatchedRows.clear`."""
+        """Discard all rows. Row numbers continue, as in `UnmatchedRows.clear`."""
         self.table = self.table.slice(0, 0)
 
     def keep(self, mask: NDArray[np.bool_]) -> None:

@@ -79,7 +79,7 @@ class UnmatchedRows:
         self.keep_predictions(others | retained_predictions(self.predictions, tumbling, progress))
 
     def clear(self) -> None:
-        """Discard all rows. Row numbers go on: a checkpoint still has the rows before."""
+        """Discard all rows. Row numbers continue: a checkpoint still has the rows before."""
         self.clear_predictions()
         self.outcomes = self.outcomes.slice(0, 0)
 

@@ -37,9 +37,9 @@ def worst_change(evidence: Evidence, column: str, gates: Gates) -> GateResult:
     return GateResult(gate=gate, passed=passed, observed=changes[worst], bound=bound, message=message)
 
 
-def fairness(candidate: Evaluation, asked: FairnessGate, min_rows: int) -> GateResult:
+def fairness(candidate: Evaluation, bounds: FairnessGate, min_rows: int) -> GateResult:
     """Check the gap of ROC AUC between the best and the worst group."""
-    by, bound, gate = asked.by, asked.max_gap, f"fairness.{asked.by}"
+    by, bound, gate = bounds.by, bounds.max_gap, f"fairness.{bounds.by}"
     if (absent := _absent(candidate, gate, by, bound)) is not None:
         return absent
     groups = dict(_aucs(candidate, by, min_rows))

@@ -44,9 +44,9 @@ async def load_latest(
     sql: PoolConnectionProxy[Any], model: str | None, before: RunPosition | None, limit: int
 ) -> Sequence[ListedRun]:
     position = before or _NEWEST
-    asked = (
+    query = (
         sql.fetch(LATEST_SQL, limit, *position)
         if model is None
         else sql.fetch(LATEST_OF_MODEL_SQL, limit, *position, model)
     )
-    return [ListedRun(rows.run(row), RunPosition(row["updated_at"], row["run_id"])) for row in await asked]
+    return [ListedRun(rows.run(row), RunPosition(row["updated_at"], row["run_id"])) for row in await query]

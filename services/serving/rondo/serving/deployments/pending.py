@@ -1,4 +1,4 @@
-"""Deployments that are known and not applied yet; the stream's thread and the event loop may use it at once.
+"""Deployments that are known and not applied yet; the stream's thread and the event loop use it concurrently.
 
 A request for a model whose first version is still being loaded waits for it instead of being refused. A deployment
 that stays pending, because the artifact store is unavailable, is awaited once: it must not delay all other models.

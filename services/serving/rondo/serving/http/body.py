@@ -33,7 +33,7 @@ async def read_body(request: Request) -> bytes:
             raise RequestRefusedError("too_large", message)
         parts.append(inflated)
     if inflate and (not inflate.eof or inflate.unused_data):
-        raise _damaged("it goes on after its end" if inflate.eof else "it ends too early")
+        raise _damaged("it continues after its end" if inflate.eof else "it ends too early")
     return b"".join(parts)
 
 

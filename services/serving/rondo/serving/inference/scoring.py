@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 def score(version: LoadedVersion, columns: Mapping[str, Column], rows: int) -> NDArray[np.float32]:
     """Return the scores of at least one row, shape [N]; NaN for a row that the model fails on."""
-    scores = score_at_once(version, columns, rows)
+    scores = score_batch(version, columns, rows)
     if scores is not None:
         return scores
-    alone = [score_at_once(version, {name: c[row : row + 1] for name, c in columns.items()}, 1) for row in range(rows)]
+    alone = [score_batch(version, {name: c[row : row + 1] for name, c in columns.items()}, 1) for row in range(rows)]
     return np.array([np.nan if score is None else score[0] for score in alone], dtype=np.float32)
 
 
-def score_at_once(version: LoadedVersion, columns: Mapping[str, Column], rows: int) -> NDArray[np.float32] | None:
+def score_batch(version: LoadedVersion, columns: Mapping[str, Column], rows: int) -> NDArray[np.float32] | None:
     """Return the scores of N rows, shape [N], which may not be finite; None if the model fails."""
     try:
         with metrics.INFERENCE_SECONDS.labels(version.model).time():

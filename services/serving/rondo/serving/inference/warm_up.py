@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rondo.serving.errors import VersionRefusedError
-from rondo.serving.inference.scoring import score_at_once
+from rondo.serving.inference.scoring import score_batch
 from rondo.serving.inference.service import infer
 from rondo.serving.models.loaded_version import ServedModel
 from rondo.serving.models.serving_table import ServingTable
@@ -38,7 +38,7 @@ def warm_up(version: LoadedVersion) -> None:
     problems = [str(error) for error in parsed.refused.values()]
     for schema, _, requests in parsed.groups:
         rows = schema.rows(requests)
-        if score_at_once(version, rows.columns, len(rows)) is None:
+        if score_batch(version, rows.columns, len(rows)) is None:
             problems.append("the model fails, or does not return one score per row")
         inference = infer(served, rows, lambda: datetime.now(UTC))
         problems += map(str, inference.refused.values())

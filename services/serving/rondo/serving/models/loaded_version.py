@@ -22,7 +22,7 @@ class Scorer(Protocol):
     """A loaded model."""
 
     def score(self, columns: Mapping[str, Column], /) -> NDArray[np.float32]:
-        """Return one score per row, shape [N], for columns of shape [N]. Several threads may call it at once."""
+        """Return one score per row, shape [N], for columns of shape [N]. Several threads may call it concurrently."""
         ...
 
 

@@ -29,7 +29,7 @@ class UnfitModelError(ValueError):
 
 
 class OnnxModel:
-    """One model: named columns in, one score per row out. Several threads may call `score` at once."""
+    """One model: named columns in, one score per row out. Several threads may call `score` concurrently."""
 
     def __init__(self, content: bytes, features: Mapping[str, Feature], threads: int = 1) -> None:
         """Load the model.

@@ -49,7 +49,7 @@ class ServingTable:
 
 
 class ServedModels:
-    """Holds the current table; the stream's thread and the event loop may use it at once."""
+    """Holds the current table; the stream's thread and the event loop use it concurrently."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from rondo.chassis.errors import UnavailableError
-from rondo.chassis.postgres.pool import lost
+from rondo.chassis.postgres.pool import is_broken
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, Trigger
 from rondo.contracts.spec.model import ModelSpec
 from rondo.trainer.run import ChampionVersion, LastTraining, Run
@@ -80,7 +80,7 @@ class PostgresRunQueue:
         self._listener: asyncpg.pool.PoolConnectionProxy[Any] | None = None
 
     async def listen(self) -> None:
-        if self._listener is not None and not lost(self._listener):
+        if self._listener is not None and not is_broken(self._listener):
             return
         try:
             if self._listener is not None:
