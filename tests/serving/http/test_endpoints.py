@@ -17,8 +17,7 @@ from rondo.chassis.http import server
 from rondo.chassis.service import background
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.events import logs
-from rondo.serving.http.deferred import DeferredApp
-from rondo.serving.http.endpoints import api
+from rondo.serving.http.endpoints import DeferredApp, api
 from rondo.serving.http.v2.error_field import AddErrorField
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels

@@ -25,8 +25,7 @@ from rondo.serving.deployments.pending import PendingDeployments
 from rondo.serving.deployments.reconciler import Reconciler
 from rondo.serving.deployments.replica_events_kafka import KafkaReplicaEvents
 from rondo.serving.handlers import Replica, on_deployment_changed
-from rondo.serving.http.deferred import DeferredApp
-from rondo.serving.http.endpoints import api
+from rondo.serving.http.endpoints import DeferredApp, api
 from rondo.serving.http.v2.error_field import AddErrorField
 from rondo.serving.inference.service import InferenceService
 from rondo.serving.models.serving_table import ServedModels

@@ -1,21 +1,24 @@
-"""Finds the complete files of the watched folder: those that did not change for a while."""
+"""Finds the complete files of the watched folder: those that did not change for a while. Logs why others wait."""
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from dataclasses import dataclass, replace
 from stat import S_ISREG
 from typing import TYPE_CHECKING
 
+from rondo.chassis.errors import UnavailableError
 from rondo.ingestion.validation.file_formats import EXTENSIONS, has_footer
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from os import stat_result
     from pathlib import Path
 
-    from rondo.ingestion.inbox.warnings import FileWarnings
-
+log = logging.getLogger(__name__)
+_UNREADABLE = "it can't be read or moved ({}: {}): make the file readable and its folder writable; it is retried"
 _UNFINISHED = (".tmp", ".part", ".crdownload")
 
 
@@ -48,6 +51,24 @@ class Observation:
 def is_complete(seen: Observation, now: float, *, has_footer: bool, settle: float, incomplete: float) -> bool:
     """Return whether a file was unchanged for `settle` seconds, or `incomplete` seconds if its footer is missing."""
     return now - seen.since >= (settle if has_footer else incomplete)
+
+
+class FileWarnings:
+    """The last warning of each file. A file is logged again only when its reason changes."""
+
+    def __init__(self) -> None:
+        self._last: dict[Path, str] = {}
+
+    def warn(self, path: Path, error: Exception) -> None:
+        """Log why a file stays in the inbox, unless its last warning is the same."""
+        reason = str(error) if isinstance(error, UnavailableError) else _UNREADABLE.format(type(error).__name__, error)
+        if self._last.get(path) != reason:
+            self._last[path] = reason
+            log.warning("%s stays in the inbox: %s", path, reason)
+
+    def retain(self, paths: Container[Path]) -> None:
+        """Drop the warnings of files that are no longer there."""
+        self._last = {path: reason for path, reason in self._last.items() if path in paths}
 
 
 class StableFiles:

@@ -19,8 +19,7 @@ from rondo.chassis.errors import UnavailableError, panics_as_errors
 from rondo.ingestion.batches.compression import decoded
 from rondo.ingestion.batches.submission import Submission, check_names
 from rondo.ingestion.errors import IngestionError, UnknownContentTypeError
-from rondo.ingestion.inbox.stable_files import FileStat, StableFiles
-from rondo.ingestion.inbox.warnings import FileWarnings
+from rondo.ingestion.inbox.stable_files import FileStat, FileWarnings, StableFiles
 from rondo.ingestion.validation.file_formats import EXTENSIONS
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rondo.chassis.http.authentication import require
+from rondo.chassis.http.problems import problem
 from rondo.contracts.access_tokens import Role
 from rondo.serving import metrics
 from rondo.serving.errors import RequestRefusedError
@@ -24,12 +25,24 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     Endpoint = Callable[[Request], Awaitable[Response]]
 
     from rondo.serving.inference.service import InferenceService, Scored
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
     from rondo.serving.models.serving_table import ServedModels, ServingTable
+
+
+class DeferredApp:
+    """Answers 503 until `app` is set: the server listens while the first deployments are still loaded."""
+
+    def __init__(self) -> None:
+        detail = "the HTTP API is starting; try again in a second"
+        self.app: ASGIApp = problem(503, "unavailable", detail, headers={"retry-after": "1"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
 
 
 def api(models: ServedModels, service: InferenceService, report: Callable[[], Awaitable[dict[str, str]]]) -> Starlette:
