@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rondo.client.cli import session
-from rondo.client.cli.output import Json, minute, print_json, print_table, print_text
+from rondo.client.cli.output import Json, minute, print_json, print_list, print_table
 
 
 def models(
@@ -18,36 +18,23 @@ def models(
     if model is not None:
         _versions(model, json=json)
         return
-    found = session.run(lambda rondo: rondo.models())
-    if json:
-        print_json(found)
-    elif not found:
-        print_text("no models yet: `rondo apply rondo.yaml` creates one")
-    else:
-        rows = [(m["model"], m["champion"], m["last_version"], m["spec_revision"], routes(m)) for m in found]
-        print_table(("model", "champion", "last version", "spec", "serves"), rows)
+    print_list(
+        session.run(lambda rondo: rondo.models()),
+        ("model", "champion", "last version", "spec", "serves"),
+        lambda m: (m["model"], m["champion"], m["last_version"], m["spec_revision"], routes(m)),
+        empty="no models yet: `rondo apply rondo.yaml` creates one",
+        json=json,
+    )
 
 
 def _versions(model: str, *, json: bool) -> None:
-    found = session.run(lambda rondo: rondo.versions(model))
-    if json:
-        print_json(found)
-        return
-    if not found:
-        print_text(f"{model} has no versions yet: the first training creates version 1, `rondo runs {model}` shows it")
-        return
-    rows = [
-        (
-            v["model_version"],
-            v["state"],
-            _auc(v["metrics"]),
-            v["trigger"]["kind"],
-            minute(v["registered_at"]),
-            _failed(v),
-        )
-        for v in found
-    ]
-    print_table(("version", "state", "AUC", "because of", "registered", "gates not passed"), rows)
+    print_list(
+        session.run(lambda rondo: rondo.versions(model)),
+        ("version", "state", "AUC", "because of", "registered", "gates not passed"),
+        _version_cells,
+        empty=f"{model} has no versions yet: the first training creates version 1, `rondo runs {model}` shows it",
+        json=json,
+    )
 
 
 def runs(
@@ -55,38 +42,25 @@ def runs(
     json: Json = False,  # noqa: FBT002
 ) -> None:
     """List the latest training runs and skipped trainings, newest first: their trigger, end and reason."""
-    found = session.run(lambda rondo: rondo.runs(model))
-    if json:
-        print_json(found)
-    elif not found:
-        whose = f"{model} has " if model is not None else ""
-        print_text(f"{whose}no training runs yet: `rondo watch training.started` shows the next one")
-    else:
-        print_table(("run", "model", "state", "trigger", "started", "finished", "detail"), map(_run_cells, found))
+    whose = f"{model} has " if model is not None else ""
+    print_list(
+        session.run(lambda rondo: rondo.runs(model)),
+        ("run", "model", "state", "trigger", "started", "finished", "detail"),
+        _run_cells,
+        empty=f"{whose}no training runs yet: `rondo watch training.started` shows the next one",
+        json=json,
+    )
 
 
 def history(model: str, json: Json = False) -> None:  # noqa: FBT002
     """Show which version served when."""
-    periods = session.run(lambda rondo: rondo.history(model))
-    if json:
-        print_json(periods)
-        return
-    if not periods:
-        print_text(f"{model} has not served yet: a version serves after its promotion (`rondo models {model}`)")
-        return
-    rows = [
-        (
-            p["model_version"],
-            p["role"],
-            f"{p['share']:.0%}",
-            minute(p["since"]),
-            minute(p["until"]),
-            p["decided_by"],
-            p["reason"],
-        )
-        for p in periods
-    ]
-    print_table(("version", "role", "share", "since", "until", "decided by", "reason"), rows)
+    print_list(
+        session.run(lambda rondo: rondo.history(model)),
+        ("version", "role", "share", "since", "until", "decided by", "reason"),
+        _period_cells,
+        empty=f"{model} has not served yet: a version serves after its promotion (`rondo models {model}`)",
+        json=json,
+    )
 
 
 def lineage(model: str, version: int, json: Json = False) -> None:  # noqa: FBT002
@@ -96,6 +70,17 @@ def lineage(model: str, version: int, json: Json = False) -> None:  # noqa: FBT0
         print_json(found)
     else:
         print_table(("", f"{model} version {version}, {found['state']}"), _rows(found))
+
+
+def _version_cells(version: dict[str, Any]) -> tuple[object, ...]:
+    number, state, auc = version["model_version"], version["state"], _auc(version["metrics"])
+    return number, state, auc, version["trigger"]["kind"], minute(version["registered_at"]), _failed(version)
+
+
+def _period_cells(period: dict[str, Any]) -> tuple[object, ...]:
+    since, until = minute(period["since"]), minute(period["until"])
+    share = f"{period['share']:.0%}"
+    return period["model_version"], period["role"], share, since, until, period["decided_by"], period["reason"]
 
 
 def _run_cells(run: dict[str, Any]) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import orjson
 import typer
@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from rondo.client.messages import Prediction
 
+T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
 # Without a terminal there is no known width.
 _WIDTH = 200
@@ -65,6 +66,18 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     for row in cells:
         table.add_row(*("-" if cell is None else str(cell) for cell in row))
     stdout().print(table, markup=False, highlight=False)
+
+
+def print_list(
+    found: Sequence[T], columns: Sequence[str], cells: Callable[[T], Sequence[object]], *, empty: str, json: bool
+) -> None:
+    """Print a list as JSON, or as a table with the `cells` of each entry; `empty` is the text where there is none."""
+    if json:
+        print_json(found)
+    elif not found:
+        print_text(empty)
+    else:
+        print_table(columns, map(cells, found))
 
 
 def minute(text: str | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rondo.client.cli import session
-from rondo.client.cli.output import Json, print_json, print_table, print_text
+from rondo.client.cli.output import Json, print_json, print_list, print_table, print_text
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
@@ -24,14 +24,13 @@ def quarantine(
     json: Json = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
     """List the rows that were quarantined, newest first, with the reasons and the original content."""
-    rows = session.run(lambda rondo: rondo.quarantine(dataset, batch_id, last))
-    if json:
-        print_json(rows)
-    elif not rows:
-        print_text(f"no row of {f'batch {batch_id} of ' if batch_id else ''}{dataset} is in quarantine")
-    else:
-        cells = [(row["batch_id"], row["row"], row["reason"], row["content"]) for row in rows]
-        print_table(("batch", "row, from 0", "reason", "content"), cells)
+    print_list(
+        session.run(lambda rondo: rondo.quarantine(dataset, batch_id, last)),
+        ("batch", "row, from 0", "reason", "content"),
+        lambda row: (row["batch_id"], row["row"], row["reason"], row["content"]),
+        empty=f"no row of {f'batch {batch_id} of ' if batch_id else ''}{dataset} is in quarantine",
+        json=json,
+    )
 
 
 def failed(
