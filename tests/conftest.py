@@ -68,7 +68,7 @@ def _docker_carries() -> bool:
     return _succeeds(["docker", "info"], 10) and all(map(_docker_has, images))
 
 
-# What a test needs: by the fixtures that it asks for, and by what its file starts itself. `make test-fast` runs those
+# What a test needs: by the fixtures that it requests, and by what its file starts itself. `make test-fast` runs those
 # that need nothing but Python.
 _FIXTURES = {"kafka": "kafka", "postgres": "postgres", "in_docker": "kafka"}
 _STARTS = {

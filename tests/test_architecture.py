@@ -1,4 +1,4 @@
-"""The house keeps its order: the same rooms in every service, and decisions that know no technology."""
+"""The architecture: the same rooms in every service, and decisions that import no technology."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def names_an_adapter(file: Path) -> bool:
 
 
 def imported(file: Path) -> set[str]:
-    """Return the packages that a file imports at run time: what stands under TYPE_CHECKING is no dependency."""
+    """Return the packages that a file imports at run time: imports under TYPE_CHECKING do not count."""
     tree = ast.parse(file.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
@@ -94,7 +94,7 @@ def test_every_service_has_the_same_rooms(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_decision_knows_no_technology(service: str) -> None:
+def test_a_decision_imports_no_technology(service: str) -> None:
     offenders = {
         str(file.relative_to(ROOT)): sorted(known)
         for file in files(service)
@@ -176,7 +176,7 @@ def dotted(file: Path) -> set[str]:
 
 @cache
 def packages_of() -> Mapping[str, list[str]]:
-    """Return which distributions bring each top-level package that is installed."""
+    """Return the distributions of each installed top-level package."""
     return packages_distributions()
 
 
@@ -188,7 +188,7 @@ def modules_of(package: str) -> set[str]:
 
 
 def package_of(name: str) -> str:
-    """Return the distribution that brings a dotted name: of several, the one that has the longest part of it."""
+    """Return the distribution of a dotted name: of several, the one with the longest prefix."""
     if name.startswith("rondo."):
         return "-".join(name.split(".")[:2])
     packages = packages_of()[name.split(".", maxsplit=1)[0]]

@@ -59,7 +59,7 @@ def test_redeploying_slowly_or_with_a_loss_misses_the_goal(
     assert script("results").record(redeploy.table([seconds] * redeploy.TIMES, miscounted)) == code
 
 
-def test_a_turn_that_is_missing_misses_the_goal(script: Any) -> None:
+def test_a_missing_redeployment_fails_the_goal(script: Any) -> None:
     redeploy = script("redeploy")
     assert script("results").record(redeploy.table([0.2] * (redeploy.TIMES - 1), 0)) == 1
 
@@ -88,7 +88,7 @@ async def test_a_candidate_that_is_refused_ends_the_benchmark_with_its_reason(sc
         await redeploy.available(2, Received(first))
 
 
-def test_a_peer_that_cannot_run_has_no_figure_and_shows_nothing(script: Any, tmp_path: Path) -> None:
+def test_a_peer_that_cannot_run_has_no_figure(script: Any, tmp_path: Path) -> None:
     rows = script("stream").table({"rondo": [(40_000.0, 20.0)], "confluent": [(80_000.0, 10.0)]}, 10.0, 20.0)
     assert script("results").record(rows) == 1
     found = {line["row"]: (line["peer"], line["ratio"], line["met"]) for line in lines(tmp_path, "stream")}

@@ -49,7 +49,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Played:
-    """What came of a case: the year, and the AUC of each month as it was served."""
+    """The result of a case: the year, and the AUC of each month as it was served."""
 
     year: Year
     auc: dict[int, float]

@@ -99,7 +99,7 @@ class Trainings:
         return self._learned[as_of, share]
 
     def scores(self, fitted: FittedCandidate) -> NDArray[np.float32]:
-        """Return a model's score of every streamed flight after what it knows; NaN before."""
+        """Return a model's score of every streamed flight after its training data; NaN before."""
         if fitted.model not in self._scores:
             rows = self.flights.streamed
             later = rows.filter(pl.col(EVENT_TIME) > fitted.event_time_to)

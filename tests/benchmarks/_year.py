@@ -48,7 +48,7 @@ def micros(time: datetime) -> int:
 
 @dataclass(frozen=True)
 class Run:
-    """A training in flight: of what was known `as_of` the moment at which the monitor asked for it."""
+    """A training in flight: of the rows known `as_of` the finding that triggered it."""
 
     trigger: Trigger
     as_of: datetime
@@ -56,7 +56,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Version:
-    """A version that came to serve, `since` when, and why: `trigger.at` is the end of the window with the finding."""
+    """A version that served, `since` when, and why: `trigger.at` is the end of the window with the finding."""
 
     number: int
     trigger: Trigger
@@ -67,7 +67,7 @@ class Version:
 
 @dataclass
 class Year:
-    """What came of a year: the versions that served, in their order, what the gates saw, and the windows."""
+    """The result of a year: the versions that served, in order, the results of the gates, and the windows."""
 
     versions: list[Version] = field(default_factory=list)
     judged: list[tuple[GateResult, ...]] = field(default_factory=list)
@@ -123,7 +123,7 @@ class Simulation:
             self._state.add_outcomes(flights.outcomes.slice(first, upto - first), micros(end))
 
     def _found(self) -> Iterator[Trigger]:
-        """Yield what the windows that are over ask for."""
+        """Yield the findings of the windows that have closed."""
         if not self._state.due(outcomes_idle=False):
             return
         self._state.settle()

@@ -126,7 +126,7 @@ def drift(bootstrap: str, number: int, version: int) -> str:
 
 
 class NoTurnError(RuntimeError):
-    """A version that was to answer does not; nothing comes of waiting on."""
+    """A version that should answer does not, and further waiting is useless."""
 
     def __init__(self, version: int, why: str) -> None:
         super().__init__(f"version {version} does not answer, so nothing was measured: {why}")

@@ -45,7 +45,7 @@ Figures = tuple[float, float, float]
 
 
 def publish_token(setting: Setting) -> str:
-    """Publish a token that may ask for predictions, as the registry does, and return it."""
+    """Publish a token with the role predictor, as the registry does, and return it."""
     token_id, secret = "0123456789ab", "the-secret-of-the-benchmarks-" + "x" * 16
     event = TokenSeed(token_id, "benchmark", (Role.PREDICTOR,), secret_digest(secret)).created(datetime.now(UTC))
     envelope = Envelope("token", "rondo/bench", event.created_at, event)

@@ -1,4 +1,4 @@
-"""`make bench ONLY=thresholds`: what the thresholds of examples/flights/rondo.yaml are worth, by simulating the year.
+"""`make bench ONLY=thresholds`: evaluates the thresholds of examples/flights/rondo.yaml by simulating the year.
 
 The flights of March to December 2013 are served in event time by a model of January and February and by those that
 follow it (see `_year`); AUC is the mean of the months. The demo reports the very year that the thresholds were chosen
@@ -46,7 +46,7 @@ def never(play: Play) -> Played:
 
 
 def of_lags(play: Play, monitor: Monitor) -> list[Row]:
-    """Return what the committed thresholds are worth, by how long a deployment takes."""
+    """Return the AUC with the committed thresholds, by the duration of a deployment."""
     static = never(play).over()
     rows = [figure("AUC, never retrained", static)]
     for lag in LAGS:
@@ -60,7 +60,7 @@ def of_lags(play: Play, monitor: Monitor) -> list[Row]:
 
 
 def of_refits(play: Play, monitor: Monitor) -> list[Row]:
-    """Return what it would bring to fit each model that serves once more, to its holdout, too (decision 7)."""
+    """Return the gain of a second fit of each promoted model that includes its holdout (decision 7)."""
     rows, changes = [], []
     for lag in LAGS:
         case = Case(monitor.drift, monitor.performance_drop, lag)
@@ -77,7 +77,7 @@ def grid(play: Play, lag: int) -> dict[Case, Played]:
 
 
 def of_others(play: Play, monitor: Monitor, lag: int) -> list[Row]:
-    """Return what other thresholds for drift are worth beside the committed one: all year, and by its halves."""
+    """Return the AUC with other drift thresholds beside the committed one: of the year, and of its halves."""
     rows, ours = [], play(Case(monitor.drift, monitor.performance_drop, lag))
     for drift in DRIFTS:
         other, name = play(Case(drift, monitor.performance_drop, lag)), f"drift {drift:g}" if drift else "without drift"

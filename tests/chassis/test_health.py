@@ -36,7 +36,7 @@ async def test_a_completed_start_is_no_dependency_in_the_metrics() -> None:
     await health.report()
     assert up()["start"] == "0.0"
     under_way = asyncio.create_task(health.report())
-    await asyncio.sleep(0)  # it knows by now what it will ask
+    await asyncio.sleep(0)  # by now it has its list of checks
     health.started()
     await under_way
     assert await health.report() == {}

@@ -25,7 +25,7 @@ class Unreadable:
         self._headers = headers
 
 
-def test_headers_that_can_not_be_read_are_none_however_often_they_are_asked_for() -> None:
+def test_unreadable_headers_are_empty_at_every_read() -> None:
     message = cast("Message", Unreadable())
     assert headers_of(message) == headers_of(message) == []
 

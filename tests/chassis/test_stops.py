@@ -136,12 +136,12 @@ async def test_between_what_was_written_and_its_offsets(tmp_path: Path) -> None:
 
 
 class Hung:
-    """Transactions in a call that does not come back."""
+    """Transactions in a call that does not return."""
 
     hung = True
 
 
-async def test_a_call_that_does_not_come_back_ends_the_process(
+async def test_a_call_that_does_not_return_ends_the_process(
     free_port: Callable[[], int], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A thread in it can't be stopped, and no other replica takes the partitions of a stream that hangs."""

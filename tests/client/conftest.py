@@ -1,4 +1,4 @@
-"""A stand-in of serving over Kafka, and ways to run the command."""
+"""A stub of serving over Kafka, and fixtures that run the command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the README says to type runs as it stands: its commands, its Python, its request over HTTP."""
+"""The README's commands, its Python and its HTTP request run unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words that classify are open: every event can hold one that this release does not know."""
+"""Words that classify are open: every event can hold an unknown one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 VOCABULARIES = [
     v for v in vars(vocabularies).values() if isinstance(v, type) and issubclass(v, StrEnum) and v is not StrEnum
 ]
-# A reader can't handle values of a type that it does not know, so a new type needs a new version of the events.
+# A reader can't handle values of an unknown type, so a new type needs a new version of the events.
 CLOSED = {("category", "float", "int", "bool"), ("NaN", "Infinity", "-Infinity")}
 SPEC = """\
 model: churn

@@ -1,4 +1,4 @@
-"""The rules of Prometheus ask for what the services export, and lead to pages that are there."""
+"""The rules of Prometheus use series that the services export, and link to pages that exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docker-compose.yml promises, checked without Docker; `.ci/run` runs it for real where there is an engine."""
+"""The properties of docker-compose.yml, checked without Docker; `.ci/run` runs it for real where there is an engine."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 Containers = dict[str, dict[str, Any]]
 ONE_SHOT = {"secrets", "prometheus-volume"}
 MAY_START_AS_ROOT = {"postgres", *ONE_SHOT}
-# The collector's image has one program and no shell: nothing in it can ask it. What it does not take, services log.
-CANNOT_BE_ASKED = {"otel-collector"}
+# The collector's image has one program and no shell, so it can have no health check. Services log failed exports.
+WITHOUT_HEALTH_CHECK = {"otel-collector"}
 
 
 def test_the_five_services_kafka_and_postgresql_are_there(containers: Containers) -> None:
@@ -55,11 +55,11 @@ def test_every_other_container_names_a_user_who_is_not_root(containers: Containe
     assert {"kafka", "prometheus", "grafana", "otel-collector", "jaeger"} == set(users)
 
 
-def test_whatever_stays_is_asked_for_its_health(containers: Containers) -> None:
+def test_every_long_running_container_has_a_health_check(containers: Containers) -> None:
     """Those of the services are in their image."""
     assert "HEALTHCHECK" in (ROOT / "deploy/docker/Dockerfile").read_text()
-    asked = {name for name, container in containers.items() if "healthcheck" in container} | set(SERVICES)
-    assert containers.keys() - asked == ONE_SHOT | CANNOT_BE_ASKED
+    checked = {name for name, container in containers.items() if "healthcheck" in container} | set(SERVICES)
+    assert containers.keys() - checked == ONE_SHOT | WITHOUT_HEALTH_CHECK
 
 
 def test_ports_are_bound_to_loopback(containers: Containers) -> None:
@@ -70,7 +70,7 @@ def test_ports_are_bound_to_loopback(containers: Containers) -> None:
 
 
 def test_no_secret_is_in_the_file() -> None:
-    """Secrets come as files of a volume; an address has a role and no password."""
+    """Secrets are files of a volume; an address has a role and no password."""
     text = (ROOT / "docker-compose.yml").read_text()
     assert re.findall(r"://[^/\s:@]+:[^/\s@]+@", text) == []
     named = [line.strip() for line in text.splitlines() if re.search(r"(PASSWORD|TOKEN|SECRET)\w*\s*[:=]", line)]
@@ -111,8 +111,8 @@ def test_every_volume_is_named_and_every_named_one_used(compose: dict[str, Any],
     assert used == set(compose["volumes"])
 
 
-def test_services_start_after_what_they_stand_on(containers: Containers) -> None:
-    """Serving without PostgreSQL, on which it does not stand."""
+def test_services_start_after_their_dependencies(containers: Containers) -> None:
+    """Serving starts without PostgreSQL, on which it does not depend."""
     for name in SERVICES:
         after = {each: condition["condition"] for each, condition in containers[name]["depends_on"].items()}
         expected = {"secrets": "service_completed_successfully", "kafka": "service_healthy"}

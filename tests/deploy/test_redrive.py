@@ -55,7 +55,7 @@ def arrived(kafka: str, topic: str) -> list[Message]:
     return found
 
 
-def test_they_are_listed_with_where_they_came_from_and_why(kafka: str, topics: tuple[str, str]) -> None:
+def test_dead_letters_are_listed_with_their_origin_and_cause(kafka: str, topics: tuple[str, str]) -> None:
     for number in (7, 8):
         dead_letter(kafka, topics, number)
     assert redrive(kafka, topics[1]).stdout.splitlines() == [

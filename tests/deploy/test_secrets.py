@@ -50,7 +50,7 @@ def test_a_second_start_changes_nothing(secrets: Path) -> None:
     assert make(secrets) == make(secrets)
 
 
-def test_a_lost_copy_is_made_again_from_the_one_that_postgresql_knows(secrets: Path) -> None:
+def test_a_lost_copy_is_restored_from_postgresql(secrets: Path) -> None:
     """And a token that was removed everywhere is another one then."""
     before = make(secrets)
     (secrets / "trainer/postgres-password").unlink()

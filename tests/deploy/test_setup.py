@@ -1,4 +1,4 @@
-"""Setting up: two `make` that start at once in one checkout don't make the same environment at the same time."""
+"""Two concurrent `make` in one checkout do not create the environment at the same time."""
 
 from __future__ import annotations
 

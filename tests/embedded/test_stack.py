@@ -1,4 +1,4 @@
-"""The whole stack, with stand-ins for the services."""
+"""The whole stack, with stubs of the services."""
 
 import json
 import os
@@ -112,7 +112,7 @@ async def test_servers_that_run_already_are_used(
 async def test_what_an_earlier_run_left_on_such_servers_is_not_taken_for_this_ones(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A start from nothing is refused, and wipes nothing; one that goes on with what is there is not."""
+    """A start from nothing is refused and deletes nothing; a start that keeps the data is allowed."""
     home = tmp_path / "home"
     async with Postgres(tmp_path / "postgres") as postgres:
         monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
@@ -194,7 +194,7 @@ async def test_state_is_kept_on_request_alone(
 async def test_what_is_kept_is_not_erased_by_a_start_from_nothing(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`make demo` after `make up`: refused in one sentence, with nothing wiped; `make up` goes on."""
+    """`make demo` after `make up`: refused with nothing deleted; `make up` continues."""
     monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
     home = tmp_path / "home"
     async with Stack(home, services=[], keep=True):

@@ -1,4 +1,4 @@
-"""The files that the README's commands take: what is in them is what those commands ask for."""
+"""The files for the README's commands have the content that those commands need."""
 
 from __future__ import annotations
 

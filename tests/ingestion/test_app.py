@@ -241,7 +241,7 @@ async def test_a_dataset_shows_its_contract_version_and_batches(ingestion: Runni
         )
 
 
-async def test_batches_come_by_kafka_and_by_folder(ingestion: Running, tmp_path: Path) -> None:
+async def test_batches_are_accepted_over_kafka_and_from_a_folder(ingestion: Running, tmp_path: Path) -> None:
     kafka, inbox = ingestion.settings.kafka.servers, ingestion.settings.inbox
     assert inbox is not None
     whole = parquet(rides(10, start=100), tmp_path)

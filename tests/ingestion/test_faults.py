@@ -284,7 +284,7 @@ subprocess.run(["mount", "-o", "remount,size=5m", str(disk)], check=True)
 assert tables.append("t", rows, {"log-0": written + 1}, {}).version == written
 assert pl.read_delta(str(disk / "t")).height == (written + 1) * 10_000
 """
-# A disk of its own for everybody who may have a namespace of his own, root or not.
+# A separate disk in a user namespace, which does not need root.
 _MOUNT = 'mount -t tmpfs -o size=400k tmpfs "$1" && shift && exec "$@"'
 
 

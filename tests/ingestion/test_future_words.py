@@ -1,4 +1,4 @@
-"""Ingestion takes a spec of a newer release whose words it does not know."""
+"""Ingestion takes a spec of a newer release with unknown vocabulary words."""
 
 from __future__ import annotations
 

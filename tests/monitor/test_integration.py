@@ -46,7 +46,7 @@ EVENTS = (WindowClosed, DriftDetected, PerformanceDegraded, DataQualityDegraded,
 
 
 async def uninterrupted(predicted: list[bytes], known: list[bytes]) -> dict[str, dict[str, Any]]:
-    """Return the events of a pipeline in memory that reads everything at once."""
+    """Return the events of a pipeline in memory that reads everything in one call."""
     store, clock = MemoryStore(), FakeClock()
     await store.save_spec(MODEL, 1, SPEC)
     await store.save_profile(DIGEST, TRAINED)

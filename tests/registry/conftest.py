@@ -126,7 +126,7 @@ def trained() -> MakeTrained:
 
 @pytest.fixture(scope="session")
 def evidence() -> Evidence:
-    """Return evidence that compares with version 1; shared, so that hypothesis may ask for it."""
+    """Return evidence that compares with version 1; shared, so that hypothesis can use it."""
     return evidence_of(make_trained(champion=(1, 0.7)))
 
 

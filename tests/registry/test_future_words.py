@@ -1,4 +1,4 @@
-"""The registry handles every event of a newer release whose words it does not know."""
+"""The registry handles every event of a newer release with unknown vocabulary words."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def once(numbers: range) -> Counter[str]:
     return Counter(f"r{n}" for n in numbers)
 
 
-def test_requests_are_answered_where_they_came_from_and_logged(platform: Platform, model: Callable[..., bytes]) -> None:
+def test_requests_are_answered_on_their_partition_and_logged(platform: Platform, model: Callable[..., bytes]) -> None:
     digest = platform.deploy(3, model(2.0), traceparent=TRACE)
     for number in range(100):
         platform.request(number, flush=False)
@@ -78,7 +78,7 @@ def test_requests_are_answered_where_they_came_from_and_logged(platform: Platfor
     assert orjson.loads(first)["trace_id"] == TRACE.split("-")[1]
 
 
-def test_what_cannot_be_answered_goes_to_the_dead_letters_untouched(
+def test_an_unanswerable_request_becomes_an_unchanged_dead_letter(
     platform: Platform, model: Callable[..., bytes]
 ) -> None:
     platform.deploy(1, model())
@@ -281,7 +281,7 @@ def test_partitions_that_the_requests_alone_gained_stop_nothing(
         )
     asking.flush(20)
     assert failures == {False: 24}
-    # A name of its own: the group would give a replica that it knows what that had before, the six old partitions.
+    # A new name: the group would assign a known static member its six old partitions.
     with platform.serving("grown"):
         made = platform.read(MADE, at_least(12), quiet=0.5)
         failed = platform.read(FAILED, at_least(12), quiet=0.5)

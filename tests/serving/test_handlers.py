@@ -75,7 +75,7 @@ async def test_the_log_of_a_version_has_the_role_that_the_deployment_gives_it() 
     assert loader.loaded == [1, 2], "a change of roles loads nothing"
 
 
-async def test_a_role_of_a_newer_release_is_refused_and_what_serves_stays() -> None:
+async def test_an_unknown_route_role_is_refused_and_the_present_version_serves() -> None:
     mine, _, events = replica()
     await on_deployment_changed(deployment(1, route(1)), mine)
     await on_deployment_changed(deployment(2, route(1), route(2, role="from-the-future")), mine)

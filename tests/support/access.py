@@ -36,7 +36,7 @@ def token_events() -> Iterator[TokenChanged]:
 
 
 async def token_cache() -> TokenCache:
-    """Return a cache that knows the tokens, without Kafka."""
+    """Return a cache that has the tokens, without Kafka."""
     cache = TokenCache()
     for event in token_events():
         await cache.put(event)

@@ -1,4 +1,4 @@
-"""Events of a newer release: every word of an open vocabulary is one that this release does not know."""
+"""Events of a newer release: every word of an open vocabulary is unknown to this release."""
 
 from __future__ import annotations
 

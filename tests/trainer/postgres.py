@@ -1,4 +1,4 @@
-"""What the tests ask PostgreSQL itself."""
+"""The tests' own queries to PostgreSQL."""
 
 from __future__ import annotations
 

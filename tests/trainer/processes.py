@@ -64,7 +64,7 @@ class Trainer:
                     self.seen.append((asyncio.get_running_loop().time(), envelope.data))
 
     async def quiet(self, seconds: float = 0.5) -> list[Event]:
-        """Return the events that were not asked for, once no more arrive."""
+        """Return the events without a preceding request, once no more arrive."""
         while True:
             before = len(self.seen)
             end = asyncio.get_running_loop().time() + seconds

@@ -87,7 +87,7 @@ def test_the_holdout_is_later_than_what_was_learned_and_shares_no_instant_with_i
     assert parts.training.height + parts.holdout.height == 1_000
 
 
-def test_both_are_judged_on_those_rows_of_the_holdout_that_the_champion_has_not_seen() -> None:
+def test_both_are_evaluated_on_the_holdout_rows_that_the_champion_was_not_trained_on() -> None:
     frame = rows(8_000)
     champion = run(frame[:5_000]).model
     candidate = run(frame, with_trainer(holdout=0.5), champion=ChampionModel(3, champion))
@@ -102,7 +102,7 @@ def test_both_are_judged_on_those_rows_of_the_holdout_that_the_champion_has_not_
     assert candidate.profile.roc_auc == candidate.evaluation.metrics["roc_auc"]
 
 
-def test_one_that_knows_nearly_all_of_it_is_judged_on_the_whole() -> None:
+def test_a_champion_trained_on_nearly_all_of_the_holdout_is_evaluated_on_all_of_it() -> None:
     frame = rows(8_000)
     champion = ChampionModel(4, run(frame).model)
     assert run(frame, with_trainer(holdout=0.5), champion=champion).rows_holdout == 4_000

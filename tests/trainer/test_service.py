@@ -103,7 +103,7 @@ async def _a_thousand_findings_make_one_run(trainer: Any) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.slow
-async def test_what_dies_loses_no_run_and_doubles_none(trainer: Any, data: Path) -> None:
+async def test_a_kill_loses_no_run_and_duplicates_none(trainer: Any, data: Path) -> None:
     builders.write_batch(data, builders.rows(30_000))
     spec = builders.spec(trainer={"params": {"n_estimators": 150, "num_leaves": 63}})
     trainer.process.start()

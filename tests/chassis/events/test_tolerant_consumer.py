@@ -1,4 +1,4 @@
-"""A reader goes on where aiokafka alone would stop for ever, on a real broker."""
+"""The consumer reads on where aiokafka alone would stop for ever, on a real broker."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def reader(bootstrap: str, topic: str, auto_offset_reset: str = "earliest") -> T
 
 
 async def take(bootstrap: str, topic: str, count: int) -> list[ConsumerRecord[bytes, bytes]]:
-    """Read some records, commit after each as a delivery does, and see that no more come."""
+    """Read some records, commit after each as a delivery does, and check that no more arrive."""
     async with reader(bootstrap, topic) as consumer, asyncio.timeout(60):
         found = []
         for _ in range(count):
@@ -124,4 +124,4 @@ async def test_readyz_names_a_subscription_that_is_not_read(kafka: str, topic: s
 
 
 async def _ignore(message: object) -> None:
-    """Take a message, if one should ever come."""
+    """Receive a message, if one arrives."""

@@ -73,7 +73,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
         yield opened
 
 
-async def test_the_principal_is_who_the_token_names(http: httpx.AsyncClient) -> None:
+async def test_the_principal_is_the_name_of_the_token(http: httpx.AsyncClient) -> None:
     answer = await http.post("/v1/items/tea", json={"count": 2}, headers={"x-rondo-user": "somebody else"})
     assert answer.json() == {"count": 2, "by": "publisher"}
 

@@ -133,7 +133,7 @@ async def test_a_request_in_flight_is_finished_at_the_stop() -> None:
         assert (await request).text == "done"
 
 
-async def test_a_stop_turns_ready_red_and_finishes_requests_while_what_they_stand_on_is_open() -> None:
+async def test_a_stop_fails_readiness_and_finishes_requests_before_their_dependencies_close() -> None:
     entered, stop_signalled, is_open, health = asyncio.Event(), asyncio.Event(), [True], Health()
 
     async def slow(_: Request) -> PlainTextResponse:

@@ -1,4 +1,4 @@
-"""The unit of work and the outbox, while PostgreSQL and Kafka come and go."""
+"""The unit of work and the outbox, during outages of PostgreSQL and Kafka."""
 
 from __future__ import annotations
 
@@ -138,9 +138,7 @@ class Flaky:
             raise KafkaConnectionError
 
 
-async def test_what_went_well_between_two_failures_makes_the_second_a_first_one(
-    database: Services, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_success_resets_the_count_of_failures(database: Services, caplog: pytest.LogCaptureFixture) -> None:
     """Else some failures in the course of weeks would make each further one wait longest."""
     async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
         relay = OutboxRelay(db, cast("KafkaBroker", Flaky()), QUICK)
@@ -206,7 +204,7 @@ async def _until_away(db: chassis_postgres.Database) -> None:
 
 
 async def test_a_relay_can_be_cancelled_while_the_server_is_dead(own_postgres: Postgres) -> None:
-    """A lost connection complains when it is let go of; that must not swallow the cancellation."""
+    """A broken connection raises when it is released; the error must not replace the cancellation."""
     settings = settings_for("127.0.0.1:1", own_postgres.dsn)
     async with chassis_postgres.connect(settings, MIGRATIONS, QUICK) as db:
         relay = asyncio.create_task(OutboxRelay(db, chassis_kafka.broker(settings), QUICK).run())

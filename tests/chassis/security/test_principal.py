@@ -25,7 +25,7 @@ def test_a_role_of_a_later_release_grants_nothing_and_does_not_hinder_the_others
     assert {each for each in Role if principal.has(each)} == {Role.READER}
 
 
-def test_a_refusal_names_who_lacks_what() -> None:
+def test_a_refusal_names_the_principal_and_the_missing_role() -> None:
     error = ForbiddenError(Principal("ci", frozenset({"publisher"})), (Role.APPROVER,))
     assert (error.principal.name, error.needed) == ("ci", (Role.APPROVER,))
     assert "this needs the role approver" in str(error)

@@ -1,4 +1,4 @@
-"""The exactly-once stream on real Kafka: what fails is never seen and comes again, and nothing comes twice."""
+"""The exactly-once stream on real Kafka: aborted output is invisible, its input is read again, nothing is doubled."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Topics:
         producer.flush(10)
 
     def read(self, count: int) -> list[Any]:
-        """Return what a read_committed reader sees: at least `count`, and what comes in half a second more."""
+        """Return what a read_committed reader sees: at least `count`, and what arrives in the half second after."""
         return self._read(self.target, 4, count, lambda _: True)
 
     def dead_letters(self, count: int) -> list[Any]:
@@ -138,7 +138,7 @@ async def test_records_keep_their_keys_and_partitions(topics: Topics) -> None:
     assert copy.commits == copy.calls
 
 
-async def test_what_a_failed_turn_wrote_is_never_seen_and_its_records_come_again(topics: Topics) -> None:
+async def test_the_output_of_an_aborted_transaction_is_invisible_and_its_records_are_read_again(topics: Topics) -> None:
     topics.fill(100)
     copy = Copy(topics.target, fails=3)
     async with running(topics.stream(copy)):

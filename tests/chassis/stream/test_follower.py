@@ -64,7 +64,7 @@ class Store:
 
 @dataclass
 class Held(Store):
-    """A state that takes its time: after the first messages it waits until it may go on."""
+    """A slow state: after the first messages it waits for `release`."""
 
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -34,7 +34,7 @@ def test_exactly_the_failing_messages_become_dead_letters(poison: set[int], max_
     assert not tracker.tripped
 
 
-def test_a_failure_that_passes_gives_nothing_up_and_takes_nothing_apart() -> None:
+def test_a_transient_failure_dead_letters_nothing_and_isolates_nothing() -> None:
     tracker = PoisonPillTracker()
     tracker.failed([at(0), at(1)])
     assert tracker.batch_size(100) == 100

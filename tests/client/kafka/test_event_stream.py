@@ -104,7 +104,7 @@ async def test_a_message_that_is_not_an_event_is_skipped_and_logged(
     assert "the headers ce_id" in caplog.text
 
 
-async def test_a_moment_that_is_to_come_is_the_end(connection: Connection) -> None:
+async def test_a_moment_in_the_future_is_the_end(connection: Connection) -> None:
     await send(str(connection.kafka), promoted(5))
     async with AsyncRondo(connection) as rondo:
         with pytest.raises(TimeoutError):

@@ -1,4 +1,4 @@
-"""Asking over real Kafka: the answer, the refusal, the silence; one at a time and many at once."""
+"""Predictions over real Kafka: an answer, a refusal, a timeout; one at a time and many concurrently."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def test_all_come_in_order(count: int) -> None:
     assert asyncio.run(ids()) == [str(number) for number in range(count)]
 
 
-async def test_what_was_read_does_not_wait_for_what_is_to_come() -> None:
+async def test_received_records_do_not_wait_for_further_ones() -> None:
     taken = threading.Event()
 
     def blocking() -> Iterator[PredictionRequested]:

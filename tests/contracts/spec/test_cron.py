@@ -42,6 +42,6 @@ def test_what_is_never_due_is_a_problem(expression: str) -> None:
 
 
 @given(st.lists(FIELDS, min_size=5, max_size=5).map(" ".join))
-def test_whatever_has_no_problem_is_due(expression: str) -> None:
+def test_a_valid_schedule_has_a_next_time(expression: str) -> None:
     if cron.problem(expression) is None:
         assert cron.next_due(expression, START) > START

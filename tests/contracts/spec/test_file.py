@@ -76,7 +76,7 @@ def test_what_is_no_yaml_is_no_crash(text: str, problem: str) -> None:
     assert problems(text) == (problem,)
 
 
-def test_a_key_of_the_whole_file_must_stand_once() -> None:
+def test_a_top_level_key_must_occur_once() -> None:
     assert problems(GOOD + "model: other\n") == ("line 14: `model` is a duplicate key; keep one",)
 
 
@@ -185,7 +185,7 @@ def test_scalars_follow_the_core_schema_of_yaml_1_2(name: str, written: str, rea
 
 
 @given(st.text(alphabet=st.sampled_from(list(":-[]{}&*!|>'\"#%@`, \n\tab1.~?<=")), max_size=60))
-def test_whatever_is_typed_gives_a_spec_or_a_spec_error(text: str) -> None:
+def test_any_text_is_a_spec_or_a_spec_error(text: str) -> None:
     with pytest.raises(SpecError, match="can't be used"):
         parse_spec(text)
 

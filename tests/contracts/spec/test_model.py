@@ -57,7 +57,7 @@ def test_the_digest_is_the_same_in_every_process_and_release() -> None:
 
 
 def with_a_join() -> ModelSpec:
-    """Return a spec that asks for more than a file may ask for yet."""
+    """Return a spec that uses features that no file may use yet."""
     joined = {"temp": {"type": "float", "from": "weather", "on": ["origin"]}}
     spec = parse_spec(SPEC).as_dict()
     return ModelSpec.model_validate(spec | {"features": spec["features"] | joined})

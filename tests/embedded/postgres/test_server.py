@@ -98,7 +98,7 @@ def test_data_is_kept_on_request_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
-def test_where_its_account_may_not_go_it_lives_elsewhere_and_cleans_up(tmp_path: Path) -> None:
+def test_a_folder_unreachable_for_the_account_is_replaced_and_cleaned_up(tmp_path: Path) -> None:
     """A home is not opened to strangers for it."""
     tmp_path.chmod(0o700)
     with Postgres(tmp_path / "postgres") as postgres:

@@ -1,4 +1,4 @@
-"""Ports: free ones without asking, and a clear word about those asked for."""
+"""Ports: free ones by default, and a clear error for a configured one that is taken."""
 
 import socket
 

@@ -50,7 +50,7 @@ def ask(connection: KafkaConnection, *ids: str) -> None:
 
 
 class Serving:
-    """Answers in transactions under the consumer group of the service, as slowly as a test wants."""
+    """Answers in transactions under the consumer group of the service, at the pace of the test."""
 
     def __init__(self, connection: KafkaConnection) -> None:
         self._consumer = Consumer({**connection.confluent(), "group.id": "serving", "log_level": 0})

@@ -41,7 +41,7 @@ def turn(finding: str, seconds: float, version: int, training: float) -> list[En
     ]
 
 
-def test_a_turn_is_timed_with_and_without_its_own_training_even_where_the_bytes_are_the_same() -> None:
+def test_a_redeployment_is_timed_with_and_without_its_training() -> None:
     history = History([*turn("first", 0, 2, training=3), *turn("second", 100, 3, training=8)])
     one, two = history.redeployments()
     assert (one.model_version, two.model_version) == (2, 3)
@@ -56,7 +56,7 @@ def test_a_repeated_finding_is_one_redeployment_timed_from_the_first() -> None:
     assert only.found_at == NOW
 
 
-def test_a_promotion_by_hand_is_no_turn_of_the_loop() -> None:
+def test_a_promotion_by_hand_is_no_redeployment() -> None:
     by_hand = event_at(ModelPromoted, 1, trigger=None)
     assert History([event_at(DriftDetected, 0), by_hand]).redeployments() == []
 

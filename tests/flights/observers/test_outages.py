@@ -44,7 +44,7 @@ async def test_a_death_is_reported_at_once_and_its_end_when_everything_is_ready(
     assert outages.found == [Outage(("Kafka",), NOW, 6.0)]
 
 
-async def test_who_dies_before_all_is_well_belongs_to_the_same_outage_and_who_dies_later_to_the_next() -> None:
+async def test_deaths_before_the_recovery_are_one_outage_and_later_ones_the_next() -> None:
     world = World()
     outages = world.outages()
     world.ready = False

@@ -85,7 +85,7 @@ def test_requests_of_somebody_else_make_no_account_of_this_run() -> None:
     assert problem.startswith("1,000 requests are in Kafka, but the demo sends 400: other clients use this Rondo")
 
 
-def test_a_run_without_a_request_shows_nothing() -> None:
+def test_a_run_without_a_request_is_a_failed_run() -> None:
     report = changed(expected=0, requests=0, answered=0)
     assert report.exit_code == 1
     assert report.problems[0].startswith("no request was sent")

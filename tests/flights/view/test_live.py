@@ -61,7 +61,7 @@ def shown(snapshot: Snapshot, columns: int, rows: int) -> list[str]:
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (140, 44)])
-def test_a_moment_shows_the_clock_the_versions_and_both_aucs_on_a_small_screen_too(columns: int, rows: int) -> None:
+def test_a_snapshot_shows_the_clock_the_versions_and_both_aucs_on_a_small_screen_too(columns: int, rows: int) -> None:
     lines = shown(MOMENT, columns, rows)
     assert len(lines) < rows, "the last line is for the step that goes on"
     assert "Wed 04 Dec 2013   260,000 sent  259,000 answered  lag 950  3,700/s  3 s late" in lines[1]
@@ -80,7 +80,7 @@ def test_a_tall_screen_shows_more_of_the_timeline() -> None:
     assert few < many
 
 
-def test_who_died_and_that_all_is_well_again_stand_in_the_timeline_where_they_belong() -> None:
+def test_deaths_and_recoveries_are_in_the_timeline_in_order() -> None:
     envelopes = [example(DriftDetected), example(ModelPromoted), example(WindowClosed)]
     later = replace(example(ModelPromoted), id="later", time=NOW + timedelta(seconds=30))
     died = Incident("Died 0", NOW + timedelta(seconds=1), "Died", "Kafka died")

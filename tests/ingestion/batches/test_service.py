@@ -127,7 +127,7 @@ async def test_a_corrected_file_after_a_crash_has_its_own_invalid_rows_quarantin
     ]  # fmt: skip
 
 
-async def test_a_batch_whose_report_is_gone_from_the_log_is_answered(tmp_path: Path) -> None:
+async def test_a_batch_whose_report_is_missing_is_answered(tmp_path: Path) -> None:
     tables = DeltaTables(str(tmp_path))
     tables.append("datasets/rides", rides(1), {"batch/january": 1}, {})
     async with asyncio.timeout(10):

@@ -8,7 +8,7 @@ from rondo.ingestion.validation.contract import NoContractError, contract_of
 from tests.ingestion.builders import spec
 
 
-def test_two_models_ask_for_the_strictest_of_both() -> None:
+def test_two_models_of_a_dataset_get_the_strictest_bounds_of_both() -> None:
     other = spec("fares", distance={"type": "float", "min": 1}, rain={"type": "float"})
     contract = contract_of("rides", [spec(), other])
     by_name = {column.name: column for column in contract.columns}

@@ -58,7 +58,7 @@ def test_a_chain_verifies_as_written_in_one_go_or_in_two(evidences: list[dict[st
 
 
 @given(st.lists(EVIDENCE, min_size=1, max_size=5), st.data())
-def test_any_change_shows_at_its_record(evidences: list[dict[str, Any]], data: st.DataObject) -> None:
+def test_any_change_is_detected_at_its_record(evidences: list[dict[str, Any]], data: st.DataObject) -> None:
     records = chain(evidences)
     end, length = head(records), len(records)
     index = data.draw(st.integers(0, length - 1))
@@ -81,7 +81,7 @@ def test_any_change_shows_at_its_record(evidences: list[dict[str, Any]], data: s
 
 
 @given(st.lists(EVIDENCE, min_size=1, max_size=5), st.data())
-def test_a_removed_record_shows(evidences: list[dict[str, Any]], data: st.DataObject) -> None:
+def test_a_removed_record_is_detected(evidences: list[dict[str, Any]], data: st.DataObject) -> None:
     records = chain(evidences)
     end, length = head(records), len(records)
     index = data.draw(st.integers(0, length - 1))
@@ -89,12 +89,12 @@ def test_a_removed_record_shows(evidences: list[dict[str, Any]], data: st.DataOb
     assert broken_at(records, end) == index + 1
 
 
-def test_a_rewritten_chain_shows_by_its_head() -> None:
+def test_a_rewritten_chain_is_detected_by_its_head() -> None:
     records, forged = chain([{"passed": False}]), chain([{"passed": True}])
     assert broken_at(forged, head(records)) == 2
 
 
-def test_a_rewritten_chain_with_its_own_head_shows_by_a_head_noted_elsewhere() -> None:
+def test_a_rewritten_chain_and_head_are_detected_by_a_head_kept_elsewhere() -> None:
     """Its own head proves nothing, because it can be rewritten as well."""
     records, forged = chain([{"passed": False}, {"more": 1}]), chain([{"passed": True}, {"more": 1}])
     noted = head(records)

@@ -365,7 +365,7 @@ async def test_before_it_is_open_the_api_answers_503() -> None:
     assert answer.json()["detail"].startswith("the registry is not available (still starting)")
 
 
-async def test_lists_come_in_pages(seeded: httpx.AsyncClient) -> None:
+async def test_lists_are_paginated(seeded: httpx.AsyncClient) -> None:
     for path, items, key in (
         ("/v1/models/late/versions", "versions", "model_version"),
         ("/v1/models/late/audit", "entries", "number"),

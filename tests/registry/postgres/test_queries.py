@@ -24,11 +24,11 @@ READS = ("fetch", "fetchrow", "fetchval")
 
 
 class Counted:
-    """A connection that keeps the texts of what it is asked for."""
+    """A connection that records its queries."""
 
-    def __init__(self, connection: Any, asked: list[str]) -> None:
+    def __init__(self, connection: Any, queries: list[str]) -> None:
         self._connection = connection
-        self._asked = asked
+        self._queries = queries
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._connection, name)
@@ -36,23 +36,23 @@ class Counted:
             return found
 
         def ask(sql: str, *arguments: object) -> Any:
-            self._asked.append(sql)
+            self._queries.append(sql)
             return found(sql, *arguments)
 
         return ask
 
 
 class CountingDatabase(Database):
-    """A database whose connections keep what they are asked for."""
+    """A database whose connections record their queries."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database.pool, database.service)
-        self.asked: list[str] = []
+        self.queries: list[str] = []
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         async with super().transaction() as opened:
-            yield Transaction(Counted(opened.connection, self.asked), self.service)  # type: ignore[arg-type]
+            yield Transaction(Counted(opened.connection, self.queries), self.service)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -71,18 +71,18 @@ async def counting(registry_database: Database, spec: ModelSpec, trained: Callab
 async def test_all_models_take_as_many_statements_as_one(counting: CountingDatabase) -> None:
     queries = PostgresQueries(counting)
     await queries.model("a")
-    of_one = len(counting.asked)
-    counting.asked.clear()
+    of_one = len(counting.queries)
+    counting.queries.clear()
     found = await queries.models()
     assert [(m.name, m.revision, m.served, m.routes[0].model_version) for m in found] == [
         (name, 2, (1, 2), 2) for name in "abcde"
     ]
-    assert (of_one, len(counting.asked)) == (2, 2)
+    assert (of_one, len(counting.queries)) == (2, 2)
 
 
 async def test_the_schedules_read_the_specs_and_nothing_else(counting: CountingDatabase) -> None:
     assert [spec.model for spec in await PostgresQueries(counting).specs()] == list("abcde")
-    (sql,) = counting.asked
+    (sql,) = counting.queries
     assert "deployments" not in sql
     assert "versions" not in sql
 
@@ -91,7 +91,7 @@ async def test_one_version_is_read_alone(counting: CountingDatabase) -> None:
     queries = PostgresQueries(counting)
     found = await queries.version("b", 2)
     assert (found.version.number, found.version.state, found.candidate.trained.run_id) == (2, "champion", "b-2")
-    (sql,) = counting.asked
+    (sql,) = counting.queries
     assert "number = $2" in sql
     with pytest.raises(UnknownVersionError):
         await queries.version("b", 9)

@@ -53,7 +53,7 @@ async def outbox(database: Database, topic: str) -> list[Any]:
 async def test_two_replicas_never_share_a_version_or_a_revision(
     registry_database: Database, stores: list[PostgresStore], trained: Make
 ) -> None:
-    # No gate against the champion here: who is compared with whom depends on the order, which is the point.
+    # No gate against the champion here: which versions are compared depends on the order, which this test varies.
     candidates = [trained(f"run-{n}", auc=0.7 if n == 0 else 0.3) for n in range(12)]
     await asyncio.gather(*(train(stores[n % 2], c, f"t{n}") for n, c in enumerate(candidates)))
 
@@ -143,10 +143,10 @@ async def test_decisions_are_append_only(
         )
 
 
-async def test_a_change_behind_the_trigger_shows(
+async def test_a_change_with_the_trigger_disabled_is_detected(
     registry_database: Database, stores: list[PostgresStore], trained: Make
 ) -> None:
-    """Who owns the table can switch the trigger off; the chain still shows it."""
+    """The table's owner can disable the trigger; the chain still detects the change."""
     await train(stores[0], trained("run-1"), "t1")
     queries = PostgresQueries(registry_database)
     assert (await AuditVerifier(queries).verify("late")).verified

@@ -36,7 +36,7 @@ def test_the_trigger_of_a_due_time_is_always_the_same() -> None:
 
 
 @given(st.integers(0, 10**7), st.integers(1, 10**7))
-def test_whatever_is_due_lies_between(offset: int, length: int) -> None:
+def test_a_due_time_lies_between_base_and_now(offset: int, length: int) -> None:
     since = MONDAY + timedelta(seconds=offset)
     now = since + timedelta(seconds=length)
     found = due(MONDAY_3, since, now)

@@ -279,7 +279,7 @@ async def test_parameters_are_ignored_and_unknown_members_refused(client: httpx.
         assert response.status_code == 400
 
 
-async def test_only_the_outputs_that_are_asked_for_come_back(client: httpx.AsyncClient) -> None:
+async def test_only_requested_outputs_are_returned(client: httpx.AsyncClient) -> None:
     response = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT], "outputs": [{"name": "score"}]})
     assert [output["name"] for output in response.json()["outputs"]] == ["score"]
 

@@ -90,7 +90,7 @@ def test_the_window_and_the_bound_of_rows(data: Path) -> None:
 
 
 def test_predictions_without_an_outcome_do_not_move_the_window(data: Path) -> None:
-    """A model of old data is asked about today: nothing labelled lies in the last week of what was served."""
+    """A model of old data gets requests today: the last week of served rows has no labels."""
     builders.write_batch(data, builders.rows(100))
     labelled = builders.rows(100, builders.START + timedelta(days=1), "g")
     write_feedback(data, labelled, timedelta(hours=3))
@@ -161,7 +161,7 @@ def test_a_batch_that_corrects_an_earlier_one_takes_its_place(data: Path) -> Non
 
 
 def test_a_compaction_changes_no_digest(data: Path) -> None:
-    """What ties in event time and entity (predictions of one occurrence) comes in another order from another file."""
+    """Rows that tie in event time and entity (predictions of one occurrence) have another order in another file."""
     rows = builders.rows(50)
     builders.write_batch(data, rows[:20])
     for outcome in (0.0, 1.0):
@@ -176,7 +176,7 @@ def test_a_compaction_changes_no_digest(data: Path) -> None:
     assert found[0].digest == found[1].digest
 
 
-def test_what_came_after_the_trigger_does_not_count(data: Path) -> None:
+def test_rows_after_the_trigger_do_not_count(data: Path) -> None:
     builders.write_batch(data, builders.rows(100))
     found = DeltaDatasets(str(data)).read(builders.spec(), builders.START + timedelta(minutes=9))
     assert found.rows.height == 10
@@ -208,7 +208,7 @@ def test_a_feature_that_the_data_lacks_is_named(data: Path) -> None:
     assert caught.value.missing == ["distance"]
 
 
-def test_a_column_that_came_with_a_later_batch_is_read(data: Path) -> None:
+def test_a_column_added_by_a_later_batch_is_read(data: Path) -> None:
     """The files of before lack it; their rows do, too."""
     builders.write_batch(data, builders.rows(10).drop("distance"))
     later = builders.rows(10, builders.START + timedelta(days=1), "g").with_columns(batch_id=pl.lit("b2"))

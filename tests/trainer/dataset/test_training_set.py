@@ -97,13 +97,13 @@ def test_an_outcome_that_names_an_id_is_that_of_no_other_prediction_of_its_entit
     assert frame.select("departure", "late").rows() == [(at(1), 1.0)]
 
 
-def test_by_id_the_outcome_known_last_stands() -> None:
+def test_by_id_the_outcome_known_last_counts() -> None:
     tables = Tables(None, served(("1", "f1", 0)), outcomes(("1", None, 0, 5), ("1", None, 1, 7)))
     assert labels(assemble(SPEC, tables, None, LATER, LATER)) == [("f1", 1.0)]
 
 
-def test_by_entity_the_first_outcome_after_the_prediction_stands() -> None:
-    """A customer comes again: what became of the second visit is no answer to the first."""
+def test_by_entity_the_first_outcome_after_the_prediction_counts() -> None:
+    """A customer returns: the outcome of the second visit is not that of the first."""
     observed = outcomes((None, "c", 0, -1), (None, "c", 1, 5), (None, "c", 0, 9))
     frame = assemble(SPEC, Tables(None, served(("1", "c", 0), ("2", "c", 6)), observed), None, LATER, LATER)
     assert labels(frame) == [("c", 1.0), ("c", 0.0)]
@@ -126,7 +126,7 @@ def test_an_outcome_known_later_does_not_count() -> None:
     assert labels(assemble(SPEC, tables, None, at(5), at(5))) == [("f1", 0.0)]
 
 
-def test_of_an_occurrence_both_published_and_served_the_served_row_stays() -> None:
+def test_of_an_occurrence_both_published_and_served_the_served_row_is_kept() -> None:
     tables = Tables(
         published(("f1", 0, 0, "corrected", 1.0), ("f1", 24, 0, "AA", 1.0)),
         served(("1", "f1", 0)),
@@ -136,7 +136,7 @@ def test_of_an_occurrence_both_published_and_served_the_served_row_stays() -> No
     assert frame.select("flight", "late", "carrier").rows() == [("f1", 1.0, "UA"), ("f1", 0.0, "AA")]
 
 
-def test_of_an_occurrence_published_twice_the_later_publication_stands() -> None:
+def test_of_an_occurrence_published_twice_the_later_is_kept() -> None:
     first = published(("f1", 0, 0, "AA", 1.0), ("f2", 0, 1, "AA", 1.0))
     corrected = published(("f1", 0, 1, "UA", 1.0)).with_columns(batch_id=pl.lit("a"))
     for parts in ([first, corrected], [corrected, first]):
@@ -145,7 +145,7 @@ def test_of_an_occurrence_published_twice_the_later_publication_stands() -> None
         assert frame.select("flight", "late", "carrier").rows() == [("f1", 1.0, "UA"), ("f2", 1.0, "AA")]
 
 
-def test_the_same_rows_make_the_same_frame_in_whatever_order_a_table_gives_them() -> None:
+def test_the_same_rows_make_the_same_frame_in_any_order_of_the_table() -> None:
     """Two predictions of one occurrence tie in event time and entity."""
     asked, observed = served(("1", "f1", 0), ("2", "f1", 0)), outcomes(("1", None, 1, 5), ("2", None, 0, 5))
     twice = published(("f2", 0, 1, "AA", 1.0), ("f2", 0, 0, "UA", 2.0))
@@ -282,7 +282,7 @@ TEMPTING = ("id", "entity", "event_time", "made_at", "outcome", "outcome_right",
 
 @given(st.permutations(TEMPTING).map(lambda names: names[:4]))
 def test_the_columns_of_a_spec_may_have_the_names_that_the_logs_use(names: list[str]) -> None:
-    """A feature `outcome` that became the label would be a perfect model that knows nothing."""
+    """A feature `outcome` that became the label would give a perfect and useless model."""
     entity, time, label, number = names
     spec = ModelSpec.model_validate(
         {

@@ -29,7 +29,7 @@ def test_so_does_one_that_is_next_to_the_threshold(value: float, step: int) -> N
     assert (value <= float32_at_most(threshold)) == (value <= threshold)
 
 
-def test_infinity_as_lightgbm_writes_it_lets_everything_pass() -> None:
+def test_lightgbms_infinity_as_a_threshold_accepts_every_value() -> None:
     assert float32_at_most(1e300) == np.inf
 
 
@@ -42,7 +42,7 @@ def test_infinity_as_lightgbm_writes_it_lets_everything_pass() -> None:
         ({"missing_type": "None", "threshold": -0.5, "default_left": True}, 0),
     ],
 )
-def test_a_missing_value_goes_where_it_was_learned_or_where_zero_goes(split: dict[str, object], left: int) -> None:
+def test_a_missing_value_takes_the_learned_branch_or_that_of_zero(split: dict[str, object], left: int) -> None:
     assert read(_stump(**split)).nodes_missing_value_tracks_true[0] == left
 
 

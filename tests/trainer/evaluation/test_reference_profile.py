@@ -83,7 +83,7 @@ def test_each_feature_has_the_profile_of_its_type() -> None:
 
 
 def test_a_long_text_is_counted_with_the_rare_categories() -> None:
-    """The monitor counts it so, too: it knows the listed ones alone."""
+    """The monitor counts it the same way: it has only the listed categories."""
     longest = "é" * MAX_CATEGORY_CHARACTERS
     values = pl.Series(["AA", longest] * 2 + [longest + "x"] * 5)
     assert categorical(values) == CategoricalProfile(counts={"AA": 2, longest: 2}, other=5)

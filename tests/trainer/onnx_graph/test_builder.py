@@ -76,7 +76,7 @@ def test_it_does_so_for_infinity(value: float) -> None:
     assert difference.max() < 1e-6
 
 
-def test_a_value_missing_for_the_first_time_goes_where_zero_goes() -> None:
+def test_a_value_missing_for_the_first_time_takes_the_branch_of_zero() -> None:
     missing, zero = (ROWS.with_columns(distance=pl.lit(value, dtype=pl.Float32)) for value in (None, 0.0))
     np.testing.assert_array_equal(
         SCORE(GRAPH, onnx_inputs(FEATURES, missing)), SCORE(GRAPH, onnx_inputs(FEATURES, zero))
@@ -104,7 +104,7 @@ def test_inputs_are_named_as_the_features_and_the_output_is_the_score() -> None:
     assert graph.name == "rondo"
 
 
-def test_the_graph_carries_its_signature_and_what_it_knows() -> None:
+def test_the_graph_has_its_signature_and_training_time() -> None:
     assert builder.read_signature(GRAPH) == FEATURES
     assert list(builder.read_signature(GRAPH)) == list(FEATURES)
     assert builder.trained_until(GRAPH) == UNTIL
@@ -120,7 +120,7 @@ def test_a_feature_called_score_is_refused() -> None:
         builder.build(prepared, FITTED, {})
 
 
-def test_a_model_of_a_single_leaf_gives_the_same_score_to_everyone() -> None:
+def test_a_model_of_a_single_leaf_has_one_score() -> None:
     flat = LightGbm(1).fit(
         LightGbm(1).check_params({"n_estimators": 1, "min_data_in_leaf": 100_000}), 7, encode(ENCODING, ROWS), LABELS
     )

@@ -159,7 +159,7 @@ async def test_the_runs_of_a_dead_worker_are_released_at_once(backend: Backend) 
     assert (await claimed(backend.queue("two"))).attempt == 2
 
 
-async def test_a_pausing_run_lets_others_be_claimed_before_it(backend: Backend) -> None:
+async def test_other_runs_are_claimed_before_a_postponed_one(backend: Backend) -> None:
     for name in ("first", "second"):
         await enqueue(backend, name, model=f"model-of-{name}")
     queue = backend.queue()

@@ -1,4 +1,4 @@
-"""A worker that is watched: stand-ins for it are small Python programs."""
+"""The supervisor restarts a worker that dies; small Python programs stand in for it."""
 
 # ruff: noqa: ASYNC110 - a plain list notifies of no change
 
