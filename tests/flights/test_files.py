@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,11 @@ SPEC = parse_spec((Path(__file__).parents[2] / "examples/flights/rondo.yaml").re
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder that did not exist, with the files."""
     folder = tmp_path_factory.mktemp("files") / "new"
-    written = files.write(folder)
-    assert [path.name for path in written] == ["january.parquet", "february.parquet", "requests.jsonl", "infer.json"]
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as output:
+        patch.setattr("sys.argv", ["files", str(folder)])
+        files.main()
+    names = ("january.parquet", "february.parquet", "requests.jsonl", "infer.json")
+    assert output.getvalue().splitlines() == [str(folder / name) for name in names]
     return folder
 
 
@@ -51,12 +56,7 @@ def test_the_request_over_http_is_one_more_with_a_tensor_for_each_feature(folder
     assert {name for name, feature in SPEC.features.items() if not feature.optional} <= names
 
 
-def test_the_module_prints_the_files_it_has_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("sys.argv", ["files", str(tmp_path)])
-    files.main()
-    assert capsys.readouterr().out.splitlines()[0] == str(tmp_path / "january.parquet")
+def test_a_folder_that_cannot_be_made_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setattr("sys.argv", ["files", str(tmp_path / "file" / "under")])
     with pytest.raises(SystemExit, match=r"can't write the flights: .*Not a directory"):

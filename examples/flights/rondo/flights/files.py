@@ -26,8 +26,8 @@ def write(folder: Path) -> list[Path]:
         DatasetMissingError: the package with the flights is not installed.
 
     """
-    flights = dataset.load()
     folder.mkdir(parents=True, exist_ok=True)
+    flights = dataset.load()
     written = [folder / f"{name}.parquet" for name in _BATCHES]
     for path, (_, rows) in zip(written, month_batches(flights, range(1, 3)), strict=True):
         rows.write_parquet(path)
