@@ -29,8 +29,10 @@ from rondo.embedded.kafka.broker import Kafka
 from rondo.embedded.postgres.server import Postgres
 from rondo.embedded.processes import openmp
 
-# Property tests have no deadline: a busy machine is no counterexample.
-settings.register_profile("rondo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Property tests have no deadline: a busy machine is no counterexample. `make test-all` and the gate try more examples,
+# with `--hypothesis-profile=thorough`.
+settings.register_profile("rondo", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=25)
+settings.register_profile("thorough", settings.get_profile("rondo"), max_examples=200)
 settings.load_profile("rondo")
 ROOT = Path(__file__).resolve().parent.parent
 # Before any test imports LightGBM.
@@ -91,6 +93,10 @@ def _needs(item: pytest.Item) -> set[str]:
     needs = {marker for fixture, marker in _FIXTURES.items() if fixture in asked} | _started_by(item.path)
     if item.nodeid.startswith(_PROCESSES):
         needs.add("process")
+    # A fixture that is parametrised by the kind of store asks for the server by the parameter.
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    if any(isinstance(value, str) and value == "postgres" for value in parameters):
+        needs.add("postgres")
     return needs or {"unit"}
 
 

@@ -359,12 +359,12 @@ def test_without_a_change_no_more_windows_exceed_a_threshold_than_the_false_alar
     """The spec's own thresholds are close to zero, so that only the noise bounds decide."""
     loose = spec(drift=1e-9, performance_drop=1e-9, false_alarm_rate=rate, consecutive=1)
     scenario = DailyScenario(spec=loose, seed=17)
-    for day in range(201):
+    for day in range(101):
         scenario.day(day, count=600)
         scenario.close()
-    assert scenario.counts()["WindowClosed"] == 200
+    assert scenario.counts()["WindowClosed"] == 100
     # Three standard deviations above the stated rate.
-    assert scenario.counts()["AlertRaised"] <= 200 * rate + 3 * (200 * rate * (1 - rate)) ** 0.5
+    assert scenario.counts()["AlertRaised"] <= 100 * rate + 3 * (100 * rate * (1 - rate)) ** 0.5
 
 
 def buffer(scenario: DailyScenario, version: int, digest: str, now: float) -> None:

@@ -137,7 +137,7 @@ async def test_a_batch_whose_report_is_missing_is_answered(tmp_path: Path) -> No
 
 
 async def test_the_full_report_is_stored_under_the_digest_that_the_event_names(tmp_path: Path) -> None:
-    names = [f"{'f' * 58}{n:05d}" for n in range(3_000)]
+    names = [f"{'f' * 58}{n:05d}" for n in range(300)]
     specs = SpecCache([spec(**{name: {"type": "float", "min": 0} for name in names})])
     batches, reports = MemoryBatchStore(), Artifacts(str(tmp_path / "artifacts"))
     ingestion = BatchService(specs, batches, BatchPublisher(DeltaTables(str(tmp_path))), reports, clock=lambda: NOW)
@@ -149,10 +149,10 @@ async def test_the_full_report_is_stored_under_the_digest_that_the_event_names(t
     assert isinstance(rejected, BatchRejected)
     assert len(accepted.model_dump_json()) < 1_000
     report = orjson.loads(await reports.get(accepted.report))
-    assert (len(report["quality"]["columns"]), len(report["quality"]["reasons"])) == (3_008, 3_000)
+    assert (len(report["quality"]["columns"]), len(report["quality"]["reasons"])) == (308, 300)
     assert len(rejected.reasons) == 21
-    assert rejected.reasons[-1] == "and 2,980 more, see the report"
-    assert len(orjson.loads(await reports.get(rejected.report))["reasons"]) == 3_000
+    assert rejected.reasons[-1] == "and 280 more, see the report"
+    assert len(orjson.loads(await reports.get(rejected.report))["reasons"]) == 300
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rondo.ingestion.validation.arrow_columns import RawBatch
 from rondo.ingestion.validation.contract import contract_of
@@ -348,7 +348,6 @@ def test_text_numbers_categories_and_booleans_are_cast_without_loss() -> None:
     assert accepted(zones).rows.equals(accepted(rides(10)).rows)
 
 
-@settings(max_examples=60)
 @example([("r1", -1e-113, 0)])
 @given(
     st.lists(

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import Feature
 from rondo.trainer.estimators.lightgbm import LightGbm, LightGbmModel
@@ -58,7 +58,6 @@ def test_the_graph_scores_as_the_model_does() -> None:
     assert difference.max() < 1e-6
 
 
-@settings(max_examples=60)
 @given(st.lists(strange, min_size=1, max_size=20))
 def test_it_does_so_for_missing_unseen_and_extreme_values(
     values: list[tuple[float | None, str | None, float | None]],
