@@ -47,7 +47,6 @@ def dead_letters(kafka: KafkaConnection, topic: str) -> Iterator[Message]:
 
 
 def headers_of(message: Message) -> dict[str, str]:
-    """Return the headers as text."""
     return {name: (value or b"").decode(errors="replace") for name, value in message.headers() or ()}
 
 

@@ -124,7 +124,6 @@ class RegistryClient:
         return await self._http.json("registry", "POST", f"/v1/tokens/{quote(token_id, safe='')}/rotate")
 
     async def revoke_token(self, token_id: str) -> dict[str, Any]:
-        """Revoke a token, and return it."""
         return await self._http.json("registry", "DELETE", f"/v1/tokens/{quote(token_id, safe='')}")
 
     async def _of(self, model: str, rest: str = "") -> dict[str, Any]:

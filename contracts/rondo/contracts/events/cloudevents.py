@@ -51,7 +51,6 @@ class Envelope(Generic[E]):
             raise ValueError(f"the time {self.time.isoformat()} has no offset: use datetime.now(UTC)")
 
     def headers(self) -> dict[str, str]:
-        """Return the Kafka headers."""
         headers = {
             "ce_specversion": "1.0",
             "ce_id": self.id,
@@ -64,7 +63,6 @@ class Envelope(Generic[E]):
         return headers | ({"traceparent": self.traceparent} if self.traceparent else {})
 
     def value(self) -> bytes:
-        """Return the Kafka value."""
         return self.data.model_dump_json(by_alias=True).encode()
 
 

@@ -45,9 +45,7 @@ class Commit:
 class BatchTransaction(Protocol):
     """An open transaction that holds the lock of one dataset: no other process decides about its batches."""
 
-    async def find(self, batch_id: str) -> BatchRecord | None:
-        """Return the record of a batch."""
-        ...
+    async def find(self, batch_id: str) -> BatchRecord | None: ...
 
     async def save(self, record: BatchRecord, event: Event, event_id: str) -> None:
         """Store the record and add the event to the outbox."""
@@ -55,11 +53,7 @@ class BatchTransaction(Protocol):
 
 
 class BatchStore(Protocol):
-    """The records of batches."""
-
-    async def find(self, dataset: str, batch_id: str) -> BatchRecord | None:
-        """Return the record of a batch."""
-        ...
+    async def find(self, dataset: str, batch_id: str) -> BatchRecord | None: ...
 
     def transaction(self, dataset: str) -> AbstractAsyncContextManager[BatchTransaction]:
         """Open a transaction that holds the lock of the dataset. A second caller waits until it ends."""

@@ -35,8 +35,6 @@ _WRITING = 4
 
 
 class PostgresBatchStore:
-    """The records of batches."""
-
     def __init__(self, database: Database) -> None:
         self._database = database
         # One lock per dataset, for as long as a task holds it or waits for it.
@@ -93,8 +91,6 @@ async def _find(work: Transaction, dataset: str, batch_id: str) -> BatchRecord |
 
 @dataclass(frozen=True)
 class PostgresLandingStore:
-    """Progress of the landing."""
-
     database: Database
 
     async def positions(self) -> Mapping[tuple[str, int], int]:

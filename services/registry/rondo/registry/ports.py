@@ -107,8 +107,6 @@ class ScheduleTable(ModelTables, Protocol):
 
 
 class TokenTable(Journal, Protocol):
-    """Access tokens."""
-
     async def load_tokens_for_update(self) -> Sequence[TokenChanged]:
         """Load all access tokens, oldest first, and lock them against every other writer until the work ends."""
         ...
@@ -164,8 +162,6 @@ class VersionQueries(Protocol):
 
 
 class AuditQueries(Protocol):
-    """The audit chains."""
-
     async def audit_chains(self) -> Sequence[str]:
         """Return the names of all audit chains."""
         ...
@@ -198,8 +194,6 @@ class RunQueries(Protocol):
 
 
 class TokenQueries(Protocol):
-    """Access tokens."""
-
     async def tokens(self) -> Sequence[TokenChanged]:
         """Return all access tokens, oldest first."""
         ...

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
 
 class Loader(Protocol):
-    """Loads versions."""
-
     async def load(self, model: str, route: Route, /) -> LoadedVersion:
         """Fetch a version by its digest, check it against the route and warm it up.
 

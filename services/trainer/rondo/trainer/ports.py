@@ -61,9 +61,7 @@ class UnitOfWork(Protocol):
         """Save the latest batch of a dataset: the one with the newest event time."""
         ...
 
-    async def latest_batch(self, dataset: str) -> Batch | None:
-        """Return the latest batch of a dataset."""
-        ...
+    async def latest_batch(self, dataset: str) -> Batch | None: ...
 
     async def save_champion(self, changed: DeploymentChanged) -> None:
         """Save the champion, unless a later revision is saved, and wake workers that wait for a promotion."""
@@ -122,9 +120,7 @@ class RunQueue(Protocol):
         """Wait until the deployment changes after the model's last candidate, or that is older than `within`."""
         ...
 
-    async def last_training(self, model: str) -> LastTraining | None:
-        """Return the last run of a model that trained."""
-        ...
+    async def last_training(self, model: str) -> LastTraining | None: ...
 
     async def begin(self, run: Run, started: TrainingStarted, training_set_digest: str) -> None:
         """Publish that the run began, and save what it trains on.

@@ -91,7 +91,6 @@ class _Server(uvicorn.Server):
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """Bind a listening socket."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Name the protocol: asyncio sets TCP_NODELAY only on connections of a socket that was made as IPPROTO_TCP. Without
     # it each response body waits about 40 ms for the client's delayed acknowledgement of the headers.

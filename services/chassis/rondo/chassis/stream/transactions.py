@@ -39,7 +39,6 @@ class Transactions:
         self._resume_until_done(self.producer.init_transactions)
 
     def begin(self) -> None:
-        """Begin a transaction."""
         self.producer.begin_transaction()
 
     def commit(self, offsets: list[TopicPartition], group: Any) -> None:

@@ -100,7 +100,6 @@ class BatchPublisher:
 
 
 def table_of(dataset: str) -> str:
-    """Return the table of a dataset."""
     return f"{FOLDER}/{dataset}"
 
 

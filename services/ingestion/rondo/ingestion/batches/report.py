@@ -93,7 +93,6 @@ def _first(reasons: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def event(record: BatchRecord) -> BatchAccepted | BatchRejected:
-    """Return the event that announces a batch."""
     kind = BatchAccepted if record.status == "accepted" else BatchRejected
     return kind.model_validate(record.headline)
 

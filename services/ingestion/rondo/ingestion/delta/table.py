@@ -49,7 +49,6 @@ class OpenTable:
     def create(
         cls, uri: str, rows: pa.Table, transactions: Mapping[str, int], metadata: Mapping[str, str]
     ) -> OpenTable:
-        """Create a table with its first rows."""
         digest = chained_digest(None, rows)
         write_deltalake(
             uri,

@@ -57,7 +57,6 @@ def schema_notes(batch: RawBatch, file_format: FileFormat, contract: Contract) -
 
 
 def unknown_columns(batch: RawBatch, contract: Contract) -> list[str]:
-    """Return the columns of the batch that are not in the contract."""
     known = set(contract.names)
     return [name for name in (*batch.frame.columns, *batch.unsupported) if name and name not in known]
 

@@ -71,7 +71,6 @@ class WindowResult:
 def evaluate_window(
     window: WindowCounts, reference: Reference, rule: Monitor, detectors: Iterable[Detector] = DETECTORS.values()
 ) -> WindowResult:
-    """Compare a window with its reference."""
     by_kind: dict[FindingKind, list[Detector]] = {kind: [] for kind in FINDING_KINDS}
     for detector in detectors:
         by_kind[detector.kind].append(detector)

@@ -37,11 +37,9 @@ class WindowCounts:
         return int(self.scores.sum())
 
     def with_rows(self, rows: int, bins: NDArray[np.int64]) -> WindowCounts:
-        """Return the counts with more rows."""
         return WindowCounts(self.rows + rows, self.bins + bins, self.scores)
 
     def with_outcomes(self, scores: NDArray[np.int64]) -> WindowCounts:
-        """Return the counts with more outcomes."""
         return WindowCounts(self.rows, self.bins, self.scores + scores)
 
     def __eq__(self, other: object) -> bool:

@@ -19,8 +19,6 @@ FULL_SECONDS = 3_600.0
 
 
 class AuditReader(Protocol):
-    """Reads the chains."""
-
     async def audit_chains(self) -> Sequence[str]:
         """Return the names of all chains."""
         ...

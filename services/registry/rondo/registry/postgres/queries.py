@@ -34,8 +34,6 @@ _SPECS_SQL = (
 
 
 class PostgresQueries:
-    """Implements `Queries`."""
-
     def __init__(self, database: Database) -> None:
         self._database = database
 

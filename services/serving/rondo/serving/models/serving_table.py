@@ -60,7 +60,6 @@ class ServedModels:
 
     @property
     def table(self) -> ServingTable:
-        """The current table."""
         return self._table
 
     def revision(self, model: str) -> int:
