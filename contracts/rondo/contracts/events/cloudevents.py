@@ -25,7 +25,7 @@ _SHOWN = 5  # errors of one value that are listed; more would not fit a dead let
 
 
 class MalformedEventError(ValueError):
-    """A message is not an event of the expected type; the text says what is wrong and what is expected.
+    """A message is not an event of the expected type; the text has what is wrong and what is expected.
 
     `code` is `missing_headers`, `unstorable_header`, `wrong_type`, `no_value`, `invalid_value` or `invalid_time`.
     """
