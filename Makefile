@@ -50,8 +50,8 @@ test-fast: $(STAMP)  ## Run the tests that need no server, in under a minute
 	$(BIN)/pytest $(PARALLEL) -m "unit and not slow"
 
 test-all: $(STAMP)  ## Run all tests, the slow ones too, and the property tests with more examples
-	$(BIN)/pytest $(PARALLEL) -m "not slow"
-	$(BIN)/pytest -m "slow or hypothesis" --hypothesis-profile=thorough
+	$(BIN)/pytest $(PARALLEL) -m "not slow" --hypothesis-profile=thorough
+	$(BIN)/pytest -m slow
 
 lint: $(STAMP)  ## Check style, types and the architecture
 	$(BIN)/ruff check

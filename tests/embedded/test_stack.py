@@ -93,6 +93,7 @@ async def test_a_malformed_kafka_address_is_refused(tmp_path: Path, monkeypatch:
     assert refused.value.reason.startswith("RONDO_KAFKA: 'kafka' is not an address")
 
 
+@pytest.mark.slow
 async def test_servers_that_run_already_are_used(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,6 +178,7 @@ async def test_a_second_stack_in_the_folder_that_the_message_offers_runs_beside_
         assert environment_of(first, "registry")["RONDO_DATA"] == str(first.home / "data")
 
 
+@pytest.mark.slow
 async def test_state_is_kept_on_request_alone(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,6 +211,7 @@ async def test_what_is_kept_is_not_erased_by_a_start_from_nothing(
         assert (home / "artifacts" / "model").exists()
 
 
+@pytest.mark.slow
 async def test_a_service_that_cannot_start_stops_everything(
     tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,6 +226,7 @@ async def test_a_service_that_cannot_start_stops_everything(
         pass
 
 
+@pytest.mark.slow
 async def test_without_a_package_registry_the_stack_stops_with_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,9 +253,8 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.parametrize(
-    "sent", [signal.SIGKILL, *(pytest.param(sent, marks=pytest.mark.slow) for sent in (signal.SIGTERM, signal.SIGINT))]
-)
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.slow
 def test_children_go_with_their_parent(tmp_path: Path, sent: signal.Signals) -> None:
     """By `kill -9` too (Linux); a polite signal stops the stack in order."""
     home = tmp_path / "home"

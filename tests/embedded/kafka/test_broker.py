@@ -55,6 +55,7 @@ async def test_transactions_work(kafka: Kafka) -> None:
     assert await first(kafka, "exact") == b"once"
 
 
+@pytest.mark.slow
 async def test_a_killed_broker_restarts_on_its_port_with_its_data(kafka: Kafka) -> None:
     """What was acknowledged is there."""
     await create_topic(kafka, "kept")
@@ -89,6 +90,7 @@ def test_data_is_kept_on_request_alone(tmp_path: Path) -> None:
         assert asyncio.run(topics(second)) == []
 
 
+@pytest.mark.slow
 def test_a_broker_that_dies_at_once_is_reported_with_its_log(tmp_path: Path) -> None:
     """The message carries the log's path and last line."""
     kafka = Kafka(tmp_path)

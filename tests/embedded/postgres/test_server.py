@@ -87,6 +87,7 @@ async def test_a_paused_server_does_not_answer_until_it_is_resumed(postgres: Pos
     await connection.close()
 
 
+@pytest.mark.slow
 def test_data_is_kept_on_request_alone(tmp_path: Path) -> None:
     """`rondo up` keeps its data and its password; the demo starts with none."""
     with Postgres(tmp_path, keep=True) as before:
@@ -98,6 +99,7 @@ def test_data_is_kept_on_request_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
+@pytest.mark.slow
 def test_a_folder_unreachable_for_the_account_is_replaced_and_cleaned_up(tmp_path: Path) -> None:
     """A home is not opened to strangers for it."""
     tmp_path.chmod(0o700)
@@ -109,6 +111,7 @@ def test_a_folder_unreachable_for_the_account_is_replaced_and_cleaned_up(tmp_pat
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
+@pytest.mark.slow
 def test_programs_that_its_account_may_not_reach_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As when the checkout lies under /root."""
     package = binaries.package_folder()
