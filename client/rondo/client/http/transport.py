@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Ingestion answers when the whole batch is validated and committed.
 _TIMEOUT = httpx.Timeout(connect=5, read=300, write=300, pool=5)
 _READINESS_TIMEOUT = httpx.Timeout(5)
-# Loopback is asked directly, whatever proxy the environment names.
+# Requests to loopback bypass the proxy of the environment.
 _DIRECT = {"all://127.0.0.1": None, "all://localhost": None, "all://[::1]": None}
 _REJECTED = "batch_rejected"
 # Replaces ingestion's own text, which points to a field of the answer: here the reasons follow.

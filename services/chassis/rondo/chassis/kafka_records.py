@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Headers = list[tuple[str, bytes | None]]
-# Called so, a failure is seen at once. Python 3.11 and later leave out that check in a line that has often run, and the
-# error comes up wherever it is looked for next.
+# A call through `methodcaller` raises a pending error at the call. Python 3.11 and later skip that check in specialized
+# bytecode, and the error is raised by unrelated code later.
 _READ_HEADERS = methodcaller("headers")
 # librdkafka reconnects by itself after these.
 _PASSING = frozenset({KafkaError._PARTITION_EOF, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 - its public names
@@ -41,7 +41,7 @@ class Records:
 
 
 def readable(messages: list[Message]) -> list[Message]:
-    """Return the records among what `consume` brought.
+    """Return the records among the messages of `consume`.
 
     Raises:
         KafkaException: an error among them that librdkafka does not recover from by itself.

@@ -17,7 +17,7 @@ _HEALTHY_SECONDS = 10.0
 # `wait_ready` fails after this many deaths instead of waiting for its timeout.
 _MAX_DEATHS = 3
 
-# Loopback is asked directly, whatever proxy the environment names.
+# Requests to loopback bypass the proxy of the environment.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 

@@ -73,7 +73,7 @@ class DeliveryPolicy:
         try:
             await message.ack()
         except KafkaError as error:
-            # The group rebalanced or Kafka is unavailable: the message is delivered again, and the inbox knows it.
+            # After a rebalance or an outage the message is delivered again, and the inbox deduplicates it.
             log.warning("offset %d of %s is not committed: %s", raw.offset, raw.topic, error)
 
     async def _dead_letter(self, raw: Any, error: Exception, attempts: int, first_failed: datetime) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
-# FastStream asks again 15 seconds after a failure, at the latest.
+# FastStream reads again at most 15 seconds after a failure.
 _FAILS_SECONDS = 30.0
 # A batch may be as large as its topic accepts: few are queued.
 _MAX_QUEUED = 10

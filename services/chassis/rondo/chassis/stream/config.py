@@ -47,7 +47,7 @@ class StreamSettings:
             # group that looks stable, and the partitions that it had revoked stay unassigned (seen on Kafka 4.3).
             "partition.assignment.strategy": "range",
             "session.timeout.ms": int(self.session_timeout * 1000),
-            # A member learns of a rebalance by its heartbeat, and the rebalance waits for the slowest member.
+            # A member is notified of a rebalance by its heartbeat, and the rebalance waits for the slowest member.
             "heartbeat.interval.ms": 500,
             "fetch.wait.max.ms": 50,
             "log_level": 3,

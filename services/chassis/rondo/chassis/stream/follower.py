@@ -139,7 +139,7 @@ class Follower:
 
     async def _follow(self) -> None:
         loop = asyncio.get_running_loop()
-        # One thread for all calls: a cancelled `consume` goes on until its timeout, and `close` must not overtake it.
+        # One thread for all calls: a cancelled `consume` continues until its timeout, and `close` must not overtake it.
         with ThreadPoolExecutor(1, f"{self._name}-kafka") as thread:
             consumer = Consumer(self._config(), logger=logging.getLogger("librdkafka"))
             try:

@@ -136,7 +136,7 @@ class BatchService:
                 await work.save(record, report.event(record), report.event_id(record))
         except UnavailableError:
             raise
-        except Exception:  # the boundary: whatever is wrong with one batch, the service starts
+        except Exception:  # the boundary: an error in one batch does not prevent the start
             metrics.UNRECOVERED.inc()
             log.exception("batch %s of %s is in its table, but can't be recorded", record.batch_id, record.dataset)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
     from rondo.registry.audit.hash_chain import AuditEntry
 
-# `standby` is what a rollback goes back to; `rolled_back` served and was withdrawn; `retired` left service for good.
+# `standby` is the target of a rollback; `rolled_back` served and was withdrawn; `retired` left service for good.
 State = Literal["rejected", "champion", "standby", "retired", "rolled_back"]
 SIGNATURE = TypeAdapter(dict[str, Feature])
 
