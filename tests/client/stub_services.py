@@ -130,12 +130,29 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
 }
 
 
+# The monitor has paths that the registry has, too.
+MONITOR_ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
+    ("GET", "/readyz"): (200, READY),
+    ("GET", "/v1/models"): (
+        200,
+        {
+            "models": [
+                {"model": "late", "version": 2, "no_verdict": "336 of 500 rows"},
+                {"model": "new", "version": None, "no_verdict": None},
+            ]
+        },
+    ),
+}
+
+
 class Services(BaseHTTPRequestHandler):
     """Answers as the services do."""
 
+    answers = ANSWERS
+
     def answer(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
-        status, body = ANSWERS[self.command, self.path]
+        status, body = self.answers[self.command, self.path]
         content = orjson.dumps(body)
         self.send_response(status)
         self.send_header("content-length", str(len(content)))
@@ -146,3 +163,9 @@ class Services(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""
+
+
+class Monitor(Services):
+    """Answers as the monitor does."""
+
+    answers = MONITOR_ANSWERS

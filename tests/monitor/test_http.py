@@ -12,7 +12,7 @@ from rondo.chassis.http.server import guarded
 from rondo.contracts.access_tokens import Role
 from rondo.monitor.errors import UnknownModelError
 from rondo.monitor.http import Opened, api, open_api
-from rondo.monitor.status_view import ModelStatus, model_status
+from rondo.monitor.status_view import ModelStatus, ModelSummary, model_status
 
 from tests.monitor.builders import MODEL, REFERENCE, SPEC
 from tests.monitor.scenarios import DailyScenario
@@ -38,6 +38,10 @@ def status(model: str) -> ModelStatus:
     return model_status(scenario.state, SPEC, REFERENCE)
 
 
+def summaries() -> tuple[ModelSummary, ...]:
+    return (ModelSummary(model=MODEL, version=1, no_verdict="336 of 500 rows"),)
+
+
 async def deliveries() -> list[dict[str, Any]]:
     return [DELIVERY]
 
@@ -52,7 +56,7 @@ async def get(app: FastAPI, path: str, role: Role = Role.READER) -> tuple[int, d
 @pytest.fixture
 def app() -> FastAPI:
     app = api()
-    open_api(app, Opened(status, deliveries))
+    open_api(app, Opened(summaries, status, deliveries))
     return app
 
 
@@ -68,6 +72,11 @@ async def test_the_status_of_a_model(app: FastAPI) -> None:
     assert answer["alarms"].keys() == {"drift", "performance", "quality", "no_verdict"}
 
 
+async def test_the_models_and_why_their_last_window_has_no_verdict(app: FastAPI) -> None:
+    expected = {"model": MODEL, "version": 1, "no_verdict": "336 of 500 rows"}
+    assert await get(app, "/v1/models") == (200, {"models": [expected]})
+
+
 async def test_the_newest_deliveries(app: FastAPI) -> None:
     assert await get(app, "/v1/deliveries") == (200, {"deliveries": [DELIVERY]})
 
@@ -79,7 +88,7 @@ async def test_an_unknown_model_is_not_found(app: FastAPI) -> None:
     assert "; apply one with `rondo apply rondo.yaml`" in answer["detail"]
 
 
-@pytest.mark.parametrize("path", ["/v1/models/loans/drift", "/v1/deliveries"])
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/loans/drift", "/v1/deliveries"])
 async def test_a_reader_may_look(app: FastAPI, path: str) -> None:
     assert (await get(app, path, Role.PUBLISHER))[0] == 403
     assert (await get(app, path, Role.ENGINEER))[0] == 200
@@ -95,6 +104,6 @@ async def test_without_postgresql_the_deliveries_are_unavailable() -> None:
         raise UnavailableError("PostgreSQL", "stopped")
 
     app = api()
-    open_api(app, Opened(status, down))
+    open_api(app, Opened(summaries, status, down))
     code, answer = await get(app, "/v1/deliveries")
     assert (code, answer["code"]) == (503, "unavailable")

@@ -180,6 +180,8 @@ async def test_a_kill_changes_no_published_event(
         publish(clean_kafka, predicted[half:], known[half:])
         await monitor.start()
         await events.until(lambda: len(events.values) >= len(expected) and len(receiver.alerts) >= 1)
+        (summary,) = (await ask(port, "/v1/models"))["models"]
+        assert summary["model"] == MODEL
         status, log = await ask(port, f"/v1/models/{MODEL}/drift"), await ask(port, "/v1/deliveries")
         assert await monitor.end(signal.SIGTERM) == 0
     finally:

@@ -141,6 +141,25 @@ def test_half_hourly_rows_close_windows_without_a_verdict_and_raise_an_alert() -
     assert {each.no_verdict for each in windows[1:]} == {"336 of 500 rows"}
     assert scenario.counts() == {"WindowClosed": len(windows), "AlertRaised": 1}
     assert scenario.one(AlertRaised).raised_at == windows[1].window.end
+    assert scenario.state.no_verdict == "336 of 500 rows"
+
+
+@pytest.mark.parametrize("change", ["verdict", "promotion", "removal"])
+def test_the_reason_of_the_last_window_ends_with_a_verdict_a_promotion_or_the_models_removal(change: str) -> None:
+    scenario = DailyScenario()
+    for day, count in enumerate((48, 1_000)):
+        scenario.day(day, count=count)
+    scenario.close()
+    assert scenario.state.no_verdict == "48 of 100 rows"
+    match change:
+        case "verdict":
+            scenario.day(2)
+            scenario.close()
+        case "promotion":
+            scenario.promote(NEXT)
+        case _:
+            scenario.state.remove()
+    assert scenario.state.no_verdict is None
 
 
 def test_another_window_length_discards_the_open_windows() -> None:

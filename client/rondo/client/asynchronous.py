@@ -175,6 +175,16 @@ class AsyncRondo(IngestionClient, RegistryClient):
             async for envelope in envelopes:
                 yield envelope
 
+    async def verdicts(self) -> dict[str, str | None]:
+        """Return why the last closed window of each monitored model has no verdict; None if it has one.
+
+        Raises:
+            UnreachableError: the monitor does not answer.
+
+        """
+        found = await self._http.json("monitor", "GET", "/v1/models")
+        return {each["model"]: each["no_verdict"] for each in found["models"]}
+
     async def status(self) -> dict[str, dict[str, Any]]:
         """Return by service `ready`, `url`, `checks` (the state of its dependencies) and `message`.
 

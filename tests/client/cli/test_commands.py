@@ -13,7 +13,7 @@ import pytest
 from rondo.client.cli.local import stack
 from rondo.embedded.home import locked, mark_kept
 
-from tests.client.stub_services import SPEC, Services
+from tests.client.stub_services import SPEC, Monitor, Services
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,16 @@ Run = Callable[..., "Result"]
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Services)
+    yield from serving(Services)
+
+
+@pytest.fixture(scope="module")
+def monitor() -> Iterator[str]:
+    yield from serving(Monitor)
+
+
+def serving(services: type[Services]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), services)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -35,10 +44,11 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture
-def rondo(run: Run, address: str) -> Run:
+def rondo(run: Run, address: str, monitor: str) -> Run:
     """Return a function that runs the command against these services, without Kafka."""
-    names = ("REGISTRY", "INGESTION", "SERVING", "TRAINER", "MONITOR")
+    names = ("REGISTRY", "INGESTION", "SERVING", "TRAINER")
     environment = {f"RONDO_{name}_URL": address for name in names} | {
+        "RONDO_MONITOR_URL": monitor,
         "RONDO_KAFKA": "127.0.0.1:1",
         "RONDO_TOKEN": "x",
     }
@@ -65,6 +75,7 @@ def batch(tmp_path: Path) -> str:
             "batch a: 3,000 rows accepted, 12 quarantined; trips is at version 4\n  12 quarantined: distance: below 0",
         ),
         ("models", "version 2 100%"),
+        ("models", "no verdict: 336 of 500 rows"),
         ("models late", "ROC AUC 0.500 is below 0.600"),
         ("runs", "the disk is full (after 3 attempts)"),
         ("runs late", "drift"),
@@ -77,6 +88,7 @@ def batch(tmp_path: Path) -> str:
         ("predict late distance=1 carrier=AA --http --id a", "a  0.2500  (version 2)"),
         ("predict late distance=nan carrier=AA --http --id a", "a  0.2500  (version 2)"),
         ("status", "ready"),
+        ("status", "late: no verdict: 336 of 500 rows"),
         ("quarantine trips", "  7  distance: below 0"),
         ("remove late --reason obsolete --yes", "late is removed"),
         ("token create ada --role engineer --role reader", "rondo_0123456789ab_secret"),
@@ -294,6 +306,24 @@ def test_status_has_a_row_for_kafka_and_for_postgresql(rondo: Run) -> None:
     rows = [line.split() for line in rondo("status").stdout.splitlines()[1:]]
     assert [row[:2] for row in rows[-2:]] == [["kafka", "ready"], ["postgresql", "unknown"]]
     assert rows[-2][-1] == "127.0.0.1:1"
+
+
+def test_models_and_status_have_the_window_without_a_verdict_for_programs(rondo: Run) -> None:
+    (model,) = orjson.loads(rondo("models", "--json").stdout)
+    assert (model["model"], model["no_verdict"]) == ("late", "336 of 500 rows")
+    done = rondo("status", "--json")
+    assert orjson.loads(done.stdout)["monitor"]["no_verdict"] == {"late": "336 of 500 rows"}
+    assert done.exit_code == 0, "the monitor is ready"
+
+
+@pytest.mark.parametrize("monitor_url", ["", "http://127.0.0.1:1"])
+def test_without_a_monitor_the_models_are_shown_and_verdicts_are_unknown(rondo: Run, monitor_url: str) -> None:
+    (model,) = orjson.loads(rondo("models", "--json", RONDO_MONITOR_URL=monitor_url).stdout)
+    assert "no_verdict" not in model
+    assert "version 2 100%" in rondo("models", RONDO_MONITOR_URL=monitor_url).stdout
+    states = orjson.loads(rondo("status", "--json", RONDO_MONITOR_URL=monitor_url).stdout)
+    assert states["monitor"]["no_verdict"] == {}
+    assert not states["monitor"]["ready"]
 
 
 @pytest.mark.parametrize("command", ["up", "demo"])

@@ -46,6 +46,7 @@ def filled_state() -> ModelState:
     state = ModelState(MODEL)
     state.apply_spec(SPEC)
     state.promote(ChampionRevision(3, 1, DIGEST))
+    state.no_verdict = "30 of 100 rows"
     add_rows(state, 0, 30)
     state.settle()
     return state

@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rondo.client.cli import session
 from rondo.client.cli.output import Json, minute, print_json, print_list, print_table
+from rondo.client.cli.verdicts import sentence, verdicts
+
+if TYPE_CHECKING:
+    from rondo.client.asynchronous import AsyncRondo
 
 
 def models(
     model: Annotated[str | None, typer.Argument(help="List the versions of this model.")] = None,
     json: Json = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
-    """List the models, or the versions of one."""
+    """List the models, and whether the monitor could decide about their last window; or the versions of one."""
     if model is not None:
         _versions(model, json=json)
         return
     print_list(
-        session.run(lambda rondo: rondo.models()),
-        ("model", "champion", "last version", "spec", "serves"),
-        lambda m: (m["model"], m["champion"], m["last_version"], m["spec_revision"], routes(m)),
+        session.run(_models),
+        ("model", "champion", "last version", "spec", "serves", "last window"),
+        lambda m: (
+            m["model"],
+            m["champion"],
+            m["last_version"],
+            m["spec_revision"],
+            routes(m),
+            sentence(m.get("no_verdict")),
+        ),
         empty="no models yet: `rondo apply rondo.yaml` creates one",
         json=json,
     )
+
+
+async def _models(rondo: AsyncRondo) -> list[dict[str, Any]]:
+    """Return the models, with `no_verdict` where the monitor answers."""
+    found, decided = await rondo.models(), await verdicts(rondo)
+    return [m | ({} if decided is None else {"no_verdict": decided.get(m["model"])}) for m in found]
 
 
 def _versions(model: str, *, json: bool) -> None:

@@ -72,7 +72,7 @@ async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> 
         await broker.start()
         kafka.watch(health, settings, broker)
         health.add("logs", follower.check)
-        http.open_api(api, http.Opened(pipeline.status, deliveries.log))
+        http.open_api(api, http.Opened(pipeline.summaries, pipeline.status, deliveries.log))
         try:
             async with background(follower.run(), OutboxRelay(database, broker).run(), deliveries.run()):
                 yield

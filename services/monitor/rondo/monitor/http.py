@@ -13,7 +13,7 @@ from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.monitor.errors import UnknownModelError
-from rondo.monitor.status_view import ModelStatus  # noqa: TC001 - FastAPI reads it at run time
+from rondo.monitor.status_view import ModelStatus, ModelSummary
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,10 +37,15 @@ class DeliveryLog(Value):
     deliveries: tuple[WebhookDelivery, ...]
 
 
+class ModelList(Value):
+    models: tuple[ModelSummary, ...]
+
+
 @dataclass(frozen=True)
 class Opened:
     """`status` returns that of a model (see `status_view`), `deliveries` the newest webhook calls."""
 
+    summaries: Callable[[], tuple[ModelSummary, ...]]
     status: Callable[[str], ModelStatus]
     deliveries: Callable[[], Awaitable[list[dict[str, Any]]]]
 
@@ -68,6 +73,12 @@ def _opened(request: Request) -> Opened:
 
 
 Monitor = Annotated[Opened, Depends(_opened)]
+
+
+@router.get("/models", summary="The monitored models")
+async def models(monitor: Monitor) -> ModelList:
+    """Return the champion of each model, and why its last closed window has no verdict."""
+    return ModelList(models=monitor.summaries())
 
 
 @router.get("/models/{model}/drift", summary="The status of a model")

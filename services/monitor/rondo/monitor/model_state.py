@@ -69,6 +69,8 @@ class ChampionHistory:
 class ModelState:
     """`max_out_of_orderness` is in microseconds (see `watermark`); `closed_until` is the end of the last closed window.
 
+    `no_verdict` is why the last closed window of the champion has no verdict, None if it has one or none has closed.
+
     `outcome_watermark` is the watermark of `outcomes.log`, by `known_at`.
     """
 
@@ -83,6 +85,7 @@ class ModelState:
     unmatched: UnmatchedRows = field(default_factory=UnmatchedRows)
     labelled: LabelledRows = field(default_factory=LabelledRows)
     alarms: dict[FindingKind, AlarmState] = field(default_factory=lambda: dict.fromkeys(FINDING_KINDS, AlarmState()))
+    no_verdict: str | None = None
     no_verdict_alarm: AlarmState = field(default_factory=AlarmState)
     dropped: DroppedRows = field(default_factory=DroppedRows)
     buffer: MessageBuffer = field(default_factory=MessageBuffer)
@@ -109,6 +112,7 @@ class ModelState:
         self.buffer.clear()
         alarms = [*self.alarms.values(), self.no_verdict_alarm]
         self.alarms, self.no_verdict_alarm = dict.fromkeys(FINDING_KINDS, AlarmState()), AlarmState()
+        self.no_verdict = None
         ids = [each.alert_id for each in alarms if each.alert_id]
         at, why = to_time(self.watermark.newest), "the model was removed"
         return [
@@ -124,7 +128,7 @@ class ModelState:
         before, self.history = self.champion, self.history.promoted(champion)
         if before is None or before.version == champion.version:
             return []
-        self.closed_until = NEVER
+        self.closed_until, self.no_verdict = NEVER, None
         self.windows = {key: counts for key, counts in self.windows.items() if self.history.counts(key[0])}
         versions = self.unmatched.predictions.column("version").to_numpy()
         counted = [version for version in np.unique(versions) if self.history.counts(int(version))]
@@ -220,6 +224,7 @@ class ModelState:
             window = self.tumbling.window(start, counts.rows)
             subject = Subject(self.model, self.champion.version, window, to_time(start))
             result = evaluate_window(counts, reference, spec.monitor)
+            self.no_verdict = result.no_verdict
             yield findings.closed(subject, result)
             self.no_verdict_alarm, announcements = update_no_verdict_alarm(
                 self.no_verdict_alarm, subject, result, start

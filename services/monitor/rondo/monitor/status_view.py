@@ -46,15 +46,25 @@ class LogCounts(Value):
     outcomes: int
 
 
+class ModelSummary(Value):
+    """`version` is the champion. `no_verdict` is as in `ModelStatus`."""
+
+    model: str
+    version: int | None
+    no_verdict: str | None
+
+
 class ModelStatus(Value):
     """`windows` are those of the champion. `alarms` has one for each kind of finding, and `no_verdict`.
 
+    `no_verdict` is why its last closed window has no verdict, None if it has one or none has closed.
     `watermark` and `outcomes_until` are the newest times in the logs. `dropped` are the rows and outcomes that count in
     no window, by reason; `dropped_share` is their share of the last full block of 500 rows.
     """
 
     model: str
     version: int | None
+    no_verdict: str | None
     watermark: Utc | None
     outcomes_until: Utc | None
     windows: tuple[WindowStatus, ...]
@@ -65,6 +75,12 @@ class ModelStatus(Value):
     dropped_share: float
 
 
+def summary(state: ModelState) -> ModelSummary:
+    return ModelSummary(
+        model=state.model, version=state.champion.version if state.champion else None, no_verdict=state.no_verdict
+    )
+
+
 def model_status(state: ModelState, spec: ModelSpec, reference: Reference | None) -> ModelStatus:
     """Return the status as of now.
 
@@ -73,6 +89,7 @@ def model_status(state: ModelState, spec: ModelSpec, reference: Reference | None
     return ModelStatus(
         model=state.model,
         version=state.champion.version if state.champion else None,
+        no_verdict=state.no_verdict,
         watermark=_time(state.watermark.newest),
         outcomes_until=_time(state.outcome_watermark.newest),
         windows=_windows(state, spec, reference) if reference else (),

@@ -76,6 +76,7 @@ def decode_state(
         unmatched=UnmatchedRows(predictions, outcomes, stored_predictions.rows.size, stored_outcomes.rows.size),
         labelled=LabelledRows(labelled, stored_labelled.rows.size),
         alarms={kind: AlarmState(**figures["alarms"][kind]) for kind in FINDING_KINDS},
+        no_verdict=figures["no_verdict"],
         no_verdict_alarm=AlarmState(**figures["no_verdict_alarm"]),
         dropped=DroppedRows(dict.fromkeys(REASONS, 0) | figures["dropped"], _coverage(figures["coverage"])),
     )
@@ -94,6 +95,7 @@ def _figures(state: ModelState) -> dict[str, object]:
         "outcome_watermark": _encoded_watermark(state.outcome_watermark),
         "closed_until": state.closed_until,
         "alarms": {kind: asdict(alarm) for kind, alarm in state.alarms.items()},
+        "no_verdict": state.no_verdict,
         "no_verdict_alarm": asdict(state.no_verdict_alarm),
         "coverage": asdict(state.dropped.coverage),
         "dropped": dict(state.dropped.counts),
