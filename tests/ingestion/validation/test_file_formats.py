@@ -8,6 +8,7 @@ import lzma
 import zlib
 from typing import TYPE_CHECKING
 
+import orjson
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,6 +39,26 @@ def files(folder: Path) -> dict[FileFormat, Path]:
     frame.write_ipc(paths["an Arrow file"])
     frame.write_ipc_stream(paths["an Arrow stream"])
     return paths
+
+
+@pytest.mark.parametrize(
+    ("values", "read_as"),
+    [
+        ((True, 1, 0), ["true", "1", "0"]),
+        ((1, True, None), ["1", "true", None]),
+        (({"a": 1}, 0.5, None), ['{"a":1}', "0.5", None]),
+        (([1], False, 2), ["[1]", "false", "2"]),
+        ((1, 2.5, None), [1.0, 2.5, None]),
+    ],
+)
+def test_a_json_column_with_values_of_several_types_is_text_and_the_others_keep_their_type(
+    values: tuple[object, ...], read_as: list[object], tmp_path: Path
+) -> None:
+    path = tmp_path / "mixed"
+    path.write_bytes(b"\n".join(orjson.dumps({"a": value, "b": 1}) for value in values))
+    frame = read(path, "JSON Lines").frame
+    assert frame["a"].to_list() == read_as
+    assert frame["b"].to_list() == [1, 1, 1]
 
 
 def test_every_form_is_read(tmp_path: Path) -> None:
@@ -135,7 +156,7 @@ def test_the_separator_of_csv_is_recognised(separator: str, tmp_path: Path) -> N
 
 def test_blank_lines_of_csv_are_no_rows(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
-    path.write_bytes(b"\xef\xbb\xbfa,b\r\n1,2\r\n\r\n3,4\r\n\r\n")
+    path.write_bytes(b"\xef\xbb\xbfa,b\r\n1,2\r\n\r\n3,4\r\n  \t\r\n , \r\n")
     assert read(path, "CSV").frame.rows() == [("1", "2"), ("3", "4")]
 
 

@@ -34,7 +34,8 @@ def _split(line: str, separator: str) -> list[str]:
 def read(path: Path, separator: str) -> pl.DataFrame:
     """Return the rows, all columns as text: the contract has the types, and a guess from the first rows can be wrong.
 
-    A line without any value is a blank line, and no row.
+    A line without any value is a blank line, and no row; blanks are no value.
     """
     frame = pl.read_csv(path, separator=separator, infer_schema=False)
-    return frame.filter(~pl.all_horizontal(pl.all().is_null())) if frame.width else frame
+    values = pl.all().str.strip_chars().fill_null("")
+    return frame.filter(~pl.all_horizontal(values == "")) if frame.width else frame

@@ -6,6 +6,7 @@ them it raises PanicException, which is a BaseException.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Literal
 
 import orjson
@@ -124,7 +125,29 @@ def _read_csv(path: Path) -> RawBatch:
 
 
 def _read_json_lines(path: Path) -> RawBatch:
-    return RawBatch(pl.read_ndjson(path, infer_schema_length=None))
+    try:
+        return RawBatch(pl.read_ndjson(path, infer_schema_length=None))
+    except pl.exceptions.PolarsError:
+        if _invalid_line(path):
+            raise
+        return RawBatch(pl.read_ndjson(_mixed_as_texts(path), infer_schema_length=None))
+
+
+def _mixed_as_texts(path: Path) -> bytes:
+    """Return the lines with the columns as texts that hold values of several types, which polars can't combine."""
+    with path.open("rb") as file:
+        rows = [orjson.loads(line) for line in file if line.strip()]
+    types: dict[str, set[type]] = defaultdict(set)
+    for row in rows:
+        for name, value in row.items():
+            if value is not None:
+                types[name].add(float if type(value) is int else type(value))
+    mixed = {name for name, found in types.items() if len(found) > 1}
+    return b"\n".join(orjson.dumps(row | {name: _as_text(row[name]) for name in mixed & row.keys()}) for row in rows)
+
+
+def _as_text(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
 
 
 def _read_stream(path: Path) -> RawBatch:
