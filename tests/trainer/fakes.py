@@ -45,6 +45,7 @@ class StoredRun:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     training_set_digest: str = ""
+    spec_revision: int = 0
     result: Any = None
 
 
@@ -56,6 +57,7 @@ class MemoryStore:
     batches: dict[str, Batch] = field(default_factory=dict)
     champions: dict[str, tuple[DeploymentChanged, datetime]] = field(default_factory=dict)
     deferred: dict[str, Trigger] = field(default_factory=dict)
+    removals: dict[str, int] = field(default_factory=dict)
     runs: list[StoredRun] = field(default_factory=list)
     published: list[tuple[str | None, Event]] = field(default_factory=list)
     recorded: asyncio.Event = field(default_factory=asyncio.Event)
@@ -98,6 +100,7 @@ class MemoryUnitOfWork:
         known = self.store.specs.get(removed.model)
         if known is None or known.revision < removed.revision:
             self.store.specs[removed.model] = removed
+        self.store.removals[removed.model] = max(removed.revision, self.store.removals.get(removed.model, 0))
 
     async def spec(self, model: str) -> ModelSpec | None:
         found = self.store.specs.get(model)
@@ -123,11 +126,15 @@ class MemoryUnitOfWork:
 
     async def history(self, model: str) -> History:
         mine = [run for run in reversed(self.store.runs) if run.spec.model == model]
-        past = (PastRun(run.id, run.trigger, run.spec.digest, run.state) for run in mine)
-        return History(tuple(past), any(run.state == "trained" for run in mine))
+        removed = self.store.removals.get(model, 0)
+        past = (PastRun(run.id, run.trigger, run.spec.digest, run.state, run.spec_revision < removed) for run in mine)
+        trained = any(run.state == "trained" and run.spec_revision >= removed for run in mine)
+        return History(tuple(past), trained, removed)
 
     async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
-        self.store.runs.append(StoredRun(run_id, trigger, spec))
+        known = self.store.specs.get(spec.model)
+        revision = known.revision if known else 0
+        self.store.runs.append(StoredRun(run_id, trigger, spec, spec_revision=revision))
         self.store.recorded.set()
 
     async def defer(self, model: str, trigger: Trigger) -> None:
@@ -203,7 +210,9 @@ class MemoryRunQueue:
         return 0.0 if newest is None or changed_at > newest else (newest + within - now()).total_seconds()
 
     async def last_training(self, model: str) -> LastTraining | None:
-        trained = [run for run in self.store.runs if run.spec.model == model and run.state == "trained"]
+        removed = self.store.removals.get(model, 0)
+        mine = [run for run in self.store.runs if run.spec.model == model and run.spec_revision >= removed]
+        trained = [run for run in mine if run.state == "trained"]
         last = max(trained, key=lambda run: run.finished_at or EPOCH, default=None)
         return None if last is None else LastTraining(last.id, last.spec.digest, last.training_set_digest)
 

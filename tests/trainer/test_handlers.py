@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,9 @@ from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger, run_i
 
 from tests.trainer import builders
 from tests.trainer.fakes import MemoryStore, MemoryUnitOfWork
+
+if TYPE_CHECKING:
+    from rondo.trainer.run import RunState
 
 
 @pytest.fixture
@@ -44,7 +48,7 @@ async def test_a_spec_that_arrives_after_its_data_starts_the_first_run(work: Mem
     await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted()), work)
     spec = builders.spec()
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(spec)), work)
-    assert work.store.runs[-1].trigger.id == f"flights/b1@{spec.digest}"
+    assert work.store.runs[-1].trigger.id == f"flights/b1@{spec.digest}@0"
     work.store.end("skipped")
     corrected = builders.spec(trainer={"min_rows": 5})
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(corrected, 2)), work)
@@ -60,6 +64,58 @@ async def test_a_removed_model_is_not_trained(work: MemoryUnitOfWork) -> None:
     await handlers.on_model_removed(builders.enveloped(removed), work)
     await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted()), work)
     assert work.store.runs == []
+
+
+REMOVED = ModelRemoved(model="flight-delay", revision=2, decided_by="ana")
+
+
+@pytest.mark.parametrize("state", ["trained", "failed", "skipped"])
+@pytest.mark.parametrize("order", ["removed first", "applied first"])
+async def test_a_spec_that_is_applied_again_after_a_removal_makes_a_new_model(
+    work: MemoryUnitOfWork, state: RunState, order: str
+) -> None:
+    """Neither its earlier trainings nor its failures, cooldown and budget count."""
+    spec = builders.spec(retrain={"on": ["data"], "cooldown": "10000d", "budget_per_week": 3})
+    applied = [builders.enveloped(builders.spec_applied(spec, revision)) for revision in (1, 3)]
+    await handlers.on_spec_applied(applied[0], work)
+    for number in range(3):
+        await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted(f"b{number}", number + 1)), work)
+        if work.store.runs:
+            work.store.end(state)
+    before = len(work.store.runs)
+    removed = builders.enveloped(REMOVED)
+    if order == "removed first":
+        await handlers.on_model_removed(removed, work)
+        await handlers.on_spec_applied(applied[1], work)
+    else:
+        await handlers.on_spec_applied(applied[1], work)
+        for run in work.store.runs[before:]:  # after runs that trained nothing there may be another try already
+            run.state = "skipped"
+        before = len(work.store.runs)
+        await handlers.on_model_removed(removed, work)
+    assert [run.state for run in work.store.runs[before:]] == ["queued"]
+    assert work.store.runs[-1].trigger.id.endswith(f"@{spec.digest}@2")
+    assert len({run.id for run in work.store.runs}) == len(work.store.runs)
+
+
+async def test_a_deferred_request_of_a_removed_model_is_forgotten(work: MemoryUnitOfWork) -> None:
+    await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(builders.spec())), work)
+    await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted()), work)
+    await handlers.on_training_requested(builders.enveloped(builders.requested()), work)
+    assert work.store.deferred
+    await handlers.on_model_removed(builders.enveloped(REMOVED), work)
+    assert not work.store.deferred
+
+
+async def test_a_run_in_flight_of_a_removed_model_ends_before_the_new_model_trains(work: MemoryUnitOfWork) -> None:
+    await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(builders.spec())), work)
+    await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted()), work)
+    await handlers.on_model_removed(builders.enveloped(REMOVED), work)
+    await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(builders.spec(), 3)), work)
+    assert len(work.store.runs) == 1
+    work.store.end("trained")
+    await handle_deferred_trigger("flight-delay", work)
+    assert [run.state for run in work.store.runs] == ["trained", "queued"]
 
 
 async def test_findings_and_requests_become_triggers_with_their_figures(work: MemoryUnitOfWork) -> None:

@@ -71,6 +71,18 @@ async def test_a_removed_model_has_no_spec_until_a_later_revision(begin: Any) ->
         assert await work.models_of("flights") == ("flight-delay",)
 
 
+async def test_runs_of_the_specs_before_a_removal_are_those_of_another_model(begin: Any) -> None:
+    async with begin("1") as work:
+        await work.save_spec(builders.spec_applied(builders.spec(), 1))
+        await work.enqueue("run-1", builders.trigger(name="one"), builders.spec())
+        assert [run.before_removal for run in (await work.history("flight-delay")).runs] == [False]
+        await work.save_spec(builders.spec_applied(builders.spec(), 3))
+        await work.remove_spec(ModelRemoved(model="flight-delay", revision=2, decided_by="ana"))
+        history = await work.history("flight-delay")
+    assert [(run.id, run.before_removal) for run in history.runs] == [("run-1", True)]
+    assert (history.ever_trained, history.removed_revision) == (False, 2)
+
+
 async def test_the_models_of_a_dataset_are_sorted(begin: Any) -> None:
     async with begin("1") as work:
         for model in ("b", "a"):

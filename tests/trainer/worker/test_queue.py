@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rondo.contracts.events.models import ModelRemoved
 from rondo.contracts.events.training import TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.trainer import handlers
 from rondo.trainer.run import ChampionVersion, LastTraining
@@ -210,6 +211,9 @@ async def test_the_last_training_is_that_of_the_last_run_that_trained(backend: B
         assert await queue.finish(run, result(run))
     assert await queue.last_training("flight-delay") == LastTraining("run-2", run.spec.digest, "sha256:run-2")
     assert await queue.last_training("other") is None
+    async for work in backend.work():
+        await work.remove_spec(ModelRemoved(model="flight-delay", revision=2, decided_by="ana"))
+    assert await queue.last_training("flight-delay") is None, "a spec that is applied afterwards makes a new model"
 
 
 async def test_a_skipped_run_is_no_longer_in_flight(backend: Backend) -> None:

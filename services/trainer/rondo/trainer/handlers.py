@@ -21,6 +21,7 @@ from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger, handl
 if TYPE_CHECKING:
     from rondo.chassis.events.consumer import Handlers
     from rondo.contracts.events.cloudevents import Envelope
+    from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.ports import UnitOfWork
 
 # As many statistics are named in a trigger's detail, the worst first.
@@ -44,26 +45,45 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], work: UnitOfWork) -> 
     """Save the spec, and train if data or a request arrived before it: topics have no order between them."""
     applied = envelope.data
     await work.lock_dataset(applied.spec.data.dataset)
-    await work.save_spec(applied)
-    batch = await work.latest_batch(applied.spec.data.dataset)
     await work.lock_model(applied.model)
-    if batch is not None and not (await work.history(applied.model)).ever_trained:
-        dataset = applied.spec.data.dataset
-        trigger = Trigger(
-            # The spec's digest is part of the id: a corrected spec may train where the first one failed.
-            id=f"{dataset}/{batch.id}@{applied.digest}",
-            kind=TriggerKind.DATA,
-            at=batch.until,
-            detail=f"a spec was applied, and {dataset} has data",
-        )
-        await handle_trigger(applied.model, trigger, work)
+    await work.save_spec(applied)
+    await _train_on_existing_data(applied.model, applied.spec, work)
     await handle_deferred_trigger(applied.model, work)
 
 
 async def on_model_removed(envelope: Envelope[ModelRemoved], work: UnitOfWork) -> None:
-    """Forget the spec: triggers of the model are skipped from now on. A run in flight ends."""
-    await work.lock_model(envelope.data.model)
+    """Forget the spec and the runs: a spec that is applied afterwards makes a new model. A run in flight ends.
+
+    That spec may have arrived before the removal: topics have no order between them.
+    """
+    model = envelope.data.model
+    if (known := await work.spec(model)) is not None:
+        await work.lock_dataset(known.data.dataset)
+    await work.lock_model(model)
     await work.remove_spec(envelope.data)
+    spec = await work.spec(model)
+    if spec is None:
+        await work.pop_deferred(model)
+    else:
+        await _train_on_existing_data(model, spec, work)
+
+
+async def _train_on_existing_data(model: str, spec: ModelSpec, work: UnitOfWork) -> None:
+    """Train a model that has not been trained, if its dataset has data. The locks of both are held."""
+    dataset = spec.data.dataset
+    batch = await work.latest_batch(dataset)
+    history = await work.history(model)
+    if batch is None or history.ever_trained:
+        return
+    trigger = Trigger(
+        # Digest and removal are part of the id: a corrected spec may train where the first one failed, and a spec that
+        # is applied again after a removal trains again.
+        id=f"{dataset}/{batch.id}@{spec.digest}@{history.removed_revision}",
+        kind=TriggerKind.DATA,
+        at=batch.until,
+        detail=f"a spec was applied, and {dataset} has data",
+    )
+    await handle_trigger(model, trigger, work)
 
 
 async def on_batch_accepted(envelope: Envelope[BatchAccepted], work: UnitOfWork) -> None:

@@ -46,7 +46,10 @@ class UnitOfWork(Protocol):
         ...
 
     async def remove_spec(self, removed: ModelRemoved) -> None:
-        """Forget the spec of a model, unless a later revision is known. An earlier one changes nothing afterwards."""
+        """Forget the spec of a model, unless a later revision is known. An earlier one changes nothing afterwards.
+
+        Runs of earlier revisions are `before_removal` from now on.
+        """
         ...
 
     async def spec(self, model: str) -> ModelSpec | None:

@@ -59,17 +59,22 @@ class LastTraining:
 
 @dataclass(frozen=True)
 class PastRun:
-    """A run that was admitted before."""
+    """A run that was admitted before. `before_removal`: the model was removed since, and is a new one."""
 
     id: str
     trigger: Trigger
     spec_digest: str
     state: RunState
+    before_removal: bool = False
 
 
 @dataclass(frozen=True)
 class History:
-    """The latest runs of one model, newest first. `ever_trained` also counts older runs."""
+    """The latest runs of one model, newest first. `ever_trained` also counts older runs, but none before a removal.
+
+    `removed_revision` is that of the last removal of the model; 0 if it never was removed.
+    """
 
     runs: tuple[PastRun, ...] = ()
     ever_trained: bool = False
+    removed_revision: int = 0

@@ -4,7 +4,8 @@ create table specs (
     revision integer not null,
     digest text,
     dataset text,
-    spec text  -- canonical JSON as it was digested: jsonb would not keep the order of the features
+    spec text,  -- canonical JSON as it was digested: jsonb would not keep the order of the features
+    removed_revision integer not null default 0  -- of the last removal: runs of lower revisions are another model's
 );
 create index specs_by_dataset on specs (dataset);
 
@@ -30,6 +31,7 @@ create table runs (
     trigger jsonb not null,
     spec_digest text not null,
     spec text not null,
+    spec_revision integer not null,  -- the revision in force when it was queued
     traceparent text,
     state text not null default 'queued' check (state in ('queued', 'running', 'trained', 'failed', 'skipped')),
     attempts integer not null default 0,

@@ -7,7 +7,7 @@ trigger has the time of the wall clock, which is far from a replay's event time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,7 @@ def admit(trigger: Trigger, spec: ModelSpec | None, history: History) -> Decisio
     """Decide whether a trigger starts a run. Of several reasons against it the first is returned."""
     if past := next((run for run in history.runs if run.trigger.id == trigger.id), None):
         return AlreadyHandled(past.id)
+    history = _since_removal(history)
     if spec is None:
         return Skip(
             SkipReason.NO_SPEC, "this model has no spec yet: if you have not applied one, run `rondo apply rondo.yaml`"
@@ -65,6 +66,12 @@ def admit(trigger: Trigger, spec: ModelSpec | None, history: History) -> Decisio
         or _budget(trigger, spec, history)
         or Start()
     )
+
+
+def _since_removal(history: History) -> History:
+    """Return what counts for the model that the spec in force made. A run in flight still occupies its place."""
+    runs = tuple(run for run in history.runs if not run.before_removal or run.state in IN_FLIGHT)
+    return replace(history, runs=runs)
 
 
 def _not_subscribed(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:

@@ -61,6 +61,10 @@ class PostgresUnitOfWork:
             where specs.revision < excluded.revision""",
             removed.model, removed.revision,
         )  # fmt: skip
+        await self._connection.execute(
+            "update specs set removed_revision = greatest(removed_revision, $2) where model = $1",
+            removed.model, removed.revision,
+        )  # fmt: skip
 
     async def spec(self, model: str) -> ModelSpec | None:
         text = await self._connection.fetchval("select spec from specs where model = $1", model)
@@ -101,20 +105,26 @@ class PostgresUnitOfWork:
         await self._connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"trainer.dataset.{dataset}")
 
     async def history(self, model: str) -> History:
+        removed = await self._connection.fetchval("select removed_revision from specs where model = $1", model) or 0
         rows = await self._connection.fetch(
-            "select id, trigger, spec_digest, state from runs where model = $1 order by created_at desc limit $2",
-            model, _HISTORY_LIMIT,
+            """select id, trigger, spec_digest, state, spec_revision < $3 as before_removal
+            from runs where model = $1 order by created_at desc limit $2""",
+            model, _HISTORY_LIMIT, removed,
         )  # fmt: skip
         trained = await self._connection.fetchval(
-            "select exists (select from runs where model = $1 and state = 'trained')", model
+            "select exists (select from runs where model = $1 and state = 'trained' and spec_revision >= $2)",
+            model, removed,
+        )  # fmt: skip
+        runs = (
+            PastRun(r["id"], Trigger.model_validate(r["trigger"]), r["spec_digest"], r["state"], r["before_removal"])
+            for r in rows
         )
-        runs = (PastRun(r["id"], Trigger.model_validate(r["trigger"]), r["spec_digest"], r["state"]) for r in rows)
-        return History(tuple(runs), trained)
+        return History(tuple(runs), trained, removed)
 
     async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
         await self._connection.execute(
-            """insert into runs (id, model, trigger_id, trigger, spec_digest, spec, traceparent)
-            values ($1, $2, $3, $4, $5, $6, $7)""",
+            """insert into runs (id, model, trigger_id, trigger, spec_digest, spec, traceparent, spec_revision)
+            values ($1, $2, $3, $4, $5, $6, $7, coalesce((select revision from specs where model = $2), 0))""",
             run_id, spec.model, trigger.id, trigger.model_dump(mode="json"), spec.digest, spec.canonical_json(),
             self._transaction.traceparent,
         )  # fmt: skip
