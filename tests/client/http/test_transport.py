@@ -84,16 +84,18 @@ async def test_a_missing_role_is_named(connection: Connection) -> None:
 
 async def test_what_does_not_answer_is_named_with_its_address(connection: Connection) -> None:
     async with AsyncRondo(connection) as rondo:
-        with pytest.raises(UnreachableError, match=r"registry can't be reached at http://127\.0\.0\.1:1 \(.*rondo up"):
+        with pytest.raises(UnreachableError) as raised:
             await rondo.models()
+    assert (raised.value.service, raised.value.url) == ("registry", "http://127.0.0.1:1")
 
 
 async def test_an_answer_of_something_else_is_not_taken(connection: Connection) -> None:
     async with AsyncRondo(
         connection, transport=httpx.MockTransport(lambda _: httpx.Response(200, text="<p>"))
     ) as rondo:
-        with pytest.raises(ServiceFailedError, match="no JSON object, but '<p>'"):
+        with pytest.raises(ServiceFailedError) as raised:
             await rondo.models()
+    assert (raised.value.service, raised.value.status) == ("registry", 200)
 
 
 async def test_a_spec_with_a_fault_is_never_sent(connection: Connection) -> None:
@@ -135,16 +137,14 @@ async def test_a_file_is_sent_in_pieces_with_its_length_and_type(connection: Con
 @pytest.mark.parametrize("content", [Path("january.xlsx"), b"bytes"])
 async def test_a_batch_of_no_known_format_is_never_sent(connection: Connection, content: bytes | Path) -> None:
     async with AsyncRondo(connection) as rondo:
-        with pytest.raises(UnknownFormatError, match=r"unsupported file extension: use one of \.parquet, "):
+        with pytest.raises(UnknownFormatError):
             await rondo.publish("flights", "2013-01", content)
 
 
 async def test_a_rejected_batch_has_its_reasons(connection: Connection) -> None:
     report = {"code": "batch_rejected", "detail": "nothing was used", "reasons": ["the column carrier is missing"]}
     async with AsyncRondo(connection, transport=answering(422, report)) as rondo:
-        with pytest.raises(
-            RefusedError, match=r"nothing of this batch was used, .*:\n  the column carrier is missing"
-        ) as raised:
+        with pytest.raises(RefusedError) as raised:
             await rondo.publish("flights", "2013-01", b"id", "text/csv")
     assert (raised.value.problems, raised.value.code) == (("the column carrier is missing",), "batch_rejected")
     assert "`reasons`" not in str(raised.value)
@@ -275,5 +275,6 @@ async def test_a_batch_without_a_byte_is_never_sent(
 
 async def test_a_response_without_a_score_is_an_error(connection: Connection) -> None:
     async with AsyncRondo(connection, transport=answering(200, {"outputs": []})) as rondo:
-        with pytest.raises(ServiceFailedError, match="no score in the answer"):
+        with pytest.raises(ServiceFailedError) as raised:
             await rondo.predict_http("late", {"distance": 1})
+    assert (raised.value.service, raised.value.status) == ("serving", 200)

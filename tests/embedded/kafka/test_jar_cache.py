@@ -139,15 +139,18 @@ def test_a_jar_changed_on_the_way_is_refused(cache: Path, repository: str, tmp_p
     served = tmp_path / "repository" / first.path
     served.unlink()
     served.write_bytes(b"something else")
-    with pytest.raises(KafkaUnavailableError, match=rf"{first.name} has sha256 \w+, not {first.sha256} as pinned"):
+    with pytest.raises(KafkaUnavailableError) as raised:
         jar_cache.fetched(cache, repository=repository)
+    assert first.sha256 in raised.value.reason
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, repository: str) -> None:
     """The message says which folder, and which variable names another."""
     (tmp_path / "file").touch()
-    with pytest.raises(KafkaUnavailableError, match=r"file/cache can't be filled: Not a directory; XDG_CACHE_HOME"):
+    with pytest.raises(KafkaUnavailableError) as raised:
         jar_cache.fetched(tmp_path / "file" / "cache", repository=repository)
+    assert str(tmp_path / "file" / "cache") in raised.value.reason
+    assert "XDG_CACHE_HOME" in raised.value.reason
 
 
 def test_a_mirror_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,10 +38,9 @@ async def test_each_service_owns_its_schema_and_cannot_read_anothers(superuser: 
 
 async def test_an_unreachable_server_is_one_line_with_the_ways_out() -> None:
     """RONDO_POSTGRES may name one that is down."""
-    with pytest.raises(
-        PostgresUnavailableError, match=r"is not available \(.*Connect call failed.*\): set RONDO_POSTGRES="
-    ):
+    with pytest.raises(PostgresUnavailableError) as raised:
         await create_databases("postgresql://postgres:x@127.0.0.1:9/postgres", ["registry"])
+    assert "Connect call failed" in raised.value.reason
 
 
 def test_a_password_is_quoted() -> None:

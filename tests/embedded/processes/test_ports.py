@@ -48,5 +48,6 @@ def test_a_port_is_free_although_an_old_connection_of_its_former_server_lingers(
 def test_what_is_no_port_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """A typo is an error before anything starts."""
     monkeypatch.setenv("RONDO_PORT_REGISTRY", value)
-    with pytest.raises(BadPortError, match=f"RONDO_PORT_REGISTRY={value} is not a port: use a number from 1 to 65535"):
+    with pytest.raises(BadPortError) as raised:
         chosen_port("RONDO_PORT_REGISTRY")
+    assert (raised.value.value, raised.value.variable) == (value, "RONDO_PORT_REGISTRY")
