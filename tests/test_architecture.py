@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from functools import cache
@@ -19,6 +20,25 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("__main__.py", "app.py", "settings.py", "handlers.py", "ports.py")
+TOP = {
+    ".ci",
+    ".dockerignore",
+    ".gitignore",
+    "ARCHITECTURE.md",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "client",
+    "contracts",
+    "deploy",
+    "docker-compose.yml",
+    "docs",
+    "examples",
+    "pyproject.toml",
+    "services",
+    "tests",
+    "uv.lock",
+}
 TECHNOLOGY = {
     "aiokafka",
     "asyncpg",
@@ -85,6 +105,14 @@ def imported(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module.split(".")[0])
     return names
+
+
+def test_nothing_else_lies_beside_the_known_folders() -> None:
+    """What a program leaves in the working directory is easily committed with everything else."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("a copy without its history: git does not know its files")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {file.split("/")[0] for file in listed.splitlines()} == TOP
 
 
 @pytest.mark.parametrize("service", SERVICES)
