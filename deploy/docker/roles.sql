@@ -1,5 +1,6 @@
--- The roles of `python -m rondo.embedded.roles` for psql, with the passwords read from files. PostgreSQL's image runs
--- it when it makes the database; running it again changes nothing but the passwords (docs/runbooks/secrets.md).
+-- The roles of `python -m rondo.embedded.postgres.roles` for psql, with the passwords read from files. PostgreSQL's
+-- image runs it when it makes the database; running it again changes nothing but the passwords
+-- (docs/runbooks/secrets.md).
 \set ON_ERROR_STOP on
 \set ingestion `cat /run/rondo/ingestion`
 \set trainer `cat /run/rondo/trainer`

@@ -24,7 +24,7 @@ def _kafka(value: object) -> object:
 
 
 class Connection(BaseModel):
-    """The trainer and the monitor are optional: the client only asks them for their readiness.
+    """The trainer and the monitor are optional: they are read for their readiness, the monitor for verdicts, too.
 
     `kafka` may be given as the addresses of the brokers, `host:port` with commas in between.
     """

@@ -59,7 +59,7 @@ def remove(
 ) -> None:
     """Remove a model: it is no longer served, trained or monitored, and its data contract no longer applies.
 
-    The events, versions and audit log of the model stay. Needs the role engineer.
+    The events, versions and audit log of the model stay. Needs the role approver.
     """
     if not yes and not json:
         typer.confirm(f"Remove {model}? It answers no more requests then.", abort=True, err=True)

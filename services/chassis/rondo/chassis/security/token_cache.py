@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 # A token that was created a moment ago may be used before its event has arrived.
 _ARRIVAL_SECONDS = 0.5
-# A secret is compared for an unknown id, too: the time of a refusal does not reveal whether the id exists.
-_NO_DIGEST = access_tokens.secret_digest("")
 
 
 class UnauthenticatedError(Exception):
@@ -83,7 +81,8 @@ class TokenCache:
             raise UnauthenticatedError("the credential is not a token of the form rondo_<id>_<secret>")
         token_id, secret = parts
         token = await self._find(token_id)
-        if not access_tokens.matches(secret, token.secret_digest if token else _NO_DIGEST) or token is None:
+        # An unknown id is refused later than a wrong secret. That reveals which ids exist; ids are not secret.
+        if token is None or not access_tokens.matches(secret, token.secret_digest):
             raise UnauthenticatedError("the token is unknown, or was replaced")
         if token.revoked_at is not None:
             raise UnauthenticatedError(f"the token {token_id} was revoked")
