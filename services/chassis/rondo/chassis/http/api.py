@@ -17,15 +17,15 @@ itself (422, 404, 405 with `Allow`), missing roles (403), an unavailable depende
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, iter_route_contexts
-from pydantic import BaseModel, ConfigDict, Field
 
-from rondo.chassis.http import problems
+from rondo.chassis.http import openapi, problems
 from rondo.chassis.http.authentication import require
+from rondo.chassis.http.openapi import Problem
 from rondo.chassis.http.problems import MEDIA_TYPE, problem
 from rondo.chassis.security.principal import Principal
 from rondo.contracts.access_tokens import Role
@@ -35,33 +35,6 @@ if TYPE_CHECKING:
 
     from fastapi.dependencies.models import Dependant
     from starlette.responses import Response
-
-_ERRORS: Final = {
-    401: "There is no valid token in the header Authorization.",
-    403: "The token has none of the roles that this needs.",
-    404: "There is nothing of this name.",
-    405: "The path does not take this method; `Allow` lists what it takes.",
-    422: "The request can't be used; `problems` lists why.",
-    500: "The service failed; its log has the reason.",
-    503: "A dependency is unavailable; nothing was changed. Send the request again after `Retry-After` seconds.",
-}
-_HEALTH: Final = {
-    "/livez": ("The process answers", {"200": "It does."}),
-    "/readyz": ("Every dependency answers", {"200": "All do.", "503": "`checks` names those that do not, and why."}),
-    "/metrics": ("Prometheus metrics", {"200": "In the text format."}),
-}
-
-
-class Problem(BaseModel):
-    """Problem details, RFC 9457. Some codes have further members."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str = Field(examples=["urn:rondo:problem:not_found"])
-    title: str
-    status: int
-    detail: str
-    code: str
 
 
 class RequiresRole:
@@ -103,7 +76,7 @@ def api(title: str, description: str, errors: Mapping[type[Exception], int] | No
         dependencies=[Depends(_authorize)],
         # `rondo.chassis.http.telemetry` traces every service alike, refused credentials included.
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        responses={status: {"model": Problem, "description": text} for status, text in _ERRORS.items()},
+        responses={status: {"model": Problem, "description": text} for status, text in openapi.ERRORS.items()},
     )
     for kind, handler in problems.HANDLERS.items():
         app.add_exception_handler(kind, handler)
@@ -162,16 +135,9 @@ def _completed(document: dict[str, Any], app: FastAPI) -> dict[str, Any]:
         if isinstance(context.original_route, APIRoute) and context.include_in_schema:
             for method in context.methods or ():
                 operation = document["paths"][context.path_format][method.lower()]
-                operation["x-required-roles"] = [
-                    str(role) for role in roles_of(context.original_route) or (Role.ADMIN,)
-                ]
+                operation[openapi.ROLES] = openapi.names(roles_of(context.original_route) or (Role.ADMIN,))
                 for response in operation["responses"].values():
                     content = response.get("content", {}).get("application/json", {})
                     if content.get("schema", {}).get("$ref") == "#/components/schemas/Problem":
                         response["content"] = {MEDIA_TYPE: content}
-    document.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    document["security"] = [{"token": []}]
-    for path, (summary, answers) in _HEALTH.items():
-        responses = {status: {"description": text} for status, text in answers.items()}
-        document["paths"][path] = {"get": {"summary": summary, "security": [], "responses": responses}}
-    return document
+    return openapi.complete(document)

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from rondo.chassis.artifacts import ArtifactMissingError
 from rondo.chassis.errors import UnavailableError, panics_as_errors
 from rondo.chassis.http import api as http_api
+from rondo.chassis.http.openapi import Problem
 from rondo.chassis.http.problems import RETRY_SECONDS, problem
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.data import DataVersion
@@ -57,7 +58,7 @@ _READS = http_api.requires(Role.READER, Role.PUBLISHER)
 Limit = Annotated[int, Query(ge=1, le=1000)]
 router = APIRouter(
     prefix="/v1/datasets/{dataset}",
-    responses={400: {"model": http_api.Problem, "description": "A name is not valid, or the body is not."}},
+    responses={400: {"model": Problem, "description": "A name is not valid, or the body is not."}},
 )
 
 
@@ -102,10 +103,10 @@ _FILE = {"schema": {"type": "string", "format": "binary"}}
     dependencies=[http_api.requires(Role.PUBLISHER)],
     responses={
         200: {"model": BatchReport, "description": "It was accepted before, with the same content."},
-        409: {"model": http_api.Problem, "description": "Another batch was accepted under this id."},
-        413: {"model": http_api.Problem, "description": "The batch is too large."},
-        415: {"model": http_api.Problem, "description": "The content type or encoding is not supported."},
-        422: {"model": http_api.Problem, "description": "The batch is rejected; the members are those of its report."},
+        409: {"model": Problem, "description": "Another batch was accepted under this id."},
+        413: {"model": Problem, "description": "The batch is too large."},
+        415: {"model": Problem, "description": "The content type or encoding is not supported."},
+        422: {"model": Problem, "description": "The batch is rejected; the members are those of its report."},
     },
     openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(CONTENT_TYPES, _FILE)}},
 )

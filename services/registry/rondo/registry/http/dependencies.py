@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, FastAPI, Path, Query, Request
 
 from rondo.chassis.errors import UnavailableError
-from rondo.chassis.http.api import Problem
+from rondo.chassis.http.openapi import Problem
 from rondo.contracts.text import Text
 from rondo.registry.http.schemas import LARGEST
 

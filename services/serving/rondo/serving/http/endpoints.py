@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from opentelemetry import trace
@@ -16,7 +16,9 @@ from rondo.chassis.http.problems import problem
 from rondo.contracts.access_tokens import Role
 from rondo.serving import metrics
 from rondo.serving.errors import RequestRefusedError
+from rondo.serving.http import document
 from rondo.serving.http.body import read_body
+from rondo.serving.http.document import Operation
 from rondo.serving.http.errors import HANDLERS
 from rondo.serving.http.v2 import protocol, response
 from rondo.serving.http.v2 import rows as request_rows
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from rondo.serving.models.serving_table import ServedModels, ServingTable
 
 
+_MODEL = "/v2/models/{model}"
+
+
 class DeferredApp:
     """Answers 503 until `app` is set: the server listens while the first deployments are still loaded."""
 
@@ -48,23 +53,36 @@ class DeferredApp:
 def api(models: ServedModels, service: InferenceService, report: Callable[[], Awaitable[dict[str, str]]]) -> Starlette:
     """Return the application; `report` is the state of the service's dependencies, as for `/readyz`."""
     endpoints = _Endpoints(models, service, report)
-    model = "/v2/models/{model}"
-    version = model + "/versions/{version}"
+    operations: dict[Operation, Endpoint] = {
+        _get("/v2", "The server", document.SERVER): endpoints.server,
+        _get("/v2/health/live", "Whether the process answers", document.LIVE): endpoints.live,
+        _get("/v2/health/ready", "Whether every dependency answers", document.READY): endpoints.ready,
+    }
+    for path in (_MODEL, f"{_MODEL}/versions/{{version}}"):
+        operations |= {
+            _get(path, "The inputs and outputs of a model", document.MODEL): endpoints.metadata,
+            _get(f"{path}/ready", "Whether a model is served", document.MODEL_READY): endpoints.model_ready,
+            _post(f"{path}/infer", "Predict", document.INFERENCE): endpoints.infer,
+        }
+    described = JSONResponse(document.document(operations))
+
+    async def openapi(_: Request) -> Response:
+        return described
+
     routes = [
-        _readable("/v2", endpoints.server),
-        _readable("/v2/health/live", endpoints.live),
-        _readable("/v2/health/ready", endpoints.ready),
-        *(_readable(path, endpoints.metadata) for path in (model, version)),
-        *(_readable(f"{path}/ready", endpoints.model_ready) for path in (model, version)),
-        *(Route(f"{path}/infer", _for(Role.PREDICTOR, call=endpoints.infer), methods=["POST"])
-          for path in (model, version)),
-    ]  # fmt: skip
-    return Starlette(routes=routes, exception_handlers=HANDLERS)
+        Route(each.path, _for(*each.roles, call=endpoint), methods=[each.method])
+        for each, endpoint in operations.items()
+    ]
+    return Starlette(routes=[Route("/openapi.json", openapi), *routes], exception_handlers=HANDLERS)
 
 
-def _readable(path: str, endpoint: Endpoint) -> Route:
+def _get(path: str, summary: str, answer: dict[str, Any]) -> Operation:
     # The role predictor includes the metadata that a request needs.
-    return Route(path, _for(Role.READER, Role.PREDICTOR, call=endpoint))
+    return Operation(path, "GET", (Role.READER, Role.PREDICTOR), summary, answer)
+
+
+def _post(path: str, summary: str, answer: dict[str, Any]) -> Operation:
+    return Operation(path, "POST", (Role.PREDICTOR,), summary, answer, protocol.InferenceRequest)
 
 
 def _for(*roles: Role, call: Endpoint) -> Endpoint:
