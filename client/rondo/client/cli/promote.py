@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -61,13 +62,19 @@ def remove(
 
     The events, versions and audit log of the model stay. Needs the role approver.
     """
-    if not yes and not json:
+    if not yes:
+        if json or not _interactive():
+            raise typer.BadParameter("nobody can be asked for a confirmation here: add --yes to remove the model")
         typer.confirm(f"Remove {model}? It answers no more requests then.", abort=True, err=True)
     removed = session.run(lambda rondo: rondo.remove(model, reason))
     if json:
         print_json(removed)
     else:
         print_text(f"{model} is removed; `rondo apply` brings it back, with its versions")
+
+
+def _interactive() -> bool:
+    return sys.stdin.isatty()
 
 
 def _print_decision(model: dict[str, Any], *, json: bool) -> None:
