@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from rondo.contracts.access_tokens import Role
+from rondo.contracts.access_tokens import Role, mint
 from rondo.registry.access import tokens
-from rondo.registry.errors import InvalidTokenError, LastAdminTokenError, RevokedTokenError, UnknownTokenError
+from rondo.registry.errors import (
+    InvalidTokenError,
+    LastAdminTokenError,
+    ReservedSeedError,
+    RevokedTokenError,
+    UnknownTokenError,
+)
 
 from tests.registry.scenarios import ANA
 
@@ -48,6 +54,15 @@ async def test_the_names_of_the_registry_are_reserved(store: Backend, name: str)
     with pytest.raises(InvalidTokenError, match="is how the registry signs its own decisions: choose another"):
         await create(store, name, Role.ADMIN)
     assert list(await store.tokens()) == []
+
+
+@pytest.mark.parametrize("name", ["registry", "schedule"])
+async def test_no_seed_has_a_name_of_the_registry(store: Backend, name: str) -> None:
+    seeds = [mint(each, (Role.ADMIN,))[1] for each in ("root", name)]
+    async with store.work() as work:
+        with pytest.raises(ReservedSeedError) as caught:
+            await tokens.seed(work, seeds)
+    assert (caught.value.name, list(await store.tokens())) == (name, [])
 
 
 async def test_an_unknown_token_is_refused(store: Backend) -> None:

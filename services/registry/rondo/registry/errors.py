@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rondo.chassis.errors import StartRefusedError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -173,6 +175,19 @@ class LastAdminTokenError(RegistryError):
     def __init__(self, token_id: str) -> None:
         self.token_id = token_id
         super().__init__(f"the token {token_id} is the last one with the role admin: create another one first")
+
+
+class ReservedSeedError(StartRefusedError):
+    """A seeded token would act in the registry's own name."""
+
+    code: ClassVar[str] = "reserved_name"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"RONDO_TOKENS has a token with the name {name!r}, which is how the registry signs its own decisions: "
+            "change the name in the file that RONDO_TOKENS_FILE names"
+        )
 
 
 class InvalidTokenError(RegistryError):

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 from rondo.contracts import access_tokens
 from rondo.contracts.access_tokens import Role
 from rondo.registry.audit.hash_chain import TOKENS_CHAIN, Action, AuditEntry
-from rondo.registry.errors import InvalidTokenError, LastAdminTokenError, RevokedTokenError, UnknownTokenError
+from rondo.registry.errors import (
+    InvalidTokenError,
+    LastAdminTokenError,
+    ReservedSeedError,
+    RevokedTokenError,
+    UnknownTokenError,
+)
 from rondo.registry.model.model import SYSTEM, SYSTEM_NAMES, Actor
 
 if TYPE_CHECKING:
@@ -87,7 +93,14 @@ async def seed(work: TokenTable, seeds: Iterable[TokenSeed]) -> None:
 
     An existing token stays as it is: one that was revoked stays revoked. All are published, so that services can
     authenticate again after Kafka lost its data.
+
+    Raises:
+        ReservedSeedError: the name of a seed is one of the registry's own.
+
     """
+    seeds = list(seeds)
+    if reserved := next((each.name for each in seeds if each.name in SYSTEM_NAMES), None):
+        raise ReservedSeedError(reserved)
     known = {token.token_id: token for token in await work.load_tokens_for_update()}
     for token in known.values():
         await work.publish(token)
