@@ -9,7 +9,7 @@ from rondo.embedded.addresses import Addresses
 from rondo.embedded.processes.ports import LOOPBACK
 
 # Meant for the stack itself: a service must not inherit the credentials of a superuser or of another service.
-_WITHHELD = ("RONDO_HOME", "RONDO_POSTGRES", "RONDO_INBOX", "RONDO_TOKEN", "RONDO_TOKENS")
+_WITHHELD = ("RONDO_HOME", "RONDO_POSTGRES", "RONDO_INBOX", "RONDO_TOKEN", "RONDO_TOKEN_FILE", "RONDO_TOKENS")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,19 @@
+"""The environment of a service: what a stack passes on, and what it keeps to itself."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import MagicMock
+
+from rondo.embedded.services import SERVICES
+
+
+def test_credentials_of_others_are_withheld() -> None:
+    addresses: Any = MagicMock(http={each.name: "http://127.0.0.1:1" for each in SERVICES}, postgres=MagicMock())
+    secrets = ("RONDO_TOKEN", "RONDO_TOKEN_FILE", "RONDO_TOKENS", "RONDO_HOME")
+    inherited = dict.fromkeys(secrets, "x") | {"RONDO_POSTGRES": "postgresql://superuser@x/x", "PATH": "/bin"}
+    for service in SERVICES:
+        environment = service.environment(addresses, inherited)
+        assert not set(secrets) & environment.keys()
+        assert environment.get("RONDO_POSTGRES") != inherited["RONDO_POSTGRES"]
+        assert environment["PATH"] == "/bin"
