@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from rondo.chassis.environment import FILE, PREFIX, unknown_variables
 from rondo.contracts.kafka_connection import KafkaConnection
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-PREFIX = "RONDO_"
 S = TypeVar("S", bound="ServiceSettings")
 
 
@@ -78,7 +78,7 @@ class _FileSource(PydanticBaseSettingsSource):
     """The content of the files that RONDO_X_FILE names."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
-        variable = f"{PREFIX}{field_name.upper()}_FILE"
+        variable = f"{PREFIX}{field_name.upper()}{FILE}"
         file = os.environ.get(variable)
         if not file:
             return None, field_name, False
@@ -96,13 +96,19 @@ def load(settings: type[S]) -> S:
     """Read the settings of a service.
 
     Raises:
-        SettingsError: a variable is missing or invalid.
+        SettingsError: a variable is missing or invalid, or no part of Rondo has a setting of its name.
 
     """
+    own = {f"{PREFIX}{name.upper()}" for name in settings.model_fields}
+    unknown = list(unknown_variables(os.environ, own))
     try:
-        return settings()  # type: ignore[call-arg]  # the environment has them
+        found = settings()  # type: ignore[call-arg]  # the environment has them
     except ValidationError as error:
-        raise SettingsError([_problem(str(fault["loc"][0]), fault["msg"]) for fault in error.errors()]) from None
+        problems = [_problem(str(fault["loc"][0]), fault["msg"]) for fault in error.errors()]
+        raise SettingsError(problems + unknown) from None
+    if unknown:
+        raise SettingsError(unknown)
+    return found
 
 
 def load_or_exit(settings: type[S]) -> S:
