@@ -110,7 +110,7 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("DELETE", "/v1/models/late?reason=obsolete"): (200, {"model": "late", "revision": 3}),
     ("DELETE", "/v1/models/new?reason="): (
         403,
-        {"type": "urn:rondo:problem:forbidden", "status": 403, "code": "forbidden", "detail": "this needs engineer"},
+        {"type": "urn:rondo:problem:forbidden", "status": 403, "code": "forbidden", "detail": "this needs approver"},
     ),
     ("POST", "/v1/tokens"): (201, TOKEN | {"token": "rondo_0123456789ab_secret"}),
     ("GET", "/v1/tokens"): (200, {"tokens": [TOKEN, TOKEN | {"revoked_at": DAY}]}),

@@ -159,7 +159,7 @@ def test_a_model_is_not_removed_where_nobody_can_confirm(rondo: Run, monkeypatch
     refused = rondo("remove", "late", "--json", stdin="y\n")
     assert (refused.exit_code, orjson.loads(refused.stdout)["error"]) == (2, "usage")
     assert "add --yes" in orjson.loads(refused.stdout)["message"]
-    assert rondo("remove", "late", "--json", "--yes").exit_code == 0
+    assert rondo("remove", "late", "--reason", "obsolete", "--json", "--yes").exit_code == 0
 
 
 def test_a_created_token_is_alone_on_stdout(rondo: Run) -> None:
@@ -242,7 +242,7 @@ def test_a_mistake_gets_one_clear_message(rondo: Run, batch: str, tmp_path: Path
         ("apply wrong.yaml", {"error": "invalid_spec", "reasons": ["line 3: `featurs` is not a known key"]}),
         ("promote new 1", {"error": "not_found"}),
         ("models late", {"error": "unreachable"}),
-        ("remove new", {"error": "forbidden"}),
+        ("remove new --yes", {"error": "forbidden"}),
         ("token create ada --role king", {"error": "usage"}),
         ("predict late distnce=1", {"error": "bad_features", "reasons": ["the model has no feature 'distnce'"]}),
         ("modls", {"error": "usage"}),
