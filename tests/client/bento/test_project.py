@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import socket
 import subprocess
 import sys
 import time
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,7 @@ FEATURES = {
     "night": Feature(type="bool"),
     "carrier": Feature(type="category", values=("AA", "UA")),
 }
+SPEC = {"serving": {"ignore_unknown_fields": False}}
 FULL = {"distance": 1.5, "night": False, "carrier": "AA", "seats": 3}
 
 
@@ -57,19 +60,19 @@ def described(content: bytes) -> dict[str, Any]:
 
 def test_a_project_has_the_model_its_signature_and_a_service(tmp_path: Path) -> None:
     content = artifact()
-    write_project(described(content), content, tmp_path / "bento")
+    write_project(described(content), SPEC, content, tmp_path / "bento")
     assert {file.name for file in (tmp_path / "bento").iterdir()} == {
         "model.onnx", "model.json", "service.py", "bentofile.yaml",
     }  # fmt: skip
     assert (tmp_path / "bento/model.onnx").read_bytes() == content
     about = json.loads((tmp_path / "bento/model.json").read_text())
-    assert about.keys() == {"model", "model_version", "digest", "features"}
+    assert about.keys() == {"model", "model_version", "digest", "features", "ignore_unknown_fields"}
     assert list(about["features"]) == list(FEATURES)
 
 
 def test_bytes_of_another_digest_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(DamagedArtifactError) as caught:
-        write_project(described(artifact()), b"damaged", tmp_path / "bento")
+        write_project(described(artifact()), SPEC, b"damaged", tmp_path / "bento")
     assert (caught.value.code, caught.value.model, caught.value.version) == ("damaged_artifact", "delay", 3)
     assert not (tmp_path / "bento").exists()
 
@@ -78,9 +81,33 @@ def test_a_folder_with_files_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("kept")
     content = artifact()
     with pytest.raises(FolderNotEmptyError) as caught:
-        write_project(described(content), content, tmp_path)
+        write_project(described(content), SPEC, content, tmp_path)
     assert caught.value.code == "folder_not_empty"
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.fixture(scope="module")
+def service() -> Any:
+    """Return the module of the service. BentoML warns of its dependencies when it is imported."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("rondo.client.bento.service")
+
+
+@pytest.mark.parametrize("sent", ["1e999", "-1e999", "NaN", str(10**400), "1.5"])
+def test_a_number_that_no_whole_number_holds_is_refused_by_name(service: Any, sent: str) -> None:
+    features = described(artifact())["features"]
+    with pytest.raises(service.InvalidArgument, match="row 0: the feature 'seats' must be a"):
+        service._check([FULL | {"seats": json.loads(sent)}], features, ignore_unknown=False)
+    with pytest.raises(service.InvalidArgument, match="row 0: the feature 'distance' must be from"):
+        service._check([FULL | {"distance": json.loads(sent) * 10_000}], features, ignore_unknown=False)
+
+
+def test_unknown_fields_are_ignored_where_the_spec_says_so(service: Any) -> None:
+    features = described(artifact())["features"]
+    service._check([FULL | {"other": 1}], features, ignore_unknown=True)
+    with pytest.raises(service.InvalidArgument, match="row 0: the model has no feature 'other'"):
+        service._check([FULL | {"other": 1}], features, ignore_unknown=False)
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -119,7 +146,7 @@ def ready(url: str) -> bool:
 @pytest.mark.timeout(300)
 def test_bentoml_builds_the_bento_and_serves_the_folder(tmp_path: Path) -> None:
     content, folder = artifact(), tmp_path / "bento"
-    write_project(described(content), content, folder)
+    write_project(described(content), SPEC, content, folder)
     home = tmp_path / "home"
     home.mkdir()
     bentoml = [sys.executable, "-W", "ignore", "-m", "bentoml"]

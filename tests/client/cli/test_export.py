@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.client.bento.test_project import artifact, described
+from tests.client.bento.test_project import SPEC, artifact, described
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ARTIFACT = artifact()
 ANSWERS = {
     "/v1/models/delay/versions/3": json.dumps(described(ARTIFACT)).encode(),
+    "/v1/models/delay/spec": json.dumps({"model": "delay", "revision": 1, "spec": SPEC}).encode(),
     "/v1/models/delay/versions/3/artifact": ARTIFACT,
     "/v1/models/delay/versions/4": json.dumps(described(b"another") | {"model_version": 4}).encode(),
     "/v1/models/delay/versions/4/artifact": ARTIFACT,

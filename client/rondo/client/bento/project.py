@@ -50,8 +50,10 @@ class FolderNotEmptyError(RondoError):
         super().__init__(f"{folder} is not empty: name a new folder, or remove this one first")
 
 
-def write_project(version: dict[str, Any], artifact: bytes, folder: Path) -> None:
+def write_project(version: dict[str, Any], spec: dict[str, Any], artifact: bytes, folder: Path) -> None:
     """Write the project of a version, as the registry describes it, into an empty or new folder.
+
+    `spec` is the one in force, as for a version that Rondo serves.
 
     Raises:
         DamagedArtifactError: the bytes do not have the version's digest.
@@ -64,6 +66,7 @@ def write_project(version: dict[str, Any], artifact: bytes, folder: Path) -> Non
     if folder.exists() and any(folder.iterdir()):
         raise FolderNotEmptyError(folder)
     about = {key: version[key] for key in ("model", "model_version", "digest", "features")}
+    about["ignore_unknown_fields"] = spec["serving"]["ignore_unknown_fields"]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(artifact)
     (folder / "model.json").write_bytes(orjson.dumps(about, option=orjson.OPT_INDENT_2))

@@ -47,7 +47,7 @@ class Model:
         """Return one score per row. A row has one value per feature; optional ones may be absent or null."""
         if not rows:
             return []
-        _check(rows, self._about["features"])
+        _check(rows, self._about["features"], ignore_unknown=self._about["ignore_unknown_fields"])
         feeds = {name: _column(name, feature, rows) for name, feature in self._about["features"].items()}
         scores: list[float] = self._session.run(["score"], feeds)[0].reshape(-1).tolist()
         return scores
@@ -61,9 +61,9 @@ def _column(name: str, feature: dict[str, Any], rows: list[dict[str, Any]]) -> A
     return np.array([[np.nan if value is None else value] for value in values], dtype=np.float32)
 
 
-def _check(rows: list[dict[str, Any]], features: dict[str, Any]) -> None:
+def _check(rows: list[dict[str, Any]], features: dict[str, Any], *, ignore_unknown: bool) -> None:
     for number, row in enumerate(rows):
-        if unknown := sorted(row.keys() - features.keys()):
+        if not ignore_unknown and (unknown := sorted(row.keys() - features.keys())):
             raise InvalidArgument(
                 f"row {number}: the model has no feature {unknown[0][:60]!r}; it has {', '.join(features)}"
             )
@@ -81,7 +81,11 @@ def _problem(value: Any, feature: dict[str, Any]) -> str | None:
     if feature["type"] == "category":
         return None if feature["values"] is None or value in feature["values"] else "has a value that is not allowed"
     number: Any = value
-    if feature["type"] == "int" and number != int(number):
+    try:
+        number = float(number)
+    except OverflowError:  # an integer beyond every float
+        number = np.inf if number > 0 else -np.inf
+    if feature["type"] == "int" and not number.is_integer():
         return f"must be {expected}"
     low, high = (feature[key] if feature[key] is not None else default for key, default in _BOUNDS)
     within = np.float32(low) <= np.float32(number) <= np.float32(high)

@@ -22,8 +22,8 @@ def export(
     json: Json = False,  # noqa: FBT002
 ) -> None:
     """Export a version as a Bento, which BentoML serves, builds and containerizes without Rondo."""
-    described, artifact = session.run(lambda rondo: _fetch(rondo, model, version))
-    project.write_project(described, artifact, bento)
+    described, spec, artifact = session.run(lambda rondo: _fetch(rondo, model, version))
+    project.write_project(described, spec, artifact, bento)
     if json:
         print_json({key: described[key] for key in ("model", "model_version", "digest")} | {"folder": str(bento)})
         return
@@ -34,5 +34,6 @@ def export(
     print_text("makes an image of it")
 
 
-async def _fetch(rondo: AsyncRondo, model: str, version: int) -> tuple[dict[str, Any], bytes]:
-    return await rondo.version(model, version), await rondo.artifact(model, version)
+async def _fetch(rondo: AsyncRondo, model: str, version: int) -> tuple[dict[str, Any], dict[str, Any], bytes]:
+    described, applied = await rondo.version(model, version), await rondo.spec(model)
+    return described, applied["spec"], await rondo.artifact(model, version)
