@@ -1,0 +1,44 @@
+"""Serving handles every event of a newer release with unknown vocabulary words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from rondo.chassis.security.token_cache import TokenCache
+from rondo.contracts.access_tokens import Role, mint
+from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.deployment import DeploymentChanged
+from rondo.contracts.events.predictions import PredictionRequested
+from rondo.serving.handlers import on_deployment_changed
+
+from tests.serving.fakes import deployment, replica, route, serving
+from tests.support.future_words import WORD, example_of, from_the_future
+
+NOW = datetime.now(UTC)
+
+
+async def test_a_deployment_with_an_unknown_role_is_refused_and_the_old_one_serves() -> None:
+    mine, loader, events = replica()
+    await on_deployment_changed(deployment(1, route(1)), mine)
+    event = from_the_future(DeploymentChanged, model="delay", revision=2)
+    assert {each.role for each in event.routes} == {WORD}
+    await on_deployment_changed(Envelope("e2", "rondo/registry", NOW, event), mine)
+    assert (serving(mine), loader.loaded, events.states[-1][0]) == ([1], [1], "refused")
+    assert WORD in events.details[-1]
+
+
+async def test_an_unknown_role_of_a_token_grants_nothing_and_the_others_count() -> None:
+    cache = TokenCache()
+    credential, seed = mint("robot", [Role.PREDICTOR])
+    event = seed.created(NOW)
+    newer = event.model_copy(update={"roles": (WORD, Role.PREDICTOR.value)})
+    await cache.on_token_changed(Envelope("t1", "rondo/registry", NOW, newer))
+    cache.completed()
+    principal = await cache.authenticate(credential)
+    assert [role for role in Role if principal.has(role)] == [Role.PREDICTOR]
+
+
+def test_a_request_has_no_vocabulary() -> None:
+    assert from_the_future(PredictionRequested).model_dump(mode="json") == PredictionRequested.model_validate(
+        example_of(PredictionRequested)
+    ).model_dump(mode="json")
