@@ -1,4 +1,4 @@
-"""Reading messages of confluent-kafka without being hurt by them."""
+"""Reads messages of confluent-kafka whose key, value or headers can't be read."""
 
 from __future__ import annotations
 

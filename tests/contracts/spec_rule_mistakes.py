@@ -67,12 +67,12 @@ RULE_MISTAKES = {
     "slice of no feature": (
         "slices: [carrier]",
         "slices: [carrier, carier]",
-        "line 8: `gates.slices.1`: 'carier' is no feature of this model; it has carrier, distance, temp",
+        "line 8: `gates.slices.1`: 'carier' is not a feature of this model; it has carrier, distance, temp",
     ),
     "fairness by no feature": (
         "by: carrier",
         "by: gender",
-        "line 8: `gates.fairness.by`: 'gender' is no feature of this model; it has carrier, distance, temp",
+        "line 8: `gates.fairness.by`: 'gender' is not a feature of this model; it has carrier, distance, temp",
     ),
     "limit of a category": (
         "{type: category}",
@@ -136,12 +136,12 @@ RULE_MISTAKES = {
     "minute that no hour has": (
         "0 3 * * 1",
         "0,60 3 * * 1",
-        "line 10: `retrain.on.1`: 'cron: 0,60 3 * * 1': 0,60 is no minute: write 0 to 59",
+        "line 10: `retrain.on.1`: 'cron: 0,60 3 * * 1': 0,60 is not a minute: write 0 to 59",
     ),
     "steps of nothing": (
         "0 3 * * 1",
         "*/0 3 * * 1",
-        "line 10: `retrain.on.1`: 'cron: */0 3 * * 1': */0 is no minute: write 0 to 59",
+        "line 10: `retrain.on.1`: 'cron: */0 3 * * 1': */0 is not a minute: write 0 to 59",
     ),
     "steps of what has none": (
         "strategy: replace",

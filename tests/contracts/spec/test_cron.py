@@ -33,7 +33,7 @@ def test_a_valid_expression_has_no_problem(expression: str) -> None:
 def test_the_field_that_is_invalid_is_named(expression: str, field: str) -> None:
     found = cron.problem(expression)
     assert found is not None
-    assert found.partition(":")[0].endswith(f"no {field}")
+    assert found.partition(":")[0].endswith(f" {field}")
 
 
 @pytest.mark.parametrize("expression", ["", "@daily", "* * * * * *", "0 0 30 2 *"])

@@ -46,7 +46,7 @@ def test_the_other_names_of_lightgbm_are_taken_too() -> None:
         ({"lambda_l1": 1, "reg_alpha": 1}, "`reg_alpha` is the same parameter as `lambda_l1`: keep one of the two"),
         (
             {"class_weight": "balanced"},
-            "`class_weight` is no parameter of a training here: set `scale_pos_weight` or `is_unbalance`",
+            "`class_weight` is not a parameter of a training here: set `scale_pos_weight` or `is_unbalance`",
         ),
     ],
 )

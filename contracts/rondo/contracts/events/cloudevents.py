@@ -88,7 +88,7 @@ def _check_headers(event: type[Event], headers: Mapping[str, str]) -> None:
     if missing := [name for name in _REQUIRED if not headers.get(name)]:
         raise MalformedEventError(
             "missing_headers",
-            f"the headers {', '.join(missing)} are missing: this is no CloudEvent in binary mode; "
+            f"the headers {', '.join(missing)} are missing: this is not a CloudEvent in binary mode; "
             "see docs/events/topics.md for the headers of every event",
         )
     for name in _REQUIRED:

@@ -21,7 +21,7 @@ def problem(expression: str) -> str | None:
         alone = ["*"] * len(fields)
         alone[place] = fields[place]
         if not _is_ever_due(" ".join(alone)):
-            return f"{fields[place]} is no {name}: write {low} to {high}"
+            return f"{fields[place]} is not {'an' if name == 'hour' else 'a'} {name}: write {low} to {high}"
     return None if _is_ever_due(expression) else "it is never due: no such day exists"
 
 

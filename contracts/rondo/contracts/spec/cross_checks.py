@@ -108,7 +108,7 @@ def _gates_name_features(gates: Plain, features: Plain) -> Iterator[Problem]:
     named.append((mapping_at(gates, "fairness").get("by"), ("gates", "fairness", "by")))
     for column, path in named:
         if isinstance(column, str) and column not in features:
-            yield Problem(path, f"{column!r} is no feature of this model; it has {', '.join(features)}")
+            yield Problem(path, f"{column!r} is not a feature of this model; it has {', '.join(features)}")
 
 
 def list_at(values: Plain, key: str) -> tuple[Any, ...]:

@@ -22,7 +22,7 @@ _MESSAGES = {
     "dict_type": "expected keys and their values, such as {key: value}",
     "model_type": "expected keys and their values, such as {key: value}",
     "string_type": "expected a text: put it in quotes",
-    "string_unicode": "holds a lone surrogate, which is no character: remove it",
+    "string_unicode": "holds a lone surrogate, which is not a character: remove it",
     "too_short": "is empty; give at least one",
     "float_type": "expected a number",
     "float_parsing": "expected a number",

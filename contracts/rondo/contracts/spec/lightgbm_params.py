@@ -101,7 +101,7 @@ def _unusable(name: str) -> str:
     if name in _DECIDED:
         return f"is set by the trainer: {DECIDED[_DECIDED[name]]}"
     if name in _SKLEARN:
-        return f"is no parameter of a training here: {_SKLEARN[name]}"
+        return f"is not a parameter of a training here: {_SKLEARN[name]}"
     known = f"those that can be set are {', '.join(SETTABLE)}"
     if name in _ALL:
         return f"is a LightGBM parameter that can't be set here; {known}"

@@ -146,7 +146,7 @@ def _unknown_triggers(retrain: Plain) -> Iterator[Problem]:
             continue
         path = ("retrain", "on", index)
         if not trigger.startswith(cron.PREFIX):
-            message = f"{trigger!r} is no trigger: use one of {', '.join(_TRIGGERS)} or, in quotes, {_CRON_EXAMPLE}"
+            message = f"{trigger!r} is not a trigger: use one of {', '.join(_TRIGGERS)} or, in quotes, {_CRON_EXAMPLE}"
             yield Problem(path, message)
         elif problem := cron.problem(trigger.removeprefix(cron.PREFIX)):
             yield Problem(path, f"{trigger!r}: {problem}")

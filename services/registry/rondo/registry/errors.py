@@ -131,7 +131,7 @@ class InvalidCursorError(RegistryError):
 
     def __init__(self, cursor: str) -> None:
         self.cursor = cursor
-        super().__init__(f"{cursor[:100]!r} is no position: send `next` of the page before, or leave it out")
+        super().__init__(f"{cursor[:100]!r} is not a position: send `next` of the page before, or leave it out")
 
 
 class StaleRevisionError(RegistryError):

@@ -33,7 +33,7 @@ def check_onnx(content: bytes, size: int) -> None:
     try:
         model = onnx.load_model_from_string(content)
     except DecodeError as error:
-        raise UnsoundArtifactError(f"it is no ONNX model ({error})") from None
+        raise UnsoundArtifactError(f"it is not an ONNX model ({error})") from None
     _require_no_files(model)
     for entry in model.opset_import:
         if entry.version > _OPSETS.get(entry.domain, 0):
@@ -43,7 +43,7 @@ def check_onnx(content: bytes, size: int) -> None:
     try:
         checker.check_model(model)
     except (checker.ValidationError, ValueError) as error:
-        raise UnsoundArtifactError(f"it is no valid ONNX model: {str(error).partition(chr(10))[0]}") from None
+        raise UnsoundArtifactError(f"it is not a valid ONNX model: {str(error).partition(chr(10))[0]}") from None
 
 
 def _require_no_files(model: ModelProto) -> None:

@@ -36,7 +36,7 @@ async def run(settings: Settings, name: str) -> None:
     async with _service() as (stop, service), AsyncExitStack() as stack:
         connected = pool.connect(settings, files("rondo.trainer") / "migrations")
         opening = asyncio.create_task(stack.enter_async_context(connected))
-        # PostgreSQL may be unavailable for as long as it likes, and the service may end meanwhile.
+        # PostgreSQL may be unavailable for any length of time, and the service may end meanwhile.
         await first_of(asyncio.wait({opening}), stop.wait())
         if not opening.done():
             opening.cancel()
