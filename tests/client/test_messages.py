@@ -30,7 +30,7 @@ TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 VALUES = st.none() | st.booleans() | TEXTS | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-9, 9)
 
 
-@given(st.dictionaries(TEXTS, VALUES), st.none() | TEXTS)
+@given(st.dictionaries(TEXTS, VALUES, max_size=4), st.none() | TEXTS)
 def test_a_request_reads_back_as_it_was(sent: dict[str, Any], entity: str | None) -> None:
     asked = messages.request("late", sent, "a", entity, DAY)
     assert PredictionRequested.model_validate_json(messages.encode_request(asked)) == asked
