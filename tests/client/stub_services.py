@@ -108,6 +108,7 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/v1/datasets/trps/quarantine?limit=20"): (200, {"rows": []}),
     ("GET", "/v1/datasets/trps"): (404, {"code": "not_found", "detail": "no model has the dataset 'trps'"}),
     ("DELETE", "/v1/models/late?reason=obsolete"): (200, {"model": "late", "revision": 3}),
+    ("DELETE", "/v1/models/late?reason="): (200, {"model": "late", "revision": 3}),
     ("DELETE", "/v1/models/new?reason="): (
         403,
         {"type": "urn:rondo:problem:forbidden", "status": 403, "code": "forbidden", "detail": "this needs approver"},
@@ -130,6 +131,12 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
 }
 
 
+def summary(model: str, **fields: Any) -> dict[str, Any]:
+    """Return a model as the monitor lists it, by default one whose windows are all open."""
+    unknown = dict.fromkeys(("version", "no_verdict", "last_window", "watermark"))
+    return {"model": model, "open_alerts": [], "not_monitored_share": 0.0} | unknown | fields
+
+
 # The monitor has paths that the registry has, too.
 MONITOR_ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/readyz"): (200, READY),
@@ -137,8 +144,8 @@ MONITOR_ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
         200,
         {
             "models": [
-                {"model": "late", "version": 2, "no_verdict": "336 of 500 rows"},
-                {"model": "new", "version": None, "no_verdict": None},
+                summary("late", version=2, no_verdict="336 of 500 rows", last_window=DAY, open_alerts=["no_verdict"]),
+                summary("new"),
             ]
         },
     ),

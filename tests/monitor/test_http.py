@@ -12,7 +12,7 @@ from rondo.chassis.http.server import guarded
 from rondo.contracts.access_tokens import Role
 from rondo.monitor.errors import UnknownModelError
 from rondo.monitor.http import Opened, api, open_api
-from rondo.monitor.status_view import ModelStatus, ModelSummary, model_status
+from rondo.monitor.status_view import ModelStatus, ModelSummary, model_status, summary
 
 from tests.monitor.builders import MODEL, REFERENCE, SPEC
 from tests.monitor.scenarios import DailyScenario
@@ -39,7 +39,19 @@ def status(model: str) -> ModelStatus:
 
 
 def summaries() -> tuple[ModelSummary, ...]:
-    return (ModelSummary(model=MODEL, version=1, no_verdict="336 of 500 rows"),)
+    return (summary(late_scenario().state),)
+
+
+def late_scenario() -> DailyScenario:
+    """Return a model whose requests of the second day arrive after one of a year later."""
+    scenario = DailyScenario()
+    scenario.day(0)
+    scenario.day(365, count=1)
+    scenario.day(366, count=1)
+    scenario.close()
+    for _ in range(2):
+        scenario.day(1)
+    return scenario
 
 
 async def deliveries() -> list[dict[str, Any]]:
@@ -72,9 +84,14 @@ async def test_the_status_of_a_model(app: FastAPI) -> None:
     assert answer["alarms"].keys() == {"drift", "performance", "quality", "no_verdict"}
 
 
-async def test_the_models_and_why_their_last_window_has_no_verdict(app: FastAPI) -> None:
-    expected = {"model": MODEL, "version": 1, "no_verdict": "336 of 500 rows"}
-    assert await get(app, "/v1/models") == (200, {"models": [expected]})
+async def test_the_models_with_their_last_window_and_open_alerts(app: FastAPI) -> None:
+    code, answer = await get(app, "/v1/models")
+    (model,) = answer["models"]
+    assert (code, model["model"], model["version"]) == (200, MODEL, 1)
+    assert (model["last_window"], model["no_verdict"]) == ("2024-01-02T00:00:00Z", None)
+    assert model["open_alerts"] == ["coverage"]
+    assert model["not_monitored_share"] == pytest.approx(1, abs=0.01)
+    assert model["watermark"].startswith("2025-01-01")
 
 
 async def test_the_newest_deliveries(app: FastAPI) -> None:

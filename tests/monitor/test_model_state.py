@@ -162,6 +162,22 @@ def test_the_reason_of_the_last_window_ends_with_a_verdict_a_promotion_or_the_mo
     assert scenario.state.no_verdict is None
 
 
+def test_a_model_that_is_applied_again_after_its_removal_counts_older_rows() -> None:
+    scenario = DailyScenario()
+    scenario.day(365, count=1)
+    scenario.day(366, count=1)
+    scenario.day(0)
+    assert scenario.state.windows.keys().isdisjoint({(1, 0)})
+    assert scenario.state.dropped.counts["late_rows"] == 1_000
+    scenario.state.remove()
+    scenario.state.apply_spec(scenario.spec)
+    for day in (0, 1):
+        scenario.day(day)
+    scenario.close()
+    assert scenario.state.dropped.counts["late_rows"] == 1_000
+    assert scenario.all(WindowClosed)[-1].window.start == EPOCH
+
+
 def test_another_window_length_discards_the_open_windows() -> None:
     scenario = DailyScenario()
     scenario.day(0)

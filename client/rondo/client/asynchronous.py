@@ -175,15 +175,19 @@ class AsyncRondo(IngestionClient, RegistryClient):
             async for envelope in envelopes:
                 yield envelope
 
-    async def verdicts(self) -> dict[str, str | None]:
-        """Return why the last closed window of each monitored model has no verdict; None if it has one.
+    async def monitoring(self) -> dict[str, dict[str, Any]]:
+        """Return a summary by model, as the monitor has it.
+
+        `last_window` is the end of the last closed window, None if none has closed; `no_verdict` is why that window has
+        no verdict. `open_alerts` has the kinds of the raised alerts, `not_monitored_share` the share of the newest
+        requests that count in no window, and `watermark` the newest event time.
 
         Raises:
             UnreachableError: the monitor does not answer.
 
         """
         found = await self._http.json("monitor", "GET", "/v1/models")
-        return {each["model"]: each["no_verdict"] for each in found["models"]}
+        return {each["model"]: each for each in found["models"]}
 
     async def status(self) -> dict[str, dict[str, Any]]:
         """Return by service `ready`, `url`, `checks` (the state of its dependencies) and `message`.

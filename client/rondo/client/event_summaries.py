@@ -169,7 +169,7 @@ def _(event: WindowClosed) -> str:
 
 @summarize.register
 def _(event: AlertRaised) -> str:
-    return f"{event.severity}: {event.title}"
+    return f"{event.severity}: {event.title}: {event.detail}"
 
 
 @summarize.register

@@ -145,5 +145,5 @@ class Rondo:
     tokens = _blocking(AsyncRondo.tokens)
     rotate_token = _blocking(AsyncRondo.rotate_token)
     revoke_token = _blocking(AsyncRondo.revoke_token)
-    verdicts = _blocking(AsyncRondo.verdicts)
+    monitoring = _blocking(AsyncRondo.monitoring)
     status = _blocking(AsyncRondo.status)

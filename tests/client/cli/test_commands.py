@@ -13,7 +13,7 @@ import pytest
 from rondo.client.cli.local import stack
 from rondo.embedded.home import locked, mark_kept
 
-from tests.client.stub_services import SPEC, Monitor, Services
+from tests.client.stub_services import DAY, SPEC, Monitor, Services, summary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,7 @@ def batch(tmp_path: Path) -> str:
         ("predict late distance=1 carrier=AA --http --id a", "a  0.2500  (version 2)"),
         ("predict late distance=nan carrier=AA --http --id a", "a  0.2500  (version 2)"),
         ("status", "ready"),
-        ("status", "late: no verdict: 336 of 500 rows"),
+        ("status", "late: no verdict: 336 of 500 rows, alert: no verdict"),
         ("quarantine trips", "  7  distance: below 0"),
         ("remove late --reason obsolete --yes", "late is removed"),
         ("token create ada --role engineer --role reader", "rondo_0123456789ab_secret"),
@@ -320,19 +320,72 @@ def test_status_has_a_row_for_kafka_and_for_postgresql(rondo: Run) -> None:
 
 def test_models_and_status_have_the_window_without_a_verdict_for_programs(rondo: Run) -> None:
     (model,) = orjson.loads(rondo("models", "--json").stdout)
-    assert (model["model"], model["no_verdict"]) == ("late", "336 of 500 rows")
+    assert (model["model"], model["monitoring"]["no_verdict"]) == ("late", "336 of 500 rows")
     done = rondo("status", "--json")
-    assert orjson.loads(done.stdout)["monitor"]["no_verdict"] == {"late": "336 of 500 rows"}
+    late = orjson.loads(done.stdout)["monitor"]["models"]["late"]
+    assert (late["no_verdict"], late["open_alerts"]) == ("336 of 500 rows", ["no_verdict"])
     assert done.exit_code == 0, "the monitor is ready"
+
+
+@pytest.mark.parametrize(
+    ("fields", "last_window", "open_alerts"),
+    [
+        ({}, "none closed yet", "none"),
+        ({"last_window": DAY}, "decided", "none"),
+        ({"last_window": DAY, "no_verdict": "1 of 9 rows"}, "no verdict: 1 of 9 rows", "none"),
+        ({"no_verdict": "not monitored: the task is unknown"}, "not monitored: the task is unknown", "none"),
+        ({"open_alerts": ["drift", "no_verdict"]}, "none closed yet", "drift, no verdict"),
+        (
+            {"open_alerts": ["coverage"], "not_monitored_share": 1.0},
+            "none closed yet",
+            "coverage, 100% of the newest requests not monitored",
+        ),
+        ({"not_monitored_share": 0.001}, "none closed yet", "1% of the newest requests not monitored"),
+    ],
+)
+def test_the_last_window_and_the_alerts_of_a_model(
+    rondo: Run, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], last_window: str, open_alerts: str
+) -> None:
+    listed = {"models": [summary("late", **fields)]}
+    monkeypatch.setitem(Monitor.answers, ("GET", "/v1/models"), (200, listed))
+    (row,) = rondo("models").stdout.splitlines()[1:]
+    assert [cell.strip() for cell in row.rstrip().split("  ") if cell][-2:] == [last_window, open_alerts]
+
+
+@pytest.mark.parametrize(
+    ("newest", "options", "noted"),
+    [
+        ("2013-03-01T12:00:00Z", "", "warning: no --event-time: the request counts as asked now, and the newest one"),
+        (None, "", "no --event-time: the request counts as asked now, at 20"),
+        ("2199-03-01T12:00:00Z", "", ""),
+        ("2013-03-01T12:00:00Z", "--event-time 2013-03-02T12:00:00Z", ""),
+    ],
+)
+def test_a_request_without_an_event_time_is_asked_now(
+    rondo: Run, monkeypatch: pytest.MonkeyPatch, newest: str | None, options: str, noted: str
+) -> None:
+    listed = {"models": [summary("late", watermark=newest)]}
+    monkeypatch.setitem(Monitor.answers, ("GET", "/v1/models"), (200, listed))
+    done = rondo("predict", "late", "distance=1", "--http", *options.split())
+    assert done.stderr.startswith(noted)
+    assert bool(done.stderr) == bool(noted)
+    assert done.exit_code == 0
+
+
+@pytest.mark.parametrize("content", ["", "\n  \n"])
+def test_a_file_without_a_request_is_refused(rondo: Run, tmp_path: Path, content: str) -> None:
+    (tmp_path / "requests.jsonl").write_text(content)
+    failed = rondo("predict", "late", "--from", "requests.jsonl", "--json")
+    assert (failed.exit_code, orjson.loads(failed.stdout)["error"]) == (1, "no_requests")
 
 
 @pytest.mark.parametrize("monitor_url", ["", "http://127.0.0.1:1"])
 def test_without_a_monitor_the_models_are_shown_and_verdicts_are_unknown(rondo: Run, monitor_url: str) -> None:
     (model,) = orjson.loads(rondo("models", "--json", RONDO_MONITOR_URL=monitor_url).stdout)
-    assert "no_verdict" not in model
+    assert "monitoring" not in model
     assert "version 2 100%" in rondo("models", RONDO_MONITOR_URL=monitor_url).stdout
     states = orjson.loads(rondo("status", "--json", RONDO_MONITOR_URL=monitor_url).stdout)
-    assert states["monitor"]["no_verdict"] == {}
+    assert states["monitor"]["models"] == {}
     assert not states["monitor"]["ready"]
 
 

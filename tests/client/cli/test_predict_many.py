@@ -18,6 +18,7 @@ class Failures:
 
     def __init__(self) -> None:
         self.found: list[tuple[int, str, str]] = []
+        self.without_event_time = 0
 
     def fail(self, about: dict[str, Any], code: str, message: str) -> None:
         self.found.append((about["line"], code, message))
@@ -56,6 +57,13 @@ def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_key_and_the_nex
     assert (f"did you mean {nearest!r}?" in message) == (nearest is not None)
     assert 'write {"features": {...}}' in message
     assert len(message) < 400
+
+
+def test_requests_without_an_event_time_are_counted() -> None:
+    failures: Any = Failures()
+    lines = [{key: value for key, value in WHOLE.items() if key != "event_time"}, WHOLE, {"features": {}}]
+    list(predict_many.requests(io.BytesIO(b"\n".join(map(orjson.dumps, lines))), "late", failures))
+    assert failures.without_event_time == 2
 
 
 def test_all_keys_of_a_request_are_known() -> None:

@@ -7,31 +7,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rondo.client.cli import session
+from rondo.client.cli.monitoring import alerts, last_window, monitoring
 from rondo.client.cli.output import Json, minute, print_json, print_list, print_table
-from rondo.client.cli.verdicts import sentence, verdicts
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
+
+_MONITORING = "monitoring"
 
 
 def models(
     model: Annotated[str | None, typer.Argument(help="List the versions of this model.")] = None,
     json: Json = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
-    """List the models, and whether the monitor could decide about their last window; or the versions of one."""
+    """List the models, with the verdict on their last window and their open alerts; or the versions of one."""
     if model is not None:
         _versions(model, json=json)
         return
     print_list(
         session.run(_models),
-        ("model", "champion", "last version", "spec", "serves", "last window"),
+        ("model", "champion", "last version", "spec", "serves", "last window", "alerts"),
         lambda m: (
             m["model"],
             m["champion"],
             m["last_version"],
             m["spec_revision"],
             routes(m),
-            sentence(m.get("no_verdict")),
+            *_monitoring_cells(m),
         ),
         empty="no models yet: `rondo apply rondo.yaml` creates one",
         json=json,
@@ -39,9 +41,16 @@ def models(
 
 
 async def _models(rondo: AsyncRondo) -> list[dict[str, Any]]:
-    """Return the models, with `no_verdict` where the monitor answers."""
-    found, decided = await rondo.models(), await verdicts(rondo)
-    return [m | ({} if decided is None else {"no_verdict": decided.get(m["model"])}) for m in found]
+    """Return the models, each with the monitor's summary as `monitoring` where the monitor answers."""
+    found, summaries = await rondo.models(), await monitoring(rondo)
+    return [m if summaries is None else m | {_MONITORING: summaries.get(m["model"])} for m in found]
+
+
+def _monitoring_cells(model: dict[str, Any]) -> tuple[str, str]:
+    if _MONITORING not in model:
+        return "unknown", "unknown"
+    summary = model[_MONITORING]
+    return last_window(summary), ", ".join(alerts(summary)) or "none"
 
 
 def _versions(model: str, *, json: bool) -> None:

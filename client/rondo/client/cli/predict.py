@@ -9,7 +9,8 @@ import typer
 from rondo.client.cli import predict_many, session
 from rondo.client.cli.arguments import event_time as time_of
 from rondo.client.cli.arguments import features
-from rondo.client.cli.output import Json, print_prediction
+from rondo.client.cli.monitoring import now_as_event_time
+from rondo.client.cli.output import Json, print_note, print_prediction
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
@@ -41,6 +42,8 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of a command
 
     async def ask(rondo: AsyncRondo) -> Prediction:
         sent = features(pairs or [], await rondo.inputs(model))
+        if at is None and (note := await now_as_event_time(rondo, model)):
+            print_note(note)
         if http:
             return await rondo.predict_http(model, sent, id=id, entity=entity, event_time=at)
         return await rondo.predict(model, sent, id=id, entity=entity, event_time=at, seconds=timeout)

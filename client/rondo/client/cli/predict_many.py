@@ -38,6 +38,8 @@ _DELIVERIES = {
 def run(lines: BinaryIO, model: str, seconds: float, *, json: bool) -> int:
     """Send a request for each line; return the exit code: 1 if a line has no answer within `seconds`."""
     total = _count(lines)
+    if total == 0:
+        raise _nothing_in(lines)
     with _progress(json=json) as progress:
         results = Results(progress, total, json=json)
 
@@ -47,15 +49,26 @@ def run(lines: BinaryIO, model: str, seconds: float, *, json: bool) -> int:
                     results.add(answer)
 
         session.run(ask)
+    if not results.answered and not results.failed:
+        raise _nothing_in(lines)
     print_note(results.summary)
+    if results.without_event_time:
+        print_note(
+            f"{results.without_event_time:,} without `event_time`, which count as asked when they were answered: give "
+            "it to requests about the past, or later ones with older times are not monitored"
+        )
     return 1 if results.failed else 0
+
+
+def _nothing_in(lines: BinaryIO) -> RefusedError:
+    return RefusedError(f"{lines.name} has no request: write one per line as {_FORM}", code="no_requests")
 
 
 class Results:
     """Prints the result of each line, and counts. Two threads call it: one reads lines, one takes answers."""
 
     def __init__(self, progress: Progress, total: int | None, *, json: bool) -> None:
-        self.answered = self.failed = 0
+        self.answered = self.failed = self.without_event_time = 0
         self._deliveries: Counter[DeliveryStatus] = Counter()
         self._progress, self._json = progress, json
         self._task = progress.add_task("asking", total=total)
@@ -95,9 +108,12 @@ def requests(lines: BinaryIO, model: str, results: Results) -> Iterator[Predicti
         if not line.strip():
             continue
         try:
-            yield _request(line, model)
+            request = _request(line, model)
         except RefusedError as error:
             results.fail({"line": number}, error.code, f"line {number}: {error}")
+            continue
+        results.without_event_time += request.event_time is None
+        yield request
 
 
 def _request(line: bytes, model: str) -> PredictionRequested:

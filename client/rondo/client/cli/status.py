@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from rondo.client.cli import session
+from rondo.client.cli.monitoring import alerts, last_window, monitoring
 from rondo.client.cli.output import Json, print_json, print_table
-from rondo.client.cli.verdicts import sentence, verdicts
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def status(json: Json = False) -> None:  # noqa: FBT002 - a flag of the command line
     """Show whether every service, Kafka and PostgreSQL are ready, and if not, why. Exit code 1 if one is not.
 
-    The monitor's row also has the models whose last window has no verdict.
+    The monitor's row also has the models whose last window has no verdict, and their open alerts.
     """
     states = session.run(_states)
     if json:
@@ -31,8 +31,8 @@ def status(json: Json = False) -> None:  # noqa: FBT002 - a flag of the command 
 
 
 async def _states(rondo: AsyncRondo) -> dict[str, dict[str, Any]]:
-    states, decided = await rondo.status(), await verdicts(rondo)
-    states["monitor"]["no_verdict"] = {model: why for model, why in (decided or {}).items() if why is not None}
+    states, summaries = await rondo.status(), await monitoring(rondo)
+    states["monitor"]["models"] = summaries or {}
     return states
 
 
@@ -42,5 +42,15 @@ def _ready(ready: bool | None) -> str:  # noqa: FBT001 - the value itself
 
 def _why(state: dict[str, Any]) -> str:
     failing = [f"{name}: {result}" for name, result in state["checks"].items() if result != "ok"]
-    undecided = [f"{model}: {sentence(why)}" for model, why in state.get("no_verdict", {}).items()]
-    return "; ".join([*filter(None, [state["message"]]), *failing, *undecided])
+    noticed = [
+        f"{model}: {', '.join(findings)}"
+        for model, each in state.get("models", {}).items()
+        if (findings := _findings(each))
+    ]
+    return "; ".join([*filter(None, [state["message"]]), *failing, *noticed])
+
+
+def _findings(summary: dict[str, Any]) -> list[str]:
+    """Return what somebody should look at: a window without a verdict, open alerts, requests not monitored."""
+    undecided = [last_window(summary)] if summary["no_verdict"] else []
+    return [*undecided, *(f"alert: {each}" for each in alerts(summary))]

@@ -105,8 +105,13 @@ class ModelState:
         self.tumbling = tumbling
 
     def remove(self) -> list[Announcement]:
-        """Stop evaluating a model that was removed: discards its counts and resolves its alerts."""
+        """Stop evaluating a model that was removed: discards its counts and its event time, and resolves its alerts.
+
+        A spec that is applied later starts over, also for requests that are older than those before.
+        """
+        at, why = to_time(self.watermark.newest), "the model was removed"
         self.windows, self.tumbling = {}, None
+        self.watermark, self.outcome_watermark, self.closed_until = Watermark(), Watermark(), NEVER
         self.unmatched.clear()
         self.labelled.clear()
         self.buffer.clear()
@@ -114,11 +119,16 @@ class ModelState:
         self.alarms, self.no_verdict_alarm = dict.fromkeys(FINDING_KINDS, AlarmState()), AlarmState()
         self.no_verdict = None
         ids = [each.alert_id for each in alarms if each.alert_id]
-        at, why = to_time(self.watermark.newest), "the model was removed"
         return [
             *(findings.resolved(self.model, alert_id, at, why) for alert_id in ids),
             *self.dropped.resolve(self.model, at, why),
         ]
+
+    @property
+    def open_alerts(self) -> tuple[str, ...]:
+        """The kinds of the alerts that are raised and not resolved."""
+        others = {"no_verdict": self.no_verdict_alarm, "coverage": self.dropped.coverage.alarm}
+        return tuple(kind for kind, alarm in [*self.alarms.items(), *others.items()] if alarm.alert_id)
 
     def promote(self, champion: ChampionRevision) -> list[Announcement]:
         """Apply a deployment. Another version drops the windows of older versions.

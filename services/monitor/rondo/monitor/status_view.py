@@ -47,11 +47,19 @@ class LogCounts(Value):
 
 
 class ModelSummary(Value):
-    """`version` is the champion. `no_verdict` is as in `ModelStatus`."""
+    """`version` is the champion. `no_verdict` and `watermark` are as in `ModelStatus`.
+
+    `last_window` is the end of the champion's last closed window, None if none has closed. `open_alerts` are the kinds
+    of the raised alerts. `not_monitored_share` is the share of the last 500 to 1,000 rows that counts in no window.
+    """
 
     model: str
     version: int | None
     no_verdict: str | None
+    last_window: Utc | None
+    watermark: Utc | None
+    open_alerts: tuple[str, ...]
+    not_monitored_share: float
 
 
 class ModelStatus(Value):
@@ -77,7 +85,13 @@ class ModelStatus(Value):
 
 def summary(state: ModelState) -> ModelSummary:
     return ModelSummary(
-        model=state.model, version=state.champion.version if state.champion else None, no_verdict=state.no_verdict
+        model=state.model,
+        version=state.champion.version if state.champion else None,
+        no_verdict=state.no_verdict,
+        last_window=_time(state.closed_until),
+        watermark=_time(state.watermark.newest),
+        open_alerts=state.open_alerts,
+        not_monitored_share=state.dropped.coverage.recent_share,
     )
 
 

@@ -52,6 +52,13 @@ class Coverage:
         """The dropped share of the current block."""
         return self.dropped / self.rows if self.rows else 0.0
 
+    @property
+    def recent_share(self) -> float:
+        """The dropped share of the last full block and the current one; it is known before a block is full."""
+        before = BLOCK_ROWS if self.blocks else 0
+        rows = before + self.rows
+        return (self.last * before + self.dropped) / rows if rows else 0.0
+
 
 @dataclass(frozen=True)
 class CoverageTransition:

@@ -1,0 +1,59 @@
+"""What the monitor knows about the models, for `rondo models`, `status` and `predict`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from rondo.client.errors import ForbiddenError, NotFoundError, UnavailableError, UnreachableError
+
+if TYPE_CHECKING:
+    from rondo.client.asynchronous import AsyncRondo
+
+_NOT_MONITORED = "not monitored"
+# Requests that are this much older than the clock are a replay of old data.
+_FAR = timedelta(days=1)
+
+
+async def monitoring(rondo: AsyncRondo) -> dict[str, dict[str, Any]] | None:
+    """Return the monitor's summaries, as `AsyncRondo.monitoring`; None if it can't be asked."""
+    if rondo.connection.monitor is None:
+        return None
+    try:
+        return await rondo.monitoring()
+    except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):
+        return None
+
+
+def last_window(summary: dict[str, Any] | None) -> str:
+    """Return what is known about the last window of a model; None is a model that the monitor does not have."""
+    if summary is None:
+        return f"{_NOT_MONITORED}: the monitor does not have it yet"
+    reason: str | None = summary["no_verdict"]
+    if reason is None:
+        return "decided" if summary["last_window"] else "none closed yet"
+    return reason if reason.startswith(_NOT_MONITORED) else f"no verdict: {reason}"
+
+
+def alerts(summary: dict[str, Any] | None) -> list[str]:
+    """Return the open alerts, and the share of the newest requests that is not monitored if there is one."""
+    if summary is None:
+        return []
+    share: float = summary["not_monitored_share"]
+    kinds = [kind.replace("_", " ") for kind in summary["open_alerts"]]
+    return [*kinds, f"{max(share, 0.01):.0%} of the newest requests not monitored"] if share else kinds
+
+
+async def now_as_event_time(rondo: AsyncRondo, model: str) -> str:
+    """Return what follows for a request without an event time, which counts as asked now."""
+    now = datetime.now(UTC)
+    newest = ((await monitoring(rondo) or {}).get(model) or {}).get("watermark")
+    if newest is None:
+        return f"no --event-time: the request counts as asked now, at {now:%Y-%m-%dT%H:%M:%SZ}"
+    if now - datetime.fromisoformat(newest) < _FAR:
+        return ""
+    return (
+        f"warning: no --event-time: the request counts as asked now, and the newest one of {model} is from {newest}. "
+        "The monitor then closes every window before now, and requests with older times are no longer monitored: give "
+        "--event-time to requests about the past"
+    )
