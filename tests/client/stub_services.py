@@ -61,7 +61,7 @@ INPUTS = {
     "inputs": [{"name": "distance", "datatype": "FP32"}, {"name": "carrier", "datatype": "BYTES"}],
 }
 INFERRED = {"model_name": "late", "model_version": "2", "outputs": [{"name": "score", "data": [0.25]}]}
-LABEL = {"name": "late", "kind": "label"}
+LABEL = {"name": "late", "kind": "label", "models": ["late"]}
 QUARANTINED = {"batch_id": "a", "row": 7, "reason": "distance: below 0", "content": '{"distance":-1}'}
 UNKNOWN = {
     "code": "unknown_model",
@@ -83,7 +83,10 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/v1/models/nosuch"): (404, UNKNOWN),
     ("GET", "/v1/models/nosuch/spec"): (404, UNKNOWN),
     ("GET", "/v1/models/late/spec"): (200, {"spec": {"data": {"dataset": "trips", "label": "late"}}}),
-    ("GET", "/v1/datasets/trips"): (200, {"columns": [{"name": "id", "kind": "entity"}, LABEL]}),
+    ("GET", "/v1/datasets/trips"): (
+        200,
+        {"data_version": None, "columns": [{"name": "id", "kind": "entity", "models": ["late", "early"]}, LABEL]},
+    ),
     ("GET", "/v1/models/late/versions"): (200, {"versions": [VERSION], "next": 1}),
     ("GET", "/v1/models/late/versions?after=1"): (200, {"versions": [], "next": None}),
     ("GET", "/v1/models/late/history"): (200, {"periods": [PERIOD]}),

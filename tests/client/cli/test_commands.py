@@ -72,7 +72,11 @@ def batch(tmp_path: Path) -> str:
         ("apply late.yaml", "late: revision 1 is in force"),
         (
             "publish trips january.csv --batch-id a",
-            "batch a: 3,000 rows accepted, 12 quarantined; trips is at version 4\n  12 quarantined: distance: below 0",
+            (
+                "batch a: 3,000 rows accepted, 12 quarantined; trips is at version 4\n"
+                "  12 quarantined: distance: below 0\n"
+                "`rondo runs early` or `rondo runs late` shows whether a training follows, or why not\n"
+            ),
         ),
         ("models", "version 2 100%"),
         ("models", "no verdict: 336 of 500 rows"),
@@ -370,6 +374,39 @@ def test_a_request_without_an_event_time_is_asked_now(
     assert done.stderr.startswith(noted)
     assert bool(done.stderr) == bool(noted)
     assert done.exit_code == 0
+
+
+DATASET = ("GET", "/v1/datasets/trips")
+KEYS = [{"name": name, "models": ["early", "late"]} for name in ("id", "at", "late")]
+
+
+@pytest.mark.parametrize(
+    ("columns", "version", "features", "warned"),
+    [
+        (KEYS, 3, "{distance: {type: float}}", "early asked for, without distance: a batch without it is refused"),
+        (KEYS[:2], 3, "{distance: {type: float}}", "early asked for, without distance, late: a batch without them"),
+        (KEYS, 3, "{distance: {type: float, optional: true}}", ""),
+        (KEYS, 0, "{distance: {type: float}}", ""),
+        ([*KEYS, {"name": "distance", "models": ["early"]}], 3, "{distance: {type: float}}", ""),
+    ],
+)
+def test_a_required_column_that_the_batches_so_far_lack_is_reported(
+    rondo: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: Any, version: int, features: str,
+    warned: str,
+) -> None:  # fmt: skip
+    answer = {"columns": columns, "data_version": {"version": version} if version else None}
+    monkeypatch.setitem(Services.answers, DATASET, (200, answer))
+    (tmp_path / "late.yaml").write_text(SPEC.replace("{distance: {type: float}}", features))
+    applied = rondo("apply", "late.yaml", "--json")
+    found = [warning for warning in orjson.loads(applied.stdout)["warnings"] if "so far" in warning]
+    assert bool(found) == bool(warned)
+    assert all(warned in each for each in found)
+
+
+@pytest.mark.parametrize(("gates", "warned"), [("", "late has no gates"), ("gates: {roc_auc: {min: 0.6}}\n", "")])
+def test_a_spec_without_gates_is_reported(rondo: Run, tmp_path: Path, gates: str, warned: str) -> None:
+    (tmp_path / "late.yaml").write_text(SPEC + gates)
+    assert ("late has no gates" in rondo("apply", "late.yaml").stderr) == bool(warned)
 
 
 @pytest.mark.parametrize("content", ["", "\n  \n"])

@@ -335,7 +335,10 @@ def test_old_times_are_normal_and_a_clock_may_be_a_day_ahead() -> None:
 
 
 def test_an_optional_column_may_be_absent_and_its_nan_is_a_missing_value() -> None:
-    assert accepted(rides(3).drop("rain")).rows["rain"].to_list() == [None, None, None]
+    absent = accepted(rides(3).drop("rain"))
+    assert absent.rows["rain"].to_list() == [None, None, None]
+    assert absent.notes == ("the optional column 'rain' is absent: its values count as missing",)
+    assert accepted(rides(3, rain=[None, None, None])).notes == ()
     assert accepted(rides(3, rain=[float("nan"), 1.0, None])).rows["rain"].to_list() == [None, 1.0, None]
 
 

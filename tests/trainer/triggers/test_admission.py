@@ -52,6 +52,7 @@ def test_a_trigger_that_the_spec_does_not_list_is_skipped() -> None:
     assert isinstance(decision, Skip)
     assert decision.reason == "not_subscribed"
     assert "drift, performance, not quality" in decision.detail
+    assert f"`rondo train {spec().model}`" in decision.detail
 
 
 def test_data_starts_the_first_training_whatever_the_spec_lists() -> None:

@@ -51,6 +51,10 @@ def schema_notes(batch: RawBatch, file_format: FileFormat, contract: Contract) -
         close = nearest(name, contract.names)
         hint = f"; did you mean {close!r}?" if close else ""
         yield f"column {excerpt(name)!r} is not in the contract and was dropped{hint}"
+    present = {*batch.frame.columns, *batch.unsupported}
+    for column in contract.columns:
+        if column.optional and column.name not in present:
+            yield f"the optional column {column.name!r} is absent: its values count as missing"
     if file_format == "JSON Lines":
         for column in text_columns(batch.frame, contract):
             yield f"column {column.name!r} has texts, which were read as {column.expected}: send it with that type"

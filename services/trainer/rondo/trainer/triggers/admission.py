@@ -82,7 +82,8 @@ def _not_subscribed(trigger: Trigger, spec: ModelSpec, history: History) -> Skip
     subscribed = ", ".join(spec.retrain.on) or "nothing"
     return Skip(
         SkipReason.NOT_SUBSCRIBED,
-        f"retrain.on lists {subscribed}, not {trigger.kind}: add {trigger.kind} to train on it",
+        f"retrain.on lists {subscribed}, not {trigger.kind}: add {trigger.kind} to train on it, or train "
+        f"now with `rondo train {spec.model}`",
     )
 
 
