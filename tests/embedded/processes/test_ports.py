@@ -1,10 +1,11 @@
 """Ports: free ones by default, and a clear error for a configured one that is taken."""
 
 import socket
+from pathlib import Path
 
 import pytest
 from rondo.embedded.errors import BadPortError, PortTakenError
-from rondo.embedded.processes.ports import LOOPBACK, chosen_port, free_port, is_free
+from rondo.embedded.processes.ports import LOOPBACK, HomePorts, chosen_port, free_port, is_free
 
 
 def test_no_port_is_handed_out_twice() -> None:
@@ -51,3 +52,39 @@ def test_what_is_no_port_is_refused(monkeypatch: pytest.MonkeyPatch, value: str)
     with pytest.raises(BadPortError) as raised:
         chosen_port("RONDO_PORT_REGISTRY")
     assert (raised.value.value, raised.value.variable) == (value, "RONDO_PORT_REGISTRY")
+
+
+def test_a_home_keeps_its_ports(tmp_path: Path) -> None:
+    names = ("kafka", "postgres", "registry")
+    first = HomePorts(tmp_path)
+    ports = [first.port(name) for name in names]
+    first.save()
+    again = HomePorts(tmp_path)
+    assert [again.port(name) for name in names] == ports
+
+
+def test_a_port_that_was_taken_meanwhile_is_replaced(tmp_path: Path) -> None:
+    first = HomePorts(tmp_path)
+    port, other = first.port("kafka"), first.port("postgres")
+    first.save()
+    with socket.create_server((LOOPBACK, port)):
+        again = HomePorts(tmp_path)
+        assert again.port("kafka") not in {port, other}
+        assert again.port("postgres") == other
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"kafka": "1"}', '{"kafka": 0, "postgres": 0}', '{"kafka": 99999}'])
+def test_an_unusable_file_of_ports_is_ignored(tmp_path: Path, content: str) -> None:
+    (tmp_path / "ports.json").write_text(content)
+    ports = HomePorts(tmp_path)
+    assert is_free(ports.port("kafka"))
+    assert ports.port("kafka") != ports.port("postgres")
+
+
+def test_a_configured_port_comes_before_that_of_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, wanted = HomePorts(tmp_path), free_port()
+    monkeypatch.delenv("RONDO_PORT_REGISTRY", raising=False)
+    before = first.chosen("registry", "RONDO_PORT_REGISTRY")
+    first.save()
+    monkeypatch.setenv("RONDO_PORT_REGISTRY", str(wanted))
+    assert HomePorts(tmp_path).chosen("registry", "RONDO_PORT_REGISTRY") == wanted != before

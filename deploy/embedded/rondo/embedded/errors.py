@@ -99,7 +99,10 @@ class NotReadyError(EmbeddedError):
 
     def __init__(self, name: str, why: str, log: Path, last_line: str) -> None:
         end = f"its last line: {last_line}" if last_line else "it is empty"
-        super().__init__(f"{name} is not ready: {why}; its log is {log}, {end}")
+        super().__init__(
+            f"{name} is not ready: {why}; its log is {log}, {end}\n"
+            "  correct what the log names, or stop other programs if the machine is busy; then run the command again"
+        )
         self.name, self.why, self.log, self.last_line = name, why, log, last_line
 
 

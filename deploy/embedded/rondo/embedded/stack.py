@@ -18,7 +18,7 @@ from rondo.embedded.postgres.databases import create_databases
 from rondo.embedded.postgres.server import Postgres
 from rondo.embedded.processes import openmp
 from rondo.embedded.processes.orphans import kill_all
-from rondo.embedded.processes.ports import LOOPBACK, chosen_port
+from rondo.embedded.processes.ports import LOOPBACK, HomePorts
 from rondo.embedded.processes.process_monitor import ProcessMonitor
 from rondo.embedded.processes.service_process import ServiceProcess
 from rondo.embedded.processes.signals import sigterm_as_ctrl_c
@@ -33,7 +33,8 @@ class Stack:
 
     Processes that die are restarted and reported in `logs/stack.log`. RONDO_KAFKA (host:port) and RONDO_POSTGRES (a
     superuser's DSN) name servers that run already, to be used in place of new ones; without `keep` they must hold
-    nothing of an earlier run. RONDO_PORT_<SERVICE> sets a port, by default each service gets a free one.
+    nothing of an earlier run. RONDO_PORT_<SERVICE> sets a port; by default each server gets the one of the
+    earlier start in this folder, or a free one.
     """
 
     def __init__(
@@ -49,8 +50,8 @@ class Stack:
         `keep` continues with the data of an earlier start; a later start without it is refused in this folder.
         """
         self.home = (home or default_home()).absolute()
-        self.kafka = None if os.environ.get("RONDO_KAFKA") else Kafka(self.home / "kafka", keep=keep, progress=progress)
-        self.postgres = None if os.environ.get("RONDO_POSTGRES") else Postgres(self.home / "postgres", keep=keep)
+        self._ports = HomePorts(self.home)
+        self.kafka, self.postgres = self._own_kafka(keep, progress), self._own_postgres(keep)
         self._servers = [server for server in (self.kafka, self.postgres) if server is not None]
         self.services: dict[str, ServiceProcess] = {}
         self.addresses: Addresses
@@ -86,7 +87,11 @@ class Stack:
         await self._check_external_servers()
         self._clear()
         check_space(self.home)
-        http = {each.name: f"http://{LOOPBACK}:{chosen_port(_variable(each))}" for each in self._descriptions}
+        http = {
+            each.name: f"http://{LOOPBACK}:{self._ports.chosen(each.name, _variable(each))}"
+            for each in self._descriptions
+        }
+        self._ports.save()
         await self._start_servers(undo)
         if self._keep:
             mark_kept(self.home)
@@ -96,6 +101,16 @@ class Stack:
         undo.callback(Addresses.remove, self.home)
         log = self.home / "logs" / "stack.log"
         self._monitor = await undo.enter_async_context(ProcessMonitor(self._servers, list(self.services.values()), log))
+
+    def _own_kafka(self, keep: bool, progress: Progress) -> Kafka | None:  # noqa: FBT001 - as the stack has it
+        if os.environ.get("RONDO_KAFKA"):
+            return None
+        return Kafka(self.home / "kafka", keep=keep, progress=progress, port=self._ports.port("kafka"))
+
+    def _own_postgres(self, keep: bool) -> Postgres | None:  # noqa: FBT001
+        if os.environ.get("RONDO_POSTGRES"):
+            return None
+        return Postgres(self.home / "postgres", keep=keep, port=self._ports.port("postgres"))
 
     async def _check_external_servers(self) -> None:
         if self.kafka is None:

@@ -38,10 +38,15 @@ class Kafka(Server):
 
     name = "Kafka"
 
-    def __init__(self, folder: Path, *, keep: bool = False, progress: Progress = silent) -> None:
-        """Choose a free port. `keep` continues with the data of an earlier start; `progress` reports downloads."""
+    def __init__(
+        self, folder: Path, *, keep: bool = False, progress: Progress = silent, port: int | None = None
+    ) -> None:
+        """Listen on `port`, by default a free one.
+
+        `keep` continues with the data of an earlier start; `progress` reports downloads.
+        """
         self.folder = folder.absolute()
-        self.bootstrap = f"{LOOPBACK}:{free_port()}"
+        self.bootstrap = f"{LOOPBACK}:{port or free_port()}"
         self._controller = f"{LOOPBACK}:{free_port()}"
         self._keep = keep
         self._progress = progress

@@ -32,10 +32,10 @@ class Postgres(Server):
 
     name = "PostgreSQL"
 
-    def __init__(self, folder: Path, *, keep: bool = False) -> None:
-        """Choose a free port. `keep` continues with the data of an earlier start."""
+    def __init__(self, folder: Path, *, keep: bool = False, port: int | None = None) -> None:
+        """Listen on `port`, by default a free one. `keep` continues with the data of an earlier start."""
         self.folder = folder.absolute()
-        self.port = free_port()
+        self.port = port or free_port()
         self._keep = keep
         self._password = ""
         # SIGINT is the "fast" shutdown, which does not wait for clients. SIGQUIT ends all of its processes at once.

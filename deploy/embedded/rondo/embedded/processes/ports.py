@@ -5,14 +5,17 @@ so that no client takes the port of a server that restarts.
 """
 
 import itertools
+import json
 import os
 import random
 import socket
+from pathlib import Path
 
 from rondo.embedded.errors import BadPortError, PortTakenError
 
 LOOPBACK = "127.0.0.1"
 _LOWEST, _HIGHEST = 20_000, 32_000
+_FILE = "ports.json"
 
 # Each candidate is used once per process; a random start keeps two processes apart.
 _candidates = itertools.islice(
@@ -55,3 +58,45 @@ def chosen_port(variable: str) -> int:
     if not is_free(int(value)):
         raise PortTakenError(int(value), variable)
     return int(value)
+
+
+class HomePorts:
+    """The ports of the servers of a home. A later start uses them again where they are free.
+
+    So clients that have the addresses of an earlier start need no new ones.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._file = home / _FILE
+        self._before = _read(self._file)
+        self._given: dict[str, int] = {}
+
+    def port(self, name: str) -> int:
+        """Return the port of an earlier start if it is free, else another one."""
+        before = self._before.get(name, 0)
+        usable = before not in self._given.values() and 0 < before < 1 << 16 and is_free(before)
+        self._given[name] = before if usable else free_port()
+        return self._given[name]
+
+    def chosen(self, name: str, variable: str) -> int:
+        """Return the port in the environment variable, or `port` if it is not set.
+
+        Raises:
+            BadPortError: the value is not a port.
+            PortTakenError: another program listens on it.
+
+        """
+        return chosen_port(variable) if os.environ.get(variable) else self.port(name)
+
+    def save(self) -> None:
+        """Save the ports for the next start."""
+        self._file.write_text(json.dumps(self._before | self._given), encoding="ascii")
+
+
+def _read(file: Path) -> dict[str, int]:
+    try:
+        found = json.loads(file.read_text("ascii"))
+    except (OSError, ValueError):
+        return {}
+    items = found.items() if isinstance(found, dict) else ()
+    return {name: port for name, port in items if isinstance(port, int)}

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import time
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -12,12 +14,37 @@ from rondo.embedded.processes.process import Process
 _POLL_SECONDS = 0.05
 
 
+@dataclass
+class StartLimit:
+    """When to give up on a start: after `inactive` seconds without output, or after `total` seconds.
+
+    On a slow or busy machine a server takes minutes, and its log grows meanwhile. Times are those of a monotonic clock.
+    """
+
+    inactive: float
+    total: float
+    started: float
+    _output: int = -1
+    _active: float = 0
+
+    def exceeded(self, output: int, now: float) -> str | None:
+        """Return why to give up, or None; `output` is the size of the log."""
+        if output != self._output:
+            self._output, self._active = output, now
+        if now - self.started >= self.total:
+            return f"no answer within {self.total:.0f} s, although it still writes its log"
+        if now - self._active >= self.inactive:
+            return f"no answer, and no line in its log for {self.inactive:.0f} s"
+        return None
+
+
 class Server(ABC):
     """A server in a child process; use it with `with`, `async with`, or start() and stop()."""
 
     name: str
     process: Process
-    ready_within_seconds: float = 60
+    inactive_seconds: float = 60
+    ready_within_seconds: float = 600
     stop_within_seconds: float = 20
     restarts: int = 0
     """The number of restarts after it died."""
@@ -45,20 +72,24 @@ class Server(ABC):
     async def launch(self) -> None:
         """Start the process (from the main thread, see `parent_death.py`) and wait until clients are served."""
         self.process.start()
-        try:
-            async with asyncio.timeout(self.ready_within_seconds):
-                await self._wait_ready()
-        except TimeoutError:
-            why = f"no answer within {self.ready_within_seconds:.0f} s"
-            raise NotReadyError(self.name, why, self.process.log, self.process.last_line()) from None
+        limit = StartLimit(self.inactive_seconds, self.ready_within_seconds, time.monotonic())
+        while not await self._answers_in_time():
+            if not self.process.is_running:
+                raise self._not_ready(f"it ended with exit code {self.process.exit_code}")
+            if why := limit.exceeded(self.process.log.stat().st_size, time.monotonic()):
+                raise self._not_ready(why)
+            await asyncio.sleep(_POLL_SECONDS)
         self._should_run = True
 
-    async def _wait_ready(self) -> None:
-        while not await self.answers():
-            if not self.process.is_running:
-                why = f"it ended with exit code {self.process.exit_code}"
-                raise NotReadyError(self.name, why, self.process.log, self.process.last_line())
-            await asyncio.sleep(_POLL_SECONDS)
+    async def _answers_in_time(self) -> bool:
+        try:
+            async with asyncio.timeout(self.inactive_seconds):
+                return await self.answers()
+        except TimeoutError:
+            return False
+
+    def _not_ready(self, why: str) -> NotReadyError:
+        return NotReadyError(self.name, why, self.process.log, self.process.last_line())
 
     @property
     def has_died(self) -> bool:
