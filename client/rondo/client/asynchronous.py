@@ -17,7 +17,7 @@ from rondo.client.http.registry import RegistryClient
 from rondo.client.http.transport import HttpTransport
 from rondo.client.kafka import event_stream
 from rondo.client.kafka.clients import KafkaClients
-from rondo.client.kafka.failed_requests import failed_requests
+from rondo.client.kafka.failed_requests import OUTCOMES, REQUESTS, failed_requests
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -151,15 +151,18 @@ class AsyncRondo(IngestionClient, RegistryClient):
             raise OutcomeTimeoutError(seconds) from None
 
     async def failed(
-        self, model: str | None = None, last: int = 20, *, follow: bool = False
+        self, model: str | None = None, last: int = 20, *, follow: bool = False, outcomes: bool = False
     ) -> AsyncGenerator[FailedRequest, None]:
         """Yield the `last` requests that could not be answered, oldest first; with `follow` also new ones.
+
+        With `outcomes` these are the outcomes that ingestion refused.
 
         Raises:
             UnreachableError: Kafka does not answer.
 
         """
-        async with aclosing(failed_requests(self.connection.kafka, model, last, follow=follow)) as found:
+        source = OUTCOMES if outcomes else REQUESTS
+        async with aclosing(failed_requests(self.connection.kafka, source, model, last, follow=follow)) as found:
             async for failed in found:
                 yield failed
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from rondo.client.errors import RefusedError
+from rondo.contracts.times import is_plausible
 
 # Serving's own text, so that the same mistake gets the same answer everywhere.
 WANTED = "send a time from 1900 to a day from now, as RFC 3339 with an offset, such as 2013-03-01T12:00:00Z"
@@ -47,3 +48,16 @@ def in_utc(time: datetime) -> datetime:
         return time.astimezone(UTC)
     except OverflowError:
         raise BadEventTimeError(time) from None
+
+
+def known(time: datetime) -> datetime:
+    """Return the time of something that has happened, in UTC.
+
+    Raises:
+        BadEventTimeError: it has no offset, or is before 1900 or more than a day ahead of now.
+
+    """
+    found = in_utc(time)
+    if not is_plausible(found, datetime.now(UTC)):
+        raise BadEventTimeError(time)
+    return found

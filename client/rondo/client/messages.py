@@ -115,14 +115,14 @@ def outcome(
     """Return an outcome that was known at `event_time`, of the prediction `id` or of `entity`.
 
     Raises:
-        RefusedError: it violates the contract, names neither, or `event_time` has no offset.
+        RefusedError: it violates the contract, names neither, or `event_time` has no offset or is in the future.
 
     """
     if id is None and entity is None:
         raise RefusedError(
             "an outcome names the prediction's id or its entity: give one of the two", code="bad_outcome"
         )
-    known_at = event_times.in_utc(event_time)
+    known_at = event_times.known(event_time)
     try:
         return OutcomeObserved(model=model, id=id, entity=entity, outcome=value, event_time=known_at)
     except ValidationError as error:
@@ -154,6 +154,10 @@ def id_of(value: bytes | None) -> str | None:
 
 def model_of(value: bytes | None) -> str | None:
     return _text_of(value, "model")
+
+
+def entity_of(value: bytes | None) -> str | None:
+    return _text_of(value, "entity")
 
 
 def _text_of(value: bytes | None, key: str) -> str | None:

@@ -218,6 +218,10 @@ def test_a_warning_goes_to_stderr(rondo: Run, batch: str) -> None:
         ("outcome late nan --id a", "rondo: 'nan' is not an outcome of late: its label `late` is 0 or 1"),
         ("quarantine trps", "rondo: no model has the dataset 'trps'"),
         ("failed", "rondo: Kafka can't be reached"),
+        (
+            "outcome late 1 --id a --at 2199-03-01T12:00:00Z",
+            "rondo: `event_time` is 2199-03-01 12:00:00+00:00: send a time from 1900 to a day from now",
+        ),
         ("outcome late 1", "rondo: an outcome names the prediction's id or its entity"),
         ("outcome late 1 --id a", "rondo: Kafka can't be reached"),
         ("predict late --from empty.jsonl", "rondo: Kafka can't be reached"),

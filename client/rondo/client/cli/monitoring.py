@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from rondo.client.cli.output import print_note
 from rondo.client.errors import ForbiddenError, NotFoundError, UnavailableError, UnreachableError
 
 if TYPE_CHECKING:
@@ -44,16 +45,19 @@ def alerts(summary: dict[str, Any] | None) -> list[str]:
     return [*kinds, f"{max(share, 0.01):.0%} of the newest requests not monitored"] if share else kinds
 
 
-async def now_as_event_time(rondo: AsyncRondo, model: str) -> str:
-    """Return what follows for a request without an event time, which counts as asked now."""
+async def check_now_as_event_time(rondo: AsyncRondo, model: str) -> str | None:
+    """Warn if a request without an event time, which counts as asked now, is far from the others of its model.
+
+    Return the event time that it counts with, if no other request is known.
+    """
     now = datetime.now(UTC)
     newest = ((await monitoring(rondo) or {}).get(model) or {}).get("watermark")
     if newest is None:
         return f"no --event-time: the request counts as asked now, at {now:%Y-%m-%dT%H:%M:%SZ}"
-    if now - datetime.fromisoformat(newest) < _FAR:
-        return ""
-    return (
-        f"warning: no --event-time: the request counts as asked now, and the newest one of {model} is from {newest}. "
-        "The monitor then closes every window before now, and requests with older times are no longer monitored: give "
-        "--event-time to requests about the past"
-    )
+    if now - datetime.fromisoformat(newest) >= _FAR:
+        print_note(
+            f"warning: no --event-time: the request counts as asked now, and the newest one of {model} is from "
+            f"{newest}. The monitor then closes every window before now, and requests with older times are no longer "
+            "monitored: give --event-time to requests about the past"
+        )
+    return None

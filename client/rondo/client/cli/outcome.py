@@ -13,12 +13,17 @@ from rondo.client.cli import session
 from rondo.client.cli.arguments import event_time
 from rondo.client.cli.output import Json, print_json, print_text
 from rondo.client.errors import ForbiddenError, NotFoundError, RefusedError, UnavailableError, UnreachableError
+from rondo.contracts.events.data import OutcomesAccepted
 from rondo.contracts.spec.labels import BinaryLabels
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
     from rondo.contracts.events.predictions import OutcomeObserved
 
+FOLLOW_UP = (
+    f"`rondo watch {OutcomesAccepted.topic}` shows whether it was joined with a prediction, `rondo failed --outcomes` "
+    "whether it was refused"
+)
 _LABEL = "label"  # the kind of a column
 
 
@@ -44,8 +49,8 @@ def outcome(
     if json:
         print_json(sent | {"checked": is_checked})
         return
-    doubt = f"; not checked: if ingestion does not know {model}, it goes to ingestion.dead-letters with the reason"
-    print_text(f"sent: the outcome of {entity or id} is {value}{'' if is_checked else doubt}")
+    doubt = "" if is_checked else "; not checked"
+    print_text(f"sent: the outcome of {entity or id} is {value}{doubt}; {FOLLOW_UP}")
 
 
 async def _check(rondo: AsyncRondo, observed: OutcomeObserved) -> bool:

@@ -9,7 +9,7 @@ import typer
 from rondo.client.cli import predict_many, session
 from rondo.client.cli.arguments import event_time as time_of
 from rondo.client.cli.arguments import features
-from rondo.client.cli.monitoring import now_as_event_time
+from rondo.client.cli.monitoring import check_now_as_event_time
 from rondo.client.cli.output import Json, print_note, print_prediction
 
 if TYPE_CHECKING:
@@ -40,12 +40,16 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of a command
         raise typer.Exit(predict_many.run(requests, model, timeout, json=json))
     at = time_of(event_time) if event_time else None
 
+    notes: list[str | None] = []
+
     async def ask(rondo: AsyncRondo) -> Prediction:
         sent = features(pairs or [], await rondo.inputs(model))
-        if at is None and (note := await now_as_event_time(rondo, model)):
-            print_note(note)
+        if at is None:
+            notes.append(await check_now_as_event_time(rondo, model))
         if http:
             return await rondo.predict_http(model, sent, id=id, entity=entity, event_time=at)
         return await rondo.predict(model, sent, id=id, entity=entity, event_time=at, seconds=timeout)
 
     print_prediction(session.run(ask), json=json)
+    for note in filter(None, notes):
+        print_note(note)

@@ -1,4 +1,4 @@
-"""`rondo quarantine` and `rondo failed`: rows that were kept out, and requests that were refused."""
+"""`rondo quarantine` and `rondo failed`: rows that were kept out, and requests and outcomes that were refused."""
 
 from __future__ import annotations
 
@@ -34,19 +34,26 @@ def quarantine(
 
 
 def failed(
-    model: Annotated[str | None, typer.Argument(help="Only requests to this model.")] = None,
+    model: Annotated[str | None, typer.Argument(help="Only those to this model.")] = None,
     last: Last = 20,
+    outcomes: Annotated[  # noqa: FBT002
+        bool, typer.Option("--outcomes", help="Outcomes that ingestion refused, instead of requests.")
+    ] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Continue with new ones until Ctrl-C.")] = False,  # noqa: FBT002
     json: Json = False,  # noqa: FBT002
 ) -> None:
-    """List the prediction requests that could not be answered, and why: the topic predictions.failed."""
+    """List the prediction requests that could not be answered, and why: the topic predictions.failed.
+
+    With --outcomes list the refused outcomes: those on the topic ingestion.dead-letters.
+    """
+    what = "outcome" if outcomes else "request"
 
     async def collect(rondo: AsyncRondo) -> list[FailedRequest]:
-        async with aclosing(rondo.failed(model, last)) as requests:
+        async with aclosing(rondo.failed(model, last, outcomes=outcomes)) as requests:
             return [request async for request in requests]
 
     async def print_all(rondo: AsyncRondo) -> None:
-        async with aclosing(rondo.failed(model, last, follow=True)) as requests:
+        async with aclosing(rondo.failed(model, last, follow=True, outcomes=outcomes)) as requests:
             async for request in requests:
                 print_json(request.model_dump(mode="json")) if json else print_text(_line(request))
 
@@ -57,14 +64,14 @@ def failed(
     if json:
         print_json([request.model_dump(mode="json") for request in found])
     elif not found:
-        print_text(f"no request{f' to {model}' if model else ''} was refused recently")
+        print_text(f"no {what}{f' to {model}' if model else ''} was refused recently")
     else:
-        print_table(("when", "model", "request", "reason", "message"), [_cells(request) for request in found])
+        print_table(("when", "model", what, "reason", "message"), [_cells(request) for request in found])
 
 
 def _cells(request: FailedRequest) -> tuple[str, str | None, str | None, str, str]:
     when = f"{request.failed_at.astimezone():%Y-%m-%d %H:%M:%S}"
-    return when, request.model, request.id, request.reason, request.message
+    return when, request.model, request.id or request.entity, request.reason, request.message
 
 
 def _line(request: FailedRequest) -> str:

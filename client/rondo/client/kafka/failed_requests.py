@@ -1,8 +1,9 @@
-"""Requests that serving could not answer, read from the topic `predictions.failed`."""
+"""Requests that serving could not answer, and outcomes that ingestion refused, read from their dead letters."""
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from rondo.client import messages
 from rondo.client.kafka.connection import translated
 from rondo.client.kafka.consumer import consumer_of
-from rondo.contracts.topics import PREDICTIONS_FAILED
+from rondo.contracts.events.predictions import OutcomeObserved
+from rondo.contracts.topics import PREDICTIONS_FAILED, dead_letters
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -22,17 +24,35 @@ if TYPE_CHECKING:
 
 # The number of offsets of each partition that are searched for the last requests.
 LOOK_BACK = 10_000
+_ORIGIN = "__dlq.errors.topic"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A topic of dead letters; with `origin` only those that came from that topic."""
+
+    topic: str
+    origin: str | None = None
+
+    def has(self, message: Any) -> bool:
+        """Return whether a dead letter is one of this source."""
+        return self.origin is None or dict(message.headers).get(_ORIGIN, b"").decode() == self.origin
+
+
+REQUESTS = Source(PREDICTIONS_FAILED)
+OUTCOMES = Source(dead_letters("ingestion"), OutcomeObserved.topic)
 
 
 class FailedRequest(BaseModel):
-    """A refused request. `reason` is the error code, `message` says what to send instead.
+    """A refused request or outcome. `reason` is the error code, `message` says what to send instead.
 
-    `id` and `model` are None where the request is malformed and has none that can be read.
+    `id` and `model` are None where it has none, or is malformed. `entity` is that of an outcome.
     """
 
     model_config = ConfigDict(frozen=True)
 
     id: str | None
+    entity: str | None = None
     model: str | None
     reason: str
     message: str
@@ -40,9 +60,9 @@ class FailedRequest(BaseModel):
 
 
 async def failed_requests(
-    kafka: KafkaConnection, model: str | None, last: int, *, follow: bool
+    kafka: KafkaConnection, source: Source, model: str | None, last: int, *, follow: bool
 ) -> AsyncGenerator[FailedRequest, None]:
-    """Yield the `last` refused requests (of `model`, unless it is None), oldest first.
+    """Yield the `last` dead letters of a source (of `model`, unless it is None), oldest first.
 
     With `follow` it continues with new ones until it is closed.
 
@@ -51,16 +71,16 @@ async def failed_requests(
         NotFoundError: the topic does not exist yet.
 
     """
-    async with consumer_of(kafka, (PREDICTIONS_FAILED,)) as consumer:
-        for failed in await _latest(consumer, kafka, model, last):
+    async with consumer_of(kafka, (source.topic,)) as consumer:
+        for failed in await _latest(consumer, kafka, source, model, last):
             yield failed
         while follow:
-            for failed in await _fetch(consumer, kafka, model):
+            for failed in await _fetch(consumer, kafka, source, model):
                 yield failed
 
 
 async def _latest(
-    consumer: AIOKafkaConsumer, kafka: KafkaConnection, model: str | None, last: int
+    consumer: AIOKafkaConsumer, kafka: KafkaConnection, source: Source, model: str | None, last: int
 ) -> list[FailedRequest]:
     found: deque[FailedRequest] = deque(maxlen=LOOK_BACK)
     with translated(kafka):
@@ -69,15 +89,17 @@ async def _latest(
         for partition, end in ends.items():
             consumer.seek(partition, max(starts[partition], end - LOOK_BACK))
         while [p for p, end in ends.items() if await consumer.position(p) < end]:
-            found += await _fetch(consumer, kafka, model)
+            found += await _fetch(consumer, kafka, source, model)
     return sorted(found, key=lambda failed: failed.failed_at)[-last:]
 
 
-async def _fetch(consumer: AIOKafkaConsumer, kafka: KafkaConnection, model: str | None) -> list[FailedRequest]:
+async def _fetch(
+    consumer: AIOKafkaConsumer, kafka: KafkaConnection, source: Source, model: str | None
+) -> list[FailedRequest]:
     with translated(kafka):
         fetched = await consumer.getmany(timeout_ms=500)
-    requests = [decode(message) for of_partition in fetched.values() for message in of_partition]
-    return [failed for failed in requests if model is None or failed.model == model]
+    messages_of_source = (each for of_partition in fetched.values() for each in of_partition if source.has(each))
+    return [failed for failed in map(decode, messages_of_source) if model is None or failed.model == model]
 
 
 def decode(message: Any) -> FailedRequest:
@@ -85,6 +107,7 @@ def decode(message: Any) -> FailedRequest:
     refusal = messages.decode_refusal("", message.headers)
     return FailedRequest(
         id=messages.id_of(message.value),
+        entity=messages.entity_of(message.value),
         model=messages.model_of(message.value),
         reason=refusal.code,
         message=refusal.reason,

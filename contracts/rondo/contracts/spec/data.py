@@ -37,7 +37,7 @@ class Data(SpecSection):
     share one; a batch must then fit the contracts of all of them."""
     entity: Column
     """The column that identifies the subject of a row: text or whole numbers. Predictions and outcomes are joined by
-    it."""
+    it: a prediction gets the first outcome of its entity that is known at or after the prediction's event time."""
     event_time: Column
     """The column with the time of the event: a time with a zone, from 1900 to one day from now."""
     label: Column
