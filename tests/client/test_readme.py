@@ -119,7 +119,7 @@ def test_what_is_to_be_killed_is_named_by_the_files_that_a_stack_writes(
 
 
 async def test_the_snippet_asks_for_a_prediction(serving: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    snippet = "\n".join(block("from rondo.client", "python"))
+    snippet = "\n".join(block("from datetime import UTC", "python"))
     monkeypatch.setenv("RONDO_KAFKA", str(serving.kafka))
     monkeypatch.setenv("RONDO_TOKEN", "x")
     for name in ("REGISTRY", "INGESTION", "SERVING"):

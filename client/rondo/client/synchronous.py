@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
+from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from rondo.client.asynchronous import AsyncRondo
@@ -69,7 +71,8 @@ def _blocking(
     def waited(self: Rondo, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.loop.wait_for(method(self.rondo, *args, **kwargs))
 
-    return _as(method, waited)
+    described: Callable[Concatenate[Rondo, P], T] = _as(method, waited)
+    return described
 
 
 def _iterating(
@@ -83,17 +86,24 @@ def _iterating(
         finally:
             self.loop.wait_for(source.aclose())
 
-    return _as(method, iterated)
+    described: Callable[Concatenate[Rondo, P], Iterator[T]] = _as(method, iterated)
+    return described
 
 
 async def _next(source: AsyncGenerator[T, None]) -> T:
     return await anext(source, _END)
 
 
-def _as(method: Any, bridged: T) -> T:
-    for attribute in ("__name__", "__doc__"):
-        setattr(bridged, attribute, getattr(method, attribute))
+def _as(method: Any, bridged: Any) -> Any:
+    """Give a method the name, the text and the parameters of the one that it calls, for `help` and editors."""
+    update_wrapper(bridged, method)
+    signature = inspect.signature(method)
+    bridged.__signature__ = signature.replace(return_annotation=_without_asyncio(str(signature.return_annotation)))
     return bridged
+
+
+def _without_asyncio(annotation: str) -> str:
+    return annotation.replace("AsyncGenerator[", "Iterator[").replace(", None]", "]")
 
 
 class Rondo:

@@ -6,16 +6,16 @@ import asyncio
 import itertools
 import threading
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.client import request
+from rondo.client import RefusedError, request
 from rondo.client.kafka.request_source import READ_AHEAD, each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from rondo.contracts.events.predictions import PredictionRequested
 
@@ -30,6 +30,22 @@ def test_all_come_in_order(count: int) -> None:
         return [each_one.id async for each_one in each(map(numbered, range(count)))]
 
     assert asyncio.run(ids()) == [str(number) for number in range(count)]
+
+
+@pytest.mark.parametrize("wrong", [{"distance": 1}, "distance", None])
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_what_is_no_request_is_refused_with_the_function_that_makes_one(wrong: object, *, is_async: bool) -> None:
+    async def produced() -> AsyncIterator[Any]:
+        for each_one in (numbered(1), wrong):
+            yield each_one
+
+    requests: Any = produced() if is_async else [numbered(1), wrong]
+    source = each(requests)
+    assert (await anext(source)).id == "1"
+    with pytest.raises(RefusedError) as caught:
+        await anext(source)
+    assert caught.value.code == "not_a_request"
+    assert "`rondo.client.request(model, features)`" in str(caught.value)
 
 
 async def test_received_records_do_not_wait_for_further_ones() -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from typing import TYPE_CHECKING
 
+from rondo.client.errors import RefusedError
 from rondo.contracts.events.predictions import PredictionRequested
 
 if TYPE_CHECKING:
@@ -17,10 +18,15 @@ READ_AHEAD = 1_000
 
 
 async def each(requests: Requests) -> AsyncGenerator[PredictionRequested, None]:
-    """Yield the requests one by one. A plain iterable is read on its own thread, up to READ_AHEAD ahead."""
+    """Yield the requests one by one. A plain iterable is read on its own thread, up to READ_AHEAD ahead.
+
+    Raises:
+        RefusedError: one of them is something else, such as a dict.
+
+    """
     if isinstance(requests, AsyncIterable):
         async for request in requests:
-            yield request
+            yield _checked(request)
         return
     reader = _ThreadedReader(iter(requests), asyncio.get_running_loop())
     # A daemon thread: a source that blocks forever can't be interrupted, and must not keep the process alive.
@@ -28,9 +34,19 @@ async def each(requests: Requests) -> AsyncGenerator[PredictionRequested, None]:
     try:
         while (chunk := await reader.chunk()) is not None:
             for request in chunk:
-                yield request
+                yield _checked(request)
     finally:
         reader.stop()
+
+
+def _checked(request: object) -> PredictionRequested:
+    if isinstance(request, PredictionRequested):
+        return request
+    raise RefusedError(
+        f"a request of the stream is of the type {type(request).__name__}: make each one with "
+        "`rondo.client.request(model, features)`, which also takes `id`, `entity` and `event_time`",
+        code="not_a_request",
+    )
 
 
 class _ThreadedReader:
