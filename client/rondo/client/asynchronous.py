@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from rondo.client import messages
 from rondo.client.connection import SERVICES
-from rondo.client.errors import OutcomeTimeoutError, RefusedError
+from rondo.client.errors import RefusedError
 from rondo.client.http import inference
 from rondo.client.http.dependency_status import dependency_status
 from rondo.client.http.ingestion import IngestionClient
@@ -18,20 +18,23 @@ from rondo.client.http.transport import HttpTransport
 from rondo.client.kafka import event_stream
 from rondo.client.kafka.clients import KafkaClients
 from rondo.client.kafka.failed_requests import OUTCOMES, REQUESTS, failed_requests
+from rondo.client.kafka.outcomes import send_outcomes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Iterable, Mapping
     from datetime import datetime
 
     import httpx
 
     from rondo.client.connection import Connection
+    from rondo.client.errors import RondoError
     from rondo.client.kafka.event_stream import Since
     from rondo.client.kafka.failed_requests import FailedRequest
     from rondo.client.kafka.predictions import Unanswered
     from rondo.client.kafka.request_source import Requests
     from rondo.client.messages import Prediction
     from rondo.contracts.events.cloudevents import Envelope
+    from rondo.contracts.events.predictions import OutcomeObserved
 
 ANSWER_SECONDS = 30.0
 
@@ -142,13 +145,20 @@ class AsyncRondo(IngestionClient, RegistryClient):
 
         """
         observed = messages.outcome(model, outcome, event_time, id, entity)
-        value = observed.model_dump_json(exclude_none=True).encode()
-        producer = await self._kafka.producer()
-        try:
-            async with asyncio.timeout(seconds):
-                await (await producer.send(observed.topic, entity or id or "", value))
-        except TimeoutError:
-            raise OutcomeTimeoutError(seconds) from None
+        (error,) = await self.send_outcomes([observed], seconds)
+        if error is not None:
+            raise error
+
+    async def send_outcomes(
+        self, outcomes: Iterable[OutcomeObserved], seconds: float = ANSWER_SECONDS
+    ) -> list[RondoError | None]:
+        """Send outcomes in their order; return for each None, or the error why it was not acknowledged.
+
+        Raises:
+            UnreachableError: Kafka does not answer at the first message of this client.
+
+        """
+        return await send_outcomes(await self._kafka.producer(), outcomes, seconds)
 
     async def failed(
         self, model: str | None = None, last: int = 20, *, follow: bool = False, outcomes: bool = False

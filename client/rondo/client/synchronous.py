@@ -135,6 +135,7 @@ class Rondo:
     inputs = _blocking(AsyncRondo.inputs)
     stream = _iterating(AsyncRondo.stream)
     send_outcome = _blocking(AsyncRondo.send_outcome)
+    send_outcomes = _blocking(AsyncRondo.send_outcomes)
     failed = _iterating(AsyncRondo.failed)
     watch = _iterating(AsyncRondo.watch)
     models = _blocking(AsyncRondo.models)

@@ -417,7 +417,7 @@ def test_a_spec_without_gates_is_reported(rondo: Run, tmp_path: Path, gates: str
 def test_a_file_without_a_request_is_refused(rondo: Run, tmp_path: Path, content: str) -> None:
     (tmp_path / "requests.jsonl").write_text(content)
     failed = rondo("predict", "late", "--from", "requests.jsonl", "--json")
-    assert (failed.exit_code, orjson.loads(failed.stdout)["error"]) == (1, "no_requests")
+    assert (failed.exit_code, orjson.loads(failed.stdout)["error"]) == (1, "no_lines")
 
 
 @pytest.mark.parametrize("monitor_url", ["", "http://127.0.0.1:1"])

@@ -4,45 +4,54 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rondo.client import messages
-from rondo.client.cli import session
+from rondo.client.cli import outcome_many, session
 from rondo.client.cli.arguments import event_time
+from rondo.client.cli.labels import label_of
+from rondo.client.cli.outcome_many import FOLLOW_UP
 from rondo.client.cli.output import Json, print_json, print_text
-from rondo.client.errors import ForbiddenError, NotFoundError, RefusedError, UnavailableError, UnreachableError
-from rondo.contracts.events.data import OutcomesAccepted
-from rondo.contracts.spec.labels import BinaryLabels
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
-    from rondo.contracts.events.predictions import OutcomeObserved
-
-FOLLOW_UP = (
-    f"`rondo watch {OutcomesAccepted.topic}` shows whether it was joined with a prediction, `rondo failed --outcomes` "
-    "whether it was refused"
-)
-_LABEL = "label"  # the kind of a column
 
 
 def outcome(
     model: str,
-    value: Annotated[str, typer.Argument(help="The label: 1 or 0, or a text that the spec names.", metavar="OUTCOME")],
+    value: Annotated[
+        str | None, typer.Argument(help="The label: 1 or 0, or a text that the spec names.", metavar="OUTCOME")
+    ] = None,
     id: Annotated[str | None, typer.Option(help="The id of the prediction.")] = None,  # noqa: A002
     entity: Annotated[str | None, typer.Option(help="The entity of the prediction.")] = None,
     at: Annotated[str, typer.Option(help="When it was known, such as 2013-03-01T12:00:00Z; now by default.")] = "",
+    outcomes: Annotated[
+        typer.FileBinaryRead | None,
+        typer.Option(
+            "--from", metavar="FILE", help="Send those of JSON Lines ({outcome, id or entity, event_time}); - is stdin."
+        ),
+    ] = None,
     json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Send the true outcome of a prediction."""
+    """Send the true outcome of a prediction, or those of many from a file."""
+    if (value is None) == (outcomes is None):
+        raise typer.BadParameter("give an outcome, such as `rondo outcome MODEL 1 --id ID`, or a file with --from")
     known_at = event_time(at) if at else datetime.now(UTC)
-    label = _label(value)
+    if outcomes is not None:
+        if id or entity:
+            raise typer.BadParameter("--id and --entity are those of one outcome: with --from each line has its own")
+        raise typer.Exit(outcome_many.run(outcomes, model, known_at if at else None, json=json))
+    label = _label(str(value))
+    observed = messages.outcome(model, label, known_at, id, entity)
 
     async def send(rondo: AsyncRondo) -> bool:
-        is_checked = await _check(rondo, messages.outcome(model, label, known_at, id, entity))
+        found = await label_of(rondo, model)
+        if found is not None:
+            found.check(observed)
         await rondo.send_outcome(model, label, known_at, id=id, entity=entity)
-        return is_checked
+        return found is not None
 
     is_checked = session.run(send)
     sent = {"model": model, "outcome": label, "id": id, "entity": entity, "event_time": known_at}
@@ -51,33 +60,6 @@ def outcome(
         return
     doubt = "" if is_checked else "; not checked"
     print_text(f"sent: the outcome of {entity or id} is {value}{doubt}; {FOLLOW_UP}")
-
-
-async def _check(rondo: AsyncRondo, observed: OutcomeObserved) -> bool:
-    """Return True if the outcome fits its model, and False if registry or ingestion could not be asked.
-
-    Raises:
-        NotFoundError: there is no such model.
-        RefusedError: it is not a value of the model's label.
-
-    """
-    try:
-        data = (await rondo.spec(observed.model))["spec"]["data"]
-    except (UnreachableError, UnavailableError, ForbiddenError):
-        return False
-    try:
-        columns = (await rondo.dataset(data["dataset"]))["columns"]
-    except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):  # ingestion may not have the spec yet
-        return False
-    column: dict[str, Any] = next((each for each in columns if each["name"] == data["label"]), {"kind": None})
-    labels = BinaryLabels(data.get("positive"), data.get("negative"))
-    if column["kind"] == _LABEL and labels.parse(observed.outcome) is None:
-        raise RefusedError(
-            f"{observed.outcome!r} is not an outcome of {observed.model}: its label `{data['label']}` is "
-            f"{labels.expected}",
-            code="bad_outcome",
-        )
-    return True
 
 
 def _label(text: str) -> float | str:

@@ -5,21 +5,18 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from contextlib import aclosing
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import orjson
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 
-from rondo.client import event_times, messages
-from rondo.client.cli import session
+from rondo.client import messages
+from rondo.client.cli import json_lines, session
 from rondo.client.cli.output import print_error, print_json, print_note, print_prediction, stderr
 from rondo.client.errors import DeliveryStatus, PredictionTimeoutError, RefusedError
 from rondo.client.messages import Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from rondo.client.asynchronous import AsyncRondo
     from rondo.client.kafka.predictions import Unanswered
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 
 _KEYS = ("features", "id", "entity", "event_time", "model")
 _FORM = '{"features": {...}}, and if wanted "id", "entity", "event_time", "model"'
-_MAX_SHOWN = 80  # characters of an unknown key
 _DELIVERIES = {
     DeliveryStatus.ACKNOWLEDGED: "taken by Kafka and not answered in time",
     DeliveryStatus.UNKNOWN: "possibly taken by Kafka",
@@ -37,9 +33,9 @@ _DELIVERIES = {
 
 def run(lines: BinaryIO, model: str, seconds: float, *, json: bool) -> int:
     """Send a request for each line; return the exit code: 1 if a line has no answer within `seconds`."""
-    total = _count(lines)
+    total = json_lines.count(lines)
     if total == 0:
-        raise _nothing_in(lines)
+        raise json_lines.nothing_in(lines, "request", _FORM)
     with _progress(json=json) as progress:
         results = Results(progress, total, json=json)
 
@@ -50,7 +46,7 @@ def run(lines: BinaryIO, model: str, seconds: float, *, json: bool) -> int:
 
         session.run(ask)
     if not results.answered and not results.failed:
-        raise _nothing_in(lines)
+        raise json_lines.nothing_in(lines, "request", _FORM)
     print_note(results.summary)
     if results.without_event_time:
         print_note(
@@ -58,10 +54,6 @@ def run(lines: BinaryIO, model: str, seconds: float, *, json: bool) -> int:
             "it to requests about the past, or later ones with older times are not monitored"
         )
     return 1 if results.failed else 0
-
-
-def _nothing_in(lines: BinaryIO) -> RefusedError:
-    return RefusedError(f"{lines.name} has no request: write one per line as {_FORM}", code="no_requests")
 
 
 class Results:
@@ -117,42 +109,16 @@ def requests(lines: BinaryIO, model: str, results: Results) -> Iterator[Predicti
 
 
 def _request(line: bytes, model: str) -> PredictionRequested:
-    try:
-        content = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise RefusedError(f"it is not JSON ({error}): write {_FORM}", code="not_json") from None
-    if isinstance(content, dict) and (unknown := [key for key in content if key not in _KEYS]):
-        raise RefusedError(f"{'; '.join(map(_unknown, unknown))}: write {_FORM}", code="unknown_key")
-    if not isinstance(content, dict) or not isinstance(content.get("features"), dict):
+    content = json_lines.parse_object(line, "a request", _KEYS, _FORM)
+    if not isinstance(content.get("features"), dict):
         raise RefusedError(f"it has no features: write {_FORM}", code="bad_request")
     return messages.request(
         content.get("model", model),
         content["features"],
         content.get("id"),
         content.get("entity"),
-        _event_time(content.get("event_time")),
+        json_lines.event_time(content.get("event_time")),
     )
-
-
-def _unknown(key: str) -> str:
-    shown = key[:_MAX_SHOWN]
-    close = get_close_matches(shown.lower(), _KEYS, n=1)
-    return f"{shown!r} is not a key of a request{f', did you mean {close[0]!r}?' if close else ''}"
-
-
-def _event_time(given: object) -> datetime | None:
-    if given is None:
-        return None
-    return event_times.parse(given if isinstance(given, str) else repr(given))
-
-
-def _count(lines: BinaryIO) -> int | None:
-    """Return the number of requests in a file, or None for a pipe, which can't be read twice."""
-    if not lines.seekable():
-        return None
-    count = sum(1 for line in lines if line.strip())
-    lines.seek(0)
-    return count
 
 
 def _progress(*, json: bool) -> Progress:

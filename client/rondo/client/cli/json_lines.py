@@ -1,0 +1,69 @@
+"""JSON Lines as people write them: objects with known keys."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import orjson
+
+from rondo.client import event_times
+from rondo.client.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+_MAX_SHOWN = 80  # characters of an unknown key
+
+
+def parse_object(line: bytes, what: str, keys: Sequence[str], form: str) -> dict[str, Any]:
+    """Return the object of a line. `form` is how to write one, for the errors; `what` it is, such as a request.
+
+    Raises:
+        RefusedError: it is not JSON, not an object, or has an unknown key.
+
+    """
+    try:
+        content = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise RefusedError(f"it is not JSON ({error}): write {form}", code="not_json") from None
+    if not isinstance(content, dict):
+        raise RefusedError(f"it is not a JSON object: write {form}", code="bad_request")
+    if unknown := [key for key in content if key not in keys]:
+        raise RefusedError(
+            f"{'; '.join(_unknown(key, what, keys) for key in unknown)}: write {form}", code="unknown_key"
+        )
+    return content
+
+
+def event_time(given: object) -> datetime | None:
+    """Return a time in UTC, or None where none is given.
+
+    Raises:
+        BadEventTimeError: it is not a time, or has no offset.
+
+    """
+    if given is None:
+        return None
+    return event_times.parse(given if isinstance(given, str) else repr(given))
+
+
+def count(lines: BinaryIO) -> int | None:
+    """Return the number of lines that are not blank, or None for a pipe, which can't be read twice."""
+    if not lines.seekable():
+        return None
+    found = sum(1 for line in lines if line.strip())
+    lines.seek(0)
+    return found
+
+
+def nothing_in(lines: BinaryIO, what: str, form: str) -> RefusedError:
+    """Return the error that a file has no line."""
+    return RefusedError(f"{lines.name} has no {what}: write one per line as {form}", code="no_lines")
+
+
+def _unknown(key: str, what: str, keys: Sequence[str]) -> str:
+    shown = key[:_MAX_SHOWN]
+    close = get_close_matches(shown.lower(), keys, n=1)
+    return f"{shown!r} is not a key of {what}{f', did you mean {close[0]!r}?' if close else ''}"

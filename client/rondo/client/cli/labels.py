@@ -1,0 +1,52 @@
+"""The label of a model, to check outcomes before they are sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rondo.client.errors import ForbiddenError, NotFoundError, RefusedError, UnavailableError, UnreachableError
+from rondo.contracts.spec.labels import BinaryLabels
+
+if TYPE_CHECKING:
+    from rondo.client.asynchronous import AsyncRondo
+    from rondo.contracts.events.predictions import OutcomeObserved
+
+_LABEL = "label"  # the kind of a column
+
+
+@dataclass(frozen=True)
+class Label:
+    """The label column of a model, and its values where they are known."""
+
+    column: str
+    labels: BinaryLabels | None
+
+    def check(self, observed: OutcomeObserved) -> None:
+        """Raise RefusedError if an outcome is not a value of the label."""
+        if self.labels is not None and self.labels.parse(observed.outcome) is None:
+            raise RefusedError(
+                f"{observed.outcome!r} is not an outcome of {observed.model}: its label `{self.column}` is "
+                f"{self.labels.expected}",
+                code="bad_outcome",
+            )
+
+
+async def label_of(rondo: AsyncRondo, model: str) -> Label | None:
+    """Return the label of a model; None if registry or ingestion could not be asked.
+
+    Raises:
+        NotFoundError: there is no such model.
+
+    """
+    try:
+        data = (await rondo.spec(model))["spec"]["data"]
+    except (UnreachableError, UnavailableError, ForbiddenError):
+        return None
+    try:
+        columns = (await rondo.dataset(data["dataset"]))["columns"]
+    except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):  # ingestion may not have the spec yet
+        return None
+    column: dict[str, Any] = next((each for each in columns if each["name"] == data["label"]), {"kind": None})
+    labels = BinaryLabels(data.get("positive"), data.get("negative"))
+    return Label(data["label"], labels if column["kind"] == _LABEL else None)

@@ -1,0 +1,161 @@
+"""`rondo outcome --from`: one outcome per line, and an error for each line that is not sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from rondo.client import messages
+from rondo.client.cli import json_lines, session
+from rondo.client.cli.labels import label_of
+from rondo.client.cli.output import print_error, print_json, print_note
+from rondo.client.errors import NotFoundError, OutcomeTimeoutError, RefusedError, RondoError
+from rondo.contracts.events.data import OutcomesAccepted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from rondo.client.asynchronous import AsyncRondo
+    from rondo.client.cli.labels import Label
+    from rondo.contracts.events.predictions import OutcomeObserved
+
+FOLLOW_UP = (
+    f"`rondo watch {OutcomesAccepted.topic}` shows whether it was joined with a prediction, `rondo failed --outcomes` "
+    "whether it was refused"
+)
+_KEYS = ("outcome", "id", "entity", "event_time", "model")
+_FORM = '{"outcome": 1, "id": "...", "event_time": "2013-03-01T12:00:00Z"}, with "entity" in place of "id" if wanted'
+# Outcomes that are sent together. Those of a pipe are sent one by one: its next line may take a while.
+_CHUNK = 1_000
+
+
+@dataclass
+class _Results:
+    """Counts, and prints an error for each line that is not sent. `unchecked` could not be compared with the label."""
+
+    json: bool
+    sent: int = 0
+    failed: int = 0
+    unchecked: int = 0
+
+    def add(self, number: int, observed: OutcomeObserved) -> None:
+        self.sent += 1
+        if self.json:
+            print_json({"line": number, **observed.model_dump(mode="json")})
+
+    def fail(self, number: int, error: RondoError) -> None:
+        self.failed += 1
+        message = f"line {number}: {error}"
+        if self.json:
+            print_json({"line": number, "error": error.code, "message": message})
+        else:
+            print_error(message)
+
+    @property
+    def summary(self) -> str:
+        unchecked = f", {self.unchecked:,} of them not checked" if self.unchecked else ""
+        return f"{self.sent:,} sent{unchecked}, {self.failed:,} not sent; {FOLLOW_UP}"
+
+
+@dataclass
+class _Labels:
+    """The labels of the models, each asked for once."""
+
+    rondo: AsyncRondo
+    _found: dict[str, Label | NotFoundError | None] = field(default_factory=dict)
+
+    async def check(self, observed: OutcomeObserved) -> bool:
+        """Return whether the outcome could be compared with its model's label.
+
+        Raises:
+            NotFoundError: there is no such model.
+            RefusedError: it is not a value of the label.
+
+        """
+        model = observed.model
+        if model not in self._found:
+            try:
+                self._found[model] = await label_of(self.rondo, model)
+            except NotFoundError as error:
+                self._found[model] = error
+        label = self._found[model]
+        if isinstance(label, NotFoundError):
+            raise label
+        if label is not None:
+            label.check(observed)
+        return label is not None
+
+
+def run(lines: BinaryIO, model: str, known_at: datetime | None, *, json: bool) -> int:
+    """Send the outcome of each line; return the exit code: 1 if one is not sent.
+
+    `known_at` is the time of the lines without `event_time`.
+    """
+    if json_lines.count(lines) == 0:
+        raise json_lines.nothing_in(lines, "outcome", _FORM)
+    results = _Results(json)
+
+    async def send(rondo: AsyncRondo) -> None:
+        labels, numbered = _Labels(rondo), enumerate(lines, 1)
+        size = _CHUNK if lines.seekable() else 1
+        while chunk := list(islice(numbered, size)):
+            read = [await _read(number, line, model, known_at, labels, results) for number, line in chunk]
+            if not await _send(rondo, [each for each in read if each is not None], results):
+                print_error(f"stopped: the lines after {chunk[-1][0]} are not sent")
+                return
+
+    session.run(send)
+    if not results.sent and not results.failed:
+        raise json_lines.nothing_in(lines, "outcome", _FORM)
+    print_note(results.summary)
+    return 1 if results.failed else 0
+
+
+async def _read(
+    number: int, line: bytes, model: str, known_at: datetime | None, labels: _Labels, results: _Results
+) -> tuple[int, OutcomeObserved] | None:
+    """Return the line's number and outcome; None for a blank one, and for one that is reported."""
+    if not line.strip():
+        return None
+    try:
+        observed = parse(line, model, known_at)
+        results.unchecked += not await labels.check(observed)
+    except (RefusedError, NotFoundError) as error:
+        results.fail(number, error)
+        return None
+    return number, observed
+
+
+def parse(line: bytes, model: str, known_at: datetime | None) -> OutcomeObserved:
+    """Return the outcome of a line.
+
+    Raises:
+        RefusedError: the line is malformed, or it has no event time and `known_at` is None.
+
+    """
+    content: dict[str, Any] = json_lines.parse_object(line, "an outcome", _KEYS, _FORM)
+    if "outcome" not in content:
+        raise RefusedError(f"it has no outcome: write {_FORM}", code="bad_outcome")
+    time = json_lines.event_time(content.get("event_time")) or known_at
+    if time is None:
+        raise RefusedError(
+            f"it has no event_time, when the outcome became known: write {_FORM}, or give one for all with --at",
+            code="bad_event_time",
+        )
+    return messages.outcome(
+        content.get("model", model), content["outcome"], time, content.get("id"), content.get("entity")
+    )
+
+
+async def _send(rondo: AsyncRondo, read: Iterable[tuple[int, OutcomeObserved]], results: _Results) -> bool:
+    """Send outcomes; return False if Kafka is unavailable."""
+    numbered = list(read)
+    errors = await rondo.send_outcomes([observed for _, observed in numbered])
+    for (number, observed), error in zip(numbered, errors, strict=True):
+        if error is None:
+            results.add(number, observed)
+        else:
+            results.fail(number, error)
+    return not any(isinstance(error, OutcomeTimeoutError) for error in errors)
