@@ -137,7 +137,7 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
 def summary(model: str, **fields: Any) -> dict[str, Any]:
     """Return a model as the monitor lists it, by default one whose windows are all open."""
     unknown = dict.fromkeys(("version", "no_verdict", "last_window", "watermark"))
-    return {"model": model, "open_alerts": [], "not_monitored_share": 0.0} | unknown | fields
+    return {"model": model, "open_alerts": [], "not_monitored_share": 0.0, "late_outcomes": 0} | unknown | fields
 
 
 # The monitor has paths that the registry has, too.

@@ -22,9 +22,11 @@ TRIGGER = (
     "is not a trigger: use one of data, drift, performance, quality or, in quotes, "
     '"cron: 0 3 * * 1" (minute hour day month weekday)'
 )
-NAME = "expected a name of a-z, 0-9, - and _, at most 63 long, that begins with a letter"
+NAME = "expected a name of a-z, 0-9, - and _, at most 63 long, that begins with one of a-z"
 
 MISTAKES = {
+    "capital trigger": ("[drift,", "[Drift,", f"line 10: `retrain.on.0`: 'Drift' {TRIGGER}; did you mean 'drift'?"),
+    "no trigger": ("[drift,", "[yearly,", f"line 10: `retrain.on.0`: 'yearly' {TRIGGER}"),
     "unknown key": ("min: 0", "mim: 0", "line 5: `features.distance.mim` is not a known key: did you mean `min`?"),
     "unknown part": ("retrain:", "retrian:", "line 9: `retrian` is not a known key: did you mean `retrain`?"),
     "nothing close": (
@@ -99,7 +101,7 @@ MISTAKES = {
         "carrier: {type",
         "the carrier: {type",
         (
-            "line 4: `features.the carrier`: expected a name of letters, digits and _, at most 63 long, that begins "
+            "line 4: `features.the carrier`: expected a name of A-Z, a-z, 0-9 and _, at most 63 long, that begins "
             "with no digit"
         ),
     ),

@@ -121,7 +121,7 @@ RULE_MISTAKES = {
         "trainer: {kind: xgboost, ",
         "line 7: `trainer.kind`: xgboost is not supported yet: use `lightgbm`",
     ),
-    "unknown trigger": ("drift,", "drfit,", f"line 10: `retrain.on.0`: 'drfit' {TRIGGER}"),
+    "unknown trigger": ("drift,", "drfit,", f"line 10: `retrain.on.0`: 'drfit' {TRIGGER}; did you mean 'drift'?"),
     "number as a trigger": ("drift,", "5,", "line 10: `retrain.on.0`: expected a text: put it in quotes"),
     "cron without quotes": (
         '"cron: 0 3 * * 1"',

@@ -99,7 +99,10 @@ async def test_a_deployment_without_routes_withdraws_the_model() -> None:
     await on_deployment_changed(deployment(3), mine)
     assert mine.models.table.models == {}
     assert events.states[-2:] == [("draining", 1), ("unloaded", 1)]
-    with pytest.raises(RequestRefusedError, match="delay was withdrawn: no version answers; ask its owner to promote"):
+    with pytest.raises(
+        RequestRefusedError,
+        match="delay was withdrawn: no version answers; ask its owner to promote one, after `rondo apply`",
+    ):
         mine.models.table.find("delay")
     await on_deployment_changed(deployment(2, route(2)), mine)  # old news, read again
     assert mine.models.table.models == {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import pytest
 from rondo.client.cli.local import stack
 from rondo.embedded.home import locked, mark_kept
 
-from tests.client.stub_services import DAY, SPEC, Monitor, Services, summary
+from tests.client.stub_services import DAY, QUARANTINED, SPEC, Monitor, Services, summary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -214,7 +214,7 @@ def test_a_warning_goes_to_stderr(rondo: Run, batch: str) -> None:
         ("watch models.promotd", "rondo: there are no events called 'models.promotd': did you mean models.promoted?"),
         ("watch", "rondo: Kafka can't be reached"),
         ("outcome nosuch 1 --id a", "rondo: there is no model 'nosuch'; there are late, new: apply its spec first"),
-        ("outcome late 3 --id a", "rondo: 3.0 is not an outcome of late: its label `late` is 0 or 1, or true or false"),
+        ("outcome late 3 --id a", "rondo: 3 is not an outcome of late: its label `late` is 0 or 1, or true or false"),
         ("outcome late nan --id a", "rondo: 'nan' is not an outcome of late: its label `late` is 0 or 1"),
         ("quarantine trps", "rondo: no model has the dataset 'trps'"),
         ("failed", "rondo: Kafka can't be reached"),
@@ -320,6 +320,41 @@ def test_status_shows_why_a_service_is_not_ready(rondo: Run) -> None:
     assert failed.exit_code == 1
 
 
+def test_status_shows_a_reason_once(rondo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = {"kafka": "no broker", "postgresql": "ok"}
+    monkeypatch.setitem(Services.answers, ("GET", "/readyz"), (200, {"ready": False, "checks": checks}))
+    (row,) = [line for line in rondo("status").stdout.splitlines() if line.startswith("kafka")]
+    assert row.count("no broker") == 1
+    assert "ingestion, trainer, registry, serving: no broker" in row
+
+
+def test_a_row_is_one_line_without_a_terminal(rondo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = orjson.dumps({"text": "word " * 2_000}).decode()
+    monkeypatch.setitem(
+        Services.answers,
+        ("GET", "/v1/datasets/trips/quarantine?limit=20"),
+        (200, {"rows": [QUARANTINED | {"content": content}]}),
+    )
+    head, row = rondo("quarantine", "trips").stdout.splitlines()
+    assert head.split() == ["batch", "row,", "from", "0", "reason", "content"]
+    assert content in row
+
+
+@pytest.mark.parametrize(("model", "code"), [("nosuch", 1), ("new", 0)])
+@pytest.mark.parametrize("option", ["", "--outcomes"])
+def test_the_refused_requests_of_an_unknown_model(
+    rondo: Run, monkeypatch: pytest.MonkeyPatch, model: str, code: int, option: str
+) -> None:
+    async def none(*_: object, **__: object) -> AsyncIterator[None]:
+        for nothing in ():
+            yield nothing
+
+    monkeypatch.setattr("rondo.client.AsyncRondo.failed", none)
+    done = rondo("failed", model, *option.split())
+    assert done.exit_code == code
+    assert ("there is no model 'nosuch'" in done.stderr) == (model == "nosuch")
+
+
 def test_status_has_a_row_for_kafka_and_for_postgresql(rondo: Run) -> None:
     rows = [line.split() for line in rondo("status").stdout.splitlines()[1:]]
     assert [row[:2] for row in rows[-2:]] == [["kafka", "ready"], ["postgresql", "unknown"]]
@@ -341,6 +376,12 @@ def test_models_and_status_have_the_window_without_a_verdict_for_programs(rondo:
         ({}, "none closed yet", "none"),
         ({"last_window": DAY}, "decided", "none"),
         ({"last_window": DAY, "no_verdict": "1 of 9 rows"}, "no verdict: 1 of 9 rows", "none"),
+        (
+            {"no_verdict": "3 of 9 outcomes", "late_outcomes": 1_200},
+            "no verdict: 3 of 9 outcomes (1,200 outcomes arrived after their window closed: raise `data.label_delay`)",
+            "none",
+        ),
+        ({"no_verdict": "3 of 9 rows", "late_outcomes": 1_200}, "no verdict: 3 of 9 rows", "none"),
         ({"no_verdict": "not monitored: the task is unknown"}, "not monitored: the task is unknown", "none"),
         ({"open_alerts": ["drift", "no_verdict"]}, "none closed yet", "drift, no verdict"),
         (

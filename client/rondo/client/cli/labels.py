@@ -25,9 +25,10 @@ class Label:
     def check(self, observed: OutcomeObserved) -> None:
         """Raise RefusedError if an outcome is not a value of the label."""
         if self.labels is not None and self.labels.parse(observed.outcome) is None:
+            # A number as it was typed: 3 and not 3.0.
+            shown = f"{observed.outcome:g}" if isinstance(observed.outcome, float) else repr(observed.outcome)
             raise RefusedError(
-                f"{observed.outcome!r} is not an outcome of {observed.model}: its label `{self.column}` is "
-                f"{self.labels.expected}",
+                f"{shown} is not an outcome of {observed.model}: its label `{self.column}` is {self.labels.expected}",
                 code="bad_outcome",
             )
 

@@ -33,7 +33,12 @@ def last_window(summary: dict[str, Any] | None) -> str:
     reason: str | None = summary["no_verdict"]
     if reason is None:
         return "decided" if summary["last_window"] else "none closed yet"
-    return reason if reason.startswith(_NOT_MONITORED) else f"no verdict: {reason}"
+    if reason.startswith(_NOT_MONITORED):
+        return reason
+    late: int = summary["late_outcomes"]
+    if late and "outcomes" in reason:
+        reason += f" ({late:,} outcomes arrived after their window closed: raise `data.label_delay`)"
+    return f"no verdict: {reason}"
 
 
 def alerts(summary: dict[str, Any] | None) -> list[str]:

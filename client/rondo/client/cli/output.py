@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
-# Without a terminal there is no known width.
-_WIDTH = 200
+# Without a terminal a row is one line, for programs that read lines; no cell is folded.
+_WIDTH = 100_000
 
 
 def stdout() -> Console:

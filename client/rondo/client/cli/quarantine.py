@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rondo.client.cli import session
 from rondo.client.cli.output import Json, print_json, print_list, print_table, print_text
+from rondo.client.errors import ForbiddenError, UnavailableError, UnreachableError
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
@@ -50,7 +51,11 @@ def failed(
 
     async def collect(rondo: AsyncRondo) -> list[FailedRequest]:
         async with aclosing(rondo.failed(model, last, outcomes=outcomes)) as requests:
-            return [request async for request in requests]
+            found = [request async for request in requests]
+        if model is not None and not found:
+            with suppress(UnreachableError, UnavailableError, ForbiddenError):
+                await rondo.model(model)  # raises for a model that does not exist
+        return found
 
     async def print_all(rondo: AsyncRondo) -> None:
         async with aclosing(rondo.failed(model, last, follow=True, outcomes=outcomes)) as requests:

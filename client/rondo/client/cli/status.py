@@ -41,13 +41,21 @@ def _ready(ready: bool | None) -> str:  # noqa: FBT001 - the value itself
 
 
 def _why(state: dict[str, Any]) -> str:
-    failing = [f"{name}: {result}" for name, result in state["checks"].items() if result != "ok"]
+    failing = _grouped({name: result for name, result in state["checks"].items() if result != "ok"})
     noticed = [
         f"{model}: {', '.join(findings)}"
         for model, each in state.get("models", {}).items()
         if (findings := _findings(each))
     ]
     return "; ".join([*filter(None, [state["message"]]), *failing, *noticed])
+
+
+def _grouped(checks: dict[str, str]) -> list[str]:
+    """Return each result once, with the names that have it."""
+    names: dict[str, list[str]] = {}
+    for name, result in checks.items():
+        names.setdefault(result, []).append(name)
+    return [f"{', '.join(having)}: {result}" for result, having in names.items()]
 
 
 def _findings(summary: dict[str, Any]) -> list[str]:

@@ -34,8 +34,8 @@ _MESSAGES = {
     "bool_parsing": "expected true or false",
 }
 _NAMES = {
-    "^[a-z]": "expected a name of a-z, 0-9, - and _, at most 63 long, that begins with a letter",
-    "^[A-Za-z_]": "expected a name of letters, digits and _, at most 63 long, that begins with no digit",
+    "^[a-z]": "expected a name of a-z, 0-9, - and _, at most 63 long, that begins with one of a-z",
+    "^[A-Za-z_]": "expected a name of A-Z, a-z, 0-9 and _, at most 63 long, that begins with no digit",
     r"^[\w.]+:": "expected package.module:function",
 }
 

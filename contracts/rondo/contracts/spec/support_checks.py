@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeGuard
 
 from rondo.contracts.spec import cron, lightgbm_params
@@ -147,7 +148,8 @@ def _unknown_triggers(retrain: Plain) -> Iterator[Problem]:
         path = ("retrain", "on", index)
         if not trigger.startswith(cron.PREFIX):
             message = f"{trigger!r} is not a trigger: use one of {', '.join(_TRIGGERS)} or, in quotes, {_CRON_EXAMPLE}"
-            yield Problem(path, message)
+            close = get_close_matches(trigger.lower(), _TRIGGERS, n=1)
+            yield Problem(path, f"{message}; did you mean {str(close[0])!r}?" if close else message)
         elif problem := cron.problem(trigger.removeprefix(cron.PREFIX)):
             yield Problem(path, f"{trigger!r}: {problem}")
 

@@ -93,8 +93,8 @@ monitor:
 It is YAML 1.2 without anchors and tags, of at most 256 KiB. A key without a default may be left out, unless it is
 needed. In the tables:
 
-- *a name* is of a-z, 0-9, - and _, at most 63 long, and begins with a letter;
-- *a column* is of letters, digits and _, at most 63 long, and begins with no digit;
+- *a name* is of a-z, 0-9, - and _, at most 63 long, and begins with one of a-z;
+- *a column* is of A-Z, a-z, 0-9 and _, at most 63 long, and begins with no digit;
 - *a duration* is a number and a unit: `90s`, `15m`, `6h`, `14d` or `2w`, up to 5200w. Durations count in event time.
 
 {parts}

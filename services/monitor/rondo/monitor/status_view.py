@@ -51,6 +51,7 @@ class ModelSummary(Value):
 
     `last_window` is the end of the champion's last closed window, None if none has closed. `open_alerts` are the kinds
     of the raised alerts. `not_monitored_share` is the share of the last 500 to 1,000 rows that counts in no window.
+    `late_outcomes` counts the outcomes that arrived after the window of their prediction had closed.
     """
 
     model: str
@@ -60,6 +61,7 @@ class ModelSummary(Value):
     watermark: Utc | None
     open_alerts: tuple[str, ...]
     not_monitored_share: float
+    late_outcomes: int
 
 
 class ModelStatus(Value):
@@ -92,6 +94,7 @@ def summary(state: ModelState) -> ModelSummary:
         watermark=_time(state.watermark.newest),
         open_alerts=state.open_alerts,
         not_monitored_share=state.dropped.coverage.recent_share,
+        late_outcomes=state.dropped.counts["late_outcomes"],
     )
 
 

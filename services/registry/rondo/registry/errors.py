@@ -74,7 +74,7 @@ class NotPassedError(RegistryError):
         self.model, self.version, self.failures = model, version, failures
         super().__init__(
             f"version {version} of {model} did not pass its gates ({'; '.join(failures)}): "
-            'promote another version, or send {"override": true} to promote it anyway'
+            'promote another version, or promote it anyway with `--override` (over HTTP {"override": true})'
         )
 
 

@@ -58,7 +58,10 @@ async def on_deployment_changed(envelope: Envelope[DeploymentChanged], replica: 
 
 
 def _withdraw(desired: DeploymentChanged, replica: Replica) -> None:
-    reason = f"{desired.model} was withdrawn: no version answers; ask its owner to promote one, or name another model"
+    reason = (
+        f"{desired.model} was withdrawn: no version answers; ask its owner to promote one, after `rondo apply` if the "
+        "model was removed, or name another model"
+    )
     replica.models.withdraw(desired.model, desired.revision, reason)
     log.info("%s is withdrawn", desired.model, extra={"model": desired.model, "revision": desired.revision})
 

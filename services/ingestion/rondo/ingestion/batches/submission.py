@@ -34,6 +34,6 @@ def check_names(dataset: str, batch_id: str) -> None:
 
     """
     if not _DATASET.fullmatch(dataset):
-        raise InvalidNameError("dataset name", dataset, "a lowercase letter, then up to 62 of a-z 0-9 _ -")
+        raise InvalidNameError("dataset name", dataset, "one of a-z, then up to 62 of a-z 0-9 _ -")
     if not _BATCH_ID.fullmatch(batch_id):
-        raise InvalidNameError("batch id", batch_id, "1 to 128 of A-Z a-z 0-9 . _ -, starting with a letter or digit")
+        raise InvalidNameError("batch id", batch_id, "1 to 128 of A-Z a-z 0-9 . _ -, starting with one of A-Z a-z 0-9")
