@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import ModelSpec
+from rondo.trainer.dataset.feedback import labelled_times
 from rondo.trainer.dataset.training_set import Tables, TrainingSet, assemble, known_as_of, latest_plausible, window
 from rondo.trainer.errors import ColumnMissingError, InexactIntegerError
 
@@ -107,6 +108,24 @@ def test_by_entity_the_first_outcome_after_the_prediction_counts() -> None:
     observed = outcomes((None, "c", 0, -1), (None, "c", 1, 5), (None, "c", 0, 9))
     frame = assemble(SPEC, Tables(None, served(("1", "c", 0), ("2", "c", 6)), observed), None, LATER, LATER)
     assert labels(frame) == [("c", 1.0), ("c", 0.0)]
+
+
+@pytest.mark.parametrize("has_event_time", [True, False])
+def test_a_request_that_was_sent_again_is_one_row_with_its_last_answer(*, has_event_time: bool) -> None:
+    distances, answered = [100.0, 200.0, 300.0], [at(2), at(3), at(1)]
+    asked = served(("1", "f1", 0), ("1", "f1", 0), ("1", "f1", 0)).with_columns(
+        pl.Series("feature.distance", distances, pl.Float32), pl.Series("made_at", answered, TIME)
+    )
+    if not has_event_time:
+        asked = asked.with_columns(pl.lit(None, TIME).alias("event_time"))
+    known = outcomes(("1", None, 1, 5))
+    assert assemble(SPEC, Tables(None, asked, known), None, LATER, LATER)["distance"].to_list() == [200.0]
+    assert labelled_times(asked, known, LATER).collect().height == 1
+
+
+def test_one_id_at_two_event_times_is_two_rows() -> None:
+    tables = Tables(None, served(("1", "f1", 0), ("1", "f1", 1)), outcomes(("1", None, 1, 5)))
+    assert assemble(SPEC, tables, None, LATER, LATER).height == 2
 
 
 @pytest.mark.parametrize("role", ["shadow", "canary", "from-the-future"])

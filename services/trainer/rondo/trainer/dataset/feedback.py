@@ -1,6 +1,7 @@
 """Rows of the primary's predictions with their outcomes; no batch has to be published.
 
-A prediction is one row, whatever outcomes arrived for it:
+A prediction is one row, whatever outcomes arrived for it. A request that was sent again, with the same id and event
+time, is one row, too: that of its last answer.
 
 - By id, the outcome that became known last counts; it corrects the earlier ones. It is about that prediction alone,
   even where it names the entity, too.
@@ -38,7 +39,7 @@ def served_rows(spec: ModelSpec, predictions: pl.LazyFrame, outcomes: pl.LazyFra
     """Return entity, event time, label and features of each prediction, by the outcomes that were known at `as_of`."""
     data, present = spec.data, predictions.collect_schema()
     features = (feature(name, each, f"{FEATURE}{name}", present) for name, each in spec.features.items())
-    asked = predictions.filter(pl.col("role") == RouteRole.PRIMARY).select(
+    asked = _answered(predictions).select(
         pl.col("id").alias(_ID),
         pl.col("entity").alias(data.entity),
         pl.coalesce(*EVENT_TIMES).cast(TIME).alias(data.event_time),
@@ -54,12 +55,22 @@ def served_rows(spec: ModelSpec, predictions: pl.LazyFrame, outcomes: pl.LazyFra
 
 def labelled_times(predictions: pl.LazyFrame, outcomes: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
     """Return the column `time`: the event times of the predictions that have an outcome by `as_of`."""
-    asked = predictions.filter(pl.col("role") == RouteRole.PRIMARY).select(
+    asked = _answered(predictions).select(
         pl.col("id").alias(_ID), pl.col("entity"), pl.coalesce(*EVENT_TIMES).cast(TIME).alias("time")
     )
     known = _known(outcomes, as_of)
     labelled = _by_entity(_by_id(asked, known), known, "entity", "time")
     return labelled.filter(pl.coalesce(_OUTCOME, _OUTCOME_OF_ENTITY).is_not_null()).select("time")
+
+
+def _answered(predictions: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the primary's predictions: of a request that was sent again, with its id and event time, the last one."""
+    present = predictions.collect_schema()
+    positions = [name for name in (LOG_OFFSET, LOG_ROW) if name in present]
+    primary = predictions.filter(pl.col("role") == RouteRole.PRIMARY)
+    return primary.sort("made_at", *positions, maintain_order=True).unique(
+        ["id", "event_time"], keep="last", maintain_order=True
+    )
 
 
 def _known(outcomes: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
