@@ -51,4 +51,4 @@ async def test_a_start_that_hangs_is_reported_with_what_to_do(tmp_path: Path) ->
         async with Slow(tmp_path, lines=2, needed=15):
             pass
     assert caught.value.last_line == "1"
-    assert "then run the command again" in str(caught.value)
+    assert "or stop other programs if the machine is busy; then run the command again" in str(caught.value)
