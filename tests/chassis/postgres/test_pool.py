@@ -243,14 +243,21 @@ async def _publish(db: chassis_postgres.Database, versions: range) -> None:
 
 
 async def _versions(bootstrap: str, count: int) -> list[int]:
+    """Read until `count` different events have arrived; return the versions in the order of their first arrival.
+
+    The outbox delivers at least once: the server may die after Kafka has an event and before its row is deleted.
+    """
     consumer = AIOKafkaConsumer(ModelRetired.topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     try:
         async with asyncio.timeout(20):
-            messages = [await consumer.getone() for _ in range(count)]
+            found: dict[int, None] = {}
+            while len(found) < count:
+                message = await consumer.getone()
+                found.setdefault(ModelRetired.model_validate_json(message.value).model_version)
+            return list(found)
     finally:
         await consumer.stop()
-    return [ModelRetired.model_validate_json(message.value).model_version for message in messages]
 
 
 async def test_migrations_run_once_however_many_replicas_start_together(database: Services, tmp_path: Path) -> None:
