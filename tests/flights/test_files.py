@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import orjson
 import polars as pl
 import pytest
-from rondo.client.cli.predict_many import requests
+from rich.progress import Progress
+from rondo.client.cli.predict_many import Results, requests
 from rondo.contracts.spec.file import parse_spec
 from rondo.flights import files
 from rondo.flights.dataset.messages import day
@@ -39,9 +39,10 @@ def test_both_months_have_what_the_spec_asks_for_and_together_enough_rows(folder
 
 
 def test_each_line_is_a_request_that_the_command_reads(folder: Path) -> None:
-    results: Any = None  # receives lines that are no request, of which there are none
+    results = Results(Progress(disable=True), None, json=True)
     with (folder / "requests.jsonl").open("rb") as lines:
         asked = list(requests(lines, "another model", results))
+    assert (results.failed, results.without_event_time) == (0, 0)
     assert len({request.id for request in asked}) == 100
     assert {request.model for request in asked} == {SPEC.model}
     assert all(request.features.keys() == SPEC.features.keys() for request in asked)

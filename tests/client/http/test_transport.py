@@ -19,7 +19,7 @@ from rondo.client import (
     UnreachableError,
     messages,
 )
-from rondo.client.cli import outcome as outcome_command
+from rondo.client.cli.labels import label_of
 from rondo.client.errors import EmptyBatchError, ServiceFailedError, UnavailableError, UnknownFormatError
 from rondo.contracts.spec.file import SpecError
 
@@ -207,14 +207,13 @@ async def test_an_outcome_is_checked_where_registry_and_ingestion_answer(
         return httpx.Response(200, json={"columns": [{"name": "late", "kind": "label"}]})
 
     async with AsyncRondo(connection, transport=httpx.MockTransport(answer)) as rondo:
-        assert await outcome_command._check(rondo, messages.outcome("late", 1, DAY, "a")) == is_checked
-        wrong = messages.outcome("late", 0.5, DAY, "a")
-        if is_checked:
+        label = await label_of(rondo, "late")
+        assert (label is not None) == is_checked
+        if label is not None:
+            label.check(messages.outcome("late", 1, DAY, "a"))
             with pytest.raises(RefusedError) as refused:
-                await outcome_command._check(rondo, wrong)
+                label.check(messages.outcome("late", 0.5, DAY, "a"))
             assert refused.value.code == "bad_outcome"
-        else:
-            assert not await outcome_command._check(rondo, wrong)
 
 
 async def test_a_prediction_over_http_sends_a_tensor_for_each_feature(connection: Connection) -> None:
