@@ -33,6 +33,7 @@ class MemoryStore:
     specs: dict[str, tuple[int, ModelSpec | None]] = field(default_factory=dict)
     trained: dict[str, TrainedProfile] = field(default_factory=dict)
     champions: dict[str, ChampionRevision] = field(default_factory=dict)
+    removals: dict[str, int] = field(default_factory=dict)
     generation: int = 0
     positions: dict[Position, int] = field(default_factory=dict)
     models: dict[str, ModelCheckpoint] = field(default_factory=dict)
@@ -40,6 +41,8 @@ class MemoryStore:
     changed: bool = True
 
     async def save_spec(self, model: str, revision: int, spec: ModelSpec | None) -> None:
+        if spec is None:
+            self.removals[model] = max(revision, self.removals.get(model, 0))
         if model not in self.specs or self.specs[model][0] < revision:
             self.specs[model] = (revision, spec)
 
@@ -63,7 +66,9 @@ class MemoryStore:
         return Checkpoint(self.generation, dict(self.positions), dict(self.models))
 
     async def control_plane(self) -> ControlPlaneSnapshot:
-        return ControlPlaneSnapshot({m: spec for m, (_, spec) in self.specs.items() if spec}, dict(self.champions))
+        return ControlPlaneSnapshot(
+            {m: spec for m, (_, spec) in self.specs.items() if spec}, dict(self.champions), dict(self.removals)
+        )
 
     async def profiles(self, digests: Sequence[str]) -> Mapping[str, TrainedProfile]:
         return {digest: self.trained[digest] for digest in digests if digest in self.trained}

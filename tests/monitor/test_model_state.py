@@ -158,7 +158,7 @@ def test_the_reason_of_the_last_window_ends_with_a_verdict_a_promotion_or_the_mo
         case "promotion":
             scenario.promote(NEXT)
         case _:
-            scenario.state.remove()
+            scenario.state.remove(2)
     assert scenario.state.no_verdict is None
 
 
@@ -169,7 +169,7 @@ def test_a_model_that_is_applied_again_after_its_removal_counts_older_rows() -> 
     scenario.day(0)
     assert scenario.state.windows.keys().isdisjoint({(1, 0)})
     assert scenario.state.dropped.counts["late_rows"] == 1_000
-    scenario.state.remove()
+    scenario.state.remove(2)
     scenario.state.apply_spec(scenario.spec)
     for day in (0, 1):
         scenario.day(day)

@@ -270,6 +270,29 @@ async def test_a_removed_model_has_no_windows_and_its_alerts_are_resolved() -> N
         pipeline.status(MODEL)
 
 
+async def test_a_model_that_is_applied_again_at_once_starts_over() -> None:
+    store, clock = await filled_store(), FakeClock()
+    pipeline = new_pipeline(store, clock)
+    await pipeline.load()
+    await pipeline.advance(messages(PREDICTED, KNOWN))
+    assert pipeline.status(MODEL).watermark
+    async with store.work() as work:
+        await work.save_spec(MODEL, 3, SPEC)
+        await work.save_spec(MODEL, 2, None)  # from another topic, so it may arrive later
+    await pipeline.advance([])
+    status = pipeline.status(MODEL)
+    assert (status.watermark, status.windows) == (None, ())
+    await pipeline.advance(messages(PREDICTED, first=len(PREDICTED)))
+    again = pipeline.status(MODEL)
+    assert again.watermark
+    clock.now += 60
+    await pipeline.advance([])
+    restarted = new_pipeline(store, clock)
+    await restarted.load()
+    await restarted.advance([])
+    assert restarted.status(MODEL).watermark == again.watermark
+
+
 def shifted_by(rows: pa.Table, days: int) -> pa.Table:
     """Return rows whose event time is so many days after they were made."""
     index = rows.schema.get_field_index("event_time")

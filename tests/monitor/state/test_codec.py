@@ -40,7 +40,7 @@ def test_rows_that_arrive_after_a_removal_are_read_back() -> None:
     """They arrive before the next checkpoint, whose segments still have the rows before the removal."""
     state = filled_state()
     checkpoint, stored = encode_state(state, nothing_stored())
-    state.remove()
+    state.remove(2)
     state.apply_spec(SPEC)
     add_rows(state, 0, 20)
     state.settle()

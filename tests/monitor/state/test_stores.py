@@ -90,6 +90,18 @@ async def test_a_handled_event_changes_the_control_plane_and_sets_the_signal(und
     assert await under_test.store.profiles([DIGEST, DIGEST_2]) == {DIGEST: TRAINED}
 
 
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (1, 3, 2)])
+async def test_a_removal_is_known_also_where_the_next_spec_arrives_before_it(
+    under_test: StoreUnderTest, order: tuple[int, ...]
+) -> None:
+    for revision in order:
+        removed = ModelRemoved(model=MODEL, revision=revision, decided_by="ana")
+        applied = SpecApplied(model=MODEL, revision=revision, digest=SPEC.digest, spec=SPEC)
+        await under_test.handle(removed if revision == 2 else applied)
+    snapshot = await under_test.store.control_plane()
+    assert (snapshot.specs, snapshot.removals) == ({MODEL: SPEC}, {MODEL: 2})
+
+
 async def test_an_older_revision_changes_nothing(under_test: StoreUnderTest) -> None:
     for revision, window in ((2, "7d"), (1, "1d"), (2, "1d")):
         applied = spec(window=window)

@@ -71,7 +71,8 @@ class ModelState:
 
     `no_verdict` is why the last closed window of the champion has no verdict, None if it has one or none has closed.
 
-    `outcome_watermark` is the watermark of `outcomes.log`, by `known_at`.
+    `outcome_watermark` is the watermark of `outcomes.log`, by `known_at`. `removed` is the revision of the last
+    removal.
     """
 
     model: str
@@ -89,6 +90,7 @@ class ModelState:
     no_verdict_alarm: AlarmState = field(default_factory=AlarmState)
     dropped: DroppedRows = field(default_factory=DroppedRows)
     buffer: MessageBuffer = field(default_factory=MessageBuffer)
+    removed: int = 0
 
     @property
     def champion(self) -> ChampionRevision | None:
@@ -104,13 +106,13 @@ class ModelState:
             self.labelled.clear()
         self.tumbling = tumbling
 
-    def remove(self) -> list[Announcement]:
-        """Stop evaluating a model that was removed: discards its counts and its event time, and resolves its alerts.
+    def remove(self, revision: int) -> list[Announcement]:
+        """Stop evaluating a model that `revision` removed: discards its counts and event time, and resolves its alerts.
 
         A spec that is applied later starts over, also for requests that are older than those before.
         """
         at, why = to_time(self.watermark.newest), "the model was removed"
-        self.windows, self.tumbling = {}, None
+        self.windows, self.tumbling, self.removed = {}, None, revision
         self.watermark, self.outcome_watermark, self.closed_until = Watermark(), Watermark(), NEVER
         self.unmatched.clear()
         self.labelled.clear()

@@ -94,6 +94,12 @@ class MonitorPipeline:
 
     def _apply_control_plane(self) -> list[Announcement]:
         announcements = []
+        for model, revision in self._control_plane.snapshot.removals.items():
+            state = self._state(model)
+            # Also where a spec was applied again meanwhile: the model starts over.
+            if state.removed < revision:
+                announcements += state.remove(revision)
+                self._checkpointer.changed.add(model)
         for model, champion in self._control_plane.snapshot.champions.items():
             state = self._state(model)
             if state.champion is None or state.champion.revision < champion.revision:
@@ -102,10 +108,6 @@ class MonitorPipeline:
         specs = self._control_plane.snapshot.specs
         for model, spec in specs.items():
             self._state(model).apply_spec(spec)
-        for model, state in self.models.items():
-            if state.tumbling and model not in specs:
-                announcements += state.remove()
-                self._checkpointer.changed.add(model)
         return announcements
 
     def _read(self, message: Message, now: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -29,10 +29,11 @@ class ChampionRevision:
 
 @dataclass(frozen=True)
 class ControlPlaneSnapshot:
-    """The latest spec and champion of each model."""
+    """The latest spec and champion of each model, and the revision of its last removal if it was removed."""
 
     specs: Mapping[str, ModelSpec]
     champions: Mapping[str, ChampionRevision]
+    removals: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 create table specs (
     model text primary key,
     revision integer not null,
-    spec json  -- null where this revision removed the model
+    spec json,  -- null where this revision removed the model
+    removed integer not null default 0  -- the last revision that removed the model, 0 if none did
 );
 create table profiles (
     digest text primary key,

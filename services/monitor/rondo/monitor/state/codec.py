@@ -78,6 +78,7 @@ def decode_state(
         alarms={kind: AlarmState(**figures["alarms"][kind]) for kind in FINDING_KINDS},
         no_verdict=figures["no_verdict"],
         no_verdict_alarm=AlarmState(**figures["no_verdict_alarm"]),
+        removed=figures["removed"],
         dropped=DroppedRows(dict.fromkeys(REASONS, 0) | figures["dropped"], _coverage(figures["coverage"])),
     )
     rows, messages = buffered.column("row").to_pylist(), buffered.column("message").to_pylist()
@@ -97,6 +98,7 @@ def _figures(state: ModelState) -> dict[str, object]:
         "alarms": {kind: asdict(alarm) for kind, alarm in state.alarms.items()},
         "no_verdict": state.no_verdict,
         "no_verdict_alarm": asdict(state.no_verdict_alarm),
+        "removed": state.removed,
         "coverage": asdict(state.dropped.coverage),
         "dropped": dict(state.dropped.counts),
     }

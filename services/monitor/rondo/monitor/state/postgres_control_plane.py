@@ -40,9 +40,12 @@ class PostgresWork:
 
     async def save_spec(self, model: str, revision: int, spec: ModelSpec | None) -> None:
         await self._connection.execute(
-            "insert into specs (model, revision, spec) values ($1, $2, $3) on conflict (model) do update"
-            " set revision = excluded.revision, spec = excluded.spec where specs.revision < excluded.revision",
-            model, revision, json.dumps(spec.as_dict()) if spec else None,
+            # Topics have no order among each other: a removal may arrive after the spec that followed it.
+            "insert into specs (model, revision, spec, removed) values ($1, $2, $3, $4) on conflict (model) do update"
+            " set revision = greatest(specs.revision, excluded.revision),"
+            " spec = case when specs.revision < excluded.revision then excluded.spec else specs.spec end,"
+            " removed = greatest(specs.removed, excluded.removed)",
+            model, revision, json.dumps(spec.as_dict()) if spec else None, 0 if spec else revision,
         )  # fmt: skip
 
     async def save_profile(self, digest: str, trained: TrainedProfile) -> None:

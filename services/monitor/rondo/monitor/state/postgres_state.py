@@ -59,11 +59,12 @@ class PostgresStore:
 
     async def control_plane(self) -> ControlPlaneSnapshot:
         async with self._database.transaction() as transaction:
-            specs = await transaction.connection.fetch("select model, spec from specs where spec is not null")
+            specs = await transaction.connection.fetch("select model, spec, removed from specs")
             champions = await transaction.connection.fetch("select model, revision, version, digest from champions")
         return ControlPlaneSnapshot(
-            {row["model"]: ModelSpec.model_validate_json(row["spec"]) for row in specs},
+            {row["model"]: ModelSpec.model_validate_json(row["spec"]) for row in specs if row["spec"]},
             {row["model"]: ChampionRevision(row["revision"], row["version"], row["digest"]) for row in champions},
+            {row["model"]: row["removed"] for row in specs if row["removed"]},
         )
 
     async def profiles(self, digests: Sequence[str]) -> Mapping[str, TrainedProfile]:
