@@ -18,6 +18,7 @@ from rondo.client.event_summaries import summarize
 from rondo.client.http import inference
 from rondo.client.http.batch_files import batch_id_of
 from rondo.client.kafka.event_stream import topics_of
+from rondo.contracts.events.monitoring import AlertRaised
 from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade, PredictionRequested
 from rondo.contracts.topics import CONTROL_EVENTS
 
@@ -153,3 +154,18 @@ def test_events_of_the_data_plane_have_summaries() -> None:
     assert summarize(asked) == "request a about flight 1"
     assert summarize(made) == "request a answered by version 3: {'score': 0.5}"
     assert summarize(OutcomeObserved(model="late", id="a", outcome=1, event_time=DAY)) == "the outcome of a is 1"
+
+
+def test_an_alert_is_shown_with_what_to_do() -> None:
+    alert = AlertRaised(
+        model="late", alert_id="a", severity="critical", title="late: 100% are not monitored",
+        detail="correct it", raised_at=DAY,
+    )  # fmt: skip
+    assert summarize(alert) == "critical: late: 100% are not monitored: correct it"
+
+
+@pytest.mark.parametrize("days", [-365 * 140, 2, 400])
+def test_an_outcome_that_ingestion_would_refuse_for_its_time_is_refused(days: int) -> None:
+    with pytest.raises(RefusedError) as caught:
+        messages.outcome("late", 1, datetime.now(UTC) + timedelta(days=days), "a")
+    assert caught.value.code == "bad_event_time"
