@@ -6,10 +6,11 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
-from rondo.monitor.alerts.coverage import BLOCK_ROWS, Coverage, CoverageTransition, coverage_alert, observe
+from rondo.monitor.alerts.coverage import BLOCK_ROWS, Coverage, CoverageTransition, DroppedRows, coverage_alert, observe
 from rondo.monitor.alerts.hysteresis import AlarmState
 
 from tests.monitor.builders import EPOCH, MODEL
@@ -48,6 +49,37 @@ def test_the_last_share_is_that_of_the_last_full_block() -> None:
     assert coverage.last == 0
     clean, _ = observe(Coverage(last=0.5), np.zeros(BLOCK_ROWS, np.bool_))
     assert clean.last == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "share"),
+    [
+        (np.zeros(0, np.bool_), 0),
+        (np.ones(20, np.bool_), 1),
+        (np.arange(100) < 25, 0.25),
+        (np.arange(BLOCK_ROWS) < 100, 0.2),
+        (masks(0, 1)[: BLOCK_ROWS + 100], 100 / 600),
+        (masks(1, 0, 1), 1),
+    ],
+)
+def test_the_recent_share_is_known_before_a_block_is_full(rows: np.ndarray, share: float) -> None:
+    coverage, _ = observe(Coverage(), rows)
+    assert coverage.recent_share == pytest.approx(share)
+
+
+def test_an_alert_after_a_removal_has_another_id_than_those_before_it() -> None:
+    dropped, at = DroppedRows(), EPOCH
+    ids = []
+    for _ in range(3):
+        dropped.record(MODEL, at, late_rows=masks(1, 1))
+        (raised,) = dropped.drain_alerts()
+        (resolved,) = dropped.resolve(MODEL, at, "the model was removed")
+        assert isinstance(raised.event, AlertRaised)
+        assert isinstance(resolved.event, AlertResolved)
+        assert raised.event.alert_id == resolved.event.alert_id
+        assert dropped.coverage.recent_share == 0
+        ids.append(raised.event.alert_id)
+    assert len(set(ids)) == 3
 
 
 @given(st.lists(st.sampled_from([0.0, 0.05, 0.5, 1.0]), max_size=8), st.data())

@@ -38,7 +38,8 @@ REASONS = (*ROW_REASONS, *OUTCOME_REASONS)
 class Coverage:
     """`rows` of the current block, `dropped` of them, and the number of full `blocks` before it.
 
-    `last` is the dropped share of the last full block: a share of a few rows means nothing.
+    `last` is the dropped share of the last full block: a share of a few rows means nothing. A model that was removed
+    starts over at `first_block`: the ids of its alerts contain the block, and must not occur again.
     """
 
     rows: int = 0
@@ -46,6 +47,7 @@ class Coverage:
     blocks: int = 0
     alarm: AlarmState = field(default_factory=AlarmState)
     last: float = 0.0
+    first_block: int = 0
 
     @property
     def share(self) -> float:
@@ -55,7 +57,7 @@ class Coverage:
     @property
     def recent_share(self) -> float:
         """The dropped share of the last full block and the current one; it is known before a block is full."""
-        before = BLOCK_ROWS if self.blocks else 0
+        before = BLOCK_ROWS if self.blocks > self.first_block else 0
         rows = before + self.rows
         return (self.last * before + self.dropped) / rows if rows else 0.0
 
@@ -83,7 +85,8 @@ def observe(coverage: Coverage, dropped: NDArray[np.bool_]) -> tuple[Coverage, l
             alarm = replace(alarm, alert_id=str(block.blocks))
         if change in {"raised", "recovered"}:
             transitions.append(CoverageTransition(change, block))
-        coverage, dropped = Coverage(0, 0, block.blocks + 1, alarm, block.share), dropped[room:]
+        coverage = Coverage(0, 0, block.blocks + 1, alarm, block.share, block.first_block)
+        dropped = dropped[room:]
     return _filled(coverage, dropped), transitions
 
 
@@ -110,7 +113,8 @@ class DroppedRows:
 
     def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
         """Resolve the alert that is open, if one is, and start over."""
-        alert, self.coverage = self.coverage.alarm.alert_id, Coverage()
+        alert, block = self.coverage.alarm.alert_id, self.coverage.blocks + 1
+        self.coverage = Coverage(blocks=block, first_block=block)
         return [findings.resolved(model, _alert_id(model, alert), at, why)] if alert else []
 
     def drain_alerts(self) -> list[Announcement]:
