@@ -44,6 +44,7 @@ def test_too_few_outcomes_raise_an_alert_about_the_performance_alone() -> None:
     assert isinstance(alert, AlertRaised)
     assert "the last one had 20 of 500 outcomes" in alert.detail
     assert "so degradation goes unnoticed" in alert.detail
+    assert "or raise `data.label_delay` if outcomes arrive after their window closed" in alert.detail
 
 
 @pytest.mark.parametrize(

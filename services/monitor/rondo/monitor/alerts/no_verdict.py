@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rondo.monitor.detectors.evaluate import WindowResult
 
 CONSECUTIVE = 2
+_OUTCOMES = ", or raise `data.label_delay` if outcomes arrive after their window closed"
 
 
 def update_no_verdict_alarm(
@@ -48,7 +49,7 @@ def _raised(subject: Subject, reason: str, *, all_of: bool) -> Announcement:
         title=f"{subject.model} version {subject.version}: {CONSECUTIVE} windows in a row without a verdict",
         detail=(
             f"the last one had {reason} that a verdict needs, so {unnoticed}. Lengthen `monitor.window` or lower "
-            "`monitor.min_rows` in the spec, and apply it again."
+            f"`monitor.min_rows` in the spec{'' if all_of else _OUTCOMES}, and apply it again."
         ),
         raised_at=subject.window.end,
     )
