@@ -10,7 +10,7 @@ import orjson
 import polars as pl
 import pytest
 from rich.progress import Progress
-from rondo.client.cli.predict_many import Results, requests
+from rondo.client.cli.bulk.predictions import Results, requests
 from rondo.contracts.spec.file import parse_spec
 from rondo.flights import files
 from rondo.flights.dataset.messages import day

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rondo.client import messages
-from rondo.client.cli import outcome_many, session
+from rondo.client.cli import session
 from rondo.client.cli.arguments import event_time
+from rondo.client.cli.bulk import outcomes as bulk
 from rondo.client.cli.labels import label_of
-from rondo.client.cli.outcome_many import FOLLOW_UP
 from rondo.client.cli.output import Json, print_json, print_text
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def outcome(
     if outcomes is not None:
         if id or entity:
             raise typer.BadParameter("--id and --entity are those of one outcome: with --from each line has its own")
-        raise typer.Exit(outcome_many.run(outcomes, model, known_at if at else None, json=json))
+        raise typer.Exit(bulk.run(outcomes, model, known_at if at else None, json=json))
     label = _label(str(value))
     observed = messages.outcome(model, label, known_at, id, entity)
 
@@ -59,7 +59,7 @@ def outcome(
         print_json(sent | {"checked": is_checked})
         return
     doubt = "" if is_checked else "; not checked"
-    print_text(f"sent: the outcome of {entity or id} is {value}{doubt}; {FOLLOW_UP}")
+    print_text(f"sent: the outcome of {entity or id} is {value}{doubt}; {bulk.FOLLOW_UP}")
 
 
 def _label(text: str) -> float | str:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rondo.client.cli import predict_many, session
+from rondo.client.cli import session
 from rondo.client.cli.arguments import event_time as time_of
 from rondo.client.cli.arguments import features
+from rondo.client.cli.bulk import predictions as bulk
 from rondo.client.cli.monitoring import check_now_as_event_time
 from rondo.client.cli.output import Json, print_note, print_prediction
 
@@ -37,7 +38,7 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of a command
 ) -> None:
     """Ask a model for a prediction."""
     if requests is not None:
-        raise typer.Exit(predict_many.run(requests, model, timeout, json=json))
+        raise typer.Exit(bulk.run(requests, model, timeout, json=json))
     at = time_of(event_time) if event_time else None
 
     notes: list[str | None] = []

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 from rondo.client import AsyncRondo
-from rondo.client.cli import labels, outcome_many
+from rondo.client.cli import labels
+from rondo.client.cli.bulk import outcomes
 from rondo.client.errors import NotFoundError, OutcomeTimeoutError, RefusedError
 from rondo.contracts.spec.labels import ZERO_ONE
 
@@ -44,7 +45,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     found = Sent()
     found.errors = {}
     monkeypatch.setattr(AsyncRondo, "send_outcomes", found.send)
-    monkeypatch.setattr(outcome_many, "label_of", label_of)
+    monkeypatch.setattr(outcomes, "label_of", label_of)
     return found
 
 
@@ -101,7 +102,7 @@ def test_one_time_for_all_lines(rondo: Callable[..., Result], sent: Sent) -> Non
 def test_a_line_that_kafka_does_not_acknowledge_is_reported(
     rondo: Callable[..., Result], sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outcome_many, "_CHUNK", 2)
+    monkeypatch.setattr(outcomes, "_CHUNK", 2)
     sent.errors = {"b": OutcomeTimeoutError(30)}
     done = rondo(*(WHOLE | {"id": name} for name in "abcd"))
     assert (sent, done.exit_code) == (["a"], 1)

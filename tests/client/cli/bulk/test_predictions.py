@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from rondo.client.cli import predict_many
+from rondo.client.cli.bulk import predictions
 from rondo.contracts.events.predictions import PredictionRequested
 
 WHOLE = {"id": "a", "entity": "e", "event_time": "2013-01-01T00:00:00Z", "features": {"distance": 1}, "model": "late"}
@@ -27,7 +27,7 @@ class Failures:
 def read(*lines: dict[str, Any]) -> tuple[list[PredictionRequested], list[tuple[int, str, str]]]:
     failures: Any = Failures()
     content = io.BytesIO(b"\n".join(map(orjson.dumps, lines)))
-    return list(predict_many.requests(content, "late", failures)), failures.found
+    return list(predictions.requests(content, "late", failures)), failures.found
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_key_and_the_nex
 def test_requests_without_an_event_time_are_counted() -> None:
     failures: Any = Failures()
     lines = [{key: value for key, value in WHOLE.items() if key != "event_time"}, WHOLE, {"features": {}}]
-    list(predict_many.requests(io.BytesIO(b"\n".join(map(orjson.dumps, lines))), "late", failures))
+    list(predictions.requests(io.BytesIO(b"\n".join(map(orjson.dumps, lines))), "late", failures))
     assert failures.without_event_time == 2
 
 

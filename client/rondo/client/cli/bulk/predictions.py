@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 
 from rondo.client import messages
-from rondo.client.cli import json_lines, session
+from rondo.client.cli import session
+from rondo.client.cli.bulk import json_lines
 from rondo.client.cli.output import print_error, print_json, print_note, print_prediction, stderr
 from rondo.client.errors import DeliveryStatus, PredictionTimeoutError, RefusedError
 from rondo.client.messages import Prediction

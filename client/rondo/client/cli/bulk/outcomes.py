@@ -7,7 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from rondo.client import messages
-from rondo.client.cli import json_lines, session
+from rondo.client.cli import session
+from rondo.client.cli.bulk import json_lines
 from rondo.client.cli.labels import label_of
 from rondo.client.cli.output import print_error, print_json, print_note
 from rondo.client.errors import NotFoundError, OutcomeTimeoutError, RefusedError, RondoError

@@ -1,0 +1,87 @@
+"""`rondo status` and `rondo models` show readiness, verdicts and open alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from tests.client.stub_services import DAY, Monitor, Services, summary
+
+if TYPE_CHECKING:
+    from click.testing import Result
+
+Run = Callable[..., "Result"]
+
+
+def test_status_shows_why_a_service_is_not_ready(rondo: Run) -> None:
+    failed = rondo("status", RONDO_MONITOR_URL="http://127.0.0.1:1")
+    assert "NOT READY" in failed.stdout
+    assert "no answer" in failed.stdout
+    assert failed.exit_code == 1
+
+
+def test_status_shows_a_reason_once(rondo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = {"kafka": "no broker", "postgresql": "ok"}
+    monkeypatch.setitem(Services.answers, ("GET", "/readyz"), (200, {"ready": False, "checks": checks}))
+    (row,) = [line for line in rondo("status").stdout.splitlines() if line.startswith("kafka")]
+    assert row.count("no broker") == 1
+    assert "ingestion, trainer, registry, serving: no broker" in row
+
+
+def test_status_has_a_row_for_kafka_and_for_postgresql(rondo: Run) -> None:
+    rows = [line.split() for line in rondo("status").stdout.splitlines()[1:]]
+    assert [row[:2] for row in rows[-2:]] == [["kafka", "ready"], ["postgresql", "unknown"]]
+    assert rows[-2][-1] == "127.0.0.1:1"
+
+
+def test_models_and_status_have_the_window_without_a_verdict_for_programs(rondo: Run) -> None:
+    (model,) = orjson.loads(rondo("models", "--json").stdout)
+    assert (model["model"], model["monitoring"]["no_verdict"]) == ("late", "336 of 500 rows")
+    done = rondo("status", "--json")
+    late = orjson.loads(done.stdout)["monitor"]["models"]["late"]
+    assert (late["no_verdict"], late["open_alerts"]) == ("336 of 500 rows", ["no_verdict"])
+    assert done.exit_code == 0, "the monitor is ready"
+
+
+@pytest.mark.parametrize(
+    ("fields", "last_window", "open_alerts"),
+    [
+        ({}, "none closed yet", "none"),
+        ({"last_window": DAY}, "decided", "none"),
+        ({"last_window": DAY, "no_verdict": "1 of 9 rows"}, "no verdict: 1 of 9 rows", "none"),
+        (
+            {"no_verdict": "3 of 9 outcomes", "late_outcomes": 1_200},
+            "no verdict: 3 of 9 outcomes (1,200 outcomes arrived after their window closed: raise `data.label_delay`)",
+            "none",
+        ),
+        ({"no_verdict": "3 of 9 rows", "late_outcomes": 1_200}, "no verdict: 3 of 9 rows", "none"),
+        ({"no_verdict": "not monitored: the task is unknown"}, "not monitored: the task is unknown", "none"),
+        ({"open_alerts": ["drift", "no_verdict"]}, "none closed yet", "drift, no verdict"),
+        (
+            {"open_alerts": ["coverage"], "not_monitored_share": 1.0},
+            "none closed yet",
+            "coverage, 100% of the newest requests not monitored",
+        ),
+        ({"not_monitored_share": 0.001}, "none closed yet", "1% of the newest requests not monitored"),
+    ],
+)
+def test_the_last_window_and_the_alerts_of_a_model(
+    rondo: Run, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], last_window: str, open_alerts: str
+) -> None:
+    listed = {"models": [summary("late", **fields)]}
+    monkeypatch.setitem(Monitor.answers, ("GET", "/v1/models"), (200, listed))
+    (row,) = rondo("models").stdout.splitlines()[1:]
+    assert [cell.strip() for cell in row.rstrip().split("  ") if cell][-2:] == [last_window, open_alerts]
+
+
+@pytest.mark.parametrize("monitor_url", ["", "http://127.0.0.1:1"])
+def test_without_a_monitor_the_models_are_shown_and_verdicts_are_unknown(rondo: Run, monitor_url: str) -> None:
+    (model,) = orjson.loads(rondo("models", "--json", RONDO_MONITOR_URL=monitor_url).stdout)
+    assert "monitoring" not in model
+    assert "version 2 100%" in rondo("models", RONDO_MONITOR_URL=monitor_url).stdout
+    states = orjson.loads(rondo("status", "--json", RONDO_MONITOR_URL=monitor_url).stdout)
+    assert states["monitor"]["models"] == {}
+    assert not states["monitor"]["ready"]
