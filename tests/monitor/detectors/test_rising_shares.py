@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from rondo.contracts.events.monitoring import Statistic
-from rondo.monitor.detectors.rising_shares import MissingValues, UnseenCategories
+from rondo.monitor.detectors.rising_shares import MISSING_VALUES, UNSEEN_CATEGORIES
 
 from tests.monitor.builders import REFERENCE
 from tests.monitor.detectors.windows import statistics, window
@@ -12,7 +12,7 @@ from tests.monitor.detectors.windows import statistics, window
 
 def found(missing: int, unseen: int = 0, rows: int = 1_000) -> list[tuple[Statistic, bool | None]]:
     counts = window({"city": [rows - missing - unseen, 0, 0, unseen, missing]})
-    return [*statistics(MissingValues(), counts), *statistics(UnseenCategories(), counts)]
+    return [*statistics(MISSING_VALUES, counts), *statistics(UNSEEN_CATEGORIES, counts)]
 
 
 def test_an_unchanged_column_has_no_problem() -> None:
@@ -30,4 +30,4 @@ def test_many_missing_or_unseen_values_are_a_problem(missing: int, unseen: int, 
 
 
 def test_only_a_categorical_column_is_tested_for_unseen_values() -> None:
-    assert (MissingValues().tests(REFERENCE), UnseenCategories().tests(REFERENCE)) == (3, 1)
+    assert (MISSING_VALUES.tests(REFERENCE), UNSEEN_CATEGORIES.tests(REFERENCE)) == (3, 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.detectors.distances import KOLMOGOROV_SMIRNOV, TOTAL_VARIATION
 from rondo.monitor.detectors.psi import PopulationStability
-from rondo.monitor.detectors.rising_shares import MissingValues, UnseenCategories
+from rondo.monitor.detectors.rising_shares import MISSING_VALUES, UNSEEN_CATEGORIES
 from rondo.monitor.detectors.roc_auc import RocAuc
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ DETECTORS: Mapping[str, Detector] = {
     StatisticName.PSI: PopulationStability(),
     StatisticName.KS: KOLMOGOROV_SMIRNOV,
     StatisticName.TOTAL_VARIATION: TOTAL_VARIATION,
-    StatisticName.MISSING: MissingValues(),
-    StatisticName.UNSEEN: UnseenCategories(),
+    StatisticName.MISSING: MISSING_VALUES,
+    StatisticName.UNSEEN: UNSEEN_CATEGORIES,
     StatisticName.ROC_AUC: RocAuc(),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.monitoring import Statistic
@@ -11,6 +12,9 @@ from rondo.monitor.detectors.statistics import effect_size, least_rise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import Monitor
     from rondo.monitor.detectors.base import FindingKind
@@ -23,13 +27,20 @@ if TYPE_CHECKING:
 _LEAST_EFFECT = 0.3
 
 
-class MissingValues:
-    """Missing values of a column."""
+@dataclass(frozen=True)
+class RisingShare:
+    """Yields `statistic` of each column, or of those with categories alone, whose share rose.
 
+    `bin` is the place of the rows that are counted among the bins of a column, from the end.
+    """
+
+    statistic: StatisticName
+    bin: int
+    categorical: bool
     kind: FindingKind = "quality"
 
     def tests(self, reference: Reference) -> int:
-        return len(reference.binning.columns)
+        return len(self._columns(reference))
 
     def evaluate(
         self,
@@ -38,35 +49,16 @@ class MissingValues:
         rule: Monitor,  # noqa: ARG002 - the protocol's
         tail: float,
     ) -> Iterator[DetectorResult]:
-        for column in reference.binning.columns:
+        for column in self._columns(reference):
             observed, expected = column.of(window.bins), column.of(reference.counts)
-            missing = (int(observed[-1]), int(observed.sum())), (int(expected[-1]), int(expected.sum()))
-            yield from _rise(StatisticName.MISSING, column.name, *missing, tail)
+            yield from _rise(self.statistic, column.name, self._share(observed), self._share(expected), tail)
 
+    def _share(self, counts: NDArray[np.int64]) -> tuple[int, int]:
+        return int(counts[self.bin]), int(counts.sum())
 
-class UnseenCategories:
-    """Categories that the reference does not list."""
-
-    kind: FindingKind = "quality"
-
-    def tests(self, reference: Reference) -> int:
-        return len(_categorical(reference))
-
-    def evaluate(
-        self,
-        window: WindowCounts,
-        reference: Reference,
-        rule: Monitor,  # noqa: ARG002 - the protocol's
-        tail: float,
-    ) -> Iterator[DetectorResult]:
-        for column in _categorical(reference):
-            observed, expected = column.of(window.bins), column.of(reference.counts)
-            unseen = (int(observed[-2]), int(observed.sum())), (int(expected[-2]), int(expected.sum()))
-            yield from _rise(StatisticName.UNSEEN, column.name, *unseen, tail)
-
-
-def _categorical(reference: Reference) -> list[ColumnBins]:
-    return [column for column in reference.binning.columns if column.categories is not None]
+    def _columns(self, reference: Reference) -> list[ColumnBins]:
+        columns = reference.binning.columns
+        return [column for column in columns if column.categories is not None or not self.categorical]
 
 
 def _rise(
@@ -79,3 +71,8 @@ def _rise(
     if effect_size(share, expected) >= _LEAST_EFFECT:
         statistic = Statistic(feature=feature, statistic=name, value=share, reference=expected)
         yield DetectorResult(statistic, exceeded=True)
+
+
+# The last two bins of a column are for categories that the reference does not list, and for missing values.
+MISSING_VALUES = RisingShare(StatisticName.MISSING, -1, categorical=False)
+UNSEEN_CATEGORIES = RisingShare(StatisticName.UNSEEN, -2, categorical=True)
