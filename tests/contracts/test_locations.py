@@ -39,3 +39,13 @@ def test_a_folder_that_delta_cannot_use_is_refused_with_the_character(character:
         (problem,) = caught.value.errors()
         found = problem["ctx"]["error"]
         assert (found.code, found.folder, found.characters) == ("unusable_folder", folder, character)
+
+
+@pytest.mark.parametrize("location", ["s3://bucket/a?b", "s3://bucket/a#b", "s3://bucket/a[b", "s3://bucket/a%3Fb"])
+def test_a_url_under_which_delta_loses_or_mixes_tables_is_refused_with_the_character(location: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(TableRoot).validate_python(location)
+    (problem,) = caught.value.errors()
+    found = problem["ctx"]["error"]
+    assert (found.code, found.folder) == ("unusable_folder", location)
+    assert found.characters in {"?", "#", "["}

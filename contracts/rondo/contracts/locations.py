@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from pydantic import AfterValidator, Field
 
 # delta-rs decodes `%` twice, ends the path at `#` and `?`, reads `\` as `/`, and panics at the others.
 UNUSABLE = "%#?[]|^\\"
+# In an object store a `%` may occur. With `#` or `?` all tables of a root would be one, for what follows is cut off.
+UNUSABLE_IN_URLS = UNUSABLE.replace("%", "")
 
 
 class UnusableFolderError(ValueError):
-    """Delta tables can't be kept in a folder with such a name."""
+    """Delta tables can't be kept in a folder, or under a URL, with such a name."""
 
     code: ClassVar[str] = "unusable_folder"
 
-    def __init__(self, folder: Path, characters: str) -> None:
+    def __init__(self, folder: Path | str, characters: str, unusable: str = UNUSABLE) -> None:
         self.folder, self.characters = folder, characters
         super().__init__(
             f"Delta tables can't be kept in {folder}: its path contains {' '.join(characters)}; "
-            f"choose a folder whose path has none of {' '.join(UNUSABLE)}"
+            f"choose a folder whose path has none of {' '.join(unusable)}"
         )
 
 
@@ -41,7 +43,10 @@ def unusable_characters(folder: Path) -> str:
 
 def _checked(location: str) -> str:
     folder = local_folder(location)
-    if folder is not None and (found := unusable_characters(folder.absolute())):
+    if folder is None:
+        if found := "".join(each for each in UNUSABLE_IN_URLS if each in unquote(location)):
+            raise UnusableFolderError(location, found, UNUSABLE_IN_URLS)
+    elif found := unusable_characters(folder.absolute()):
         raise UnusableFolderError(folder.absolute(), found)
     return location
 
