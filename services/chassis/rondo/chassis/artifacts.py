@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, from_url
 
+from rondo.chassis import object_store
 from rondo.chassis.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class ArtifactUnreadableError(UnavailableError):
     def __init__(self, digest: str, location: str, error: Exception) -> None:
         super().__init__(
             f"the artifact {digest} in {location}",
-            f"{_first_line(error)}: see that this service may read there, and that the disk or bucket is sound",
+            f"{object_store.reason(error)}: see that this service may read there, and that the disk or bucket is sound",
         )
 
 
@@ -78,7 +79,7 @@ class Artifacts:
         try:
             await self._store.put_async(_key(digest), content)
         except (BaseError, OSError) as error:
-            raise UnavailableError(f"the artifact store {self._location}", _first_line(error)) from error
+            raise UnavailableError(f"the artifact store {self._location}", object_store.reason(error)) from error
         return digest
 
     async def get(self, digest: str) -> bytes:
@@ -93,7 +94,9 @@ class Artifacts:
         try:
             response = await self._store.get_async(_key(digest))
             content = bytes(await response.bytes_async())
-        except (NotFoundError, FileNotFoundError):
+        except (NotFoundError, FileNotFoundError) as error:
+            if object_store.bucket_is_missing(error):
+                raise ArtifactUnreadableError(digest, self._location, error) from error
             raise ArtifactMissingError(digest) from None
         except (BaseError, OSError) as error:
             raise ArtifactUnreadableError(digest, self._location, error) from error
@@ -101,11 +104,6 @@ class Artifacts:
         if found != digest:
             raise ArtifactCorruptError(digest, found)
         return content
-
-
-def _first_line(error: Exception) -> str:
-    """Return the reason without the internals that obstore appends."""
-    return str(error).partition("\n")[0]
 
 
 def _folder(location: str) -> LocalStore:

@@ -6,6 +6,7 @@ import errno
 
 from deltalake.exceptions import DeltaError
 
+from rondo.chassis import object_store
 from rondo.chassis.errors import UnavailableError
 
 # No space left, the quota is exceeded, the file is larger than allowed.
@@ -29,7 +30,7 @@ def is_of_storage(error: Exception) -> bool:
 
 def describe(error: Exception, location: object) -> str:
     """Return the system's message, and what to do where space is the problem."""
-    text = (str(error) or type(error).__name__).splitlines()[0][:_MAX_TEXT]
+    text = object_store.reason(error)[:_MAX_TEXT]
     if isinstance(error, OSError) and error.strerror:
         text = error.strerror
     return f"{text}; free some space on the disk of {location}" if _lacks_space(error) else text

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import polars as pl
 from deltalake import DeltaTable
 
+from rondo.chassis import object_store
 from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events.data import DataVersion
 from rondo.contracts.locations import local_folder
@@ -37,10 +38,9 @@ class NamedTable(DeltaTable):
     def file_uris(self, *arguments: Any, **keywords: Any) -> list[str]:
         """Return the paths of the files, or their URLs in an object store.
 
-        delta-rs percent-encodes the paths of local files, and polars opens them as they are.
+        delta-rs percent-encodes them, and polars opens them as they are.
         """
-        uris: list[str] = super().file_uris(*arguments, **keywords)
-        return [unquote(uri) for uri in uris] if self.table_uri.startswith("file://") else uris
+        return [unquote(uri) for uri in super().file_uris(*arguments, **keywords)]
 
 
 def wall_clock() -> datetime:
@@ -87,7 +87,7 @@ class DeltaDatasets:
         except FileNotFoundError:
             raise  # the table's log names the file: a retry does not bring it back
         except OSError as error:
-            raise UnavailableError(f"the data under {self._root}", " ".join(str(error).split())) from error
+            raise UnavailableError(f"the data under {self._root}", object_store.reason(error)) from error
         except pl.exceptions.PanicException as error:
             raise DataDamagedError(self._root, str(error)) from error
 
