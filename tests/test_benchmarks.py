@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,11 +12,16 @@ from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.models import GateResult, ModelRejected
 from rondo.flights.observers.history import History
 
+from tests.benchmarks import readme, results, run
+from tests.benchmarks.tables import demo, redeploy, rest, stream
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rondo.contracts.events.base import Event
 
+RESULTS = results.RESULTS
 DIGEST = "sha256:" + "a" * 64
-FOLDER = Path(__file__).resolve().parent / "benchmarks"
 PEERS = ("aiokafka", "confluent")
 TURN = {"seconds_with_training": 3.0, "seconds_without_training": 0.25}
 REPORT: dict[str, Any] = {
@@ -32,19 +34,11 @@ REPORT: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """Return a function that imports a script of the folder as it runs: its folder first, rows to a place of ours."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-
-    def load(name: str) -> Any:
-        monkeypatch.setattr(importlib.import_module("results"), "RESULTS", tmp_path)
-        monkeypatch.setenv("BENCH_RECORD", "1")
-        return importlib.import_module(name)
-
-    yield load
-    for name in ("results", "demo", "redeploy", "rest", "stream", "run", "_readme"):
-        sys.modules.pop(name, None)
+@pytest.fixture(autouse=True)
+def recording(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Record rows, to a place of the test."""
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    monkeypatch.setenv("BENCH_RECORD", "1")
 
 
 def lines(folder: Path, table: str) -> list[dict[str, Any]]:
@@ -52,16 +46,12 @@ def lines(folder: Path, table: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("seconds", "miscounted", "code"), [(0.2, 0, 0), (1.2, 0, 1), (0.2, 1, 1)])
-def test_redeploying_slowly_or_with_a_loss_misses_the_goal(
-    script: Any, seconds: float, miscounted: int, code: int
-) -> None:
-    redeploy = script("redeploy")
-    assert script("results").record(redeploy.table([seconds] * redeploy.TIMES, miscounted)) == code
+def test_redeploying_slowly_or_with_a_loss_misses_the_goal(seconds: float, miscounted: int, code: int) -> None:
+    assert results.record(redeploy.table([seconds] * redeploy.TIMES, miscounted)) == code
 
 
-def test_a_missing_redeployment_fails_the_goal(script: Any) -> None:
-    redeploy = script("redeploy")
-    assert script("results").record(redeploy.table([0.2] * (redeploy.TIMES - 1), 0)) == 1
+def test_a_missing_redeployment_fails_the_goal() -> None:
+    assert results.record(redeploy.table([0.2] * (redeploy.TIMES - 1), 0)) == 1
 
 
 class Received:
@@ -75,8 +65,7 @@ class Received:
         return bool(enough(self.history))
 
 
-async def test_a_candidate_that_is_refused_ends_the_benchmark_with_its_reason(script: Any) -> None:
-    redeploy = script("redeploy")
+async def test_a_candidate_that_is_refused_ends_the_benchmark_with_its_reason() -> None:
     replica = {"model": "bench", "replica": "0", "digest": DIGEST, "revision": 1, "at": "2013-01-01T00:00:00Z"}
     first = ReplicaChanged.model_validate(replica | {"model_version": 1, "state": "available"})
     gate = GateResult(gate="roc_auc", passed=False, observed=0.4, bound=0.5, message="roc_auc 0.400 is below 0.5")
@@ -88,28 +77,28 @@ async def test_a_candidate_that_is_refused_ends_the_benchmark_with_its_reason(sc
         await redeploy.available(2, Received(first))
 
 
-def test_a_peer_that_cannot_run_has_no_figure(script: Any, tmp_path: Path) -> None:
-    rows = script("stream").table({"rondo": [(40_000.0, 20.0)], "confluent": [(80_000.0, 10.0)]}, 10.0, 20.0)
-    assert script("results").record(rows) == 1
+def test_a_peer_that_cannot_run_has_no_figure(tmp_path: Path) -> None:
+    rows = stream.table({"rondo": [(40_000.0, 20.0)], "confluent": [(80_000.0, 10.0)]}, 10.0, 20.0)
+    assert results.record(rows) == 1
     found = {line["row"]: (line["peer"], line["ratio"], line["met"]) for line in lines(tmp_path, "stream")}
     assert found["predictions, exactly once, against aiokafka by hand"] == (None, None, False)
     assert found["predictions, exactly once, against confluent by hand"] == (80_000.0, 0.5, True)
 
 
-def test_inferences_over_http_are_shown_beside_the_bare_server(script: Any, tmp_path: Path) -> None:
+def test_inferences_over_http_are_shown_beside_the_bare_server(tmp_path: Path) -> None:
     figures = {
         (name, n): [(100.0 * n * (1 + (name == "granian")), 2.0, 9.0)] for name in ("rondo", "granian") for n in (1, 16)
     }
-    assert script("results").record(script("rest").table(figures)) == 0
+    assert results.record(rest.table(figures)) == 0
     found = {line["row"]: (line["ours"], line["peer"], line["ratio"]) for line in lines(tmp_path, "rest")}
     assert found["HTTP inferences over 16 connections, logged, against granian bare"] == (1_600.0, 3_200.0, 0.5)
     assert found["time of an HTTP inference over 1 connection, 99th percentile"] == (9.0, None, None)
     alone = {key: each for key, each in figures.items() if key[0] == "rondo"}
-    assert [row.peer for row in script("rest").table(alone)] == [None] * 6
+    assert [row.peer for row in rest.table(alone)] == [None] * 6
 
 
-def test_a_report_of_the_demo_becomes_rows(script: Any, tmp_path: Path) -> None:
-    assert script("results").record(script("demo").table(120.0, 0, REPORT)) == 0
+def test_a_report_of_the_demo_becomes_rows(tmp_path: Path) -> None:
+    assert results.record(demo.table(120.0, 0, REPORT)) == 0
     found = {line["row"]: (line["ours"], line["peer"], line["met"]) for line in lines(tmp_path, "demo")}
     assert found["redeployments that drift or performance asked for"] == (3, None, True)
     assert found["AUC of month 5, never retrained beside"] == (0.74, 0.70, True)
@@ -125,26 +114,20 @@ def test_a_report_of_the_demo_becomes_rows(script: Any, tmp_path: Path) -> None:
         (120.0, 0, {"retrains": []}),
     ],
 )
-def test_a_demo_that_falls_short_misses_a_goal(script: Any, took: float, code: int, change: dict[str, Any]) -> None:
-    assert script("results").record(script("demo").table(took, code, REPORT | change)) == 1
+def test_a_demo_that_falls_short_misses_a_goal(took: float, code: int, change: dict[str, Any]) -> None:
+    assert results.record(demo.table(took, code, REPORT | change)) == 1
 
 
-def test_every_table_is_a_script(script: Any) -> None:
-    assert script("run").tables() == ["demo", "redeploy", "rest", "stream", "thresholds"]
+def test_every_table_is_a_script() -> None:
+    assert run.tables() == ["demo", "redeploy", "rest", "stream", "thresholds"]
 
 
-def test_a_run_that_does_not_record_writes_no_file(
-    script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    demo, results = script("demo"), script("results")
+def test_a_run_that_does_not_record_writes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BENCH_RECORD")
     results.record(demo.table(120.0, 0, REPORT))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_table_of_the_readme_is_the_newest_recorded_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(FOLDER))
-    readme = importlib.import_module("_readme")
-    assert readme.block() in readme.README.read_text(), "run `python tests/benchmarks/_readme.py`"
-    for name in ("results", "_readme"):
-        sys.modules.pop(name)
+    monkeypatch.setattr(results, "RESULTS", RESULTS)
+    assert readme.block() in readme.README.read_text(), "run `python -m tests.benchmarks.readme`"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,12 @@ import pytest
 from rondo.contracts.events.models import GateResult
 from rondo.contracts.spec.file import parse_spec
 
+from tests.benchmarks.simulation.cases import Case, Played
+from tests.benchmarks.simulation.trainings import Flights, Trainings
+from tests.benchmarks.simulation.year import Simulation, Year
+from tests.benchmarks.tables import thresholds
+
 ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "tests" / "benchmarks"
 SPEC = parse_spec("""
 model: flight-delay
 data: {dataset: flights, entity: flight_id, event_time: scheduled_departure, label: late, label_delay: 6h}
@@ -25,15 +27,6 @@ gates: {roc_auc: {min: 0.5}}
 monitor: {drift: 1.0, performance_drop: 0.2}
 """)
 START, CHANGE, LAG = datetime(2013, 1, 29, tzinfo=UTC), datetime(2013, 3, 1, tzinfo=UTC), timedelta(days=10)
-
-
-@pytest.fixture
-def script(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that imports a script of the folder as it runs: its folder first."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    yield importlib.import_module
-    for name in ("_cases", "_trainings", "_year", "results", "thresholds"):
-        sys.modules.pop(name, None)
 
 
 def flights() -> pl.DataFrame:
@@ -53,10 +46,9 @@ def flights() -> pl.DataFrame:
     )
 
 
-def test_drift_retrains_and_the_new_version_serves_after_the_lag(script: Any) -> None:
-    trainings = script("_trainings").Trainings(script("_trainings").Flights(flights(), START, SPEC), SPEC)
-    simulation = script("_year")
-    year = simulation.Simulation(SPEC, trainings, LAG).play()
+def test_drift_retrains_and_the_new_version_serves_after_the_lag() -> None:
+    trainings = Trainings(Flights(flights(), START, SPEC), SPEC)
+    year = Simulation(SPEC, trainings, LAG).play()
     first, second = year.versions
     # Windows begin on Thursdays: that of February 28 is mostly of what changed, so the second one ends on March 14.
     assert (first.trigger.kind, second.trigger.kind, second.trigger.at) == (
@@ -68,41 +60,39 @@ def test_drift_retrains_and_the_new_version_serves_after_the_lag(script: Any) ->
     assert not np.isnan(year.scores(trainings)).any()
 
 
-def test_without_thresholds_nothing_is_retrained(script: Any) -> None:
-    trainings = script("_trainings").Trainings(script("_trainings").Flights(flights(), START, SPEC), SPEC)
-    case = script("_cases").Case(None, None, 10)
-    assert len(script("_year").Simulation(case.spec(SPEC), trainings, LAG).play().versions) == 1
+def test_without_thresholds_nothing_is_retrained() -> None:
+    trainings = Trainings(Flights(flights(), START, SPEC), SPEC)
+    case = Case(None, None, 10)
+    assert len(Simulation(case.spec(SPEC), trainings, LAG).play().versions) == 1
 
 
-def test_a_case_puts_its_thresholds_into_the_spec(script: Any) -> None:
-    spec = script("_cases").Case(3.0, None, 10).spec(SPEC)
+def test_a_case_puts_its_thresholds_into_the_spec() -> None:
+    spec = Case(3.0, None, 10).spec(SPEC)
     assert (spec.monitor.drift, spec.monitor.performance_drop, spec.retrain.on) == (3.0, 0.2, ("drift",))
 
 
-def played(script: Any, auc: dict[int, float]) -> Any:
-    return script("_cases").Played(script("_year").Year(), dict.fromkeys(range(3, 13), 0.7) | auc)
+def played(auc: dict[int, float]) -> Any:
+    return Played(Year(), dict.fromkeys(range(3, 13), 0.7) | auc)
 
 
-def test_thresholds_that_are_no_better_than_none_miss_the_goal(script: Any) -> None:
-    rows = script("thresholds").of_lags(lambda _: played(script, {}), SPEC.monitor)
+def test_thresholds_that_are_no_better_than_none_miss_the_goal() -> None:
+    rows = thresholds.of_lags(lambda _: played({}), SPEC.monitor)
     assert [row.met for row in rows if row.row.startswith("AUC, 12")] == [False]
 
 
 @pytest.mark.parametrize(("early", "late"), [(0.8, [0.68, 0.68]), (0.7, [0.68, 0.7]), (0.6, [0.7, 0.7])])
-def test_thresholds_are_chosen_on_the_first_half_and_judged_on_the_second(
-    script: Any, early: float, late: list[float]
-) -> None:
+def test_thresholds_are_chosen_on_the_first_half_and_judged_on_the_second(early: float, late: list[float]) -> None:
     committed = parse_spec((ROOT / "examples" / "flights" / "rondo.yaml").read_text()).monitor
 
     def play(case: Any) -> Any:
-        return played(script, {5: early, 9: 0.6} if case.drift == 3.0 else {})
+        return played({5: early, 9: 0.6} if case.drift == 3.0 else {})
 
-    rows = {row.row: row.ours for row in script("thresholds").of_halves(play, committed, 12)}
+    rows = {row.row: row.ours for row in thresholds.of_halves(play, committed, 12)}
     chosen = [rows[f"AUC from August on, 12 d, best from March to July, {end}"] for end in ("least", "most")]
     assert chosen == pytest.approx(late)
 
 
-def test_a_candidate_beside_the_same_champion_counts_once(script: Any) -> None:
+def test_a_candidate_beside_the_same_champion_counts_once() -> None:
     def seen(gate: str, observed: float, bound: float | None = None, *, passed: bool = True) -> GateResult:
         return GateResult(gate=gate, passed=passed, observed=observed, bound=bound, message="")
 
@@ -116,6 +106,6 @@ def test_a_candidate_beside_the_same_champion_counts_once(script: Any) -> None:
         seen("slices.carrier", -0.02),
         seen("fairness.origin", 0.05),
     )
-    years = [script("_year").Year(judged=[first]), script("_year").Year(judged=[first, second])]
-    rows = [round(row.ours, 3) for row in script("thresholds").of_gates(years, tolerance=0.03)]
+    years = [Year(judged=[first]), Year(judged=[first, second])]
+    rows = [round(row.ours, 3) for row in thresholds.of_gates(years, tolerance=0.03)]
     assert rows == [2, 1, -0.1, 0.02, 0.02, 0.1]

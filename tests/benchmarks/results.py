@@ -1,6 +1,6 @@
 """Print the figures as a table. `make bench RECORD=1` also appends them to `results/<table>.jsonl`, one line per row.
 
-Those files are tracked, and README's table is generated from them (`_readme.py`); a run that does not record changes no
+Those files are tracked, and README's table is generated from them (`readme.py`); a run that does not record changes no
 tracked file.
 """
 

@@ -1,4 +1,4 @@
-"""Run the benchmarks, or one of them: `python tests/benchmarks/run.py [table]`, as `make bench ONLY=<table>` does."""
+"""Run the benchmarks, or one of them: `python -m tests.benchmarks [table]`, as `make bench ONLY=<table>` does."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-_NO_TABLES = {"run", "results"}
+ROOT = HERE.parents[1]
+PACKAGE = "tests.benchmarks"
 
 
 def tables() -> list[str]:
-    """Return the names of the tables: every other script in this folder is one."""
-    return sorted(p.stem for p in HERE.glob("*.py") if p.stem not in _NO_TABLES and not p.stem.startswith("_"))
+    """Return the names of the tables: every module of the folder `tables` is one."""
+    return sorted(path.stem for path in (HERE / "tables").glob("*.py"))
 
 
 def main(only: str | None) -> int:
@@ -23,14 +24,14 @@ def main(only: str | None) -> int:
         sys.stderr.write(f"there is no table {only!r}: ONLY can be {', '.join(known)}\n")
         return 2
     chosen = [only] if only else known
-    failed = sum(_run(f"{table}.py") != 0 for table in chosen)
+    failed = sum(_run(f"{PACKAGE}.tables.{table}") != 0 for table in chosen)
     if os.environ.get("BENCH_RECORD"):
-        _run("_readme.py")
+        _run(f"{PACKAGE}.readme")
     return failed
 
 
-def _run(script: str) -> int:
-    return subprocess.run([sys.executable, str(HERE / script)], check=False).returncode  # noqa: S603
+def _run(module: str) -> int:
+    return subprocess.run([sys.executable, "-m", module], cwd=ROOT, check=False).returncode  # noqa: S603
 
 
 if __name__ == "__main__":

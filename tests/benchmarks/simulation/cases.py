@@ -9,11 +9,12 @@ from datetime import timedelta
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from _trainings import NEARLY_ALL, Flights, Trainings
-from _year import Simulation, Year
 from rondo.flights.dataset import flights
 from rondo.flights.dataset.messages import day, stream_of
 from rondo.flights.report.scores import by_month
+
+from tests.benchmarks.simulation.trainings import NEARLY_ALL, Flights, Trainings
+from tests.benchmarks.simulation.year import Simulation, Year
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec

@@ -2,8 +2,8 @@
 
 Ours is `python -m rondo.serving` with everything on: checks of every field, inference log, metrics, traces (spans go
 to a collector on loopback, and are counted), answers with model, version, digest and time, and exactly-once verified
-afterwards by a reader of its own. The peers are the loops of `_stream_peers.py`, in an environment of their own. All
-read the same topic on the same broker, in turns; the figure is the median of the rounds.
+afterwards by a reader of its own. The peers are the loops of `peers/stream_loops.py`, in an environment of their own.
+All read the same topic on the same broker, in turns; the figure is the median of the rounds.
 
 Our clock runs from the moment at which the service is woken, all requests being there, to the one at which Kafka has
 the last answer committed, seen from outside. A peer's runs from the first message in its hands to its last commit.
@@ -23,14 +23,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-import _peers
 import numpy as np
 import orjson
-from _serving import Setting, committed, cpu_seconds, ends, serving, wait_until_answered
-from _stream_peers import FEATURES, REQUESTS
-from _traces import Traces
 from confluent_kafka import Producer
-from results import Row, record, versions
 from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.events import broker as kafka
 from rondo.contracts.events import logs
@@ -42,7 +37,13 @@ from rondo.contracts.spec.model import Feature
 from rondo.contracts.topics import PREDICTIONS_FAILED, Topic
 from rondo.embedded.kafka.broker import Kafka
 
-HERE = Path(__file__).resolve().parent
+from tests.benchmarks.load.serving import Setting, committed, cpu_seconds, ends, serving, wait_until_answered
+from tests.benchmarks.load.traces import Traces
+from tests.benchmarks.peers import environment
+from tests.benchmarks.peers.stream_loops import FEATURES, REQUESTS
+from tests.benchmarks.results import Row, record, versions
+
+PEERS = Path(__file__).resolve().parents[1] / "peers"
 COUNT = int(os.environ.get("BENCH_COUNT", "100000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 RATE, SECONDS = 1_000, 10
@@ -71,11 +72,11 @@ def fill(setting: Setting, count: int, run: str) -> None:
 
 async def deploy(setting: Setting) -> None:
     """Store the model in both forms, and deploy it."""
-    import _stream_model  # noqa: PLC0415 - its converter takes seconds to import
+    from tests.benchmarks.load import model  # noqa: PLC0415 - its converter takes seconds to import
 
-    content = _stream_model.plain()
+    content = model.plain()
     (setting.folder / "plain.onnx").write_bytes(content)
-    served = _stream_model.per_feature(content)
+    served = model.per_feature(content)
     (setting.folder / "served.onnx").write_bytes(served)
     digest = await Artifacts(str(setting.folder / "artifacts")).put(served)
     features = {name: Feature(type="float") for name in FEATURES}
@@ -112,7 +113,7 @@ def stream_once(setting: Setting, traces: Traces, run: str) -> Figures:
 
 def peer_once(setting: Setting, python: Path, loop: str) -> Figures:
     """Run a loop written by hand; return its figures as above."""
-    command = [str(python), str(HERE / "_stream_peers.py"), loop, setting.bootstrap,
+    command = [str(python), str(PEERS / "stream_loops.py"), loop, setting.bootstrap,
                str(setting.folder / "plain.onnx"), PEER_ANSWERS.name, str(COUNT)]  # fmt: skip
     rate, cpu = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()  # noqa: S603
     return float(rate), float(cpu)
@@ -150,7 +151,7 @@ def latency(setting: Setting) -> Figures:
 def rounds(setting: Setting, traces: Traces) -> dict[str, list[Figures]]:
     """Run ours and the peers in turns; return the figures of each."""
     figures: dict[str, list[Figures]] = {"rondo": []}
-    python = _peers.python()
+    python = environment.python()
     for number in range(ROUNDS):
         figures["rondo"].append(stream_once(setting, traces, f"round-{number}"))
         for loop in LOOPS if python else ():
@@ -163,7 +164,7 @@ def rounds(setting: Setting, traces: Traces) -> dict[str, list[Figures]]:
 
 def table(figures: dict[str, list[Figures]], median: float, tail: float) -> list[Row]:
     """Return the rows: the median of the rounds beside each peer's, where there is one."""
-    used = versions("confluent-kafka", "aiokafka", "onnxruntime", "lightgbm", "msgspec") | _peers.pins()
+    used = versions("confluent-kafka", "aiokafka", "onnxruntime", "lightgbm", "msgspec") | environment.pins()
     rate = {name: statistics.median(rate for rate, _ in each) for name, each in figures.items()}
     ours, rows = rate["rondo"], []
     for loop in LOOPS:

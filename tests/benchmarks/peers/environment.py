@@ -1,4 +1,4 @@
-"""The environment of the loops that are written by hand: what `_peers.txt` pins, and nothing of ours.
+"""The environment of the loops that are written by hand: what `pins.txt` pins, and nothing of ours.
 
 It is made by uv, once, and kept in `.bench/` under a name that changes with the pins and the Python.
 """
@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-PINS = HERE / "_peers.txt"
+ROOT = HERE.parents[2]
+PINS = HERE / "pins.txt"
 
 
 def python() -> Path | None:

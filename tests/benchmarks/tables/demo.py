@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from results import Row, record, versions
+from tests.benchmarks.results import Row, record, versions
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 WARM_SECONDS, TURN_SECONDS, REDEPLOYMENTS = 180, 1, 3
 
 

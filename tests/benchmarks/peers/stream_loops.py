@@ -2,8 +2,8 @@
 
 The same JSON requests are read from the same topic and scored by the same trees on one thread; what is written is
 `{"id", "score"}`, in transactions that hold the offsets. One loop on aiokafka, one on confluent-kafka. It is run with
-the interpreter of `_peers.py`: nothing of Rondo is there.
-Run as `python _stream_peers.py <loop> <bootstrap> <model> <answers topic> <count>`; prints `<msg/s> <CPU us/msg>`.
+the interpreter of `environment.py`: nothing of Rondo is there.
+Run as `python stream_loops.py <loop> <bootstrap> <model> <answers topic> <count>`; prints `<msg/s> <CPU us/msg>`.
 """
 
 from __future__ import annotations

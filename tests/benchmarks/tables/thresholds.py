@@ -1,8 +1,9 @@
 """`make bench ONLY=thresholds`: evaluates the thresholds of examples/flights/rondo.yaml by simulating the year.
 
 The flights of March to December 2013 are served in event time by a model of January and February and by those that
-follow it (see `_year`); AUC is the mean of the months. The demo reports the very year that the thresholds were chosen
-on. So they are compared by another way to choose, too: the best of a grid from March to July, judged from August on.
+follow it (see `simulation/year.py`); AUC is the mean of the months. The demo reports the very year that the thresholds
+were chosen on. So they are compared by another way to choose, too: the best of a grid from March to July, judged from
+August on.
 Nothing here is random: a run repeats the last one's figures.
 """
 
@@ -13,17 +14,19 @@ from itertools import pairwise, product
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from _cases import EARLY, LATE, Case, Play, Played, player
-from results import Row, record, versions
 from rondo.contracts.spec.file import parse_spec
 from rondo.flights.replay.first_model import SPEC
+
+from tests.benchmarks.results import Row, record, versions
+from tests.benchmarks.simulation.cases import EARLY, LATE, Case, Play, Played, player
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from _year import Year
     from rondo.contracts.events.monitoring import WindowClosed
     from rondo.contracts.spec.model import Monitor
+
+    from tests.benchmarks.simulation.year import Year
 
 # Days. The demo takes 10 to 13: a training of 2.1 to 2.6 s, where a year is replayed in 75 to 90 s.
 LAGS, LAGS_OF_THE_GRID = (12, 25, 50), (12, 25)

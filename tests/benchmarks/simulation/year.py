@@ -29,12 +29,13 @@ from rondo.trainer.triggers.admission import Start, admit
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from _trainings import Trainings
     from numpy.typing import NDArray
     from rondo.contracts.events.models import GateResult
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.training_evidence import Evidence
     from rondo.trainer.run import RunState
+
+    from tests.benchmarks.simulation.trainings import Trainings
 
 STEP = timedelta(hours=12)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """A closed loop of HTTP requests over connections that stay open. Runs as a process of its own.
 
-Run as `python _rest_load.py <port> <path> <token> <connections> <seconds>`; prints `<requests/s> <p50 ms> <p99 ms>`.
+Run as `python http_load.py <port> <path> <token> <connections> <seconds>`; prints `<requests/s> <p50 ms> <p99 ms>`.
 Exits with an error if any answer is not a 200.
 """
 

@@ -2,8 +2,8 @@
 
 An ASGI application on granian that decodes the same request of the Open Inference Protocol into one column per feature,
 runs the same graph and encodes the score. No token, no checks of values, no inference log, no metrics, no traces. The
-interpreter of `_peers.py` runs it: nothing of Rondo is there.
-Run as `python _rest_peer.py <model> <port>`.
+interpreter of `environment.py` runs it: nothing of Rondo is there.
+Run as `python rest_granian.py <model> <port>`.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def main(model: str, port: str) -> None:
     """Serve until stopped."""
     os.environ[_MODEL] = model
     server: Any = Granian(
-        "_rest_peer:app", address="127.0.0.1", port=int(port), interface="asgi", log_enabled=False, websockets=False
+        "rest_granian:app", address="127.0.0.1", port=int(port), interface="asgi", log_enabled=False, websockets=False
     )
     server.serve()
 

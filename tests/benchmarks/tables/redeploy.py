@@ -24,7 +24,6 @@ import numpy as np
 import orjson
 import polars as pl
 from confluent_kafka import Producer
-from results import Row, record, versions
 from rondo.client import AsyncRondo, Connection
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import ReplicaChanged
@@ -36,6 +35,8 @@ from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded.stack import Stack
 from rondo.flights.observers.auditor import Auditor
 from rondo.flights.observers.event_listener import EventListener
+
+from tests.benchmarks.results import Row, record, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

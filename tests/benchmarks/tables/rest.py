@@ -1,9 +1,9 @@
 """`make bench ONLY=rest`: inference over HTTP as served, beside the same handler bare on granian.
 
 Ours is `python -m rondo.serving` with everything on: token, checks of every value, the answer's row in the inference
-log before the answer, metrics, traces. The peer is `_rest_peer.py`: the same request, graph and answer, and nothing
-else, in an environment of its own. Both answer one row of 20 features to the same closed loop (`_rest_load.py`) over
-1 and 16 connections that stay open, in turns; a figure is the median of the rounds.
+log before the answer, metrics, traces. The peer is `peers/rest_granian.py`: the same request, graph and answer, and
+nothing else, in an environment of its own. Both answer one row of 20 features to the same closed loop
+(`load/http_load.py`) over 1 and 16 connections that stay open, in turns; a figure is the median of the rounds.
 """
 
 from __future__ import annotations
@@ -21,22 +21,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import _peers
-from _serving import Setting, free_port, serving
-from _traces import Traces
 from confluent_kafka import Producer
-from results import Row, record, versions
 from rondo.chassis.events import broker as kafka
 from rondo.contracts.access_tokens import Role, TokenSeed, secret_digest
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded.kafka.broker import Kafka
-from stream import deploy
+
+from tests.benchmarks.load.serving import Setting, free_port, serving
+from tests.benchmarks.load.traces import Traces
+from tests.benchmarks.peers import environment
+from tests.benchmarks.results import Row, record, versions
+from tests.benchmarks.tables.stream import deploy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HERE = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parents[1]
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
 CONNECTIONS = (1, 16)
@@ -57,7 +58,15 @@ def publish_token(setting: Setting) -> str:
 
 def load(port: int, token: str, connections: int) -> Figures:
     """Return requests a second, and the median and 99th percentile of an answer's time in ms."""
-    command = [sys.executable, str(HERE / "_rest_load.py"), str(port), PATH, token, str(connections), str(SECONDS)]
+    command = [
+        sys.executable,
+        str(FOLDER / "load/http_load.py"),
+        str(port),
+        PATH,
+        token,
+        str(connections),
+        str(SECONDS),
+    ]
     rate, median, tail = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()  # noqa: S603
     return float(rate), float(median), float(tail)
 
@@ -74,8 +83,8 @@ def listening(port: int) -> bool:
 def peer(python: Path, setting: Setting) -> Iterator[int]:
     """Run the bare server; yield its port once it answers."""
     port = free_port()
-    command = [str(python), str(HERE / "_rest_peer.py"), str(setting.folder / "served.onnx"), str(port)]
-    process = subprocess.Popen(command, cwd=HERE)  # noqa: S603
+    command = [str(python), str(FOLDER / "peers/rest_granian.py"), str(setting.folder / "served.onnx"), str(port)]
+    process = subprocess.Popen(command, cwd=FOLDER / "peers")  # noqa: S603
     try:
         while not listening(port):
             if process.poll() is not None:
@@ -90,7 +99,7 @@ def peer(python: Path, setting: Setting) -> Iterator[int]:
 def rounds(setting: Setting, token: str) -> dict[tuple[str, int], list[Figures]]:
     """Measure ours and the peer in turns; return the figures by name and number of connections."""
     figures: dict[tuple[str, int], list[Figures]] = {}
-    python = _peers.python()
+    python = environment.python()
     for number in range(ROUNDS):
         port = free_port()
         with serving(setting, port):
@@ -110,7 +119,7 @@ def rounds(setting: Setting, token: str) -> dict[tuple[str, int], list[Figures]]
 
 def table(figures: dict[tuple[str, int], list[Figures]]) -> list[Row]:
     """Return the rows: the median of the rounds, rates beside the peer's."""
-    used = versions("onnxruntime", "lightgbm", "uvicorn", "starlette", "msgspec") | _peers.pins()
+    used = versions("onnxruntime", "lightgbm", "uvicorn", "starlette", "msgspec") | environment.pins()
     rows = []
     for connections in CONNECTIONS:
         rate, median, tail = (statistics.median(column) for column in zip(*figures["rondo", connections], strict=True))
