@@ -32,7 +32,7 @@ MISTAKES = {
     "nothing close": (
         "by: carrier",
         "by: carrier, zzz: 1",
-        "line 8: `gates.fairness.zzz` is not a known key; known here: by, max_gap",
+        "line 8: `gates.fairness.zzz` is not a known key; known here: by, metric, max_gap",
     ),
     "the field's name in the code": (
         "max: 60",

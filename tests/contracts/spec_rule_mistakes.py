@@ -161,13 +161,32 @@ RULE_MISTAKES = {
             "because published rows have the id of their batch there: rename it"
         ),
     ),
-    "name that the model needs": (
-        "temp: {",
-        "score: {",
+    "gate on a metric of another task": (
+        "gates: {slices",
+        "gates: {rmse: {max: 2}, slices",
         (
-            "line 6: `features.score`: 'score' can't be the name of a column, "
-            "because it is the output of the model: rename it"
+            "line 8: `gates.rmse` is no metric of binary: use one of roc_auc, average_precision, log_loss, brier, ece, "
+            "accuracy, balanced_accuracy, precision, recall, f1, mcc"
         ),
+    ),
+    "fairness by an unknown metric": (
+        "max_gap: 0.1",
+        "metric: selection_rat, max_gap: 0.1",
+        (
+            "line 8: `gates.fairness.metric`: 'selection_rat' is no metric of binary: use one of roc_auc, "
+            "average_precision, log_loss, brier, ece, accuracy, balanced_accuracy, precision, recall, f1, mcc, "
+            "selection_rate, true_positive_rate, false_positive_rate; did you mean 'selection_rate'?"
+        ),
+    ),
+    "threshold and cost": (
+        "rollout:",
+        "prediction: {threshold: 0.4, cost: {false_positive: 1, false_negative: 5}}\nrollout:",
+        "line 12: `prediction.threshold`: `cost` chooses the threshold: leave out `threshold`, or `cost`",
+    ),
+    "interval of a binary model": (
+        "rollout:",
+        "prediction: {interval: 0.9}\nrollout:",
+        "line 12: `prediction.interval`: `interval` is for `task: regression`, and this is binary: leave it out",
     ),
     "limit that no model sees": (
         "max: 60",

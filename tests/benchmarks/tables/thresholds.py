@@ -160,7 +160,7 @@ def main() -> int:
     for lag in LAGS_OF_THE_GRID:
         rows += [*of_others(play, monitor, lag), *of_halves(play, monitor, lag)]
     years = [played.year for lag in LAGS_OF_THE_GRID for played in grid(play, lag).values()]
-    tolerance = spec.gates.roc_auc.not_worse_than_champion or 0.0
+    tolerance = (spec.gates.roc_auc and spec.gates.roc_auc.not_worse_than_champion) or 0.0
     return record([*rows, *of_gates(years, tolerance), *of_weeks(never(play))])
 
 

@@ -17,7 +17,7 @@ data: {dataset: flights, entity: flight_id, event_time: departure, label: late, 
 features: {carrier: {type: category}, temp: {type: float, optional: true}}
 trainer: {params: {n_estimators: 100, learning_rate: 0.1}}
 """
-DIGEST = "sha256:f313bcf2b3e477b5f9b1f9ffef364fb2743d1ea63b8bd72500f328906c12007d"
+DIGEST = "sha256:4d0e693b1fe3b35c1ef30c15c426adcb2c2326af00d020e63c26f74e89236c32"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events import logs
-from rondo.contracts.spec.labels import BinaryLabels
+from rondo.contracts.tasks.binary import BinaryLabels
 from rondo.ingestion.delta.tables import DeltaTables
 from rondo.ingestion.feedback.landing import FeedbackLanding
 from rondo.ingestion.feedback.recent_predictions import RecentPredictions

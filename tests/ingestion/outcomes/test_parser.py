@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from rondo.contracts.events import logs
-from rondo.contracts.spec.labels import BinaryLabels
+from rondo.contracts.tasks.binary import BinaryLabels
 from rondo.ingestion.outcomes.parser import parse_outcomes
 from rondo.ingestion.outcomes.stream import OutcomeTransform
 from rondo.ingestion.spec_cache import SpecCache

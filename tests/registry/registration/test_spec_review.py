@@ -16,7 +16,7 @@ def changed(spec: ModelSpec, **parts: Any) -> ModelSpec:
 @pytest.mark.parametrize(
     ("parts", "place"),
     [
-        ({"task": "regression"}, "task"),
+        ({"task": "from-the-future"}, "task"),
         ({"rollout": {"strategy": "canary"}}, "rollout.strategy"),
         ({"rollout": {"strategy": "from-the-future"}}, "rollout.strategy"),
         ({"trainer": {"kind": "xgboost"}}, "trainer.kind"),

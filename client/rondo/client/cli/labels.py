@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rondo.client.errors import ForbiddenError, NotFoundError, RefusedError, UnavailableError, UnreachableError
-from rondo.contracts.spec.labels import BinaryLabels
+from rondo.contracts.tasks.binary import BinaryLabels
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rondo.contracts.spec.duration import Duration, PositiveDuration
-from rondo.contracts.spec.labels import BinaryLabels
 from rondo.contracts.text import Column, Name, Text
 from rondo.contracts.vocabularies import UnknownColumns, known
 
@@ -41,9 +40,11 @@ class Data(SpecSection):
     event_time: Column
     """The column with the time of the event: a time with a zone, from 1900 to one day from now."""
     label: Column
-    """The column with the outcome to predict: 0 or 1, or true or false. `positive` and `negative` name other values."""
+    """The column with the outcome to predict. For the task `binary` 0 or 1, or true or false, unless `positive` and
+    `negative` name other values; for `multiclass` a text or a whole number; for `regression` a finite number."""
     positive: Text | None = None
-    """The text that stands for 1 in the label column and in outcomes, such as `UP`. It needs `negative` beside it."""
+    """For `binary`, the text that stands for 1 in the label column and in outcomes, such as `UP`. It needs `negative`
+    beside it."""
     negative: Text | None = None
     """The text that stands for 0, such as `DOWN`. Any other text is an invalid label."""
     label_delay: Duration = timedelta(0)
@@ -61,11 +62,6 @@ class Data(SpecSection):
     def row_key(self) -> tuple[str, str]:
         """The columns that identify a row: the event time and the entity. One entity may occur at several times."""
         return (self.event_time, self.entity)
-
-    @property
-    def labels(self) -> BinaryLabels:
-        """The values of the label."""
-        return BinaryLabels(self.positive, self.negative)
 
 
 class Feature(SpecSection):

@@ -6,7 +6,7 @@ Reading a file, with errors that name the line, is `rondo.contracts.spec.file`.
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -14,19 +14,26 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from rondo.contracts.spec.cross_checks import Problem, contradictions
 from rondo.contracts.spec.data import Data, Feature, Share, SpecSection
 from rondo.contracts.spec.duration import Duration, format_duration, parse_duration
-from rondo.contracts.spec.policy import FairnessGate, Gates, MetricGate, Monitor, Retrain, Rollout, Serving, Trainer
+from rondo.contracts.spec.gates import ErrorCosts, FairnessGate, Gates, MetricGate, Prediction
+from rondo.contracts.spec.policy import Monitor, Retrain, Rollout, Serving, Trainer
+from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.text import Column, Name, Text
 from rondo.contracts.vocabularies import Task, known
+
+if TYPE_CHECKING:
+    from rondo.contracts.tasks.base import Labels
 
 __all__ = [
     "Data",
     "Duration",
+    "ErrorCosts",
     "FairnessGate",
     "Feature",
     "Gates",
     "MetricGate",
     "ModelSpec",
     "Monitor",
+    "Prediction",
     "Retrain",
     "Rollout",
     "Serving",
@@ -43,13 +50,15 @@ class ModelSpec(SpecSection):
     model: Name
     """The name of the model, as requests and commands give it. One file, one model."""
     task: Annotated[Text, Field(examples=known(Task))] = Task.BINARY.value
-    """What the model predicts. This release supports `binary`, a label of two values; the others are refused."""
+    """What the model predicts: `binary` one of two labels, `multiclass` one of several, `regression` a number."""
     data: Data
     """Where the training data comes from."""
     features: Annotated[dict[Column, Feature], Field(min_length=1)]
     """The columns that the model decides by, each with its name. Their order is kept: it is the model's signature."""
     trainer: Trainer = Trainer()
     """How a candidate for the next version is made."""
+    prediction: Prediction = Prediction()
+    """Which label or interval an answer holds."""
     gates: Gates = Gates()
     """What a candidate must pass before it may serve."""
     retrain: Retrain = Retrain()
@@ -66,6 +75,11 @@ class ModelSpec(SpecSection):
         if problems := [_error(each) for each in contradictions(self.model_dump(by_alias=True))]:
             raise ValidationError.from_exception_data(type(self).__name__, problems)
         return self
+
+    @property
+    def labels(self) -> Labels:
+        """The values of the label."""
+        return task_named(self.task).labels(self.data.positive, self.data.negative)
 
     @property
     def digest(self) -> str:

@@ -1,4 +1,4 @@
-"""The policies of a model spec: training, gates, retraining, rollout, serving, monitoring."""
+"""The policies of a model spec: training, retraining, rollout, serving, monitoring."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from rondo.contracts.spec.data import Share, SpecSection
+from rondo.contracts.spec.data import SpecSection
 from rondo.contracts.spec.duration import Duration, PositiveDuration
-from rondo.contracts.text import Column, Text
+from rondo.contracts.text import Text
 from rondo.contracts.vocabularies import RolloutStrategy, TrainerKind, known
 
 
@@ -47,43 +47,6 @@ class Trainer(SpecSection):
     """With fewer labelled rows a training is skipped until there is more data."""
     seed: int = 7
     """The seed of all randomness, 0 or more. The same rows and the same seed give the same model."""
-
-
-class MetricGate(SpecSection):
-    """Bounds on one metric of the holdout. A bound that is not given is not checked."""
-
-    min: float | None = None
-    """The least value that the candidate must have."""
-    not_worse_than_champion: Annotated[float, Field(ge=0)] | None = None
-    """How much less than the champion's value, on the same rows, is accepted."""
-
-
-class FairnessGate(SpecSection):
-    """A bound on the difference of the metric between groups."""
-
-    by: Column
-    """The feature whose values are the groups; those with fewer than `min_slice_rows` rows are left out."""
-    max_gap: Share
-    """The largest difference of ROC AUC that is allowed between any two groups."""
-
-
-class Gates(SpecSection):
-    """The gates that a candidate must pass before it may serve.
-
-    One gate is always checked: the ONNX graph must score as the trained model does.
-    """
-
-    roc_auc: MetricGate = MetricGate()
-    """Bounds on ROC AUC, the probability that a row with label 1 has a higher score than one with label 0."""
-    slices: tuple[Column, ...] = ()
-    """Features by whose values the candidate is compared with the champion: the ROC AUC of no value may fall by more
-    than `slice_tolerance`."""
-    slice_tolerance: Share = 0.05
-    """How much the ROC AUC of a slice may be below the champion's."""
-    min_slice_rows: Annotated[int, Field(ge=1)] = 200
-    """Slices and groups with fewer rows of the holdout are not evaluated."""
-    fairness: FairnessGate | None = None
-    """A bound on the gap between groups."""
 
 
 class Retrain(SpecSection):

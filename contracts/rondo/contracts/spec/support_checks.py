@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from rondo.contracts.spec import cron, lightgbm_params
 from rondo.contracts.spec.cross_checks import Plain, Problem, list_at, mapping_at
 from rondo.contracts.spec.data import LARGEST_EXACT_INT, LARGEST_FLOAT32
+from rondo.contracts.spec.task_checks import task_problems
 from rondo.contracts.vocabularies import RolloutStrategy, Task, TrainerKind, TriggerKind, UnknownColumns, known
 
 if TYPE_CHECKING:
@@ -29,14 +30,16 @@ _AT_ONCE: dict[str, tuple[object, ...]] = {
     "steps": ([100], (100,)),
     "step_length": ("10m", timedelta(minutes=10), "0s", timedelta(0)),
 }
-# Ingestion adds the first as a column to each row; the second is the output of the model.
-_TAKEN = {"batch_id": "published rows have the id of their batch there", "score": "it is the output of the model"}
+# Ingestion adds it as a column to each row.
+_TAKEN = {"batch_id": "published rows have the id of their batch there"}
 _LARGEST_SEED = 2**31 - 1
 
 
 def unsupported(spec: Plain) -> Iterator[Problem]:
     """Yield the reasons not to apply a spec; `spec` has plain values, see `cross_checks`."""
     yield from not_supported(spec)
+    if spec.get("task", Task.BINARY) == Task.BINARY:
+        yield from task_problems(spec)
     yield from _keys_are_no_features(spec)
     yield from _taken_names(spec)
     for name, feature in mapping_at(spec, "features").items():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from rondo.contracts.tasks.binary import BinaryLabels
 from rondo.ingestion.validation.contract import Contract, contract_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from rondo.contracts.spec.labels import BinaryLabels
     from rondo.contracts.spec.model import ModelSpec
 
 
@@ -53,7 +53,7 @@ class SpecCache:
     @property
     def labels(self) -> Mapping[str, BinaryLabels]:
         """The labels of each model that has a spec."""
-        return {model: spec.data.labels for model, spec in self._by_model.items()}
+        return {model: BinaryLabels(spec.data.positive, spec.data.negative) for model, spec in self._by_model.items()}
 
     def contract(self, dataset: str) -> Contract:
         """Return the contract of a dataset.

@@ -10,7 +10,7 @@ from rondo.client import AsyncRondo
 from rondo.client.cli import labels
 from rondo.client.cli.bulk import outcomes
 from rondo.client.errors import NotFoundError, OutcomeTimeoutError, RefusedError
-from rondo.contracts.spec.labels import ZERO_ONE
+from rondo.contracts.tasks.binary import ZERO_ONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

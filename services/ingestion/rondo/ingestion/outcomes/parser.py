@@ -18,7 +18,7 @@ from rondo.ingestion.validation.excerpt import excerpt, names
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rondo.contracts.spec.labels import BinaryLabels
+    from rondo.contracts.tasks.binary import BinaryLabels
 
 _EXAMPLE = "send when it became known, with a zone, such as 2013-01-01T10:00:00Z"
 _MAX_BYTES = 64 * 1024  # an outcome has some hundred bytes; a longer message is something else

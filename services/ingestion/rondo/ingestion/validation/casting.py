@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.contracts.spec.labels import YES_NO
+from rondo.contracts.tasks.binary import YES_NO
 from rondo.ingestion.validation.excerpt import excerpt
 
 if TYPE_CHECKING:
-    from rondo.contracts.spec.labels import BinaryLabels
+    from rondo.contracts.tasks.binary import BinaryLabels
     from rondo.ingestion.validation.contract import Column, Kind
 
 TIME = pl.Datetime("us", "UTC")

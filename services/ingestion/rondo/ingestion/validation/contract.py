@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from rondo.contracts.spec.labels import ZERO_ONE, BinaryLabels
+from rondo.contracts.tasks.binary import ZERO_ONE, BinaryLabels
 from rondo.contracts.vocabularies import UnknownColumns
 from rondo.ingestion.validation.excerpt import names
 
@@ -120,7 +120,11 @@ def _columns(spec: ModelSpec) -> Iterable[Column]:
         # entity as a feature, too.
         if feature.source is None and name not in (spec.data.entity, spec.data.event_time):
             yield _feature(name, feature, spec.model)
-    yield Column(spec.data.label, "label", labels=spec.data.labels, models=models)
+    yield Column(spec.data.label, "label", labels=_binary(spec), models=models)
+
+
+def _binary(spec: ModelSpec) -> BinaryLabels:
+    return BinaryLabels(spec.data.positive, spec.data.negative)
 
 
 def _feature(name: str, feature: Feature, model: str) -> Column:

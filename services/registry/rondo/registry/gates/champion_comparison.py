@@ -43,7 +43,7 @@ def compare(evidence: Evidence, gates: Gates, champion: ComparedChampion | None)
         return tuple(_passed(name, note) for name in names)
     if evidence.champion is None or evidence.champion_version != champion.number:
         return (_stale(evidence, champion),) if names else ()
-    tolerance = gates.roc_auc.not_worse_than_champion
+    tolerance = gates.roc_auc.not_worse_than_champion if gates.roc_auc else None
     not_worse = () if tolerance is None else (_not_worse(evidence, tolerance),)
     return (*not_worse, *(slices.worst_change(evidence, column, gates) for column in gates.slices))
 
@@ -67,7 +67,8 @@ def retry_trigger(candidate: Candidate) -> Trigger | None:
 
 
 def _names(gates: Gates) -> tuple[str, ...]:
-    metric = () if gates.roc_auc.not_worse_than_champion is None else (_NOT_WORSE,)
+    compared = gates.roc_auc is not None and gates.roc_auc.not_worse_than_champion is not None
+    metric = (_NOT_WORSE,) if compared else ()
     return (*metric, *(f"slices.{column}" for column in gates.slices))
 
 

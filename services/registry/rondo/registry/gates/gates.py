@@ -24,7 +24,7 @@ def evaluate_gates(evidence: Evidence, gates: Gates, champion: ComparedChampion 
 
     `champion` is the version that serves now, whichever version the evidence compares with.
     """
-    candidate, minimum = evidence.candidate, gates.roc_auc.min
+    candidate, minimum = evidence.candidate, gates.roc_auc.min if gates.roc_auc else None
     absolute = [_infrastructure(evidence.parity)]
     if minimum is not None:
         absolute.append(_minimum(candidate, minimum))

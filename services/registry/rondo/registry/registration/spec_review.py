@@ -46,7 +46,7 @@ def _unsupported(spec: ModelSpec) -> tuple[str, ...]:
 
 def _label(spec: ModelSpec) -> str:
     """Return the label column with its values: a champion's score is the probability of the positive one."""
-    return f"{spec.data.label} ({spec.data.labels.expected})" if spec.data.positive else spec.data.label
+    return f"{spec.data.label} ({spec.labels.expected})" if spec.data.positive else spec.data.label
 
 
 def _label_change(before: str, after: str, champion: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from rondo.contracts.spec.labels import BinaryLabels
+from rondo.contracts.tasks.binary import BinaryLabels
 
 
 @pytest.mark.parametrize("value", [1, 1.0, True, "1", "true", " TRUE "])

@@ -1,0 +1,167 @@
+"""The protocol of a task: everything that differs between kinds of labels, in one object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from rondo.contracts.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rondo.contracts.tasks.sketches import PerformanceSketch
+
+OutputKind = Literal["number", "label", "probabilities"]
+# How a label is stored in tables and logs.
+Storage = Literal["number", "text"]
+
+
+class Labels(Protocol):
+    """The values of a label, in batches and in outcomes alike. Two are equal if they accept the same values."""
+
+    @property
+    def storage(self) -> Storage:
+        """The type of a stored label: a float64 or a text."""
+        ...
+
+    @property
+    def expected(self) -> str:
+        """The values, as a message names them."""
+        ...
+
+    def parse(self, value: object) -> float | str | None:
+        """Return a JSON value as it is stored; None for a value that is no label."""
+        ...
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of a model.
+
+    A `number` is a float32 for each row, `probabilities` a float32 for each row and class. A `label` is an index into
+    the labels in the ONNX graph, and the label itself in answers and in the inference log.
+    """
+
+    name: str
+    kind: OutputKind
+
+    @property
+    def tensor(self) -> str:
+        """The name in the ONNX graph and in the inference log. It has a dot, which no feature's name has."""
+        return f"output.{self.name}"
+
+
+class Interval(BaseModel):
+    """A prediction interval: the value plus and minus `half_width` covers the outcome with probability `coverage`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    coverage: float
+    half_width: float
+
+
+class ResidualScale(BaseModel):
+    """The units in which residuals and labels are counted, and the label that is counted as 0."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    residual: float
+    label: float
+    center: float
+
+
+class FittedTask(BaseModel):
+    """A task as one model was fitted to it. It is in the metadata of the ONNX graph and in the evidence.
+
+    `labels` are the classes in the order of the probabilities; for `binary` the negative and the positive label, for
+    `regression` none. With `numbers`, labels are answered as whole numbers. `threshold` is the least score of the
+    positive label.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    METADATA: ClassVar[str] = "rondo.task"
+
+    task: Text
+    labels: tuple[Text, ...] = ()
+    numbers: bool = False
+    threshold: float | None = None
+    interval: Interval | None = None
+    scale: ResidualScale | None = None
+
+    @property
+    def label_values(self) -> tuple[str | int, ...]:
+        """The labels as answers hold them."""
+        return tuple(int(label) for label in self.labels) if self.numbers else self.labels
+
+
+class Node(Protocol):
+    """Makes an ONNX node, as `onnx.helper.make_node` does."""
+
+    def __call__(self, op_type: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any) -> Any: ...
+
+
+class Task(Protocol):
+    """A kind of label. `raw` predictions have the shape `[rows, width]`: a width of 1, or one column per class."""
+
+    name: ClassVar[str]
+    # The metrics of an evaluation, by their names in `metrics.METRICS`; and the one that slices, fairness and the
+    # monitor use where the spec names none.
+    metrics: ClassVar[tuple[str, ...]]
+    primary: ClassVar[str]
+
+    def labels(self, positive: str | None, negative: str | None) -> Labels:
+        """Return the values of the label; the arguments are the spec's `data.positive` and `data.negative`."""
+        ...
+
+    def classes(self, labels: Sequence[float] | Sequence[str], known: Labels) -> tuple[str, ...]:
+        """Return the classes that stored labels have, in the order of the probabilities; none for numbers."""
+        ...
+
+    def targets(self, labels: Sequence[float] | Sequence[str], classes: tuple[str, ...]) -> NDArray[np.float32]:
+        """Return stored labels as an estimator is given them, shape `[rows]`: a class's index, or the number.
+
+        A class that is not among `classes` has the index `len(classes)`.
+        """
+        ...
+
+    def fitted(
+        self,
+        classes: tuple[str, ...],
+        options: Mapping[str, Any],
+        raw: NDArray[np.float64],
+        targets: NDArray[np.float32],
+    ) -> FittedTask:
+        """Return the task of a model with these raw predictions of its holdout, which has these targets.
+
+        `options` are the spec's `prediction`: threshold, cost, interval.
+        """
+        ...
+
+    def outputs(self, fitted: FittedTask) -> tuple[Output, ...]:
+        """Return the outputs of a model, in the order in which answers list them."""
+        ...
+
+    def predictions(self, fitted: FittedTask, raw: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+        """Return the outputs of raw predictions by name, as the ONNX graph computes them.
+
+        A `number` is float32 `[rows]`, a `label` int64 `[rows]`, `probabilities` are float32 `[rows, classes]`.
+        """
+        ...
+
+    def head(self, fitted: FittedTask, raw: str, node: Node) -> list[Any]:
+        """Return the ONNX nodes from the tensor `raw`, float32 `[N, width]`, to the tensors of the outputs.
+
+        A number and a label have the shape `[N, 1]`, probabilities `[N, classes]`. Opset 15 is enough.
+        """
+        ...
+
+    def sketch(self, fitted: FittedTask) -> PerformanceSketch:
+        """Return how the monitor counts outcomes against predictions."""
+        ...

@@ -1,0 +1,196 @@
+"""Binary classification: one of two labels, decided by the probability of the positive one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from rondo.contracts.tasks.base import FittedTask, Output, Storage
+from rondo.contracts.tasks.sketches import Figure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from rondo.contracts.tasks.base import Labels, Node
+
+YES_NO = {"1": 1.0, "0": 0.0, "true": 1.0, "false": 0.0}
+_ONE_HALF = 0.5
+
+
+@dataclass(frozen=True)
+class BinaryLabels:
+    """Two texts, or 0 and 1 (also written true and false) where the spec names no texts."""
+
+    positive: str | None = None
+    negative: str | None = None
+    storage: ClassVar[Storage] = "number"
+
+    @property
+    def texts(self) -> dict[str, float]:
+        """The texts and the value of each, 0 or 1."""
+        if self.positive is None or self.negative is None:
+            return YES_NO
+        return {self.negative: 0.0, self.positive: 1.0}
+
+    @property
+    def expected(self) -> str:
+        if self.positive is None or self.negative is None:
+            return "0 or 1, or true or false"
+        return f"{self.negative!r} or {self.positive!r}"
+
+    def parse(self, value: object) -> float | None:
+        """Return 0.0 or 1.0 for a JSON value; None for a value that is neither label.
+
+        Texts are compared without surrounding blanks. `true` and `false` are read in any case; the texts of a spec are
+        compared exactly. A whole number, true or false matches the text that it is written as.
+        """
+        if self.positive is not None and self.negative is not None:
+            return self.texts.get(_written(value))
+        if isinstance(value, str):
+            return YES_NO.get(value.strip().lower())
+        return float(value) if isinstance(value, int | float) and value in (0, 1) else None
+
+
+ZERO_ONE = BinaryLabels()
+
+
+class Binary:
+    """`base.Task`. A label is stored as 0 or 1. The raw prediction is the probability of 1."""
+
+    name: ClassVar[str] = "binary"
+    metrics: ClassVar[tuple[str, ...]] = (
+        "roc_auc", "average_precision", "log_loss", "brier", "ece", "accuracy", "balanced_accuracy", "precision",
+        "recall", "f1", "mcc",
+    )  # fmt: skip
+    primary: ClassVar[str] = "roc_auc"
+
+    def labels(self, positive: str | None, negative: str | None) -> BinaryLabels:
+        return BinaryLabels(positive, negative)
+
+    def classes(self, labels: Sequence[float] | Sequence[str], known: Labels) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the two labels, which the spec names."""
+        assert isinstance(known, BinaryLabels)  # noqa: S101 - made by `labels`
+        return (known.negative or "0", known.positive or "1")
+
+    def targets(self, labels: Sequence[float] | Sequence[str], classes: tuple[str, ...]) -> NDArray[np.float32]:  # noqa: ARG002
+        return np.asarray(labels, np.float32)
+
+    def fitted(
+        self,
+        classes: tuple[str, ...],
+        options: Mapping[str, Any],
+        raw: NDArray[np.float64],
+        targets: NDArray[np.float32],
+    ) -> FittedTask:
+        """Take the spec's threshold, or the one that costs least on the holdout; by default one half."""
+        threshold, cost = options.get("threshold"), options.get("cost")
+        if threshold is None:
+            threshold = _ONE_HALF if cost is None else cheapest_threshold(raw[:, 0], targets, **cost)
+        return FittedTask(
+            task=self.name, labels=classes, numbers=classes == ("0", "1"), threshold=float(np.float32(threshold))
+        )
+
+    def outputs(self, fitted: FittedTask) -> tuple[Output, ...]:  # noqa: ARG002 - the same for every model
+        return Output("score", "number"), Output("label", "label")
+
+    def predictions(self, fitted: FittedTask, raw: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+        score = raw[:, 0].astype(np.float32)
+        return {"score": score, "label": (score >= np.float32(fitted.threshold or 0)).astype(np.int64)}
+
+    def head(self, fitted: FittedTask, raw: str, node: Node) -> list[Any]:
+        threshold = float(fitted.threshold or 0)
+        return [
+            node("Identity", [raw], ["output.score"], name="output.score"),
+            node("Constant", [], ["head.threshold"], name="head.threshold", value_float=threshold),
+            node("GreaterOrEqual", [raw, "head.threshold"], ["head.positive"], name="head.positive"),
+            node("Cast", ["head.positive"], ["output.label"], name="output.label", to=_INT64),
+        ]
+
+    def sketch(self, fitted: FittedTask) -> ScoreHistograms:  # noqa: ARG002 - the same for every model
+        return ScoreHistograms()
+
+
+_INT64 = 7  # onnx.TensorProto.INT64
+
+
+def cheapest_threshold(
+    scores: NDArray[np.float64], targets: NDArray[np.float32], false_positive: float, false_negative: float
+) -> float:
+    """Return the threshold with the least total cost of errors; of equal ones the lowest.
+
+    The candidates are the distinct scores, and a threshold above all of them, for which no row is positive.
+    """
+    if not len(scores):
+        return false_positive / (false_positive + false_negative)
+    as_served = scores.astype(np.float32)
+    order = np.argsort(as_served, kind="stable")
+    values, positive = as_served[order], targets[order] == 1
+    # With the threshold at row i, the rows before it are negative, it and those after it positive.
+    missed = np.concatenate([[0], np.cumsum(positive)])
+    alarms = np.concatenate([[0], np.cumsum(~positive)])
+    cost = missed * false_negative + (alarms[-1] - alarms) * false_positive
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(values)) + 1, [len(values)]])
+    best = int(starts[np.argmin(cost[starts])])
+    if best == len(values):
+        return float(np.nextafter(values[-1], np.float32(np.inf)))
+    return float(values[best])
+
+
+@dataclass(frozen=True)
+class ScoreHistograms:
+    """Two histograms of the scores in fixed, narrow bins: of the rows with outcome 0, and of those with outcome 1.
+
+    Scores in one bin count as ties: the error of the ROC AUC is at most half the probability that a pair shares a bin.
+    """
+
+    bins: int = 1024
+
+    @property
+    def size(self) -> int:
+        return 2 * self.bins
+
+    def count(self, rows: pa.Table) -> NDArray[np.int64]:
+        scores = rows.column("number").to_numpy().astype(np.float64)
+        outcomes = rows.column("outcome").to_numpy().astype(np.float64)
+        finite = np.isfinite(scores) & np.isfinite(outcomes)
+        scores, outcomes = scores[finite], outcomes[finite]
+        bins = np.clip((scores * self.bins).astype(np.int64), 0, self.bins - 1)
+        return np.bincount(bins + self.bins * (outcomes > _ONE_HALF), minlength=self.size)
+
+    def labelled(self, counts: NDArray[np.int64]) -> int:
+        return int(counts.sum())
+
+    def figures(self, counts: NDArray[np.int64]) -> dict[str, Figure]:
+        negatives, positives = counts.reshape(2, self.bins)
+        n, p = int(negatives.sum()), int(positives.sum())
+        if not n * p:
+            return {}
+        below = np.cumsum(negatives) - negatives
+        auc = float((positives * (below + negatives / 2)).sum() / (n * p))
+        return {"roc_auc": Figure(auc, roc_auc_error(auc, p, n))}
+
+
+def roc_auc_error(auc: float, positives: float, negatives: float) -> float:
+    """Return the standard error of a ROC AUC (Hanley and McNeil, Radiology 1982, formula 2)."""
+    q1, q2 = auc / (2 - auc), 2 * auc * auc / (1 + auc)
+    variance = auc * (1 - auc) + (positives - 1) * (q1 - auc * auc) + (negatives - 1) * (q2 - auc * auc)
+    return sqrt(max(0.0, variance) / (positives * negatives))
+
+
+def _written(value: object) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return str(int(value))
+    return ""
+
+
+BINARY = Binary()

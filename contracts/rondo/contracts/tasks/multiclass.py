@@ -1,0 +1,172 @@
+"""Multiclass classification: one of several classes, the one with the highest probability."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rondo.contracts.tasks.base import FittedTask, Output, Storage
+from rondo.contracts.tasks.sketches import Figure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from rondo.contracts.tasks.base import Labels, Node
+
+# The confusion matrix of a window has this many rows and columns at most.
+MAX_CLASSES = 200
+# Longer labels are free text.
+MAX_LABEL_CHARACTERS = 256
+_CONFIDENCE_BINS = 20
+
+
+@dataclass(frozen=True)
+class ClassLabels:
+    """Any text, or a whole number, which is the text that it is written as."""
+
+    storage: ClassVar[Storage] = "text"
+
+    @property
+    def expected(self) -> str:
+        return f"a text of 1 to {MAX_LABEL_CHARACTERS} characters, or a whole number"
+
+    def parse(self, value: object) -> str | None:
+        """Return the text of a class, without surrounding blanks."""
+        if isinstance(value, str):
+            text = value.strip()
+        elif isinstance(value, bool):
+            text = "true" if value else "false"
+        elif isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+            text = str(int(value))
+        else:
+            return None
+        return text if 0 < len(text) <= MAX_LABEL_CHARACTERS and "\x00" not in text else None
+
+
+class Multiclass:
+    """`base.Task`. A label is stored as its text. The raw predictions are the probabilities of the classes."""
+
+    name: ClassVar[str] = "multiclass"
+    metrics: ClassVar[tuple[str, ...]] = (
+        "accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc", "ece", "mcc",
+    )  # fmt: skip
+    primary: ClassVar[str] = "accuracy"
+
+    def labels(self, positive: str | None, negative: str | None) -> ClassLabels:  # noqa: ARG002 - of binary labels
+        return ClassLabels()
+
+    def classes(self, labels: Sequence[float] | Sequence[str], known: Labels) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the distinct labels: in the order of their numbers if all are whole numbers, else of their texts."""
+        found = {str(label) for label in labels}
+        numbers = all(_is_number(text) for text in found)
+        return tuple(sorted(found, key=(lambda text: (int(text), text)) if numbers else None))
+
+    def targets(self, labels: Sequence[float] | Sequence[str], classes: tuple[str, ...]) -> NDArray[np.float32]:
+        codes = pc.index_in(pa.array(labels, pa.string()), pa.array(classes, pa.string()))
+        return np.asarray(codes.fill_null(len(classes)).to_numpy(zero_copy_only=False), np.float32)
+
+    def fitted(
+        self,
+        classes: tuple[str, ...],
+        options: Mapping[str, Any],  # noqa: ARG002 - there is nothing to choose
+        raw: NDArray[np.float64],  # noqa: ARG002
+        targets: NDArray[np.float32],  # noqa: ARG002
+    ) -> FittedTask:
+        return FittedTask(task=self.name, labels=classes, numbers=all(_is_number(label) for label in classes))
+
+    def outputs(self, fitted: FittedTask) -> tuple[Output, ...]:  # noqa: ARG002 - the same for every model
+        return Output("label", "label"), Output("score", "number"), Output("probabilities", "probabilities")
+
+    def predictions(self, fitted: FittedTask, raw: NDArray[np.float64]) -> dict[str, NDArray[Any]]:  # noqa: ARG002
+        probabilities = raw.astype(np.float32)
+        label = probabilities.argmax(axis=1).astype(np.int64)
+        return {"label": label, "score": probabilities.max(axis=1), "probabilities": probabilities}
+
+    def head(self, fitted: FittedTask, raw: str, node: Node) -> list[Any]:  # noqa: ARG002 - the same for every model
+        return [
+            node("ArgMax", [raw], ["output.label"], name="output.label", axis=1, keepdims=1),
+            node("GatherElements", [raw, "output.label"], ["output.score"], name="output.score", axis=1),
+            node("Identity", [raw], ["output.probabilities"], name="output.probabilities"),
+        ]
+
+    def sketch(self, fitted: FittedTask) -> ConfusionMatrix:
+        return ConfusionMatrix(fitted.labels)
+
+
+def _is_number(text: str) -> bool:
+    """Return whether a text is a whole number as `str` writes it: answered as a number, it reads back as the text."""
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdigit() and text == str(int(text)) and len(digits) < 16  # noqa: PLR2004
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix:
+    """A matrix of outcomes by predicted classes, and counts of wrong and right predictions by confidence.
+
+    The last row of the matrix counts outcomes of classes that the model does not know.
+    """
+
+    labels: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        return (len(self.labels) + 1) * len(self.labels) + 2 * _CONFIDENCE_BINS
+
+    def count(self, rows: pa.Table) -> NDArray[np.int64]:
+        k, known = len(self.labels), pa.array(self.labels, pa.string())
+        predicted = pc.index_in(rows.column("label"), known, skip_nulls=True).to_numpy().astype(np.float64)
+        observed = pc.index_in(rows.column("outcome_label"), known, skip_nulls=True).fill_null(k).to_numpy()
+        score = rows.column("number").to_numpy().astype(np.float64)
+        counted = np.isfinite(predicted) & np.isfinite(score) & rows.column("outcome_label").is_valid().to_numpy()
+        predicted, observed, score = predicted[counted].astype(np.int64), observed[counted], score[counted]
+        matrix = np.bincount(observed * k + predicted, minlength=(k + 1) * k)
+        bins = np.clip((score * _CONFIDENCE_BINS).astype(np.int64), 0, _CONFIDENCE_BINS - 1)
+        confidence = np.bincount(bins + _CONFIDENCE_BINS * (observed == predicted), minlength=2 * _CONFIDENCE_BINS)
+        return np.concatenate([matrix, confidence]).astype(np.int64)
+
+    def matrix(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows by outcome and predicted class, shape `[classes + 1, classes]`."""
+        k = len(self.labels)
+        return counts[: (k + 1) * k].reshape(k + 1, k)
+
+    def labelled(self, counts: NDArray[np.int64]) -> int:
+        return int(self.matrix(counts).sum())
+
+    def figures(self, counts: NDArray[np.int64]) -> dict[str, Figure]:
+        """Return accuracy, balanced accuracy, macro F1 and the expected calibration error.
+
+        As in scikit-learn, balanced accuracy is the mean recall of the classes that occur, and macro F1 the mean over
+        the classes that occur or are predicted.
+        """
+        matrix, rows = self.matrix(counts), self.labelled(counts)
+        if not rows:
+            return {}
+        right, observed, predicted = np.diagonal(matrix), matrix[:-1].sum(axis=1), matrix.sum(axis=0)
+        accuracy = float(right.sum() / rows)
+        figures = {"accuracy": Figure(accuracy, sqrt(accuracy * (1 - accuracy) / rows))}
+        unknown = int(matrix[-1].sum())
+        recalls = right[observed > 0] / observed[observed > 0]
+        occurring = len(recalls) + (unknown > 0)
+        figures["balanced_accuracy"] = Figure(float(recalls.sum() / occurring))
+        present = (observed + predicted) > 0
+        f1 = 2 * right[present] / (observed + predicted)[present]
+        figures["f1_macro"] = Figure(float(f1.sum() / (len(f1) + (unknown > 0))))
+        figures["ece"] = Figure(self._calibration_error(counts, rows))
+        return figures
+
+    def _calibration_error(self, counts: NDArray[np.int64], rows: int) -> float:
+        """Return the gap between confidence and accuracy, with the middle of a bin as its confidence."""
+        wrong, right = counts[-2 * _CONFIDENCE_BINS :].reshape(2, _CONFIDENCE_BINS)
+        total = wrong + right
+        middles = (np.arange(_CONFIDENCE_BINS) + 0.5) / _CONFIDENCE_BINS
+        return float(np.abs(right - total * middles).sum() / rows)
+
+
+MULTICLASS = Multiclass()

@@ -1,0 +1,39 @@
+"""The tasks by their names in a spec."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rondo.contracts.tasks.binary import BINARY
+from rondo.contracts.tasks.multiclass import MULTICLASS
+from rondo.contracts.tasks.regression import REGRESSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rondo.contracts.tasks.base import Task
+
+TASKS: Mapping[str, Task] = {task.name: task for task in (BINARY, MULTICLASS, REGRESSION)}
+
+
+class UnknownTaskError(ValueError):
+    """No task has the name."""
+
+    code: ClassVar[str] = "unknown_task"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"there is no task {name!r}: use one of {', '.join(TASKS)}")
+
+
+def task_named(name: str) -> Task:
+    """Return a task.
+
+    Raises:
+        UnknownTaskError: no task has the name.
+
+    """
+    try:
+        return TASKS[name]
+    except KeyError:
+        raise UnknownTaskError(name) from None

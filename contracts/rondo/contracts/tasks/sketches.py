@@ -1,0 +1,51 @@
+"""Sketches of performance: vectors of whole numbers that add up. Windows merge, and a correction subtracts exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+# What a sketch counts: of a prediction, and of its outcome. `number` is the score or the value; `label` is the
+# predicted class of a multiclass model. An outcome is a number or a label. What a task has not is null.
+PREDICTED = pa.schema([("number", pa.float32()), ("label", pa.string()), ("low", pa.float32()), ("high", pa.float32())])
+OBSERVED = pa.schema([("outcome", pa.float64()), ("outcome_label", pa.string())])
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A metric, and its standard error; None where no formula gives one."""
+
+    value: float
+    error: float | None = None
+
+
+class PerformanceSketch(Protocol):
+    """Counts labelled predictions of one model. The counts of disjoint sets of rows add up."""
+
+    @property
+    def size(self) -> int:
+        """The length of the vector of counts."""
+        ...
+
+    def count(self, rows: pa.Table) -> NDArray[np.int64]:
+        """Count rows, which have the columns of `PREDICTED` and `OBSERVED`; shape `[size]`.
+
+        Rows without a finite prediction or without an outcome do not count.
+        """
+        ...
+
+    def labelled(self, counts: NDArray[np.int64]) -> int:
+        """Return the number of rows that were counted."""
+        ...
+
+    def figures(self, counts: NDArray[np.int64]) -> Mapping[str, Figure]:
+        """Return the metrics by name; without those that are not defined, such as ROC AUC with one class only."""
+        ...

@@ -1,0 +1,128 @@
+"""Performance sketches: figures against scikit-learn, and exact addition and subtraction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rondo.contracts.tasks.base import FittedTask, ResidualScale
+from rondo.contracts.tasks.registry import TASKS
+from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
+from sklearn import metrics
+
+if TYPE_CHECKING:
+    from rondo.contracts.tasks.sketches import PerformanceSketch
+
+CLASSES = ("ash", "elm", "oak")
+SCALE = ResidualScale(residual=2.0**-10, label=2.0**-8, center=100.0)
+FITTED = {
+    "binary": FittedTask(task="binary", labels=("0", "1"), threshold=0.5),
+    "multiclass": FittedTask(task="multiclass", labels=CLASSES),
+    "regression": FittedTask(task="regression", scale=SCALE),
+}
+SCHEMA = pa.schema([*PREDICTED, *OBSERVED])
+
+
+def sketch(name: str) -> PerformanceSketch:
+    return TASKS[name].sketch(FITTED[name])
+
+
+def table(**columns: Any) -> pa.Table:
+    rows = len(next(iter(columns.values())))
+    return pa.table({field.name: columns.get(field.name, [None] * rows) for field in SCHEMA}, schema=SCHEMA)
+
+
+def rows(name: str, count: int, seed: int = 0) -> pa.Table:
+    rng = np.random.default_rng(seed)
+    if name == "binary":
+        score = rng.random(count)
+        return table(number=score, outcome=(rng.random(count) < score).astype(float))
+    if name == "multiclass":
+        number, label = rng.random(count), rng.choice(CLASSES, count)
+        return table(number=number, label=label, outcome_label=rng.choice([*CLASSES, "yew"], count))
+    value = rng.normal(100, 10, count)
+    outcome = value + rng.normal(0, 1, count)
+    return table(number=value, outcome=outcome, low=value - 2, high=value + 2)
+
+
+@pytest.mark.parametrize("name", TASKS)
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=5))
+@settings(deadline=None, max_examples=20)
+def test_the_counts_of_parts_add_up_and_subtract_exactly(name: str, sizes: list[int]) -> None:
+    mine, everything = sketch(name), rows(name, sum(sizes))
+    starts = np.cumsum([0, *sizes])
+    parts = [mine.count(everything.slice(start, size)) for start, size in zip(starts, sizes, strict=False)]
+    total = mine.count(everything)
+    np.testing.assert_array_equal(sum(parts), total)
+    np.testing.assert_array_equal(total - parts[0], sum(parts[1:], np.zeros(mine.size, np.int64)))
+    assert mine.labelled(total) == sum(sizes)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_no_rows_have_no_figures(name: str) -> None:
+    counts = sketch(name).count(rows(name, 0))
+    assert counts.shape == (sketch(name).size,)
+    assert sketch(name).figures(counts) == {}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_rows_without_an_outcome_or_a_finite_number_do_not_count(name: str) -> None:
+    nothing = table(number=[0.5, float("nan"), None], label=["oak", "oak", "oak"], outcome=[None, 1.0, 1.0])
+    assert sketch(name).labelled(sketch(name).count(nothing)) == 0
+
+
+def test_roc_auc_is_that_of_scikit_learn_but_for_the_bins() -> None:
+    mine = rows("binary", 5_000)
+    figures = sketch("binary").figures(sketch("binary").count(mine))
+    expected = metrics.roc_auc_score(mine["outcome"].to_numpy(), mine["number"].to_numpy())
+    assert figures["roc_auc"].value == pytest.approx(expected, abs=1e-3)
+    assert figures["roc_auc"].error == pytest.approx(0.006, abs=0.002)
+
+
+def test_one_class_only_has_no_roc_auc() -> None:
+    only = table(number=[0.2, 0.8], outcome=[1.0, 1.0])
+    assert sketch("binary").figures(sketch("binary").count(only)) == {}
+
+
+def test_figures_of_classes_are_those_of_scikit_learn() -> None:
+    mine = rows("multiclass", 4_000)
+    known = mine.filter(pa.compute.not_equal(mine["outcome_label"], "yew"))
+    figures = sketch("multiclass").figures(sketch("multiclass").count(known))
+    observed, predicted = known["outcome_label"].to_pylist(), known["label"].to_pylist()
+    assert figures["accuracy"].value == pytest.approx(metrics.accuracy_score(observed, predicted))
+    assert figures["balanced_accuracy"].value == pytest.approx(metrics.balanced_accuracy_score(observed, predicted))
+    assert figures["f1_macro"].value == pytest.approx(metrics.f1_score(observed, predicted, average="macro"))
+
+
+def test_an_outcome_of_a_new_class_counts_as_wrong() -> None:
+    mine = rows("multiclass", 4_000)
+    figures = sketch("multiclass").figures(sketch("multiclass").count(mine))
+    observed, predicted = mine["outcome_label"].to_pylist(), mine["label"].to_pylist()
+    assert figures["accuracy"].value == pytest.approx(metrics.accuracy_score(observed, predicted))
+    expected = metrics.f1_score(observed, predicted, average="macro", labels=[*CLASSES, "yew"], zero_division=0)
+    assert figures["f1_macro"].value == pytest.approx(expected)
+
+
+def test_figures_of_numbers_are_those_of_scikit_learn_but_for_rounding() -> None:
+    mine = rows("regression", 20_000)
+    figures = sketch("regression").figures(sketch("regression").count(mine))
+    observed, predicted = mine["outcome"].to_numpy(), mine["number"].to_numpy()
+    assert figures["mae"].value == pytest.approx(metrics.mean_absolute_error(observed, predicted), rel=1e-3)
+    assert figures["rmse"].value == pytest.approx(metrics.root_mean_squared_error(observed, predicted), rel=1e-3)
+    assert figures["r2"].value == pytest.approx(metrics.r2_score(observed, predicted), abs=1e-4)
+    median = metrics.median_absolute_error(observed, predicted)
+    assert figures["median_absolute_error"].value == pytest.approx(median, rel=0.03)
+    assert figures["interval_coverage"].value == pytest.approx(0.954, abs=0.01)
+    # The standard error of a mean absolute error of 0.8 over 20,000 rows.
+    assert figures["mae"].error == pytest.approx(0.6 / 20_000**0.5, rel=0.05)
+
+
+def test_residuals_beyond_all_units_are_counted_at_the_end() -> None:
+    far = table(number=[0.0, 0.0], outcome=[1e30, -1e30])
+    figures = sketch("regression").figures(sketch("regression").count(far))
+    assert figures["mae"].value == pytest.approx((2**31 - 1) * SCALE.residual)
+    assert figures["mean_error"].value == 0.0
