@@ -13,15 +13,15 @@ import time
 
 FEATURES = 20
 WARM_UP_SECONDS = 1.0
+# The path of an exported Bento; its body is its own. All others have the Open Inference Protocol's.
+BENTO_PATH = "/predict"
 
 
 def request(path: str, token: str) -> bytes:
     """Return the bytes of a request: one row of 20 features."""
-    inputs = [
-        {"name": f"f{n}", "shape": [1, 1], "datatype": "FP32", "data": [round(0.37 * n - 3, 4)]}
-        for n in range(FEATURES)
-    ]
-    body = json.dumps({"inputs": inputs}).encode()
+    row = {f"f{n}": round(0.37 * n - 3, 4) for n in range(FEATURES)}
+    inputs = [{"name": name, "shape": [1, 1], "datatype": "FP32", "data": [value]} for name, value in row.items()]
+    body = json.dumps({"rows": [row]} if path == BENTO_PATH else {"inputs": inputs}).encode()
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json"
     return f"{head}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 

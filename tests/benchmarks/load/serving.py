@@ -53,7 +53,7 @@ def serving(setting: Setting, port: int | None = None) -> Iterator[subprocess.Po
     with (setting.folder / "serving.log").open("ab") as log:
         process = subprocess.Popen([sys.executable, "-m", "rondo.serving"], env=environment, stderr=log)
         try:
-            while not _ready(port):
+            while not ready(port):
                 alive(process, setting)
                 time.sleep(0.1)
             yield process
@@ -69,7 +69,8 @@ def alive(process: subprocess.Popen[bytes], setting: Setting) -> None:
         sys.exit((setting.folder / "serving.log").read_text())
 
 
-def _ready(port: int) -> bool:
+def ready(port: int) -> bool:
+    """Return whether a service on loopback answers 200 at `/readyz`."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
             return bool(answer.status == HTTPStatus.OK)

@@ -1,8 +1,9 @@
-"""`make bench ONLY=rest`: inference over HTTP as served, beside the same handler bare on granian.
+"""`make bench ONLY=rest`: inference over HTTP as served, beside the same handler bare on granian, and beside a Bento.
 
 Ours is `python -m rondo.serving` with everything on: token, checks of every value, the answer's row in the inference
-log before the answer, metrics, traces. The peer is `peers/rest_granian.py`: the same request, graph and answer, and
-nothing else, in an environment of its own. Both answer one row of 20 features to the same closed loop
+log before the answer, metrics, traces. One peer is `peers/rest_granian.py`: the same request, graph and answer, and
+nothing else, in an environment of its own. The other is the same version exported as a Bento, as `bentoml serve` runs
+it: with the checks of the values, and without token and log. All answer one row of 20 features to the same closed loop
 (`load/http_load.py`) over 1 and 16 connections that stay open, in turns; a figure is the median of the rounds.
 """
 
@@ -10,16 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from confluent_kafka import Producer
 from rondo.chassis.events import broker as kafka
@@ -28,20 +25,19 @@ from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded.kafka.broker import Kafka
 
+from tests.benchmarks.load.http_load import BENTO_PATH
 from tests.benchmarks.load.serving import Setting, free_port, serving
 from tests.benchmarks.load.traces import Traces
-from tests.benchmarks.peers import environment
+from tests.benchmarks.peers import environment, http_servers
 from tests.benchmarks.results import Row, record, versions
 from tests.benchmarks.tables.stream import deploy
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-FOLDER = Path(__file__).resolve().parents[1]
+LOAD = Path(__file__).resolve().parents[1] / "load/http_load.py"
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
 CONNECTIONS = (1, 16)
 PATH = "/v2/models/bench/infer"
+PEERS = {"granian": "granian bare", "bentoml": "an exported Bento"}
 Figures = tuple[float, float, float]
 
 
@@ -56,61 +52,34 @@ def publish_token(setting: Setting) -> str:
     return f"rondo_{token_id}_{secret}"
 
 
-def load(port: int, token: str, connections: int) -> Figures:
+def load(port: int, path: str, token: str, connections: int) -> Figures:
     """Return requests a second, and the median and 99th percentile of an answer's time in ms."""
-    command = [
-        sys.executable,
-        str(FOLDER / "load/http_load.py"),
-        str(port),
-        PATH,
-        token,
-        str(connections),
-        str(SECONDS),
-    ]
+    command = [sys.executable, str(LOAD), str(port), path, token, str(connections), str(SECONDS)]
     rate, median, tail = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()  # noqa: S603
     return float(rate), float(median), float(tail)
 
 
-def listening(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
-
-
-@contextmanager
-def peer(python: Path, setting: Setting) -> Iterator[int]:
-    """Run the bare server; yield its port once it answers."""
-    port = free_port()
-    command = [str(python), str(FOLDER / "peers/rest_granian.py"), str(setting.folder / "served.onnx"), str(port)]
-    process = subprocess.Popen(command, cwd=FOLDER / "peers")  # noqa: S603
-    try:
-        while not listening(port):
-            if process.poll() is not None:
-                sys.exit("the bare server has ended")
-            time.sleep(0.1)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
 def rounds(setting: Setting, token: str) -> dict[tuple[str, int], list[Figures]]:
-    """Measure ours and the peer in turns; return the figures by name and number of connections."""
+    """Measure ours and the peers in turns; return the figures by name and number of connections."""
     figures: dict[tuple[str, int], list[Figures]] = {}
-    python = environment.python()
+
+    def measure(name: str, port: int, path: str, token: str) -> None:
+        for connections in CONNECTIONS:
+            figures.setdefault((name, connections), []).append(load(port, path, token, connections))
+
+    python, model = environment.python(), setting.folder / "served.onnx"
     for number in range(ROUNDS):
         port = free_port()
         with serving(setting, port):
-            for connections in CONNECTIONS:
-                figures.setdefault(("rondo", connections), []).append(load(port, token, connections))
+            measure("rondo", port, PATH, token)
         if python:
-            with peer(python, setting) as bare:
-                for connections in CONNECTIONS:
-                    figures.setdefault(("granian", connections), []).append(load(bare, "none", connections))
+            with http_servers.granian(python, model) as port:
+                measure("granian", port, PATH, "none")
+        with http_servers.bentoml(model, setting.folder / "bento") as port:
+            measure("bentoml", port, BENTO_PATH, "none")
         shown = (
-            f"{name} at {n}: {each[-1][0]:,.0f}/s, p99 {each[-1][2]:.1f} ms" for (name, n), each in figures.items()
+            f"{name} at {n}: {each[-1][0]:,.0f}/s, p50 {each[-1][1]:.1f} ms, p99 {each[-1][2]:.1f} ms"
+            for (name, n), each in figures.items()
         )
         sys.stdout.write(f"round {number + 1}: {'; '.join(shown)}\n")
         sys.stdout.flush()
@@ -118,16 +87,17 @@ def rounds(setting: Setting, token: str) -> dict[tuple[str, int], list[Figures]]
 
 
 def table(figures: dict[tuple[str, int], list[Figures]]) -> list[Row]:
-    """Return the rows: the median of the rounds, rates beside the peer's."""
-    used = versions("onnxruntime", "lightgbm", "uvicorn", "starlette", "msgspec") | environment.pins()
+    """Return the rows: the median of the rounds, rates beside the peers'."""
+    used = versions("onnxruntime", "lightgbm", "uvicorn", "starlette", "msgspec", "bentoml") | environment.pins()
     rows = []
     for connections in CONNECTIONS:
         rate, median, tail = (statistics.median(column) for column in zip(*figures["rondo", connections], strict=True))
-        bare = figures.get(("granian", connections))
-        other = statistics.median(each[0] for each in bare) if bare else None
         where = f"over {connections} connection{'s' * (connections > 1)}"
-        rows.append(Row("rest", f"HTTP inferences {where}, logged, against granian bare", rate, other, "/s", "shown",
-                        met=True, versions=used, ratio=rate / other if other else None))  # fmt: skip
+        for peer, called in PEERS.items():
+            measured = figures.get((peer, connections))
+            other = statistics.median(each[0] for each in measured) if measured else None
+            rows.append(Row("rest", f"HTTP inferences {where}, logged, against {called}", rate, other, "/s", "shown",
+                            met=True, versions=used, ratio=rate / other if other else None))  # fmt: skip
         for name, value in (("median", median), ("99th percentile", tail)):
             row = f"time of an HTTP inference {where}, {name}"
             rows.append(Row("rest", row, value, None, "ms", "shown", met=True, versions=used))

@@ -1,0 +1,77 @@
+"""Starts the peers of `tables/rest.py`: the bare server on granian, and `bentoml serve` with an exported version."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rondo.client.bento.project import write_project
+from rondo.contracts.spec.model import Feature
+
+from tests.benchmarks.load.http_load import FEATURES
+from tests.benchmarks.load.serving import free_port, ready
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+HERE = Path(__file__).resolve().parent
+_STOP_SECONDS = 30
+
+
+@contextmanager
+def granian(python: Path, model: Path) -> Iterator[int]:
+    """Run the bare server with the interpreter of `environment.py`; yield its port once it answers."""
+    port = free_port()
+    yield from _running(
+        [str(python), str(HERE / "rest_granian.py"), str(model), str(port)], lambda: _listening(port), port
+    )
+
+
+@contextmanager
+def bentoml(model: Path, folder: Path) -> Iterator[int]:
+    """Export the model as `rondo export` does, unless `folder` has it; run it, and yield its port once it answers."""
+    if not folder.exists():
+        export(model.read_bytes(), folder)
+    port = free_port()
+    command = [sys.executable, "-W", "ignore", "-m", "bentoml", "serve", str(folder), "--host", "127.0.0.1"]
+    home = {"BENTOML_HOME": str(folder.parent / "bentoml"), "BENTOML_DO_NOT_TRACK": "True"}
+    # Its parent process listens long before a worker answers.
+    yield from _running([*command, "--port", str(port)], lambda: ready(port), port, home)
+
+
+def export(content: bytes, folder: Path) -> None:
+    """Write the Bento of a model with float features, which no spec bounds."""
+    features = {f"f{n}": Feature(type="float").model_dump(mode="json", by_alias=True) for n in range(FEATURES)}
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    version = {"model": "bench", "model_version": 1, "digest": digest, "features": features}
+    write_project(version, {"serving": {"ignore_unknown_fields": False}}, content, folder)
+
+
+def _running(
+    command: Sequence[str], answers: Callable[[], bool], port: int, environment: Mapping[str, str] | None = None
+) -> Iterator[int]:
+    log = subprocess.DEVNULL
+    process = subprocess.Popen(  # noqa: S603
+        command, cwd=HERE, env=os.environ | (environment or {}), stdout=log, stderr=log
+    )
+    try:
+        while not answers():
+            if process.poll() is not None:
+                sys.exit(f"the peer has ended: {' '.join(command)}")
+            time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(_STOP_SECONDS)
+
+
+def _listening(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
