@@ -73,9 +73,15 @@ def outcome(number: int, model: str = "tips", **other: Any) -> bytes:
 
 
 def predictions(
-    first: int, count: int, model: str = "tips", version: int = 1, role: str = "primary", **features: pa.Array
+    first: int,
+    count: int,
+    model: str = "tips",
+    version: int = 1,
+    role: str = "primary",
+    outputs: dict[str, pa.Array] | None = None,
+    **features: pa.Array,
 ) -> bytes:
-    """Return one message of `predictions.log`."""
+    """Return one message of `predictions.log`; its output is a score unless `outputs` are given."""
     numbers = range(first, first + count)
     columns = {
         "id": pa.array([f"p{n}" for n in numbers], pa.string()),
@@ -84,7 +90,7 @@ def predictions(
         "made_at": pa.array([START] * count, logs.TIMESTAMP),
         "feature.distance": pa.array([float(n) for n in numbers], pa.float32()),
         **{f"feature.{name}": values for name, values in features.items()},
-        "output.score": pa.array([0.5] * count, pa.float32()),
+        **({"output.score": pa.array([0.5] * count, pa.float32())} if outputs is None else outputs),
     }
     batch = pa.RecordBatch.from_pydict(
         columns, metadata=logs.version_metadata(model, version, "sha256:" + "0" * 64, role)

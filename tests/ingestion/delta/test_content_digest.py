@@ -38,6 +38,16 @@ def test_other_rows_have_another_digest(
     assert (chained_digest(None, table(one)) == chained_digest(None, table(two))) == (table(one).equals(table(two)))
 
 
+def test_lists_are_compared_by_their_values_whatever_a_writer_calls_these() -> None:
+    def digest(lists: list[list[float] | None], name: str = "item") -> str:
+        return chained_digest(None, pa.table({"p": pa.array(lists, pa.list_(pa.field(name, pa.float32())))}))
+
+    assert digest([[0.1, 0.9], None], "element") == digest([[0.1, 0.9], None])
+    assert len({digest([[1, 2], [3]]), digest([[1], [2, 3]]), digest([None, []]), digest([[], None])}) == 4
+    hidden = pa.ListArray.from_arrays([0, 1, 2], pa.array([1, 2], pa.float32()), mask=pa.array([True, False]))
+    assert chained_digest(None, pa.table({"p": hidden})) == digest([None, [2]])
+
+
 def test_the_digest_is_chained() -> None:
     rows = table([("x", 1.0)])
     first = chained_digest(None, rows)

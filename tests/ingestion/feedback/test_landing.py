@@ -179,6 +179,31 @@ async def test_a_feature_that_changes_its_type_becomes_text_and_loses_nothing(tm
     assert reopened.transaction_version("feedback/tips/predictions", "predictions.log-3") == 4
 
 
+async def test_the_outputs_of_every_task_land_in_one_table(tmp_path: Path) -> None:
+    landing = FeedbackLanding(DeltaTables(str(tmp_path)), MemoryLandingStore(), every=0.0)
+    await landing.load()
+    await landing.advance([sent("predictions.log", 0, predictions(0, 1, wind=pa.array([2.5], pa.float32())))])
+    messages = []
+    for at, probabilities in enumerate(([0.25, 0.75], [0.5, 0.25, 0.25]), 1):
+        # Another writer names the values of a list as Parquet does.
+        kind = pa.list_(pa.field("element", pa.float32())) if at == 1 else pa.list_(pa.float32())
+        outputs = {
+            "output.label": pa.array(["Öl"]),
+            "output.score": pa.array([max(probabilities)], pa.float32()),
+            "output.probabilities": pa.array([probabilities], kind),
+        }
+        message = predictions(at, 1, version=2, outputs=outputs, wind=pa.array(["calm"]))
+        messages.append(sent("predictions.log", at, message))
+    await landing.advance(messages)
+    interval = {f"output.{name}": pa.array([1.5], pa.float32()) for name in ("value", "low", "high")}
+    await landing.advance([sent("predictions.log", 3, predictions(3, 1, outputs=interval))])
+    landed = read(tmp_path, "predictions").sort("id")
+    assert landed["output.probabilities"].to_list() == [None, [0.25, 0.75], [0.5, 0.25, 0.25], None]
+    assert landed.select("output.label", "output.score", "output.high").rows() == [
+        (None, 0.5, None), ("Öl", 0.75, None), ("Öl", 0.5, None), (None, None, 1.5),
+    ]  # fmt: skip
+
+
 async def test_a_message_that_is_not_arrow_is_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     landing = FeedbackLanding(DeltaTables(str(tmp_path)), MemoryLandingStore(), every=0.0)
     await landing.load()

@@ -9,6 +9,8 @@ from rondo.ingestion.feedback.log_rows import UnreadableLogError, read
 
 from tests.ingestion.builders import predictions
 
+PROBABILITIES = pa.list_(pa.float32())
+
 
 def test_the_version_of_the_metadata_becomes_a_column() -> None:
     found = read(logs.PREDICTIONS_LOG, predictions(0, 2, version=7))
@@ -32,6 +34,9 @@ def outcomes(**metadata: str) -> bytes:
         (logs.PREDICTIONS_LOG, outcomes(model="tips", model_version="1")),
         (logs.PREDICTIONS_LOG, predictions(0, 1, parts=pa.array([[1]]))),
         (logs.PREDICTIONS_LOG, predictions(0, 1, cost=pa.array([None], pa.decimal256(50, 2)))),
+        (logs.PREDICTIONS_LOG, predictions(0, 1, outputs={"output.label": pa.array([[0.5]], PROBABILITIES)})),
+        (logs.PREDICTIONS_LOG, predictions(0, 1, outputs={"output.probabilities": pa.array([0.5], pa.float32())})),
+        (logs.PREDICTIONS_LOG, predictions(0, 1, outputs={"output.probabilities": pa.array([[0.5]])})),
         (logs.PREDICTIONS_LOG, predictions(0, 1, at=pa.array([0], pa.timestamp("us", "+05:30")))),
     ],
 )

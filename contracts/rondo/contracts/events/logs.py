@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 PREDICTIONS_LOG = "predictions.log"
 OUTCOMES_LOG = "outcomes.log"
 FEATURE, OUTPUT = "feature.", "output."
+# The one column of lists: a float32 for each class of the version.
+PROBABILITIES = f"{OUTPUT}probabilities"
 # Ingestion lands the outcomes with these columns: the offset of the message in the log, and the row in it. All outcomes
 # of a model have one partition, so the two order them.
 LOG_OFFSET, LOG_ROW = "log_offset", "log_row"

@@ -16,7 +16,7 @@ def chained_digest(previous: str | None, table: pa.Table) -> str:
     digest = hashlib.sha256((previous or "").encode())
     for name in sorted(table.column_names):
         column = table.column(name)
-        digest.update(f"\n{name}:{column.type}:{len(column)}\n".encode())
+        digest.update(f"\n{name}:{_type(column)}:{len(column)}\n".encode())
         # The value under a null is undefined in Arrow: nulls are hashed separately, and filled.
         digest.update(_serialized(pc.is_null(column).cast(pa.uint8())))
         if not pa.types.is_null(column.type):
@@ -24,10 +24,18 @@ def chained_digest(previous: str | None, table: pa.Table) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
+def _type(column: pa.ChunkedArray) -> str:
+    # Writers name the values of a list differently, and its type shows the name.
+    kind = column.type
+    return f"list<{kind.value_type}>" if pa.types.is_list(kind) else str(kind)
+
+
 def _filled(column: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return pc.fill_null(column.cast(pa.large_string()), "")
+    if pa.types.is_list(kind):
+        return pc.fill_null(column.cast(pa.list_(kind.value_type)), [])
     number = column.cast(
         pa.uint8() if pa.types.is_boolean(kind) else pa.int64() if pa.types.is_temporal(kind) else kind
     )

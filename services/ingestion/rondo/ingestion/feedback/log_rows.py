@@ -14,6 +14,7 @@ FOLDER = "feedback"
 _PREDICTION = pa.schema([f for f in logs.predictions_schema({}) if not f.name.startswith(logs.OUTPUT)])
 _REQUIRED = {logs.PREDICTIONS_LOG: _PREDICTION, logs.OUTCOMES_LOG: logs.OUTCOMES_SCHEMA}
 _TYPES = (pa.string(), pa.bool_(), pa.int64(), pa.float32(), pa.float64(), logs.TIMESTAMP)
+_LISTS = {logs.PROBABILITIES: pa.list_(pa.float32())}
 _TABLES = {logs.PREDICTIONS_LOG: "predictions", logs.OUTCOMES_LOG: "outcomes"}
 
 
@@ -76,8 +77,13 @@ def _check_columns(schema: pa.Schema, required: pa.Schema) -> None:
     for wanted in required:
         if wanted.name not in schema.names or schema.field(wanted.name).type != wanted.type:
             raise UnreadableLogError(f"it has no column {wanted.name} of the type {wanted.type}")
-    if others := [f"{f.name} ({f.type})" for f in schema if f.type not in _TYPES]:
+    if others := [f"{f.name} ({f.type})" for f in schema if not _is_known(f)]:
         raise UnreadableLogError(f"a log has no columns such as {', '.join(others[:5])}")
+
+
+def _is_known(field: pa.Field) -> bool:
+    # A list never becomes text, so a column is one in all messages or in none.
+    return field.type == _LISTS[field.name] if field.name in _LISTS else field.type in _TYPES
 
 
 def table_of(model: str, topic: str) -> str:
