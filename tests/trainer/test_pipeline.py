@@ -13,10 +13,10 @@ from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.errors import OneClassError, SharedEventTimeError
 from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
 from rondo.trainer.onnx_graph import builder
-from rondo.trainer.onnx_graph.encoding import MissingColumnsError, onnx_inputs
 from rondo.trainer.onnx_graph.parity import ParityError, compare
 from rondo.trainer.onnx_graph.runtime import Scorer
 from rondo.trainer.pipeline import UnsupportedTrainerError
+from rondo.trainer.preparation.inputs import MissingColumnsError, onnx_inputs
 from rondo.trainer.worker.app import pipeline
 
 START = datetime(2013, 1, 1, tzinfo=UTC)

@@ -17,7 +17,7 @@ from rondo.contracts.events.logs import FEATURE, OUTCOMES_SCHEMA, predictions_sc
 from rondo.flights.dataset.flights import ARRIVED_AT, ENTITY, EVENT_TIME, LABEL
 from rondo.trainer.dataset import training_set
 from rondo.trainer.dataset.training_set import Tables, TrainingSet
-from rondo.trainer.onnx_graph import encoding
+from rondo.trainer.preparation import inputs
 from rondo.trainer.worker.app import pipeline
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Trainings:
         if fitted.model not in self._scores:
             rows = self.flights.streamed
             later = rows.filter(pl.col(EVENT_TIME) > fitted.event_time_to)
-            scores = self.pipeline.score(fitted.model, encoding.onnx_inputs(self._spec.features, later))
+            scores = self.pipeline.score(fitted.model, inputs.onnx_inputs(self._spec.features, later))
             unknown = np.full(rows.height - later.height, np.nan, np.float32)
             self._scores[fitted.model] = np.concatenate([unknown, scores])
         return self._scores[fitted.model]

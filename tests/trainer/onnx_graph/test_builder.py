@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from rondo.contracts.spec.model import Feature
 from rondo.trainer.estimators.lightgbm import LightGbm, LightGbmModel
 from rondo.trainer.onnx_graph import builder
-from rondo.trainer.onnx_graph.encoding import Encoding, encode, fit, onnx_inputs
 from rondo.trainer.onnx_graph.runtime import Scorer
+from rondo.trainer.preparation.inputs import onnx_inputs
+from rondo.trainer.preparation.preparation import Preparation, fit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,10 +44,10 @@ def _rows(count: int = 2_000) -> tuple[pl.DataFrame, NDArray[np.float32]]:
 
 
 ROWS, LABELS = _rows()
-ENCODING: Encoding = fit(FEATURES, ROWS, LABELS)
-FITTED: LightGbmModel = LightGbm(1).fit(PARAMS, 7, encode(ENCODING, ROWS), LABELS)
+PREPARATION, MATRIX = fit(FEATURES, ROWS, LABELS[:, None])
+FITTED: LightGbmModel = LightGbm(1).fit(PARAMS, 7, MATRIX, LABELS)
 METADATA = {builder.TRAINED_UNTIL: UNTIL.isoformat()}
-GRAPH = builder.build(ENCODING, FITTED, METADATA)
+GRAPH = builder.build(PREPARATION, FITTED, METADATA)
 SCORE = Scorer(1)
 
 numbers = st.none() | st.floats(width=32, allow_nan=False) | st.sampled_from([0.0, -0.0, 1e-36, -1e-36])
@@ -54,7 +55,7 @@ strange = st.tuples(numbers, st.none() | st.text(max_size=5) | st.sampled_from([
 
 
 def test_the_graph_scores_as_the_model_does() -> None:
-    difference = np.abs(SCORE(GRAPH, onnx_inputs(FEATURES, ROWS)) - FITTED.predict(encode(ENCODING, ROWS)))
+    difference = np.abs(SCORE(GRAPH, onnx_inputs(FEATURES, ROWS)) - FITTED.predict(PREPARATION.apply(ROWS)))
     assert difference.max() < 1e-6
 
 
@@ -64,14 +65,14 @@ def test_it_does_so_for_missing_unseen_and_extreme_values(
 ) -> None:
     schema = {"temp": pl.Float32, "carrier": pl.String, "distance": pl.Float32}
     rows = pl.DataFrame(values, schema=schema, orient="row")
-    difference = np.abs(SCORE(GRAPH, onnx_inputs(FEATURES, rows)) - FITTED.predict(encode(ENCODING, rows)))
+    difference = np.abs(SCORE(GRAPH, onnx_inputs(FEATURES, rows)) - FITTED.predict(PREPARATION.apply(rows)))
     assert difference.max() < 1e-6
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.finfo(np.float32).max])
 def test_it_does_so_for_infinity(value: float) -> None:
     rows = ROWS.with_columns(temp=pl.lit(value, dtype=pl.Float32))
-    difference = np.abs(SCORE(GRAPH, onnx_inputs(FEATURES, rows)) - FITTED.predict(encode(ENCODING, rows)))
+    difference = np.abs(SCORE(GRAPH, onnx_inputs(FEATURES, rows)) - FITTED.predict(PREPARATION.apply(rows)))
     assert difference.max() < 1e-6
 
 
@@ -83,14 +84,14 @@ def test_a_value_missing_for_the_first_time_takes_the_branch_of_zero() -> None:
 
 
 def test_the_same_rows_give_the_same_bytes() -> None:
-    again = LightGbm(1).fit(PARAMS, 7, encode(ENCODING, ROWS), LABELS)
-    assert builder.build(ENCODING, again, METADATA) == GRAPH
+    again = LightGbm(1).fit(PARAMS, 7, MATRIX, LABELS)
+    assert builder.build(PREPARATION, again, METADATA) == GRAPH
 
 
 def test_another_seed_gives_other_trees() -> None:
     params = LightGbm(1).check_params({"n_estimators": 5, "feature_fraction": 0.5})
-    one, other = (LightGbm(1).fit(params, seed, encode(ENCODING, ROWS), LABELS) for seed in (1, 2))
-    assert builder.build(ENCODING, one, {}) != builder.build(ENCODING, other, {})
+    one, other = (LightGbm(1).fit(params, seed, MATRIX, LABELS) for seed in (1, 2))
+    assert builder.build(PREPARATION, one, {}) != builder.build(PREPARATION, other, {})
 
 
 def test_inputs_are_named_as_the_features_and_the_output_is_the_score() -> None:
@@ -110,21 +111,21 @@ def test_the_graph_has_its_signature_and_training_time() -> None:
 
 
 def test_a_graph_without_metadata_has_no_training_time() -> None:
-    assert builder.trained_until(builder.build(ENCODING, FITTED, {})) is None
+    assert builder.trained_until(builder.build(PREPARATION, FITTED, {})) is None
 
 
 def test_a_feature_called_score_is_refused() -> None:
-    prepared = Encoding({"score": Feature(type="float")}, {})
+    prepared = Preparation({"score": Feature(type="float")}, {})
     with pytest.raises(builder.ReservedNameError, match=r"can't be called 'score'.*rename the column"):
         builder.build(prepared, FITTED, {})
 
 
 def test_a_model_of_a_single_leaf_has_one_score() -> None:
     flat = LightGbm(1).fit(
-        LightGbm(1).check_params({"n_estimators": 1, "min_data_in_leaf": 100_000}), 7, encode(ENCODING, ROWS), LABELS
+        LightGbm(1).check_params({"n_estimators": 1, "min_data_in_leaf": 100_000}), 7, MATRIX, LABELS
     )
-    scores = SCORE(builder.build(ENCODING, flat, {}), onnx_inputs(FEATURES, ROWS))
-    np.testing.assert_allclose(scores, flat.predict(encode(ENCODING, ROWS)), atol=1e-6)
+    scores = SCORE(builder.build(PREPARATION, flat, {}), onnx_inputs(FEATURES, ROWS))
+    np.testing.assert_allclose(scores, flat.predict(PREPARATION.apply(ROWS)), atol=1e-6)
 
 
 def test_a_feature_without_a_split_gives_a_constant_score() -> None:
@@ -132,7 +133,7 @@ def test_a_feature_without_a_split_gives_a_constant_score() -> None:
     features = {"same": Feature(type="float"), "word": Feature(type="category")}
     rows = pl.DataFrame({"same": [7.0] * 1_000, "word": ["a"] * 1_000})
     labels = np.array([0, 1] * 500, dtype=np.float32)
-    encoding = fit(features, rows, labels)
-    model = LightGbm(1).fit(LightGbm(1).check_params({}), 7, encode(encoding, rows), labels)
-    scores = SCORE(builder.build(encoding, model, {}), onnx_inputs(features, rows))
+    prepared, matrix = fit(features, rows, labels[:, None])
+    model = LightGbm(1).fit(LightGbm(1).check_params({}), 7, matrix, labels)
+    scores = SCORE(builder.build(prepared, model, {}), onnx_inputs(features, rows))
     np.testing.assert_array_equal(scores, np.full(1_000, 0.5, np.float32))

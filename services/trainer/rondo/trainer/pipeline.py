@@ -12,7 +12,8 @@ from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.evaluation import reference_profile
 from rondo.trainer.evaluation.candidate import FittedCandidate
 from rondo.trainer.evaluation.compare import evaluate_candidate
-from rondo.trainer.onnx_graph import builder, encoding, parity
+from rondo.trainer.onnx_graph import builder, parity
+from rondo.trainer.preparation import inputs, preparation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.estimators.base import Estimator, FittedModel
     from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
-    from rondo.trainer.onnx_graph.encoding import Encoding
     from rondo.trainer.ports import Score
+    from rondo.trainer.preparation.preparation import Preparation
 
 
 class UnsupportedTrainerError(TrainingImpossibleError):
@@ -40,11 +41,11 @@ class UnsupportedTrainerError(TrainingImpossibleError):
 
 @dataclass(frozen=True)
 class _Model:
-    encoding: Encoding
+    preparation: Preparation
     fitted: FittedModel
 
     def predict(self, rows: pl.DataFrame) -> NDArray[np.float32]:
-        return self.fitted.predict(encoding.encode(self.encoding, rows)).astype(np.float32)
+        return self.fitted.predict(self.preparation.apply(rows)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -69,20 +70,18 @@ class Pipeline:
 
         """
         estimator = self._estimator(spec)
-        encoding.check_columns(spec.features, training_set.rows)
+        inputs.check_columns(spec.features, training_set.rows)
         rows, time = training_set.rows, spec.data.event_time
         parts = split(spec, rows)
         model = _fit(spec, parts.training, estimator)
         metadata = {builder.SPEC_DIGEST: spec.digest, builder.TRAINED_UNTIL: parts.training[time][-1].isoformat()}
-        graph = builder.build(model.encoding, model.fitted, metadata)
+        graph = builder.build(model.preparation, model.fitted, metadata)
         sample = rows.tail(parity.ROWS)
         return FittedCandidate(
             model=graph,
             holdout=parts.holdout,
             scores=model.predict(parts.holdout),
-            parity=parity.compare(
-                model.predict(sample), self.score(graph, encoding.onnx_inputs(spec.features, sample))
-            ),
+            parity=parity.compare(model.predict(sample), self.score(graph, inputs.onnx_inputs(spec.features, sample))),
             profile=reference_profile.of_features(spec.features, rows),
             training_set_digest=training_set.digest,
             rows_trained=parts.training.height,
@@ -104,5 +103,5 @@ class Pipeline:
 def _fit(spec: ModelSpec, rows: pl.DataFrame, estimator: Estimator) -> _Model:
     labels = rows[spec.data.label].to_numpy().astype(np.float32)
     params = estimator.check_params(spec.trainer.params)
-    encoded = encoding.fit(spec.features, rows, labels)
-    return _Model(encoded, estimator.fit(params, spec.trainer.seed, encoding.encode(encoded, rows), labels))
+    prepared, matrix = preparation.fit(spec.features, rows, labels.reshape(-1, 1))
+    return _Model(prepared, estimator.fit(params, spec.trainer.seed, matrix, labels))

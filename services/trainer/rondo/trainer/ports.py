@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.dataset.training_set import TrainingSet
-    from rondo.trainer.onnx_graph.encoding import Inputs
+    from rondo.trainer.preparation.inputs import Inputs
     from rondo.trainer.run import Batch, ChampionVersion, History, LastTraining, Run
 
 

@@ -11,7 +11,8 @@ from rondo.trainer.dataset.split import unseen_by_champion
 from rondo.trainer.evaluation import reference_profile
 from rondo.trainer.evaluation.candidate import Candidate
 from rondo.trainer.evaluation.metrics_binary import evaluate
-from rondo.trainer.onnx_graph import builder, encoding
+from rondo.trainer.onnx_graph import builder
+from rondo.trainer.preparation import inputs
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -85,4 +86,4 @@ def _evaluate_champion(
     features = builder.read_signature(champion.model)
     if not features.keys() <= set(rows.columns):
         return None
-    return _evaluate(spec, rows, score(champion.model, encoding.onnx_inputs(features, rows)))
+    return _evaluate(spec, rows, score(champion.model, inputs.onnx_inputs(features, rows)))

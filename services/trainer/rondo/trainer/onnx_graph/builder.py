@@ -1,4 +1,4 @@
-"""Builds one ONNX graph from encoding and fitted model, so that training and serving cannot differ.
+"""Builds one ONNX graph from preparation and fitted model, so that training and serving cannot differ.
 
 One input per feature, with its name, of shape `[N, 1]`: text for a category ("" where it is missing), float32 for
 anything else (NaN where it is missing). One output, `score`, float32 `[N, 1]`: the probability of the positive class.
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import onnx
-from onnx import AttributeProto, TensorProto, helper
+from onnx import TensorProto, helper
 
 from rondo.contracts.spec.model import Feature
 from rondo.trainer.errors import TrainingImpossibleError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rondo.trainer.estimators.base import FittedModel
-    from rondo.trainer.onnx_graph.encoding import Encoding, TargetEncoding
+    from rondo.trainer.preparation.preparation import Preparation
 
 SCORE = "score"
 SIGNATURE, SPEC_DIGEST, TRAINED_UNTIL = "rondo.signature", "rondo.spec_digest", "rondo.trained_until"
@@ -41,21 +41,22 @@ class ReservedNameError(TrainingImpossibleError):
         super().__init__(f"a feature can't be called {SCORE!r}, which is the model's output: rename the column")
 
 
-def build(encoding: Encoding, model: FittedModel, metadata: Mapping[str, str]) -> bytes:
+def build(preparation: Preparation, model: FittedModel, metadata: Mapping[str, str]) -> bytes:
     """Return the serialized graph; `metadata` is stored in it beside the signature.
 
     Raises:
         ReservedNameError: a feature is called `score`.
 
     """
-    if SCORE in encoding.features:
+    if SCORE in preparation.features:
         raise ReservedNameError
-    inputs = [_input(name, feature) for name, feature in encoding.features.items()]
+    inputs = [_input(name, feature) for name, feature in preparation.features.items()]
     output = helper.make_tensor_value_info(SCORE, TensorProto.FLOAT, ["N", 1])
-    graph = helper.make_graph(_nodes(encoding, model), "rondo", inputs, [output])
+    nodes = [*preparation.onnx_nodes(_MATRIX), *model.onnx_nodes(_MATRIX, SCORE)]
+    graph = helper.make_graph(nodes, "rondo", inputs, [output])
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
     proto = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="rondo.trainer")
-    helper.set_model_props(proto, dict(sorted({SIGNATURE: signature(encoding.features), **metadata}.items())))
+    helper.set_model_props(proto, dict(sorted({SIGNATURE: signature(preparation.features), **metadata}.items())))
     serialized: bytes = proto.SerializeToString(deterministic=True)
     return serialized
 
@@ -84,30 +85,3 @@ def _metadata(model: bytes) -> dict[str, str]:
 def _input(name: str, feature: Feature) -> onnx.ValueInfoProto:
     kind = TensorProto.STRING if feature.type == "category" else TensorProto.FLOAT
     return helper.make_tensor_value_info(name, kind, ["N", 1])
-
-
-def _nodes(encoding: Encoding, model: FittedModel) -> list[onnx.NodeProto]:
-    encoders = [_encoder(name, category) for name, category in encoding.categories.items()]
-    columns = [_encoded(name) if name in encoding.categories else name for name in encoding.features]
-    matrix = helper.make_node("Concat", columns, [_MATRIX], name="matrix", axis=1)
-    return [*encoders, matrix, *model.onnx_nodes(_MATRIX, SCORE)]
-
-
-def _encoded(name: str) -> str:
-    return f"encoded.{name}"
-
-
-def _encoder(name: str, category: TargetEncoding) -> onnx.NodeProto:
-    node = helper.make_node(
-        "LabelEncoder",
-        [name],
-        [_encoded(name)],
-        name=f"encode.{name}",
-        domain="ai.onnx.ml",
-        default_float=float(category.unseen),
-    )
-    # Explicit types, for onnx infers INTS from floats that are whole, and no type at all from an empty list.
-    keys, values = list(category.table), list(category.table.values())
-    node.attribute.append(helper.make_attribute("keys_strings", keys, attr_type=AttributeProto.STRINGS))
-    node.attribute.append(helper.make_attribute("values_floats", values, attr_type=AttributeProto.FLOATS))
-    return node

@@ -1,0 +1,70 @@
+"""The features of rows, as a model gets them: text for a category, float32 for anything else.
+
+A missing category is the empty text, a missing number is NaN.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from rondo.trainer.errors import TrainingImpossibleError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rondo.contracts.spec.model import Feature
+
+    Inputs = dict[str, NDArray[np.float32] | NDArray[np.object_]]
+
+MISSING = ""
+
+
+class MissingColumnsError(TrainingImpossibleError):
+    """The rows lack columns that are features of the spec."""
+
+    code = "missing_columns"
+
+    def __init__(self, missing: list[str]) -> None:
+        self.missing = missing
+        super().__init__(
+            f"the rows lack {', '.join(missing)}: publish data that has them, or remove them from `features`"
+        )
+
+
+def check_columns(features: Mapping[str, Feature], rows: pl.DataFrame) -> None:
+    """Refuse rows that lack a feature.
+
+    Raises:
+        MissingColumnsError: a feature is no column of `rows`.
+
+    """
+    if missing := [name for name in features if name not in rows.columns]:
+        raise MissingColumnsError(missing)
+
+
+def text(rows: pl.DataFrame, name: str) -> pl.Series:
+    return rows[name].cast(pl.String).fill_null(MISSING)
+
+
+def number(rows: pl.DataFrame, name: str) -> NDArray[np.float32]:
+    return rows[name].cast(pl.Float32).fill_null(float("nan")).to_numpy()
+
+
+def onnx_inputs(features: Mapping[str, Feature], rows: pl.DataFrame) -> Inputs:
+    """Return the inputs of the ONNX graph: one array of shape `[rows, 1]` per feature, text or float32.
+
+    Raises:
+        MissingColumnsError: a feature is no column of `rows`.
+
+    """
+    check_columns(features, rows)
+    return {name: _input(rows, name, feature).reshape(-1, 1) for name, feature in features.items()}
+
+
+def _input(rows: pl.DataFrame, name: str, feature: Feature) -> NDArray[np.float32] | NDArray[np.object_]:
+    return text(rows, name).to_numpy() if feature.type == "category" else number(rows, name)

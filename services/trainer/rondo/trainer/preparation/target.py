@@ -1,0 +1,91 @@
+"""Target encoding: a category becomes the mean of the target in the training rows that have it.
+
+A rare category is shrunk towards the mean of all rows (Micci-Barreca, "A preprocessing scheme for high-cardinality
+categorical attributes", 2001), and one that the training rows lack is that mean, so that the other features decide. A
+missing category is the category "". There is one column per target: several classes have one each.
+
+The training rows themselves are encoded out of fold, as by scikit-learn's `TargetEncoder.fit_transform`: the mean of a
+row's category comes from the rows of the other folds. With its own label in it, a category of few rows would give the
+label away, and the model would trust it (decision 28 has figures).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from onnx import helper
+
+from rondo.trainer.preparation import levels
+from rondo.trainer.preparation.onnx_nodes import constant, integers_of_texts, numbers_of_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import onnx
+    import polars as pl
+    from numpy.typing import NDArray
+
+# Weight of the mean in rows: it is added to each category. AUC on the flights data is flat from 5 to 100.
+PRIOR_ROWS = 20
+# Row i is in fold i modulo FOLDS: the rows are in order of event time, so each fold covers all of it.
+FOLDS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class TargetEncoding:
+    """`means` has one row per level and one for any other text, shape `[levels + 1, targets]`."""
+
+    levels: tuple[str, ...]
+    means: NDArray[np.float32]
+
+    def names(self, feature: str) -> tuple[str, ...]:
+        targets = self.means.shape[1]
+        return (feature,) if targets == 1 else tuple(f"{feature}.{target}" for target in range(targets))
+
+    def apply(self, text: pl.Series) -> NDArray[np.float32]:
+        """Return the columns of texts, shape `[rows, targets]`."""
+        return self.means[levels.positions(text, self.levels)]
+
+    def onnx_nodes(self, text: str, output: str) -> Sequence[onnx.NodeProto]:
+        """Return the nodes from `text`, `[N, 1]`, to `output`, float32 `[N, targets]`."""
+        if self.means.shape[1] == 1:
+            means = self.means[:, 0]
+            return [numbers_of_texts(text, output, self.levels, means[:-1], means[-1])]
+        table, position, rows = f"{output}.means", f"{output}.position", f"{output}.rows"
+        count = len(self.levels)
+        return [
+            constant(table, self.means),
+            integers_of_texts(text, position, self.levels, range(count), count),
+            helper.make_node("Gather", [table, position], [rows], name=rows),
+            helper.make_node("Flatten", [rows], [output], name=output),
+        ]
+
+
+def fit(text: pl.Series, targets: NDArray[np.float32]) -> tuple[TargetEncoding, NDArray[np.float32]]:
+    """Return the encoding, and the columns of the training rows, out of fold; `targets` has shape `[rows, targets]`."""
+    known = levels.distinct(text)
+    positions = levels.positions(text, known)
+    fold = np.arange(len(text)) % FOLDS
+    sums, rows = _by_level_and_fold(positions, fold, targets.astype(np.float64), len(known))
+    means = _means(sums.sum(axis=1), rows.sum(axis=1))
+    others = [_means(sums.sum(axis=1) - sums[:, each], rows.sum(axis=1) - rows[:, each]) for each in range(FOLDS)]
+    return TargetEncoding(tuple(known), means), np.stack(others)[fold, positions]
+
+
+def _by_level_and_fold(
+    positions: NDArray[np.int64], fold: NDArray[np.int64], targets: NDArray[np.float64], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sums of the targets, shape `[levels, folds, targets]`, and the rows, shape `[levels, folds, 1]`."""
+    cell, cells = positions * FOLDS + fold, count * FOLDS
+    sums = [np.bincount(cell, target, cells).astype(np.float64) for target in targets.T]
+    rows = np.bincount(cell, minlength=cells).astype(np.float64)
+    return np.stack(sums, axis=-1).reshape(count, FOLDS, -1), rows.reshape(count, FOLDS, 1)
+
+
+def _means(sums: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the shrunk mean of each level, and in the last row the mean of all, shape `[levels + 1, targets]`."""
+    mean = sums.sum(axis=0) / max(rows.sum(), 1)
+    shrunk = (sums + PRIOR_ROWS * mean) / (rows + PRIOR_ROWS)
+    return np.vstack([shrunk, mean]).astype(np.float32)
