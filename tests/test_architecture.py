@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from functools import cache
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
+MOST_MODULES = 15
 ROOMS = ("__main__.py", "app.py", "settings.py", "handlers.py", "ports.py")
 TOP = {
     ".ci",
@@ -165,6 +167,17 @@ def test_only_the_chassis_listens_for_http() -> None:
         if ".venv" not in file.parts and "uvicorn" in imported(file)
     ]
     assert listening == ["services/chassis/rondo/chassis/http/server.py"]
+
+
+def test_a_folder_has_at_most_fifteen_modules() -> None:
+    """docs/style.md, rule 10: a fuller folder is divided by capability."""
+    modules = Counter(
+        str(file.parent.relative_to(ROOT))
+        for folder in ("contracts", "services", "client", "deploy", "examples", "docs", "tests")
+        for file in (ROOT / folder).rglob("*.py")
+        if file.name != "__init__.py" and ".venv" not in file.parts
+    )
+    assert {folder: count for folder, count in modules.items() if count > MOST_MODULES} == {}
 
 
 @pytest.mark.parametrize("service", SERVICES)

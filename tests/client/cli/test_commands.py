@@ -101,7 +101,7 @@ def test_an_event_time_without_an_offset_is_refused_as_over_kafka(rondo: Run, co
 
 
 def test_a_model_is_removed_after_a_confirmation(rondo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rondo.client.cli.promote._interactive", lambda: True)
+    monkeypatch.setattr("rondo.client.cli.versions.promote._interactive", lambda: True)
     asked = ("remove", "late", "--reason", "obsolete")
     declined = rondo(*asked, stdin="n\n")
     assert declined.exit_code == 1
@@ -111,7 +111,7 @@ def test_a_model_is_removed_after_a_confirmation(rondo: Run, monkeypatch: pytest
 
 def test_a_model_is_not_removed_where_nobody_can_confirm(rondo: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert rondo("remove", "late", stdin="y\n").exit_code == 2
-    monkeypatch.setattr("rondo.client.cli.promote._interactive", lambda: True)
+    monkeypatch.setattr("rondo.client.cli.versions.promote._interactive", lambda: True)
     refused = rondo("remove", "late", "--json", stdin="y\n")
     assert (refused.exit_code, orjson.loads(refused.stdout)["error"]) == (2, "usage")
     assert "add --yes" in orjson.loads(refused.stdout)["message"]

@@ -8,11 +8,8 @@ import typer
 from typer.core import TyperGroup
 
 from rondo.client.cli import (
-    export,
-    models,
     outcome,
     predict,
-    promote,
     publish,
     quarantine,
     session,
@@ -22,6 +19,7 @@ from rondo.client.cli import (
 )
 from rondo.client.cli.local import demo, up
 from rondo.client.cli.output import print_error, print_json
+from rondo.client.cli.versions import export, models, promote
 from rondo.client.errors import RondoError
 from rondo.contracts.spec.file import SpecError
 

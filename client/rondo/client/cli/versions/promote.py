@@ -9,8 +9,8 @@ import typer
 
 from rondo.client.cli import session
 from rondo.client.cli.arguments import event_time
-from rondo.client.cli.models import routes
 from rondo.client.cli.output import Json, print_json, print_text
+from rondo.client.cli.versions.models import routes
 
 Reason = Annotated[str, typer.Option(help="Why; it goes into the audit log.")]
 
