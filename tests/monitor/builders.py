@@ -8,7 +8,9 @@ import numpy as np
 import pyarrow as pa
 from rondo.contracts.events import logs
 from rondo.contracts.spec.model import ModelSpec
-from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, ReferenceProfile
+from rondo.contracts.tasks.base import FittedTask
+from rondo.contracts.tasks.binary import roc_auc_error
+from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, PerformanceFigure, ReferenceProfile
 from rondo.monitor.detectors.reference import Reference, TrainedProfile
 from rondo.monitor.detectors.roc_auc import roc_auc
 from rondo.monitor.windows.window_counts import score_histogram
@@ -54,15 +56,16 @@ def profile(rng: np.random.Generator | None = None) -> ReferenceProfile:
     labelled = score_histogram(data["score"], outcomes_of(rng, data["score"]))
     auc = roc_auc(labelled)
     assert auc is not None
+    half = REFERENCE_ROWS / 2
     return ReferenceProfile(
         rows=REFERENCE_ROWS,
         features={
             "x": _numeric(data["x"]),
             "city": CategoricalProfile(counts={c: int((data["city"] == c).sum()) for c in CITIES}),
         },
-        score=_numeric(data["score"]),
-        roc_auc=auc,
-        positive_rate=0.5,
+        outputs={"score": _numeric(data["score"])},
+        task=FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=0.5),
+        performance={"roc_auc": PerformanceFigure(value=auc, error=roc_auc_error(auc, half, half))},
     )
 
 

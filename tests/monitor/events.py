@@ -28,9 +28,9 @@ RESOLVED = AlertResolved(model=MODEL, alert_id="a1", detail="over", resolved_at=
 
 def trained(digest: str = DIGEST, profile: ReferenceProfile = TRAINED.profile) -> ModelTrained:
     evidence = Evidence(
-        candidate=Evaluation(metrics={"roc_auc": profile.roc_auc}),
+        candidate=Evaluation(metrics={"roc_auc": profile.performance["roc_auc"].value}),
         profile=profile,
-        parity=Parity(rows=10, max_abs_difference=0.0),
+        parity=Parity(rows=10, max_difference=0.0),
         data=(DataVersion(table="datasets/loans", version=0, digest=DIGEST),),
         training_set_digest=DIGEST,
         rows_trained=REFERENCE_ROWS,

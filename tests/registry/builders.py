@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from onnx import TensorProto, helper
-from rondo.contracts.training_evidence import SliceMetric
+from rondo.contracts.training_evidence import Comparison, SliceMetrics
 
 if TYPE_CHECKING:
     from rondo.contracts.events.models import GateResult
@@ -24,11 +24,19 @@ def onnx_model(name: str) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def by(column: str, rows: int = 500, **aucs: float | None) -> tuple[SliceMetric, ...]:
+def by(column: str, rows: int = 500, **aucs: float | None) -> tuple[SliceMetrics, ...]:
     """Return figures by the values of a column."""
     return tuple(
-        SliceMetric(column=column, value=value, rows=rows, positives=rows // 4, roc_auc=auc)
+        SliceMetrics(column=column, value=value, rows=rows, metrics={} if auc is None else {"roc_auc": auc})
         for value, auc in aucs.items()
+    )
+
+
+def compared(auc: float, champion: float, error: float = 0.0) -> Comparison:
+    """Return the comparison of two ROC AUCs, with bounds `error` below and above their difference."""
+    loss = champion - auc
+    return Comparison(
+        metric="roc_auc", loss=loss, low=loss - error, high=loss + error, confidence=0.95, resamples=1_000
     )
 
 

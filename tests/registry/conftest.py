@@ -17,19 +17,21 @@ from rondo.chassis.postgres.pool import Database, connect
 from rondo.contracts.events.models import GateResult
 from rondo.contracts.events.training import ModelTrained, Trigger
 from rondo.contracts.spec.file import parse_spec
+from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import (
     Evaluation,
     Evidence,
     NumericProfile,
     Parity,
+    PerformanceFigure,
     ReferenceProfile,
-    SliceMetric,
+    SliceMetrics,
 )
 from rondo.registry.model.model import Candidate, Model
 from rondo.registry.registration.candidates import register_candidate
 from rondo.registry.settings import Settings
 
-from tests.registry.builders import onnx_model
+from tests.registry.builders import compared, onnx_model
 from tests.registry.fakes import FakeStore
 from tests.registry.scenarios import OnPostgres
 from tests.support.access import SEEDS
@@ -65,9 +67,9 @@ def make_trained(  # noqa: PLR0913 - what the tests vary
     model: str = "late",
     spec: ModelSpec | None = None,
     digest: str | None = None,
-    slices: tuple[SliceMetric, ...] = (),
-    champion_slices: tuple[SliceMetric, ...] = (),
-    parity: Parity = Parity(rows=100, max_abs_difference=1e-7),  # noqa: B008 - frozen
+    slices: tuple[SliceMetrics, ...] = (),
+    champion_slices: tuple[SliceMetrics, ...] = (),
+    parity: Parity = Parity(rows=100, max_difference=1e-7),  # noqa: B008 - frozen
     kind: str = "drift",
 ) -> ModelTrained:
     content = onnx_model(run)
@@ -76,7 +78,14 @@ def make_trained(  # noqa: PLR0913 - what the tests vary
         candidate=Evaluation(metrics={"roc_auc": auc}, slices=slices),
         champion=Evaluation(metrics={"roc_auc": champion[1]}, slices=champion_slices) if champion else None,
         champion_version=champion[0] if champion else None,
-        profile=ReferenceProfile(rows=2, features={"distance": numbers}, score=numbers, roc_auc=auc, positive_rate=0.5),
+        comparisons=(compared(auc, champion[1]),) if champion else (),
+        profile=ReferenceProfile(
+            rows=2,
+            features={"distance": numbers},
+            outputs={"score": numbers},
+            task=FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=0.5),
+            performance={"roc_auc": PerformanceFigure(value=auc, error=0.01)},
+        ),
         parity=parity,
         data=({"table": "datasets/flights", "version": 3, "digest": f"sha256:{'d' * 64}"},),  # type: ignore[arg-type]
         training_set_digest=f"sha256:{'e' * 64}",

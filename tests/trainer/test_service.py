@@ -84,7 +84,7 @@ async def _scores_as_its_evidence_says(trained: ModelTrained, rows: pl.DataFrame
         "carrier": rows["carrier"].to_numpy().astype(object).reshape(-1, 1),
         "distance": rows["distance"].to_numpy().reshape(-1, 1),
     }
-    scores = session.run(["score"], inputs)[0].reshape(-1)
+    scores = session.run(["output.score"], inputs)[0].reshape(-1)
     late = rows["late"].to_numpy() == 1
     assert np.mean(scores[late][:, None] > scores[~late][None, :]) > 0.7
     assert trained.summary.metrics["roc_auc"] > 0.7

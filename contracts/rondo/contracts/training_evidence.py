@@ -11,31 +11,48 @@ from pydantic import Field
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.training import TrainingInputs, TrainingSummary
+from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.text import Text
 
 
-class SliceMetric(Value):
-    """ROC AUC on the rows where `column` is `value`; None where only one class occurs."""
+class SliceMetrics(Value):
+    """Metrics on the rows where `column` is `value`; without those that are not defined on them."""
 
     column: Text
     value: Text
     rows: int
-    positives: int
-    roc_auc: float | None
+    metrics: dict[Text, float]
 
 
 class Evaluation(Value):
     """The metrics of one model on the holdout."""
 
     metrics: dict[Text, float]
-    slices: tuple[SliceMetric, ...] = ()
+    slices: tuple[SliceMetrics, ...] = ()
+
+
+class Comparison(Value):
+    """How much worse the candidate is than the champion by one metric, on the same rows; negative where it is better.
+
+    `low` and `high` are bounds of a paired bootstrap, each exceeded with probability `1 - confidence`.
+    """
+
+    metric: Text
+    loss: float
+    low: float
+    high: float
+    confidence: float
+    resamples: int
 
 
 class Parity(Value):
-    """The largest difference of scores between the ONNX graph and the native model, over `rows` rows."""
+    """The largest difference between the outputs of the ONNX graph and of the native model, over `rows` rows.
+
+    It is divided by the native output where that is above 1.
+    """
 
     rows: int
-    max_abs_difference: float
+    max_difference: float
 
 
 class NumericProfile(Value):
@@ -62,14 +79,24 @@ class CategoricalProfile(Value):
 FeatureProfile = Annotated[NumericProfile | CategoricalProfile, Field(discriminator="kind")]
 
 
+class PerformanceFigure(Value):
+    """A metric of the holdout, as the monitor's sketch has it, and its standard error if there is one."""
+
+    value: float
+    error: float | None = None
+
+
 class ReferenceProfile(Value):
-    """Profiles of the features and of the score, over `rows` rows; `roc_auc` and `positive_rate` of the holdout."""
+    """What the monitor compares with: profiles of the features over `rows` rows, and of the outputs on the holdout.
+
+    `outputs` are named as in answers; `task` and `performance` are of the model and its holdout.
+    """
 
     rows: int
     features: dict[Text, FeatureProfile]
-    score: NumericProfile
-    roc_auc: float
-    positive_rate: float
+    outputs: dict[Text, FeatureProfile]
+    task: FittedTask
+    performance: dict[Text, PerformanceFigure]
 
 
 class Evidence(TrainingInputs):
@@ -80,6 +107,7 @@ class Evidence(TrainingInputs):
     candidate: Evaluation
     champion: Evaluation | None = None
     champion_version: int | None = None
+    comparisons: tuple[Comparison, ...] = ()
     profile: ReferenceProfile
     parity: Parity
 

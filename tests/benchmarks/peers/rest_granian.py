@@ -66,7 +66,7 @@ class App:
             options.intra_op_num_threads = 1
             content = Path(os.environ[_MODEL]).read_bytes()
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        scores = self._session.run(["score"], feeds)[0].reshape(-1).tolist()
+        scores = self._session.run(None, feeds)[0].reshape(-1).tolist()
         output = {"name": "score", "shape": [len(scores), 1], "datatype": "FP32", "data": scores}
         return msgspec.json.encode({"model_name": "bench", "outputs": [output]})
 

@@ -103,7 +103,7 @@ class Trainings:
         if fitted.model not in self._scores:
             rows = self.flights.streamed
             later = rows.filter(pl.col(EVENT_TIME) > fitted.event_time_to)
-            scores = self.pipeline.score(fitted.model, inputs.onnx_inputs(self._spec.features, later))
+            scores = self.pipeline.score(fitted.model, inputs.onnx_inputs(self._spec.features, later))["score"]
             unknown = np.full(rows.height - later.height, np.nan, np.float32)
             self._scores[fitted.model] = np.concatenate([unknown, scores])
         return self._scores[fitted.model]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, ReferenceProfile
+from rondo.contracts.tasks.base import FittedTask
+from rondo.contracts.tasks.binary import roc_auc_error
+from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, PerformanceFigure, ReferenceProfile
 from rondo.monitor.detectors.reference import Reference, TrainedProfile
 from rondo.monitor.windows.window_counts import SCORE_BINS, WindowCounts
 
@@ -22,7 +24,13 @@ RULE = spec().monitor
 
 def reference_of(features: Mapping[str, NumericProfile | CategoricalProfile]) -> Reference:
     score = NumericProfile(edges=(0.5,), counts=(500, 500))
-    profile = ReferenceProfile(rows=1_000, features=dict(features), score=score, roc_auc=0.7, positive_rate=0.5)
+    profile = ReferenceProfile(
+        rows=1_000,
+        features=dict(features),
+        outputs={"score": score},
+        task=FittedTask(task="binary"),
+        performance={"roc_auc": PerformanceFigure(value=0.7, error=roc_auc_error(0.7, 500, 500))},
+    )
     return Reference.of(TrainedProfile(profile, 1_000))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
+from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, ReferenceProfile
 from rondo.monitor.windows.binning import Binning
 from rondo.monitor.windows.window_counts import WindowCounts, score_histogram
@@ -16,9 +17,9 @@ PROFILE = ReferenceProfile(
         "x": NumericProfile(edges=(0.0, 1.0), counts=(1, 2, 3), missing=4),
         "city": CategoricalProfile(counts={"a": 5, "b": 6}, other=7, missing=8),
     },
-    score=NumericProfile(edges=(0.5,), counts=(9, 10)),
-    roc_auc=0.7,
-    positive_rate=0.2,
+    outputs={"score": NumericProfile(edges=(0.5,), counts=(9, 10))},
+    task=FittedTask(task="binary"),
+    performance={},
 )
 BINNING = Binning.of(PROFILE)
 ROWS = st.lists(

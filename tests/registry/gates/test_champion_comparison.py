@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import Gates, MetricGate
-from rondo.contracts.training_evidence import Evaluation, Evidence, SliceMetric
+from rondo.contracts.training_evidence import Evaluation, Evidence, SliceMetrics
 from rondo.registry.gates.champion_comparison import STALE_CHAMPION, ComparedChampion
 from rondo.registry.gates.gates import evaluate_gates
 
-from tests.registry.builders import by, message, results
+from tests.registry.builders import by, compared, message, results
 
 Make = Callable[..., Any]
 AUC = st.floats(0, 1)
@@ -26,7 +26,8 @@ def test_no_worse_than_the_champion_on_the_same_holdout(make_evidence: Make) -> 
     found = evaluate_gates(make_evidence(auc=0.68, champion=(3, 0.70)), gates, ComparedChampion(3))
     assert not results(*found)[name]
     assert message(found, name) == (
-        "ROC AUC 0.680, version 3 has 0.700 on the same holdout; at most 0.01 less is allowed"
+        "ROC AUC 0.680, version 3 has 0.700 on the same holdout: with a confidence of 0.95 it is worse by at least "
+        "0.020; at most 0.01 is allowed"
     )
 
 
@@ -86,10 +87,11 @@ def test_the_champion_itself_always_passes_against_itself(
     assert all(gate.passed for gate in evaluate_gates(itself, gates, ComparedChampion(1)))
 
 
-def _with(evidence: Evidence, auc: float, champion: float, slices: tuple[SliceMetric, ...] = ()) -> Evidence:
+def _with(evidence: Evidence, auc: float, champion: float, slices: tuple[SliceMetrics, ...] = ()) -> Evidence:
     return evidence.model_copy(
         update={
             "candidate": Evaluation(metrics={"roc_auc": auc}, slices=slices),
             "champion": Evaluation(metrics={"roc_auc": champion}, slices=slices),
+            "comparisons": (compared(auc, champion),),
         }
     )

@@ -25,7 +25,7 @@ def test_without_gates_only_the_artifact_is_checked(make_evidence: Make) -> None
     [((100, 1e-4), True), ((100, 1.1e-4), False), ((0, 0.0), False), ((100, math.nan), False)],
 )
 def test_what_serves_must_be_what_was_evaluated(make_evidence: Make, parity: tuple[int, float], passed: bool) -> None:  # noqa: FBT001
-    evidence = make_evidence(parity=Parity(rows=parity[0], max_abs_difference=parity[1]))
+    evidence = make_evidence(parity=Parity(rows=parity[0], max_difference=parity[1]))
     assert results(*evaluate_gates(evidence, Gates(), None)) == {"infrastructure.parity": passed}
 
 

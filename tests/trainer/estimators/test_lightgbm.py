@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def test_good_ones_are_kept_and_defaults_added() -> None:
-    assert LightGbm(1).check_params({"num_leaves": 15, "learning_rate": 1}) == {
+    assert LightGbm(1).check_params("binary", {"num_leaves": 15, "learning_rate": 1}) == {
         "n_estimators": 100,
         "num_leaves": 15,
         "learning_rate": 1,
@@ -23,7 +23,7 @@ def test_good_ones_are_kept_and_defaults_added() -> None:
 def test_the_other_names_of_lightgbm_are_taken_too() -> None:
     """Such as those of its scikit-learn interface."""
     written: dict[str, Value] = {"num_trees": 7, "min_child_samples": 5, "reg_lambda": 1.5, "colsample_bytree": 0.5}
-    assert LightGbm(1).check_params(written) == {
+    assert LightGbm(1).check_params("binary", written) == {
         "n_estimators": 7,
         "min_data_in_leaf": 5,
         "lambda_l2": 1.5,
@@ -52,10 +52,10 @@ def test_the_other_names_of_lightgbm_are_taken_too() -> None:
 )
 def test_a_bad_parameter_is_an_error(params: dict[str, Value], problem: str) -> None:
     with pytest.raises(HyperparameterError) as refusal:
-        LightGbm(1).check_params(params)
+        LightGbm(1).check_params("binary", params)
     assert refusal.value.problems == (problem,)
 
 
 def test_all_bad_parameters_are_in_one_error() -> None:
     with pytest.raises(HyperparameterError, match=r"^`trainer.params` can't be used: .*zzz.*; .*max_bin"):
-        LightGbm(1).check_params({"zzz": 1, "max_bin": 1})
+        LightGbm(1).check_params("binary", {"zzz": 1, "max_bin": 1})

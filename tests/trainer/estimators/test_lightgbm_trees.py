@@ -43,11 +43,11 @@ def test_lightgbms_infinity_as_a_threshold_accepts_every_value() -> None:
     ],
 )
 def test_a_missing_value_takes_the_learned_branch_or_that_of_zero(split: dict[str, object], left: int) -> None:
-    assert read(_stump(**split)).nodes_missing_value_tracks_true[0] == left
+    assert read(_stump(**split), 1).nodes_missing_value_tracks_true[0] == left
 
 
 def test_nodes_are_in_pre_order() -> None:
-    trees = read(_stump())
+    trees = read(_stump(), 1)
     assert trees.nodes_modes == ["BRANCH_LEQ", "LEAF", "LEAF"]
     assert (trees.nodes_truenodeids[0], trees.nodes_falsenodeids[0]) == (1, 2)
     assert dict(zip(trees.target_nodeids, trees.target_weights, strict=True)) == {1: 0.5, 2: -0.5}
@@ -57,10 +57,10 @@ def test_a_deep_tree_does_not_exhaust_the_stack() -> None:
     node: dict[str, object] = dict(LEAF)
     for _ in range(5_000):
         node = _stump()["tree_info"][0]["tree_structure"] | {"left_child": node, "right_child": LEAF}  # type: ignore[index]
-    assert len(read({"tree_info": [{"tree_structure": node}]}).nodes_modes) == 10_001
+    assert len(read({"tree_info": [{"tree_structure": node}]}, 1).nodes_modes) == 10_001
 
 
 @pytest.mark.parametrize("split", [{"decision_type": "=="}, {"missing_type": "Zero"}])
 def test_another_kind_of_split_is_refused(split: dict[str, object]) -> None:
     with pytest.raises(UnsupportedSplitError, match="train with other"):
-        read(_stump(**split))
+        read(_stump(**split), 1)

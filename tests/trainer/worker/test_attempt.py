@@ -121,7 +121,7 @@ async def test_a_fault_of_spec_or_data_fails_the_run_with_a_message(harness: Wor
     dataset, label, feature, param = (end.reason for end in failed)
     assert "no dataset 'flight'" in dataset
     assert "no column wind" in feature
-    assert "both 0 and 1 are needed" in label
+    assert "two classes are needed" in label
     assert "`num_leaves`" in param
 
 

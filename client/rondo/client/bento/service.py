@@ -49,7 +49,7 @@ class Model:
             return []
         _check(rows, self._about["features"], ignore_unknown=self._about["ignore_unknown_fields"])
         feeds = {name: _column(name, feature, rows) for name, feature in self._about["features"].items()}
-        scores: list[float] = self._session.run(["score"], feeds)[0].reshape(-1).tolist()
+        scores: list[float] = self._session.run(None, feeds)[0].reshape(-1).tolist()
         return scores
 
 

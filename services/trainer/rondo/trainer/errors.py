@@ -63,11 +63,37 @@ class OneClassError(NotEnoughDataError):
 
     code = "one_class"
 
-    def __init__(self, part: str, rows: int, label: str, found: Sequence[float]) -> None:
+    def __init__(self, part: str, rows: int, label: str, found: Sequence[float] | Sequence[str]) -> None:
         self.part, self.rows, self.found = part, rows, list(found)
         super().__init__(
-            f"the label {label!r} is {self.found} in the {part} ({rows:,} rows), and both 0 and 1 are needed: widen"
-            " `trainer.window` or `trainer.holdout`, or publish rows of the other class"
+            f"the label {label!r} is {self.found} in the {part} ({rows:,} rows), and two classes are needed: widen"
+            " `trainer.window` or `trainer.holdout`, or publish rows of another class"
+        )
+
+
+class TooManyClassesError(TrainingImpossibleError):
+    """The label has more classes than a model may have."""
+
+    code = "too_many_classes"
+
+    def __init__(self, label: str, found: int, allowed: int) -> None:
+        self.found, self.allowed = found, allowed
+        super().__init__(
+            f"the label {label!r} has {found:,} classes, and a model has at most {allowed}: group the rare ones, or use"
+            " `task: regression` if the label is a number"
+        )
+
+
+class NoFinitePredictionError(TrainingImpossibleError):
+    """The model gives no finite number for a row of the holdout."""
+
+    code = "no_finite_prediction"
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"the model of `trainer.kind: {kind}` gives no finite number for a row of the holdout, which serving would"
+            " refuse: declare an imputation for features that may be missing (`prepare.impute`), or use a kind that"
+            " takes missing values, such as lightgbm"
         )
 
 

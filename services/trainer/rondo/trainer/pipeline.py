@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from rondo.contracts.tasks.registry import task_named
 from rondo.trainer.dataset.split import split
-from rondo.trainer.errors import TrainingImpossibleError
+from rondo.trainer.errors import NoFinitePredictionError, TrainingImpossibleError
+from rondo.trainer.estimators.base import Target
 from rondo.trainer.evaluation import reference_profile
 from rondo.trainer.evaluation.candidate import FittedCandidate
 from rondo.trainer.evaluation.compare import evaluate_candidate
+from rondo.trainer.evaluation.metrics import Scored
 from rondo.trainer.onnx_graph import builder, parity
 from rondo.trainer.preparation import inputs, preparation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     import polars as pl
     from numpy.typing import NDArray
 
@@ -44,13 +46,13 @@ class _Model:
     preparation: Preparation
     fitted: FittedModel
 
-    def predict(self, rows: pl.DataFrame) -> NDArray[np.float32]:
-        return self.fitted.predict(self.preparation.apply(rows)).astype(np.float32)
+    def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
+        return self.fitted.predict(self.preparation.apply(rows))
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The estimators by the names of `trainer.kind`, and a runtime that scores ONNX models.
+    """The estimators by the names of `trainer.kind`, and a runtime that runs ONNX models.
 
     Blocking, for seconds to hours: call it off the event loop.
     """
@@ -63,25 +65,38 @@ class Pipeline:
 
         Raises:
             NotEnoughDataError: the rows have one class only, or one event time.
+            TooManyClassesError: the label has more classes than a model may have.
             MissingColumnsError: a feature is no column of the rows.
             HyperparameterError: the spec's parameters can't be used.
             UnsupportedTrainerError: no estimator has the name of `trainer.kind`.
-            ParityError: the ONNX graph scores otherwise than the model.
+            NoFinitePredictionError: the model gives no finite number for a row of the holdout.
+            ParityError: the ONNX graph predicts otherwise than the model.
 
         """
-        estimator = self._estimator(spec)
+        estimator, task = self._estimator(spec), task_named(spec.task)
         inputs.check_columns(spec.features, training_set.rows)
-        rows, time = training_set.rows, spec.data.event_time
+        rows, time, label = training_set.rows, spec.data.event_time, spec.data.label
         parts = split(spec, rows)
-        model = _fit(spec, parts.training, estimator)
+        classes = task.classes(parts.training[label].unique().to_list(), spec.labels)
+        targets = task.targets(parts.training[label].to_list(), classes)
+        model = _fit(spec, parts.training, Target(task.name, len(classes)), targets, estimator)
+        raw, holdout_targets = model.predict(parts.holdout), task.targets(parts.holdout[label].to_list(), classes)
+        fitted = task.fitted(classes, spec.prediction.model_dump(), raw, holdout_targets)
+        scored = Scored(fitted, holdout_targets, task.predictions(fitted, raw))
+        if not scored.finite:
+            raise NoFinitePredictionError(spec.trainer.kind)
         metadata = {builder.SPEC_DIGEST: spec.digest, builder.TRAINED_UNTIL: parts.training[time][-1].isoformat()}
-        graph = builder.build(model.preparation, model.fitted, metadata)
-        sample = rows.tail(parity.ROWS)
+        graph = builder.build(model.preparation, model.fitted, fitted, metadata)
+        compared = parity.compared_rows(spec.features, rows, spec.trainer.seed)
         return FittedCandidate(
             model=graph,
             holdout=parts.holdout,
-            scores=model.predict(parts.holdout),
-            parity=parity.compare(model.predict(sample), self.score(graph, inputs.onnx_inputs(spec.features, sample))),
+            scored=scored,
+            parity=parity.compare(
+                task.predictions(fitted, model.predict(compared)),
+                self.score(graph, inputs.onnx_inputs(spec.features, compared)),
+                compared,
+            ),
             profile=reference_profile.of_features(spec.features, rows),
             training_set_digest=training_set.digest,
             rows_trained=parts.training.height,
@@ -100,8 +115,9 @@ class Pipeline:
             raise UnsupportedTrainerError(spec.trainer.kind, tuple(self.estimators)) from None
 
 
-def _fit(spec: ModelSpec, rows: pl.DataFrame, estimator: Estimator) -> _Model:
-    labels = rows[spec.data.label].to_numpy().astype(np.float32)
-    params = estimator.check_params(spec.trainer.params)
-    prepared, matrix = preparation.fit(spec.features, rows, labels.reshape(-1, 1))
-    return _Model(prepared, estimator.fit(params, spec.trainer.seed, matrix, labels))
+def _fit(
+    spec: ModelSpec, rows: pl.DataFrame, target: Target, targets: NDArray[np.float32], estimator: Estimator
+) -> _Model:
+    params = estimator.check_params(target.task, spec.trainer.params)
+    prepared, matrix = preparation.fit(spec.features, rows, target.columns(targets))
+    return _Model(prepared, estimator.fit(target, params, spec.trainer.seed, matrix, targets))

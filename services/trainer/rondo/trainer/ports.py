@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from rondo.contracts.events.base import Event
@@ -174,6 +174,6 @@ class Datasets(Protocol):
 class Score(Protocol):
     """Runs an ONNX model as serving does."""
 
-    def __call__(self, model: bytes, inputs: Inputs) -> NDArray[np.float32]:
-        """Return the scores, shape `[rows]`. Inputs that the model does not have are ignored."""
+    def __call__(self, model: bytes, inputs: Inputs) -> Mapping[str, NDArray[Any]]:
+        """Return the outputs by name, as `Task.predictions` has them. Inputs that the model lacks are ignored."""
         ...

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rondo.monitor.detectors.statistics import roc_auc_error
 from rondo.monitor.windows.binning import Binning
 
 if TYPE_CHECKING:
@@ -41,8 +40,6 @@ class Reference:
     def of(cls, trained: TrainedProfile) -> Reference:
         """Compile a profile."""
         binning = Binning.of(trained.profile)
-        positives = max(1.0, trained.holdout_rows * trained.profile.positive_rate)
-        negatives = max(1.0, trained.holdout_rows - positives)
-        auc = trained.profile.roc_auc
-        error = roc_auc_error(auc, positives, negatives)
+        figure = trained.profile.performance.get("roc_auc")
+        auc, error = (figure.value, figure.error or 0.0) if figure else (0.5, 0.0)
         return cls(binning, binning.reference(trained.profile), auc, error)

@@ -22,12 +22,10 @@ if TYPE_CHECKING:
 
     from rondo.contracts.training_evidence import ReferenceProfile
 
-SCORE = f"{OUTPUT}score"
-
 
 @dataclass(frozen=True)
 class ColumnBins:
-    """The slice of one column in the vector of counts. `name` is the feature's, or `output.score`."""
+    """The slice of one column in the vector of counts. `name` is a feature, or an output such as `output.score`."""
 
     name: str
     column: str
@@ -50,11 +48,12 @@ class Binning:
 
     @classmethod
     def of(cls, profile: ReferenceProfile) -> Binning:
-        """Return the bins of a reference profile: its features in their order, then the score."""
+        """Return the bins of a reference profile: its features in their order, then its outputs."""
         columns: list[ColumnBins] = []
         offset = 0
         profiles = [(name, f"{FEATURE}{name}", part) for name, part in profile.features.items()]
-        for name, column, part in [*profiles, (SCORE, SCORE, profile.score)]:
+        outputs = [(f"{OUTPUT}{name}", f"{OUTPUT}{name}", part) for name, part in profile.outputs.items()]
+        for name, column, part in [*profiles, *outputs]:
             columns.append(_column_bins(name, column, offset, part))
             offset += columns[-1].size
         return cls(tuple(columns), offset)
@@ -68,7 +67,9 @@ class Binning:
 
     def reference(self, profile: ReferenceProfile) -> NDArray[np.int64]:
         """Return the counts of the profile itself, shape (size,)."""
-        return np.concatenate([_profile_counts(part) for part in (*profile.features.values(), profile.score)])
+        return np.concatenate(
+            [_profile_counts(part) for part in (*profile.features.values(), *profile.outputs.values())]
+        )
 
 
 def _column_bins(name: str, column: str, offset: int, part: NumericProfile | CategoricalProfile) -> ColumnBins:

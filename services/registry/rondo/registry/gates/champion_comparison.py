@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.models import GateResult
 from rondo.contracts.events.training import Trigger
+from rondo.contracts.tasks.metrics import METRICS
 from rondo.registry.gates import slices
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from rondo.registry.model.model import Candidate
 
 STALE_CHAMPION = "stale_champion"
-_NOT_WORSE = "roc_auc.not_worse_than_champion"
+_NOT_WORSE = "not_worse_than_champion"
 _RETRY_PREFIX = "stale-champion/"
 
 
@@ -33,9 +34,15 @@ class ComparedChampion:
     not_comparable: str = ""
 
 
-def compare(evidence: Evidence, gates: Gates, champion: ComparedChampion | None) -> tuple[GateResult, ...]:
-    """Return the result of each gate of the spec that compares with the champion."""
-    names = _names(gates)
+def compare(
+    evidence: Evidence, gates: Gates, champion: ComparedChampion | None, primary: str
+) -> tuple[GateResult, ...]:
+    """Return the result of each gate of the spec that compares with the champion.
+
+    `primary` is the metric of slices for which the spec names none.
+    """
+    tolerances = _tolerances(gates)
+    names = (*(f"{name}.{_NOT_WORSE}" for name in tolerances), *(f"slices.{column}" for column in gates.slices))
     if champion is None:
         return tuple(_passed(name, "no version serves yet: nothing to compare with") for name in names)
     if champion.not_comparable:
@@ -43,9 +50,10 @@ def compare(evidence: Evidence, gates: Gates, champion: ComparedChampion | None)
         return tuple(_passed(name, note) for name in names)
     if evidence.champion is None or evidence.champion_version != champion.number:
         return (_stale(evidence, champion),) if names else ()
-    tolerance = gates.roc_auc.not_worse_than_champion if gates.roc_auc else None
-    not_worse = () if tolerance is None else (_not_worse(evidence, tolerance),)
-    return (*not_worse, *(slices.worst_change(evidence, column, gates) for column in gates.slices))
+    return (
+        *(_not_worse(evidence, name, tolerance) for name, tolerance in tolerances.items()),
+        *(slices.worst_change(evidence, column, gates, primary) for column in gates.slices),
+    )
 
 
 def compared_with_stale_champion(candidate: Candidate) -> bool:
@@ -66,10 +74,9 @@ def retry_trigger(candidate: Candidate) -> Trigger | None:
     return Trigger(id=f"{_RETRY_PREFIX}{trained.run_id}", kind="manual", at=trained.trigger.at, detail=why)
 
 
-def _names(gates: Gates) -> tuple[str, ...]:
-    compared = gates.roc_auc is not None and gates.roc_auc.not_worse_than_champion is not None
-    metric = (_NOT_WORSE,) if compared else ()
-    return (*metric, *(f"slices.{column}" for column in gates.slices))
+def _tolerances(gates: Gates) -> dict[str, float]:
+    found = ((name, gate.not_worse_than_champion) for name, gate in gates.metrics.items())
+    return {name: tolerance for name, tolerance in found if tolerance is not None}
 
 
 def _stale(evidence: Evidence, champion: ComparedChampion) -> GateResult:
@@ -81,19 +88,22 @@ def _stale(evidence: Evidence, champion: ComparedChampion) -> GateResult:
     return GateResult(gate=STALE_CHAMPION, passed=False, observed=None, bound=None, message=message)
 
 
-def _not_worse(evidence: Evidence, tolerance: float) -> GateResult:
-    observed = evidence.candidate.metrics.get("roc_auc", math.nan)
-    reference = evidence.champion.metrics.get("roc_auc", math.nan) if evidence.champion else math.nan
-    bound = reference - tolerance
-    if math.isnan(observed) or math.isnan(bound):
-        message = "the holdout gave no ROC AUC for the candidate or for the champion"
-        return GateResult(gate=_NOT_WORSE, passed=False, observed=None, bound=None, message=message)
+def _not_worse(evidence: Evidence, name: str, tolerance: float) -> GateResult:
+    """Fail a candidate that is worse than the champion by more than the tolerance, with the spec's confidence."""
+    metric, gate = METRICS[name], f"{name}.{_NOT_WORSE}"
+    found = next((each for each in evidence.comparisons if each.metric == name), None)
+    observed = evidence.candidate.metrics.get(name, math.nan)
+    reference = evidence.champion.metrics.get(name, math.nan) if evidence.champion else math.nan
+    if found is None or math.isnan(observed) or math.isnan(reference) or math.isnan(found.low):
+        message = f"the holdout gave no {metric.title} for the candidate or for the champion"
+        return GateResult(gate=gate, passed=False, observed=None, bound=tolerance, message=message)
     message = (
-        f"ROC AUC {observed:.3f}, version {evidence.champion_version} has {reference:.3f} on the same holdout; "
-        f"at most {tolerance:g} less is allowed"
+        f"{metric.written(observed)}, version {evidence.champion_version} has {reference:{metric.form}} on the same "
+        f"holdout: with a confidence of {found.confidence:g} it is worse by at least {found.low:{metric.form}}; "
+        f"at most {tolerance:g} is allowed"
     )
-    passed = observed >= bound - slices.EPSILON
-    return GateResult(gate=_NOT_WORSE, passed=passed, observed=observed, bound=bound, message=message)
+    passed = found.low <= tolerance + slices.EPSILON
+    return GateResult(gate=gate, passed=passed, observed=found.low, bound=tolerance, message=message)
 
 
 def _passed(gate: str, message: str) -> GateResult:

@@ -6,53 +6,67 @@ import math
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.models import GateResult
+from rondo.contracts.tasks.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rondo.contracts.spec.model import FairnessGate, Gates
+    from rondo.contracts.spec.model import Gates
+    from rondo.contracts.tasks.metrics import Metric
     from rondo.contracts.training_evidence import Evaluation, Evidence
 
 # Differences below this are rounding of another order of summation.
 EPSILON = 1e-9
 
 
-def worst_change(evidence: Evidence, column: str, gates: Gates) -> GateResult:
-    """Check the slice that lost most ROC AUC against the champion, among those with enough rows."""
-    gate, bound = f"slices.{column}", -gates.slice_tolerance
+def worst_change(evidence: Evidence, column: str, gates: Gates, primary: str) -> GateResult:
+    """Check the slice that lost most against the champion, among those with enough rows."""
+    gate, bound, metric = f"slices.{column}", gates.slice_tolerance, METRICS[gates.slice_metric or primary]
     if (absent := _absent(evidence.candidate, gate, column, bound)) is not None:
         return absent
-    champion = dict(_aucs(evidence.champion, column, 1)) if evidence.champion else {}
-    candidate_aucs = _aucs(evidence.candidate, column, gates.min_slice_rows)
-    changes = {value: auc - champion[value] for value, auc in candidate_aucs if value in champion}
-    if not changes:
-        message = f"no slice by {column} has {gates.min_slice_rows:,} rows of both outcomes: nothing to compare"
+    champion = dict(_values(evidence.champion, column, metric.name, 1)) if evidence.champion else {}
+    found = _values(evidence.candidate, column, metric.name, gates.min_slice_rows)
+    losses = {value: _loss(metric, figure, champion[value]) for value, figure in found if value in champion}
+    if not losses:
+        message = f"no slice by {column} has {gates.min_slice_rows:,} rows with a {metric.title}: nothing to compare"
         return GateResult(gate=gate, passed=True, observed=None, bound=bound, message=message)
-    worst = min(changes, key=lambda value: (changes[value], value))
+    worst = max(losses, key=lambda value: (losses[value], value))
+    share = " of the champion's value" if metric.relative else ""
     message = (
-        f"of {len(changes)} slices by {column}, {worst} changed worst: {changes[worst]:+.3f} ROC AUC against version "
-        f"{evidence.champion_version}; at most {gates.slice_tolerance:g} less is allowed"
+        f"of {len(losses)} slices by {column}, {worst} changed worst: worse by {losses[worst]:.3f}{share} in "
+        f"{metric.title} than version {evidence.champion_version}; at most {bound:g} is allowed"
     )
-    passed = changes[worst] >= bound - EPSILON
-    return GateResult(gate=gate, passed=passed, observed=changes[worst], bound=bound, message=message)
+    passed = losses[worst] <= bound + EPSILON
+    return GateResult(gate=gate, passed=passed, observed=losses[worst], bound=bound, message=message)
 
 
-def fairness(candidate: Evaluation, bounds: FairnessGate, min_rows: int) -> GateResult:
-    """Check the gap of ROC AUC between the best and the worst group."""
-    by, bound, gate = bounds.by, bounds.max_gap, f"fairness.{bounds.by}"
+def fairness(candidate: Evaluation, gates: Gates, primary: str) -> GateResult:
+    """Check the gap of a metric between the groups with its greatest and its least value."""
+    assert gates.fairness is not None  # noqa: S101 - else there is no such gate
+    by, bound, gate = gates.fairness.by, gates.fairness.max_gap, f"fairness.{gates.fairness.by}"
     if (absent := _absent(candidate, gate, by, bound)) is not None:
         return absent
-    groups = dict(_aucs(candidate, by, min_rows))
+    name = gates.fairness.metric or primary
+    title, form = (METRICS[name].title, METRICS[name].form) if name in METRICS else (name.replace("_", " "), ".3f")
+    groups = dict(_values(candidate, by, name, gates.min_slice_rows))
     if len(groups) < 2:  # noqa: PLR2004 - a gap is between two
-        message = f"fewer than two groups by {by} have {min_rows:,} rows of both outcomes: no gap to measure"
+        message = f"fewer than two groups by {by} have {gates.min_slice_rows:,} rows with a {title}: no gap to measure"
         return GateResult(gate=gate, passed=True, observed=None, bound=bound, message=message)
     low, high = min(groups, key=lambda g: groups[g]), max(groups, key=lambda g: groups[g])
     gap = groups[high] - groups[low]
     message = (
-        f"ROC AUC is {groups[high]:.3f} for {by} {high} and {groups[low]:.3f} for {low}: "
-        f"a gap of {gap:.3f}, at most {bound:g} is allowed"
+        f"{title} is {groups[high]:{form}} for {by} {high} and {groups[low]:{form}} for {low}: "
+        f"a gap of {gap:{form}}, at most {bound:g} is allowed"
     )
     return GateResult(gate=gate, passed=gap <= bound + EPSILON, observed=gap, bound=bound, message=message)
+
+
+def _loss(metric: Metric, value: float, reference: float) -> float:
+    """Return how much worse a value is; of a metric in units of the label, as a share of the reference."""
+    loss = metric.loss(value, reference)
+    if not metric.relative:
+        return loss
+    return loss / abs(reference) if reference else math.copysign(math.inf, loss) if loss else 0.0
 
 
 def _absent(candidate: Evaluation, gate: str, column: str, bound: float) -> GateResult | None:
@@ -63,9 +77,9 @@ def _absent(candidate: Evaluation, gate: str, column: str, bound: float) -> Gate
     return GateResult(gate=gate, passed=False, observed=None, bound=bound, message=message)
 
 
-def _aucs(evaluation: Evaluation, column: str, min_rows: int) -> Iterator[tuple[str, float]]:
-    """Yield value and ROC AUC of the slices by `column` that have enough rows and a figure."""
+def _values(evaluation: Evaluation, column: str, metric: str, min_rows: int) -> Iterator[tuple[str, float]]:
+    """Yield value and metric of the slices by `column` that have enough rows and a figure."""
     for each in evaluation.slices:
-        enough = each.column == column and each.rows >= min_rows
-        if enough and each.roc_auc is not None and not math.isnan(each.roc_auc):
-            yield each.value, each.roc_auc
+        value = each.metrics.get(metric, math.nan)
+        if each.column == column and each.rows >= min_rows and not math.isnan(value):
+            yield each.value, value

@@ -40,12 +40,12 @@ class OnnxModel:
         """
         self._session = _session(content, threads)
         _check_inputs(self._session, features)
-        _check_output(self._session)
+        self._outputs = [_score_output(self._session)]
 
     def score(self, columns: Mapping[str, Column]) -> NDArray[np.float32]:
         """Return the scores, shape [N], of N rows given as one column of shape [N] per feature."""
         feeds = {name: column.reshape(-1, 1) for name, column in columns.items()}
-        scores: NDArray[np.float32] = self._session.run(["score"], feeds)[0]
+        scores: NDArray[np.float32] = self._session.run(self._outputs, feeds)[0]
         return scores.reshape(-1)
 
 
@@ -79,8 +79,10 @@ def _check_inputs(session: Any, features: Mapping[str, Feature]) -> None:
     raise UnfitModelError(message)
 
 
-def _check_output(session: Any) -> None:
+def _score_output(session: Any) -> str:
     found = {node.name: node.type for node in session.get_outputs()}
-    if found.get("score") != _NUMBER:
-        message = f"it has no output `score` of {_NUMBER} (it has {found}); train again"
-        raise UnfitModelError(message)
+    for name in ("output.score", "score"):
+        if found.get(name) == _NUMBER:
+            return name
+    message = f"it has no output `output.score` of {_NUMBER} (it has {found}); train again"
+    raise UnfitModelError(message)

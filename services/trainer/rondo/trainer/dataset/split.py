@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.trainer.errors import OneClassError, SharedEventTimeError
+from rondo.contracts.tasks.multiclass import MAX_CLASSES
+from rondo.contracts.vocabularies import Task
+from rondo.trainer.errors import OneClassError, SharedEventTimeError, TooManyClassesError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,6 +44,7 @@ def split(spec: ModelSpec, rows: pl.DataFrame) -> Split:
     Raises:
         SharedEventTimeError: the earliest rows reach into the holdout, so that no training row is left.
         OneClassError: a part has one class only.
+        TooManyClassesError: the label has more classes than a model may have.
 
     """
     time = spec.data.event_time
@@ -49,8 +52,9 @@ def split(spec: ModelSpec, rows: pl.DataFrame) -> Split:
     parts = Split(rows.filter(pl.col(time) < cut), rows.filter(pl.col(time) >= cut))
     if parts.training.is_empty():
         raise SharedEventTimeError(time, cut, rows.filter(pl.col(time) == cut).height, rows.height)
-    _check_classes("training rows", parts.training, spec.data.label)
-    _check_classes("holdout", parts.holdout, spec.data.label)
+    if spec.task != Task.REGRESSION:
+        _check_classes("training rows", parts.training, spec.data.label)
+        _check_classes("holdout", parts.holdout, spec.data.label)
     return parts
 
 
@@ -59,11 +63,14 @@ def unseen_by_champion(spec: ModelSpec, holdout: pl.DataFrame, champion_trained_
     if champion_trained_until is None:
         return holdout
     later = holdout.filter(pl.col(spec.data.event_time) > champion_trained_until)
-    enough = later.height >= MIN_FRESH_ROWS and later[spec.data.label].n_unique() > 1
+    comparable = spec.task == Task.REGRESSION or later[spec.data.label].n_unique() > 1
+    enough = later.height >= MIN_FRESH_ROWS and comparable
     return later if enough else holdout
 
 
 def _check_classes(part: str, rows: pl.DataFrame, label: str) -> None:
     classes = sorted(rows[label].unique().to_list())
-    if classes != [0, 1]:
+    if len(classes) < 2:  # noqa: PLR2004 - a decision is between two
         raise OneClassError(part, rows.height, label, classes)
+    if len(classes) > MAX_CLASSES:
+        raise TooManyClassesError(label, len(classes), MAX_CLASSES)

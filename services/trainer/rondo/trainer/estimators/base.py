@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
 
 from rondo.trainer.errors import TrainingImpossibleError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     import onnx
     from numpy.typing import NDArray
 
@@ -26,15 +28,38 @@ class HyperparameterError(TrainingImpossibleError):
         super().__init__("`trainer.params` can't be used: " + "; ".join(problems))
 
 
+@dataclass(frozen=True)
+class Target:
+    """What is predicted: the name of the task, and the number of classes; 0 for a number."""
+
+    task: str
+    classes: int
+
+    @property
+    def width(self) -> int:
+        """The columns of a raw prediction: one per class of a multiclass model, else one."""
+        return self.classes if self.task == "multiclass" else 1
+
+    def columns(self, labels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return labels as numbers to take means of, shape `[rows, width]`: of several classes a 0 or 1 for each."""
+        if self.width == 1:
+            return labels.reshape(-1, 1)
+        return np.asarray(labels[:, None] == np.arange(self.classes), np.float32)
+
+
 class FittedModel(Protocol):
-    """A fitted binary classifier."""
+    """A fitted model."""
 
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probability of the positive class for each row of `[rows, features]`."""
+        """Return the raw predictions for `[rows, features]`, shape `[rows, width]`.
+
+        For binary labels the probability of label 1; for several classes that of each, in the order of their indices;
+        for numbers the value.
+        """
         ...
 
-    def onnx_nodes(self, matrix: str, score: str) -> Sequence[onnx.NodeProto]:
-        """Return the nodes that compute the tensor `score`, float32 `[N, 1]`, from `matrix`, float32 `[N, features]`.
+    def onnx_nodes(self, matrix: str, raw: str) -> Sequence[onnx.NodeProto]:
+        """Return the nodes that compute the tensor `raw`, float32 `[N, width]`, from `matrix`, float32 `[N, features]`.
 
         The types of all attributes are explicit. Names of tensors in between contain a dot, which no feature's does.
 
@@ -46,9 +71,9 @@ class FittedModel(Protocol):
 
 
 class Estimator(Protocol):
-    """A library that fits binary classifiers. The same arguments give the same model, whatever the threads."""
+    """A library that fits models. The same arguments give the same model, whatever the threads."""
 
-    def check_params(self, params: Mapping[str, Value]) -> dict[str, Value]:
+    def check_params(self, task: str, params: Mapping[str, Value]) -> dict[str, Value]:
         """Return the parameters by the library's own names, with defaults added.
 
         Raises:
@@ -58,7 +83,15 @@ class Estimator(Protocol):
         ...
 
     def fit(
-        self, params: Mapping[str, Value], seed: int, matrix: NDArray[np.float32], labels: NDArray[np.float32]
+        self,
+        target: Target,
+        params: Mapping[str, Value],
+        seed: int,
+        matrix: NDArray[np.float32],
+        labels: NDArray[np.float32],
     ) -> FittedModel:
-        """Fit `[rows, features]` to labels of 0 and 1. `params` are what `check_params` returned."""
+        """Fit `[rows, features]` to labels, shape `[rows]`: 0 and 1, the indices of classes, or numbers.
+
+        `params` are what `check_params` returned.
+        """
         ...

@@ -10,6 +10,7 @@ from rondo.contracts.spec import lightgbm_params
 from rondo.trainer.errors import OpenMpMissingError
 from rondo.trainer.estimators import lightgbm_trees
 from rondo.trainer.estimators.base import HyperparameterError
+from rondo.trainer.estimators.tree_ensemble import LINKS
 
 try:
     import lightgbm
@@ -22,25 +23,28 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
-    from rondo.trainer.estimators.base import Value
+    from rondo.trainer.estimators.base import Target, Value
 
 DEFAULTS: dict[str, Value] = {"n_estimators": 100}
 # Same rows and same build give the same model, whatever the threads (LightGBM's documentation of `deterministic`).
-REPEATABLE: dict[str, Value] = {"objective": "binary", "deterministic": True, "force_row_wise": True, "verbosity": -1}
+OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
+REPEATABLE: dict[str, Value] = {"deterministic": True, "force_row_wise": True, "verbosity": -1}
 
 
 class LightGbmModel:
     """`base.FittedModel` of a LightGBM booster."""
 
-    def __init__(self, booster: lightgbm.Booster) -> None:
+    def __init__(self, booster: lightgbm.Booster, target: Target) -> None:
         self._booster = booster
+        self._target = target
 
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        scores: NDArray[np.float64] = np.asarray(self._booster.predict(matrix), dtype=np.float64)
-        return scores
+        raw: NDArray[np.float64] = np.asarray(self._booster.predict(matrix), dtype=np.float64)
+        return raw.reshape(len(matrix), self._target.width)
 
-    def onnx_nodes(self, matrix: str, score: str) -> Sequence[onnx.NodeProto]:
-        return lightgbm_trees.read(self._booster.dump_model()).onnx_nodes(matrix, score)
+    def onnx_nodes(self, matrix: str, raw: str) -> Sequence[onnx.NodeProto]:
+        trees = lightgbm_trees.read(self._booster.dump_model(), self._target.width)
+        return trees.onnx_nodes(matrix, raw, LINKS[self._target.task])
 
 
 class LightGbm:
@@ -49,7 +53,7 @@ class LightGbm:
     def __init__(self, threads: int) -> None:
         self._threads = threads
 
-    def check_params(self, params: Mapping[str, Value]) -> dict[str, Value]:
+    def check_params(self, task: str, params: Mapping[str, Value]) -> dict[str, Value]:  # noqa: ARG002 - the same for all
         """Check again what `rondo apply` checks: an older spec may have been applied before a rule existed."""
         problems = tuple(f"`{name}` {problem}" for name, problem in lightgbm_params.faults(params))
         if problems:
@@ -57,9 +61,16 @@ class LightGbm:
         return DEFAULTS | {lightgbm_params.NAMES[name]: value for name, value in params.items()}
 
     def fit(
-        self, params: Mapping[str, Value], seed: int, matrix: NDArray[np.float32], labels: NDArray[np.float32]
+        self,
+        target: Target,
+        params: Mapping[str, Value],
+        seed: int,
+        matrix: NDArray[np.float32],
+        labels: NDArray[np.float32],
     ) -> LightGbmModel:
         chosen: dict[str, Value] = {name: value for name, value in params.items() if name != "n_estimators"}
-        chosen |= REPEATABLE | {"seed": seed, "num_threads": self._threads}
+        chosen |= REPEATABLE | {"objective": OBJECTIVES[target.task], "seed": seed, "num_threads": self._threads}
+        if target.width > 1:
+            chosen["num_class"] = target.width
         dataset = lightgbm.Dataset(matrix, labels, params=chosen)
-        return LightGbmModel(lightgbm.train(chosen, dataset, num_boost_round=int(params["n_estimators"])))
+        return LightGbmModel(lightgbm.train(chosen, dataset, num_boost_round=int(params["n_estimators"])), target)

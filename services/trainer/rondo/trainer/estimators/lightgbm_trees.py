@@ -31,16 +31,16 @@ class UnsupportedSplitError(TrainingImpossibleError):
         super().__init__(f"the ONNX graph can't express a split of kind {kind!r}: train with other `trainer.params`")
 
 
-def read(dump: Mapping[str, Any]) -> TreeEnsemble:
-    """Read what `Booster.dump_model` returns.
+def read(dump: Mapping[str, Any], width: int) -> TreeEnsemble:
+    """Read what `Booster.dump_model` returns. Of several classes, tree i adds to the margin of class `i % width`.
 
     Raises:
         UnsupportedSplitError: a split is no `<=` on a number.
 
     """
-    trees = TreeEnsemble()
+    trees = TreeEnsemble(width)
     for index, tree in enumerate(dump["tree_info"]):
-        _read_tree(trees, index, tree["tree_structure"])
+        _read_tree(trees, index, tree["tree_structure"], index % width)
     return trees
 
 
@@ -55,7 +55,7 @@ def float32_at_most(value: float) -> float:
         return float(np.nextafter(nearest, np.float32(-np.inf)))
 
 
-def _read_tree(trees: TreeEnsemble, index: int, root: Mapping[str, Any]) -> None:
+def _read_tree(trees: TreeEnsemble, index: int, root: Mapping[str, Any], target: int) -> None:
     """Walk one tree without recursion: a deep tree must not exhaust the stack."""
     start, waiting = len(trees.nodes_nodeids), [(root, trees.nodes_truenodeids, -1)]
     while waiting:
@@ -66,18 +66,18 @@ def _read_tree(trees: TreeEnsemble, index: int, root: Mapping[str, Any]) -> None
         trees.nodes_treeids.append(index)
         trees.nodes_nodeids.append(position - start)
         if "leaf_value" in node:
-            _add_leaf(trees, node)
+            _add_leaf(trees, node, target)
         else:
             _add_split(trees, node)
             waiting.append((node["right_child"], trees.nodes_falsenodeids, position))
             waiting.append((node["left_child"], trees.nodes_truenodeids, position))
 
 
-def _add_leaf(trees: TreeEnsemble, leaf: Mapping[str, Any]) -> None:
+def _add_leaf(trees: TreeEnsemble, leaf: Mapping[str, Any], target: int) -> None:
     _add(trees, feature=0, mode="LEAF", value=0.0, missing_goes_left=0)
     trees.target_treeids.append(trees.nodes_treeids[-1])
     trees.target_nodeids.append(trees.nodes_nodeids[-1])
-    trees.target_ids.append(0)
+    trees.target_ids.append(target)
     trees.target_weights.append(float(leaf["leaf_value"]))
 
 

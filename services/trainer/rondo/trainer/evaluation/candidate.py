@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    import numpy as np
     import polars as pl
-    from numpy.typing import NDArray
 
-    from rondo.contracts.training_evidence import Evaluation, FeatureProfile, Parity, ReferenceProfile
+    from rondo.contracts.training_evidence import Comparison, Evaluation, FeatureProfile, Parity, ReferenceProfile
+    from rondo.trainer.evaluation.metrics import Scored
 
 
 @dataclass(frozen=True)
@@ -25,14 +24,14 @@ class ChampionModel:
 
 @dataclass(frozen=True, eq=False)
 class FittedCandidate:
-    """A model as ONNX bytes, the holdout rows, and the model's scores for them (shape `[holdout rows]`).
+    """A model as ONNX bytes, the holdout rows, and the model's outputs for them.
 
     The model is fitted to `rows_trained` rows; event times, digest and profile cover these and the holdout.
     """
 
     model: bytes
     holdout: pl.DataFrame
-    scores: NDArray[np.float32]
+    scored: Scored
     parity: Parity
     profile: dict[str, FeatureProfile]
     training_set_digest: str
@@ -52,6 +51,7 @@ class Candidate:
     evaluation: Evaluation
     champion: Evaluation | None
     champion_version: int | None
+    comparisons: tuple[Comparison, ...]
     profile: ReferenceProfile
     parity: Parity
     training_set_digest: str

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from rondo.contracts.training_evidence import ReferenceProfile
+from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.training_evidence import Evaluation, PerformanceFigure, ReferenceProfile
 from rondo.trainer.dataset.split import unseen_by_champion
-from rondo.trainer.evaluation import reference_profile
+from rondo.trainer.evaluation import bootstrap, reference_profile
 from rondo.trainer.evaluation.candidate import Candidate
-from rondo.trainer.evaluation.metrics_binary import evaluate
+from rondo.trainer.evaluation.metrics import Scored, compute_all
+from rondo.trainer.evaluation.slices import evaluate_slices
 from rondo.trainer.onnx_graph import builder
 from rondo.trainer.preparation import inputs
 
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import polars as pl
-    from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.contracts.training_evidence import Evaluation
+    from rondo.contracts.training_evidence import Comparison
     from rondo.trainer.evaluation.candidate import ChampionModel, FittedCandidate
     from rondo.trainer.ports import Score
 
@@ -34,14 +33,15 @@ def evaluate_candidate(
     Where the champion was fitted to a part of the holdout, both are evaluated on the rest, if that is large enough.
     """
     holdout = unseen_by_champion(spec, fitted.holdout, _trained_until(champion))
-    scores = fitted.scores[fitted.holdout.height - holdout.height :]
-    evaluation = _evaluate(spec, holdout, scores)
+    scored = fitted.scored.take(slice(fitted.holdout.height - holdout.height, None))
+    by_champion = _score_champion(spec, champion, holdout, score)
     return Candidate(
         model=fitted.model,
-        evaluation=evaluation,
-        champion=_evaluate_champion(spec, champion, holdout, score),
+        evaluation=_evaluate(spec, holdout, scored),
+        champion=None if by_champion is None else _evaluate(spec, holdout, by_champion),
         champion_version=champion.version if champion else None,
-        profile=_profile(spec, fitted, holdout, scores, evaluation),
+        comparisons=() if by_champion is None else _comparisons(spec, scored, by_champion),
+        profile=_profile(fitted, scored),
         parity=fitted.parity,
         training_set_digest=fitted.training_set_digest,
         rows_trained=fitted.rows_trained,
@@ -51,16 +51,16 @@ def evaluate_candidate(
     )
 
 
-def _profile(
-    spec: ModelSpec, fitted: FittedCandidate, holdout: pl.DataFrame, scores: NDArray[np.float32], evaluation: Evaluation
-) -> ReferenceProfile:
-    """Return the reference profile. Its scores are of the holdout: on rows that it was fitted to a model is surer."""
+def _profile(fitted: FittedCandidate, scored: Scored) -> ReferenceProfile:
+    """Return the reference profile. Its outputs are of the holdout: on rows that it was fitted to a model is surer."""
+    sketch = task_named(scored.task.task).sketch(scored.task)
+    figures = sketch.figures(sketch.count(reference_profile.counted_rows(scored)))
     return ReferenceProfile(
         rows=fitted.rows_trained + fitted.holdout.height,
         features=fitted.profile,
-        score=reference_profile.numeric(scores),
-        roc_auc=evaluation.metrics["roc_auc"],
-        positive_rate=float(_labels(spec, holdout).mean(dtype=np.float64)),
+        outputs=reference_profile.of_outputs(scored),
+        task=scored.task,
+        performance={name: PerformanceFigure(value=f.value, error=f.error) for name, f in figures.items()},
     )
 
 
@@ -68,22 +68,38 @@ def _trained_until(champion: ChampionModel | None) -> datetime | None:
     return builder.trained_until(champion.model) if champion and champion.model else None
 
 
-def _labels(spec: ModelSpec, rows: pl.DataFrame) -> NDArray[np.float32]:
-    return rows[spec.data.label].to_numpy().astype(np.float32)
+def _evaluate(spec: ModelSpec, rows: pl.DataFrame, scored: Scored) -> Evaluation:
+    task, gates = task_named(spec.task), spec.gates
+    wanted: dict[str, list[str]] = {column: [gates.slice_metric or task.primary] for column in gates.slices}
+    if gates.fairness:
+        wanted.setdefault(gates.fairness.by, []).append(gates.fairness.metric or task.primary)
+    return Evaluation(
+        metrics=compute_all(task.metrics, scored),
+        slices=tuple(
+            part
+            for column, metrics in wanted.items()
+            for part in evaluate_slices(rows[column], scored, tuple(dict.fromkeys(metrics)))
+        ),
+    )
 
 
-def _evaluate(spec: ModelSpec, rows: pl.DataFrame, scores: NDArray[np.float32]) -> Evaluation:
-    fairness = [spec.gates.fairness.by] if spec.gates.fairness else []
-    return evaluate(_labels(spec, rows), scores, rows, list(dict.fromkeys([*spec.gates.slices, *fairness])))
+def _comparisons(spec: ModelSpec, candidate: Scored, champion: Scored) -> tuple[Comparison, ...]:
+    gates = spec.gates
+    wanted = [name for name, gate in gates.metrics.items() if gate.not_worse_than_champion is not None]
+    found = [bootstrap.compare(name, candidate, champion, gates.confidence, spec.trainer.seed) for name in wanted]
+    return tuple(each for each in found if each is not None)
 
 
-def _evaluate_champion(
-    spec: ModelSpec, champion: ChampionModel | None, rows: pl.DataFrame, score: Score
-) -> Evaluation | None:
-    """Return None where it can't be scored: its artifact is missing, or the rows lack a feature of an older spec."""
+def _score_champion(spec: ModelSpec, champion: ChampionModel | None, rows: pl.DataFrame, score: Score) -> Scored | None:
+    """Return None where it can't be scored: its artifact is missing, it has another task, or it lacks a feature.
+
+    A champion that gives no finite number for a row, which serving would refuse, is not comparable either.
+    """
     if champion is None or champion.model is None:
         return None
-    features = builder.read_signature(champion.model)
-    if not features.keys() <= set(rows.columns):
+    features, task = builder.read_signature(champion.model), builder.read_task(champion.model)
+    if task.task != spec.task or not features.keys() <= set(rows.columns):
         return None
-    return _evaluate(spec, rows, score(champion.model, inputs.onnx_inputs(features, rows)))
+    targets = task_named(spec.task).targets(rows[spec.data.label].to_list(), task.labels)
+    scored = Scored(task, targets, score(champion.model, inputs.onnx_inputs(features, rows)))
+    return scored if scored.finite else None

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
+from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
 
 if TYPE_CHECKING:
@@ -16,8 +19,11 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import Feature
     from rondo.contracts.training_evidence import FeatureProfile
+    from rondo.trainer.evaluation.metrics import Scored
 
 BINS = 20
+# No class is the empty text.
+UNKNOWN_CLASS = ""
 # Rarer categories hold too few rows for a distance; they are counted together.
 MAX_CATEGORIES = 500
 # A longer text is free text, not a category.
@@ -27,6 +33,40 @@ MAX_CATEGORY_CHARACTERS = 256
 def of_features(features: Mapping[str, Feature], rows: pl.DataFrame) -> dict[str, FeatureProfile]:
     """Profile the rows of a training, holdout included, feature by feature."""
     return {name: _feature(feature, rows[name]) for name, feature in features.items()}
+
+
+def of_outputs(scored: Scored) -> dict[str, FeatureProfile]:
+    """Profile the outputs of a model on N rows, by name.
+
+    Probabilities are left out, and a label that is decided by the score alone.
+    """
+    found: dict[str, FeatureProfile] = {}
+    for output in task_named(scored.task.task).outputs(scored.task):
+        if output.kind == "number":
+            found[output.name] = numeric(scored.outputs[output.name])
+        elif output.kind == "label" and "probabilities" in scored.outputs:
+            labels = pl.Series(output.name, scored.task.labels, pl.String)
+            found[output.name] = categorical(labels.gather(scored.outputs[output.name].tolist()))
+    return found
+
+
+def counted_rows(scored: Scored) -> pa.Table:
+    """Return predictions and outcomes as a performance sketch counts them (`contracts.tasks.sketches`)."""
+    rows, outputs, labels = len(scored), scored.outputs, scored.task.labels
+    number = outputs["value"] if "value" in outputs else outputs["score"]
+    classes = scored.task.task == "multiclass"
+    known = pa.array(labels, pa.string())
+    targets = pa.array(scored.targets.astype(np.int64), mask=scored.targets >= len(labels)) if classes else None
+    columns = {
+        "number": pa.array(number, pa.float32()),
+        "label": known.take(pa.array(outputs["label"])) if classes else pa.nulls(rows, pa.string()),
+        "low": pa.array(outputs["low"], pa.float32()) if "low" in outputs else pa.nulls(rows, pa.float32()),
+        "high": pa.array(outputs["high"], pa.float32()) if "high" in outputs else pa.nulls(rows, pa.float32()),
+        "outcome": pa.nulls(rows, pa.float64()) if classes else pa.array(scored.targets, pa.float64()),
+        # A class that the model does not know counts as wrong, whatever its name.
+        "outcome_label": known.take(targets).fill_null(UNKNOWN_CLASS) if classes else pa.nulls(rows, pa.string()),
+    }
+    return pa.table(columns, schema=pa.schema([*PREDICTED, *OBSERVED]))
 
 
 def numeric(values: NDArray[np.float32]) -> NumericProfile:

@@ -21,6 +21,7 @@ def assemble_evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Can
         candidate=candidate.evaluation,
         champion=candidate.champion,
         champion_version=candidate.champion_version,
+        comparisons=candidate.comparisons,
         profile=candidate.profile,
         parity=candidate.parity,
         data=training_set.data,

@@ -1,7 +1,7 @@
 """Builds one ONNX graph from preparation and fitted model, so that training and serving cannot differ.
 
 One input per feature, with its name, of shape `[N, 1]`: text for a category ("" where it is missing), float32 for
-anything else (NaN where it is missing). One output, `score`, float32 `[N, 1]`: the probability of the positive class.
+anything else (NaN where it is missing). The outputs are those of the task (`rondo.contracts.tasks`).
 
 The same model gives the same bytes: names are fixed, nodes and tables have a fixed order.
 """
@@ -16,7 +16,8 @@ import onnx
 from onnx import TensorProto, helper
 
 from rondo.contracts.spec.model import Feature
-from rondo.trainer.errors import TrainingImpossibleError
+from rondo.contracts.tasks.base import FittedTask
+from rondo.contracts.tasks.registry import task_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,39 +25,24 @@ if TYPE_CHECKING:
     from rondo.trainer.estimators.base import FittedModel
     from rondo.trainer.preparation.preparation import Preparation
 
-SCORE = "score"
 SIGNATURE, SPEC_DIGEST, TRAINED_UNTIL = "rondo.signature", "rondo.spec_digest", "rondo.trained_until"
-# The name of a column has no dot, so this can't be a feature.
-_MATRIX = "matrix.encoded"
+# The name of a column has no dot, so these can't be features.
+_MATRIX, _RAW = "matrix.encoded", "matrix.raw"
+_TENSORS = {"number": TensorProto.FLOAT, "probabilities": TensorProto.FLOAT, "label": TensorProto.INT64}
 # Old enough for any onnxruntime of the last years; nothing newer is needed.
 OPSET, ML_OPSET, IR_VERSION = 15, 3, 8
 
 
-class ReservedNameError(TrainingImpossibleError):
-    """A feature has the name of the graph's output."""
-
-    code = "reserved_name"
-
-    def __init__(self) -> None:
-        super().__init__(f"a feature can't be called {SCORE!r}, which is the model's output: rename the column")
-
-
-def build(preparation: Preparation, model: FittedModel, metadata: Mapping[str, str]) -> bytes:
-    """Return the serialized graph; `metadata` is stored in it beside the signature.
-
-    Raises:
-        ReservedNameError: a feature is called `score`.
-
-    """
-    if SCORE in preparation.features:
-        raise ReservedNameError
+def build(preparation: Preparation, model: FittedModel, task: FittedTask, metadata: Mapping[str, str]) -> bytes:
+    """Return the serialized graph; `metadata` is stored in it beside the signature and the task."""
     inputs = [_input(name, feature) for name, feature in preparation.features.items()]
-    output = helper.make_tensor_value_info(SCORE, TensorProto.FLOAT, ["N", 1])
-    nodes = [*preparation.onnx_nodes(_MATRIX), *model.onnx_nodes(_MATRIX, SCORE)]
-    graph = helper.make_graph(nodes, "rondo", inputs, [output])
+    head = task_named(task.task).head(task, _RAW, helper.make_node)
+    nodes = [*preparation.onnx_nodes(_MATRIX), *model.onnx_nodes(_MATRIX, _RAW), *head]
+    graph = helper.make_graph(nodes, "rondo", inputs, _outputs(task))
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
     proto = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="rondo.trainer")
-    helper.set_model_props(proto, dict(sorted({SIGNATURE: signature(preparation.features), **metadata}.items())))
+    props = {SIGNATURE: signature(preparation.features), FittedTask.METADATA: task.model_dump_json(), **metadata}
+    helper.set_model_props(proto, dict(sorted(props.items())))
     serialized: bytes = proto.SerializeToString(deterministic=True)
     return serialized
 
@@ -72,6 +58,11 @@ def read_signature(model: bytes) -> dict[str, Feature]:
     return {name: Feature.model_validate(feature) for name, feature in described.items()}
 
 
+def read_task(model: bytes) -> FittedTask:
+    """Return the task that a graph was built for."""
+    return FittedTask.model_validate_json(_metadata(model)[FittedTask.METADATA])
+
+
 def trained_until(model: bytes) -> datetime | None:
     """Return the newest event time of the rows that a model was fitted to; None for a graph without it."""
     written = _metadata(model).get(TRAINED_UNTIL)
@@ -85,3 +76,12 @@ def _metadata(model: bytes) -> dict[str, str]:
 def _input(name: str, feature: Feature) -> onnx.ValueInfoProto:
     kind = TensorProto.STRING if feature.type == "category" else TensorProto.FLOAT
     return helper.make_tensor_value_info(name, kind, ["N", 1])
+
+
+def _outputs(task: FittedTask) -> list[onnx.ValueInfoProto]:
+    return [
+        helper.make_tensor_value_info(
+            output.tensor, _TENSORS[output.kind], ["N", len(task.labels) if output.kind == "probabilities" else 1]
+        )
+        for output in task_named(task.task).outputs(task)
+    ]

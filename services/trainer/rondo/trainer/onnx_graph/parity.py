@@ -1,43 +1,107 @@
-"""Compares the scores of the ONNX graph with those of the model that it was built from."""
+"""Compares the outputs of the ONNX graph with those of the model that it was built from.
+
+Compared are the latest rows of the training set, rows of edge values (missing, infinite, the limits of float32, an
+unseen category), and rows whose values are drawn column by column.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import json
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
 from rondo.contracts.training_evidence import Parity
+from rondo.trainer.errors import TrainingImpossibleError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
+
+    from rondo.contracts.spec.model import Feature
 
 # Sums of a hundred float32 leaves differ from sums of doubles by about 1e-7; a wrong branch differs by far more.
 BOUND = 1e-5
 # As many of the latest rows are compared. Each row passes through all trees.
-ROWS = 20_000
+LATEST_ROWS, RANDOM_ROWS = 20_000, 1_000
+_LARGEST, _SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).smallest_subnormal)
+_NUMBERS = (None, float("inf"), -float("inf"), _LARGEST, -_LARGEST, _SMALLEST, 0.0, -0.0, 1.0, -1.0)
+_TEXTS = (None, "", "a category that no row of the training has", "\U0001f30d", "x" * 1_000)
+_COMPARED = ("score", "value", "low", "high", "probabilities")
+_SHOWN = 600  # characters of a row in a message
 
 
-class ParityError(RuntimeError):
-    """The graph scores otherwise than the model."""
+class ParityError(TrainingImpossibleError):
+    """The graph predicts otherwise than the model for the row `row`."""
 
-    code: ClassVar[str] = "parity"
+    code = "parity"
 
-    def __init__(self, difference: float) -> None:
-        self.difference = difference
+    def __init__(self, difference: float, row: Mapping[str, Any]) -> None:
+        self.difference, self.row = difference, row
         super().__init__(
-            f"the scores of the ONNX graph differ from the model's by {difference:.2g}, and at most {BOUND:g} is"
-            " allowed, so the candidate is dropped: this is a bug in Rondo; report it with spec and data version"
+            f"the outputs of the ONNX graph differ from the model's by {difference:.2g}, and at most {BOUND:g} is"
+            " allowed, so the candidate is dropped: this is a bug in Rondo, or in a converter that it uses; report it"
+            f" with the spec and this row: {json.dumps(row, ensure_ascii=False, default=str)[:_SHOWN]}"
         )
 
 
-def compare(native: NDArray[np.float32], graph: NDArray[np.float32]) -> Parity:
-    """Compare scores of the same rows.
+def compared_rows(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Return the rows on which graph and model are compared, with the columns of the features alone."""
+    known = rows.select(*features)
+    latest = known.tail(LATEST_ROWS)
+    rng = np.random.default_rng(seed)
+    drawn = pl.DataFrame(
+        {name: known[name].gather(rng.integers(0, known.height, RANDOM_ROWS).tolist()) for name in features}
+    )
+    edges = [_edges(features[name], name, drawn) for name in features]
+    return pl.concat([latest, drawn, *edges, _all_edges(features, known.schema)])
+
+
+def _edges(feature: Feature, name: str, drawn: pl.DataFrame) -> pl.DataFrame:
+    """Return random rows in which one feature has its edge values."""
+    values = _edge_values(feature)
+    return drawn.head(len(values)).with_columns(pl.Series(name, values, drawn.schema[name], strict=False))
+
+
+def _all_edges(features: Mapping[str, Feature], schema: pl.Schema) -> pl.DataFrame:
+    """Return rows in which every feature has an edge value: missing everywhere in the first one."""
+    count = max(len(_edge_values(feature)) for feature in features.values())
+    columns = {}
+    for name, feature in features.items():
+        values = _edge_values(feature)
+        columns[name] = pl.Series(name, [values[row % len(values)] for row in range(count)], schema[name], strict=False)
+    return pl.DataFrame(columns)
+
+
+def _edge_values(feature: Feature) -> tuple[Any, ...]:
+    return _TEXTS if feature.type == "category" else _NUMBERS
+
+
+def compare(native: Mapping[str, NDArray[Any]], graph: Mapping[str, NDArray[Any]], rows: pl.DataFrame) -> Parity:
+    """Compare the outputs for the same rows, by their names. Of labels the scores are compared.
 
     Raises:
-        ParityError: they differ by more than `BOUND`, or one is NaN.
+        ParityError: they differ by more than `BOUND`, as a share of the native output where that is above 1.
 
     """
-    difference = float(np.max(np.abs(native.astype(np.float64) - graph), initial=0.0))
-    if not difference <= BOUND:
-        raise ParityError(difference)
-    return Parity(rows=len(native), max_abs_difference=difference)
+    worst = np.zeros(rows.height)
+    for name in _COMPARED:
+        if name in native:
+            differences = _differences(native[name], graph[name])
+            worst = np.maximum(worst, differences.reshape(rows.height, -1).max(axis=1, initial=0.0))
+    at = int(worst.argmax()) if len(worst) else 0
+    difference = float(worst[at]) if len(worst) else 0.0
+    if difference > BOUND:
+        raise ParityError(difference, rows.row(at, named=True))
+    return Parity(rows=rows.height, max_difference=difference)
+
+
+def _differences(native: NDArray[Any], graph: NDArray[Any]) -> NDArray[np.float64]:
+    ours, theirs = native.astype(np.float64), graph.astype(np.float64)
+    same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+    with np.errstate(invalid="ignore"):
+        found = np.abs(ours - theirs) / np.maximum(1.0, np.abs(ours))
+    # One of them is NaN, or infinite: as far apart as it gets.
+    return np.where(same, 0.0, np.where(np.isfinite(found), found, np.inf))

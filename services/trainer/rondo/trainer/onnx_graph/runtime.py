@@ -1,8 +1,8 @@
-"""Scores rows with onnxruntime, as serving does."""
+"""Predicts rows with onnxruntime, as serving does."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ERRORS_ONLY = 3
+_OUTPUT = "output."
 
 
 class Scorer:
@@ -25,12 +26,20 @@ class Scorer:
 
     def __call__(
         self, model: bytes, inputs: Mapping[str, NDArray[np.float32] | NDArray[np.object_]]
-    ) -> NDArray[np.float32]:
-        """Return the scores, shape `[rows]`, of inputs of shape `[rows, 1]`. Inputs that the model lacks are ignored.
+    ) -> dict[str, NDArray[Any]]:
+        """Return the outputs by name, of inputs of shape `[rows, 1]`. Inputs that the model lacks are ignored.
+
+        Numbers and labels have the shape `[rows]`, probabilities `[rows, classes]`.
 
         The model is one that this trainer built, or a champion, which the registry checked before it was promoted.
         """
         session = onnxruntime.InferenceSession(model, self._options, providers=["CPUExecutionProvider"])
         wanted = {value.name for value in session.get_inputs()}
         given = {name: values for name, values in inputs.items() if name in wanted}
-        return np.asarray(session.run(["score"], given)[0], dtype=np.float32).reshape(-1)
+        names = [value.name for value in session.get_outputs()]
+        found = zip(names, session.run(names, given), strict=True)
+        return {name.removeprefix(_OUTPUT): _flat(name, np.asarray(values)) for name, values in found}
+
+
+def _flat(name: str, values: NDArray[Any]) -> NDArray[Any]:
+    return values if name == f"{_OUTPUT}probabilities" else values.reshape(-1)

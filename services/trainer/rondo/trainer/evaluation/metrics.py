@@ -1,0 +1,219 @@
+"""The metrics of a model on labelled rows, by scikit-learn, under the names of `rondo.contracts.tasks.metrics`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn import metrics as sk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from rondo.contracts.tasks.base import FittedTask
+
+    Weights = NDArray[np.float64] | None
+
+_CALIBRATION_BINS = 20
+_TWO = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """The outputs of a model for N rows (see `Task.predictions`), and the targets of these rows, shape `[N]`.
+
+    The index of a class that the model does not know is the number of its classes.
+    """
+
+    task: FittedTask
+    targets: NDArray[np.float32]
+    outputs: Mapping[str, NDArray[Any]]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(self, rows: NDArray[np.bool_] | slice) -> Scored:
+        """Return a part of the rows."""
+        return Scored(self.task, self.targets[rows], {name: values[rows] for name, values in self.outputs.items()})
+
+    @property
+    def finite(self) -> bool:
+        """Whether every output of every row is a finite number."""
+        return all(bool(np.isfinite(values).all()) for values in self.outputs.values())
+
+
+def compute(name: str, scored: Scored, weights: Weights = None) -> float | None:
+    """Return a metric, or a rate of decisions; None where it is not defined on these rows.
+
+    `weights` has the shape `[N]`; by default every row counts once. All outputs must be finite.
+    """
+    if not len(scored):
+        return None
+    value = _METRICS[name](scored, weights)
+    return float(value) if value is not None and np.isfinite(value) else None
+
+
+def compute_all(names: tuple[str, ...], scored: Scored) -> dict[str, float]:
+    """Return the metrics that are defined, by name."""
+    found = ((name, compute(name, scored)) for name in names)
+    return {name: value for name, value in found if value is not None}
+
+
+def _targets(scored: Scored) -> NDArray[np.int64]:
+    return scored.targets.astype(np.int64)
+
+
+def _roc_auc(scored: Scored, weights: Weights) -> float | None:
+    if scored.task.task == "binary":
+        return _one_roc_auc(_targets(scored), scored.outputs["score"], weights)
+    found = [
+        _one_roc_auc((_targets(scored) == index).astype(np.int64), column, weights)
+        for index, column in enumerate(scored.outputs["probabilities"].T)
+    ]
+    defined = [value for value in found if value is not None]
+    return float(np.mean(defined)) if defined else None
+
+
+def _one_roc_auc(labels: NDArray[np.int64], scores: NDArray[np.float32], weights: Weights) -> float | None:
+    counted = labels if weights is None else labels[weights > 0]
+    return float(sk.roc_auc_score(labels, scores, sample_weight=weights)) if len(np.unique(counted)) == _TWO else None
+
+
+def _average_precision(scored: Scored, weights: Weights) -> float | None:
+    if not scored.targets.any():
+        return None
+    return float(sk.average_precision_score(_targets(scored), scored.outputs["score"], sample_weight=weights))
+
+
+def chances(scored: Scored) -> NDArray[np.float64]:
+    """Return the probabilities of the classes, shape `[N, classes]`; a class that no model knows has probability 0."""
+    if scored.task.task == "binary":
+        score = scored.outputs["score"].astype(np.float64)
+        return np.column_stack([1 - score, score])
+    known = scored.outputs["probabilities"].astype(np.float64)
+    known = known / known.sum(axis=1, keepdims=True)
+    return np.column_stack([known, np.zeros(len(known))])
+
+
+def _log_loss(scored: Scored, weights: Weights) -> float:
+    found = chances(scored)
+    return float(sk.log_loss(_targets(scored), found, labels=range(found.shape[1]), sample_weight=weights))
+
+
+def _brier(scored: Scored, weights: Weights) -> float:
+    chance = scored.outputs["score"].astype(np.float64)
+    return float(sk.brier_score_loss(_targets(scored), chance, labels=[0, 1], sample_weight=weights))
+
+
+def _calibration_error(scored: Scored, weights: Weights) -> float:
+    """Return the gap between score and share, weighted by the rows of 20 bins (Guo et al., ICML 2017, formula 3).
+
+    Of a binary model the share is that of label 1, else that of right predictions.
+    """
+    score = scored.outputs["score"].astype(np.float64)
+    targets = _targets(scored)
+    hits = targets == 1 if scored.task.task == "binary" else targets == scored.outputs["label"]
+    counted = np.ones(len(score)) if weights is None else weights
+    bins = np.clip((score * _CALIBRATION_BINS).astype(np.int64), 0, _CALIBRATION_BINS - 1)
+    gaps = np.bincount(bins, counted * (hits - score), minlength=_CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / counted.sum())
+
+
+def _decided(measure: Callable[..., float], **options: Any) -> Callable[[Scored, Weights], float]:
+    """Return a metric of the decided labels."""
+
+    def of(scored: Scored, weights: Weights) -> float:
+        return float(measure(_targets(scored), scored.outputs["label"], sample_weight=weights, **options))
+
+    return of
+
+
+def _balanced_accuracy(scored: Scored, weights: Weights) -> float:
+    # The mean recall of the classes that occur: scikit-learn's own warns where another class is predicted.
+    occurring = np.unique(_targets(scored))
+    return float(
+        sk.recall_score(
+            _targets(scored), scored.outputs["label"], labels=occurring, average="macro", zero_division=0,
+            sample_weight=weights,
+        )
+    )  # fmt: skip
+
+
+def _selection_rate(scored: Scored, weights: Weights) -> float:
+    return float(np.average(scored.outputs["label"] == 1, weights=weights))
+
+
+def _rate(of_class: int) -> Callable[[Scored, Weights], float | None]:
+    """Return the share of the rows of a class that were predicted as 1."""
+
+    def rate(scored: Scored, weights: Weights) -> float | None:
+        mine = _targets(scored) == of_class
+        of = None if weights is None else weights[mine]
+        return float(np.average(scored.outputs["label"][mine] == 1, weights=of)) if mine.any() else None
+
+    return rate
+
+
+def _of_values(measure: Callable[..., float]) -> Callable[[Scored, Weights], float]:
+    """Return a metric of the predicted values."""
+
+    def of(scored: Scored, weights: Weights) -> float:
+        values, targets = scored.outputs["value"].astype(np.float64), scored.targets.astype(np.float64)
+        return float(measure(targets, values, sample_weight=weights))
+
+    return of
+
+
+def _r2(scored: Scored, weights: Weights) -> float | None:
+    return None if len(np.unique(scored.targets)) < _TWO else _of_values(sk.r2_score)(scored, weights)
+
+
+def _pinball(scored: Scored, weights: Weights) -> float | None:
+    if scored.task.interval is None or "low" not in scored.outputs:
+        return None
+    tail, targets = (1 - scored.task.interval.coverage) / 2, scored.targets.astype(np.float64)
+    ends = (("low", tail), ("high", 1 - tail))
+    return float(
+        np.mean(
+            [
+                sk.mean_pinball_loss(targets, scored.outputs[name].astype(np.float64), alpha=at, sample_weight=weights)
+                for name, at in ends
+            ]
+        )
+    )
+
+
+def _coverage(scored: Scored, weights: Weights) -> float | None:
+    if "low" not in scored.outputs:
+        return None
+    inside = (scored.outputs["low"] <= scored.targets) & (scored.targets <= scored.outputs["high"])
+    return float(np.average(inside, weights=weights))
+
+
+_METRICS: dict[str, Callable[[Scored, Weights], float | None]] = {
+    "roc_auc": _roc_auc,
+    "average_precision": _average_precision,
+    "log_loss": _log_loss,
+    "brier": _brier,
+    "ece": _calibration_error,
+    "accuracy": _decided(sk.accuracy_score),
+    "balanced_accuracy": _balanced_accuracy,
+    "precision": _decided(sk.precision_score, zero_division=0),
+    "recall": _decided(sk.recall_score, zero_division=0),
+    "f1": _decided(sk.f1_score, zero_division=0),
+    "f1_macro": _decided(sk.f1_score, average="macro", zero_division=0),
+    "mcc": _decided(sk.matthews_corrcoef),
+    "selection_rate": _selection_rate,
+    "true_positive_rate": _rate(1),
+    "false_positive_rate": _rate(0),
+    "rmse": _of_values(sk.root_mean_squared_error),
+    "mae": _of_values(sk.mean_absolute_error),
+    "median_absolute_error": _of_values(sk.median_absolute_error),
+    "mape": _of_values(sk.mean_absolute_percentage_error),
+    "r2": _r2,
+    "pinball": _pinball,
+    "interval_coverage": _coverage,
+}

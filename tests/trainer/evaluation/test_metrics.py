@@ -1,0 +1,121 @@
+"""Metrics: those that need two classes are absent without them, and each is what it says on known rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rondo.contracts.tasks.base import FittedTask, Interval
+from rondo.contracts.tasks.registry import TASKS
+from rondo.trainer.evaluation.bootstrap import compare
+from rondo.trainer.evaluation.metrics import Scored, compute, compute_all
+
+row = st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0.1, 0.25, 0.5, 0.9]))
+RNG = np.random.default_rng(5)
+
+
+def binary(labels: Any, scores: Any) -> Scored:
+    score = np.asarray(scores, np.float32)
+    outputs = {"score": score, "label": (score >= 0.5).astype(np.int64)}
+    return Scored(FittedTask(task="binary", labels=("0", "1"), threshold=0.5), np.asarray(labels, np.float32), outputs)
+
+
+def classes(labels: Any, raw: Any) -> Scored:
+    task = FittedTask(task="multiclass", labels=("ash", "elm", "oak"))
+    outputs = TASKS["multiclass"].predictions(task, np.asarray(raw, np.float64))
+    return Scored(task, np.asarray(labels, np.float32), outputs)
+
+
+def numbers(labels: Any, values: Any) -> Scored:
+    task = FittedTask(task="regression", interval=Interval(coverage=0.8, half_width=1.0))
+    outputs = TASKS["regression"].predictions(task, np.asarray(values, np.float64)[:, None])
+    return Scored(task, np.asarray(labels, np.float32), outputs)
+
+
+@given(st.lists(row, min_size=1, max_size=40))
+def test_roc_auc_is_the_share_of_pairs_in_the_right_order(rows: list[tuple[float, float]]) -> None:
+    positive, negative = ([s for label, s in rows if label == wanted] for wanted in (1, 0))
+    pairs = [(p > n) + 0.5 * (p == n) for p in positive for n in negative]
+    labels, scores = np.array(rows, dtype=np.float32).T
+    expected = sum(pairs) / len(pairs) if pairs else None
+    assert compute("roc_auc", binary(labels, scores)) == (None if expected is None else pytest.approx(expected))
+
+
+def test_metrics_of_known_scores() -> None:
+    found = compute_all(TASKS["binary"].metrics, binary([1, 0], [0.75, 0.25]))
+    assert found == pytest.approx(
+        {
+            "roc_auc": 1, "average_precision": 1, "log_loss": -np.log(0.75), "brier": 0.0625, "ece": 0.25,
+            "accuracy": 1,
+            "balanced_accuracy": 1, "precision": 1, "recall": 1, "f1": 1, "mcc": 1,
+        }
+    )  # fmt: skip
+
+
+def test_metrics_of_known_classes() -> None:
+    found = compute_all(TASKS["multiclass"].metrics, classes([0, 1, 1], [[0.5, 0.5, 0], [0.2, 0.8, 0], [1, 0, 0]]))
+    assert found["accuracy"] == pytest.approx(2 / 3)
+    assert found["balanced_accuracy"] == pytest.approx(0.75)
+    assert found["f1_macro"] == pytest.approx((2 / 3 + 2 / 3) / 2)
+
+
+def test_metrics_of_known_numbers() -> None:
+    found = compute_all(TASKS["regression"].metrics, numbers([1, 2, 4], [1, 3, 2]))
+    assert found["mae"] == pytest.approx(1.0)
+    assert found["rmse"] == pytest.approx((5 / 3) ** 0.5)
+    assert found["interval_coverage"] == pytest.approx(2 / 3)
+    assert found["r2"] == pytest.approx(1 - 5 / (14 / 3))
+
+
+def test_a_certain_and_wrong_prediction_has_a_finite_loss() -> None:
+    for scored in (binary([1, 0], [0, 1]), classes([0, 3], [[0, 0, 1], [0, 1, 0]])):
+        value = compute("log_loss", scored)
+        assert value is not None
+        assert np.isfinite(value)
+
+
+def test_no_rows_have_no_metrics() -> None:
+    assert compute_all(TASKS["binary"].metrics, binary([], [])) == {}
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "log_loss", "brier", "accuracy", "f1", "average_precision"])
+def test_equal_models_have_no_loss_and_a_better_one_a_negative_loss(name: str) -> None:
+    labels = (RNG.random(2_000) < 0.5).astype(np.float32)
+    good, bad = np.clip(labels * 0.4 + RNG.random(2_000) * 0.6, 0, 1), RNG.random(2_000)
+    same = compare(name, binary(labels, good), binary(labels, good), 0.95, seed=7)
+    assert same is not None
+    assert (same.loss, same.low, same.high) == (0, 0, 0)
+    better = compare(name, binary(labels, good), binary(labels, bad), 0.95, seed=7)
+    assert better is not None
+    assert better.low <= better.loss <= better.high < 0
+    assert better == compare(name, binary(labels, good), binary(labels, bad), 0.95, seed=7)
+
+
+@pytest.mark.parametrize("name", ["mae", "rmse", "r2", "median_absolute_error", "interval_coverage"])
+def test_numbers_are_compared_too(name: str) -> None:
+    labels = RNG.normal(size=500)
+    worse = compare(name, numbers(labels, labels + RNG.normal(size=500) * 2), numbers(labels, labels), 0.95, seed=7)
+    assert worse is not None
+    assert 0 < worse.low <= worse.loss <= worse.high
+
+
+def test_the_bounds_hold_the_true_loss_as_often_as_they_say() -> None:
+    """Of two models that are equally good, the lower bound is above 0 in about one of twenty holdouts."""
+    rng, above = np.random.default_rng(11), 0
+    for trial in range(200):
+        labels = (rng.random(300) < 0.5).astype(np.float32)
+        one, other = (np.clip(labels * 0.3 + rng.random(300) * 0.7, 0, 1) for _ in range(2))
+        found = compare("accuracy", binary(labels, one), binary(labels, other), 0.95, seed=trial)
+        above += found is not None and found.low > 0
+    # The standard error of the share of 200 trials is 0.015.
+    assert above / 200 <= 0.05 + 3 * 0.0155
+
+
+def test_with_a_confidence_of_one_half_the_difference_decides() -> None:
+    labels = (RNG.random(100) < 0.5).astype(np.float32)
+    found = compare("roc_auc", binary(labels, RNG.random(100)), binary(labels, RNG.random(100)), 0.5, seed=7)
+    assert found is not None
+    assert found.low == found.high == found.loss
