@@ -87,14 +87,21 @@ def test_a_peer_that_cannot_run_has_no_figure(tmp_path: Path) -> None:
 
 def test_inferences_over_http_are_shown_beside_the_bare_server_and_a_bento(tmp_path: Path) -> None:
     factors = {"rondo": 1, "granian": 2, "bentoml": 4}
-    figures = {(name, n): [(100.0 * n * factor, 2.0, 9.0)] for name, factor in factors.items() for n in (1, 16)}
+    figures = {
+        (name, n): [(100.0 * n * factor, 2.0, 9.0, 4.0 / factor)] for name, factor in factors.items() for n in (1, 16)
+    }
     assert results.record(rest.table(figures)) == 0
     found = {line["row"]: (line["ours"], line["peer"], line["ratio"]) for line in lines(tmp_path, "rest")}
     assert found["HTTP inferences over 16 connections, logged, against granian bare"] == (1_600.0, 3_200.0, 0.5)
     assert found["HTTP inferences over 16 connections, logged, against an exported Bento"] == (1_600.0, 6_400.0, 0.25)
+    assert found["CPU time of an HTTP inference over 1 connection, logged, against an exported Bento"] == (
+        4.0,
+        1.0,
+        4.0,
+    )
     assert found["time of an HTTP inference over 1 connection, 99th percentile"] == (9.0, None, None)
     alone = {key: each for key, each in figures.items() if key[0] == "rondo"}
-    assert [row.peer for row in rest.table(alone)] == [None] * 8
+    assert [row.peer for row in rest.table(alone)] == [None] * 12
 
 
 def test_a_report_of_the_demo_becomes_rows(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def block() -> str:
     lines += [
         f"| {name} | {row['ours']:,.1f} {row['unit']}, {row['ratio']:.2f} of the peer | `make bench ONLY=rest` |"
         for name, row in rest.items()
-        if row["ratio"] is not None
+        if row["ratio"] is not None and row["unit"] == "/s"
     ]
     if p95 := next((row for name, row in redeploy.items() if "p95" in name), None):
         median = redeploy["the same, median"]["ours"]

@@ -1,6 +1,7 @@
 """A closed loop of HTTP requests over connections that stay open. Runs as a process of its own.
 
-Run as `python http_load.py <port> <path> <token> <connections> <seconds>`; prints `<requests/s> <p50 ms> <p99 ms>`.
+Run as `python http_load.py <port> <path> <token> <connections> <seconds>`; prints `<requests/s> <p50 ms> <p99 ms>` and
+the number of all answers, those of the warm-up among them.
 Exits with an error if any answer is not a 200.
 """
 
@@ -67,13 +68,17 @@ class Connection(asyncio.Protocol):
         self.transport.write(self._content)
 
 
-async def measure(port: int, content: bytes, connections: int, seconds: float) -> tuple[float, float, float]:
-    """Return requests a second, and the median and 99th percentile of an answer's time in ms, after a warm-up."""
+async def measure(port: int, content: bytes, connections: int, seconds: float) -> tuple[float, float, float, int]:
+    """Return requests a second, median and 99th percentile of an answer's time in ms, and the number of answers.
+
+    A warm-up precedes them. It counts in the number of answers only.
+    """
     loop = asyncio.get_running_loop()
     made = [
         (await loop.create_connection(lambda: Connection(content), "127.0.0.1", port))[1] for _ in range(connections)
     ]
     await _watch(made, WARM_UP_SECONDS)
+    warm_up = sum(len(each.took) for each in made)
     for each in made:
         each.took.clear()
     began = time.perf_counter()
@@ -83,7 +88,7 @@ async def measure(port: int, content: bytes, connections: int, seconds: float) -
     for each in made:
         each.ended.cancel()
         each.transport.abort()
-    return len(took) / lasted, took[len(took) // 2] * 1e3, took[int(len(took) * 0.99)] * 1e3
+    return len(took) / lasted, took[len(took) // 2] * 1e3, took[int(len(took) * 0.99)] * 1e3, warm_up + len(took)
 
 
 async def _watch(connections: list[Connection], seconds: float) -> None:

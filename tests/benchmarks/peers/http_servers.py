@@ -26,8 +26,8 @@ _STOP_SECONDS = 30
 
 
 @contextmanager
-def granian(python: Path, model: Path) -> Iterator[int]:
-    """Run the bare server with the interpreter of `environment.py`; yield its port once it answers."""
+def granian(python: Path, model: Path) -> Iterator[tuple[int, int]]:
+    """Run the bare server with the interpreter of `environment.py`; yield its port and process id once it answers."""
     port = free_port()
     yield from _running(
         [str(python), str(HERE / "rest_granian.py"), str(model), str(port)], lambda: _listening(port), port
@@ -35,8 +35,8 @@ def granian(python: Path, model: Path) -> Iterator[int]:
 
 
 @contextmanager
-def bentoml(model: Path, folder: Path) -> Iterator[int]:
-    """Export the model as `rondo export` does, unless `folder` has it; run it, and yield its port once it answers."""
+def bentoml(model: Path, folder: Path) -> Iterator[tuple[int, int]]:
+    """Run the model as `rondo export` writes it into `folder`, once; yield its port and process id once it answers."""
     if not folder.exists():
         export(model.read_bytes(), folder)
     port = free_port()
@@ -56,7 +56,7 @@ def export(content: bytes, folder: Path) -> None:
 
 def _running(
     command: Sequence[str], answers: Callable[[], bool], port: int, environment: Mapping[str, str] | None = None
-) -> Iterator[int]:
+) -> Iterator[tuple[int, int]]:
     log = subprocess.DEVNULL
     process = subprocess.Popen(  # noqa: S603
         command, cwd=HERE, env=os.environ | (environment or {}), stdout=log, stderr=log
@@ -66,7 +66,7 @@ def _running(
             if process.poll() is not None:
                 sys.exit(f"the peer has ended: {' '.join(command)}")
             time.sleep(0.1)
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait(_STOP_SECONDS)

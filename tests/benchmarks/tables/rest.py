@@ -4,7 +4,8 @@ Ours is `python -m rondo.serving` with everything on: token, checks of every val
 log before the answer, metrics, traces. One peer is `peers/rest_granian.py`: the same request, graph and answer, and
 nothing else, in an environment of its own. The other is the same version exported as a Bento, as `bentoml serve` runs
 it: with the checks of the values, and without token and log. All answer one row of 20 features to the same closed loop
-(`load/http_load.py`) over 1 and 16 connections that stay open, in turns; a figure is the median of the rounds.
+(`load/http_load.py`) over 1 and 16 connections that stay open, in turns; a figure is the median of the rounds. The CPU
+time of an answer holds where other work keeps the machine busy, and a rate does not.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 from confluent_kafka import Producer
 from rondo.chassis.events import broker as kafka
 from rondo.contracts.access_tokens import Role, TokenSeed, secret_digest
@@ -38,7 +40,7 @@ SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
 CONNECTIONS = (1, 16)
 PATH = "/v2/models/bench/infer"
 PEERS = {"granian": "granian bare", "bentoml": "an exported Bento"}
-Figures = tuple[float, float, float]
+Figures = tuple[float, float, float, float]
 
 
 def publish_token(setting: Setting) -> str:
@@ -52,34 +54,46 @@ def publish_token(setting: Setting) -> str:
     return f"rondo_{token_id}_{secret}"
 
 
-def load(port: int, path: str, token: str, connections: int) -> Figures:
-    """Return requests a second, and the median and 99th percentile of an answer's time in ms."""
+def load(port: int, pid: int, path: str, token: str, connections: int) -> Figures:
+    """Return requests a second, median and 99th percentile of an answer's time in ms, and CPU ms of an answer.
+
+    The CPU time is that of the process and its children.
+    """
     command = [sys.executable, str(LOAD), str(port), path, token, str(connections), str(SECONDS)]
-    rate, median, tail = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()  # noqa: S603
-    return float(rate), float(median), float(tail)
+    before = cpu_seconds_of_tree(pid)
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()  # noqa: S603
+    rate, median, tail, answers = map(float, printed)
+    return rate, median, tail, (cpu_seconds_of_tree(pid) - before) / answers * 1e3
+
+
+def cpu_seconds_of_tree(pid: int) -> float:
+    process = psutil.Process(pid)
+    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+    return sum(each.user + each.system for each in times)
 
 
 def rounds(setting: Setting, token: str) -> dict[tuple[str, int], list[Figures]]:
     """Measure ours and the peers in turns; return the figures by name and number of connections."""
     figures: dict[tuple[str, int], list[Figures]] = {}
 
-    def measure(name: str, port: int, path: str, token: str) -> None:
+    def measure(name: str, port: int, pid: int, path: str, token: str) -> None:
         for connections in CONNECTIONS:
-            figures.setdefault((name, connections), []).append(load(port, path, token, connections))
+            figures.setdefault((name, connections), []).append(load(port, pid, path, token, connections))
 
     python, model = environment.python(), setting.folder / "served.onnx"
     for number in range(ROUNDS):
         port = free_port()
-        with serving(setting, port):
-            measure("rondo", port, PATH, token)
+        with serving(setting, port) as process:
+            measure("rondo", port, process.pid, PATH, token)
         if python:
-            with http_servers.granian(python, model) as port:
-                measure("granian", port, PATH, "none")
-        with http_servers.bentoml(model, setting.folder / "bento") as port:
-            measure("bentoml", port, BENTO_PATH, "none")
+            with http_servers.granian(python, model) as (port, pid):
+                measure("granian", port, pid, PATH, "none")
+        with http_servers.bentoml(model, setting.folder / "bento") as (port, pid):
+            measure("bentoml", port, pid, BENTO_PATH, "none")
         shown = (
-            f"{name} at {n}: {each[-1][0]:,.0f}/s, p50 {each[-1][1]:.1f} ms, p99 {each[-1][2]:.1f} ms"
+            f"{name} at {n}: {rate:,.0f}/s, p50 {median:.1f} ms, p99 {tail:.1f} ms, CPU {cpu:.2f} ms"
             for (name, n), each in figures.items()
+            for rate, median, tail, cpu in each[-1:]
         )
         sys.stdout.write(f"round {number + 1}: {'; '.join(shown)}\n")
         sys.stdout.flush()
@@ -87,21 +101,30 @@ def rounds(setting: Setting, token: str) -> dict[tuple[str, int], list[Figures]]
 
 
 def table(figures: dict[tuple[str, int], list[Figures]]) -> list[Row]:
-    """Return the rows: the median of the rounds, rates beside the peers'."""
+    """Return the rows: the median of the rounds, rates and CPU times beside the peers'."""
     used = versions("onnxruntime", "lightgbm", "uvicorn", "starlette", "msgspec", "bentoml") | environment.pins()
     rows = []
+
+    def row(name: str, ours: float, unit: str, peer: float | None = None) -> None:
+        ratio = ours / peer if peer else None
+        rows.append(Row("rest", name, ours, peer, unit, "shown", met=True, versions=used, ratio=ratio))
+
     for connections in CONNECTIONS:
-        rate, median, tail = (statistics.median(column) for column in zip(*figures["rondo", connections], strict=True))
+        rate, median, tail, cpu = medians(figures["rondo", connections])
         where = f"over {connections} connection{'s' * (connections > 1)}"
         for peer, called in PEERS.items():
             measured = figures.get((peer, connections))
-            other = statistics.median(each[0] for each in measured) if measured else None
-            rows.append(Row("rest", f"HTTP inferences {where}, logged, against {called}", rate, other, "/s", "shown",
-                            met=True, versions=used, ratio=rate / other if other else None))  # fmt: skip
-        for name, value in (("median", median), ("99th percentile", tail)):
-            row = f"time of an HTTP inference {where}, {name}"
-            rows.append(Row("rest", row, value, None, "ms", "shown", met=True, versions=used))
+            other = medians(measured) if measured else None
+            row(f"HTTP inferences {where}, logged, against {called}", rate, "/s", other and other[0])
+            row(f"CPU time of an HTTP inference {where}, logged, against {called}", cpu, "ms", other and other[3])
+        row(f"time of an HTTP inference {where}, median", median, "ms")
+        row(f"time of an HTTP inference {where}, 99th percentile", tail, "ms")
     return rows
+
+
+def medians(figures: list[Figures]) -> Figures:
+    rate, median, tail, cpu = (statistics.median(column) for column in zip(*figures, strict=True))
+    return rate, median, tail, cpu
 
 
 def main() -> int:
