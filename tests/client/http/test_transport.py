@@ -134,7 +134,21 @@ async def test_a_file_is_sent_in_pieces_with_its_length_and_type(connection: Con
     assert sum(sent) == 1_500_000
 
 
-@pytest.mark.parametrize("content", [Path("january.xlsx"), b"bytes"])
+@pytest.mark.parametrize("name", ["january.jsonl", "january.JSONL.gz"])
+async def test_a_suffix_of_gzip_does_not_hide_the_format(connection: Connection, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"{}")
+    seen: list[httpx.Headers] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers)
+        return httpx.Response(201, json={"status": "accepted"})
+
+    async with AsyncRondo(connection, transport=httpx.MockTransport(answer)) as rondo:
+        await rondo.publish("flights", "2013-01", tmp_path / name)
+    assert [headers["content-type"] for headers in seen] == ["application/x-ndjson"]
+
+
+@pytest.mark.parametrize("content", [Path("january.xlsx"), Path("january.gz"), b"bytes"])
 async def test_a_batch_of_no_known_format_is_never_sent(connection: Connection, content: bytes | Path) -> None:
     async with AsyncRondo(connection) as rondo:
         with pytest.raises(UnknownFormatError):

@@ -92,7 +92,7 @@ def publish(
     ] = None,
     json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Publish a batch of rows: a Parquet, CSV, JSON Lines or Arrow file."""
+    """Publish a batch of rows: a Parquet, CSV, JSON Lines or Arrow file, as it is or compressed with gzip (.csv.gz)."""
     name = batch_id or batch_files.batch_id_of(file)
 
     async def send(rondo: AsyncRondo) -> dict[str, Any]:

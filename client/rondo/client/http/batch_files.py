@@ -19,12 +19,13 @@ CONTENT_TYPES = {
     ".arrows": "application/vnd.apache.arrow.stream",
     ".arrow": "application/vnd.apache.arrow.file",
 }
+_GZIP = ".gz"
 _CHUNK_BYTES = 1 << 20
 _ID_DIGITS = 16
 
 
 def content_type_of(content: bytes | Path, given: str | None) -> str:
-    """Return `given`, else the content type of the file's suffix.
+    """Return `given`, else the content type of the file's suffix. A `.gz` after it is ignored: ingestion inflates it.
 
     Raises:
         UnknownFormatError: the suffix is unknown.
@@ -32,10 +33,16 @@ def content_type_of(content: bytes | Path, given: str | None) -> str:
     """
     if given is not None:
         return given
-    suffix = content.suffix.lower() if isinstance(content, Path) else ""
+    suffix = suffix_of(content) if isinstance(content, Path) else ""
     if suffix not in CONTENT_TYPES:
         raise UnknownFormatError(_name_of(content), tuple(CONTENT_TYPES))
     return CONTENT_TYPES[suffix]
+
+
+def suffix_of(file: Path) -> str:
+    """Return the suffix that names the format: `.csv` of `January.CSV` and of `january.csv.gz`."""
+    name = Path(file.name.lower())
+    return Path(name.stem).suffix if name.suffix == _GZIP else name.suffix
 
 
 def batch_id_of(file: Path) -> str:
