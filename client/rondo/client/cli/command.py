@@ -17,7 +17,7 @@ from rondo.client.cli import (
     token,
     watch,
 )
-from rondo.client.cli.local import demo, up
+from rondo.client.cli.local import demo, init, up
 from rondo.client.cli.output import print_error, print_json
 from rondo.client.cli.versions import export, models, promote
 from rondo.client.errors import RondoError
@@ -89,6 +89,7 @@ for command in (
     up.down,
     demo.demo,
     status.status,
+    init.init,
     publish.apply,
     publish.publish,
     predict.predict,

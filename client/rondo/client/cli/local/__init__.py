@@ -1,1 +1,1 @@
-"""Commands that run Rondo on this machine: `up`, `down` and `demo`."""
+"""Commands that need no Rondo elsewhere: `up`, `down` and `demo` run it on this machine, `init` reads a file."""

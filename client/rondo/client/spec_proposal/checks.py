@@ -1,0 +1,122 @@
+"""What a person should check in a proposal: its guesses, and what the rows of the file say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rondo.client.spec_proposal.proposal import MAX_BAD_SHARE
+from rondo.client.spec_proposal.times import TimeForm
+from rondo.contracts.times import EARLIEST, MOST_AHEAD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rondo.client.spec_proposal.proposal import Proposal
+
+_FEW_ROWS = 200
+_MOST_NAMES = 8
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something to look at: a key of the spec, or a column, and why."""
+
+    about: str
+    text: str
+
+
+def checks_of(proposal: Proposal, now: datetime) -> Iterator[Check]:
+    """Yield what a person should look at."""
+    facts, bad = proposal.facts, proposal.bad_share
+    if proposal.names_guessed:
+        yield Check("model, data.dataset", f"{proposal.model}, {proposal.dataset}: from the name of the file")
+    if facts.truncated:
+        yield Check(proposal.file, f"has more rows than the first {facts.rows:,}, which the proposal is made of")
+    if facts.ragged:
+        message = f"lines with more or fewer fields than the header: {facts.ragged:,}; correct them before you publish"
+        yield Check(proposal.file, message)
+    yield from _role_checks(proposal, now)
+    yield from _label_checks(proposal)
+    if bad > MAX_BAD_SHARE:
+        raised = f"{proposal.max_bad_share} accepts them" if proposal.max_bad_share else "the batch would be rejected"
+        message = f"{bad:.0%} of the rows would be quarantined for their label, entity or time: correct them; {raised}"
+        yield Check("data.max_bad_share", message)
+    yield from _feature_checks(proposal)
+    if facts.rows < _FEW_ROWS:
+        yield Check("trainer.min_rows", f"with so few rows ({facts.rows:,}) a model is hardly better than a guess")
+    yield Check("gates", "there are none: a new version is promoted whatever its metrics are")
+
+
+def _role_checks(proposal: Proposal, now: datetime) -> Iterator[Check]:
+    entity, event_time = proposal.roles.entity, proposal.roles.event_time
+    yield Check("data.entity", f"{entity.column.name}: {entity.why}")
+    if repeated := proposal.facts.repeated:
+        message = (
+            f"rows with the {entity.column.name} and {event_time.column.name} of an earlier row: {repeated:,}; they "
+            "would be quarantined; if that is wrong, name another column with --entity"
+        )
+        yield Check("data.entity", message)
+    times = event_time.column
+    span = f", {times.first} to {times.last}" if times.first else ""
+    yield Check("data.event_time", f"{times.name}: {event_time.why}{span}")
+    if times.time_form is None or times.time_form.advice:
+        yield Check("data.event_time", (times.time_form or TimeForm.EPOCH).advice)
+    if times.distinct == 1:
+        yield Check("data.event_time", "all rows have one time: a training evaluates on the latest rows, and needs two")
+    first, last = _parsed(times.first), _parsed(times.last)
+    if (first and first < EARLIEST) or (last and last > now + MOST_AHEAD):
+        message = "times before 1900, or more than a day from now: such rows would be quarantined"
+        yield Check("data.event_time", message)
+    for role in (entity, event_time):
+        if missing := role.column.missing + role.column.odd:
+            message = f"rows without a valid {role.column.name}: {missing:,}; they would be quarantined"
+            yield Check(f"data.{'entity' if role is entity else 'event_time'}", message)
+
+
+def _parsed(text: str) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _label_checks(proposal: Proposal) -> Iterator[Check]:
+    role, choice = proposal.roles.label, proposal.label
+    yield Check("data.label", f"{role.column.name}: {role.why}")
+    yield Check("task", f"{choice.task}: {choice.why}")
+    if choice.positive is not None:
+        yield Check("data.positive", f"{choice.positive}: {choice.positive_why}; a score is its probability")
+    if missing := role.column.missing + role.column.odd:
+        message = f"rows without a valid {role.column.name}: {missing:,}; they would be quarantined"
+        yield Check("data.label", message)
+    yield Check(
+        "data.label_delay", "how long after its event time a label is known, at most; nothing in a file says so"
+    )
+
+
+def _feature_checks(proposal: Proposal) -> Iterator[Check]:
+    yield Check("features", "each must be known when a prediction is asked for: take out what is known only later")
+    if required := [feature.name for feature in proposal.features if not feature.optional]:
+        message = f"never missing here: {_listed(required)}; what may be missing elsewhere needs `optional: true`"
+        yield Check("features.optional", message)
+    for column in proposal.left_out:
+        if column.leaks:
+            yield Check(column.name, f"left out: it {column.reason}")
+    for name in proposal.facts.deciding:
+        yield Check(f"features.{name}", "each of its values has one label only: is it known before the label is?")
+    for feature in proposal.features:
+        if feature.check:
+            yield Check(f"features.{feature.name}", feature.check)
+    if limited := [feature.name for feature in proposal.features if feature.min is not None]:
+        message = f"limits of {_listed(limited)}: a row outside of them is quarantined, and a request refused"
+        yield Check("features.min, max", message)
+    if rest := [column.name for column in proposal.left_out if not column.leaks]:
+        yield Check("left out", f"{_listed(rest)}: the comments at the end of the features say why")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = [f"and {len(names) - _MOST_NAMES:,} more"] if len(names) > _MOST_NAMES else []
+    return ", ".join([*names[:_MOST_NAMES], *more])

@@ -1,0 +1,186 @@
+"""Decides which columns are features, of which type, and why the others are left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rondo.client.spec_proposal.errors import NoFeaturesError
+from rondo.client.spec_proposal.names import column_name, is_column, words
+from rondo.client.spec_proposal.ranges import natural_range
+from rondo.client.spec_proposal.roles import FEWEST_ROWS, IDENTIFIER, id_rank, name_problem
+from rondo.client.spec_proposal.summary import ColumnSummary, Kind
+from rondo.contracts.spec.data import LARGEST_EXACT_INT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_MOST_LISTED = 12
+# An identifier is a category only if its values come again and again.
+_MOST_IDS, _ROWS_AN_ID = 1_000, 20
+# More values of a category than these are worth a look.
+_MANY_VALUES = 200
+_FREE_TEXT_WORDS, _FREE_TEXT_LENGTH = 4, 60
+_CODES = frozenset(("zip", "zipcode", "postal", "postcode", "plz", "sku", "ean", "isbn"))
+_LONG_NUMBER = 8  # digits
+_LONGEST_WHOLE = 1e15
+
+
+@dataclass(frozen=True)
+class ProposedFeature:
+    """A feature of the spec. `notes` are comments, one fact each; `check` is one that a person should look at."""
+
+    name: str
+    type: str
+    optional: bool = False
+    min: float | None = None
+    max: float | None = None
+    notes: tuple[str, ...] = ()
+    check: str = ""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A column that is no feature. `leaks` says that it gives the label away."""
+
+    name: str
+    reason: str
+    leaks: bool = False
+
+
+def choose_features(
+    columns: Iterable[ColumnSummary], copies: Mapping[str, str]
+) -> tuple[tuple[ProposedFeature, ...], tuple[LeftOut, ...]]:
+    """Return the features, and the columns that are left out. `copies` says how a column is a copy of the label.
+
+    Raises:
+        NoFeaturesError: all are left out.
+
+    """
+    features: list[ProposedFeature] = []
+    left_out: list[LeftOut] = []
+    for column in columns:
+        if column.name in copies:
+            left_out.append(LeftOut(column.name, f"{copies[column.name]}: a model would get the answer", leaks=True))
+            continue
+        decision = _unusable(column) or _decided(column)
+        if isinstance(decision, ProposedFeature):
+            features.append(decision)
+        else:
+            left_out.append(LeftOut(column.name, decision))
+    if not features:
+        raise NoFeaturesError([(column.name, column.reason) for column in left_out])
+    return tuple(features), tuple(left_out)
+
+
+def _unusable(column: ColumnSummary) -> str:
+    """Return why no type would make a feature of a column; "" where one may."""
+    if not is_column(column.name):
+        return f"its name is not one of A-Z, a-z, 0-9 and _: rename it to {column_name(column.name)} in the file"
+    if problem := name_problem("features", column.name):
+        return problem
+    found = {
+        Kind.EMPTY: "it has no value",
+        Kind.OTHER: f"it is {column.type_name}, and a feature is a text, a number, or true and false",
+        Kind.TIME: "it is a time, and no feature is one: add parts of it, such as the hour",
+    }.get(column.kind, "")
+    if column.distinct == 1 and not column.missing:
+        return f"all rows have the value {column.values[0][0]}" if column.values else "all rows have the same value"
+    return found
+
+
+def _decided(column: ColumnSummary) -> ProposedFeature | str:
+    """Return the feature, or why there is none."""
+    if column.kind == Kind.BOOL:
+        return _feature(column, "bool")
+    if column.kind == Kind.TEXT:
+        return _text(column)
+    if column.kind == Kind.INT:
+        return _int(column)
+    return _number(column, "float")
+
+
+def _text(column: ColumnSummary) -> ProposedFeature | str:
+    many = column.present >= FEWEST_ROWS
+    if many and column.unique:
+        return "each row has its own text"
+    if column.digits and column.keeps_type and column.distinct > _MANY_VALUES:
+        return "its numbers are written as texts: write the column as numbers, or it counts as a category"
+    if column.mean_length > _FREE_TEXT_LENGTH or (column.mean_words >= _FREE_TEXT_WORDS and _mostly_unique(column)):
+        return "it is free text"
+    if many and _mostly_unique(column):
+        return f"{column.distinct:,} different texts in {column.present:,} rows: most occur once"
+    if id_rank(column.name) == IDENTIFIER and not _comes_again(column):
+        return f"an identifier with {column.distinct:,} values, by its name"
+    return _category(column)
+
+
+def _int(column: ColumnSummary) -> ProposedFeature | str:
+    named = id_rank(column.name)
+    if (
+        named == IDENTIFIER
+        or set(words(column.name)) & _CODES
+        or (named and column.distinct > FEWEST_ROWS)
+        or _is_long_number(column)
+    ):
+        if _comes_again(column):
+            return _category(column, "an identifier: numbers that are only names")
+        return f"an identifier with {column.distinct:,} values, as it seems: make it a category if they come again"
+    if max(abs(column.low or 0), abs(column.high or 0)) > LARGEST_EXACT_INT:
+        rounded = f"whole numbers beyond {LARGEST_EXACT_INT:,} are rounded to seven digits"
+        return _number(column, "float", check=f"{rounded}; make it a category if they are identifiers")
+    return _number(column, "int")
+
+
+def _is_long_number(column: ColumnSummary) -> bool:
+    """Return whether all numbers have the same many digits and most occur once, as those of phones and accounts."""
+    ends = {len(f"{abs(bound):.0f}") for bound in (column.low or 0, column.high or 0)}
+    return len(ends) == 1 and min(ends) >= _LONG_NUMBER and column.present >= FEWEST_ROWS and _mostly_unique(column)
+
+
+def _mostly_unique(column: ColumnSummary) -> bool:
+    return column.distinct > column.present / 2
+
+
+def _comes_again(column: ColumnSummary) -> bool:
+    return column.distinct <= min(_MOST_IDS, max(column.present / _ROWS_AN_ID, 1))
+
+
+def _category(column: ColumnSummary, note: str = "") -> ProposedFeature:
+    if column.distinct <= _MOST_LISTED:
+        values = ", ".join(sorted(value for value, _ in column.values))
+        return _feature(column, "category", note, f"values: [{values}] here")
+    check = f"{column.distinct:,} different values" if column.distinct > _MANY_VALUES else ""
+    return _feature(column, "category", note, check or f"{column.distinct:,} values", check=check)
+
+
+def _number(column: ColumnSummary, kind: str, check: str = "") -> ProposedFeature:
+    low, high = natural_range(column)
+    seen = f"{_written(column.low)} to {_written(column.high)} here" if column.low is not None else ""
+    return _feature(column, kind, seen, low=low, high=high, check=check)
+
+
+def _written(number: float | None) -> str:
+    if number is None:
+        return ""
+    return f"{number:.0f}" if number.is_integer() and abs(number) < _LONGEST_WHOLE else f"{number:.6g}"
+
+
+def _feature(
+    column: ColumnSummary,
+    kind: str,
+    *notes: str,
+    low: float | None = None,
+    high: float | None = None,
+    check: str = "",
+) -> ProposedFeature:
+    share = f"{column.missing / column.rows:.1%} missing" if column.missing else ""
+    odd = (
+        f"{column.odd:,} of {column.rows:,} values are of another type, such as {column.odd_example}"
+        if column.odd
+        else ""
+    )
+    if odd:
+        check = f"{odd}: they would be quarantined, so leave what is missing empty"
+    found = tuple(note for note in (*notes, share, check) if note)
+    return ProposedFeature(column.name, kind, bool(column.missing or column.odd), low, high, found, check)

@@ -1,0 +1,129 @@
+"""Decides a spec for a file: from sums of its columns to a proposal."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rondo.client.spec_proposal import relations
+from rondo.client.spec_proposal.features import LeftOut, ProposedFeature, choose_features
+from rondo.client.spec_proposal.names import model_name
+from rondo.client.spec_proposal.roles import Chosen, Roles, choose_roles
+from rondo.client.spec_proposal.summary import ColumnSummary, summarize
+from rondo.client.spec_proposal.tasks import LabelChoice, choose_task
+from rondo.contracts.spec.model import Data, Trainer
+
+if TYPE_CHECKING:
+    from rondo.client.spec_proposal.files import SourceFile
+
+MAX_BAD_SHARE: float = Data.model_fields["max_bad_share"].default
+_MIN_ROWS: int = Trainer.model_fields["min_rows"].default
+# Of the rows of a small file some may be quarantined, and the rest should still be enough for a training.
+_ENOUGH = 0.8
+_MOST_BAD = 0.5
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a person has decided; None where the file decides."""
+
+    columns: Chosen = field(default_factory=Chosen)
+    task: str | None = None
+    model: str | None = None
+    dataset: str | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the rows of a file say beyond its columns one by one.
+
+    `repeated` rows have the key of an earlier row. Each value of a `deciding` column has one label only.
+    """
+
+    rows: int
+    repeated: int
+    deciding: tuple[str, ...] = ()
+    truncated: bool = False
+    ragged: int = 0
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A spec for a file. `min_rows` and `max_bad_share` are None where the defaults fit.
+
+    `bad_share` of the rows would be quarantined for their label or their key. `names_guessed` says that the model or
+    the dataset has its name from the file.
+    """
+
+    file: str
+    columns: int
+    facts: Facts
+    model: str
+    dataset: str
+    roles: Roles
+    label: LabelChoice
+    features: tuple[ProposedFeature, ...]
+    left_out: tuple[LeftOut, ...]
+    min_rows: int | None
+    max_bad_share: float | None
+    bad_share: float
+    names_guessed: bool
+
+
+def propose(file: SourceFile, stem: str, wishes: Wishes) -> Proposal:
+    """Propose a spec. `stem` is the file's name without its format.
+
+    Raises:
+        RondoError: the errors of `choose_roles`, `choose_task` and `choose_features`.
+
+    """
+    columns = summarize(file)
+    roles = choose_roles(columns, wishes.columns)
+    label = choose_task(roles.label.column, wishes.task)
+    others = [column for column in columns if column.name not in roles.names]
+    related = relations.label_relations(file, roles.label.column.name, [column.name for column in others])
+    features, left_out = choose_features(others, related.copies)
+    key = (roles.entity.column.name, roles.event_time.column.name)
+    facts = Facts(
+        rows=file.table.num_rows,
+        repeated=relations.repeated_keys(file, *key),
+        deciding=tuple(feature.name for feature in features if feature.name in related.deciding),
+        truncated=file.truncated,
+        ragged=file.ragged,
+    )
+    name = model_name(stem)
+    bad = _bad_share(roles, facts)
+    return Proposal(
+        file=file.name,
+        columns=len(columns),
+        facts=facts,
+        model=wishes.model or name,
+        dataset=wishes.dataset or name,
+        roles=roles,
+        label=label,
+        features=features,
+        left_out=left_out,
+        min_rows=_min_rows(roles.label.column),
+        max_bad_share=_max_bad_share(bad),
+        bad_share=bad,
+        names_guessed=wishes.model is None or wishes.dataset is None,
+    )
+
+
+def _bad_share(roles: Roles, facts: Facts) -> float:
+    """Return the share of the rows that ingestion quarantines for their label or their key, at most 1."""
+    missing = sum(role.column.missing + role.column.odd for role in (roles.entity, roles.event_time, roles.label))
+    return min((missing + facts.repeated) / facts.rows, 1.0)
+
+
+def _max_bad_share(bad: float) -> float | None:
+    """Return a bound that accepts the file with a margin, in steps of 0.05; None where the default does."""
+    if not MAX_BAD_SHARE < bad <= _MOST_BAD:
+        return None
+    return round(math.ceil(bad * 1.1 / 0.05) * 0.05, 2)
+
+
+def _min_rows(label: ColumnSummary) -> int | None:
+    enough = int((label.present - label.odd) * _ENOUGH)
+    return None if enough >= _MIN_ROWS else max(enough, 1)

@@ -1,0 +1,96 @@
+"""Writes a proposal as YAML with comments."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from rondo.contracts.vocabularies import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rondo.client.spec_proposal.features import ProposedFeature
+    from rondo.client.spec_proposal.proposal import Proposal
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+# What YAML 1.1 takes for other values, too: editors and other tools may read it so.
+_NOT_TEXTS = frozenset(("true", "false", "null", "yes", "no", "y", "n", "on", "off"))
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+_LONGEST_COMMENT = 300
+_GATES = {
+    Task.BINARY: "{roc_auc: {min: 0.6, not_worse_than_champion: 0.03}}",
+    Task.MULTICLASS: "{accuracy: {min: 0.6, not_worse_than_champion: 0.03}}",
+    Task.REGRESSION: "{mae: {max: 10, not_worse_than_champion: 1}}",
+}
+
+
+def as_yaml(proposal: Proposal) -> str:
+    return "\n".join(_lines(proposal)) + "\n"
+
+
+def _lines(proposal: Proposal) -> Iterator[str]:
+    size = f"{proposal.facts.rows:,} rows, {proposal.columns:,} columns"
+    yield f"# {_comment(f'Proposed by `rondo init` for {proposal.file} ({size}).')}"
+    yield "# What stands in a comment is a guess to check. docs/spec.md describes every key."
+    yield f"model: {proposal.model}"
+    yield f"task: {proposal.label.task}  # {_comment(proposal.label.why)}"
+    yield from _data(proposal)
+    yield ""
+    yield "features:"
+    for feature in proposal.features:
+        yield f"  {_scalar(feature.name)}: {_feature(feature)}{_after(*feature.notes)}"
+    if proposal.left_out:
+        yield "  # Left out:"
+    for column in proposal.left_out:
+        yield f"  #   {_comment(f'{column.name}: {column.reason}')}"
+    if proposal.min_rows is not None:
+        yield ""
+        yield f"trainer: {{min_rows: {proposal.min_rows}}}  # as the file is small; raise it when there is more data"
+    yield ""
+    yield "# Without gates a new version is promoted whatever its metrics are, for example:"
+    yield f"# gates: {_GATES[Task(proposal.label.task)]}"
+
+
+def _data(proposal: Proposal) -> Iterator[str]:
+    roles, label = proposal.roles, proposal.label
+    yield "data:"
+    yield f"  dataset: {proposal.dataset}"
+    for key, role in (("entity", roles.entity), ("event_time", roles.event_time), ("label", roles.label)):
+        yield f"  {key}: {_scalar(role.column.name)}{_after(role.why, _advice(role.column.time_form))}"
+    if label.positive is not None and label.negative is not None:
+        yield f"  positive: {_scalar(label.positive)}{_after(label.positive_why)}"
+        yield f"  negative: {_scalar(label.negative)}"
+    yield "  # label_delay: 1d  # how long after its event time a label is known, at most"
+    if proposal.max_bad_share is not None:
+        yield f"  max_bad_share: {proposal.max_bad_share}  # so many rows have no valid label, entity or time"
+
+
+def _advice(form: object) -> str:
+    return str(getattr(form, "advice", ""))
+
+
+def _feature(feature: ProposedFeature) -> str:
+    parts = [f"type: {feature.type}", *(["optional: true"] if feature.optional else [])]
+    limits = (("min", feature.min), ("max", feature.max))
+    parts += [f"{key}: {limit:g}" for key, limit in limits if limit is not None]
+    return f"{{{', '.join(parts)}}}"
+
+
+def _after(*notes: str) -> str:
+    found = "; ".join(note for note in notes if note)
+    return f"  # {_comment(found)}" if found else ""
+
+
+def _comment(text: str) -> str:
+    """Return a text as one line that YAML takes."""
+    line = " ".join(_UNSAFE.sub(" ", text).split())
+    return line if len(line) <= _LONGEST_COMMENT else f"{line[:_LONGEST_COMMENT]}…"
+
+
+def _scalar(text: str) -> str:
+    """Return a text that YAML reads as this text: JSON's quotes are YAML's."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _NOT_TEXTS:
+        return text
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))

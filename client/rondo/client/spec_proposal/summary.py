@@ -1,0 +1,257 @@
+"""Sums up columns: their kind, range and values, from Arrow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rondo.client.spec_proposal.times import TEXT_FORMS, TimeForm
+
+if TYPE_CHECKING:
+    from rondo.client.spec_proposal.files import SourceFile
+
+# The share of the values that make a column of texts one of numbers or times; the others are errors in the data.
+_MOST = 0.95
+MOST_VALUES = 20
+_NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
+_INT = r"^[+-]?\d+$"
+_NAN = r"(?i)^[+-]?nan$"
+_BOOL = r"(?i)^(?:true|false)$"
+_LEADING_ZERO = r"^0\d"
+# What writers put where a value is missing.
+_PLACEHOLDER = r"(?i)^(?:n/?a|#n/a|null|none|nil|-+|\?+|\.+|missing|unknown|nan)$"
+
+
+class Kind(StrEnum):
+    """What the values of a column are. OTHER is a list, bytes or the like, which no feature is."""
+
+    EMPTY = "empty"
+    BOOL = "bool"
+    INT = "int"
+    FLOAT = "float"
+    TEXT = "text"
+    TIME = "time"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class ColumnSummary:
+    """A column of a file.
+
+    `values` are the most frequent ones as they are written, with their counts. `odd` counts values that are not of the
+    column's kind, such as a text among numbers, and `odd_example` is one. `keeps_type` says that the file has the type.
+    """
+
+    name: str
+    kind: Kind
+    rows: int
+    missing: int = 0
+    distinct: int = 0
+    values: tuple[tuple[str, int], ...] = ()
+    low: float | None = None
+    high: float | None = None
+    whole: bool = False
+    odd: int = 0
+    odd_example: str = ""
+    time_form: TimeForm | None = None
+    first: str = ""
+    last: str = ""
+    mean_words: float = 0
+    mean_length: float = 0
+    digits: bool = False
+    """Whether a text column has numbers: with leading zeros, or in a file that keeps types."""
+    keeps_type: bool = False
+    type_name: str = ""
+
+    @property
+    def present(self) -> int:
+        return self.rows - self.missing
+
+    @property
+    def unique(self) -> bool:
+        """Whether each value occurs once. Of a few rows that says little."""
+        return self.distinct == self.present > 0
+
+
+def summarize(file: SourceFile) -> tuple[ColumnSummary, ...]:
+    """Return the columns of a file in its order."""
+    columns = zip(file.table.column_names, file.table.columns, strict=True)
+    return tuple(_summary(name, column, keeps_type=file.keeps_types) for name, column in columns)
+
+
+def _summary(name: str, column: pa.ChunkedArray, *, keeps_type: bool) -> ColumnSummary:
+    kind, types = column.type, pa.types
+    basis: dict[str, Any] = {"name": name, "rows": len(column), "keeps_type": keeps_type, "type_name": str(kind)[:80]}
+    if column.null_count == len(column):
+        return ColumnSummary(kind=Kind.EMPTY, missing=len(column), **basis)
+    for applies, summary in (
+        (types.is_string, _of_texts), (types.is_boolean, _of_booleans), (types.is_integer, _of_ints),
+        (types.is_floating, _of_floats), (types.is_decimal, _of_floats), (types.is_temporal, _of_times),
+    ):  # fmt: skip
+        if applies(kind):
+            return summary(column, basis)
+    return _of_others(column, basis)
+
+
+def _of_others(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
+    return ColumnSummary(kind=Kind.OTHER, missing=column.null_count, **basis)
+
+
+def _of_booleans(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
+    found = _frequent(column.cast(pa.string()))
+    return ColumnSummary(kind=Kind.BOOL, missing=column.null_count, **found, **basis)
+
+
+def _of_ints(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
+    bounds = _bounds(column.cast(pa.float64(), safe=False))
+    found = _frequent(column.cast(pa.string()))
+    return ColumnSummary(kind=Kind.INT, missing=column.null_count, whole=True, **bounds, **found, **basis)
+
+
+def _of_floats(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
+    numbers = column.cast(pa.float64())
+    numbers = pc.if_else(pc.is_nan(numbers), None, numbers)
+    if numbers.null_count == len(numbers):
+        return ColumnSummary(kind=Kind.EMPTY, missing=len(numbers), **basis)
+    finite = pc.drop_null(numbers.filter(pc.is_finite(numbers)))
+    infinite = len(numbers) - numbers.null_count - len(finite)
+    return ColumnSummary(
+        kind=Kind.FLOAT,
+        missing=numbers.null_count,
+        whole=_all_whole(finite),
+        odd=infinite,
+        odd_example="inf" if infinite else "",
+        **_bounds(finite),
+        **_frequent(numbers.cast(pa.string())),
+        **basis,
+    )
+
+
+def _of_times(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
+    kind = column.type
+    if not pa.types.is_timestamp(kind) and not pa.types.is_date(kind):  # a duration, or a time of day
+        return _of_others(column, basis)
+    form = TimeForm.DATE if pa.types.is_date(kind) else TimeForm.RFC_3339 if kind.tz else TimeForm.NO_ZONE
+    bounds = pc.min_max(column.cast(pa.timestamp("s"), safe=False)).as_py()
+    first, last = (f"{bounds[end]:%Y-%m-%dT%H:%M:%S}Z" for end in ("min", "max"))
+    distinct = pc.count_distinct(column).as_py()
+    found = {"time_form": form, "first": first, "last": last, "distinct": distinct, "missing": column.null_count}
+    return ColumnSummary(kind=Kind.TIME, **found, **basis)
+
+
+def _of_texts(column: pa.ChunkedArray, basis: dict[str, Any]) -> ColumnSummary:
+    """Find the kind of texts by their different values."""
+    counts = column.drop_null().value_counts()
+    texts = _Texts(counts.field("values"), counts.field("counts"))
+    numbers = texts.share(_NUMBER) >= _MOST
+    # A leading zero is part of an identifier such as a postal code.
+    if numbers and not basis["keeps_type"] and not texts.matching(_LEADING_ZERO):
+        return _of_written_numbers(texts, column.null_count, basis)
+    if texts.matching(_BOOL) == texts.total:
+        return ColumnSummary(kind=Kind.BOOL, missing=column.null_count, **_frequent(column), **basis)
+    for form in TEXT_FORMS:
+        if texts.share(form.value) >= _MOST:
+            return _of_written_times(texts, form, column.null_count, basis)
+    total = texts.total
+    words = pc.add(pc.count_substring_regex(texts.values, r"\s+"), 1)
+    return ColumnSummary(
+        kind=Kind.TEXT,
+        missing=column.null_count,
+        mean_words=texts.weighed(words) / total,
+        mean_length=texts.weighed(pc.utf8_length(texts.values)) / total,
+        digits=numbers,
+        **_frequent(column),
+        **basis,
+    )
+
+
+def _of_written_numbers(texts: _Texts, missing: int, basis: dict[str, Any]) -> ColumnSummary:
+    is_number = pc.match_substring_regex(texts.values, _NUMBER)
+    numbers = pc.replace_substring_regex(texts.values.filter(is_number), r"^\+", "").cast(pa.float64())
+    finite = numbers.filter(pc.is_finite(numbers))
+    nan = texts.matching(_NAN)
+    odd = texts.total - texts.matching(_NUMBER) - nan
+    strange = texts.values.filter(pc.invert(pc.or_(is_number, pc.match_substring_regex(texts.values, _NAN))))
+    whole = texts.share(_INT) == 1 or texts.matching(_INT) == texts.matching(_NUMBER)
+    kept = texts.only(_NUMBER)
+    return ColumnSummary(
+        kind=Kind.INT if whole and not nan else Kind.FLOAT,  # ingestion takes no NaN for a missing whole number
+        missing=missing + nan,
+        distinct=len(kept.values),
+        values=kept.frequent(),
+        whole=whole or _all_whole(finite),
+        odd=odd,
+        odd_example=strange[0].as_py()[:40] if len(strange) else "",
+        **_bounds(finite),
+        **basis,
+    )
+
+
+def _of_written_times(texts: _Texts, form: TimeForm, missing: int, basis: dict[str, Any]) -> ColumnSummary:
+    kept = texts.only(form.value)
+    strange = texts.values.filter(pc.invert(pc.match_substring_regex(texts.values, form.value)))
+    # In order of the text, which is that of the times where all have one offset.
+    bounds = pc.min_max(kept.values).as_py()
+    return ColumnSummary(
+        kind=Kind.TIME,
+        missing=missing,
+        distinct=len(kept.values),
+        odd=texts.total - kept.total,
+        odd_example=strange[0].as_py()[:40] if len(strange) else "",
+        time_form=form,
+        first=bounds["min"],
+        last=bounds["max"],
+        **basis,
+    )
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """Different texts, and how often each occurs."""
+
+    values: pa.Array
+    counts: pa.Array
+
+    @property
+    def total(self) -> int:
+        return pc.sum(self.counts).as_py() or 0
+
+    def matching(self, pattern: str) -> int:
+        """Return how many rows match."""
+        return self.only(pattern).total
+
+    def share(self, pattern: str) -> float:
+        """Return the share of the rows that match, without those with a placeholder for a missing value."""
+        real = self.total - self.matching(_PLACEHOLDER)
+        return self.matching(pattern) / real if real else 0.0
+
+    def only(self, pattern: str) -> _Texts:
+        mask = pc.match_substring_regex(self.values, pattern)
+        return _Texts(self.values.filter(mask), self.counts.filter(mask))
+
+    def weighed(self, numbers: pa.Array) -> float:
+        return float(pc.sum(pc.multiply(numbers.cast(pa.float64()), self.counts.cast(pa.float64()))).as_py())
+
+    def frequent(self) -> tuple[tuple[str, int], ...]:
+        order = pc.array_sort_indices(self.counts, order="descending")[:MOST_VALUES]
+        return tuple(zip(self.values.take(order).to_pylist(), self.counts.take(order).to_pylist(), strict=True))
+
+
+def _frequent(texts: pa.ChunkedArray) -> dict[str, Any]:
+    """Return `distinct` and `values`."""
+    counts = texts.drop_null().value_counts()
+    found = _Texts(counts.field("values"), counts.field("counts"))
+    return {"distinct": len(found.values), "values": found.frequent()}
+
+
+def _bounds(numbers: pa.ChunkedArray) -> dict[str, Any]:
+    found = pc.min_max(numbers).as_py()
+    return {"low": found["min"], "high": found["max"]}
+
+
+def _all_whole(numbers: pa.ChunkedArray) -> bool:
+    return bool(pc.all(pc.equal(numbers, pc.floor(numbers)), min_count=0).as_py())

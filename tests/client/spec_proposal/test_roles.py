@@ -1,0 +1,146 @@
+"""Entity, event time and label are found by their names and values, or named by a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rondo.client.errors import RondoError
+
+from tests.client.spec_proposal.builders import ROWS, START, checks, columns, each, hours, in_csv, proposed, typed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rondo.client.spec_proposal.proposal import Proposal
+
+
+def chosen(proposal: Proposal) -> tuple[str, str, str]:
+    roles = proposal.roles
+    return roles.entity.column.name, roles.event_time.column.name, roles.label.column.name
+
+
+def test_names_decide(tmp_path: Path) -> None:
+    more = {"customer_id": each(lambda n: n % 5), "born": each(lambda _: "1990-01-01T00:00:00Z")}
+    assert chosen(proposed(in_csv(tmp_path, columns(**more)))) == ("order_id", "placed_at", "label")
+
+
+def test_options_decide(tmp_path: Path) -> None:
+    more = {"customer_id": each(lambda n: n % 5), "ended": hours(), "returned": each(lambda n: n % 2)}
+    file = in_csv(tmp_path, columns(**more))
+    asked = {"entity": "customer_id", "event_time": "ended", "label": "returned"}
+    assert chosen(proposed(file, **asked)) == ("customer_id", "ended", "returned")
+
+
+@pytest.mark.parametrize("name", ["label", "Target", "y", "outcome", "class", "risk_class", "target_30d", "is_fraud"])
+def test_the_label_is_found_by_its_name(name: str) -> None:
+    found = columns()
+    found = {"id": found["order_id"], name: found["label"], "placed_at": hours(), "amount": found["amount"]}
+    assert chosen(proposed(typed(found), event_time="placed_at")) == ("id", "placed_at", name)
+
+
+def test_the_last_column_is_the_label_where_no_name_says_so() -> None:
+    found = columns(grade=each(lambda n: "ab"[n % 2]))
+    del found["label"]
+    proposal = proposed(typed(found), event_time="placed_at")
+    assert chosen(proposal)[2] == "grade"
+    assert "the last column" in checks(proposal, "data.label")
+    constant = proposed(typed(found | {"country": each(lambda _: "DE")}), event_time="placed_at")
+    assert chosen(constant)[2] == "grade"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("key", "thing"), "key"),
+        (("thing", "other"), "thing"),  # each row has its own text
+        (("thing_id", "order"), "thing_id"),
+    ],
+)
+def test_the_entity_is_an_id_else_what_is_unique(names: tuple[str, str], expected: str) -> None:
+    texts = {name: each(lambda n, name=name: f"{name}{n}") for name in names}
+    file = typed(texts | {"at": hours(), "x": each(lambda n: n % 7), "label": each(lambda n: n % 2)})
+    assert chosen(proposed(file))[0] == expected
+
+
+def test_a_subject_that_comes_again_is_the_entity_where_nothing_is_unique() -> None:
+    sensor = each(lambda n: f"s{n % 4}")
+    file = typed({"sensor": sensor, "at": hours(), "x": each(lambda n: n % 7), "label": each(lambda n: n % 2)})
+    assert chosen(proposed(file))[0] == "sensor"
+
+
+def test_full_times_go_before_dates_and_those_of_the_event_before_others() -> None:
+    found = columns()
+    del found["placed_at"]
+    day, full = each(lambda _: "2024-01-01"), hours()
+    assert chosen(proposed(typed(found | {"day": day, "moment": full})))[1] == "moment"
+    assert chosen(proposed(typed(found | {"updated": full, "day": day})))[1] == "day"
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        (each(lambda n: f"2024-01-01 10:00:{n % 60:02}"), "no zone"),
+        (each(lambda n: START.replace(tzinfo=None, minute=n % 60)), "no zone"),
+        (each(lambda n: f"2024-01-{n % 28 + 1:02}"), "dates"),
+        (each(lambda n: START.date().replace(day=n % 28 + 1)), "dates"),
+        (each(lambda n: f"{n % 28 + 1}.1.2024 10:00"), "not RFC 3339"),
+        (each(lambda n: 1_700_000_000 + n), "since 1970"),
+        (each(lambda n: 1_700_000_000_000 + n), "since 1970"),
+    ],
+)
+def test_times_that_ingestion_refuses_are_named_with_what_to_do(values: list[Any], word: str) -> None:
+    proposal = proposed(typed(columns() | {"placed_at": values, "order_time": values}), event_time="order_time")
+    told = checks(proposal, "data.event_time")
+    assert word in told
+    assert "write them as 2013-01-01T10:00:00Z before you publish: ingestion refuses every row as it is" in told
+
+
+def test_rows_that_would_be_quarantined_for_their_key_are_counted() -> None:
+    found = columns()
+    found["order_id"][1], found["placed_at"][1] = found["order_id"][0], found["placed_at"][0]
+    found["order_id"][2] = None
+    told = checks(proposed(typed(found)), "data.entity")
+    assert "rows with the order_id and placed_at of an earlier row: 1" in told
+    assert "rows without a valid order_id: 1" in told
+
+
+def test_one_time_for_all_rows_and_implausible_times_are_told() -> None:
+    same = proposed(typed(columns() | {"placed_at": each(lambda _: "2024-01-01T10:00:00Z")}))
+    assert "all rows have one time" in checks(same, "data.event_time")
+    far = proposed(typed(columns() | {"placed_at": each(lambda n: f"2124-01-01T10:00:{n % 60:02}Z")}))
+    assert "more than a day from now" in checks(far, "data.event_time")
+
+
+WITHOUT_TIME = {name: values for name, values in columns().items() if name != "placed_at"}
+
+
+@pytest.mark.parametrize(
+    ("found", "asked", "code"),
+    [
+        (WITHOUT_TIME, {}, "no_event_time"),
+        ({"x": each(lambda n: n)}, {}, "no_event_time"),
+        ({"placed_at": hours(), "x": each(lambda n: n % 3), "label": each(lambda n: n % 2)}, {}, "no_entity"),
+        ({"order_id": each(lambda n: n), "placed_at": hours()}, {}, "no_label"),
+        (columns(), {"label": "lable"}, "unknown_column"),
+        (columns(), {"label": "placed_at"}, "unusable_column"),
+        (columns(), {"event_time": "amount"}, "unusable_column"),
+        (columns(), {"entity": "amount"}, "unusable_column"),
+        (columns(), {"entity": "label", "label": "label"}, "unusable_column"),
+        (columns(batch_id=each(lambda n: n % 2)), {"label": "batch_id"}, "unusable_column"),
+        (columns() | {"Kündigung ja": each(lambda n: n % 2)}, {"label": "Kündigung ja"}, "unusable_column"),
+    ],
+)
+def test_what_is_missing_or_unusable_is_refused(found: Any, asked: dict[str, str], code: str) -> None:
+    with pytest.raises(RondoError) as refused:
+        proposed(typed(found), **asked)
+    assert refused.value.code == code
+
+
+def test_a_name_that_no_spec_takes_is_refused_with_another() -> None:
+    with pytest.raises(RondoError, match="rename it to 'Kuendigung_ja' in the file"):
+        proposed(typed(columns() | {"Kündigung ja": each(lambda n: n % 2)}), label="Kündigung ja")
+
+
+def test_rows_are_enough_for_the_heuristics() -> None:
+    assert ROWS >= 20
