@@ -46,7 +46,7 @@ def bucket(tmp_path: Path, free_port: Callable[[], int], monkeypatch: pytest.Mon
     (folder / name).mkdir(parents=True)
     for variable, value in {
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "NO_PROXY": "127.0.0.1",
     }.items():  # fmt: skip
         monkeypatch.setenv(variable, value)
     command = [sys.executable, "-m", "localbucket", str(folder), "--port", str(port)]
