@@ -27,7 +27,7 @@ GATE = {
 }
 VERSION = {
     "model": "late", "model_version": 1, "state": "rejected", "passed": False, "digest": DIGEST, "run_id": "run-1",
-    "registered_at": DAY, "metrics": {"roc_auc": 0.5}, "trigger": {"kind": "data"}, "gates": [GATE],
+    "registered_at": DAY, "task": "binary", "metrics": {"roc_auc": 0.5}, "trigger": {"kind": "data"}, "gates": [GATE],
 }  # fmt: skip
 RUN = {
     "run_id": "run-2", "model": "late", "state": "failed", "trigger": {"kind": "drift"}, "started_at": DAY,
@@ -43,8 +43,9 @@ PERIOD = {
 }  # fmt: skip
 LINEAGE = {
     "model": "late", "model_version": 1, "artifact": DIGEST, "artifact_bytes": 20_665, "state": "rejected",
-    "trigger": {"kind": "drift", "detail": "temp drifted"}, "metrics": {"roc_auc": 0.5}, "gates": [GATE],
-    "training": {
+    "trigger": {"kind": "drift", "detail": "temp drifted"}, "task": "binary", "metrics": {"roc_auc": 0.5},
+    "notes": [{"code": "constant", "feature": "distance", "message": "the feature 'distance' is 7.0 everywhere"}],
+    "gates": [GATE], "training": {
         "data": [{"table": "datasets/trips", "version": 3, "digest": DIGEST}], "as_of": DAY, "rows_trained": 900,
         "rows_holdout": 100, "spec_digest": DIGEST, "code_version": "1.0", "seed": 7,
     },

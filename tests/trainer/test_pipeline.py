@@ -220,7 +220,8 @@ def test_a_model_of_several_classes() -> None:
 
 
 def test_a_class_that_only_the_holdout_has_counts_as_wrong() -> None:
-    kind = pl.when(pl.int_range(pl.len()) < 950).then(pl.col("carrier")).otherwise(pl.lit("oak"))
+    known = pl.when(pl.col("temp") > 3).then(pl.lit("AA")).otherwise("carrier")
+    kind = pl.when(pl.int_range(pl.len()) < 950).then(known).otherwise(pl.lit("oak"))
     candidate = run(rows(1_000).with_columns(late=kind), of_task("multiclass"))
     assert candidate.profile.task.labels == ("AA", "UA")
     assert candidate.evaluation.metrics["accuracy"] == pytest.approx(0.5, abs=0.05)
@@ -235,7 +236,7 @@ def test_more_classes_than_a_model_may_have() -> None:
 
 
 def test_a_model_of_numbers_with_an_interval() -> None:
-    frame = rows(4_000).with_columns(late=pl.col("temp").cast(pl.Float64) * 1_000 + 5_000)
+    frame = rows(4_000).with_columns(late=pl.col("temp").cast(pl.Float64) * 1_000 + 5_000 + pl.col("late"))
     gates = {"rmse": {"max": 500, "not_worse_than_champion": 5.0}, "fairness": {"by": "carrier", "max_gap": 50}}
     spec = of_task("regression", gates=gates, prediction={"interval": 0.9})
     champion = run(frame[:2_000], spec)
@@ -251,5 +252,7 @@ def test_a_model_of_numbers_with_an_interval() -> None:
 
 def test_a_champion_of_another_task_is_named_without_figures() -> None:
     champion = ChampionModel(3, run(rows(1_000)).model)
-    candidate = run(rows(1_000).with_columns(late=pl.col("temp")), of_task("regression"), champion=champion)
+    candidate = run(
+        rows(1_000).with_columns(late=pl.col("temp") + pl.col("late")), of_task("regression"), champion=champion
+    )
     assert (candidate.champion, candidate.champion_version) == (None, 3)

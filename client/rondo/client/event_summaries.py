@@ -34,6 +34,7 @@ from rondo.contracts.events.training import (
     TrainingSkipped,
     TrainingStarted,
 )
+from rondo.contracts.tasks.registry import headline
 from rondo.contracts.vocabularies import StatisticName
 
 if TYPE_CHECKING:
@@ -103,8 +104,10 @@ def _(event: TrainingFailed) -> str:
 
 @summarize.register
 def _(event: ModelTrained) -> str:
-    auc = event.summary.metrics.get("roc_auc", float("nan"))
-    return f"candidate on {event.summary.rows_trained:,} rows, AUC {auc:.3f} on its holdout"
+    summary = event.summary
+    metric = headline(summary.task, summary.metrics) or "no metric"
+    noted = "".join(f"; note: {note.message}" for note in summary.notes)
+    return f"candidate on {summary.rows_trained:,} rows, {metric} on its holdout{noted}"
 
 
 @summarize.register

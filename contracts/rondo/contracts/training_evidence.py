@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from rondo.contracts.events.base import Value
-from rondo.contracts.events.training import TrainingInputs, TrainingSummary
+from rondo.contracts.events.training import TrainingInputs, TrainingNote, TrainingSummary
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.text import Text
 
@@ -108,6 +108,7 @@ class Evidence(TrainingInputs):
     champion: Evaluation | None = None
     champion_version: int | None = None
     comparisons: tuple[Comparison, ...] = ()
+    notes: tuple[TrainingNote, ...] = ()
     profile: ReferenceProfile
     parity: Parity
 
@@ -119,7 +120,9 @@ class Evidence(TrainingInputs):
         """Return the part that the event carries."""
         return TrainingSummary(
             **{name: getattr(self, name) for name in TrainingInputs.model_fields},
+            task=self.profile.task.task,
             metrics=self.candidate.metrics,
             champion_metrics=self.champion.metrics if self.champion else None,
             champion_version=self.champion_version,
+            notes=self.notes,
         )

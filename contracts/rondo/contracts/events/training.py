@@ -36,15 +36,28 @@ class TrainingInputs(Value):
     environment: dict[Text, Text]
 
 
-class TrainingSummary(TrainingInputs):
-    """The headline figures of a candidate, and the inputs of its training; the rest is in its evidence.
+class TrainingNote(Value):
+    """What the author of a spec should know of a training's rows. `code` is an open vocabulary, such as `constant`."""
 
-    `metrics` are of the holdout, as are `champion_metrics`; these are None where the champion could not be scored.
+    code: Text
+    feature: Text | None = None
+    message: Message
+
+
+class TrainingSummary(TrainingInputs):
+    """The headline figures of a candidate, notes on its rows, and the inputs of its training.
+
+    The rest is in its evidence.
+
+    `task` is that of the spec. `metrics` are of the holdout, as are `champion_metrics`; these are None where the
+    champion could not be scored.
     """
 
+    task: Text
     metrics: dict[Text, float]
     champion_metrics: dict[Text, float] | None = None
     champion_version: int | None = None
+    notes: tuple[TrainingNote, ...] = ()
 
 
 class TrainingRequested(ModelEvent):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from rondo.contracts.tasks.binary import BINARY
+from rondo.contracts.tasks.metrics import METRICS
 from rondo.contracts.tasks.multiclass import MULTICLASS
 from rondo.contracts.tasks.regression import REGRESSION
 
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.base import Task
 
 TASKS: Mapping[str, Task] = {task.name: task for task in (BINARY, MULTICLASS, REGRESSION)}
+
+
+def headline(task: str, metrics: Mapping[str, float]) -> str | None:
+    """Return the primary metric of a model as text, such as `ROC AUC 0.742`; None where it is not known."""
+    if task not in TASKS or (name := TASKS[task].primary) not in metrics:
+        return None
+    return METRICS[name].written(metrics[name])
 
 
 class UnknownTaskError(ValueError):

@@ -71,6 +71,19 @@ class OneClassError(NotEnoughDataError):
         )
 
 
+class LeakError(TrainingImpossibleError):
+    """A feature is the label, or the label by other names."""
+
+    code = "leak"
+
+    def __init__(self, feature: str, label: str) -> None:
+        self.feature = feature
+        super().__init__(
+            f"the feature {feature!r} is the label {label!r} itself, or the label by other names: a model would copy"
+            f" it, and a request can't have it yet; take {feature!r} out of `features`"
+        )
+
+
 class TooManyClassesError(TrainingImpossibleError):
     """The label has more classes than a model may have."""
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.contracts.tasks.registry import task_named
+from rondo.trainer.dataset import data_checks
 from rondo.trainer.dataset.split import split
 from rondo.trainer.errors import NoFinitePredictionError, TrainingImpossibleError
 from rondo.trainer.estimators.base import Target
@@ -65,6 +66,7 @@ class Pipeline:
 
         Raises:
             NotEnoughDataError: the rows have one class only, or one event time.
+            LeakError: a feature is the label.
             TooManyClassesError: the label has more classes than a model may have.
             MissingColumnsError: a feature is no column of the rows.
             HyperparameterError: the spec's parameters can't be used.
@@ -77,6 +79,7 @@ class Pipeline:
         inputs.check_columns(spec.features, training_set.rows)
         rows, time, label = training_set.rows, spec.data.event_time, spec.data.label
         parts = split(spec, rows)
+        data_checks.refuse_leak(spec, parts.training)
         classes = task.classes(parts.training[label].unique().to_list(), spec.labels)
         targets = task.targets(parts.training[label].to_list(), classes)
         model = _fit(spec, parts.training, Target(task.name, len(classes)), targets, estimator)
@@ -92,6 +95,7 @@ class Pipeline:
             model=graph,
             holdout=parts.holdout,
             scored=scored,
+            notes=tuple(data_checks.notes(spec, parts)),
             parity=parity.compare(
                 task.predictions(fitted, model.predict(compared)),
                 self.score(graph, inputs.onnx_inputs(spec.features, compared)),

@@ -9,6 +9,7 @@ import typer
 from rondo.client.cli import session
 from rondo.client.cli.monitoring import alerts, last_window, monitoring
 from rondo.client.cli.output import Json, minute, print_json, print_list, print_table
+from rondo.contracts.tasks.registry import headline
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
@@ -56,7 +57,7 @@ def _monitoring_cells(model: dict[str, Any]) -> tuple[str, str]:
 def _versions(model: str, *, json: bool) -> None:
     print_list(
         session.run(lambda rondo: rondo.versions(model)),
-        ("version", "state", "AUC", "because of", "registered", "gates not passed"),
+        ("version", "state", "on its holdout", "because of", "registered", "gates not passed"),
         _version_cells,
         empty=f"{model} has no versions yet: the first training creates version 1, `rondo runs {model}` shows it",
         json=json,
@@ -99,8 +100,8 @@ def lineage(model: str, version: int, json: Json = False) -> None:  # noqa: FBT0
 
 
 def _version_cells(version: dict[str, Any]) -> tuple[object, ...]:
-    number, state, auc = version["model_version"], version["state"], _auc(version["metrics"])
-    return number, state, auc, version["trigger"]["kind"], minute(version["registered_at"]), _failed(version)
+    number, state, metric = version["model_version"], version["state"], _metric(version)
+    return number, state, metric, version["trigger"]["kind"], minute(version["registered_at"]), _failed(version)
 
 
 def _period_cells(period: dict[str, Any]) -> tuple[object, ...]:
@@ -120,9 +121,9 @@ def routes(model: dict[str, Any]) -> str:
     return ", ".join(shares) or "nothing"
 
 
-def _auc(metrics: dict[str, Any]) -> str | None:
-    auc = metrics.get("roc_auc")
-    return f"{float(auc):.3f}" if auc is not None else None
+def _metric(version: dict[str, Any]) -> str | None:
+    """Return the primary metric of a version; metrics that are not finite are texts."""
+    return headline(version["task"], {name: float(value) for name, value in version["metrics"].items()})
 
 
 def _failed(version: dict[str, Any]) -> str:
@@ -139,7 +140,8 @@ def _rows(lineage: dict[str, Any]) -> list[tuple[str, object]]:
         ("rows", f"{training['rows_trained']:,} trained, {training['rows_holdout']:,} held out"),
         ("spec", training["spec_digest"]),
         ("code, seed", f"{training['code_version']}, {training['seed']}"),
-        ("AUC", _auc(lineage["metrics"])),
+        ("on its holdout", _metric(lineage)),
+        *(("note", note["message"]) for note in lineage["notes"]),
         *(("gate", f"{'passed' if g['passed'] else 'NOT passed'}: {g['message']}") for g in lineage["gates"]),
         *(
             ("served", f"{p['share']:.0%} from {minute(p['since'])} until {minute(p['until']) or 'now'}")

@@ -28,7 +28,7 @@ router = APIRouter(prefix="/v1", dependencies=[requires(Role.READER)])
 
 
 class VersionView(Value):
-    """A version, the results of its gates, and the trigger of its training."""
+    """A version, its metrics on the holdout, the results of its gates, and the trigger of its training."""
 
     model: str
     model_version: int
@@ -37,6 +37,7 @@ class VersionView(Value):
     digest: Digest
     run_id: str
     registered_at: Utc
+    task: str
     metrics: dict[str, float]
     trigger: Trigger
     gates: tuple[GateResult, ...]
@@ -119,6 +120,7 @@ def _version_view(found: RegisteredVersion) -> VersionView:
         digest=version.digest,
         run_id=version.run_id,
         registered_at=found.registered_at,
+        task=trained.summary.task,
         metrics=trained.summary.metrics,
         trigger=trained.trigger,
         gates=found.candidate.gates,

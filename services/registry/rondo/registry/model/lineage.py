@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.models import GateResult
-from rondo.contracts.events.training import TrainingInputs, Trigger
+from rondo.contracts.events.training import TrainingInputs, TrainingNote, Trigger
 from rondo.contracts.text import Digest
 from rondo.contracts.times import Utc
 from rondo.registry.model.deployments import Deployment, Period, periods
@@ -35,8 +35,10 @@ class Lineage(Value):
     trigger: Trigger
     evidence: Digest
     training: TrainingLineage
+    task: str
     metrics: dict[str, float]
     compared_with_version: int | None
+    notes: tuple[TrainingNote, ...]
     gates: tuple[GateResult, ...]
     state: str
     deployments: tuple[Period, ...]
@@ -53,8 +55,10 @@ def lineage_of(version: Version, candidate: Candidate, deployments: Sequence[Dep
         trigger=trained.trigger,
         evidence=trained.evidence,
         training=TrainingLineage.model_validate(known),
+        task=trained.summary.task,
         metrics=trained.summary.metrics,
         compared_with_version=trained.summary.champion_version if trained.summary.champion_metrics else None,
+        notes=trained.summary.notes,
         gates=candidate.gates,
         state=version.state,
         deployments=tuple(p for p in periods(deployments) if p.model_version == version.number),

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from rondo.contracts.events.training import TrainingNote
     from rondo.contracts.training_evidence import Comparison, Evaluation, FeatureProfile, Parity, ReferenceProfile
     from rondo.trainer.evaluation.metrics import Scored
 
@@ -32,6 +33,7 @@ class FittedCandidate:
     model: bytes
     holdout: pl.DataFrame
     scored: Scored
+    notes: tuple[TrainingNote, ...]
     parity: Parity
     profile: dict[str, FeatureProfile]
     training_set_digest: str
@@ -52,6 +54,7 @@ class Candidate:
     champion: Evaluation | None
     champion_version: int | None
     comparisons: tuple[Comparison, ...]
+    notes: tuple[TrainingNote, ...]
     profile: ReferenceProfile
     parity: Parity
     training_set_digest: str

@@ -41,6 +41,7 @@ def evaluate_candidate(
         champion=None if by_champion is None else _evaluate(spec, holdout, by_champion),
         champion_version=champion.version if champion else None,
         comparisons=() if by_champion is None else _comparisons(spec, scored, by_champion),
+        notes=fitted.notes,
         profile=_profile(fitted, scored),
         parity=fitted.parity,
         training_set_digest=fitted.training_set_digest,

@@ -22,6 +22,7 @@ def assemble_evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Can
         champion=candidate.champion,
         champion_version=candidate.champion_version,
         comparisons=candidate.comparisons,
+        notes=candidate.notes,
         profile=candidate.profile,
         parity=candidate.parity,
         data=training_set.data,

@@ -1,0 +1,123 @@
+"""Checks of the rows that a model is fitted to: notes for the author of the spec, and leaks, which end the training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from rondo.contracts.events.training import TrainingNote
+from rondo.contracts.vocabularies import Task
+from rondo.trainer.errors import LeakError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.trainer.dataset.split import Split
+
+# A class with a smaller share of the rows is named.
+RARE = 0.01
+# With this share of rows that equal an earlier one in label and all features, the rows are hardly independent.
+REPEATED = 0.5
+# With fewer rows a feature may agree with the label by chance.
+_ENOUGH_ROWS = 50
+# A feature that differs from a multiple of the label by rounding alone.
+_COPY = 1 - 1e-9
+_PROBE_ROWS = 2_000
+
+
+def refuse_leak(spec: ModelSpec, rows: pl.DataFrame) -> None:
+    """Refuse training rows in which a feature is the label, or the label by other names.
+
+    Raises:
+        LeakError: a feature has one value per class; or, for regression, is a multiple of the label.
+
+    """
+    if rows.height < _ENOUGH_ROWS:
+        return
+    label = rows[spec.data.label]
+    copies = _is_linear_copy if spec.task == Task.REGRESSION else _is_renamed_copy
+    for name in spec.features:
+        if copies(rows[name], label):
+            raise LeakError(name, spec.data.label)
+
+
+def notes(spec: ModelSpec, parts: Split) -> Iterator[TrainingNote]:
+    """Yield notes on the rows of a training; a model is fitted all the same."""
+    training, holdout, label = parts.training, parts.holdout, spec.data.label
+    for name, feature in spec.features.items():
+        yield from _same_everywhere(training[name])
+        if feature.type == "category":
+            yield from _unseen(training[name], holdout[name])
+    if spec.task != Task.REGRESSION:
+        yield from _classes(training[label], holdout[label])
+    repeated = 1 - training.select(*spec.features, label).hash_rows().n_unique() / training.height
+    if repeated > REPEATED:
+        message = (
+            f"{repeated:.0%} of the training rows equal an earlier one in label and all features: if they are copies,"
+            " the metrics are surer than they should be"
+        )
+        yield TrainingNote(code="repeated_rows", message=message)
+
+
+def _same_everywhere(values: pl.Series) -> Iterator[TrainingNote]:
+    if values.null_count() == values.len():
+        message = f"the feature {values.name!r} has no value in any training row: it decides nothing"
+        yield TrainingNote(code="no_values", feature=values.name, message=message)
+    elif not values.null_count() and values.head(_PROBE_ROWS).n_unique() == 1 and values.n_unique() == 1:
+        message = f"the feature {values.name!r} is {values[0]} in all training rows: it decides nothing"
+        yield TrainingNote(code="constant", feature=values.name, message=message)
+
+
+def _unseen(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
+    unseen = holdout.filter(holdout.is_not_null() & ~holdout.is_in(training.drop_nulls().unique().implode()))
+    if unseen.len():
+        message = (
+            f"{unseen.len():,} of {holdout.len():,} rows of the holdout have a {training.name!r} that the training rows"
+            f" lack, such as {unseen[0]!r}: the other features decide them"
+        )
+        yield TrainingNote(code="unseen_category", feature=training.name, message=message)
+
+
+def _classes(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
+    counts = training.value_counts(sort=True)
+    rare = counts.filter(pl.col("count") < RARE * training.len())
+    if rare.height:
+        value, rows = rare.row(-1)
+        others = f", and {rare.height - 1} more are rare" if rare.height > 1 else ""
+        message = (
+            f"{rows / training.len():.2%} of the training rows ({rows:,}) have the label {_shown(value)}{others}: judge"
+            " the model by metrics that weigh classes, such as average_precision or balanced_accuracy"
+        )
+        yield TrainingNote(code="rare_class", message=message)
+    unknown = holdout.filter(~holdout.is_in(training.unique().implode()))
+    if unknown.len():
+        message = (
+            f"{unknown.len():,} of {holdout.len():,} rows of the holdout have a label that the training rows lack, such"
+            f" as {_shown(unknown[0])}: they count as wrong"
+        )
+        yield TrainingNote(code="unknown_class", message=message)
+
+
+def _shown(label: object) -> str:
+    return f"{label:g}" if isinstance(label, float) else repr(label)
+
+
+def _is_renamed_copy(values: pl.Series, label: pl.Series) -> bool:
+    """Return whether each value has one class and each class one value."""
+    classes = label.n_unique()
+    if values.head(_PROBE_ROWS).n_unique() > classes or values.n_unique() != classes:
+        return False
+    return int(pl.DataFrame({"value": values, "label": label}).n_unique()) == classes
+
+
+def _is_linear_copy(values: pl.Series, label: pl.Series) -> bool:
+    if values.dtype == pl.String or values.null_count():
+        return False
+    x, y = values.to_numpy().astype(np.float64), label.to_numpy().astype(np.float64)
+    if not np.isfinite(x).all() or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return False
+    # Two distinct values always lie on a line.
+    return values.head(_PROBE_ROWS).n_unique() > 2 and abs(float(np.corrcoef(x, y)[0, 1])) > _COPY  # noqa: PLR2004

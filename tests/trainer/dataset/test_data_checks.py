@@ -1,0 +1,89 @@
+"""Rows that a stranger brings: each peculiarity has a note, and a leak refuses the training."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from rondo.trainer.dataset.data_checks import notes, refuse_leak
+from rondo.trainer.dataset.split import split
+from rondo.trainer.errors import LeakError
+
+from tests.trainer.builders import START, rows, spec
+
+
+def with_feature(**feature: Any) -> Any:
+    return spec(features=feature)
+
+
+def codes(frame: pl.DataFrame, described: Any = None) -> dict[str, str | None]:
+    described = described or spec()
+    return {note.code: note.feature for note in notes(described, split(described, frame))}
+
+
+def test_ordinary_rows_have_no_note() -> None:
+    assert codes(rows(2_000)) == {}
+    refuse_leak(spec(), rows(2_000))
+
+
+def test_a_constant_feature_is_named() -> None:
+    assert codes(rows(2_000).with_columns(distance=pl.lit(7.0)))["constant"] == "distance"
+
+
+def test_a_feature_without_values_is_named() -> None:
+    assert codes(rows(2_000).with_columns(carrier=pl.lit(None, pl.String))) == {"no_values": "carrier"}
+
+
+def test_a_category_that_only_the_holdout_has_is_named() -> None:
+    late = pl.col("departure") > START + timedelta(minutes=1_950)
+    frame = rows(2_000).with_columns(carrier=pl.when(late).then(pl.lit("ZZ")).otherwise("carrier"))
+    assert codes(frame) == {"unseen_category": "carrier"}
+
+
+def test_a_rare_class_is_named() -> None:
+    rare = (pl.int_range(pl.len()) % 200 == 0).cast(pl.Float64)
+    (note,) = notes(spec(), split(spec(), rows(4_000).with_columns(late=rare)))
+    assert note.code == "rare_class"
+    assert "0.50% of the training rows (18) have the label 1" in note.message
+
+
+def test_repeated_rows_are_counted() -> None:
+    one = rows(500)
+    again = [one.with_columns(departure=pl.col("departure") + timedelta(days=day)) for day in range(4)]
+    assert codes(pl.concat(again)) == {"repeated_rows": None}
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        pl.col("late"),
+        pl.col("late") * -3 + 7,
+        pl.when(pl.col("late") == 1).then(pl.lit("UP")).otherwise(pl.lit("DOWN")),
+    ],
+    ids=["the label", "a multiple", "other names"],
+)
+def test_a_copy_of_the_label_is_refused_by_its_name(copy: pl.Expr) -> None:
+    described = with_feature(outcome={"type": "category"})
+    with pytest.raises(LeakError) as refusal:
+        refuse_leak(described, rows(2_000).with_columns(outcome=copy))
+    assert refusal.value.feature == "outcome"
+    assert "is the label 'late' itself, or the label by other names" in str(refusal.value)
+    assert "take 'outcome' out of `features`" in str(refusal.value)
+
+
+def test_a_feature_that_is_only_related_to_the_label_is_none() -> None:
+    rng = np.random.default_rng(3)
+    noise = pl.Series(rng.random(2_000) < 0.001)
+    frame = rows(2_000).with_columns(outcome=pl.when(noise).then(1 - pl.col("late")).otherwise("late"))
+    refuse_leak(with_feature(outcome={"type": "float"}), frame)
+
+
+def test_a_multiple_of_a_number_is_refused() -> None:
+    described = spec(task="regression", features={"cents": {"type": "float"}})
+    frame = rows(2_000).with_columns(late=pl.col("distance").cast(pl.Float64), cents=pl.col("distance") * 100)
+    with pytest.raises(LeakError) as refusal:
+        refuse_leak(described, frame)
+    assert refusal.value.feature == "distance"
