@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 KINDS = {"binary": "two texts", "multiclass": "classes", "regression": "numbers"}
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.slow
 async def test_a_proposed_spec_trains_a_version_for_each_task(tmp_path: Path) -> None:
     async with Stack(tmp_path / "home") as stack, AsyncRondo(Connection.of_stack(stack.home)) as rondo:
@@ -41,7 +42,7 @@ async def command(stack: Stack, *arguments: str) -> None:
 
 
 async def until_served(rondo: AsyncRondo, model: str) -> None:
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(150):
         while True:
             try:
                 await rondo.inputs(model)
