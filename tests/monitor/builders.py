@@ -11,7 +11,7 @@ from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.binary import roc_auc_error
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, PerformanceFigure, ReferenceProfile
-from rondo.monitor.detectors.reference import Reference, TrainedProfile
+from rondo.monitor.detectors.reference import Reference
 from rondo.monitor.detectors.roc_auc import roc_auc
 from rondo.monitor.windows.window_counts import score_histogram
 
@@ -75,8 +75,8 @@ def _numeric(values: np.ndarray) -> NumericProfile:
     return NumericProfile(edges=tuple(map(float, edges)), counts=tuple(map(int, counts)))
 
 
-TRAINED = TrainedProfile(profile(), REFERENCE_ROWS)
-REFERENCE = Reference.of(TRAINED)
+PROFILE = profile()
+REFERENCE = Reference.of(PROFILE)
 
 
 def times(day: float, count: int, length: float = 1.0) -> list[datetime]:

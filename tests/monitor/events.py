@@ -12,7 +12,7 @@ from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
 from rondo.contracts.events.training import ModelTrained, Trigger
 from rondo.contracts.training_evidence import Evaluation, Evidence, Parity
 
-from tests.monitor.builders import DIGEST, EPOCH, MODEL, REFERENCE_ROWS, SPEC, TRAINED
+from tests.monitor.builders import DIGEST, EPOCH, MODEL, PROFILE, REFERENCE_ROWS, SPEC
 from tests.support.evidence import stored
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ RAISED = AlertRaised(
 RESOLVED = AlertResolved(model=MODEL, alert_id="a1", detail="over", resolved_at=EPOCH)
 
 
-def trained(digest: str = DIGEST, profile: ReferenceProfile = TRAINED.profile) -> ModelTrained:
+def trained(digest: str = DIGEST, profile: ReferenceProfile = PROFILE) -> ModelTrained:
     evidence = Evidence(
         candidate=Evaluation(metrics={"roc_auc": profile.performance["roc_auc"].value}),
         profile=profile,

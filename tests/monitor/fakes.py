@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.contracts.training_evidence import ReferenceProfile
     from rondo.monitor.alerts.findings import Announcement
-    from rondo.monitor.detectors.reference import TrainedProfile
 
 
 @dataclass
@@ -31,7 +31,7 @@ class MemoryStore:
     """Implements `ports.Store`, `ports.Work` and `ports.ChangeSignal`."""
 
     specs: dict[str, tuple[int, ModelSpec | None]] = field(default_factory=dict)
-    trained: dict[str, TrainedProfile] = field(default_factory=dict)
+    known_profiles: dict[str, ReferenceProfile] = field(default_factory=dict)
     champions: dict[str, ChampionRevision] = field(default_factory=dict)
     removals: dict[str, int] = field(default_factory=dict)
     generation: int = 0
@@ -46,8 +46,8 @@ class MemoryStore:
         if model not in self.specs or self.specs[model][0] < revision:
             self.specs[model] = (revision, spec)
 
-    async def save_profile(self, digest: str, trained: TrainedProfile) -> None:
-        self.trained.setdefault(digest, trained)
+    async def save_profile(self, digest: str, profile: ReferenceProfile) -> None:
+        self.known_profiles.setdefault(digest, profile)
 
     async def save_champion(self, model: str, champion: ChampionRevision) -> None:
         if model not in self.champions or self.champions[model].revision < champion.revision:
@@ -70,8 +70,8 @@ class MemoryStore:
             {m: spec for m, (_, spec) in self.specs.items() if spec}, dict(self.champions), dict(self.removals)
         )
 
-    async def profiles(self, digests: Sequence[str]) -> Mapping[str, TrainedProfile]:
-        return {digest: self.trained[digest] for digest in digests if digest in self.trained}
+    async def profiles(self, digests: Sequence[str]) -> Mapping[str, ReferenceProfile]:
+        return {digest: self.known_profiles[digest] for digest in digests if digest in self.known_profiles}
 
     async def save(self, checkpoint: Checkpoint, announcements: Sequence[Announcement]) -> None:
         if checkpoint.generation != self.generation:

@@ -8,7 +8,7 @@ from rondo.chassis.errors import PermanentError, UnavailableError
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.monitor.handlers import on_model_trained
 
-from tests.monitor.builders import DIGEST, EPOCH, TRAINED
+from tests.monitor.builders import DIGEST, EPOCH, PROFILE
 from tests.monitor.events import trained
 from tests.monitor.fakes import MemoryStore
 from tests.support.evidence import EvidenceStore
@@ -32,7 +32,7 @@ class Failing(EvidenceStore):
 async def test_the_profile_is_the_one_of_the_evidence() -> None:
     store = MemoryStore()
     await on_model_trained(ENVELOPE, store, EvidenceStore())
-    assert store.trained == {DIGEST: TRAINED}
+    assert store.known_profiles == {DIGEST: PROFILE}
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,4 @@ async def test_evidence_that_can_not_be_read_is_waited_for_or_given_up(
     store = MemoryStore()
     with pytest.raises(error):
         await on_model_trained(ENVELOPE, store, Failing(failure))
-    assert store.trained == {}
+    assert store.known_profiles == {}

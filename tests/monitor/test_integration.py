@@ -29,7 +29,7 @@ from rondo.monitor.pipeline import MonitorPipeline
 from rondo.monitor.ports import ChampionRevision
 from rondo.monitor.settings import MonitorTimings
 
-from tests.monitor.builders import DIGEST, EPOCH, MODEL, SPEC, TRAINED, log_of_days
+from tests.monitor.builders import DIGEST, EPOCH, MODEL, PROFILE, SPEC, log_of_days
 from tests.monitor.events import control_plane
 from tests.monitor.fakes import FakeClock, MemoryStore, messages
 from tests.support.access import bearer, publish_tokens
@@ -49,7 +49,7 @@ async def uninterrupted(predicted: list[bytes], known: list[bytes]) -> dict[str,
     """Return the events of a pipeline in memory that reads everything in one call."""
     store, clock = MemoryStore(), FakeClock()
     await store.save_spec(MODEL, 1, SPEC)
-    await store.save_profile(DIGEST, TRAINED)
+    await store.save_profile(DIGEST, PROFILE)
     await store.save_champion(MODEL, ChampionRevision(1, 1, DIGEST))
     pipeline = MonitorPipeline(store, store, clock, MonitorTimings())
     await pipeline.load()

@@ -23,13 +23,13 @@ from rondo.monitor.settings import MonitorTimings
 from rondo.monitor.status_view import LogCounts
 from rondo.monitor.stream.log_messages import read_predictions
 
-from tests.monitor.builders import DIGEST, EPOCH, MODEL, SPEC, TRAINED, encode_predictions, log_of_days, spec
+from tests.monitor.builders import DIGEST, EPOCH, MODEL, PROFILE, SPEC, encode_predictions, log_of_days, spec
 from tests.monitor.fakes import FakeClock, FakeMessage, MemoryStore, messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from rondo.monitor.detectors.reference import TrainedProfile
+    from rondo.contracts.training_evidence import ReferenceProfile
 
 PREDICTED, KNOWN = log_of_days(8, 4, rows_a_day=200)
 
@@ -37,7 +37,7 @@ PREDICTED, KNOWN = log_of_days(8, 4, rows_a_day=200)
 async def filled_store() -> MemoryStore:
     store = MemoryStore()
     await store.save_spec(MODEL, 1, SPEC)
-    await store.save_profile(DIGEST, TRAINED)
+    await store.save_profile(DIGEST, PROFILE)
     await store.save_champion(MODEL, ChampionRevision(1, 1, DIGEST))
     return store
 
@@ -111,7 +111,7 @@ async def test_rows_buffered_until_profile_and_spec_arrive_count_as_usual() -> N
     assert store.published == []
     async with store.work():
         filled = await filled_store()
-        store.specs, store.trained, store.champions = filled.specs, filled.trained, filled.champions
+        store.specs, store.known_profiles, store.champions = filled.specs, filled.known_profiles, filled.champions
     await restarted.advance([])
     assert await uninterrupted() == published(store)
 
@@ -198,14 +198,14 @@ class SlowStore(MemoryStore):
 
     clock: FakeClock
 
-    async def profiles(self, digests: Sequence[str]) -> Mapping[str, TrainedProfile]:
+    async def profiles(self, digests: Sequence[str]) -> Mapping[str, ReferenceProfile]:
         self.clock.now += 10.0
         return await super().profiles(digests)
 
 
 async def test_slow_processing_of_messages_is_no_idleness() -> None:
     filled = await filled_store()
-    store = SlowStore(filled.specs, filled.trained, filled.champions)
+    store = SlowStore(filled.specs, filled.known_profiles, filled.champions)
     clock = store.clock = FakeClock()
     pipeline = new_pipeline(store, clock, max_out_of_orderness=5.0)
     await pipeline.load()
@@ -217,14 +217,14 @@ async def test_slow_processing_of_messages_is_no_idleness() -> None:
 
 async def test_idleness_does_not_advance_the_watermark_past_buffered_rows() -> None:
     store, clock = await filled_store(), FakeClock()
-    store.trained = {}
+    store.known_profiles = {}
     pipeline = new_pipeline(store, clock)
     await pipeline.load()
     pipeline.caught_up()
     await pipeline.advance(messages(PREDICTED[:4], KNOWN[:4]))
     clock.now = 20.0
     await pipeline.advance(messages(PREDICTED[4:], KNOWN[4:], first=4))
-    store.trained = {DIGEST: TRAINED}
+    store.known_profiles = {DIGEST: PROFILE}
     async with store.work():
         pass
     await pipeline.advance([])
@@ -234,7 +234,7 @@ async def test_idleness_does_not_advance_the_watermark_past_buffered_rows() -> N
 
 async def test_rows_without_a_profile_are_dropped_after_the_timeout() -> None:
     store, clock = await filled_store(), FakeClock()
-    store.trained = {}
+    store.known_profiles = {}
     pipeline = new_pipeline(store, clock, profile_timeout=300.0)
     await pipeline.load()
     for now, dropped in ((0.0, 0), (299.0, 0), (300.0, 200)):

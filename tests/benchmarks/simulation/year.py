@@ -16,7 +16,7 @@ import pyarrow as pa
 from rondo.contracts.events.monitoring import DataQualityDegraded, DriftDetected, PerformanceDegraded, WindowClosed
 from rondo.contracts.events.training import Trigger
 from rondo.flights.dataset.flights import EVENT_TIME
-from rondo.monitor.detectors.reference import Reference, TrainedProfile
+from rondo.monitor.detectors.reference import Reference
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.ports import ChampionRevision
 from rondo.registry.gates.champion_comparison import ComparedChampion
@@ -164,6 +164,6 @@ class Simulation:
 
     def _promote(self, version: Version) -> None:
         self._year.versions.append(version)
-        self._reference = Reference.of(TrainedProfile.of(version.evidence))
+        self._reference = Reference.of(version.evidence.profile)
         self._champion_scores = self._trainings.scores(self._trainings.learn(version.as_of)[1])
         self._state.promote(ChampionRevision(version.number, version.number, version.evidence.training_set_digest))

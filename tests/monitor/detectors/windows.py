@@ -8,7 +8,7 @@ import numpy as np
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.binary import roc_auc_error
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, PerformanceFigure, ReferenceProfile
-from rondo.monitor.detectors.reference import Reference, TrainedProfile
+from rondo.monitor.detectors.reference import Reference
 from rondo.monitor.windows.window_counts import SCORE_BINS, WindowCounts
 
 from tests.monitor.builders import REFERENCE, spec
@@ -31,7 +31,7 @@ def reference_of(features: Mapping[str, NumericProfile | CategoricalProfile]) ->
         task=FittedTask(task="binary"),
         performance={"roc_auc": PerformanceFigure(value=0.7, error=roc_auc_error(0.7, 500, 500))},
     )
-    return Reference.of(TrainedProfile(profile, 1_000))
+    return Reference.of(profile)
 
 
 def window(bins: Mapping[str, list[int]], reference: Reference = REFERENCE) -> WindowCounts:

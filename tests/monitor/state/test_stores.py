@@ -22,7 +22,7 @@ from rondo.monitor.state.codec import decode_state, encode_state, nothing_stored
 from rondo.monitor.state.postgres_control_plane import CommitSignal, handling
 from rondo.monitor.state.postgres_state import PostgresStore
 
-from tests.monitor.builders import DIGEST, DIGEST_2, EPOCH, MODEL, SPEC, TRAINED, spec
+from tests.monitor.builders import DIGEST, DIGEST_2, EPOCH, MODEL, PROFILE, SPEC, spec
 from tests.monitor.events import deployed, trained
 from tests.monitor.fakes import MemoryStore
 from tests.monitor.state.states import add_rows, filled_state, without_row_numbers
@@ -87,7 +87,7 @@ async def test_a_handled_event_changes_the_control_plane_and_sets_the_signal(und
     await under_test.handle(deployed(1, 1, DIGEST))
     snapshot = await under_test.store.control_plane()
     assert ({MODEL: SPEC}, {MODEL: ChampionRevision(1, 1, DIGEST)}) == (snapshot.specs, snapshot.champions)
-    assert await under_test.store.profiles([DIGEST, DIGEST_2]) == {DIGEST: TRAINED}
+    assert await under_test.store.profiles([DIGEST, DIGEST_2]) == {DIGEST: PROFILE}
 
 
 @pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (1, 3, 2)])

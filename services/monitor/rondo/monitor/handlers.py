@@ -13,7 +13,6 @@ from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.events.training import ModelTrained
 from rondo.contracts.vocabularies import RouteRole
-from rondo.monitor.detectors.reference import TrainedProfile
 from rondo.monitor.ports import ChampionRevision, Work
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifac
         evidence = await load_evidence(artifacts, envelope.data.evidence)
     except UnusableEvidenceError as error:
         raise PermanentError(str(error)) from error
-    await work.save_profile(envelope.data.digest, TrainedProfile.of(evidence))
+    await work.save_profile(envelope.data.digest, evidence.profile)
 
 
 async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: Work) -> None:

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.contracts.training_evidence import ReferenceProfile
     from rondo.monitor.alerts.findings import Announcement
-    from rondo.monitor.detectors.reference import TrainedProfile
 
 # A topic and a partition.
 Position = tuple[str, int]
@@ -74,7 +74,7 @@ class Work(Protocol):
         """Save the spec of a model; None for a revision that removes the model."""
         ...
 
-    async def save_profile(self, digest: str, trained: TrainedProfile) -> None: ...
+    async def save_profile(self, digest: str, profile: ReferenceProfile) -> None: ...
 
     async def save_champion(self, model: str, champion: ChampionRevision) -> None: ...
 
@@ -88,7 +88,7 @@ class Store(Protocol):
 
     async def control_plane(self) -> ControlPlaneSnapshot: ...
 
-    async def profiles(self, digests: Sequence[str]) -> Mapping[str, TrainedProfile]:
+    async def profiles(self, digests: Sequence[str]) -> Mapping[str, ReferenceProfile]:
         """Return the known profiles among these digests."""
         ...
 

@@ -11,20 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rondo.contracts.training_evidence import Evidence, ReferenceProfile
-
-
-@dataclass(frozen=True)
-class TrainedProfile:
-    """A profile, and the number of holdout rows behind its AUC."""
-
-    profile: ReferenceProfile
-    holdout_rows: int
-
-    @classmethod
-    def of(cls, evidence: Evidence) -> TrainedProfile:
-        """Return the part of a candidate's evidence that the monitor keeps."""
-        return cls(evidence.profile, evidence.rows_holdout)
+    from rondo.contracts.training_evidence import ReferenceProfile
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +24,9 @@ class Reference:
     roc_auc_error: float
 
     @classmethod
-    def of(cls, trained: TrainedProfile) -> Reference:
+    def of(cls, profile: ReferenceProfile) -> Reference:
         """Compile a profile."""
-        binning = Binning.of(trained.profile)
-        figure = trained.profile.performance.get("roc_auc")
+        binning = Binning.of(profile)
+        figure = profile.performance.get("roc_auc")
         auc, error = (figure.value, figure.error or 0.0) if figure else (0.5, 0.0)
-        return cls(binning, binning.reference(trained.profile), auc, error)
+        return cls(binning, binning.reference(profile), auc, error)

@@ -7,8 +7,7 @@ create table specs (
 );
 create table profiles (
     digest text primary key,
-    profile json not null,
-    holdout_rows bigint not null
+    profile json not null
 );
 create table champions (
     model text primary key,

@@ -32,8 +32,8 @@ class ControlPlaneCache:
         """Load the profiles of these digests; an unknown one is requested once between two refreshes."""
         missing = digests - self.references.keys() - self._requested
         if missing:
-            for digest, trained in (await self._store.profiles(sorted(missing))).items():
-                self.references[digest] = Reference.of(trained)
+            for digest, profile in (await self._store.profiles(sorted(missing))).items():
+                self.references[digest] = Reference.of(profile)
             self._requested |= missing
 
     def champion_reference(self, champion: ChampionRevision | None) -> Reference | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rondo.chassis.postgres.transaction import Transaction
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.monitor.detectors.reference import TrainedProfile
+    from rondo.contracts.training_evidence import ReferenceProfile
     from rondo.monitor.ports import ChampionRevision, Work
 
 
@@ -48,10 +48,10 @@ class PostgresWork:
             model, revision, json.dumps(spec.as_dict()) if spec else None, 0 if spec else revision,
         )  # fmt: skip
 
-    async def save_profile(self, digest: str, trained: TrainedProfile) -> None:
+    async def save_profile(self, digest: str, profile: ReferenceProfile) -> None:
         await self._connection.execute(
-            "insert into profiles (digest, profile, holdout_rows) values ($1, $2, $3) on conflict do nothing",
-            digest, trained.profile.model_dump_json(), trained.holdout_rows,
+            "insert into profiles (digest, profile) values ($1, $2) on conflict do nothing",
+            digest, profile.model_dump_json(),
         )  # fmt: skip
 
     async def save_champion(self, model: str, champion: ChampionRevision) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
 from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.training_evidence import ReferenceProfile
-from rondo.monitor.detectors.reference import TrainedProfile
 from rondo.monitor.errors import FencedError
 from rondo.monitor.ports import TABLES, ChampionRevision, Checkpoint, ControlPlaneSnapshot, ModelCheckpoint, StoredTable
 
@@ -67,15 +66,12 @@ class PostgresStore:
             {row["model"]: row["removed"] for row in specs if row["removed"]},
         )
 
-    async def profiles(self, digests: Sequence[str]) -> Mapping[str, TrainedProfile]:
+    async def profiles(self, digests: Sequence[str]) -> Mapping[str, ReferenceProfile]:
         async with self._database.transaction() as transaction:
             rows = await transaction.connection.fetch(
-                "select digest, profile, holdout_rows from profiles where digest = any($1)", list(digests)
+                "select digest, profile from profiles where digest = any($1)", list(digests)
             )
-        return {
-            row["digest"]: TrainedProfile(ReferenceProfile.model_validate_json(row["profile"]), row["holdout_rows"])
-            for row in rows
-        }
+        return {row["digest"]: ReferenceProfile.model_validate_json(row["profile"]) for row in rows}
 
     async def save(self, checkpoint: Checkpoint, announcements: Sequence[Announcement]) -> None:
         generation = checkpoint.generation
