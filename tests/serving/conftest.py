@@ -7,21 +7,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import onnx
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.util import calc_crc32c
 from confluent_kafka import Consumer, Producer, TopicPartition
-from onnx import TensorProto, helper
 from rondo.chassis.artifacts import Artifacts, digest_of
 from rondo.contracts.events.cloudevents import Envelope, read
 from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged, Route
-from rondo.contracts.spec.model import Feature
 from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
-from rondo.serving.models.onnx_runtime import OnnxModel
-from rondo.serving.prediction_log.batch import VersionLog
-from rondo.serving.requests.schema import RequestSchema
 
+from tests.serving.builders import BINARY, FEATURES, build_model, version_of
 from tests.support.access import publish_tokens
 from tests.support.processes import ServiceProcess
 from tests.support.spans import exporter as ended_spans
@@ -31,51 +26,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-FEATURES = {
-    "distance": Feature(type="float"),
-    "seats": Feature(type="int", optional=True),
-    "night": Feature(type="bool"),
-    "carrier": Feature(type="category", optional=True),
-}
+    from rondo.contracts.tasks.base import FittedTask
 
 
-def model_bytes(factor: float = 1.0, features: dict[str, Feature] | None = None) -> bytes:
-    """Return a model whose score is `factor` times the first number among the features."""
-    features = FEATURES if features is None else features
-    kinds = {
-        name: TensorProto.STRING if feature.type == "category" else TensorProto.FLOAT
-        for name, feature in features.items()
-    }
-    number = next(name for name, kind in kinds.items() if kind == TensorProto.FLOAT)
-    inputs = [helper.make_tensor_value_info(name, kind, [None, 1]) for name, kind in kinds.items()]
-    output = helper.make_tensor_value_info("score", TensorProto.FLOAT, [None, 1])
-    nodes = [
-        helper.make_node("Mul", [number, "factor"], ["raw"]),
-        helper.make_node("IsNaN", ["raw"], ["missing"]),
-        helper.make_node("Where", ["missing", "zero", "raw"], ["score"]),
-    ]
-    constants = [
-        helper.make_tensor("factor", TensorProto.FLOAT, [1], [factor]),
-        helper.make_tensor("zero", TensorProto.FLOAT, [1], [0.0]),
-    ]
-    graph = helper.make_graph(nodes, "test", inputs, [output], constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(model)
-    return bytes(model.SerializeToString())
-
-
-def make_version(number: int = 1, factor: float = 1.0, model: str = "delay") -> LoadedVersion:
-    content = model_bytes(factor)
-    digest = digest_of(content)
-    return LoadedVersion(
-        model,
-        number,
-        digest,
-        RequestSchema(model, FEATURES),
-        OnnxModel(content, FEATURES),
-        VersionLog(model, number, digest, FEATURES),
-    )
+def make_version(
+    number: int = 1, factor: float = 1.0, model: str = "delay", fitted: FittedTask = BINARY
+) -> LoadedVersion:
+    return version_of(model, number, build_model(factor, fitted=fitted), FEATURES)
 
 
 def make_serving(*versions: LoadedVersion, revision: int = 1, shares: tuple[float, ...] = (1.0,)) -> ServedModel:
@@ -208,4 +165,4 @@ def serve() -> Callable[..., ServedModel]:
 
 @pytest.fixture(scope="session")
 def model() -> Callable[..., bytes]:
-    return model_bytes
+    return build_model

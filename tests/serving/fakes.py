@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events.cloudevents import Envelope
@@ -13,8 +13,14 @@ from rondo.serving.errors import VersionRefusedError
 from rondo.serving.handlers import Replica
 from rondo.serving.models.loaded_version import LoadedVersion
 from rondo.serving.models.serving_table import ServedModels
+from rondo.serving.outputs.schema import OutputSchema
 from rondo.serving.prediction_log.batch import VersionLog
 from rondo.serving.requests.schema import RequestSchema
+
+from tests.serving.builders import BINARY
+
+if TYPE_CHECKING:
+    from rondo.contracts.tasks.base import FittedTask
 
 FEATURES = {"a": Feature(type="float")}
 
@@ -39,10 +45,14 @@ def deployment(revision: int, *routes: Route, model: str = "delay") -> Envelope[
 
 
 class FakeLoader:
-    """Loads every version but those in `refused`; fails the first `unavailable` times."""
+    """Loads every version but those in `refused`; fails the first `unavailable` times.
+
+    A version has the task in `tasks`, by default a binary one.
+    """
 
     def __init__(self) -> None:
         self.refused: set[int] = set()
+        self.tasks: dict[int, FittedTask] = {}
         self.unavailable = 0
         self.loaded: list[int] = []
 
@@ -53,11 +63,11 @@ class FakeLoader:
         if wanted.model_version in self.refused:
             raise VersionRefusedError(model, wanted.model_version, "its artifact is missing; train again")
         self.loaded.append(wanted.model_version)
-        log = VersionLog(model, wanted.model_version, wanted.digest, wanted.features)
+        outputs = OutputSchema.of(self.tasks.get(wanted.model_version, BINARY))
+        log = VersionLog(model, wanted.model_version, wanted.digest, wanted.features, outputs)
         scorer: Any = object()
-        return LoadedVersion(
-            model, wanted.model_version, wanted.digest, RequestSchema(model, wanted.features), scorer, log
-        )
+        schema = RequestSchema(model, wanted.features)
+        return LoadedVersion(model, wanted.model_version, wanted.digest, schema, outputs, scorer, log)
 
 
 class FakeReplicaEvents:

@@ -20,10 +20,13 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: 
 from rondo.contracts.events import logs
 from rondo.contracts.events.predictions import MAX_REQUEST_BYTES
 
+from tests.serving.builders import CLASSES, INTERVAL, MULTICLASS, TEXTS
 from tests.support.access import bearer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rondo.contracts.tasks.base import FittedTask
 
     from tests.serving.conftest import Platform
 
@@ -76,6 +79,46 @@ def test_requests_are_answered_on_their_partition_and_logged(platform: Platform,
         assert process.wait(60) == 0
     first = next(line for line in platform.log_lines().splitlines() if "the first prediction of version 3" in line)
     assert orjson.loads(first)["trace_id"] == TRACE.split("-")[1]
+
+
+@pytest.mark.parametrize(
+    ("fitted", "output", "logged"),
+    [
+        (TEXTS, {"score": 8.0, "label": "verspätet"}, {"score": 8.0, "label": "verspätet"}),
+        (
+            MULTICLASS,
+            {
+                "label": CLASSES[2], "score": 8.0,
+                "probabilities": {"score": pytest.approx(8 / 3), "Übergröße": pytest.approx(16 / 3), CLASSES[2]: 8.0},
+            },
+            {"label": CLASSES[2], "score": 8.0, "probabilities": pytest.approx([8 / 3, 16 / 3, 8.0])},
+        ),
+        (INTERVAL, {"value": 8.0, "low": 5.5, "high": 10.5}, {"value": 8.0, "low": 5.5, "high": 10.5}),
+    ],
+    ids=["binary", "multiclass", "regression"],
+)  # fmt: skip
+def test_a_model_of_each_task_is_answered_once_through_a_crash(
+    platform: Platform, model: Callable[..., bytes], fitted: FittedTask, output: Any, logged: Any
+) -> None:
+    platform.deploy(1, model(2.0, fitted=fitted))
+    for number in range(1, 2_000):
+        platform.request(number, flush=False)
+    platform.flush()
+    small = {"RONDO_MAX_BATCH": "100", "RONDO_LINGER": "0"}
+    with platform.serving(**small) as process:
+        platform.read(MADE, at_least(300))
+        process.kill()
+    with platform.serving(**small):
+        made = platform.read(MADE, at_least(1_999), quiet=0.5)
+        batches = [logs.decode(m.value()) for m in platform.read(logs.PREDICTIONS_LOG, at_least(1), quiet=0.5)]
+    assert answered(made) == once(range(1, 2_000))
+    assert next(a["output"] for a in map(orjson.loads, (m.value() for m in made)) if a["id"] == "r4") == output
+    rows = [row for batch in batches for row in batch.to_pylist()]
+    assert Counter(row["id"] for row in rows) == once(range(1, 2_000))
+    row = next(row for row in rows if row["id"] == "r4")
+    assert {name.removeprefix("output."): v for name, v in row.items() if name.startswith("output.")} == logged
+    has_classes = {orjson.loads(logs.metadata(batch).get("classes", "[]")) == list(CLASSES) for batch in batches}
+    assert has_classes == {fitted is MULTICLASS}
 
 
 def test_an_unanswerable_request_becomes_an_unchanged_dead_letter(

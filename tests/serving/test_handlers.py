@@ -8,14 +8,20 @@ import threading
 import pytest
 from prometheus_client import REGISTRY
 from rondo.contracts.spec.model import Feature
+from rondo.contracts.tasks.base import FittedTask
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.handlers import on_deployment_changed
 
+from tests.serving.builders import BINARY, INTERVAL, REGRESSION, TEXTS
 from tests.serving.fakes import deployment, replica, route, serving
 
 
 def refused_version() -> float | None:
     return REGISTRY.get_sample_value("rondo_refused_version", {"model": "delay"})
+
+
+def classes(labels: str) -> FittedTask:
+    return FittedTask(task="multiclass", labels=tuple(labels))
 
 
 async def test_a_new_version_is_available_before_the_old_one_drains() -> None:
@@ -62,6 +68,39 @@ async def test_a_deployment_that_cannot_be_followed_is_refused() -> None:
     assert "no route has a share above zero: deploy a champion" in events.details[0]
     assert "its routes have different features" in events.details[1]
     assert "its role is shadow" in mine.models.table.unserved["delay"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (BINARY, REGRESSION, "it answers value, and version 1 score, label"),
+        (REGRESSION, INTERVAL, "it answers value, low, high, and version 1 value"),
+        (BINARY, TEXTS, "its labels differ: it alone has 'on time', 'verspätet', version 1 alone has 0, 1"),
+        (classes("abc"), classes("abcdefghij"), "it alone has 'd', 'e', 'f', 'g', 'h' and 2 more; versions"),
+        (classes("abc"), classes("ab"), "its labels differ: version 1 alone has 'c'; versions that share a model's"),
+        (classes("ab"), classes("ba"), "their order is another"),
+    ],
+)
+async def test_versions_that_answer_otherwise_share_no_traffic(
+    first: FittedTask, second: FittedTask, expected: str
+) -> None:
+    mine, loader, events = replica()
+    loader.tasks = {1: first, 2: second}
+    await on_deployment_changed(deployment(1, route(1)), mine)
+    await on_deployment_changed(deployment(2, route(1, 0.9), route(2, 0.1, role="canary")), mine)
+    assert (serving(mine), events.states[-1]) == ([1], ("refused", 2))
+    assert expected in events.details[0]
+    alike = "versions that share a model's traffic must answer alike: train again with the spec in force"
+    assert events.details[0].endswith(alike)
+    await on_deployment_changed(deployment(3, route(2)), mine)
+    assert serving(mine) == [2], "alone it may answer otherwise than the version before it"
+
+
+async def test_versions_with_another_threshold_share_the_traffic() -> None:
+    mine, loader, _ = replica()
+    loader.tasks = {2: BINARY.model_copy(update={"threshold": 0.1})}
+    await on_deployment_changed(deployment(1, route(1, 0.9), route(2, 0.1, role="canary")), mine)
+    assert serving(mine) == [1, 2]
 
 
 async def test_the_log_of_a_version_has_the_role_that_the_deployment_gives_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 import orjson
@@ -135,7 +135,7 @@ def decode_answer(value: bytes) -> Prediction:
         id=made.id,
         model=made.model,
         model_version=made.model_version,
-        score=made.output["score"],
+        score=cast("float", made.output["score"]),
         digest=made.digest,
         made_at=made.made_at,
     )

@@ -10,7 +10,10 @@ import onnx
 from onnx import TensorProto, helper
 from onnxmltools import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
+from rondo.contracts.tasks.base import FittedTask
+from rondo.contracts.tasks.binary import BINARY
 
+FITTED = FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=0.5)
 FEATURES = [f"f{number}" for number in range(20)]
 
 
@@ -27,16 +30,21 @@ def plain() -> bytes:
 
 
 def per_feature(content: bytes) -> bytes:
-    """Return the same trees with an input [N, 1] per feature and the output `score` [N, 1], as the trainer does."""
+    """Return the same trees with an input [N, 1] per feature and the outputs of a binary task, as the trainer does."""
     model = onnx.load_from_string(content)
     graph = model.graph
     inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in FEATURES]
     probabilities = graph.output[1].name
     graph.node.insert(0, helper.make_node("Concat", FEATURES, ["x"], axis=1))
     graph.initializer.append(helper.make_tensor("second", TensorProto.INT64, [1], [1]))
-    graph.node.append(helper.make_node("Gather", [probabilities, "second"], ["score"], axis=1))
+    graph.node.append(helper.make_node("Gather", [probabilities, "second"], ["raw.score"], axis=1))
+    graph.node.extend(BINARY.head(FITTED, "raw.score", helper.make_node))
     del graph.input[:], graph.output[:]
     graph.input.extend(inputs)
-    graph.output.append(helper.make_tensor_value_info("score", TensorProto.FLOAT, [None, 1]))
+    kinds = {"output.score": TensorProto.FLOAT, "output.label": TensorProto.INT64}
+    graph.output.extend(helper.make_tensor_value_info(name, kind, [None, 1]) for name, kind in kinds.items())
+    del model.opset_import[:]
+    model.opset_import.extend([helper.make_opsetid("", 15), helper.make_opsetid("ai.onnx.ml", 3)])
+    helper.set_model_props(model, {FITTED.METADATA: FITTED.model_dump_json()})
     wrapped: Any = model.SerializeToString()
     return bytes(wrapped)

@@ -51,9 +51,9 @@ class Flights:
 
     @cached_property
     def predictions(self) -> pa.Table:
-        """The columns of `predictions.log` but for the score, by scheduled departure."""
-        schema = predictions_schema(self._spec.features)
-        return self._served.to_arrow().select(schema.names[:-1]).cast(schema.remove(len(schema) - 1))
+        """The columns of `predictions.log` but for the outputs, by scheduled departure."""
+        schema = predictions_schema(self._spec.features, ())
+        return self._served.to_arrow().select(schema.names).cast(schema)
 
     @cached_property
     def outcomes(self) -> pa.Table:

@@ -12,18 +12,33 @@ import sys
 import time
 import warnings
 from contextlib import contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import onnx
+import numpy as np
 import pytest
-from onnx import TensorProto, helper
 from rondo.client.bento.project import DamagedArtifactError, FolderNotEmptyError, write_project
 from rondo.contracts.spec.model import Feature
+from rondo.serving.stream.encode import encode
+
+from tests.serving.builders import (
+    BINARY,
+    INTERVAL,
+    MULTICLASS,
+    NOW,
+    NUMBERED,
+    REGRESSION,
+    TEXTS,
+    build_model,
+    version_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rondo.contracts.tasks.base import FittedTask
 
 FEATURES = {
     "distance": Feature(type="float", min=0, max=5000),
@@ -35,20 +50,9 @@ SPEC = {"serving": {"ignore_unknown_fields": False}}
 FULL = {"distance": 1.5, "night": False, "carrier": "AA", "seats": 3}
 
 
-def artifact() -> bytes:
-    """Return a model whose score is the distance times two."""
-    inputs = [
-        helper.make_tensor_value_info(
-            name, TensorProto.STRING if f.type == "category" else TensorProto.FLOAT, [None, 1]
-        )
-        for name, f in FEATURES.items()
-    ]
-    score = helper.make_tensor_value_info("score", TensorProto.FLOAT, [None, 1])
-    two = helper.make_tensor("two", TensorProto.FLOAT, [1], [2.0])
-    graph = helper.make_graph([helper.make_node("Mul", ["distance", "two"], ["score"])], "g", inputs, [score], [two])
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(made)
-    return bytes(made.SerializeToString())
+def artifact(fitted: FittedTask = BINARY) -> bytes:
+    """Return a model whose raw prediction is the distance times two."""
+    return build_model(2.0, FEATURES, fitted)
 
 
 def described(content: bytes) -> dict[str, Any]:
@@ -103,11 +107,43 @@ def test_a_number_that_no_whole_number_holds_is_refused_by_name(service: Any, se
         service._check([FULL | {"distance": json.loads(sent) * 10_000}], features, ignore_unknown=False)
 
 
+def test_a_row_without_a_finite_prediction_is_refused_by_number(service: Any) -> None:
+    with pytest.raises(service.InvalidArgument, match="row 1: the model gave no finite prediction"):
+        service._values("score", np.array([[1], [np.nan]], "f4"), [])
+
+
 def test_unknown_fields_are_ignored_where_the_spec_says_so(service: Any) -> None:
     features = described(artifact())["features"]
     service._check([FULL | {"other": 1}], features, ignore_unknown=True)
     with pytest.raises(service.InvalidArgument, match="row 0: the model has no feature 'other'"):
         service._check([FULL | {"other": 1}], features, ignore_unknown=False)
+
+
+def imported(file: Path) -> Any:
+    spec = spec_from_file_location("exported_service", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("fitted", [BINARY, TEXTS, MULTICLASS, NUMBERED, REGRESSION, INTERVAL], ids=range(6))
+def test_the_outputs_of_every_task_are_those_of_serving(tmp_path: Path, fitted: FittedTask) -> None:
+    content = artifact(fitted)
+    write_project(described(content), SPEC, content, tmp_path / "bento")
+    exported = imported(tmp_path / "bento/service.py")
+    distances = [0.1, 3.0, 1 / 3]
+    columns = {
+        "distance": np.array(distances, "f4"), "seats": np.full(3, np.nan, "f4"), "night": np.zeros(3, "f4"),
+        "carrier": np.array(["AA"] * 3, object),
+    }  # fmt: skip
+    served = version_of("delay", 3, content, FEATURES)
+    answers = encode("delay", 3, served.digest, ["a", "b", "c"], served.outputs, served.scorer.score(columns), NOW)
+    rows = [FULL | {"distance": distance, "seats": None} for distance in distances]
+    assert exported.Model.inner().predict(rows) == [json.loads(answer)["output"] for answer in answers]
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -156,7 +192,8 @@ def test_bentoml_builds_the_bento_and_serves_the_folder(tmp_path: Path) -> None:
     for target in (str(folder), "delay:3"):
         with served([*bentoml, "serve", target], home) as url:
             answer = httpx.post(f"{url}/predict", json={"rows": [FULL, FULL | {"seats": None, "distance": 2}]})
-            assert (answer.status_code, answer.json()) == (200, [3.0, 4.0]), answer.text
+            expected = [{"score": 3.0, "label": 0}, {"score": 4.0, "label": 0}]
+            assert (answer.status_code, answer.json()) == (200, expected), answer.text
             assert httpx.post(f"{url}/describe", json={}).json()["model_version"] == 3
             for change, expected in REFUSED:
                 refused = httpx.post(f"{url}/predict", json={"rows": [FULL, FULL | change]})

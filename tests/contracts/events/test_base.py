@@ -39,13 +39,29 @@ def test_an_outcome_is_finite(text: str) -> None:
         )
 
 
-@pytest.mark.parametrize("text", ["NaN", '"NaN"', "1e999"])
-def test_a_score_is_finite(text: str) -> None:
+@pytest.mark.parametrize("text", ["NaN", "1e999", '{"a":NaN}', '{"a":"NaN"}'])
+def test_a_score_and_a_probability_are_finite(text: str) -> None:
     with pytest.raises(ValidationError, match="finite number"):
         PredictionMade.model_validate_json(
             f'{{"model":"m","id":"1","model_version":1,"digest":"{DIGEST}","output":{{"score":{text}}},'
             '"made_at":"2013-03-01T00:00:00Z"}'
         )
+
+
+def test_an_output_reads_back_with_its_types() -> None:
+    output = {"score": 1.0, "label": 1, "text": "1", "probabilities": {"1": 0.25, "label": 0.75}}
+    made = PredictionMade.model_validate(
+        {
+            "model": "m",
+            "id": "1",
+            "model_version": 1,
+            "digest": DIGEST,
+            "output": output,
+            "made_at": "2013-03-01T00:00Z",
+        }
+    )
+    for again in (made.output, PredictionMade.model_validate_json(made.model_dump_json()).output):
+        assert (again, [type(value) for value in again.values()]) == (output, [float, int, str, dict])
 
 
 def test_two_values_never_share_a_default_list() -> None:

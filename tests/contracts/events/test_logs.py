@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -10,10 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.events import logs
 from rondo.contracts.spec.model import Feature
+from rondo.contracts.tasks.base import FittedTask, Interval
+from rondo.contracts.tasks.binary import BINARY
+from rondo.contracts.tasks.multiclass import MULTICLASS
+from rondo.contracts.tasks.regression import REGRESSION
 
 FEATURES = {"carrier": Feature(type="category"), "temp": Feature(type="float"), "stops": Feature(type="int")}
-SCHEMA = logs.predictions_schema(FEATURES).with_metadata(
-    logs.version_metadata("flight-delay", 2, "sha256:0", "primary")
+FITTED = FittedTask(task="multiclass", labels=("late", "à l'heure"))
+SCHEMA = logs.predictions_schema(FEATURES, MULTICLASS.outputs(FITTED)).with_metadata(
+    logs.version_metadata("flight-delay", 2, "sha256:0", "primary", FITTED.labels)
 )
 moments = st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(2199, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 numbers = st.none() | st.floats(width=32, allow_nan=False)
@@ -26,7 +32,9 @@ rows = st.fixed_dictionaries(
         "feature.carrier": st.none() | st.text(),
         "feature.temp": numbers,
         "feature.stops": numbers,
+        "output.label": st.sampled_from(FITTED.labels),
         "output.score": st.floats(0, 1, width=32),
+        "output.probabilities": st.lists(st.floats(0, 1, width=32), min_size=2, max_size=2),
     }
 )
 
@@ -41,6 +49,7 @@ def test_what_is_encoded_is_decoded(content: list[dict[str, object]]) -> None:
         "model_version": "2",
         "digest": "sha256:0",
         "role": "primary",
+        "classes": json.dumps(["late", "à l'heure"]),
     }
 
 
@@ -53,8 +62,21 @@ def test_the_columns_have_the_documented_names_and_types() -> None:
         ("feature.carrier", "string"),
         ("feature.temp", "float"),
         ("feature.stops", "float"),
+        ("output.label", "string"),
         ("output.score", "float"),
+        (logs.PROBABILITIES, "list<item: float>"),
     ]
+    interval = FittedTask(task="regression", interval=Interval(coverage=0.9, half_width=1))
+    for task, fitted, expected in (
+        (BINARY, FittedTask(task="binary", labels=("0", "1")), {"output.score": "float", "output.label": "string"}),
+        (REGRESSION, interval, dict.fromkeys(("output.value", "output.low", "output.high"), "float")),
+    ):
+        schema = logs.predictions_schema({}, task.outputs(fitted))
+        assert {field.name: str(field.type) for field in schema if field.name.startswith("output.")} == expected
+
+
+def test_the_metadata_of_a_version_without_probabilities_names_no_classes() -> None:
+    assert "classes" not in logs.version_metadata("flight-delay", 2, "sha256:0", "primary")
 
 
 def test_a_batch_without_metadata_has_none() -> None:

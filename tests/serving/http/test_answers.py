@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import jsonschema
+import pytest
 from prometheus_client import REGISTRY
 from rondo.contracts.events import logs
 
+from tests.serving.builders import CLASSES, INTERVAL, MULTICLASS, NUMBERED, REGRESSION, TEXTS
 from tests.serving.http.inference_api import DISTANCE, INFER, NIGHT, LogTopic, tensor
 
 if TYPE_CHECKING:
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
     import httpx
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+    from rondo.contracts.tasks.base import FittedTask
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
     from rondo.serving.models.serving_table import ServedModels
 
@@ -25,6 +29,7 @@ async def test_rows_are_scored_and_logged(client: httpx.AsyncClient, topic: LogT
         "model_name": "delay", "model_version": "3", "id": "q",
         "outputs": [
             {"name": "score", "shape": [2, 1], "datatype": "FP32", "data": [3.0, 6.0]},
+            {"name": "label", "shape": [2, 1], "datatype": "INT64", "data": [0, 1]},
             {"name": "rondo.id", "shape": [2, 1], "datatype": "BYTES", "data": ["q/0", "q/1"]},
             {"name": "rondo.model_version", "shape": [2, 1], "datatype": "BYTES", "data": ["3", "3"]},
         ],
@@ -62,6 +67,92 @@ async def test_each_row_is_answered_by_the_version_that_its_key_meets(
     assert logged == dict(zip(entities, outputs["rondo.model_version"], strict=True))
     one = (await client.post("/v2/models/delay/versions/2/infer", json={"inputs": inputs})).json()
     assert one["model_version"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("fitted", "expected"),
+    [
+        (TEXTS, [("score", "FP32", [3.0, 6.0]), ("label", "BYTES", ["on time", "verspätet"])]),
+        (
+            MULTICLASS,
+            [
+                ("label", "BYTES", [CLASSES[2], CLASSES[2]]), ("score", "FP32", [3.0, 6.0]),
+                ("probabilities", "FP32", [1.0, 2.0, 3.0, 2.0, 4.0, 6.0]),
+            ],
+        ),
+        (
+            NUMBERED,
+            [
+                ("label", "INT64", [7, 7]), ("score", "FP32", [3.0, 6.0]),
+                ("probabilities", "FP32", [1.5, 3.0, 3.0, 6.0]),
+            ],
+        ),
+        (INTERVAL, [("value", "FP32", [3.0, 6.0]), ("low", "FP32", [0.5, 3.5]), ("high", "FP32", [5.5, 8.5])]),
+    ],
+    ids=["texts", "classes", "numbers", "interval"],
+)  # fmt: skip
+async def test_the_outputs_of_every_task(
+    client: httpx.AsyncClient,
+    models: ServedModels,
+    version: Callable[..., LoadedVersion],
+    serve: Callable[..., ServedModel],
+    fitted: FittedTask,
+    expected: list[tuple[str, str, list[Any]]],
+) -> None:
+    models.swap(serve(version(4, 2.0, fitted=fitted)))
+    described = (await client.get("/v2/models/delay")).json()["outputs"]
+    answer = (await client.post(INFER, json={"id": "q", "inputs": [DISTANCE, NIGHT]})).json()
+    labels = [int(label) if fitted.numbers else label for label in fitted.labels]
+    more = [("rondo.id", "BYTES", ["q/0", "q/1"]), ("rondo.model_version", "BYTES", ["4", "4"])]
+    for found, tensor_of, (name, datatype, data) in zip(answer["outputs"], described, [*expected, *more], strict=True):
+        width = len(fitted.labels) if name == "probabilities" else 1
+        about = {"name": name, "datatype": datatype}
+        about |= {"parameters": {"labels": labels}} if name == "probabilities" else {}
+        assert found == about | {"shape": [2, width], "data": data}
+        assert tensor_of == about | {"shape": [-1, width]}
+    last = expected[-1][0]
+    only = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT], "outputs": [{"name": last}]})
+    assert [each["name"] for each in only.json()["outputs"]] == [last]
+    document = (await client.get("/openapi.json")).json()["paths"]
+    for path, method, content in (
+        ("", "get", {"outputs": described}),
+        ("/infer", "post", {"outputs": answer["outputs"]}),
+    ):
+        schema = document[f"/v2/models/{{model}}{path}"][method]["responses"]["200"]["content"]["application/json"]
+        jsonschema.validate(content, {"properties": {"outputs": schema["schema"]["properties"]["outputs"]}})
+
+
+async def test_an_output_of_another_task_is_refused(
+    client: httpx.AsyncClient,
+    models: ServedModels,
+    version: Callable[..., LoadedVersion],
+    serve: Callable[..., ServedModel],
+) -> None:
+    models.swap(serve(version(4, fitted=REGRESSION)))
+    response = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT], "outputs": [{"name": "score"}]})
+    assert (response.status_code, response.json()["code"]) == (400, "unknown_output")
+    assert "ask for some of value, rondo.id" in response.json()["error"]
+
+
+async def test_rows_of_two_versions_have_their_own_labels_and_probabilities(
+    client: httpx.AsyncClient,
+    models: ServedModels,
+    version: Callable[..., LoadedVersion],
+    serve: Callable[..., ServedModel],
+) -> None:
+    models.swap(serve(*(version(n, f, fitted=MULTICLASS) for n, f in ((1, 1.0), (2, -3.0))), shares=(0.5, 0.5)))
+    inputs = [
+        tensor("distance", "FP32", *range(1, 41)), tensor("night", "BOOL", *[False] * 40),
+        tensor("rondo.entity", "BYTES", *(f"N{number}" for number in range(40))),
+    ]  # fmt: skip
+    answer = (await client.post(INFER, json={"inputs": inputs})).json()
+    outputs = {output["name"]: output["data"] for output in answer["outputs"]}
+    assert set(outputs["rondo.model_version"]) == {"1", "2"}
+    for row, number in enumerate(outputs["rondo.model_version"]):
+        distance = float(row + 1)
+        expected = [distance, distance / 3] if number == "1" else [-distance, -distance]
+        assert outputs["label"][row] == CLASSES[2 if number == "1" else 0]
+        assert [outputs["score"][row], outputs["probabilities"][3 * row]] == pytest.approx(expected)
 
 
 def total(outcome: str, version: str = "") -> float:

@@ -156,7 +156,7 @@ async def test_metadata_and_health(client: httpx.AsyncClient) -> None:
             INFER,
             {"inputs": [DISTANCE, NIGHT], "outputs": [{"name": "score"}, {"name": "shap"}]},
             400,
-            "there is no output `shap`: ask for some of score, rondo.id, rondo.model_version, or name none",
+            "there is no output `shap`: ask for some of score, label, rondo.id, rondo.model_version, or name none",
         ),
         (
             INFER,
@@ -209,7 +209,7 @@ async def test_the_longest_id_may_be_that_of_several_rows(client: httpx.AsyncCli
     for name in ("x" * 256, "x" * 255 + "y"):
         response = await client.post(INFER, json={"id": name, "inputs": [DISTANCE, NIGHT]})
         assert response.json()["id"] == name
-        ids += response.json()["outputs"][1]["data"]
+        ids += next(each["data"] for each in response.json()["outputs"] if each["name"] == "rondo.id")
     assert len(set(ids)) == 4
     assert max(map(len, ids)) <= 256
 
@@ -231,7 +231,7 @@ async def test_a_model_that_fails_is_no_failure_of_the_service(
     models.swap(serve(replace(version(4), scorer=Failing())))
     response = await client.post(INFER, json={"inputs": [DISTANCE, NIGHT]})
     assert (response.status_code, response.json()["error"]) == (
-        400, "the model gave no finite score for these features at row 0: send this request to the model's owner",
+        400, "the model gave no finite prediction for these features at row 0: send this request to the model's owner",
     )  # fmt: skip
 
 

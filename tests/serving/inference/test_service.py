@@ -13,10 +13,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 
-from tests.serving.builders import infer_values, request
+from tests.serving.builders import (
+    BINARY,
+    CLASSES,
+    INTERVAL,
+    MULTICLASS,
+    NUMBERED,
+    REGRESSION,
+    TEXTS,
+    infer_values,
+    request,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rondo.contracts.tasks.base import FittedTask
 
 
 @pytest.fixture(scope="module")
@@ -87,21 +99,62 @@ def test_a_number_that_the_model_cannot_take_is_refused_and_the_others_answered(
 
 
 class PartlyFailing:
-    """A model that fails on a whole batch that holds a 13, and gives NaN for 7."""
+    """A model that fails on a whole batch that holds a 13, and where the distance is 7 gives `spoiled` in `output`."""
+
+    def __init__(self, version: LoadedVersion, output: str, spoiled: float) -> None:
+        self._scorer, self._output, self._spoiled = version.scorer, output, spoiled
 
     def score(self, columns: Any) -> Any:
         distance = columns["distance"]
         if (distance == 13).any():
             message = "no thirteen"
             raise RuntimeError(message)
-        return np.where(distance == 7, np.nan, distance).astype("f4")
+        outputs = self._scorer.score(columns)
+        values = outputs[self._output].copy()
+        values.reshape(len(distance), -1)[distance == 7, -1] = self._spoiled
+        return {**outputs, self._output: values}
 
 
-def test_a_request_that_the_model_fails_on_is_refused_alone(first: LoadedVersion) -> None:
-    found = infer_values([request(n) for n in (1, 13, 7, 2)], alone(replace(first, scorer=PartlyFailing())))
-    assert list(found.ids.values()) == ["r1", "r2"]
-    assert found.codes() == {1: "no_score", 2: "no_score"}
-    assert [row["id"] for row in found.logged] == ["r1", "r2"]
+@pytest.mark.parametrize(
+    ("fitted", "output", "spoiled"),
+    [
+        (BINARY, "score", np.nan), (BINARY, "label", 2), (MULTICLASS, "label", -1),
+        (MULTICLASS, "probabilities", np.nan), (INTERVAL, "value", np.inf), (INTERVAL, "high", np.nan),
+    ],
+)  # fmt: skip
+def test_a_request_that_the_model_fails_on_is_refused_alone(
+    version: Callable[..., LoadedVersion], fitted: FittedTask, output: str, spoiled: float
+) -> None:
+    mine = version(fitted=fitted)
+    for numbers in ((1, 13, 7, 2), (1, 7, 7, 2)):
+        failing = replace(mine, scorer=PartlyFailing(mine, output, spoiled))
+        found = infer_values([request(n) for n in numbers], alone(failing))
+        assert list(found.ids.values()) == ["r1", "r2"]
+        assert found.codes() == {1: "no_prediction", 2: "no_prediction"}
+        assert [row["id"] for row in found.logged] == ["r1", "r2"]
+
+
+LOGGED = [
+    (TEXTS, [("on time", 4.0), ("verspätet", 6.0)], ("label", "score"), None),
+    (NUMBERED, [("7", 4.0, [2.0, 4.0]), ("7", 6.0, [3.0, 6.0])], ("label", "score", "probabilities"), ["-1", "7"]),
+    (
+        MULTICLASS, [(CLASSES[2], 4.0), (CLASSES[2], 6.0)], ("label", "score"), list(CLASSES),
+    ),
+    (REGRESSION, [(4.0,), (6.0,)], ("value",), None),
+    (INTERVAL, [(4.0, 1.5, 6.5), (6.0, 3.5, 8.5)], ("value", "low", "high"), None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fitted", "expected", "names", "classes"), LOGGED, ids=range(len(LOGGED)))
+def test_every_output_is_logged(
+    version: Callable[..., LoadedVersion], fitted: FittedTask, expected: Any, names: Any, classes: Any
+) -> None:
+    served = alone(version(fitted=fitted))
+    found = infer_values([request(4), request(6)], served)
+    assert [tuple(row[f"output.{name}"] for name in names) for row in found.logged] == expected
+    logged = {name.removeprefix("output.") for name in found.logged[0] if name.startswith("output.")}
+    assert logged == set(served.outputs.names)
+    assert json.loads(found.metadata.get("classes", "null")) == classes
 
 
 def test_the_error_for_a_model_without_a_loadable_version_has_the_reason(first: LoadedVersion) -> None:

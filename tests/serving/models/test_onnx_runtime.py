@@ -1,24 +1,68 @@
-"""Models are loaded from bytes and checked against the signature of their route."""
+"""Models are loaded from bytes and checked against the signature of their route and the task in their metadata."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from rondo.contracts.spec.model import Feature
 from rondo.serving.models.onnx_runtime import OnnxModel, UnfitModelError
 
+from tests.serving.builders import BINARY, INTERVAL, NUMBERED
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rondo.contracts.tasks.base import FittedTask
 
 TWO = {"a": Feature(type="float"), "b": Feature(type="category")}
 
 
-def test_a_model_scores_columns(model: Callable[..., bytes]) -> None:
-    loaded = OnnxModel(model(2.0, TWO), TWO)
-    scores = loaded.score({"a": np.array([1, 2, 3], "f4"), "b": np.array(["x", "", "y"], object)})
-    assert scores.tolist() == [2, 4, 6]
+@pytest.mark.parametrize(
+    ("fitted", "expected"),
+    [
+        (BINARY, {"score": [2, 4, 6], "label": [0, 0, 1]}),
+        (
+            NUMBERED,
+            {"label": [1, 1, 1], "score": [2, 4, 6], "probabilities": [[1, 2], [2, 4], [3, 6]]},
+        ),
+        (INTERVAL, {"value": [2, 4, 6], "low": [-0.5, 1.5, 3.5], "high": [4.5, 6.5, 8.5]}),
+    ],
+    ids=lambda each: getattr(each, "task", ""),
+)
+def test_a_model_returns_the_outputs_of_its_task_by_name(
+    model: Callable[..., bytes], fitted: FittedTask, expected: Any
+) -> None:
+    loaded = OnnxModel(model(2.0, TWO, fitted), TWO)
+    outputs = loaded.score({"a": np.array([1, 2, 3], "f4"), "b": np.array(["x", "", "y"], object)})
+    assert {name: values.tolist() for name, values in outputs.items()} == expected
+    assert tuple(outputs) == loaded.outputs.names
+    assert loaded.outputs.fits(outputs, 3)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ({}, "its metadata has no rondo.task"),
+        ({"rondo.task": "{"}, "rondo.task in its metadata can't be read"),
+        ({"rondo.task": '{"task": "ranking"}'}, "there is no task 'ranking': use one of binary"),
+        ({"rondo.task": '{"task": "multiclass"}'}, "and must be different ones"),
+        ({"rondo.task": '{"task": "binary", "labels": ["a", "a"]}'}, "and must be different ones"),
+        ({"rondo.task": '{"task": "binary", "labels": ["a", "b"], "numbers": true}'}, "can't be read"),
+        (
+            {"rondo.task": '{"task": "regression"}'},
+            r"its outputs are output.score tensor\(float\), output.label .*, and its task has output.value",
+        ),
+        ({"rondo.task": '{"task": "multiclass", "labels": ["a", "b"]}'}, "output.probabilities"),
+    ],
+)
+def test_a_model_without_the_outputs_of_its_task_is_refused(
+    model: Callable[..., bytes], metadata: dict[str, str], expected: str
+) -> None:
+    with pytest.raises(UnfitModelError, match=expected) as caught:
+        OnnxModel(model(1.0, TWO, BINARY, metadata), TWO)
+    assert str(caught.value).endswith("train again")
 
 
 @pytest.mark.parametrize(
@@ -39,7 +83,7 @@ def test_another_signature_is_refused(model: Callable[..., bytes], features: dic
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x08" + b"\xff" * 40])
 def test_bytes_that_are_no_model_are_refused(content: bytes) -> None:
-    with pytest.raises(UnfitModelError, match=r"train again|no output `score`"):
+    with pytest.raises(UnfitModelError, match=r"train again"):
         OnnxModel(content, {})
 
 

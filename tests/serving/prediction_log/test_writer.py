@@ -13,6 +13,8 @@ from rondo.serving.prediction_log.batch import row_bytes
 from rondo.serving.prediction_log.writer import LogWriter
 from rondo.serving.requests.rows import Rows
 
+from tests.serving.builders import CLASSES, INTERVAL, MULTICLASS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -29,7 +31,8 @@ def batch(version: LoadedVersion, *carriers: str) -> Any:
     }  # fmt: skip
     source: Any = None
     ids, nothing = [f"r{row}" for row in range(rows)], [None] * rows
-    return version.log.batch(Rows(ids, nothing, nothing, columns, source), numbers, NOW)
+    outputs = version.scorer.score(columns)
+    return version.log.batch(Rows(ids, nothing, nothing, columns, source), outputs, NOW)
 
 
 class Blocked:
@@ -75,4 +78,8 @@ async def test_pending_bytes_are_bounded(version: Callable[..., LoadedVersion]) 
 def test_the_size_of_a_row_is_its_texts_and_8_bytes_for_each_other_value(
     version: Callable[..., LoadedVersion],
 ) -> None:
-    assert row_bytes(batch(version(), "x" * 100, "ü", "")).tolist() == [100 + 2 + 48, 2 + 2 + 48, 2 + 48]
+    # Two times, three numbers, and the outputs; the ids have two characters.
+    rows = batch(version(fitted=INTERVAL), "x" * 100, "ü", "")
+    assert row_bytes(rows).tolist() == [100 + 2 + 64, 2 + 2 + 64, 2 + 64]
+    rows = batch(version(fitted=MULTICLASS), "")
+    assert row_bytes(rows).tolist() == [2 + 48 + len(CLASSES[2]) + 8 * 3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,19 +19,16 @@ from rondo.serving.http.v2.protocol import InferenceRequest, Tensor
 from rondo.serving.http.v2.rows import rows
 from rondo.serving.http.v2.tensors import DATATYPES
 from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
-from rondo.serving.models.onnx_runtime import OnnxModel
-from rondo.serving.prediction_log.batch import VersionLog
 from rondo.serving.requests.limits import Limits, example
 from rondo.serving.requests.parser import RequestParser
 from rondo.serving.requests.schema import RequestSchema
 from rondo.serving.requests.validation import invalid_rows
 
-from tests.serving.builders import NOW, infer_values
+from tests.serving.builders import NOW, infer_values, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DIGEST = f"sha256:{1:064x}"
 MANY = tuple(f"A{number}" for number in range(21))
 FEATURES = {
     "temp": Feature(type="float", min=-60, max=130),
@@ -54,11 +52,8 @@ WRONG = [
 
 
 def made_of(model: Callable[..., bytes], schema: RequestSchema) -> LoadedVersion:
-    scorer, log = (
-        OnnxModel(model(1.0, schema.features), schema.features),
-        VersionLog(schema.model, 1, DIGEST, schema.features),
-    )
-    return LoadedVersion(schema.model, 1, DIGEST, schema, scorer, log)
+    version = version_of(schema.model, 1, model(1.0, schema.features), schema.features)
+    return replace(version, schema=schema)
 
 
 @pytest.fixture(scope="module")

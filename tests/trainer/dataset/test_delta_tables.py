@@ -34,7 +34,7 @@ def write_feedback(
     Outcomes name the entity, or, where `identified` is the prefix of the request ids, the id.
     """
     requests = pl.concat_str(pl.lit(identified or "request-"), "flight_id").alias("id")
-    names = predictions_schema(builders.spec().features).names
+    names = predictions_schema(builders.spec().features, ()).names
     predictions = rows.select(
         requests,
         pl.col("flight_id").alias("entity"),
@@ -44,7 +44,7 @@ def write_feedback(
         pl.col("distance").alias("feature.distance"),
         pl.lit(0.5, pl.Float32).alias("output.score"),
         pl.lit(role).alias("role"),
-    ).select(*names, "role")
+    ).select(*names, "output.score", "role")
     outcomes = rows.tail(rows.height if labelled_rows is None else labelled_rows).select(
         pl.lit(None, pl.String).alias("id") if identified is None else requests,
         pl.col("flight_id").alias("entity"),

@@ -1,6 +1,7 @@
 """One version of a model as a BentoML service, without Rondo.
 
-`rondo export` copies this file beside `model.onnx` and `model.json`: the version, its digest and its features.
+`rondo export` copies this file beside `model.onnx` and `model.json`: the version, its digest and its features. What the
+model answers is in the metadata of the graph.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ import numpy as np
 import onnxruntime
 from bentoml.exceptions import InvalidArgument
 
+_TASK, _OUTPUT, _PROBABILITIES = "rondo.task", "output.", "probabilities"
 _LARGEST_FLOAT32 = 3.4028234663852886e38
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "category": ((str,), "a text"),
@@ -24,7 +26,7 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
 
 @bentoml.service
 class Model:
-    """Scores rows as Rondo's serving does: the same graph, and the same data contract for each feature."""
+    """Answers rows as Rondo's serving does: the same graph, and the same data contract for each feature."""
 
     def __init__(self) -> None:
         folder = Path(__file__).parent
@@ -36,6 +38,10 @@ class Model:
                 f"model.onnx has the digest {found}, not {self._about['digest']}: export the version again"
             )
         self._session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        task = json.loads(self._session.get_modelmeta().custom_metadata_map[_TASK])
+        labels: list[str] = task.get("labels", [])
+        self._labels: list[Any] = [int(label) for label in labels] if task.get("numbers") else labels
+        self._outputs = [output.name for output in self._session.get_outputs()]
 
     @bentoml.api
     def describe(self) -> dict[str, Any]:
@@ -43,14 +49,37 @@ class Model:
         return self._about
 
     @bentoml.api
-    def predict(self, rows: list[dict[str, Any]]) -> list[float]:
-        """Return one score per row. A row has one value per feature; optional ones may be absent or null."""
+    def predict(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the outputs of each row by name. A row has one value per feature; optional ones may be absent or null.
+
+        They are those of `PredictionMade.output`: numbers, a label, and probabilities by class.
+        """
         if not rows:
             return []
         _check(rows, self._about["features"], ignore_unknown=self._about["ignore_unknown_fields"])
         feeds = {name: _column(name, feature, rows) for name, feature in self._about["features"].items()}
-        scores: list[float] = self._session.run(None, feeds)[0].reshape(-1).tolist()
-        return scores
+        names = [name.removeprefix(_OUTPUT) for name in self._outputs]
+        found = self._session.run(self._outputs, feeds)
+        columns = [_values(name, values, self._labels) for name, values in zip(names, found, strict=True)]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _values(name: str, values: Any, labels: list[Any]) -> list[Any]:
+    """Return an output as answers have it: of shape [N, 1], or [N, labels] for probabilities."""
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
+        raise InvalidArgument(f"row {row}: the model gave no finite prediction for these features")
+    if name == _PROBABILITIES:
+        keys = [str(label) for label in labels]
+        return [dict(zip(keys, map(_number, row), strict=True)) for row in values]
+    if np.issubdtype(values.dtype, np.integer):
+        return [labels[place] for place in values.reshape(-1).tolist()]
+    return [_number(value) for value in values.reshape(-1)]
+
+
+def _number(value: Any) -> float:
+    """Return a float32 as the shortest number that reads back as the same."""
+    return float(str(value))
 
 
 def _column(name: str, feature: dict[str, Any], rows: list[dict[str, Any]]) -> Any:

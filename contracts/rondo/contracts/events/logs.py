@@ -1,20 +1,23 @@
 """The two columnar logs: Arrow IPC streams, one message per micro-batch.
 
 `predictions.log` has one column per feature, prefixed `feature.`, and one per output, prefixed
-`output.`; a micro-batch holds one model version, named in the schema's metadata with its role. `outcomes.log`
-holds the outcomes of one model. Timestamps are microseconds UTC.
+`output.`; a micro-batch holds one model version, named in the schema's metadata with its role and, where it gives
+probabilities, the classes in their order. `outcomes.log` holds the outcomes of one model. Timestamps are microseconds
+UTC.
 """
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rondo.contracts.spec.model import Feature
+    from rondo.contracts.tasks.base import Output, OutputKind
 
 PREDICTIONS_LOG = "predictions.log"
 OUTCOMES_LOG = "outcomes.log"
@@ -26,28 +29,36 @@ PROBABILITIES = f"{OUTPUT}probabilities"
 LOG_OFFSET, LOG_ROW = "log_offset", "log_row"
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 _ARROW = {"category": pa.string(), "float": pa.float32(), "int": pa.float32(), "bool": pa.float32()}
+_OUTPUTS: Mapping[OutputKind, pa.DataType] = {
+    "number": pa.float32(), "label": pa.string(), "probabilities": pa.list_(pa.float32()),
+}  # fmt: skip
 
 OUTCOMES_SCHEMA = pa.schema(
     [("id", pa.string()), ("entity", pa.string()), ("outcome", pa.float64()), ("known_at", TIMESTAMP)]
 )
 
 
-def predictions_schema(features: Mapping[str, Feature]) -> pa.Schema:
-    """Return the columns of a micro-batch: id, entity, event_time, made_at, the features, `output.score`.
+def predictions_schema(features: Mapping[str, Feature], outputs: Iterable[Output]) -> pa.Schema:
+    """Return the columns of a micro-batch: id, entity, event_time, made_at, the features, the outputs.
 
-    Numbers are float32, as the model reads them; a missing one is null.
+    Numbers are float32, as the model reads and gives them; a missing one is null. A label is its text, 0 and 1 are
+    `0` and `1`. Probabilities are in the order of the classes in the metadata.
     """
     head = [("id", pa.string()), ("entity", pa.string()), ("event_time", TIMESTAMP), ("made_at", TIMESTAMP)]
     columns = [(f"{FEATURE}{name}", _ARROW[feature.type]) for name, feature in features.items()]
-    return pa.schema([*head, *columns, (f"{OUTPUT}score", pa.float32())])
+    return pa.schema([*head, *columns, *((output.tensor, _OUTPUTS[output.kind]) for output in outputs)])
 
 
-def version_metadata(model: str, model_version: int, digest: str, role: str) -> dict[str, str]:
+def version_metadata(
+    model: str, model_version: int, digest: str, role: str, classes: Sequence[str] = ()
+) -> dict[str, str]:
     """Return the schema metadata of a micro-batch of `predictions.log`: the version that answered, and its role.
 
-    Training sets, joins and monitoring use the rows of the primary alone, so a shadow's rows double nothing.
+    Training sets, joins and monitoring use the rows of the primary alone, so a shadow's rows double nothing. `classes`
+    are those of the probabilities, as JSON; without them the key is left out.
     """
-    return {"model": model, "model_version": str(model_version), "digest": digest, "role": role}
+    about = {"model": model, "model_version": str(model_version), "digest": digest, "role": role}
+    return about | ({"classes": json.dumps(list(classes))} if classes else {})
 
 
 def encode(batch: pa.RecordBatch) -> bytes:

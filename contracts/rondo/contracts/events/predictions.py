@@ -38,14 +38,19 @@ class PredictionRequested(ModelEvent):
 
 
 class PredictionMade(ModelEvent):
-    """A request was answered by one version. `output` holds `score`, the probability of the positive class."""
+    """A request was answered by one version. `output` holds what the task of the model answers.
+
+    `binary`: `score`, the probability of the positive label, and `label`, the positive one from the model's threshold
+    on. `multiclass`: `label`, `score`, its probability, and `probabilities` by class. `regression`: `value`, and `low`
+    and `high` where the spec asks for an interval. A label is a text, or a whole number.
+    """
 
     topic: ClassVar[str] = "predictions.made"
 
     id: Id
     model_version: int
     digest: Digest
-    output: dict[Text, FiniteFloat]
+    output: dict[Text, FiniteFloat | int | Text | dict[Text, FiniteFloat]]
     made_at: Utc
 
 

@@ -14,10 +14,15 @@ from rondo.serving.errors import VersionRefusedError
 from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.events.deployment import DeploymentChanged
     from rondo.serving.models.serving_table import ServedModels
     from rondo.serving.ports import Loader, ReplicaEvents
+
+    # By number and digest.
+    Versions = Mapping[tuple[int, str], LoadedVersion]
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +54,8 @@ async def on_deployment_changed(envelope: Envelope[DeploymentChanged], replica: 
     with span("follow deployments.changed", envelope.traceparent, model=desired.model, revision=desired.revision):
         if not desired.routes:
             _withdraw(desired, replica)
-        elif (new := await _load(desired, plan, replica)) is not None:
-            await _swap(desired, {**loaded, **new}, plan, replica)
+        elif (versions := await _load(desired, loaded, plan, replica)) is not None:
+            await _swap(desired, versions, plan, replica)
         else:
             return
     metrics.REFUSED_VERSION.labels(desired.model).set(0)
@@ -67,21 +72,24 @@ def _withdraw(desired: DeploymentChanged, replica: Replica) -> None:
 
 
 async def _load(
-    desired: DeploymentChanged, plan: planning.DeploymentPlan, replica: Replica
-) -> dict[tuple[int, str], LoadedVersion] | None:
-    """Load the new versions; None if one was refused, which is published then."""
-    new: dict[tuple[int, str], LoadedVersion] = {}
+    desired: DeploymentChanged, loaded: Versions, plan: planning.DeploymentPlan, replica: Replica
+) -> Versions | None:
+    """Return the loaded versions and the new ones; None if one was refused, which is published then."""
+    versions = dict(loaded)
     try:
         if problem := planning.unsupported(desired):
             raise VersionRefusedError(desired.model, *problem)
         for route in plan.load:
             version = (route.model_version, route.digest)
             await replica.events.publish(desired.model, desired.revision, version, ReplicaState.LOADING)
-            new[version] = await replica.loader.load(desired.model, route)
+            versions[version] = await replica.loader.load(desired.model, route)
+        outputs = {version: each.outputs for version, each in versions.items()}
+        if problem := planning.answering_otherwise(desired, outputs):
+            raise VersionRefusedError(desired.model, *problem)
     except VersionRefusedError as error:
         await _refuse(desired, error, replica)
         return None
-    return new
+    return versions
 
 
 async def _refuse(desired: DeploymentChanged, error: VersionRefusedError, replica: Replica) -> None:
@@ -95,10 +103,7 @@ async def _refuse(desired: DeploymentChanged, error: VersionRefusedError, replic
 
 
 async def _swap(
-    desired: DeploymentChanged,
-    versions: dict[tuple[int, str], LoadedVersion],
-    plan: planning.DeploymentPlan,
-    replica: Replica,
+    desired: DeploymentChanged, versions: Versions, plan: planning.DeploymentPlan, replica: Replica
 ) -> None:
     routes = desired.routes
     chosen = tuple(

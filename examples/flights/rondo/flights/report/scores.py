@@ -68,7 +68,7 @@ class FirstModel:
 
     def _score(self, rows: pl.DataFrame) -> NDArray[np.float32]:
         inputs = {name: _column(rows[name]) for name in FEATURES}
-        [scores] = self._session.run(["score"], inputs)
+        [scores] = self._session.run(["output.score"], inputs)
         return np.asarray(scores, dtype=np.float32).reshape(-1)
 
 

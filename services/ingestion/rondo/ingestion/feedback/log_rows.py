@@ -11,8 +11,7 @@ from rondo.contracts.events import logs
 
 _MODEL = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 FOLDER = "feedback"
-_PREDICTION = pa.schema([f for f in logs.predictions_schema({}) if not f.name.startswith(logs.OUTPUT)])
-_REQUIRED = {logs.PREDICTIONS_LOG: _PREDICTION, logs.OUTCOMES_LOG: logs.OUTCOMES_SCHEMA}
+_REQUIRED = {logs.PREDICTIONS_LOG: logs.predictions_schema({}, ()), logs.OUTCOMES_LOG: logs.OUTCOMES_SCHEMA}
 _TYPES = (pa.string(), pa.bool_(), pa.int64(), pa.float32(), pa.float64(), logs.TIMESTAMP)
 _LISTS = {logs.PROBABILITIES: pa.list_(pa.float32())}
 _TABLES = {logs.PREDICTIONS_LOG: "predictions", logs.OUTCOMES_LOG: "outcomes"}

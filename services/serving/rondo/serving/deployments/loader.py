@@ -31,7 +31,7 @@ class ArtifactLoader:
         except (ArtifactMissingError, ArtifactCorruptError, UnfitModelError) as error:
             raise VersionRefusedError(model, route.model_version, str(error)) from error
         schema = RequestSchema(model, route.features, ignore_unknown=route.ignore_unknown_fields)
-        log = VersionLog(model, route.model_version, route.digest, route.features)
-        version = LoadedVersion(model, route.model_version, route.digest, schema, scorer, log)
+        log = VersionLog(model, route.model_version, route.digest, route.features, scorer.outputs)
+        version = LoadedVersion(model, route.model_version, route.digest, schema, scorer.outputs, scorer, log)
         await asyncio.to_thread(warm_up, version)
         return version

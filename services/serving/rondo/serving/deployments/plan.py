@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from rondo.contracts.vocabularies import RouteRole
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from rondo.contracts.events.deployment import DeploymentChanged, Route
+    from rondo.serving.outputs.schema import OutputSchema
 
 _ANSWERING = (RouteRole.PRIMARY, RouteRole.CANARY)
+_ALIKE = "versions that share a model's traffic must answer alike: train again with the spec in force"
+_SHOWN = 5  # labels of a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +51,35 @@ def unsupported(desired: DeploymentChanged) -> tuple[int, str] | None:
     if len({tuple(route.features.items()) for route in desired.routes}) > 1:
         return first, "its routes have different features: versions that share a model's traffic must have the same"
     return None
+
+
+def answering_otherwise(
+    desired: DeploymentChanged, outputs: Mapping[tuple[int, str], OutputSchema]
+) -> tuple[int, str] | None:
+    """Return the version that answers otherwise than the first route's, and the reason, or None.
+
+    `outputs` are those of every version of the deployment: they are in the artifacts.
+    """
+    first, *others = desired.routes
+    mine = outputs[first.model_version, first.digest]
+    for route in others:
+        if reason := _difference(outputs[route.model_version, route.digest], mine, first.model_version):
+            return route.model_version, f"{reason}; {_ALIKE}"
+    return None
+
+
+def _difference(found: OutputSchema, wanted: OutputSchema, other: int) -> str | None:
+    if found.outputs != wanted.outputs:
+        return f"it answers {', '.join(found.names)}, and version {other} {', '.join(wanted.names)}"
+    if found.labels == wanted.labels:
+        return None
+    more, fewer = _missing(found.labels, wanted.labels), _missing(wanted.labels, found.labels)
+    differences = [f"it alone has {more}"] if more else []
+    differences += [f"version {other} alone has {fewer}"] if fewer else []
+    return f"its labels differ: {', '.join(differences) or 'their order is another'}"
+
+
+def _missing(these: Collection[str | int], those: Collection[str | int]) -> str:
+    found = [repr(label) for label in these if label not in those]
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return ", ".join(found[:_SHOWN]) + more

@@ -47,6 +47,16 @@ def of(**properties: dict[str, Any]) -> dict[str, Any]:
 
 
 _DESCRIBED = of(name=_TEXT, datatype=_TEXT, shape={"type": "array", "items": {"type": "integer"}})
+_LABELS = {"labels": {"type": "array", "description": "The labels of the second dimension, as `label` has them"}}
+_PARAMETERS = {"type": "object", "properties": _LABELS, "description": "Where there is a probability for each label"}
+
+
+def _output(**more: dict[str, Any]) -> dict[str, Any]:
+    output = of(**_DESCRIBED["properties"], **more)
+    output["properties"]["parameters"] = _PARAMETERS
+    return {"type": "array", "items": output}
+
+
 SERVER = of(name=_TEXT, version=_TEXT, extensions=_TEXTS)
 LIVE, READY, MODEL_READY = of(live=_BOOLEAN), of(ready=_BOOLEAN), of(name=_TEXT, ready=_BOOLEAN)
 MODEL = of(
@@ -54,17 +64,12 @@ MODEL = of(
     versions=_TEXTS,
     platform=_TEXT,
     inputs={"type": "array", "items": _DESCRIBED},
-    outputs={"type": "array", "items": _DESCRIBED},
+    outputs=_output(),
 )
 INFERENCE = of(
     model_name=_TEXT,
     id=_TEXT,
-    outputs={
-        "type": "array",
-        "items": of(
-            **_DESCRIBED["properties"], data={"type": "array", "description": "The values, in row-major order"}
-        ),
-    },
+    outputs=_output(data={"type": "array", "description": "The values, in row-major order"}),
 )
 INFERENCE["properties"]["model_version"] = _TEXT | {"description": "If one version answered all rows"}
 

@@ -113,7 +113,7 @@ class _Endpoints:
     async def metadata(self, request: Request) -> Response:
         served, chosen = _find(request, self._models.table)
         numbers = [chosen.model_version] if chosen else [v.model_version for v in served.versions]
-        return JSONResponse(response.metadata(served.model, numbers, served.schema.features))
+        return JSONResponse(response.metadata(served, numbers))
 
     async def model_ready(self, request: Request) -> Response:
         served, _ = _find(request, self._models.table)
@@ -126,12 +126,13 @@ class _Endpoints:
         with self._models.lease() as table:
             served, pinned = _find(request, table)
             sent = protocol.decode(body)
+            requested = sent.requested_outputs(response.names(served.outputs))
             request_id = sent.id or str(uuid4())
             rows = request_rows.rows(sent, served.schema, request_id)
             scored = await self._service.infer_logged(served, rows, pinned)
         trace.get_current_span().set_attributes({"model": served.model, "rows": len(rows)})
         _count(served, scored)
-        answer = response.answer(served.model, request_id, rows.ids, scored, sent.requested_outputs())
+        answer = response.answer(served, request_id, rows.ids, scored, requested)
         return Response(answer, media_type="application/json")
 
 

@@ -15,8 +15,9 @@ import numpy as np
 from rondo.contracts.events.predictions import MAX_REQUEST_BYTES
 from rondo.serving.errors import RequestRefusedError
 from rondo.serving.inference.scoring import score
+from rondo.serving.outputs.schema import take
 from rondo.serving.prediction_log.batch import row_bytes
-from rondo.serving.requests.request_errors import no_score
+from rondo.serving.requests.request_errors import no_prediction
 from rondo.serving.requests.validation import invalid_rows
 
 if TYPE_CHECKING:
@@ -24,21 +25,21 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import pyarrow as pa
-    from numpy.typing import NDArray
 
     from rondo.serving.models.loaded_version import LoadedVersion, ServedModel
+    from rondo.serving.outputs.schema import Outputs
     from rondo.serving.prediction_log.writer import LogWriter
     from rondo.serving.requests.rows import Rows
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """N rows that one version answered: their numbers among all rows, finite scores of shape [N], and their log."""
+    """N rows that one version answered: their numbers among all rows, their outputs, and their log."""
 
     version: LoadedVersion
     numbers: Sequence[int]
     rows: Rows
-    scores: NDArray[np.float32]
+    outputs: Outputs
     made_at: datetime
     log: pa.RecordBatch
 
@@ -84,16 +85,16 @@ def _score(
     refused: dict[int, RequestRefusedError],
 ) -> Scored | None:
     mine = rows if len(numbers) == len(rows) else rows.take(numbers)
-    scores = score(version, mine.columns, len(mine))
-    finite = np.isfinite(scores)
-    if not finite.all():
-        refused |= {numbers[row]: no_score(rows.source.where(numbers[row])) for row in np.flatnonzero(~finite).tolist()}
-        kept = np.flatnonzero(finite).tolist()
-        mine, scores, numbers = mine.take(kept), scores[kept], [numbers[row] for row in kept]
+    outputs = score(version, mine.columns, len(mine))
+    answerable = version.outputs.answerable(outputs)
+    if not answerable.all():
+        failed, kept = np.flatnonzero(~answerable).tolist(), np.flatnonzero(answerable).tolist()
+        refused |= {numbers[row]: no_prediction(rows.source.where(numbers[row])) for row in failed}
+        mine, outputs, numbers = mine.take(kept), take(outputs, kept), [numbers[row] for row in kept]
     if not numbers:
         return None
     made_at = now()
-    return Scored(version, numbers, mine, scores, made_at, version.log.batch(mine, scores, made_at))
+    return Scored(version, numbers, mine, outputs, made_at, version.log.batch(mine, outputs, made_at))
 
 
 @dataclass(frozen=True, slots=True)

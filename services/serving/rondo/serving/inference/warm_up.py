@@ -24,7 +24,7 @@ def warm_up(version: LoadedVersion) -> None:
     """Answer a request with an allowed value for every feature, and one without the optional features.
 
     Raises:
-        VersionRefusedError: the version does not give a finite score for both, together and in one inference.
+        VersionRefusedError: the version does not give a finite prediction for both, together and in one inference.
 
     """
     features = {name: example(feature) for name, feature in version.schema.features.items()}
@@ -39,7 +39,7 @@ def warm_up(version: LoadedVersion) -> None:
     for schema, _, requests in parsed.groups:
         rows = schema.rows(requests)
         if score_batch(version, rows.columns, len(rows)) is None:
-            problems.append("the model fails, or does not return one score per row")
+            problems.append("the model fails, or does not return each output for each row")
         inference = infer(served, rows, lambda: datetime.now(UTC))
         problems += map(str, inference.refused.values())
         for scored in inference.scored:

@@ -11,9 +11,7 @@ from rondo.serving.requests.schema import RequestSchema
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from rondo.serving.outputs.schema import Outputs, OutputSchema
     from rondo.serving.prediction_log.batch import VersionLog
     from rondo.serving.requests.rows import Column
 
@@ -21,19 +19,20 @@ if TYPE_CHECKING:
 class Scorer(Protocol):
     """A loaded model."""
 
-    def score(self, columns: Mapping[str, Column], /) -> NDArray[np.float32]:
-        """Return one score per row, shape [N], for columns of shape [N]. Several threads may call it concurrently."""
+    def score(self, columns: Mapping[str, Column], /) -> Outputs:
+        """Return the outputs of N rows, for columns of shape [N]. Several threads may call it concurrently."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedVersion:
-    """A version in memory, with the schema of its requests and its log."""
+    """A version in memory, with the schemas of its requests and its answers, and its log."""
 
     model: str
     model_version: int
     digest: str
     schema: RequestSchema
+    outputs: OutputSchema
     scorer: Scorer
     log: VersionLog
 
@@ -63,6 +62,11 @@ class ServedModel:
     def schema(self) -> RequestSchema:
         """The request schema, which all versions share as they share their features."""
         return self.versions[0].schema
+
+    @property
+    def outputs(self) -> OutputSchema:
+        """What an answer holds, which all versions share."""
+        return self.versions[0].outputs
 
     def version_for(self, key: str) -> LoadedVersion:
         """Return the version that answers requests with this key."""

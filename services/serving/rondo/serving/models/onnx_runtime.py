@@ -1,7 +1,7 @@
 """ONNX models in onnxruntime: loaded from bytes, and checked against the signature of their route.
 
-The registry checks a model once, at registration, that it is valid and keeps no data in other files; its digest proves
-that these are the same bytes.
+What a model answers is in its metadata (`FittedTask.METADATA`). The registry checks a model once, at registration, that
+it is valid and keeps no data in other files; its digest proves that these are the same bytes.
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import onnxruntime
 
+from rondo.contracts.tasks.base import FittedTask
+from rondo.serving.outputs.schema import OutputSchema
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from rondo.contracts.spec.model import Feature
+    from rondo.contracts.tasks.base import OutputKind
+    from rondo.serving.outputs.schema import Outputs
     from rondo.serving.requests.rows import Column
 
 _NUMBER, _TEXT = "tensor(float)", "tensor(string)"
+_TYPES: Mapping[OutputKind, str] = {"number": _NUMBER, "label": "tensor(int64)", "probabilities": _NUMBER}
 
 
 class UnfitModelError(ValueError):
@@ -29,24 +32,30 @@ class UnfitModelError(ValueError):
 
 
 class OnnxModel:
-    """One model: named columns in, one score per row out. Several threads may call `score` concurrently."""
+    """One model: named columns in, its outputs by name out. Several threads may call `score` concurrently."""
 
     def __init__(self, content: bytes, features: Mapping[str, Feature], threads: int = 1) -> None:
         """Load the model.
 
         Raises:
-            UnfitModelError: it can't be loaded, has other inputs than the route's features, or no output `score`.
+            UnfitModelError: it can't be loaded, has other inputs than the route's features, or other outputs than the
+                task in its metadata.
 
         """
         self._session = _session(content, threads)
         _check_inputs(self._session, features)
-        self._outputs = [_score_output(self._session)]
+        self.outputs = _outputs(self._session)
+        _check_outputs(self._session, self.outputs)
+        self._tensors = [output.tensor for output in self.outputs.outputs]
 
-    def score(self, columns: Mapping[str, Column]) -> NDArray[np.float32]:
-        """Return the scores, shape [N], of N rows given as one column of shape [N] per feature."""
+    def score(self, columns: Mapping[str, Column]) -> Outputs:
+        """Return the outputs of N rows given as one column of shape [N] per feature."""
         feeds = {name: column.reshape(-1, 1) for name, column in columns.items()}
-        scores: NDArray[np.float32] = self._session.run(self._outputs, feeds)[0]
-        return scores.reshape(-1)
+        found = self._session.run(self._tensors, feeds)
+        return {
+            output.name: values if output.kind == "probabilities" else values.reshape(-1)
+            for output, values in zip(self.outputs.outputs, found, strict=True)
+        }
 
 
 def _session(content: bytes, threads: int) -> Any:
@@ -79,10 +88,25 @@ def _check_inputs(session: Any, features: Mapping[str, Feature]) -> None:
     raise UnfitModelError(message)
 
 
-def _score_output(session: Any) -> str:
+def _outputs(session: Any) -> OutputSchema:
+    written = session.get_modelmeta().custom_metadata_map.get(FittedTask.METADATA)
+    if written is None:
+        message = f"its metadata has no {FittedTask.METADATA}, which says what it predicts; train again"
+        raise UnfitModelError(message)
+    try:
+        return OutputSchema.of(FittedTask.model_validate_json(written))
+    except ValueError as error:
+        message = f"{FittedTask.METADATA} in its metadata can't be read ({error}); train again"
+        raise UnfitModelError(message) from None
+
+
+def _check_outputs(session: Any, schema: OutputSchema) -> None:
+    wanted = {output.tensor: _TYPES[output.kind] for output in schema.outputs}
     found = {node.name: node.type for node in session.get_outputs()}
-    for name in ("output.score", "score"):
-        if found.get(name) == _NUMBER:
-            return name
-    message = f"it has no output `output.score` of {_NUMBER} (it has {found}); train again"
-    raise UnfitModelError(message)
+    if found != wanted:
+        message = f"its outputs are {_listed(found)}, and its task has {_listed(wanted)}; train again"
+        raise UnfitModelError(message)
+
+
+def _listed(tensors: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in tensors.items()) or "none"

@@ -1,8 +1,8 @@
-"""The inference log of one version: rows and their scores as Arrow record batches and IPC streams."""
+"""The inference log of one version: rows and their outputs as Arrow record batches and IPC streams."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import Feature
+    from rondo.contracts.tasks.base import Output
+    from rondo.serving.outputs.schema import Outputs, OutputSchema
     from rondo.serving.requests.rows import Column, Rows
 
 # Half of what the topic takes: the halves of a batch are not of the same size.
@@ -34,26 +36,41 @@ class VersionLog:
         model_version: int,
         digest: str,
         features: Mapping[str, Feature],
+        outputs: OutputSchema,
         role: str = RouteRole.PRIMARY,
     ) -> None:
         self.model, self.role = model, role
         self._version = (model_version, digest)
-        self._schema = logs.predictions_schema(features).with_metadata(
-            logs.version_metadata(model, model_version, digest, role)
+        classes = outputs.classes if any(each.kind == "probabilities" for each in outputs.outputs) else ()
+        self._schema = logs.predictions_schema(features, outputs.outputs).with_metadata(
+            logs.version_metadata(model, model_version, digest, role, classes)
         )
-        self._features = features
+        self._features, self._outputs = features, outputs
+        self._labels = pa.array(outputs.classes, pa.string())
 
     def in_role(self, role: str) -> VersionLog:
         """Return the log of the same version in a role, which a deployment may change."""
-        return self if role == self.role else VersionLog(self.model, *self._version, self._features, role)
+        if role == self.role:
+            return self
+        return VersionLog(self.model, *self._version, self._features, self._outputs, role)
 
-    def batch(self, rows: Rows, scores: NDArray[np.float32], made_at: datetime) -> pa.RecordBatch:
-        """Return N rows with their scores, shape [N], as a record batch."""
+    def batch(self, rows: Rows, outputs: Outputs, made_at: datetime) -> pa.RecordBatch:
+        """Return N rows with their outputs as a record batch."""
         made = pa.repeat(pa.scalar(made_at, logs.TIMESTAMP), len(rows))
         head = [pa.array(rows.ids, pa.string()), pa.array(rows.entities, pa.string())]
         times = [pa.array(rows.event_times, logs.TIMESTAMP), made]
         values = [_array(rows.columns[name], feature) for name, feature in self._features.items()]
-        return pa.RecordBatch.from_arrays([*head, *times, *values, pa.array(scores)], schema=self._schema)
+        answers = [self._output(output, outputs[output.name]) for output in self._outputs.outputs]
+        return pa.RecordBatch.from_arrays([*head, *times, *values, *answers], schema=self._schema)
+
+    def _output(self, output: Output, values: NDArray[Any]) -> pa.Array:
+        match output.kind:
+            case "number":
+                return pa.array(values)
+            case "label":
+                return self._labels.take(pa.array(values))
+            case "probabilities":
+                return _lists(values)
 
     def encode(self, batches: Sequence[pa.RecordBatch]) -> Iterator[bytes]:
         """Yield batches as Arrow IPC streams of at most about 4 MiB: one, unless there are very long texts."""
@@ -62,11 +79,22 @@ class VersionLog:
 
 def row_bytes(batch: pa.RecordBatch) -> NDArray[np.int64]:
     """Return the approximate size of each of N rows, shape [N]: its texts, and 8 bytes for each other value."""
-    texts = [column for column in batch.columns if pa.types.is_string(column.type)]
-    sizes = np.full(batch.num_rows, 8 * (batch.num_columns - len(texts)), dtype=np.int64)
-    for column in texts:
-        sizes += pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+    sizes = np.zeros(batch.num_rows, dtype=np.int64)
+    for column in batch.columns:
+        if pa.types.is_string(column.type):
+            sizes += pc.binary_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+        elif pa.types.is_list(column.type):
+            sizes += 8 * pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+        else:
+            sizes += 8
     return sizes
+
+
+def _lists(values: NDArray[np.float32]) -> pa.Array:
+    """Return an array of N lists of K values, shape [N, K]."""
+    rows, width = values.shape
+    ends = np.arange(0, (rows + 1) * width, width, dtype=np.int32)
+    return pa.ListArray.from_arrays(pa.array(ends), pa.array(values.ravel()))
 
 
 def _array(column: Column, feature: Feature) -> pa.Array:

@@ -97,10 +97,10 @@ def unknown_model(
     return RequestRefusedError("unknown_model", message, model, **({"nearest": nearest} if nearest else {}))
 
 
-def no_score(where: str = "") -> RequestRefusedError:
+def no_prediction(where: str = "") -> RequestRefusedError:
     """Return the error for a well-formed request that the model itself fails on."""
-    message = f"the model gave no finite score for these features{where}: send this request to the model's owner"
-    return RequestRefusedError("no_score", message)
+    message = f"the model gave no finite prediction for these features{where}: send this request to the model's owner"
+    return RequestRefusedError("no_prediction", message)
 
 
 def _envelope_error(

@@ -107,9 +107,8 @@ def _records(
     version = scored.version
     if len(places) < len(keys):
         keys, partitions = [keys[place] for place in places], [partitions[place] for place in places]
-    answers = encode(
-        version.model, version.model_version, version.digest, scored.rows.ids, scored.scores, scored.made_at
-    )
+    about = (version.model, version.model_version, version.digest)
+    answers = encode(*about, scored.rows.ids, version.outputs, scored.outputs, scored.made_at)
     yield Records(PredictionMade.topic, answers, keys, partitions)
     for value in version.log.encode([scored.log]):
         yield Record(PREDICTIONS_LOG, value, version.model.encode(), {"content-type": CONTENT_TYPE})

@@ -1,20 +1,23 @@
 """Open Inference Protocol v2: the form of a request. See its "Inference Request JSON Object".
 
 A request has one tensor per feature, named as the feature, of shape [N] or [N, 1]. Three BYTES tensors of N are
-optional: `rondo.id`, `rondo.entity` and `rondo.event_time` (the name of a feature has no dot).
+optional: `rondo.id`, `rondo.entity` and `rondo.event_time` (the name of a feature has no dot). The outputs are those of
+the model, and two more: `rondo.id` and `rondo.model_version`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from rondo.contracts.text import MAX_ID
 from rondo.serving.errors import RequestRefusedError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 ID, ENTITY, EVENT_TIME, VERSION = "rondo.id", "rondo.entity", "rondo.event_time", "rondo.model_version"
-OUTPUTS = ("score", ID, VERSION)
 
 
 Parameters = dict[str, Any] | None
@@ -43,9 +46,18 @@ class InferenceRequest(msgspec.Struct, forbid_unknown_fields=True):
     outputs: list[RequestedOutput] | None = None
     parameters: Parameters = None
 
-    def requested_outputs(self) -> tuple[str, ...]:
-        """Return the names of the requested outputs: all if none is named."""
-        return tuple(dict.fromkeys(output.name for output in self.outputs or ())) or OUTPUTS
+    def requested_outputs(self, known: Sequence[str]) -> tuple[str, ...]:
+        """Return the names of the requested outputs: all that are known if none is named.
+
+        Raises:
+            RequestRefusedError: one is not known.
+
+        """
+        names = tuple(dict.fromkeys(output.name for output in self.outputs or ()))
+        if unknown := next((name for name in names if name not in known), None):
+            message = f"there is no output `{unknown[:60]}`: ask for some of {', '.join(known)}, or name none"
+            raise RequestRefusedError("unknown_output", message)
+        return names or tuple(known)
 
 
 _decoder = msgspec.json.Decoder(InferenceRequest)
@@ -65,7 +77,4 @@ def decode(body: bytes) -> InferenceRequest:
         raise RequestRefusedError("bad_request", f"the body does not fit ({error}): send {form}") from None
     if request.id is not None and not 1 <= len(request.id) <= MAX_ID:
         raise RequestRefusedError("bad_id", f"`id` has {len(request.id)} characters: send 1 to {MAX_ID}")
-    if unknown := [name for name in request.requested_outputs() if name not in OUTPUTS]:
-        message = f"there is no output `{unknown[0][:60]}`: ask for some of {', '.join(OUTPUTS)}, or name none"
-        raise RequestRefusedError("unknown_output", message)
     return request

@@ -1,55 +1,92 @@
 """Open Inference Protocol v2: the response of an inference, and the metadata of a model.
 
-A response returns the ids beside the scores, for outcomes to refer to, and the version that answered each row.
+A response returns the ids beside the model's outputs, for outcomes to refer to, and the version that answered each row.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 import numpy as np
+import orjson
 
-from rondo.serving.http.v2.protocol import ID, OUTPUTS, VERSION
+from rondo.serving.http.v2.protocol import ID, VERSION
 from rondo.serving.http.v2.tensors import DATATYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
-    from rondo.contracts.spec.model import Feature
+    from numpy.typing import NDArray
+
+    from rondo.contracts.tasks.base import Output
     from rondo.serving.inference.service import Scored
+    from rondo.serving.models.loaded_version import ServedModel
+    from rondo.serving.outputs.schema import OutputSchema
 
-_OUTPUT_TYPES = dict(zip(OUTPUTS, ("FP32", "BYTES", "BYTES"), strict=True))
+Tensor: TypeAlias = dict[str, Any]
+_ANY_NUMBER = -1  # of rows
+
+
+def names(schema: OutputSchema) -> tuple[str, ...]:
+    """Return the names of the outputs of a response: the model's, and those that every response has."""
+    return (*schema.names, ID, VERSION)
 
 
 def answer(
-    model: str, request_id: str, ids: Sequence[str], scored: Sequence[Scored], requested: Collection[str]
+    served: ServedModel, request_id: str, ids: Sequence[str], scored: Sequence[Scored], requested: Collection[str]
 ) -> bytes:
     """Encode a response with the requested outputs. If several versions answered, it names none for all rows."""
-    scores, versions = np.empty(len(ids), dtype=np.float32), [""] * len(ids)
+    schema, rows = served.outputs, len(ids)
+    versions = [""] * rows
     for part in scored:
-        scores[part.numbers] = part.scores
         for row in part.numbers:
             versions[row] = str(part.version.model_version)
-    data = {"score": [float(f"{score:.9g}") for score in scores.tolist()], ID: ids, VERSION: versions}
-    outputs = [
-        {"name": name, "shape": [len(ids), 1], "datatype": _OUTPUT_TYPES[name], "data": data[name]}
-        for name in requested
-    ]
-    response: dict[str, Any] = {"model_name": model, "id": request_id, "outputs": outputs}
+    data: dict[str, Any] = {ID: ids, VERSION: versions}
+    data |= {each.name: _data(each, schema, rows, scored) for each in schema.outputs if each.name in requested}
+    outputs = {tensor["name"]: tensor for tensor in _described(schema, rows)}
+    response: dict[str, Any] = {
+        "model_name": served.model, "id": request_id,
+        "outputs": [outputs[name] | {"data": data[name]} for name in requested],
+    }  # fmt: skip
     if len(set(versions)) == 1:
         response["model_version"] = versions[0]
     return msgspec.json.encode(response)
 
 
-def metadata(model: str, versions: Sequence[int], features: Mapping[str, Feature]) -> dict[str, Any]:
+def metadata(served: ServedModel, versions: Sequence[int]) -> dict[str, Any]:
     """Return the body of `GET /v2/models/<model>`."""
-    inputs = {name: DATATYPES[feature.type] for name, feature in features.items()}
+    inputs = [_tensor(name, DATATYPES[feature.type], _ANY_NUMBER) for name, feature in served.schema.features.items()]
     return {
-        "name": model, "versions": [str(version) for version in versions], "platform": "onnx_onnxruntime",
-        "inputs": _described(inputs), "outputs": _described(_OUTPUT_TYPES),
+        "name": served.model, "versions": [str(version) for version in versions], "platform": "onnx_onnxruntime",
+        "inputs": inputs, "outputs": _described(served.outputs, _ANY_NUMBER),
     }  # fmt: skip
 
 
-def _described(tensors: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [{"name": name, "datatype": datatype, "shape": [-1, 1]} for name, datatype in tensors.items()]
+def _described(schema: OutputSchema, rows: int) -> list[Tensor]:
+    tensors = [_output(output, schema, rows) for output in schema.outputs]
+    return [*tensors, *(_tensor(name, "BYTES", rows) for name in (ID, VERSION))]
+
+
+def _output(output: Output, schema: OutputSchema, rows: int) -> Tensor:
+    if output.kind == "label":
+        whole = all(isinstance(label, int) for label in schema.labels)
+        return _tensor(output.name, "INT64" if whole else "BYTES", rows)
+    if output.kind == "number":
+        return _tensor(output.name, "FP32", rows)
+    labels = list(schema.labels)
+    return _tensor(output.name, "FP32", rows, len(labels)) | {"parameters": {"labels": labels}}
+
+
+def _tensor(name: str, datatype: str, rows: int, width: int = 1) -> Tensor:
+    return {"name": name, "datatype": datatype, "shape": [rows, width]}
+
+
+def _data(output: Output, schema: OutputSchema, rows: int, scored: Sequence[Scored]) -> Any:
+    """Return the values of all rows in row-major order; numbers in the fewest digits that read back as the same."""
+    values: NDArray[Any] = np.empty(schema.shape(output, rows), np.int64 if output.kind == "label" else np.float32)
+    for part in scored:
+        values[part.numbers] = part.outputs[output.name]
+    if output.kind == "label":
+        return [schema.labels[place] for place in values.tolist()]
+    return msgspec.Raw(orjson.dumps(values.ravel(), option=orjson.OPT_SERIALIZE_NUMPY))

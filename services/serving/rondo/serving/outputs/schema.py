@@ -1,0 +1,91 @@
+"""The outputs of one version: names, kinds and labels. Everything that an answer holds follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from rondo.contracts.tasks.registry import task_named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from rondo.contracts.tasks.base import FittedTask, Output
+
+# The outputs of N rows by name: a number is float32 [N], a label int64 [N], its index among the labels, probabilities
+# are float32 [N, labels].
+Outputs: TypeAlias = "Mapping[str, NDArray[Any]]"
+_NO_LABEL = -1
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSchema:
+    """The outputs in the order of an answer. Versions whose schemas are equal answer alike.
+
+    `labels` are as answers have them, texts or whole numbers, in the order of the probabilities; none for numbers.
+    """
+
+    outputs: tuple[Output, ...]
+    labels: tuple[str | int, ...]
+
+    @classmethod
+    def of(cls, fitted: FittedTask) -> OutputSchema:
+        """Return the outputs of a fitted task.
+
+        Raises:
+            ValueError: this release has no such task, a label occurs twice, or outputs need labels and there are none.
+
+        """
+        outputs, labels = task_named(fitted.task).outputs(fitted), fitted.label_values
+        if len(set(labels)) < len(labels) or (not labels and any(each.kind != "number" for each in outputs)):
+            message = f"the labels of the task {fitted.task} are {list(labels)}, and must be different ones"
+            raise ValueError(message)
+        return cls(outputs, labels)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(output.name for output in self.outputs)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels as the inference log and the keys of an answer have them."""
+        return tuple(map(str, self.labels))
+
+    def shape(self, output: Output, rows: int) -> tuple[int, ...]:
+        """Return the shape of an output of N rows."""
+        return (rows, len(self.labels)) if output.kind == "probabilities" else (rows,)
+
+    def fits(self, outputs: Outputs, rows: int) -> bool:
+        """Return whether there is a value of each output for each of N rows."""
+        return all(outputs[output.name].shape == self.shape(output, rows) for output in self.outputs)
+
+    def answerable(self, outputs: Outputs) -> NDArray[np.bool_]:
+        """Return which of N rows can be answered, shape [N]: their numbers are finite, and their labels exist."""
+        valid: NDArray[np.bool_] = np.logical_and.reduce(
+            [self._valid(each, outputs[each.name]) for each in self.outputs]
+        )
+        return valid
+
+    def _valid(self, output: Output, values: NDArray[Any]) -> NDArray[np.bool_]:
+        if output.kind == "label":
+            return np.logical_and(values >= 0, values < len(self.labels))
+        finite: NDArray[np.bool_] = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        return finite
+
+    def unanswerable(self, rows: int) -> Outputs:
+        """Return outputs of N rows that the model failed on."""
+        return {
+            output.name: np.full(self.shape(output, rows), _NO_LABEL, np.int64)
+            if output.kind == "label"
+            else np.full(self.shape(output, rows), np.nan, np.float32)
+            for output in self.outputs
+        }
+
+
+def take(outputs: Outputs, rows: Sequence[int]) -> Outputs:
+    """Return the outputs of some of the rows."""
+    return {name: values[rows] for name, values in outputs.items()}
