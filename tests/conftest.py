@@ -6,6 +6,7 @@ the embedded stack does. `RONDO_TEST_SERVERS=embedded` or `docker` chooses by ha
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import re
@@ -21,6 +22,7 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
+import httpx
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -28,6 +30,8 @@ from hypothesis import HealthCheck, settings
 from rondo.embedded.kafka.broker import Kafka
 from rondo.embedded.postgres.server import Postgres
 from rondo.embedded.processes import openmp
+
+from tests.support.topics import remove_topics
 
 # Property tests have no deadline: a busy machine is no counterexample. `make test-all` and the gate try more examples,
 # with `--hypothesis-profile=thorough`.
@@ -39,6 +43,8 @@ ROOT = Path(__file__).resolve().parent.parent
 openmp.load(ROOT / ".venv" / "openmp")
 _START_SECONDS = 120
 _FIRST_PORT, _PORTS, _WORKERS = 15_000, 2_000, 8
+# Compiling less halves the processor time of a broker that runs for seconds.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 # The fixtures stop their containers themselves: no third image has to be had for that.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 Services = Callable[[str], Awaitable[str]]
@@ -72,7 +78,7 @@ def _docker_carries() -> bool:
 
 # What a test needs: by the fixtures that it requests, and by what its file starts itself. `make test-fast` runs those
 # that need nothing but Python.
-_FIXTURES = {"kafka": "kafka", "postgres": "postgres", "in_docker": "kafka"}
+_FIXTURES = {"kafka": "kafka", "broker": "kafka", "postgres": "postgres", "in_docker": "kafka"}
 _STARTS = {
     "process": re.compile(r"\bsubprocess\.(?:run|Popen)\(|create_subprocess_exec\(|\bStack\(|\bKafka\(|Process\("),
     "postgres": re.compile(r"\bPostgres\(|getfixturevalue\(\"(?:\w*database|postgres)\""),
@@ -115,6 +121,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: rank[item.path])
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_tls_context() -> Iterator[None]:
+    """Let all HTTP clients share a TLS context: each would read the certificates again, in 40 ms."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context))
+        yield
+
+
 @pytest.fixture(scope="session")
 def in_docker() -> bool:
     """Whether testcontainers carry the servers."""
@@ -123,13 +137,19 @@ def in_docker() -> bool:
 
 
 @pytest.fixture(scope="session")
-def kafka(in_docker: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: FBT001
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """Return the embedded broker, in a folder whose name needs care in properties and in the JVM."""
+    with Kafka(tmp_path_factory.mktemp("kafka") / "my data ü, \\t=1") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka(in_docker: bool, request: pytest.FixtureRequest) -> Iterator[str]:  # noqa: FBT001
     """Return the bootstrap address of a real broker, shared by the session."""
     if in_docker:
         yield from _kafka_in_docker()
-        return
-    with Kafka(tmp_path_factory.mktemp("kafka")) as server:
-        yield server.bootstrap
+    else:
+        yield request.getfixturevalue("broker").bootstrap
 
 
 @pytest.fixture(scope="session")
@@ -139,24 +159,22 @@ def postgres(in_docker: bool, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield from _postgres_in_docker()
         return
     with Postgres(tmp_path_factory.mktemp("postgres")) as server:
+        asyncio.run(_without_sync(server.dsn))
         yield server.dsn
+
+
+async def _without_sync(dsn: str) -> None:
+    """Let the server not wait for the disk: nothing that it has must survive a crash of the machine."""
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("alter system set fsync = off")
+    await connection.execute("select pg_reload_conf()")
+    await connection.close()
 
 
 @pytest.fixture
 def clean_kafka(kafka: str) -> str:
-    """Return the broker with no topic on it: for tests that run whole services, which read from the beginning.
-
-    With a topic go the offsets that consumer groups have committed for it.
-    """
-    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
-
-    def topics() -> list[str]:
-        return [name for name in admin.list_topics(timeout=10).topics if not name.startswith("__")]
-
-    for deletion in admin.delete_topics(topics()).values() if topics() else ():
-        deletion.result()
-    while topics():
-        time.sleep(0.02)
+    """Return the broker without a record: for tests that run whole services, which read from the beginning."""
+    remove_topics(kafka, keep_unused=True)
     return kafka
 
 

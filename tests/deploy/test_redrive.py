@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from rondo.chassis.events import broker as chassis_kafka
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.contracts.topics import Topic
@@ -48,9 +48,16 @@ def redrive(kafka: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def arrived(kafka: str, topic: str) -> list[Message]:
-    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "unused"})
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "unused", "enable.partition.eof": True})
     consumer.assign([TopicPartition(topic, partition, 0) for partition in range(3)])
-    found = consumer.consume(10, 2)
+    found, ended = list[Message](), set[int | None]()
+    while len(ended) < 3:
+        for message in consumer.consume(10, 0.5):
+            if error := message.error():
+                assert error.code() == KafkaError._PARTITION_EOF, error
+                ended.add(message.partition())
+            else:
+                found.append(message)
     consumer.close()
     return found
 

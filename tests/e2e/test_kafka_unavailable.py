@@ -19,6 +19,7 @@ DEADLINE = 60
 TWO = [service for service in SERVICES if service.name in {"ingestion", "serving"}]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 async def test_kafka_unavailable_at_the_start_and_in_the_middle(tmp_path: Path) -> None:
     async with Stack(tmp_path / "home", services=TWO) as stack, AsyncRondo(connection(stack)) as rondo:

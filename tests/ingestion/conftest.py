@@ -36,9 +36,10 @@ async def settings(
 
 @pytest.fixture
 async def ingestion(settings: IngestionSettings) -> AsyncIterator[Running]:
-    """Ingestion in this process, with a spec in force."""
-    async with application(settings), client(settings) as http:
-        running = Running(settings, http)
+    """Ingestion in this process, with a spec in force: no batch has to wait long for that of its dataset."""
+    hasty = settings.model_copy(update={"spec_wait_seconds": 0.2})
+    async with application(hasty), client(hasty) as http:
+        running = Running(hasty, http)
         await apply(settings.kafka.servers, spec())
         await until(running.knows)
         yield running

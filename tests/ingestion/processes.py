@@ -70,13 +70,15 @@ async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20) ->
     return found
 
 
-async def apply(bootstrap: str, model_spec: ModelSpec, revision: int = 1) -> None:
-    event = SpecApplied(model=model_spec.model, revision=revision, digest=model_spec.digest, spec=model_spec)
-    envelope = Envelope(str(uuid4()), "rondo/registry", datetime.now(UTC), event)
-    await asyncio.to_thread(
-        produce, bootstrap, SpecApplied.topic, envelope.value(), key=event.key.encode(),
-        headers=[(k, v.encode()) for k, v in envelope.headers().items()],
-    )  # fmt: skip
+async def apply(bootstrap: str, *specs: ModelSpec) -> None:
+    """Apply the first revision of each spec, as the registry does."""
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5})
+    for each in specs:
+        event = SpecApplied(model=each.model, revision=1, digest=each.digest, spec=each)
+        envelope = Envelope(str(uuid4()), "rondo/registry", datetime.now(UTC), event)
+        headers = [(name, value.encode()) for name, value in envelope.headers().items()]
+        producer.produce(SpecApplied.topic, envelope.value(), event.key.encode(), headers=headers)
+    assert await asyncio.to_thread(producer.flush, 20) == 0
 
 
 @dataclass

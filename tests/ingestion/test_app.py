@@ -70,9 +70,7 @@ async def test_outcomes_and_predictions_land(ingestion: Running) -> None:
 
 
 async def test_a_new_database_and_a_backlog_meet_the_specs_that_were_applied(settings: IngestionSettings) -> None:
-    for number in range(200):
-        await apply(settings.kafka.servers, spec(f"other-{number}"))
-    await apply(settings.kafka.servers, spec())
+    await apply(settings.kafka.servers, *(spec(f"other-{number}") for number in range(200)), spec())
     produce(settings.kafka.servers, "outcomes.observed", *(outcome(n) for n in range(80)))
     async with application(settings), client(settings) as http:
         running = Running(settings, http)

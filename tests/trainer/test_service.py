@@ -75,6 +75,9 @@ async def test_from_a_spec_and_a_batch_to_a_model_and_from_drift_to_the_next(
     builders.write_batch(data, builders.rows(100, builders.START + timedelta(days=6), "i", 4), "b4")
     await _a_thousand_findings_make_one_run(trainer)
 
+    # Without its service an idle worker leaves.
+    await _an_idle_worker_leaves(trainer)
+
 
 async def _scores_as_its_evidence_says(trained: ModelTrained, rows: pl.DataFrame, artifacts: Path) -> None:
     content = await Artifacts(str(artifacts)).get(trained.digest)
@@ -142,11 +145,8 @@ async def test_a_kill_loses_no_run_and_duplicates_none(trainer: Any, data: Path)
     assert await trainer.quiet() == [], "both attempts announced their start with the same id"
 
 
-@pytest.mark.timeout(300)
-async def test_an_idle_worker_leaves_when_its_service_is_killed(trainer: Any) -> None:
-    """One in the middle of a run leaves after it: see the scenario above."""
-    trainer.process.start()
-    await trainer.process.ready(150)
+async def _an_idle_worker_leaves(trainer: Any) -> None:
+    """One in the middle of a run leaves after it: see the next scenario."""
     worker = _worker_of(trainer)
     trainer.process.kill()
     async with asyncio.timeout(40):

@@ -46,14 +46,14 @@ async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no
     rondo: Callable[..., Result], tmp_path: Path
 ) -> None:
     (tmp_path / "requests.jsonl").write_bytes(LINES)
-    done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--timeout", "8")
+    done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--timeout", "5")
     assert sorted(done.stdout.splitlines()) == ["a  0.1000  (version 3)", "f  0.9000  (version 3)"]
     for output in (
         "rondo: line 3: `event_time` is 5: send a time from 1900 to a day from now, as RFC 3339 with an offset",
         "rondo: line 4: it is not JSON (number is infinity",
         "rondo: line 5: it is not JSON",
         "rondo: the request d was refused: the feature `distance` is missing",
-        "rondo: no answer to the request e within 8 s",
+        "rondo: no answer to the request e within 5 s",
         "rondo: line 8: it has no features: write {",
         "2 answered, 1 taken by Kafka and not answered in time, 5 refused",
     ):
@@ -64,7 +64,7 @@ async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no
 
 async def test_for_programs_each_line_is_an_object(rondo: Callable[..., Result], tmp_path: Path) -> None:
     (tmp_path / "requests.jsonl").write_bytes(LINES)
-    done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--timeout", "8", "--json")
+    done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--timeout", "5", "--json")
     output = [orjson.loads(line) for line in done.stdout.splitlines()]
     assert {each["id"]: each["score"] for each in output if "score" in each} == {"a": 0.1, "f": 0.9}
     assert {(each.get("id"), each.get("line"), each["error"]) for each in output if "error" in each} == {

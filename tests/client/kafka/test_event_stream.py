@@ -16,6 +16,8 @@ from rondo.client import AsyncRondo, Connection, NotFoundError
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.models import ModelPromoted
 
+from tests.support.topics import remove_topics
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -112,9 +114,10 @@ async def test_a_moment_in_the_future_is_the_end(connection: Connection) -> None
                 await receive(rondo, "never", datetime.now(UTC) + timedelta(days=1))
 
 
-async def test_topics_that_do_not_exist_yet_are_named(clean_kafka: str) -> None:
+async def test_topics_that_do_not_exist_yet_are_named(kafka: str) -> None:
+    remove_topics(kafka)
     nowhere = "http://127.0.0.1:1"
-    bare = Connection(kafka=clean_kafka, registry=nowhere, ingestion=nowhere, serving=nowhere, token="x")  # type: ignore[arg-type]
+    bare = Connection(kafka=kafka, registry=nowhere, ingestion=nowhere, serving=nowhere, token="x")  # type: ignore[arg-type]
     async with AsyncRondo(bare) as rondo:
         with pytest.raises(NotFoundError, match=r"has no topic models\.promoted yet: the services create it"):
             await receive(rondo, "never", "now")

@@ -89,7 +89,7 @@ async def test_a_request_of_a_stream_that_has_no_answer_holds_up_no_other(servin
         request("late", {"distance": 900}, id="last"),
     ]
     async with AsyncRondo(serving) as rondo:
-        answers = [answer async for answer in rondo.stream(requests, seconds=5)]
+        answers = [answer async for answer in rondo.stream(requests, seconds=3)]
     scores = {answer.id: answer.score for answer in answers if isinstance(answer, Prediction)}
     assert scores == {"first": 0.1, "last": 0.9}
     refused = [answer for answer in answers if isinstance(answer, PredictionRefusedError)]

@@ -1,7 +1,6 @@
 """A real broker: what clients may rely on, and what fault tests do to it."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,15 @@ from rondo.embedded.kafka.config import MESSAGE_MAX_BYTES
 from rondo.embedded.kafka.jar_lock import KAFKA_VERSION
 
 
-@pytest.fixture(scope="module", name="kafka")
-def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    """One broker for the tests of this file, in a folder whose name needs care in properties and in the JVM."""
-    folder = tmp_path_factory.mktemp("kafka") / "my data ü, \\t=1"
-    with Kafka(folder) as kafka:
-        yield kafka
-    assert (folder / "data" / "meta.properties").exists()
+@pytest.fixture(name="kafka")
+def of_the_session(broker: Kafka) -> Kafka:
+    return broker
+
+
+def test_its_files_are_in_its_folder(kafka: Kafka) -> None:
+    """The name of the folder has characters that properties and the JVM take for others."""
+    assert set("ü,\\t= ") <= set(kafka.folder.name)
+    assert (kafka.folder / "data" / "meta.properties").exists()
 
 
 async def test_a_topic_takes_and_gives_messages(kafka: Kafka) -> None:

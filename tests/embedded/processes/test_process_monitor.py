@@ -35,6 +35,25 @@ def logged(stack: Stack) -> list[str]:
     return [line["message"] for line in lines]
 
 
+async def test_a_killed_server_is_restarted_and_reported(
+    tmp_path: Path, clean_kafka: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a broker that runs already: the next test starts one and kills it, which takes longer."""
+    monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
+    reported: list[str] = []
+    async with Stack(tmp_path / "home", services=()) as stack:
+        watch = asyncio.create_task(stack.report_restarts(reported.append))
+        crash(stack.postgres)
+        await until(reported, "PostgreSQL is ready again")
+        watch.cancel()
+        assert stack.postgres is not None
+        assert await stack.postgres.answers()
+        assert stack.restarts() == {"PostgreSQL": 1}
+        died = "PostgreSQL died with exit code -9: restarting it with its data"
+        assert logged(stack) == reported == [died, "PostgreSQL is ready again"]
+
+
+@pytest.mark.slow
 async def test_killed_servers_are_restarted_and_reported(tmp_path: Path) -> None:
     reported: list[str] = []
     async with Stack(tmp_path / "home", services=()) as stack:

@@ -15,7 +15,6 @@ from rondo.monitor.detectors.statistics import (
     roc_auc_error,
     wilson,
 )
-from scipy import stats
 
 
 @pytest.mark.parametrize(
@@ -61,6 +60,8 @@ def test_tails_invert_quantiles() -> None:
 
 @pytest.mark.parametrize(("count", "rows"), [(0, 10), (3, 10), (10, 10), (1, 100_000)])
 def test_the_wilson_interval_is_that_of_scipy(count: int, rows: int) -> None:
+    from scipy import stats  # noqa: PLC0415 - it takes 1.5 s, and each worker of a run collects this file
+
     interval = stats.binomtest(count, rows).proportion_ci(0.98, method="wilson")
     assert wilson(count, rows, 0.01) == pytest.approx((interval.low, interval.high), abs=1e-12)
 
