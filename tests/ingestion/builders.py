@@ -19,7 +19,13 @@ START = datetime(2013, 1, 1, tzinfo=UTC)
 NOW = datetime(2014, 1, 1, tzinfo=UTC)  # the clock of pure tests
 
 
-def spec(model: str = "tips", dataset: str = "rides", **features: Any) -> ModelSpec:
+def spec(
+    model: str = "tips",
+    dataset: str = "rides",
+    task: str = "binary",
+    data: dict[str, Any] | None = None,
+    **features: Any,
+) -> ModelSpec:
     given: dict[str, Any] = {
         "zone": {"type": "category", "values": ["north", "south"]},
         "distance": {"type": "float", "min": 0, "max": 1000},
@@ -30,12 +36,14 @@ def spec(model: str = "tips", dataset: str = "rides", **features: Any) -> ModelS
     return ModelSpec.model_validate(
         {
             "model": model,
+            "task": task,
             "data": {
                 "dataset": dataset,
                 "entity": "ride",
                 "event_time": "started",
                 "label": "tipped",
                 "max_bad_share": 0.2,
+                **(data or {}),
             },
             "features": given | features,
         }

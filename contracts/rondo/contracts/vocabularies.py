@@ -112,7 +112,8 @@ class Severity(StrEnum):
 class Task(StrEnum):
     """What a model predicts. This release supports `binary`.
 
-    Unknown or not supported: `rondo apply` refuses the spec.
+    Unknown or not supported: `rondo apply` refuses the spec. Of a stored spec with an unknown one, ingestion rejects
+    the batches and dead-letters the outcomes, and says why: both can be sent again after an upgrade.
     """
 
     BINARY = "binary"

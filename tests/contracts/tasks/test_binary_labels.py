@@ -6,17 +6,17 @@ import pytest
 from rondo.contracts.tasks.binary import BinaryLabels
 
 
-@pytest.mark.parametrize("value", [1, 1.0, True, "1", "true", " TRUE "])
+@pytest.mark.parametrize("value", [1, 1.0, True, "1", "true", " TRUE ", "1.0", "1e0"])
 def test_one_is_written_in_several_ways(value: object) -> None:
     assert BinaryLabels().parse(value) == 1.0
 
 
-@pytest.mark.parametrize("value", [0, 0.0, False, "0", "false", "False"])
+@pytest.mark.parametrize("value", [0, 0.0, False, "0", "false", "False", "0.0"])
 def test_zero_is_written_in_several_ways(value: object) -> None:
     assert BinaryLabels().parse(value) == 0.0
 
 
-@pytest.mark.parametrize("value", [2, -1, 0.5, float("nan"), "", "UP", None, [], {}])
+@pytest.mark.parametrize("value", [2, -1, 0.5, float("nan"), "", "UP", "1_0", "nan", None, [], {}])
 def test_anything_else_is_no_label(value: object) -> None:
     assert BinaryLabels().parse(value) is None
 
@@ -34,3 +34,11 @@ def test_whole_numbers_match_the_texts_that_they_are_written_as() -> None:
     assert [labels.parse(value) for value in (1, -1, 1.0, -1.0, "-1", 0, 0.5, True)] == [
         1.0, 0.0, 1.0, 0.0, 0.0, None, None, None,
     ]  # fmt: skip
+
+
+def test_zero_has_no_sign() -> None:
+    assert repr(BinaryLabels().parse(-0.0)) == "0.0"
+
+
+def test_a_whole_number_that_json_may_have_rounded_matches_no_text() -> None:
+    assert BinaryLabels(positive=str(2**53), negative="0").parse(2**53) is None

@@ -39,6 +39,44 @@ def test_models_that_swap_the_labels_disagree() -> None:
         contract_of("rides", [spec(), swapped.model_copy(update={"data": data})])
 
 
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [("regression", "a finite number"), ("multiclass", "a text of 1 to 256 characters, or a whole number")],
+)
+def test_models_with_different_tasks_on_one_label_are_named(task: str, expected: str) -> None:
+    with pytest.raises(NoContractError) as raised:
+        contract_of("rides", [spec(), spec("fares", task=task)])
+    assert str(raised.value) == (
+        f"the models of dataset 'rides' disagree: column 'tipped' is {expected} for 'fares' and 0 or 1, or true or "
+        "false for 'tips'; change one of the specs, or use two datasets"
+    )
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_models_with_one_task_share_the_label_column(task: str) -> None:
+    contract = contract_of("rides", [spec(task=task), spec("fares", task=task)])
+    assert [column.labels for column in contract.columns if column.kind == "label"] == [spec(task=task).labels]
+
+
+def test_models_with_different_tasks_may_have_labels_of_their_own() -> None:
+    other = spec("fares", task="multiclass", data={"label": "paid_with"})
+    contract = contract_of("rides", [spec(), other])
+    assert {column.name: column.labels for column in contract.columns if column.kind == "label"} == {
+        "tipped": spec().labels, "paid_with": other.labels,
+    }  # fmt: skip
+
+
+def test_a_model_with_an_unknown_task_is_named() -> None:
+    with pytest.raises(NoContractError) as raised:
+        contract_of("rides", [spec(), spec("fares", task="ranking")])
+    assert str(raised.value) == (
+        "the model 'fares' of dataset 'rides' has the task 'ranking', which this release of ingestion does not know: "
+        "upgrade ingestion, or apply the spec with a task that it knows (binary, multiclass, regression), then send "
+        "the batch again"
+    )
+    assert contract_of("rides", [spec(), spec("fares", "fares", task="ranking")])
+
+
 def test_a_column_names_the_models_that_require_it() -> None:
     other = spec("fares", rain={"type": "float"}, speed={"type": "float"})
     by_name = {column.name: column for column in contract_of("rides", [spec(), other]).columns}

@@ -10,6 +10,7 @@ import numpy as np
 
 from rondo.contracts.tasks.base import FittedTask, Output, Storage
 from rondo.contracts.tasks.sketches import Figure
+from rondo.contracts.tasks.written import number, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,14 +48,15 @@ class BinaryLabels:
     def parse(self, value: object) -> float | None:
         """Return 0.0 or 1.0 for a JSON value; None for a value that is neither label.
 
-        Texts are compared without surrounding blanks. `true` and `false` are read in any case; the texts of a spec are
-        compared exactly. A whole number, true or false matches the text that it is written as.
+        Texts are compared without surrounding blanks. `true` and `false` are read in any case, and so is a text that is
+        the number 0 or 1. The texts of a spec are compared exactly. A whole number, true or false matches the text that
+        it is written as.
         """
         if self.positive is not None and self.negative is not None:
-            return self.texts.get(_written(value))
+            return self.texts.get(written(value) or "")
         if isinstance(value, str):
-            return YES_NO.get(value.strip().lower())
-        return float(value) if isinstance(value, int | float) and value in (0, 1) else None
+            value = YES_NO.get(value.strip().lower(), number(value))
+        return float(value == 1) if isinstance(value, int | float) and value in (0, 1) else None
 
 
 ZERO_ONE = BinaryLabels()
@@ -181,16 +183,6 @@ def roc_auc_error(auc: float, positives: float, negatives: float) -> float:
     q1, q2 = auc / (2 - auc), 2 * auc * auc / (1 + auc)
     variance = auc * (1 - auc) + (positives - 1) * (q1 - auc * auc) + (negatives - 1) * (q2 - auc * auc)
     return sqrt(max(0.0, variance) / (positives * negatives))
-
-
-def _written(value: object) -> str:
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
-        return str(int(value))
-    return ""
 
 
 BINARY = Binary()

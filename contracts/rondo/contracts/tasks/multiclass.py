@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 
 from rondo.contracts.tasks.base import FittedTask, Output, Storage
 from rondo.contracts.tasks.sketches import Figure
+from rondo.contracts.tasks.written import written
+from rondo.contracts.text import unstorable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,15 +41,8 @@ class ClassLabels:
 
     def parse(self, value: object) -> str | None:
         """Return the text of a class, without surrounding blanks."""
-        if isinstance(value, str):
-            text = value.strip()
-        elif isinstance(value, bool):
-            text = "true" if value else "false"
-        elif isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
-            text = str(int(value))
-        else:
-            return None
-        return text if 0 < len(text) <= MAX_LABEL_CHARACTERS and "\x00" not in text else None
+        text = written(value)
+        return text if text and len(text) <= MAX_LABEL_CHARACTERS and not unstorable(text) else None
 
 
 class Multiclass:

@@ -10,6 +10,7 @@ import numpy as np
 
 from rondo.contracts.tasks.base import FittedTask, Interval, Output, ResidualScale, Storage
 from rondo.contracts.tasks.sketches import Figure
+from rondo.contracts.tasks.written import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,10 +38,7 @@ class NumberLabels:
         if isinstance(value, bool):
             return None
         if isinstance(value, str):
-            try:
-                value = float(value)
-            except ValueError:
-                return None
+            value = number(value)
         if not isinstance(value, int | float) or abs(value) > LARGEST_FLOAT32 or not isfinite(value):
             return None
         return float(value)

@@ -146,7 +146,8 @@ def validate_batch(submission: Submission, contract: Contract, now: datetime) ->
     if submission.file.damage is not None:
         return RejectedBatch((str(submission.file.damage),))
     try:
-        return decide(read(submission.file.path, submission.file_format), submission.file_format, contract, now)
+        batch = read(submission.file.path, submission.file_format, contract.text_labels)
+        return decide(batch, submission.file_format, contract, now)
     except UnreadableFileError as error:
         return RejectedBatch((str(error),))
     except PanicException as error:

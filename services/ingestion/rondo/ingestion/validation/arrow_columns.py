@@ -18,10 +18,15 @@ _MAX_TYPE = 80
 
 @dataclass(frozen=True)
 class RawBatch:
-    """The columns of a file, and those that could not be converted with their Arrow type."""
+    """The columns of a file, and those that could not be converted with their Arrow type.
+
+    `written` has columns of text once more, with null for each value that was no text in the file and is not written as
+    one either, such as 2.5.
+    """
 
     frame: pl.DataFrame
     unsupported: dict[str, str] = field(default_factory=dict)
+    written: dict[str, pl.Series] = field(default_factory=dict)
 
 
 def from_arrow(table: pa.Table) -> RawBatch:

@@ -6,24 +6,21 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.contracts.tasks.binary import YES_NO
 from rondo.ingestion.validation.excerpt import excerpt
+from rondo.ingestion.validation.labels import BLANKS, is_text, label_column
 
 if TYPE_CHECKING:
-    from rondo.contracts.tasks.binary import BinaryLabels
     from rondo.ingestion.validation.contract import Column, Kind
 
 TIME = pl.Datetime("us", "UTC")
-TARGET: dict[Kind, pl.DataType] = {
+_STORED: dict[Kind, pl.DataType] = {
     "entity": pl.String(),
     "time": TIME,
-    "label": pl.Float64(),
     "category": pl.String(),
     "float": pl.Float64(),
     "int": pl.Int64(),
     "bool": pl.Boolean(),
 }
-_TEXT = (pl.String, pl.Categorical, pl.Enum)
 _VERBATIM: frozenset[Kind] = frozenset(("entity", "category"))  # their blanks are part of the value
 _NOT = {"float": "not a number", "int": "not a whole number", "bool": "not true or false"}
 _RFC3339 = "%Y-%m-%dT%H:%M:%S%.f%:z"
@@ -31,8 +28,9 @@ _NO_ZONE = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?$"
 _INT_LIMIT = 2.0**63
 
 
-def is_text(dtype: pl.DataType) -> bool:
-    return isinstance(dtype, _TEXT)
+def stored(column: Column) -> pl.DataType:
+    """Return the type in which a column is published."""
+    return label_column(column.labels).stored if column.kind == "label" else _STORED[column.kind]
 
 
 def type_problem(column: Column, dtype: pl.DataType) -> str | None:
@@ -45,6 +43,7 @@ def type_problem(column: Column, dtype: pl.DataType) -> str | None:
     fits = {
         "entity": dtype.is_integer(),
         "category": dtype.is_integer() or boolean,
+        "label": label_column(column.labels).fits(dtype),
     }.get(column.kind, numeric or boolean)
     return None if fits else wrong_type(column, str(dtype))
 
@@ -57,7 +56,7 @@ def wrong_type(column: Column, dtype: str) -> str:
 
 def needs_no_text(column: Column) -> bool:
     """Return whether a column of text is the wrong type for values that are numbers, or true and false."""
-    return column.kind in _NOT or (column.kind == "label" and column.labels.positive is None)
+    return column.kind in _NOT or (column.kind == "label" and not label_column(column.labels).are_texts)
 
 
 def _time_type_problem(name: str, dtype: pl.DataType) -> str | None:
@@ -74,24 +73,23 @@ def without_missing(column: Column, dtype: pl.DataType) -> pl.Expr:
     if not is_text(dtype):
         return found
     text = found.cast(pl.String)
-    text = text if column.kind in _VERBATIM else text.str.strip_chars()
+    text = text if column.kind in _VERBATIM else text.str.strip_chars(BLANKS)
     return pl.when(text != "").then(text).alias(column.name)
 
 
-def cast(column: Column, dtype: pl.DataType) -> pl.Expr:
-    """Return a column of `without_missing` in its target type; null for a value that can't be converted.
+def cast(column: Column, dtype: pl.DataType, values: pl.Expr) -> pl.Expr:
+    """Return values of `without_missing` in the type of the column; null for a value that can't be converted.
 
     `dtype` is the type in the file: any kind of text counts as such.
     """
-    values = pl.col(column.name)
     if dtype == pl.Null:
-        return values.cast(TARGET[column.kind])
+        return values.cast(stored(column))
     if column.kind == "time":
         return _time(values) if is_text(dtype) else values.dt.cast_time_unit("us").dt.convert_time_zone("UTC")
     if column.kind in _VERBATIM:
         return values.cast(pl.String)
     if column.kind == "label":
-        return _label(values, dtype, column.labels)
+        return label_column(column.labels).cast(values, dtype)
     convert = {"bool": _boolean, "int": _whole}.get(column.kind, _number)
     return convert(values, dtype)
 
@@ -110,23 +108,6 @@ def without_zone(name: str) -> pl.Expr:
 def _time(values: pl.Expr) -> pl.Expr:
     text = values.str.replace(r"^(\d{4}-\d\d-\d\d) ", "${1}T")
     return text.str.replace("[zZ]$", "+00:00").str.to_datetime(_RFC3339, strict=False, time_unit="us")
-
-
-def _label(values: pl.Expr, dtype: pl.DataType, labels: BinaryLabels) -> pl.Expr:
-    """Return 0 or 1; the rule is that of `BinaryLabels.parse`."""
-    if labels.positive is not None:
-        return _mapped(values if is_text(dtype) else _written(values, dtype), labels.texts)
-    number = values.cast(pl.Float64, strict=False)
-    number = pl.when(number.is_in([0.0, 1.0])).then(number)
-    return pl.coalesce(number, _mapped(values.str.to_lowercase(), YES_NO)) if is_text(dtype) else number
-
-
-def _mapped(text: pl.Expr, values: dict[str, float]) -> pl.Expr:
-    return text.replace_strict(list(values), list(values.values()), default=None, return_dtype=pl.Float64)
-
-
-def _written(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    return (values if dtype == pl.Boolean else _whole(values, dtype)).cast(pl.String)
 
 
 def _boolean(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:

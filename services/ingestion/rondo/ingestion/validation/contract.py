@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from rondo.contracts.tasks.binary import ZERO_ONE, BinaryLabels
+from rondo.contracts.tasks.binary import ZERO_ONE
+from rondo.contracts.tasks.registry import TASKS, UnknownTaskError
 from rondo.contracts.vocabularies import UnknownColumns
-from rondo.ingestion.validation.excerpt import names
+from rondo.ingestion.validation.excerpt import excerpt, names
+from rondo.ingestion.validation.labels import label_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rondo.contracts.spec.model import Feature, ModelSpec
+    from rondo.contracts.tasks.base import Labels
 
 Kind = Literal["entity", "time", "label", "category", "float", "int", "bool"]
 BATCH_ID = "batch_id"  # the column that the published table has beside the contract's
@@ -31,7 +34,7 @@ class Column:
     low: float | None = None
     high: float | None = None
     values: frozenset[str] | None = None
-    labels: BinaryLabels = ZERO_ONE
+    labels: Labels = ZERO_ONE
     models: tuple[str, ...] = ()
 
     @property
@@ -59,12 +62,20 @@ class Contract:
         return next(column.name for column in self.columns if column.kind == "time")
 
     @property
+    def text_labels(self) -> tuple[str, ...]:
+        """The columns of labels whose values are compared as texts."""
+        return tuple(c.name for c in self.columns if c.kind == "label" and label_column(c.labels).are_texts)
+
+    @property
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
 
 class NoContractError(ValueError):
-    """A dataset has no contract: no spec names it, or its specs contradict each other."""
+    """A dataset has no contract: no spec names it, two of its specs contradict each other, or one has an unknown task.
+
+    A batch of it is rejected, and may be sent again once it has one.
+    """
 
     code: ClassVar[str] = "no_contract"
 
@@ -73,7 +84,8 @@ def contract_of(dataset: str, specs: Iterable[ModelSpec]) -> Contract:
     """Combine the specs of `dataset`: per column, the strictest requirement of them.
 
     Raises:
-        NoContractError: no spec names the dataset, or two of them contradict each other about a column.
+        NoContractError: no spec names the dataset, two of them contradict each other about a column, or one has a task
+            that this release does not know.
 
     """
     known = sorted(specs, key=lambda spec: spec.model)
@@ -120,11 +132,18 @@ def _columns(spec: ModelSpec) -> Iterable[Column]:
         # entity as a feature, too.
         if feature.source is None and name not in (spec.data.entity, spec.data.event_time):
             yield _feature(name, feature, spec.model)
-    yield Column(spec.data.label, "label", labels=_binary(spec), models=models)
+    yield Column(spec.data.label, "label", labels=_labels(spec), models=models)
 
 
-def _binary(spec: ModelSpec) -> BinaryLabels:
-    return BinaryLabels(spec.data.positive, spec.data.negative)
+def _labels(spec: ModelSpec) -> Labels:
+    try:
+        return spec.labels
+    except UnknownTaskError as error:
+        raise NoContractError(
+            f"the model {spec.model!r} of dataset {spec.data.dataset!r} has the task {excerpt(spec.task)!r}, "
+            "which this release of ingestion does not know: upgrade ingestion, or apply the spec with a task that it "
+            f"knows ({', '.join(TASKS)}), then send the batch again"
+        ) from error
 
 
 def _feature(name: str, feature: Feature, model: str) -> Column:

@@ -59,7 +59,7 @@ def decide(
         return RejectedBatch((f"the batch is empty: it has {columns} columns and no row; send at least one row",))
     if problems := schema_problems(batch, file_format, contract):
         return RejectedBatch(tuple(problems))
-    checks = check_rows(frame, contract, now + MOST_AHEAD)
+    checks = check_rows(batch, contract, now + MOST_AHEAD)
     notes = tuple(schema_notes(batch, file_format, contract))
     if not checks.bad.width:
         return _accepted(frame, checks, contract, pl.repeat(value=False, n=frame.height, eager=True), notes)

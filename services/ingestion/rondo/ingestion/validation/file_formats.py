@@ -6,19 +6,19 @@ them it raises PanicException, which is a BaseException.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-import orjson
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rondo.ingestion.errors import UnknownContentTypeError, UnreadableFileError
-from rondo.ingestion.validation import csv_file
+from rondo.ingestion.validation import csv_file, json_lines
 from rondo.ingestion.validation.arrow_columns import RawBatch, duplicates, from_arrow
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 FileFormat = Literal["Parquet", "CSV", "JSON Lines", "an Arrow stream", "an Arrow file"]
@@ -65,8 +65,8 @@ def format_of(content_type: str | None) -> FileFormat:
     return CONTENT_TYPES[given]
 
 
-def read(path: Path, file_format: FileFormat) -> RawBatch:
-    """Read a batch file.
+def read(path: Path, file_format: FileFormat, labels: Collection[str] = ()) -> RawBatch:
+    """Read a batch file. `labels` are the columns that `RawBatch.written` has, if they are text in JSON Lines.
 
     Raises:
         UnreadableFileError: the file is damaged, or has another format.
@@ -74,9 +74,13 @@ def read(path: Path, file_format: FileFormat) -> RawBatch:
     """
     _check_markers(path, file_format)
     try:
-        return _READERS[file_format](path)
+        batch = _READERS[file_format](path)
+        if file_format != "JSON Lines":
+            return batch
+        texts = [name for name in labels if batch.frame.schema.get(name) == pl.String]
+        return replace(batch, written={name: _written(path, name, batch.frame.height) for name in texts})
     except _ERRORS as error:
-        line = _invalid_line(path) if file_format == "JSON Lines" else None
+        line = json_lines.invalid_line(path) if file_format == "JSON Lines" else None
         why = line or (str(error) or type(error).__name__).splitlines()[0][:300]
         raise UnreadableFileError(file_format, why, _REWRITE) from None
 
@@ -125,29 +129,14 @@ def _read_csv(path: Path) -> RawBatch:
 
 
 def _read_json_lines(path: Path) -> RawBatch:
-    try:
-        return RawBatch(pl.read_ndjson(path, infer_schema_length=None))
-    except pl.exceptions.PolarsError:
-        if _invalid_line(path):
-            raise
-        return RawBatch(pl.read_ndjson(_mixed_as_texts(path), infer_schema_length=None))
+    return RawBatch(json_lines.read(path))
 
 
-def _mixed_as_texts(path: Path) -> bytes:
-    """Return the lines with the columns as texts that hold values of several types, which polars can't combine."""
-    with path.open("rb") as file:
-        rows = [orjson.loads(line) for line in file if line.strip()]
-    types: dict[str, set[type]] = defaultdict(set)
-    for row in rows:
-        for name, value in row.items():
-            if value is not None:
-                types[name].add(float if type(value) is int else type(value))
-    mixed = {name for name, found in types.items() if len(found) > 1}
-    return b"\n".join(orjson.dumps(row | {name: _as_text(row[name]) for name in mixed & row.keys()}) for row in rows)
-
-
-def _as_text(value: object) -> str | None:
-    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+def _written(path: Path, column: str, rows: int) -> pl.Series:
+    written = json_lines.written_values(path, column)
+    if written.len() != rows:
+        raise ValueError(f"it has {rows:,} rows on {written.len():,} lines")
+    return written
 
 
 def _read_stream(path: Path) -> RawBatch:
@@ -174,17 +163,6 @@ def _refuse_duplicates(file_format: FileFormat, columns: list[str]) -> None:
     if found := duplicates(columns):
         why = f"it has several columns named {', '.join(map(repr, found))}"
         raise UnreadableFileError(file_format, why, "give each column its own name and send it again")
-
-
-def _invalid_line(path: Path) -> str | None:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                if line.strip() and not isinstance(orjson.loads(line), dict):
-                    return f"line {number} is not a JSON object"
-            except orjson.JSONDecodeError as error:
-                return f"line {number} is not JSON ({error})"
-    return None
 
 
 _READERS = {

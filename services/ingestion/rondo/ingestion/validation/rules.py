@@ -9,13 +9,15 @@ import polars as pl
 
 from rondo.contracts.spec.data import LARGEST_FLOAT32
 from rondo.contracts.times import EARLIEST
-from rondo.ingestion.validation.casting import TARGET, cast, is_text, not_converted, without_missing, without_zone
+from rondo.ingestion.validation.casting import cast, not_converted, stored, without_missing, without_zone
 from rondo.ingestion.validation.excerpt import excerpt
+from rondo.ingestion.validation.labels import is_text, label_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
+    from rondo.ingestion.validation.arrow_columns import RawBatch
     from rondo.ingestion.validation.contract import Column, Contract
 
 # What the model sees, and what serving holds a request to.
@@ -39,15 +41,16 @@ class RowChecks:
     where: dict[str, str]
 
 
-def check_rows(frame: pl.DataFrame, contract: Contract, latest: datetime) -> RowChecks:
+def check_rows(batch: RawBatch, contract: Contract, latest: datetime) -> RowChecks:
     """Convert a batch without schema problems to the contract's types, and check each value once.
 
     An event time after `latest` is in the future.
     """
-    schema = frame.schema
+    frame, schema = batch.frame, batch.frame.schema
     present = [column for column in contract.columns if column.name in schema]
     values = frame.select([without_missing(column, schema[column.name]) for column in present])
-    both = values.with_columns([cast(c, schema[c.name]).alias(f"{_TYPED}{c.name}") for c in present])
+    casts = [cast(c, schema[c.name], _sent(c, batch)).alias(f"{_TYPED}{c.name}") for c in present]
+    both = values.with_columns(casts)
     rules = [(reason, c.name, rule) for c in present for reason, rule in _rules(c, schema[c.name], latest)]
     masks = both.select([rule.fill_null(value=False).alias(reason) for reason, _, rule in rules])
     where = {reason: name for reason, name, _ in rules}
@@ -60,6 +63,12 @@ def check_rows(frame: pl.DataFrame, contract: Contract, latest: datetime) -> Row
     return RowChecks(clean, masks.select(found), where)
 
 
+def _sent(column: Column, batch: RawBatch) -> pl.Expr:
+    """Return the values of a column, without those that are text only because the column is."""
+    written = batch.written.get(column.name)
+    return pl.col(column.name) if written is None else pl.lit(written)
+
+
 def _repeated(both: pl.DataFrame, key: Sequence[str], masks: pl.DataFrame) -> pl.Series:
     """Return which rows have the key of an earlier row. Rows that are invalid anyway don't count, on either side."""
     good = ~masks.select(pl.any_horizontal(pl.all())).to_series()
@@ -70,7 +79,7 @@ def _repeated(both: pl.DataFrame, key: Sequence[str], masks: pl.DataFrame) -> pl
 def _finished(column: Column, schema: pl.Schema) -> pl.Expr:
     """Return the column as it is published. A NaN where a value may be missing is a missing value, as in pandas."""
     if column.name not in schema:
-        return pl.lit(None).cast(TARGET[column.kind]).alias(column.name)
+        return pl.lit(None).cast(stored(column)).alias(column.name)
     typed = pl.col(f"{_TYPED}{column.name}").alias(column.name)
     return typed.fill_nan(None) if column.kind == "float" else typed
 
@@ -90,6 +99,8 @@ def _rules(column: Column, dtype: pl.DataType, latest: datetime) -> Iterator[tup
     else:
         yield not_converted(column), raw.is_not_null() & typed.is_null()
         allowed = pl.lit(value=True)
+    if column.kind == "label":
+        yield from ((f"{name}: {problem}", where) for problem, where in label_column(column.labels).rules(typed))
     if column.kind == "float":
         yield from _float_rules(column, typed)
     if column.values is not None:

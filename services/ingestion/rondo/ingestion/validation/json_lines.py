@@ -1,0 +1,60 @@
+"""Reads JSON Lines. A column with values of several types becomes text: a data frame has one type per column."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import orjson
+import polars as pl
+
+from rondo.contracts.tasks.written import written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read(path: Path) -> pl.DataFrame:
+    """Return the rows; blank lines are none."""
+    try:
+        return pl.read_ndjson(path, infer_schema_length=None)
+    except pl.exceptions.PolarsError:
+        if invalid_line(path):
+            raise
+        return pl.read_ndjson(_mixed_as_texts(path), infer_schema_length=None)
+
+
+def written_values(path: Path, column: str) -> pl.Series:
+    """Return the values of a column as texts by `written`: in a column of text, 2.5 and "2.5" look the same."""
+    with path.open("rb") as file:
+        values = [written(orjson.loads(line).get(column)) for line in file if line.strip()]
+    return pl.Series(column, values, dtype=pl.String)
+
+
+def invalid_line(path: Path) -> str | None:
+    """Return which line is not a JSON object, and why; None if all are."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                if line.strip() and not isinstance(orjson.loads(line), dict):
+                    return f"line {number} is not a JSON object"
+            except orjson.JSONDecodeError as error:
+                return f"line {number} is not JSON ({error})"
+    return None
+
+
+def _mixed_as_texts(path: Path) -> bytes:
+    """Return the lines with the columns as texts that hold values of several types, which polars can't combine."""
+    with path.open("rb") as file:
+        rows = [orjson.loads(line) for line in file if line.strip()]
+    types: dict[str, set[type]] = defaultdict(set)
+    for row in rows:
+        for name, value in row.items():
+            if value is not None:
+                types[name].add(float if type(value) is int else type(value))
+    mixed = {name for name, found in types.items() if len(found) > 1}
+    return b"\n".join(orjson.dumps(row | {name: _as_text(row[name]) for name in mixed & row.keys()}) for row in rows)
+
+
+def _as_text(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()

@@ -1,0 +1,154 @@
+"""Converts a column of labels by the rule of its task, which is that of `Labels.parse` for a single value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+import polars as pl
+
+from rondo.contracts.tasks.binary import YES_NO, BinaryLabels
+from rondo.contracts.tasks.multiclass import MAX_LABEL_CHARACTERS, ClassLabels
+from rondo.contracts.tasks.regression import LARGEST_FLOAT32, NumberLabels
+from rondo.contracts.tasks.written import LARGEST_WHOLE, NUMBER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from rondo.contracts.tasks.base import Labels
+
+# Polars strips four characters fewer than `str.strip`.
+BLANKS = "".join(filter(str.isspace, map(chr, range(0x3001))))
+_NOT_FINITE = r"(?i)^[+-]?(?:nan|inf|infinity)$"
+TEXT = (pl.String, pl.Categorical, pl.Enum)
+
+
+def is_text(dtype: pl.DataType) -> bool:
+    return isinstance(dtype, TEXT)
+
+
+class LabelColumn(Protocol):
+    """The rule for a column of labels of one kind; `stored` is the type in which they are published.
+
+    With `are_texts`, a column of text is the right type for them in a file that keeps types.
+    """
+
+    stored: ClassVar[pl.DataType]
+
+    @property
+    def are_texts(self) -> bool: ...
+
+    def fits(self, dtype: pl.DataType) -> bool:
+        """Return whether values of a type other than text may be labels."""
+        ...
+
+    def cast(self, values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+        """Return stripped values as labels. Null, or a value that one of the `rules` names, is no label."""
+        ...
+
+    def rules(self, typed: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
+        """Yield (problem, where it holds) for the values of `cast`."""
+        ...
+
+
+def label_column(labels: Labels) -> LabelColumn:
+    """Return the rule of these labels."""
+    return _COLUMNS[type(labels)](labels)
+
+
+@dataclass(frozen=True)
+class _BinaryColumn:
+    labels: BinaryLabels
+    stored: ClassVar[pl.DataType] = pl.Float64()
+
+    @property
+    def are_texts(self) -> bool:
+        return self.labels.positive is not None
+
+    def fits(self, dtype: pl.DataType) -> bool:
+        return dtype.is_numeric() or dtype == pl.Boolean
+
+    def cast(self, values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+        if self.are_texts:
+            return _mapped(_written(values, dtype), self.labels.texts)
+        if is_text(dtype):
+            return pl.coalesce(_mapped(values.str.to_lowercase(), YES_NO), _zero_or_one(_number(values, dtype)))
+        return _zero_or_one(_number(values, dtype))
+
+    def rules(self, typed: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:  # noqa: ARG002 - null is the only other value
+        return iter(())
+
+
+@dataclass(frozen=True)
+class _NumberColumn:
+    labels: NumberLabels
+    stored: ClassVar[pl.DataType] = pl.Float64()
+    are_texts: ClassVar[bool] = False
+
+    def fits(self, dtype: pl.DataType) -> bool:
+        return dtype.is_numeric()
+
+    def cast(self, values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+        number = _number(values, dtype)
+        if not is_text(dtype):
+            return number
+        return pl.coalesce(
+            number, pl.when(values.str.contains(_NOT_FINITE)).then(values.cast(pl.Float64, strict=False))
+        )
+
+    def rules(self, typed: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
+        yield "NaN, send the row when its number is known", typed.is_nan()
+        yield "infinite, send a finite number", typed.is_infinite()
+        too_large = typed.is_finite() & (typed.abs() > LARGEST_FLOAT32)
+        yield "more than float32 holds, send it in a larger unit", too_large
+
+
+@dataclass(frozen=True)
+class _ClassColumn:
+    labels: ClassLabels
+    stored: ClassVar[pl.DataType] = pl.String()
+    are_texts: ClassVar[bool] = True
+
+    def fits(self, dtype: pl.DataType) -> bool:
+        return dtype.is_integer() or dtype.is_float() or dtype == pl.Boolean
+
+    def cast(self, values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+        return _written(values, dtype)
+
+    def rules(self, typed: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
+        too_long = typed.str.len_chars() > MAX_LABEL_CHARACTERS
+        yield f"more than {MAX_LABEL_CHARACTERS} characters, send a short name of the class", too_long
+        unstorable = typed.str.contains("\x00", literal=True)
+        yield "holds a NUL character, which can't be stored: remove it", unstorable & ~too_long
+
+
+_COLUMNS: Mapping[type, Callable[..., LabelColumn]] = {
+    BinaryLabels: _BinaryColumn,
+    NumberLabels: _NumberColumn,
+    ClassLabels: _ClassColumn,
+}
+
+
+def _written(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Return values as texts, as `written` does with a single one."""
+    if is_text(dtype) or dtype == pl.Boolean:
+        return values.cast(pl.String)
+    whole = values.is_between(-LARGEST_WHOLE, LARGEST_WHOLE)
+    if not dtype.is_integer():
+        whole &= values == values.floor()
+    return pl.when(whole).then(values).cast(pl.Int64, strict=False).cast(pl.String)
+
+
+def _number(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Return values as numbers, the texts among them as the function `number` of the tasks does."""
+    if is_text(dtype):
+        values = pl.when(values.str.contains(f"^{NUMBER}$")).then(values)
+    return values.cast(pl.Float64, strict=False)
+
+
+def _zero_or_one(number: pl.Expr) -> pl.Expr:
+    return pl.when(number.is_in([0.0, 1.0])).then((number == 1).cast(pl.Float64))
+
+
+def _mapped(text: pl.Expr, values: dict[str, float]) -> pl.Expr:
+    return text.replace_strict(list(values), list(values.values()), default=None, return_dtype=pl.Float64)
