@@ -48,6 +48,22 @@ def test_an_address_that_is_none_is_named() -> None:
     assert "RONDO_KAFKA: Value error, 'kafka' is not an address" in str(caught.value)
 
 
+def test_a_variable_that_is_no_setting_is_refused_beside_everything_else_that_is_wrong() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(PostgresSettings, GOOD | {"RONDO_HTTP_PORT": "many", "RONDO_KAFKA_URL": "x", "RONDO_QQQQ": "x"})
+    assert [problem.split()[0] for problem in caught.value.problems] == [
+        "RONDO_HTTP_PORT:",
+        "RONDO_KAFKA_URL",
+        "RONDO_QQQQ",
+    ]
+
+
+def test_a_variable_that_is_no_setting_is_refused_where_all_else_is_right() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(PostgresSettings, GOOD | {"RONDO_KAFKA_URL": "x"})
+    assert [problem.split()[0] for problem in caught.value.problems] == ["RONDO_KAFKA_URL"]
+
+
 def test_a_secret_file_that_is_not_there_is_named() -> None:
     with pytest.raises(SettingsError, match="RONDO_POSTGRES_FILE names /nowhere, which can't be read: No such file"):
         load(PostgresSettings, GOOD | {"RONDO_POSTGRES_FILE": "/nowhere"})

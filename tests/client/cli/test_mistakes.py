@@ -140,6 +140,16 @@ def test_without_a_stack_the_message_names_the_command_that_starts_one(run: Run)
     assert failed.exit_code == 1
 
 
+def test_a_variable_that_is_no_setting_is_a_warning_and_the_command_goes_on(rondo: Run) -> None:
+    expected = rondo("models", "--json")
+    done = rondo("models", "--json", RONDO_REGISTRY_ULR="http://127.0.0.1:1", RONDO_PASSWORD_MONITOR="x")
+    assert (done.exit_code, done.stdout) == (0, expected.stdout)
+    (warning,) = done.stderr.splitlines()
+    assert "RONDO_REGISTRY_ULR" in warning
+    assert "RONDO_REGISTRY_URL" in warning
+    assert expected.stderr == ""
+
+
 @pytest.mark.parametrize(("model", "code"), [("nosuch", 1), ("new", 0)])
 @pytest.mark.parametrize("option", ["", "--outcomes"])
 def test_the_refused_requests_of_an_unknown_model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
@@ -18,9 +19,10 @@ from rondo.client.cli import (
     watch,
 )
 from rondo.client.cli.local import demo, init, up
-from rondo.client.cli.output import print_error, print_json
+from rondo.client.cli.output import print_error, print_json, print_note
 from rondo.client.cli.versions import export, models, promote
 from rondo.client.errors import RondoError
+from rondo.contracts.environment import unknown_variables
 from rondo.contracts.spec.file import SpecError
 
 _INTERRUPTED = 130
@@ -81,6 +83,9 @@ def options(
         typer.Option(help="The access token to use; by default RONDO_TOKEN, else the admin token of the local stack."),
     ] = None,
 ) -> None:
+    # A service refuses it. A command warns: its user reads the line, and may set the variable for another program.
+    for problem in unknown_variables(os.environ):
+        print_note(f"rondo: warning: {problem}")
     session.use_token(token)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from rondo.chassis.environment import FILE, PREFIX, unknown_variables
+from rondo.contracts.environment import FILE, PREFIX, unknown_variables
 from rondo.contracts.kafka_connection import KafkaConnection
 
 if TYPE_CHECKING:

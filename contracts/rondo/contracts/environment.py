@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 PREFIX = "RONDO_"
 FILE = "_FILE"
-# All of docs/settings.md: a stack sets them for all of its processes, so a service sees those of the others, too.
+# All of docs/settings.md: a stack sets them for all of its processes, so each sees those of the others, too.
 KNOWN = frozenset(
     f"{PREFIX}{name}"
     for name in (
@@ -32,8 +32,8 @@ KNOWN = frozenset(
 _SERVICE_LINK = re.compile(r".+_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_(TCP|UDP|SCTP)(_.+)?)?)")
 
 
-def unknown_variables(names: Iterable[str], own: Collection[str]) -> Iterator[str]:
-    """Yield a problem for each variable RONDO_* that is neither known nor one of `own`, those of this service."""
+def unknown_variables(names: Iterable[str], own: Collection[str] = ()) -> Iterator[str]:
+    """Yield a problem for each variable RONDO_* that is neither known nor one of `own`, those of this program."""
     known = KNOWN | set(own)
     for name in sorted(names):
         if not name.startswith(PREFIX) or name.removesuffix(FILE) in known or _SERVICE_LINK.fullmatch(name):
