@@ -85,7 +85,9 @@ class StatisticName(StrEnum):
     """What a figure measures.
 
     `psi` is the population stability index, `ks` the Kolmogorov-Smirnov distance, `total_variation` that distance for
-    categories; `missing` and `unseen` are shares of rows (0 to 1).
+    categories; `missing` and `unseen` are shares of rows (0 to 1). `unknown_classes` is the share of outcomes whose
+    class the model does not know, `mean_error` the mean of outcome minus prediction. The others are metrics, named as
+    in the gates of a spec.
 
     Unknown: shown by its name; in a finding it counts as found.
     """
@@ -93,9 +95,20 @@ class StatisticName(StrEnum):
     PSI = "psi"
     KS = "ks"
     TOTAL_VARIATION = "total_variation"
-    ROC_AUC = "roc_auc"
     MISSING = "missing"
     UNSEEN = "unseen"
+    ROC_AUC = "roc_auc"
+    ACCURACY = "accuracy"
+    BALANCED_ACCURACY = "balanced_accuracy"
+    F1_MACRO = "f1_macro"
+    ECE = "ece"
+    UNKNOWN_CLASSES = "unknown_classes"
+    MAE = "mae"
+    RMSE = "rmse"
+    MEDIAN_ABSOLUTE_ERROR = "median_absolute_error"
+    R2 = "r2"
+    MEAN_ERROR = "mean_error"
+    INTERVAL_COVERAGE = "interval_coverage"
 
 
 class Severity(StrEnum):

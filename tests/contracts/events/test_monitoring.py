@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from rondo.contracts.events.monitoring import Statistic, described
+from rondo.contracts.vocabularies import StatisticName
 
 
 @pytest.mark.parametrize(
@@ -11,9 +12,17 @@ from rondo.contracts.events.monitoring import Statistic, described
     [
         (Statistic(feature="temp", statistic="psi", value=4.814, threshold=1), "temp PSI 4.81 (threshold 1.00)"),
         (Statistic(statistic="roc_auc", value=0.7, reference=0.75), "ROC AUC 0.700 (reference 0.750)"),
+        (Statistic(statistic="mae", value=23.456, threshold=18.54), "MAE 23.46 (threshold 18.54)"),
+        (Statistic(statistic="mean_error", value=-2.5, reference=0.0125), "mean error -2.5 (reference 0.0125)"),
+        (Statistic(statistic="unknown_classes", value=0.25), "unknown classes 25.0%"),
         (Statistic(feature="a", statistic="missing", value=0.94, reference=0.5), "a missing 94.0% (reference 50.0%)"),
         (Statistic(feature="temp", statistic="wasserstein", value=12.345678), "temp wasserstein 12.35"),
     ],
 )  # fmt: skip
 def test_a_statistic_is_described_whatever_it_is(statistic: Statistic, text: str) -> None:
     assert described(statistic) == text
+
+
+@pytest.mark.parametrize("statistic", StatisticName)
+def test_every_statistic_has_a_name_for_people(statistic: StatisticName) -> None:
+    assert "_" not in described(Statistic(statistic=statistic, value=0.5))

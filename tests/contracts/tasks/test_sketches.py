@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rondo.contracts.tasks.base import FittedTask, ResidualScale
 from rondo.contracts.tasks.registry import TASKS
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
+from rondo.contracts.vocabularies import StatisticName, known
 from sklearn import metrics
 
 if TYPE_CHECKING:
@@ -90,18 +91,24 @@ def test_one_class_only_has_no_roc_auc() -> None:
 
 def test_figures_of_classes_are_those_of_scikit_learn() -> None:
     mine = rows("multiclass", 4_000)
-    known = mine.filter(pa.compute.not_equal(mine["outcome_label"], "yew"))
-    figures = sketch("multiclass").figures(sketch("multiclass").count(known))
-    observed, predicted = known["outcome_label"].to_pylist(), known["label"].to_pylist()
+    without = mine.filter(pa.compute.not_equal(mine["outcome_label"], "yew"))
+    figures = sketch("multiclass").figures(sketch("multiclass").count(without))
+    observed, predicted = without["outcome_label"].to_pylist(), without["label"].to_pylist()
     assert figures["accuracy"].value == pytest.approx(metrics.accuracy_score(observed, predicted))
     assert figures["balanced_accuracy"].value == pytest.approx(metrics.balanced_accuracy_score(observed, predicted))
     assert figures["f1_macro"].value == pytest.approx(metrics.f1_score(observed, predicted, average="macro"))
 
 
-def test_an_outcome_of_a_new_class_counts_as_wrong() -> None:
+@pytest.mark.parametrize("name", TASKS)
+def test_every_figure_has_a_word_in_the_vocabulary_of_statistics(name: str) -> None:
+    assert set(sketch(name).figures(sketch(name).count(rows(name, 500)))) <= set(known(StatisticName))
+
+
+def test_an_outcome_of_a_new_class_counts_as_wrong_and_its_share_is_known() -> None:
     mine = rows("multiclass", 4_000)
     figures = sketch("multiclass").figures(sketch("multiclass").count(mine))
     observed, predicted = mine["outcome_label"].to_pylist(), mine["label"].to_pylist()
+    assert figures["unknown_classes"].value == observed.count("yew") / 4_000
     assert figures["accuracy"].value == pytest.approx(metrics.accuracy_score(observed, predicted))
     expected = metrics.f1_score(observed, predicted, average="macro", labels=[*CLASSES, "yew"], zero_division=0)
     assert figures["f1_macro"].value == pytest.approx(expected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from rondo.contracts.events.base import ModelEvent, Value
+from rondo.contracts.tasks.metrics import METRICS
 from rondo.contracts.text import Message, Text
 from rondo.contracts.times import Utc
 from rondo.contracts.vocabularies import Severity, StatisticName, open_to
@@ -35,21 +36,21 @@ class Statistic(Value):
     e_value: float | None = None
 
 
-# How people write a statistic: its name and the format of its values.
+# How people write a statistic that is no metric: its name and the format of its values.
 _WRITTEN = {
     StatisticName.PSI: ("PSI", ".2f"),
     StatisticName.KS: ("KS", ".2f"),
     StatisticName.TOTAL_VARIATION: ("total variation", ".2f"),
-    StatisticName.ROC_AUC: ("ROC AUC", ".3f"),
     StatisticName.MISSING: ("missing", ".1%"),
     StatisticName.UNSEEN: ("unseen", ".1%"),
+    StatisticName.UNKNOWN_CLASSES: ("unknown classes", ".1%"),
+    StatisticName.MEAN_ERROR: ("mean error", ".4g"),
 }
 
 
 def described(statistic: Statistic) -> str:
     """Return a statistic as text, such as `temp PSI 4.81 (threshold 1.00)` or `ROC AUC 0.681 (reference 0.742)`."""
-    written = {word.value: how for word, how in _WRITTEN.items()}
-    name, form = written.get(statistic.statistic, (statistic.statistic, ".4g"))
+    name, form = _written(statistic.statistic)
     against = [
         f"{what} {figure:{form}}"
         for what, figure in (("reference", statistic.reference), ("threshold", statistic.threshold))
@@ -57,6 +58,12 @@ def described(statistic: Statistic) -> str:
     ]
     subject = f"{statistic.feature} {name}" if statistic.feature else name
     return f"{subject} {statistic.value:{form}}" + (f" ({', '.join(against)})" if against else "")
+
+
+def _written(name: str) -> tuple[str, str]:
+    if metric := METRICS.get(name):
+        return metric.title, metric.form
+    return {word.value: how for word, how in _WRITTEN.items()}.get(name, (name, ".4g"))
 
 
 class Finding(ModelEvent):

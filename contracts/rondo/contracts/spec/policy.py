@@ -94,6 +94,8 @@ class Monitor(SpecSection):
     drift: Annotated[float, Field(gt=0)] = 0.25
     """The population stability index against the training data above which a feature counts as drifted."""
     performance_drop: Annotated[float, Field(gt=0, lt=1)] = 0.03
-    """The fall of ROC AUC against the holdout above which the performance counts as degraded."""
+    """The loss against the holdout above which the performance counts as degraded: the fall of ROC AUC (`binary`) or
+    accuracy (`multiclass`), or the rise of MAE as a share of that of the holdout (`regression`). With an interval, also
+    the fall of its coverage below `prediction.interval`."""
     consecutive: Annotated[int, Field(ge=1)] = 2
     """How many consecutive windows must exceed a threshold before there is a finding."""

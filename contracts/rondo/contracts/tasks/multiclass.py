@@ -135,7 +135,7 @@ class ConfusionMatrix:
         return int(self.matrix(counts).sum())
 
     def figures(self, counts: NDArray[np.int64]) -> dict[str, Figure]:
-        """Return accuracy, balanced accuracy, macro F1 and the expected calibration error.
+        """Return accuracy, balanced accuracy, macro F1, the expected calibration error, and the share of new classes.
 
         As in scikit-learn, balanced accuracy is the mean recall of the classes that occur, and macro F1 the mean over
         the classes that occur or are predicted.
@@ -154,6 +154,8 @@ class ConfusionMatrix:
         f1 = 2 * right[present] / (observed + predicted)[present]
         figures["f1_macro"] = Figure(float(f1.sum() / (len(f1) + (unknown > 0))))
         figures["ece"] = Figure(self._calibration_error(counts, rows))
+        share = unknown / rows
+        figures["unknown_classes"] = Figure(share, sqrt(share * (1 - share) / rows))
         return figures
 
     def _calibration_error(self, counts: NDArray[np.int64], rows: int) -> float:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 _TRIGGERS = {
     "`data`": "A batch was accepted into the dataset.",
-    "`drift`": "The values of a feature, or the scores, are far from those of the training data (`monitor.drift`).",
-    "`performance`": "ROC AUC fell by more than `monitor.performance_drop`, by the outcomes received so far.",
+    "`drift`": "The values of a feature, or predictions, are far from those of the training data (`monitor.drift`).",
+    "`performance`": "By the outcomes received so far, the model is worse than on its holdout by more than"
+    " `monitor.performance_drop`.",
     "`quality`": "Missing values, or categories never seen before, became far more frequent than in the training data.",
     '`"cron: 0 3 * * 1"`': "A time in UTC: minute, hour, day, month, weekday. In quotes, for it holds a colon. Missed"
     " times are caught up with by one training.",
