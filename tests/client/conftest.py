@@ -74,6 +74,13 @@ async def answer_requests(bootstrap: str, started: asyncio.Event) -> None:
                         await _reply(producer, message)
 
 
+# The answers of two models; those of all others are binary.
+OUTPUTS = {
+    "wood": {"label": "Bäume", "score": 0.75, "probabilities": {"score": 0.25, "Bäume": 0.75, 'a "b"': 0.0}},
+    "minutes": {"value": 12.5, "low": 10.0, "high": 15.0},
+}
+
+
 async def _reply(producer: AIOKafkaProducer, message: Any) -> None:
     request = orjson.loads(message.value)
     if "ignore" in request["features"]:
@@ -85,9 +92,11 @@ async def _reply(producer: AIOKafkaProducer, message: Any) -> None:
         ]
         await producer.send(PREDICTIONS_FAILED, message.value, message.key, headers=headers)
         return
+    distance = request["features"].get("distance", 0)
     answer = {
         "model": request["model"], "id": request["id"], "model_version": 3, "digest": DIGEST,
-        "made_at": "2013-03-01T12:00:00Z", "output": {"score": request["features"].get("distance", 0) / 1000},
+        "made_at": "2013-03-01T12:00:00Z",
+        "output": OUTPUTS.get(request["model"], {"score": distance / 1000, "label": int(distance >= 500)}),
     }  # fmt: skip
     await producer.send("predictions.made", orjson.dumps(answer), message.key)
 

@@ -61,7 +61,10 @@ INPUTS = {
     "name": "late",
     "inputs": [{"name": "distance", "datatype": "FP32"}, {"name": "carrier", "datatype": "BYTES"}],
 }
-INFERRED = {"model_name": "late", "model_version": "2", "outputs": [{"name": "score", "data": [0.25]}]}
+INFERRED = {
+    "model_name": "late", "model_version": "2",
+    "outputs": [{"name": "score", "data": [0.25]}, {"name": "label", "data": [0]}, {"name": "rondo.id", "data": ["a"]}],
+}  # fmt: skip
 LABEL = {"name": "late", "kind": "label", "models": ["late"]}
 QUARANTINED = {"batch_id": "a", "row": 7, "reason": "distance: below 0", "content": '{"distance":-1}'}
 UNKNOWN = {

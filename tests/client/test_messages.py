@@ -149,10 +149,15 @@ def test_a_name_that_is_no_topic_gets_a_hint(name: str, hint: str) -> None:
 def test_events_of_the_data_plane_have_summaries() -> None:
     asked = messages.request("late", {}, "a", "flight 1")
     made = PredictionMade(
-        model="late", id="a", model_version=3, digest=f"sha256:{'a' * 64}", output={"score": 0.5}, made_at=DAY
+        model="late",
+        id="a",
+        model_version=3,
+        digest=f"sha256:{'a' * 64}",
+        output={"score": 0.5, "label": "late"},
+        made_at=DAY,
     )
     assert summarize(asked) == "request a about flight 1"
-    assert summarize(made) == "request a answered by version 3: {'score': 0.5}"
+    assert summarize(made) == "request a answered by version 3: label late, score 0.5"
     assert summarize(OutcomeObserved(model="late", id="a", outcome=1, event_time=DAY)) == "the outcome of a is 1"
 
 

@@ -17,7 +17,8 @@ from rondo.client.errors import (
     UnreachableError,
 )
 from rondo.client.kafka.failed_requests import FailedRequest
-from rondo.client.messages import Prediction, request
+from rondo.client.messages import request
+from rondo.client.prediction import Prediction
 from rondo.client.synchronous import Rondo
 
 __all__ = [

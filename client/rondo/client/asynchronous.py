@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rondo.client.kafka.failed_requests import FailedRequest
     from rondo.client.kafka.predictions import Unanswered
     from rondo.client.kafka.request_source import Requests
-    from rondo.client.messages import Prediction
+    from rondo.client.prediction import Prediction
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.events.predictions import OutcomeObserved
 

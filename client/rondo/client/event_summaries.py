@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
+from rondo.client.prediction import shown
 from rondo.contracts.events.access import TokenChanged
 from rondo.contracts.events.data import BatchAccepted, BatchRejected, OutcomesAccepted
 from rondo.contracts.events.deployment import DeploymentChanged, ReplicaChanged
@@ -187,7 +188,7 @@ def _(event: PredictionRequested) -> str:
 
 @summarize.register
 def _(event: PredictionMade) -> str:
-    return f"request {event.id} answered by version {event.model_version}: {event.output}"
+    return f"request {event.id} answered by version {event.model_version}: {shown(event.output)}"
 
 
 @summarize.register

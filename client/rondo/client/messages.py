@@ -1,38 +1,25 @@
-"""Messages of the data plane: requests and outcomes to bytes, bytes to answers."""
+"""Messages of the data plane: requests and outcomes to bytes, dead letters to errors."""
 
 from __future__ import annotations
 
 import math
-from datetime import datetime
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from rondo.client import event_times
 from rondo.client.errors import PredictionRefusedError, RefusedError
-from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade, PredictionRequested
+from rondo.contracts.events.predictions import OutcomeObserved, PredictionRequested
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
 _MEMBERS, _OTHER_TYPE = {"bool", "int", "float", "str"}, ("_type", "_parsing")
 _REASON, _CODE = "__dlq.errors.message", "reason"
-
-
-class Prediction(BaseModel):
-    """An answer. `score` is the probability of the positive class; over HTTP there is no `digest` and no `made_at`."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    model: str
-    model_version: int
-    score: float
-    digest: str | None = None
-    made_at: datetime | None = None
 
 
 def request(
@@ -127,18 +114,6 @@ def outcome(
         return OutcomeObserved(model=model, id=id, entity=entity, outcome=value, event_time=known_at)
     except ValidationError as error:
         raise _violation("outcome", error) from None
-
-
-def decode_answer(value: bytes) -> Prediction:
-    made = PredictionMade.model_validate_json(value)
-    return Prediction(
-        id=made.id,
-        model=made.model,
-        model_version=made.model_version,
-        score=cast("float", made.output["score"]),
-        digest=made.digest,
-        made_at=made.made_at,
-    )
 
 
 def decode_refusal(request_id: str, headers: Iterable[tuple[str, bytes | None]]) -> PredictionRefusedError:

@@ -12,6 +12,8 @@ from rondo.client import AsyncRondo, PredictionRefusedError, messages
 from rondo.client.cli.local.up import print_addresses
 from rondo.embedded import Addresses
 
+from tests.client.conftest import OUTPUTS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -47,7 +49,9 @@ async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no
 ) -> None:
     (tmp_path / "requests.jsonl").write_bytes(LINES)
     done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--timeout", "5")
-    assert sorted(done.stdout.splitlines()) == ["a  0.1000  (version 3)", "f  0.9000  (version 3)"]
+    assert sorted(done.stdout.splitlines()) == [
+        "a  label 0, score 0.1  (version 3)", "f  label 1, score 0.9  (version 3)",
+    ]  # fmt: skip
     for output in (
         "rondo: line 3: `event_time` is 5: send a time from 1900 to a day from now, as RFC 3339 with an offset",
         "rondo: line 4: it is not JSON (number is infinity",
@@ -66,7 +70,9 @@ async def test_for_programs_each_line_is_an_object(rondo: Callable[..., Result],
     (tmp_path / "requests.jsonl").write_bytes(LINES)
     done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--timeout", "5", "--json")
     output = [orjson.loads(line) for line in done.stdout.splitlines()]
-    assert {each["id"]: each["score"] for each in output if "score" in each} == {"a": 0.1, "f": 0.9}
+    assert {each["id"]: each["output"] for each in output if "output" in each} == {
+        "a": {"score": 0.1, "label": 0}, "f": {"score": 0.9, "label": 1},
+    }  # fmt: skip
     assert {(each.get("id"), each.get("line"), each["error"]) for each in output if "error" in each} == {
         (None, 3, "bad_event_time"), (None, 4, "not_json"), (None, 5, "not_json"), (None, 8, "bad_request"),
         ("d", None, "missing"), ("e", None, "no_answer"),
@@ -83,9 +89,24 @@ async def test_a_whole_file_of_answers_is_a_success(rondo: Callable[..., Result]
     (tmp_path / "requests.jsonl").write_bytes(b"\n".join(lines))
     done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--json")
     answers = [orjson.loads(line) for line in done.stdout.splitlines()]
-    assert {each["id"]: each["score"] for each in answers} == {f"n{n}": n / 1000 for n in range(2_500)}
+    assert {each["id"]: each["output"]["score"] for each in answers} == {f"n{n}": n / 1000 for n in range(2_500)}
     assert done.exit_code == 0
     assert done.stderr.startswith("2,500 answered, 0 refused\n2,500 without `event_time`")
+
+
+async def test_answers_of_other_tasks_are_whole_for_programs_and_short_for_people(
+    rondo: Callable[..., Result], tmp_path: Path
+) -> None:
+    lines = [orjson.dumps({"id": model, "model": model, "features": {"distance": 1}}) for model in OUTPUTS]
+    (tmp_path / "requests.jsonl").write_bytes(b"\n".join(lines))
+    for_programs = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--json")
+    found = {each["id"]: each["output"] for each in map(orjson.loads, for_programs.stdout.splitlines())}
+    assert found == OUTPUTS
+    for_people = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl")
+    assert sorted(for_people.stdout.splitlines()) == [
+        "minutes  value 12.5, low 10, high 15  (version 3)",
+        "wood  label Bäume, score 0.75  (version 3)",
+    ]
 
 
 async def test_requests_that_failed_are_listed_with_their_reasons(

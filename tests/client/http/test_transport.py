@@ -253,6 +253,32 @@ async def test_a_prediction_over_http_sends_a_tensor_for_each_feature(connection
     }
 
 
+async def test_a_prediction_over_http_has_every_output_of_the_model(connection: Connection) -> None:
+    probabilities = {"name": "probabilities", "parameters": {"labels": ["score", "Bäume"]}, "data": [0.25, 0.75]}
+    numbered = {"name": "probabilities", "parameters": {"labels": [-1, 7]}, "data": [0.25, 0.75]}
+    own = [{"name": "rondo.id", "data": ["a"]}, {"name": "rondo.model_version", "data": ["3"]}]
+    for outputs, expected in (
+        (
+            [{"name": "label", "data": ["Bäume"]}, probabilities],
+            {"label": "Bäume", "probabilities": {"score": 0.25, "Bäume": 0.75}},
+        ),
+        ([{"name": "label", "data": [7]}, numbered], {"label": 7, "probabilities": {"-1": 0.25, "7": 0.75}}),
+        ([{"name": "value", "data": [12.5]}], {"value": 12.5}),
+    ):
+        answer = {"model_name": "late", "model_version": "3", "id": "a", "outputs": [*outputs, *own]}
+        async with AsyncRondo(connection, transport=answering(200, answer)) as rondo:
+            assert (await rondo.predict_http("late", {"distance": 1})).output == expected
+
+
+@pytest.mark.parametrize("outputs", [[], [{"name": "rondo.id", "data": ["a"]}], [{"name": "score", "data": []}], [{}]])
+async def test_an_answer_without_an_output_is_an_error_of_the_service(connection: Connection, outputs: Any) -> None:
+    answer = {"model_name": "late", "model_version": "3", "outputs": outputs}
+    async with AsyncRondo(connection, transport=answering(200, answer)) as rondo:
+        with pytest.raises(ServiceFailedError) as caught:
+            await rondo.predict_http("late", {"distance": 1})
+    assert "no prediction in the answer" in str(caught.value)
+
+
 async def test_errors_about_tensors_are_translated_to_features(connection: Connection) -> None:
     wrong = {
         "the feature `temp` is missing: send a number, such as 12.5, in a FP32 tensor of shape [1, 1]":

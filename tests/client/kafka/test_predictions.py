@@ -22,6 +22,8 @@ from rondo.client import (
 from rondo.client.errors import MessageTooLargeError
 from rondo.contracts.events.predictions import OutcomeObserved, PredictionRequested
 
+from tests.client.conftest import OUTPUTS
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
@@ -36,6 +38,9 @@ async def test_each_request_gets_its_own_answer(serving: Connection) -> None:
         )
         assert (first.id, first.score, first.model_version, first.made_at) == ("a", 0.1, 3, DAY)
         assert second.score == 0.9
+        wood, minutes = await rondo.predict("wood", {"distance": 1}), await rondo.predict("minutes", {"distance": 1})
+        assert (first.output, wood.output, minutes.output) == ({"score": 0.1, "label": 0}, *OUTPUTS.values())
+        assert (wood.label, minutes.interval) == ("Bäume", (10.0, 15.0))
         # Answers are found again after an idle period.
         await asyncio.sleep(0.3)
         assert (await rondo.predict("late", {"distance": 500})).score == 0.5

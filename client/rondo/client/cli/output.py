@@ -11,10 +11,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from rondo.client.prediction import shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from rondo.client.messages import Prediction
+    from rondo.client.prediction import Prediction
 
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
@@ -53,7 +55,7 @@ def print_prediction(prediction: Prediction, *, json: bool) -> None:
     if json:
         print_json(prediction.model_dump(mode="json"))
     else:
-        print_text(f"{prediction.id}  {prediction.score:.4f}  (version {prediction.model_version})")
+        print_text(f"{prediction.id}  {shown(prediction.output)}  (version {prediction.model_version})")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -15,7 +15,7 @@ from rondo.client.cli.output import Json, print_note, print_prediction
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
-    from rondo.client.messages import Prediction
+    from rondo.client.prediction import Prediction
 
 
 def predict(  # noqa: PLR0913, PLR0917 - the options of a command

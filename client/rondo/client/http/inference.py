@@ -7,12 +7,14 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from rondo.client.errors import RefusedError, ServiceFailedError
-from rondo.client.messages import Prediction, encode, sendable
+from rondo.client.messages import encode, sendable
+from rondo.client.prediction import Prediction
 
 if TYPE_CHECKING:
     from rondo.contracts.events.predictions import PredictionRequested
 
 _ENTITY, _EVENT_TIME = "rondo.entity", "rondo.event_time"
+_OF_RONDO = "rondo."  # the outputs beside the model's: id and version
 _ONE_ROW = [1, 1]
 _OF_TENSORS = re.compile(r" at row 0(?= )|, in an? \w+ tensor of shape \[1, 1\]")
 
@@ -61,13 +63,19 @@ def prediction(asked: PredictionRequested, answer: dict[str, Any]) -> Prediction
     """Return the prediction in a response.
 
     Raises:
-        ServiceFailedError: it has no score.
+        ServiceFailedError: it has no output of one row.
 
     """
     try:
-        outputs = {output["name"]: output["data"][0] for output in answer["outputs"]}
-        return Prediction(
-            id=asked.id, model=answer["model_name"], model_version=int(answer["model_version"]), score=outputs["score"]
-        )
+        mine = [tensor for tensor in answer["outputs"] if not tensor["name"].startswith(_OF_RONDO)]
+        output = {tensor["name"]: _value(tensor) for tensor in mine}
+        about = {"id": asked.id, "model": answer["model_name"], "model_version": int(answer["model_version"])}
+        return Prediction(**about, output=output)
     except (KeyError, IndexError, TypeError, ValueError):
-        raise ServiceFailedError("serving", 200, f"no score in the answer: {answer}") from None
+        raise ServiceFailedError("serving", 200, f"no prediction in the answer: {answer}") from None
+
+
+def _value(tensor: dict[str, Any]) -> Any:
+    """Return the value of one row; with the labels of its columns, a value for each."""
+    labels = tensor.get("parameters", {}).get("labels")
+    return tensor["data"][0] if labels is None else dict(zip(map(str, labels), tensor["data"], strict=True))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rondo.client.kafka.producer import Producer
     from rondo.client.kafka.replies import Replies
     from rondo.client.kafka.request_source import Requests
-    from rondo.client.messages import Prediction
+    from rondo.client.prediction import Prediction
     from rondo.contracts.events.predictions import PredictionRequested
 
 Unanswered = PredictionRefusedError | PredictionTimeoutError | UnreadableAnswerError

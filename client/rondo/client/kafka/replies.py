@@ -12,6 +12,7 @@ from rondo.client import messages
 from rondo.client.errors import IdInUseError, UnreachableError, UnreadableAnswerError
 from rondo.client.kafka.connection import retry_while_unavailable, translated
 from rondo.client.kafka.consumer import consumer_of
+from rondo.client.prediction import decode_answer
 from rondo.contracts.events.predictions import PredictionMade
 from rondo.contracts.topics import PREDICTIONS_FAILED
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rondo.client.errors import RondoError
-    from rondo.client.messages import Prediction
+    from rondo.client.prediction import Prediction
     from rondo.contracts.kafka_connection import KafkaConnection
 
 _TOPICS = (PredictionMade.topic, PREDICTIONS_FAILED)
@@ -69,8 +70,8 @@ class PendingReplies:
             future.set_exception(messages.decode_refusal(request_id, headers))
             return
         try:
-            future.set_result(messages.decode_answer(value or b""))
-        except (ValidationError, KeyError) as error:
+            future.set_result(decode_answer(value or b""))
+        except ValidationError as error:
             future.set_exception(UnreadableAnswerError(request_id, type(error).__name__))
 
     def fail(self, error: RondoError) -> None:

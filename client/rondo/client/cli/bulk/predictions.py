@@ -14,7 +14,7 @@ from rondo.client.cli import session
 from rondo.client.cli.bulk import json_lines
 from rondo.client.cli.output import print_error, print_json, print_note, print_prediction, stderr
 from rondo.client.errors import DeliveryStatus, PredictionTimeoutError, RefusedError
-from rondo.client.messages import Prediction
+from rondo.client.prediction import Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from datetime import UTC, datetime
@@ -130,7 +131,8 @@ class Auditor:
         elif topic == _MADE:
             made = orjson.loads(value)
             at = datetime.fromisoformat(made["made_at"]).astimezone(UTC)
-            self.ledger.add_answer(made["id"], Answer(made["model_version"], made["output"]["score"]), at)
+            score = made["output"].get("score", math.nan)
+            self.ledger.add_answer(made["id"], Answer(made["model_version"], score), at)
         else:
             self.ledger.add_request(request_of(value))
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
+    """The version that answered, and its score; NaN where a model of somebody else gives none."""
+
     model_version: int
     score: float
 
