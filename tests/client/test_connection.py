@@ -57,19 +57,23 @@ def test_the_token_may_be_in_a_file(tmp_path: Path) -> None:
 
 def test_a_token_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     environ = VARIABLES | {"RONDO_TOKEN": "", "RONDO_TOKEN_FILE": "/nowhere"}
-    with pytest.raises(NoConnectionError, match=r"RONDO_TOKEN_FILE can't be read .*nowhere"):
+    with pytest.raises(NoConnectionError) as caught:
         Connection.discover(environ, tmp_path)
+    assert ["RONDO_TOKEN_FILE" in caught.value.why, "/nowhere" in caught.value.why] == [True, True]
 
 
 def test_variables_that_are_missing_are_named(tmp_path: Path) -> None:
     environ = {"RONDO_REGISTRY_URL": "http://registry", "RONDO_KAFKA": "kafka:9092"}
-    with pytest.raises(NoConnectionError, match="RONDO_INGESTION_URL, RONDO_SERVING_URL, RONDO_TOKEN are not set"):
+    with pytest.raises(NoConnectionError) as caught:
         Connection.discover(environ, tmp_path)
+    missing = {"RONDO_INGESTION_URL", "RONDO_SERVING_URL", "RONDO_TOKEN"}
+    assert {name for name in VARIABLES if name in caught.value.why} == missing
 
 
 def test_a_malformed_kafka_address_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NoConnectionError, match="RONDO_KAFKA: 'kafka' is not an address: write host:port"):
+    with pytest.raises(NoConnectionError) as caught:
         Connection.discover(VARIABLES | {"RONDO_KAFKA": "kafka"}, tmp_path)
+    assert ["RONDO_KAFKA" in caught.value.why, "'kafka'" in caught.value.why] == [True, True]
 
 
 def test_a_token_of_the_environment_replaces_the_admins_of_the_stack(tmp_path: Path) -> None:
@@ -92,15 +96,16 @@ def test_rondo_home_names_another_folder(tmp_path: Path) -> None:
 
 
 def test_without_any_configuration_the_error_names_the_command_to_start(tmp_path: Path) -> None:
-    with pytest.raises(
-        NoConnectionError, match=r"\.rondo \(set RONDO_HOME to name another\): start one here with `rondo up`"
-    ):
+    with pytest.raises(NoConnectionError) as caught:
         Connection.discover({}, tmp_path)
+    assert caught.value.code == "no_connection"
+    assert [each in str(caught.value) for each in (str(tmp_path / ".rondo"), "RONDO_HOME", "`rondo up`")] == [True] * 3
 
 
 @pytest.mark.parametrize("content", ["{half", json.dumps({"kafka": "x"}), "[]"])
 def test_a_broken_file_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / ".rondo").mkdir()
     (tmp_path / ".rondo" / "stack.json").write_text(content)
-    with pytest.raises(NoConnectionError, match=r"stack\.json can't be read"):
+    with pytest.raises(NoConnectionError) as caught:
         Connection.discover({}, tmp_path)
+    assert str(tmp_path / ".rondo" / "stack.json") in caught.value.why

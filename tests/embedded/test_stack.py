@@ -151,8 +151,10 @@ async def test_a_named_postgresql_that_does_not_answer_is_an_error(
 ) -> None:
     """Before anything else is started."""
     monkeypatch.setenv("RONDO_POSTGRES", "postgresql://postgres:x@127.0.0.1:9/postgres")
-    with pytest.raises(PostgresUnavailableError, match=r"PostgreSQL is not available \(.*set RONDO_POSTGRES="):
+    with pytest.raises(PostgresUnavailableError) as caught:
         await Stack(tmp_path / "home", services=[]).__aenter__()
+    assert caught.value.code == "postgres_unavailable"
+    assert caught.value.reason
 
 
 @pytest.mark.slow
@@ -162,8 +164,10 @@ async def test_a_second_stack_in_the_folder_that_the_message_offers_runs_beside_
     """RONDO_HOME=.rondo-2, as the refusal says: with servers, ports and files of its own."""
     monkeypatch.chdir(tmp_path)
     async with Stack(services=STAND_INS) as first:
-        with pytest.raises(HomeBusyError, match=r"RONDO_HOME=\.rondo-2"):
+        with pytest.raises(HomeBusyError) as caught:
             await Stack(services=STAND_INS).__aenter__()
+        assert (caught.value.code, caught.value.home) == ("home_busy", first.home)
+        assert "RONDO_HOME=.rondo-2" in str(caught.value)
         monkeypatch.setenv("RONDO_HOME", ".rondo-2")
         async with Stack(services=STAND_INS) as second:
             assert (first.home.name, second.home.name) == (".rondo", ".rondo-2")
@@ -220,8 +224,11 @@ async def test_a_service_that_cannot_start_stops_everything(
     monkeypatch.setenv("RONDO_KAFKA", clean_kafka)
     dying = Service("registry", command=(sys.executable, "-c", "raise SystemExit('no such table')"))
     before = set(psutil.Process().children())
-    with pytest.raises(NotReadyError, match=r"registry is not ready: it died 3 times.*its last line: no such table"):
+    with pytest.raises(NotReadyError) as caught:
         await Stack(tmp_path / "home", services=[dying]).__aenter__()
+    assert (caught.value.code, caught.value.name) == ("not_ready", "registry")
+    assert "3 times" in caught.value.why
+    assert caught.value.last_line == "no such table"
     assert set(psutil.Process().children()) <= before
     async with Stack(tmp_path / "home", services=[]):
         pass
@@ -235,8 +242,11 @@ async def test_without_a_package_registry_the_stack_stops_with_an_error(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
     monkeypatch.setenv("RONDO_MAVEN", "http://127.0.0.1:9")
     before = set(psutil.Process().children())
-    with pytest.raises(KafkaUnavailableError, match=r"is not available .*RONDO_KAFKA=host:port.*docker compose up"):
+    with pytest.raises(KafkaUnavailableError) as caught:
         await Stack(tmp_path / "home", services=[]).__aenter__()
+    assert caught.value.code == "kafka_unavailable"
+    assert "127.0.0.1:9" in caught.value.reason
+    assert "\n" not in str(caught.value)
     assert set(psutil.Process().children()) <= before
 
 

@@ -60,5 +60,6 @@ def test_the_request_over_http_is_one_more_with_a_tensor_for_each_feature(folder
 def test_a_folder_that_cannot_be_made_is_a_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setattr("sys.argv", ["files", str(tmp_path / "file" / "under")])
-    with pytest.raises(SystemExit, match=r"can't write the flights: .*Not a directory"):
+    with pytest.raises(SystemExit) as caught:
         files.main()
+    assert str(tmp_path / "file") in str(caught.value.code)

@@ -13,7 +13,7 @@ from rondo.contracts.events.training import TrainingFailed, TrainingSkipped, Tra
 from rondo.contracts.spec.file import parse_spec
 from rondo.registry import commands
 from rondo.registry.audit.verifier import AuditVerifier
-from rondo.registry.errors import SameArtifactError
+from rondo.registry.errors import SameArtifactError, UnknownModelError, UnknownSpecError
 from rondo.registry.handlers import on_model_trained
 
 from tests.registry.scenarios import ANA, GONE, FakeArtifacts, apply, audit_of, handle, published_types, runs_of, states
@@ -65,12 +65,16 @@ async def test_versions_count_up_and_gates_decide(store: Backend, spec: ModelSpe
 async def test_a_candidate_of_an_unknown_model_or_spec_is_a_permanent_error(
     store: Backend, spec: ModelSpec, spec_text: str, trained: Make
 ) -> None:
-    with pytest.raises(PermanentError, match="no model 'late'"):
+    with pytest.raises(PermanentError) as of_model:
         await handle(store, trained(), "t1")
+    assert isinstance(of_model.value.__cause__, UnknownModelError)
+    assert of_model.value.__cause__.model == "late"
     await apply(store, spec)
     foreign = trained("run-9", spec=parse_spec(spec_text.replace("0.6", "0.9")))
-    with pytest.raises(PermanentError, match="never applied here"):
+    with pytest.raises(PermanentError) as of_spec:
         await handle(store, foreign, "t2")
+    assert isinstance(of_spec.value.__cause__, UnknownSpecError)
+    assert of_spec.value.__cause__.digest == foreign.summary.spec_digest
     assert await published_types(store) == ["SpecApplied"]
 
 

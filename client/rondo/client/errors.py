@@ -26,6 +26,7 @@ class NoConnectionError(RondoError):
             f"{why}: start one here with `rondo up`, or set RONDO_KAFKA, RONDO_REGISTRY_URL, RONDO_INGESTION_URL, "
             "RONDO_SERVING_URL and RONDO_TOKEN to use one that runs elsewhere"
         )
+        self.why = why
 
 
 class UnreachableError(RondoError):
@@ -214,3 +215,4 @@ class UnknownTopicError(RondoError):
 
     def __init__(self, name: str, hint: str) -> None:
         super().__init__(f"there are no events called {name!r}: {hint}")
+        self.name, self.hint = name, hint

@@ -130,6 +130,7 @@ class NoTurnError(RuntimeError):
     """A version that should answer does not, and further waiting is useless."""
 
     def __init__(self, version: int, why: str) -> None:
+        self.version, self.why = version, why
         super().__init__(f"version {version} does not answer, so nothing was measured: {why}")
 
 

@@ -75,12 +75,11 @@ async def test_an_event_too_large_for_its_topic_never_gets_into_the_outbox(
 ) -> None:
     huge = BatchRejected(dataset="rides", batch_id="b", source="http", reasons=("x" * 1024 * 1024,), report=DIGEST)
     async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
-        expected = (
-            r"BatchRejected of rides has [\d,]+ bytes, more than the [\d,]+ that batches.rejected takes: .*nothing was"
-        )
-        with pytest.raises(EventTooLargeError, match=expected):
+        with pytest.raises(EventTooLargeError) as caught:
             async with db.transaction() as work:
                 await work.publish(huge)
+        assert (caught.value.code, caught.value.topic) == ("event_too_large", BatchRejected.topic)
+        assert caught.value.size > 1024 * 1024 >= caught.value.limit
         assert await db.pool.fetchval("select count(*) from outbox") == 0
 
 
@@ -104,10 +103,12 @@ async def test_what_was_handled_long_ago_is_forgotten_at_the_next_start(database
 
 async def test_a_standby_that_takes_no_writes_is_an_outage_and_no_fault_of_the_message(database: Services) -> None:
     async with chassis_postgres.connect(settings_for("unused:1", await database("registry")), MIGRATIONS) as db:
-        with pytest.raises(UnavailableError, match="cannot execute INSERT in a read-only transaction"):  # noqa: PT012 - the block is the case
+        with pytest.raises(UnavailableError) as caught:  # noqa: PT012 - the block is the case
             async with db.transaction() as work:
                 await work.connection.execute("set transaction read only")
                 await work.publish(event(1))
+    assert caught.value.what == "PostgreSQL"
+    assert isinstance(caught.value.__cause__, asyncpg.ReadOnlySQLTransactionError)
 
 
 class UnavailableBroker:
@@ -155,11 +156,12 @@ async def test_a_server_that_dies_is_unavailable_and_serves_again_after_its_rest
     async with chassis_postgres.connect(settings_for("unused:1", own_postgres.dsn), MIGRATIONS, QUICK) as db:
         await db.ping()
         own_postgres.kill()
-        with pytest.raises(UnavailableError, match="PostgreSQL is not available"):
+        with pytest.raises(UnavailableError) as of_ping:
             await db.ping()
-        with pytest.raises(UnavailableError, match="this will be tried again until it is"):
+        with pytest.raises(UnavailableError) as of_transaction:
             async with db.transaction() as work:
                 await work.publish(event(1))
+        assert of_ping.value.what == of_transaction.value.what == "PostgreSQL"
         await own_postgres.restart()
         async with db.transaction() as work:
             await work.publish(event(2))
@@ -223,11 +225,12 @@ async def test_a_relay_can_be_cancelled_while_the_server_is_dead(own_postgres: P
 
 async def test_a_connection_that_broke_in_a_transaction_is_an_outage(own_postgres: Postgres) -> None:
     async with chassis_postgres.connect(settings_for("127.0.0.1:1", own_postgres.dsn), MIGRATIONS, QUICK) as db:
-        with pytest.raises(UnavailableError, match="PostgreSQL is not available"):  # noqa: PT012 - the block is the case
+        with pytest.raises(UnavailableError) as caught:  # noqa: PT012 - the block is the case
             async with db.transaction() as work:
                 own_postgres.kill()
                 await _until_away(db)
                 await work.connection.execute("select 1")
+        assert caught.value.what == "PostgreSQL"
 
 
 async def _publish(db: chassis_postgres.Database, versions: range) -> None:

@@ -289,8 +289,9 @@ async def test_two_replicas_share_the_work_and_do_nothing_twice(topics: Topics) 
 
 
 async def test_a_stream_that_has_not_started_is_not_ready(topics: Topics) -> None:
-    with pytest.raises(UnavailableError, match=r"the stream .* is not available \(not started\)"):
+    with pytest.raises(UnavailableError) as caught:
         await topics.stream(Copy(topics.target)).check()
+    assert caught.value.why == "not started"
 
 
 class Moving:
@@ -327,6 +328,7 @@ def test_messages_of_a_partition_that_moved_while_gathering_are_left_to_its_new_
     stream = ExactlyOnceStream(
         StreamSettings(KafkaConnection("nowhere:1"), "s", "a", ("source",), "failed"), Copy("target")
     )
-    with pytest.raises(PartitionsMovedError, match="source-1 went to another replica"):
+    with pytest.raises(PartitionsMovedError) as caught:
         stream._gather(Moving(stream, [Message(0), Message(1)]))  # type: ignore[arg-type]
+    assert caught.value.partitions == [("source", 1)]
     assert len(stream._gather(Moving(stream, [Message(0)]))) == 2  # type: ignore[arg-type]

@@ -65,10 +65,9 @@ async def test_what_the_topic_does_not_take_is_never_sent(serving: Connection) -
 
 async def test_without_kafka_the_error_has_its_address(connection: Connection) -> None:
     async with AsyncRondo(connection) as rondo:
-        with pytest.raises(
-            UnreachableError, match=r"Kafka can't be reached at 127\.0\.0\.1:1 \(nothing answers there\): is"
-        ):
+        with pytest.raises(UnreachableError) as caught:
             await rondo.predict("late", {})
+    assert (caught.value.code, caught.value.service, caught.value.url) == ("unreachable", "Kafka", "127.0.0.1:1")
 
 
 async def test_a_stream_is_answered_whole(serving: Connection) -> None:

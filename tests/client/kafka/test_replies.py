@@ -80,8 +80,9 @@ async def test_an_unreadable_answer_fails_its_caller_only() -> None:
     broken, whole = pending.expect("a"), pending.expect("b")
     pending.resolve(MADE, b'{"id": "a"}', ())
     pending.resolve(MADE, answer("b"), ())
-    with pytest.raises(UnreadableAnswerError, match=r"the answer to the request a can't be read \(ValidationError\)"):
+    with pytest.raises(UnreadableAnswerError) as caught:
         await broken
+    assert (caught.value.code, caught.value.request_id) == ("unreadable_answer", "a")
     assert (await whole).id == "b"
 
 
@@ -116,8 +117,9 @@ async def test_a_request_waits_until_kafka_answers(error: Exception) -> None:
 async def test_an_error_that_a_retry_can_not_cure_is_raised() -> None:
     replies = Replies(KafkaConnection("kafka:9092"))
     replies._consumer = FakeConsumer(1, AuthenticationFailedError("wrong password"))
-    with pytest.raises(UnreachableError, match="wrong password"):
+    with pytest.raises(UnreachableError) as caught:
         await replies.expect("a")
+    assert "wrong password" in caught.value.reason
 
 
 class FakeReader(FakeConsumer):
@@ -139,8 +141,9 @@ async def test_a_pending_reply_fails_only_with_an_error_that_a_retry_can_not_cur
     replies._consumer = reader = FakeReader(KafkaTimeoutError(), AuthenticationFailedError("wrong password"))
     reply = await replies.expect("a")
     running = asyncio.create_task(replies._run())
-    with pytest.raises(UnreachableError, match="wrong password"):
+    with pytest.raises(UnreachableError) as caught:
         await asyncio.wait_for(reply, 10)
+    assert "wrong password" in caught.value.reason
     assert reader.errors == []
     running.cancel()
     await asyncio.wait([running])

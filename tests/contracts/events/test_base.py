@@ -33,19 +33,21 @@ def test_what_is_not_finite_is_still_json() -> None:
 
 @pytest.mark.parametrize("text", ["NaN", "1e999"])
 def test_an_outcome_is_finite(text: str) -> None:
-    with pytest.raises(ValidationError, match="finite number"):
+    with pytest.raises(ValidationError) as caught:
         OutcomeObserved.model_validate_json(
             f'{{"model":"m","id":"1","outcome":{text},"event_time":"2013-03-01T00:00:00Z"}}'
         )
+    assert "finite_number" in {fault["type"] for fault in caught.value.errors()}
 
 
 @pytest.mark.parametrize("text", ["NaN", "1e999", '{"a":NaN}', '{"a":"NaN"}'])
 def test_a_score_and_a_probability_are_finite(text: str) -> None:
-    with pytest.raises(ValidationError, match="finite number"):
+    with pytest.raises(ValidationError) as caught:
         PredictionMade.model_validate_json(
             f'{{"model":"m","id":"1","model_version":1,"digest":"{DIGEST}","output":{{"score":{text}}},'
             '"made_at":"2013-03-01T00:00:00Z"}'
         )
+    assert "finite_number" in {fault["type"] for fault in caught.value.errors()}
 
 
 def test_an_output_reads_back_with_its_types() -> None:
@@ -77,15 +79,17 @@ def test_a_time_is_utc_whatever_offset_it_came_with() -> None:
 
 
 def test_a_time_without_an_offset_is_refused() -> None:
-    with pytest.raises(ValidationError, match="timezone"):
+    with pytest.raises(ValidationError) as caught:
         Window.model_validate({"start": "2013-03-01T00:00:00", "end": "2013-03-01T00:00:00Z", "rows": 0})
+    assert [fault["type"] for fault in caught.value.errors()] == ["timezone_aware"]
 
 
 def test_an_event_is_frozen_and_keyed_by_its_model() -> None:
     event = ModelRetired(model="flight-delay", model_version=1, digest=DIGEST)
     assert (event.key, event.event_type()) == ("flight-delay", "rondo.ModelRetired.v1")
-    with pytest.raises(ValidationError, match="frozen"):
+    with pytest.raises(ValidationError) as caught:
         event.model_version = 2
+    assert [fault["type"] for fault in caught.value.errors()] == ["frozen_instance"]
 
 
 def test_values_without_a_mapping_are_hashable_and_the_others_raise() -> None:
@@ -99,5 +103,6 @@ def test_values_without_a_mapping_are_hashable_and_the_others_raise() -> None:
     "digest", ["0" * 64, "sha256:" + "0" * 63, "sha256:" + "G" * 64, "sha256:../../etc/passwd", DIGEST + "\n"]
 )
 def test_a_digest_is_a_digest(digest: str) -> None:
-    with pytest.raises(ValidationError, match="pattern"):
+    with pytest.raises(ValidationError) as caught:
         ModelRetired(model="m", model_version=1, digest=digest)
+    assert [fault["type"] for fault in caught.value.errors()] == ["string_pattern_mismatch"]

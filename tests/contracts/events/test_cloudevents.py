@@ -42,7 +42,7 @@ def test_a_time_is_written_in_utc() -> None:
 
 
 def test_a_time_without_an_offset_is_not_written() -> None:
-    with pytest.raises(ValueError, match=r"has no offset: use datetime.now\(UTC\)"):
+    with pytest.raises(ValueError, match="offset"):
         Envelope("1", "s", datetime(2013, 5, 20), EVENT)  # noqa: DTZ001
 
 

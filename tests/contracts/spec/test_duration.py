@@ -30,15 +30,13 @@ def test_reads(text: str, value: timedelta) -> None:
     "wrong", ["6 hours", "6", "h", "-1h", "1e3s", "1h30m", " 1h", "1h\n", "\u0661h", "", 6, 6.5, None, True]
 )
 def test_an_invalid_duration_gets_the_valid_form(wrong: object) -> None:
-    with pytest.raises(
-        ValueError, match="is not a duration: write a number and a unit, such as 90s, 15m, 6h, 14d or 2w"
-    ):
+    with pytest.raises(ValueError, match="90s, 15m, 6h, 14d or 2w"):
         parse_duration(wrong)
 
 
 @pytest.mark.parametrize("wrong", ["5201w", "99999999999w", "9" * 400 + "s"])
 def test_what_is_too_long_is_no_crash(wrong: str) -> None:
-    with pytest.raises(ValueError, match=r"is longer than 5200w: check the number and the unit"):
+    with pytest.raises(ValueError, match="5200w"):
         parse_duration(wrong)
 
 

@@ -92,9 +92,10 @@ def serving(connection: KafkaConnection) -> Iterator[Serving]:
 
 def test_what_kafka_never_acknowledged_is_an_error_and_no_silence() -> None:
     sender = Sender(NOWHERE, [due("a", "b", "c")], AT_ONCE, timeout=0.5)
-    with pytest.raises(NotDeliveredError, match=r"3 messages could not be delivered to Kafka: .*see kafka\.log") as no:
+    with pytest.raises(NotDeliveredError) as caught:
         sender.run()
-    assert no.value.count == 3
+    assert (caught.value.code, caught.value.count) == ("not_delivered", 3)
+    assert "kafka.log" in str(caught.value)
 
 
 def test_a_stopped_replay_does_not_wait() -> None:
@@ -163,8 +164,9 @@ def test_the_backlog_is_what_serving_has_not_committed(connection: KafkaConnecti
 
 
 def test_without_kafka_the_backlog_is_unknown() -> None:
-    with pytest.raises(UnreadableError, match="the topics can't be read, so nothing is counted"):
+    with pytest.raises(UnreadableError) as caught:
         Backlog(NOWHERE, timeout=0.2).wait_until_done(0)
+    assert caught.value.code == "unreadable"
 
 
 async def test_a_second_answer_after_all_are_answered_is_counted(connection: KafkaConnection) -> None:

@@ -35,8 +35,9 @@ def test_models_that_disagree_are_named() -> None:
 def test_models_that_swap_the_labels_disagree() -> None:
     swapped = spec("fares")
     data = swapped.data.model_copy(update={"positive": "0", "negative": "1"})
-    with pytest.raises(NoContractError, match="'fares' and 0 or 1, or true or false for 'tips'"):
+    with pytest.raises(NoContractError) as raised:
         contract_of("rides", [spec(), swapped.model_copy(update={"data": data})])
+    assert [name in str(raised.value) for name in ("'rides'", "'fares'", "'tips'")] == [True] * 3
 
 
 @pytest.mark.parametrize(

@@ -69,11 +69,12 @@ def test_an_unreadable_message_is_refused_with_the_reason(value: bytes, why: str
     assert "the message stays in Kafka, rondo.contracts.events.logs defines the expected format" in str(error.value)
 
 
-def test_outcomes_without_a_model_or_a_column_are_refused() -> None:
-    whole = outcomes(["a"], np.ones(1), [EPOCH])
-    with pytest.raises(UnreadableLogError, match="it has no key"):
-        read_outcomes(None, encode_outcomes(whole))
-    with pytest.raises(UnreadableLogError, match="is not a valid name"):
-        read_outcomes(b"lo\x00ans", encode_outcomes(whole))
-    with pytest.raises(UnreadableLogError, match="known_at"):
-        read_outcomes(b"loans", encode_outcomes(whole.drop_columns(["known_at"])))
+@pytest.mark.parametrize(
+    ("key", "column", "named"), [(None, None, "key"), (b"lo\x00ans", None, "name"), (b"loans", "known_at", "known_at")]
+)
+def test_outcomes_without_a_model_or_a_column_are_refused(key: bytes | None, column: str | None, named: str) -> None:
+    rows = outcomes(["a"], np.ones(1), [EPOCH])
+    with pytest.raises(UnreadableLogError) as caught:
+        read_outcomes(key, encode_outcomes(rows.drop_columns([column] if column else [])))
+    assert (caught.value.topic, caught.value.code) == (logs.OUTCOMES_LOG, "unreadable_log")
+    assert named in caught.value.why

@@ -68,25 +68,28 @@ def test_a_model_without_the_outputs_of_its_task_is_refused(
 @pytest.mark.parametrize(
     ("features", "expected"),
     [
-        ({"a": Feature(type="float")}, "its input b is not a feature; train again"),
-        (TWO | {"c": Feature(type="bool")}, "it lacks the input c; train again with the spec in force"),
-        (
-            {"a": Feature(type="category"), "b": Feature(type="category")},
-            r"a is tensor\(float\) and should be tensor\(string\)",
-        ),
+        ({"a": Feature(type="float")}, ("input b",)),
+        (TWO | {"c": Feature(type="bool")}, ("input c",)),
+        ({"a": Feature(type="category"), "b": Feature(type="category")}, ("tensor(float)", "tensor(string)")),
     ],
 )
-def test_another_signature_is_refused(model: Callable[..., bytes], features: dict[str, Feature], expected: str) -> None:
-    with pytest.raises(UnfitModelError, match=expected):
+def test_another_signature_is_refused(
+    model: Callable[..., bytes], features: dict[str, Feature], expected: tuple[str, ...]
+) -> None:
+    with pytest.raises(UnfitModelError) as caught:
         OnnxModel(model(1.0, TWO), features)
+    assert caught.value.code == "unfit_model"
+    assert [each for each in expected if each not in str(caught.value)] == []
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x08" + b"\xff" * 40])
 def test_bytes_that_are_no_model_are_refused(content: bytes) -> None:
-    with pytest.raises(UnfitModelError, match=r"train again"):
+    with pytest.raises(UnfitModelError) as caught:
         OnnxModel(content, {})
+    assert caught.value.code == "unfit_model"
 
 
 def test_a_truncated_model_is_refused(model: Callable[..., bytes]) -> None:
-    with pytest.raises(UnfitModelError, match="can't be loaded as an ONNX model"):
+    with pytest.raises(UnfitModelError) as caught:
         OnnxModel(model(1.0, TWO)[:-20], TWO)
+    assert caught.value.code == "unfit_model"

@@ -62,5 +62,7 @@ def test_a_deep_tree_does_not_exhaust_the_stack() -> None:
 
 @pytest.mark.parametrize("split", [{"decision_type": "=="}, {"missing_type": "Zero"}])
 def test_another_kind_of_split_is_refused(split: dict[str, object]) -> None:
-    with pytest.raises(UnsupportedSplitError, match="train with other"):
+    with pytest.raises(UnsupportedSplitError) as caught:
         read(_stump(**split), 1)
+    assert caught.value.code == "unsupported_split"
+    assert str(*split.values()) in caught.value.kind

@@ -17,6 +17,7 @@ class DatasetMissingError(FlightsError):
     code = "dataset_missing"
 
     def __init__(self, package: str) -> None:
+        self.package = package
         super().__init__(f"{package} is not installed: install it with `uv sync --package rondo-flights`")
 
 

@@ -29,6 +29,7 @@ class ArtifactMissingError(LookupError):
     code: ClassVar[str] = "artifact_missing"
 
     def __init__(self, digest: str) -> None:
+        self.digest = digest
         super().__init__(f"there is no artifact {digest}: it was never stored, or the store was emptied; train again")
 
 
@@ -38,6 +39,7 @@ class ArtifactCorruptError(ValueError):
     code: ClassVar[str] = "artifact_corrupt"
 
     def __init__(self, digest: str, found: str) -> None:
+        self.digest, self.found = digest, found
         super().__init__(
             f"the artifact {digest} holds other bytes ({found}): it was damaged or replaced, and is refused"
         )

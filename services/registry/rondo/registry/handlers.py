@@ -75,14 +75,16 @@ async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifac
         await work.save_run(runs.trained(trained))
         return
     if model is None:
-        raise PermanentError(str(UnknownModelError(trained.model)))
+        unknown_model = UnknownModelError(trained.model)
+        raise PermanentError(str(unknown_model)) from unknown_model
     await work.save_run(runs.trained(trained))
     if version := model.version_of_run(trained.run_id):
         log.info("run %s is version %d of %s already", trained.run_id, version.number, model.name)
         return
     spec = await work.spec(trained.model, trained.summary.spec_digest)
     if spec is None:
-        raise PermanentError(str(UnknownSpecError(trained.model, trained.summary.spec_digest)))
+        unknown_spec = UnknownSpecError(trained.model, trained.summary.spec_digest)
+        raise PermanentError(str(unknown_spec)) from unknown_spec
     champion = await _champion(model, spec, trained, artifacts)
     # The gates in force now apply, not those of the day on which the training was requested.
     results = (

@@ -23,6 +23,7 @@ class NotInstalledError(RondoError):
     code = "not_installed"
 
     def __init__(self, package: str, instead: str) -> None:
+        self.package = package
         super().__init__(f"this needs the package {package}: install it (`pip install {package}`), or {instead}")
 
 

@@ -22,6 +22,8 @@ _CARRIER = "scikit-learn"
 class OpenMpMissingError(EmbeddedError):
     """Neither the system nor scikit-learn has GNU OpenMP."""
 
+    code = "openmp_missing"
+
     def __init__(self) -> None:
         super().__init__(f"the trainer needs GNU OpenMP ({SONAME}): install it (Debian, Ubuntu: apt install libgomp1)")
 

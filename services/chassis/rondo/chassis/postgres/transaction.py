@@ -23,7 +23,10 @@ NOTIFY_CHANNEL = "outbox"
 class EventTooLargeError(PermanentError):
     """An event is larger than its topic accepts. In the outbox it would block all later events."""
 
+    code = "event_too_large"
+
     def __init__(self, event: Event, size: int, limit: int) -> None:
+        self.topic, self.size, self.limit = event.topic, size, limit
         super().__init__(
             f"{type(event).__name__} of {event.key} has {size:,} bytes, more than the {limit:,} that {event.topic}"
             " takes: its subject has too many columns, or texts that are too long; nothing was changed"

@@ -65,7 +65,8 @@ class PartitionsMovedError(Exception):
     """Partitions were revoked while a micro-batch was gathered: their new owner reads the same messages."""
 
     def __init__(self, partitions: Iterable[tuple[str, int]]) -> None:
-        names = ", ".join(f"{topic}-{partition}" for topic, partition in sorted(partitions))
+        self.partitions = sorted(partitions)
+        names = ", ".join(f"{topic}-{partition}" for topic, partition in self.partitions)
         super().__init__(f"{names} went to another replica, which reads the unanswered messages again")
 
 
