@@ -69,6 +69,49 @@ async def test_outcomes_and_predictions_land(ingestion: Running) -> None:
     ]
 
 
+async def test_labels_of_every_task_are_published_and_landed(ingestion: Running) -> None:
+    kafka = ingestion.settings.kafka.servers
+    for task, dataset in (("multiclass", "trees"), ("regression", "fares"), ("ranking", "future")):
+        await apply(kafka, spec(dataset, dataset, task=task))
+    await until(lambda: ingestion.knows("trees"))
+    await until(lambda: ingestion.knows("fares"))
+    classes = rides(4, tipped=["oak", " elm", "3", ""]).write_csv().encode()
+    numbers = rides(3, tipped=["12.5", "1e2", "-3"]).write_csv().encode()
+    answers = [await ingestion.upload("a", body, "text/csv", dataset)
+               for dataset, body in (("trees", classes), ("fares", numbers), ("future", numbers))]  # fmt: skip
+    assert [answer.status_code for answer in answers] == [422, 201, 422]
+    assert "(data.max_bad_share)" in answers[0].json()["reasons"][0]
+    assert "which this release of ingestion does not know: upgrade ingestion" in answers[2].json()["reasons"][0]
+    classes = rides(5, tipped=["oak", " elm", "3", "oak", ""]).write_csv().encode()
+    assert (await ingestion.upload("a", classes, "text/csv", "trees")).status_code == 201
+    assert rows(ingestion, "datasets/trees")["tipped"].to_list() == ["oak", "elm", "3", "oak"]
+    assert rows(ingestion, "datasets/fares")["tipped"].to_list() == [12.5, 100.0, -3.0]
+    produce(
+        kafka, "outcomes.observed",
+        outcome(1, "trees", outcome="oak"), outcome(2, "trees", outcome=3), outcome(3, "trees", outcome=2.5),
+        outcome(1, "fares", outcome=0.1), outcome(2, "fares", outcome="oak"),
+        outcome(1, "future", outcome=1), outcome(1),
+    )  # fmt: skip
+
+    async def landed() -> bool:
+        return [rows(ingestion, f"feedback/{model}/outcomes").height for model in ("trees", "fares", "tips")] == [
+            2,
+            1,
+            1,
+        ]
+
+    await until(landed)
+    columns = ("outcome", "outcome_label")
+    assert sorted(rows(ingestion, "feedback/trees/outcomes").select(columns).rows()) == [(None, "3"), (None, "oak")]
+    assert rows(ingestion, "feedback/fares/outcomes").select(columns).rows() == [(0.1, None)]
+    assert rows(ingestion, "feedback/tips/outcomes").select(columns).rows() == [(1.0, None)]
+    refused = sorted(dict(m.headers())["__dlq.errors.message"].decode() for m in await dead_letters(kafka))
+    assert [message.partition(":")[0] for message in refused] == [
+        "`outcome` is '2.5'", "`outcome` is 'oak'",
+        "the model 'future' has the task 'ranking', which this release of ingestion does not know",
+    ]  # fmt: skip
+
+
 async def test_a_new_database_and_a_backlog_meet_the_specs_that_were_applied(settings: IngestionSettings) -> None:
     await apply(settings.kafka.servers, *(spec(f"other-{number}") for number in range(200)), spec())
     produce(settings.kafka.servers, "outcomes.observed", *(outcome(n) for n in range(80)))

@@ -8,6 +8,7 @@ import pytest
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.spec.model import ModelSpec
+from rondo.contracts.tasks.registry import UnknownTaskError, task_named
 from rondo.ingestion.handlers import on_model_removed, on_spec_applied
 from rondo.ingestion.spec_cache import SpecCache
 from rondo.ingestion.validation.contract import NoContractError
@@ -67,3 +68,12 @@ async def test_a_removed_model_has_no_spec_in_any_order_of_the_topics(order: tup
     assert specs.labels == {}
     specs.put(SPEC, 3)
     assert specs.contract("rides")
+
+
+def test_the_labels_are_those_of_the_task_and_an_unknown_task_affects_only_its_model() -> None:
+    tasks = {"one": "binary", "two": "multiclass", "three": "regression", "four": "ranking"}
+    labels = SpecCache(SPEC.model_copy(update={"model": name, "task": task}) for name, task in tasks.items()).labels
+    assert [labels[name] for name in ("one", "two", "three")] == [
+        task_named(tasks[name]).labels(None, None) for name in ("one", "two", "three")
+    ]
+    assert isinstance(labels["four"], UnknownTaskError)

@@ -100,11 +100,17 @@ def predictions(
 
 
 def outcomes(
-    ids: list[str | None], values: np.ndarray, at: list[datetime], entities: list[str | None] | None = None
+    ids: list[str | None],
+    values: np.ndarray | None,
+    at: list[datetime],
+    entities: list[str | None] | None = None,
+    labels: list[str] | None = None,
 ) -> pa.Table:
+    nothing: list[None] = [None] * len(ids)
     columns = [
-        pa.array(ids, pa.string()), pa.array(entities or [None] * len(ids), pa.string()),
-        pa.array(values, pa.float64()), pa.array(at, logs.TIMESTAMP),
+        pa.array(ids, pa.string()), pa.array(entities or nothing, pa.string()),
+        pa.array(nothing if values is None else values, pa.float64()), pa.array(labels or nothing, pa.string()),
+        pa.array(at, logs.TIMESTAMP),
     ]  # fmt: skip
     return pa.table(columns, schema=logs.OUTCOMES_SCHEMA)
 

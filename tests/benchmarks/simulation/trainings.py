@@ -74,7 +74,8 @@ class Flights:
         landed = self.streamed.filter(pl.col(ARRIVED_AT).is_not_null()).sort(ARRIVED_AT, ENTITY)
         return landed.select(
             pl.col(ENTITY).alias("id"), pl.lit(None, pl.String).alias("entity"),
-            pl.col(LABEL).cast(pl.Float64).alias("outcome"), pl.col(ARRIVED_AT).alias("known_at"),
+            pl.col(LABEL).cast(pl.Float64).alias("outcome"), pl.lit(None, pl.String).alias("outcome_label"),
+            pl.col(ARRIVED_AT).alias("known_at"),
         )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.base import FittedTask, Interval
 from rondo.contracts.tasks.binary import BINARY
 from rondo.contracts.tasks.multiclass import MULTICLASS
+from rondo.contracts.tasks.registry import TASKS
 from rondo.contracts.tasks.regression import REGRESSION
 
 FEATURES = {"carrier": Feature(type="category"), "temp": Feature(type="float"), "stops": Feature(type="int")}
@@ -77,6 +78,15 @@ def test_the_columns_have_the_documented_names_and_types() -> None:
 
 def test_the_metadata_of_a_version_without_probabilities_names_no_classes() -> None:
     assert "classes" not in logs.version_metadata("flight-delay", 2, "sha256:0", "primary")
+
+
+def test_an_outcome_has_a_column_for_each_storage_of_labels() -> None:
+    types = {logs.OUTCOME_COLUMNS[task.labels(None, None).storage] for task in TASKS.values()}
+    assert types == set(logs.OUTCOME_COLUMNS.values())
+    assert [(field.name, str(field.type)) for field in logs.OUTCOMES_SCHEMA] == [
+        ("id", "string"), ("entity", "string"), ("outcome", "double"), ("outcome_label", "string"),
+        ("known_at", "timestamp[us, tz=UTC]"),
+    ]  # fmt: skip
 
 
 def test_a_batch_without_metadata_has_none() -> None:

@@ -40,11 +40,15 @@ if TYPE_CHECKING:
 
 
 def service(
-    tables: DeltaTables, folder: Path, batches: MemoryBatchStore | None = None, clock: Clock = lambda: NOW
+    tables: DeltaTables,
+    folder: Path,
+    batches: MemoryBatchStore | None = None,
+    clock: Clock = lambda: NOW,
+    specs: SpecCache | None = None,
 ) -> BatchService:
     reports = Artifacts(str(folder / "artifacts"))
     return BatchService(
-        SpecCache([spec()]), batches or MemoryBatchStore(), BatchPublisher(tables), reports, clock=clock
+        specs or SpecCache([spec()]), batches or MemoryBatchStore(), BatchPublisher(tables), reports, clock=clock
     )
 
 
@@ -230,3 +234,36 @@ async def test_the_newest_quarantined_rows_are_first(tmp_path: Path) -> None:
     assert [row["batch_id"] for row in publisher.quarantined("rides", 2)] == ["batch-4", "batch-3"]
     assert [row["batch_id"] for row in publisher.quarantined("rides", 2, "batch-1")] == ["batch-1"]
     assert publisher.quarantined("other", 1) == []
+
+
+async def test_a_label_of_another_task_makes_the_column_text_which_loses_no_row(tmp_path: Path) -> None:
+    """The task of a dataset's model changes: 0 and 1 become the classes "0" and "1"."""
+    specs, tables = SpecCache([spec()]), DeltaTables(str(tmp_path))
+    ingestion = service(tables, tmp_path, specs=specs)
+    await ingestion.submit(submission(rides(4), tmp_path))
+    before = tables.current("datasets/rides")
+    specs.put(spec(task="multiclass"), 1)
+    await ingestion.submit(submission(rides(2, start=4, tipped=["oak", "1"]), tmp_path, "february"))
+    specs.put(spec(task="regression"), 2)
+    numbers = rides(3, start=6, tipped=[0.1, 12345678901.0, -1e30])
+    await ingestion.submit(submission(numbers, tmp_path, "march"))
+    table = read(tmp_path, "datasets/rides").sort("started")
+    assert table["tipped"].to_list() == ["0", "1", "0", "1", "oak", "1", "0.1", "12345678901", "-1e+30"]
+    assert table["batch_id"].to_list() == ["january"] * 4 + ["february"] * 2 + ["march"] * 3
+    assert table.drop("tipped", "batch_id").equals(pl.concat([rides(4), rides(2, 4), rides(3, 6)]).drop("tipped"))
+    assert before is not None
+    january = pl.read_delta(str(tmp_path / "datasets/rides"), version=before.version)
+    assert january["tipped"].to_list() == [0.0, 1.0, 0.0, 1.0], "a data version never changes"
+    reopened = DeltaTables(str(tmp_path))
+    assert all(reopened.transaction_version("datasets/rides", f"batch/{name}") for name in ("january", "march"))
+
+
+async def test_a_batch_for_a_task_of_a_newer_release_is_rejected_and_accepted_after_an_upgrade(tmp_path: Path) -> None:
+    specs, batches = SpecCache([spec(task="ranking")]), MemoryBatchStore()
+    ingestion = service(DeltaTables(str(tmp_path)), tmp_path, batches, specs=specs)
+    first = await ingestion.submit(submission(rides(4), tmp_path))
+    [reason] = first.record.headline["reasons"]
+    assert "the task 'ranking', which this release of ingestion does not know: upgrade ingestion" in reason
+    specs.put(spec(), 1)
+    assert (await ingestion.submit(submission(rides(4), tmp_path))).record.status == "accepted"
+    assert [type(event) for event, _ in batches.announced] == [BatchRejected, BatchAccepted]

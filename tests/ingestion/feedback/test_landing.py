@@ -11,6 +11,7 @@ import pytest
 from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events import logs
 from rondo.contracts.tasks.binary import BinaryLabels
+from rondo.contracts.tasks.multiclass import MULTICLASS
 from rondo.ingestion.delta.tables import DeltaTables
 from rondo.ingestion.feedback.landing import FeedbackLanding
 from rondo.ingestion.feedback.recent_predictions import RecentPredictions
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.data import OutcomesAccepted
+    from rondo.contracts.tasks.base import Labels
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,12 @@ class MemoryLandingStore:
 
 
 def outcomes(first: int, count: int) -> bytes:
-    columns = parse_outcomes([outcome(n) for n in range(first, first + count)], {"tips": BinaryLabels()}, NOW).valid[
-        "tips"
-    ]
-    return logs.encode(columns.batch("tips"))
+    return observed(BinaryLabels(), *(outcome(n) for n in range(first, first + count)))
+
+
+def observed(labels: Labels, *values: bytes) -> bytes:
+    """Return a message of `outcomes.log`."""
+    return logs.encode(parse_outcomes(values, {"tips": labels}, NOW).valid["tips"].batch("tips"))
 
 
 def sent(log: str, at: int, content: bytes) -> Any:
@@ -202,6 +206,16 @@ async def test_the_outputs_of_every_task_land_in_one_table(tmp_path: Path) -> No
     assert landed.select("output.label", "output.score", "output.high").rows() == [
         (None, 0.5, None), ("Öl", 0.75, None), ("Öl", 0.5, None), (None, None, 1.5),
     ]  # fmt: skip
+
+
+async def test_outcomes_of_another_task_land_beside_those_before(tmp_path: Path) -> None:
+    landing = FeedbackLanding(DeltaTables(str(tmp_path)), MemoryLandingStore(), every=0.0)
+    await landing.load()
+    classes = observed(MULTICLASS.labels(None, None), outcome(1, outcome="oak"), outcome(2, outcome=2))
+    await landing.advance([sent("outcomes.log", 0, outcomes(0, 1)), sent("outcomes.log", 1, classes)])
+    await landing.advance([sent("outcomes.log", 2, outcomes(3, 1))])
+    landed = read(tmp_path, "outcomes").sort("id").select("outcome", "outcome_label")
+    assert landed.rows() == [(0.0, None), (None, "oak"), (None, "2"), (1.0, None)]
 
 
 async def test_a_message_that_is_not_arrow_is_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 from rondo.contracts.events import logs
 from rondo.contracts.tasks.binary import BinaryLabels
+from rondo.contracts.tasks.registry import TASKS, UnknownTaskError
 from rondo.ingestion.outcomes.parser import parse_outcomes
 from rondo.ingestion.outcomes.stream import OutcomeTransform
 from rondo.ingestion.spec_cache import SpecCache
@@ -28,8 +29,11 @@ def test_outcomes_become_one_batch_a_model() -> None:
     assert batch.schema.equals(logs.OUTCOMES_SCHEMA)
     assert batch.to_pydict()["id"] == ["p0", "p2"]
     assert found.valid["fares"].batch("fares").to_pylist() == [
-        {"id": None, "entity": "r1", "outcome": 1.0, "known_at": datetime(2013, 1, 1, 0, 0, 1, tzinfo=UTC)}
-    ]
+        {
+            "id": None, "entity": "r1", "outcome": 1.0, "outcome_label": None,
+            "known_at": datetime(2013, 1, 1, 0, 0, 1, tzinfo=UTC),
+        }
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -77,6 +81,44 @@ def test_outcomes_have_the_labels_of_their_model() -> None:
     found = parse_outcomes([outcome(1, model=m, outcome=v) for m, v in zip(names, values, strict=True)], models, NOW)
     assert (found.valid["tips"].outcome, found.valid["moves"].outcome) == ([1, 0, 1, 0], [1, 0, 1])
     assert [(index, error.field) for index, error in found.invalid] == [(7, "outcome")]
+
+
+def test_an_outcome_is_in_the_column_of_its_task() -> None:
+    models = {name: task.labels(None, None) for name, task in TASKS.items()}
+    given = [("multiclass", "oak"), ("multiclass", 3), ("multiclass", True), ("regression", 0.1), ("regression", "1e2")]
+    found = parse_outcomes([outcome(n, model=m, outcome=v) for n, (m, v) in enumerate(given)], models, NOW)
+    assert found.invalid == []
+    rows = {model: columns.batch(model).select(["outcome", "outcome_label"]) for model, columns in found.valid.items()}
+    assert {model: batch.to_pydict() for model, batch in rows.items()} == {
+        "multiclass": {"outcome": [None, None, None], "outcome_label": ["oak", "3", "true"]},
+        "regression": {"outcome": [0.1, 100.0], "outcome_label": [None, None]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("task", "value"),
+    [
+        ("regression", "much"), ("regression", True), ("regression", 1e39), ("regression", "nan"), ("regression", None),
+        ("multiclass", 2.5), ("multiclass", " "), ("multiclass", "x" * 257), ("multiclass", ["oak"]),
+        ("multiclass", 2**53), ("multiclass", None),
+    ],
+)  # fmt: skip
+def test_an_outcome_that_is_no_label_of_the_task_says_what_to_send(task: str, value: object) -> None:
+    labels = TASKS[task].labels(None, None)
+    [(_, error)] = parse_outcomes([outcome(1, outcome=value)], {"tips": labels}, NOW).invalid
+    assert (error.field, str(error).partition(": send ")[2]) == ("outcome", labels.expected)
+
+
+def test_an_unknown_task_makes_dead_letters_of_its_outcomes_alone() -> None:
+    models = {"tips": BinaryLabels(), "future": UnknownTaskError("ranking")}
+    found = parse_outcomes([outcome(1, model="future"), outcome(2)], models, NOW)
+    [(index, error)] = found.invalid
+    assert (index, error.field) == (0, "model")
+    assert str(error) == (
+        "the model 'future' has the task 'ranking', which this release of ingestion does not know: upgrade ingestion, "
+        "then publish this dead letter again"
+    )
+    assert found.valid["tips"].id == ["p2"]
 
 
 def test_old_outcomes_are_normal_and_a_clock_may_be_a_day_ahead() -> None:

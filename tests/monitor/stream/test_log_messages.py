@@ -49,6 +49,13 @@ def test_outcomes_that_are_not_finite_are_dropped() -> None:
     assert read_outcomes(b"loans", value).rows.column("id").to_pylist() == ["a"]
 
 
+def test_outcomes_that_are_labels_are_kept() -> None:
+    value = encode_outcomes(outcomes(["a"], None, [EPOCH], labels=["oak"]))
+    assert read_outcomes(b"loans", value).rows.select(["outcome", "outcome_label"]).to_pylist() == [
+        {"outcome": None, "outcome_label": "oak"}
+    ]
+
+
 @pytest.mark.parametrize(
     ("value", "why"),
     [

@@ -48,7 +48,7 @@ def write_feedback(
     outcomes = rows.tail(rows.height if labelled_rows is None else labelled_rows).select(
         pl.lit(None, pl.String).alias("id") if identified is None else requests,
         pl.col("flight_id").alias("entity"),
-        pl.col("late").alias("outcome"),
+        pl.col("late").alias("outcome_label" if rows.schema["late"] == pl.String else "outcome"),
         (pl.col("departure") + known_after).alias("known_at"),
     )
     for name, frame in (("predictions", predictions), ("outcomes", outcomes)):
@@ -75,6 +75,27 @@ def test_published_and_served_rows_are_one_training_set_with_the_versions_they_a
     ]  # fmt: skip
     assert found.data[0].digest == builders.DIGEST
     assert len({v.digest for v in found.data}) == 3, "a foreign writer's table has the digest of its files"
+
+
+@pytest.mark.parametrize(
+    ("task", "stored", "expected"),
+    [
+        ("multiclass", pl.Series(["oak", "elm"] * 50), ["oak", "elm"] * 50),
+        ("regression", pl.Series([0.1, 16777217.0] * 50), [0.1, 16777217.0] * 50),
+        ("regression", pl.Series(["0.1", "oak"] * 50), [0.1] * 50),
+    ],
+)
+def test_labels_are_read_as_the_task_stores_them(
+    data: Path, task: str, stored: pl.Series, expected: list[object]
+) -> None:
+    rows = builders.rows(100).with_columns(stored.alias("late"))
+    builders.write_batch(data, rows)
+    of_task = pl.Series(expected, dtype=stored.dtype if task == "multiclass" else pl.Float64)
+    served = builders.rows(len(expected), builders.START + timedelta(days=1), "g").with_columns(of_task.alias("late"))
+    write_feedback(data, served, timedelta(hours=3))
+    spec = builders.spec().model_copy(update={"task": task})
+    found = DeltaDatasets(str(data)).read(spec, builders.START + timedelta(days=2))
+    assert found.rows["late"].to_list() == expected * 2
 
 
 def test_the_window_and_the_bound_of_rows(data: Path) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from rondo.contracts.spec.model import Feature
-    from rondo.contracts.tasks.base import Output, OutputKind
+    from rondo.contracts.tasks.base import Output, OutputKind, Storage
 
 PREDICTIONS_LOG = "predictions.log"
 OUTCOMES_LOG = "outcomes.log"
@@ -33,9 +33,18 @@ _OUTPUTS: Mapping[OutputKind, pa.DataType] = {
     "number": pa.float32(), "label": pa.string(), "probabilities": pa.list_(pa.float32()),
 }  # fmt: skip
 
+# An outcome is in one of the two columns of `OUTCOME_COLUMNS`, and the other is null.
 OUTCOMES_SCHEMA = pa.schema(
-    [("id", pa.string()), ("entity", pa.string()), ("outcome", pa.float64()), ("known_at", TIMESTAMP)]
+    [
+        ("id", pa.string()),
+        ("entity", pa.string()),
+        ("outcome", pa.float64()),
+        ("outcome_label", pa.string()),
+        ("known_at", TIMESTAMP),
+    ]
 )
+# The column of an outcome by the storage of the task's labels (`Labels.storage`).
+OUTCOME_COLUMNS: Mapping[Storage, str] = {"number": "outcome", "text": "outcome_label"}
 
 
 def predictions_schema(features: Mapping[str, Feature], outputs: Iterable[Output]) -> pa.Schema:

@@ -57,7 +57,8 @@ class PredictionMade(ModelEvent):
 class OutcomeObserved(ModelEvent):
     """The outcome of a prediction, named by the prediction's `id` or `entity`.
 
-    `outcome` is a label as the spec defines it: 0 or 1, true or false, or one of the texts `positive` and `negative`.
+    `outcome` is a label of the model's task: 0 or 1, true or false, or one of the texts `positive` and `negative`; for
+    `multiclass` a text or a whole number; for `regression` a finite number.
     """
 
     topic: ClassVar[str] = "outcomes.observed"

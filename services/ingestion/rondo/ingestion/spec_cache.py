@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from rondo.contracts.tasks.binary import BinaryLabels
+from rondo.contracts.tasks.registry import UnknownTaskError
 from rondo.ingestion.validation.contract import Contract, contract_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.contracts.tasks.base import Labels
 
 
 class SpecCache:
@@ -51,15 +52,22 @@ class SpecCache:
             return  # `contract` raises NoContractError, which names the known datasets
 
     @property
-    def labels(self) -> Mapping[str, BinaryLabels]:
-        """The labels of each model that has a spec."""
-        return {model: BinaryLabels(spec.data.positive, spec.data.negative) for model, spec in self._by_model.items()}
+    def labels(self) -> Mapping[str, Labels | UnknownTaskError]:
+        """The labels of each model that has a spec, or that this release does not know its task."""
+        return {model: _labels(spec) for model, spec in self._by_model.items()}
 
     def contract(self, dataset: str) -> Contract:
         """Return the contract of a dataset.
 
         Raises:
-            NoContractError: no spec names the dataset, or its specs contradict each other.
+            NoContractError: no spec names the dataset, its specs contradict each other, or one has an unknown task.
 
         """
         return contract_of(dataset, self._by_model.values())
+
+
+def _labels(spec: ModelSpec) -> Labels | UnknownTaskError:
+    try:
+        return spec.labels
+    except UnknownTaskError as error:
+        return error

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
+
+# Up to here a float is one whole number; beyond, its digits would claim more than it holds.
+_EXACT = {pa.float64(): 2**53 - 1, pa.float32(): 2**24 - 1}
 
 
 def normalize(table: pa.Table) -> pa.Table:
@@ -12,9 +16,24 @@ def normalize(table: pa.Table) -> pa.Table:
 
 
 def as_text(table: pa.Table, names: set[str]) -> pa.Table:
-    """Return the rows with these columns as text, which represents every value."""
-    fields = [pa.field(f.name, pa.string() if f.name in names else f.type) for f in table.schema]
-    return table.cast(pa.schema(fields)) if names else table
+    """Return the rows with these columns as text, which represents every value: a number reads back as it was."""
+    for name in names:
+        table = table.set_column(table.column_names.index(name), name, _texts(table.column(name)))
+    return table
+
+
+def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return values as texts: a whole number as its digits, as a class is written, where Arrow writes `1e+15`."""
+    texts = column.cast(pa.string())
+    exact = _EXACT.get(column.type)
+    if exact is None:
+        return texts
+    is_whole = pc.fill_null(
+        pc.and_(pc.equal(pc.floor(column), column), pc.less_equal(pc.abs(column), pa.scalar(exact, column.type))),
+        False,  # noqa: FBT003 - the value of a null
+    )
+    digits = pc.if_else(is_whole, column, pa.scalar(0, column.type)).cast(pa.int64()).cast(pa.string())
+    return pc.if_else(is_whole, digits, texts)
 
 
 def conflicting_columns(table: pa.Table, known: pa.Schema) -> set[str]:

@@ -87,7 +87,7 @@ class OpenTable:
         return as_text(rows, conflicting)
 
     def _widen(self, names: set[str]) -> None:
-        """Rewrite the table with columns as text. It is rare: a feature changed its type and kept its name."""
+        """Rewrite the table with columns as text. It is rare: a feature changed its type, or a label its task."""
         rows = as_text(self.table.to_pyarrow_table(), names).combine_chunks()
         write_deltalake(
             self.table, rows, mode="overwrite", schema_mode="overwrite", commit_properties=self._same_rows()

@@ -11,6 +11,7 @@ import orjson
 import pyarrow as pa
 
 from rondo.contracts.events import logs
+from rondo.contracts.tasks.registry import UnknownTaskError
 from rondo.contracts.text import MAX_ID, unstorable
 from rondo.contracts.times import EARLIEST, MOST_AHEAD
 from rondo.ingestion.validation.excerpt import excerpt, names
@@ -18,7 +19,7 @@ from rondo.ingestion.validation.excerpt import excerpt, names
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rondo.contracts.tasks.binary import BinaryLabels
+    from rondo.contracts.tasks.base import Labels
 
 _EXAMPLE = "send when it became known, with a zone, such as 2013-01-01T10:00:00Z"
 _MAX_BYTES = 64 * 1024  # an outcome has some hundred bytes; a longer message is something else
@@ -40,7 +41,8 @@ class OutcomeColumns:
 
     id: list[str | None] = field(default_factory=list)
     entity: list[str | None] = field(default_factory=list)
-    outcome: list[float] = field(default_factory=list)
+    outcome: list[float | None] = field(default_factory=list)
+    outcome_label: list[str | None] = field(default_factory=list)
     known_at: list[datetime] = field(default_factory=list)
 
     def batch(self, model: str) -> pa.RecordBatch:
@@ -58,22 +60,24 @@ class ParsedOutcomes:
     invalid: list[tuple[int, InvalidOutcomeError]]
 
 
-def parse_outcomes(values: Sequence[bytes | None], models: Mapping[str, BinaryLabels], now: datetime) -> ParsedOutcomes:
+def parse_outcomes(
+    values: Sequence[bytes | None], models: Mapping[str, Labels | UnknownTaskError], now: datetime
+) -> ParsedOutcomes:
     """Parse a micro-batch of `outcomes.observed` at the time `now`.
 
-    `models` has the labels of each model that has a spec. An outcome of the future is invalid: it would advance the
-    time up to which outcomes count as known.
+    `models` has the labels of each model that has a spec. Every outcome of a model with an unknown task is invalid. An
+    outcome of the future is, too: it would advance the time up to which outcomes count as known.
     """
     valid: dict[str, OutcomeColumns] = {}
     invalid: list[tuple[int, InvalidOutcomeError]] = []
     for index, value in enumerate(values):
         try:
             content = _json_object(value)
-            model = _model(content, models)
+            model, labels = _model(content, models)
             ids = _name(content, "id"), _name(content, "entity")
             if ids == (None, None):
                 raise InvalidOutcomeError("id", "`id` and `entity` are missing: send one, it names the prediction")
-            outcome, known_at = _outcome(content, models[model]), _time(content, now)
+            outcome, known_at = _outcome(content, labels), _time(content, now)
         except InvalidOutcomeError as error:
             invalid.append((index, error))
             continue
@@ -82,7 +86,8 @@ def parse_outcomes(values: Sequence[bytes | None], models: Mapping[str, BinaryLa
             columns = valid[model] = OutcomeColumns()
         columns.id.append(ids[0])
         columns.entity.append(ids[1])
-        columns.outcome.append(outcome)
+        columns.outcome.append(None if isinstance(outcome, str) else outcome)
+        columns.outcome_label.append(outcome if isinstance(outcome, str) else None)
         columns.known_at.append(known_at)
     return ParsedOutcomes(valid, invalid)
 
@@ -104,10 +109,17 @@ def _json_object(value: bytes | None) -> dict[str, Any]:
     return content
 
 
-def _model(content: dict[str, Any], models: Mapping[str, BinaryLabels]) -> str:
+def _model(content: dict[str, Any], models: Mapping[str, Labels | UnknownTaskError]) -> tuple[str, Labels]:
     model = content.get("model")
-    if isinstance(model, str) and model in models:
-        return model
+    labels = models.get(model) if isinstance(model, str) else None
+    if isinstance(model, str) and labels is not None:
+        if isinstance(labels, UnknownTaskError):
+            raise InvalidOutcomeError(
+                "model",
+                f"the model {model!r} has the task {excerpt(labels.name)!r}, which this release of ingestion does not "
+                "know: upgrade ingestion, then publish this dead letter again",
+            )
+        return model, labels
     close = get_close_matches(model, models, n=1) if isinstance(model, str) else []
     known = names(sorted(models)) or "none yet"
     hint = f"did you mean {close[0]!r}?" if close else f"known: {known}; apply a spec"
@@ -126,7 +138,7 @@ def _name(content: dict[str, Any], key: str) -> str | None:
     return name
 
 
-def _outcome(content: dict[str, Any], labels: BinaryLabels) -> float:
+def _outcome(content: dict[str, Any], labels: Labels) -> float | str:
     outcome = content.get("outcome")
     label = labels.parse(outcome)
     if label is None:

@@ -64,7 +64,9 @@ def read_predictions(value: bytes) -> Predictions:
 
 
 def read_outcomes(key: bytes | None, value: bytes) -> Outcomes:
-    """Decode a message of `outcomes.log`; its key is the model's name. Rows without a finite outcome are dropped.
+    """Decode a message of `outcomes.log`; its key is the model's name.
+
+    Rows are dropped that have neither a finite outcome nor a label.
 
     Raises:
         UnreadableLogError: it is not an Arrow IPC stream, its key is not a valid name, or a column is missing.
@@ -78,9 +80,10 @@ def read_outcomes(key: bytes | None, value: bytes) -> Outcomes:
     except (KeyError, ValueError) as error:
         raise UnreadableLogError(logs.OUTCOMES_LOG, str(error)) from None
     finite = pc.is_finite(rows.column("outcome")).fill_null(fill_value=False)
+    observed = pc.or_(finite, rows.column("outcome_label").is_valid())
     model = key.decode(errors="replace")
     _check_model(logs.OUTCOMES_LOG, model)
-    return Outcomes(model, rows.filter(finite))
+    return Outcomes(model, rows.filter(observed))
 
 
 def concatenated(batches: Iterable[Predictions]) -> Iterator[Predictions]:

@@ -77,9 +77,12 @@ def count_rows(windows: OpenWindows, version: int, rows: pa.Table, starts: NDArr
 
 
 def count_labels(windows: OpenWindows, labelled: pa.Table, tumbling: TumblingWindows, *, removed: bool = False) -> None:
-    """Count labelled predictions into their open windows, or remove them. Those without a finite score do not count."""
+    """Count labelled predictions into their open windows, or remove them.
+
+    Those without a finite score or outcome do not count.
+    """
     scores, outcomes = labelled.column("score").to_numpy(), labelled.column("outcome").to_numpy()
-    finite = np.isfinite(scores)
+    finite = np.isfinite(scores) & np.isfinite(outcomes)
     for key, mask in _masks(windows, labelled, tumbling).items():
         counted = mask & finite
         if counted.any():

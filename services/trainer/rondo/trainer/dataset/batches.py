@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.trainer.dataset.columns import TIME, feature, inexact_marks, pop_inexact, required
+from rondo.trainer.dataset.columns import TIME, feature, inexact_marks, label, pop_inexact, required
 from rondo.trainer.errors import ColumnMissingError, InexactIntegerError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def published_rows(spec: ModelSpec, table: pl.LazyFrame, publications: Mapping[s
     return table.select(
         pl.col(data.entity).cast(pl.String),
         pl.col(data.event_time).cast(TIME),
-        pl.col(data.label).cast(pl.Float32),
+        label(spec, pl.col(data.label), present[data.label]).alias(data.label),
         *(feature(name, described, name, present) for name, described in spec.features.items()),
         *inexact_marks(spec, present),
         _order(publications, present),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from rondo.contracts.spec.data import LARGEST_EXACT_INT
+from rondo.contracts.tasks.written import LARGEST_WHOLE
+from rondo.contracts.vocabularies import Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +34,26 @@ def in_order(spec: ModelSpec, rows: pl.DataFrame) -> pl.DataFrame:
 def required(spec: ModelSpec) -> list[str]:
     """Return the features that every row must have."""
     return [name for name, feature in spec.features.items() if not feature.optional]
+
+
+def label(spec: ModelSpec, stored: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Return stored labels, of the type `dtype`, as the task has them: text or float64.
+
+    A value that is no label of the task is null: the model may have had another task when it was stored.
+    """
+    if spec.labels.storage == "text":
+        return stored if dtype == pl.String else _text(stored, dtype)
+    number = stored.cast(pl.Float64, strict=False)
+    is_label = number.is_in([0.0, 1.0]) if spec.task == Task.BINARY else number.is_finite()
+    return pl.when(is_label).then(number)
+
+
+def _text(number: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Return numbers as ingestion writes them where a column of numbers becomes text: a whole number is its digits."""
+    if not dtype.is_float():
+        return number.cast(pl.String)
+    whole = pl.when((number == number.floor()) & (number.abs() <= LARGEST_WHOLE)).then(number)
+    return pl.coalesce(whole.cast(pl.Int64).cast(pl.String), number.cast(pl.String))
 
 
 def feature(name: str, described: Feature, column: str, present: Mapping[str, pl.DataType]) -> pl.Expr:

@@ -73,7 +73,7 @@ class DeltaDatasets:
         # Each table is read at one version.
         publications = {} if published is None else delta_log.publications(published)
         tables = Tables(_scan(published), _scan(served), _scan(outcomes), publications)
-        newest = delta_log.newest_time(published, spec.data.event_time, as_of), _newest_served(tables, as_of)
+        newest = delta_log.newest_time(published, spec.data.event_time, as_of), _newest_served(spec, tables, as_of)
         since, until = training_set.window(spec, as_of, max(filter(None, newest), default=None))
         rows = training_set.assemble(spec, tables, since, until, as_of)
         versions = tuple(_version(table) for table in opened if table is not None)
@@ -111,11 +111,11 @@ def _scan(table: _Table) -> pl.LazyFrame | None:
     return None if table is None else pl.scan_delta(table)
 
 
-def _newest_served(tables: Tables, as_of: datetime) -> datetime | None:
+def _newest_served(spec: ModelSpec, tables: Tables, as_of: datetime) -> datetime | None:
     """Return the newest event time of a prediction that has an outcome."""
     if tables.served is None or tables.outcomes is None:
         return None
-    return delta_log.newest(labelled_times(tables.served, tables.outcomes, as_of), as_of)
+    return delta_log.newest(labelled_times(spec, tables.served, tables.outcomes, as_of), as_of)
 
 
 def _rows(table: _Table) -> int:

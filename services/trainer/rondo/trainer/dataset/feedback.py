@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.contracts.events.logs import FEATURE, LOG_OFFSET, LOG_ROW
+from rondo.contracts.events.logs import FEATURE, LOG_OFFSET, LOG_ROW, OUTCOME_COLUMNS
 from rondo.contracts.vocabularies import RouteRole
-from rondo.trainer.dataset.columns import TIME, feature
+from rondo.trainer.dataset.columns import TIME, feature, label
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,20 +45,19 @@ def served_rows(spec: ModelSpec, predictions: pl.LazyFrame, outcomes: pl.LazyFra
         pl.coalesce(*EVENT_TIMES).cast(TIME).alias(data.event_time),
         *features,
     )
-    known = _known(outcomes, as_of)
+    known = _known(spec, outcomes, as_of)
     labelled = _by_entity(_by_id(asked, known), known, data.entity, data.event_time)
     return labelled.select(
-        data.entity, data.event_time, pl.coalesce(_OUTCOME, _OUTCOME_OF_ENTITY).cast(pl.Float32).alias(data.label),
-        *spec.features,
+        data.entity, data.event_time, pl.coalesce(_OUTCOME, _OUTCOME_OF_ENTITY).alias(data.label), *spec.features,
     )  # fmt: skip
 
 
-def labelled_times(predictions: pl.LazyFrame, outcomes: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
+def labelled_times(spec: ModelSpec, predictions: pl.LazyFrame, outcomes: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
     """Return the column `time`: the event times of the predictions that have an outcome by `as_of`."""
     asked = _answered(predictions).select(
         pl.col("id").alias(_ID), pl.col("entity"), pl.coalesce(*EVENT_TIMES).cast(TIME).alias("time")
     )
-    known = _known(outcomes, as_of)
+    known = _known(spec, outcomes, as_of)
     labelled = _by_entity(_by_id(asked, known), known, "entity", "time")
     return labelled.filter(pl.coalesce(_OUTCOME, _OUTCOME_OF_ENTITY).is_not_null()).select("time")
 
@@ -73,17 +72,23 @@ def _answered(predictions: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _known(outcomes: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
-    """Return the outcomes that were known at `as_of`, in the order in which they count: a later one corrects."""
-    present = outcomes.collect_schema()
+def _known(spec: ModelSpec, outcomes: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
+    """Return the outcomes that were known at `as_of`, in the order in which they count: a later one corrects.
+
+    An outcome that is no label of the task does not count: it was observed when the model had another task.
+    """
+    present, column = outcomes.collect_schema(), OUTCOME_COLUMNS[spec.labels.storage]
     positions = [name for name in (LOG_OFFSET, LOG_ROW) if name in present]
+    stored = pl.col(column) if column in present else pl.lit(None)
+    outcome = label(spec, stored, present.get(column, pl.Null()))
+    labels = outcomes.filter(pl.col("known_at") <= as_of).with_columns(outcome.alias(_OUTCOME))
     # The value makes the order total where another writer's table has no positions.
-    return outcomes.filter(pl.col("known_at") <= as_of).sort("known_at", *positions, "outcome")
+    return labels.filter(pl.col(_OUTCOME).is_not_null()).sort("known_at", *positions, _OUTCOME)
 
 
 def _by_id(predictions: pl.LazyFrame, known: pl.LazyFrame) -> pl.LazyFrame:
     last = known.filter(pl.col("id").is_not_null()).unique("id", keep="last", maintain_order=True)
-    return predictions.join(last.select(pl.col("id").alias(_ID), pl.col("outcome").alias(_OUTCOME)), on=_ID, how="left")
+    return predictions.join(last.select(pl.col("id").alias(_ID), _OUTCOME), on=_ID, how="left")
 
 
 def _by_entity(predictions: pl.LazyFrame, known: pl.LazyFrame, entity: str, time: str) -> pl.LazyFrame:
@@ -91,7 +96,7 @@ def _by_entity(predictions: pl.LazyFrame, known: pl.LazyFrame, entity: str, time
     of_entity = without_id.unique(["entity", "known_at"], keep="last", maintain_order=True).select(
         pl.col("entity").alias(entity),
         pl.col("known_at").alias(_KNOWN_AT),
-        pl.col("outcome").alias(_OUTCOME_OF_ENTITY),
+        pl.col(_OUTCOME).alias(_OUTCOME_OF_ENTITY),
     )
     return predictions.sort(time).join_asof(
         of_entity, left_on=time, right_on=_KNOWN_AT, by=entity, strategy="forward", check_sortedness=False

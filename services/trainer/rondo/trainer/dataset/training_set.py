@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 class TrainingSet:
     """Labelled rows in order of event time, and where they come from.
 
-    `rows` has the spec's entity, event time, label (0 or 1) and features: numbers as float32, categories as text,
-    missing values as null. Its event times are after `since` (None: no bound) and up to `until`.
+    `rows` has the spec's entity, event time, label (float64 or text, as its task stores it) and features: numbers as
+    float32, categories as text, missing values as null. Its event times are after `since` (None: no bound) and up to
+    `until`.
     """
 
     rows: pl.DataFrame
