@@ -12,7 +12,8 @@ from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
 from rondo.contracts.events.training import ModelTrained, Trigger
 from rondo.contracts.training_evidence import Evaluation, Evidence, Parity
 
-from tests.monitor.builders import DIGEST, EPOCH, MODEL, PROFILE, REFERENCE_ROWS, SPEC
+from tests.monitor.builders import DIGEST, EPOCH, MODEL, PROFILE, SPEC
+from tests.monitor.streams import REFERENCE_ROWS
 from tests.support.evidence import stored
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ RESOLVED = AlertResolved(model=MODEL, alert_id="a1", detail="over", resolved_at=
 
 def trained(digest: str = DIGEST, profile: ReferenceProfile = PROFILE) -> ModelTrained:
     evidence = Evidence(
-        candidate=Evaluation(metrics={"roc_auc": profile.performance["roc_auc"].value}),
+        candidate=Evaluation(metrics={name: each.value for name, each in profile.performance.items()}),
         profile=profile,
         parity=Parity(rows=10, max_difference=0.0),
         data=(DataVersion(table="datasets/loans", version=0, digest=DIGEST),),

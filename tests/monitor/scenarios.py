@@ -13,15 +13,13 @@ from rondo.monitor.ports import ChampionRevision
 
 from tests.monitor.builders import (
     MODEL,
-    REFERENCE,
     SPEC,
     WRITTEN,
     outcomes,
-    outcomes_of,
     predictions,
-    rows,
     times,
 )
+from tests.monitor.streams import BINARY, Stream
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,7 +37,7 @@ class DailyScenario:
 
     spec: ModelSpec = SPEC
     seed: int = 11
-    reference: Reference = REFERENCE
+    stream: Stream = BINARY
     published: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -48,6 +46,10 @@ class DailyScenario:
         self.state.apply_spec(self.spec)
         self.promote(CHAMPION)
 
+    @property
+    def reference(self) -> Reference:
+        return self.stream.reference
+
     def promote(self, champion: ChampionRevision) -> None:
         self.published += [each.event for each in self.state.promote(champion)]
 
@@ -55,13 +57,13 @@ class DailyScenario:
         self, number: float, *, shift: float = 0.0, skill: float = 1.0, count: int = 1_000, version: int = 1,
         missing: float = 0.0, labels: bool = True,
     ) -> None:  # fmt: skip
-        data = rows(self.rng, count, shift)
+        data = self.stream.rows(self.rng, count, shift)
         ids, at = [f"{number}-{version}-{i}" for i in range(count)], times(number, count)
         data["x"][self.rng.random(count) < missing] = np.nan
         self.state.count_predictions(predictions(data, at, ids), version, self.reference)
         if labels:
             known_at = [t + timedelta(hours=1) for t in at]
-            self.add_outcomes(outcomes(list(ids), outcomes_of(self.rng, data["score"], skill), known_at))
+            self.add_outcomes(outcomes(list(ids), self.stream.outcomes(self.rng, data, skill), known_at))
 
     def add_outcomes(self, table: pa.Table) -> None:
         """Add outcomes, after which the stream is idle: their times have passed."""

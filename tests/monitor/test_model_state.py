@@ -33,7 +33,7 @@ def test_without_a_change_every_window_is_published_and_nothing_else() -> None:
     first = scenario.all(WindowClosed)[0]
     assert (first.window.rows, first.labelled_rows, first.window.start) == (1_000, 1_000, EPOCH)
     (auc,) = [s for s in first.statistics if s.statistic == "roc_auc"]
-    assert auc.value == pytest.approx(REFERENCE.roc_auc, abs=0.05)
+    assert auc.value == pytest.approx(REFERENCE.performance["roc_auc"].value, abs=0.05)
     assert {s.feature for s in first.statistics if s.statistic == "psi"} == {"x", "city", "output.score"}
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rondo.contracts.tasks.base import FittedTask, ResidualScale
+from rondo.contracts.tasks.binary import roc_auc_error
 from rondo.contracts.tasks.registry import TASKS
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.contracts.vocabularies import StatisticName, known
@@ -74,6 +75,23 @@ def test_no_rows_have_no_figures(name: str) -> None:
 def test_rows_without_an_outcome_or_a_finite_number_do_not_count(name: str) -> None:
     nothing = table(number=[0.5, float("nan"), None], label=["oak", "oak", "oak"], outcome=[None, 1.0, 1.0])
     assert sketch(name).labelled(sketch(name).count(nothing)) == 0
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(5, 300), st.floats(0.2, 8))
+def test_the_roc_auc_of_bins_is_off_by_half_the_pairs_that_share_one(seed: int, count: int, width: float) -> None:
+    score = np.random.default_rng(seed).beta(width, 3, 2 * count).astype(np.float32)
+    mine = sketch("binary")
+    figures = mine.figures(mine.count(table(number=score, outcome=np.repeat([0.0, 1.0], count))))
+    pairs = score[count:, None] - score[None, :count]
+    bins = (score * 1024).astype(int)
+    shared = (bins[:count, None] == bins[None, count:]).mean()
+    exact = ((pairs > 0) + 0.5 * (pairs == 0)).mean()
+    assert abs(figures["roc_auc"].value - exact) <= shared / 2 + 1e-9
+
+
+def test_the_standard_error_of_an_auc_follows_hanley_and_mcneil() -> None:
+    # Their example's area and sizes (51 abnormal and 58 normal images), through formula 2 by hand.
+    assert roc_auc_error(0.893, 51, 58) == pytest.approx(0.0325, abs=0.0001)
 
 
 def test_roc_auc_is_that_of_scikit_learn_but_for_the_bins() -> None:

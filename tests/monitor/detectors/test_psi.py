@@ -50,7 +50,7 @@ def test_pooling_loses_no_row_and_leaves_at_most_the_last_bin_sparse(pairs: list
 def figures(shift: float, count: int = 2_000) -> dict[str, tuple[float, float]]:
     rng = np.random.default_rng(3)
     table = predictions(rows(rng, count, shift), times(0, count), ["i"] * count)
-    counts = WindowCounts.empty(REFERENCE.binning.size).with_rows(count, REFERENCE.binning.count(table))
+    counts = WindowCounts.empty(REFERENCE.task, REFERENCE.binning.size).with_rows(count, REFERENCE.binning.count(table))
     return {s.feature or "": (s.value, s.threshold or 0.0) for s, _ in statistics(PopulationStability(), counts)}
 
 

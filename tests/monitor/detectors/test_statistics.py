@@ -12,7 +12,6 @@ from rondo.monitor.detectors.statistics import (
     least_rise,
     normal_quantile,
     normal_tail,
-    roc_auc_error,
     wilson,
 )
 
@@ -64,8 +63,3 @@ def test_the_wilson_interval_is_that_of_scipy(count: int, rows: int) -> None:
 
     interval = stats.binomtest(count, rows).proportion_ci(0.98, method="wilson")
     assert wilson(count, rows, 0.01) == pytest.approx((interval.low, interval.high), abs=1e-12)
-
-
-def test_the_standard_error_of_an_auc_follows_hanley_and_mcneil() -> None:
-    # Their example's area and sizes (51 abnormal and 58 normal images), through formula 2 by hand.
-    assert roc_auc_error(0.893, 51, 58) == pytest.approx(0.0325, abs=0.0001)

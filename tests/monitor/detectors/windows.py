@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.binary import roc_auc_error
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, PerformanceFigure, ReferenceProfile
 from rondo.monitor.detectors.reference import Reference
-from rondo.monitor.windows.window_counts import SCORE_BINS, WindowCounts
+from rondo.monitor.windows.window_counts import WindowCounts
 
 from tests.monitor.builders import REFERENCE, spec
 
@@ -41,7 +40,7 @@ def window(bins: Mapping[str, list[int]], reference: Reference = REFERENCE) -> W
         if column.name in bins:
             column.of(counts)[:] = bins[column.name]
     rows = int(reference.binning.columns[0].of(counts).sum())
-    return WindowCounts(rows, counts, np.zeros((2, SCORE_BINS), np.int64))
+    return WindowCounts.empty(reference.task, counts.size).with_rows(rows, counts)
 
 
 def statistics(

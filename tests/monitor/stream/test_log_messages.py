@@ -21,6 +21,7 @@ from tests.monitor.builders import (
     rows,
     times,
 )
+from tests.monitor.streams import MULTICLASS, REGRESSION
 
 TABLE = predictions(rows(np.random.default_rng(0), 3), times(0, 3), ["a", "b", "c"])
 
@@ -44,6 +45,36 @@ def test_neighbours_of_a_version_are_concatenated_in_order() -> None:
     assert [(each.version, each.rows.num_rows) for each in read] == [(1, 6), (2, 3), (1, 3)]
 
 
+def test_what_the_monitor_does_not_read_is_dropped() -> None:
+    """Probabilities, and a label that the score decides."""
+    many = predictions(MULTICLASS.rows(np.random.default_rng(0), 3), times(0, 3), ["a", "b", "c"])
+    outputs = {"output.label", "output.score"}
+    assert columns(read_predictions(encode_predictions(many)).rows, "output.") == outputs
+    binary = TABLE.append_column("output.label", pa.array(["0", "1", "1"]))
+    assert columns(read_predictions(encode_predictions(binary)).rows, "output.") == {"output.score"}
+    numbers = predictions(REGRESSION.rows(np.random.default_rng(0), 3), times(0, 3), ["a", "b", "c"])
+    found = read_predictions(encode_predictions(numbers)).rows
+    assert columns(found, "output.") == {"output.value", "output.low", "output.high"}
+
+
+def columns(table: pa.Table, prefix: str) -> set[str]:
+    return {name for name in table.column_names if name.startswith(prefix)}
+
+
+def test_an_outcome_is_a_number_or_a_text() -> None:
+    texts = outcomes(["a", "b"], np.array(["oak", "elm"]), [EPOCH, EPOCH])
+    texts = texts.set_column(3, "outcome_label", pa.array(["oak", None]))
+    for table in (texts, texts.drop_columns(["outcome"])):
+        rows = read_outcomes(b"loans", encode_outcomes(table)).rows
+        assert rows.select(["id", "outcome", "outcome_label"]).to_pylist() == [
+            {"id": "a", "outcome": None, "outcome_label": "oak"}
+        ]
+    numbers = outcomes(["a"], np.array([2.5]), [EPOCH]).drop_columns(["outcome_label"])
+    assert read_outcomes(b"loans", encode_outcomes(numbers)).rows.column("outcome").to_pylist() == [2.5]
+    with pytest.raises(UnreadableLogError, match="outcome"):
+        read_outcomes(b"loans", encode_outcomes(numbers.drop_columns(["outcome"])))
+
+
 def test_outcomes_that_are_not_finite_are_dropped() -> None:
     value = encode_outcomes(outcomes(["a", "b"], np.array([1.0, np.nan]), [EPOCH, EPOCH]))
     assert read_outcomes(b"loans", value).rows.column("id").to_pylist() == ["a"]
@@ -61,7 +92,10 @@ def test_outcomes_that_are_labels_are_kept() -> None:
     [
         (b"", "it is not an Arrow IPC stream"),
         (b"not arrow at all", "it is not an Arrow IPC stream"),
-        (encode_predictions(TABLE.drop_columns(["output.score"])), "the columns output.score are missing"),
+        (
+            encode_predictions(TABLE.drop_columns(["output.score"])),
+            "the column output.score or output.value is missing",
+        ),
         (logs.encode(TABLE.to_batches()[0]), "its metadata lacks 'model_version'"),
         (encode_with_model("lo\x00ans"), "is not a valid name"),
         (encode_predictions(UNMADE), "column made_at has null values"),

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, ReferenceProfile
 from rondo.monitor.windows.binning import Binning
-from rondo.monitor.windows.window_counts import WindowCounts, score_histogram
+from rondo.monitor.windows.window_counts import WindowCounts
+
+from tests.monitor.streams import counted
 
 PROFILE = ReferenceProfile(
     rows=6,
@@ -44,12 +46,11 @@ def table(rows: list[Row]) -> pa.Table:
 
 
 def window_counts(*parts: list[Row]) -> WindowCounts:
-    whole = WindowCounts.empty(BINNING.size)
+    whole = WindowCounts.empty(PROFILE.task, BINNING.size)
     for rows in parts:
-        labelled = score_histogram(
-            np.array([r[2] for r in rows], np.float32), np.array([r[3] for r in rows], np.float64)
-        )
-        whole = whole.with_rows(len(rows), BINNING.count(table(rows))).with_outcomes(labelled)
+        data = {"score": np.array([r[2] for r in rows], np.float32)}
+        labelled = counted(data, np.array([r[3] for r in rows], np.float64))
+        whole = whole.with_rows(len(rows), BINNING.count(table(rows))).with_labelled(labelled)
     return whole
 
 

@@ -8,21 +8,23 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.monitor.windows.label_join import OUTCOMES, PREDICTIONS, join
+from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
+from rondo.monitor.windows.label_join import OUTCOMES, PREDICTIONS, concatenated, join
 from rondo.monitor.windows.labelled import LabelledRows
 from rondo.monitor.windows.tumbling import TumblingWindows
 
 Predicted = tuple[str, str | None, int]
 Known = tuple[str | None, str | None, int, float]
 # One window from 0 to 100, which closes at 120.
+ROW = OUTCOMES.get_field_index("row")
 TUMBLING = TumblingWindows(100, 20)
 
 
 def predictions(*rows: Predicted) -> pa.Table:
     return pa.Table.from_pylist(
-        [{"id": i, "entity": e, "event_time": t, "version": 1, "score": 0.5, "row": n}
+        [{"id": i, "entity": e, "event_time": t, "version": 1, "number": 0.5, "row": n}
          for n, (i, e, t) in enumerate(rows)],
-        schema=PREDICTIONS,
+        schema=pa.schema([*PREDICTIONS, *PREDICTED]),
     )  # fmt: skip
 
 
@@ -30,7 +32,7 @@ def outcomes(*rows: Known, first: int = 0) -> pa.Table:
     return pa.Table.from_pylist(
         [{"id": i, "entity": e, "known_at": t, "outcome": value, "row": n}
          for n, (i, e, t, value) in enumerate(rows, first)],
-        schema=OUTCOMES,
+        schema=pa.schema([*OUTCOMES, *OBSERVED]),
     )  # fmt: skip
 
 
@@ -109,15 +111,15 @@ def test_the_labels_are_those_of_one_join_however_predictions_and_outcomes_arriv
     rng.shuffle(arrivals)
     # Of equal times the last arrival counts.
     ranks = {index: number for number, (kind, index) in enumerate(arrivals) if kind == "outcome"}
-    ranked = facts.set_column(4, "row", pa.array([ranks[n] for n in range(facts.num_rows)], pa.int64()))
+    ranked = facts.set_column(ROW, "row", pa.array([ranks[n] for n in range(facts.num_rows)], pa.int64()))
     expected = labels(join(table, ranked, TUMBLING).pairs)
     waiting, unmatched, labelled = predictions(), outcomes(), LabelledRows()
     for number, (kind, index) in enumerate(arrivals):
         if kind == "prediction":
-            waiting = pa.concat_tables([waiting, table.slice(index, 1)])
+            waiting = concatenated([waiting, table.slice(index, 1)])
         else:
-            arrived = facts.slice(index, 1).set_column(4, "row", pa.array([number]))
-            unmatched = pa.concat_tables([unmatched, arrived])
+            arrived = facts.slice(index, 1).set_column(ROW, "row", pa.array([number]))
+            unmatched = concatenated([unmatched, arrived])
         if rng.random() < 0.5 or number == len(arrivals) - 1:
             joined = join(waiting, unmatched, TUMBLING)
             waiting, unmatched = joined.predictions, joined.outcomes

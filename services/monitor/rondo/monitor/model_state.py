@@ -191,7 +191,7 @@ class ModelState:
         dropped = self.dropped.record(self.model, at, late_rows=late, implausible_rows=implausible)
         if dropped.any():
             rows, times = rows.filter(pa.array(~dropped)), times[~dropped]
-        count_rows(self.windows, version, rows, self.tumbling.starts(times), reference.binning)
+        count_rows(self.windows, version, rows, self.tumbling.starts(times), reference.binning, reference.task)
         self.dropped.counts["evicted_outcomes"] += self.unmatched.add_predictions(rows, times, version)
         self._bound_candidate_windows(version, self.tumbling)
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from rondo.monitor.detectors.evaluate import WindowResult
 
 CONSECUTIVE = 2
+_TOO_FEW = "Lengthen `monitor.window` or lower `monitor.min_rows` in the spec"
 _OUTCOMES = ", or raise `data.label_delay` if outcomes arrive after their window closed"
+_NOT_DEFINED = "Lengthen `monitor.window` in the spec"
 
 
 def update_no_verdict_alarm(
@@ -30,7 +32,7 @@ def update_no_verdict_alarm(
     too_few = result.no_verdict is not None and (result.rows < result.min_rows or result.labelled_rows > 0)
     after, transition = before.observe(too_few, start, CONSECUTIVE)
     if transition == "raised":
-        alert = _raised(subject, str(result.no_verdict), all_of=result.rows < result.min_rows)
+        alert = _raised(subject, result)
         return replace(after, alert_id=alert.event_id.removesuffix("-raised")), [alert]
     if transition == "recovered" and before.alert_id:
         why = f"{CONSECUTIVE} windows in a row had enough rows and outcomes"
@@ -38,19 +40,20 @@ def update_no_verdict_alarm(
     return after, []
 
 
-def _raised(subject: Subject, reason: str, *, all_of: bool) -> Announcement:
+def _raised(subject: Subject, result: WindowResult) -> Announcement:
     name = f"{subject.model}/no-verdict/{subject.window.start.isoformat()}"
     alert_id = hashlib.sha256(name.encode()).hexdigest()[:32]
-    unnoticed = "drift and degradation go unnoticed" if all_of else "degradation goes unnoticed"
+    reason, unnoticed, advice = str(result.no_verdict), "degradation goes unnoticed", _NOT_DEFINED
+    if result.rows < result.min_rows:
+        reason, unnoticed, advice = f"{reason} that a verdict needs", "drift and degradation go unnoticed", _TOO_FEW
+    elif result.labelled_rows < result.min_rows:
+        reason, advice = f"{reason} that a verdict needs", _TOO_FEW + _OUTCOMES
     alert = AlertRaised(
         model=subject.model,
         alert_id=alert_id,
         severity=Severity.WARNING,
         title=f"{subject.model} version {subject.version}: {CONSECUTIVE} windows in a row without a verdict",
-        detail=(
-            f"the last one had {reason} that a verdict needs, so {unnoticed}. Lengthen `monitor.window` or lower "
-            f"`monitor.min_rows` in the spec{'' if all_of else _OUTCOMES}, and apply it again."
-        ),
+        detail=f"the last one had {reason}, so {unnoticed}. {advice}, and apply it again.",
         raised_at=subject.window.end,
     )
     return Announcement(alert, f"{alert_id}-raised")

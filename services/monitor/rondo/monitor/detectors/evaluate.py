@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.monitor.detectors.base import FINDING_KINDS
+from rondo.monitor.detectors.performance import undecided
 from rondo.monitor.detectors.registry import DETECTORS
 
 if TYPE_CHECKING:
@@ -27,12 +28,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WindowResult:
-    """The results of a window by kind. Below `min_rows` rows (for the performance: outcomes) nothing is decided."""
+    """The results of a window by kind. Below `min_rows` rows (for the performance: outcomes) nothing is decided.
+
+    `undecided` is why the performance of a window with enough outcomes has no result.
+    """
 
     results: Mapping[FindingKind, tuple[DetectorResult, ...]]
     rows: int
     labelled_rows: int
     min_rows: int
+    undecided: str = ""
 
     @property
     def statistics(self) -> tuple[Statistic, ...]:
@@ -47,11 +52,11 @@ class WindowResult:
             return f"{self.rows} of {self.min_rows} rows"
         if self.labelled_rows < self.min_rows:
             return f"{self.labelled_rows} of {self.min_rows} outcomes"
-        return None if self.results["performance"] else "outcomes of one class only"
+        return None if self._judged("performance") else self.undecided
 
     def exceeded(self, kind: FindingKind) -> bool | None:
         """Return whether the window exceeds a threshold; None if that is not decided."""
-        if kind == "performance" and (self.labelled_rows < self.min_rows or not self.results[kind]):
+        if kind == "performance" and (self.labelled_rows < self.min_rows or not self._judged(kind)):
             return None
         if kind != "performance" and self.rows < self.min_rows:
             return None
@@ -67,6 +72,9 @@ class WindowResult:
             *(each for each in others if each.feature in features),
         )
 
+    def _judged(self, kind: FindingKind) -> bool:
+        return any(each.exceeded is not None for each in self.results[kind])
+
 
 def evaluate_window(
     window: WindowCounts, reference: Reference, rule: Monitor, detectors: Iterable[Detector] = DETECTORS.values()
@@ -75,7 +83,7 @@ def evaluate_window(
     for detector in detectors:
         by_kind[detector.kind].append(detector)
     results = {kind: tuple(_results(mine, window, reference, rule)) for kind, mine in by_kind.items()}
-    return WindowResult(results, window.rows, window.labelled_rows, rule.min_rows)
+    return WindowResult(results, window.rows, window.labelled_rows, rule.min_rows, undecided(reference))
 
 
 def _results(

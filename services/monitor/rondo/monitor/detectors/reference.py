@@ -8,25 +8,26 @@ from typing import TYPE_CHECKING
 from rondo.monitor.windows.binning import Binning
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
-    from rondo.contracts.training_evidence import ReferenceProfile
+    from rondo.contracts.tasks.base import FittedTask
+    from rondo.contracts.training_evidence import PerformanceFigure, ReferenceProfile
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Bins, the reference's counts in them, the holdout's AUC and that AUC's standard error."""
+    """Bins, the reference's counts in them, the model's task, and the metrics of its holdout."""
 
     binning: Binning
     counts: NDArray[np.int64]
-    roc_auc: float
-    roc_auc_error: float
+    task: FittedTask
+    performance: Mapping[str, PerformanceFigure]
 
     @classmethod
     def of(cls, profile: ReferenceProfile) -> Reference:
         """Compile a profile."""
         binning = Binning.of(profile)
-        figure = profile.performance.get("roc_auc")
-        auc, error = (figure.value, figure.error or 0.0) if figure else (0.5, 0.0)
-        return cls(binning, binning.reference(profile), auc, error)
+        return cls(binning, binning.reference(profile), profile.task, profile.performance)

@@ -1,4 +1,4 @@
-"""The detectors in use, by the name of their statistic."""
+"""The detectors in use, by the name of their statistic, or of what their statistics have in common."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.detectors.distances import KOLMOGOROV_SMIRNOV, TOTAL_VARIATION
+from rondo.monitor.detectors.performance import Performance
 from rondo.monitor.detectors.psi import PopulationStability
 from rondo.monitor.detectors.rising_shares import MISSING_VALUES, UNSEEN_CATEGORIES
-from rondo.monitor.detectors.roc_auc import RocAuc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,5 +21,5 @@ DETECTORS: Mapping[str, Detector] = {
     StatisticName.TOTAL_VARIATION: TOTAL_VARIATION,
     StatisticName.MISSING: MISSING_VALUES,
     StatisticName.UNSEEN: UNSEEN_CATEGORIES,
-    StatisticName.ROC_AUC: RocAuc(),
+    "performance": Performance(),
 }

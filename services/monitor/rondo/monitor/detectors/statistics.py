@@ -1,4 +1,4 @@
-"""Quantiles, intervals and errors: how far a figure may be from its reference by chance alone."""
+"""Quantiles and intervals: how far a figure may be from its reference by chance alone."""
 
 from __future__ import annotations
 
@@ -55,10 +55,3 @@ def least_rise(count: int, rows: int, reference_count: int, reference_rows: int,
 def effect_size(share: float, reference: float) -> float:
     """Return Cohen's h of two shares: a rise from 0 to 2% weighs as much as one from 50% to 65%."""
     return 2 * asin(sqrt(share)) - 2 * asin(sqrt(reference))
-
-
-def roc_auc_error(auc: float, positives: float, negatives: float) -> float:
-    """Return the standard error of a ROC AUC (Hanley and McNeil, Radiology 1982, formula 2)."""
-    q1, q2 = auc / (2 - auc), 2 * auc * auc / (1 + auc)
-    variance = auc * (1 - auc) + (positives - 1) * (q1 - auc * auc) + (negatives - 1) * (q2 - auc * auc)
-    return sqrt(max(0.0, variance) / (positives * negatives))

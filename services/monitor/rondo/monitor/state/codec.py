@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from rondo.contracts.tasks.base import FittedTask
 from rondo.monitor.alerts.coverage import REASONS, Coverage, DroppedRows
 from rondo.monitor.alerts.hysteresis import AlarmState
 from rondo.monitor.detectors.base import FINDING_KINDS
@@ -19,7 +20,7 @@ from rondo.monitor.windows import label_join
 from rondo.monitor.windows.labelled import LabelledRows
 from rondo.monitor.windows.tumbling import TumblingWindows
 from rondo.monitor.windows.unmatched import UnmatchedRows
-from rondo.monitor.windows.window_counts import SCORE_BINS, WindowCounts
+from rondo.monitor.windows.window_counts import WindowCounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,9 +28,13 @@ if TYPE_CHECKING:
     from rondo.monitor.windows.window_counts import OpenWindows
 
 _COUNTS = pa.list_(pa.int64())
+# `task` is JSON.
 _WINDOWS = pa.schema(
-    [("version", pa.int64()), ("start", pa.int64()), ("rows", pa.int64()), ("bins", _COUNTS), ("scores", _COUNTS)]
-)
+    [
+        ("version", pa.int64()), ("start", pa.int64()), ("rows", pa.int64()), ("bins", _COUNTS), ("outcomes", _COUNTS),
+        ("task", pa.string()),
+    ]
+)  # fmt: skip
 _BUFFERED = pa.schema([("message", pa.binary()), ("row", pa.int64())])
 # What is stored of each table of a model, see `ports.TABLES`.
 Stored = dict[str, table_segments.SegmentState]
@@ -124,8 +129,15 @@ def _buffered(state: ModelState) -> pa.Table:
 
 def _windows(state: ModelState) -> pa.Table:
     rows = [
-        {"version": version, "start": start, "rows": c.rows, "bins": c.bins, "scores": c.scores.ravel()}
-        for (version, start), c in state.windows.items()
+        {
+            "version": version,
+            "start": start,
+            "rows": counts.rows,
+            "bins": counts.bins,
+            "outcomes": counts.outcomes,
+            "task": counts.task.model_dump_json(),
+        }
+        for (version, start), counts in state.windows.items()
     ]
     return pa.Table.from_pylist(rows, schema=_WINDOWS)
 
@@ -133,9 +145,10 @@ def _windows(state: ModelState) -> pa.Table:
 def _open_windows(table: pa.Table) -> OpenWindows:
     return {
         (row["version"], row["start"]): WindowCounts(
+            FittedTask.model_validate_json(row["task"]),
             row["rows"],
             np.array(row["bins"], np.int64),
-            np.array(row["scores"], np.int64).reshape(2, SCORE_BINS),
+            np.array(row["outcomes"], np.int64),
         )
         for row in table.to_pylist()
     }

@@ -35,7 +35,7 @@ class SegmentState:
 
 
 def save(table: pa.Table, stored: SegmentState) -> tuple[SegmentState, StoredTable]:
-    """Return what is stored after a checkpoint, and what it writes. `row` is the last column, and ascends.
+    """Return what is stored after a checkpoint, and what it writes. The column `row` ascends.
 
     Row numbers are not written: they follow from the order of the rows in the segments.
     """
@@ -63,7 +63,9 @@ def _stored(
 def load(stored: StoredTable, schema: pa.Schema) -> tuple[pa.Table, SegmentState]:
     """Return the live rows, renumbered from 0 in the last column, and what is stored."""
     empty = schema.remove(schema.get_field_index("row")).empty_table()
-    table = pa.concat_tables([empty, *map(read, stored.segments)]).combine_chunks()
+    segments = [empty, *map(read, stored.segments)]
+    # A segment may lack columns that others have, see `label_join`.
+    table = pa.concat_tables(segments, promote_options="default").combine_chunks()
     rows = np.arange(table.num_rows)
     numbered = table.append_column("row", pa.array(rows))
     live = read(stored.live).column("live") if stored.live else None

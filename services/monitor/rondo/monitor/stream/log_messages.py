@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
 from rondo.contracts.events import logs
+from rondo.contracts.tasks.sketches import OBSERVED
 from rondo.contracts.text import Name
 from rondo.monitor.errors import UnreadableLogError
 
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _NAME = TypeAdapter(Name)
-_PREDICTION_COLUMNS = frozenset({"id", "entity", "event_time", "made_at", "output.score"})
+_PREDICTION_COLUMNS = frozenset({"id", "entity", "event_time", "made_at"})
+_SCORE, _VALUE, _LABEL = f"{logs.OUTPUT}score", f"{logs.OUTPUT}value", f"{logs.OUTPUT}label"
+_OUTCOME_COLUMNS = pa.schema([("id", pa.string()), ("entity", pa.string()), *OBSERVED, ("known_at", logs.TIMESTAMP)])
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,11 @@ def read_predictions(value: bytes) -> Predictions:
     """
     batch = _decode(logs.PREDICTIONS_LOG, value)
     metadata = logs.metadata(batch)
-    if missing := sorted(_PREDICTION_COLUMNS - set(batch.schema.names)):
+    columns = set(batch.schema.names)
+    if missing := sorted(_PREDICTION_COLUMNS - columns):
         raise UnreadableLogError(logs.PREDICTIONS_LOG, f"the columns {', '.join(missing)} are missing")
+    if not {_SCORE, _VALUE} & columns:
+        raise UnreadableLogError(logs.PREDICTIONS_LOG, f"the column {_SCORE} or {_VALUE} is missing")
     if batch.column("made_at").null_count:
         raise UnreadableLogError(logs.PREDICTIONS_LOG, "column made_at has null values")
     try:
@@ -60,13 +66,13 @@ def read_predictions(value: bytes) -> Predictions:
     except (KeyError, ValueError) as error:
         raise UnreadableLogError(logs.PREDICTIONS_LOG, f"its metadata lacks {error}") from None
     _check_model(logs.PREDICTIONS_LOG, model)
-    return Predictions(model, version, digest, role, pa.Table.from_batches([batch]))
+    return Predictions(model, version, digest, role, _monitored(pa.Table.from_batches([batch])))
 
 
 def read_outcomes(key: bytes | None, value: bytes) -> Outcomes:
     """Decode a message of `outcomes.log`; its key is the model's name.
 
-    Rows are dropped that have neither a finite outcome nor a label.
+    Rows without a finite outcome and without a label are dropped. One of the two columns may be missing.
 
     Raises:
         UnreadableLogError: it is not an Arrow IPC stream, its key is not a valid name, or a column is missing.
@@ -76,14 +82,14 @@ def read_outcomes(key: bytes | None, value: bytes) -> Outcomes:
     if not key:
         raise UnreadableLogError(logs.OUTCOMES_LOG, "it has no key; the key must be the model's name")
     try:
-        rows = pa.Table.from_batches([batch]).select(logs.OUTCOMES_SCHEMA.names).cast(logs.OUTCOMES_SCHEMA)
+        rows = _with_outcomes(pa.Table.from_batches([batch])).select(_OUTCOME_COLUMNS.names).cast(_OUTCOME_COLUMNS)
     except (KeyError, ValueError) as error:
         raise UnreadableLogError(logs.OUTCOMES_LOG, str(error)) from None
     finite = pc.is_finite(rows.column("outcome")).fill_null(fill_value=False)
-    observed = pc.or_(finite, rows.column("outcome_label").is_valid())
+    known = pc.or_(finite, rows.column("outcome_label").is_valid())
     model = key.decode(errors="replace")
     _check_model(logs.OUTCOMES_LOG, model)
-    return Outcomes(model, rows.filter(observed))
+    return Outcomes(model, rows.filter(known))
 
 
 def concatenated(batches: Iterable[Predictions]) -> Iterator[Predictions]:
@@ -92,6 +98,21 @@ def concatenated(batches: Iterable[Predictions]) -> Iterator[Predictions]:
         tables = [each.rows for each in run]
         rows = pa.concat_tables(tables).combine_chunks() if len(tables) > 1 else tables[0]
         yield Predictions(model, version, digest, role, rows.cast(schema))
+
+
+def _monitored(rows: pa.Table) -> pa.Table:
+    """Drop what the monitor does not read: probabilities, and a label without them, which the score decides."""
+    if logs.PROBABILITIES in rows.column_names:
+        return rows.drop_columns([logs.PROBABILITIES])
+    return rows.drop_columns([_LABEL]) if _LABEL in rows.column_names else rows
+
+
+def _with_outcomes(rows: pa.Table) -> pa.Table:
+    """Add the column of `OBSERVED` that is missing, if one is."""
+    missing = [field for field in OBSERVED if field.name not in rows.column_names]
+    if len(missing) == 1:
+        rows = rows.append_column(missing[0], pa.nulls(rows.num_rows, missing[0].type))
+    return rows
 
 
 def _group_key(batch: Predictions) -> tuple[str, int, str, str, pa.Schema]:

@@ -16,34 +16,26 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from numpy.typing import NDArray
 
     from rondo.monitor.windows.tumbling import TumblingWindows
 
-# `row` numbers the rows of a table in order of arrival; a checkpoint refers to rows by it.
-PREDICTIONS = pa.schema(
-    [
-        ("id", pa.string()),
-        ("entity", pa.string()),
-        ("event_time", pa.int64()),
-        ("version", pa.int64()),
-        ("score", pa.float32()),
-        ("row", pa.int64()),
-    ]
-)
-OUTCOMES = pa.schema(
-    [
-        ("id", pa.string()),
-        ("entity", pa.string()),
-        ("outcome", pa.float64()),
-        ("known_at", pa.int64()),
-        ("row", pa.int64()),
-    ]
-)
-_LABEL = (("outcome", pa.float64()), ("known_at", pa.int64()), ("by_id", pa.bool_()))
-# A prediction with its outcome. `row` is last, as in every table of a checkpoint.
-LABELLED = pa.schema([*list(PREDICTIONS)[:-1], *(pa.field(name, kind) for name, kind in _LABEL), ("row", pa.int64())])
+# `row` numbers the rows of a table in order of arrival; a checkpoint refers to rows by it. Predictions have columns of
+# `PREDICTED` beside these, outcomes those of `OBSERVED`, and a prediction with its outcome both. A column without any
+# value is left out: what another task needs costs neither time nor memory.
+_KEYS = (("id", pa.string()), ("entity", pa.string()))
+_ROW = ("row", pa.int64())
+_PREDICTION = (*_KEYS, ("event_time", pa.int64()), ("version", pa.int64()))
+PREDICTIONS = pa.schema([*_PREDICTION, _ROW])
+OUTCOMES = pa.schema([*_KEYS, ("known_at", pa.int64()), _ROW])
+LABELLED = pa.schema([*_PREDICTION, ("known_at", pa.int64()), ("by_id", pa.bool_()), _ROW])
+_OF_PREDICTION = (*(name for name, _ in _PREDICTION), *PREDICTED.names)
+_OF_OUTCOME = ("known_at", *OBSERVED.names)
 UNMATCHED = -1
 
 
@@ -69,7 +61,7 @@ def join(predictions: pa.Table, outcomes: pa.Table, tumbling: TumblingWindows) -
     named = known_ids(predictions, by_id)
     rest = predictions.filter(pa.array(~named))
     found_by_entity = first_after(rest, by_entity)
-    pairs = pa.concat_tables(
+    pairs = concatenated(
         [labelled(predictions, by_id, found, by_id=True), labelled(rest, by_entity, found_by_entity, by_id=False)]
     )
     in_time = pairs.column("known_at").to_numpy() <= tumbling.close_times(pairs.column("event_time").to_numpy())
@@ -111,13 +103,28 @@ def first_after(predictions: pa.Table, by_entity: pa.Table) -> NDArray[np.int64]
 def labelled(predictions: pa.Table, outcomes: pa.Table, found: NDArray[np.int64], *, by_id: bool) -> pa.Table:
     """Return the predictions with an outcome at `found`, as `LABELLED`. The rows are not numbered yet."""
     hits = found != UNMATCHED
-    matched, labels = predictions.filter(pa.array(hits)), outcomes.take(pa.array(found[hits]))
-    columns = [
-        *(matched.column(name) for name in PREDICTIONS.names[:-1]),
-        labels.column("outcome"), labels.column("known_at"),
-        pa.array(np.full(matched.num_rows, by_id)), pa.array(np.zeros(matched.num_rows, np.int64)),
-    ]  # fmt: skip
-    return pa.table(columns, schema=LABELLED)
+    matched = predictions.select(_present(predictions, _OF_PREDICTION)).filter(pa.array(hits))
+    labels = outcomes.select(_present(outcomes, _OF_OUTCOME)).take(pa.array(found[hits]))
+    rows = matched.num_rows
+    added = {"by_id": np.full(rows, by_id), "row": np.zeros(rows, np.int64)}
+    columns = [dict(zip(table.column_names, table.columns, strict=True)) for table in (matched, labels)]
+    return pa.table({**columns[0], **columns[1], **added})
+
+
+def concatenated(tables: Iterable[pa.Table]) -> pa.Table:
+    """Concatenate tables, of which some have columns that others have not: there they are null."""
+    return pa.concat_tables(tables, promote_options="default")
+
+
+def values(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
+    """Return a column of what a sketch counts; nulls where the table has left it out."""
+    if field.name in table.column_names:
+        return table.column(field.name)
+    return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
+
+
+def _present(table: pa.Table, names: Sequence[str]) -> list[str]:
+    return [name for name in names if name in table.column_names]
 
 
 def _nearest(

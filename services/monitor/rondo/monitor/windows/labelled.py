@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rondo.contracts.tasks.sketches import OBSERVED
 from rondo.monitor.windows import label_join
 from rondo.monitor.windows.label_join import LABELLED, UNMATCHED
 
@@ -45,9 +46,9 @@ class LabelledRows:
     def add(self, rows: pa.Table) -> None:
         """Append rows; the oldest beyond `max_rows` are evicted, and can't be corrected any more."""
         numbers = pa.array(np.arange(self.next_row, self.next_row + rows.num_rows))
-        numbered = rows.set_column(rows.num_columns - 1, "row", numbers)
+        numbered = rows.set_column(rows.schema.get_field_index("row"), "row", numbers)
         self.next_row += rows.num_rows
-        table = pa.concat_tables([self.table, numbered])
+        table = label_join.concatenated([self.table, numbered])
         if table.column("row").num_chunks > _MAX_CHUNKS:
             table = table.combine_chunks()
         self.table = table.slice(max(0, table.num_rows - self.max_rows))
@@ -65,7 +66,7 @@ class LabelledRows:
         """Apply the outcomes that take precedence over present labels, by the rule of `label_join`."""
         by_id, by_entity = label_join.split(outcomes)
         corrected = [self._correct_by_id(by_id, tumbling), self._correct_by_entity(by_entity)]
-        before, after = (pa.concat_tables(side) for side in zip(*corrected, strict=True))
+        before, after = (label_join.concatenated(side) for side in zip(*corrected, strict=True))
         consumed = np.zeros(outcomes.num_rows, np.bool_)
         consumed[outcomes.column("id").is_valid().to_numpy()] = label_join.known_ids(by_id, self.table)
         return Corrections(before, after, consumed)
@@ -113,5 +114,14 @@ def _earlier(labels: pa.Table, others: pa.Table) -> NDArray[np.bool_]:
     A label of the same time is a correction: it arrived later than the one that is in the table.
     """
     known_at, other_known_at = labels.column("known_at").to_numpy(), others.column("known_at").to_numpy()
-    outcome, other_outcome = labels.column("outcome").to_numpy(), others.column("outcome").to_numpy()
-    return np.asarray((known_at < other_known_at) | ((known_at == other_known_at) & (outcome != other_outcome)))
+    return np.asarray((known_at < other_known_at) | ((known_at == other_known_at) & _other_outcomes(labels, others)))
+
+
+def _other_outcomes(labels: pa.Table, others: pa.Table) -> NDArray[np.bool_]:
+    different = np.zeros(labels.num_rows, np.bool_)
+    for column in OBSERVED:
+        if column.name in labels.column_names or column.name in others.column_names:
+            mine, theirs = (label_join.values(table, column) for table in (labels, others))
+            unequal = pc.coalesce(pc.not_equal(mine, theirs), pc.xor(mine.is_null(), theirs.is_null()))
+            different |= unequal.to_numpy()
+    return different

@@ -8,16 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows import label_join
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from rondo.monitor.windows.tumbling import TumblingWindows
 
 # Of each table; the oldest rows are evicted.
 MAX_ROWS = 1_000_000
+# The columns of `predictions.log` that have what a sketch counts; the first one that is there.
+_SOURCES = {
+    "number": ("output.value", "output.score"), "label": ("output.label",), "low": ("output.low",),
+    "high": ("output.high",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,24 +53,24 @@ class UnmatchedRows:
         """Add rows of `predictions.log`; returns how many older ones were evicted."""
         columns = [
             rows.column("id"), rows.column("entity"), pa.array(times), pa.array(np.full(times.size, version)),
-            rows.column("output.score"), _numbers(self.next_prediction, times.size),
+            _numbers(self.next_prediction, times.size),
         ]  # fmt: skip
-        added = pa.table(columns, schema=label_join.PREDICTIONS)
+        added = _with(pa.table(columns, schema=label_join.PREDICTIONS), rows, PREDICTED, _SOURCES)
         self.next_prediction += times.size
         self.changed = True
-        self.predictions, evicted = _bounded(pa.concat_tables([self.predictions, added]), self.max_rows)
+        self.predictions, evicted = _bounded(label_join.concatenated([self.predictions, added]), self.max_rows)
         return evicted
 
     def add_outcomes(self, rows: pa.Table, times: NDArray[np.int64]) -> int:
         """Add rows of `outcomes.log`; returns how many older ones were evicted."""
         columns = [
-            rows.column("id"), rows.column("entity"), rows.column("outcome"), pa.array(times),
-            _numbers(self.next_outcome, times.size),
+            rows.column("id"), rows.column("entity"), pa.array(times), _numbers(self.next_outcome, times.size)
         ]  # fmt: skip
-        added = pa.table(columns, schema=label_join.OUTCOMES)
+        sources = {name: (name,) for name in OBSERVED.names}
+        added = _with(pa.table(columns, schema=label_join.OUTCOMES), rows, OBSERVED, sources)
         self.next_outcome += times.size
         self.changed = True
-        self.outcomes, evicted = _bounded(pa.concat_tables([self.outcomes, added]), self.max_rows)
+        self.outcomes, evicted = _bounded(label_join.concatenated([self.outcomes, added]), self.max_rows)
         return evicted
 
     def take_pairs(self, tumbling: TumblingWindows) -> tuple[pa.Table, int]:
@@ -118,6 +126,15 @@ def retained_predictions(predictions: pa.Table, tumbling: TumblingWindows, progr
 
 def _numbers(first: int, count: int) -> pa.Array:
     return pa.array(np.arange(first, first + count, dtype=np.int64))
+
+
+def _with(table: pa.Table, rows: pa.Table, schema: pa.Schema, sources: Mapping[str, Sequence[str]]) -> pa.Table:
+    """Append the columns of a schema in which `rows` have any value, from the first of the sources that they have."""
+    for column in schema:
+        found = next((rows.column(name) for name in sources[column.name] if name in rows.column_names), None)
+        if found is not None and found.null_count < rows.num_rows:
+            table = table.append_column(column, found.cast(column.type))
+    return table
 
 
 def _bounded(table: pa.Table, max_rows: int) -> tuple[pa.Table, int]:

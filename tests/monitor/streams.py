@@ -1,0 +1,135 @@
+"""A model of each task with two features, x and city: the rows that it answers, their outcomes, its profile.
+
+The outputs follow x, and so do the outcomes. `skill` is how much of that link is left, from 1 to 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from rondo.contracts.tasks.base import FittedTask, Interval
+from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.tasks.regression import scale_of
+from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
+from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, PerformanceFigure, ReferenceProfile
+from rondo.monitor.detectors.reference import Reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rondo.contracts.training_evidence import FeatureProfile
+
+Data = dict[str, np.ndarray]
+FEATURES, CITIES, CLASSES = ("x", "city"), ("a", "b", "c"), ("ash", "elm", "oak")
+REFERENCE_ROWS = 50_000
+# The mean absolute residual of the regression, and the half width that covers 90% of the residuals.
+NOISE, HALF_WIDTH = 2.0, 2.0 * float(np.log(10))
+
+
+def features(rng: np.random.Generator, count: int, shift: float = 0.0) -> Data:
+    x = (rng.normal(size=count) + shift).astype(np.float32)
+    return {"x": x, "city": rng.choice(CITIES, count, p=(0.6, 0.3, 0.1))}
+
+
+def binary_rows(rng: np.random.Generator, count: int, shift: float = 0.0) -> Data:
+    """Return rows whose scores do not follow the shift."""
+    data = features(rng, count, shift)
+    return {**data, "score": (1 / (1 + np.exp(shift - data["x"]))).astype(np.float32)}
+
+
+def binary_outcomes(rng: np.random.Generator, data: Data, skill: float = 1.0) -> np.ndarray:
+    score = data["score"]
+    return (rng.random(score.size) < skill * score + (1 - skill) * score.mean()).astype(np.float64)
+
+
+def multiclass_rows(rng: np.random.Generator, count: int, shift: float = 0.0) -> Data:
+    data = features(rng, count, shift)
+    weights = np.exp(np.outer(data["x"], (-1.5, 0.0, 1.5)))
+    probabilities = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    label = np.array(CLASSES)[probabilities.argmax(axis=1)]
+    return {**data, "label": label, "score": probabilities.max(axis=1), "probabilities": probabilities}
+
+
+def multiclass_outcomes(rng: np.random.Generator, data: Data, skill: float = 1.0) -> np.ndarray:
+    cumulated = data["probabilities"].cumsum(axis=1)
+    drawn = (rng.random(len(cumulated))[:, None] * cumulated[:, -1:] > cumulated).sum(axis=1)
+    anything = rng.integers(0, len(CLASSES), len(cumulated))
+    return np.array(CLASSES)[np.where(rng.random(len(cumulated)) < skill, drawn, anything)]
+
+
+def regression_rows(rng: np.random.Generator, count: int, shift: float = 0.0) -> Data:
+    data = features(rng, count, shift)
+    value = (20 + 5 * data["x"]).astype(np.float32)
+    return {**data, "value": value, "low": value - np.float32(HALF_WIDTH), "high": value + np.float32(HALF_WIDTH)}
+
+
+def regression_outcomes(rng: np.random.Generator, data: Data, skill: float = 1.0) -> np.ndarray:
+    return data["value"].astype(np.float64) + rng.laplace(0, NOISE, data["value"].size) / skill
+
+
+@dataclass(frozen=True)
+class Stream:
+    """`outcomes` are float64, or the texts of classes."""
+
+    task: str
+    rows: Callable[..., Data]
+    outcomes: Callable[..., np.ndarray]
+
+    @cached_property
+    def profile(self) -> ReferenceProfile:
+        """The profile of `REFERENCE_ROWS` rows, which are the holdout, too."""
+        rng = np.random.default_rng(99)
+        data = self.rows(rng, REFERENCE_ROWS)
+        outcomes = self.outcomes(rng, data)
+        task = _fitted(self.task, data, outcomes)
+        sketch = task_named(self.task).sketch(task)
+        found = sketch.figures(sketch.count(counted(data, outcomes)))
+        shown = {"binary": ("score",), "multiclass": ("label", "score"), "regression": ("value",)}[self.task]
+        return ReferenceProfile(
+            rows=REFERENCE_ROWS,
+            features={name: _profiled(data[name]) for name in FEATURES},
+            outputs={name: _profiled(data[name]) for name in shown},
+            task=task,
+            performance={name: PerformanceFigure(value=each.value, error=each.error) for name, each in found.items()},
+        )
+
+    @cached_property
+    def reference(self) -> Reference:
+        return Reference.of(self.profile)
+
+
+def counted(data: Data, outcomes: np.ndarray) -> pa.Table:
+    """Return predictions and outcomes as a sketch counts them."""
+    number = data["value"] if "value" in data else data["score"]
+    observed = "outcome_label" if outcomes.dtype.kind == "U" else "outcome"
+    columns: dict[str, Any] = {**data, "number": number, observed: outcomes}
+    schema = pa.schema([*PREDICTED, *OBSERVED])
+    rows = {f.name: columns[f.name].tolist() if f.name in columns else [None] * number.size for f in schema}
+    return pa.table(rows, schema=schema)
+
+
+def _fitted(task: str, data: Data, outcomes: np.ndarray) -> FittedTask:
+    if task == "binary":
+        return FittedTask(task=task, labels=("0", "1"), numbers=True, threshold=0.5)
+    if task == "multiclass":
+        return FittedTask(task=task, labels=CLASSES)
+    interval = Interval(coverage=0.9, half_width=HALF_WIDTH)
+    return FittedTask(task=task, interval=interval, scale=scale_of(outcomes - data["value"], outcomes))
+
+
+def _profiled(values: np.ndarray) -> FeatureProfile:
+    if values.dtype.kind == "U":
+        return CategoricalProfile(counts={str(text): int((values == text).sum()) for text in np.unique(values)})
+    edges = np.quantile(values, np.linspace(0.1, 0.9, 9))
+    counts = np.bincount(np.searchsorted(edges.astype(np.float32), values, side="right"), minlength=10)
+    return NumericProfile(edges=tuple(map(float, edges)), counts=tuple(map(int, counts)))
+
+
+BINARY = Stream("binary", binary_rows, binary_outcomes)
+MULTICLASS = Stream("multiclass", multiclass_rows, multiclass_outcomes)
+REGRESSION = Stream("regression", regression_rows, regression_outcomes)
+STREAMS = (BINARY, MULTICLASS, REGRESSION)
