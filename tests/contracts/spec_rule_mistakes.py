@@ -118,8 +118,8 @@ RULE_MISTAKES = {
     ),
     "library that is not supported": (
         "trainer: {",
-        "trainer: {kind: xgboost, ",
-        "line 7: `trainer.kind`: xgboost is not supported yet: use `lightgbm`",
+        "trainer: {kind: function, function: 'a.b:c', ",
+        "line 7: `trainer.kind`: function is not supported yet: use `lightgbm` or `xgboost`",
     ),
     "unknown trigger": ("drift,", "drfit,", f"line 10: `retrain.on.0`: 'drfit' {TRIGGER}; did you mean 'drift'?"),
     "number as a trigger": ("drift,", "5,", "line 10: `retrain.on.0`: expected a text: put it in quotes"),
@@ -238,12 +238,22 @@ RULE_MISTAKES = {
     "unknown parameter": (
         "n_estimators: 100",
         "n_estimator: 100",
-        "line 7: `trainer.params.n_estimator` is not a LightGBM parameter: did you mean `n_estimators`?",
+        "line 7: `trainer.params.n_estimator` is not a parameter of LightGBM: did you mean `n_estimators`?",
     ),
     "parameter with two letters swapped": (
         "learning_rate: 1e-3",
         "leaning_rate: 1e-3",
-        "line 7: `trainer.params.leaning_rate` is not a LightGBM parameter: did you mean `learning_rate`?",
+        "line 7: `trainer.params.leaning_rate` is not a parameter of LightGBM: did you mean `learning_rate`?",
+    ),
+    "parameter of another library": (
+        "trainer: {params: {n_estimators: 100",
+        "trainer: {kind: xgboost, params: {num_leaves: 31",
+        "line 7: `trainer.params.num_leaves` is not a parameter of XGBoost: did you mean `max_leaves`?",
+    ),
+    "parameter whose text is none of its words": (
+        "trainer: {params: {n_estimators: 100",
+        "trainer: {kind: xgboost, params: {grow_policy: fast",
+        "line 7: `trainer.params.grow_policy` is 'fast', and must be one of depthwise, lossguide",
     ),
     "parameter that the trainer sets": (
         "n_estimators: 100",

@@ -175,6 +175,16 @@ def test_a_graph_that_is_not_the_model_is_not_used(graph: float) -> None:
     assert "is allowed" in str(refusal.value)
 
 
+def test_a_small_value_is_compared_by_the_usual_size_of_values() -> None:
+    rows = pl.DataFrame({"carrier": ["AA", "UA", "B6"]})
+    native = np.array([1e6, 1.0, -1e6])
+    assert compare({"value": native}, {"value": native + np.array([0, 1, 0])}, rows).max_difference == pytest.approx(
+        1e-6
+    )
+    with pytest.raises(ParityError):
+        compare({"value": native / 1e9}, {"value": native / 1e9 + np.array([0, 1e-4, 0])}, rows)
+
+
 def test_a_model_that_gives_no_number_is_refused() -> None:
     broken: Any = SimpleNamespace(
         check_params=lambda *_: {},

@@ -48,7 +48,8 @@ class Comparison(Value):
 class Parity(Value):
     """The largest difference between the outputs of the ONNX graph and of the native model, over `rows` rows.
 
-    It is divided by the native output where that is above 1.
+    Differences of values, not of probabilities, are divided by the native value, or by the usual size of the values
+    where that is larger.
     """
 
     rows: int

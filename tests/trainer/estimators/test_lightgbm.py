@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from rondo.contracts.spec.policy import Trainer
 from rondo.trainer.estimators.base import HyperparameterError
 from rondo.trainer.estimators.lightgbm import LightGbm
 
 if TYPE_CHECKING:
-    from rondo.contracts.spec.lightgbm_params import Value
+    from rondo.contracts.spec.parameters.rules import Value
+
+
+def checked(params: dict[str, Value], task: str = "binary") -> dict[str, object]:
+    return LightGbm(1).check_params(task, Trainer.model_construct(params=params))
 
 
 def test_good_ones_are_kept_and_defaults_added() -> None:
-    assert LightGbm(1).check_params("binary", {"num_leaves": 15, "learning_rate": 1}) == {
+    assert checked({"num_leaves": 15, "learning_rate": 1}) == {
         "n_estimators": 100,
         "num_leaves": 15,
         "learning_rate": 1,
@@ -23,7 +28,7 @@ def test_good_ones_are_kept_and_defaults_added() -> None:
 def test_the_other_names_of_lightgbm_are_taken_too() -> None:
     """Such as those of its scikit-learn interface."""
     written: dict[str, Value] = {"num_trees": 7, "min_child_samples": 5, "reg_lambda": 1.5, "colsample_bytree": 0.5}
-    assert LightGbm(1).check_params("binary", written) == {
+    assert checked(written) == {
         "n_estimators": 7,
         "min_data_in_leaf": 5,
         "lambda_l2": 1.5,
@@ -34,7 +39,7 @@ def test_the_other_names_of_lightgbm_are_taken_too() -> None:
 @pytest.mark.parametrize(
     ("params", "problem"),
     [
-        ({"num_leafs": 3}, "`num_leafs` is not a LightGBM parameter: did you mean `num_leaves`?"),
+        ({"num_leafs": 3}, "`num_leafs` is not a parameter of LightGBM: did you mean `num_leaves`?"),
         ({"seed": 3}, "`seed` is set by the trainer: write `trainer.seed`"),
         ({"num_leaves": 1}, "`num_leaves` is 1, and must be from 2 to 4096"),
         ({"num_leaves": 2.5}, "`num_leaves` is 2.5, and must be a whole number"),
@@ -52,15 +57,21 @@ def test_the_other_names_of_lightgbm_are_taken_too() -> None:
 )
 def test_a_bad_parameter_is_an_error(params: dict[str, Value], problem: str) -> None:
     with pytest.raises(HyperparameterError) as refusal:
-        LightGbm(1).check_params("binary", params)
+        checked(params)
     assert refusal.value.problems == (problem,)
 
 
 def test_all_bad_parameters_are_in_one_error() -> None:
     with pytest.raises(HyperparameterError) as refusal:
-        LightGbm(1).check_params("binary", {"zzz": 1, "max_bin": 1})
+        checked({"zzz": 1, "max_bin": 1})
     assert refusal.value.code == "hyperparameters"
     assert [name in problem for name, problem in zip(("zzz", "max_bin"), refusal.value.problems, strict=True)] == [
         True,
         True,
     ]
+
+
+def test_a_weight_of_the_positive_label_needs_one() -> None:
+    with pytest.raises(HyperparameterError) as refusal:
+        checked({"scale_pos_weight": 2}, "multiclass")
+    assert refusal.value.problems == ("`scale_pos_weight` is for `task: binary`, and this is multiclass: leave it out",)

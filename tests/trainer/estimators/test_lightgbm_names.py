@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rondo.contracts.spec import lightgbm_params
-from rondo.contracts.spec.lightgbm_names import ALIASES
+from rondo.contracts.spec.parameters.lightgbm import LIGHTGBM
+from rondo.contracts.spec.parameters.lightgbm_names import ALIASES
 from rondo.trainer.estimators.lightgbm import REPEATABLE
 
 if TYPE_CHECKING:
-    from rondo.contracts.spec.lightgbm_params import Value
+    from rondo.contracts.spec.parameters.rules import Value
 
 
 def test_the_list_is_lightgbms_own() -> None:
@@ -24,17 +24,17 @@ def test_no_parameter_of_its_scikit_learn_interface_is_called_unknown() -> None:
     import lightgbm  # noqa: PLC0415 - as above
 
     params: dict[str, Any] = lightgbm.LGBMClassifier().get_params()
-    problems = dict(lightgbm_params.faults(dict.fromkeys(params, 1)))
-    assert [name for name, problem in problems.items() if "is not a LightGBM parameter" in problem] == []
+    problems = dict(LIGHTGBM.faults("binary", dict.fromkeys(params, 1)))
+    assert [name for name, problem in problems.items() if "is not a parameter of LightGBM" in problem] == []
 
 
 def test_what_the_trainer_sets_is_not_to_be_set() -> None:
     settings: dict[str, Value] = REPEATABLE | {"seed": 7, "num_threads": 2}
-    problems = dict(lightgbm_params.faults(settings))
+    problems = dict(LIGHTGBM.faults("binary", settings))
     assert [name for name in settings if not problems[name].startswith("is set by the trainer: ")] == []
 
 
 def test_every_parameter_that_can_be_set_is_one_that_lightgbm_takes() -> None:
-    assert {*lightgbm_params.SETTABLE, *lightgbm_params.DECIDED} <= {
+    assert {*LIGHTGBM.settable, *LIGHTGBM.decided} <= {
         name for parameter, others in ALIASES.items() for name in (parameter, *others)
     }

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.spec.model import Feature
+from rondo.contracts.spec.model import Feature, Trainer
 from rondo.contracts.tasks.base import FittedTask
 from rondo.trainer.estimators.base import Target
 from rondo.trainer.estimators.lightgbm import LightGbm, LightGbmModel
@@ -31,7 +31,9 @@ FEATURES = {
 }
 TARGET = Target("binary", 2)
 TASK = FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=0.5)
-PARAMS = LightGbm(1).check_params("binary", {"n_estimators": 20, "num_leaves": 15, "min_data_in_leaf": 5})
+PARAMS = LightGbm(1).check_params(
+    "binary", Trainer(params={"n_estimators": 20, "num_leaves": 15, "min_data_in_leaf": 5})
+)
 UNTIL = datetime(2013, 3, 1, tzinfo=UTC)
 
 
@@ -98,7 +100,7 @@ def test_the_same_rows_give_the_same_bytes() -> None:
 
 
 def test_another_seed_gives_other_trees() -> None:
-    params = LightGbm(1).check_params("binary", {"n_estimators": 5, "feature_fraction": 0.5})
+    params = LightGbm(1).check_params("binary", Trainer(params={"n_estimators": 5, "feature_fraction": 0.5}))
     one, other = (LightGbm(1).fit(TARGET, params, seed, MATRIX, LABELS) for seed in (1, 2))
     assert builder.build(PREPARATION, one, TASK, {}) != builder.build(PREPARATION, other, TASK, {})
 
@@ -135,7 +137,7 @@ def test_a_feature_may_be_called_as_an_output_is() -> None:
 def test_a_model_of_a_single_leaf_has_one_score() -> None:
     flat = LightGbm(1).fit(
         TARGET,
-        LightGbm(1).check_params("binary", {"n_estimators": 1, "min_data_in_leaf": 100_000}),
+        LightGbm(1).check_params("binary", Trainer(params={"n_estimators": 1, "min_data_in_leaf": 100_000})),
         7,
         MATRIX,
         LABELS,
@@ -150,6 +152,6 @@ def test_a_feature_without_a_split_gives_a_constant_score() -> None:
     rows = pl.DataFrame({"same": [7.0] * 1_000, "word": ["a"] * 1_000})
     labels = np.array([0, 1] * 500, dtype=np.float32)
     prepared, matrix = fit(features, rows, labels[:, None])
-    model = LightGbm(1).fit(TARGET, LightGbm(1).check_params("binary", {}), 7, matrix, labels)
+    model = LightGbm(1).fit(TARGET, LightGbm(1).check_params("binary", Trainer()), 7, matrix, labels)
     scores = score(builder.build(prepared, model, TASK, {}), onnx_inputs(features, rows))
     np.testing.assert_array_equal(scores, np.full(1_000, 0.5, np.float32))

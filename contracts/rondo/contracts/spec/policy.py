@@ -34,11 +34,12 @@ class Trainer(SpecSection):
     """How a candidate is trained."""
 
     kind: Annotated[Text, Field(examples=known(TrainerKind))] = TrainerKind.LIGHTGBM.value
-    """The library. This release supports `lightgbm`; the others are refused."""
+    """The library. This release supports `lightgbm` and `xgboost`; the others are refused."""
     function: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None
     """For kind `function`: what trains, as `package.module:name`. Not supported yet: refused."""
     params: Params = Field(default_factory=dict)
-    """LightGBM's parameters, by any of LightGBM's names for them. Others have LightGBM's defaults."""
+    """The library's parameters, by any of its names for them. Others have the library's defaults, and `n_estimators`
+    is 100."""
     window: PositiveDuration | None = None
     """How far back from the newest row the training data reaches. By default it has no limit."""
     holdout: Annotated[float, Field(gt=0, lt=0.9)] = 0.1

@@ -11,9 +11,10 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypeGuard
 
-from rondo.contracts.spec import cron, lightgbm_params
+from rondo.contracts.spec import cron
 from rondo.contracts.spec.cross_checks import Plain, Problem, list_at, mapping_at
 from rondo.contracts.spec.data import LARGEST_EXACT_INT, LARGEST_FLOAT32
+from rondo.contracts.spec.parameters.checks import LIBRARIES, parameter_problems
 from rondo.contracts.spec.task_checks import task_problems
 from rondo.contracts.vocabularies import RolloutStrategy, Task, TrainerKind, TriggerKind, UnknownColumns, known
 
@@ -46,7 +47,7 @@ def unsupported(spec: Plain) -> Iterator[Problem]:
         if isinstance(feature, Mapping):
             yield from _limits_leave_no_value(name, feature)
     yield from _seed_out_of_range(mapping_at(spec, "trainer"))
-    yield from _unknown_parameters(mapping_at(spec, "trainer"))
+    yield from parameter_problems(spec)
     yield from _unknown_triggers(mapping_at(spec, "retrain"))
 
 
@@ -61,8 +62,9 @@ def not_supported(spec: Plain) -> Iterator[Problem]:
     elif isinstance(strategy, str):
         message = f"{_state(strategy, RolloutStrategy)}: use `replace`, which takes over after the gates and a warm-up"
         yield Problem(("rollout", "strategy"), message)
-    if isinstance(kind, str) and kind != TrainerKind.LIGHTGBM:
-        yield Problem(("trainer", "kind"), f"{_state(kind, TrainerKind)}: use `lightgbm`")
+    if isinstance(kind, str) and kind not in LIBRARIES:
+        words = " or ".join(f"`{each}`" for each in LIBRARIES)
+        yield Problem(("trainer", "kind"), f"{_state(kind, TrainerKind)}: use {words}")
     unknown_columns = mapping_at(spec, "data").get("unknown_columns")
     if isinstance(unknown_columns, str) and unknown_columns not in list(UnknownColumns):
         message = f"{unknown_columns!r} is unknown: use one of {', '.join(known(UnknownColumns))}"
@@ -136,14 +138,6 @@ def _seed_out_of_range(trainer: Plain) -> Iterator[Problem]:
         yield Problem(("trainer", "seed"), f"is {seed}, and must be from 0 to {_LARGEST_SEED}", " ")
 
 
-def _unknown_parameters(trainer: Plain) -> Iterator[Problem]:
-    if trainer.get("kind", "lightgbm") != "lightgbm":
-        return
-    scalars = {name: value for name, value in mapping_at(trainer, "params").items() if _is_scalar(value)}
-    for name, problem in lightgbm_params.faults(scalars):
-        yield Problem(("trainer", "params", name), problem, " ")
-
-
 def _unknown_triggers(retrain: Plain) -> Iterator[Problem]:
     for index, trigger in enumerate(list_at(retrain, "on")):
         if not isinstance(trigger, str) or trigger in _TRIGGERS:
@@ -155,7 +149,3 @@ def _unknown_triggers(retrain: Plain) -> Iterator[Problem]:
             yield Problem(path, f"{message}; did you mean {str(close[0])!r}?" if close else message)
         elif problem := cron.problem(trigger.removeprefix(cron.PREFIX)):
             yield Problem(path, f"{trigger!r}: {problem}")
-
-
-def _is_scalar(value: object) -> bool:
-    return isinstance(value, int | str) or (isinstance(value, float) and math.isfinite(value))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.contracts.spec import lightgbm_params
-from rondo.contracts.spec.lightgbm_names import ALIASES
 from rondo.contracts.spec.model import ModelSpec
-from rondo.docgen.spec_tables import default, kind, number, table, words
+from rondo.contracts.spec.parameters.checks import LIBRARIES
+from rondo.contracts.spec.parameters.rules import described
+from rondo.docgen.spec_tables import default, kind, table, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rondo.contracts.spec.parameters.rules import Library
     from rondo.docgen.spec_tables import Json
 
 _TRIGGERS = {
@@ -127,7 +128,7 @@ def _sections(schema: Json) -> Iterator[str]:
 
 def _parts(key: str, part: Json, kinds: Json) -> Iterator[str]:
     if key == "trainer":
-        yield _parameters()
+        yield from _parameters()
     if key == "retrain":
         yield "\n".join(("### Triggers", "", table(("in `retrain.on`", "starts a training when"), _TRIGGERS.items())))
     shared = _shared(part)
@@ -159,29 +160,16 @@ def _reference(node: Json) -> str | None:
     return next((each["$ref"].rpartition("/")[2] for each in inner if "$ref" in each), None)
 
 
-def _parameters() -> str:
-    settable = ((f"`{name}`", _range(rule), _others(name)) for name, rule in lightgbm_params.SETTABLE.items())
-    decided = ((f"`{name}`", why) for name, why in lightgbm_params.DECIDED.items())
-    return "\n".join(
-        (
-            "### trainer.params",
-            "",
-            table(("parameter", "is", "LightGBM's other names for it"), settable),
-            "",
-            "The trainer sets these; a file that has one of them is refused:",
-            "",
-            table(("parameter", "instead"), decided),
-        )
-    )
+def _parameters() -> Iterator[str]:
+    yield "### trainer.params"
+    for word, library in LIBRARIES.items():
+        settable = ((f"`{name}`", described(rule), _others(library, name)) for name, rule in library.settable.items())
+        decided = ((f"`{name}`", why) for name, why in library.decided.items())
+        yield f"#### {word}"
+        yield table(("parameter", "is", f"{library.name}'s other names for it"), settable)
+        yield "The trainer sets these; a file that has one of them is refused:"
+        yield table(("parameter", "instead"), decided)
 
 
-def _range(rule: lightgbm_params.Rule) -> str:
-    if rule.kind is bool:
-        return "true or false"
-    node: Json = {"type": "integer" if rule.kind is int else "number", "minimum": rule.low}
-    return number(node if rule.high == lightgbm_params.ANY else node | {"maximum": rule.high})
-
-
-def _others(name: str) -> str:
-    names = next((parameter, *others) for parameter, others in ALIASES.items() if name in (parameter, *others))
-    return ", ".join(f"`{other}`" for other in names if other != name)
+def _others(library: Library, name: str) -> str:
+    return ", ".join(f"`{other}`" for other in library.other_names(name))

@@ -122,6 +122,6 @@ class Pipeline:
 def _fit(
     spec: ModelSpec, rows: pl.DataFrame, target: Target, targets: NDArray[np.float32], estimator: Estimator
 ) -> _Model:
-    params = estimator.check_params(target.task, spec.trainer.params)
+    params = estimator.check_params(target.task, spec.trainer)
     prepared, matrix = preparation.fit(spec.features, rows, target.columns(targets))
     return _Model(prepared, estimator.fit(target, params, spec.trainer.seed, matrix, targets))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
-Value: TypeAlias = int | float | str | bool
+    from rondo.contracts.spec.policy import Trainer
+
+# What `check_params` returns; the keys are the estimator's own.
+Params: TypeAlias = "Mapping[str, Any]"
+# The operators of the nodes: old enough for any onnxruntime of the last years; nothing newer is needed.
+OPSET, ML_OPSET = 15, 3
 
 
 class HyperparameterError(TrainingImpossibleError):
@@ -25,7 +30,7 @@ class HyperparameterError(TrainingImpossibleError):
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         self.problems = problems
-        super().__init__("`trainer.params` can't be used: " + "; ".join(problems))
+        super().__init__("the parameters of `trainer` can't be used: " + "; ".join(problems))
 
 
 @dataclass(frozen=True)
@@ -73,8 +78,8 @@ class FittedModel(Protocol):
 class Estimator(Protocol):
     """A library that fits models. The same arguments give the same model, whatever the threads."""
 
-    def check_params(self, task: str, params: Mapping[str, Value]) -> dict[str, Value]:
-        """Return the parameters by the library's own names, with defaults added.
+    def check_params(self, task: str, trainer: Trainer) -> Params:
+        """Return what `fit` takes, from the `trainer` of a spec.
 
         Raises:
             HyperparameterError: an unknown name, a wrong type, a value out of range; with all problems at once.
@@ -85,7 +90,7 @@ class Estimator(Protocol):
     def fit(
         self,
         target: Target,
-        params: Mapping[str, Value],
+        params: Params,
         seed: int,
         matrix: NDArray[np.float32],
         labels: NDArray[np.float32],

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rondo.contracts.spec import lightgbm_params
+from rondo.contracts.spec.parameters.lightgbm import LIGHTGBM
 from rondo.trainer.errors import OpenMpMissingError
 from rondo.trainer.estimators import lightgbm_trees
 from rondo.trainer.estimators.base import HyperparameterError
@@ -18,17 +18,18 @@ except OSError as error:
     raise OpenMpMissingError(str(error)) from error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import onnx
     from numpy.typing import NDArray
 
-    from rondo.trainer.estimators.base import Target, Value
+    from rondo.contracts.spec.policy import Trainer
+    from rondo.trainer.estimators.base import Params, Target
 
-DEFAULTS: dict[str, Value] = {"n_estimators": 100}
+DEFAULTS: dict[str, Any] = {"n_estimators": 100}
 # Same rows and same build give the same model, whatever the threads (LightGBM's documentation of `deterministic`).
 OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
-REPEATABLE: dict[str, Value] = {"deterministic": True, "force_row_wise": True, "verbosity": -1}
+REPEATABLE: dict[str, Any] = {"deterministic": True, "force_row_wise": True, "verbosity": -1}
 
 
 class LightGbmModel:
@@ -53,22 +54,22 @@ class LightGbm:
     def __init__(self, threads: int) -> None:
         self._threads = threads
 
-    def check_params(self, task: str, params: Mapping[str, Value]) -> dict[str, Value]:  # noqa: ARG002 - the same for all
+    def check_params(self, task: str, trainer: Trainer) -> dict[str, Any]:
         """Check again what `rondo apply` checks: an older spec may have been applied before a rule existed."""
-        problems = tuple(f"`{name}` {problem}" for name, problem in lightgbm_params.faults(params))
+        problems = tuple(f"`{name}` {problem}" for name, problem in LIGHTGBM.faults(task, trainer.params))
         if problems:
             raise HyperparameterError(problems)
-        return DEFAULTS | {lightgbm_params.NAMES[name]: value for name, value in params.items()}
+        return DEFAULTS | {LIGHTGBM.names[name]: value for name, value in trainer.params.items()}
 
     def fit(
         self,
         target: Target,
-        params: Mapping[str, Value],
+        params: Params,
         seed: int,
         matrix: NDArray[np.float32],
         labels: NDArray[np.float32],
     ) -> LightGbmModel:
-        chosen: dict[str, Value] = {name: value for name, value in params.items() if name != "n_estimators"}
+        chosen: dict[str, Any] = {name: value for name, value in params.items() if name != "n_estimators"}
         chosen |= REPEATABLE | {"objective": OBJECTIVES[target.task], "seed": seed, "num_threads": self._threads}
         if target.width > 1:
             chosen["num_class"] = target.width

@@ -7,12 +7,16 @@ makes onnxruntime log a warning at every call.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import numpy as np
 from onnx import AttributeProto, helper
+
+from rondo.trainer.errors import TrainingImpossibleError
 
 if TYPE_CHECKING:
     import onnx
+    from numpy.typing import NDArray
 
 _MARGIN = "trees.margin"
 # From the sums of the leaves to the raw predictions, by task.
@@ -21,11 +25,45 @@ LINKS = {"binary": "Sigmoid", "multiclass": "Softmax", "regression": "Identity"}
 _TYPES = {int: AttributeProto.INTS, float: AttributeProto.FLOATS, str: AttributeProto.STRINGS}
 
 
+# An ensemble of so many nodes has about 200 MB as a graph, and takes several times that in a replica of serving.
+MAX_NODES = 5_000_000
+
+
+class TooManyNodesError(TrainingImpossibleError):
+    """The trees have more nodes than a model may have."""
+
+    code = "too_many_nodes"
+
+    def __init__(self, nodes: int) -> None:
+        self.nodes = nodes
+        super().__init__(
+            f"the trees of the model have {nodes:,} nodes, and at most {MAX_NODES:,} can be served: limit them in the"
+            " parameters of the trainer (`max_depth`, `max_leaf_nodes`, `min_samples_leaf` or a smaller"
+            " `n_estimators`)"
+        )
+
+
+class Tree(NamedTuple):
+    """A tree as arrays of its nodes, shape `[nodes]`; node 0 is the root. `left` is -1 at a leaf.
+
+    `leaves` has what each node adds if it is a leaf, shape `[nodes, targets]`; with one column it is added to `target`,
+    else to each of all targets.
+    """
+
+    features: NDArray[np.int64]
+    thresholds: NDArray[np.float32]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    missing_goes_left: NDArray[np.bool_]
+    leaves: NDArray[np.float32]
+    target: int = 0
+
+
 @dataclass(frozen=True)
 class TreeEnsemble:
-    """The attributes of `TreeEnsembleRegressor`: tree by tree, its nodes in pre-order from id 0.
+    """The attributes of `TreeEnsembleRegressor`: tree by tree, its nodes from the root, which has id 0.
 
-    A leaf adds its weight to one of `width` targets.
+    A leaf adds its weight to one of `width` targets. `base_values`, one per target if there are any, are added, too.
     """
 
     width: int = 1
@@ -41,6 +79,31 @@ class TreeEnsemble:
     target_nodeids: list[int] = field(default_factory=list)
     target_ids: list[int] = field(default_factory=list)
     target_weights: list[float] = field(default_factory=list)
+    base_values: list[float] = field(default_factory=list)
+
+    def add(self, tree: Tree, branch: Literal["BRANCH_LEQ", "BRANCH_LT"]) -> None:
+        """Add a tree; a row goes left where its value is `<=` or `<` the threshold.
+
+        Raises:
+            TooManyNodesError: the ensemble becomes larger than a model may be.
+
+        """
+        index, nodes, leaf = self.nodes_treeids[-1] + 1 if self.nodes_treeids else 0, len(tree.left), tree.left < 0
+        if (total := len(self.nodes_nodeids) + nodes) > MAX_NODES:
+            raise TooManyNodesError(total)
+        self.nodes_treeids.extend([index] * nodes)
+        self.nodes_nodeids.extend(range(nodes))
+        self.nodes_featureids.extend(np.where(leaf, 0, tree.features).tolist())
+        self.nodes_modes.extend(np.where(leaf, "LEAF", branch).tolist())
+        self.nodes_values.extend(np.where(leaf, 0, tree.thresholds).tolist())
+        self.nodes_truenodeids.extend(np.where(leaf, 0, tree.left).tolist())
+        self.nodes_falsenodeids.extend(np.where(leaf, 0, tree.right).tolist())
+        self.nodes_missing_value_tracks_true.extend(np.where(leaf, 0, tree.missing_goes_left).tolist())
+        ids, width = np.flatnonzero(leaf), tree.leaves.shape[1]
+        self.target_treeids.extend([index] * (len(ids) * width))
+        self.target_nodeids.extend(np.repeat(ids, width).tolist())
+        self.target_ids.extend([tree.target] * len(ids) if width == 1 else list(range(width)) * len(ids))
+        self.target_weights.extend(tree.leaves[ids].reshape(-1).tolist())
 
     def onnx_nodes(self, matrix: str, raw: str, link: str) -> tuple[onnx.NodeProto, ...]:
         """Return the nodes from `matrix`, float32 `[N, features]`, to `raw`, float32 `[N, width]`.
@@ -60,7 +123,7 @@ class TreeEnsemble:
         trees.attribute.extend(
             helper.make_attribute(name, values, attr_type=_TYPES[_element_type(name)])
             for name, values in vars(self).items()
-            if name != "width"
+            if name != "width" and (values or name != "base_values")
         )
         return trees, helper.make_node(link, [_MARGIN], [raw], name="link")
 
@@ -68,4 +131,4 @@ class TreeEnsemble:
 def _element_type(name: str) -> type[int | float | str]:
     if name == "nodes_modes":
         return str
-    return float if name in ("nodes_values", "target_weights") else int
+    return float if name in ("nodes_values", "target_weights", "base_values") else int

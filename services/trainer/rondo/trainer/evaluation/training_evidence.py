@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,12 @@ if TYPE_CHECKING:
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.evaluation.candidate import Candidate
 
-LIBRARIES = ("lightgbm", "scikit-learn", "onnx", "onnxruntime", "numpy", "polars", "deltalake", "rondo-trainer")
+LIBRARIES = (
+    "lightgbm", "scikit-learn", "onnx", "onnxruntime", "numpy", "scipy", "polars", "deltalake",
+    "rondo-trainer",
+)  # fmt: skip
+# Two distributions of one library, see pyproject.toml.
+_XGBOOST = ("xgboost-cpu", "xgboost")
 
 
 def assemble_evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Candidate, code_version: str) -> Evidence:
@@ -46,12 +52,13 @@ def environment() -> dict[str, str]:
         "platform": platform.platform(),
         "machine": platform.machine(),
         **{name: library_version(name) for name in LIBRARIES},
+        "xgboost": library_version(*_XGBOOST),
     }
 
 
-def library_version(name: str) -> str:
-    """Return a distribution's version, or `unknown` where it is not installed as one."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "unknown"
+def library_version(*names: str) -> str:
+    """Return the version of the first of these distributions that is installed, or `unknown` if none is."""
+    for name in names:
+        with suppress(PackageNotFoundError):
+            return version(name)
+    return "unknown"

@@ -18,6 +18,7 @@ from onnx import TensorProto, helper
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.registry import task_named
+from rondo.trainer.estimators.base import ML_OPSET, OPSET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +30,7 @@ SIGNATURE, SPEC_DIGEST, TRAINED_UNTIL = "rondo.signature", "rondo.spec_digest", 
 # The name of a column has no dot, so these can't be features.
 _MATRIX, _RAW = "matrix.encoded", "matrix.raw"
 _TENSORS = {"number": TensorProto.FLOAT, "probabilities": TensorProto.FLOAT, "label": TensorProto.INT64}
-# Old enough for any onnxruntime of the last years; nothing newer is needed.
-OPSET, ML_OPSET, IR_VERSION = 15, 3, 8
+IR_VERSION = 8
 
 
 def build(preparation: Preparation, model: FittedModel, task: FittedTask, metadata: Mapping[str, str]) -> bytes:

@@ -29,7 +29,7 @@ LATEST_ROWS, RANDOM_ROWS = 20_000, 1_000
 _LARGEST, _SMALLEST = float(np.finfo(np.float32).max), float(np.finfo(np.float32).smallest_subnormal)
 _NUMBERS = (None, float("inf"), -float("inf"), _LARGEST, -_LARGEST, _SMALLEST, 0.0, -0.0, 1.0, -1.0)
 _TEXTS = (None, "", "a category that no row of the training has", "\U0001f30d", "x" * 1_000)
-_COMPARED = ("score", "value", "low", "high", "probabilities")
+_SHARES, _VALUES = ("score", "probabilities"), ("value", "low", "high")
 _SHOWN = 600  # characters of a row in a message
 
 
@@ -83,13 +83,15 @@ def compare(native: Mapping[str, NDArray[Any]], graph: Mapping[str, NDArray[Any]
     """Compare the outputs for the same rows, by their names. Of labels the scores are compared.
 
     Raises:
-        ParityError: they differ by more than `BOUND`, as a share of the native output where that is above 1.
+        ParityError: probabilities differ by more than `BOUND`, or values by more than that share of the native value,
+            or of the usual size of values where that is larger.
 
     """
     worst = np.zeros(rows.height)
-    for name in _COMPARED:
+    for name in (*_SHARES, *_VALUES):
         if name in native:
-            differences = _differences(native[name], graph[name])
+            unit = _usual_size(native[name]) if name in _VALUES else 1.0
+            differences = _differences(native[name], graph[name], unit)
             worst = np.maximum(worst, differences.reshape(rows.height, -1).max(axis=1, initial=0.0))
     at = int(worst.argmax()) if len(worst) else 0
     difference = float(worst[at]) if len(worst) else 0.0
@@ -98,10 +100,19 @@ def compare(native: Mapping[str, NDArray[Any]], graph: Mapping[str, NDArray[Any]
     return Parity(rows=rows.height, max_difference=difference)
 
 
-def _differences(native: NDArray[Any], graph: NDArray[Any]) -> NDArray[np.float64]:
+def _usual_size(values: NDArray[Any]) -> float:
+    """Return the median size of values that are finite and not 0; 1 if there are none.
+
+    Large leaves may add up to a small value, whose error is that of the leaves.
+    """
+    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    return float(np.median(sizes)) if len(sizes) else 1.0
+
+
+def _differences(native: NDArray[Any], graph: NDArray[Any], unit: float) -> NDArray[np.float64]:
     ours, theirs = native.astype(np.float64), graph.astype(np.float64)
     same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
     with np.errstate(invalid="ignore"):
-        found = np.abs(ours - theirs) / np.maximum(1.0, np.abs(ours))
+        found = np.abs(ours - theirs) / np.maximum(unit, np.abs(ours))
     # One of them is NaN, or infinite: as far apart as it gets.
     return np.where(same, 0.0, np.where(np.isfinite(found), found, np.inf))

@@ -1,0 +1,83 @@
+"""XGBoost: gradient-boosted trees by histograms, fitted repeatably."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xgboost
+
+from rondo.contracts.spec.parameters.xgboost import XGBOOST
+from rondo.trainer.estimators import xgboost_trees
+from rondo.trainer.estimators.base import HyperparameterError
+from rondo.trainer.estimators.tree_ensemble import LINKS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import onnx
+    from numpy.typing import NDArray
+
+    from rondo.contracts.spec.policy import Trainer
+    from rondo.trainer.estimators.base import Params, Target
+
+DEFAULTS: dict[str, Any] = {"n_estimators": 100}
+OBJECTIVES = {"binary": "binary:logistic", "multiclass": "multi:softprob", "regression": "reg:squarederror"}
+# Same rows and same build give the same model, whatever the threads: the histograms are sums of doubles.
+REPEATABLE: dict[str, Any] = {"tree_method": "hist", "device": "cpu", "verbosity": 1, "validate_parameters": True}
+_LIMITS = np.finfo(np.float32)
+
+
+class XgBoostModel:
+    """`base.FittedModel` of an XGBoost booster."""
+
+    def __init__(self, booster: xgboost.Booster, target: Target) -> None:
+        self._booster = booster
+        self._target = target
+
+    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        # Unlike `predict`, it takes infinite values.
+        raw: NDArray[np.float64] = np.asarray(self._booster.inplace_predict(matrix), dtype=np.float64)
+        return raw.reshape(len(matrix), self._target.width)
+
+    def onnx_nodes(self, matrix: str, raw: str) -> Sequence[onnx.NodeProto]:
+        trees = xgboost_trees.read(bytes(self._booster.save_raw("json")), self._target)
+        return trees.onnx_nodes(matrix, raw, LINKS[self._target.task])
+
+
+class XgBoost:
+    """`base.Estimator`: fits with at most `threads` threads."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+
+    def check_params(self, task: str, trainer: Trainer) -> dict[str, Any]:
+        """Check again what `rondo apply` checks: an older spec may have been applied before a rule existed."""
+        problems = tuple(f"`{name}` {problem}" for name, problem in XGBOOST.faults(task, trainer.params))
+        if problems:
+            raise HyperparameterError(problems)
+        return DEFAULTS | {XGBOOST.names[name]: value for name, value in trainer.params.items()}
+
+    def fit(
+        self,
+        target: Target,
+        params: Params,
+        seed: int,
+        matrix: NDArray[np.float32],
+        labels: NDArray[np.float32],
+    ) -> XgBoostModel:
+        chosen = {name: value for name, value in params.items() if name != "n_estimators"}
+        chosen |= REPEATABLE | {"objective": OBJECTIVES[target.task], "seed": seed, "nthread": self._threads}
+        if target.width > 1:
+            chosen["num_class"] = target.width
+        rows = xgboost.QuantileDMatrix(
+            _within_float32(matrix), labels, nthread=self._threads, max_bin=params.get("max_bin", 256)
+        )
+        return XgBoostModel(xgboost.train(chosen, rows, num_boost_round=int(params["n_estimators"])), target)
+
+
+def _within_float32(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the matrix with the largest float32 in the place of infinity, which XGBoost refuses to be fitted to."""
+    if not np.isinf(matrix).any():
+        return matrix
+    return np.clip(matrix, _LIMITS.min, _LIMITS.max)

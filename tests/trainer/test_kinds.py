@@ -1,0 +1,117 @@
+"""Every kind of trainer makes a model for every task, whose graph agrees with it on ordinary and on edge rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import pytest
+from rondo.contracts.spec.model import ModelSpec
+from rondo.trainer.dataset.training_set import TrainingSet
+from rondo.trainer.onnx_graph.runtime import Scorer
+from rondo.trainer.preparation.inputs import onnx_inputs
+from rondo.trainer.worker.app import pipeline
+
+if TYPE_CHECKING:
+    from rondo.trainer.evaluation.candidate import FittedCandidate
+
+START = datetime(2013, 1, 1, tzinfo=UTC)
+LATER = START + timedelta(days=10_000)
+TASKS = ("binary", "multiclass", "regression")
+FEATURES = {
+    "carrier": {"type": "category"},
+    "temp": {"type": "float", "optional": True},
+    "distance": {"type": "int"},
+    "same": {"type": "float"},
+}
+KINDS: dict[str, dict[str, Any]] = {
+    "lightgbm": {"kind": "lightgbm", "params": {"n_estimators": 50, "num_leaves": 7}},
+    "xgboost": {"kind": "xgboost", "params": {"n_estimators": 50, "max_depth": 3}},
+}
+
+
+def rows(task: str, count: int = 1_000) -> pl.DataFrame:
+    """Return rows an hour apart, with missing temperatures and a feature that is always the same."""
+    rng = np.random.default_rng(11)
+    temp, distance = rng.normal(size=count), rng.integers(50, 2_500, size=count)
+    carrier = rng.choice(["AA", "UA", "Ünïcode"], size=count)
+    value = temp + distance / 1_000 + (carrier == "AA") + rng.normal(size=count) / 5
+    labels = {
+        "binary": pl.Series((value > 1.5).astype(float)),
+        "multiclass": pl.Series(np.array(["ash", "elm", "oak"])[np.digitize(value, [1, 2])]),
+        "regression": pl.Series(value * 100 + 500),
+    }
+    frame = pl.DataFrame({"carrier": carrier, "temp": temp, "distance": distance}).with_columns(
+        at=pl.datetime_range(START, START + timedelta(hours=count - 1), "1h", time_unit="us", eager=True),
+        id=pl.int_range(count).cast(pl.String),
+        temp=pl.when(pl.int_range(count) % 10 > 0).then("temp"),
+        same=pl.lit(7.0),
+        label=labels[task],
+    )
+    return frame.cast({"temp": pl.Float32, "same": pl.Float32})
+
+
+def spec(task: str, trainer: dict[str, Any]) -> ModelSpec:
+    return ModelSpec.model_validate(
+        {
+            "model": "late",
+            "task": task,
+            "data": {"dataset": "flights", "entity": "id", "event_time": "at", "label": "label"},
+            "features": FEATURES,
+            "trainer": trainer,
+        }
+    )
+
+
+def fit(task: str, trainer: dict[str, Any], frame: pl.DataFrame, threads: int = 1) -> FittedCandidate:
+    return pipeline(threads).fit(spec(task, trainer), TrainingSet(frame, (), LATER, None, LATER))
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_is_better_than_chance_and_its_graph_agrees_with_it(kind: str, task: str) -> None:
+    frame = rows(task)
+    fitted = fit(task, KINDS[kind], frame)
+    assert fitted.parity.rows > 2_000
+    assert fitted.parity.max_difference < 1e-5
+    found = Scorer(1)(fitted.model, onnx_inputs(spec(task, KINDS[kind]).features, frame))
+    label = frame["label"]
+    if task == "regression":
+        assert np.corrcoef(found["value"], label)[0, 1] > 0.8
+    else:
+        classes = [0.0, 1.0] if task == "binary" else ["ash", "elm", "oak"]
+        assert np.mean([classes[index] == true for index, true in zip(found["label"], label, strict=True)]) > 0.75
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_rows_give_the_same_bytes_whatever_the_threads(kind: str, task: str) -> None:
+    frame = rows(task, 300)
+    assert len({fit(task, KINDS[kind], frame, threads).model for threads in (1, 1, 2)}) == 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_200_rows_are_enough(kind: str, task: str) -> None:
+    fitted = fit(task, KINDS[kind], rows(task, 200))
+    assert (fitted.rows_trained, fitted.holdout.height) == (180, 20)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_features_that_are_all_the_same_give_one_prediction(kind: str, task: str) -> None:
+    frame = rows(task).with_columns(carrier=pl.lit("AA"), temp=pl.lit(1.5, pl.Float32), distance=pl.lit(9))
+    fitted = fit(task, KINDS[kind], frame)
+    outputs = Scorer(1)(fitted.model, onnx_inputs(spec(task, KINDS[kind]).features, frame))
+    assert all(np.isfinite(values).all() and (values == values[0]).all() for values in outputs.values())
+
+
+@pytest.mark.parametrize("size", [1e6, 1e-6])
+@pytest.mark.parametrize("kind", KINDS)
+def test_labels_may_be_large_or_small(kind: str, size: float) -> None:
+    """Their mean is 0, so that sums of large leaves give some small predictions."""
+    label = pl.col("label") - pl.col("label").mean()
+    fitted = fit("regression", KINDS[kind], rows("regression", 4_000).with_columns(label=label * size))
+    assert fitted.parity.max_difference < 1e-5
