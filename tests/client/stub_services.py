@@ -86,7 +86,7 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/v1/runs?model=nosuch"): (200, {"runs": []}),
     ("GET", "/v1/models/nosuch"): (404, UNKNOWN),
     ("GET", "/v1/models/nosuch/spec"): (404, UNKNOWN),
-    ("GET", "/v1/models/late/spec"): (200, {"spec": {"data": {"dataset": "trips", "label": "late"}}}),
+    ("GET", "/v1/models/late/spec"): (200, {"spec": {"task": "binary", "data": {"dataset": "trips", "label": "late"}}}),
     ("GET", "/v1/datasets/trips"): (
         200,
         {"data_version": None, "columns": [{"name": "id", "kind": "entity", "models": ["late", "early"]}, LABEL]},

@@ -150,6 +150,9 @@ async def test_an_unchecked_outcome_is_sent_with_a_note(rondo: Callable[..., Res
     output = await asyncio.to_thread(rondo, *asked, "--json")
     assert {"model": "late", "outcome": 1.0, "id": "a", "entity": None}.items() <= orjson.loads(output.stdout).items()
     assert output.exit_code == 0
+    for text, sent in (("12.5", 12.5), ("007", "007"), ("1e3", "1e3"), ("Bäume", "Bäume")):
+        output = await asyncio.to_thread(rondo, "outcome", "late", text, "--id", "a", "--json")
+        assert orjson.loads(output.stdout)["outcome"] == sent, "only a number that is written as one becomes one"
 
 
 @pytest.mark.parametrize("json", [True, False])

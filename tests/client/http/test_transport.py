@@ -210,26 +210,43 @@ async def test_status_has_the_checks_of_kafka_and_postgresql_by_service(connecti
 
 
 @pytest.mark.parametrize(
+    ("task", "good", "bad"),
+    [("binary", 1, 0.5), ("multiclass", "Bäume", ""), ("multiclass", 7, 0.5), ("regression", "12.5", "oak")],
+)
+@pytest.mark.parametrize(
     ("unavailable", "is_checked"), [("", True), ("/v1/models/late/spec", False), ("/v1/datasets/trips", False)]
 )
 async def test_an_outcome_is_checked_where_registry_and_ingestion_answer(
-    connection: Connection, unavailable: str, *, is_checked: bool
+    connection: Connection, unavailable: str, task: str, good: float | str, bad: float | str, *, is_checked: bool
 ) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == unavailable:
             raise httpx.ConnectError("refused")
         if request.url.path == "/v1/models/late/spec":
-            return httpx.Response(200, json={"spec": {"data": {"dataset": "trips", "label": "late"}}})
+            spec = {"task": task, "data": {"dataset": "trips", "label": "late"}}
+            return httpx.Response(200, json={"spec": spec})
         return httpx.Response(200, json={"columns": [{"name": "late", "kind": "label"}]})
 
     async with AsyncRondo(connection, transport=httpx.MockTransport(answer)) as rondo:
         label = await label_of(rondo, "late")
         assert (label is not None) == is_checked
         if label is not None:
-            label.check(messages.outcome("late", 1, DAY, "a"))
+            label.check(messages.outcome("late", good, DAY, "a"))
             with pytest.raises(RefusedError) as refused:
-                label.check(messages.outcome("late", 0.5, DAY, "a"))
+                label.check(messages.outcome("late", bad, DAY, "a"))
             assert refused.value.code == "bad_outcome"
+
+
+async def test_an_outcome_of_a_task_that_is_not_known_yet_is_not_compared(connection: Connection) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/models/late/spec":
+            return httpx.Response(200, json={"spec": {"task": "ranking", "data": {"dataset": "t", "label": "late"}}})
+        return httpx.Response(200, json={"columns": [{"name": "late", "kind": "label"}]})
+
+    async with AsyncRondo(connection, transport=httpx.MockTransport(answer)) as rondo:
+        label = await label_of(rondo, "late")
+    assert label is not None
+    label.check(messages.outcome("late", "anything", DAY, "a"))
 
 
 async def test_a_prediction_over_http_sends_a_tensor_for_each_feature(connection: Connection) -> None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rondo.client.errors import ForbiddenError, NotFoundError, RefusedError, UnavailableError, UnreachableError
-from rondo.contracts.tasks.binary import BinaryLabels
+from rondo.contracts.tasks.registry import TASKS
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
     from rondo.contracts.events.predictions import OutcomeObserved
+    from rondo.contracts.tasks.base import Labels
 
 _LABEL = "label"  # the kind of a column
 
@@ -20,7 +21,7 @@ class Label:
     """The label column of a model, and its values where they are known."""
 
     column: str
-    labels: BinaryLabels | None
+    labels: Labels | None
 
     def check(self, observed: OutcomeObserved) -> None:
         """Raise RefusedError if an outcome is not a value of the label."""
@@ -41,13 +42,16 @@ async def label_of(rondo: AsyncRondo, model: str) -> Label | None:
 
     """
     try:
-        data = (await rondo.spec(model))["spec"]["data"]
+        spec = (await rondo.spec(model))["spec"]
     except (UnreachableError, UnavailableError, ForbiddenError):
         return None
     try:
+        data, task = spec["data"], TASKS.get(spec["task"])
         columns = (await rondo.dataset(data["dataset"]))["columns"]
     except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):  # ingestion may not have the spec yet
         return None
     column: dict[str, Any] = next((each for each in columns if each["name"] == data["label"]), {"kind": None})
-    labels = BinaryLabels(data.get("positive"), data.get("negative"))
-    return Label(data["label"], labels if column["kind"] == _LABEL else None)
+    # A registry of a later release may have a task that this one does not know.
+    if task is None or column["kind"] != _LABEL:
+        return Label(data["label"], None)
+    return Label(data["label"], task.labels(data.get("positive"), data.get("negative")))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def outcome(
     model: str,
     value: Annotated[
-        str | None, typer.Argument(help="The label: 1 or 0, or a text that the spec names.", metavar="OUTCOME")
+        str | None, typer.Argument(help="What happened: 1 or 0, a label, or a number.", metavar="OUTCOME")
     ] = None,
     id: Annotated[str | None, typer.Option(help="The id of the prediction.")] = None,  # noqa: A002
     entity: Annotated[str | None, typer.Option(help="The entity of the prediction.")] = None,
@@ -63,9 +63,10 @@ def outcome(
 
 
 def _label(text: str) -> float | str:
-    """Return a finite number as such, so that JSON has it as a number; any other text unchanged."""
+    """Return a number as such, so that JSON has it as a number; any other text, such as `007`, unchanged."""
     try:
         number = float(text)
     except ValueError:
         return text
-    return number if math.isfinite(number) else text
+    is_number = math.isfinite(number) and text in {repr(number), f"{number:.0f}", f"{number:g}"}
+    return number if is_number else text
