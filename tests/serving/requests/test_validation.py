@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import Feature
+from rondo.ingestion.validation.arrow_columns import RawBatch
 from rondo.ingestion.validation.contract import Column, Contract
 from rondo.ingestion.validation.rules import check_rows
 from rondo.serving.errors import RequestRefusedError
@@ -189,7 +190,9 @@ def in_a_batch(feature: Feature, value: Any) -> bool:
     columns = (Column("who", "entity"), Column("at", "time"), x)
     typed = {"category": pl.String, "float": pl.Float64, "int": pl.Int64, "bool": pl.Boolean}[feature.type]
     frame = pl.DataFrame({"who": ["w"], "at": [NOW], "x": pl.Series([value], dtype=typed)})
-    return check_rows(frame, Contract("d", columns, (("at", "who"),), 1.0, "report", "sha256:0"), NOW).bad.is_empty()
+    return check_rows(
+        RawBatch(frame), Contract("d", columns, (("at", "who"),), 1.0, "report", "sha256:0"), NOW
+    ).bad.is_empty()
 
 
 @given(contracts(), st.data())
