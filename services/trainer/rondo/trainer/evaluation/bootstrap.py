@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Evaluate = Callable[[NDArray[np.float64]], float | None]
 
 # Resamples: most where each costs about a millisecond, fewer of many rows or of a metric that takes longer.
-_MOST, _LEAST, _ROWS = 1_000, 200, 30_000_000
+_MOST, _LEAST, _ROWS = 1_000, 200, 5_000_000
 _ONE_HALF = 0.5
 _EPSILON = float(np.finfo(np.float64).eps)
 
