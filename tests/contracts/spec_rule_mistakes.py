@@ -98,15 +98,10 @@ RULE_MISTAKES = {
             "into the batches and send it in the requests, and leave out `from`, `on` and `max_age`"
         ),
     ),
-    "task that is not supported": (
-        "model: flight-delay\n",
-        "model: flight-delay\ntask: regression\n",
-        "line 2: `task`: regression is not supported yet: use `binary`, with a label of two values",
-    ),
     "task that is unknown": (
         "model: flight-delay\n",
         "model: flight-delay\ntask: iris\n",
-        "line 2: `task`: 'iris' is unknown: use `binary`, with a label of two values",
+        "line 2: `task`: 'iris' is unknown: use one of binary, multiclass, regression",
     ),
     "strategy that is not supported": (
         "strategy: replace",

@@ -76,7 +76,6 @@ def test_a_word_is_a_text_without_nul() -> None:
 @pytest.mark.parametrize(
     ("addition", "place"),
     [
-        ("task: regression", "task"),
         ("task: ranking", "task"),
         ("trainer: {kind: catboost}", "trainer.kind"),
         ("trainer: {kind: function, function: 'a.b:c'}", "trainer.kind"),

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 from rondo.client import AsyncRondo, Connection, RondoError
-from rondo.contracts.events.models import ModelPromoted
 from rondo.contracts.events.predictions import PredictionRequested
 from rondo.embedded.stack import Stack
 
@@ -112,11 +111,9 @@ class Application:
 @pytest.mark.parametrize("task", LABELS)
 async def test_a_model_is_retrained_by_drift_and_by_performance(tmp_path: Path, task: str) -> None:
     triggers, label = {"drift": {"zones": "a"}, "performance": {"turned": 1}}, LABELS[task]
-    promoted: list[ModelPromoted] = []
     async with AsyncExitStack() as exits:
         stack = await exits.enter_async_context(Stack(tmp_path / "home"))
         rondo = await exits.enter_async_context(AsyncRondo(Connection.of_stack(stack.home)))
-        watching = asyncio.create_task(keep_promotions(rondo, promoted))
         for trigger in triggers:
             described = SPEC.format(
                 model=f"{task}-{trigger}", task=task, label=label, trigger=trigger, prediction=PREDICTION[task],
@@ -130,11 +127,11 @@ async def test_a_model_is_retrained_by_drift_and_by_performance(tmp_path: Path, 
             application = Application(rondo, model, label)
             await application.until_version(2, **of_rides)
             check_answers(application, task)
-            second = next(each for each in promoted if (each.model, each.model_version) == (model, 2))
-            assert second.trigger is not None
-            assert second.trigger.kind == trigger
-            assert all(gate.passed for gate in second.gates)
-        watching.cancel()
+            # The gates may have refused a version that knew too few rows of the new kind.
+            serving = (await rondo.versions(model))[application.answers[-1].model_version - 1]
+            assert (serving["state"], serving["trigger"]["kind"]) == ("champion", trigger)
+            assert len(serving["gates"]) >= 3
+            assert all(gate["passed"] for gate in serving["gates"])
 
 
 def check_answers(application: Application, task: str) -> None:
@@ -152,13 +149,6 @@ def check_answers(application: Application, task: str) -> None:
             assert answer.interval is not None
             assert answer.value is not None
             assert answer.interval[0] < answer.value < answer.interval[1]
-
-
-async def keep_promotions(rondo: AsyncRondo, promoted: list[ModelPromoted]) -> None:
-    async with aclosing(rondo.watch("models.promoted")) as events:
-        async for envelope in events:
-            assert isinstance(envelope.data, ModelPromoted)
-            promoted.append(envelope.data)
 
 
 async def until_served(rondo: AsyncRondo, model: str) -> None:

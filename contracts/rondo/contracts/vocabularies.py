@@ -123,7 +123,7 @@ class Severity(StrEnum):
 
 
 class Task(StrEnum):
-    """What a model predicts. This release supports `binary`.
+    """What a model predicts: one of two labels, one of several, or a number.
 
     Unknown or not supported: `rondo apply` refuses the spec. Of a stored spec with an unknown one, ingestion rejects
     the batches and dead-letters the outcomes, and says why: both can be sent again after an upgrade.

@@ -39,8 +39,7 @@ _LARGEST_SEED = 2**31 - 1
 def unsupported(spec: Plain) -> Iterator[Problem]:
     """Yield the reasons not to apply a spec; `spec` has plain values, see `cross_checks`."""
     yield from not_supported(spec)
-    if spec.get("task", Task.BINARY) == Task.BINARY:
-        yield from task_problems(spec)
+    yield from task_problems(spec)
     yield from _keys_are_no_features(spec)
     yield from _taken_names(spec)
     for name, feature in mapping_at(spec, "features").items():
@@ -54,8 +53,8 @@ def unsupported(spec: Plain) -> Iterator[Problem]:
 def not_supported(spec: Plain) -> Iterator[Problem]:
     """Yield what the spec asks for and this release does not do."""
     task = spec.get("task", Task.BINARY)
-    if isinstance(task, str) and task != Task.BINARY:
-        yield Problem(("task",), f"{_state(task, Task)}: use `binary`, with a label of two values")
+    if isinstance(task, str) and task not in list(Task):
+        yield Problem(("task",), f"{_state(task, Task)}: use one of {', '.join(known(Task))}")
     strategy, kind = mapping_at(spec, "rollout").get("strategy"), mapping_at(spec, "trainer").get("kind")
     if strategy in (None, RolloutStrategy.REPLACE):
         yield from _steps_of_one(mapping_at(spec, "rollout"))
