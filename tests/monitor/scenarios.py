@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.ports import ChampionRevision
+from rondo.monitor.state.codec import decode_state, encode_state, nothing_stored
 
 from tests.monitor.builders import (
     MODEL,
@@ -49,6 +50,11 @@ class DailyScenario:
     @property
     def reference(self) -> Reference:
         return self.stream.reference
+
+    def restart(self) -> None:
+        """Continue with what a checkpoint preserves."""
+        saved, _ = encode_state(self.state, nothing_stored())
+        self.state, _ = decode_state(MODEL, saved, self.state.max_out_of_orderness, now=0.0)
 
     def promote(self, champion: ChampionRevision) -> None:
         self.published += [each.event for each in self.state.promote(champion)]

@@ -21,6 +21,7 @@ from tests.monitor.builders import (
     spec,
 )
 from tests.monitor.scenarios import CHAMPION, NEXT, DailyScenario
+from tests.monitor.streams import STREAMS, Stream
 
 
 def test_without_a_change_every_window_is_published_and_nothing_else() -> None:
@@ -196,11 +197,14 @@ def test_finding_ids_are_a_function_of_version_kind_and_window() -> None:
     assert len(set(ids[0])) == len(ids[0])
 
 
+@pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
 @pytest.mark.parametrize("rate", [0.01, 0.2])
-def test_without_a_change_no_more_windows_exceed_a_threshold_than_the_false_alarm_rate(rate: float) -> None:
+def test_without_a_change_no_more_windows_exceed_a_threshold_than_the_false_alarm_rate(
+    rate: float, stream: Stream
+) -> None:
     """The spec's own thresholds are close to zero, so that only the noise bounds decide."""
-    loose = spec(drift=1e-9, performance_drop=1e-9, false_alarm_rate=rate, consecutive=1)
-    scenario = DailyScenario(spec=loose, seed=17)
+    loose = spec(stream.task, drift=1e-9, performance_drop=1e-9, false_alarm_rate=rate, consecutive=1)
+    scenario = DailyScenario(spec=loose, seed=17, stream=stream)
     for day in range(101):
         scenario.day(day, count=600)
         scenario.close()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from rondo.contracts.events import logs
 from rondo.contracts.events.monitoring import (
     AlertRaised,
@@ -23,6 +24,7 @@ from tests.monitor.builders import (
     times,
 )
 from tests.monitor.scenarios import DailyScenario
+from tests.monitor.streams import STREAMS, Stream
 
 
 def micros(day: int) -> int:
@@ -132,19 +134,21 @@ def test_mostly_late_rows_raise_an_alert_that_resolves_once_rows_count_again() -
     assert scenario.one(AlertResolved).alert_id == alert.alert_id
 
 
-def test_a_correction_before_the_window_closes_replaces_the_outcome() -> None:
-    """The outcomes of a day are all wrong at first, and corrected 30 seconds later."""
-    corrected, correct = DailyScenario(), DailyScenario()
+@pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
+@pytest.mark.parametrize("later", [timedelta(seconds=30), timedelta(0)])
+def test_a_correction_before_the_window_closes_replaces_the_outcome(stream: Stream, later: timedelta) -> None:
+    """The outcomes of a day are wrong at first. They are corrected with a later time, or with the same."""
+    corrected, correct = DailyScenario(stream=stream), DailyScenario(stream=stream)
     for scenario in (corrected, correct):
         for day in range(3):
             scenario.day(day, labels=False)
         ids, at = [f"0-1-{i}" for i in range(1_000)], times(0, 1_000)
-        truth = (np.arange(1_000) % 3 == 0).astype(np.float64)
+        truth = stream.outcomes(np.random.default_rng(3), stream.rows(np.random.default_rng(4), 1_000))
         known_at = [t + timedelta(hours=1) for t in at]
         if scenario is corrected:
-            scenario.add_outcomes(outcomes(list(ids), 1 - truth, known_at))
+            scenario.add_outcomes(outcomes(list(ids), np.roll(truth, 1), known_at))
             scenario.state.settle()
-        scenario.add_outcomes(outcomes(list(ids), truth, [t + timedelta(seconds=30) for t in known_at]))
+        scenario.add_outcomes(outcomes(list(ids), truth, [t + later for t in known_at]))
         scenario.close()
     assert corrected.published == correct.published
     assert corrected.all(WindowClosed)[0].labelled_rows == 1_000

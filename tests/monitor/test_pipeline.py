@@ -25,19 +25,21 @@ from rondo.monitor.stream.log_messages import read_predictions
 
 from tests.monitor.builders import DIGEST, EPOCH, MODEL, PROFILE, SPEC, encode_predictions, log_of_days, spec
 from tests.monitor.fakes import FakeClock, FakeMessage, MemoryStore, messages
+from tests.monitor.streams import BINARY, STREAMS, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from rondo.contracts.training_evidence import ReferenceProfile
 
-PREDICTED, KNOWN = log_of_days(8, 4, rows_a_day=200)
+LOGS = {stream.task: log_of_days(8, 4, rows_a_day=200, stream=stream) for stream in STREAMS}
+PREDICTED, KNOWN = LOGS["binary"]
 
 
-async def filled_store() -> MemoryStore:
+async def filled_store(stream: Stream = BINARY) -> MemoryStore:
     store = MemoryStore()
-    await store.save_spec(MODEL, 1, SPEC)
-    await store.save_profile(DIGEST, PROFILE)
+    await store.save_spec(MODEL, 1, spec(stream.task))
+    await store.save_profile(DIGEST, stream.profile)
     await store.save_champion(MODEL, ChampionRevision(1, 1, DIGEST))
     return store
 
@@ -55,19 +57,20 @@ def closed(store: MemoryStore) -> int:
     return [type(event).__name__ for event in published(store).values()].count("WindowClosed")
 
 
-async def uninterrupted() -> dict[str, Any]:
-    store = await filled_store()
+async def uninterrupted(stream: Stream = BINARY) -> dict[str, Any]:
+    store = await filled_store(stream)
     pipeline = new_pipeline(store, FakeClock())
     await pipeline.load()
-    await pipeline.advance(messages(PREDICTED, KNOWN))
+    await pipeline.advance(messages(*LOGS[stream.task]))
     return published(store)
 
 
-@settings(max_examples=8)
-@given(st.integers(0, 2**32))
-async def test_batches_and_crashes_change_no_published_event(seed: int) -> None:
-    rng, store, clock = random.Random(seed), await filled_store(), FakeClock()
-    expected = await uninterrupted()
+@pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
+@settings(max_examples=5)
+@given(seed=st.integers(0, 2**32))
+async def test_batches_and_crashes_change_no_published_event(stream: Stream, seed: int) -> None:
+    rng, store, clock = random.Random(seed), await filled_store(stream), FakeClock()
+    expected, (all_predicted, all_known) = await uninterrupted(stream), LOGS[stream.task]
     while any(store.positions.get((t, 0), 0) < 32 for t in ("predictions.log", "outcomes.log")):
         pipeline = new_pipeline(store, clock)
         positions = dict(await pipeline.load())
@@ -77,8 +80,8 @@ async def test_batches_and_crashes_change_no_published_event(seed: int) -> None:
             step, clock.now = rng.randint(0, 8), clock.now + rng.choice((0.1, 2.0))
             predicted, known = (positions.get((t, 0), 0) for t in ("predictions.log", "outcomes.log"))
             arrived = [
-                *messages(PREDICTED[predicted : predicted + step], first=predicted),
-                *messages((), KNOWN[known : known + step], first=known),
+                *messages(all_predicted[predicted : predicted + step], first=predicted),
+                *messages((), all_known[known : known + step], first=known),
             ]
             await pipeline.advance(arrived)
             for message in arrived:

@@ -1,0 +1,111 @@
+"""Models of every task: what is found in their windows, and how soon."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from rondo.contracts.events.monitoring import AlertRaised, DriftDetected, PerformanceDegraded, WindowClosed, described
+
+from tests.monitor.builders import EPOCH, outcomes, predictions, spec, times
+from tests.monitor.scenarios import DailyScenario
+from tests.monitor.streams import BINARY, MULTICLASS, REGRESSION, STREAMS, Stream
+
+OF_EACH = pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
+
+
+def scenario_of(stream: Stream) -> DailyScenario:
+    return DailyScenario(spec=spec(stream.task), stream=stream)
+
+
+@OF_EACH
+def test_without_a_change_nothing_is_found(stream: Stream) -> None:
+    scenario = scenario_of(stream)
+    for day in range(8):
+        scenario.day(day)
+        scenario.close()
+    assert scenario.counts() == {"WindowClosed": 7}
+    assert {each.no_verdict for each in scenario.all(WindowClosed)} == {None}
+    assert {each.labelled_rows for each in scenario.all(WindowClosed)} == {1_000}
+    for statistic in scenario.all(WindowClosed)[0].statistics:
+        if statistic.statistic in stream.profile.performance:
+            assert statistic.value == pytest.approx(statistic.reference, rel=0.2, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("stream", "outputs"), [(MULTICLASS, {"output.label", "output.score"}), (REGRESSION, {"output.value"})]
+)
+def test_other_predictions_are_drift(stream: Stream, outputs: set[str]) -> None:
+    """The shift moves the share of each class, and the values."""
+    scenario = scenario_of(stream)
+    for day in range(6):
+        scenario.day(day, shift=1.5 if day >= 3 else 0)
+        scenario.close()
+    found = scenario.one(DriftDetected)
+    assert (found.since, found.window.end) == (EPOCH + timedelta(days=3), EPOCH + timedelta(days=5))
+    assert {each.feature for each in found.statistics} == {"x", *outputs}
+
+
+@pytest.mark.parametrize(
+    ("stream", "judged"),
+    [(BINARY, {"roc_auc"}), (MULTICLASS, {"accuracy"}), (REGRESSION, {"mae", "interval_coverage"})],
+)
+def test_worse_predictions_are_found_within_two_windows(stream: Stream, judged: set[str]) -> None:
+    scenario = scenario_of(stream)
+    for day in range(6):
+        scenario.day(day, skill=0.5 if day >= 2 else 1)
+        scenario.close()
+    found = scenario.one(PerformanceDegraded)
+    assert (found.since, found.window.end) == (EPOCH + timedelta(days=2), EPOCH + timedelta(days=4))
+    assert {each.statistic for each in found.statistics if each.threshold is not None} == judged
+    assert {each.statistic for each in found.statistics} == set(stream.profile.performance)
+    alert = scenario.one(AlertRaised)
+    assert (alert.severity, alert.alert_id) == ("critical", found.finding_id)
+    for statistic in found.statistics[: len(judged)]:
+        assert described(statistic) in alert.detail
+    assert "DriftDetected" not in scenario.counts()
+
+
+@OF_EACH
+def test_a_restart_after_every_step_changes_nothing(stream: Stream) -> None:
+    continued, restarted = scenario_of(stream), scenario_of(stream)
+    for day in range(6):
+        for scenario in (continued, restarted):
+            scenario.day(day, shift=1.5 if day >= 3 else 0, skill=0.5 if day >= 2 else 1)
+            if scenario is restarted:
+                scenario.restart()
+            scenario.state.settle()
+            if scenario is restarted:
+                scenario.restart()
+            scenario.close()
+    assert continued.state.windows == restarted.state.windows
+    assert continued.published == restarted.published
+    assert continued.counts()["PerformanceDegraded"] == 1
+
+
+def test_versions_of_different_tasks_are_counted_side_by_side_each_by_its_own_sketch() -> None:
+    """A model becomes a multiclass one: the windows of both versions are open, also after a restart."""
+    rng, scenario = np.random.default_rng(8), scenario_of(BINARY)
+    for version, stream in ((1, BINARY), (2, MULTICLASS), (3, REGRESSION)):
+        data, ids = stream.rows(rng, 400), [f"{version}-{i}" for i in range(400)]
+        scenario.state.count_predictions(predictions(data, times(0, 400), ids), version, stream.reference)
+        known = outcomes(list(ids), stream.outcomes(rng, data), times(0.05, 400))
+        if version == 2:
+            scenario.restart()
+        scenario.add_outcomes(known)
+        scenario.state.settle()
+    found = {version: counts.figures for (version, _), counts in scenario.state.windows.items()}
+    assert [counts.labelled_rows for counts in scenario.state.windows.values()] == [400, 400, 400]
+    assert [set(figures) for figures in found.values()] == [set(stream.profile.performance) for stream in STREAMS]
+
+
+def test_a_text_is_no_outcome_of_a_number() -> None:
+    """A model was multiclass before: late outcomes are texts."""
+    scenario = scenario_of(REGRESSION)
+    for day in range(3):
+        scenario.day(day, labels=False)
+    ids = [f"0-1-{i}" for i in range(1_000)]
+    scenario.add_outcomes(outcomes(list(ids), np.array(["oak"] * 1_000), times(0.1, 1_000)))
+    scenario.close()
+    assert [each.labelled_rows for each in scenario.all(WindowClosed)] == [0, 0]
