@@ -12,7 +12,6 @@ from rondo.contracts.spec.file import parse_spec
 from rondo.embedded.stack import Stack
 from typer.testing import CliRunner
 
-from tests.client.spec_proposal.test_render import TASKS
 from tests.client.spec_proposal.test_trains import LABELS, orders, written
 
 if TYPE_CHECKING:
@@ -25,9 +24,9 @@ KINDS = {"binary": "two texts", "multiclass": "classes", "regression": "numbers"
 @pytest.mark.slow
 async def test_a_proposed_spec_trains_a_version_for_each_task(tmp_path: Path) -> None:
     async with Stack(tmp_path / "home") as stack, AsyncRondo(Connection.of_stack(stack.home)) as rondo:
-        for task in TASKS:
+        for task, kind in KINDS.items():
             (tmp_path / task).mkdir()
-            file = written(tmp_path / task, ".csv", orders(LABELS[KINDS[task]][1]))
+            file = written(tmp_path / task, ".csv", orders(LABELS[kind][1]))
             spec = tmp_path / task / "rondo.yaml"
             await command(stack, "init", "--from", str(file), "-o", str(spec), "--model", task, "--dataset", task)
             await command(stack, "apply", str(spec))

@@ -22,7 +22,6 @@ from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.worker.app import pipeline
 
 from tests.client.spec_proposal.builders import Columns, checks, columns, each, write_csv
-from tests.client.spec_proposal.test_render import TASKS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,8 +85,6 @@ def test_the_rows_of_a_file_are_accepted_and_train(tmp_path: Path, kind: str, su
     proposal = propose(files.read(path), "orders", Wishes())
     assert proposal.label.task == task
     assert [column.name for column in proposal.left_out] == ["remark"]
-    if task not in TASKS:
-        pytest.skip(f"{task} is not supported yet")
     spec = parse_spec(as_yaml(proposal))
     batch = accepted(path, spec)
     assert (batch.rows.height, batch.quarantined.height) == (ROWS, 0)

@@ -22,7 +22,6 @@ _LONGEST_COMMENT = 300
 _GATES = {
     Task.BINARY: "{roc_auc: {min: 0.6, not_worse_than_champion: 0.03}}",
     Task.MULTICLASS: "{accuracy: {min: 0.6, not_worse_than_champion: 0.03}}",
-    Task.REGRESSION: "{mae: {max: 10, not_worse_than_champion: 1}}",
 }
 
 
@@ -50,7 +49,20 @@ def _lines(proposal: Proposal) -> Iterator[str]:
         yield f"trainer: {{min_rows: {proposal.min_rows}}}  # as the file is small; raise it when there is more data"
     yield ""
     yield "# Without gates a new version is promoted whatever its metrics are, for example:"
-    yield f"# gates: {_GATES[Task(proposal.label.task)]}"
+    yield f"# gates: {_gates(proposal)}"
+
+
+def _gates(proposal: Proposal) -> str:
+    label = proposal.roles.label.column
+    if proposal.label.task != Task.REGRESSION or label.low is None or label.high is None:
+        return _GATES[Task(proposal.label.task)]
+    # A tenth of the labels' range, to begin with a bound in their unit.
+    largest = (label.high - label.low) / 10
+    return f"{{mae: {{max: {_rounded(largest)}, not_worse_than_champion: {_rounded(largest / 10)}}}}}"
+
+
+def _rounded(number: float) -> str:
+    return f"{float(f'{number:.2g}'):.12g}"
 
 
 def _data(proposal: Proposal) -> Iterator[str]:

@@ -147,8 +147,9 @@ def _entity(columns: Sequence[ColumnSummary], asked: str | None, taken: Sequence
     # The last column is the label where nothing names one, so it can't be what is left.
     others = [column for column in found if column is not columns[-1]]
     if unique := [column for column in others if column.unique and column.rows >= FEWEST_ROWS and not column.missing]:
-        best = next((column for column in unique if column.kind == Kind.TEXT), unique[0])
-        return Role(best, "each row has its own value, and nothing in its name says so")
+        best = max(unique, key=lambda column: (id_rank(column.name), column.kind == Kind.TEXT))
+        named = "by its name" if id_rank(best.name) else "nothing in its name says so"
+        return Role(best, f"each row has its own value; {named}")
     if numbered := [column for column in others if id_rank(column.name) == 1]:
         return Role(_most_distinct(numbered), "by its name")
     wanted = "the id of what a row is about, such as a customer or an order"

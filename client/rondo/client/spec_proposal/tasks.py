@@ -91,7 +91,11 @@ def _why(label: ColumnSummary, task: str) -> str:
     if task == Task.MULTICLASS:
         few = "" if label.kind == Kind.TEXT else "; `regression` if they are amounts"
         return f"the label has {label.distinct} {'texts' if label.kind == Kind.TEXT else 'whole numbers'}{few}"
-    classes = "; `multiclass` if they are classes" if label.whole and label.distinct <= MAX_CLASSES else ""
+    classes = (
+        "; `multiclass` if they are classes"
+        if label.whole and label.distinct <= min(MAX_CLASSES, label.present / 2)
+        else ""
+    )
     return f"the label has {label.distinct:,} different numbers{classes}"
 
 

@@ -3,13 +3,13 @@
 TEMPLATE = """\
 # A model that Rondo trains, serves and watches. docs/spec.md describes every key.
 model: my-model           # the name in requests and commands: a-z, 0-9, - and _
-task: binary              # what the label is
+task: binary              # one of two labels; multiclass: one of several; regression: a number
 
 data:
   dataset: my-data        # the first argument of `rondo publish`
   entity: customer_id     # the column with the id of what a row is about: text or whole numbers
   event_time: created_at  # the column with its time, with a zone, such as 2013-01-01T10:00:00Z
-  label: churned          # the column with what to predict: 0 or 1, true or false, or the two texts that follow
+  label: churned          # the column with what to predict: if binary, 0 or 1, true or false, or these two texts
   # positive: "yes"
   # negative: "no"
   # label_delay: 30d      # how long after its event time a label is known, at most
