@@ -188,7 +188,7 @@ def test_a_small_value_is_compared_by_the_usual_size_of_values() -> None:
 def test_a_model_that_gives_no_number_is_refused() -> None:
     broken: Any = SimpleNamespace(
         check_params=lambda *_: {},
-        fit=lambda *_: SimpleNamespace(predict=lambda matrix: np.where(matrix[:, 1:] > 1, np.nan, 0.5)),
+        fit=lambda *_: SimpleNamespace(predict=lambda matrix: np.where(matrix[:, :1] > 1, np.nan, 0.5)),
     )
     with pytest.raises(NoFinitePredictionError) as refusal:
         Pipeline({"lightgbm": broken}, Scorer(1)).fit(SPEC, TrainingSet(rows(1_000), (), LATER, None, LATER))

@@ -17,7 +17,7 @@ data: {dataset: flights, entity: flight_id, event_time: departure, label: late, 
 features: {carrier: {type: category}, temp: {type: float, optional: true}}
 trainer: {params: {n_estimators: 100, learning_rate: 0.1}}
 """
-DIGEST = "sha256:4d0e693b1fe3b35c1ef30c15c426adcb2c2326af00d020e63c26f74e89236c32"
+DIGEST = "sha256:a8ec2b3344ce94670a06bcd2b20e6119c01063c0b03936b771501d9f6729e4a6"
 
 
 @pytest.mark.parametrize(

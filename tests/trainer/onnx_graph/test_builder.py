@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.contracts.spec.model import Feature, Trainer
+from rondo.contracts.spec.model import Feature, Prepare, Trainer
 from rondo.contracts.tasks.base import FittedTask
 from rondo.trainer.estimators.base import Target
 from rondo.trainer.estimators.lightgbm import LightGbm, LightGbmModel
@@ -51,7 +51,7 @@ def _rows(count: int = 2_000) -> tuple[pl.DataFrame, NDArray[np.float32]]:
 
 
 ROWS, LABELS = _rows()
-PREPARATION, MATRIX = fit(FEATURES, ROWS, LABELS[:, None])
+PREPARATION, MATRIX = fit(FEATURES, Prepare(), ROWS, LABELS[:, None])
 FITTED: LightGbmModel = LightGbm(1).fit(TARGET, PARAMS, 7, MATRIX, LABELS)
 METADATA = {builder.TRAINED_UNTIL: UNTIL.isoformat()}
 GRAPH = builder.build(PREPARATION, FITTED, TASK, METADATA)
@@ -129,7 +129,7 @@ def test_a_graph_without_metadata_has_no_training_time() -> None:
 def test_a_feature_may_be_called_as_an_output_is() -> None:
     features = {"score": Feature(type="float"), "label": Feature(type="category")}
     rows = pl.DataFrame({"score": [7.0, 8.0] * 500, "label": ["a"] * 1_000})
-    prepared, matrix = fit(features, rows, LABELS[:1_000, None])
+    prepared, matrix = fit(features, Prepare(), rows, LABELS[:1_000, None])
     model = LightGbm(1).fit(TARGET, PARAMS, 7, matrix, LABELS[:1_000])
     assert score(builder.build(prepared, model, TASK, {}), onnx_inputs(features, rows)).shape == (1_000,)
 
@@ -151,7 +151,7 @@ def test_a_feature_without_a_split_gives_a_constant_score() -> None:
     features = {"same": Feature(type="float"), "word": Feature(type="category")}
     rows = pl.DataFrame({"same": [7.0] * 1_000, "word": ["a"] * 1_000})
     labels = np.array([0, 1] * 500, dtype=np.float32)
-    prepared, matrix = fit(features, rows, labels[:, None])
+    prepared, matrix = fit(features, Prepare(), rows, labels[:, None])
     model = LightGbm(1).fit(TARGET, LightGbm(1).check_params("binary", Trainer()), 7, matrix, labels)
     scores = score(builder.build(prepared, model, TASK, {}), onnx_inputs(features, rows))
     np.testing.assert_array_equal(scores, np.full(1_000, 0.5, np.float32))

@@ -16,6 +16,7 @@ from rondo.contracts.spec.data import Data, Feature, Share, SpecSection
 from rondo.contracts.spec.duration import Duration, format_duration, parse_duration
 from rondo.contracts.spec.gates import ErrorCosts, FairnessGate, Gates, MetricGate, Prediction
 from rondo.contracts.spec.policy import Monitor, Retrain, Rollout, Serving, Trainer
+from rondo.contracts.spec.preparation.section import Prepare
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.text import Column, Name, Text
 from rondo.contracts.vocabularies import Task, known
@@ -34,6 +35,7 @@ __all__ = [
     "ModelSpec",
     "Monitor",
     "Prediction",
+    "Prepare",
     "Retrain",
     "Rollout",
     "Serving",
@@ -55,6 +57,8 @@ class ModelSpec(SpecSection):
     """Where the training data comes from."""
     features: Annotated[dict[Column, Feature], Field(min_length=1)]
     """The columns that the model decides by, each with its name. Their order is kept: it is the model's signature."""
+    prepare: Prepare = Prepare()
+    """How features become the numbers that an estimator sees."""
     trainer: Trainer = Trainer()
     """How a candidate for the next version is made."""
     prediction: Prediction = Prediction()

@@ -15,6 +15,7 @@ from rondo.contracts.spec import cron
 from rondo.contracts.spec.cross_checks import Plain, Problem, list_at, mapping_at
 from rondo.contracts.spec.data import LARGEST_EXACT_INT, LARGEST_FLOAT32
 from rondo.contracts.spec.parameters.checks import LIBRARIES, parameter_problems
+from rondo.contracts.spec.preparation.checks import preparation_problems
 from rondo.contracts.spec.task_checks import task_problems
 from rondo.contracts.vocabularies import RolloutStrategy, Task, TrainerKind, TriggerKind, UnknownColumns, known
 
@@ -45,6 +46,7 @@ def unsupported(spec: Plain) -> Iterator[Problem]:
     for name, feature in mapping_at(spec, "features").items():
         if isinstance(feature, Mapping):
             yield from _limits_leave_no_value(name, feature)
+    yield from preparation_problems(spec)
     yield from _seed_out_of_range(mapping_at(spec, "trainer"))
     yield from parameter_problems(spec)
     yield from _unknown_triggers(mapping_at(spec, "retrain"))

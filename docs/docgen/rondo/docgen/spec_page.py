@@ -24,6 +24,17 @@ _TRIGGERS = {
     '`"cron: 0 3 * * 1"`': "A time in UTC: minute, hour, day, month, weekday. In quotes, for it holds a colon. Missed"
     " times are caught up with by one training.",
 }
+_OF_EXPRESSIONS = """\
+An expression names features that are no categories, and parts of dates, such as `booked_at_hour`. If one of them is
+missing, so is its value. A value that float32 can't hold is missing, too."""
+_EXPRESSIONS = {
+    "`a + b`, `a - b`, `a * b`, `-a`, `( )`": "As usual. A number may stand for a column.",
+    "`a / b`": "Missing if `b` is 0.",
+    "`log(a)`, `log1p(a)`": "The natural logarithm of `a`, and of 1 + `a`. Missing if its argument is 0 or less.",
+    "`exp(a)`, `sqrt(a)`, `abs(a)`": "The exponential, the square root and the absolute value. The root of a negative"
+    " number is missing.",
+    "`min(a, b)`, `max(a, b)`": "The least and the greatest of two or more. In quotes in YAML, as a comma separates.",
+}
 # Classes of several keys of one part, with the title of their common description.
 _SHARED = {"MetricGate": "each metric"}
 _PAGE = """\
@@ -66,6 +77,17 @@ features:
   months: {{type: int, min: 0, max: 600}}
   spent: {{type: float, optional: true, min: 0}}
   invoice: {{type: bool}}
+  city: {{type: category, optional: true}}
+  signed_at: {{type: category}}
+prepare:
+  impute: {{spent: median, monthly: 0}}
+  scale: {{spent: standard}}
+  encode: {{plan: one_hot, city: hash}}
+  one_hot_levels: 10
+  hash_buckets: 32
+  dates: {{signed_at: [month, weekday]}}
+  derive: {{monthly: "spent / max(months, 1)", log_spent: log1p(spent)}}
+  drop: [invoice]
 prediction:
   cost: {{false_positive: 1, false_negative: 5}}
 trainer:
@@ -129,6 +151,8 @@ def _sections(schema: Json) -> Iterator[str]:
 def _parts(key: str, part: Json, kinds: Json) -> Iterator[str]:
     if key == "trainer":
         yield from _parameters()
+    if key == "prepare":
+        yield _expressions()
     if key == "retrain":
         yield "\n".join(("### Triggers", "", table(("in `retrain.on`", "starts a training when"), _TRIGGERS.items())))
     shared = _shared(part)
@@ -158,6 +182,18 @@ def _reference(node: Json) -> str | None:
     """Return the class of a part: its own, that of each of its values, or what it is unless it is null."""
     inner = [node, *node.get("anyOf", ()), *node.get("patternProperties", {}).values()]
     return next((each["$ref"].rpartition("/")[2] for each in inner if "$ref" in each), None)
+
+
+def _expressions() -> str:
+    return "\n".join(
+        (
+            "### prepare.derive",
+            "",
+            _OF_EXPRESSIONS,
+            "",
+            table(("in an expression", "is"), _EXPRESSIONS.items()),
+        )
+    )
 
 
 def _parameters() -> Iterator[str]:

@@ -8,9 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Json = dict[str, Any]
+_COLUMN = "^[A-Za-z_]"
 _WORDS = {
     "^[a-z]": "a name",
-    "^[A-Za-z_]": "a column",
+    _COLUMN: "a column",
     r"^(\d+": "a duration",
     r"^[\w.]+:": "`package.module:name`",
     r"^[^\x00]": "a text",
@@ -36,15 +37,15 @@ def words(node: Json) -> str:
 def kind(node: Json) -> str:
     """Return the kind of a value."""
     if "anyOf" in node:
-        return kind(node["anyOf"][0])
+        return " or ".join(kind(each) for each in node["anyOf"] if each != {"type": "null"})
     if values := node.get("enum") or node.get("examples"):
         return ", ".join(f"`{value}`" for value in values)
     if "pattern" in node:
         return next(words for start, words in _WORDS.items() if node["pattern"].startswith(start))
     if "items" in node:
         return f"a list, each item {kind(node['items'])}"
-    if any("$ref" in values for values in node.get("patternProperties", {}).values()):
-        return "for each column its keys, below"
+    for values in (values for key, values in node.get("patternProperties", {}).items() if key.startswith(_COLUMN)):
+        return "for each column its keys, below" if "$ref" in values else f"for each column {kind(values)}"
     below = next((words for mark, words in _BELOW.items() if mark in node), None)
     return below or _SIMPLE.get(node["type"]) or number(node)
 

@@ -69,6 +69,8 @@ class Pipeline:
             LeakError: a feature is the label.
             TooManyClassesError: the label has more classes than a model may have.
             MissingColumnsError: a feature is no column of the rows.
+            PreparationError: the spec's `prepare` can't be used.
+            NothingToImputeError: a column has no value that missing ones could be taken for.
             HyperparameterError: the spec's parameters can't be used.
             UnsupportedTrainerError: no estimator has the name of `trainer.kind`.
             NoFinitePredictionError: the model gives no finite number for a row of the holdout.
@@ -123,5 +125,5 @@ def _fit(
     spec: ModelSpec, rows: pl.DataFrame, target: Target, targets: NDArray[np.float32], estimator: Estimator
 ) -> _Model:
     params = estimator.check_params(target.task, spec.trainer)
-    prepared, matrix = preparation.fit(spec.features, rows, target.columns(targets))
+    prepared, matrix = preparation.fit(spec.features, spec.prepare, rows, target.columns(targets))
     return _Model(prepared, estimator.fit(target, params, spec.trainer.seed, matrix, targets))

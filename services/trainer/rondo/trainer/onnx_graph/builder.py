@@ -18,7 +18,7 @@ from onnx import TensorProto, helper
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.registry import task_named
-from rondo.trainer.estimators.base import ML_OPSET, OPSET
+from rondo.trainer.estimators.base import ML_OPSET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,6 @@ SIGNATURE, SPEC_DIGEST, TRAINED_UNTIL = "rondo.signature", "rondo.spec_digest", 
 # The name of a column has no dot, so these can't be features.
 _MATRIX, _RAW = "matrix.encoded", "matrix.raw"
 _TENSORS = {"number": TensorProto.FLOAT, "probabilities": TensorProto.FLOAT, "label": TensorProto.INT64}
-IR_VERSION = 8
 
 
 def build(preparation: Preparation, model: FittedModel, task: FittedTask, metadata: Mapping[str, str]) -> bytes:
@@ -39,8 +38,9 @@ def build(preparation: Preparation, model: FittedModel, task: FittedTask, metada
     head = task_named(task.task).head(task, _RAW, helper.make_node)
     nodes = [*preparation.onnx_nodes(_MATRIX), *model.onnx_nodes(_MATRIX, _RAW), *head]
     graph = helper.make_graph(nodes, "rondo", inputs, _outputs(task))
-    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
-    proto = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="rondo.trainer")
+    opsets = [helper.make_opsetid("", preparation.opset), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+    format_version = helper.find_min_ir_version_for(opsets)
+    proto = helper.make_model(graph, opset_imports=opsets, ir_version=format_version, producer_name="rondo.trainer")
     props = {SIGNATURE: signature(preparation.features), FittedTask.METADATA: task.model_dump_json(), **metadata}
     helper.set_model_props(proto, dict(sorted(props.items())))
     serialized: bytes = proto.SerializeToString(deterministic=True)

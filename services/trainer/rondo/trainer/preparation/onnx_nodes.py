@@ -1,44 +1,57 @@
-"""The ONNX nodes that several steps need. All attributes have explicit types.
-
-onnx infers INTS from floats that are whole, and no type at all from an empty list.
-"""
+"""Collects the ONNX nodes of a step, which name their tensors by themselves."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import onnx
 from onnx import AttributeProto, helper, numpy_helper
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
 ML = "ai.onnx.ml"
 
 
-def constant(name: str, value: NDArray[np.generic]) -> onnx.NodeProto:
-    """Return the node of a constant tensor `name`."""
-    return helper.make_node("Constant", [], [name], name=name, value=numpy_helper.from_array(value))
+@dataclass
+class Nodes:
+    """The nodes so far. A tensor is called by the prefix, a dot and a number, unless it is given a name.
 
+    Two steps of a graph have different prefixes. A name with a dot is no feature's.
+    """
 
-def numbers_of_texts(
-    text: str, output: str, texts: Sequence[str], numbers: NDArray[np.float32], other: np.float32
-) -> onnx.NodeProto:
-    """Return the node from the tensor `text` to `output`, float32 of the same shape: a number for each text."""
-    node = helper.make_node("LabelEncoder", [text], [output], name=output, domain=ML, default_float=float(other))
-    node.attribute.append(helper.make_attribute("keys_strings", texts, attr_type=AttributeProto.STRINGS))
-    node.attribute.append(helper.make_attribute("values_floats", numbers.tolist(), attr_type=AttributeProto.FLOATS))
-    return node
+    prefix: str
+    made: list[onnx.NodeProto] = field(default_factory=list)
 
+    def add(self, operator: str, *inputs: str, name: str | None = None, domain: str = "", **attributes: Any) -> str:
+        """Add a node, and return the name of its first output."""
+        output = name or f"{self.prefix}.{len(self.made)}"
+        # The second output of this operator, the number of parts, is not optional.
+        outputs = [output, f"{output}.count"] if operator == "StringSplit" else [output]
+        self.made.append(helper.make_node(operator, inputs, outputs, name=output, domain=domain, **attributes))
+        return output
 
-def integers_of_texts(
-    text: str, output: str, texts: Sequence[str], integers: Sequence[int], other: int
-) -> onnx.NodeProto:
-    """Return the node from the tensor `text` to `output`, int64 of the same shape: a whole number for each text."""
-    node = helper.make_node("LabelEncoder", [text], [output], name=output, domain=ML, default_int64=other)
-    node.attribute.append(helper.make_attribute("keys_strings", texts, attr_type=AttributeProto.STRINGS))
-    node.attribute.append(helper.make_attribute("values_int64s", integers, attr_type=AttributeProto.INTS))
-    return node
+    def constant(self, value: NDArray[Any] | np.generic | float | str) -> str:
+        """Add a tensor; a number becomes a scalar of float64."""
+        array = np.array(value, dtype=object) if isinstance(value, str) else np.asarray(value)
+        return self.add("Constant", value=numpy_helper.from_array(array))
+
+    def look_up(
+        self, text: str, texts: Sequence[str], values: NDArray[np.float32] | NDArray[np.int64], other: float,
+        name: str | None = None,
+    ) -> str:  # fmt: skip
+        """Add a table of texts, and return a tensor of the shape of `text` with the value of each: float32 or int64."""
+        kind, of_list = ("float", AttributeProto.FLOATS) if values.dtype.kind == "f" else ("int64", AttributeProto.INTS)
+        output = self.add("LabelEncoder", text, name=name, domain=ML, **{f"default_{kind}": other})
+        # Explicit types, for onnx infers INTS from floats that are whole, and no type at all from an empty list.
+        self.made[-1].attribute.extend(
+            [
+                helper.make_attribute("keys_strings", texts, attr_type=AttributeProto.STRINGS),
+                helper.make_attribute(f"values_{kind}s", values.tolist(), attr_type=of_list),
+            ]
+        )
+        return output

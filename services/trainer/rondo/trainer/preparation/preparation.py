@@ -1,46 +1,72 @@
 """The preparation of a model: from the features of rows to the matrix that an estimator sees.
 
-A number stays as it is, as float32. A missing number is NaN, which estimator and ONNX graph send down the branch that
-was learned for missing values. A category becomes numbers; trees then need only `<=` tests, which every ONNX runtime
+The steps come in this order: parts of dates, derived columns, missing values, scales, encodings. By default a number
+stays as it is, as float32, and a missing one is NaN, which estimator and ONNX graph send down the branch that was
+learned for missing values. A category always becomes numbers; trees then need only `<=` tests, which every ONNX runtime
 has, and LightGBM's own categorical splits are none.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from onnx import helper
 
-from rondo.trainer.preparation import inputs, target
+from rondo.contracts.spec.preparation.checks import preparation_problems
+from rondo.contracts.vocabularies import CategoryEncoding
+from rondo.trainer.errors import TrainingImpossibleError
+from rondo.trainer.preparation import dates, hashing, inputs, numbers, one_hot, target
+from rondo.trainer.preparation.indicators import Indicators
+from rondo.trainer.preparation.target import TargetEncoding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     import onnx
     import polars as pl
     from numpy.typing import NDArray
 
-    from rondo.contracts.spec.model import Feature
-    from rondo.trainer.preparation.target import TargetEncoding
+    from rondo.contracts.spec.model import Feature, Prepare
+    from rondo.trainer.preparation.numbers import Numbers
+
+Encoding: TypeAlias = TargetEncoding | Indicators
+# Old enough for any onnxruntime of the last years; only dates need a newer one.
+OPSET = 15
 
 
-@dataclass(frozen=True, eq=False)
+class PreparationError(TrainingImpossibleError):
+    """`prepare` can't be used: an older spec may have been applied before a rule existed. `problems` says why."""
+
+    code = "preparation"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("`prepare` can't be used: " + "; ".join(problems))
+
+
+@dataclass(frozen=True)
 class Preparation:
-    """The features in the order of the signature, and the encodings of those that are categories."""
+    """The features in the order of the signature, the numeric columns, and the encodings of categories.
+
+    The matrix has the numeric columns first.
+    """
 
     features: dict[str, Feature]
-    encodings: dict[str, TargetEncoding]
+    numbers: Numbers
+    encodings: dict[str, Encoding]
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns of the matrix."""
-        return tuple(
-            column
-            for name in self.features
-            for column in (self.encodings[name].names(name) if name in self.encodings else (name,))
-        )
+        encoded = (name for feature, encoding in self.encodings.items() for name in encoding.names(feature))
+        return (*self.numbers.columns.kept, *encoded)
+
+    @property
+    def opset(self) -> int:
+        """The version of ONNX's operators that the nodes need."""
+        return dates.OPSET if self.numbers.columns.dates else OPSET
 
     def apply(self, rows: pl.DataFrame) -> NDArray[np.float32]:
         """Return the matrix of rows, shape `[rows, columns]`.
@@ -50,21 +76,20 @@ class Preparation:
 
         """
         inputs.check_columns(self.features, rows)
-        return _joined(
-            self.encodings[name].apply(inputs.text(rows, name)) if name in self.encodings else inputs.number(rows, name)
-            for name in self.features
-        )
+        encoded = (encoding.apply(inputs.text(rows, name)) for name, encoding in self.encodings.items())
+        return np.hstack([self.numbers.apply(rows), *encoded])
 
     def onnx_nodes(self, matrix: str) -> list[onnx.NodeProto]:
         """Return the nodes from the features, each a tensor of its name, to `matrix`, float32 `[N, columns]`."""
-        encoded = {name: f"encoded.{name}" for name in self.encodings}
-        nodes = [node for name, encoding in self.encodings.items() for node in encoding.onnx_nodes(name, encoded[name])]
-        columns = [encoded.get(name, name) for name in self.features]
-        return [*nodes, helper.make_node("Concat", columns, [matrix], name=matrix, axis=1)]
+        nodes, tensors = self.numbers.onnx_nodes()
+        for name, encoding in self.encodings.items():
+            tensors.append(f"encoded.{name}")
+            nodes += encoding.onnx_nodes(name, tensors[-1])
+        return [*nodes, helper.make_node("Concat", tensors, [matrix], name=matrix, axis=1)]
 
 
 def fit(
-    features: Mapping[str, Feature], rows: pl.DataFrame, targets: NDArray[np.float32]
+    features: Mapping[str, Feature], prepare: Prepare, rows: pl.DataFrame, targets: NDArray[np.float32]
 ) -> tuple[Preparation, NDArray[np.float32]]:
     """Fit to training rows, and return the preparation and the matrix to fit an estimator to.
 
@@ -72,15 +97,37 @@ def fit(
     a value. The matrix is not what `apply` returns for the same rows: see `target`.
 
     Raises:
+        PreparationError: `prepare` contradicts the features, or has a word that this release does not know.
         MissingColumnsError: a feature is no column of `rows`.
+        NothingToImputeError: a column has no value that missing ones could be taken for.
 
     """
+    _check(features, prepare)
     inputs.check_columns(features, rows)
+    fitted, matrix = numbers.fit(features, prepare, rows)
     names = [name for name, feature in features.items() if feature.type == "category"]
-    fitted = {name: target.fit(inputs.text(rows, name), targets) for name in names}
-    blocks = (fitted[name][1] if name in fitted else inputs.number(rows, name) for name in features)
-    return Preparation(dict(features), {name: encoding for name, (encoding, _) in fitted.items()}), _joined(blocks)
+    encoded = {
+        name: _fit_encoding(prepare, name, inputs.text(rows, name), targets)
+        for name in names
+        if name not in prepare.dates and name not in prepare.drop
+    }
+    prepared = Preparation(dict(features), fitted, {name: encoding for name, (encoding, _) in encoded.items()})
+    return prepared, np.hstack([matrix, *(columns for _, columns in encoded.values())])
 
 
-def _joined(blocks: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-    return np.column_stack(list(blocks)).astype(np.float32, copy=False)
+def _check(features: Mapping[str, Feature], prepare: Prepare) -> None:
+    plain = {"features": {name: each.model_dump() for name, each in features.items()}, "prepare": prepare.model_dump()}
+    if problems := list(preparation_problems(plain)):
+        raise PreparationError([f"`{'.'.join(map(str, p.path))}`{p.separator}{p.message}" for p in problems])
+
+
+def _fit_encoding(
+    prepare: Prepare, name: str, text: pl.Series, targets: NDArray[np.float32]
+) -> tuple[Encoding, NDArray[np.float32]]:
+    match prepare.encode.get(name, CategoryEncoding.TARGET):
+        case CategoryEncoding.ONE_HOT:
+            return one_hot.fit(text, prepare.one_hot_levels)
+        case CategoryEncoding.HASH:
+            return hashing.fit(text, prepare.hash_buckets)
+        case _:
+            return target.fit(text, targets)

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from onnx import helper
 
 from rondo.trainer.preparation import levels
-from rondo.trainer.preparation.onnx_nodes import constant, integers_of_texts, numbers_of_texts
+from rondo.trainer.preparation.onnx_nodes import Nodes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,17 +49,14 @@ class TargetEncoding:
 
     def onnx_nodes(self, text: str, output: str) -> Sequence[onnx.NodeProto]:
         """Return the nodes from `text`, `[N, 1]`, to `output`, float32 `[N, targets]`."""
+        nodes = Nodes(output)
         if self.means.shape[1] == 1:
-            means = self.means[:, 0]
-            return [numbers_of_texts(text, output, self.levels, means[:-1], means[-1])]
-        table, position, rows = f"{output}.means", f"{output}.position", f"{output}.rows"
-        count = len(self.levels)
-        return [
-            constant(table, self.means),
-            integers_of_texts(text, position, self.levels, range(count), count),
-            helper.make_node("Gather", [table, position], [rows], name=rows),
-            helper.make_node("Flatten", [rows], [output], name=output),
-        ]
+            nodes.look_up(text, self.levels, self.means[:-1, 0], float(self.means[-1, 0]), name=output)
+            return nodes.made
+        position = nodes.look_up(text, self.levels, np.arange(len(self.levels)), len(self.levels))
+        rows = nodes.add("Gather", nodes.constant(self.means), position)
+        nodes.add("Flatten", rows, name=output)
+        return nodes.made
 
 
 def fit(text: pl.Series, targets: NDArray[np.float32]) -> tuple[TargetEncoding, NDArray[np.float32]]:

@@ -1,0 +1,1 @@
+"""The section `prepare` of a spec: its keys, its expressions, and its checks."""

@@ -1,0 +1,28 @@
+"""Hash encoding: levels share a fixed number of columns, by a hash of their text (the hashing trick).
+
+ONNX has no operator that hashes a text, and the only one of onnxruntime (`MurmurHash3`) is an extension, which the
+registry refuses. So the graph has the column of each level in a table. A text that the training rows lack has no column
+that was learned; by its hash it would count as the levels of that column, so it is 0 in all columns instead.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+import numpy as np
+
+from rondo.trainer.preparation import levels
+from rondo.trainer.preparation.indicators import Indicators
+
+if TYPE_CHECKING:
+    import polars as pl
+    from numpy.typing import NDArray
+
+
+def fit(text: pl.Series, buckets: int) -> tuple[Indicators, NDArray[np.float32]]:
+    """Return the encoding by `buckets` columns, and the columns of the training rows."""
+    known = levels.distinct(text)
+    places = np.array([crc32(level.encode()) % buckets for level in known], dtype=np.int64)
+    encoding = Indicators(tuple(known), places, tuple(f"#{bucket}" for bucket in range(buckets)))
+    return encoding, encoding.apply(text)
