@@ -255,7 +255,7 @@ def test_a_model_of_numbers_with_an_interval() -> None:
     assert candidate.evaluation.metrics["interval_coverage"] == pytest.approx(0.9, abs=0.01)
     for name in ("mae", "rmse", "r2"):
         assert candidate.profile.performance[name].value == pytest.approx(candidate.evaluation.metrics[name], rel=2e-3)
-    assert set(candidate.profile.outputs) == {"value", "low", "high"}
+    assert set(candidate.profile.outputs) == {"value"}
     assert [each.metric for each in candidate.comparisons] == ["rmse"]
     assert {part.value for part in candidate.evaluation.slices} == {"AA", "UA"}
 

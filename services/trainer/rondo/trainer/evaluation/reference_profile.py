@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rondo.trainer.evaluation.metrics import Scored
 
 BINS = 20
+_BOUNDS = ("low", "high")
 # No class is the empty text.
 UNKNOWN_CLASS = ""
 # Rarer categories hold too few rows for a distance; they are counted together.
@@ -38,11 +39,12 @@ def of_features(features: Mapping[str, Feature], rows: pl.DataFrame) -> dict[str
 def of_outputs(scored: Scored) -> dict[str, FeatureProfile]:
     """Profile the outputs of a model on N rows, by name.
 
-    Probabilities are left out, and a label that is decided by the score alone.
+    Probabilities are left out, a label that is decided by the score alone, and the bounds of an interval, which are as
+    far from every value: each of them would only drift with another output.
     """
     found: dict[str, FeatureProfile] = {}
     for output in task_named(scored.task.task).outputs(scored.task):
-        if output.kind == "number":
+        if output.kind == "number" and output.name not in _BOUNDS:
             found[output.name] = numeric(scored.outputs[output.name])
         elif output.kind == "label" and "probabilities" in scored.outputs:
             labels = pl.Series(output.name, scored.task.labels, pl.String)
