@@ -6,6 +6,7 @@ import pytest
 from rondo.chassis.artifacts import ArtifactCorruptError
 from rondo.chassis.errors import PermanentError, UnavailableError
 from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.tasks.base import FittedTask
 from rondo.monitor.handlers import on_model_trained
 
 from tests.monitor.builders import DIGEST, EPOCH, PROFILE
@@ -33,6 +34,13 @@ async def test_the_profile_is_the_one_of_the_evidence() -> None:
     store = MemoryStore()
     await on_model_trained(ENVELOPE, store, EvidenceStore())
     assert store.known_profiles == {DIGEST: PROFILE}
+
+
+async def test_the_profile_of_a_task_that_the_monitor_does_not_know_is_given_up() -> None:
+    store, profile = MemoryStore(), PROFILE.model_copy(update={"task": FittedTask(task="ranking")})
+    with pytest.raises(PermanentError, match="there is no task 'ranking'"):
+        await on_model_trained(Envelope("t2", "tests", EPOCH, trained(profile=profile)), store, EvidenceStore())
+    assert store.known_profiles == {}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from rondo.chassis.training_evidence import UnusableEvidenceError, load_evidence
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import ModelRemoved, SpecApplied
 from rondo.contracts.events.training import ModelTrained
+from rondo.contracts.tasks.registry import UnknownTaskError, task_named
 from rondo.contracts.vocabularies import RouteRole
 from rondo.monitor.ports import ChampionRevision, Work
 
@@ -49,13 +50,15 @@ async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifac
     """Store the profile in the candidate's evidence under its artifact's digest, whether or not it is promoted later.
 
     Raises:
-        PermanentError: the evidence can't be used. The registry rejects such a candidate.
+        PermanentError: the evidence can't be used, and the registry rejects the candidate; or its task is unknown, and
+            its rows will count in no window.
         UnavailableError: the artifact store is unavailable.
 
     """
     try:
         evidence = await load_evidence(artifacts, envelope.data.evidence)
-    except UnusableEvidenceError as error:
+        task_named(evidence.profile.task.task)
+    except (UnusableEvidenceError, UnknownTaskError) as error:
         raise PermanentError(str(error)) from error
     await work.save_profile(envelope.data.digest, evidence.profile)
 

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
 from rondo.contracts.events import logs
-from rondo.contracts.tasks.sketches import OBSERVED
 from rondo.contracts.text import Name
 from rondo.monitor.errors import UnreadableLogError
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 _NAME = TypeAdapter(Name)
 _PREDICTION_COLUMNS = frozenset({"id", "entity", "event_time", "made_at"})
 _SCORE, _VALUE, _LABEL = f"{logs.OUTPUT}score", f"{logs.OUTPUT}value", f"{logs.OUTPUT}label"
-_OUTCOME_COLUMNS = pa.schema([("id", pa.string()), ("entity", pa.string()), *OBSERVED, ("known_at", logs.TIMESTAMP)])
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def read_predictions(value: bytes) -> Predictions:
 def read_outcomes(key: bytes | None, value: bytes) -> Outcomes:
     """Decode a message of `outcomes.log`; its key is the model's name.
 
-    Rows without a finite outcome and without a label are dropped. One of the two columns may be missing.
+    Rows without a finite outcome and without a label are dropped.
 
     Raises:
         UnreadableLogError: it is not an Arrow IPC stream, its key is not a valid name, or a column is missing.
@@ -82,7 +80,7 @@ def read_outcomes(key: bytes | None, value: bytes) -> Outcomes:
     if not key:
         raise UnreadableLogError(logs.OUTCOMES_LOG, "it has no key; the key must be the model's name")
     try:
-        rows = _with_outcomes(pa.Table.from_batches([batch])).select(_OUTCOME_COLUMNS.names).cast(_OUTCOME_COLUMNS)
+        rows = pa.Table.from_batches([batch]).select(logs.OUTCOMES_SCHEMA.names).cast(logs.OUTCOMES_SCHEMA)
     except (KeyError, ValueError) as error:
         raise UnreadableLogError(logs.OUTCOMES_LOG, str(error)) from None
     finite = pc.is_finite(rows.column("outcome")).fill_null(fill_value=False)
@@ -105,14 +103,6 @@ def _monitored(rows: pa.Table) -> pa.Table:
     if logs.PROBABILITIES in rows.column_names:
         return rows.drop_columns([logs.PROBABILITIES])
     return rows.drop_columns([_LABEL]) if _LABEL in rows.column_names else rows
-
-
-def _with_outcomes(rows: pa.Table) -> pa.Table:
-    """Add the column of `OBSERVED` that is missing, if one is."""
-    missing = [field for field in OBSERVED if field.name not in rows.column_names]
-    if len(missing) == 1:
-        rows = rows.append_column(missing[0], pa.nulls(rows.num_rows, missing[0].type))
-    return rows
 
 
 def _group_key(batch: Predictions) -> tuple[str, int, str, str, pa.Schema]:
