@@ -47,6 +47,13 @@ def test_a_label_change_is_refused_while_a_version_serves(spec: ModelSpec) -> No
     )
 
 
+def test_a_task_change_is_refused_while_a_version_serves(spec: ModelSpec) -> None:
+    other = changed(spec, task="regression", gates={})
+    assert review_spec(other, spec, None, {}).refusals == ()
+    (refusal,) = review_spec(other, spec, 3, spec.features).refusals
+    assert refusal.startswith("`task` changes from binary to regression while version 3 serves")
+
+
 def test_other_features_are_allowed_with_a_warning(spec: ModelSpec) -> None:
     features = spec.as_dict()["features"]
     more = changed(spec, features=features | {"origin": {"type": "category"}})

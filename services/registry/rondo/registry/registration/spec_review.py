@@ -28,8 +28,10 @@ def review_spec(
     if champion is None:
         return Review(refusals=_unsupported(spec))
     refusals = _unsupported(spec)
-    if before is not None and _label(before) != _label(spec):
-        refusals += (_label_change(_label(before), _label(spec), champion),)
+    if before is not None and before.task != spec.task:
+        refusals += (_change("task", before.task, spec.task, champion),)
+    elif before is not None and _label(before) != _label(spec):
+        refusals += (_change("data.label", _label(before), _label(spec), champion),)
     return Review(refusals, _signature_warnings(spec.features, champion, serving))
 
 
@@ -49,9 +51,9 @@ def _label(spec: ModelSpec) -> str:
     return f"{spec.data.label} ({spec.labels.expected})" if spec.data.positive else spec.data.label
 
 
-def _label_change(before: str, after: str, champion: int) -> str:
+def _change(key: str, before: str, after: str, champion: int) -> str:
     return (
-        f"`data.label` changes from {before} to {after} while version {champion} serves: its predictions would change "
+        f"`{key}` changes from {before} to {after} while version {champion} serves: its predictions would change "
         "their meaning for those who read them; give the new label a model of its own"
     )
 
