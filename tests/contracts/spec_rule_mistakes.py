@@ -6,6 +6,16 @@ from tests.contracts.spec_mistakes import TRIGGER
 
 DAILY = "line 10: `retrain.on.1`: 'cron: daily': it has 1 fields: write 5 (minute hour day month weekday)"
 
+LOGISTIC = "sklearn.linear_model.LogisticRegression"
+
+
+def steps(*written: str) -> str:
+    """Return a trainer of scikit-learn, in one line."""
+    return f"trainer: {{kind: sklearn, steps: [{', '.join(written)}]}}"
+
+
+TRAINER = "trainer: {params: {n_estimators: 100, learning_rate: 1e-3}}"
+
 RULE_MISTAKES = {
     "the entity is a feature": (
         "distance: {type: float",
@@ -114,7 +124,7 @@ RULE_MISTAKES = {
     "library that is not supported": (
         "trainer: {",
         "trainer: {kind: function, function: 'a.b:c', ",
-        "line 7: `trainer.kind`: function is not supported yet: use `lightgbm` or `xgboost`",
+        "line 7: `trainer.kind`: function is not supported yet: use one of `lightgbm`, `xgboost`, `sklearn`",
     ),
     "unknown trigger": ("drift,", "drfit,", f"line 10: `retrain.on.0`: 'drfit' {TRIGGER}; did you mean 'drift'?"),
     "number as a trigger": ("drift,", "5,", "line 10: `retrain.on.0`: expected a text: put it in quotes"),
@@ -264,5 +274,121 @@ RULE_MISTAKES = {
         "n_estimators: 100",
         "n_estimators: 0",
         "line 7: `trainer.params.n_estimators` is 0, and must be from 1 to 5000",
+    ),
+    "no steps": (
+        TRAINER,
+        "trainer: {kind: sklearn}",
+        f"line 7: `trainer.kind`: kind `sklearn` needs `steps: [{{use: {LOGISTIC}}}]`",
+    ),
+    "steps of another kind": (
+        "trainer: {params",
+        f"trainer: {{steps: [{{use: {LOGISTIC}}}], params",
+        "line 7: `trainer.steps`: `steps` are for kind `sklearn`, and this is lightgbm: take one of the two out",
+    ),
+    "parameter of no step": (
+        "trainer: {params",
+        f"trainer: {{kind: sklearn, steps: [{{use: {LOGISTIC}}}], params",
+        "line 7: `trainer.params.n_estimators` is a parameter of no step: write it in the `params` of one",
+    ),
+    "step with a typo": (
+        TRAINER,
+        steps("{use: sklearn.linear_model.LogisticRegresion}"),
+        (
+            "line 7: `trainer.steps.0.use`: 'sklearn.linear_model.LogisticRegresion' can't be a step: did you mean "
+            "'sklearn.linear_model.LogisticRegression'?"
+        ),
+    ),
+    "step by its name alone": (
+        TRAINER,
+        steps("{use: LogisticRegression}"),
+        (
+            "line 7: `trainer.steps.0.use`: 'LogisticRegression' can't be a step: did you mean "
+            "'sklearn.linear_model.LogisticRegression'?"
+        ),
+    ),
+    "step of no library": (
+        TRAINER,
+        steps("{use: os.system}"),
+        (
+            "line 7: `trainer.steps.0.use`: 'os.system' can't be a step: the classes are in docs/spec.md, such as "
+            "sklearn.linear_model.LogisticRegression"
+        ),
+    ),
+    "step that is not converted": (
+        TRAINER,
+        steps("{use: sklearn.ensemble.HistGradientBoostingClassifier}"),
+        (
+            "line 7: `trainer.steps.0.use`: 'sklearn.ensemble.HistGradientBoostingClassifier' can't be converted by "
+            "skl2onnx 1.20: use `kind: lightgbm` without steps, whose method is the same"
+        ),
+    ),
+    "transformer at the end": (
+        TRAINER,
+        steps("{use: sklearn.preprocessing.StandardScaler}"),
+        (
+            "line 7: `trainer.steps.0.use`: 'sklearn.preprocessing.StandardScaler' is a transformer, and the last step "
+            "predicts: add a classifier after it, such as sklearn.linear_model.LogisticRegression"
+        ),
+    ),
+    "estimator in the middle": (
+        TRAINER,
+        steps(f"{{use: {LOGISTIC}}}", f"{{use: {LOGISTIC}}}"),
+        (
+            "line 7: `trainer.steps.0.use`: 'sklearn.linear_model.LogisticRegression' predicts, so it is the last "
+            "step: leave out what follows it, or put it before"
+        ),
+    ),
+    "regressor of labels": (
+        TRAINER,
+        steps("{use: sklearn.linear_model.Ridge}"),
+        (
+            "line 7: `trainer.steps.0.use`: 'sklearn.linear_model.Ridge' is a regressor, and this task needs a "
+            "classifier: use one, such as sklearn.linear_model.LogisticRegression"
+        ),
+    ),
+    "parameter that a step lacks": (
+        TRAINER,
+        steps("{use: sklearn.preprocessing.StandardScaler, params: {with_meen: true}}", f"{{use: {LOGISTIC}}}"),
+        (
+            "line 7: `trainer.steps.0.params.with_meen` is not a parameter of StandardScaler here: did you mean "
+            "`with_mean`?"
+        ),
+    ),
+    "parameter of a step that has none": (
+        TRAINER,
+        steps("{use: sklearn.preprocessing.MaxAbsScaler, params: {zzz: 1}}", f"{{use: {LOGISTIC}}}"),
+        "line 7: `trainer.steps.0.params.zzz` is not a parameter of MaxAbsScaler here: it has none that can be set",
+    ),
+    "parameter of a step that the trainer sets": (
+        TRAINER,
+        steps("{use: sklearn.ensemble.RandomForestClassifier, params: {n_jobs: 4}}"),
+        (
+            "line 7: `trainer.steps.0.params.n_jobs` is set by the trainer: the trainer's `RONDO_WORKER_THREADS` "
+            "decides it"
+        ),
+    ),
+    "value that no rule of a parameter allows": (
+        TRAINER,
+        steps("{use: sklearn.ensemble.RandomForestClassifier, params: {max_features: some}}"),
+        (
+            "line 7: `trainer.steps.0.params.max_features` is 'some', and must be a whole number from 1 to 100000, a "
+            "number from 1e-06 to 1, or one of sqrt, log2"
+        ),
+    ),
+    "list that is too short": (
+        TRAINER,
+        steps("{use: sklearn.preprocessing.MinMaxScaler, params: {feature_range: [1]}}", f"{{use: {LOGISTIC}}}"),
+        (
+            "line 7: `trainer.steps.0.params.feature_range` is [1], and must be a list of 2, each a number from "
+            "-1000000 to 1000000"
+        ),
+    ),
+    "optional feature without an imputer": (
+        TRAINER,
+        steps("{use: sklearn.preprocessing.StandardScaler}", f"{{use: {LOGISTIC}}}"),
+        (
+            "line 6: `features.temp.optional`: a value may be missing, and LogisticRegression of `trainer.steps` takes "
+            "none: add an imputer as the first step, `{use: sklearn.impute.SimpleImputer}`, or declare `prepare.impute`"
+        ),
     ),
 }

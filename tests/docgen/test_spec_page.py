@@ -10,6 +10,8 @@ import yaml
 from rondo.contracts.spec.file import parse_spec
 from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.spec.parameters.checks import LIBRARIES
+from rondo.contracts.spec.parameters.sklearn import DECIDED as STEPS_DECIDED
+from rondo.contracts.spec.parameters.sklearn import NOT_HERE, USES
 from rondo.contracts.tasks.metrics import METRICS
 from rondo.docgen.asyncapi import SPEC_PAGE
 from rondo.docgen.spec_page import spec_page
@@ -19,6 +21,7 @@ EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SCHEMA = ModelSpec.model_json_schema(mode="serialization")
 # One example is of one task; `cost` replaces `threshold`.
 OF_OTHER_TASKS = {*METRICS, "threshold", "interval"}
+OF_OTHER_KINDS = {"use"}
 NOT_SUPPORTED = {"from", "on", "max_age", "function", "steps", "step_length"}
 
 
@@ -26,7 +29,7 @@ def test_the_committed_page_is_current() -> None:
     assert spec_page() == PAGE, "run `make docs` and commit docs/spec.md"
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=["least", "most"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=["least", "most", "steps"])
 def test_an_example_is_a_spec(example: str) -> None:
     assert parse_spec(example).model == "churn"
 
@@ -40,7 +43,7 @@ def test_the_largest_example_leaves_out_only_what_is_not_supported() -> None:
     # What is read is compared with what is written: PyYAML takes the key `on` for a truth.
     found = keys(parse_spec(EXAMPLES[1]).model_dump(by_alias=True, exclude_unset=True))
     every = {key for part in (SCHEMA, *SCHEMA["$defs"].values()) for key in part["properties"]}
-    assert every - found <= NOT_SUPPORTED | OF_OTHER_TASKS
+    assert every - found <= NOT_SUPPORTED | OF_OTHER_TASKS | OF_OTHER_KINDS
 
 
 def keys(values: Any) -> set[str]:
@@ -62,6 +65,7 @@ def test_every_key_has_a_row_with_its_meaning() -> None:
 
 def test_every_parameter_has_a_row() -> None:
     names = [name for library in LIBRARIES.values() for name in (*library.settable, *library.decided)]
+    names += [*USES, *STEPS_DECIDED, *NOT_HERE]
     assert [name for name in names if f"\n| `{name}` | " not in PAGE] == []
 
 

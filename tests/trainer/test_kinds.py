@@ -9,7 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 from rondo.contracts.spec.model import ModelSpec
+from rondo.registry.registration.onnx_check import check_onnx
 from rondo.trainer.dataset.training_set import TrainingSet
+from rondo.trainer.estimators.sklearn_matrix import MissingValuesError
 from rondo.trainer.onnx_graph.runtime import Scorer
 from rondo.trainer.preparation.inputs import onnx_inputs
 from rondo.trainer.worker.app import pipeline
@@ -26,10 +28,29 @@ FEATURES = {
     "distance": {"type": "int"},
     "same": {"type": "float"},
 }
+IMPUTED = [{"use": "sklearn.impute.SimpleImputer"}, {"use": "sklearn.preprocessing.StandardScaler"}]
 KINDS: dict[str, dict[str, Any]] = {
     "lightgbm": {"kind": "lightgbm", "params": {"n_estimators": 50, "num_leaves": 7}},
     "xgboost": {"kind": "xgboost", "params": {"n_estimators": 50, "max_depth": 3}},
+    "linear": {"kind": "sklearn", "steps": [*IMPUTED, {"use": "sklearn.linear_model."}]},
+    "network": {
+        "kind": "sklearn",
+        "steps": [
+            *IMPUTED,
+            {"use": "sklearn.neural_network.MLP", "params": {"hidden_layer_sizes": [8], "solver": "lbfgs"}},
+        ],
+    },
+    "forest": {
+        "kind": "sklearn",
+        "steps": [{"use": "sklearn.ensemble.RandomForest", "params": {"n_estimators": 20, "min_samples_leaf": 5}}],
+    },
+    "boosting": {
+        "kind": "sklearn",
+        "steps": [IMPUTED[0], {"use": "sklearn.ensemble.GradientBoosting", "params": {"n_estimators": 30}}],
+    },
 }
+# What the last step is called for classes and for numbers.
+ENDINGS = {"sklearn.linear_model.": ("LogisticRegression", "Ridge")}
 
 
 def rows(task: str, count: int = 1_000) -> pl.DataFrame:
@@ -53,6 +74,15 @@ def rows(task: str, count: int = 1_000) -> pl.DataFrame:
     return frame.cast({"temp": pl.Float32, "same": pl.Float32})
 
 
+def trainer_of(kind: str, task: str) -> dict[str, Any]:
+    """Return the trainer of a kind, whose last step is a classifier or a regressor."""
+    trainer = dict(KINDS[kind])
+    if steps := trainer.get("steps"):
+        ending = ENDINGS.get(steps[-1]["use"], ("Classifier", "Regressor"))[task == "regression"]
+        trainer["steps"] = [*steps[:-1], steps[-1] | {"use": steps[-1]["use"] + ending}]
+    return trainer
+
+
 def spec(task: str, trainer: dict[str, Any]) -> ModelSpec:
     return ModelSpec.model_validate(
         {
@@ -73,10 +103,10 @@ def fit(task: str, trainer: dict[str, Any], frame: pl.DataFrame, threads: int = 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_model_is_better_than_chance_and_its_graph_agrees_with_it(kind: str, task: str) -> None:
     frame = rows(task)
-    fitted = fit(task, KINDS[kind], frame)
+    fitted = fit(task, trainer_of(kind, task), frame)
     assert fitted.parity.rows > 2_000
     assert fitted.parity.max_difference < 1e-5
-    found = Scorer(1)(fitted.model, onnx_inputs(spec(task, KINDS[kind]).features, frame))
+    found = Scorer(1)(fitted.model, onnx_inputs(spec(task, trainer_of(kind, task)).features, frame))
     label = frame["label"]
     if task == "regression":
         assert np.corrcoef(found["value"], label)[0, 1] > 0.8
@@ -89,13 +119,13 @@ def test_a_model_is_better_than_chance_and_its_graph_agrees_with_it(kind: str, t
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_rows_give_the_same_bytes_whatever_the_threads(kind: str, task: str) -> None:
     frame = rows(task, 300)
-    assert len({fit(task, KINDS[kind], frame, threads).model for threads in (1, 1, 2)}) == 1
+    assert len({fit(task, trainer_of(kind, task), frame, threads).model for threads in (1, 1, 2)}) == 1
 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_200_rows_are_enough(kind: str, task: str) -> None:
-    fitted = fit(task, KINDS[kind], rows(task, 200))
+    fitted = fit(task, trainer_of(kind, task), rows(task, 200))
     assert (fitted.rows_trained, fitted.holdout.height) == (180, 20)
 
 
@@ -103,8 +133,8 @@ def test_200_rows_are_enough(kind: str, task: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_features_that_are_all_the_same_give_one_prediction(kind: str, task: str) -> None:
     frame = rows(task).with_columns(carrier=pl.lit("AA"), temp=pl.lit(1.5, pl.Float32), distance=pl.lit(9))
-    fitted = fit(task, KINDS[kind], frame)
-    outputs = Scorer(1)(fitted.model, onnx_inputs(spec(task, KINDS[kind]).features, frame))
+    fitted = fit(task, trainer_of(kind, task), frame)
+    outputs = Scorer(1)(fitted.model, onnx_inputs(spec(task, trainer_of(kind, task)).features, frame))
     assert all(np.isfinite(values).all() and (values == values[0]).all() for values in outputs.values())
 
 
@@ -113,5 +143,22 @@ def test_features_that_are_all_the_same_give_one_prediction(kind: str, task: str
 def test_labels_may_be_large_or_small(kind: str, size: float) -> None:
     """Their mean is 0, so that sums of large leaves give some small predictions."""
     label = pl.col("label") - pl.col("label").mean()
-    fitted = fit("regression", KINDS[kind], rows("regression", 4_000).with_columns(label=label * size))
+    fitted = fit(
+        "regression", trainer_of(kind, "regression"), rows("regression", 4_000).with_columns(label=label * size)
+    )
     assert fitted.parity.max_difference < 1e-5
+
+
+def test_a_missing_value_without_an_imputer_is_refused_before_the_fit() -> None:
+    """With the name of the feature, whether the training rows or the holdout have it."""
+    steps = [{"use": "sklearn.ensemble.GradientBoostingClassifier", "params": {"n_estimators": 5_000}}]
+    for frame in (rows("binary"), rows("binary").with_columns(temp=pl.when(pl.int_range(pl.len()) < 950).then(1.0))):
+        with pytest.raises(MissingValuesError) as refusal:
+            fit("binary", {"kind": "sklearn", "steps": steps}, frame)
+        assert refusal.value.columns == ["temp"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_registry_accepts_the_model(kind: str) -> None:
+    model = fit("multiclass", trainer_of(kind, "multiclass"), rows("multiclass", 200)).model
+    check_onnx(model, len(model))

@@ -161,8 +161,8 @@ def test_a_missing_column() -> None:
 
 def test_a_trainer_that_does_not_exist_yet() -> None:
     with pytest.raises(UnsupportedTrainerError) as refusal:
-        run(rows(1_000), spec=with_trainer(kind="sklearn"))
-    assert refusal.value.kind == "sklearn"
+        run(rows(1_000), spec=with_trainer(kind="function", function="a.b:c"))
+    assert refusal.value.kind == "function"
 
 
 @pytest.mark.parametrize("graph", [0.5001, np.nan])
@@ -188,6 +188,7 @@ def test_a_small_value_is_compared_by_the_usual_size_of_values() -> None:
 def test_a_model_that_gives_no_number_is_refused() -> None:
     broken: Any = SimpleNamespace(
         check_params=lambda *_: {},
+        check_matrix=lambda *_: None,
         fit=lambda *_: SimpleNamespace(predict=lambda matrix: np.where(matrix[:, :1] > 1, np.nan, 0.5)),
     )
     with pytest.raises(NoFinitePredictionError) as refusal:

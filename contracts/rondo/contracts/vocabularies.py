@@ -135,7 +135,7 @@ class Task(StrEnum):
 
 
 class TrainerKind(StrEnum):
-    """The library that trains. This release trains with `lightgbm` and `xgboost`.
+    """The library that trains. This release trains with `lightgbm`, `xgboost` and `sklearn`.
 
     Unknown or not supported: `rondo apply` refuses the spec. The run of such a spec fails and names the kind.
     """

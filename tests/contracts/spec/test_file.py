@@ -198,3 +198,22 @@ def test_a_spec_with_a_piece_replaced_gives_a_spec_or_a_spec_error(start: int, l
         parse_spec(GOOD[:start] + piece + GOOD[start + length :])
     except SpecError as error:
         assert error.problems  # noqa: PT017 - either outcome is right; a crash is not
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "prepare: {impute: {temp: mean}}",
+        "prepare: {drop: [temp]}",
+        (
+            "trainer: {kind: sklearn, steps: [{use: sklearn.impute.SimpleImputer}, {use: "
+            "sklearn.linear_model.LogisticRegression}]}"
+        ),
+        "trainer: {kind: sklearn, steps: [{use: sklearn.ensemble.RandomForestClassifier}]}",
+    ],
+)
+def test_an_optional_feature_needs_an_imputer_or_steps_that_take_missing_values(way: str) -> None:
+    kept = "\n".join(line for line in GOOD.splitlines() if not line.startswith("trainer:"))
+    steps = "trainer: {kind: sklearn, steps: [{use: sklearn.linear_model.LogisticRegression}]}"
+    spec = parse_spec("\n".join((kept, way, *(() if way.startswith("trainer:") else (steps,)))))
+    assert spec.trainer.kind == "sklearn"

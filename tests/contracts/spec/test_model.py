@@ -17,7 +17,7 @@ data: {dataset: flights, entity: flight_id, event_time: departure, label: late, 
 features: {carrier: {type: category}, temp: {type: float, optional: true}}
 trainer: {params: {n_estimators: 100, learning_rate: 0.1}}
 """
-DIGEST = "sha256:a8ec2b3344ce94670a06bcd2b20e6119c01063c0b03936b771501d9f6729e4a6"
+DIGEST = "sha256:f98b9d0c77b064ceb72a9a9b93bdb4da6eca3cdce23f7f7d39570b11deae3114"
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from rondo.trainer.estimators.base import FittedModel, Target
 
 
-def graph(model: FittedModel, target: Target, columns: int) -> bytes:
+def graph(model: FittedModel, target: Target, columns: int, opset: int = OPSET) -> bytes:
     """Return the graph of the nodes from a matrix to the raw prediction."""
     ends = (("features.matrix", columns), ("features.raw", target.width))
     inputs, outputs = ([helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", width])] for name, width in ends)
     nodes = model.onnx_nodes("features.matrix", "features.raw")
-    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
     made = helper.make_model(helper.make_graph(nodes, "model", inputs, outputs), opset_imports=opsets, ir_version=8)
     checker.check_model(made, full_check=True)
     content: bytes = made.SerializeToString(deterministic=True)
@@ -31,12 +31,12 @@ def predict(content: bytes, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(session.run(None, {"features.matrix": matrix})[0])
 
 
-def difference(model: FittedModel, target: Target, matrix: NDArray[np.float32]) -> float:
+def difference(model: FittedModel, target: Target, matrix: NDArray[np.float32], opset: int = OPSET) -> float:
     """Return the largest difference between graph and model, as a share of the prediction where that is above 1.
 
     It is infinite where one of them is no number and the other is.
     """
-    found = predict(graph(model, target, matrix.shape[1]), matrix).astype(np.float64)
+    found = predict(graph(model, target, matrix.shape[1], opset), matrix).astype(np.float64)
     expected = model.predict(matrix).astype(np.float32).astype(np.float64)
     assert found.shape == expected.shape == (len(matrix), target.width)
     same = (found == expected) | (np.isnan(found) & np.isnan(expected))

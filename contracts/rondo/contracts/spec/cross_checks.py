@@ -30,6 +30,7 @@ def contradictions(spec: Plain) -> Iterator[Problem]:
         if isinstance(feature, Mapping):
             yield from _limits_fit_the_type(name, feature)
     yield from _functions_have_a_name(mapping_at(spec, "trainer"))
+    yield from _steps_are_of_sklearn(mapping_at(spec, "trainer"))
     yield from _steps_rise(mapping_at(spec, "rollout"))
     if features:
         yield from _gates_name_features(mapping_at(spec, "gates"), features)
@@ -92,6 +93,16 @@ def _functions_have_a_name(trainer: Plain) -> Iterator[Problem]:
     if kind not in (None, "function") and function is not None:
         message = f"`function` is for kind `function`, and this is {kind}: take one of the two out"
         yield Problem(("trainer", "function"), message)
+
+
+def _steps_are_of_sklearn(trainer: Plain) -> Iterator[Problem]:
+    kind, steps = _text(trainer.get("kind", "lightgbm")), list_at(trainer, "steps")
+    if kind == "sklearn" and not steps:
+        message = "kind `sklearn` needs `steps: [{use: sklearn.linear_model.LogisticRegression}]`"
+        yield Problem(("trainer", "kind"), message)
+    if kind not in (None, "sklearn") and steps:
+        message = f"`steps` are for kind `sklearn`, and this is {kind}: take one of the two out"
+        yield Problem(("trainer", "steps"), message)
 
 
 def _steps_rise(rollout: Plain) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
@@ -21,25 +21,45 @@ def _scalar(value: object) -> object:
     return value
 
 
-def _sorted(params: dict[Text, Param]) -> dict[str, Param]:
+def _sorted(params: dict[Text, Any]) -> dict[str, Any]:
     return dict(sorted(params.items()))
+
+
+def _scalar_or_list(value: object) -> object:
+    return [_scalar(item) for item in value] if isinstance(value, list | tuple) else _scalar(value)
 
 
 # The order of the parameters means nothing, so it must not change the digest.
 Param = Annotated[int | float | Text | bool, BeforeValidator(_scalar)]
 Params = Annotated[dict[Text, Param], AfterValidator(_sorted)]
+StepParam = Annotated[
+    int | float | Text | bool | tuple[int | float | Text | bool, ...], BeforeValidator(_scalar_or_list)
+]
+StepParams = Annotated[dict[Text, StepParam], AfterValidator(_sorted)]
+
+
+class Step(SpecSection):
+    """A step of `trainer.steps`: a class of scikit-learn."""
+
+    use: Text
+    """The import path of the class, such as `sklearn.preprocessing.StandardScaler`; the ones that can be used are
+    below."""
+    params: StepParams = Field(default_factory=dict)
+    """Its parameters, see below. Others have scikit-learn's defaults."""
 
 
 class Trainer(SpecSection):
     """How a candidate is trained."""
 
     kind: Annotated[Text, Field(examples=known(TrainerKind))] = TrainerKind.LIGHTGBM.value
-    """The library. This release supports `lightgbm` and `xgboost`; the others are refused."""
+    """The library. This release supports `lightgbm`, `xgboost` and `sklearn`; the others are refused."""
     function: Annotated[str, StringConstraints(pattern=r"^[\w.]+:\w+$")] | None = None
     """For kind `function`: what trains, as `package.module:name`. Not supported yet: refused."""
     params: Params = Field(default_factory=dict)
-    """The library's parameters, by any of its names for them. Others have the library's defaults, and `n_estimators`
-    is 100."""
+    """For `lightgbm` and `xgboost`: the library's parameters, by any of its names for them. Others have the library's
+    defaults, and `n_estimators` is 100."""
+    steps: tuple[Step, ...] = ()
+    """For `sklearn`: transformers in the order in which they are applied, and the classifier or regressor last."""
     window: PositiveDuration | None = None
     """How far back from the newest row the training data reaches. By default it has no limit."""
     holdout: Annotated[float, Field(gt=0, lt=0.9)] = 0.1

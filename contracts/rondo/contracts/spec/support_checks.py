@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, TypeGuard
 from rondo.contracts.spec import cron
 from rondo.contracts.spec.cross_checks import Plain, Problem, list_at, mapping_at
 from rondo.contracts.spec.data import LARGEST_EXACT_INT, LARGEST_FLOAT32
-from rondo.contracts.spec.parameters.checks import LIBRARIES, parameter_problems
+from rondo.contracts.spec.parameters.checks import parameter_problems
+from rondo.contracts.spec.parameters.step_checks import step_problems
 from rondo.contracts.spec.preparation.checks import preparation_problems
 from rondo.contracts.spec.task_checks import task_problems
 from rondo.contracts.vocabularies import RolloutStrategy, Task, TrainerKind, TriggerKind, UnknownColumns, known
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 # The triggers of `retrain.on` beside schedules; the first data and people start a training anyway.
 _TRIGGERS = (TriggerKind.DATA, TriggerKind.DRIFT, TriggerKind.PERFORMANCE, TriggerKind.QUALITY)
+_KINDS = (TrainerKind.LIGHTGBM, TrainerKind.XGBOOST, TrainerKind.SKLEARN)
 _CRON_EXAMPLE = '"cron: 0 3 * * 1" (minute hour day month weekday)'
 _JOIN = ("from", "on", "max_age")
 # The values that the steps of `replace` may have, which has none: the defaults, as written and as read.
@@ -49,6 +51,7 @@ def unsupported(spec: Plain) -> Iterator[Problem]:
     yield from preparation_problems(spec)
     yield from _seed_out_of_range(mapping_at(spec, "trainer"))
     yield from parameter_problems(spec)
+    yield from step_problems(spec)
     yield from _unknown_triggers(mapping_at(spec, "retrain"))
 
 
@@ -63,9 +66,9 @@ def not_supported(spec: Plain) -> Iterator[Problem]:
     elif isinstance(strategy, str):
         message = f"{_state(strategy, RolloutStrategy)}: use `replace`, which takes over after the gates and a warm-up"
         yield Problem(("rollout", "strategy"), message)
-    if isinstance(kind, str) and kind not in LIBRARIES:
-        words = " or ".join(f"`{each}`" for each in LIBRARIES)
-        yield Problem(("trainer", "kind"), f"{_state(kind, TrainerKind)}: use {words}")
+    if isinstance(kind, str) and kind not in _KINDS:
+        words = ", ".join(f"`{each}`" for each in _KINDS)
+        yield Problem(("trainer", "kind"), f"{_state(kind, TrainerKind)}: use one of {words}")
     unknown_columns = mapping_at(spec, "data").get("unknown_columns")
     if isinstance(unknown_columns, str) and unknown_columns not in list(UnknownColumns):
         message = f"{unknown_columns!r} is unknown: use one of {', '.join(known(UnknownColumns))}"

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.spec.parameters.checks import LIBRARIES
 from rondo.contracts.spec.parameters.rules import described
+from rondo.contracts.spec.parameters.sklearn import DECIDED as STEPS_DECIDED
+from rondo.contracts.spec.parameters.sklearn import NOT_HERE, USES
 from rondo.docgen.spec_tables import default, kind, table, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rondo.contracts.spec.parameters.rules import Library
+    from rondo.contracts.spec.parameters.sklearn import Use
     from rondo.docgen.spec_tables import Json
 
 _TRIGGERS = {
@@ -35,6 +38,28 @@ _EXPRESSIONS = {
     " number is missing.",
     "`min(a, b)`, `max(a, b)`": "The least and the greatest of two or more. In quotes in YAML, as a comma separates.",
 }
+_MISSING = {"fills": "is filled in", "keeps": "may be there", "refuses": "must not be there"}
+_STEPS = """\
+```yaml
+model: churn
+data: {dataset: customers, entity: customer_id, event_time: asked_at, label: left}
+features:
+  plan: {type: category}
+  spent: {type: float, optional: true}
+trainer:
+  kind: sklearn
+  steps:
+    - use: sklearn.impute.SimpleImputer
+      params: {strategy: median}
+    - use: sklearn.preprocessing.StandardScaler
+    - use: sklearn.neural_network.MLPClassifier
+      params: {hidden_layer_sizes: [64, 32], early_stopping: true}
+```
+
+A category is a number before the first step. The last step is a classifier, or a regressor where the label is a number.
+Whether missing values reach it depends on the steps before it: a scaler passes them on, an imputer fills them in. The
+classes are those whose ONNX graph agrees with them exactly. `PCA` and `TruncatedSVD` drop the components in which the
+rows hardly differ."""
 # Classes of several keys of one part, with the title of their common description.
 _SHARED = {"MetricGate": "each metric"}
 _PAGE = """\
@@ -162,6 +187,8 @@ def _parts(key: str, part: Json, kinds: Json) -> Iterator[str]:
             yield _section(f"### {key}: {shared.pop(name)}", kinds[name])
         elif name is not None and name not in _SHARED:
             yield _section(f"### {key}.{inner}", kinds[name])
+            if (key, inner) == ("trainer", "steps"):
+                yield from _steps()
 
 
 def _shared(part: Json) -> dict[str, str]:
@@ -180,7 +207,7 @@ def _section(title: str, part: Json) -> str:
 
 def _reference(node: Json) -> str | None:
     """Return the class of a part: its own, that of each of its values, or what it is unless it is null."""
-    inner = [node, *node.get("anyOf", ()), *node.get("patternProperties", {}).values()]
+    inner = [node, node.get("items", {}), *node.get("anyOf", ()), *node.get("patternProperties", {}).values()]
     return next((each["$ref"].rpartition("/")[2] for each in inner if "$ref" in each), None)
 
 
@@ -205,6 +232,20 @@ def _parameters() -> Iterator[str]:
         yield table(("parameter", "is", f"{library.name}'s other names for it"), settable)
         yield "The trainer sets these; a file that has one of them is refused:"
         yield table(("parameter", "instead"), decided)
+
+
+def _steps() -> Iterator[str]:
+    yield _STEPS
+    rows = ((f"`{name}`", use.role, _MISSING[use.missing], _values(use)) for name, use in USES.items())
+    yield table(("`use`", "is a", "a missing value", "parameters"), rows)
+    yield "The trainer sets these, in each class that has them; a file that has one of them is refused:"
+    yield table(("parameter", "instead"), ((f"`{name}`", why) for name, why in STEPS_DECIDED.items()))
+    yield "Other classes are refused, among them:"
+    yield table(("class", "why"), ((f"`{name}`", why) for name, why in NOT_HERE.items()))
+
+
+def _values(use: Use) -> str:
+    return "; ".join(f"`{name}`: {' or '.join(map(described, rules))}" for name, rules in use.params.items())
 
 
 def _others(library: Library, name: str) -> str:

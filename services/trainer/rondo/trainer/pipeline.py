@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.trainer.dataset.split import Split
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.estimators.base import Estimator, FittedModel
     from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
@@ -84,7 +85,7 @@ class Pipeline:
         data_checks.refuse_leak(spec, parts.training)
         classes = task.classes(parts.training[label].unique().to_list(), spec.labels)
         targets = task.targets(parts.training[label].to_list(), classes)
-        model = _fit(spec, parts.training, Target(task.name, len(classes)), targets, estimator)
+        model = _fit(spec, parts, Target(task.name, len(classes)), targets, estimator)
         raw, holdout_targets = model.predict(parts.holdout), task.targets(parts.holdout[label].to_list(), classes)
         fitted = task.fitted(classes, spec.prediction.model_dump(), raw, holdout_targets)
         scored = Scored(fitted, holdout_targets, task.predictions(fitted, raw))
@@ -121,9 +122,10 @@ class Pipeline:
             raise UnsupportedTrainerError(spec.trainer.kind, tuple(self.estimators)) from None
 
 
-def _fit(
-    spec: ModelSpec, rows: pl.DataFrame, target: Target, targets: NDArray[np.float32], estimator: Estimator
-) -> _Model:
+def _fit(spec: ModelSpec, parts: Split, target: Target, targets: NDArray[np.float32], estimator: Estimator) -> _Model:
     params = estimator.check_params(target.task, spec.trainer)
-    prepared, matrix = preparation.fit(spec.features, spec.prepare, rows, target.columns(targets))
+    prepared, matrix = preparation.fit(spec.features, spec.prepare, parts.training, target.columns(targets))
+    # Before a fit that may take hours.
+    estimator.check_matrix(params, prepared.columns, matrix)
+    estimator.check_matrix(params, prepared.columns, prepared.apply(parts.holdout))
     return _Model(prepared, estimator.fit(target, params, spec.trainer.seed, matrix, targets))

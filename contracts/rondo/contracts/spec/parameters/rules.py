@@ -19,7 +19,7 @@ _TYPES: dict[type, str] = {int: "a whole number", float: "a number", bool: "true
 class Rule(NamedTuple):
     """The type of a parameter, and its lowest and highest sensible value, or the words of a text.
 
-    With `items` it is a list, in which each item is of that type.
+    With `items` it is a list, in which each item is of that type; with `length` it has so many.
     """
 
     kind: type[int | float | bool | str]
@@ -27,6 +27,7 @@ class Rule(NamedTuple):
     high: float = ANY
     words: tuple[str, ...] = ()
     items: bool = False
+    length: int | None = None
 
 
 def misfit(value: object, *rules: Rule) -> str | None:
@@ -37,7 +38,7 @@ def misfit(value: object, *rules: Rule) -> str | None:
     if any(_fits(value, rule) for rule in rules):
         return None
     of_type = [rule for rule in rules if rule.words == () and not rule.items and is_of(rule.kind, value)]
-    shown = value if of_type else repr(value)
+    shown = value if of_type else repr(list(value) if isinstance(value, tuple) else value)
     if len(rules) > 1:
         *others, last = (described(rule) for rule in rules)
         return f"is {shown}, and must be {', '.join(others)}, or {last}"
@@ -64,7 +65,9 @@ def described(rule: Rule) -> str:
 def _fits(value: object, rule: Rule) -> bool:
     if rule.items:
         each = rule._replace(items=False)
-        return isinstance(value, list | tuple) and bool(value) and all(_fits(item, each) for item in value)
+        if not isinstance(value, list | tuple) or not value or len(value) != (rule.length or len(value)):
+            return False
+        return all(_fits(item, each) for item in value)
     if not is_of(rule.kind, value):
         return False
     return value in rule.words if isinstance(value, str) else isinstance(value, int | float) and _is_within(value, rule)
@@ -77,7 +80,9 @@ def _is_within(value: float, rule: Rule) -> bool:
 def _type(rule: Rule) -> str:
     if rule.words:
         return f"one of {', '.join(rule.words)}" if len(rule.words) > 1 else rule.words[0]
-    return f"a list, each item {described(rule._replace(items=False))}" if rule.items else _TYPES[rule.kind]
+    if rule.items:
+        return f"a list{f' of {rule.length}' if rule.length else ''}, each {described(rule._replace(items=False))}"
+    return _TYPES[rule.kind]
 
 
 def _bounds(rule: Rule) -> str:

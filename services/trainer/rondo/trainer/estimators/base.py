@@ -87,6 +87,15 @@ class Estimator(Protocol):
         """
         ...
 
+    def check_matrix(self, params: Params, columns: Sequence[str], matrix: NDArray[np.float32]) -> None:
+        """Check the rows before the fit; `matrix` is `[rows, columns]`, and `columns` has the names.
+
+        Raises:
+            TrainingImpossibleError: the library takes no missing or infinite values, and there are some.
+
+        """
+        ...
+
     def fit(
         self,
         target: Target,

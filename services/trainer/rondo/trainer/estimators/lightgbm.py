@@ -61,6 +61,9 @@ class LightGbm:
             raise HyperparameterError(problems)
         return DEFAULTS | {LIGHTGBM.names[name]: value for name, value in trainer.params.items()}
 
+    def check_matrix(self, params: Params, columns: Sequence[str], matrix: NDArray[np.float32]) -> None:
+        """Missing and infinite values are taken as they are."""
+
     def fit(
         self,
         target: Target,

@@ -58,6 +58,9 @@ class XgBoost:
             raise HyperparameterError(problems)
         return DEFAULTS | {XGBOOST.names[name]: value for name, value in trainer.params.items()}
 
+    def check_matrix(self, params: Params, columns: Sequence[str], matrix: NDArray[np.float32]) -> None:
+        """Missing and infinite values are taken as they are."""
+
     def fit(
         self,
         target: Target,

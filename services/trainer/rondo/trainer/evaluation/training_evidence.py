@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rondo.trainer.evaluation.candidate import Candidate
 
 LIBRARIES = (
-    "lightgbm", "scikit-learn", "onnx", "onnxruntime", "numpy", "scipy", "polars", "deltalake",
+    "lightgbm", "scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "scipy", "polars", "deltalake",
     "rondo-trainer",
 )  # fmt: skip
 # Two distributions of one library, see pyproject.toml.

@@ -15,6 +15,7 @@ from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.postgres import pool
 from rondo.trainer.dataset.delta_tables import DeltaDatasets
 from rondo.trainer.estimators.lightgbm import LightGbm
+from rondo.trainer.estimators.sklearn import Sklearn
 from rondo.trainer.estimators.xgboost import XgBoost
 from rondo.trainer.evaluation import code_version
 from rondo.trainer.evaluation.training_evidence import library_version
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from concurrent.futures import Executor
 
+    from rondo.trainer.estimators.base import Estimator
     from rondo.trainer.settings import Settings
 
 
@@ -58,7 +60,12 @@ async def run(settings: Settings, name: str) -> None:
 
 def pipeline(threads: int) -> Pipeline:
     """Return the pipeline with every estimator, by the name that a spec gives in `trainer.kind`."""
-    return Pipeline({"lightgbm": LightGbm(threads), "xgboost": XgBoost(threads)}, Scorer(threads))
+    estimators: dict[str, Estimator] = {
+        "lightgbm": LightGbm(threads),
+        "xgboost": XgBoost(threads),
+        "sklearn": Sklearn(threads),
+    }
+    return Pipeline(estimators, Scorer(threads))
 
 
 def _training_thread(niceness: int) -> Executor:

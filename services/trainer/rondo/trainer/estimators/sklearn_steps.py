@@ -1,0 +1,90 @@
+"""Makes the objects of scikit-learn that a spec declares. Only classes of the contracts' list are imported."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from sklearn.decomposition import PCA, TruncatedSVD
+
+from rondo.contracts.spec.parameters.sklearn import USES
+from rondo.contracts.spec.parameters.step_checks import faults
+from rondo.trainer.estimators.base import HyperparameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rondo.contracts.spec.policy import Step
+
+# As a share of that of the first component; the rounding of a double is 1e-16 of its size, and 1e-32 of its variance.
+LEAST_VARIANCE = 1e-15
+_SELECTORS = {"sklearn.feature_selection.SelectKBest", "sklearn.feature_selection.SelectPercentile"}
+_FIXED: dict[str, dict[str, Any]] = {
+    # A dropped column would depend on the rows of one training.
+    "sklearn.impute.SimpleImputer": {"keep_empty_features": True},
+    "sklearn.preprocessing.PolynomialFeatures": {"include_bias": False},
+}
+
+
+def check(task: str, steps: Sequence[Step]) -> None:
+    """Check the steps for a task, first by the contracts, then by scikit-learn's own constraints.
+
+    Raises:
+        HyperparameterError: steps can't be used; with all problems at once.
+
+    """
+    found = faults(task, [step.model_dump() for step in steps])
+    problems = [f"`{'.'.join(map(str, each.path))}`{each.separator}{each.message}" for each in found]
+    if not steps:
+        problems = ["kind `sklearn` needs `trainer.steps`"]
+    if not problems:
+        problems = [problem for made in build(task, steps, 0, 1) if (problem := _constraint(made))]
+    if problems:
+        raise HyperparameterError(tuple(problems))
+
+
+def build(task: str, steps: Sequence[Step], seed: int, threads: int) -> list[Any]:
+    """Return the objects, not fitted; each step has been checked."""
+    return [_build(task, step, seed, threads) for step in steps]
+
+
+def without_noise(step: Any) -> Any:
+    """Return a fitted step; a decomposition is left without the components in which the rows hardly differ.
+
+    Their values are roundings, which a scaler after it would make as large as the others, and which the ONNX graph does
+    not share.
+    """
+    if isinstance(step, PCA | TruncatedSVD):
+        variance = step.explained_variance_
+        kept = variance > LEAST_VARIANCE * variance.max(initial=0)
+        step.components_, step.explained_variance_ = step.components_[kept], variance[kept]
+    return step
+
+
+def _build(task: str, step: Step, seed: int, threads: int) -> Any:
+    made = _class(step.use)()
+    known = made.get_params(deep=False)
+    params = {**_FIXED.get(step.use, {}), **step.params}
+    if step.use in _SELECTORS:
+        module = import_module("sklearn.feature_selection")
+        params["score_func"] = module.f_regression if task == "regression" else module.f_classif
+    if "random_state" in known:
+        params["random_state"] = seed
+    if "n_jobs" in known and step.use.startswith("sklearn.ensemble."):
+        params["n_jobs"] = threads
+    return made.set_params(**params)
+
+
+def _class(use: str) -> Any:
+    if use not in USES:
+        raise HyperparameterError((f"{use!r} is no class that can be a step",))
+    module, _, name = use.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def _constraint(made: Any) -> str | None:
+    try:
+        made._validate_params()  # noqa: SLF001 - what every `fit` of scikit-learn begins with
+    except ValueError as error:
+        return str(error)
+    return None

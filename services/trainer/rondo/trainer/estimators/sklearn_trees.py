@@ -1,0 +1,95 @@
+"""Reads the trees of scikit-learn into an ONNX tree ensemble.
+
+scikit-learn compares float32 with a double threshold, and ONNX with a float32: the threshold is rounded down, so that
+`x <= threshold` is the same for every float32 `x`. skl2onnx takes minutes for a forest of a million nodes, and its
+classifiers log a warning at every call (see `tree_ensemble`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+from rondo.trainer.estimators.tree_ensemble import LINKS, Tree, TreeEnsemble
+
+if TYPE_CHECKING:
+    import onnx
+    from numpy.typing import NDArray
+
+    from rondo.trainer.estimators.base import Target
+
+_MODULES = ("sklearn.tree.", "sklearn.ensemble.")
+
+
+def is_made_of_trees(estimator: Any) -> bool:
+    return type(estimator).__module__.startswith(_MODULES)
+
+
+def onnx_nodes(estimator: Any, target: Target, rows: str, raw: str) -> list[onnx.NodeProto]:
+    """Return the nodes from `rows`, float32 or float64, to the raw prediction, float32 `[N, width]`.
+
+    Raises:
+        TooManyNodesError: the ensemble is larger than a model may be.
+
+    """
+    single, mean = "trees.features", "trees.mean"
+    # As scikit-learn itself does before it compares.
+    cast = helper.make_node("Cast", [rows], [single], name=single, to=TensorProto.FLOAT)
+    if hasattr(estimator, "learning_rate"):
+        return [cast, *_boosted(estimator, target).onnx_nodes(single, raw, LINKS[target.task])]
+    trees = _averaged(estimator, target)
+    if target.task == "regression":
+        return [cast, *trees.onnx_nodes(single, raw, "Identity")]
+    # The sum of a hundred shares may be above 1 by a rounding.
+    limits = {"trees.low": np.array(0, np.float32), "trees.high": np.array(1, np.float32)}
+    return [
+        cast,
+        *trees.onnx_nodes(single, mean, "Identity"),
+        *(
+            helper.make_node("Constant", [], [name], name=name, value=numpy_helper.from_array(value))
+            for name, value in limits.items()
+        ),
+        helper.make_node("Clip", [mean, *limits], [raw], name="trees.clip"),
+    ]
+
+
+def _averaged(estimator: Any, target: Target) -> TreeEnsemble:
+    """Read a tree, or a forest, whose prediction is the mean of its trees'."""
+    members = [each.tree_ for each in getattr(estimator, "estimators_", [estimator])]
+    trees = TreeEnsemble(target.width)
+    for tree in members:
+        # Shape [nodes, outputs, classes], with one output, and one class for numbers.
+        trees.add(_tree(tree, tree.value[:, 0, -target.width :] / len(members)), "BRANCH_LEQ")
+    return trees
+
+
+def _boosted(estimator: Any, target: Target) -> TreeEnsemble:
+    """Read a boosted model, whose trees add to a constant, one tree per class in each turn."""
+    first = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_), np.float32))  # noqa: SLF001 - nothing public has it
+    trees = TreeEnsemble(target.width, base_values=[float(value) for value in first[0]])
+    for turn in estimator.estimators_:
+        for of_class, member in enumerate(turn):
+            leaves = member.tree_.value[:, 0, :] * estimator.learning_rate
+            trees.add(_tree(member.tree_, leaves)._replace(target=of_class), "BRANCH_LEQ")
+    return trees
+
+
+def _tree(tree: Any, leaves: NDArray[np.float64]) -> Tree:
+    return Tree(
+        features=tree.feature,
+        thresholds=_float32_at_most(tree.threshold),
+        left=tree.children_left,
+        right=tree.children_right,
+        missing_goes_left=tree.missing_go_to_left.astype(bool),
+        leaves=leaves.astype(np.float32),
+    )
+
+
+def _float32_at_most(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the largest float32 that is not above each value."""
+    with np.errstate(over="ignore"):
+        nearest = values.astype(np.float32)
+        rounded: NDArray[np.float32] = np.where(nearest > values, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+    return rounded
