@@ -119,12 +119,12 @@ async def first_model(rondo: AsyncRondo) -> None:
     await until_served(rondo)
 
 
-async def until_served(rondo: AsyncRondo) -> None:
-    """Wait until the model answers over HTTP."""
-    async with asyncio.timeout(90):
+async def until_served(rondo: AsyncRondo, model: str = MODEL) -> None:
+    """Wait until a model answers over HTTP."""
+    async with asyncio.timeout(150):
         while True:
             with suppress(RondoError):
-                await rondo.inputs(MODEL)
+                await rondo.inputs(model)
                 return
             await asyncio.sleep(0.2)
 

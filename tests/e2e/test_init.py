@@ -6,13 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from rondo.client import AsyncRondo, Connection, RondoError
+from rondo.client import AsyncRondo, Connection
 from rondo.client.cli import app
 from rondo.contracts.spec.file import parse_spec
 from rondo.embedded.stack import Stack
 from typer.testing import CliRunner
 
 from tests.client.spec_proposal.test_trains import LABELS, orders, written
+from tests.e2e import small_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,21 +32,10 @@ async def test_a_proposed_spec_trains_a_version_for_each_task(tmp_path: Path) ->
             await command(stack, "init", "--from", str(file), "-o", str(spec), "--model", task, "--dataset", task)
             await command(stack, "apply", str(spec))
             await command(stack, "publish", task, str(file))
-            await until_served(rondo, task)
+            await small_model.until_served(rondo, task)
             assert parse_spec(spec.read_text()).task == task
 
 
 async def command(stack: Stack, *arguments: str) -> None:
     done = await asyncio.to_thread(CliRunner().invoke, app, arguments, env={"RONDO_HOME": str(stack.home)})
     assert done.exit_code == 0, done.output
-
-
-async def until_served(rondo: AsyncRondo, model: str) -> None:
-    async with asyncio.timeout(150):
-        while True:
-            try:
-                await rondo.inputs(model)
-            except RondoError:
-                await asyncio.sleep(0.2)
-            else:
-                return

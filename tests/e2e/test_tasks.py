@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from rondo.client import AsyncRondo, Connection, RondoError
+from rondo.client import AsyncRondo, Connection
 from rondo.contracts.events.predictions import PredictionRequested
 from rondo.embedded.stack import Stack
+
+from tests.e2e import small_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,7 +125,7 @@ async def test_a_model_is_retrained_by_drift_and_by_performance(tmp_path: Path, 
         await rondo.publish("rides", "first", first_batch(), "application/vnd.apache.parquet")
         for trigger, of_rides in triggers.items():
             model = f"{task}-{trigger}"
-            await until_served(rondo, model)
+            await small_model.until_served(rondo, model)
             application = Application(rondo, model, label)
             await application.until_version(2, **of_rides)
             check_answers(application, task)
@@ -149,14 +151,3 @@ def check_answers(application: Application, task: str) -> None:
             assert answer.interval is not None
             assert answer.value is not None
             assert answer.interval[0] < answer.value < answer.interval[1]
-
-
-async def until_served(rondo: AsyncRondo, model: str) -> None:
-    async with asyncio.timeout(120):
-        while True:
-            try:
-                await rondo.inputs(model)
-            except RondoError:
-                await asyncio.sleep(0.2)
-            else:
-                return
