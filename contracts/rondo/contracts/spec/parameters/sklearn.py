@@ -200,14 +200,14 @@ USES: dict[str, Use] = {
     }),
 }  # fmt: skip
 
-_SEED, _ANEW = "write `trainer.seed`", "a training always starts anew"
+_SEED, _FROM_SCRATCH = "write `trainer.seed`", "a training always starts from scratch"
 _COPY = "it changes no prediction"
 # What the trainer sets in every class that has it, and what determines it instead.
 DECIDED: dict[str, str] = {
     "random_state": _SEED,
     "n_jobs": "the trainer's `RONDO_WORKER_THREADS` decides it",
     "verbose": "the trainer logs",
-    "warm_start": _ANEW,
+    "warm_start": _FROM_SCRATCH,
     "copy": _COPY,
     "copy_X": _COPY,
     "score_func": "the task decides it: the F value of a class or of a regression",
