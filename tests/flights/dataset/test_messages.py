@@ -62,7 +62,13 @@ def test_nothing_is_sent_before_its_time() -> None:
     assert [len(second.requests), len(second.outcomes)] == [0, 1]
 
 
-def test_the_event_clock_runs_at_its_pace() -> None:
-    pace = EventClock(start=day(3), started=100.0, per_second=timedelta(days=4))
-    assert pace.due_at(day(3) + timedelta(days=8)) == 102.0
+def test_the_event_clock_advances_at_its_speed() -> None:
+    seconds = iter((100.0, 101.0, 101.0, 106.0, 107.0, 107.0))
+    clock = EventClock(day(3), timedelta(days=4), lambda: next(seconds))
+    due = day(3) + timedelta(days=8)
+    assert clock.seconds_until(due) == 1.0
+    clock.set_speed(0.2)
+    assert clock.seconds_until(due) == 0.0
+    clock.set_speed(1.0)
+    assert clock.seconds_until(due + timedelta(days=4)) == 0.8
     assert day(13) == datetime(2014, 1, 1, tzinfo=UTC)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOW = datetime(2013, 3, 1, tzinfo=UTC)
-AT_ONCE = EventClock(NOW, 0.0, timedelta(days=1))
+AT_ONCE = EventClock(NOW, timedelta(days=1))
 NOWHERE = KafkaConnection("127.0.0.1:1")
 
 

@@ -11,7 +11,7 @@ import pytest
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.models import ModelPromoted, ModelRegistered, ModelRejected
 from rondo.contracts.events.monitoring import DriftDetected
-from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingStarted
+from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.flights.errors import UnreadableError
 from rondo.flights.observers.event_listener import EventListener
@@ -89,3 +89,13 @@ def test_a_listener_that_cannot_read_raises_and_ends_all_waits() -> None:
     assert caught.value.code == "unreadable"
     assert "kafka.log" in str(caught.value)
     assert listener.wait_for(lambda _: False, timeout=60) is False
+
+
+def test_a_training_runs_from_its_start_until_it_has_any_end() -> None:
+    history = History([event_at(TrainingStarted, n, run_id=run) for n, run in enumerate(("a", "b", "c", "d"))])
+    history.envelopes += [
+        event_at(ModelTrained, 10, run_id="a"),
+        event_at(TrainingFailed, 11, run_id="b", reason="the disk is full"),
+        event_at(TrainingSkipped, 12, run_id="c"),
+    ]
+    assert history.running() == {"d"}

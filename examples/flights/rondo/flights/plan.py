@@ -13,13 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SECONDS_FOR_A_YEAR = 90.0
+TRAINING_SPEED = 0.2
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`speed` 1 replays a year in 90 s. The dates are of 2013; `until` is exclusive."""
+    """`speed` 1 replays a year in 90 s. The dates are of 2013; `until` is exclusive.
+
+    While a training runs, the replay continues at `training_speed` times its speed: a training takes minutes in
+    production and weeks of event time at full speed.
+    """
 
     speed: float = 1.0
+    training_speed: float = TRAINING_SPEED
     stream_from: datetime = field(default_factory=lambda: day(3))
     until: datetime = field(default_factory=lambda: day(13))
     required_redeployments: int = REDEPLOYMENTS_OF_A_YEAR

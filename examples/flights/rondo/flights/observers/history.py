@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import ModelPromoted
 from rondo.contracts.events.monitoring import DriftDetected, PerformanceDegraded, WindowClosed
-from rondo.contracts.events.training import ModelTrained
+from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -67,6 +67,11 @@ class History:
                 ),
             )
         return list(found.values())
+
+    def running(self) -> set[str]:
+        """Return the runs that have started and not ended."""
+        ended = {e.data.run_id for e in self.of(ModelTrained, TrainingFailed, TrainingSkipped)}
+        return {e.data.run_id for e in self.of(TrainingStarted)} - ended
 
     def deployed(self) -> DeploymentChanged | None:
         changes: list[DeploymentChanged] = [e.data for e in self.of(DeploymentChanged)]

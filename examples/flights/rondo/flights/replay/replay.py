@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _STEP = timedelta(hours=6)
 _REFRESH_SECONDS = 0.25
 _SHOWN_EVENTS = 200
+_LONGEST_TRAINING_SECONDS = 120.0
 
 
 class Replay:
@@ -49,8 +50,10 @@ class Replay:
         self._without = by_month(flights, baseline)
         self._with: dict[int, float] = {}
         self._rates: deque[tuple[float, int]] = deque(maxlen=8)
+        self._trainings: dict[str, float] = {}
+        self._started = time.monotonic()
         # Last, because the event clock starts here.
-        self._clock = EventClock(plan.stream_from, time.monotonic(), plan.per_second)
+        self._clock = EventClock(plan.stream_from, plan.per_second)
         self._sender = Sender(kafka, ticks(flights, plan.stream_from, plan.until, _STEP), self._clock)
 
     async def run(self, observer: RunObserver, controls: SystemControls) -> float:
@@ -64,6 +67,7 @@ class Replay:
         sending = asyncio.create_task(asyncio.to_thread(self._sender.run))
         try:
             while not sending.done():
+                self._set_speed()
                 snapshot = self._snapshot()
                 observer.show(snapshot)
                 controls.on_progress(snapshot.progress)
@@ -73,7 +77,15 @@ class Replay:
             self._sender.stop()
         await sending
         observer.show(self._snapshot())
-        return time.monotonic() - self._clock.started
+        return time.monotonic() - self._started
+
+    def _set_speed(self) -> None:
+        now = time.monotonic()
+        running = self._readers.listener.history.running()
+        self._trainings = {run: self._trainings.get(run, now) for run in running}
+        # A run that does not end must not hold the replay up.
+        slow = any(now - since < _LONGEST_TRAINING_SECONDS for since in self._trainings.values())
+        self._clock.set_speed(self._plan.training_speed if slow else 1.0)
 
     def _snapshot(self) -> Snapshot:
         sent, ledger, history = self._sender.progress, self._readers.auditor.ledger, self._readers.listener.history
@@ -86,6 +98,7 @@ class Replay:
             sent=sent.requests,
             answered=ledger.responses,
             behind=sent.behind,
+            training=bool(self._trainings),
             rate=self._rate(),
             lag=self._readers.backlog.requests,
             events=timeline(history.envelopes[-_SHOWN_EVENTS:], self._outages.incidents),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from rondo.flights.dataset.flights import ARRIVED_AT, EVENT_TIME
 from rondo.flights.dataset.messages import outcomes, requests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime, timedelta
 
 
@@ -24,17 +25,29 @@ class Tick:
     outcomes: list[tuple[bytes, bytes]]
 
 
-@dataclass(frozen=True)
 class EventClock:
-    """Shows `start` at `started` (monotonic seconds), and advances by `per_second` each second."""
+    """Shows `start` first, and then advances by `per_second` times its speed each second.
 
-    start: datetime
-    started: float
-    per_second: timedelta
+    The speed may be set from another thread. `now` returns monotonic seconds.
+    """
 
-    def due_at(self, event_time: datetime) -> float:
-        """Return the monotonic seconds at which the clock shows `event_time`."""
-        return self.started + (event_time - self.start) / self.per_second
+    def __init__(self, start: datetime, per_second: timedelta, now: Callable[[], float] = time.monotonic) -> None:
+        self._per_second = per_second
+        self._now = now
+        # What it showed at the last change of its speed. One reference, so that a reader never sees half a change.
+        self._anchor = (start, now(), 1.0)
+
+    def set_speed(self, speed: float) -> None:
+        """Advance by `speed` times `per_second` from now on; more than 0."""
+        shown, at, before = self._anchor
+        if speed != before:
+            now = self._now()
+            self._anchor = (shown + (now - at) * before * self._per_second, now, speed)
+
+    def seconds_until(self, event_time: datetime) -> float:
+        """Return the seconds until the clock shows `event_time` at its present speed; below 0 afterwards."""
+        shown, at, speed = self._anchor
+        return (event_time - shown) / self._per_second / speed - (self._now() - at)
 
 
 def ticks(flights: pl.DataFrame, start: datetime, end: datetime, step: timedelta) -> Iterator[Tick]:

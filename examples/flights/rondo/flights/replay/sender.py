@@ -25,6 +25,7 @@ _MESSAGE_SECONDS = 60.0
 # The time that librdkafka may need after a message's timeout to report it.
 _GRACE_SECONDS = 10.0
 _POLL_SECONDS = 0.5
+_STEP_SECONDS = 0.1
 
 
 @dataclass
@@ -77,9 +78,7 @@ class Sender:
         """
         try:
             for tick in self._ticks:
-                wait = self._clock.due_at(tick.until) - time.monotonic()
-                self.progress.behind = max(0.0, -wait)
-                if self._stop.wait(max(0.0, wait)):
+                if not self._wait_until_due(tick):
                     self._producer.purge()
                     return
                 self._send_tick(tick)
@@ -90,6 +89,17 @@ class Sender:
     def stop(self) -> None:
         """End at the next tick without waiting for acknowledgements; unsent messages are discarded."""
         self._stop.set()
+
+    def _wait_until_due(self, tick: Tick) -> bool:
+        """Wait until the clock shows the tick's time; return False if the sender is stopped before."""
+        wait = self._clock.seconds_until(tick.until)
+        self.progress.behind = max(0.0, -wait)
+        # In short steps: the clock's speed may change meanwhile.
+        while wait > 0:
+            if self._stop.wait(min(wait, _STEP_SECONDS)):
+                return False
+            wait = self._clock.seconds_until(tick.until)
+        return not self._stop.is_set()
 
     def _send_tick(self, tick: Tick) -> None:
         self._send(PredictionRequested.topic, tick.requests)

@@ -23,6 +23,7 @@ def as_markdown(report: Report) -> str:
         _counts(report),
         "",
         f"Counted from the topics by an independent read_committed reader; the demo sends {report.expected:,}.",
+        "While a training ran, the replay continued at a fifth of its speed.",
         "",
         *_retrains(report),
         "",

@@ -92,9 +92,10 @@ def _header(snapshot: Snapshot) -> RenderableType:
     clock = f"{snapshot.event_time:%a %d %b %Y}" if snapshot.event_time else "preparing"
     figures = f"{snapshot.sent:,} sent  {snapshot.answered:,} answered  lag {snapshot.lag:,}  {snapshot.rate:,.0f}/s"
     late = f"  {snapshot.behind:.0f} s late" if snapshot.behind > 1 else ""
+    training = "  slower: a training runs" if snapshot.training else ""
     return Panel(
         Group(
-            Text.assemble((clock, "bold"), f"   {figures}{late}"),
+            Text.assemble((clock, "bold"), f"   {figures}{late}{training}"),
             ProgressBar(total=1.0, completed=snapshot.progress, width=None),
         ),
         title="Rondo: a year of New York flights",

@@ -28,6 +28,7 @@ class Snapshot:
     behind: float
     rate: float
     lag: int = 0
+    training: bool = False
     events: tuple[Envelope[Any] | Incident, ...] = ()
     deployed: DeploymentChanged | None = None
     served: dict[int, int] = field(default_factory=dict)
