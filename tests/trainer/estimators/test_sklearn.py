@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from rondo.contracts.spec.parameters.rules import ANY, Rule
 from rondo.contracts.spec.parameters.sklearn import DECIDED, NOT_HERE, USES
 from rondo.contracts.spec.policy import Trainer
-from rondo.trainer.estimators import sklearn_steps
+from rondo.trainer.estimators import sklearn, sklearn_steps
 from rondo.trainer.estimators.base import OPSET, HyperparameterError, Target
 from rondo.trainer.estimators.sklearn import Sklearn, SklearnModel, StepsFailedError
 from rondo.trainer.estimators.sklearn_matrix import InfiniteValuesError, MissingValuesError
 from rondo.trainer.preparation import dates
+from threadpoolctl import ThreadpoolController
 
 from tests.trainer.estimators.graphs import difference, graph, predict
 
@@ -155,6 +156,14 @@ def test_the_same_rows_give_the_same_graph_whatever_the_threads() -> None:
     for chosen in (steps, [FOREST]):
         models = [fit("binary", chosen, matrix, labels, threads) for threads in (1, 1, 2)]
         assert len({graph(model, TARGETS["binary"], 5) for model in models}) == 1
+
+
+def test_every_blas_library_is_limited_to_one_thread() -> None:
+    for use in USES:
+        sklearn_steps._class(use)
+    with sklearn._quietly():
+        threads = [each["num_threads"] for each in ThreadpoolController().info() if each["user_api"] == "blas"]
+    assert set(threads) == {1}
 
 
 def test_the_probability_of_a_forest_is_at_most_1() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sklearn
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from rondo.contracts.spec.parameters.sklearn import takes_missing
 from rondo.trainer.errors import TrainingImpossibleError
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from rondo.trainer.estimators.base import Params, Target
 
 log = logging.getLogger(__name__)
+# scikit-learn, imported above, has loaded all BLAS libraries. To look for them takes some milliseconds.
+_LIBRARIES = ThreadpoolController()
 
 
 class StepsFailedError(TrainingImpossibleError):
@@ -131,7 +133,7 @@ def _precision(steps: Sequence[Any]) -> type[np.floating[Any]]:
 @contextmanager
 def _quietly() -> Iterator[None]:
     """Log the warnings of scikit-learn, and compute with one thread where another number would round otherwise."""
-    with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):
+    with _LIBRARIES.limit(limits=1, user_api="blas"), np.errstate(all="ignore"):
         with warnings.catch_warnings(record=True) as found:
             warnings.simplefilter("always")
             yield
