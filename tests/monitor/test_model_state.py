@@ -205,9 +205,9 @@ def test_without_a_change_no_more_windows_exceed_a_threshold_than_the_false_alar
     """The spec's own thresholds are close to zero, so that only the noise bounds decide."""
     loose = spec(stream.task, drift=1e-9, performance_drop=1e-9, false_alarm_rate=rate, consecutive=1)
     scenario = DailyScenario(spec=loose, seed=17, stream=stream)
-    for day in range(101):
+    for day in range(61):
         scenario.day(day, count=600)
         scenario.close()
-    assert scenario.counts()["WindowClosed"] == 100
+    assert scenario.counts()["WindowClosed"] == 60
     # Three standard deviations above the stated rate.
-    assert scenario.counts()["AlertRaised"] <= 100 * rate + 3 * (100 * rate * (1 - rate)) ** 0.5
+    assert scenario.counts()["AlertRaised"] <= 60 * rate + 3 * (60 * rate * (1 - rate)) ** 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,6 +100,12 @@ def fit(task: str, trainer: dict[str, Any], frame: pl.DataFrame, threads: int = 
     return pipeline(threads).fit(spec(task, trainer), TrainingSet(frame, (), LATER, None, LATER))
 
 
+@cache
+def small(kind: str, task: str) -> FittedCandidate:
+    """Return a model of as few rows as are enough, fitted once for all tests."""
+    return fit(task, trainer_of(kind, task), rows(task, 200))
+
+
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_model_is_better_than_chance_and_its_graph_agrees_with_it(kind: str, task: str) -> None:
@@ -118,21 +125,21 @@ def test_a_model_is_better_than_chance_and_its_graph_agrees_with_it(kind: str, t
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_rows_give_the_same_bytes_whatever_the_threads(kind: str, task: str) -> None:
-    frame = rows(task, 300)
-    assert len({fit(task, trainer_of(kind, task), frame, threads).model for threads in (1, 1, 2)}) == 1
+    again = fit(task, trainer_of(kind, task), rows(task, 200), threads=2)
+    assert again.model == small(kind, task).model
 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_200_rows_are_enough(kind: str, task: str) -> None:
-    fitted = fit(task, trainer_of(kind, task), rows(task, 200))
+    fitted = small(kind, task)
     assert (fitted.rows_trained, fitted.holdout.height) == (180, 20)
 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_features_that_are_all_the_same_give_one_prediction(kind: str, task: str) -> None:
-    frame = rows(task).with_columns(carrier=pl.lit("AA"), temp=pl.lit(1.5, pl.Float32), distance=pl.lit(9))
+    frame = rows(task, 300).with_columns(carrier=pl.lit("AA"), temp=pl.lit(1.5, pl.Float32), distance=pl.lit(9))
     fitted = fit(task, trainer_of(kind, task), frame)
     outputs = Scorer(1)(fitted.model, onnx_inputs(spec(task, trainer_of(kind, task)).features, frame))
     assert all(np.isfinite(values).all() and (values == values[0]).all() for values in outputs.values())
@@ -160,5 +167,5 @@ def test_a_missing_value_without_an_imputer_is_refused_before_the_fit() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_registry_accepts_the_model(kind: str) -> None:
-    model = fit("multiclass", trainer_of(kind, "multiclass"), rows("multiclass", 200)).model
+    model = small(kind, "multiclass").model
     check_onnx(model, len(model))

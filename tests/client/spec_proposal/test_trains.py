@@ -77,6 +77,11 @@ def accepted(path: Path, spec: ModelSpec) -> AcceptedBatch:
     return decision
 
 
+def with_few_trees(spec: ModelSpec) -> ModelSpec:
+    trainer = spec.trainer.model_copy(update={"params": {**spec.trainer.params, "n_estimators": 5}})
+    return spec.model_copy(update={"trainer": trainer})
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 @pytest.mark.parametrize("kind", LABELS)
 def test_the_rows_of_a_file_are_accepted_and_train(tmp_path: Path, kind: str, suffix: str) -> None:
@@ -88,7 +93,7 @@ def test_the_rows_of_a_file_are_accepted_and_train(tmp_path: Path, kind: str, su
     spec = parse_spec(as_yaml(proposal))
     batch = accepted(path, spec)
     assert (batch.rows.height, batch.quarantined.height) == (ROWS, 0)
-    candidate = pipeline(1).fit(spec, TrainingSet(in_order(spec, batch.rows), (), NOW, None, NOW))
+    candidate = pipeline(1).fit(with_few_trees(spec), TrainingSet(in_order(spec, batch.rows), (), NOW, None, NOW))
     assert candidate.rows_trained == 360
     assert candidate.rows_trained + candidate.holdout.height >= (spec.trainer.min_rows or 0)
 

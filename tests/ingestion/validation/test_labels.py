@@ -49,7 +49,7 @@ floats = (
     | st.sampled_from([-0.0, 2.0**53, LARGEST, LARGEST * (1 + 1e-9), 1e300, 1e-320])
 )
 nested = st.sampled_from([[], [1], ["oak"], {}, {"a": 1}])
-relaxed = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def contract(model: ModelSpec) -> Contract:
@@ -106,13 +106,13 @@ def test_csv_has_texts(model: ModelSpec, values: list[str], tmp_path: Path) -> N
     same(converted(batch, "CSV", model), [model.labels.parse(value) for value in values])
 
 
-@every_task
 @pytest.mark.parametrize("file_format", ["Parquet", "an Arrow stream", "an Arrow file"])
 @given(
+    model=st.sampled_from(list(SPECS.values())),
     values=st.lists(st.none() | st.booleans(), min_size=1, max_size=6)
     | st.lists(st.none() | ints, min_size=1, max_size=6)
     | st.lists(st.none() | floats | st.sampled_from([float("nan"), float("inf")]), min_size=1, max_size=6)
-    | st.lists(st.none() | texts, min_size=1, max_size=6)
+    | st.lists(st.none() | texts, min_size=1, max_size=6),
 )
 @relaxed
 def test_files_that_keep_types(model: ModelSpec, file_format: FileFormat, values: list[Any], tmp_path: Path) -> None:

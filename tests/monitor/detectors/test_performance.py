@@ -127,7 +127,7 @@ def test_without_a_value_or_a_holdouts_the_primary_metric_has_no_result() -> Non
 @pytest.mark.parametrize("residuals", ["laplace", "skewed", "heavy"])
 def test_mae_exceeds_by_chance_no_more_often_than_the_tail(residuals: str) -> None:
     """With the spec's own figure at zero, so that only chance decides; 200 outcomes a window."""
-    rng, tail, tries, rows = np.random.default_rng(5), 0.01, 2_000, 200
+    rng, tail, tries, rows = np.random.default_rng(5), 0.01, 1_000, 200
     draw = {
         "laplace": lambda size: rng.laplace(0, 2, size),
         "skewed": lambda size: rng.lognormal(0, 1, size) - np.exp(0.5),

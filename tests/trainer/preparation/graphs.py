@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,8 +35,14 @@ def run(nodes: Sequence[onnx.NodeProto], tensors: Tensors, opset: int = 15) -> N
     graph = helper.make_graph(nodes, "step", inputs, [output])
     opsets = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", 3)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
+    return np.asarray(_session(model).run(["output"], dict(tensors))[0])
+
+
+@lru_cache(maxsize=4)
+def _session(model: bytes) -> onnxruntime.InferenceSession:
+    """Return a session of a model; a test runs the same model on several rows."""
     check_onnx(model, len(model))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(["output"], dict(tensors))[0])
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -34,7 +34,8 @@ def read(texts: list[str], parts: tuple[str, ...] = PARTS) -> NDArray[np.float32
     numbers = DateParts(parts).apply(pl.Series(texts))
     assert numbers.dtype == np.float32
     np.testing.assert_array_equal(in_graph(pl.Series(texts), parts), numbers)
-    np.testing.assert_array_equal(in_graph(pl.Series(texts[:1]), parts), numbers[:1])
+    if len(texts) > 1:
+        np.testing.assert_array_equal(in_graph(pl.Series(texts[:1]), parts), numbers[:1])
     return numbers
 
 
