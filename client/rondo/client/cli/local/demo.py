@@ -47,7 +47,9 @@ class _Options:
 
 
 def demo(
-    speed: Annotated[float, typer.Option(envvar="SPEED", min=0.01, help="1 replays a year in about 90 s, trainings aside.")] = 1.0,
+    speed: Annotated[
+        float, typer.Option(envvar="SPEED", min=0.01, help="1 replays a year in about 90 s, trainings aside.")
+    ] = 1.0,
     until: Annotated[int, typer.Option(min=3, max=12, metavar="MONTH", help="Replay to the end of this month.")] = 12,
     redeployments: Annotated[
         int | None,
