@@ -16,6 +16,7 @@ from rondo.contracts.tasks.base import FittedTask
 from rondo.trainer.estimators.base import Target
 from rondo.trainer.estimators.lightgbm import LightGbm, LightGbmModel
 from rondo.trainer.onnx_graph import builder
+from rondo.trainer.onnx_graph.feature_model import PreparedModel
 from rondo.trainer.onnx_graph.runtime import Scorer
 from rondo.trainer.preparation.inputs import onnx_inputs
 from rondo.trainer.preparation.preparation import fit
@@ -54,7 +55,7 @@ ROWS, LABELS = _rows()
 PREPARATION, MATRIX = fit(FEATURES, Prepare(), ROWS, LABELS[:, None])
 FITTED: LightGbmModel = LightGbm(1).fit(TARGET, PARAMS, 7, MATRIX, LABELS)
 METADATA = {builder.TRAINED_UNTIL: UNTIL.isoformat()}
-GRAPH = builder.build(PREPARATION, FITTED, TASK, METADATA)
+GRAPH = builder.build(PreparedModel(PREPARATION, FITTED), TASK, METADATA)
 
 
 def score(model: bytes, inputs: Inputs) -> NDArray[np.float32]:
@@ -96,13 +97,15 @@ def test_a_value_missing_for_the_first_time_takes_the_branch_of_zero() -> None:
 
 def test_the_same_rows_give_the_same_bytes() -> None:
     again = LightGbm(1).fit(TARGET, PARAMS, 7, MATRIX, LABELS)
-    assert builder.build(PREPARATION, again, TASK, METADATA) == GRAPH
+    assert builder.build(PreparedModel(PREPARATION, again), TASK, METADATA) == GRAPH
 
 
 def test_another_seed_gives_other_trees() -> None:
     params = LightGbm(1).check_params("binary", Trainer(params={"n_estimators": 5, "feature_fraction": 0.5}))
     one, other = (LightGbm(1).fit(TARGET, params, seed, MATRIX, LABELS) for seed in (1, 2))
-    assert builder.build(PREPARATION, one, TASK, {}) != builder.build(PREPARATION, other, TASK, {})
+    assert builder.build(PreparedModel(PREPARATION, one), TASK, {}) != builder.build(
+        PreparedModel(PREPARATION, other), TASK, {}
+    )
 
 
 def test_inputs_are_named_as_the_features_and_outputs_as_the_task_has_them() -> None:
@@ -123,7 +126,7 @@ def test_the_graph_has_its_signature_and_training_time() -> None:
 
 
 def test_a_graph_without_metadata_has_no_training_time() -> None:
-    assert builder.trained_until(builder.build(PREPARATION, FITTED, TASK, {})) is None
+    assert builder.trained_until(builder.build(PreparedModel(PREPARATION, FITTED), TASK, {})) is None
 
 
 def test_a_feature_may_be_called_as_an_output_is() -> None:
@@ -131,7 +134,7 @@ def test_a_feature_may_be_called_as_an_output_is() -> None:
     rows = pl.DataFrame({"score": [7.0, 8.0] * 500, "label": ["a"] * 1_000})
     prepared, matrix = fit(features, Prepare(), rows, LABELS[:1_000, None])
     model = LightGbm(1).fit(TARGET, PARAMS, 7, matrix, LABELS[:1_000])
-    assert score(builder.build(prepared, model, TASK, {}), onnx_inputs(features, rows)).shape == (1_000,)
+    assert score(builder.build(PreparedModel(prepared, model), TASK, {}), onnx_inputs(features, rows)).shape == (1_000,)
 
 
 def test_a_model_of_a_single_leaf_has_one_score() -> None:
@@ -142,7 +145,7 @@ def test_a_model_of_a_single_leaf_has_one_score() -> None:
         MATRIX,
         LABELS,
     )
-    scores = score(builder.build(PREPARATION, flat, TASK, {}), onnx_inputs(FEATURES, ROWS))
+    scores = score(builder.build(PreparedModel(PREPARATION, flat), TASK, {}), onnx_inputs(FEATURES, ROWS))
     np.testing.assert_allclose(scores, flat.predict(PREPARATION.apply(ROWS))[:, 0], atol=1e-6)
 
 
@@ -153,5 +156,5 @@ def test_a_feature_without_a_split_gives_a_constant_score() -> None:
     labels = np.array([0, 1] * 500, dtype=np.float32)
     prepared, matrix = fit(features, Prepare(), rows, labels[:, None])
     model = LightGbm(1).fit(TARGET, LightGbm(1).check_params("binary", Trainer()), 7, matrix, labels)
-    scores = score(builder.build(prepared, model, TASK, {}), onnx_inputs(features, rows))
+    scores = score(builder.build(PreparedModel(prepared, model), TASK, {}), onnx_inputs(features, rows))
     np.testing.assert_array_equal(scores, np.full(1_000, 0.5, np.float32))

@@ -15,22 +15,22 @@ from rondo.trainer.evaluation.candidate import FittedCandidate
 from rondo.trainer.evaluation.compare import evaluate_candidate
 from rondo.trainer.evaluation.metrics import Scored
 from rondo.trainer.onnx_graph import builder, parity
+from rondo.trainer.onnx_graph.feature_model import PreparedModel
 from rondo.trainer.preparation import inputs, preparation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy as np
-    import polars as pl
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.dataset.split import Split
     from rondo.trainer.dataset.training_set import TrainingSet
-    from rondo.trainer.estimators.base import Estimator, FittedModel
+    from rondo.trainer.estimators.base import Estimator
     from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
+    from rondo.trainer.onnx_graph.feature_model import FeatureModel
     from rondo.trainer.ports import Score
-    from rondo.trainer.preparation.preparation import Preparation
 
 
 class UnsupportedTrainerError(TrainingImpossibleError):
@@ -41,15 +41,6 @@ class UnsupportedTrainerError(TrainingImpossibleError):
     def __init__(self, kind: str, known: tuple[str, ...]) -> None:
         self.kind = kind
         super().__init__(f"`trainer.kind: {kind}` is not supported: use {' or '.join(known)}")
-
-
-@dataclass(frozen=True)
-class _Model:
-    preparation: Preparation
-    fitted: FittedModel
-
-    def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
-        return self.fitted.predict(self.preparation.apply(rows))
 
 
 @dataclass(frozen=True)
@@ -92,7 +83,7 @@ class Pipeline:
         if not scored.finite:
             raise NoFinitePredictionError(spec.trainer.kind)
         metadata = {builder.SPEC_DIGEST: spec.digest, builder.TRAINED_UNTIL: parts.training[time][-1].isoformat()}
-        graph = builder.build(model.preparation, model.fitted, fitted, metadata)
+        graph = builder.build(model, fitted, metadata)
         compared = parity.compared_rows(spec.features, rows, spec.trainer.seed)
         return FittedCandidate(
             model=graph,
@@ -122,10 +113,12 @@ class Pipeline:
             raise UnsupportedTrainerError(spec.trainer.kind, tuple(self.estimators)) from None
 
 
-def _fit(spec: ModelSpec, parts: Split, target: Target, targets: NDArray[np.float32], estimator: Estimator) -> _Model:
+def _fit(
+    spec: ModelSpec, parts: Split, target: Target, targets: NDArray[np.float32], estimator: Estimator
+) -> FeatureModel:
     params = estimator.check_params(target.task, spec.trainer)
     prepared, matrix = preparation.fit(spec.features, spec.prepare, parts.training, target.columns(targets))
     # Before a fit that may take hours.
     estimator.check_matrix(params, prepared.columns, matrix)
     estimator.check_matrix(params, prepared.columns, prepared.apply(parts.holdout))
-    return _Model(prepared, estimator.fit(target, params, spec.trainer.seed, matrix, targets))
+    return PreparedModel(prepared, estimator.fit(target, params, spec.trainer.seed, matrix, targets))

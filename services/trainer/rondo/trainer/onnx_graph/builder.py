@@ -1,4 +1,4 @@
-"""Builds one ONNX graph from preparation and fitted model, so that training and serving cannot differ.
+"""Builds one ONNX graph from a model and the head of its task, so that training and serving cannot differ.
 
 One input per feature, with its name, of shape `[N, 1]`: text for a category ("" where it is missing), float32 for
 anything else (NaN where it is missing). The outputs are those of the task (`rondo.contracts.tasks`).
@@ -18,30 +18,27 @@ from onnx import TensorProto, helper
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.registry import task_named
-from rondo.trainer.estimators.base import ML_OPSET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rondo.trainer.estimators.base import FittedModel
-    from rondo.trainer.preparation.preparation import Preparation
+    from rondo.trainer.onnx_graph.feature_model import FeatureModel
 
 SIGNATURE, SPEC_DIGEST, TRAINED_UNTIL = "rondo.signature", "rondo.spec_digest", "rondo.trained_until"
-# The name of a column has no dot, so these can't be features.
-_MATRIX, _RAW = "matrix.encoded", "matrix.raw"
+# The tensor of the raw prediction. The name of a column has no dot, so it is no feature.
+RAW = "matrix.raw"
 _TENSORS = {"number": TensorProto.FLOAT, "probabilities": TensorProto.FLOAT, "label": TensorProto.INT64}
 
 
-def build(preparation: Preparation, model: FittedModel, task: FittedTask, metadata: Mapping[str, str]) -> bytes:
+def build(model: FeatureModel, task: FittedTask, metadata: Mapping[str, str]) -> bytes:
     """Return the serialized graph; `metadata` is stored in it beside the signature and the task."""
-    inputs = [_input(name, feature) for name, feature in preparation.features.items()]
-    head = task_named(task.task).head(task, _RAW, helper.make_node)
-    nodes = [*preparation.onnx_nodes(_MATRIX), *model.onnx_nodes(_MATRIX, _RAW), *head]
+    inputs = [_input(name, feature) for name, feature in model.features.items()]
+    nodes = [*model.onnx_nodes(RAW), *task_named(task.task).head(task, RAW, helper.make_node)]
     graph = helper.make_graph(nodes, "rondo", inputs, _outputs(task))
-    opsets = [helper.make_opsetid("", preparation.opset), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+    opsets = [helper.make_opsetid(domain, version) for domain, version in model.opsets.items()]
     format_version = helper.find_min_ir_version_for(opsets)
     proto = helper.make_model(graph, opset_imports=opsets, ir_version=format_version, producer_name="rondo.trainer")
-    props = {SIGNATURE: signature(preparation.features), FittedTask.METADATA: task.model_dump_json(), **metadata}
+    props = {SIGNATURE: signature(model.features), FittedTask.METADATA: task.model_dump_json(), **metadata}
     helper.set_model_props(proto, dict(sorted(props.items())))
     serialized: bytes = proto.SerializeToString(deterministic=True)
     return serialized
