@@ -1,0 +1,99 @@
+"""Finds the classes of a graph, in the order of its probabilities, and which columns are those of the label."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from onnx import AttributeProto, helper, numpy_helper
+
+from rondo.contracts.tasks.written import written
+from rondo.trainer.given import document
+from rondo.trainer.given.errors import UnmatchedClassesError, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import onnx
+
+CLASSES = "rondo.classes"
+_BINARY = 2
+
+
+def classes_of(model: onnx.ModelProto, count: int) -> tuple[str, ...] | None:
+    """Return the classes of `count` probabilities: of the metadata, else of the label output; None if nothing has them.
+
+    Raises:
+        UnmatchedClassesError: the metadata can't be read, or has another number of classes.
+
+    """
+    named = next((entry.value for entry in model.metadata_props if entry.key == CLASSES), None)
+    if named is not None:
+        return _of_metadata(named, count)
+    looked_up, declared = set(_looked_up(model.graph)), set(_declared(model.graph))
+    for candidates in (looked_up, declared):
+        fitting = {each for each in candidates if len(each) == count}
+        if len(fitting) == 1:
+            return fitting.pop()
+    return None
+
+
+def columns_of(found: tuple[str, ...] | None, wanted: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the column of each wanted class among the probabilities of the found ones.
+
+    The numbers 0 and 1 stand for the two labels of a binary spec. Without found classes the order is taken to be the
+    wanted one.
+
+    Raises:
+        UnmatchedClassesError: they are others.
+
+    """
+    if found is None:
+        return tuple(range(len(wanted)))
+    if set(found) == set(wanted):
+        return tuple(found.index(each) for each in wanted)
+    if len(wanted) == _BINARY and set(found) == {"0", "1"}:
+        return found.index("0"), found.index("1")
+    raise UnmatchedClassesError(
+        found, f"the classes of the model are {listed(found)}, and those of the label {listed(wanted)}"
+    )
+
+
+def _of_metadata(text: str, count: int) -> tuple[str, ...]:
+    try:
+        values = json.loads(text)
+    except ValueError:
+        values = None
+    names = tuple(written(each) for each in values) if isinstance(values, list) else ()
+    known = tuple(each for each in names if each)
+    if not known or len(known) != len(names) or len(set(known)) != len(known):
+        raise UnmatchedClassesError((), f"the metadata `{CLASSES}` is no JSON list of different texts or whole numbers")
+    if len(known) != count:
+        problem = f"the metadata `{CLASSES}` has {len(known)} classes, and the model {count} probabilities"
+        raise UnmatchedClassesError(known, problem)
+    return known
+
+
+def _declared(graph: onnx.GraphProto) -> Iterator[tuple[str, ...]]:
+    """Yield the classes that classifiers of `ai.onnx.ml` declare. Those of an ensemble's members may be others."""
+    for node in document.nodes(graph):
+        for attribute in node.attribute:
+            if attribute.name.startswith("classlabels_") and node.op_type != "ZipMap":
+                yield _texts(helper.get_attribute_value(attribute))
+
+
+def _looked_up(graph: onnx.GraphProto) -> Iterator[tuple[str, ...]]:
+    """Yield the tables of classes from which converters take the label by the index of the highest probability."""
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute[0].type == AttributeProto.TENSOR:
+            constants[node.output[0]] = node.attribute[0].t
+    for node in graph.node:
+        if node.op_type == "ArrayFeatureExtractor" and node.input[0] in constants:
+            values = numpy_helper.to_array(constants[node.input[0]])
+            if values.dtype.kind in "iOSU":
+                yield _texts(values.reshape(-1).tolist())
+
+
+def _texts(values: Sequence[object]) -> tuple[str, ...]:
+    return tuple(each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in values)

@@ -1,0 +1,208 @@
+"""A model made elsewhere, by the protocol of a fitted one: it predicts, and it is nodes of our graph.
+
+    model = read(content, features, "binary", ("no", "yes"), sample, run)
+
+It predicts by the graph as it was given, and `onnx_nodes` are the same operators under other names, so that comparing
+both (`onnx_graph.parity`) is a check of the second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import onnx
+from onnx import helper, version_converter
+
+from rondo.trainer.given import document
+from rondo.trainer.given.errors import InvalidGraphError
+from rondo.trainer.given.inputs import PREFIX, match_inputs
+from rondo.trainer.given.outputs import candidate_output, raw_output
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rondo.contracts.spec.model import Feature
+    from rondo.trainer.given.inputs import Columns, GivenInputs
+    from rondo.trainer.given.outputs import RawOutput
+
+# The operators of our own nodes need these.
+_LEAST_OPSET = 15
+_LEAST_CONVERTED = 13
+
+
+class RunGraph(Protocol):
+    """Runs a graph that nobody here has made, within bounds of time and memory."""
+
+    def __call__(
+        self, model: bytes, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]
+    ) -> Sequence[NDArray[Any]]:
+        """Return outputs by their names, which are numbers.
+
+        Raises:
+            InvalidGraphError: the runtime can't load the graph.
+            RunFailedError: the graph fails on these rows.
+            RunTimeoutError: it takes too long.
+            RunMemoryError: it needs too much memory.
+
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class GivenModel:
+    """A graph of which is known what its inputs and its prediction are.
+
+    It is a `FittedModel` over the columns that it was read for, in their order, where all of them are numbers.
+    """
+
+    features: tuple[str, ...]
+    inputs: GivenInputs
+    output: RawOutput
+    opsets: Mapping[str, int]
+    metadata: Mapping[str, str]
+    _graph: onnx.GraphProto
+    _content: bytes
+    _run: RunGraph
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes in the order of the raw prediction; none for numbers."""
+        return self.output.classes
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The features that the graph does not use."""
+        return tuple(name for name in self.features if name not in self.inputs.columns)
+
+    def predict_columns(self, columns: Columns) -> NDArray[np.float64]:
+        """Return the raw predictions `[rows, width]` of columns by their names, each of shape `[rows, 1]`.
+
+        Raises:
+            GivenModelError: the graph fails, takes too long, or the predictions of a classifier are no probabilities.
+
+        """
+        (found,) = self._run(self._content, [self.output.name], self.inputs.feeds(columns))
+        return self.output.take(found)
+
+    def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return the raw predictions `[rows, width]` of `[rows, columns]`."""
+        return self.predict_columns({name: matrix[:, [at]] for at, name in enumerate(self.features)})
+
+    def onnx_nodes(self, matrix: str, raw: str) -> list[onnx.NodeProto]:
+        """Return the nodes from `matrix`, float32 `[N, columns]`, to `raw`, float32 `[N, width]`."""
+        return [*self.inputs.onnx_nodes_of_matrix(matrix), *self._nodes(), *self.output.onnx_nodes(raw)]
+
+    def onnx_nodes_of_columns(self, raw: str) -> list[onnx.NodeProto]:
+        """Return the nodes from tensors `[N, 1]` with the names of the features to `raw`, float32 `[N, width]`."""
+        tensors = {name: name for name in self.inputs.columns}
+        return [*self.inputs.onnx_nodes(tensors), *self._nodes(), *self.output.onnx_nodes(raw)]
+
+    def _nodes(self) -> list[onnx.NodeProto]:
+        return _renamed(_needed(self._graph, self.output.name))
+
+
+def read(
+    content: bytes,
+    features: Mapping[str, Feature],
+    task: str,
+    classes: Sequence[str] | None,
+    sample: Columns,
+    run: RunGraph,
+) -> GivenModel:
+    """Return the model that ONNX bytes are.
+
+    `features` are the columns that it may use, in the order in which a matrix has them. `classes` are the classes in
+    the order of the raw prediction, of a binary task the negative and the positive one; None takes those that the graph
+    has. `sample` has some rows, at least one, by the names of the features, each column of shape `[rows, 1]`.
+
+    Raises:
+        GivenModelError: it can't be used; the message says what to export instead.
+
+    """
+    model = document.parse(content)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    inputs, name = match_inputs(model, features), candidate_output(model, task)
+    model.ClearField("metadata_props")
+    plain = model.SerializeToString(deterministic=True)
+    rows = len(next(iter(sample.values())))
+    (found,) = run(plain, [name], inputs.feeds(sample))
+    described = onnx.ModelProto()
+    described.CopyFrom(model)
+    helper.set_model_props(described, metadata)
+    output = raw_output(described, name, found, rows, task, tuple(classes) if classes is not None else None)
+    current = _with_current_operators(model)
+    return GivenModel(tuple(features), inputs, output, document.opsets(current), metadata, current.graph, plain, run)
+
+
+def _with_current_operators(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the graph with operators that may stand beside ours; it can't be newer than it is.
+
+    The operators of `ai.onnx.ml` stay: they are read as in their own version.
+    """
+    version = document.opsets(model)[""]
+    if version >= _LEAST_CONVERTED:
+        return model
+    try:
+        return version_converter.convert_version(model, _LEAST_OPSET)
+    except (RuntimeError, ValueError) as error:
+        raise InvalidGraphError(
+            f"its operators of version {version} can't be read as those of {_LEAST_OPSET}:"
+            f" {document.first_line(error)}; export it with the target opset {_LEAST_OPSET}"
+        ) from None
+
+
+def _needed(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
+    """Return the nodes that an output depends on, in their order; initializers become constants."""
+    wanted, kept = {output}, []
+    for node in reversed(graph.node):
+        if wanted & set(node.output):
+            wanted |= set(node.input)
+            wanted.update(name for inner in document.nodes_below(node) for name in inner.input)
+            kept.append(node)
+    constants = [
+        helper.make_node("Constant", [], [tensor.name], value=tensor)
+        for tensor in graph.initializer
+        if tensor.name in wanted
+    ]
+    constants += [
+        helper.make_node("Constant", [], [tensor.values.name], sparse_value=tensor)
+        for tensor in graph.sparse_initializer
+        if tensor.values.name in wanted
+    ]
+    return [*constants, *kept[::-1]]
+
+
+def _renamed(nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
+    """Return copies whose names have a prefix, so that none is that of a feature or of a node of ours."""
+    copies = []
+    for index, node in enumerate(nodes):
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        copy.name = f"{PREFIX}{index}"
+        _rename(copy)
+        copies.append(copy)
+    return copies
+
+
+def _rename(node: onnx.NodeProto) -> None:
+    node.input[:] = [_prefixed(name) for name in node.input]
+    node.output[:] = [_prefixed(name) for name in node.output]
+    for attribute in node.attribute:
+        for graph in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else ())):
+            _rename_graph(graph)
+
+
+def _rename_graph(graph: onnx.GraphProto) -> None:
+    named = [*graph.input, *graph.output, *graph.value_info, *graph.initializer]
+    for each in [*named, *(tensor.values for tensor in graph.sparse_initializer)]:
+        each.name = _prefixed(each.name)
+    for node in graph.node:
+        _rename(node)
+
+
+def _prefixed(name: str) -> str:
+    return f"{PREFIX}{name}" if name else name

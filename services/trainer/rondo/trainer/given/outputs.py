@@ -1,0 +1,172 @@
+"""Finds which output of a graph is the prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import TensorProto, helper
+
+from rondo.contracts.tasks.multiclass import MAX_CLASSES
+from rondo.contracts.vocabularies import Task
+from rondo.trainer.given.classes import classes_of, columns_of
+from rondo.trainer.given.errors import NotProbabilitiesError, RunFailedError, UnclearOutputError, ZipMapError
+from rondo.trainer.given.inputs import PREFIX, type_name
+
+if TYPE_CHECKING:
+    import onnx
+    from numpy.typing import NDArray
+
+OUTPUT = "rondo.output"
+_FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16)
+# As skl2onnx and onnxmltools call them, and Keras and PyTorch users often do.
+_PROBABILITIES = ("probabilities", "probability", "output_probability", "proba", "probs")
+_BINARY = 2
+# Probabilities of float32 add up to 1 with an error of at most the number of classes times 6e-8.
+_TOLERANCE = 1e-3
+_WANTED = {
+    Task.BINARY: "a float output of shape [N, 2] with the probabilities of both labels, or [N, 1] with that of the"
+    " positive one",
+    Task.MULTICLASS: "a float output of shape [N, classes] with the probability of each class",
+    Task.REGRESSION: "a float output of shape [N, 1] with the value",
+}
+
+
+@dataclass(frozen=True)
+class RawOutput:
+    """An output, and the columns of it that are the raw prediction.
+
+    `classes` are those of the raw prediction in their order; `assumed`: the graph names none, so theirs is assumed.
+    """
+
+    name: str
+    columns: tuple[int, ...]
+    found: int
+    classes: tuple[str, ...]
+    assumed: bool
+
+    def take(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the raw prediction `[N, width]`; a value beyond float32 is infinite, as in the graph."""
+        with np.errstate(over="ignore"):
+            return values.reshape(-1, self.found)[:, self.columns].astype(np.float32).astype(np.float64)
+
+    def onnx_nodes(self, raw: str) -> list[onnx.NodeProto]:
+        """Return the nodes from the output to the tensor `raw`, float32 `[N, width]`."""
+        shape, shaped, at, taken = (f"taken.raw.{part}" for part in ("shape", "shaped", "columns", "columns_taken"))
+        return [
+            helper.make_node("Constant", [], [shape], name=shape, value_ints=[-1, self.found]),
+            helper.make_node("Reshape", [f"{PREFIX}{self.name}", shape], [shaped], name=shaped),
+            helper.make_node("Constant", [], [at], name=at, value_ints=list(self.columns)),
+            helper.make_node("Gather", [shaped, at], [taken], name=taken, axis=1),
+            helper.make_node("Cast", [taken], [raw], name=raw, to=TensorProto.FLOAT),
+        ]
+
+    def check(self, task: str, raw: NDArray[np.float64]) -> None:
+        """Check that the predictions of a classifier are probabilities, where they are finite numbers.
+
+        Raises:
+            NotProbabilitiesError: they are not.
+
+        """
+        rows = raw[np.isfinite(raw).all(axis=1)]
+        if task == Task.REGRESSION or not len(rows):
+            return
+        if (outside := rows[(rows < -_TOLERANCE) | (rows > 1 + _TOLERANCE)]).size:
+            raise NotProbabilitiesError(self.name, f"a value is {outside[0]:.4g}")
+        if task == Task.MULTICLASS and (worst := np.abs(rows.sum(axis=1) - 1).max()) > _TOLERANCE:
+            raise NotProbabilitiesError(self.name, f"those of a row add up to 1 with an error of {worst:.4g}")
+
+
+def candidate_output(model: onnx.ModelProto, task: str) -> str:
+    """Return the name of the output that has the prediction.
+
+    It is the only output of floats; of several the one that the metadata `rondo.output` names, or whose name says that
+    it has probabilities.
+
+    Raises:
+        UnclearOutputError: there is none, or several.
+        ZipMapError: the probabilities are dictionaries.
+
+    """
+    outputs: dict[str, onnx.ValueInfoProto] = {value.name: value for value in model.graph.output}
+    floats = [name for name, value in outputs.items() if value.type.tensor_type.elem_type in _FLOATS]
+    found, wanted = [_described(value) for value in outputs.values()], f"export {_WANTED[Task(task)]}"
+    named: str | None = next((entry.value for entry in model.metadata_props if entry.key == OUTPUT), None)
+    if named is not None:
+        if named not in floats:
+            raise UnclearOutputError(found, f"`{OUTPUT}` names {named!r}, which is no output of floats", wanted)
+        return named
+    if len(floats) == 1:
+        return floats[0]
+    if not floats:
+        maps = [name for name, value in outputs.items() if value.type.WhichOneof("value") == "sequence_type"]
+        if maps:
+            raise ZipMapError(maps[0])
+        raise UnclearOutputError(found, "none of them has floats", wanted)
+    probabilities = [name for name in floats if name in _PROBABILITIES]
+    if task != Task.REGRESSION and len(probabilities) == 1:
+        return probabilities[0]
+    raise UnclearOutputError(
+        found,
+        "several have floats",
+        f"name the one that is the prediction in the metadata `{OUTPUT}` of the model, or {wanted}",
+    )
+
+
+def raw_output(
+    model: onnx.ModelProto, name: str, sample: NDArray[Any], rows: int, task: str, wanted: tuple[str, ...] | None
+) -> RawOutput:
+    """Return how the output `name` is read, which was `sample` for a number of rows.
+
+    `wanted` are the classes in the order of the raw prediction; None takes those of the graph, which must have them.
+
+    Raises:
+        UnclearOutputError: it has another shape than the task needs.
+        UnmatchedClassesError: the classes are others.
+        RunFailedError: it has another number of rows.
+
+    """
+    if sample.ndim == 0 or len(sample) != rows:
+        problem = f"the output {name!r} has the shape {list(sample.shape)} for {rows} rows"
+        raise RunFailedError(problem)
+    width = int(np.prod(sample.shape[1:]))
+    unclear = UnclearOutputError(
+        [f"{name} {list(sample.shape)}"],
+        f"{width} columns can't be the prediction of the task {task}",
+        f"export {_WANTED[Task(task)]}",
+    )
+    if task == Task.REGRESSION:
+        if width != 1:
+            raise unclear
+        return RawOutput(name, (0,), 1, (), assumed=False)
+    if task == Task.BINARY:
+        labels = wanted or ("0", "1")
+        if width == 1:
+            return RawOutput(name, (0,), 1, labels, assumed=False)
+        if width != _BINARY:
+            raise unclear
+        classes = classes_of(model, width)
+        return RawOutput(name, columns_of(classes, labels)[1:], width, labels, assumed=classes is None)
+    if not 1 < width <= MAX_CLASSES:
+        raise unclear
+    classes = classes_of(model, width)
+    labels = wanted or classes or ()
+    if len(labels) != width:
+        raise unclear if labels else _nameless(name, width)
+    return RawOutput(name, columns_of(classes, labels), width, labels, assumed=classes is None)
+
+
+def _nameless(name: str, width: int) -> UnclearOutputError:
+    return UnclearOutputError(
+        [f"{name} [N, {width}]"],
+        "nothing says which class each column is",
+        'name the classes in the metadata `rondo.classes` of the model, as JSON such as ["no", "yes"]',
+    )
+
+
+def _described(value: onnx.ValueInfoProto) -> str:
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        return f"{value.name} ({str(kind).removesuffix('_type')})"
+    return f"{value.name} ({type_name(value.type.tensor_type.elem_type)})"

@@ -1,0 +1,90 @@
+"""What is refused before a runtime sees it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from rondo.trainer.given import document
+from rondo.trainer.given.errors import GivenModelError
+
+from tests.trainer.given.graphs import FLOAT, column, graph
+
+
+def _code(model: onnx.ModelProto | bytes) -> str:
+    with pytest.raises(GivenModelError) as refused:
+        document.parse(model if isinstance(model, bytes) else model.SerializeToString())
+    return refused.value.code
+
+
+def _external() -> onnx.TensorProto:
+    tensor = helper.make_tensor("w", FLOAT, [1], [1.0])
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    return tensor
+
+
+def test_a_sound_graph_is_read() -> None:
+    assert document.parse(graph(*column()).SerializeToString()).graph.output[0].name == "y"
+
+
+@pytest.mark.parametrize("content", [b"", b"no model", b"\x80\x04\x95pickle", json.dumps({"a": 1}).encode()])
+def test_other_bytes_are_no_onnx(content: bytes) -> None:
+    assert _code(content) == "not_onnx"
+
+
+def test_a_large_model_is_refused_unread() -> None:
+    with pytest.raises(GivenModelError) as refused:
+        document.parse(b"x" * 11, largest=10)
+    assert refused.value.code == "model_too_large"
+
+
+def test_a_tensor_in_another_file_is_refused() -> None:
+    assert _code(graph(*column(), initializers=[_external()])) == "external_data"
+
+
+def test_it_is_refused_in_a_subgraph_too() -> None:
+    value = helper.make_node("Constant", [], ["inner"], value=_external())
+    branch = helper.make_graph([value], "b", [], [helper.make_tensor_value_info("inner", FLOAT, [1])])
+    either = helper.make_node("If", ["yes"], ["z"], then_branch=branch, else_branch=branch)
+    yes = helper.make_node("Constant", [], ["yes"], value=helper.make_tensor("t", TensorProto.BOOL, [], [True]))
+    assert _code(graph(yes, either, *column())) == "external_data"
+
+
+@pytest.mark.parametrize(
+    ("operator", "domain", "code"),
+    [
+        ("FusedMatMul", "com.microsoft", "custom_operator"),
+        ("StringSplit", "ai.onnx.contrib", "custom_operator"),
+        ("RandomNormalLike", "", "random_operator"),
+        ("NoSuchOperator", "", "invalid_graph"),
+    ],
+)
+def test_an_operator_that_cannot_be_served_is_refused(operator: str, domain: str, code: str) -> None:
+    model = graph(helper.make_node(operator, ["x"], ["z"], domain=domain), *column(), opsets={"": 15, domain: 15})
+    assert _code(model) == code
+
+
+def test_an_unused_domain_does_not_matter() -> None:
+    model = graph(*column(), opsets={"": 15, "com.microsoft": 1})
+    assert document.opsets(document.parse(model.SerializeToString())) == {"": 15}
+
+
+@pytest.mark.parametrize("opsets", [{"": 99}, {"": 15, "ai.onnx.ml": 99}])
+def test_newer_operators_are_refused(opsets: dict[str, int]) -> None:
+    assert _code(graph(*column(), opsets=opsets)) == "unsupported_opset"
+
+
+def test_functions_are_refused() -> None:
+    model = graph(*column())
+    opset: list[Any] = [helper.make_opsetid("", 15)]
+    node = helper.make_node("Identity", ["i"], ["o"])
+    model.functions.append(helper.make_function("mine", "Twice", ["i"], ["o"], [node], opset))
+    assert _code(model) == "model_functions"
+
+
+def test_an_invalid_graph_is_refused() -> None:
+    assert _code(graph(helper.make_node("Sigmoid", ["nothing"], ["y"]))) == "invalid_graph"
