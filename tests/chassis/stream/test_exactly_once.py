@@ -14,6 +14,7 @@ from polars.exceptions import PanicException
 from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.events import broker as chassis_kafka
 from rondo.chassis.kafka_records import Record, Records
+from rondo.chassis.stream import hanging_transactions
 from rondo.chassis.stream.config import StreamSettings
 from rondo.chassis.stream.exactly_once import ExactlyOnceStream, PartitionsMovedError, Transform
 from rondo.chassis.stream.poison_pill import MAX_CONSECUTIVE
@@ -243,7 +244,8 @@ async def test_a_restart_continues_at_the_last_commit(topics: Topics) -> None:
     assert Counter(m.value() for m in found) == Counter(2 * [b"%d" % n for n in range(50)])
 
 
-async def test_readiness_names_a_hanging_transaction(topics: Topics) -> None:
+async def test_readiness_names_a_hanging_transaction(topics: Topics, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hanging_transactions, "_ANSWER_SECONDS", 1)
     topics.fill(50)
     async with running(topics.stream(Copy(topics.target))):
         await asyncio.to_thread(topics.read, 50)

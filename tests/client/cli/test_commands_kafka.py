@@ -48,7 +48,7 @@ async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no
     rondo: Callable[..., Result], tmp_path: Path
 ) -> None:
     (tmp_path / "requests.jsonl").write_bytes(LINES)
-    done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--timeout", "5")
+    done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--timeout", "3")
     assert sorted(done.stdout.splitlines()) == [
         "a  label 0, score 0.1  (version 3)", "f  label 1, score 0.9  (version 3)",
     ]  # fmt: skip
@@ -57,7 +57,7 @@ async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no
         "rondo: line 4: it is not JSON (number is infinity",
         "rondo: line 5: it is not JSON",
         "rondo: the request d was refused: the feature `distance` is missing",
-        "rondo: no answer to the request e within 5 s",
+        "rondo: no answer to the request e within 3 s",
         "rondo: line 8: it has no features: write {",
         "2 answered, 1 taken by Kafka and not answered in time, 5 refused",
     ):
@@ -68,7 +68,7 @@ async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no
 
 async def test_for_programs_each_line_is_an_object(rondo: Callable[..., Result], tmp_path: Path) -> None:
     (tmp_path / "requests.jsonl").write_bytes(LINES)
-    done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--timeout", "5", "--json")
+    done = await asyncio.to_thread(rondo, "predict", "late", "--from", "requests.jsonl", "--timeout", "3", "--json")
     output = [orjson.loads(line) for line in done.stdout.splitlines()]
     assert {each["id"]: each["output"] for each in output if "output" in each} == {
         "a": {"score": 0.1, "label": 0}, "f": {"score": 0.9, "label": 1},

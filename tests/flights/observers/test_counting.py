@@ -150,15 +150,15 @@ def test_readers_are_let_go_of_at_once_when_the_body_fails(tmp_path: Path) -> No
 def test_the_backlog_is_what_serving_has_not_committed(connection: KafkaConnection) -> None:
     backlog = Backlog(connection)
     ask(connection, *"abc")
-    assert backlog.wait_until_done(1) == 3
+    assert backlog.wait_until_done(0.5) == 3
     with serving(connection) as stand_in:
         stand_in.begin("a")
         stand_in.commit_offsets()
-        assert backlog.wait_until_done(1) == 3
+        assert backlog.wait_until_done(0.5) == 3
         stand_in.end()
         assert backlog.wait_until_done(30) == 0
         stand_in.begin("b")
-        assert backlog.wait_until_done(1) == 1, "an answer is in a transaction that is not over"
+        assert backlog.wait_until_done(0.5) == 1, "an answer is in a transaction that is not over"
         stand_in.end()
         assert backlog.wait_until_done(30) == 0
 

@@ -14,6 +14,8 @@ from confluent_kafka import KafkaException
 if TYPE_CHECKING:
     from confluent_kafka import Consumer
 
+_ANSWER_SECONDS = 5
+
 
 class HangingTransactionCheck:
     """Requests the committed offsets every `seconds`, which must exceed the transaction timeout."""
@@ -33,7 +35,7 @@ class HangingTransactionCheck:
 
 def _ask(consumer: Consumer) -> str | None:
     try:
-        consumer.committed(consumer.assignment(), timeout=5)
+        consumer.committed(consumer.assignment(), timeout=_ANSWER_SECONDS)
     except KafkaException as error:
         return (
             f"Kafka does not return the committed offsets ({error.args[0].str()}): if Kafka is up, a transaction "
