@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from onnx import TensorProto, helper
+from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import Comparison, SliceMetrics
 
 if TYPE_CHECKING:
     from rondo.contracts.events.models import GateResult
 
 
-def onnx_model(name: str) -> bytes:
-    """Return a small model; another name makes other bytes."""
+def onnx_model(name: str, task: str | None = "binary") -> bytes:
+    """Return a small model, of a task unless it is None; another name makes other bytes."""
     value = [None, 1]
     graph = helper.make_graph(
         [helper.make_node("Identity", ["x"], ["score"])],
@@ -21,6 +22,8 @@ def onnx_model(name: str) -> bytes:
         [helper.make_tensor_value_info("score", TensorProto.FLOAT, value)],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    if task is not None:
+        helper.set_model_props(model, {FittedTask.METADATA: FittedTask(task=task).model_dump_json()})
     return bytes(model.SerializeToString())
 
 

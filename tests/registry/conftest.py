@@ -71,6 +71,7 @@ def make_trained(  # noqa: PLR0913 - what the tests vary
     champion_slices: tuple[SliceMetrics, ...] = (),
     parity: Parity = Parity(rows=100, max_difference=1e-7),  # noqa: B008 - frozen
     kind: str = "drift",
+    artifact: str | None = None,
 ) -> ModelTrained:
     content = onnx_model(run)
     numbers = NumericProfile(edges=(0.5,), counts=(1, 1))
@@ -102,7 +103,7 @@ def make_trained(  # noqa: PLR0913 - what the tests vary
     return ModelTrained(
         model=model,
         run_id=run,
-        trigger=Trigger(id=f"finding-{run}", kind=kind, at=DAY, detail="temp drifted"),  # type: ignore[arg-type]
+        trigger=Trigger(id=f"finding-{run}", kind=kind, at=DAY, detail="temp drifted", artifact=artifact),  # type: ignore[arg-type]
         digest=digest or stored_artifact(content),
         size=len(content),
         evidence=stored(evidence),

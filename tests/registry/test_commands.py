@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from rondo.contracts.spec.file import parse_spec
 from rondo.contracts.spec.model import ModelSpec
 from rondo.registry import commands
 from rondo.registry.errors import (
+    AlreadyServingError,
     NothingToRollBackToError,
     NotPassedError,
     RefusedSpecError,
@@ -79,6 +81,33 @@ async def test_a_training_by_hand_is_requested_and_audited(store: Backend, spec:
     assert (trigger.kind, trigger.at, trigger.detail) == ("manual", day, "because")
     assert (await store.published())[-1] == (trigger.id, "rondo.TrainingRequested.v1")
     assert (await audit_of(store, "late"))[-1].action == "training_requested"
+
+
+async def test_a_registration_is_requested_and_audited_once_it_is_another_model(
+    store: Backend, spec: ModelSpec, day: datetime, trained: Make
+) -> None:
+    given = f"sha256:{'f' * 64}"
+    async with store.work() as work:
+        with pytest.raises(UnknownModelError):
+            await commands.register(work, "late", given, ANA, day)
+    await apply(store, spec)
+    async with store.work() as work:
+        trigger = await commands.register(work, "late", given, ANA, day)
+    assert (trigger.kind, trigger.artifact, trigger.detail) == ("registration", given, "because")
+    assert (await store.published())[-1] == (trigger.id, "rondo.TrainingRequested.v1")
+    entry = (await audit_of(store, "late"))[-1]
+    assert (entry.action, json.loads(entry.evidence)["trigger"]["artifact"]) == ("registration_requested", given)
+
+    champion = trained("run-1", auc=0.7, kind="registration", artifact=given)
+    await handle(store, champion, "t1")
+    for serves in (given, champion.digest):
+        async with store.work() as work:
+            with pytest.raises(AlreadyServingError) as refused:
+                await commands.register(work, "late", serves, ANA, day)
+        assert (refused.value.code, refused.value.version) == ("already_serving", 1)
+    await apply(store, ModelSpec.model_validate(spec.as_dict() | {"prediction": {"threshold": 0.3}}))
+    async with store.work() as work:
+        assert await commands.register(work, "late", given, ANA, day)
 
 
 async def test_a_unit_of_work_that_fails_leaves_nothing(store: Backend, spec: ModelSpec) -> None:

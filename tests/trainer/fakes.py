@@ -128,7 +128,7 @@ class MemoryUnitOfWork:
         mine = [run for run in reversed(self.store.runs) if run.spec.model == model]
         removed = self.store.removals.get(model, 0)
         past = (PastRun(run.id, run.trigger, run.spec.digest, run.state, run.spec_revision < removed) for run in mine)
-        trained = any(run.state == "trained" and run.spec_revision >= removed for run in mine)
+        trained = any(run.state == "trained" and run.spec_revision >= removed and fits(run) for run in mine)
         return History(tuple(past), trained, removed)
 
     async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
@@ -139,7 +139,8 @@ class MemoryUnitOfWork:
 
     async def defer(self, model: str, trigger: Trigger) -> None:
         known = self.store.deferred.get(model)
-        if known is None or known.kind != "manual" or trigger.kind == "manual":
+        asked_for = ("manual", "registration")
+        if known is None or known.kind not in asked_for or trigger.kind in asked_for:
             self.store.deferred[model] = trigger
 
     async def pop_deferred(self, model: str) -> Trigger | None:
@@ -147,6 +148,10 @@ class MemoryUnitOfWork:
 
     async def publish(self, event: Event, event_id: str | None = None) -> None:
         self.store.published.append((event_id, event))
+
+
+def fits(run: StoredRun) -> bool:
+    return run.trigger.kind != "registration"
 
 
 @dataclass
@@ -212,7 +217,7 @@ class MemoryRunQueue:
     async def last_training(self, model: str) -> LastTraining | None:
         removed = self.store.removals.get(model, 0)
         mine = [run for run in self.store.runs if run.spec.model == model and run.spec_revision >= removed]
-        trained = [run for run in mine if run.state == "trained"]
+        trained = [run for run in mine if run.state == "trained" and fits(run)]
         last = max(trained, key=lambda run: run.finished_at or EPOCH, default=None)
         return None if last is None else LastTraining(last.id, last.spec.digest, last.training_set_digest)
 

@@ -15,6 +15,7 @@ from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.errors import NoFinitePredictionError, OneClassError, SharedEventTimeError, TooManyClassesError
 from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
 from rondo.trainer.onnx_graph import builder
+from rondo.trainer.onnx_graph.isolated_run import IsolatedRun
 from rondo.trainer.onnx_graph.parity import ParityError, compare, compared_rows
 from rondo.trainer.onnx_graph.runtime import Scorer
 from rondo.trainer.pipeline import Pipeline, UnsupportedTrainerError
@@ -192,7 +193,9 @@ def test_a_model_that_gives_no_number_is_refused() -> None:
         fit=lambda *_: SimpleNamespace(predict=lambda matrix: np.where(matrix[:, :1] > 1, np.nan, 0.5)),
     )
     with pytest.raises(NoFinitePredictionError) as refusal:
-        Pipeline({"lightgbm": broken}, Scorer(1)).fit(SPEC, TrainingSet(rows(1_000), (), LATER, None, LATER))
+        Pipeline({"lightgbm": broken}, Scorer(1), IsolatedRun(1)).fit(
+            SPEC, TrainingSet(rows(1_000), (), LATER, None, LATER)
+        )
     assert "gives no finite number for a row of the holdout" in str(refusal.value)
 
 

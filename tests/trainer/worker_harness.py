@@ -35,6 +35,7 @@ class FakePipeline:
     """A pipeline with one step or the other replaced."""
 
     fit: Callable[..., Any] = PIPELINE.fit
+    take: Callable[..., Any] = PIPELINE.take
     evaluate: Callable[..., Any] = PIPELINE.evaluate
 
 

@@ -16,6 +16,8 @@ from pydantic import Field
 class TriggerKind(StrEnum):
     """What triggered a training.
 
+    A registration asks for no fit: a model that was made elsewhere is evaluated in the place of a trained one.
+
     Unknown: an automatic trigger. It starts a training only if `retrain.on` names it.
     """
 
@@ -25,6 +27,7 @@ class TriggerKind(StrEnum):
     QUALITY = "quality"
     SCHEDULE = "schedule"
     MANUAL = "manual"
+    REGISTRATION = "registration"
 
 
 class SkipReason(StrEnum):

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from rondo.chassis.artifacts import ArtifactMissingError, digest_of
 from rondo.chassis.health import Health
 from rondo.chassis.http.server import guarded
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.registry import handlers
+from rondo.registry.audit.verifier import AuditVerifier
 from rondo.registry.http import app
+from rondo.registry.http.dependencies import ApiContext, open_api
+from rondo.registry.postgres.queries import PostgresQueries
 from rondo.registry.postgres.unit_of_work import PostgresStore
 from starlette.routing import BaseRoute, Route
 
@@ -85,6 +89,7 @@ async def test_every_route_asks_for_the_token(client: httpx.AsyncClient) -> None
         ("POST", "/v1/models/{model}/promote"),
         ("POST", "/v1/models/{model}/rollback"),
         ("POST", "/v1/models/{model}/train"),
+        ("POST", "/v1/models/{model}/versions"),
         ("POST", "/v1/tokens"),
         ("POST", "/v1/tokens/{token_id}/rotate"),
         ("PUT", "/v1/specs"),
@@ -114,6 +119,7 @@ async def test_the_document_names_the_body_of_a_spec_the_role_and_the_shape_of_e
     [
         ("PUT", "/v1/specs", Role.ENGINEER, Role.APPROVER),
         ("POST", "/v1/models/late/train", Role.ENGINEER, Role.APPROVER),
+        ("POST", "/v1/models/late/versions", Role.ENGINEER, Role.APPROVER),
         ("POST", "/v1/models/late/promote", Role.APPROVER, Role.ENGINEER),
         ("POST", "/v1/models/late/rollback", Role.APPROVER, Role.ENGINEER),
         ("DELETE", "/v1/models/late", Role.APPROVER, Role.ENGINEER),
@@ -398,3 +404,51 @@ async def test_a_model_can_be_removed(seeded: httpx.AsyncClient) -> None:
     ]  # fmt: skip
     audit = (await seeded.get("/v1/models/late/audit")).json()
     assert (audit["verified"], audit["entries"][-1]["evidence"]["reason"]) == (True, "not needed")
+
+
+async def test_a_model_made_elsewhere_is_stored_and_its_registration_requested(
+    seeded: httpx.AsyncClient, artifacts: Artifacts
+) -> None:
+    content = onnx_model("elsewhere")
+    path, by = "/v1/models/late/versions?reason=new+loss", bearer(Role.ENGINEER)
+    requested = await seeded.post(path, content=content, headers=by)
+    assert requested.status_code == 202
+    body = requested.json()
+    assert (body["status"], body["artifact"]) == ("requested", digest_of(content))
+    assert await artifacts.get(body["artifact"]) == content
+    entry = (await seeded.get("/v1/models/late/audit")).json()["entries"][-1]
+    assert (entry["action"], entry["decided_by"]) == ("registration_requested", "engineer")
+    assert (entry["evidence"]["trigger"]["id"], entry["evidence"]["reason"]) == (body["trigger_id"], "new loss")
+
+
+async def test_a_file_that_cannot_be_registered_is_refused(seeded: httpx.AsyncClient, artifacts: Artifacts) -> None:
+    refused = await seeded.post("/v1/models/gone/versions", content=onnx_model("elsewhere"))
+    assert (refused.status_code, refused.json()["code"]) == (404, "unknown_model")
+    pickled = b"\x80\x04\x95pickle"
+    refused = await seeded.post("/v1/models/late/versions", content=pickled)
+    assert (refused.status_code, refused.json()["code"]) == (422, "not_onnx")
+    with pytest.raises(ArtifactMissingError):
+        await artifacts.get(digest_of(pickled))
+    champion = (await seeded.get("/v1/models/late/versions/2/artifact")).content
+    refused = await seeded.post("/v1/models/late/versions", content=champion)
+    assert (refused.status_code, refused.json()["code"]) == (409, "already_serving")
+    assert "version 2 of late, which serves, is this very file" in refused.json()["detail"]
+
+
+async def test_a_model_is_read_up_to_the_limit(
+    registry_database: Database, artifacts: Artifacts, client: httpx.AsyncClient, spec_text: str
+) -> None:
+    await client.put("/v1/specs", content=spec_text)
+    api, queries = app.api(), PostgresQueries(registry_database)
+    open_api(api, ApiContext(PostgresStore(registry_database), queries, artifacts, AuditVerifier(queries), 100))
+
+    async def unannounced() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"x" * 60
+
+    transport = httpx.ASGITransport(guarded(Health(), await token_cache(), api))
+    async with httpx.AsyncClient(transport=transport, base_url="http://registry", headers=bearer()) as limited:
+        for content in (b"x" * 101, unannounced()):
+            refused = await limited.post("/v1/models/late/versions", content=content)
+            assert (refused.status_code, refused.json()["code"]) == (413, "model_too_large")
+            assert "100 bytes" in refused.json()["detail"]

@@ -68,6 +68,16 @@ def judged(candidate: Candidate, *gates: GateResult) -> Candidate:
     return Candidate(candidate.trained, gates)
 
 
+def test_a_stale_champion_has_a_registered_model_evaluated_once_more(model_after: ModelAfter, candidate: Make) -> None:
+    model, given = model_after("p"), f"sha256:{'f' * 64}"
+    late = judged(candidate("run-2", kind="registration", artifact=given), gate(STALE_CHAMPION, passed=False))
+    decision = register_candidate(model, late, model.spec)
+    request = decision.events[-1]
+    assert isinstance(request, TrainingRequested)
+    assert (request.trigger.kind, request.trigger.artifact) == ("registration", given)
+    assert decision.audit_entries[-1].action == "registration_requested"
+
+
 def test_a_stale_champion_causes_one_more_training(model_after: ModelAfter, candidate: Make) -> None:
     model = model_after("p")
     late = judged(candidate("run-2"), gate("roc_auc.min", passed=True), gate(STALE_CHAMPION, passed=False))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from onnx import ModelProto, TensorProto, helper, load_model_from_string
-from rondo.registry.registration.onnx_check import UnsoundArtifactError, check_onnx
+from rondo.registry.errors import NotOnnxError
+from rondo.registry.registration.onnx_check import UnsoundArtifactError, check_onnx, check_task, require_onnx
 
 from tests.registry.builders import onnx_model
 
@@ -97,3 +98,28 @@ def test_bytes_that_are_no_model_are_refused(content: bytes) -> None:
         check_onnx(content, len(content))
     with pytest.raises(UnsoundArtifactError):
         check_onnx(GOOD, len(GOOD) + 1)
+
+
+def test_the_task_in_the_metadata_is_that_of_the_spec() -> None:
+    check_task(GOOD, "binary")
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (GOOD, "for the task binary, and the spec has regression"),
+        (onnx_model("g", None), "has no rondo.task"),
+        (changed(lambda model: model.metadata_props.add(key="rondo.task", value="no JSON")), "can't be read"),
+    ],
+)
+def test_another_task_is_refused(content: bytes, found: str) -> None:
+    with pytest.raises(UnsoundArtifactError) as caught:
+        check_task(content, "regression")
+    assert found in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"onnx", b"\x80\x04pickle"])
+def test_a_file_that_is_no_model_is_refused_before_it_is_stored(content: bytes) -> None:
+    with pytest.raises(NotOnnxError):
+        require_onnx(content)
+    require_onnx(GOOD)

@@ -144,3 +144,16 @@ def test_no_sequence_of_findings_trains_more_often_than_the_spec_allows(findings
     spent = sorted(run.trigger.at for run in runs if run.state != "skipped")
     assert all(sum(at <= t < at + timedelta(days=7) for t in spent) <= 2 for at in spent)
     assert len({run.trigger.id for run in runs}) == len(runs)
+
+
+def test_a_registration_starts_whatever_ran_before() -> None:
+    """It trains nothing: no run in flight, no breaker, cooldown or budget is about it."""
+    trained, failed = (past(state, day=-0.1 * n) for n, state in enumerate(("trained", "failed"), 1))
+    history = History((past("running", day=-1), trained, failed, failed, failed), ever_trained=True)
+    assert admit(trigger("registration"), spec(budget_per_week=1), history) == Start()
+
+
+def test_a_registration_counts_as_no_training() -> None:
+    ended = [past("trained", "registration", -0.1 * n) for n in range(1, 4)]
+    failed = [past("failed", "registration", -0.1 * n) for n in range(4, 8)]
+    assert admit(trigger(), spec(), History((*failed, *ended), ever_trained=True)) == Start()

@@ -110,6 +110,9 @@ async def test_a_deferred_manual_trigger_is_replaced_by_a_manual_one_only(begin:
         await work.defer("flight-delay", builders.trigger("manual", name="one"))
         await work.defer("flight-delay", builders.trigger("manual", name="two"))
         assert await work.pop_deferred("flight-delay") == builders.trigger("manual", name="two")
+        await work.defer("flight-delay", builders.trigger("registration", name="three"))
+        await work.defer("flight-delay", builders.trigger("data", name="four"))
+        assert await work.pop_deferred("flight-delay") == builders.trigger("registration", name="three")
 
 
 async def test_a_queued_run_is_the_newest_of_the_history(begin: Any) -> None:

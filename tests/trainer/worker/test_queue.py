@@ -204,8 +204,10 @@ async def test_all_attempts_announce_the_start_with_one_event_id(backend: Backen
 async def test_the_last_training_is_that_of_the_last_run_that_trained(backend: Backend) -> None:
     queue = backend.queue()
     assert await queue.last_training("flight-delay") is None
-    for name, result in (("run-1", builders.trained), ("run-2", builders.trained), ("run-3", failed)):
-        await enqueue(backend, name)
+    # The last one is a registration: no training.
+    ends = (("run-1", builders.trained), ("run-2", builders.trained), ("run-3", failed), ("run-4", builders.trained))
+    for name, result in ends:
+        await enqueue(backend, name, kind="registration" if name == "run-4" else "drift")
         run = await claimed(queue)
         await queue.begin(run, started(run), f"sha256:{name}")
         assert await queue.finish(run, result(run))
@@ -214,6 +216,15 @@ async def test_the_last_training_is_that_of_the_last_run_that_trained(backend: B
     async for work in backend.work():
         await work.remove_spec(ModelRemoved(model="flight-delay", revision=2, decided_by="ana"))
     assert await queue.last_training("flight-delay") is None, "a spec that is applied afterwards makes a new model"
+
+
+async def test_a_registration_is_no_training(backend: Backend) -> None:
+    await enqueue(backend, kind="registration")
+    run = await claimed(backend.queue())
+    assert await backend.queue().finish(run, builders.trained(run))
+    async for work in backend.work():
+        history = await work.history("flight-delay")
+        assert (history.runs[0].state, history.ever_trained) == ("trained", False)
 
 
 async def test_a_skipped_run_is_no_longer_in_flight(backend: Backend) -> None:

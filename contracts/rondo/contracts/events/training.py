@@ -12,12 +12,16 @@ from rondo.contracts.vocabularies import SkipReason, TriggerKind, open_to
 
 
 class Trigger(Value):
-    """What triggered a training. The same finding always has the same `id`."""
+    """What triggered a training. The same finding always has the same `id`.
+
+    `artifact` names the ONNX model of a registration in the artifact store, as it was given.
+    """
 
     id: Text
     kind: Annotated[Text, open_to(TriggerKind)]
     at: Utc
     detail: Message = ""
+    artifact: Digest | None = None
 
 
 class TrainingInputs(Value):

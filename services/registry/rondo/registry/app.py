@@ -59,7 +59,7 @@ async def _consuming(settings: Settings, health: Health, api: FastAPI, cache: To
             await tokens.seed(work, settings.token_seeds)
         artifacts = Artifacts(settings.artifacts)
         verifier = AuditVerifier(queries)
-        open_api(api, ApiContext(store, queries, artifacts, verifier))
+        open_api(api, ApiContext(store, queries, artifacts, verifier, settings.max_model_bytes))
         await kafka.wait_for_kafka(settings.kafka)
         broker = kafka.broker(settings)
         Consumer(settings, broker, handlers.event_handlers(artifacts), store.handling).subscribe()

@@ -1,4 +1,4 @@
-"""What people request: apply a spec, promote, roll back, train, remove."""
+"""What people request: apply a spec, register a model, promote, roll back, train, remove."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from rondo.contracts.events.training import Trigger
-from rondo.registry.errors import RefusedSpecError, UnknownModelError
+from rondo.contracts.vocabularies import TriggerKind
+from rondo.registry.errors import AlreadyServingError, RefusedSpecError, UnknownModelError
 from rondo.registry.model import runs
 from rondo.registry.model.model import Actor
 from rondo.registry.registration import removal
@@ -109,6 +110,29 @@ async def train(work: ModelTables, name: str, by: Requester, at: datetime) -> Tr
     """
     await _existing(work, name)
     trigger = Trigger(id=f"manual/{uuid4()}", kind="manual", at=at, detail=by.reason)
+    event, entry = runs.request(name, trigger, by.actor)
+    await work.publish(event, trigger.id)
+    await work.append_audit(name, by.actor, entry)
+    return trigger
+
+
+async def register(work: ModelTables, name: str, artifact: str, by: Requester, at: datetime) -> Trigger:
+    """Request that the trainer evaluates the model `artifact`, which is in the artifact store, as a candidate.
+
+    Raises:
+        UnknownModelError: the model has no spec.
+        AlreadyServingError: it is the version that serves, by the spec in force.
+
+    """
+    model = await _existing(work, name)
+    for version in model.serving:
+        trained = (await work.candidate(name, version.number)).trained
+        registered = trained.trigger.artifact == artifact and trained.summary.spec_digest == model.spec.digest
+        if registered or version.digest == artifact:
+            raise AlreadyServingError(name, version.number)
+    trigger = Trigger(
+        id=f"registration/{uuid4()}", kind=TriggerKind.REGISTRATION, at=at, detail=by.reason, artifact=artifact
+    )
     event, entry = runs.request(name, trigger, by.actor)
     await work.publish(event, trigger.id)
     await work.append_audit(name, by.actor, entry)

@@ -65,6 +65,45 @@ class RefusedSpecError(RegistryError):
         super().__init__("\n".join((f"the spec of {model} can't be applied:", *(f"  {p}" for p in problems))))
 
 
+class NotOnnxError(RegistryError):
+    """The file that is to be registered is no ONNX model."""
+
+    code = "not_onnx"
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(
+            f"the file can't be registered, {why}: send the bytes of an ONNX model; `rondo.client` converts estimators"
+            " of scikit-learn, LightGBM and XGBoost"
+        )
+
+
+class ModelFileTooLargeError(RegistryError):
+    """The file that is to be registered is too large."""
+
+    code = "model_too_large"
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(
+            f"the model is larger than {limit:,} bytes, the limit of this registry (RONDO_MAX_MODEL_BYTES): use fewer"
+            " or shallower trees, or smaller layers"
+        )
+
+
+class AlreadyServingError(RegistryError):
+    """The file that is to be registered is the version that serves."""
+
+    code = "already_serving"
+
+    def __init__(self, model: str, version: int) -> None:
+        self.model, self.version = model, version
+        super().__init__(
+            f"version {version} of {model}, which serves, is this very file: nothing to register; fit the model to"
+            " other rows, or apply another spec first"
+        )
+
+
 class NotPassedError(RegistryError):
     """A promotion names a version that did not pass its gates."""
 

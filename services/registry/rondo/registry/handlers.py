@@ -18,7 +18,7 @@ from rondo.registry.gates.gates import evaluate_gates
 from rondo.registry.model import runs
 from rondo.registry.model.model import Candidate
 from rondo.registry.registration.candidates import register_candidate
-from rondo.registry.registration.onnx_check import UnsoundArtifactError, check_onnx
+from rondo.registry.registration.onnx_check import UnsoundArtifactError, check_onnx, check_task
 from rondo.registry.registration.spec_review import comparable
 from rondo.registry.rollout import on_replica_report
 
@@ -89,16 +89,17 @@ async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifac
     # The gates in force now apply, not those of the day on which the training was requested.
     results = (
         new_artifact(trained.digest, model),
-        *await _check_artifact(trained, artifacts),
+        *await _check_artifact(trained, spec, artifacts),
         *await _evaluate(trained, model, champion, artifacts),
     )
     await work.save(register_candidate(model, Candidate(trained, results), spec))
 
 
-async def _check_artifact(trained: ModelTrained, artifacts: Artifacts) -> tuple[GateResult, ...]:
+async def _check_artifact(trained: ModelTrained, spec: ModelSpec, artifacts: Artifacts) -> tuple[GateResult, ...]:
     try:
         content = await artifacts.get(trained.digest)
         await asyncio.to_thread(check_onnx, content, trained.size)
+        await asyncio.to_thread(check_task, content, spec.task)
     except (ArtifactMissingError, ArtifactCorruptError, UnsoundArtifactError) as error:
         return (unsound_artifact(str(error)),)
     return ()

@@ -9,17 +9,20 @@ from pydantic import Field, SecretStr, field_validator
 from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.access_tokens import TokenSeed, parse_seeds
 
+MAX_MODEL_BYTES = 256 * 1024 * 1024
+
 
 class Settings(PostgresSettings):
     """Frozen; read once, in `__main__`. `artifacts` is a folder or a URL such as `s3://bucket/prefix`.
 
-    `tokens` are those that exist from the start on, without their secrets: the lines of the file that
-    RONDO_TOKENS_FILE names (see `rondo.contracts.access_tokens.parse_seeds`).
+    `max_model_bytes` limits a model that is registered. `tokens` are those that exist from the start on, without their
+    secrets: the lines of the file that RONDO_TOKENS_FILE names (see `rondo.contracts.access_tokens.parse_seeds`).
     """
 
     service: str = "registry"
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8003
     artifacts: str = Field(min_length=1)
+    max_model_bytes: Annotated[int, Field(gt=0)] = MAX_MODEL_BYTES
     tokens: SecretStr = SecretStr("")
 
     @field_validator("tokens")

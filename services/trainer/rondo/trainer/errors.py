@@ -110,6 +110,19 @@ class NoFinitePredictionError(TrainingImpossibleError):
         )
 
 
+class LostModelError(TrainingImpossibleError):
+    """The model of a registration is not in the artifact store."""
+
+    code = "lost_model"
+
+    def __init__(self, digest: str) -> None:
+        self.digest = digest
+        super().__init__(
+            f"the model {digest} that was to be registered is not in the artifact store any more, or damaged there:"
+            " register it again"
+        )
+
+
 class SharedEventTimeError(NotEnoughDataError):
     """So many rows have the earliest event time that none is left before the holdout."""
 

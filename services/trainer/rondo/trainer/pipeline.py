@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.contracts.tasks.registry import task_named
+from rondo.trainer import registration
 from rondo.trainer.dataset import data_checks
 from rondo.trainer.dataset.split import split
 from rondo.trainer.errors import NoFinitePredictionError, TrainingImpossibleError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.estimators.base import Estimator
     from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
+    from rondo.trainer.given.model import RunGraph
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
     from rondo.trainer.ports import Score
 
@@ -45,13 +47,14 @@ class UnsupportedTrainerError(TrainingImpossibleError):
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The estimators by the names of `trainer.kind`, and a runtime that runs ONNX models.
+    """The estimators by the names of `trainer.kind`, and runtimes of ONNX models: ours, and those made elsewhere.
 
     Blocking, for seconds to hours: call it off the event loop.
     """
 
     estimators: Mapping[str, Estimator]
     score: Score
+    run: RunGraph
 
     def fit(self, spec: ModelSpec, training_set: TrainingSet) -> FittedCandidate:
         """Fit a model to all rows but the latest, which are the holdout.
@@ -97,10 +100,15 @@ class Pipeline:
             ),
             profile=reference_profile.of_features(spec.features, rows),
             training_set_digest=training_set.digest,
+            rows=rows.height,
             rows_trained=parts.training.height,
             event_time_from=rows[time][0],
             event_time_to=rows[time][-1],
         )
+
+    def take(self, spec: ModelSpec, training_set: TrainingSet, content: bytes) -> FittedCandidate:
+        """Take a model that was made elsewhere in the place of a fitted one; see `registration.candidate_of`."""
+        return registration.candidate_of(spec, training_set, content, self.run)
 
     def evaluate(self, spec: ModelSpec, fitted: FittedCandidate, champion: ChampionModel | None) -> Candidate:
         """Evaluate a fitted model and the champion on the same rows."""

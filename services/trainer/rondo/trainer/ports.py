@@ -79,7 +79,10 @@ class UnitOfWork(Protocol):
         ...
 
     async def defer(self, model: str, trigger: Trigger) -> None:
-        """Keep one trigger of a model for later. A later one replaces it, but never a manual one by another kind."""
+        """Keep one trigger of a model for later, in the place of an earlier one.
+
+        One that somebody asked for is replaced only by another such one.
+        """
         ...
 
     async def pop_deferred(self, model: str) -> Trigger | None:

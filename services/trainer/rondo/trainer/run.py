@@ -50,7 +50,7 @@ class Run:
 
 @dataclass(frozen=True)
 class LastTraining:
-    """The last run of a model that trained: by which spec and, by their digest, on which rows."""
+    """The last run of a model that trained, no registration: by which spec and, by their digest, on which rows."""
 
     run_id: str
     spec_digest: str
@@ -71,6 +71,8 @@ class PastRun:
 @dataclass(frozen=True)
 class History:
     """The latest runs of one model, newest first. `ever_trained` also counts older runs, but none before a removal.
+
+    A registration is a run, and counts as no training.
 
     `removed_revision` is that of the last removal of the model; 0 if it never was removed.
     """

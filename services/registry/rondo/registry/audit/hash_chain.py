@@ -29,6 +29,7 @@ Action = Literal[
     "rolled_back",
     "removed",
     "training_requested",
+    "registration_requested",
     "token_created",
     "token_rotated",
     "token_revoked",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.models import GateResult
 from rondo.contracts.events.training import Trigger
 from rondo.contracts.tasks.metrics import METRICS
+from rondo.contracts.vocabularies import TriggerKind
 from rondo.registry.gates import slices
 
 if TYPE_CHECKING:
@@ -64,14 +65,22 @@ def compared_with_stale_champion(candidate: Candidate) -> bool:
 def retry_trigger(candidate: Candidate) -> Trigger | None:
     """Return the trigger of one more training as of the same event time; None if this candidate is the retry itself.
 
-    The kind is manual, because the trainer's cooldown and budget admitted the original trigger already. There is one
-    retry, so that a champion that changes often does not cause trainings without end.
+    The kind is manual, because the trainer's cooldown and budget admitted the original trigger already; a model that
+    was made elsewhere is registered again. There is one retry, so that a champion that changes often does not cause
+    trainings without end.
     """
     trained = candidate.trained
     if not compared_with_stale_champion(candidate) or trained.trigger.id.startswith(_RETRY_PREFIX):
         return None
     why = next(gate.message for gate in candidate.gates if not gate.passed)
-    return Trigger(id=f"{_RETRY_PREFIX}{trained.run_id}", kind="manual", at=trained.trigger.at, detail=why)
+    given = trained.trigger.artifact
+    return Trigger(
+        id=f"{_RETRY_PREFIX}{trained.run_id}",
+        kind=TriggerKind.MANUAL if given is None else TriggerKind.REGISTRATION,
+        at=trained.trigger.at,
+        detail=why,
+        artifact=given,
+    )
 
 
 def _tolerances(gates: Gates) -> dict[str, float]:

@@ -18,6 +18,8 @@ _STATUS: dict[type[Exception], int] = {
     errors.UnknownModelError: 404,
     errors.UnknownVersionError: 404,
     errors.UnknownTokenError: 404,
+    errors.ModelFileTooLargeError: 413,
+    errors.NotOnnxError: 422,
     errors.RefusedSpecError: 422,
     errors.InvalidCursorError: 422,
     errors.InvalidTokenError: 422,

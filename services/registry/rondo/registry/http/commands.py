@@ -1,21 +1,40 @@
-"""Routes that change something: apply a spec, promote, roll back, train, remove."""
+"""Routes that change something: apply a spec, register a model, promote, roll back, train, remove."""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
 from rondo.chassis.http.api import Approver, Engineer  # noqa: TC001 - FastAPI reads it at run time
+from rondo.chassis.http.openapi import Problem
 from rondo.contracts.spec.file import MAX_BYTES, SpecError, parse_spec
 from rondo.registry import commands
 from rondo.registry.commands import Requester
+from rondo.registry.errors import ModelFileTooLargeError
 from rondo.registry.http.dependencies import CONFLICT, Context, ModelName
 from rondo.registry.http.models import ModelView, model_view
-from rondo.registry.http.schemas import AppliedSpec, Promote, Reason, Removed, Requested, RollBack, Train
+from rondo.registry.http.schemas import (
+    AppliedSpec,
+    Promote,
+    Reason,
+    RegistrationRequested,
+    Removed,
+    Requested,
+    RollBack,
+    Train,
+)
+from rondo.registry.registration.onnx_check import require_onnx
 
 router = APIRouter(prefix="/v1", responses=CONFLICT)
+_MODEL_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 _SPEC_BODY = {"requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}}
 
 
@@ -63,6 +82,34 @@ async def train(model: ModelName, context: Context, principal: Engineer, body: T
     return Requested(model=model, trigger_id=trigger.id)
 
 
+@router.post(
+    "/models/{model}/versions",
+    status_code=202,
+    openapi_extra=_MODEL_BODY,
+    responses={413: {"model": Problem, "description": "The model is too large."}},
+    summary="Register a model that was made elsewhere",
+)
+async def register(
+    request: Request,
+    model: ModelName,
+    context: Context,
+    principal: Engineer,
+    reason: Annotated[Reason, Query()] = "",
+) -> RegistrationRequested:
+    """Store an ONNX model (the body), and have the trainer evaluate it in the place of a trained one.
+
+    It becomes a version by the gates of the spec; the run of `trigger_id` says how it ended. A model that is not
+    usable makes no version: its run fails, with the reason.
+    """
+    await context.queries.model(model)
+    content = await _model_bytes(request, context.max_model_bytes)
+    await asyncio.to_thread(require_onnx, content)
+    artifact = await context.artifacts.put(content)
+    async with context.store.work() as work:
+        trigger = await commands.register(work, model, artifact, Requester(principal, reason), datetime.now(UTC))
+    return RegistrationRequested(model=model, trigger_id=trigger.id, artifact=artifact)
+
+
 @router.delete("/models/{model}", summary="Remove a model")
 async def remove(
     model: ModelName,
@@ -78,6 +125,20 @@ async def remove(
     async with context.store.work() as work:
         removed = await commands.remove(work, model, Requester(principal, reason), revision)
     return Removed(model=model, revision=removed)
+
+
+async def _model_bytes(request: Request, limit: int) -> bytes:
+    """Read the body, up to a limit. An announced length beyond it is refused before a byte is read."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise ModelFileTooLargeError(limit)
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise ModelFileTooLargeError(limit)
+    return b"".join(chunks)
 
 
 async def _text(request: Request) -> str:

@@ -11,6 +11,7 @@ from rondo.chassis.errors import UnavailableError
 from rondo.chassis.http.openapi import Problem
 from rondo.contracts.text import Text
 from rondo.registry.http.schemas import LARGEST
+from rondo.registry.settings import MAX_MODEL_BYTES
 
 if TYPE_CHECKING:
     from rondo.chassis.artifacts import Artifacts
@@ -25,12 +26,13 @@ CONFLICT: dict[int | str, dict[str, object]] = {
 
 @dataclass(frozen=True)
 class ApiContext:
-    """What the routes work on."""
+    """What the routes work on. `max_model_bytes` limits the model of a registration."""
 
     store: Store
     queries: Queries
     artifacts: Artifacts
     verifier: AuditVerifier
+    max_model_bytes: int = MAX_MODEL_BYTES
 
 
 def open_api(app: FastAPI, context: ApiContext) -> None:

@@ -73,6 +73,15 @@ class Requested(Value):
     status: Literal["requested"] = "requested"
 
 
+class RegistrationRequested(Value):
+    """A registration was requested; `artifact` is the digest of the file, and `trigger_id` identifies the run."""
+
+    model: str
+    trigger_id: str
+    artifact: Digest
+    status: Literal["requested"] = "requested"
+
+
 class NewToken(BaseModel):
     """Create a token. Its bearer acts as `name`, which the audit log has; without `expires_at` it never expires."""
 

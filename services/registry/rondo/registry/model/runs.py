@@ -10,7 +10,7 @@ from rondo.contracts.events.base import Value
 from rondo.contracts.events.training import TrainingRequested, Trigger
 from rondo.contracts.times import Utc
 from rondo.contracts.vocabularies import SkipReason
-from rondo.registry.audit.hash_chain import AuditEntry
+from rondo.registry.audit.hash_chain import Action, AuditEntry
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -54,10 +54,11 @@ class ListedRun:
 
 
 def request(model: str, trigger: Trigger, actor: Actor) -> tuple[TrainingRequested, AuditEntry]:
-    """Return the event that requests a training, and its audit entry."""
+    """Return the event that requests a training or a registration, and its audit entry."""
     evidence = {"trigger": trigger.model_dump(mode="json"), "reason": actor.reason}
     event = TrainingRequested(model=model, trigger=trigger, requested_by=actor.name)
-    return event, AuditEntry("training_requested", evidence)
+    action: Action = "registration_requested" if trigger.artifact else "training_requested"
+    return event, AuditEntry(action, evidence)
 
 
 def started(event: TrainingStarted) -> Run:

@@ -8,6 +8,9 @@ import onnx
 from google.protobuf.message import DecodeError, Message
 from onnx import ModelProto, TensorProto, checker, defs
 
+from rondo.contracts.tasks.base import FittedTask
+from rondo.registry.errors import NotOnnxError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -19,6 +22,40 @@ class UnsoundArtifactError(ValueError):
     """The bytes are no ONNX model that can be served."""
 
     code = "unsound_artifact"
+
+
+def require_onnx(content: bytes) -> None:
+    """Refuse a file that is no ONNX model. Whether it can be served is checked later, with the rows.
+
+    Raises:
+        NotOnnxError: it is not.
+
+    """
+    try:
+        model = onnx.load_model_from_string(content)
+    except DecodeError:
+        raise NotOnnxError("it is not an ONNX model") from None
+    # The bytes of a text may be read as a message without any field that is known.
+    if not model.HasField("graph") or not model.graph.output:
+        raise NotOnnxError("it is not an ONNX model")
+
+
+def check_task(content: bytes, task: str) -> None:
+    """Check that an artifact, which is a valid ONNX model, predicts what the spec that it was made for asks for.
+
+    Raises:
+        UnsoundArtifactError: its metadata has another task, or none that can be read.
+
+    """
+    metadata = {entry.key: entry.value for entry in onnx.load_model_from_string(content).metadata_props}
+    if FittedTask.METADATA not in metadata:
+        raise UnsoundArtifactError(f"its metadata has no {FittedTask.METADATA}, which says what it predicts")
+    try:
+        found = FittedTask.model_validate_json(metadata[FittedTask.METADATA]).task
+    except ValueError:
+        raise UnsoundArtifactError(f"{FittedTask.METADATA} in its metadata can't be read") from None
+    if found != task:
+        raise UnsoundArtifactError(f"it was made for the task {found}, and the spec has {task}")
 
 
 def check_onnx(content: bytes, size: int) -> None:

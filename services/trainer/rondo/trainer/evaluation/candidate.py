@@ -27,7 +27,8 @@ class ChampionModel:
 class FittedCandidate:
     """A model as ONNX bytes, the holdout rows, and the model's outputs for them.
 
-    The model is fitted to `rows_trained` rows; event times, digest and profile cover these and the holdout.
+    The model is fitted to `rows_trained` rows, none if it was made elsewhere. Event times, digest and profile cover
+    `rows` rows, which include the holdout.
     """
 
     model: bytes
@@ -37,6 +38,7 @@ class FittedCandidate:
     parity: Parity
     profile: dict[str, FeatureProfile]
     training_set_digest: str
+    rows: int
     rows_trained: int
     event_time_from: datetime
     event_time_to: datetime

@@ -57,7 +57,7 @@ def _profile(fitted: FittedCandidate, scored: Scored) -> ReferenceProfile:
     sketch = task_named(scored.task.task).sketch(scored.task)
     figures = sketch.figures(sketch.count(reference_profile.counted_rows(scored)))
     return ReferenceProfile(
-        rows=fitted.rows_trained + fitted.holdout.height,
+        rows=fitted.rows,
         features=fitted.profile,
         outputs=reference_profile.of_outputs(scored),
         task=scored.task,

@@ -52,6 +52,8 @@ def parse(content: bytes, largest: int = MAX_BYTES) -> onnx.ModelProto:
     for field in ("training_info", "doc_string", "configuration"):
         model.ClearField(field)
     model.graph.ClearField("quantization_annotation")
+    # Metadata may have been appended to the file: of a key that occurs twice the last value holds.
+    helper.set_model_props(model, metadata(model))
     model.graph.ClearField("value_info")
     try:
         checker.check_model(model)
@@ -62,6 +64,10 @@ def parse(content: bytes, largest: int = MAX_BYTES) -> onnx.ModelProto:
 
 def first_line(error: Exception) -> str:
     return str(error).partition("\n")[0][:300]
+
+
+def metadata(model: onnx.ModelProto) -> dict[str, str]:
+    return {entry.key: entry.value for entry in model.metadata_props}
 
 
 def opsets(model: onnx.ModelProto) -> dict[str, int]:

@@ -124,7 +124,7 @@ def read(
 
     """
     model = document.parse(content)
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    metadata = document.metadata(model)
     inputs, name = match_inputs(model, features), candidate_output(model, task)
     model.ClearField("metadata_props")
     plain = model.SerializeToString(deterministic=True)

@@ -49,14 +49,32 @@ class ParityError(TrainingImpossibleError):
 
 def compared_rows(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Return the rows on which graph and model are compared, with the columns of the features alone."""
-    known = rows.select(*features)
-    latest = known.tail(LATEST_ROWS)
-    rng = np.random.default_rng(seed)
-    drawn = pl.DataFrame(
-        {name: known[name].gather(rng.integers(0, known.height, RANDOM_ROWS).tolist()) for name in features}
-    )
+    return pl.concat([ordinary_rows(features, rows, seed), edge_rows(features, rows, seed)])
+
+
+def ordinary_rows(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Return the latest rows, and rows whose values are drawn column by column."""
+    return pl.concat([rows.select(*features).tail(LATEST_ROWS), _drawn(features, rows, seed)])
+
+
+def edge_rows(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Return rows in which one feature, or each, has its edge values."""
+    drawn = _drawn(features, rows, seed)
     edges = [_edges(features[name], name, drawn) for name in features]
-    return pl.concat([latest, drawn, *edges, _all_edges(features, known.schema)])
+    return pl.concat([*edges, _all_edges(features, drawn.schema)])
+
+
+def without_values(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Return one row for each of the features, which has no value there; the others have drawn ones."""
+    drawn = _drawn(features, rows, seed).head(1)
+    return pl.concat([drawn.with_columns(pl.lit(None, drawn.schema[name]).alias(name)) for name in features])
+
+
+def _drawn(features: Mapping[str, Feature], rows: pl.DataFrame, seed: int) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pl.DataFrame(
+        {name: rows[name].gather(rng.integers(0, rows.height, RANDOM_ROWS).tolist()) for name in features}
+    )
 
 
 def _edges(feature: Feature, name: str, drawn: pl.DataFrame) -> pl.DataFrame:

@@ -1,5 +1,7 @@
 """Decides whether a trigger starts a run: one run in flight per model, a cooldown, a weekly budget, a circuit breaker.
 
+A registration trains nothing: each has its run, after those that are queued, and none of these rules is about it.
+
 Cooldown and budget count in event time: `trigger.at` against `trigger.at` of earlier runs. A replay of a year in a
 minute then decides as the live year did. The distance is absolute: findings may arrive out of order, and a manual
 trigger has the time of the wall clock, which is far from a replay's event time.
@@ -58,6 +60,8 @@ def admit(trigger: Trigger, spec: ModelSpec | None, history: History) -> Decisio
         return Skip(
             SkipReason.NO_SPEC, "this model has no spec yet: if you have not applied one, run `rondo apply rondo.yaml`"
         )
+    if trigger.kind == TriggerKind.REGISTRATION:
+        return Start()
     return (
         _not_subscribed(trigger, spec, history)
         or _in_flight(history)
@@ -111,7 +115,7 @@ def _breaker(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None
 
 def _cooldown(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:
     """Only trained runs count: after a failure the finding still holds, and the breaker bounds the attempts."""
-    trained = [run for run in history.runs if run.state == "trained"]
+    trained = [run for run in history.runs if run.state == "trained" and _fits(run)]
     recent = next((run for run in trained if abs(trigger.at - run.trigger.at) < spec.retrain.cooldown), None)
     if trigger.kind == TriggerKind.MANUAL or recent is None:
         return None
@@ -133,4 +137,10 @@ def _budget(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:
 
 def _counts(run: PastRun) -> bool:
     """Whether an ended run counts for breaker and budget: any that trained, and any automatic one that failed."""
+    if not _fits(run):
+        return False
     return run.state == "trained" or (run.state == "failed" and run.trigger.kind != TriggerKind.MANUAL)
+
+
+def _fits(run: PastRun) -> bool:
+    return run.trigger.kind != TriggerKind.REGISTRATION

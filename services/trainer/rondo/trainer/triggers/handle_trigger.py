@@ -54,7 +54,7 @@ def run_id(model: str, trigger: Trigger) -> str:
 def _never_repeated(trigger: Trigger, skip: Skip) -> bool:
     """Return whether the trigger is sent only once. The monitor repeats a finding while it lasts."""
     if skip.reason == SkipReason.NO_SPEC:  # topics have no order among each other: the spec may be on its way
-        return trigger.kind in (TriggerKind.MANUAL, TriggerKind.SCHEDULE)
+        return trigger.kind in (TriggerKind.MANUAL, TriggerKind.SCHEDULE, TriggerKind.REGISTRATION)
     return skip.reason == SkipReason.IN_FLIGHT and trigger.kind in (TriggerKind.DATA, TriggerKind.MANUAL)
 
 

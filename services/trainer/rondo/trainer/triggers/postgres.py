@@ -112,7 +112,8 @@ class PostgresUnitOfWork:
             model, _HISTORY_LIMIT, removed,
         )  # fmt: skip
         trained = await self._connection.fetchval(
-            "select exists (select from runs where model = $1 and state = 'trained' and spec_revision >= $2)",
+            """select exists (select from runs where model = $1 and state = 'trained' and spec_revision >= $2
+            and trigger ->> 'kind' <> 'registration')""",
             model, removed,
         )  # fmt: skip
         runs = (
@@ -131,11 +132,12 @@ class PostgresUnitOfWork:
         await self._connection.execute(f"notify {RUNS_CHANNEL}")
 
     async def defer(self, model: str, trigger: Trigger) -> None:
-        # A manual run trains on all the data there is; a data trigger may not start a run at all.
+        # Nobody repeats a request. A manual run trains on all the data there is; a data trigger may not start a run.
         await self._connection.execute(
             """insert into deferred (model, trigger) values ($1, $2)
             on conflict (model) do update set trigger = excluded.trigger
-            where deferred.trigger ->> 'kind' <> 'manual' or excluded.trigger ->> 'kind' = 'manual'""",
+            where deferred.trigger ->> 'kind' not in ('manual', 'registration')
+                or excluded.trigger ->> 'kind' in ('manual', 'registration')""",
             model, trigger.model_dump(mode="json"),
         )  # fmt: skip
 

@@ -19,6 +19,7 @@ from rondo.trainer.estimators.sklearn import Sklearn
 from rondo.trainer.estimators.xgboost import XgBoost
 from rondo.trainer.evaluation import code_version
 from rondo.trainer.evaluation.training_evidence import library_version
+from rondo.trainer.onnx_graph.isolated_run import IsolatedRun
 from rondo.trainer.onnx_graph.runtime import Scorer
 from rondo.trainer.pipeline import Pipeline
 from rondo.trainer.worker.attempt import Attempt
@@ -65,7 +66,7 @@ def pipeline(threads: int) -> Pipeline:
         "xgboost": XgBoost(threads),
         "sklearn": Sklearn(threads),
     }
-    return Pipeline(estimators, Scorer(threads))
+    return Pipeline(estimators, Scorer(threads), IsolatedRun(threads))
 
 
 def _training_thread(niceness: int) -> Executor:

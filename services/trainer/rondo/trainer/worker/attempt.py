@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, TypeVarTuple
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
-from rondo.trainer.errors import TrainingImpossibleError
+from rondo.trainer.errors import LostModelError, TrainingImpossibleError
 from rondo.trainer.evaluation.candidate import ChampionModel
 from rondo.trainer.evaluation.training_evidence import assemble_evidence
 from rondo.trainer.worker import skipped_runs
@@ -98,7 +98,7 @@ class Attempt:
                 await self._artifacts.get(champion.digest)
 
     async def _train(self, run: Run, training_set: TrainingSet, retry: RetryWhileUnavailable) -> Result:
-        fitted = await self._blocking(self._pipeline.fit, run.spec, training_set)
+        fitted = await self._fitted(run, training_set)
         digest = await retry(lambda: self._artifacts.put(fitted.model))
         candidate = await self._evaluate(run, fitted, retry)
         found = assemble_evidence(run.spec, training_set, candidate, self._code_version)
@@ -115,6 +115,17 @@ class Attempt:
             started_at=run.started_at,
             finished_at=datetime.now(UTC),
         )
+
+    async def _fitted(self, run: Run, training_set: TrainingSet) -> FittedCandidate:
+        """Return a candidate that is fitted now, or the model that a registration names."""
+        artifact = run.trigger.artifact
+        if artifact is None:
+            return await self._blocking(self._pipeline.fit, run.spec, training_set)
+        try:
+            content = await self._artifacts.get(artifact)
+        except (ArtifactMissingError, ArtifactCorruptError) as error:
+            raise LostModelError(artifact) from error
+        return await self._blocking(self._pipeline.take, run.spec, training_set, content)
 
     async def _evaluate(self, run: Run, fitted: FittedCandidate, retry: RetryWhileUnavailable) -> Candidate:
         """Compare with the champion; repeat if the champion changes meanwhile, for the gates compare with the newest.

@@ -58,6 +58,7 @@ _BEGIN = f"update runs set training_set_digest = $4 where {_CLAIMED}"  # noqa: S
 
 _LAST_TRAINING = """
 select id, spec_digest, training_set_digest from runs where model = $1 and state = 'trained'
+and trigger ->> 'kind' <> 'registration'
 and spec_revision >= coalesce((select removed_revision from specs where model = $1), 0)
 order by finished_at desc limit 1
 """

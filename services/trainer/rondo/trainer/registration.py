@@ -1,0 +1,278 @@
+"""From a model that was made elsewhere to a candidate, as `pipeline` makes one by a fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rondo.contracts.events.training import TrainingNote
+from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.vocabularies import Task
+from rondo.trainer.dataset import data_checks
+from rondo.trainer.dataset.split import MIN_FRESH_ROWS, split
+from rondo.trainer.errors import TrainingImpossibleError
+from rondo.trainer.evaluation import reference_profile
+from rondo.trainer.evaluation.candidate import FittedCandidate
+from rondo.trainer.evaluation.metrics import Scored
+from rondo.trainer.given.errors import RunFailedError, UnmatchedClassesError, listed
+from rondo.trainer.given.model import read
+from rondo.trainer.onnx_graph import builder, parity
+from rondo.trainer.preparation import inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import onnx
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from rondo.contracts.spec.model import Feature, ModelSpec
+    from rondo.contracts.tasks.base import FittedTask
+    from rondo.contracts.training_evidence import Parity
+    from rondo.trainer.dataset.training_set import TrainingSet
+    from rondo.trainer.given.model import GivenModel, RunGraph
+
+# As many rows show what the outputs of a graph are.
+_SAMPLE_ROWS = 3
+
+
+class UnpredictableRowsError(TrainingImpossibleError):
+    """The model gives no finite number for rows of the holdout."""
+
+    code = "unpredictable_rows"
+
+    def __init__(self, rows: int, total: int) -> None:
+        self.rows, self.total = rows, total
+        super().__init__(
+            f"the model gives no finite number for {rows:,} of the {total:,} labelled rows that it is evaluated on,"
+            " which serving would answer with an error: let it take missing values (NaN, and the empty text), such as"
+            " with an imputer before the estimator"
+        )
+
+
+class NoLaterRowsError(TrainingImpossibleError):
+    """The model was fitted to all labelled rows."""
+
+    code = "no_later_rows"
+
+    def __init__(self, until: datetime, newest: datetime) -> None:
+        self.until, self.newest = until, newest
+        super().__init__(
+            f"the model was fitted to rows up to {until:%Y-%m-%d %H:%M:%S}, and the newest labelled row is of"
+            f" {newest:%Y-%m-%d %H:%M:%S}, so there are no rows to evaluate it on: register it once newer rows are"
+            " labelled, or fit it to earlier ones"
+        )
+
+
+class UnreadableTimeError(TrainingImpossibleError):
+    """The metadata says in no readable way until when the model was fitted."""
+
+    code = "unreadable_time"
+
+    def __init__(self, written: str) -> None:
+        self.written = written
+        super().__init__(
+            f"the metadata `{builder.TRAINED_UNTIL}` of the model is {written!r}: write a time with an offset, such as"
+            " 2013-03-01T12:00:00Z"
+        )
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """`onnx_graph.feature_model.FeatureModel` of a model that was made elsewhere."""
+
+    features: Mapping[str, Feature]
+    given: GivenModel
+
+    @property
+    def opsets(self) -> Mapping[str, int]:
+        return self.given.opsets
+
+    def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
+        return self.given.predict_columns(inputs.onnx_inputs(self.features, rows))
+
+    def onnx_nodes(self, raw: str) -> list[onnx.NodeProto]:
+        return self.given.onnx_nodes_of_columns(raw)
+
+
+def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run: RunGraph) -> FittedCandidate:
+    """Return the candidate that an ONNX model of somebody else is.
+
+    It is scored on the holdout of a training by the same spec and rows; on the part that is later than the rows that it
+    was fitted to, where its metadata names their newest event time (`rondo.trained_until`).
+
+    Raises:
+        GivenModelError: the model can't be served for this spec.
+        NotEnoughDataError: the rows have one class only, or one event time.
+        LeakError: a feature is the label.
+        MissingColumnsError: a feature is no column of the rows.
+        UnreadableTimeError: `rondo.trained_until` is no time.
+        NoLaterRowsError: no row is later than those that the model was fitted to.
+        UnpredictableRowsError: it gives no finite number for a row of the holdout.
+        ParityError: the graph that would serve predicts otherwise than the model as it was given.
+
+    """
+    inputs.check_columns(spec.features, training_set.rows)
+    rows, time = training_set.rows, spec.data.event_time
+    parts = split(spec, rows)
+    data_checks.refuse_leak(spec, parts.training)
+    model = read(
+        content,
+        spec.features,
+        spec.task,
+        _classes(spec),
+        inputs.onnx_inputs(spec.features, rows.tail(_SAMPLE_ROWS)),
+        run,
+    )
+    registered = RegisteredModel(spec.features, model)
+    until = _trained_until(model)
+    holdout = _later(spec, parts.holdout, until)
+    scored = _scored(spec, registered, holdout, rows)
+    known_time = {} if until is None else {builder.TRAINED_UNTIL: until.isoformat()}
+    graph = builder.build(registered, scored.task, {builder.SPEC_DIGEST: spec.digest, **known_time})
+    compared, edge_notes = _compare(spec, registered, scored.task, graph, rows, run)
+    return FittedCandidate(
+        model=graph,
+        holdout=holdout,
+        scored=scored,
+        notes=(*_notes(spec, model, rows, until, holdout), *edge_notes),
+        parity=compared,
+        profile=reference_profile.of_features(spec.features, rows),
+        training_set_digest=training_set.digest,
+        rows=rows.height,
+        rows_trained=0,
+        event_time_from=rows[time][0],
+        event_time_to=rows[time][-1],
+    )
+
+
+def _classes(spec: ModelSpec) -> tuple[str, ...] | None:
+    """Return the classes that the spec knows. Those of several classes are the model's own."""
+    return None if spec.task == Task.MULTICLASS else task_named(spec.task).classes([], spec.labels)
+
+
+def _trained_until(model: GivenModel) -> datetime | None:
+    written = model.metadata.get(builder.TRAINED_UNTIL)
+    if written is None:
+        return None
+    try:
+        time = datetime.fromisoformat(written)
+    except ValueError:
+        raise UnreadableTimeError(written) from None
+    if time.tzinfo is None:
+        raise UnreadableTimeError(written)
+    return time.astimezone(UTC)
+
+
+def _later(spec: ModelSpec, holdout: pl.DataFrame, until: datetime | None) -> pl.DataFrame:
+    """Return the rows of the holdout that the model was not fitted to, as far as that is known."""
+    if until is None:
+        return holdout
+    time = spec.data.event_time
+    later = holdout.filter(holdout[time] > until)
+    if later.is_empty() or (spec.task != Task.REGRESSION and later[spec.data.label].n_unique() < 2):  # noqa: PLR2004
+        raise NoLaterRowsError(until, holdout[time][-1])
+    return later
+
+
+def _scored(spec: ModelSpec, registered: RegisteredModel, holdout: pl.DataFrame, rows: pl.DataFrame) -> Scored:
+    task, label, model = task_named(spec.task), spec.data.label, registered.given
+    if spec.task == Task.MULTICLASS and not set(rows[label].unique().to_list()) & set(model.classes):
+        found = listed(sorted(map(str, rows[label].unique().to_list())))
+        raise UnmatchedClassesError(
+            model.classes, f"the classes of the model are {listed(model.classes)}, and the labels of the rows {found}"
+        )
+    raw = registered.predict(holdout)
+    model.output.check(spec.task, raw)
+    unpredictable = int((~np.isfinite(raw).all(axis=1)).sum())
+    if unpredictable:
+        raise UnpredictableRowsError(unpredictable, holdout.height)
+    targets = task.targets(holdout[label].to_list(), model.classes)
+    fitted = task.fitted(model.classes, spec.prediction.model_dump(), raw, targets)
+    return Scored(fitted, targets, task.predictions(fitted, raw))
+
+
+def _compare(
+    spec: ModelSpec, registered: RegisteredModel, fitted: FittedTask, graph: bytes, rows: pl.DataFrame, run: RunGraph
+) -> tuple[Parity, list[TrainingNote]]:
+    """Compare the graph that would serve with the one that was given, and note the rows that it can't predict.
+
+    A graph may refuse a category that it does not know: then it is compared on the other rows, for serving answers
+    such a request with an error, and the requests beside it as always.
+    """
+    task, features, seed = task_named(spec.task), spec.features, spec.trainer.seed
+
+    def compared(chosen: pl.DataFrame) -> Parity:
+        native, outputs = task.predictions(fitted, registered.predict(chosen)), task.outputs(fitted)
+        found = run(graph, [output.tensor for output in outputs], inputs.onnx_inputs(features, chosen))
+        served: Mapping[str, NDArray[Any]] = {
+            output.name: values if output.kind == "probabilities" else values.reshape(-1)
+            for output, values in zip(outputs, found, strict=True)
+        }
+        return parity.compare(native, served, chosen)
+
+    ordinary = compared(parity.ordinary_rows(features, rows, seed))
+    try:
+        edges = compared(parity.edge_rows(features, rows, seed))
+    except RunFailedError as error:
+        return ordinary, [TrainingNote(code="fails_on_edges", message=f"for unusual values, {error}")]
+    both = ordinary.model_copy(
+        update={
+            "rows": ordinary.rows + edges.rows,
+            "max_difference": max(ordinary.max_difference, edges.max_difference),
+        }
+    )
+    return both, list(_missing_values(spec, registered, rows))
+
+
+def _missing_values(spec: ModelSpec, registered: RegisteredModel, rows: pl.DataFrame) -> Iterator[TrainingNote]:
+    """Yield a note for each optional feature without which the model gives no number."""
+    optional = {name: each for name, each in spec.features.items() if each.optional}
+    if not optional:
+        return
+    missing = parity.without_values(spec.features, rows, spec.trainer.seed)
+    raw = registered.predict(missing)
+    for at, name in enumerate(spec.features):
+        if name in optional and not np.isfinite(raw[at]).all():
+            message = (
+                f"without a value of {name!r}, which is optional, the model gives no finite number: such a request is"
+                " answered with an error"
+            )
+            yield TrainingNote(code="needs_value", feature=name, message=message)
+
+
+def _notes(
+    spec: ModelSpec, model: GivenModel, rows: pl.DataFrame, until: datetime | None, holdout: pl.DataFrame
+) -> Iterator[TrainingNote]:
+    if model.unused:
+        message = f"the model does not use {listed(model.unused)}"
+        yield TrainingNote(code="unused_features", message=message)
+    if model.output.assumed:
+        message = (
+            f"the model does not say in which order its probabilities are: it is taken to be {listed(model.classes)}"
+        )
+        yield TrainingNote(code="assumed_classes", message=message)
+    if until is None:
+        message = (
+            f"nothing says which rows the model was fitted to: if the {holdout.height:,} rows that it is evaluated on"
+            " are among them, its metrics are too good; give `trained_until` when you register it"
+        )
+        yield TrainingNote(code="unknown_training_rows", message=message)
+    elif holdout.height < MIN_FRESH_ROWS:
+        message = f"{holdout.height:,} rows are later than those that the model was fitted to"
+        yield TrainingNote(code="few_later_rows", message=message)
+    if spec.task == Task.MULTICLASS:
+        yield from _class_notes(model.classes, rows[spec.data.label])
+
+
+def _class_notes(classes: tuple[str, ...], labels: pl.Series) -> Iterator[TrainingNote]:
+    found = set(labels.unique().to_list())
+    if new := sorted(found - set(classes)):
+        share = sum(labels.is_in(new).to_list()) / labels.len()
+        message = f"{share:.2%} of the labelled rows have a label that the model lacks, such as {new[0]!r}"
+        yield TrainingNote(code="unknown_class", message=message)
+    if absent := [name for name in classes if name not in found]:
+        yield TrainingNote(code="absent_class", message=f"no labelled row has the label {listed(absent)} of the model")

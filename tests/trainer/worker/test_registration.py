@@ -1,0 +1,189 @@
+"""A registration through the worker: in-memory queue, real tables, artifacts, onnxruntime and converted models."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import polars as pl
+import pytest
+from onnx import helper
+from rondo.chassis.artifacts import Artifacts
+from rondo.chassis.training_evidence import load_evidence
+from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, Trigger
+from rondo.trainer.onnx_graph import builder
+from rondo.trainer.onnx_graph.runtime import Scorer
+from rondo.trainer.preparation.inputs import onnx_inputs
+from skl2onnx import convert_sklearn, to_onnx
+from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from tests.trainer import builders
+
+if TYPE_CHECKING:
+    from tests.trainer.worker_harness import WorkerHarness
+
+ROWS = builders.rows(2_000)
+TYPES = [("carrier", StringTensorType([None, 1])), ("distance", FloatTensorType([None, 1]))]
+NUMBERS = {"carrier": {"type": "float", "optional": True}, "distance": {"type": "float", "optional": True}}
+
+
+def _elsewhere(unknown: str = "ignore") -> Any:
+    """Return a pipeline of scikit-learn that somebody fitted to the first 1,500 rows."""
+    encoder = make_column_transformer(
+        (OneHotEncoder(handle_unknown=unknown), ["carrier"]), (StandardScaler(), ["distance"]), sparse_threshold=0
+    )
+    known = ROWS.head(1_500)
+    return make_pipeline(encoder, LogisticRegression()).fit(known.select("carrier", "distance"), known["late"])
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Any:
+    return _elsewhere()
+
+
+def _converted(fitted: Any) -> onnx.ModelProto:
+    return convert_sklearn(fitted, initial_types=TYPES, options={"zipmap": False})
+
+
+@pytest.fixture(scope="module")
+def converted(pipeline: Any) -> onnx.ModelProto:
+    return _converted(pipeline)
+
+
+def _with(model: onnx.ModelProto, **metadata: str) -> bytes:
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    helper.set_model_props(copy, {f"rondo.{key}": value for key, value in metadata.items()})
+    return copy.SerializeToString()
+
+
+async def _register(harness: WorkerHarness, content: bytes, name: str = "given", **spec: Any) -> Any:
+    digest = await Artifacts(str(harness.artifacts)).put(content)
+    trigger = builders.trigger("registration", name=name).model_copy(update={"artifact": digest})
+    (end,) = await harness.run((builders.spec(**spec), trigger))
+    return end
+
+
+async def _refused(harness: WorkerHarness, content: bytes, **spec: Any) -> str:
+    end = await _register(harness, content, **spec)
+    assert isinstance(end, TrainingFailed)
+    assert end.attempts == 1
+    return end.reason
+
+
+def _codes(trained: ModelTrained) -> set[str]:
+    return {note.code for note in trained.summary.notes}
+
+
+async def test_a_model_made_elsewhere_becomes_a_candidate_with_its_evidence(
+    harness: WorkerHarness, pipeline: Any, converted: onnx.ModelProto
+) -> None:
+    builders.write_batch(harness.data, ROWS)
+    trained = await _register(harness, _with(converted, trained_until="2013-01-02T00:59:00+00:00"))
+    assert isinstance(trained, ModelTrained)
+    assert trained.trigger.artifact is not None
+    store = Artifacts(str(harness.artifacts))
+    graph = await store.get(trained.digest)
+    assert builder.read_signature(graph) == builders.spec().features
+    assert builder.read_task(graph).task == "binary"
+    assert builder.trained_until(graph) == builders.START + timedelta(days=1, minutes=59)
+    scores = Scorer(1)(graph, onnx_inputs(builders.spec().features, ROWS))["score"]
+    np.testing.assert_allclose(scores, pipeline.predict_proba(ROWS.select("carrier", "distance"))[:, 1], atol=1e-5)
+
+    evidence = await load_evidence(store, trained.evidence)
+    assert (evidence.rows_trained, evidence.rows_holdout, evidence.profile.rows) == (0, 200, 2_000)
+    assert evidence.candidate.metrics["roc_auc"] > 0.6
+    assert evidence.parity.rows > 3_000
+    assert evidence.parity.max_difference < 1e-6
+    assert _codes(trained) == {"few_later_rows"}
+
+
+async def test_it_is_compared_with_the_champion_and_a_training_with_it(
+    harness: WorkerHarness, converted: onnx.ModelProto
+) -> None:
+    builders.write_batch(harness.data, ROWS)
+    (first,) = await harness.run((builders.spec(), builders.trigger(name="one")))
+    harness.set_champion(1, first.digest)
+    given = await _register(harness, _with(converted))
+    assert given.summary.champion_metrics == pytest.approx(first.summary.metrics, abs=1e-6)
+    assert _codes(given) == {"unknown_training_rows"}
+    harness.set_champion(2, given.digest)
+    again = await _register(harness, _with(converted), name="again")
+    assert again.digest == given.digest
+    assert again.summary.champion_metrics == pytest.approx(given.summary.metrics, abs=1e-6)
+    # A registration is no training on these rows, but the training before is one.
+    (skipped,) = await harness.run((builders.spec(), builders.trigger(day=70, name="two")))
+    assert isinstance(skipped, TrainingSkipped)
+    assert "run-one trained on the same" in skipped.detail
+
+
+async def test_only_rows_after_its_training_judge_it(harness: WorkerHarness, converted: onnx.ModelProto) -> None:
+    builders.write_batch(harness.data, ROWS)
+    later = await _register(harness, _with(converted, trained_until="2013-01-02T08:18:00Z"))
+    assert later.summary.rows_holdout == 61
+    reason = await _refused(harness, _with(converted, trained_until="2013-02-01T00:00:00Z"))
+    assert "up to 2013-02-01 00:00:00" in reason
+    reason = await _refused(harness, _with(converted, trained_until="yesterday"))
+    assert "'yesterday'" in reason
+
+
+async def test_what_it_cannot_take_is_noted_or_refused(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, ROWS)
+    strict = _converted(_elsewhere(unknown="error")).SerializeToString()
+    noted = await _register(harness, strict)
+    assert _codes(noted) == {"unknown_training_rows", "fails_on_edges"}
+    builders.write_batch(harness.data, builders.rows(100, builders.START + timedelta(days=9), "n").with_columns(
+        carrier=pl.lit("new")), "b2")  # fmt: skip
+    reason = await _refused(harness, strict)
+    assert "unseen categories" in reason
+
+
+async def test_missing_values_that_it_cannot_take_are_noted_or_refused(harness: WorkerHarness) -> None:
+    numbers = ROWS.with_columns(carrier=pl.col("distance") / 2)
+    builders.write_batch(harness.data, numbers)
+    fitted = LogisticRegression(max_iter=1_000).fit(numbers.select("carrier", "distance").to_numpy(), numbers["late"])
+    content = to_onnx(fitted, np.zeros((1, 2), np.float32), options={"zipmap": False}).SerializeToString()
+    noted = await _register(harness, content, features=NUMBERS)
+    assert [note.feature for note in noted.summary.notes if note.code == "needs_value"] == ["carrier", "distance"]
+    missing = builders.rows(50, builders.START + timedelta(days=9), "n").with_columns(
+        carrier=pl.lit(None, pl.Float32), distance=pl.lit(None, pl.Float32)
+    )
+    builders.write_batch(harness.data, missing, "b2")
+    assert "no finite number for 50 of the" in await _refused(harness, content, features=NUMBERS)
+
+
+async def test_a_model_of_another_task_or_other_features_is_refused(
+    harness: WorkerHarness, converted: onnx.ModelProto
+) -> None:
+    builders.write_batch(harness.data, ROWS)
+    value = LinearRegression().fit(np.zeros((3, 2)), [700.0, 800.0, 900.0])
+    numbers = to_onnx(value, np.zeros((1, 2), np.float32)).SerializeToString()
+    assert "carrier is a category" in await _refused(harness, numbers)
+    other = _converted(_elsewhere())
+    other.graph.input[1].name = "miles"
+    for node in other.graph.node:
+        node.input[:] = ["miles" if name == "distance" else name for name in node.input]
+    assert "miles is no feature of the spec, and distance has no input" in await _refused(
+        harness, other.SerializeToString()
+    )
+    assert "not an ONNX model" in await _refused(harness, b"\x80\x04pickle")
+
+
+async def test_a_margin_is_no_probability(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, ROWS.with_columns(carrier=pl.col("distance")))
+    value = LinearRegression().fit(np.zeros((3, 2)), [700.0, 800.0, 900.0])
+    content = to_onnx(value, np.zeros((1, 2), np.float32)).SerializeToString()
+    assert "a value is 800" in await _refused(harness, content, features=NUMBERS)
+
+
+async def test_a_model_that_is_gone_is_refused(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, ROWS)
+    trigger = Trigger.model_validate(builders.trigger("registration").model_dump() | {"artifact": builders.DIGEST})
+    (failed,) = await harness.run((builders.spec(), trigger))
+    assert "is not in the artifact store any more" in failed.reason
