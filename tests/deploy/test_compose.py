@@ -89,14 +89,17 @@ def test_each_secret_volume_has_one_reader(containers: Containers) -> None:
 
 
 def test_only_ingestion_writes_data_and_who_writes_artifacts(containers: Containers) -> None:
-    """One writer for each table. Artifacts are named by their digest: models by the trainer, reports by ingestion."""
+    """One writer for each table. Artifacts are named by their digest.
+
+    Trainer and registry write models, as they were made and as they were given; ingestion writes reports.
+    """
     writers = {
         (volume.split(":")[0], name)
         for name in SERVICES
         for volume in containers[name]["volumes"]
         if not volume.endswith(":ro")
     }
-    artifacts = {("artifacts", "ingestion"), ("artifacts", "trainer")}
+    artifacts = {("artifacts", name) for name in ("ingestion", "trainer", "registry")}
     assert writers == {("data", "ingestion"), ("inbox", "ingestion"), *artifacts}
 
 
