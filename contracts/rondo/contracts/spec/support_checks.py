@@ -15,6 +15,7 @@ from rondo.contracts.spec import cron
 from rondo.contracts.spec.cross_checks import Plain, Problem, list_at, mapping_at
 from rondo.contracts.spec.data import LARGEST_EXACT_INT, LARGEST_FLOAT32
 from rondo.contracts.spec.parameters.checks import parameter_problems
+from rondo.contracts.spec.parameters.search_checks import search_problems
 from rondo.contracts.spec.parameters.step_checks import step_problems
 from rondo.contracts.spec.preparation.checks import preparation_problems
 from rondo.contracts.spec.task_checks import task_problems
@@ -52,6 +53,7 @@ def unsupported(spec: Plain) -> Iterator[Problem]:
     yield from _seed_out_of_range(mapping_at(spec, "trainer"))
     yield from parameter_problems(spec)
     yield from step_problems(spec)
+    yield from search_problems(spec)
     yield from _unknown_triggers(mapping_at(spec, "retrain"))
 
 
