@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rondo.contracts.events.training import Parameters
+from rondo.contracts.spec.parameters.search_space import own_params, with_params
 from rondo.contracts.tasks.registry import task_named
 from rondo.trainer import registration
 from rondo.trainer.dataset import data_checks
@@ -18,14 +20,18 @@ from rondo.trainer.evaluation.metrics import Scored
 from rondo.trainer.onnx_graph import builder, parity
 from rondo.trainer.onnx_graph.feature_model import PreparedModel
 from rondo.trainer.preparation import inputs, preparation
+from rondo.trainer.search.objective import prepare_objective
+from rondo.trainer.search.plan import plan_search
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
+    import polars as pl
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.contracts.spec.policy import Trainer
     from rondo.trainer.dataset.split import Split
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.estimators.base import Estimator
@@ -33,6 +39,9 @@ if TYPE_CHECKING:
     from rondo.trainer.given.model import RunGraph
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
     from rondo.trainer.ports import Score
+    from rondo.trainer.run import Trial
+    from rondo.trainer.search.objective import Objective
+    from rondo.trainer.search.plan import Found, SearchPlan
 
 
 class UnsupportedTrainerError(TrainingImpossibleError):
@@ -46,6 +55,24 @@ class UnsupportedTrainerError(TrainingImpossibleError):
 
 
 @dataclass(frozen=True)
+class Search:
+    """A search before its first trial: which trials there are, and how one is run."""
+
+    plan: SearchPlan
+    objective: Objective
+
+    def found(self, ended: Sequence[Trial]) -> Found:
+        """Return what the search found, with the notes of its splits.
+
+        Raises:
+            AllTrialsFailedError: no trial is complete.
+
+        """
+        found = self.plan.found(ended)
+        return replace(found, notes=(*self.objective.notes, *found.notes))
+
+
+@dataclass(frozen=True)
 class Pipeline:
     """The estimators by the names of `trainer.kind`, and runtimes of ONNX models: ours, and those made elsewhere.
 
@@ -56,8 +83,21 @@ class Pipeline:
     score: Score
     run: RunGraph
 
-    def fit(self, spec: ModelSpec, training_set: TrainingSet) -> FittedCandidate:
-        """Fit a model to all rows but the latest, which are the holdout.
+    def plan_search(self, spec: ModelSpec, training_set: TrainingSet, champion: ChampionModel | None) -> Search:
+        """Return the search of a spec that has one, on all rows but the holdout, before its first trial.
+
+        Raises:
+            NoInnerSplitError: the training rows have no inner split that could be used.
+            TrainingImpossibleError: as by `fit`.
+
+        """
+        estimator = self._estimator(spec)
+        parts = _checked_parts(spec, training_set.rows)
+        plan = plan_search(spec, _parameters_of(champion))
+        return Search(plan, prepare_objective(spec, estimator, plan.metric, parts.training))
+
+    def fit(self, spec: ModelSpec, training_set: TrainingSet, found: Found | None = None) -> FittedCandidate:
+        """Fit a model to all rows but the latest, which are the holdout, with the parameters that a search found.
 
         Raises:
             NotEnoughDataError: the rows have one class only, or one event time.
@@ -73,26 +113,31 @@ class Pipeline:
 
         """
         estimator, task = self._estimator(spec), task_named(spec.task)
-        inputs.check_columns(spec.features, training_set.rows)
         rows, time, label = training_set.rows, spec.data.event_time, spec.data.label
-        parts = split(spec, rows)
-        data_checks.refuse_leak(spec, parts.training)
+        parts = _checked_parts(spec, rows)
+        trainer = spec.trainer if found is None else with_params(spec.trainer, found.params)
         classes = task.classes(parts.training[label].unique().to_list(), spec.labels)
         targets = task.targets(parts.training[label].to_list(), classes)
-        model = _fit(spec, parts, Target(task.name, len(classes)), targets, estimator)
+        model = _fit(spec, trainer, parts, Target(task.name, len(classes)), targets, estimator)
         raw, holdout_targets = model.predict(parts.holdout), task.targets(parts.holdout[label].to_list(), classes)
         fitted = task.fitted(classes, spec.prediction.model_dump(), raw, holdout_targets)
         scored = Scored(fitted, holdout_targets, task.predictions(fitted, raw))
         if not scored.finite:
             raise NoFinitePredictionError(spec.trainer.kind)
-        metadata = {builder.SPEC_DIGEST: spec.digest, builder.TRAINED_UNTIL: parts.training[time][-1].isoformat()}
+        parameters = Parameters(kind=trainer.kind, params=own_params(trainer))
+        metadata = {
+            builder.SPEC_DIGEST: spec.digest,
+            builder.TRAINED_UNTIL: parts.training[time][-1].isoformat(),
+            builder.PARAMETERS: parameters.model_dump_json(exclude_none=True),
+        }
         graph = builder.build(model, fitted, metadata)
         compared = parity.compared_rows(spec.features, rows, spec.trainer.seed)
         return FittedCandidate(
             model=graph,
             holdout=parts.holdout,
             scored=scored,
-            notes=tuple(data_checks.notes(spec, parts)),
+            notes=(*data_checks.notes(spec, parts), *(found.notes if found else ())),
+            parameters=parameters.model_copy(update={"search": found.summary if found else None}),
             parity=parity.compare(
                 task.predictions(fitted, model.predict(compared)),
                 self.score(graph, inputs.onnx_inputs(spec.features, compared)),
@@ -121,12 +166,23 @@ class Pipeline:
             raise UnsupportedTrainerError(spec.trainer.kind, tuple(self.estimators)) from None
 
 
+def _checked_parts(spec: ModelSpec, rows: pl.DataFrame) -> Split:
+    inputs.check_columns(spec.features, rows)
+    parts = split(spec, rows)
+    data_checks.refuse_leak(spec, parts.training)
+    return parts
+
+
+def _parameters_of(champion: ChampionModel | None) -> Parameters | None:
+    return builder.read_parameters(champion.model) if champion and champion.model else None
+
+
 def _fit(
-    spec: ModelSpec, parts: Split, target: Target, targets: NDArray[np.float32], estimator: Estimator
+    spec: ModelSpec, trainer: Trainer, parts: Split, target: Target, targets: NDArray[np.float32], estimator: Estimator
 ) -> FeatureModel:
-    params = estimator.check_params(target.task, spec.trainer)
+    params = estimator.check_params(target.task, trainer)
     prepared, matrix = preparation.fit(spec.features, spec.prepare, parts.training, target.columns(targets))
     # Before a fit that may take hours.
     estimator.check_matrix(params, prepared.columns, matrix)
     estimator.check_matrix(params, prepared.columns, prepared.apply(parts.holdout))
-    return PreparedModel(prepared, estimator.fit(target, params, spec.trainer.seed, matrix, targets))
+    return PreparedModel(prepared, estimator.fit(target, params, trainer.seed, matrix, targets))
