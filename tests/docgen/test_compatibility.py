@@ -41,6 +41,34 @@ def changed(*path: str, to: Any) -> dict[str, Any]:
     return new
 
 
+def of_object(default: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """Return the schema of an event with an object that may be absent."""
+    return {"type": "object", "properties": {"trainer": {"type": "object", "default": default, "properties": fields}}}
+
+
+SEED, SIZE = {"type": "integer", "default": 7}, {"type": "integer", "default": 1}
+
+
+def test_the_default_of_an_object_gains_a_new_field_with_its_own_default() -> None:
+    old = of_object({"seed": 7}, seed=SEED)
+    assert breaking_changes(old, of_object({"seed": 7, "size": 1}, seed=SEED, size=SIZE)) == []
+
+
+@pytest.mark.parametrize(
+    ("default", "fields"),
+    [
+        ({"seed": 7, "size": 2}, {"seed": SEED, "size": SIZE}),
+        ({"seed": 8, "size": 1}, {"seed": SEED, "size": SIZE}),
+        ({"seed": 7, "size": None}, {"seed": SEED, "size": {"type": "integer"}}),
+        ({}, {"seed": SEED}),
+    ],
+    ids=["not its own", "another changes, too", "no default of its own", "a field is lost"],
+)
+def test_any_other_change_of_the_default_of_an_object_breaks(default: Any, fields: Any) -> None:
+    found = breaking_changes(of_object({"seed": 7}, seed=SEED), of_object(default, **fields))
+    assert [(change.kind, change.place) for change in found] == [("default", "trainer")]
+
+
 def test_the_same_schema_breaks_nothing() -> None:
     assert breaking_changes(OLD, OLD) == []
 

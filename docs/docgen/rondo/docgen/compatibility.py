@@ -12,7 +12,8 @@ Readers ignore unknown fields, so one change is compatible: a new field that is 
   refuse;
 - an enum that loses a value (old messages have it) or gains one (old readers refuse it). Words that classify are no
   enums but open vocabularies (`rondo.contracts.vocabularies`): texts whose known values are examples, which may change;
-- another default: an absent field would have another meaning than when it was written.
+- another default: an absent field would have another meaning than when it was written. A default that is an object may
+  gain the new fields of that object, each with its own default.
 
 Titles, descriptions, examples and the names of definitions may change.
 """
@@ -142,9 +143,20 @@ def _keywords(old: Schema, new: Schema, path: str) -> Iterator[Change]:
     """Compare what is not a structure. An unknown keyword counts as breaking when it differs."""
     for keyword in sorted((old.keys() | new.keys()) - _WORDS_ONLY - _COMPARED_APART):
         before, after = _comparable(keyword, old), _comparable(keyword, new)
-        if before != after:
+        if before != after and not (keyword == "default" and _has_gained_fields(old, new)):
             change = f"changed from {_text(keyword, old)} to {_text(keyword, new)}"
             yield Change(keyword, path, f"{keyword} of `{path or 'the event'}` {change}")
+
+
+def _has_gained_fields(old: Schema, new: Schema) -> bool:
+    """Return whether the default of an object differs by new fields alone, with the defaults that they have anyway."""
+    before, after = old.get("default"), new.get("default")
+    if not isinstance(before, dict) or not isinstance(after, dict) or not before.keys() <= after.keys():
+        return False
+    if any(repr(before[name]) != repr(after[name]) for name in before):
+        return False
+    gained = {name: new.get("properties", {}).get(name, {}) for name in after.keys() - before.keys()}
+    return all("default" in field and repr(field["default"]) == repr(after[name]) for name, field in gained.items())
 
 
 def _comparable(keyword: str, schema: Schema) -> Any:
