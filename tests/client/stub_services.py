@@ -44,13 +44,6 @@ PERIOD = {
 LINEAGE = {
     "model": "late", "model_version": 1, "artifact": DIGEST, "artifact_bytes": 20_665, "state": "rejected",
     "trigger": {"kind": "drift", "detail": "temp drifted"}, "task": "binary", "metrics": {"roc_auc": 0.5},
-    "parameters": {
-        "kind": "lightgbm", "params": {"learning_rate": 0.048213, "num_leaves": 31},
-        "search": {
-            "planned": 40, "trials": 38, "pruned": 20, "failed": 1, "best": 16, "metric": "roc_auc", "value": 0.7311,
-            "origin": "search",
-        },
-    },
     "notes": [{"code": "constant", "feature": "distance", "message": "the feature 'distance' is 7.0 everywhere"}],
     "gates": [GATE], "training": {
         "data": [{"table": "datasets/trips", "version": 3, "digest": DIGEST}], "as_of": DAY, "rows_trained": 900,

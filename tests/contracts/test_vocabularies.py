@@ -78,7 +78,6 @@ def test_a_word_is_a_text_without_nul() -> None:
     [
         ("task: ranking", "task"),
         ("trainer: {kind: catboost}", "trainer.kind"),
-        ("trainer: {kind: function, function: 'a.b:c'}", "trainer.kind"),
         ("rollout: {strategy: gradual}", "rollout.strategy"),
         ("rollout: {strategy: canary}", "rollout.strategy"),
         ("retrain: {on: [forecast]}", "retrain.on.0"),

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
 from rondo.embedded.services import SERVICES
+
+
+def test_the_folder_of_functions_is_that_of_the_folder_where_the_stack_was_started() -> None:
+    addresses: Any = MagicMock(http={each.name: "http://127.0.0.1:1" for each in SERVICES}, postgres=MagicMock())
+    trainer = next(each for each in SERVICES if each.name == "trainer")
+    found = [trainer.environment(addresses, {"RONDO_FUNCTIONS": given}) for given in ("own/code", "/own")]
+    assert [each["RONDO_FUNCTIONS"] for each in found] == [str(Path.cwd() / "own" / "code"), "/own"]
+    assert "RONDO_FUNCTIONS" not in trainer.environment(addresses, {})
 
 
 def test_credentials_of_others_are_withheld() -> None:

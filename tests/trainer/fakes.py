@@ -10,17 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.events.training import ModelTrained, TrainingFailed
 from rondo.contracts.vocabularies import RouteRole
-from rondo.trainer.run import (
-    Batch,
-    ChampionVersion,
-    History,
-    LastTraining,
-    PastRun,
-    Proposal,
-    RecordedTrials,
-    Run,
-    Trial,
-)
+from rondo.trainer.run import Batch, ChampionVersion, History, LastTraining, PastRun, Run
 from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger
 from rondo.trainer.worker.queue import worker_died
 
@@ -29,7 +19,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.data import BatchAccepted
     from rondo.contracts.events.deployment import DeploymentChanged
     from rondo.contracts.events.models import ModelRemoved
-    from rondo.contracts.events.training import TrainingProgressed, TrainingStarted, Trigger
+    from rondo.contracts.events.training import TrainingStarted, Trigger
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.run import RunState
 
@@ -38,16 +28,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-@dataclass
-class StoredTrial:
-    """A row of the table of trials; `ended` is None while the trial runs."""
-
-    training_set_digest: str
-    proposal: Proposal
-    starts: int = 0
-    ended: Trial | None = None
 
 
 @dataclass
@@ -65,9 +45,9 @@ class StoredRun:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     training_set_digest: str = ""
+    function_digest: str | None = None
     spec_revision: int = 0
     result: Any = None
-    trials: dict[int, StoredTrial] = field(default_factory=dict)
 
 
 @dataclass
@@ -77,6 +57,7 @@ class MemoryStore:
     specs: dict[str, SpecApplied | ModelRemoved] = field(default_factory=dict)
     batches: dict[str, Batch] = field(default_factory=dict)
     champions: dict[str, tuple[DeploymentChanged, datetime]] = field(default_factory=dict)
+    past_champions: dict[str, list[ChampionVersion]] = field(default_factory=dict)
     deferred: dict[str, Trigger] = field(default_factory=dict)
     removals: dict[str, int] = field(default_factory=dict)
     runs: list[StoredRun] = field(default_factory=list)
@@ -87,6 +68,15 @@ class MemoryStore:
     def events(self) -> list[Any]:
         """The published events."""
         return [event for _, event in self.published]
+
+    def record_champion(self, changed: DeploymentChanged) -> None:
+        """Add the champion to the past ones, as the newest; a withdrawal ends the series."""
+        route = next((route for route in changed.routes if route.role == RouteRole.PRIMARY), None)
+        past = [each for each in self.past_champions.get(changed.model, []) if route is not None]
+        if route is not None:
+            past = [each for each in past if each.model_version != route.model_version]
+            past.append(ChampionVersion(route.model_version, route.digest))
+        self.past_champions[changed.model] = past
 
     def end(self, state: RunState) -> None:
         """End the newest run."""
@@ -143,6 +133,7 @@ class MemoryUnitOfWork:
         known = self.store.champions.get(changed.model)
         if known is None or known[0].revision <= changed.revision:
             self.store.champions[changed.model] = (changed, now())
+            self.store.record_champion(changed)
         self.store.recorded.set()
 
     async def history(self, model: str) -> History:
@@ -225,6 +216,9 @@ class MemoryRunQueue:
         routes = deployed[0].routes if deployed else ()
         return next((ChampionVersion(r.model_version, r.digest) for r in routes if r.role == RouteRole.PRIMARY), None)
 
+    async def last_champions(self, model: str, count: int) -> tuple[ChampionVersion, ...]:
+        return tuple(reversed(self.store.past_champions.get(model, ())))[:count]
+
     async def wait_for_promotion(self, model: str, within: timedelta) -> None:
         while (left := self._seconds_left(model, within)) > 0:
             await self.wait(left)
@@ -240,33 +234,18 @@ class MemoryRunQueue:
         mine = [run for run in self.store.runs if run.spec.model == model and run.spec_revision >= removed]
         trained = [run for run in mine if run.state == "trained" and fits(run)]
         last = max(trained, key=lambda run: run.finished_at or EPOCH, default=None)
-        return None if last is None else LastTraining(last.id, last.spec.digest, last.training_set_digest)
+        return (
+            None
+            if last is None
+            else LastTraining(last.id, last.spec.digest, last.training_set_digest, last.function_digest)
+        )
 
-    async def begin(self, run: Run, started: TrainingStarted, training_set_digest: str) -> None:
+    async def begin(
+        self, run: Run, started: TrainingStarted, training_set_digest: str, function_digest: str | None
+    ) -> None:
         if (row := self._claimed(run)) is not None:
-            row.training_set_digest = training_set_digest
+            row.training_set_digest, row.function_digest = training_set_digest, function_digest
         self.store.published.append((f"{run.id}.started", started))
-
-    async def trials(self, run: Run, training_set_digest: str) -> RecordedTrials:
-        row = self._claimed(run)
-        if row is None:
-            return RecordedTrials()
-        row.trials = {n: each for n, each in row.trials.items() if each.training_set_digest == training_set_digest}
-        lost = next((each.proposal for each in row.trials.values() if each.ended is None and each.starts > 1), None)
-        return RecordedTrials(tuple(each.ended for each in row.trials.values() if each.ended), lost)
-
-    async def begin_trial(self, run: Run, training_set_digest: str, proposal: Proposal) -> bool:
-        row = self._claimed(run)
-        if row is not None:
-            row.trials.setdefault(proposal.number, StoredTrial(training_set_digest, proposal)).starts += 1
-        return row is not None
-
-    async def end_trial(self, run: Run, trial: Trial, progressed: TrainingProgressed) -> bool:
-        row = self._claimed(run)
-        if row is not None:
-            row.trials[trial.number].ended = trial
-            self.store.published.append((f"{run.id}.trial.{trial.number}", progressed))
-        return row is not None
 
     async def finish(self, run: Run, result: Any) -> bool:
         row, work = self._claimed(run), MemoryUnitOfWork(self.store)

@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from rondo.chassis.artifacts import Artifacts
-from rondo.contracts.events.training import ModelTrained, TrainingProgressed, TrainingSkipped, TrainingStarted
+from rondo.contracts.events.training import ModelTrained, TrainingSkipped, TrainingStarted
 
 from tests.trainer import builders
 
@@ -143,33 +143,6 @@ async def test_a_kill_loses_no_run_and_duplicates_none(trainer: Any, data: Path)
     assert await _state(trainer, 3) == ("trained", 2)
     assert again.digest != trained.digest
     assert await trainer.quiet() == [], "both attempts announced their start with the same id"
-
-
-@pytest.mark.timeout(300)
-@pytest.mark.slow
-async def test_a_search_goes_on_after_a_kill_and_repeats_no_trial(trainer: Any, data: Path) -> None:
-    builders.write_batch(data, builders.rows(20_000))
-    space = {"num_leaves": {"low": 15, "high": 63}, "learning_rate": {"low": 0.01, "high": 0.3, "log": True}}
-    spec = builders.spec(trainer={"params": {"n_estimators": 100}, "search": {"trials": 8, "space": space}})
-    trainer.process.start()
-    await trainer.process.ready(150)
-    await trainer.publish(builders.spec_applied(spec), "spec-1")
-    await trainer.publish(builders.batch_accepted("b1", 20), "batch-1")
-    for _ in range(3):
-        await trainer.next_event(TrainingProgressed)
-    os.kill(_worker_of(trainer), signal.SIGKILL)
-    before = await trainer.sql.fetch("select * from trials where state <> 'running' order by number")
-    assert 3 <= len(before) < 8
-
-    _, trained = await trainer.next_event(ModelTrained, within=120)
-    after = await trainer.sql.fetch("select * from trials order by number")
-    assert after[: len(before)] == before, "seconds and starts included"
-    assert [row["starts"] for row in after if row["starts"] != 1] in ([], [2]), "the one that was killed, if any"
-    assert [row["number"] for row in after] == [*range(8)]
-    assert await trainer.sql.fetchval("select attempts from runs") == 2
-    assert trained.summary.parameters.search.trials == 8
-    progress = [event.trials for event in await trainer.quiet() if isinstance(event, TrainingProgressed)]
-    assert progress == [*range(4, 9)], "each once"
 
 
 async def _an_idle_worker_leaves(trainer: Any) -> None:

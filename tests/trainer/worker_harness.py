@@ -37,7 +37,7 @@ class FakePipeline:
     fit: Callable[..., Any] = PIPELINE.fit
     take: Callable[..., Any] = PIPELINE.take
     evaluate: Callable[..., Any] = PIPELINE.evaluate
-    plan_search: Callable[..., Any] = PIPELINE.plan_search
+    function_version: Callable[..., Any] = PIPELINE.function_version
 
 
 @dataclass
@@ -112,7 +112,9 @@ class WorkerHarness:
         return Worker(self.queue, attempt, stop, lease, 3, pause or NoPauses())
 
     def set_champion(self, version: int, digest: str, model: str = "flight-delay") -> None:
-        self.store.champions[model] = (builders.deployment(version, version, model, digest), now())
+        deployed = builders.deployment(version, version, model, digest)
+        self.store.champions[model] = (deployed, now())
+        self.store.record_champion(deployed)
 
     @property
     def attempts(self) -> dict[str, int]:

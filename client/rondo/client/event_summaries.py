@@ -31,7 +31,6 @@ from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade, 
 from rondo.contracts.events.training import (
     ModelTrained,
     TrainingFailed,
-    TrainingProgressed,
     TrainingRequested,
     TrainingSkipped,
     TrainingStarted,
@@ -92,11 +91,6 @@ def _(event: TrainingRequested) -> str:
 @summarize.register
 def _(event: TrainingStarted) -> str:
     return f"training because of {event.trigger.kind}"
-
-
-@summarize.register
-def _(event: TrainingProgressed) -> str:
-    return event.detail
 
 
 @summarize.register

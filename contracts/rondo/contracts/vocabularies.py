@@ -138,26 +138,15 @@ class Task(StrEnum):
 
 
 class TrainerKind(StrEnum):
-    """The library that trains. This release trains with `lightgbm`, `xgboost` and `sklearn`.
+    """What trains: a library, or a function of the user's own.
 
-    Unknown or not supported: `rondo apply` refuses the spec. The run of such a spec fails and names the kind.
+    Unknown: `rondo apply` refuses the spec. The run of such a spec fails and names the kind.
     """
 
     LIGHTGBM = "lightgbm"
     XGBOOST = "xgboost"
     SKLEARN = "sklearn"
     FUNCTION = "function"
-
-
-class ParameterOrigin(StrEnum):
-    """Where the parameters of a model come from: the spec, the champion at the time, or the search of its training.
-
-    Unknown: shown as it is.
-    """
-
-    SPEC = "spec"
-    CHAMPION = "champion"
-    SEARCH = "search"
 
 
 class Imputation(StrEnum):

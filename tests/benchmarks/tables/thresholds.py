@@ -14,7 +14,8 @@ from itertools import pairwise, product
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from rondo.flights.examples import example_named
+from rondo.contracts.spec.file import parse_spec
+from rondo.flights.replay.first_model import SPEC
 
 from tests.benchmarks.results import Row, record, versions
 from tests.benchmarks.simulation.cases import EARLY, LATE, Case, Play, Played, player
@@ -153,7 +154,7 @@ def of_weeks(static: Played) -> list[Row]:
 
 def main() -> int:
     """Simulate and record."""
-    spec = example_named().spec
+    spec = parse_spec(SPEC.read_text())
     play, monitor = player(spec), spec.monitor
     rows = [*of_lags(play, monitor), *of_refits(play, monitor)]
     for lag in LAGS_OF_THE_GRID:

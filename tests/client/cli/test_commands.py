@@ -39,8 +39,6 @@ Run = Callable[..., "Result"]
         ("models late", "rejected  ROC AUC 0.500"),
         ("lineage late 1", "drift: temp drifted"),
         ("lineage late 1", "the feature 'distance' is 7.0 everywhere"),
-        ("lineage late 1", "lightgbm: learning_rate 0.04821, num_leaves 31"),
-        ("lineage late 1", "trial 17 of 38 is the best, with parameters of the search: ROC AUC 0.731 on inner splits"),
         ("lineage late 1", "NOT passed: ROC AUC 0.500 is below 0.600"),
         ("promote late 2 --reason better", "late: deployment 2 serves version 2 100%"),
         ("rollback late", "late: deployment 2 serves version 2 100%"),

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import onnx
 import polars as pl
 import pytest
 from rondo.chassis.artifacts import Artifacts
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped
 from rondo.contracts.topics import BY_NAME
+from rondo.trainer.worker.app import pipeline
 
 from tests.trainer import builders
 from tests.trainer.worker_harness import PIPELINE, FakePipeline, NoPauses, WorkerHarness
+
+if TYPE_CHECKING:
+    from rondo.trainer.pipeline import Pipeline
 
 
 async def test_a_run_ends_with_a_model_and_complete_evidence(harness: WorkerHarness) -> None:
@@ -146,6 +152,82 @@ async def test_drift_without_new_labelled_rows_is_skipped(harness: WorkerHarness
     assert [type(end) for end in more] == [ModelTrained] * 3
     digests = [end.digest for end in more]
     assert trained.digest != digests[0] != digests[1] == digests[2]
+
+
+OWN = Path(__file__).parents[1] / "functions" / "own_model.py"
+
+
+def own_functions(folder: Path, source: str) -> Pipeline:
+    (folder / "own").mkdir(parents=True, exist_ok=True)
+    (folder / "own" / "train.py").write_text(source)
+    return pipeline(1, folder)
+
+
+async def test_a_function_of_the_users_own_trains_and_its_code_is_in_the_evidence(
+    harness: WorkerHarness, tmp_path: Path
+) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    spec = builders.spec(trainer={"kind": "function", "function": "own.train:linear", "params": {}})
+    made = own_functions(tmp_path / "functions", OWN.read_text())
+    (first,) = await harness.run((spec, builders.trigger(name="one")), pipeline=made)
+    assert isinstance(first, ModelTrained), getattr(first, "reason", "")
+    assert first.summary.metrics["roc_auc"] > 0.7
+    function = first.summary.function
+    assert function is not None
+    assert (function.function, function.package) == ("own.train:linear", "own")
+
+    # The same rows, spec and code train nothing; other code does.
+    (again,) = await harness.run((spec, builders.trigger(name="two")), pipeline=made)
+    assert (again.reason, again.run_id) == ("no_new_data", "run-two")
+    made = own_functions(tmp_path / "functions", OWN.read_text().replace("solved * 4", "solved * 3"))
+    (other,) = await harness.run((spec, builders.trigger(name="three")), pipeline=made)
+    assert isinstance(other, ModelTrained)
+    assert other.summary.function is not None
+    assert other.summary.function.digest != function.digest
+    assert other.digest != first.digest
+
+
+async def test_a_function_that_fails_ends_its_run_with_what_to_do_and_the_worker_goes_on(
+    harness: WorkerHarness, tmp_path: Path
+) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    made = own_functions(tmp_path / "functions", OWN.read_text())
+    trainers = [{"kind": "function", "function": f"own.train:{name}", "params": {}} for name in ("fails", "crashes")]
+    runs = [(builders.spec(trainer=each), builders.trigger(name=each["function"])) for each in trainers]
+    failed, died, trained = await harness.run(*runs, (builders.spec(), builders.trigger(name="last")), pipeline=made)
+    assert isinstance(failed, TrainingFailed)
+    assert failed.attempts == 1
+    assert "`trainer.function` own.train:fails failed: KeyError: 'weight' (own/train.py, line" in failed.reason
+    assert "was ended by SIGABRT" in died.reason
+    assert isinstance(trained, ModelTrained)
+
+
+async def test_without_a_folder_of_functions_the_run_names_the_setting(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    spec = builders.spec(trainer={"kind": "function", "function": "own.train:linear", "params": {}})
+    (failed,) = await harness.run((spec, builders.trigger()))
+    assert "its operator sets RONDO_FUNCTIONS to a folder that has the package" in failed.reason
+    assert harness.begun == 0
+
+
+async def test_an_ensemble_has_the_models_of_the_last_champions(harness: WorkerHarness) -> None:
+    spec, found = builders.spec(trainer={"ensemble": 3, "window": "3d"}), []
+    for index in range(4):
+        frame = builders.rows(2000, builders.START + timedelta(days=2 * index), f"{index}-", index)
+        builders.write_batch(harness.data, frame, f"b{index}")
+        (trained,) = await harness.run((spec, builders.trigger(day=60 + index, name=f"run {index}")))
+        assert isinstance(trained, ModelTrained), getattr(trained, "reason", "")
+        harness.set_champion(index + 1, trained.digest)
+        found.append(trained)
+    members = [[member.model_version for member in trained.summary.members] for trained in found]
+    assert members == [[], [None, 1], [None, 2, 1], [None, 3, 2]]
+    last = found[-1].summary
+    assert [member.digest for member in last.members] == [None, found[2].digest, found[1].digest]
+    assert sum(member.weight for member in last.members) == pytest.approx(1)
+    assert (last.champion_version, last.rows_weighed, last.rows_holdout) == (3, 172, 172)
+    content = await Artifacts(str(harness.artifacts)).get(found[-1].digest)
+    nodes = onnx.load_from_string(content).graph.node
+    assert sum(node.op_type == "TreeEnsembleRegressor" for node in nodes) == 3
 
 
 async def test_a_corrected_outcome_is_new_data(harness: WorkerHarness) -> None:

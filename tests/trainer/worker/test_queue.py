@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rondo.contracts.events.models import ModelRemoved
-from rondo.contracts.events.training import TrainingFailed, TrainingProgressed, TrainingSkipped, TrainingStarted
+from rondo.contracts.events.training import TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.trainer import handlers
-from rondo.trainer.run import ChampionVersion, LastTraining, RecordedTrials, Trial
+from rondo.trainer.run import ChampionVersion, LastTraining
 from rondo.trainer.triggers.postgres import PostgresUnitOfWork, handling
 from rondo.trainer.worker import queue
 from rondo.trainer.worker.queue import PostgresRunQueue
@@ -196,7 +196,7 @@ async def test_all_attempts_announce_the_start_with_one_event_id(backend: Backen
     queue = backend.queue()
     for _ in range(2):
         run = await claimed(queue)
-        await queue.begin(run, started(run), "sha256:rows")
+        await queue.begin(run, started(run), "sha256:rows", "sha256:code")
         await queue.hand_back(run, timedelta(0))
     assert await backend.ids("training.started") == ["run-1.started"] * 2
 
@@ -209,7 +209,7 @@ async def test_the_last_training_is_that_of_the_last_run_that_trained(backend: B
     for name, result in ends:
         await enqueue(backend, name, kind="registration" if name == "run-4" else "drift")
         run = await claimed(queue)
-        await queue.begin(run, started(run), f"sha256:{name}")
+        await queue.begin(run, started(run), f"sha256:{name}", None)
         assert await queue.finish(run, result(run))
     assert await queue.last_training("flight-delay") == LastTraining("run-2", run.spec.digest, "sha256:run-2")
     assert await queue.last_training("other") is None
@@ -227,69 +227,35 @@ async def test_a_registration_is_no_training(backend: Backend) -> None:
         assert (history.runs[0].state, history.ever_trained) == ("trained", False)
 
 
-def trial(number: int, *values: float | None, **other: Any) -> Trial:
-    return Trial(number, {"num_leaves": 7 + number, "layers": (8, 8)}, "search", values, **other)
-
-
-def progressed(run: Any, ended: Trial) -> TrainingProgressed:
-    return TrainingProgressed(
-        model=run.model, run_id=run.id, trigger=run.trigger, trials=ended.number + 1, planned=9, metric="roc_auc"
-    )
-
-
-async def record(queue: RunQueue, run: Any, ended: Trial, rows: str = "sha256:rows") -> bool:
-    """Begin and end a trial."""
-    return await queue.begin_trial(run, rows, ended) and await queue.end_trial(run, ended, progressed(run, ended))
-
-
-async def test_the_next_attempt_has_the_trials_of_the_one_before(backend: Backend) -> None:
-    await enqueue(backend)
-    first, second = backend.queue("one", timedelta(0)), backend.queue("two")
-    run = await claimed(first)
-    ended = (
-        trial(0, 0.7, None, seconds=1.5),
-        trial(1, 0.6, state="pruned", seconds=0.5),
-        trial(2, state="failed", detail="no memory"),
-    )
-    assert [await record(first, run, each) for each in ended] == [True] * 3
-    assert await first.begin_trial(run, "sha256:rows", trial(3))
-    again = await claimed(second)
-    assert await second.trials(again, "sha256:rows") == RecordedTrials(ended)
-    assert await backend.ids("training.progressed") == [f"run-1.trial.{n}" for n in range(3)]
-
-
-async def test_a_trial_that_began_twice_and_never_ended_is_lost(backend: Backend) -> None:
-    await enqueue(backend)
-    queue, third = backend.queue("one", timedelta(0)), trial(0)
-    for _ in range(2):
-        run = await claimed(queue)
-        assert await queue.begin_trial(run, "sha256:rows", third)
-    found = await queue.trials(await claimed(queue), "sha256:rows")
-    assert found.ended == ()
-    assert found.lost is not None
-    assert (found.lost.number, found.lost.params, found.lost.origin) == (0, third.params, "search")
-
-
-async def test_trials_on_other_rows_are_forgotten(backend: Backend) -> None:
-    await enqueue(backend)
+async def test_the_code_of_the_function_that_trained_is_kept(backend: Backend) -> None:
     queue = backend.queue()
-    run = await claimed(queue)
-    await record(queue, run, trial(0, 0.7))
-    assert await queue.trials(run, "sha256:other") == RecordedTrials()
-    assert await record(queue, run, trial(0, 0.8), "sha256:other")
-    assert (await queue.trials(run, "sha256:other")).ended == (trial(0, 0.8),)
-
-
-async def test_who_has_lost_the_claim_records_no_trial(backend: Backend) -> None:
     await enqueue(backend)
-    first, second = backend.queue("one", timedelta(0)), backend.queue("two")
-    lost = await claimed(first)
-    assert await first.begin_trial(lost, "sha256:rows", trial(0))
-    taken = await claimed(second)
-    assert not await first.end_trial(lost, trial(0, 0.7), progressed(lost, trial(0)))
-    assert not await first.begin_trial(lost, "sha256:rows", trial(1))
-    assert await second.trials(taken, "sha256:rows") == RecordedTrials()
-    assert await backend.ids("training.progressed") == []
+    run = await claimed(queue)
+    await queue.begin(run, started(run), "sha256:rows", "sha256:code")
+    assert await queue.finish(run, builders.trained(run))
+    assert await queue.last_training("flight-delay") == LastTraining(
+        "run-1", run.spec.digest, "sha256:rows", "sha256:code"
+    )
+
+
+async def test_the_last_champions_are_each_there_once_until_the_model_is_withdrawn(backend: Backend) -> None:
+    queue = backend.queue()
+    assert await queue.last_champions("flight-delay", 3) == ()
+
+    async def deploy(*deployments: tuple[int | None, int]) -> list[int]:
+        async for work in backend.work():
+            for version, revision in deployments:
+                await work.save_champion(builders.deployment(version, revision, digest=f"sha256:{version or 0:064}"))
+        return [each.model_version for each in await queue.last_champions("flight-delay", 3)]
+
+    assert await deploy((1, 1), (2, 2), (3, 3)) == [3, 2, 1]
+    # A rollback to version 1, the same deployment again, and one that arrives late.
+    assert await deploy((1, 4), (1, 4), (2, 2)) == [1, 3, 2]
+    assert await deploy((4, 5)) == [4, 1, 3]
+    assert await queue.last_champions("flight-delay", 1) == (ChampionVersion(4, f"sha256:{4:064}"),)
+    assert await queue.last_champions("other", 3) == ()
+    assert await deploy((None, 6)) == []
+    assert await deploy((7, 7)) == [7]
 
 
 async def test_a_skipped_run_is_no_longer_in_flight(backend: Backend) -> None:

@@ -9,13 +9,13 @@ import math
 from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
+from keyword import iskeyword
 from typing import TYPE_CHECKING, TypeGuard
 
 from rondo.contracts.spec import cron
 from rondo.contracts.spec.cross_checks import Plain, Problem, list_at, mapping_at
 from rondo.contracts.spec.data import LARGEST_EXACT_INT, LARGEST_FLOAT32
 from rondo.contracts.spec.parameters.checks import parameter_problems
-from rondo.contracts.spec.parameters.search_checks import search_problems
 from rondo.contracts.spec.parameters.step_checks import step_problems
 from rondo.contracts.spec.preparation.checks import preparation_problems
 from rondo.contracts.spec.task_checks import task_problems
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # The triggers of `retrain.on` beside schedules; the first data and people start a training anyway.
 _TRIGGERS = (TriggerKind.DATA, TriggerKind.DRIFT, TriggerKind.PERFORMANCE, TriggerKind.QUALITY)
-_KINDS = (TrainerKind.LIGHTGBM, TrainerKind.XGBOOST, TrainerKind.SKLEARN)
+_KINDS = (TrainerKind.LIGHTGBM, TrainerKind.XGBOOST, TrainerKind.SKLEARN, TrainerKind.FUNCTION)
 _CRON_EXAMPLE = '"cron: 0 3 * * 1" (minute hour day month weekday)'
 _JOIN = ("from", "on", "max_age")
 # The values that the steps of `replace` may have, which has none: the defaults, as written and as read.
@@ -52,8 +52,8 @@ def unsupported(spec: Plain) -> Iterator[Problem]:
     yield from preparation_problems(spec)
     yield from _seed_out_of_range(mapping_at(spec, "trainer"))
     yield from parameter_problems(spec)
+    yield from _function_is_a_name(mapping_at(spec, "trainer"))
     yield from step_problems(spec)
-    yield from search_problems(spec)
     yield from _unknown_triggers(mapping_at(spec, "retrain"))
 
 
@@ -142,6 +142,17 @@ def _seed_out_of_range(trainer: Plain) -> Iterator[Problem]:
     seed = trainer.get("seed")
     if isinstance(seed, int) and not 0 <= seed <= _LARGEST_SEED:
         yield Problem(("trainer", "seed"), f"is {seed}, and must be from 0 to {_LARGEST_SEED}", " ")
+
+
+def _function_is_a_name(trainer: Plain) -> Iterator[Problem]:
+    function = trainer.get("function")
+    if not isinstance(function, str) or ":" not in function:
+        return
+    module, _, name = function.partition(":")
+    for part in (*module.split("."), name):
+        if not part.isidentifier() or iskeyword(part):
+            message = f"{part!r} is not a name in Python: write `package.module:name`"
+            yield Problem(("trainer", "function"), message)
 
 
 def _unknown_triggers(retrain: Plain) -> Iterator[Problem]:

@@ -2,46 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rondo.contracts.events.training import Parameters
-from rondo.contracts.spec.parameters.search_space import own_params, with_params
 from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.vocabularies import TrainerKind
 from rondo.trainer import registration
 from rondo.trainer.dataset import data_checks
 from rondo.trainer.dataset.split import split
+from rondo.trainer.ensemble.combine import Combined, combine
 from rondo.trainer.errors import NoFinitePredictionError, TrainingImpossibleError
 from rondo.trainer.estimators.base import Target
 from rondo.trainer.evaluation import reference_profile
 from rondo.trainer.evaluation.candidate import FittedCandidate
 from rondo.trainer.evaluation.compare import evaluate_candidate
 from rondo.trainer.evaluation.metrics import Scored
+from rondo.trainer.functions.errors import PackageChangedError
 from rondo.trainer.onnx_graph import builder, parity
 from rondo.trainer.onnx_graph.feature_model import PreparedModel
 from rondo.trainer.preparation import inputs, preparation
-from rondo.trainer.search.objective import prepare_objective
-from rondo.trainer.search.plan import plan_search
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy as np
-    import polars as pl
     from numpy.typing import NDArray
 
+    from rondo.contracts.events.training import FunctionVersion
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.contracts.spec.policy import Trainer
     from rondo.trainer.dataset.split import Split
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.estimators.base import Estimator
     from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
     from rondo.trainer.given.model import RunGraph
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
-    from rondo.trainer.ports import Score
-    from rondo.trainer.run import Trial
-    from rondo.trainer.search.objective import Objective
-    from rondo.trainer.search.plan import Found, SearchPlan
+    from rondo.trainer.ports import FunctionTrainer, Score
+    from rondo.trainer.preparation.preparation import Preparation
 
 
 class UnsupportedTrainerError(TrainingImpossibleError):
@@ -55,49 +51,36 @@ class UnsupportedTrainerError(TrainingImpossibleError):
 
 
 @dataclass(frozen=True)
-class Search:
-    """A search before its first trial: which trials there are, and how one is run."""
-
-    plan: SearchPlan
-    objective: Objective
-
-    def found(self, ended: Sequence[Trial]) -> Found:
-        """Return what the search found, with the notes of its splits.
-
-        Raises:
-            AllTrialsFailedError: no trial is complete.
-
-        """
-        found = self.plan.found(ended)
-        return replace(found, notes=(*self.objective.notes, *found.notes))
-
-
-@dataclass(frozen=True)
 class Pipeline:
-    """The estimators by the names of `trainer.kind`, and runtimes of ONNX models: ours, and those made elsewhere.
+    """The estimators by the names of `trainer.kind`, the functions of the user's own, and runtimes of ONNX models.
+
+    `score` runs ours, and `run` those that were made elsewhere.
 
     Blocking, for seconds to hours: call it off the event loop.
     """
 
     estimators: Mapping[str, Estimator]
+    functions: FunctionTrainer
     score: Score
     run: RunGraph
 
-    def plan_search(self, spec: ModelSpec, training_set: TrainingSet, champion: ChampionModel | None) -> Search:
-        """Return the search of a spec that has one, on all rows but the holdout, before its first trial.
+    def function_version(self, spec: ModelSpec) -> FunctionVersion | None:
+        """Return which code trains; None where a library does.
 
         Raises:
-            NoInnerSplitError: the training rows have no inner split that could be used.
-            TrainingImpossibleError: as by `fit`.
+            TrainingImpossibleError: the package of `trainer.function` is missing, or can't be read.
 
         """
-        estimator = self._estimator(spec)
-        parts = _checked_parts(spec, training_set.rows)
-        plan = plan_search(spec, _parameters_of(champion))
-        return Search(plan, prepare_objective(spec, estimator, plan.metric, parts.training))
+        if spec.trainer.kind != TrainerKind.FUNCTION:
+            return None
+        return self.functions.version(spec.trainer.function or "")
 
-    def fit(self, spec: ModelSpec, training_set: TrainingSet, found: Found | None = None) -> FittedCandidate:
-        """Fit a model to all rows but the latest, which are the holdout, with the parameters that a search found.
+    def fit(
+        self, spec: ModelSpec, training_set: TrainingSet, champions: Sequence[ChampionModel] = ()
+    ) -> FittedCandidate:
+        """Fit a model to all rows but the latest, which are the holdout.
+
+        `champions` are the last ones, the newest first, whose models an ensemble may have.
 
         Raises:
             NotEnoughDataError: the rows have one class only, or one event time.
@@ -110,36 +93,35 @@ class Pipeline:
             UnsupportedTrainerError: no estimator has the name of `trainer.kind`.
             NoFinitePredictionError: the model gives no finite number for a row of the holdout.
             ParityError: the ONNX graph predicts otherwise than the model.
+            PackageChangedError: the code of `trainer.function` was changed meanwhile.
 
         """
-        estimator, task = self._estimator(spec), task_named(spec.task)
+        task, function = task_named(spec.task), self.function_version(spec)
+        inputs.check_columns(spec.features, training_set.rows)
         rows, time, label = training_set.rows, spec.data.event_time, spec.data.label
-        parts = _checked_parts(spec, rows)
-        trainer = spec.trainer if found is None else with_params(spec.trainer, found.params)
+        parts = split(spec, rows)
+        data_checks.refuse_leak(spec, parts.training)
         classes = task.classes(parts.training[label].unique().to_list(), spec.labels)
-        targets = task.targets(parts.training[label].to_list(), classes)
-        model = _fit(spec, trainer, parts, Target(task.name, len(classes)), targets, estimator)
-        raw, holdout_targets = model.predict(parts.holdout), task.targets(parts.holdout[label].to_list(), classes)
+        model = self._fit(spec, parts, classes)
+        if self.function_version(spec) != function:
+            raise PackageChangedError(function.package if function else "")
+        alone = Combined(model, parts.holdout, parts.training[time][-1])
+        made = combine(spec, classes, alone, champions, self.score)
+        raw, holdout_targets = made.model.predict(made.holdout), task.targets(made.holdout[label].to_list(), classes)
         fitted = task.fitted(classes, spec.prediction.model_dump(), raw, holdout_targets)
         scored = Scored(fitted, holdout_targets, task.predictions(fitted, raw))
         if not scored.finite:
             raise NoFinitePredictionError(spec.trainer.kind)
-        parameters = Parameters(kind=trainer.kind, params=own_params(trainer))
-        metadata = {
-            builder.SPEC_DIGEST: spec.digest,
-            builder.TRAINED_UNTIL: parts.training[time][-1].isoformat(),
-            builder.PARAMETERS: parameters.model_dump_json(exclude_none=True),
-        }
-        graph = builder.build(model, fitted, metadata)
+        metadata = {builder.SPEC_DIGEST: spec.digest, builder.TRAINED_UNTIL: made.until.isoformat(), **made.metadata}
+        graph = builder.build(made.model, fitted, metadata)
         compared = parity.compared_rows(spec.features, rows, spec.trainer.seed)
         return FittedCandidate(
             model=graph,
-            holdout=parts.holdout,
+            holdout=made.holdout,
             scored=scored,
-            notes=(*data_checks.notes(spec, parts), *(found.notes if found else ())),
-            parameters=parameters.model_copy(update={"search": found.summary if found else None}),
+            notes=(*data_checks.notes(spec, parts), *made.notes),
             parity=parity.compare(
-                task.predictions(fitted, model.predict(compared)),
+                task.predictions(fitted, made.model.predict(compared)),
                 self.score(graph, inputs.onnx_inputs(spec.features, compared)),
                 compared,
             ),
@@ -149,6 +131,9 @@ class Pipeline:
             rows_trained=parts.training.height,
             event_time_from=rows[time][0],
             event_time_to=rows[time][-1],
+            rows_weighed=made.rows_weighed,
+            function=function,
+            members=made.members,
         )
 
     def take(self, spec: ModelSpec, training_set: TrainingSet, content: bytes) -> FittedCandidate:
@@ -159,30 +144,29 @@ class Pipeline:
         """Evaluate a fitted model and the champion on the same rows."""
         return evaluate_candidate(spec, fitted, champion, self.score)
 
+    def _fit(self, spec: ModelSpec, parts: Split, classes: tuple[str, ...]) -> FeatureModel:
+        task, target, trainer = task_named(spec.task), Target(spec.task, len(classes)), spec.trainer
+        targets = task.targets(parts.training[spec.data.label].to_list(), classes)
+        if trainer.kind == TrainerKind.FUNCTION:
+            prepared, matrix = _prepare(spec, parts, target, targets)
+            return self.functions.fit(spec, classes, parts.training, prepared, matrix, targets)
+        estimator = self._estimator(spec)
+        params = estimator.check_params(target.task, trainer)
+        prepared, matrix = _prepare(spec, parts, target, targets)
+        # Before a fit that may take hours.
+        estimator.check_matrix(params, prepared.columns, matrix)
+        estimator.check_matrix(params, prepared.columns, prepared.apply(parts.holdout))
+        return PreparedModel(prepared, estimator.fit(target, params, trainer.seed, matrix, targets))
+
     def _estimator(self, spec: ModelSpec) -> Estimator:
         try:
             return self.estimators[spec.trainer.kind]
         except KeyError:
-            raise UnsupportedTrainerError(spec.trainer.kind, tuple(self.estimators)) from None
+            known = (*self.estimators, TrainerKind.FUNCTION.value)
+            raise UnsupportedTrainerError(spec.trainer.kind, known) from None
 
 
-def _checked_parts(spec: ModelSpec, rows: pl.DataFrame) -> Split:
-    inputs.check_columns(spec.features, rows)
-    parts = split(spec, rows)
-    data_checks.refuse_leak(spec, parts.training)
-    return parts
-
-
-def _parameters_of(champion: ChampionModel | None) -> Parameters | None:
-    return builder.read_parameters(champion.model) if champion and champion.model else None
-
-
-def _fit(
-    spec: ModelSpec, trainer: Trainer, parts: Split, target: Target, targets: NDArray[np.float32], estimator: Estimator
-) -> FeatureModel:
-    params = estimator.check_params(target.task, trainer)
-    prepared, matrix = preparation.fit(spec.features, spec.prepare, parts.training, target.columns(targets))
-    # Before a fit that may take hours.
-    estimator.check_matrix(params, prepared.columns, matrix)
-    estimator.check_matrix(params, prepared.columns, prepared.apply(parts.holdout))
-    return PreparedModel(prepared, estimator.fit(target, params, trainer.seed, matrix, targets))
+def _prepare(
+    spec: ModelSpec, parts: Split, target: Target, targets: NDArray[np.float32]
+) -> tuple[Preparation, NDArray[np.float32]]:
+    return preparation.fit(spec.features, spec.prepare, parts.training, target.columns(targets))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
+    import numpy as np
+    import polars as pl
     from numpy.typing import NDArray
 
     from rondo.contracts.events.base import Event
@@ -15,30 +17,19 @@ if TYPE_CHECKING:
     from rondo.contracts.events.deployment import DeploymentChanged
     from rondo.contracts.events.models import ModelRemoved, SpecApplied
     from rondo.contracts.events.training import (
+        FunctionVersion,
         ModelTrained,
         TrainingFailed,
-        TrainingProgressed,
         TrainingSkipped,
         TrainingStarted,
         Trigger,
     )
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.dataset.training_set import TrainingSet
+    from rondo.trainer.onnx_graph.feature_model import FeatureModel
     from rondo.trainer.preparation.inputs import Inputs
-    from rondo.trainer.run import (
-        Batch,
-        ChampionVersion,
-        History,
-        LastTraining,
-        Proposal,
-        RecordedTrials,
-        Run,
-        Trial,
-    )
-
-
-T = TypeVar("T")
-A = TypeVarTuple("A")
+    from rondo.trainer.preparation.preparation import Preparation
+    from rondo.trainer.run import Batch, ChampionVersion, History, LastTraining, Run
 
 
 class UnitOfWork(Protocol):
@@ -81,7 +72,10 @@ class UnitOfWork(Protocol):
     async def latest_batch(self, dataset: str) -> Batch | None: ...
 
     async def save_champion(self, changed: DeploymentChanged) -> None:
-        """Save the champion, unless a later revision is saved, and wake workers that wait for a promotion."""
+        """Save the champion, unless a later revision is saved, and wake workers that wait for a promotion.
+
+        A withdrawal, which has no champion, ends the series of the last champions.
+        """
         ...
 
     async def history(self, model: str) -> History:
@@ -136,29 +130,26 @@ class RunQueue(Protocol):
         """Return the version that serves now."""
         ...
 
+    async def last_champions(self, model: str, count: int) -> tuple[ChampionVersion, ...]:
+        """Return the last versions that became the champion, each once, the newest first; at most `count`.
+
+        Those before a withdrawal of the model do not count.
+        """
+        ...
+
     async def wait_for_promotion(self, model: str, within: timedelta) -> None:
         """Wait until the deployment changes after the model's last candidate, or that is older than `within`."""
         ...
 
     async def last_training(self, model: str) -> LastTraining | None: ...
 
-    async def begin(self, run: Run, started: TrainingStarted, training_set_digest: str) -> None:
-        """Publish that the run began, and save what it trains on.
+    async def begin(
+        self, run: Run, started: TrainingStarted, training_set_digest: str, function_digest: str | None
+    ) -> None:
+        """Publish that the run began, and save what it trains on and by which function.
 
         Every attempt uses the same event id, so that subscribers take it once.
         """
-        ...
-
-    async def trials(self, run: Run, training_set_digest: str) -> RecordedTrials:
-        """Return the trials of a run's search that were recorded on the same rows, and forget those on others."""
-        ...
-
-    async def begin_trial(self, run: Run, training_set_digest: str, proposal: Proposal) -> bool:
-        """Record that a trial begins; False when the claim is lost."""
-        ...
-
-    async def end_trial(self, run: Run, trial: Trial, progressed: TrainingProgressed) -> bool:
-        """Record how a trial ended, and publish the progress; False when the claim is lost."""
         ...
 
     async def finish(self, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:
@@ -200,16 +191,34 @@ class Datasets(Protocol):
         ...
 
 
-class RetryWhileUnavailable(Protocol):
-    """Repeats a call while it raises `UnavailableError`."""
+class FunctionTrainer(Protocol):
+    """Trains with a function of the user's own, `trainer.function`. Blocking, for as long as the function takes."""
 
-    def __call__(self, call: Callable[[], Awaitable[T]]) -> Awaitable[T]: ...
+    def version(self, function: str) -> FunctionVersion:
+        """Return which code the function is now.
 
+        Raises:
+            TrainingImpossibleError: there is no such package, or it can't be read.
 
-class Blocking(Protocol):
-    """Runs a call that blocks off the event loop, one after the other."""
+        """
+        ...
 
-    def __call__(self, call: Callable[[*A], T], *arguments: *A) -> Awaitable[T]: ...
+    def fit(
+        self,
+        spec: ModelSpec,
+        classes: tuple[str, ...],
+        rows: pl.DataFrame,
+        preparation: Preparation,
+        matrix: NDArray[np.float32],
+        targets: NDArray[np.float32],
+    ) -> FeatureModel:
+        """Return the model that the function makes of training rows; `matrix` and `targets` are theirs.
+
+        Raises:
+            TrainingImpossibleError: the function made no model that can be served; the message says why.
+
+        """
+        ...
 
 
 class Score(Protocol):

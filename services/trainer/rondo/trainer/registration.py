@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from rondo.trainer.evaluation import reference_profile
 from rondo.trainer.evaluation.candidate import FittedCandidate
 from rondo.trainer.evaluation.metrics import Scored
 from rondo.trainer.given.errors import RunFailedError, UnmatchedClassesError, listed
+from rondo.trainer.given.feature_model import GivenFeatureModel
 from rondo.trainer.given.model import read
 from rondo.trainer.onnx_graph import builder, parity
 from rondo.trainer.preparation import inputs
@@ -25,11 +25,10 @@ from rondo.trainer.preparation import inputs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    import onnx
     import polars as pl
     from numpy.typing import NDArray
 
-    from rondo.contracts.spec.model import Feature, ModelSpec
+    from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.tasks.base import FittedTask
     from rondo.contracts.training_evidence import Parity
     from rondo.trainer.dataset.training_set import TrainingSet
@@ -80,24 +79,6 @@ class UnreadableTimeError(TrainingImpossibleError):
         )
 
 
-@dataclass(frozen=True)
-class RegisteredModel:
-    """`onnx_graph.feature_model.FeatureModel` of a model that was made elsewhere."""
-
-    features: Mapping[str, Feature]
-    given: GivenModel
-
-    @property
-    def opsets(self) -> Mapping[str, int]:
-        return self.given.opsets
-
-    def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
-        return self.given.predict_columns(inputs.onnx_inputs(self.features, rows))
-
-    def onnx_nodes(self, raw: str) -> list[onnx.NodeProto]:
-        return self.given.onnx_nodes_of_columns(raw)
-
-
 def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run: RunGraph) -> FittedCandidate:
     """Return the candidate that an ONNX model of somebody else is.
 
@@ -127,7 +108,7 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
         inputs.onnx_inputs(spec.features, rows.tail(_SAMPLE_ROWS)),
         run,
     )
-    registered = RegisteredModel(spec.features, model)
+    registered = GivenFeatureModel(spec.features, model)
     until = _trained_until(model)
     holdout = _later(spec, parts.holdout, until)
     scored = _scored(spec, registered, holdout, rows)
@@ -139,7 +120,6 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
         holdout=holdout,
         scored=scored,
         notes=(*_notes(spec, model, rows, until, holdout), *edge_notes),
-        parameters=None,
         parity=compared,
         profile=reference_profile.of_features(spec.features, rows),
         training_set_digest=training_set.digest,
@@ -179,7 +159,7 @@ def _later(spec: ModelSpec, holdout: pl.DataFrame, until: datetime | None) -> pl
     return later
 
 
-def _scored(spec: ModelSpec, registered: RegisteredModel, holdout: pl.DataFrame, rows: pl.DataFrame) -> Scored:
+def _scored(spec: ModelSpec, registered: GivenFeatureModel, holdout: pl.DataFrame, rows: pl.DataFrame) -> Scored:
     task, label, model = task_named(spec.task), spec.data.label, registered.given
     if spec.task == Task.MULTICLASS and not set(rows[label].unique().to_list()) & set(model.classes):
         found = listed(sorted(map(str, rows[label].unique().to_list())))
@@ -197,7 +177,7 @@ def _scored(spec: ModelSpec, registered: RegisteredModel, holdout: pl.DataFrame,
 
 
 def _compare(
-    spec: ModelSpec, registered: RegisteredModel, fitted: FittedTask, graph: bytes, rows: pl.DataFrame, run: RunGraph
+    spec: ModelSpec, registered: GivenFeatureModel, fitted: FittedTask, graph: bytes, rows: pl.DataFrame, run: RunGraph
 ) -> tuple[Parity, list[TrainingNote]]:
     """Compare the graph that would serve with the one that was given, and note the rows that it can't predict.
 
@@ -229,7 +209,7 @@ def _compare(
     return both, list(_missing_values(spec, registered, rows))
 
 
-def _missing_values(spec: ModelSpec, registered: RegisteredModel, rows: pl.DataFrame) -> Iterator[TrainingNote]:
+def _missing_values(spec: ModelSpec, registered: GivenFeatureModel, rows: pl.DataFrame) -> Iterator[TrainingNote]:
     """Yield a note for each optional feature without which the model gives no number."""
     optional = {name: each for name, each in spec.features.items() if each.optional}
     if not optional:

@@ -5,14 +5,24 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, DirectoryPath, Field
 
 from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.locations import TableRoot
 
+# Passwords, tokens and addresses, and the credentials of the object store.
+_SECRETS = ("RONDO_", "AWS_")
+
+
+def environment_without_secrets() -> dict[str, str]:
+    """Return the environment of a process that runs code of users: this one's, without the trainer's settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_SECRETS)}
+
 
 class Settings(PostgresSettings):
     """RONDO_DATA is the root of the Delta tables, RONDO_ARTIFACTS the artifact store: each a folder or a URL.
+
+    RONDO_FUNCTIONS is the folder with the packages of functions that train; one may take `function_seconds`.
 
     `worker_threads` bounds the threads of a training. A worker that does not renew its claim for `worker_lease` seconds
     loses its run to another. A run fails after `worker_attempts` attempts.
@@ -21,6 +31,8 @@ class Settings(PostgresSettings):
     service: str = "trainer"
     data: TableRoot
     artifacts: str = Field(min_length=1)
+    functions: Annotated[DirectoryPath | None, BeforeValidator(lambda path: path or None)] = None
+    function_seconds: Annotated[float, Field(gt=0)] = 3600.0
     worker_threads: Annotated[int, Field(ge=1)] = os.cpu_count() or 1
     worker_lease: Annotated[float, Field(gt=0)] = 15.0
     worker_attempts: Annotated[int, Field(ge=1)] = 3

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from rondo.contracts.events.training import Parameters, TrainingNote
+    from rondo.contracts.events.training import EnsembleMember, FunctionVersion, TrainingNote
     from rondo.contracts.training_evidence import Comparison, Evaluation, FeatureProfile, Parity, ReferenceProfile
     from rondo.trainer.evaluation.metrics import Scored
 
@@ -27,15 +27,15 @@ class ChampionModel:
 class FittedCandidate:
     """A model as ONNX bytes, the holdout rows, and the model's outputs for them.
 
-    The model is fitted to `rows_trained` rows, none if it was made elsewhere. Event times, digest and profile cover
-    `rows` rows, which include the holdout.
+    The model is fitted to `rows_trained` rows, none if it was made elsewhere, and its weights to `rows_weighed` more.
+    Event times, digest and profile cover `rows` rows, which include these and the holdout. `function` and `members` are
+    as in `TrainingInputs`.
     """
 
     model: bytes
     holdout: pl.DataFrame
     scored: Scored
     notes: tuple[TrainingNote, ...]
-    parameters: Parameters | None
     parity: Parity
     profile: dict[str, FeatureProfile]
     training_set_digest: str
@@ -43,6 +43,9 @@ class FittedCandidate:
     rows_trained: int
     event_time_from: datetime
     event_time_to: datetime
+    rows_weighed: int = 0
+    function: FunctionVersion | None = None
+    members: tuple[EnsembleMember, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,6 @@ class Candidate:
     champion_version: int | None
     comparisons: tuple[Comparison, ...]
     notes: tuple[TrainingNote, ...]
-    parameters: Parameters | None
     profile: ReferenceProfile
     parity: Parity
     training_set_digest: str
@@ -66,3 +68,6 @@ class Candidate:
     rows_holdout: int
     event_time_from: datetime
     event_time_to: datetime
+    rows_weighed: int
+    function: FunctionVersion | None
+    members: tuple[EnsembleMember, ...]

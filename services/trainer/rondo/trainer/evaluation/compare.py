@@ -42,7 +42,6 @@ def evaluate_candidate(
         champion_version=champion.version if champion else None,
         comparisons=() if by_champion is None else _comparisons(spec, scored, by_champion),
         notes=fitted.notes,
-        parameters=fitted.parameters,
         profile=_profile(fitted, scored),
         parity=fitted.parity,
         training_set_digest=fitted.training_set_digest,
@@ -50,6 +49,9 @@ def evaluate_candidate(
         rows_holdout=holdout.height,
         event_time_from=fitted.event_time_from,
         event_time_to=fitted.event_time_to,
+        rows_weighed=fitted.rows_weighed,
+        function=fitted.function,
+        members=fitted.members,
     )
 
 

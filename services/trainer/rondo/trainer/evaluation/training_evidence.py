@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 LIBRARIES = (
     "lightgbm", "scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "scipy", "polars", "deltalake",
-    "optuna",
     "rondo-trainer",
 )  # fmt: skip
 # Two distributions of one library, see pyproject.toml.
@@ -30,7 +29,6 @@ def assemble_evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Can
         champion_version=candidate.champion_version,
         comparisons=candidate.comparisons,
         notes=candidate.notes,
-        parameters=candidate.parameters,
         profile=candidate.profile,
         parity=candidate.parity,
         data=training_set.data,
@@ -44,6 +42,9 @@ def assemble_evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Can
         code_version=code_version,
         seed=spec.trainer.seed,
         environment=environment(),
+        rows_weighed=candidate.rows_weighed,
+        function=candidate.function,
+        members=candidate.members,
     )
 
 

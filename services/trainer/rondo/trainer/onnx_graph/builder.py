@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import onnx
 from onnx import TensorProto, helper
 
-from rondo.contracts.events.training import Parameters
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.registry import task_named
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
 
 SIGNATURE, SPEC_DIGEST, TRAINED_UNTIL = "rondo.signature", "rondo.spec_digest", "rondo.trained_until"
-# The kind of the trainer and its parameters: the next search begins with those of the champion.
-PARAMETERS = "rondo.parameters"
 # The tensor of the raw prediction. The name of a column has no dot, so it is no feature.
 RAW = "matrix.raw"
 _TENSORS = {"number": TensorProto.FLOAT, "probabilities": TensorProto.FLOAT, "label": TensorProto.INT64}
@@ -35,9 +32,8 @@ _TENSORS = {"number": TensorProto.FLOAT, "probabilities": TensorProto.FLOAT, "la
 
 def build(model: FeatureModel, task: FittedTask, metadata: Mapping[str, str]) -> bytes:
     """Return the serialized graph; `metadata` is stored in it beside the signature and the task."""
-    inputs = [_input(name, feature) for name, feature in model.features.items()]
     nodes = [*model.onnx_nodes(RAW), *task_named(task.task).head(task, RAW, helper.make_node)]
-    graph = helper.make_graph(nodes, "rondo", inputs, _outputs(task))
+    graph = helper.make_graph(nodes, "rondo", inputs_of(model.features), _outputs(task))
     opsets = [helper.make_opsetid(domain, version) for domain, version in model.opsets.items()]
     format_version = helper.find_min_ir_version_for(opsets)
     proto = helper.make_model(graph, opset_imports=opsets, ir_version=format_version, producer_name="rondo.trainer")
@@ -63,25 +59,28 @@ def read_task(model: bytes) -> FittedTask:
     return FittedTask.model_validate_json(_metadata(model)[FittedTask.METADATA])
 
 
-def read_parameters(model: bytes) -> Parameters | None:
-    """Return what a model was fitted with; None for a graph without it."""
-    written = _metadata(model).get(PARAMETERS)
-    return Parameters.model_validate_json(written) if written else None
-
-
 def trained_until(model: bytes) -> datetime | None:
     """Return the newest event time of the rows that a model was fitted to; None for a graph without it."""
     written = _metadata(model).get(TRAINED_UNTIL)
-    return datetime.fromisoformat(written).astimezone(UTC) if written else None
+    return as_time(written) if written else None
+
+
+def as_time(written: str) -> datetime:
+    """Return an event time of the metadata."""
+    return datetime.fromisoformat(written).astimezone(UTC)
 
 
 def _metadata(model: bytes) -> dict[str, str]:
     return {prop.key: prop.value for prop in onnx.load_from_string(model).metadata_props}
 
 
-def _input(name: str, feature: Feature) -> onnx.ValueInfoProto:
-    kind = TensorProto.STRING if feature.type == "category" else TensorProto.FLOAT
-    return helper.make_tensor_value_info(name, kind, ["N", 1])
+def inputs_of(features: Mapping[str, Feature]) -> list[onnx.ValueInfoProto]:
+    """Return the inputs of a graph of features, in their order."""
+    kinds = {True: TensorProto.STRING, False: TensorProto.FLOAT}
+    return [
+        helper.make_tensor_value_info(name, kinds[feature.type == "category"], ["N", 1])
+        for name, feature in features.items()
+    ]
 
 
 def _outputs(task: FittedTask) -> list[onnx.ValueInfoProto]:

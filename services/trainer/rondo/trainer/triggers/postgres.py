@@ -96,6 +96,17 @@ class PostgresUnitOfWork:
             changed.model, changed.revision,
             champion.model_version if champion else None, champion.digest if champion else None,
         )  # fmt: skip
+        if champion is None:
+            await self._connection.execute(
+                "delete from past_champions where model = $1 and revision <= $2", changed.model, changed.revision
+            )
+        else:
+            await self._connection.execute(
+                """insert into past_champions (model, model_version, digest, revision) values ($1, $2, $3, $4)
+                on conflict (model, model_version) do update set revision = excluded.revision
+                where past_champions.revision <= excluded.revision""",
+                changed.model, champion.model_version, champion.digest, changed.revision,
+            )  # fmt: skip
         await self._connection.execute(f"notify {RUNS_CHANNEL}")
 
     async def lock_model(self, model: str) -> None:

@@ -19,6 +19,7 @@ from rondo.trainer.estimators.sklearn import Sklearn
 from rondo.trainer.estimators.xgboost import XgBoost
 from rondo.trainer.evaluation import code_version
 from rondo.trainer.evaluation.training_evidence import library_version
+from rondo.trainer.functions.trainer import Functions
 from rondo.trainer.onnx_graph.isolated_run import IsolatedRun
 from rondo.trainer.onnx_graph.runtime import Scorer
 from rondo.trainer.pipeline import Pipeline
@@ -30,6 +31,7 @@ from rondo.trainer.worker.supervisor import READY
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from concurrent.futures import Executor
+    from pathlib import Path
 
     from rondo.trainer.estimators.base import Estimator
     from rondo.trainer.settings import Settings
@@ -51,7 +53,7 @@ async def run(settings: Settings, name: str) -> None:
             queue,
             DeltaDatasets(settings.data),
             Artifacts(settings.artifacts),
-            pipeline(settings.worker_threads),
+            pipeline(settings.worker_threads, settings.functions, settings.function_seconds),
             _training_thread(settings.worker_niceness),
             version,
         )
@@ -59,14 +61,18 @@ async def run(settings: Settings, name: str) -> None:
         await Worker(queue, attempt, stop, settings.worker_lease, settings.worker_attempts).work()
 
 
-def pipeline(threads: int) -> Pipeline:
-    """Return the pipeline with every estimator, by the name that a spec gives in `trainer.kind`."""
+def pipeline(threads: int, functions: Path | None = None, function_seconds: float = 3600.0) -> Pipeline:
+    """Return the pipeline with every estimator, by the name that a spec gives in `trainer.kind`.
+
+    `functions` is the folder with the packages of functions that train.
+    """
     estimators: dict[str, Estimator] = {
         "lightgbm": LightGbm(threads),
         "xgboost": XgBoost(threads),
         "sklearn": Sklearn(threads),
     }
-    return Pipeline(estimators, Scorer(threads), IsolatedRun(threads))
+    run = IsolatedRun(threads)
+    return Pipeline(estimators, Functions(functions, threads, function_seconds, run), Scorer(threads), run)
 
 
 def _training_thread(niceness: int) -> Executor:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, TypeVarTuple
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
@@ -13,19 +14,17 @@ from rondo.trainer.errors import LostModelError, TrainingImpossibleError
 from rondo.trainer.evaluation.candidate import ChampionModel
 from rondo.trainer.evaluation.training_evidence import assemble_evidence
 from rondo.trainer.worker import skipped_runs
-from rondo.trainer.worker.search import run_search
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from concurrent.futures import Executor
 
     from rondo.chassis.artifacts import Artifacts
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.evaluation.candidate import Candidate, FittedCandidate
     from rondo.trainer.pipeline import Pipeline
-    from rondo.trainer.ports import Datasets, RetryWhileUnavailable, RunQueue
+    from rondo.trainer.ports import Datasets, RunQueue
     from rondo.trainer.run import ChampionVersion, Run
-    from rondo.trainer.search.plan import Found
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -36,6 +35,12 @@ _PROMOTED_WITHIN = timedelta(seconds=5)
 # A champion that changes more often than this during one evaluation is left to the gates, which ask for a new run.
 _EVALUATIONS = 3
 Result: TypeAlias = ModelTrained | TrainingFailed | TrainingSkipped
+
+
+class RetryWhileUnavailable(Protocol):
+    """Repeats a call while it raises `UnavailableError`."""
+
+    def __call__(self, call: Callable[[], Awaitable[T]]) -> Awaitable[T]: ...
 
 
 class Attempt:
@@ -65,7 +70,6 @@ class Attempt:
 
         Raises:
             UnavailableError: the data or the champion can't be read now, or the worker stops while a retry lasts.
-            ClaimLostError: another worker has taken the run over.
 
         """
         try:
@@ -74,37 +78,39 @@ class Attempt:
             if rows < run.spec.trainer.min_rows:
                 return skipped_runs.too_few_rows(run, rows)
             training_set = await self._blocking(self._datasets.read, run.spec, run.trigger.at)
+            digest = await self._function_digest(run)
             last = await retry(lambda: self._queue.last_training(run.model))
-            if skipped := skipped_runs.reason_to_skip(run, training_set, last):
+            if skipped := skipped_runs.reason_to_skip(run, training_set, digest, last):
                 return skipped
-            champion = await self._check_champion(run, retry)
-            await retry(lambda: self._queue.begin(run, _started(run), training_set.digest))
-            return await self._train(run, training_set, champion, retry)
+            await self._check_champion(run, retry)
+            await retry(lambda: self._queue.begin(run, _started(run), training_set.digest, digest))
+            return await self._train(run, training_set, retry)
         except TrainingImpossibleError as error:
             log.warning("%s fails: %s", run.id, error)
             return TrainingFailed(
                 model=run.model, run_id=run.id, trigger=run.trigger, reason=str(error), attempts=run.attempt
             )
 
-    async def _check_champion(self, run: Run, retry: RetryWhileUnavailable) -> ChampionModel | None:
-        """Read the champion before a training is spent on a candidate that can't be compared."""
+    async def _function_digest(self, run: Run) -> str | None:
+        """Return the digest of the code that would train; None where a library does, or the model is there already."""
+        if run.trigger.artifact is not None:
+            return None
+        version = await self._blocking(self._pipeline.function_version, run.spec)
+        return version.digest if version else None
+
+    async def _check_champion(self, run: Run, retry: RetryWhileUnavailable) -> None:
+        """Check that the champion can be read before a training is spent on a candidate that can't be compared."""
         champion = await retry(lambda: self._queue.champion(run.model))
-        return None if champion is None else await self._load(run.model, champion)
+        if champion is not None:
+            with suppress(ArtifactMissingError, ArtifactCorruptError):
+                await self._artifacts.get(champion.digest)
 
-    async def _search(
-        self, run: Run, training_set: TrainingSet, champion: ChampionModel | None, retry: RetryWhileUnavailable
-    ) -> Found:
-        search = await self._blocking(self._pipeline.plan_search, run.spec, training_set, champion)
-        return await run_search(run, search, training_set.digest, self._queue, self._blocking, retry)
-
-    async def _train(
-        self, run: Run, training_set: TrainingSet, champion: ChampionModel | None, retry: RetryWhileUnavailable
-    ) -> Result:
-        fitted = await self._fitted(run, training_set, champion, retry)
+    async def _train(self, run: Run, training_set: TrainingSet, retry: RetryWhileUnavailable) -> Result:
+        fitted = await self._fitted(run, training_set, retry)
         digest = await retry(lambda: self._artifacts.put(fitted.model))
         candidate = await self._evaluate(run, fitted, retry)
-        evidence = assemble_evidence(run.spec, training_set, candidate, self._code_version)
-        content = evidence.encode()
+        found = assemble_evidence(run.spec, training_set, candidate, self._code_version)
+        content = found.encode()
         evidence_digest = await retry(lambda: self._artifacts.put(content))
         return ModelTrained(
             model=run.model,
@@ -113,24 +119,30 @@ class Attempt:
             digest=digest,
             size=len(candidate.model),
             evidence=evidence_digest,
-            summary=evidence.summary(),
+            summary=found.summary(),
             started_at=run.started_at,
             finished_at=datetime.now(UTC),
         )
 
-    async def _fitted(
-        self, run: Run, training_set: TrainingSet, champion: ChampionModel | None, retry: RetryWhileUnavailable
-    ) -> FittedCandidate:
+    async def _fitted(self, run: Run, training_set: TrainingSet, retry: RetryWhileUnavailable) -> FittedCandidate:
         """Return a candidate that is fitted now, or the model that a registration names."""
         artifact = run.trigger.artifact
         if artifact is None:
-            found = await self._search(run, training_set, champion, retry) if run.spec.trainer.search else None
-            return await self._blocking(self._pipeline.fit, run.spec, training_set, found)
+            champions = await self._last_champions(run, retry)
+            return await self._blocking(self._pipeline.fit, run.spec, training_set, champions)
         try:
             content = await self._artifacts.get(artifact)
         except (ArtifactMissingError, ArtifactCorruptError) as error:
             raise LostModelError(artifact) from error
         return await self._blocking(self._pipeline.take, run.spec, training_set, content)
+
+    async def _last_champions(self, run: Run, retry: RetryWhileUnavailable) -> tuple[ChampionModel, ...]:
+        """Return the models that an ensemble may have; none where the spec asks for no ensemble."""
+        if (count := run.spec.trainer.ensemble - 1) == 0:
+            return ()
+        await retry(lambda: self._queue.wait_for_promotion(run.model, _PROMOTED_WITHIN))
+        versions = await retry(lambda: self._queue.last_champions(run.model, count))
+        return tuple([await self._load(run.model, version) for version in versions])
 
     async def _evaluate(self, run: Run, fitted: FittedCandidate, retry: RetryWhileUnavailable) -> Candidate:
         """Compare with the champion; repeat if the champion changes meanwhile, for the gates compare with the newest.

@@ -18,15 +18,14 @@ from rondo.contracts.spec.model import ModelSpec
 from rondo.trainer.run import ChampionVersion, LastTraining, Run
 from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger
 from rondo.trainer.triggers.postgres import RUNS_CHANNEL, PostgresUnitOfWork
-from rondo.trainer.worker import trial_rows
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from rondo.chassis.postgres.pool import Database
     from rondo.chassis.postgres.transaction import Transaction
-    from rondo.contracts.events.training import TrainingProgressed, TrainingSkipped, TrainingStarted
-    from rondo.trainer.run import Proposal, RecordedTrials, RunState, Trial
+    from rondo.contracts.events.training import TrainingSkipped, TrainingStarted
+    from rondo.trainer.run import RunState
 
 # A claim of a run: another worker, or another attempt of the same worker, is another claim.
 _CLAIMED = "id = $1 and worker = $2 and attempts = $3 and state = 'running'"
@@ -55,10 +54,10 @@ update runs set state = 'queued', lease_until = null, not_before = clock_timesta
 where {_CLAIMED}
 """  # noqa: S608 - our own text
 
-_BEGIN = f"update runs set training_set_digest = $4 where {_CLAIMED}"  # noqa: S608 - our own text
+_BEGIN = f"update runs set training_set_digest = $4, function_digest = $5 where {_CLAIMED}"  # noqa: S608 - our own text
 
 _LAST_TRAINING = """
-select id, spec_digest, training_set_digest from runs where model = $1 and state = 'trained'
+select id, spec_digest, training_set_digest, function_digest from runs where model = $1 and state = 'trained'
 and trigger ->> 'kind' <> 'registration'
 and spec_revision >= coalesce((select removed_revision from specs where model = $1), 0)
 order by finished_at desc limit 1
@@ -132,6 +131,14 @@ class PostgresRunQueue:
             )
         return None if row is None else ChampionVersion(row["model_version"], row["digest"])
 
+    async def last_champions(self, model: str, count: int) -> tuple[ChampionVersion, ...]:
+        async with self._database.transaction() as work:
+            rows = await work.connection.fetch(
+                "select model_version, digest from past_champions where model = $1 order by revision desc limit $2",
+                model, count,
+            )  # fmt: skip
+        return tuple(ChampionVersion(row["model_version"], row["digest"]) for row in rows)
+
     async def wait_for_promotion(self, model: str, within: timedelta) -> None:
         while (left := await self._seconds_left(model, within)) > 0:
             await self.wait(left)
@@ -145,27 +152,16 @@ class PostgresRunQueue:
     async def last_training(self, model: str) -> LastTraining | None:
         async with self._database.transaction() as work:
             row = await work.connection.fetchrow(_LAST_TRAINING, model)
-        return None if row is None else LastTraining(row["id"], row["spec_digest"], row["training_set_digest"])
+        if row is None:
+            return None
+        return LastTraining(row["id"], row["spec_digest"], row["training_set_digest"], row["function_digest"])
 
-    async def begin(self, run: Run, started: TrainingStarted, training_set_digest: str) -> None:
+    async def begin(
+        self, run: Run, started: TrainingStarted, training_set_digest: str, function_digest: str | None
+    ) -> None:
         async with self._database.transaction() as work:
-            await work.connection.execute(_BEGIN, run.id, run.worker, run.attempt, training_set_digest)
+            await work.connection.execute(_BEGIN, run.id, run.worker, run.attempt, training_set_digest, function_digest)
             await work.publish(started, f"{run.id}.started")
-
-    async def trials(self, run: Run, training_set_digest: str) -> RecordedTrials:
-        async with self._database.transaction() as work:
-            return await trial_rows.load(work.connection, run, training_set_digest)
-
-    async def begin_trial(self, run: Run, training_set_digest: str, proposal: Proposal) -> bool:
-        async with self._database.transaction() as work:
-            return await trial_rows.begin(work.connection, run, training_set_digest, proposal)
-
-    async def end_trial(self, run: Run, trial: Trial, progressed: TrainingProgressed) -> bool:
-        async with self._database.transaction() as work:
-            held = await trial_rows.end(work.connection, run, trial)
-            if held:
-                await work.publish(progressed, f"{run.id}.trial.{trial.number}")
-        return held
 
     async def finish(self, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:
         async with self._database.transaction() as work:

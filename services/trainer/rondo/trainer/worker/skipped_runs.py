@@ -19,19 +19,24 @@ def too_few_rows(run: Run, rows: int) -> TrainingSkipped:
     return _skipped(run, SkipReason.NOT_ENOUGH_DATA, detail)
 
 
-def reason_to_skip(run: Run, training_set: TrainingSet, last: LastTraining | None) -> TrainingSkipped | None:
+def reason_to_skip(
+    run: Run, training_set: TrainingSet, function_digest: str | None, last: LastTraining | None
+) -> TrainingSkipped | None:
     """Return the skip of a run; None where it shall train.
 
-    The same spec and the same rows give the same model, which is no answer to a finding. A manual run trains anyway:
-    somebody asked for it, or the registry wants the candidate compared with a new champion. A registration is another
-    model for the same rows.
+    The same spec, the same rows and the same function, if one trains, give the same model, which is no answer to a
+    finding. A manual run trains anyway: somebody asked for it, or the registry wants the candidate compared with a new
+    champion. A registration is another model for the same rows.
     """
     rows, spec = training_set.rows.height, run.spec
     if rows < spec.trainer.min_rows:
         detail = f"{rows:,} of {spec.trainer.min_rows:,} labelled rows {_window(run, training_set)}"
         return _skipped(run, SkipReason.NOT_ENOUGH_DATA, f"{detail}; waiting for more batches or outcomes")
-    unchanged = last is not None and (last.spec_digest, last.training_set_digest) == (spec.digest, training_set.digest)
-    if last is None or not unchanged or run.trigger.kind in (TriggerKind.MANUAL, TriggerKind.REGISTRATION):
+    if last is None or run.trigger.kind in (TriggerKind.MANUAL, TriggerKind.REGISTRATION):
+        return None
+    if (last.spec_digest, last.training_set_digest) != (spec.digest, training_set.digest):
+        return None
+    if last.function_digest != function_digest:
         return None
     detail = f"{last.run_id} trained on the same {rows:,} labelled rows {_window(run, training_set)}"
     return _skipped(run, SkipReason.NO_NEW_DATA, f"{detail}: publish newer rows, or send the outcomes of predictions")

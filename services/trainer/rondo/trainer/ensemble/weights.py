@@ -1,0 +1,55 @@
+"""Weighs the members of an ensemble by their error on recent rows.
+
+The weight of a member is MSE_r - MSE_i: how much smaller its mean squared error is than that of predicting the shares
+of the classes alone (of numbers: their mean). A member that is no better has the weight 0, and is dropped. This is the
+accuracy-weighted ensemble of Wang, Fan, Yu and Han, "Mining concept-drifting data streams using ensemble classifiers",
+KDD 2003.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.contracts.vocabularies import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+# Weights are multiples of 1/1000: what threads and machines change in the last digits of a sum does not change them.
+_UNITS = 1_000
+
+
+def mean_squared_error(task: str, raw: NDArray[np.float64], targets: NDArray[np.float32]) -> float:
+    """Return the error of raw predictions `[rows, width]`: of a class 1 minus the probability of the right one.
+
+    It is infinite where a prediction is no finite number. A class that the model does not know has the index `width`,
+    and the probability 0.
+    """
+    if not np.isfinite(raw).all():
+        return float("inf")
+    if task != Task.MULTICLASS:
+        return float(np.mean((raw[:, 0] - targets) ** 2))
+    known = np.column_stack([raw, np.zeros(len(raw))])
+    return float(np.mean((1 - known[np.arange(len(raw)), targets.astype(np.int64)]) ** 2))
+
+
+def reference_error(task: str, targets: NDArray[np.float32]) -> float:
+    """Return MSE_r, the error of a prediction that knows the shares of the classes, or the mean, and no feature."""
+    if task == Task.REGRESSION:
+        return float(np.var(targets.astype(np.float64)))
+    shares = np.unique(targets, return_counts=True)[1] / len(targets)
+    return float(np.sum(shares * (1 - shares) ** 2))
+
+
+def weigh(errors: Sequence[float], reference: float) -> tuple[float, ...]:
+    """Return the weights of members, which add up to 1; the first one has all where no member is better than MSE_r."""
+    benefits = np.maximum(0, reference - np.asarray(errors, np.float64))
+    if not benefits.sum() > 0:
+        benefits = np.eye(1, len(errors))[0]
+    units = np.floor(benefits / benefits.sum() * _UNITS).astype(np.int64)
+    units[int(np.argmax(units))] += _UNITS - units.sum()
+    return tuple((units / _UNITS).tolist())

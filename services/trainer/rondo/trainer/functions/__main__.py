@@ -1,0 +1,103 @@
+"""The process that runs one function: `python -m rondo.trainer.functions <descriptor of the answer>`.
+
+The call is read from standard input, which stays open: where it ends, the worker has gone, and this process ends, too.
+What the function prints goes to the log.
+"""
+
+import importlib
+import inspect
+import os
+import random
+import signal
+import sys
+import threading
+import traceback
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import onnx
+
+from rondo.trainer.functions.exchange import Request, read_request, write_answer
+
+
+class OnePackage:
+    """Imports one package from a folder or a wheel, and nothing else that is there: the digest is of that package."""
+
+    def __init__(self, name: str, path: str) -> None:
+        self._name, self._path = name, path
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
+        return PathFinder.find_spec(fullname, [self._path]) if fullname == self._name else None
+
+
+def main() -> None:
+    descriptor = int(sys.argv[1])
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - no process that the function starts keeps it open
+    path, function, request = read_request(sys.stdin.buffer)
+    threading.Thread(target=_end_with_the_worker, daemon=True).start()
+    with os.fdopen(descriptor, "wb") as answers:
+        try:
+            _call(answers, path, function, request)
+        except BaseException as error:  # noqa: BLE001 - the boundary: also SystemExit is the function's
+            traceback.print_exc()
+            write_answer(answers, end="failed", error=_described(error), place=_place(error, Path(path)))
+
+
+def _call(answers: IO[bytes], path: str, function: str, request: Request) -> None:
+    module_name, _, name = function.partition(":")
+    package = module_name.partition(".")[0]
+    sys.dont_write_bytecode = True
+    if find_spec(package) is not None:
+        return write_answer(answers, end="name_taken")
+    sys.meta_path.append(OnePackage(package, path))
+    random.seed(request.context.seed)
+    np.random.seed(request.context.seed)  # noqa: NPY002 - for libraries that draw from it
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        return write_answer(answers, end="module_missing", module=error.name)
+    called = getattr(module, name, None)
+    if not callable(called):
+        functions = inspect.getmembers(module, inspect.isfunction)
+        there = [each for each, value in functions if value.__module__ == module_name and not each.startswith("_")]
+        return write_answer(answers, end="function_missing", there=there)
+    made = called(request.columns, request.labels, request.context)
+    if isinstance(made, onnx.ModelProto):
+        made = made.SerializeToString(deterministic=True)
+    if not isinstance(made, bytes | bytearray):
+        found = "nothing" if made is None else f"a value of type {type(made).__name__}"
+        return write_answer(answers, end="no_model", found=found)
+    return write_answer(answers, bytes(made), end="model")
+
+
+def _described(error: BaseException) -> str:
+    return traceback.format_exception_only(error)[-1].strip()
+
+
+def _place(error: BaseException, folder: Path) -> str:
+    """Return the last line of the traceback that is in the package; without one the last of all."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{_relative(error.filename, folder)}, line {error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(folder)]
+    last = (own or frames)[-1]
+    return f"{_relative(last.filename, folder)}, line {last.lineno}, in {last.name}"
+
+
+def _relative(filename: str, folder: Path) -> str:
+    return str(Path(filename).relative_to(folder)) if Path(filename).is_relative_to(folder) else filename
+
+
+def _end_with_the_worker() -> None:
+    # Not by `sys.stdin`, whose lock a thread would hold when the interpreter ends.
+    os.read(0, 1)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

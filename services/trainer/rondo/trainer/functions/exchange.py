@@ -1,0 +1,105 @@
+"""What the worker sends to the process of a function, and what that process answers: JSON, then plain numbers.
+
+Nothing is pickled. Both sides are of one release, so the format has no version.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from rondo.trainer.functions.context import FunctionContext
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+_LENGTH = struct.Struct("<Q")
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A call of a function: the features by name, shape `[rows]`, the labels, shape `[rows]`, and the context."""
+
+    columns: Mapping[str, NDArray[Any]]
+    labels: NDArray[np.float32]
+    context: FunctionContext
+
+    def write(self, file: IO[bytes], path: str, function: str) -> None:
+        """Write the call of a function, which is imported from `path`."""
+        context = self.context
+        header = {
+            "path": path,
+            "function": function,
+            "rows": len(self.labels),
+            "task": context.task,
+            "classes": context.classes,
+            "seed": context.seed,
+            "params": dict(context.params),
+            "threads": context.threads,
+            "matrix_columns": context.matrix_columns,
+        }
+        columns = io.BytesIO()
+        pl.DataFrame(dict(self.columns)).write_ipc_stream(columns)
+        for part in (json.dumps(header).encode(), columns.getvalue(), _bytes(self.labels), _bytes(context.matrix)):
+            file.write(_LENGTH.pack(len(part)))
+            file.write(part)
+        file.flush()
+
+
+def read_request(file: IO[bytes]) -> tuple[str, str, Request]:
+    """Return the path to import from, the function, and what to call it with. The arrays can be written to."""
+    header = json.loads(_read(file))
+    columns = pl.read_ipc_stream(io.BytesIO(_read(file)))
+    labels = np.frombuffer(_read(file), np.float32)
+    matrix = np.frombuffer(_read(file), np.float32).reshape(header["rows"], -1)
+    context = FunctionContext(
+        header["task"],
+        tuple(header["classes"]),
+        header["seed"],
+        header["params"],
+        header["threads"],
+        matrix,
+        tuple(header["matrix_columns"]),
+    )
+    arrays = {name: np.array(columns[name].to_numpy()) for name in columns.columns}
+    return header["path"], header["function"], Request(arrays, labels, context)
+
+
+def write_answer(file: IO[bytes], model: bytes = b"", **answer: Any) -> None:
+    """Write how a call ended, and the model if it made one."""
+    header = json.dumps(answer).encode()
+    file.write(_LENGTH.pack(len(header)) + header)
+    file.write(model)
+    file.flush()
+
+
+def read_answer(content: bytes) -> tuple[dict[str, Any], bytes] | None:
+    """Return how a call ended, and the model; None if the process has not answered."""
+    if len(content) < _LENGTH.size:
+        return None
+    end = _LENGTH.size + int(_LENGTH.unpack_from(content)[0])
+    if len(content) < end:
+        return None
+    answer: dict[str, Any] = json.loads(content[_LENGTH.size : end])
+    return answer, content[end:]
+
+
+def _bytes(values: NDArray[np.float32]) -> bytes:
+    return np.ascontiguousarray(values, np.float32).tobytes()
+
+
+def _read(file: IO[bytes]) -> bytearray:
+    size = int(_LENGTH.unpack(file.read(_LENGTH.size))[0])
+    content = bytearray(size)
+    view, done = memoryview(content), 0
+    while done < size:
+        done += file.readinto(view[done:])  # type: ignore[attr-defined]  # both are buffered readers
+    return content

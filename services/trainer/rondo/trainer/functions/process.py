@@ -1,0 +1,122 @@
+"""Runs a function of the user's own in a process of its own.
+
+The process has none of the trainer's settings and credentials in its environment, imports the package anew each time,
+and can be ended: a function that does not return, exits or crashes ends its run, and not the worker. This isolates
+from mistakes; it is no sandbox.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rondo.trainer.functions.errors import (
+    FunctionDiedError,
+    FunctionFailedError,
+    FunctionMissingError,
+    FunctionTimeoutError,
+    ModuleMissingError,
+    NameTakenError,
+    NoModelError,
+)
+from rondo.trainer.functions.exchange import read_answer
+from rondo.trainer.settings import environment_without_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rondo.trainer.errors import TrainingImpossibleError
+    from rondo.trainer.functions.exchange import Request
+    from rondo.trainer.functions.packages import Package
+
+# The order of sets of texts is then the same in each training.
+_REPEATABLE = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+@dataclass
+class _Process:
+    """A process in a group of its own, and whether it had to be ended."""
+
+    popen: subprocess.Popen[bytes]
+    timed_out: bool = False
+
+    def end_late(self) -> None:
+        self.timed_out = True
+        self.end()
+
+    def end(self) -> None:
+        """End it, and the processes that it has started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.popen.pid, signal.SIGKILL)
+
+
+def run_function(package: Package, function: str, request: Request, seconds: float) -> bytes:
+    """Return the bytes of the ONNX model that a function of the package returns.
+
+    Raises:
+        TrainingImpossibleError: one of `functions.errors`: it returned none within `seconds`.
+
+    """
+    reading, writing = os.pipe()
+    command = [sys.executable, "-P", "-m", "rondo.trainer.functions", str(writing)]
+    popen = subprocess.Popen(  # noqa: S603 - our own command
+        command,
+        stdin=subprocess.PIPE,
+        stdout=2,  # to the log, as its errors
+        pass_fds=(writing,),
+        env=environment_without_secrets() | _REPEATABLE,
+        start_new_session=True,
+    )
+    os.close(writing)
+    process = _Process(popen)
+    timer = threading.Timer(seconds, process.end_late)
+    timer.start()
+    try:
+        content = _answer(popen, reading, package, function, request)
+        exit_code = popen.wait()
+    finally:
+        timer.cancel()
+        process.end()
+        popen.wait()
+    answer = read_answer(content)
+    if answer is not None:
+        found, model = answer
+        if found["end"] != "model":
+            raise _error(found, package, function)
+        return model
+    if process.timed_out:
+        raise FunctionTimeoutError(function, seconds)
+    raise FunctionDiedError(function, exit_code)
+
+
+def _answer(popen: subprocess.Popen[bytes], reading: int, package: Package, function: str, request: Request) -> bytes:
+    assert popen.stdin is not None  # noqa: S101 - it is a pipe
+    with os.fdopen(reading, "rb") as answers:
+        # A process that ends before it has read everything has an exit code.
+        with suppress(BrokenPipeError):
+            request.write(popen.stdin, str(package.import_from.absolute()), function)
+        content = answers.read()
+    with suppress(BrokenPipeError):
+        popen.stdin.close()
+    return content
+
+
+def _error(answer: Mapping[str, Any], package: Package, function: str) -> TrainingImpossibleError:
+    module, _, name = function.partition(":")
+    match answer["end"]:
+        case "name_taken":
+            return NameTakenError(package.name)
+        case "module_missing":
+            return ModuleMissingError(answer["module"], package.path.name, package.modules())
+        case "function_missing":
+            return FunctionMissingError(module, name, answer["there"])
+        case "no_model":
+            return NoModelError(function, answer["found"])
+        case _:
+            return FunctionFailedError(function, answer["error"], answer["place"])

@@ -1,0 +1,138 @@
+"""Trains with a function: calls it, reads the graph that it returns, and puts the preparation before it if need be.
+
+A graph with one input `[N, columns]` takes the matrix of the spec's `prepare`. One with an input of shape `[N, 1]` for
+each feature takes the features as they are sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.training import FunctionVersion
+from rondo.contracts.spec.model import Feature
+from rondo.trainer.estimators.base import ML_OPSET
+from rondo.trainer.functions import packages
+from rondo.trainer.functions.context import FunctionContext
+from rondo.trainer.functions.errors import FunctionModelError
+from rondo.trainer.functions.exchange import Request
+from rondo.trainer.functions.process import run_function
+from rondo.trainer.given import document
+from rondo.trainer.given.errors import GivenModelError
+from rondo.trainer.given.feature_model import GivenFeatureModel
+from rondo.trainer.given.model import read
+from rondo.trainer.onnx_graph import operators
+from rondo.trainer.onnx_graph.operators import OperatorVersionError
+from rondo.trainer.preparation import inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+    import onnx
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.trainer.given.model import GivenModel, RunGraph
+    from rondo.trainer.onnx_graph.feature_model import FeatureModel
+    from rondo.trainer.preparation.preparation import Preparation
+
+_SAMPLE_ROWS = 200
+
+
+@dataclass(frozen=True)
+class MatrixModel:
+    """`FeatureModel` of a graph that takes the matrix of a preparation."""
+
+    preparation: Preparation
+    given: GivenModel
+
+    @property
+    def features(self) -> Mapping[str, Feature]:
+        return self.preparation.features
+
+    @property
+    def opsets(self) -> Mapping[str, int]:
+        return operators.newest([_needed_by(self.preparation), self.given.opsets])
+
+    def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
+        return self.given.predict(self.preparation.apply(rows))
+
+    def onnx_nodes(self, raw: str) -> list[onnx.NodeProto]:
+        matrix = "matrix.encoded"
+        return [*self.preparation.onnx_nodes(matrix), *self.given.onnx_nodes(matrix, raw)]
+
+
+class Functions:
+    """`ports.FunctionTrainer` of the packages in a folder; None where the operator has set none.
+
+    A function has `threads` threads and `seconds`; `run` runs the graph that it returns.
+    """
+
+    def __init__(self, folder: Path | None, threads: int, seconds: float, run: RunGraph) -> None:
+        self._folder = folder
+        self._threads = threads
+        self._seconds = seconds
+        self._run = run
+
+    def version(self, function: str) -> FunctionVersion:
+        package = packages.find(self._folder, function)
+        return FunctionVersion(function=function, package=package.path.name, digest=package.digest())
+
+    def fit(
+        self,
+        spec: ModelSpec,
+        classes: tuple[str, ...],
+        rows: pl.DataFrame,
+        preparation: Preparation,
+        matrix: NDArray[np.float32],
+        targets: NDArray[np.float32],
+    ) -> FeatureModel:
+        trainer, function = spec.trainer, spec.trainer.function or ""
+        columns = {name: values.reshape(-1) for name, values in inputs.onnx_inputs(spec.features, rows).items()}
+        context = FunctionContext(
+            task=spec.task,
+            classes=classes,
+            seed=trainer.seed,
+            params=trainer.params,
+            threads=self._threads,
+            matrix=matrix,
+            matrix_columns=preparation.columns,
+        )
+        package = packages.find(self._folder, function)
+        content = run_function(package, function, Request(columns, targets, context), self._seconds)
+        try:
+            return self._model(content, spec, classes, rows.tail(_SAMPLE_ROWS), preparation)
+        except (GivenModelError, OperatorVersionError) as error:
+            raise FunctionModelError(function, error.code, str(error)) from error
+
+    def _model(
+        self, content: bytes, spec: ModelSpec, classes: tuple[str, ...], sample: pl.DataFrame, preparation: Preparation
+    ) -> FeatureModel:
+        model = document.parse(content)
+        if not _takes_a_matrix(model, spec.features):
+            sent = inputs.onnx_inputs(spec.features, sample)
+            given = read(content, spec.features, spec.task, classes, sent, self._run)
+            made: FeatureModel = GivenFeatureModel(spec.features, given)
+        else:
+            # Our own nodes are the same in all newer versions.
+            content = operators.convert(model, _needed_by(preparation)).SerializeToString(deterministic=True)
+            prepared, numbers = preparation.apply(sample), Feature(type="float", optional=True)
+            rows = {name: prepared[:, [at]] for at, name in enumerate(preparation.columns)}
+            given = read(content, dict.fromkeys(rows, numbers), spec.task, classes, rows, self._run)
+            made = MatrixModel(preparation, given)
+        given.output.check(spec.task, made.predict(sample))
+        return made
+
+
+def _needed_by(preparation: Preparation) -> dict[str, int]:
+    return {"": preparation.opset, document.ML: ML_OPSET}
+
+
+def _takes_a_matrix(model: onnx.ModelProto, features: Mapping[str, Feature]) -> bool:
+    """Return whether the only input of a graph is none of the features."""
+    initialized = {tensor.name for tensor in model.graph.initializer}
+    names = [value.name for value in model.graph.input if value.name not in initialized]
+    return len(names) == 1 and names[0] not in features

@@ -1,0 +1,37 @@
+"""A model made elsewhere that takes features as they are sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rondo.trainer.preparation import inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    import onnx
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from rondo.contracts.spec.model import Feature
+    from rondo.trainer.given.model import GivenModel
+
+
+@dataclass(frozen=True)
+class GivenFeatureModel:
+    """`onnx_graph.feature_model.FeatureModel` of a graph whose columns are the features."""
+
+    features: Mapping[str, Feature]
+    given: GivenModel
+
+    @property
+    def opsets(self) -> Mapping[str, int]:
+        return self.given.opsets
+
+    def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
+        return self.given.predict_columns(inputs.onnx_inputs(self.features, rows))
+
+    def onnx_nodes(self, raw: str) -> list[onnx.NodeProto]:
+        return self.given.onnx_nodes_of_columns(raw)
