@@ -58,7 +58,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[st
 
     def has(arguments: list[str]) -> None:
         for name in arguments:
-            if re.fullmatch(r"\w+\.(parquet|jsonl)", name):
+            if re.fullmatch(r"\w+\.(parquet|jsonl|onnx)", name):
                 (tmp_path / name).touch()
             elif "/" in name:
                 (tmp_path / name).parent.mkdir(parents=True)

@@ -73,7 +73,7 @@ def test_every_command_is_named() -> None:
     assert {name for name in names if f"`rondo {name}`" not in PAGE} == set()
 
 
-@pytest.mark.parametrize("name", ["promote", "rollback", "train", "remove"])
+@pytest.mark.parametrize("name", ["promote", "rollback", "train", "register", "remove"])
 def test_the_help_of_a_decision_names_its_role(name: str) -> None:
     (roles,) = [roles for command, _, roles in rows("## Commands") if command == f"`rondo {name}`"]
     assert f"Needs the role {roles}." in CLI.commands[name].help

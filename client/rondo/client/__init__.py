@@ -19,6 +19,7 @@ from rondo.client.errors import (
 from rondo.client.kafka.failed_requests import FailedRequest
 from rondo.client.messages import request
 from rondo.client.prediction import Prediction
+from rondo.client.registration.outcome import Registration
 from rondo.client.synchronous import Rondo
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "PredictionRefusedError",
     "PredictionTimeoutError",
     "RefusedError",
+    "Registration",
     "Rondo",
     "RondoError",
     "UnauthorizedError",

@@ -13,12 +13,12 @@ from rondo.client.errors import RefusedError
 from rondo.client.http import inference
 from rondo.client.http.dependency_status import dependency_status
 from rondo.client.http.ingestion import IngestionClient
-from rondo.client.http.registry import RegistryClient
 from rondo.client.http.transport import HttpTransport
 from rondo.client.kafka import event_stream
 from rondo.client.kafka.clients import KafkaClients
 from rondo.client.kafka.failed_requests import OUTCOMES, REQUESTS, failed_requests
 from rondo.client.kafka.outcomes import send_outcomes
+from rondo.client.registration.client import RegistrationClient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 30.0
 
 
-class AsyncRondo(IngestionClient, RegistryClient):
+class AsyncRondo(IngestionClient, RegistrationClient):
     """A client of a running Rondo; use it with `async with`. Connections are opened when they are first needed.
 
     `transport` replaces the network in tests. Every error is a RondoError whose text says what to do next.

@@ -85,7 +85,8 @@ def _(event: OutcomesAccepted) -> str:
 
 @summarize.register
 def _(event: TrainingRequested) -> str:
-    return f"training requested by {event.requested_by}: {event.trigger.detail}"
+    what = "registration" if event.trigger.artifact else "training"
+    return f"{what} requested by {event.requested_by}: {event.trigger.detail}"
 
 
 @summarize.register
@@ -108,7 +109,8 @@ def _(event: ModelTrained) -> str:
     summary = event.summary
     metric = headline(summary.task, summary.metrics) or "no metric"
     noted = "".join(f"; note: {note.message}" for note in summary.notes)
-    return f"candidate on {summary.rows_trained:,} rows, {metric} on its holdout{noted}"
+    origin = "made elsewhere" if event.trigger.artifact else f"on {summary.rows_trained:,} rows"
+    return f"candidate {origin}, {metric} on its holdout{noted}"
 
 
 @summarize.register

@@ -151,6 +151,7 @@ class Rondo:
     promote = _blocking(AsyncRondo.promote)
     rollback = _blocking(AsyncRondo.rollback)
     train = _blocking(AsyncRondo.train)
+    register = _blocking(AsyncRondo.register)
     remove = _blocking(AsyncRondo.remove)
     create_token = _blocking(AsyncRondo.create_token)
     tokens = _blocking(AsyncRondo.tokens)

@@ -427,12 +427,13 @@ async def test_a_file_that_cannot_be_registered_is_refused(seeded: httpx.AsyncCl
     pickled = b"\x80\x04\x95pickle"
     refused = await seeded.post("/v1/models/late/versions", content=pickled)
     assert (refused.status_code, refused.json()["code"]) == (422, "not_onnx")
+    assert "the file can't be registered, it is not an ONNX model: send the bytes of an ONNX model" in refused.text
     with pytest.raises(ArtifactMissingError):
         await artifacts.get(digest_of(pickled))
     champion = (await seeded.get("/v1/models/late/versions/2/artifact")).content
     refused = await seeded.post("/v1/models/late/versions", content=champion)
     assert (refused.status_code, refused.json()["code"]) == (409, "already_serving")
-    assert "version 2 of late, which serves, is this very file" in refused.json()["detail"]
+    assert "version 2 of late, which serves, is this very file: nothing to register" in refused.json()["detail"]
 
 
 async def test_a_model_is_read_up_to_the_limit(
@@ -451,4 +452,4 @@ async def test_a_model_is_read_up_to_the_limit(
         for content in (b"x" * 101, unannounced()):
             refused = await limited.post("/v1/models/late/versions", content=content)
             assert (refused.status_code, refused.json()["code"]) == (413, "model_too_large")
-            assert "100 bytes" in refused.json()["detail"]
+            assert "the model is larger than 100 bytes, the limit of this registry" in refused.json()["detail"]

@@ -119,4 +119,5 @@ def test_dictionaries_of_probabilities_are_refused_with_the_option_that_avoids_t
     with pytest.raises(ZipMapError) as refused:
         given(converted)
     assert refused.value.code == "zipmap"
+    assert "is a list of dictionaries (ZipMap), and a tensor is needed: convert it with" in str(refused.value)
     assert "options={'zipmap': False}" in str(refused.value)

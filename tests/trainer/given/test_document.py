@@ -20,7 +20,7 @@ def _code(model: onnx.ModelProto | bytes) -> str:
     return refused.value.code
 
 
-def _external() -> onnx.TensorProto:
+def external() -> onnx.TensorProto:
     tensor = helper.make_tensor("w", FLOAT, [1], [1.0])
     tensor.data_location = TensorProto.EXTERNAL
     tensor.external_data.add(key="location", value="/etc/passwd")
@@ -43,11 +43,11 @@ def test_a_large_model_is_refused_unread() -> None:
 
 
 def test_a_tensor_in_another_file_is_refused() -> None:
-    assert _code(graph(*column(), initializers=[_external()])) == "external_data"
+    assert _code(graph(*column(), initializers=[external()])) == "external_data"
 
 
 def test_it_is_refused_in_a_subgraph_too() -> None:
-    value = helper.make_node("Constant", [], ["inner"], value=_external())
+    value = helper.make_node("Constant", [], ["inner"], value=external())
     branch = helper.make_graph([value], "b", [], [helper.make_tensor_value_info("inner", FLOAT, [1])])
     either = helper.make_node("If", ["yes"], ["z"], then_branch=branch, else_branch=branch)
     yes = helper.make_node("Constant", [], ["yes"], value=helper.make_tensor("t", TensorProto.BOOL, [], [True]))

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from rondo.trainer.given.errors import GivenModelError
+from rondo.trainer.given.errors import GivenModelError, RunMemoryError, RunTimeoutError
 from rondo.trainer.onnx_graph.isolated_run import IsolatedRun
 
 from tests.trainer.given.graphs import COLUMNS, FLOAT, TEXT, X, graph
@@ -69,6 +69,11 @@ def test_a_graph_that_asks_for_too_much_memory_is_refused() -> None:
     shape = helper.make_node("Constant", [], ["s"], value_ints=[LARGE, LARGE])
     made = graph(shape, helper.make_node("ConstantOfShape", ["s"], ["m"]), *_sum("m"))
     assert _code(made, IsolatedRun(1)) == "run_memory"
+
+
+def test_a_bound_is_named_with_what_to_do() -> None:
+    assert "has not scored the labelled rows within 2 s" in str(RunTimeoutError(2))
+    assert "more than 4 GiB of memory to score the labelled rows: use a smaller model" in str(RunMemoryError(4 << 30))
 
 
 def test_a_graph_that_fails_says_why() -> None:

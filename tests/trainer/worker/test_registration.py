@@ -129,6 +129,7 @@ async def test_only_rows_after_its_training_judge_it(harness: WorkerHarness, con
     assert later.summary.rows_holdout == 61
     reason = await _refused(harness, _with(converted, trained_until="2013-02-01T00:00:00Z"))
     assert "up to 2013-02-01 00:00:00" in reason
+    assert "so there are no rows to evaluate it on: register it once newer rows are labelled" in reason
     reason = await _refused(harness, _with(converted, trained_until="yesterday"))
     assert "'yesterday'" in reason
 
@@ -141,7 +142,8 @@ async def test_what_it_cannot_take_is_noted_or_refused(harness: WorkerHarness) -
     builders.write_batch(harness.data, builders.rows(100, builders.START + timedelta(days=9), "n").with_columns(
         carrier=pl.lit("new")), "b2")  # fmt: skip
     reason = await _refused(harness, strict)
-    assert "unseen categories" in reason
+    assert "the model fails on labelled rows" in reason
+    assert "and unseen categories" in reason
 
 
 async def test_missing_values_that_it_cannot_take_are_noted_or_refused(harness: WorkerHarness) -> None:
@@ -155,7 +157,9 @@ async def test_missing_values_that_it_cannot_take_are_noted_or_refused(harness: 
         carrier=pl.lit(None, pl.Float32), distance=pl.lit(None, pl.Float32)
     )
     builders.write_batch(harness.data, missing, "b2")
-    assert "no finite number for 50 of the" in await _refused(harness, content, features=NUMBERS)
+    reason = await _refused(harness, content, features=NUMBERS)
+    assert "the model gives no finite number for 50 of the" in reason
+    assert "such as with an imputer before the estimator" in reason
 
 
 async def test_a_model_of_another_task_or_other_features_is_refused(

@@ -20,7 +20,7 @@ from rondo.client.cli import (
 )
 from rondo.client.cli.local import demo, init, up
 from rondo.client.cli.output import print_error, print_json, print_note
-from rondo.client.cli.versions import export, models, promote
+from rondo.client.cli.versions import export, models, promote, register
 from rondo.client.errors import RondoError
 from rondo.contracts.environment import unknown_variables
 from rondo.contracts.spec.file import SpecError
@@ -110,6 +110,7 @@ for command in (
     promote.promote,
     promote.rollback,
     promote.train,
+    register.register,
     promote.remove,
 ):
     app.command()(command)

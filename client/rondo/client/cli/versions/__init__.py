@@ -1,1 +1,1 @@
-"""Models and their versions: list and describe, promote, roll back, train, remove, export."""
+"""Models and their versions: list and describe, promote, roll back, train, register, remove, export."""

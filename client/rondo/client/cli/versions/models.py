@@ -137,6 +137,7 @@ def _rows(lineage: dict[str, Any]) -> list[tuple[str, object]]:
         ("artifact", f"{lineage['artifact']} ({lineage['artifact_bytes']:,} bytes)"),
         *(("data", f"{d['table']} version {d['version']} ({d['digest']})") for d in training["data"]),
         ("known until", minute(training["as_of"])),
+        *((("registered file", trigger["artifact"]),) if trigger.get("artifact") else ()),
         ("rows", f"{training['rows_trained']:,} trained, {training['rows_holdout']:,} held out"),
         ("spec", training["spec_digest"]),
         ("code, seed", f"{training['code_version']}, {training['seed']}"),

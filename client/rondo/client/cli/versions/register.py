@@ -1,0 +1,73 @@
+"""`rondo register`: a model that was made elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - Typer reads it at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rondo.client.cli import session
+from rondo.client.cli.arguments import event_time
+from rondo.client.cli.output import Json, print_json, print_text
+from rondo.client.registration.client import WAIT_SECONDS
+
+if TYPE_CHECKING:
+    from rondo.client.registration.outcome import Registration
+
+# 0 is a promotion, 1 a refusal, as any error of a command, and 2 a wrong argument.
+EXIT_CODES = {"promoted": 0, "refused": 1, "rejected": 3, "requested": 4}
+
+
+def register(  # noqa: PLR0913, PLR0917 - options of the command line
+    model: str,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="An ONNX file.")],
+    reason: Annotated[str, typer.Option(help="Why; it goes into the audit log.")] = "",
+    trained_until: Annotated[
+        str, typer.Option(help="The newest event time of the rows that it was fitted to: later ones evaluate it.")
+    ] = "",
+    classes: Annotated[str, typer.Option(help="The classes in the order of the probabilities: no,yes.")] = "",
+    features: Annotated[str, typer.Option(help="The columns of an input that has several: temp,wind.")] = "",
+    output: Annotated[str, typer.Option(help="The output that is the prediction, of several.")] = "",
+    wait: Annotated[float, typer.Option(min=0, help="How many seconds to wait for the outcome.")] = WAIT_SECONDS,
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Register an ONNX model that was made elsewhere: scored, gated and deployed as a trained one.
+
+    Exit code 0: promoted; 1: refused, it can't be evaluated; 3: rejected by a gate; 4: no outcome yet.
+    Needs the role engineer.
+    """
+    registered = session.run(
+        lambda rondo: rondo.register(
+            model,
+            file,
+            reason=reason,
+            trained_until=event_time(trained_until) if trained_until else None,
+            classes=_listed(classes),
+            features=_listed(features),
+            output=output or None,
+            seconds=wait,
+        )
+    )
+    if json:
+        print_json(registered.model_dump())
+    else:
+        print_text(f"{model}: {_outcome(registered)}")
+    raise typer.Exit(EXIT_CODES[registered.status])
+
+
+def _listed(text: str) -> list[str] | None:
+    return [each.strip() for each in text.split(",")] if text else None
+
+
+def _outcome(registered: Registration) -> str:
+    reasons = "; ".join(registered.reasons)
+    match registered.status:
+        case "promoted":
+            return f"version {registered.version}, promoted"
+        case "rejected":
+            return f"version {registered.version}, rejected because {reasons}"
+        case "refused":
+            return f"refused because {reasons}"
+        case _:
+            return f"no outcome yet; `rondo runs {registered.model}` shows it under the trigger registration"

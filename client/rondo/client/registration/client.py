@@ -1,0 +1,107 @@
+"""The method of a client that registers models made elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import quote, urlencode
+
+from rondo.client import event_times
+from rondo.client.http.registry import RegistryClient
+from rondo.client.registration import comparison, conversion
+from rondo.client.registration.onnx_metadata import with_metadata
+from rondo.client.registration.outcome import Registration, decided
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+WAIT_SECONDS = 600.0
+_POLL_SECONDS = 0.5
+# An ONNX file or its bytes, or a fitted estimator of scikit-learn, LightGBM or XGBoost.
+Source: TypeAlias = Any
+
+
+class RegistrationClient(RegistryClient):
+    """Registers models."""
+
+    async def register(  # noqa: PLR0913 - each is one fact about the model, and has a default
+        self,
+        model: str,
+        source: Source,
+        *,
+        reason: str = "",
+        trained_until: datetime | None = None,
+        classes: Sequence[str | int] | None = None,
+        features: Sequence[str] | None = None,
+        output: str | None = None,
+        rows: Any = None,
+        tolerance: float = comparison.TOLERANCE,
+        seconds: float = WAIT_SECONDS,
+    ) -> Registration:
+        """Register a model that was made elsewhere, and return the outcome; after `seconds` what is known then.
+
+        `source` is an ONNX file (a path, or its bytes), or a fitted estimator of scikit-learn, LightGBM or XGBoost,
+        which is converted here and compared with its graph on `rows`, or on random ones, within `tolerance`.
+
+        `trained_until` is the newest event time of the rows that the model was fitted to: later ones evaluate it.
+        `classes` are those of the probabilities in their order, `features` the columns of an input that has several,
+        `output` the name of the prediction among several; each is written into the file's metadata.
+
+        Raises:
+            RefusedError: the registry does not take the file.
+            NotFoundError: there is no such model.
+            ConversionUnavailableError: the extra `convert` is not installed.
+            NotConvertibleError: the estimator does not fit the spec, or can't be converted.
+            RowsNeededError: no random rows can be made to compare with.
+            ConversionDiffersError: the graph predicts otherwise than the estimator.
+
+        """
+        stated = {
+            "rondo.trained_until": None if trained_until is None else event_times.in_utc(trained_until).isoformat(),
+            "rondo.classes": None if classes is None else json.dumps(list(classes)),
+            "rondo.features": None if features is None else json.dumps(list(features)),
+            "rondo.output": output,
+        }
+        content = await self._onnx(model, source, rows, tolerance)
+        content = with_metadata(content, {key: value for key, value in stated.items() if value is not None})
+        requested = await self._post(model, content, reason)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._decided(requested)
+        except TimeoutError:
+            return requested
+
+    async def _onnx(self, model: str, source: Source, rows: Any, tolerance: float) -> bytes:
+        if isinstance(source, bytes):
+            return source
+        if isinstance(source, str | Path):
+            return await asyncio.to_thread(Path(source).read_bytes)
+        if hasattr(source, "SerializeToString"):
+            return bytes(source.SerializeToString())
+        conversion.library_of(source)
+        spec = (await self.spec(model))["spec"]
+        return await asyncio.to_thread(_converted, source, spec, rows, tolerance)
+
+    async def _post(self, model: str, content: bytes, reason: str) -> Registration:
+        path = f"/v1/models/{quote(model, safe='')}/versions?{urlencode({'reason': reason})}"
+        headers = {"content-type": "application/octet-stream"}
+        answer = await self._http.json("registry", "POST", path, content=content, headers=headers)
+        return Registration(model=model, trigger_id=answer["trigger_id"], artifact=answer["artifact"])
+
+    async def _decided(self, requested: Registration) -> Registration:
+        while True:
+            runs = await self.runs(requested.model)
+            # A run that ended has its version already: the registry records both at once.
+            versions = await self.versions(requested.model) if runs else []
+            if found := decided(requested, runs, versions):
+                return found
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+def _converted(estimator: Any, spec: dict[str, Any], rows: Any, tolerance: float) -> bytes:
+    converted = conversion.convert(estimator, spec)
+    comparison.compare(estimator, converted, spec, rows, tolerance)
+    return converted.content

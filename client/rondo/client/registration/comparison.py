@@ -1,0 +1,123 @@
+"""Compares an estimator with the ONNX model that it was converted to, on given or random rows."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rondo.client.registration.errors import ConversionDiffersError, ConversionUnavailableError, RowsNeededError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from rondo.client.registration.conversion import Converted
+
+RANDOM_ROWS = 1_000
+# Sums of float32 differ from those of doubles by less; another branch of a tree differs by far more.
+TOLERANCE = 1e-4
+_SIZES = (1.0, 10.0, 100.0, 1_000.0)
+
+
+def compare(
+    estimator: Any, converted: Converted, spec: Mapping[str, Any], rows: Any = None, tolerance: float = TOLERANCE
+) -> float:
+    """Return the largest difference between the predictions of an estimator and of its ONNX model.
+
+    `rows` are as the estimator takes them, a DataFrame or an array; None makes random ones. Probabilities are compared
+    as they are, values by their share of the native one, or of 1 if that is larger.
+
+    Raises:
+        ConversionDiffersError: the difference is larger than `tolerance`.
+        RowsNeededError: no random rows can be made.
+        ConversionUnavailableError: onnxruntime is not installed.
+
+    """
+    columns = _random(converted, spec) if rows is None else _columns_of(rows, converted, spec)
+    native = _native(estimator, _as_fitted(rows, columns, converted))
+    graph = _run(converted, columns)
+    with np.errstate(invalid="ignore"):
+        gaps = np.abs(native - graph) / (1.0 if hasattr(estimator, "classes_") else np.maximum(1.0, np.abs(native)))
+    gaps = np.where((native == graph) | (np.isnan(native) & np.isnan(graph)), 0.0, gaps)
+    worst = np.where(np.isnan(gaps), np.inf, gaps).max(axis=1)
+    at = int(worst.argmax())
+    if worst[at] > tolerance:
+        raise ConversionDiffersError(float(worst[at]), tolerance, {name: each[at] for name, each in columns.items()})
+    return float(worst[at])
+
+
+def _columns_of(rows: Any, converted: Converted, spec: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return rows by column, numbers as float32, which requests are, too."""
+    table = hasattr(rows, "columns")
+    matrix = None if table else np.asarray(rows)
+    found = {}
+    for at, name in enumerate(converted.columns):
+        values = np.asarray(rows[name]) if matrix is None else matrix[:, at]
+        text = spec["features"][name]["type"] == "category"
+        found[name] = values.astype(object) if text else values.astype(np.float32)
+    return found
+
+
+def _random(converted: Converted, spec: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    rng = np.random.default_rng(0)
+    return {name: _values(rng, name, spec["features"][name]) for name in converted.columns}
+
+
+def _values(rng: np.random.Generator, name: str, feature: Mapping[str, Any]) -> NDArray[Any]:
+    if feature["type"] == "category":
+        if not feature.get("values"):
+            raise RowsNeededError(f"the spec does not list the values of the category {name!r}")
+        return np.asarray(rng.choice(np.array(feature["values"], dtype=object), RANDOM_ROWS))
+    if feature["type"] == "bool":
+        return rng.integers(0, 2, RANDOM_ROWS).astype(np.float32)
+    low, high = feature.get("min"), feature.get("max")
+    values = rng.normal(size=RANDOM_ROWS) * rng.choice(_SIZES, RANDOM_ROWS)
+    if low is not None and high is not None:
+        values = rng.uniform(low, high, RANDOM_ROWS)
+    elif low is not None or high is not None:
+        values = low + np.abs(values) if low is not None else high - np.abs(values)
+    return np.asarray(np.round(values) if feature["type"] == "int" else values, np.float32)
+
+
+def _as_fitted(rows: Any, columns: Mapping[str, NDArray[Any]], converted: Converted) -> Any:
+    """Return columns as the estimator takes them: a DataFrame if rows are one, or it needs the names, else an array."""
+    if hasattr(rows, "columns"):
+        return type(rows)(dict(columns))
+    if not converted.named:
+        return np.column_stack(list(columns.values()))
+    for library in ("pandas", "polars"):
+        if library in sys.modules:
+            return sys.modules[library].DataFrame(
+                {name: each.tolist() if each.dtype == object else each for name, each in columns.items()}
+            )
+    raise RowsNeededError("neither pandas nor polars is imported, and the estimator was fitted to a DataFrame")
+
+
+def _native(estimator: Any, rows: Any) -> NDArray[np.float64]:
+    with warnings.catch_warnings():
+        # scikit-learn warns of random rows without names, which are in the right order.
+        warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+        if hasattr(estimator, "classes_"):
+            return np.asarray(estimator.predict_proba(rows), np.float64)
+        return np.asarray(estimator.predict(rows), np.float64).reshape(-1, 1)
+
+
+def _run(converted: Converted, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+    try:
+        import onnxruntime  # noqa: PLC0415 - of an extra
+    except ImportError:
+        raise ConversionUnavailableError("onnxruntime") from None
+    session = onnxruntime.InferenceSession(converted.content, providers=["CPUExecutionProvider"])
+    names = [each.name for each in session.get_inputs()]
+    feeds = (
+        {name: columns[name].reshape(-1, 1) for name in names}
+        if converted.named
+        else {names[0]: np.column_stack(list(columns.values()))}
+    )
+    # A classifier's label comes first.
+    found = np.asarray(session.run([session.get_outputs()[-1].name], feeds)[0], np.float64)
+    return found.reshape(len(found), -1)

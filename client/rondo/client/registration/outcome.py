@@ -1,0 +1,71 @@
+"""The outcome of a registration, from the registry's runs and versions."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from rondo.contracts.vocabularies import SkipReason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# `rondo.registry.gates.champion_comparison`: the champion changed meanwhile, so the model is evaluated once more.
+_RETRY, _STALE = "stale-champion/", "stale_champion"
+_ATTEMPTS = re.compile(r" \(after \d+ attempts\)$")
+
+
+class Registration(BaseModel):
+    """A registration: `requested` until it is decided.
+
+    `promoted` and `rejected` have the number of the version; `reasons` are the gates that it did not pass. `refused`
+    has no version, for the model can't be evaluated; its reason says what to export instead. `artifact` is the digest
+    of the file.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    trigger_id: str
+    artifact: str
+    status: Literal["requested", "promoted", "rejected", "refused"] = "requested"
+    version: int | None = None
+    reasons: tuple[str, ...] = ()
+
+
+def decided(
+    requested: Registration, runs: Sequence[Mapping[str, Any]], versions: Sequence[Mapping[str, Any]]
+) -> Registration | None:
+    """Return the registration with its outcome; None while there is none.
+
+    `runs` and `versions` are those of the model, as the registry lists them.
+    """
+    return _decided(requested, requested.trigger_id, runs, versions)
+
+
+def _decided(
+    requested: Registration, trigger: str, runs: Sequence[Mapping[str, Any]], versions: Sequence[Mapping[str, Any]]
+) -> Registration | None:
+    run = next((each for each in runs if each["trigger"].get("id") == trigger), None)
+    # Without its spec the trainer keeps the request until the spec arrives.
+    if run is None or run["state"] == "running" or run.get("reason") == SkipReason.NO_SPEC:
+        return None
+    if run["state"] != "trained":
+        reason = _ATTEMPTS.sub("", run["detail"])
+        return requested.model_copy(update={"status": "refused", "reasons": (reason,)})
+    version = next((each for each in versions if each["run_id"] == run["run_id"]), None)
+    if version is None:
+        reason = f"{requested.model} was removed meanwhile: apply its spec, and register the model again"
+        return requested.model_copy(update={"status": "refused", "reasons": (reason,)})
+    failed = [gate for gate in version["gates"] if not gate["passed"]]
+    if [gate["gate"] for gate in failed] == [_STALE] and not trigger.startswith(_RETRY):
+        return _decided(requested, f"{_RETRY}{run['run_id']}", runs, versions)
+    return requested.model_copy(
+        update={
+            "status": "rejected" if failed else "promoted",
+            "version": version["model_version"],
+            "reasons": tuple(gate["message"] for gate in failed),
+        }
+    )

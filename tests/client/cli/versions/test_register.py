@@ -1,0 +1,118 @@
+"""`rondo register`: what it sends, prints and exits with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import orjson
+import pytest
+from onnx import TensorProto, helper, load_model_from_string
+
+from tests.client.cli.conftest import serving
+from tests.client.stub_services import DAY, DIGEST, GATE, VERSION, Services
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+Run = Callable[..., "Result"]
+TRIGGER = {"id": "registration/1", "kind": "registration", "artifact": DIGEST}
+RUN = {"run_id": "run-1", "state": "trained", "trigger": TRIGGER, "started_at": DAY, "finished_at": DAY, "detail": ""}
+PASSED = VERSION | {"model_version": 7, "passed": True, "state": "champion", "gates": []}
+NO_ONNX = {"status": 422, "code": "not_onnx", "detail": "the file can't be registered, it is not an ONNX model: send"}
+
+
+def _answers(model: str, runs: list[Any], versions: list[Any]) -> dict[tuple[str, str], tuple[int, Any]]:
+    accepted = {"model": model, "trigger_id": TRIGGER["id"], "artifact": DIGEST, "status": "requested"}
+    return {
+        ("POST", f"/v1/models/{model}/versions?reason="): (202, accepted),
+        ("POST", f"/v1/models/{model}/versions?reason=new+loss"): (202, accepted),
+        ("GET", f"/v1/runs?model={model}"): (200, {"runs": runs}),
+        ("GET", f"/v1/models/{model}/versions"): (200, {"versions": versions, "next": None}),
+    }
+
+
+class Registry(Services):
+    """Answers a registration by the name of the model; keeps what was sent."""
+
+    sent: ClassVar[list[bytes]] = []
+    answers = (
+        _answers("good", [RUN], [PASSED])
+        | _answers("poor", [RUN], [VERSION | {"gates": [GATE]}])
+        | _answers("odd", [RUN | {"state": "failed", "detail": "carrier is a category (after 1 attempts)"}], [])
+        | _answers("slow", [RUN | {"state": "running"}], [])
+        | {("POST", "/v1/models/late/versions?reason="): (422, NO_ONNX)}
+    )
+
+    def answer(self) -> None:
+        if self.command == "POST":
+            body = self.rfile.peek(1 << 16)[: int(self.headers["content-length"])]  # type: ignore[attr-defined]
+            self.sent.append(body)
+        super().answer()
+
+    do_GET = do_POST = answer  # noqa: N815 - the standard library's names
+
+
+@pytest.fixture(scope="module")
+def registry() -> Iterator[str]:
+    yield from serving(Registry)
+
+
+@pytest.fixture
+def register(rondo: Run, registry: str, tmp_path: Path) -> Run:
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 1])
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["x2"])], "g", [value], [value])
+    (tmp_path / "model.onnx").write_bytes(helper.make_model(graph).SerializeToString())
+
+    def invoke(model: str, *options: str) -> Result:
+        return rondo("register", model, "model.onnx", *options, RONDO_REGISTRY_URL=registry)
+
+    return invoke
+
+
+@pytest.mark.parametrize(
+    ("model", "printed", "code"),
+    [
+        ("good", "good: version 7, promoted\n", 0),
+        ("poor", "poor: version 1, rejected because ROC AUC 0.500 is below 0.600\n", 3),
+        ("odd", "odd: refused because carrier is a category\n", 1),
+    ],
+)
+def test_it_waits_for_the_outcome_and_prints_it(register: Run, model: str, printed: str, code: int) -> None:
+    result = register(model, "--reason", "new loss")
+    assert (result.stdout, result.exit_code) == (printed, code)
+
+
+def test_it_waits_as_long_as_it_is_told(register: Run) -> None:
+    result = register("slow", "--wait", "0.1")
+    assert result.exit_code == 4
+    assert "no outcome yet; `rondo runs slow`" in result.stdout
+
+
+def test_json_has_all_of_it(register: Run) -> None:
+    assert orjson.loads(register("poor", "--json").stdout) == {
+        "model": "poor", "trigger_id": "registration/1", "artifact": DIGEST, "status": "rejected", "version": 1,
+        "reasons": [GATE["message"]],
+    }  # fmt: skip
+
+
+def test_a_file_that_the_registry_refuses_is_an_error(register: Run) -> None:
+    result = register("late")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "it is not an ONNX model" in result.stderr
+
+
+def test_options_become_metadata_of_the_file(register: Run) -> None:
+    options = ["--trained-until", DAY, "--classes", "no, yes", "--features", "temp,wind", "--output", "p"]
+    assert register("good", *options).exit_code == 0
+    sent = load_model_from_string(Registry.sent[-1])
+    assert {entry.key: entry.value for entry in sent.metadata_props} == {
+        "rondo.trained_until": "2013-03-01T12:00:00+00:00", "rondo.classes": '["no", "yes"]',
+        "rondo.features": '["temp", "wind"]', "rondo.output": "p",
+    }  # fmt: skip
+
+
+def test_a_time_without_an_offset_is_refused(register: Run) -> None:
+    assert register("good", "--trained-until", "2013-03-01").exit_code == 2

@@ -1,0 +1,187 @@
+"""Estimators become ONNX files that the trainer reads as they predict, or are refused before anything is sent."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import polars as pl
+import pytest
+from lightgbm import LGBMClassifier, LGBMRegressor
+from rondo.client.errors import RondoError
+from rondo.client.registration.comparison import compare
+from rondo.client.registration.conversion import Converted, convert
+from rondo.client.registration.errors import (
+    ConversionDiffersError,
+    ConversionUnavailableError,
+    NotConvertibleError,
+    RowsNeededError,
+)
+from rondo.client.registration.onnx_metadata import with_metadata
+from rondo.contracts.spec.model import ModelSpec
+from rondo.trainer.given.model import read
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from xgboost import XGBClassifier, XGBRegressor
+
+from tests.trainer.given.graphs import run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+_RNG = np.random.default_rng(4)
+X = _RNG.normal(size=(300, 2)).astype(np.float32)
+CARRIER = np.array(["AA", "UA", "DL"])[_RNG.integers(0, 3, 300)]
+FRAME = pl.DataFrame({"carrier": CARRIER, "temp": X[:, 0], "wind": X[:, 1]})
+LATE = (X[:, 0] + (CARRIER == "UA") > 0).astype(int)
+SIZES = np.array(["large", "small", "tiny"])[np.digitize(X[:, 0], [-0.5, 0.5])]
+NUMBERS = {"temp": {"type": "float"}, "wind": {"type": "float", "min": 0, "max": 9}}
+LISTED = {"carrier": {"type": "category", "values": ["AA", "UA", "DL"]}, **NUMBERS}
+
+
+def spec(task: str = "binary", features: Mapping[str, Any] = NUMBERS, **data: str) -> dict[str, Any]:
+    content = {
+        "model": "late", "task": task, "features": features,
+        "data": {"dataset": "trips", "entity": "id", "event_time": "at", "label": "late"} | data,
+    }  # fmt: skip
+    return ModelSpec.model_validate(content).as_dict()
+
+
+def as_read(converted: Converted, task: str, features: Mapping[str, Any], columns: dict[str, Any]) -> Any:
+    """Return what the trainer reads in the file."""
+    classes = {"binary": ("0", "1"), "regression": ()}.get(task)
+    described = ModelSpec.model_validate(spec(task, features)).features
+    columns = {name: np.asarray(values).reshape(-1, 1) for name, values in columns.items()}
+    model = read(converted.content, described, task, classes, {k: v[:3] for k, v in columns.items()}, run)
+    return model, model.predict_columns(columns)
+
+
+COLUMNS = {"temp": X[:, 0], "wind": X[:, 1]}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "task", "labels"),
+    [
+        (LogisticRegression(), "binary", LATE),
+        (RandomForestClassifier(3), "multiclass", SIZES),
+        (LinearRegression(), "regression", X[:, 1]),
+        (make_pipeline(StandardScaler(), LGBMClassifier(n_estimators=3, verbose=-1)), "binary", LATE),
+        (LGBMClassifier(n_estimators=3, verbose=-1), "multiclass", SIZES),
+        (LGBMRegressor(n_estimators=3, verbose=-1), "regression", X[:, 1]),
+        (XGBClassifier(n_estimators=3), "binary", LATE),
+        (XGBRegressor(n_estimators=3), "regression", X[:, 1]),
+    ],
+    ids=lambda each: type(each).__name__ if hasattr(each, "predict") else "",
+)
+def test_an_estimator_of_an_array_becomes_a_file_that_predicts_as_it_does(
+    estimator: Any, task: str, labels: Any
+) -> None:
+    estimator.fit(X, labels)
+    converted = convert(estimator, spec(task))
+    assert compare(estimator, converted, spec(task)) <= 1e-4
+    assert compare(estimator, converted, spec(task), rows=X) <= 1e-4
+    model, raw = as_read(converted, task, NUMBERS, COLUMNS)
+    native = estimator.predict(X) if task == "regression" else estimator.predict_proba(X)[:, -raw.shape[1] :]
+    np.testing.assert_allclose(raw, native.reshape(raw.shape), atol=1e-5)
+    if task == "multiclass":
+        assert model.classes == ("large", "small", "tiny")
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Any:
+    columns = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), ["carrier"]), (StandardScaler(), ["temp"]), sparse_threshold=0
+    )
+    return make_pipeline(columns, LogisticRegression()).fit(FRAME.select("temp", "carrier"), LATE)
+
+
+def test_a_pipeline_of_a_data_frame_has_an_input_for_each_of_its_columns(pipeline: Any) -> None:
+    converted = convert(pipeline, spec(features=LISTED))
+    assert (converted.columns, converted.named) == (("temp", "carrier"), True)
+    assert compare(pipeline, converted, spec(features=LISTED)) <= 1e-4
+    assert compare(pipeline, converted, spec(features=LISTED), rows=FRAME) <= 1e-4
+    columns = {"carrier": CARRIER.astype(object), **COLUMNS}
+    model, raw = as_read(converted, "binary", LISTED, columns)
+    np.testing.assert_allclose(raw[:, 0], pipeline.predict_proba(FRAME.select("temp", "carrier"))[:, 1], atol=1e-5)
+    assert model.unused == ("wind",)
+
+
+def test_an_estimator_that_knows_its_names_may_have_another_order() -> None:
+    estimator = LinearRegression().fit(FRAME.select("wind", "temp"), X[:, 1])
+    converted = convert(estimator, spec("regression"))
+    assert converted.columns == ("wind", "temp")
+    _, raw = as_read(converted, "regression", NUMBERS, COLUMNS)
+    np.testing.assert_allclose(raw[:, 0], X[:, 1], atol=1e-5)
+
+
+def test_a_graph_that_predicts_otherwise_is_refused_with_the_row() -> None:
+    one, other = (LogisticRegression(C=c).fit(X, LATE) for c in (1.0, 0.01))
+    with pytest.raises(ConversionDiffersError) as refused:
+        compare(one, convert(other, spec()), spec(), rows=X)
+    assert refused.value.code == "conversion_differs"
+    assert refused.value.row.keys() == {"temp", "wind"}
+    assert "the ONNX graph differs from the estimator by" in str(refused.value)
+    assert "nothing was sent" in str(refused.value)
+    assert compare(one, convert(other, spec()), spec(), rows=X, tolerance=1.0) > 1e-4
+
+
+def test_random_rows_need_the_values_of_a_category(pipeline: Any) -> None:
+    unlisted = LISTED | {"carrier": {"type": "category"}}
+    with pytest.raises(RowsNeededError) as refused:
+        compare(pipeline, convert(pipeline, spec(features=unlisted)), spec(features=unlisted))
+    assert refused.value.code == "rows_needed"
+    assert "'carrier'" in str(refused.value)
+
+
+FITTED = LogisticRegression().fit(X, LATE)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "described", "why"),
+    [
+        (object(), spec(), "no estimator of scikit-learn, LightGBM or XGBoost"),
+        (FITTED, spec("regression"), "a classifier, and the task of the spec is regression"),
+        (LinearRegression().fit(X, X[:, 0]), spec(), "no probabilities"),
+        (RidgeClassifier().fit(X, LATE), spec(), "no probabilities"),
+        (LogisticRegression().fit(X, SIZES), spec(), "large, small, tiny, and the labels of the spec 0, 1"),
+        (LogisticRegression().fit(X, LATE + 0.5 * LATE == 1.5), spec(features=LISTED), "fitted to 2 columns without"),
+        (LogisticRegression().fit(np.hstack([X, X[:, :1]]), LATE), spec(features=LISTED), "carrier is a category"),
+        (
+            LinearRegression().fit(FRAME.select("temp").rename({"temp": "t"}), X[:, 0]),
+            spec("regression"),
+            "fitted to t,",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_spec_is_refused(estimator: Any, described: dict[str, Any], why: str) -> None:
+    with pytest.raises(NotConvertibleError) as refused:
+        convert(estimator, described)
+    assert refused.value.code == "not_convertible"
+    assert why in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "library"), [(FITTED, "skl2onnx"), (XGBClassifier(n_estimators=1), "onnxmltools")]
+)
+def test_without_the_extra_the_error_names_it(estimator: Any, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ConversionUnavailableError) as refused:
+        convert(estimator.fit(X, LATE), spec())
+    assert (refused.value.code, refused.value.library) == ("conversion_unavailable", library)
+    assert "is not installed, which converts estimators to ONNX: install the extra" in str(refused.value)
+    assert "rondo-client[convert]" in str(refused.value)
+    assert isinstance(refused.value, RondoError)
+
+
+def test_the_classes_travel_in_the_metadata() -> None:
+    estimator = LogisticRegression().fit(X, np.where(LATE == 1, "yes", "no"))
+    converted = convert(estimator, spec(positive="yes", negative="no"))
+    read_back = onnx.load_model_from_string(with_metadata(converted.content, {}))
+    metadata = {entry.key: entry.value for entry in read_back.metadata_props}
+    assert metadata == {"rondo.classes": '["no", "yes"]', "rondo.features": '["temp", "wind"]'}

@@ -1,0 +1,62 @@
+"""The outcome of a registration, by what the registry lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rondo.client.registration.outcome import Registration, decided
+
+REQUESTED = Registration(model="late", trigger_id="t", artifact=f"sha256:{'a' * 64}")
+
+
+def run(state: str, trigger: str = "t", run_id: str = "run-1", **more: Any) -> dict[str, Any]:
+    return {"run_id": run_id, "state": state, "trigger": {"id": trigger}, "reason": None, "detail": ""} | more
+
+
+def version(number: int, run_id: str = "run-1", **failed: str) -> dict[str, Any]:
+    gates = [{"gate": "artifact.new", "passed": True, "message": "new"}]
+    gates += [{"gate": gate, "passed": False, "message": message} for gate, message in failed.items()]
+    return {"model_version": number, "run_id": run_id, "gates": gates}
+
+
+@pytest.mark.parametrize(
+    "runs", [[], [run("trained", "other")], [run("running")], [run("skipped", reason="no_spec", run_id="skip-1")]]
+)
+def test_there_is_none_before_the_run_has_ended(runs: list[dict[str, Any]]) -> None:
+    assert decided(REQUESTED, runs, [version(1)]) is None
+
+
+@pytest.mark.parametrize(
+    ("runs", "versions", "status", "number", "reasons"),
+    [
+        ([run("trained")], [version(3)], "promoted", 3, ()),
+        ([run("trained")], [version(3, auc="ROC AUC 0.5")], "rejected", 3, ("ROC AUC 0.5",)),
+        ([run("failed", detail="no ONNX (after 1 attempts)")], [], "refused", None, ("no ONNX",)),
+        ([run("skipped", detail="5 of 10 rows", reason="not_enough_data")], [], "refused", None, ("5 of 10 rows",)),
+    ],
+)
+def test_the_end_of_the_run_and_its_gates_decide(
+    runs: list[Any], versions: list[Any], status: str, number: int | None, reasons: tuple[str, ...]
+) -> None:
+    found = decided(REQUESTED, runs, versions)
+    assert found is not None
+    assert (found.status, found.version, found.reasons) == (status, number, reasons)
+
+
+def test_a_model_that_was_removed_meanwhile_has_no_version() -> None:
+    found = decided(REQUESTED, [run("trained")], [])
+    assert found is not None
+    assert "was removed meanwhile" in found.reasons[0]
+
+
+def test_a_comparison_with_a_stale_champion_is_repeated_once() -> None:
+    first, stale = run("trained"), version(3, stale_champion="version 2 serves by now")
+    assert decided(REQUESTED, [first], [stale]) is None
+    retry = run("trained", "stale-champion/run-1", "run-2")
+    found = decided(REQUESTED, [retry, first], [stale, version(4, "run-2")])
+    assert found is not None
+    assert (found.status, found.version) == ("promoted", 4)
+    again = decided(REQUESTED, [retry, first], [stale, version(4, "run-2", stale_champion="again")])
+    assert again is not None
+    assert (again.status, again.version) == ("rejected", 4)

@@ -1,0 +1,76 @@
+"""What a refusal says: what was found, and what to export instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from onnx import TensorProto, helper
+from rondo.trainer.given.errors import GivenModelError
+
+from tests.trainer.given.graphs import FLOAT, TEXT, X, column, given, graph
+from tests.trainer.given.test_document import external
+from tests.trainer.given.test_inputs import MIXED, ROWS
+
+KEPT = [helper.make_node("Identity", ["x"], ["z"]), helper.make_node("Constant", [], ["y"], value_floats=[0.5])]
+
+
+@pytest.mark.parametrize(
+    ("model", "code", "sentence"),
+    [
+        (graph(*KEPT, inputs={"x": (FLOAT, ["N", 3])}), "unmatched_inputs", "is a category, whose texts the float"),
+        (graph(*column(), initializers=[external()]), "external_data",
+         "of the model is in another file, which is never read: save the model in one file"),
+        (graph(helper.make_node("FusedMatMul", ["x", "x"], ["z"], domain="com.microsoft"), *column()),
+         "custom_operator", "and only the operators of ai.onnx and ai.onnx.ml can be served: export it without custom"),
+        (graph(helper.make_node("RandomNormalLike", ["x"], ["z"]), *column()), "random_operator",
+         "which gives another value at every run: export it for inference"),
+        (graph(*column(), opsets={"": 99}), "unsupported_opset", "and serving has up to"),
+    ],
+)  # fmt: skip
+def test_a_graph_that_cannot_be_served_is_refused_with_what_to_export(model: Any, code: str, sentence: str) -> None:
+    with pytest.raises(GivenModelError) as refused:
+        given(model, features=MIXED, columns=ROWS)
+    assert refused.value.code == code
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "task", "classes", "code", "sentence"),
+    [
+        (graph(helper.make_node("ArgMax", ["x"], ["y"], axis=1), outputs={"y": (TensorProto.INT64, ["N", 1])}),
+         "binary", ("0", "1"), "unclear_output", "none of them has floats"),
+        (graph(*column(), *column(output="z"), outputs={"y": (FLOAT, ["N", 1]), "z": (FLOAT, ["N", 1])}),
+         "binary", ("0", "1"), "unclear_output", "several have floats"),
+        (graph(helper.make_node("Softmax", ["x"], ["y"]), outputs={"y": (FLOAT, ["N", 4])}),
+         "multiclass", None, "unclear_output", "nothing says which class each column is"),
+        (graph(helper.make_node("Softmax", ["x"], ["y"]), outputs={"y": (FLOAT, ["N", 4])},
+               metadata={"rondo.classes": '["a", "b", "c", "d"]'}),
+         "multiclass", ("e", "f", "g", "h"), "unmatched_classes",
+         "and those of the label e, f, g, h: fit the model to the labels as they are published"),
+    ],
+)  # fmt: skip
+def test_an_output_that_is_unclear_is_refused_with_what_to_name(
+    model: Any, task: str, classes: Any, code: str, sentence: str
+) -> None:
+    with pytest.raises(GivenModelError) as refused:
+        given(model, task, classes)
+    assert refused.value.code == code
+    assert sentence in str(refused.value)
+
+
+def test_margins_are_refused_with_how_to_export_probabilities() -> None:
+    take = column()[:2]
+    take[1].output[0] = "y"
+    model = given(graph(*take))
+    with pytest.raises(GivenModelError) as refused:
+        model.output.check("binary", model.predict(X))
+    assert "of the model has no probabilities" in str(refused.value)
+    assert "export the probabilities, not the margins" in str(refused.value)
+
+
+def test_a_text_for_a_number_names_both_types() -> None:
+    made = graph(helper.make_node("Identity", ["temp"], ["z"]), KEPT[1], inputs={"temp": (TEXT, ["N", 1])})
+    with pytest.raises(GivenModelError) as refused:
+        given(made, features=MIXED, columns=ROWS)
+    assert "'temp' has the type string, and float or double is needed" in str(refused.value)
