@@ -28,7 +28,7 @@ help:  ## List what there is
 
 setup: $(STAMP)  ## Make .venv with everything that uv.lock names
 
-demo: $(STAMP)  ## Run a year of flights through the platform: no Docker, no Java, nothing to install
+demo: $(STAMP)  ## Run a year of flights through the platform; EXAMPLE=flights-delay runs another of the examples
 	@$(BIN)/rondo demo
 
 demo-compose: $(STAMP)  ## Run a short replay on `docker compose`

@@ -29,8 +29,8 @@ REPORT: dict[str, Any] = {
     "lost": [],
     "doubled": [],
     "retrains": [TURN, TURN, TURN],
-    "auc_with_loop": {"5": 0.74},
-    "auc_without_loop": {"5": 0.70},
+    "with_loop": {"5": 0.74},
+    "without_loop": {"5": 0.70},
 }
 
 

@@ -41,7 +41,7 @@ def flights() -> pl.DataFrame:
             "scheduled_departure": times,
             "distance": pl.Series(distance + np.where(times >= CHANGE, 9, 0), dtype=pl.Float32),
             "late": (random.normal(size=count) < distance).astype(np.int8),
-            "arrived_at": times + timedelta(hours=3),
+            "known_at": times + timedelta(hours=3),
         }
     )
 

@@ -44,10 +44,22 @@ PERIOD = {
 LINEAGE = {
     "model": "late", "model_version": 1, "artifact": DIGEST, "artifact_bytes": 20_665, "state": "rejected",
     "trigger": {"kind": "drift", "detail": "temp drifted"}, "task": "binary", "metrics": {"roc_auc": 0.5},
+    "parameters": {
+        "kind": "lightgbm", "params": {"learning_rate": 0.048213, "num_leaves": 31},
+        "search": {
+            "planned": 40, "trials": 38, "pruned": 20, "failed": 1, "best": 16, "metric": "roc_auc", "value": 0.7311,
+            "origin": "search",
+        },
+    },
     "notes": [{"code": "constant", "feature": "distance", "message": "the feature 'distance' is 7.0 everywhere"}],
     "gates": [GATE], "training": {
         "data": [{"table": "datasets/trips", "version": 3, "digest": DIGEST}], "as_of": DAY, "rows_trained": 900,
         "rows_holdout": 100, "spec_digest": DIGEST, "code_version": "1.0", "seed": 7,
+        "function": {"function": "own.train:fit", "package": "own", "digest": DIGEST},
+        "members": [
+            {"model_version": None, "digest": None, "weight": 0.625, "mse": 0.1},
+            {"model_version": 3, "digest": DIGEST, "weight": 0.375, "mse": 0.2},
+        ],
     },
     "deployments": [PERIOD],
 }  # fmt: skip

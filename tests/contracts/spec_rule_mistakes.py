@@ -14,6 +14,11 @@ def steps(*written: str) -> str:
     return f"trainer: {{kind: sklearn, steps: [{', '.join(written)}]}}"
 
 
+def search(space: str) -> str:
+    """Return a trainer with a search, in one line."""
+    return f"trainer: {{search: {{space: {space}}}}}"
+
+
 TRAINER = "trainer: {params: {n_estimators: 100, learning_rate: 1e-3}}"
 
 RULE_MISTAKES = {
@@ -394,6 +399,107 @@ RULE_MISTAKES = {
         (
             "line 6: `features.temp.optional`: a value may be missing, and LogisticRegression of `trainer.steps` takes "
             "none: add an imputer as the first step, `{use: sklearn.impute.SimpleImputer}`, or declare `prepare.impute`"
+        ),
+    ),
+    "search of a misspelt parameter": (
+        TRAINER,
+        search("{lerning_rate: {low: 0.01, high: 0.3}}"),
+        "line 7: `trainer.search.space.lerning_rate` is not a parameter of LightGBM: did you mean `learning_rate`?",
+    ),
+    "search of what the trainer sets": (
+        TRAINER,
+        search("{seed: [1, 2]}"),
+        "line 7: `trainer.search.space.seed` is set by the trainer: write `trainer.seed`",
+    ),
+    "search beyond the bounds": (
+        TRAINER,
+        search("{num_leaves: {low: 8, high: 100000}}"),
+        "line 7: `trainer.search.space.num_leaves` is 100000, and must be from 2 to 4096",
+    ),
+    "search of another type": (
+        TRAINER,
+        search("{extra_trees: [true, 1]}"),
+        "line 7: `trainer.search.space.extra_trees` is 1, and must be true or false",
+    ),
+    "search under two names": (
+        TRAINER,
+        search("{learning_rate: {low: 0.01, high: 0.3}, eta: [0.1]}"),
+        "line 7: `trainer.search.space.learning_rate` is the same parameter as `eta`: keep one of the two",
+    ),
+    "search of half a range": (
+        TRAINER,
+        search("{num_leaves: {low: 8}}"),
+        (
+            "line 7: `trainer.search.space.num_leaves` needs both ends of its range, `low` and `high`, or a list of "
+            "values"
+        ),
+    ),
+    "search of a range and a list": (
+        TRAINER,
+        search("{num_leaves: {low: 8, high: 16, values: [15]}}"),
+        "line 7: `trainer.search.space.num_leaves` has a range and a list: keep one of the two",
+    ),
+    "search of an empty range": (
+        TRAINER,
+        search("{num_leaves: {low: 16, high: 8}}"),
+        "line 7: `trainer.search.space.num_leaves` has no values: 16 is not below 8",
+    ),
+    "search by the logarithm of nothing": (
+        TRAINER,
+        search("{lambda_l2: {low: 0, high: 8, log: true}}"),
+        ("line 7: `trainer.search.space.lambda_l2` has no logarithm at 0: give a `low` above 0, or leave out `log`"),
+    ),
+    "search of a value": (
+        TRAINER,
+        search("{num_leaves: 8}"),
+        (
+            "line 7: `trainer.search.space.num_leaves`: 8 is no space: give a range, such as {low: 0.01, high: 0.3, "
+            "log: true}, or a list"
+        ),
+    ),
+    "search from a text": (
+        TRAINER,
+        search("{num_leaves: {low: few, high: 8}}"),
+        "line 7: `trainer.search.space.num_leaves.low`: expected a number",
+    ),
+    "misspelt end of a range": (
+        TRAINER,
+        search("{num_leaves: {values: [8], hihg: 8}}"),
+        "line 7: `trainer.search.space.num_leaves.hihg` is not a known key: did you mean `high`?",
+    ),
+    "search of parameters that are all set": (
+        TRAINER,
+        (
+            "trainer: {params: {n_estimators: 100, learning_rate: 0.1, num_leaves: 7, min_child_samples: 4, "
+            "feature_fraction: 1, reg_lambda: 1}, search: {}}"
+        ),
+        (
+            "line 7: `trainer.search`: all parameters that are searched by default are set: write `space`, or leave "
+            "one of them out of `params`"
+        ),
+    ),
+    "search of no step": (
+        TRAINER,
+        f"trainer: {{kind: sklearn, steps: [{{use: {LOGISTIC}}}], search: {{space: {{C: [1, 2]}}}}}}",
+        "line 7: `trainer.search.space.C` is a parameter of no step: the names begin with logisticregression__",
+    ),
+    "search of a step's unknown parameter": (
+        TRAINER,
+        f"trainer: {{kind: sklearn, steps: [{{use: {LOGISTIC}}}], search: {{space: {{logisticregression__c: [1]}}}}}}",
+        (
+            "line 7: `trainer.search.space.logisticregression__c` is not a parameter of LogisticRegression here: those "
+            "that can be set are fit_intercept, max_iter, tol, C, l1_ratio, class_weight, solver"
+        ),
+    ),
+    "search between a share and a number": (
+        TRAINER,
+        (
+            "trainer: {kind: sklearn, steps: [{use: sklearn.ensemble.RandomForestClassifier}], "
+            "search: {space: {randomforestclassifier__max_features: {low: 0.1, high: 5}}}}"
+        ),
+        (
+            "line 7: `trainer.search.space.randomforestclassifier__max_features` has different kinds of values at its "
+            "ends, 0.1 and 5: give a list of values"
         ),
     ),
 }

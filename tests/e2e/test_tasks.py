@@ -41,7 +41,7 @@ LABELS = {"multiclass": "size", "regression": "tip"}
 PREDICTION = {"multiclass": "{}", "regression": "{interval: 0.8}"}
 GATES = {
     "multiclass": "{accuracy: {min: 0.3, not_worse_than_champion: 0.2}, slices: [zone], slice_tolerance: 0.5}",
-    "regression": "{mae: {max: 50, not_worse_than_champion: 5.0}, fairness: {by: zone, max_gap: 50}}",
+    "regression": "{mae: {max: 50, not_worse_than_champion: 0.3}, fairness: {by: zone, max_gap: 50}}",
 }
 SIZES = ("large", "medium", "small")
 

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rondo.chassis.errors import AlreadyHandledError, PermanentError, UnavailableError
 from rondo.contracts.events.cloudevents import Envelope
-from rondo.contracts.events.training import TrainingFailed, TrainingSkipped, TrainingStarted, Trigger
+from rondo.contracts.events.training import (
+    TrainingFailed,
+    TrainingProgressed,
+    TrainingSkipped,
+    TrainingStarted,
+    Trigger,
+)
 from rondo.contracts.spec.file import parse_spec
 from rondo.registry import commands
 from rondo.registry.audit.verifier import AuditVerifier
@@ -108,7 +114,12 @@ async def test_runs_are_recorded(store: Backend, spec: ModelSpec, trained: Make)
         model="late", run_id="run-1", trigger=event.trigger, spec_digest=spec.digest, started_at=event.started_at
     )
     failed = TrainingFailed(model="late", run_id="run-2", trigger=event.trigger, reason="no memory", attempts=3)
+    trial = TrainingProgressed(
+        model="late", run_id="run-1", trigger=event.trigger, trials=3, planned=40, metric="roc_auc", best=0.7
+    )
     await apply(store, spec)
+    await handle(store, trial, "trial")
+    assert [run.detail for run in await runs_of(store, "late")] == ["trial 3 of 40, best ROC AUC 0.700"]
     await handle(store, event, "end")
     await handle(store, begin, "begin, published late")
     await handle(store, failed, "failure")
@@ -116,6 +127,7 @@ async def test_runs_are_recorded(store: Backend, spec: ModelSpec, trained: Make)
     assert [(run.run_id, run.state) for run in found] == [("run-2", "failed"), ("run-1", "trained")]
     assert found[1].finished_at == event.finished_at
     assert found[0].finished_at is not None
+    assert found[1].detail == ""
     assert [each.run.run_id for each in await store.runs(None, None, 1)] == ["run-2"]
     assert await runs_of(store, "other") == []
 

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.events.training import ModelTrained, TrainingFailed
 from rondo.contracts.vocabularies import RouteRole
-from rondo.trainer.run import Batch, ChampionVersion, History, LastTraining, PastRun, Run
+from rondo.trainer.run import (
+    Batch,
+    ChampionVersion,
+    History,
+    LastTraining,
+    PastRun,
+    Proposal,
+    RecordedTrials,
+    Run,
+    Trial,
+)
 from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger
 from rondo.trainer.worker.queue import worker_died
 
@@ -19,7 +29,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.data import BatchAccepted
     from rondo.contracts.events.deployment import DeploymentChanged
     from rondo.contracts.events.models import ModelRemoved
-    from rondo.contracts.events.training import TrainingStarted, Trigger
+    from rondo.contracts.events.training import TrainingProgressed, TrainingStarted, Trigger
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.run import RunState
 
@@ -28,6 +38,16 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+@dataclass
+class StoredTrial:
+    """A row of the table of trials; `ended` is None while the trial runs."""
+
+    training_set_digest: str
+    proposal: Proposal
+    starts: int = 0
+    ended: Trial | None = None
 
 
 @dataclass
@@ -48,6 +68,7 @@ class StoredRun:
     function_digest: str | None = None
     spec_revision: int = 0
     result: Any = None
+    trials: dict[int, StoredTrial] = field(default_factory=dict)
 
 
 @dataclass
@@ -246,6 +267,27 @@ class MemoryRunQueue:
         if (row := self._claimed(run)) is not None:
             row.training_set_digest, row.function_digest = training_set_digest, function_digest
         self.store.published.append((f"{run.id}.started", started))
+
+    async def trials(self, run: Run, training_set_digest: str) -> RecordedTrials:
+        row = self._claimed(run)
+        if row is None:
+            return RecordedTrials()
+        row.trials = {n: each for n, each in row.trials.items() if each.training_set_digest == training_set_digest}
+        lost = next((each.proposal for each in row.trials.values() if each.ended is None and each.starts > 1), None)
+        return RecordedTrials(tuple(each.ended for each in row.trials.values() if each.ended), lost)
+
+    async def begin_trial(self, run: Run, training_set_digest: str, proposal: Proposal) -> bool:
+        row = self._claimed(run)
+        if row is not None:
+            row.trials.setdefault(proposal.number, StoredTrial(training_set_digest, proposal)).starts += 1
+        return row is not None
+
+    async def end_trial(self, run: Run, trial: Trial, progressed: TrainingProgressed) -> bool:
+        row = self._claimed(run)
+        if row is not None:
+            row.trials[trial.number].ended = trial
+            self.store.published.append((f"{run.id}.trial.{trial.number}", progressed))
+        return row is not None
 
     async def finish(self, run: Run, result: Any) -> bool:
         row, work = self._claimed(run), MemoryUnitOfWork(self.store)

@@ -252,7 +252,7 @@ def test_more_classes_than_a_model_may_have() -> None:
 
 def test_a_model_of_numbers_with_an_interval() -> None:
     frame = rows(4_000).with_columns(late=pl.col("temp").cast(pl.Float64) * 1_000 + 5_000 + pl.col("late"))
-    gates = {"rmse": {"max": 500, "not_worse_than_champion": 5.0}, "fairness": {"by": "carrier", "max_gap": 50}}
+    gates = {"rmse": {"max": 500, "not_worse_than_champion": 0.1}, "fairness": {"by": "carrier", "max_gap": 50}}
     spec = of_task("regression", gates=gates, prediction={"interval": 0.9})
     champion = run(frame[:2_000], spec)
     candidate = run(frame, spec, champion=ChampionModel(1, champion.model))

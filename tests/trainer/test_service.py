@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,13 @@ import numpy as np
 import onnxruntime
 import pytest
 from rondo.chassis.artifacts import Artifacts
-from rondo.contracts.events.training import ModelTrained, TrainingSkipped, TrainingStarted
+from rondo.contracts.events.training import (
+    ModelTrained,
+    TrainingFailed,
+    TrainingProgressed,
+    TrainingSkipped,
+    TrainingStarted,
+)
 
 from tests.trainer import builders
 
@@ -105,6 +112,49 @@ async def _a_thousand_findings_make_one_run(trainer: Any) -> None:
 
 
 @pytest.mark.timeout(300)
+async def test_a_function_of_the_users_own_trains_and_its_champion_becomes_a_member_of_the_next_candidate(
+    trainer: Any, data: Path, tmp_path: Path
+) -> None:
+    package = tmp_path / "functions" / "own"
+    package.mkdir(parents=True)
+    shutil.copy(Path(__file__).parent / "functions" / "own_model.py", package / "train.py")
+    trainer.process.environment["RONDO_FUNCTIONS"] = str(tmp_path / "functions")
+    trainer.process.start()
+    await trainer.process.ready(150)
+
+    parts = {"kind": "function", "function": "own.train:linear", "params": {"depth": 3}, "ensemble": 2}
+    spec = builders.spec(trainer=parts)
+    builders.write_batch(data, builders.rows(1500))
+    await trainer.publish(builders.spec_applied(spec), "spec-1")
+    await trainer.publish(builders.batch_accepted("b1", 1.1), "batch-1")
+    _, first = await trainer.next_event(ModelTrained)
+    assert first.summary.function.function == "own.train:linear"
+    assert first.summary.members == ()
+    assert "trained by {'depth': 3}" in trainer.process.log.read_text()
+
+    # It is promoted. The next training combines it with the new model, in one graph.
+    await trainer.publish(builders.deployment(1, 1, digest=first.digest), "deployment-1")
+    builders.write_batch(data, builders.rows(1500, builders.START + timedelta(days=2), "g", 2), "b2")
+    await trainer.publish(builders.drift(), "finding-1")
+    _, second = await trainer.next_event(ModelTrained)
+    assert [(each.model_version, each.digest) for each in second.summary.members] == [(None, None), (1, first.digest)]
+    assert second.summary.champion_version == 1
+    assert second.summary.function == first.summary.function
+    content = await Artifacts(str(tmp_path / "artifacts")).get(second.digest)
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    assert [value.name for value in session.get_inputs()] == ["carrier", "distance"]
+
+    # A function that crashes ends its run, and the worker stays.
+    worker = _worker_of(trainer)
+    crashing = builders.spec(trainer=parts | {"function": "own.train:crashes"})
+    await trainer.publish(builders.spec_applied(crashing, 2), "spec-2")
+    await trainer.publish(builders.requested(), "by-hand")
+    _, failed = await trainer.next_event(TrainingFailed)
+    assert "the process of `trainer.function` own.train:crashes was ended by SIGABRT" in failed.reason
+    assert _worker_of(trainer) == worker
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.slow
 async def test_a_kill_loses_no_run_and_duplicates_none(trainer: Any, data: Path) -> None:
     builders.write_batch(data, builders.rows(30_000))
@@ -143,6 +193,33 @@ async def test_a_kill_loses_no_run_and_duplicates_none(trainer: Any, data: Path)
     assert await _state(trainer, 3) == ("trained", 2)
     assert again.digest != trained.digest
     assert await trainer.quiet() == [], "both attempts announced their start with the same id"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.slow
+async def test_a_search_goes_on_after_a_kill_and_repeats_no_trial(trainer: Any, data: Path) -> None:
+    builders.write_batch(data, builders.rows(20_000))
+    space = {"num_leaves": {"low": 15, "high": 63}, "learning_rate": {"low": 0.01, "high": 0.3, "log": True}}
+    spec = builders.spec(trainer={"params": {"n_estimators": 100}, "search": {"trials": 8, "space": space}})
+    trainer.process.start()
+    await trainer.process.ready(150)
+    await trainer.publish(builders.spec_applied(spec), "spec-1")
+    await trainer.publish(builders.batch_accepted("b1", 20), "batch-1")
+    for _ in range(3):
+        await trainer.next_event(TrainingProgressed)
+    os.kill(_worker_of(trainer), signal.SIGKILL)
+    before = await trainer.sql.fetch("select * from trials where state <> 'running' order by number")
+    assert 3 <= len(before) < 8
+
+    _, trained = await trainer.next_event(ModelTrained, within=120)
+    after = await trainer.sql.fetch("select * from trials order by number")
+    assert after[: len(before)] == before, "seconds and starts included"
+    assert [row["starts"] for row in after if row["starts"] != 1] in ([], [2]), "the one that was killed, if any"
+    assert [row["number"] for row in after] == [*range(8)]
+    assert await trainer.sql.fetchval("select attempts from runs") == 2
+    assert trained.summary.parameters.search.trials == 8
+    progress = [event.trials for event in await trainer.quiet() if isinstance(event, TrainingProgressed)]
+    assert progress == [*range(4, 9)], "each once"
 
 
 async def _an_idle_worker_leaves(trainer: Any) -> None:

@@ -37,6 +37,7 @@ class FakePipeline:
     fit: Callable[..., Any] = PIPELINE.fit
     take: Callable[..., Any] = PIPELINE.take
     evaluate: Callable[..., Any] = PIPELINE.evaluate
+    plan_search: Callable[..., Any] = PIPELINE.plan_search
     function_version: Callable[..., Any] = PIPELINE.function_version
 
 

@@ -31,6 +31,7 @@ from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade, 
 from rondo.contracts.events.training import (
     ModelTrained,
     TrainingFailed,
+    TrainingProgressed,
     TrainingRequested,
     TrainingSkipped,
     TrainingStarted,
@@ -92,6 +93,11 @@ def _(event: TrainingRequested) -> str:
 @summarize.register
 def _(event: TrainingStarted) -> str:
     return f"training because of {event.trigger.kind}"
+
+
+@summarize.register
+def _(event: TrainingProgressed) -> str:
+    return event.detail
 
 
 @summarize.register

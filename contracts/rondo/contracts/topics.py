@@ -128,6 +128,7 @@ CONTROL_PLANE = (
     _control(monitoring.DataQualityDegraded, "monitor", "trainer", "client"),
     _control(monitoring.WindowClosed, "monitor", "client"),
     _control(training.TrainingStarted, "trainer", "registry", "client"),
+    _control(training.TrainingProgressed, "trainer", "registry", "client"),
     _control(training.ModelTrained, "trainer", "registry", "monitor", "client"),
     _control(training.TrainingFailed, "trainer", "registry", "client"),
     _control(training.TrainingSkipped, "trainer", "registry", "client"),

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from rondo.contracts.events.base import Value
-from rondo.contracts.events.training import TrainingInputs, TrainingNote, TrainingSummary
+from rondo.contracts.events.training import Parameters, TrainingInputs, TrainingNote, TrainingSummary
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.text import Text
 
@@ -112,6 +112,7 @@ class Evidence(TrainingInputs):
     notes: tuple[TrainingNote, ...] = ()
     profile: ReferenceProfile
     parity: Parity
+    parameters: Parameters | None = None
 
     def encode(self) -> bytes:
         """Return the document as it is stored."""
@@ -126,4 +127,5 @@ class Evidence(TrainingInputs):
             champion_metrics=self.champion.metrics if self.champion else None,
             champion_version=self.champion_version,
             notes=self.notes,
+            parameters=self.parameters,
         )

@@ -149,6 +149,17 @@ class TrainerKind(StrEnum):
     FUNCTION = "function"
 
 
+class ParameterOrigin(StrEnum):
+    """Where the parameters of a model come from: the spec, the champion at the time, or the search of its training.
+
+    Unknown: shown as it is.
+    """
+
+    SPEC = "spec"
+    CHAMPION = "champion"
+    SEARCH = "search"
+
+
 class Imputation(StrEnum):
     """What a missing number is taken for: a figure of the training rows.
 

@@ -9,8 +9,10 @@ from datetime import timedelta
 from statistics import mean
 from typing import TYPE_CHECKING
 
+import polars as pl
 from rondo.flights.dataset import flights
 from rondo.flights.dataset.messages import day, stream_of
+from rondo.flights.examples import example_named
 from rondo.flights.report.scores import by_month
 
 from tests.benchmarks.simulation.trainings import NEARLY_ALL, Flights, Trainings
@@ -78,6 +80,6 @@ def player(spec: ModelSpec) -> Play:
             sys.stderr.write(f"a year with drift {case.drift}, performance_drop {case.drop}, {case.lag} d\n")
             years[bare] = Simulation(case.spec(spec), trainings, timedelta(days=case.lag)).play()
         scores = years[bare].scores(trainings, NEARLY_ALL if case.refit else None)
-        return Played(years[bare], by_month(trainings.flights.streamed, scores))
+        return Played(years[bare], by_month(example_named(), trainings.flights.streamed, pl.Series(scores)))
 
     return play

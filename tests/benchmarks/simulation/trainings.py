@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 from rondo.contracts.events.logs import FEATURE, OUTCOMES_SCHEMA, predictions_schema
-from rondo.flights.dataset.flights import ARRIVED_AT, ENTITY, EVENT_TIME, LABEL
+from rondo.flights.dataset.flights import ENTITY, EVENT_TIME, KNOWN_AT
 from rondo.trainer.dataset import training_set
 from rondo.trainer.dataset.training_set import Tables, TrainingSet
 from rondo.trainer.preparation import inputs
@@ -71,11 +71,11 @@ class Flights:
 
     @cached_property
     def _outcomes(self) -> pl.DataFrame:
-        landed = self.streamed.filter(pl.col(ARRIVED_AT).is_not_null()).sort(ARRIVED_AT, ENTITY)
+        landed = self.streamed.filter(pl.col(self._spec.data.label).is_not_null()).sort(KNOWN_AT, ENTITY)
         return landed.select(
             pl.col(ENTITY).alias("id"), pl.lit(None, pl.String).alias("entity"),
-            pl.col(LABEL).cast(pl.Float64).alias("outcome"), pl.lit(None, pl.String).alias("outcome_label"),
-            pl.col(ARRIVED_AT).alias("known_at"),
+            pl.col(self._spec.data.label).cast(pl.Float64).alias("outcome"),
+            pl.lit(None, pl.String).alias("outcome_label"), pl.col(KNOWN_AT).alias("known_at"),
         )  # fmt: skip
 
 

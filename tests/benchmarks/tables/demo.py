@@ -71,10 +71,10 @@ def table(took: float, exit_code: int, report: dict[str, Any]) -> list[Row]:
             row("the same, training aside, fastest", min(alone), "s", "shown"),
             row("the same, training aside, slowest", max(alone), "s", "1 s", met=max(alone) <= TURN_SECONDS),
         ]
-    without = report["auc_without_loop"]
+    without = report["without_loop"]
     return rows + [
         row(f"AUC of month {month}, never retrained beside", auc, "", "shown", peer=without.get(month))
-        for month, auc in report["auc_with_loop"].items()
+        for month, auc in report["with_loop"].items()
     ]
 
 

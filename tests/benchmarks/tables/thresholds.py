@@ -14,8 +14,7 @@ from itertools import pairwise, product
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from rondo.contracts.spec.file import parse_spec
-from rondo.flights.replay.first_model import SPEC
+from rondo.flights.examples import example_named
 
 from tests.benchmarks.results import Row, record, versions
 from tests.benchmarks.simulation.cases import EARLY, LATE, Case, Play, Played, player
@@ -154,7 +153,7 @@ def of_weeks(static: Played) -> list[Row]:
 
 def main() -> int:
     """Simulate and record."""
-    spec = parse_spec(SPEC.read_text())
+    spec = example_named().spec
     play, monitor = player(spec), spec.monitor
     rows = [*of_lags(play, monitor), *of_refits(play, monitor)]
     for lag in LAGS_OF_THE_GRID:

@@ -42,7 +42,7 @@ def test_there_is_one_row_per_flight_of_the_year(flights: pl.DataFrame) -> None:
 
 def test_the_columns_are_those_of_the_spec(flights: pl.DataFrame) -> None:
     spec = parse_spec(SPEC.read_text())
-    expected = [spec.data.entity, spec.data.event_time, *spec.features, spec.data.label, dataset.ARRIVED_AT]
+    expected = [spec.data.entity, spec.data.event_time, *spec.features, *dataset.LABELS, dataset.KNOWN_AT]
     assert flights.columns == expected
 
 
@@ -68,7 +68,7 @@ def test_new_york_time_becomes_utc_on_both_sides_of_the_change_of_clocks(flights
 def test_a_flight_over_midnight_and_three_zones_arrives_after_it_left() -> None:
     flight = departure(datetime(2013, 1, 2, 3, tzinfo=UTC)).row(0, named=True)
     assert flight["scheduled_minutes"] == 3 * 60 + 10 + 180
-    assert flight["arrived_at"] == datetime(2013, 1, 2, 10, 30, tzinfo=UTC)  # 02:30 in Los Angeles
+    assert flight["known_at"] == datetime(2013, 1, 2, 10, 30, tzinfo=UTC)  # 02:30 in Los Angeles
 
 
 def test_an_airport_without_a_zone_is_in_puerto_rico() -> None:
@@ -77,17 +77,32 @@ def test_an_airport_without_a_zone_is_in_puerto_rico() -> None:
     assert summer["scheduled_minutes"].item() == 3 * 60 + 10
 
 
-def test_a_cancelled_flight_has_no_outcome(flights: pl.DataFrame) -> None:
+def test_a_cancelled_flight_has_no_delay_and_is_known_at_its_scheduled_arrival(flights: pl.DataFrame) -> None:
     without = flights.filter(pl.col("late").is_null())
-    assert without.height == 9_430
-    assert without["arrived_at"].null_count() == 9_430
-    assert flights["arrived_at"].null_count() == 9_430
+    cancelled = without.filter(pl.col("punctuality") == dataset.CANCELLED)
+    assert (without.height, cancelled.height) == (9_430, 8_255)
+    assert without["minutes_late"].null_count() == 9_430
+    scheduled = pl.col("scheduled_departure") + pl.duration(minutes="scheduled_minutes")
+    assert cancelled.filter(pl.col("known_at") != scheduled).is_empty()
+
+
+def test_a_diverted_flight_has_no_outcome(flights: pl.DataFrame) -> None:
+    diverted = flights.filter(pl.col("punctuality").is_null())
+    assert diverted.height == 9_430 - 8_255
+    assert diverted["known_at"].null_count() == flights["known_at"].null_count() == diverted.height
+
+
+def test_punctuality_and_minutes_agree_with_late(flights: pl.DataFrame) -> None:
+    known = flights.filter(pl.col("late").is_not_null())
+    assert ((known["minutes_late"] > 15) == (known["late"] == 1)).all()
+    assert (known["punctuality"].is_in([dataset.LATE, dataset.VERY_LATE]) == (known["late"] == 1)).all()
+    assert (known.filter(pl.col("punctuality") == dataset.VERY_LATE)["minutes_late"].min()) == 61
 
 
 def test_late_is_more_than_fifteen_minutes_after_the_schedule(flights: pl.DataFrame) -> None:
     scheduled = pl.col("scheduled_departure") + pl.duration(minutes="scheduled_minutes")
     known = flights.filter(pl.col("late").is_not_null())
-    agrees = known.select(((pl.col("arrived_at") - scheduled).dt.total_minutes() > 15) == (pl.col("late") == 1))
+    agrees = known.select(((pl.col("known_at") - scheduled).dt.total_minutes() > 15) == (pl.col("late") == 1))
     # The package's own delays disagree with its clock times in a few rows.
     assert agrees.to_series().mean() > 0.999
 

@@ -17,7 +17,7 @@ from rondo.contracts.events.predictions import PredictionMade, PredictionRequest
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.embedded import Kafka
 from rondo.flights.errors import NotDeliveredError, UnreadableError
-from rondo.flights.observers.auditor import Auditor
+from rondo.flights.observers.auditor import Auditor, compared_output
 from rondo.flights.observers.backlog import Backlog
 from rondo.flights.observers.readers import reading
 from rondo.flights.replay.schedule import EventClock, Tick
@@ -39,6 +39,19 @@ def connection(clean_kafka: str) -> KafkaConnection:
     # New topics have their leaders a little later.
     assert Backlog(found).wait_until_done(60) == 0
     return found
+
+
+@pytest.mark.parametrize(
+    ("output", "compared"),
+    [
+        ({"score": 0.7, "label": 1}, 0.7),
+        ({"label": "late", "probabilities": {"late": 0.6}, "score": 0.6}, "late"),
+        ({"value": 7, "low": 1.0, "high": 9.0}, 7),
+        ({}, None),
+    ],
+)
+def test_the_output_that_is_compared_with_the_outcome(output: dict[str, object], compared: object) -> None:
+    assert compared_output(output) == compared
 
 
 def due(*ids: str) -> Tick:

@@ -16,6 +16,8 @@ from rondo.flights.report.trainings import Training
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REDEPLOYED = Retrain(2, "drift", "temp PSI 5.41", 8.29, 0.48)
 GOOD = Report(
+    example="flights",
+    metric="roc_auc",
     expected=1000,
     requests=1000,
     answered=1000,
@@ -25,8 +27,8 @@ GOOD = Report(
     unfinished=0,
     retrains=(REDEPLOYED,) * 3,
     trainings=(Training("r2", "drift", "temp PSI 5.41", "version 2 was promoted"),),
-    auc_with_loop={3: 0.7, 4: 0.75},
-    auc_without_loop={3: 0.7, 4: 0.65},
+    with_loop={3: 0.7, 4: 0.75},
+    without_loop={3: 0.7, 4: 0.65},
     seconds_of_replay=77.0,
     restarts={},
     versions_served={1: 400, 2: 600},

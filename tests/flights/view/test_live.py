@@ -47,8 +47,8 @@ MOMENT = Snapshot(
     deployed=example(DeploymentChanged).data,
     served=dict.fromkeys(range(1, 8), 37000),
     window=example(WindowClosed).data,
-    auc_with_loop=dict.fromkeys(range(3, 13), 0.748),
-    auc_without_loop=dict.fromkeys(range(3, 12), 0.707),
+    with_loop=dict.fromkeys(range(3, 13), 0.748),
+    without_loop=dict.fromkeys(range(3, 12), 0.707),
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import Gates, MetricGate
-from rondo.contracts.training_evidence import Evaluation, Evidence, SliceMetrics
+from rondo.contracts.training_evidence import Comparison, Evaluation, Evidence, SliceMetrics
 from rondo.registry.gates.champion_comparison import STALE_CHAMPION, ComparedChampion
 from rondo.registry.gates.gates import evaluate_gates
 
@@ -94,4 +94,24 @@ def _with(evidence: Evidence, auc: float, champion: float, slices: tuple[SliceMe
             "champion": Evaluation(metrics={"roc_auc": champion}, slices=slices),
             "comparisons": (compared(auc, champion),),
         }
+    )
+
+
+def test_a_metric_in_units_of_the_label_is_compared_as_a_share_of_the_champions(make_evidence: Make) -> None:
+    gates = Gates(mae=MetricGate(not_worse_than_champion=0.05))
+    name = "mae.not_worse_than_champion"
+    loss = {"metric": "mae", "confidence": 0.95, "resamples": 1_000}
+    for candidate, passes in ((2_090.0, True), (2_110.0, False)):
+        evidence = make_evidence(auc=0.7, champion=(3, 0.7)).model_copy(
+            update={
+                "candidate": Evaluation(metrics={"mae": candidate}),
+                "champion": Evaluation(metrics={"mae": 2_000.0}),
+                "comparisons": (Comparison(loss=candidate - 2_000, low=candidate - 2_000, high=900.0, **loss),),
+            }
+        )
+        found = evaluate_gates(evidence, gates, ComparedChampion(3))
+        assert results(*found)[name] is passes
+    assert message(found, name) == (
+        "MAE 2110, version 3 has 2000 on the same holdout: with a confidence of 0.95 it is worse by at least 0.055 of "
+        "that; at most 0.05 is allowed"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rondo.contracts.events.training import TrainingFailed, TrainingStarted
+from rondo.contracts.events.training import TrainingFailed, TrainingProgressed, TrainingStarted
 from rondo.registry.model import runs
 
 Make = Callable[..., Any]
@@ -29,3 +29,26 @@ def test_a_run_that_ended_stays_ended_in_any_order_of_events(trained: Make) -> N
     assert (merged.state, merged.started_at, merged.finished_at, merged.detail) == (
         "failed", event.started_at, event.finished_at, "no memory (after 3 attempts)",
     )  # fmt: skip
+
+
+def test_a_run_shows_its_newest_trial_until_it_ends(trained: Make) -> None:
+    event = trained()
+    begin = TrainingStarted(
+        model="late", run_id="run-1", trigger=event.trigger, spec_digest=event.summary.spec_digest,
+        started_at=event.started_at,
+    )  # fmt: skip
+    first, second = (
+        TrainingProgressed(
+            model="late", run_id="run-1", trigger=event.trigger, trials=n, planned=40, metric="roc_auc", best=best
+        )
+        for n, best in ((1, None), (12, 0.7421))
+    )
+    began = runs.merge(None, runs.started(begin))
+    searching = runs.merge(runs.merge(began, runs.progressed(first)), runs.progressed(second))
+    assert (searching.state, searching.detail) == ("running", "trial 12 of 40, best ROC AUC 0.742")
+    assert searching.started_at == event.started_at
+    before_its_start = runs.merge(runs.merge(None, runs.progressed(first)), runs.started(begin))
+    assert (before_its_start.detail, before_its_start.started_at) == ("trial 1 of 40", event.started_at)
+    end = runs.trained(event)
+    assert runs.merge(searching, end) == end
+    assert runs.merge(end, runs.progressed(second)) == end

@@ -19,7 +19,6 @@ def changed(spec: ModelSpec, **parts: Any) -> ModelSpec:
         ({"task": "from-the-future"}, "task"),
         ({"rollout": {"strategy": "canary"}}, "rollout.strategy"),
         ({"rollout": {"strategy": "from-the-future"}}, "rollout.strategy"),
-        ({"trainer": {"kind": "function", "function": "a.b:c"}}, "trainer.kind"),
         ({"trainer": {"kind": "from-the-future"}}, "trainer.kind"),
         ({"features": {"t": {"type": "float", "from": "weather", "on": ["origin"]}}, "gates": {}}, "features.t.from"),
         ({"retrain": {"on": ["cron: 99 3 * * 1"]}}, "retrain.on.0"),

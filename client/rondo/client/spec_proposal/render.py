@@ -58,7 +58,7 @@ def _gates(proposal: Proposal) -> str:
         return _GATES[Task(proposal.label.task)]
     # A tenth of the labels' range, to begin with a bound in their unit.
     largest = (label.high - label.low) / 10
-    return f"{{mae: {{max: {_rounded(largest)}, not_worse_than_champion: {_rounded(largest / 10)}}}}}"
+    return f"{{mae: {{max: {_rounded(largest)}, not_worse_than_champion: 0.05}}}}"
 
 
 def _rounded(number: float) -> str:

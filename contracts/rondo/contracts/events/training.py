@@ -6,9 +6,11 @@ from typing import Annotated, ClassVar
 
 from rondo.contracts.events.base import ModelEvent, Value
 from rondo.contracts.events.data import DataVersion
+from rondo.contracts.spec.policy import Value as ParameterValue
+from rondo.contracts.tasks.metrics import METRICS
 from rondo.contracts.text import Digest, Message, Text
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import SkipReason, TriggerKind, open_to
+from rondo.contracts.vocabularies import ParameterOrigin, SkipReason, TriggerKind, open_to
 
 
 class Trigger(Value):
@@ -76,6 +78,34 @@ class TrainingNote(Value):
     message: Message
 
 
+class SearchSummary(Value):
+    """How the parameters were found: the trials that ended, `pruned` and `failed` ones among them, of `planned` ones.
+
+    `best` is the number of the best trial, from 0, and `value` its mean of `metric` over the inner splits, each of
+    training rows that are later than those it was fitted to.
+    """
+
+    planned: int
+    trials: int
+    pruned: int
+    failed: int
+    best: int
+    metric: Text
+    value: float
+    origin: Annotated[Text, open_to(ParameterOrigin)]
+
+
+class Parameters(Value):
+    """The trainer's kind, and the parameters that the model was fitted with; others have the library's defaults.
+
+    Those of a step of scikit-learn are named as by `make_pipeline`. Without a search they are those of the spec.
+    """
+
+    kind: Text
+    params: dict[Text, ParameterValue]
+    search: SearchSummary | None = None
+
+
 class TrainingSummary(TrainingInputs):
     """The headline figures of a candidate, notes on its rows, and the inputs of its training.
 
@@ -90,6 +120,7 @@ class TrainingSummary(TrainingInputs):
     champion_metrics: dict[Text, float] | None = None
     champion_version: int | None = None
     notes: tuple[TrainingNote, ...] = ()
+    parameters: Parameters | None = None
 
 
 class TrainingRequested(ModelEvent):
@@ -110,6 +141,29 @@ class TrainingStarted(ModelEvent):
     trigger: Trigger
     spec_digest: Digest
     started_at: Utc
+
+
+class TrainingProgressed(ModelEvent):
+    """A trial of a run's search for parameters ended: `trials` of `planned` have.
+
+    `best` is the best mean of `metric` so far; None before a trial has completed.
+    """
+
+    topic: ClassVar[str] = "training.progressed"
+
+    run_id: Text
+    trigger: Trigger
+    trials: int
+    planned: int
+    metric: Text
+    best: float | None = None
+
+    @property
+    def detail(self) -> str:
+        """The progress as text, such as `trial 12 of 40, best ROC AUC 0.742`."""
+        metric = METRICS.get(self.metric)
+        best = "" if self.best is None or metric is None else f", best {metric.written(self.best)}"
+        return f"trial {self.trials} of {self.planned}{best}"
 
 
 class ModelTrained(ModelEvent):

@@ -43,8 +43,9 @@ class MetricGate(SpecSection):
     max: float | None = None
     """The greatest value that the candidate may have."""
     not_worse_than_champion: Annotated[float, Field(ge=0)] | None = None
-    """How much worse than the champion, on the same rows, is accepted, in the unit of the metric. The candidate fails
-    if it is worse by more than that with a confidence of `gates.confidence`."""
+    """How much worse than the champion, on the same rows, is accepted: in the unit of the metric, and for metrics in
+    units of the label, such as MAE, as a share of the champion's value. The candidate fails if it is worse by more than
+    that with a confidence of `gates.confidence`."""
 
 
 class FairnessGate(SpecSection):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from rondo.contracts.spec.data import SpecSection
 from rondo.contracts.spec.duration import Duration, PositiveDuration
@@ -17,6 +17,13 @@ from rondo.contracts.vocabularies import RolloutStrategy, TrainerKind, known
 def _scalar(value: object) -> object:
     if not isinstance(value, int | float | str) or (isinstance(value, float) and not math.isfinite(value)):
         message = f"{value!r} can't be a parameter: give a finite number, a text, true or false"
+        raise ValueError(message)
+    return value
+
+
+def _number(value: object) -> object:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        message = "expected a number"
         raise ValueError(message)
     return value
 
@@ -34,9 +41,9 @@ MAX_MEMBERS = 10
 # The order of the parameters means nothing, so it must not change the digest.
 Param = Annotated[int | float | Text | bool, BeforeValidator(_scalar)]
 Params = Annotated[dict[Text, Param], AfterValidator(_sorted)]
-StepParam = Annotated[
-    int | float | Text | bool | tuple[int | float | Text | bool, ...], BeforeValidator(_scalar_or_list)
-]
+Value: TypeAlias = int | float | Text | bool | tuple[int | float | Text | bool, ...]
+StepParam = Annotated[Value, BeforeValidator(_scalar_or_list)]
+Bound = Annotated[int | float | None, BeforeValidator(_number)]
 StepParams = Annotated[dict[Text, StepParam], AfterValidator(_sorted)]
 
 
@@ -48,6 +55,57 @@ class Step(SpecSection):
     below."""
     params: StepParams = Field(default_factory=dict)
     """Its parameters, see below. Others have scikit-learn's defaults."""
+
+
+class SearchedParameter(SpecSection):
+    """The values that a search may give a parameter: a range, or a list. A list may also stand alone: `[16, 64]`.
+
+    The name of the parameter and each value are held to the same rules as in `params` and `steps`.
+    """
+
+    low: Bound = None
+    """The least value of a range; the value itself is allowed."""
+    high: Bound = None
+    """The greatest value of a range; the value itself is allowed."""
+    log: bool = False
+    """Whether the logarithm of the value is searched evenly: for a range over several powers of ten."""
+    values: Annotated[tuple[StepParam, ...], Field(min_length=1)] | None = None
+    """A list of values, in place of a range. Their order means nothing to the search."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list_stands_for_values(cls, given: object) -> object:
+        if isinstance(given, list | tuple):
+            return {"values": given}
+        if not isinstance(given, dict | SearchedParameter):
+            message = f"{given!r} is no space: give a range, such as {{low: 0.01, high: 0.3, log: true}}, or a list"
+            raise ValueError(message)  # noqa: TRY004 - pydantic reports a ValueError with its place
+        return given
+
+
+def _sorted_space(space: dict[Text, SearchedParameter]) -> dict[Text, SearchedParameter]:
+    return dict(sorted(space.items()))
+
+
+class Search(SpecSection):
+    """A search for better parameters, within each training.
+
+    Each trial fits models with other parameters to the training rows, on three splits in order of time, and evaluates
+    each on the rows that follow. The holdout of the gates is not seen. The candidate is then fitted with the parameters
+    of the best trial. The first trial has the parameters of the champion, the second those of `params` or `steps`; the
+    others are proposed by what the trials before have shown. A trial that is worse than half of them after a split ends
+    there.
+    """
+
+    trials: Annotated[int, Field(ge=1, le=1_000)] = 40
+    """The number of trials."""
+    minutes: Annotated[float, Field(gt=0)] = 10
+    """No trial begins after this many minutes of trials. A search that ends so may end otherwise when it is repeated:
+    the same rows and seed then give another model."""
+    space: Annotated[dict[Text, SearchedParameter], AfterValidator(_sorted_space)] = Field(default_factory=dict)
+    """The parameters that are searched, each with a range or a list of values. For `sklearn` their names are those of
+    scikit-learn's `make_pipeline`, such as `logisticregression__C`. By default the ones below, without those that
+    `params` or `steps` set."""
 
 
 class Trainer(SpecSection):
@@ -63,6 +121,9 @@ class Trainer(SpecSection):
     defaults, and `n_estimators` is 100. For `function`: what the function gets as `context.params`."""
     steps: tuple[Step, ...] = ()
     """For `sklearn`: transformers in the order in which they are applied, and the classifier or regressor last."""
+    # Left out of the canonical JSON where there is none, so that specs without a search keep their digest.
+    search: Annotated[Search | None, Field(exclude_if=lambda search: search is None)] = None
+    """Whether each training searches for better parameters. By default it uses those of `params` or `steps`."""
     ensemble: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = 1
     """The most models that a candidate is made of: with 4 it is the weighted mean of the newly fitted model and the
     models of the last 3 champions, which helps where earlier conditions come back. The earlier half of the holdout

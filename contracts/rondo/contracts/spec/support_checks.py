@@ -16,6 +16,7 @@ from rondo.contracts.spec import cron
 from rondo.contracts.spec.cross_checks import Plain, Problem, list_at, mapping_at
 from rondo.contracts.spec.data import LARGEST_EXACT_INT, LARGEST_FLOAT32
 from rondo.contracts.spec.parameters.checks import parameter_problems
+from rondo.contracts.spec.parameters.search_checks import search_problems
 from rondo.contracts.spec.parameters.step_checks import step_problems
 from rondo.contracts.spec.preparation.checks import preparation_problems
 from rondo.contracts.spec.task_checks import task_problems
@@ -54,6 +55,7 @@ def unsupported(spec: Plain) -> Iterator[Problem]:
     yield from parameter_problems(spec)
     yield from _function_is_a_name(mapping_at(spec, "trainer"))
     yield from step_problems(spec)
+    yield from search_problems(spec)
     yield from _unknown_triggers(mapping_at(spec, "retrain"))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.spec.parameters.checks import LIBRARIES
 from rondo.contracts.spec.parameters.rules import described
+from rondo.contracts.spec.parameters.search_space import DEFAULT_SPACES, DEFAULT_STEP_SPACES
 from rondo.contracts.spec.parameters.sklearn import DECIDED as STEPS_DECIDED
 from rondo.contracts.spec.parameters.sklearn import NOT_HERE, USES
 from rondo.docgen.spec_tables import default, kind, table, words
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rondo.contracts.spec.parameters.rules import Library
+    from rondo.contracts.spec.parameters.search_space import Space
     from rondo.contracts.spec.parameters.sklearn import Use
     from rondo.docgen.spec_tables import Json
 
@@ -118,6 +120,13 @@ prediction:
 trainer:
   kind: lightgbm
   params: {{n_estimators: 300, learning_rate: 0.05, num_leaves: 31}}
+  search:
+    trials: 40
+    minutes: 10
+    space:
+      learning_rate: {{low: 0.01, high: 0.3, log: true}}
+      num_leaves: {{values: [15, 31, 63]}}
+      max_bin: [63, 255]
   ensemble: 3
   window: 365d
   holdout: 0.2
@@ -190,6 +199,8 @@ def _parts(key: str, part: Json, kinds: Json) -> Iterator[str]:
             yield _section(f"### {key}.{inner}", kinds[name])
             if (key, inner) == ("trainer", "steps"):
                 yield from _steps()
+            if (key, inner) == ("trainer", "search"):
+                yield from _search(kinds)
 
 
 def _shared(part: Json) -> dict[str, str]:
@@ -233,6 +244,22 @@ def _parameters() -> Iterator[str]:
         yield table(("parameter", "is", f"{library.name}'s other names for it"), settable)
         yield "The trainer sets these; a file that has one of them is refused:"
         yield table(("parameter", "instead"), decided)
+
+
+def _search(kinds: Json) -> Iterator[str]:
+    yield _section("### trainer.search.space", kinds["SearchedParameter"])
+    yield "Without `space`, these are searched; for `sklearn` those of the last step, by its class:"
+    of: dict[str, list[str]] = {}
+    for name, space in (DEFAULT_SPACES | DEFAULT_STEP_SPACES).items():
+        of.setdefault(_domains(space), []).append(f"`{name.rpartition('.')[2]}`")
+    yield table(("kind, or class", "parameters"), ((", ".join(names), each) for each, names in of.items()))
+
+
+def _domains(space: Space) -> str:
+    return "; ".join(
+        f"`{name}` from {domain.low:g} to {domain.high:g}{', by its logarithm' if domain.log else ''}"
+        for name, domain in space.items()
+    )
 
 
 def _steps() -> Iterator[str]:

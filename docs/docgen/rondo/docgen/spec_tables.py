@@ -37,17 +37,23 @@ def words(node: Json) -> str:
 def kind(node: Json) -> str:
     """Return the kind of a value."""
     if "anyOf" in node:
-        return " or ".join(kind(each) for each in node["anyOf"] if each != {"type": "null"})
+        return " or ".join(_alternatives(node["anyOf"]))
     if values := node.get("enum") or node.get("examples"):
         return ", ".join(f"`{value}`" for value in values)
     if "pattern" in node:
         return next(words for start, words in _WORDS.items() if node["pattern"].startswith(start))
     if "items" in node:
-        return f"a list, each item {kind(node['items'])}"
+        return "a list of values" if "anyOf" in node["items"] else f"a list, each item {kind(node['items'])}"
     for values in (values for key, values in node.get("patternProperties", {}).items() if key.startswith(_COLUMN)):
         return "for each column its keys, below" if "$ref" in values else f"for each column {kind(values)}"
     below = next((words for mark, words in _BELOW.items() if mark in node), None)
     return below or _SIMPLE.get(node["type"]) or number(node)
+
+
+def _alternatives(nodes: Iterable[Json]) -> list[str]:
+    kinds = [kind(each) for each in nodes if each != {"type": "null"}]
+    # A whole number is a number.
+    return [each for each in kinds if each != "a whole number" or "a number" not in kinds]
 
 
 def number(node: Json) -> str:

@@ -39,15 +39,22 @@ async def run(rondo: AsyncRondo, plan: Plan, observer: RunObserver, controls: Sy
     with reading(rondo.connection.kafka) as readers:
         async with outages.observing():
             await publish(rondo, flights, plan, observer)
-            artifact = await first_model(rondo, readers, observer)
+            artifact = await first_model(rondo, plan, readers, observer)
             streamed = stream_of(flights, plan.stream_from, plan.until)
-            baseline = await asyncio.to_thread(FirstModel(artifact, streamed).scores)
+            baseline = await asyncio.to_thread(FirstModel(artifact, plan.example.spec.features).outputs, streamed)
             seconds = await Replay(rondo.connection.kafka, streamed, plan, readers, baseline, outages).run(
                 observer, controls
             )
             observer.step("waiting for the last answers, then reading every topic to its end")
             unfinished = await readers.close(_LAST_ANSWER_SECONDS)
     finished = Run(
-        streamed, baseline, seconds, unfinished, controls.restarts(), tuple(outages.found), plan.required_redeployments
+        plan.example,
+        streamed,
+        baseline,
+        seconds,
+        unfinished,
+        controls.restarts(),
+        tuple(outages.found),
+        plan.required_redeployments,
     )
     return build_report(finished, readers.auditor.ledger, readers.listener.history)

@@ -21,6 +21,16 @@ class DatasetMissingError(FlightsError):
         super().__init__(f"{package} is not installed: install it with `uv sync --package rondo-flights`")
 
 
+class UnknownExampleError(FlightsError):
+    """No folder of the examples has this name."""
+
+    code = "unknown_example"
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        self.name, self.known = name, known
+        super().__init__(f"there is no example {name!r}: use one of {', '.join(known)}")
+
+
 class FirstModelError(FlightsError):
     """No version was served after the first batches."""
 

@@ -14,6 +14,7 @@ from rondo.contracts.events.predictions import PredictionRequested
 from rondo.flights.dataset import flights as dataset
 from rondo.flights.dataset.messages import day, month_batches, requests, stream_of
 from rondo.flights.errors import FlightsError
+from rondo.flights.examples import example_named
 
 _BATCHES = ("january", "february")
 _REQUESTS = 100
@@ -27,13 +28,13 @@ def write(folder: Path) -> list[Path]:
 
     """
     folder.mkdir(parents=True, exist_ok=True)
-    flights = dataset.load()
+    flights, example = dataset.load(), example_named()
     written = [folder / f"{name}.parquet" for name in _BATCHES]
-    for path, (_, rows) in zip(written, month_batches(flights, range(1, 3)), strict=True):
+    for path, (_, rows) in zip(written, month_batches(flights, example, range(1, 3)), strict=True):
         rows.write_parquet(path)
     # UTC: in New York the second begins at 5 h.
     march = stream_of(flights, day(3, 2), day(4)).head(_REQUESTS + 1)
-    *batch, one = (value for _, value in requests(march))
+    *batch, one = (value for _, value in requests(march, example))
     stream, single = folder / "requests.jsonl", folder / "infer.json"
     stream.write_bytes(b"".join(each + b"\n" for each in batch))
     single.write_bytes(body(PredictionRequested.model_validate_json(one)))

@@ -7,13 +7,16 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rondo.flights.dataset.messages import day
+from rondo.flights.examples import example_named
 from rondo.flights.report.report import REDEPLOYMENTS_OF_A_YEAR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rondo.flights.examples import Example
+
 SECONDS_FOR_A_YEAR = 90.0
-TRAINING_SPEED = 0.2
+TRAINING_SPEED = 0.05
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Plan:
     production and weeks of event time at full speed.
     """
 
+    example: Example = field(default_factory=example_named)
     speed: float = 1.0
     training_speed: float = TRAINING_SPEED
     stream_from: datetime = field(default_factory=lambda: day(3))

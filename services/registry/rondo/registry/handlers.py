@@ -10,7 +10,13 @@ from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.chassis.errors import PermanentError
 from rondo.chassis.training_evidence import UnusableEvidenceError, load_evidence
 from rondo.contracts.events.deployment import ReplicaChanged
-from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
+from rondo.contracts.events.training import (
+    ModelTrained,
+    TrainingFailed,
+    TrainingProgressed,
+    TrainingSkipped,
+    TrainingStarted,
+)
 from rondo.registry.errors import UnknownModelError, UnknownSpecError
 from rondo.registry.gates.artifact import new_artifact, unsound_artifact, unusable_evidence
 from rondo.registry.gates.champion_comparison import ComparedChampion
@@ -41,6 +47,7 @@ def event_handlers(artifacts: Artifacts) -> Handlers[Work]:
 
     return {
         TrainingStarted: on_training_started,
+        TrainingProgressed: on_training_progressed,
         TrainingFailed: on_training_failed,
         TrainingSkipped: on_training_skipped,
         ModelTrained: trained,
@@ -50,6 +57,10 @@ def event_handlers(artifacts: Artifacts) -> Handlers[Work]:
 
 async def on_training_started(envelope: Envelope[TrainingStarted], work: Work) -> None:
     await work.save_run(runs.started(envelope.data))
+
+
+async def on_training_progressed(envelope: Envelope[TrainingProgressed], work: Work) -> None:
+    await work.save_run(runs.progressed(envelope.data))
 
 
 async def on_training_failed(envelope: Envelope[TrainingFailed], work: Work) -> None:

@@ -123,6 +123,39 @@ class LostModelError(TrainingImpossibleError):
         )
 
 
+class NoInnerSplitError(TrainingImpossibleError):
+    """A search has no inner split of the training rows that it could use. `problems` has a sentence for each."""
+
+    code = "no_inner_split"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = list(problems)
+        super().__init__(
+            f"`trainer.search` has no rows to search with ({'; '.join(problems)}): widen `trainer.window`, publish more"
+            " rows, or leave out `trainer.search`"
+        )
+
+
+class AllTrialsFailedError(TrainingImpossibleError):
+    """No trial of a search has a value. `why` is what the last one failed with."""
+
+    code = "all_trials_failed"
+
+    def __init__(self, trials: int, why: str) -> None:
+        self.trials, self.why = trials, why
+        super().__init__(
+            f"all trials of `trainer.search` failed ({trials}, the last one with {why!r}): correct what it names, or"
+            " leave out `trainer.search`"
+        )
+
+
+class ClaimLostError(Exception):
+    """Another worker has taken the run over, so what this one does for it is lost."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"{run_id} was taken over by another worker")
+
+
 class SharedEventTimeError(NotEnoughDataError):
     """So many rows have the earliest event time that none is left before the holdout."""
 

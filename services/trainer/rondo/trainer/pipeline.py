@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rondo.contracts.events.training import Parameters
+from rondo.contracts.spec.parameters.search_space import own_params, with_params
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import TrainerKind
 from rondo.trainer import registration
@@ -21,15 +23,19 @@ from rondo.trainer.functions.errors import PackageChangedError
 from rondo.trainer.onnx_graph import builder, parity
 from rondo.trainer.onnx_graph.feature_model import PreparedModel
 from rondo.trainer.preparation import inputs, preparation
+from rondo.trainer.search.objective import prepare_objective
+from rondo.trainer.search.plan import plan_search
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy as np
+    import polars as pl
     from numpy.typing import NDArray
 
     from rondo.contracts.events.training import FunctionVersion
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.contracts.spec.policy import Trainer
     from rondo.trainer.dataset.split import Split
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.estimators.base import Estimator
@@ -38,6 +44,9 @@ if TYPE_CHECKING:
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
     from rondo.trainer.ports import FunctionTrainer, Score
     from rondo.trainer.preparation.preparation import Preparation
+    from rondo.trainer.run import Trial
+    from rondo.trainer.search.objective import Objective
+    from rondo.trainer.search.plan import Found, SearchPlan
 
 
 class UnsupportedTrainerError(TrainingImpossibleError):
@@ -48,6 +57,24 @@ class UnsupportedTrainerError(TrainingImpossibleError):
     def __init__(self, kind: str, known: tuple[str, ...]) -> None:
         self.kind = kind
         super().__init__(f"`trainer.kind: {kind}` is not supported: use {' or '.join(known)}")
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search before its first trial: which trials there are, and how one is run."""
+
+    plan: SearchPlan
+    objective: Objective
+
+    def found(self, ended: Sequence[Trial]) -> Found:
+        """Return what the search found, with the notes of its splits.
+
+        Raises:
+            AllTrialsFailedError: no trial is complete.
+
+        """
+        found = self.plan.found(ended)
+        return replace(found, notes=(*self.objective.notes, *found.notes))
 
 
 @dataclass(frozen=True)
@@ -75,10 +102,27 @@ class Pipeline:
             return None
         return self.functions.version(spec.trainer.function or "")
 
+    def plan_search(self, spec: ModelSpec, training_set: TrainingSet, champion: ChampionModel | None) -> Search:
+        """Return the search of a spec that has one, on all rows but the holdout, before its first trial.
+
+        Raises:
+            NoInnerSplitError: the training rows have no inner split that could be used.
+            TrainingImpossibleError: as by `fit`.
+
+        """
+        estimator = self._estimator(spec)
+        parts = _checked_parts(spec, training_set.rows)
+        plan = plan_search(spec, _parameters_of(champion))
+        return Search(plan, prepare_objective(spec, estimator, plan.metric, parts.training))
+
     def fit(
-        self, spec: ModelSpec, training_set: TrainingSet, champions: Sequence[ChampionModel] = ()
+        self,
+        spec: ModelSpec,
+        training_set: TrainingSet,
+        champions: Sequence[ChampionModel] = (),
+        found: Found | None = None,
     ) -> FittedCandidate:
-        """Fit a model to all rows but the latest, which are the holdout.
+        """Fit a model to all rows but the latest, which are the holdout, with the parameters that a search found.
 
         `champions` are the last ones, the newest first, whose models an ensemble may have.
 
@@ -97,12 +141,11 @@ class Pipeline:
 
         """
         task, function = task_named(spec.task), self.function_version(spec)
-        inputs.check_columns(spec.features, training_set.rows)
         rows, time, label = training_set.rows, spec.data.event_time, spec.data.label
-        parts = split(spec, rows)
-        data_checks.refuse_leak(spec, parts.training)
+        parts = _checked_parts(spec, rows)
+        trainer = spec.trainer if found is None else with_params(spec.trainer, found.params)
         classes = task.classes(parts.training[label].unique().to_list(), spec.labels)
-        model = self._fit(spec, parts, classes)
+        model = self._fit(spec, trainer, parts, classes)
         if self.function_version(spec) != function:
             raise PackageChangedError(function.package if function else "")
         alone = Combined(model, parts.holdout, parts.training[time][-1])
@@ -112,14 +155,21 @@ class Pipeline:
         scored = Scored(fitted, holdout_targets, task.predictions(fitted, raw))
         if not scored.finite:
             raise NoFinitePredictionError(spec.trainer.kind)
-        metadata = {builder.SPEC_DIGEST: spec.digest, builder.TRAINED_UNTIL: made.until.isoformat(), **made.metadata}
+        parameters = Parameters(kind=trainer.kind, params=own_params(trainer))
+        metadata = {
+            builder.SPEC_DIGEST: spec.digest,
+            builder.TRAINED_UNTIL: made.until.isoformat(),
+            builder.PARAMETERS: parameters.model_dump_json(exclude_none=True),
+            **made.metadata,
+        }
         graph = builder.build(made.model, fitted, metadata)
         compared = parity.compared_rows(spec.features, rows, spec.trainer.seed)
         return FittedCandidate(
             model=graph,
             holdout=made.holdout,
             scored=scored,
-            notes=(*data_checks.notes(spec, parts), *made.notes),
+            notes=(*data_checks.notes(spec, parts), *made.notes, *(found.notes if found else ())),
+            parameters=parameters.model_copy(update={"search": found.summary if found else None}),
             parity=parity.compare(
                 task.predictions(fitted, made.model.predict(compared)),
                 self.score(graph, inputs.onnx_inputs(spec.features, compared)),
@@ -144,8 +194,8 @@ class Pipeline:
         """Evaluate a fitted model and the champion on the same rows."""
         return evaluate_candidate(spec, fitted, champion, self.score)
 
-    def _fit(self, spec: ModelSpec, parts: Split, classes: tuple[str, ...]) -> FeatureModel:
-        task, target, trainer = task_named(spec.task), Target(spec.task, len(classes)), spec.trainer
+    def _fit(self, spec: ModelSpec, trainer: Trainer, parts: Split, classes: tuple[str, ...]) -> FeatureModel:
+        task, target = task_named(spec.task), Target(spec.task, len(classes))
         targets = task.targets(parts.training[spec.data.label].to_list(), classes)
         if trainer.kind == TrainerKind.FUNCTION:
             prepared, matrix = _prepare(spec, parts, target, targets)
@@ -164,6 +214,17 @@ class Pipeline:
         except KeyError:
             known = (*self.estimators, TrainerKind.FUNCTION.value)
             raise UnsupportedTrainerError(spec.trainer.kind, known) from None
+
+
+def _checked_parts(spec: ModelSpec, rows: pl.DataFrame) -> Split:
+    inputs.check_columns(spec.features, rows)
+    parts = split(spec, rows)
+    data_checks.refuse_leak(spec, parts.training)
+    return parts
+
+
+def _parameters_of(champion: ChampionModel | None) -> Parameters | None:
+    return builder.read_parameters(champion.model) if champion and champion.model else None
 
 
 def _prepare(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from datetime import datetime, timedelta
 
     import numpy as np
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         FunctionVersion,
         ModelTrained,
         TrainingFailed,
+        TrainingProgressed,
         TrainingSkipped,
         TrainingStarted,
         Trigger,
@@ -29,7 +30,20 @@ if TYPE_CHECKING:
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
     from rondo.trainer.preparation.inputs import Inputs
     from rondo.trainer.preparation.preparation import Preparation
-    from rondo.trainer.run import Batch, ChampionVersion, History, LastTraining, Run
+    from rondo.trainer.run import (
+        Batch,
+        ChampionVersion,
+        History,
+        LastTraining,
+        Proposal,
+        RecordedTrials,
+        Run,
+        Trial,
+    )
+
+
+T = TypeVar("T")
+A = TypeVarTuple("A")
 
 
 class UnitOfWork(Protocol):
@@ -152,6 +166,18 @@ class RunQueue(Protocol):
         """
         ...
 
+    async def trials(self, run: Run, training_set_digest: str) -> RecordedTrials:
+        """Return the trials of a run's search that were recorded on the same rows, and forget those on others."""
+        ...
+
+    async def begin_trial(self, run: Run, training_set_digest: str, proposal: Proposal) -> bool:
+        """Record that a trial begins; False when the claim is lost."""
+        ...
+
+    async def end_trial(self, run: Run, trial: Trial, progressed: TrainingProgressed) -> bool:
+        """Record how a trial ended, and publish the progress; False when the claim is lost."""
+        ...
+
     async def finish(self, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:
         """Save the end of a run, publish it, and admit the deferred trigger; False when the claim is lost."""
         ...
@@ -189,6 +215,18 @@ class Datasets(Protocol):
 
         """
         ...
+
+
+class RetryWhileUnavailable(Protocol):
+    """Repeats a call while it raises `UnavailableError`."""
+
+    def __call__(self, call: Callable[[], Awaitable[T]]) -> Awaitable[T]: ...
+
+
+class Blocking(Protocol):
+    """Runs a call that blocks off the event loop, one after the other."""
+
+    def __call__(self, call: Callable[[*A], T], *arguments: *A) -> Awaitable[T]: ...
 
 
 class FunctionTrainer(Protocol):

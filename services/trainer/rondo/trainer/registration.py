@@ -120,6 +120,7 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
         holdout=holdout,
         scored=scored,
         notes=(*_notes(spec, model, rows, until, holdout), *edge_notes),
+        parameters=None,
         parity=compared,
         profile=reference_profile.of_features(spec.features, rows),
         training_set_digest=training_set.digest,

@@ -1,17 +1,21 @@
-"""Training runs as values: what the handlers record, what a worker claims, and what admission remembers."""
+"""Training runs and their trials as values: what handlers record, what a worker claims, what admission remembers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from rondo.contracts.events.training import Trigger
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.contracts.spec.policy import Value
 
 RunState = Literal["queued", "running", "trained", "failed", "skipped"]
+TrialState = Literal["complete", "pruned", "failed"]
 IN_FLIGHT: tuple[RunState, ...] = ("queued", "running")
 
 
@@ -84,3 +88,44 @@ class History:
     runs: tuple[PastRun, ...] = ()
     ever_trained: bool = False
     removed_revision: int = 0
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The parameters of a trial, those of the search alone, and where they come from (`ParameterOrigin`).
+
+    Trials are numbered from 0.
+    """
+
+    number: int
+    params: Mapping[str, Value]
+    origin: str
+
+
+@dataclass(frozen=True)
+class Trial(Proposal):
+    """A trial that ended. `values` has the metric of each split that was fitted; None where it is not defined."""
+
+    values: tuple[float | None, ...] = ()
+    state: TrialState = "complete"
+    seconds: float = 0.0
+    detail: str = ""
+
+    @property
+    def value(self) -> float | None:
+        """The mean of the values; None if there is none."""
+        return mean(self.values)
+
+
+@dataclass(frozen=True)
+class RecordedTrials:
+    """The trials of a run that have ended, by number. `lost` was started twice, and its worker died both times."""
+
+    ended: tuple[Trial, ...] = ()
+    lost: Proposal | None = None
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean of the values that are defined; None if none is."""
+    defined = [value for value in values if value is not None]
+    return fmean(defined) if defined else None

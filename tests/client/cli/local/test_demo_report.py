@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pytest
 
 FAILED = Report(
+    example="flights",
+    metric="roc_auc",
     expected=1000,
     requests=999,
     answered=998,
@@ -25,8 +27,8 @@ FAILED = Report(
     unfinished=0,
     retrains=(Retrain(2, "drift", "temp PSI 5.41", 8.29, 0.48),),
     trainings=(Training("r2", "drift", "temp PSI 5.41", "version 2 was promoted"),),
-    auc_with_loop={3: 0.7},
-    auc_without_loop={3: 0.7},
+    with_loop={3: 0.7},
+    without_loop={3: 0.7},
     seconds_of_replay=77.0,
     restarts={},
     versions_served={1: 400, 2: 598},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ class DemoError(RondoError):
 
 @dataclass(frozen=True)
 class _Options:
+    example: str
     speed: float
     last_month: int
     redeployments: int
@@ -47,6 +49,9 @@ class _Options:
 
 
 def demo(
+    example: Annotated[
+        str, typer.Option(envvar="EXAMPLE", metavar="NAME", help="The folder of `examples` whose spec is applied.")
+    ] = "flights",
     speed: Annotated[
         float, typer.Option(envvar="SPEED", min=0.01, help="1 replays a year in about 90 s, trainings aside.")
     ] = 1.0,
@@ -78,7 +83,7 @@ def demo(
     if kill_each and against_running:
         raise typer.BadParameter("only services that this command starts can be killed: leave out --against-running")
     required = redeployments if redeployments is not None else _REDEPLOYMENTS if until == _LAST_MONTH else 0
-    options = _Options(speed, until, required, against_running, kill_each, report_to)
+    options = _Options(example, speed, until, required, against_running, kill_each, report_to)
     report, folder = stack.run(_run(options, stderr() if json else stdout()))
     demo_report.print_report(report, folder, json=json)
     raise typer.Exit(report.exit_code)
@@ -89,9 +94,15 @@ async def _run(options: _Options, console: Console) -> tuple[Report, Path]:
         from rondo.client.cli.local.demo_view import observing  # noqa: PLC0415 - the flights may not be installed
         from rondo.flights.dataset.messages import day  # noqa: PLC0415
         from rondo.flights.demo import run  # noqa: PLC0415
+        from rondo.flights.examples import FOLDER, example_named  # noqa: PLC0415
         from rondo.flights.plan import Plan  # noqa: PLC0415
 
-    plan = Plan(options.speed, until=day(options.last_month + 1), required_redeployments=options.redeployments)
+        example = example_named(options.example)
+        if example.spec.trainer.function:
+            # The package of the function is in the folder of its example.
+            os.environ.setdefault("RONDO_FUNCTIONS", str(FOLDER / example.name))
+    until = day(options.last_month + 1)
+    plan = Plan(example, options.speed, until=until, required_redeployments=options.redeployments)
     with observing(console) as observer:
         async with _system(options, observer) as (connection, home, controls), AsyncRondo(connection) as rondo:
             with _flights():

@@ -9,6 +9,7 @@ import typer
 from rondo.client.cli import session
 from rondo.client.cli.monitoring import alerts, last_window, monitoring
 from rondo.client.cli.output import Json, minute, print_json, print_list, print_table
+from rondo.contracts.tasks.metrics import METRICS
 from rondo.contracts.tasks.registry import headline
 
 if TYPE_CHECKING:
@@ -130,6 +131,18 @@ def _failed(version: dict[str, Any]) -> str:
     return "; ".join(gate["message"] for gate in version["gates"] if not gate["passed"])
 
 
+def _function_and_members(training: dict[str, Any]) -> list[tuple[str, object]]:
+    """Return the code of a function of the user's own, and the models of an ensemble; a registry may know neither."""
+    rows: list[tuple[str, object]] = []
+    if function := training.get("function"):
+        rows.append(("function", f"{function['function']} in {function['package']} ({function['digest']})"))
+    for member in training.get("members", ()):
+        version, weight = member["model_version"], f"{float(member['weight']):.1%}"
+        whose = "its own model" if version is None else f"the model of version {version} ({member['digest']})"
+        rows.append(("member", f"{weight} {whose}"))
+    return rows
+
+
 def _rows(lineage: dict[str, Any]) -> list[tuple[str, object]]:
     training, trigger = lineage["training"], lineage["trigger"]
     return [
@@ -141,6 +154,8 @@ def _rows(lineage: dict[str, Any]) -> list[tuple[str, object]]:
         ("rows", f"{training['rows_trained']:,} trained, {training['rows_holdout']:,} held out"),
         ("spec", training["spec_digest"]),
         ("code, seed", f"{training['code_version']}, {training['seed']}"),
+        *_parameters(lineage.get("parameters")),
+        *_function_and_members(training),
         ("on its holdout", _metric(lineage)),
         *(("note", note["message"]) for note in lineage["notes"]),
         *(("gate", f"{'passed' if g['passed'] else 'NOT passed'}: {g['message']}") for g in lineage["gates"]),
@@ -149,3 +164,22 @@ def _rows(lineage: dict[str, Any]) -> list[tuple[str, object]]:
             for p in lineage["deployments"]
         ),
     ]
+
+
+def _parameters(parameters: dict[str, Any] | None) -> list[tuple[str, object]]:
+    """Return the rows of the trainer's parameters, and of the search that found them."""
+    if parameters is None:
+        return []
+    params = ", ".join(f"{name} {_shown(value)}" for name, value in parameters["params"].items())
+    rows: list[tuple[str, object]] = [("parameters", f"{parameters['kind']}: {params or 'all by default'}")]
+    if search := parameters["search"]:
+        metric = METRICS.get(search["metric"])
+        value = metric.written(float(search["value"])) if metric else f"{search['metric']} {search['value']}"
+        found = f"trial {search['best'] + 1} of {search['trials']} is the best, with parameters of the"
+        others = f"{search['pruned']} pruned, {search['failed']} failed"
+        rows.append(("search", f"{found} {search['origin']}: {value} on inner splits ({others})"))
+    return rows
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

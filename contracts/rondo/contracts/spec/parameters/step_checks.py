@@ -44,7 +44,7 @@ def faults(task: object, steps: Sequence[object]) -> Iterator[Problem]:
             yield Problem((*path, "use"), f"{use!r} {problem}")
         params = step.get("params") if isinstance(step, Mapping) else None
         for name, value in params.items() if isinstance(params, Mapping) else ():
-            if problem := _unfit(use, name, value):
+            if problem := unfit(use, name, value):
                 yield Problem((*path, "params", str(name)), problem, " ")
 
 
@@ -73,7 +73,8 @@ def _misplaced(use: str, needed: str | None, *, is_last: bool) -> str | None:
     return None
 
 
-def _unfit(use: str, name: object, value: object) -> str | None:
+def unfit(use: str, name: object, value: object) -> str | None:
+    """Return what is wrong with a parameter of a class of `USES`, to be read after its name; None if it may be used."""
     rules, class_name = USES[use].params, use.rpartition(".")[2]
     if not isinstance(name, str):
         return None

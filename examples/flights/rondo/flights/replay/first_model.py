@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.models import ModelPromoted, ModelRejected
 from rondo.contracts.events.training import TrainingFailed
-from rondo.flights.dataset.messages import DATASET, MODEL, month_batches
+from rondo.flights.dataset.messages import month_batches
 from rondo.flights.errors import FirstModelError
 
 if TYPE_CHECKING:
@@ -22,22 +21,24 @@ if TYPE_CHECKING:
     from rondo.flights.plan import Plan
     from rondo.flights.view.observer import RunObserver
 
-SPEC = Path(__file__).resolve().parents[3] / "rondo.yaml"
 _SECONDS = 180.0
 _PARQUET = "application/vnd.apache.parquet"
 
 
 async def publish(rondo: AsyncRondo, flights: pl.DataFrame, plan: Plan, observer: RunObserver) -> None:
     """Apply the spec, and publish the months before the stream, with labels."""
-    await rondo.apply(SPEC.read_text())
-    for batch_id, rows in month_batches(flights, range(1, plan.stream_from.month)):
+    example = plan.example
+    await rondo.apply(example.text)
+    for batch_id, rows in month_batches(flights, example, range(1, plan.stream_from.month)):
         content = io.BytesIO()
         rows.write_parquet(content)
         observer.step(f"publishing {batch_id}: {len(rows):,} flights")
-        await rondo.publish(DATASET, batch_id, content.getvalue(), _PARQUET)
+        await rondo.publish(example.spec.data.dataset, batch_id, content.getvalue(), _PARQUET)
 
 
-async def first_model(rondo: AsyncRondo, readers: Readers, observer: RunObserver, seconds: float = _SECONDS) -> bytes:
+async def first_model(
+    rondo: AsyncRondo, plan: Plan, readers: Readers, observer: RunObserver, seconds: float = _SECONDS
+) -> bytes:
     """Wait until the first version is served, and return its artifact.
 
     Raises:
@@ -55,7 +56,7 @@ async def first_model(rondo: AsyncRondo, readers: Readers, observer: RunObserver
         raise FirstModelError("; ".join(failures) if in_time else f"none within {seconds:.0f} s")
     version: int = promoted[0].data.model_version
     observer.step(f"version {version} serves")
-    return await rondo.artifact(MODEL, version)
+    return await rondo.artifact(plan.example.model, version)
 
 
 def _settled(history: History) -> bool:

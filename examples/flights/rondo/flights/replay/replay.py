@@ -15,14 +15,13 @@ from rondo.flights.view.live import timeline
 from rondo.flights.view.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    import numpy as np
     import polars as pl
-    from numpy.typing import NDArray
 
     from rondo.contracts.kafka_connection import KafkaConnection
     from rondo.flights.observers.outages import OutageObserver
     from rondo.flights.observers.readers import Readers
     from rondo.flights.plan import Plan, SystemControls
+    from rondo.flights.report.scores import Outputs
     from rondo.flights.view.observer import RunObserver
 
 _STEP = timedelta(hours=6)
@@ -32,7 +31,7 @@ _LONGEST_TRAINING_SECONDS = 120.0
 
 
 class Replay:
-    """`baseline` are the scores of the first model, which is never retrained, aligned with `flights`."""
+    """`baseline` are the outputs of the first model, which is never retrained, aligned with `flights`."""
 
     def __init__(
         self,
@@ -40,21 +39,21 @@ class Replay:
         flights: pl.DataFrame,
         plan: Plan,
         readers: Readers,
-        baseline: NDArray[np.float32],
+        baseline: Outputs,
         outages: OutageObserver,
     ) -> None:
         self._flights = flights
         self._plan = plan
         self._readers = readers
         self._outages = outages
-        self._without = by_month(flights, baseline)
+        self._without = by_month(plan.example, flights, baseline)
         self._with: dict[int, float] = {}
         self._rates: deque[tuple[float, int]] = deque(maxlen=8)
         self._trainings: dict[str, float] = {}
         self._started = time.monotonic()
         # Last, because the event clock starts here.
         self._clock = EventClock(plan.stream_from, plan.per_second)
-        self._sender = Sender(kafka, ticks(flights, plan.stream_from, plan.until, _STEP), self._clock)
+        self._sender = Sender(kafka, ticks(flights, plan.example, plan.stream_from, plan.until, _STEP), self._clock)
 
     async def run(self, observer: RunObserver, controls: SystemControls) -> float:
         """Send everything in event time; return the duration in seconds.
@@ -105,16 +104,18 @@ class Replay:
             deployed=history.deployed(),
             served=dict(ledger.by_version),
             window=history.last_window(),
-            auc_with_loop=self._with,
-            auc_without_loop=self._without,
+            metric=self._plan.example.metric,
+            with_loop=self._with,
+            without_loop=self._without,
         )
 
     def _score_finished_months(self) -> None:
         now = self._sender.progress.event_time
         if now is not None and now.month - 1 not in self._with and now.month > self._plan.stream_from.month:
-            # Only finished months: the AUC of a month's first flights has a large error.
-            scores = by_month(self._flights, answered(self._flights, self._readers.auditor.ledger.answers))
-            self._with = {month: auc for month, auc in scores.items() if month < now.month}
+            # Only finished months: the metric of a month's first flights has a large error.
+            outputs = answered(self._flights, self._readers.auditor.ledger.answers)
+            found = by_month(self._plan.example, self._flights, outputs)
+            self._with = {month: value for month, value in found.items() if month < now.month}
 
     def _rate(self) -> float:
         (before, few), (after, many) = self._rates[0], self._rates[-1]

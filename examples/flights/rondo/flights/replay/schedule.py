@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.flights.dataset.flights import ARRIVED_AT, EVENT_TIME
+from rondo.flights.dataset.flights import EVENT_TIME, KNOWN_AT
 from rondo.flights.dataset.messages import outcomes, requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime, timedelta
+
+    from rondo.flights.examples import Example
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +52,19 @@ class EventClock:
         return (event_time - shown) / self._per_second / speed - (self._now() - at)
 
 
-def ticks(flights: pl.DataFrame, start: datetime, end: datetime, step: timedelta) -> Iterator[Tick]:
-    """Yield the messages step by step: requests at the scheduled departure, outcomes at the arrival.
+def ticks(flights: pl.DataFrame, example: Example, start: datetime, end: datetime, step: timedelta) -> Iterator[Tick]:
+    """Yield the messages step by step: requests at the scheduled departure, outcomes when they are known.
 
     Outcomes of the last flights are due after `end`; the ticks continue until all of them are sent.
     """
     departures = flights.sort(EVENT_TIME)
-    arrivals = flights.filter(pl.col(ARRIVED_AT).is_not_null()).sort(ARRIVED_AT)
-    departed, arrived, now = departures[EVENT_TIME], arrivals[ARRIVED_AT], start
+    labelled = flights.filter(pl.col(example.label).is_not_null()).sort(KNOWN_AT)
+    departed, known, now = departures[EVENT_TIME], labelled[KNOWN_AT], start
     first, done = 0, 0
-    while now < end or done < len(arrivals):
+    while now < end or done < len(labelled):
         now += step
         upto = departed.search_sorted(now)
-        landed = arrived.search_sorted(now)
-        yield Tick(now, requests(departures[first:upto]), outcomes(arrivals[done:landed]))
-        first, done = upto, landed
+        due = known.search_sorted(now)
+        asked, told = departures[first:upto], labelled[done:due]
+        yield Tick(now, requests(asked, example), outcomes(told, example))
+        first, done = upto, due

@@ -12,25 +12,26 @@ from rondo.flights.report.trainings import trainings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
     import polars as pl
-    from numpy.typing import NDArray
 
+    from rondo.flights.examples import Example
     from rondo.flights.observers.history import History
     from rondo.flights.observers.ledger import Ledger
     from rondo.flights.observers.outages import Outage
+    from rondo.flights.report.scores import Outputs
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: one request per flight; `baseline` are the scores of the first model, aligned with the flights.
+    """A finished run: one request per flight; `baseline` are the outputs of the first model, aligned with the flights.
 
     `seconds` is the duration of the replay, `unfinished` the number of requests that serving had not committed at the
     last reading.
     """
 
+    example: Example
     flights: pl.DataFrame
-    baseline: NDArray[np.float32]
+    baseline: Outputs
     seconds: float
     unfinished: int
     restarts: dict[str, int]
@@ -49,8 +50,10 @@ def build_report(run: Run, ledger: Ledger, history: History) -> Report:
         unfinished=run.unfinished,
         retrains=tuple(_retrains(ledger, history)),
         trainings=tuple(trainings(history)),
-        auc_with_loop=by_month(run.flights, answered(run.flights, ledger.answers)),
-        auc_without_loop=by_month(run.flights, run.baseline),
+        example=run.example.name,
+        metric=run.example.metric.name,
+        with_loop=by_month(run.example, run.flights, answered(run.flights, ledger.answers)),
+        without_loop=by_month(run.example, run.flights, run.baseline),
         seconds_of_replay=run.seconds,
         restarts=run.restarts,
         outages=run.outages,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+from rondo.contracts.tasks.metrics import METRICS
 from rondo.flights.report.report import REDEPLOYMENTS_OF_A_YEAR
 
 if TYPE_CHECKING:
     from rondo.flights.observers.outages import Outage
-    from rondo.flights.report.report import Report
+from rondo.flights.report.report import Report
 
 
 def as_markdown(report: Report) -> str:
@@ -23,13 +24,13 @@ def as_markdown(report: Report) -> str:
         _counts(report),
         "",
         f"Counted from the topics by an independent read_committed reader; the demo sends {report.expected:,}.",
-        "While a training ran, the replay continued at a fifth of its speed.",
+        "While a training ran, the replay continued at a twentieth of its speed.",
         "",
         *_retrains(report),
         "",
         *_trainings(report),
         "",
-        *_auc(report),
+        *_by_month(report),
         "",
         *_outages(report),
     ]
@@ -90,23 +91,24 @@ def _seconds(value: float | None) -> str:
     return "not served" if value is None else f"{value:.2f} s"
 
 
-def _auc(report: Report) -> list[str]:
-    months = sorted(report.auc_with_loop.keys() | report.auc_without_loop.keys())
+def _by_month(report: Report) -> list[str]:
+    metric = METRICS[report.metric]
+    months = sorted(report.with_loop.keys() | report.without_loop.keys())
     return [
-        "AUC by month, beside that of the first model without retraining:",
+        f"{metric.title} by month, beside that of the first model without retraining:",
         "",
         "| month | with the loop | never retrained |",
         "| --- | ---: | ---: |",
         *(
-            f"| {date(2013, month, 1):%b} | {_figure(report.auc_with_loop.get(month))} "
-            f"| {_figure(report.auc_without_loop.get(month))} |"
+            f"| {date(2013, month, 1):%b} | {_figure(report.with_loop.get(month), metric.form)} "
+            f"| {_figure(report.without_loop.get(month), metric.form)} |"
             for month in months
         ),
     ]
 
 
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _figure(value: float | None, form: str) -> str:
+    return "-" if value is None else f"{value:{form}}"
 
 
 def _outages(report: Report) -> list[str]:

@@ -28,12 +28,16 @@ class Retrain:
 
 @dataclass(frozen=True)
 class Report:
-    """`lost` and `doubled` are request ids, from the topics; AUC is by month (1 to 12).
+    """`lost` and `doubled` are request ids, from the topics.
+
+    `with_loop` and `without_loop` are the `metric` by month (1 to 12), of the answers and of the first model.
 
     `expected` is the number of requests to send, `requests` the number in Kafka; `unfinished` is the number of requests
     that serving had not committed at the last reading of the topics.
     """
 
+    example: str
+    metric: str
     expected: int
     requests: int
     answered: int
@@ -43,8 +47,8 @@ class Report:
     unfinished: int
     retrains: tuple[Retrain, ...]
     trainings: tuple[Training, ...]
-    auc_with_loop: dict[int, float]
-    auc_without_loop: dict[int, float]
+    with_loop: dict[int, float]
+    without_loop: dict[int, float]
     seconds_of_replay: float
     restarts: dict[str, int]
     versions_served: dict[int, int]

@@ -1,75 +1,99 @@
-"""AUC by month: of the served scores, and of the first model without retraining."""
+"""The metric by month: of the served answers, and of the first model without retraining."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import polars as pl
 
-from rondo.flights.dataset.flights import ENTITY, EVENT_TIME, FEATURES, LABEL
+from rondo.contracts.tasks.base import FittedTask
+from rondo.flights.dataset.flights import ENTITY, EVENT_TIME
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
+    from rondo.flights.examples import Example
     from rondo.flights.observers.ledger import Answer
 
+# A score or a value (float), or a label (text), aligned with rows; null where there is none.
+Outputs: TypeAlias = pl.Series
+# The output of an answer that is compared with the outcome, by task.
+OUTPUTS = {"binary": "score", "multiclass": "label", "regression": "value"}
 _CHUNK = 50_000
 
 
-def roc_auc(labels: NDArray[np.int8], scores: NDArray[np.float32]) -> float | None:
+def roc_auc(labels: pl.Series, scores: pl.Series) -> float | None:
     """Return the area under the ROC curve (Mann-Whitney U, ties count half), or None with one class only."""
     positives = int(labels.sum())
     negatives = len(labels) - positives
     if positives == 0 or negatives == 0:
         return None
-    ranks = pl.Series(scores).rank("average").to_numpy()
-    return float((ranks[labels == 1].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    ranks = scores.rank("average").filter(labels == 1).to_numpy()
+    return float((ranks.sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def by_month(flights: pl.DataFrame, scores: NDArray[np.float32]) -> dict[int, float]:
-    """Return the AUC of each month; `scores` are aligned with the rows, NaN where there is none.
+def _accuracy(labels: pl.Series, answers: pl.Series) -> float | None:
+    return float(np.mean((labels == answers).to_numpy())) if len(labels) else None
 
-    Rows without an outcome are ignored, and so are months with one class only.
+
+def _mean_absolute_error(labels: pl.Series, values: pl.Series) -> float | None:
+    return float(np.abs(labels.to_numpy() - values.to_numpy()).mean()) if len(labels) else None
+
+
+_METRICS: dict[str, Callable[[pl.Series, pl.Series], float | None]] = {
+    "roc_auc": roc_auc,
+    "accuracy": _accuracy,
+    "mae": _mean_absolute_error,
+}
+
+
+def by_month(example: Example, flights: pl.DataFrame, outputs: Outputs) -> dict[int, float]:
+    """Return the example's metric of each month; `outputs` are aligned with the rows.
+
+    Rows without an outcome or an answer are ignored, and so are months on which the metric is not defined.
     """
-    known = pl.col("score").is_not_nan() & pl.col(LABEL).is_not_null()
-    scored = flights.with_columns(score=pl.Series(scores)).filter(known)
+    label, compute = example.label, _METRICS[example.metric.name]
+    known = pl.col("output").is_not_null() & pl.col(label).is_not_null()
+    answered_rows = flights.with_columns(outputs.alias("output")).filter(known)
     found = {
-        int(month): roc_auc(rows[LABEL].to_numpy(), rows["score"].to_numpy())
-        for (month,), rows in scored.group_by(pl.col(EVENT_TIME).dt.month(), maintain_order=True)
+        int(month): compute(rows[label], rows["output"])
+        for (month,), rows in answered_rows.group_by(pl.col(EVENT_TIME).dt.month(), maintain_order=True)
     }
-    return {month: auc for month, auc in sorted(found.items()) if auc is not None}
+    return {month: value for month, value in sorted(found.items()) if value is not None}
 
 
-def answered(flights: pl.DataFrame, answers: Mapping[str, Answer]) -> NDArray[np.float32]:
-    """Return the served scores, aligned with the rows; NaN for a flight without an answer."""
-    missing = float("nan")
-    return np.array(
-        [answer.score if (answer := answers.get(entity)) else missing for entity in flights[ENTITY]], dtype=np.float32
-    )
+def answered(flights: pl.DataFrame, answers: Mapping[str, Answer]) -> Outputs:
+    """Return the served outputs, aligned with the rows."""
+    return pl.Series([answer.output if (answer := answers.get(entity)) else None for entity in flights[ENTITY]])
 
 
 class FirstModel:
-    """Scores all flights with the artifact of the first version, which is never retrained."""
+    """The artifact of the first version, which is never retrained."""
 
-    def __init__(self, artifact: bytes, flights: pl.DataFrame) -> None:
+    def __init__(self, artifact: bytes, features: Iterable[str]) -> None:
+        self._features = tuple(features)
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         self._session = ort.InferenceSession(artifact, options, providers=["CPUExecutionProvider"])
-        self._flights = flights
+        metadata = {prop.key: prop.value for prop in onnx.load_from_string(artifact).metadata_props}
+        self._task = FittedTask.model_validate_json(metadata[FittedTask.METADATA])
 
-    def scores(self) -> NDArray[np.float32]:
-        """Return the scores, aligned with the rows."""
-        chunks = [self._score(chunk) for chunk in self._flights.iter_slices(_CHUNK)]
-        return np.concatenate(chunks) if chunks else np.array([], dtype=np.float32)
+    def outputs(self, flights: pl.DataFrame) -> Outputs:
+        """Return the outputs for all flights."""
+        tensor = f"output.{OUTPUTS[self._task.task]}"
+        chunks = [self._session.run([tensor], self._inputs(rows))[0] for rows in flights.iter_slices(_CHUNK)]
+        found = np.concatenate(chunks).reshape(-1) if chunks else np.zeros(0, np.float32)
+        if self._task.task == "multiclass":
+            return pl.Series(self._task.labels, dtype=pl.String).gather(found.astype(np.int64))
+        return pl.Series(found, dtype=pl.Float32)
 
-    def _score(self, rows: pl.DataFrame) -> NDArray[np.float32]:
-        inputs = {name: _column(rows[name]) for name in FEATURES}
-        [scores] = self._session.run(["output.score"], inputs)
-        return np.asarray(scores, dtype=np.float32).reshape(-1)
+    def _inputs(self, rows: pl.DataFrame) -> dict[str, NDArray[np.generic]]:
+        return {name: _column(rows[name]) for name in self._features}
 
 
 def _column(values: pl.Series) -> NDArray[np.generic]:

@@ -19,7 +19,7 @@ from rondo.contracts.events.models import ModelPromoted, ModelRegistered, ModelR
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, Finding, WindowClosed
 from rondo.contracts.events.training import TrainingFailed, TrainingSkipped
 from rondo.flights.observers.outages import Incident
-from rondo.flights.view.tables import TABLE_ROWS, auc, drift, versions
+from rondo.flights.view.tables import TABLE_ROWS, by_month, drift, versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ class _View:
         yield _header(snapshot)
         yield Panel(Group(*(line(event) for event in snapshot.events[-rows:])), title="events", height=rows + 2)
         bar = _BAR_WIDTH if options.max_width >= _WIDE else 0
-        yield Columns([versions(snapshot), drift(snapshot, bar), auc(snapshot)], padding=(0, 2))
+        yield Columns([versions(snapshot), drift(snapshot, bar), by_month(snapshot)], padding=(0, 2))
 
 
 def _header(snapshot: Snapshot) -> RenderableType:

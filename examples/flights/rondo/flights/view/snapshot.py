@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rondo.contracts.tasks.metrics import METRICS
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.events.deployment import DeploymentChanged
     from rondo.contracts.events.monitoring import WindowClosed
+    from rondo.contracts.tasks.metrics import Metric
     from rondo.flights.observers.outages import Incident
 
 
@@ -18,7 +21,8 @@ if TYPE_CHECKING:
 class Snapshot:
     """`events` has the newest last; `rate` is answers per second, `behind` the delay of the replay in seconds.
 
-    `lag` is the number of requests in Kafka that serving has not committed.
+    `lag` is the number of requests in Kafka that serving has not committed. `with_loop` and `without_loop` are the
+    metric by month (1 to 12), of the answers and of the first model.
     """
 
     event_time: datetime | None
@@ -33,5 +37,6 @@ class Snapshot:
     deployed: DeploymentChanged | None = None
     served: dict[int, int] = field(default_factory=dict)
     window: WindowClosed | None = None
-    auc_with_loop: dict[int, float] = field(default_factory=dict)
-    auc_without_loop: dict[int, float] = field(default_factory=dict)
+    metric: Metric = METRICS["roc_auc"]
+    with_loop: dict[int, float] = field(default_factory=dict)
+    without_loop: dict[int, float] = field(default_factory=dict)

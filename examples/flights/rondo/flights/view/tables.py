@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rondo.flights.view.snapshot import Snapshot
 
 TABLE_ROWS = 10
-_FEATURE_WIDTH, _AUC_WIDTH = 10, 9
+_FEATURE_WIDTH, _METRIC_WIDTH = 10, 9
 
 
 def versions(snapshot: Snapshot) -> Table:
@@ -50,15 +50,16 @@ def drift(snapshot: Snapshot, bar: int) -> Table:
     return table
 
 
-def auc(snapshot: Snapshot) -> Table:
-    """Return the AUC of each finished month, with the loop and without."""
-    table = _table("AUC by month")
+def by_month(snapshot: Snapshot) -> Table:
+    """Return the metric of each finished month, with the loop and without."""
+    table, form = _table(f"{snapshot.metric.title} by month"), snapshot.metric.form
     table.add_column("")
     for name in ("with the loop", "never retrained"):
-        table.add_column(name, justify="right", width=_AUC_WIDTH)
-    for month, score in snapshot.auc_with_loop.items():
-        without = snapshot.auc_without_loop.get(month)
-        table.add_row(date(2013, month, 1).strftime("%b"), f"{score:.3f}", "-" if without is None else f"{without:.3f}")
+        table.add_column(name, justify="right", width=_METRIC_WIDTH)
+    for month, value in snapshot.with_loop.items():
+        without = snapshot.without_loop.get(month)
+        other = "-" if without is None else f"{without:{form}}"
+        table.add_row(date(2013, month, 1).strftime("%b"), f"{value:{form}}", other)
     return table
 
 

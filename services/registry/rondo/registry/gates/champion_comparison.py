@@ -106,13 +106,15 @@ def _not_worse(evidence: Evidence, name: str, tolerance: float) -> GateResult:
     if found is None or math.isnan(observed) or math.isnan(reference) or math.isnan(found.low):
         message = f"the holdout gave no {metric.title} for the candidate or for the champion"
         return GateResult(gate=gate, passed=False, observed=None, bound=tolerance, message=message)
+    least = slices.as_share(found.low, reference) if metric.relative else found.low
+    share = " of that" if metric.relative else ""
     message = (
         f"{metric.written(observed)}, version {evidence.champion_version} has {reference:{metric.form}} on the same "
-        f"holdout: with a confidence of {found.confidence:g} it is worse by at least {found.low:{metric.form}}; "
+        f"holdout: with a confidence of {found.confidence:g} it is worse by at least {least:.3f}{share}; "
         f"at most {tolerance:g} is allowed"
     )
-    passed = found.low <= tolerance + slices.EPSILON
-    return GateResult(gate=gate, passed=passed, observed=found.low, bound=tolerance, message=message)
+    passed = least <= tolerance + slices.EPSILON
+    return GateResult(gate=gate, passed=passed, observed=least, bound=tolerance, message=message)
 
 
 def _passed(gate: str, message: str) -> GateResult:

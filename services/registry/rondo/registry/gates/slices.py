@@ -64,8 +64,11 @@ def fairness(candidate: Evaluation, gates: Gates, primary: str) -> GateResult:
 def _loss(metric: Metric, value: float, reference: float) -> float:
     """Return how much worse a value is; of a metric in units of the label, as a share of the reference."""
     loss = metric.loss(value, reference)
-    if not metric.relative:
-        return loss
+    return as_share(loss, reference) if metric.relative else loss
+
+
+def as_share(loss: float, reference: float) -> float:
+    """Return a loss as a share of the reference; infinite where that is 0 and something is lost."""
     return loss / abs(reference) if reference else math.copysign(math.inf, loss) if loss else 0.0
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.models import GateResult
-from rondo.contracts.events.training import TrainingInputs, TrainingNote, Trigger
+from rondo.contracts.events.training import Parameters, TrainingInputs, TrainingNote, Trigger
 from rondo.contracts.text import Digest
 from rondo.contracts.times import Utc
 from rondo.registry.model.deployments import Deployment, Period, periods
@@ -35,6 +35,7 @@ class Lineage(Value):
     trigger: Trigger
     evidence: Digest
     training: TrainingLineage
+    parameters: Parameters | None
     task: str
     metrics: dict[str, float]
     compared_with_version: int | None
@@ -55,6 +56,7 @@ def lineage_of(version: Version, candidate: Candidate, deployments: Sequence[Dep
         trigger=trained.trigger,
         evidence=trained.evidence,
         training=TrainingLineage.model_validate(known),
+        parameters=trained.summary.parameters,
         task=trained.summary.task,
         metrics=trained.summary.metrics,
         compared_with_version=trained.summary.champion_version if trained.summary.champion_metrics else None,

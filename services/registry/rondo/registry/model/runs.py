@@ -15,7 +15,13 @@ from rondo.registry.audit.hash_chain import Action, AuditEntry
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
+    from rondo.contracts.events.training import (
+        ModelTrained,
+        TrainingFailed,
+        TrainingProgressed,
+        TrainingSkipped,
+        TrainingStarted,
+    )
     from rondo.registry.model.model import Actor
 
 RunState = Literal["running", "trained", "failed", "skipped"]
@@ -67,6 +73,11 @@ def started(event: TrainingStarted) -> Run:
     )
 
 
+def progressed(event: TrainingProgressed) -> Run:
+    """Return the running run with the progress of its search as `detail`."""
+    return Run(run_id=event.run_id, model=event.model, state="running", trigger=event.trigger, detail=event.detail)
+
+
 def trained(event: ModelTrained) -> Run:
     return Run(
         run_id=event.run_id,
@@ -111,5 +122,7 @@ def merge(known: Run | None, update: Run) -> Run:
     if known is None:
         return update
     if update.state == "running":
-        return known if known.started_at else known.model_copy(update={"started_at": update.started_at})
+        running = known.state == "running"
+        detail = (update.detail or known.detail) if running else known.detail
+        return known.model_copy(update={"started_at": known.started_at or update.started_at, "detail": detail})
     return update.model_copy(update={"started_at": update.started_at or known.started_at})

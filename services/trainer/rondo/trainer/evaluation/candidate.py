@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from rondo.contracts.events.training import EnsembleMember, FunctionVersion, TrainingNote
+    from rondo.contracts.events.training import EnsembleMember, FunctionVersion, Parameters, TrainingNote
     from rondo.contracts.training_evidence import Comparison, Evaluation, FeatureProfile, Parity, ReferenceProfile
     from rondo.trainer.evaluation.metrics import Scored
 
@@ -36,6 +36,7 @@ class FittedCandidate:
     holdout: pl.DataFrame
     scored: Scored
     notes: tuple[TrainingNote, ...]
+    parameters: Parameters | None
     parity: Parity
     profile: dict[str, FeatureProfile]
     training_set_digest: str
@@ -61,6 +62,7 @@ class Candidate:
     champion_version: int | None
     comparisons: tuple[Comparison, ...]
     notes: tuple[TrainingNote, ...]
+    parameters: Parameters | None
     profile: ReferenceProfile
     parity: Parity
     training_set_digest: str

@@ -42,6 +42,7 @@ def evaluate_candidate(
         champion_version=champion.version if champion else None,
         comparisons=() if by_champion is None else _comparisons(spec, scored, by_champion),
         notes=fitted.notes,
+        parameters=fitted.parameters,
         profile=_profile(fitted, scored),
         parity=fitted.parity,
         training_set_digest=fitted.training_set_digest,

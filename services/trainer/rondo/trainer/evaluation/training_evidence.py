@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LIBRARIES = (
     "lightgbm", "scikit-learn", "skl2onnx", "onnx", "onnxruntime", "numpy", "scipy", "polars", "deltalake",
+    "optuna",
     "rondo-trainer",
 )  # fmt: skip
 # Two distributions of one library, see pyproject.toml.
@@ -29,6 +30,7 @@ def assemble_evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Can
         champion_version=candidate.champion_version,
         comparisons=candidate.comparisons,
         notes=candidate.notes,
+        parameters=candidate.parameters,
         profile=candidate.profile,
         parity=candidate.parity,
         data=training_set.data,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import onnx
 from onnx import TensorProto, helper
 
+from rondo.contracts.events.training import Parameters
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.registry import task_named
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
 
 SIGNATURE, SPEC_DIGEST, TRAINED_UNTIL = "rondo.signature", "rondo.spec_digest", "rondo.trained_until"
+# The kind of the trainer and its parameters: the next search begins with those of the champion.
+PARAMETERS = "rondo.parameters"
 # The tensor of the raw prediction. The name of a column has no dot, so it is no feature.
 RAW = "matrix.raw"
 _TENSORS = {"number": TensorProto.FLOAT, "probabilities": TensorProto.FLOAT, "label": TensorProto.INT64}
@@ -57,6 +60,12 @@ def read_signature(model: bytes) -> dict[str, Feature]:
 def read_task(model: bytes) -> FittedTask:
     """Return the task that a graph was built for."""
     return FittedTask.model_validate_json(_metadata(model)[FittedTask.METADATA])
+
+
+def read_parameters(model: bytes) -> Parameters | None:
+    """Return what a model was fitted with; None for a graph without it."""
+    written = _metadata(model).get(PARAMETERS)
+    return Parameters.model_validate_json(written) if written else None
 
 
 def trained_until(model: bytes) -> datetime | None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, TypeVarTuple
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
@@ -14,17 +13,19 @@ from rondo.trainer.errors import LostModelError, TrainingImpossibleError
 from rondo.trainer.evaluation.candidate import ChampionModel
 from rondo.trainer.evaluation.training_evidence import assemble_evidence
 from rondo.trainer.worker import skipped_runs
+from rondo.trainer.worker.search import run_search
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from concurrent.futures import Executor
 
     from rondo.chassis.artifacts import Artifacts
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.evaluation.candidate import Candidate, FittedCandidate
     from rondo.trainer.pipeline import Pipeline
-    from rondo.trainer.ports import Datasets, RunQueue
+    from rondo.trainer.ports import Datasets, RetryWhileUnavailable, RunQueue
     from rondo.trainer.run import ChampionVersion, Run
+    from rondo.trainer.search.plan import Found
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -35,12 +36,6 @@ _PROMOTED_WITHIN = timedelta(seconds=5)
 # A champion that changes more often than this during one evaluation is left to the gates, which ask for a new run.
 _EVALUATIONS = 3
 Result: TypeAlias = ModelTrained | TrainingFailed | TrainingSkipped
-
-
-class RetryWhileUnavailable(Protocol):
-    """Repeats a call while it raises `UnavailableError`."""
-
-    def __call__(self, call: Callable[[], Awaitable[T]]) -> Awaitable[T]: ...
 
 
 class Attempt:
@@ -70,6 +65,7 @@ class Attempt:
 
         Raises:
             UnavailableError: the data or the champion can't be read now, or the worker stops while a retry lasts.
+            ClaimLostError: another worker has taken the run over.
 
         """
         try:
@@ -82,9 +78,9 @@ class Attempt:
             last = await retry(lambda: self._queue.last_training(run.model))
             if skipped := skipped_runs.reason_to_skip(run, training_set, digest, last):
                 return skipped
-            await self._check_champion(run, retry)
+            champion = await self._check_champion(run, retry)
             await retry(lambda: self._queue.begin(run, _started(run), training_set.digest, digest))
-            return await self._train(run, training_set, retry)
+            return await self._train(run, training_set, champion, retry)
         except TrainingImpossibleError as error:
             log.warning("%s fails: %s", run.id, error)
             return TrainingFailed(
@@ -98,19 +94,25 @@ class Attempt:
         version = await self._blocking(self._pipeline.function_version, run.spec)
         return version.digest if version else None
 
-    async def _check_champion(self, run: Run, retry: RetryWhileUnavailable) -> None:
-        """Check that the champion can be read before a training is spent on a candidate that can't be compared."""
+    async def _check_champion(self, run: Run, retry: RetryWhileUnavailable) -> ChampionModel | None:
+        """Read the champion before a training is spent on a candidate that can't be compared."""
         champion = await retry(lambda: self._queue.champion(run.model))
-        if champion is not None:
-            with suppress(ArtifactMissingError, ArtifactCorruptError):
-                await self._artifacts.get(champion.digest)
+        return None if champion is None else await self._load(run.model, champion)
 
-    async def _train(self, run: Run, training_set: TrainingSet, retry: RetryWhileUnavailable) -> Result:
-        fitted = await self._fitted(run, training_set, retry)
+    async def _search(
+        self, run: Run, training_set: TrainingSet, champion: ChampionModel | None, retry: RetryWhileUnavailable
+    ) -> Found:
+        search = await self._blocking(self._pipeline.plan_search, run.spec, training_set, champion)
+        return await run_search(run, search, training_set.digest, self._queue, self._blocking, retry)
+
+    async def _train(
+        self, run: Run, training_set: TrainingSet, champion: ChampionModel | None, retry: RetryWhileUnavailable
+    ) -> Result:
+        fitted = await self._fitted(run, training_set, champion, retry)
         digest = await retry(lambda: self._artifacts.put(fitted.model))
         candidate = await self._evaluate(run, fitted, retry)
-        found = assemble_evidence(run.spec, training_set, candidate, self._code_version)
-        content = found.encode()
+        evidence = assemble_evidence(run.spec, training_set, candidate, self._code_version)
+        content = evidence.encode()
         evidence_digest = await retry(lambda: self._artifacts.put(content))
         return ModelTrained(
             model=run.model,
@@ -119,17 +121,20 @@ class Attempt:
             digest=digest,
             size=len(candidate.model),
             evidence=evidence_digest,
-            summary=found.summary(),
+            summary=evidence.summary(),
             started_at=run.started_at,
             finished_at=datetime.now(UTC),
         )
 
-    async def _fitted(self, run: Run, training_set: TrainingSet, retry: RetryWhileUnavailable) -> FittedCandidate:
+    async def _fitted(
+        self, run: Run, training_set: TrainingSet, champion: ChampionModel | None, retry: RetryWhileUnavailable
+    ) -> FittedCandidate:
         """Return a candidate that is fitted now, or the model that a registration names."""
         artifact = run.trigger.artifact
         if artifact is None:
+            found = await self._search(run, training_set, champion, retry) if run.spec.trainer.search else None
             champions = await self._last_champions(run, retry)
-            return await self._blocking(self._pipeline.fit, run.spec, training_set, champions)
+            return await self._blocking(self._pipeline.fit, run.spec, training_set, champions, found)
         try:
             content = await self._artifacts.get(artifact)
         except (ArtifactMissingError, ArtifactCorruptError) as error:

@@ -13,6 +13,7 @@ from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.chassis.retry import Retry
 from rondo.chassis.telemetry import span
 from rondo.contracts.events.training import TrainingFailed
+from rondo.trainer.errors import ClaimLostError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -76,6 +77,8 @@ class Worker:
             result = await self._attempt.run(run, self._retry)
         except UnavailableError as error:
             await self._postpone(run, error)
+        except ClaimLostError as error:
+            log.warning("%s: this worker leaves it", error)
         except Exception as error:  # the boundary: an unexpected error ends the run, or another attempt is made
             log.exception("%s failed unexpectedly, attempt %d of %d", run.id, run.attempt, self._max_attempts)
             await self._retry_later(run, error)

@@ -18,14 +18,15 @@ from rondo.contracts.spec.model import ModelSpec
 from rondo.trainer.run import ChampionVersion, LastTraining, Run
 from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger
 from rondo.trainer.triggers.postgres import RUNS_CHANNEL, PostgresUnitOfWork
+from rondo.trainer.worker import trial_rows
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from rondo.chassis.postgres.pool import Database
     from rondo.chassis.postgres.transaction import Transaction
-    from rondo.contracts.events.training import TrainingSkipped, TrainingStarted
-    from rondo.trainer.run import RunState
+    from rondo.contracts.events.training import TrainingProgressed, TrainingSkipped, TrainingStarted
+    from rondo.trainer.run import Proposal, RecordedTrials, RunState, Trial
 
 # A claim of a run: another worker, or another attempt of the same worker, is another claim.
 _CLAIMED = "id = $1 and worker = $2 and attempts = $3 and state = 'running'"
@@ -162,6 +163,21 @@ class PostgresRunQueue:
         async with self._database.transaction() as work:
             await work.connection.execute(_BEGIN, run.id, run.worker, run.attempt, training_set_digest, function_digest)
             await work.publish(started, f"{run.id}.started")
+
+    async def trials(self, run: Run, training_set_digest: str) -> RecordedTrials:
+        async with self._database.transaction() as work:
+            return await trial_rows.load(work.connection, run, training_set_digest)
+
+    async def begin_trial(self, run: Run, training_set_digest: str, proposal: Proposal) -> bool:
+        async with self._database.transaction() as work:
+            return await trial_rows.begin(work.connection, run, training_set_digest, proposal)
+
+    async def end_trial(self, run: Run, trial: Trial, progressed: TrainingProgressed) -> bool:
+        async with self._database.transaction() as work:
+            held = await trial_rows.end(work.connection, run, trial)
+            if held:
+                await work.publish(progressed, f"{run.id}.trial.{trial.number}")
+        return held
 
     async def finish(self, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:
         async with self._database.transaction() as work:

@@ -1,0 +1,1 @@
+"""Searches for better parameters within a training: proposals, trials on inner splits, and the choice of the best."""
