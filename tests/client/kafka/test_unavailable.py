@@ -41,14 +41,14 @@ with Rondo(Connection(kafka=sys.argv[1], token="x", **unreachable)) as rondo:
             return error
 
     # Nothing answers; on a busy machine the first request may not even arrive in time.
-    while (error := asked(2)).delivery != "acknowledged":
+    while (error := asked(1)).delivery != "acknowledged":
         pass
     print(error.code, error.delivery, flush=True)
     input()
-    error = asked(2)
+    error = asked(1)
     print(error.code, error.delivery, error, flush=True)
     try:
-        rondo.send_outcome("late", 1, datetime.now(UTC), id="a", seconds=2)
+        rondo.send_outcome("late", 1, datetime.now(UTC), id="a", seconds=1)
     except RondoError as error:
         print(error.code, error, flush=True)
 """
@@ -88,9 +88,9 @@ def test_an_outage_is_reported_once_and_everything_ends(own_kafka: Kafka) -> Non
         own_kafka.kill()
         output, log = program.communicate("go on\n", timeout=60)
         of_request, of_outcome = output.splitlines()
-        assert of_request.startswith("no_answer not_sent no answer to the request a within 2 s")
+        assert of_request.startswith("no_answer not_sent no answer to the request a within 1 s")
         assert "the request was not sent, send it again once Kafka answers" in of_request
-        assert of_outcome.startswith("no_acknowledgement Kafka did not acknowledge the outcome within 2 s")
+        assert of_outcome.startswith("no_acknowledgement Kafka did not acknowledge the outcome within 1 s")
         assert (program.returncode, log) == (0, "")
         assert watching.stderr.readline().startswith("Kafka does not answer; waiting for it (")
         watching.terminate()
