@@ -22,7 +22,9 @@ from rondo.registry.audit.verifier import AuditVerifier
 from rondo.registry.errors import SameArtifactError, UnknownModelError, UnknownSpecError
 from rondo.registry.handlers import on_model_trained
 
+from tests.registry.builders import onnx_model
 from tests.registry.scenarios import ANA, GONE, FakeArtifacts, apply, audit_of, handle, published_types, runs_of, states
+from tests.support.evidence import stored_artifact
 
 if TYPE_CHECKING:
     from rondo.contracts.spec.model import ModelSpec
@@ -220,6 +222,17 @@ async def test_a_candidate_whose_artifact_cannot_be_served_is_rejected(
         assert message.startswith("the artifact can't be served: ")
         assert message.endswith("; train again")
         assert why in message
+
+
+async def test_a_candidate_of_another_task_than_the_specs_is_rejected(
+    store: Backend, spec: ModelSpec, trained: Make
+) -> None:
+    await apply(store, spec)
+    content = onnx_model("other", "regression")
+    changed = {"digest": stored_artifact(content), "size": len(content)}
+    await handle(store, trained("run-1").model_copy(update=changed), "t1")
+    gates = {gate.gate: gate for gate in (await store.version("late", 1)).candidate.gates}
+    assert "it was made for the task regression, and the spec has binary" in gates["artifact.sound"].message
 
 
 async def test_a_training_that_made_the_champions_artifact_again_is_rejected_however_often(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, urlencode
 
 from rondo.client import event_times
+from rondo.client.errors import RefusedError, UnavailableError, UnreachableError
 from rondo.client.http.registry import RegistryClient
 from rondo.client.registration import comparison, conversion
 from rondo.client.registration.onnx_metadata import with_metadata
@@ -51,7 +53,7 @@ class RegistrationClient(RegistryClient):
         `output` the name of the prediction among several; each is written into the file's metadata.
 
         Raises:
-            RefusedError: the registry does not take the file.
+            RefusedError: the file can't be read, or the registry does not take it.
             NotFoundError: there is no such model.
             ConversionUnavailableError: the extra `convert` is not installed.
             NotConvertibleError: the estimator does not fit the spec, or can't be converted.
@@ -78,7 +80,7 @@ class RegistrationClient(RegistryClient):
         if isinstance(source, bytes):
             return source
         if isinstance(source, str | Path):
-            return await asyncio.to_thread(Path(source).read_bytes)
+            return await asyncio.to_thread(_read, Path(source))
         if hasattr(source, "SerializeToString"):
             return bytes(source.SerializeToString())
         conversion.library_of(source)
@@ -93,12 +95,21 @@ class RegistrationClient(RegistryClient):
 
     async def _decided(self, requested: Registration) -> Registration:
         while True:
-            runs = await self.runs(requested.model)
-            # A run that ended has its version already: the registry records both at once.
-            versions = await self.versions(requested.model) if runs else []
-            if found := decided(requested, runs, versions):
-                return found
+            # The registration goes on while the registry is unavailable: it is asked again until the time is over.
+            with suppress(UnreachableError, UnavailableError):
+                runs = await self.runs(requested.model)
+                # A run that ended has its version already: the registry records both at once.
+                versions = await self.versions(requested.model) if runs else []
+                if found := decided(requested, runs, versions):
+                    return found
             await asyncio.sleep(_POLL_SECONDS)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise RefusedError(f"{file} can't be read ({error.strerror}): name an ONNX file", code="unreadable") from None
 
 
 def _converted(estimator: Any, spec: dict[str, Any], rows: Any, tolerance: float) -> bytes:

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, field_validator
 from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.access_tokens import TokenSeed, parse_seeds
 
+# The trainer takes no larger one.
 MAX_MODEL_BYTES = 256 * 1024 * 1024
 
 
@@ -22,7 +23,7 @@ class Settings(PostgresSettings):
     service: str = "registry"
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8003
     artifacts: str = Field(min_length=1)
-    max_model_bytes: Annotated[int, Field(gt=0)] = MAX_MODEL_BYTES
+    max_model_bytes: Annotated[int, Field(gt=0, le=MAX_MODEL_BYTES)] = MAX_MODEL_BYTES
     tokens: SecretStr = SecretStr("")
 
     @field_validator("tokens")

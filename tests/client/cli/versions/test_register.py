@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import httpx
 import orjson
 import pytest
 from onnx import TensorProto, helper, load_model_from_string
+from rondo.client import AsyncRondo, Connection, RefusedError
 
 from tests.client.cli.conftest import serving
 from tests.client.stub_services import DAY, DIGEST, GATE, VERSION, Services
@@ -116,3 +118,30 @@ def test_options_become_metadata_of_the_file(register: Run) -> None:
 
 def test_a_time_without_an_offset_is_refused(register: Run) -> None:
     assert register("good", "--trained-until", "2013-03-01").exit_code == 2
+
+
+async def test_a_registry_that_is_unavailable_meanwhile_is_asked_again() -> None:
+    failures = iter([httpx.ConnectError("refused"), 503])
+    answers = _answers("good", [RUN], [PASSED])
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/runs" and (failure := next(failures, None)):
+            if isinstance(failure, Exception):
+                raise failure
+            return httpx.Response(failure, json={"detail": "PostgreSQL is down"})
+        status, body = answers[request.method, request.url.raw_path.decode()]
+        return httpx.Response(status, json=body)
+
+    urls = dict.fromkeys(("registry", "ingestion", "serving"), "http://rondo")
+    connection = Connection(kafka="127.0.0.1:1", token="x", **urls)  # type: ignore[arg-type]
+    async with AsyncRondo(connection, httpx.MockTransport(answer)) as rondo:
+        assert (await rondo.register("good", b"onnx")).status == "promoted"
+
+
+async def test_a_file_that_cannot_be_read_is_an_error_of_ours(tmp_path: Path) -> None:
+    urls = dict.fromkeys(("registry", "ingestion", "serving"), "http://rondo")
+    connection = Connection(kafka="127.0.0.1:1", token="x", **urls)  # type: ignore[arg-type]
+    async with AsyncRondo(connection) as rondo:
+        with pytest.raises(RefusedError) as refused:
+            await rondo.register("good", tmp_path / "none.onnx")
+    assert refused.value.code == "unreadable"

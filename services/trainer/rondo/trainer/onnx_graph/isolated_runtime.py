@@ -36,7 +36,8 @@ def _limit(memory_bytes: int, cpu_seconds: int) -> None:
     """Bound this process, where the system can: Linux has both bounds, macOS that of the time."""
     import resource  # noqa: PLC0415 - there is none on Windows
 
-    for bound, most in ((resource.RLIMIT_AS, memory_bytes), (resource.RLIMIT_CPU, cpu_seconds)):
+    # Of the data, not of the addresses: an allocator reserves addresses for each thread, which cost no memory.
+    for bound, most in ((resource.RLIMIT_DATA, memory_bytes), (resource.RLIMIT_CPU, cpu_seconds)):
         try:
             resource.setrlimit(bound, (most, most))
         except (ValueError, OSError):
