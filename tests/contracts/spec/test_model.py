@@ -17,7 +17,7 @@ data: {dataset: flights, entity: flight_id, event_time: departure, label: late, 
 features: {carrier: {type: category}, temp: {type: float, optional: true}}
 trainer: {params: {n_estimators: 100, learning_rate: 0.1}}
 """
-DIGEST = "sha256:c55eeda0218d1bc556bb5e7e2f88f21c76595242d7adca1cdd9a1c4c70ac4ca4"
+DIGEST = "sha256:f98b9d0c77b064ceb72a9a9b93bdb4da6eca3cdce23f7f7d39570b11deae3114"
 
 
 @pytest.mark.parametrize(

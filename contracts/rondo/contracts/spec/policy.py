@@ -124,7 +124,8 @@ class Trainer(SpecSection):
     # Left out of the canonical JSON where there is none, so that specs without a search keep their digest.
     search: Annotated[Search | None, Field(exclude_if=lambda search: search is None)] = None
     """Whether each training searches for better parameters. By default it uses those of `params` or `steps`."""
-    ensemble: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = 1
+    # Likewise: specs without an ensemble keep their digest.
+    ensemble: Annotated[int, Field(ge=1, le=MAX_MEMBERS, exclude_if=lambda size: size == 1)] = 1
     """The most models that a candidate is made of: with 4 it is the weighted mean of the newly fitted model and the
     models of the last 3 champions, which helps where earlier conditions come back. The earlier half of the holdout
     determines the weights, and the later half evaluates the candidate. 1: the newly fitted model alone."""
