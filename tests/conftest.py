@@ -76,8 +76,8 @@ def _docker_carries() -> bool:
     return _succeeds(["docker", "info"], 10) and all(map(_docker_has, images))
 
 
-# What a test needs: by the fixtures that it requests, and by what its file starts itself. `make test-fast` runs those
-# that need nothing but Python.
+# What a test needs: by its mark, by the fixtures that it requests, and by what its file starts itself. Those that need
+# nothing but Python are run by `make test-fast`.
 _FIXTURES = {"kafka": "kafka", "broker": "kafka", "postgres": "postgres", "in_docker": "kafka"}
 _STARTS = {
     "process": re.compile(r"\bsubprocess\.(?:run|Popen)\(|create_subprocess_exec\(|\bStack\(|\bKafka\(|Process\("),
@@ -97,7 +97,7 @@ def _needs(item: pytest.Item) -> set[str]:
     """Return the markers of a test: `process`, `kafka` and `postgres` as they apply, `unit` where none does."""
     asked = set(getattr(item, "fixturenames", ()))
     needs = {marker for fixture, marker in _FIXTURES.items() if fixture in asked} | _started_by(item.path)
-    if item.nodeid.startswith(_PROCESSES):
+    if item.nodeid.startswith(_PROCESSES) or item.get_closest_marker("process"):
         needs.add("process")
     # A fixture that is parametrised by the kind of store asks for the server by the parameter.
     parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()

@@ -13,6 +13,7 @@ from rondo.trainer.onnx_graph.isolated_run import IsolatedRun
 
 from tests.trainer.given.graphs import COLUMNS, FLOAT, TEXT, X, graph
 
+pytestmark = pytest.mark.process
 ENDLESS, LARGE = 10**12, 60_000
 
 

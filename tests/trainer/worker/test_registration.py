@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 ROWS = builders.rows(2_000)
 TYPES = [("carrier", StringTensorType([None, 1])), ("distance", FloatTensorType([None, 1]))]
+# A graph that was made elsewhere is run in a process of its own.
+pytestmark = pytest.mark.process
 NUMBERS = {"carrier": {"type": "float", "optional": True}, "distance": {"type": "float", "optional": True}}
 
 
