@@ -20,7 +20,10 @@ from rondo.client.http.batch_files import batch_id_of
 from rondo.client.kafka.event_stream import topics_of
 from rondo.contracts.events.monitoring import AlertRaised
 from rondo.contracts.events.predictions import OutcomeObserved, PredictionMade, PredictionRequested
+from rondo.contracts.events.training import ModelTrained, TrainingRequested, Trigger
 from rondo.contracts.topics import CONTROL_EVENTS
+
+from tests.support.future_words import example_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -176,6 +179,16 @@ def test_an_alert_is_shown_with_what_to_do() -> None:
         detail="correct it", raised_at=DAY,
     )  # fmt: skip
     assert summarize(alert) == "critical: late: 100% are not monitored: correct it"
+
+
+def test_a_registration_is_shown_as_one() -> None:
+    trigger = Trigger(
+        id="registration/1", kind="registration", at=DAY, detail="new loss", artifact=f"sha256:{'a' * 64}"
+    )
+    asked = TrainingRequested(model="late", trigger=trigger, requested_by="ada")
+    assert summarize(asked) == "registration requested by ada: new loss"
+    trained = ModelTrained.model_validate(example_of(ModelTrained) | {"trigger": trigger})
+    assert summarize(trained).startswith("candidate made elsewhere, ROC AUC")
 
 
 @pytest.mark.parametrize("days", [-365 * 140, 2, 400])
