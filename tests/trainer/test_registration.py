@@ -1,0 +1,80 @@
+"""Registrations of several classes and of numbers: the classes are the model's own, the interval is the spec's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from rondo.contracts.spec.model import ModelSpec
+from rondo.trainer import registration
+from rondo.trainer.dataset.training_set import TrainingSet
+from rondo.trainer.given.errors import UnmatchedClassesError
+from rondo.trainer.onnx_graph import builder
+from skl2onnx import to_onnx
+from sklearn.linear_model import LinearRegression, LogisticRegression
+
+from tests.trainer.given.graphs import run
+
+START = datetime(2013, 1, 1, tzinfo=UTC)
+LATER = START + timedelta(days=10_000)
+RNG = np.random.default_rng(2)
+X = RNG.normal(size=(600, 2)).astype(np.float32)
+SIZES = np.array(["large", "small", "tiny"])[np.digitize(X[:, 0], [-0.5, 0.5])]
+TIPS = X[:, 0] * 2 + RNG.normal(size=600) / 10
+
+
+def _taken(estimator: Any, task: str, labels: Any, **more: Any) -> Any:
+    described = {
+        "model": "rides", "task": task, "features": {"a": {"type": "float"}, "b": {"type": "float"}},
+        "data": {"dataset": "rides", "entity": "id", "event_time": "at", "label": "label"},
+        "trainer": {"min_rows": 100}, **more,
+    }  # fmt: skip
+    rows = pl.DataFrame(
+        {
+            "id": [str(n) for n in range(600)],
+            "at": [START + timedelta(hours=n) for n in range(600)],
+            "a": X[:, 0],
+            "b": X[:, 1],
+            "label": labels,
+        },
+        schema_overrides={"at": pl.Datetime("us", "UTC")},
+    )
+    options = {"zipmap": False} if hasattr(estimator, "classes_") else None
+    content = to_onnx(estimator, X[:1], options=options, target_opset=15).SerializeToString()
+    training_set = TrainingSet(rows, (), LATER, None, LATER)
+    return registration.candidate_of(ModelSpec.model_validate(described), training_set, content, run)
+
+
+def _codes(candidate: Any) -> set[str]:
+    return {note.code for note in candidate.notes}
+
+
+def test_the_classes_are_those_of_the_model_in_its_order() -> None:
+    candidate = _taken(LogisticRegression().fit(X, SIZES), "multiclass", SIZES)
+    assert builder.read_task(candidate.model).labels == ("large", "small", "tiny")
+    assert (candidate.scored.outputs["label"] == candidate.scored.targets).mean() > 0.9
+    assert _codes(candidate) == {"unknown_training_rows"}
+
+
+def test_classes_that_only_the_model_or_only_the_rows_have_are_noted() -> None:
+    named = np.where(SIZES == "tiny", "huge", SIZES)
+    candidate = _taken(LogisticRegression().fit(X, SIZES), "multiclass", named)
+    assert {"unknown_class", "absent_class"} <= _codes(candidate)
+
+
+def test_a_model_without_any_class_of_the_rows_is_refused() -> None:
+    codes = np.unique(SIZES, return_inverse=True)[1]
+    with pytest.raises(UnmatchedClassesError) as refused:
+        _taken(LogisticRegression().fit(X, codes), "multiclass", SIZES)
+    assert "the classes of the model are 0, 1, 2, and the labels of the rows large, small, tiny" in str(refused.value)
+
+
+def test_the_interval_of_a_number_is_that_of_the_spec() -> None:
+    candidate = _taken(LinearRegression().fit(X, TIPS), "regression", TIPS, prediction={"interval": 0.8})
+    interval = builder.read_task(candidate.model).interval
+    assert interval is not None
+    assert 0.05 < interval.half_width < 0.3
+    assert candidate.parity.max_difference < 1e-6
