@@ -1,0 +1,69 @@
+"""What is watched of a column: bounded figures of a row, each a function of the row's bin in the reference profile.
+
+A block's mean of a component follows from its counts of rows by bin alone, so counts merge before they are compared,
+and one wild value can't move a block. Level and spread are the shifted Legendre polynomials of the rank in the
+reference, with mean 0 and variance 1 (Neyman, "Smooth test for goodness of fit", Skandinavisk Aktuarietidskrift 1937).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.contracts.training_evidence import NumericProfile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rondo.contracts.training_evidence import CategoricalProfile
+
+MOST_CATEGORIES = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """The names of the components of a column, and the value of each in every bin, shape `[bins, components]`.
+
+    The bins are those of `windows.binning`: the missing values are last.
+    """
+
+    names: tuple[str, ...]
+    values: NDArray[np.float64]
+
+    def means(self, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the means over the rows that are counted; counts `[..., bins]` give `[..., components]`."""
+        return np.asarray((counts @ self.values) / np.maximum(counts.sum(axis=-1, keepdims=True), 1))
+
+
+def components(profile: NumericProfile | CategoricalProfile) -> Components:
+    """Return the components of a column with this profile."""
+    return _numeric(profile) if isinstance(profile, NumericProfile) else _categorical(profile)
+
+
+def _numeric(profile: NumericProfile) -> Components:
+    counts = np.array(profile.counts, np.float64)
+    rank = (np.cumsum(counts) - counts / 2) / max(counts.sum(), 1.0)
+    columns = [_with_missing(np.sqrt(3) * (2 * rank - 1)), _with_missing(np.sqrt(5) * (6 * rank**2 - 6 * rank + 1))]
+    return Components(("level", "spread", "missing"), np.column_stack((*columns, _indicator(len(counts) + 1, -1))))
+
+
+def _categorical(profile: CategoricalProfile) -> Components:
+    size = len(profile.counts) + 2
+    frequent = sorted(range(len(profile.counts)), key=lambda at: -list(profile.counts.values())[at])[:MOST_CATEGORIES]
+    listed = list(profile.counts)
+    names = (*(f"share of {listed[at]}" for at in frequent), "unseen", "missing")
+    places = (*frequent, size - 2, size - 1)
+    return Components(names, np.column_stack([_indicator(size, place) for place in places]))
+
+
+def _with_missing(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Append the value of a missing one: 0, so that only `missing` tells of it."""
+    return np.append(values, 0.0)
+
+
+def _indicator(size: int, place: int) -> NDArray[np.float64]:
+    found = np.zeros(size)
+    found[place] = 1.0
+    return found

@@ -1,0 +1,67 @@
+"""The bets against their definitions: integrals over the prior, and the Bayes factor of a t test."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rondo.monitor.evidence.bets import normal_bets, start_weights, t_bets
+from scipy import integrate, stats
+
+
+@pytest.mark.parametrize("one_sided", [False, True])
+def test_the_normal_bet_is_the_likelihood_ratio_averaged_over_the_prior(*, one_sided: bool) -> None:
+    total, blocks = 5.5, 9
+    expected = 0.0
+    for width in (0.1, 1.0):
+        prior = stats.norm(scale=np.sqrt(width)).pdf
+
+        def ratio(shift: float, prior: stats.rv_continuous = prior) -> float:
+            return float(np.exp(shift * total - blocks * shift**2 / 2) * prior(shift))
+
+        low = 0.0 if one_sided else -20.0
+        expected += integrate.quad(ratio, low, 20.0)[0] * (2 if one_sided else 1) / 2
+    [[found]] = normal_bets(np.array([[total]]), np.array([blocks]), one_sided=one_sided)
+    assert np.exp(found) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_t_bet_is_the_bayes_factor_of_the_t_statistic() -> None:
+    rng = np.random.default_rng(3)
+    first, last = rng.normal(0.0, 2.0, 12), rng.normal(1.5, 2.0, 7)
+    statistic, freedom = stats.ttest_ind(last, first).statistic, 12 + 7 - 2
+    expected = 0.0
+    for width in (0.1, 1.0, 10.0):
+        grown = 1 + width * 12 * 7 / 19
+        # Rouder et al., "Bayesian t tests for accepting and rejecting the null hypothesis" (2009), for a fixed width.
+        with_effect = (1 + statistic**2 / (grown * freedom)) ** (-(freedom + 1) / 2)
+        expected += grown**-0.5 * with_effect / (1 + statistic**2 / freedom) ** (-(freedom + 1) / 2) / 3
+    together = np.concatenate((first, last))
+    [[found]] = t_bets(
+        np.array([[first.mean()]]), np.array([[last.mean()]]), np.array([[together.var() * 19]]),
+        (np.array([12]), np.array([7])), one_sided=False,
+    )  # fmt: skip
+    assert np.exp(found) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_one_sided_t_bet_gains_from_a_rise_alone() -> None:
+    def bet(difference: float, *, one_sided: bool) -> float:
+        [[found]] = t_bets(
+            np.array([[0.0]]), np.array([[difference]]), np.array([[30.0]]), (np.array([20]), np.array([10])),
+            one_sided=one_sided,
+        )  # fmt: skip
+        return float(found)
+
+    assert bet(1.0, one_sided=True) == pytest.approx(bet(1.0, one_sided=False) + np.log(2), abs=0.05)
+    assert bet(-1.0, one_sided=True) < -1.5
+    both = np.exp(bet(1.0, one_sided=True)) + np.exp(bet(-1.0, one_sided=True))
+    assert both / 2 == pytest.approx(np.exp(bet(1.0, one_sided=False)))
+
+
+def test_the_weights_of_all_starts_add_to_at_most_one() -> None:
+    starts = np.arange(1, 3_000_001)
+    beyond = 0.5 / 1.07 / np.log(3_000_000)  # the integral bounds the rest of the sum
+    assert 0.95 < np.exp(start_weights(starts)).sum() + beyond <= 1.0
+
+
+def test_few_blocks_are_no_bet_on_means() -> None:
+    two = t_bets(np.zeros((1, 1)), np.ones((1, 1)), np.ones((1, 1)), (np.array([1]), np.array([1])), one_sided=False)
+    assert two.tolist() == [[0.0]]
