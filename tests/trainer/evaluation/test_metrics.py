@@ -13,6 +13,7 @@ from rondo.contracts.tasks.registry import TASKS
 from rondo.trainer.evaluation import bootstrap
 from rondo.trainer.evaluation.bootstrap import compare
 from rondo.trainer.evaluation.metrics import Scored, compute, compute_all
+from sklearn import metrics as sk
 
 row = st.tuples(st.sampled_from([0.0, 1.0]), st.sampled_from([0.1, 0.25, 0.5, 0.9]))
 RNG = np.random.default_rng(5)
@@ -130,3 +131,25 @@ def test_with_a_confidence_of_one_half_the_difference_decides() -> None:
     found = compare("roc_auc", binary(labels, RNG.random(100)), binary(labels, RNG.random(100)), 0.5, seed=7)
     assert found is not None
     assert found.low == found.high == found.loss
+
+
+@pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "f1_macro", "mcc"])
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=40))
+def test_a_metric_of_pairs_is_that_of_their_rows(name: str, rows: list[Any]) -> None:
+    """The unknown class, 3, among them."""
+    labels, decided, weights = (np.array(column) for column in zip(*rows, strict=True))
+    scored = classes(labels, np.eye(3)[decided])
+    targets, found = np.repeat(labels, weights), np.repeat(decided, weights)
+    if not len(targets):
+        return
+    of_rows = {
+        "accuracy": sk.accuracy_score,
+        "balanced_accuracy": lambda true, found: sk.recall_score(
+            true, found, labels=np.unique(true), average="macro", zero_division=0
+        ),
+        "f1_macro": lambda true, found: sk.f1_score(true, found, average="macro", zero_division=0),
+        "mcc": lambda true, found: sk.matthews_corrcoef(true, found) if len({*true, *found}) > 1 else 0,
+    }[name]
+    expected = pytest.approx(of_rows(targets, found))
+    assert compute(name, scored, weights.astype(float)) == expected
+    assert compute(name, classes(targets, np.eye(3)[found])) == expected

@@ -13,21 +13,19 @@ import numpy as np
 
 from rondo.contracts.tasks.metrics import METRICS
 from rondo.contracts.training_evidence import Comparison
-from rondo.trainer.evaluation.metrics import chances, compute
+from rondo.trainer.evaluation.metrics import compute
+from rondo.trainer.evaluation.weighted_metrics import of_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
     from rondo.trainer.evaluation.metrics import Scored
 
-    Evaluate = Callable[[NDArray[np.float64]], float | None]
-
-# Resamples: most where each costs about a millisecond, fewer of many rows or of a metric that takes longer.
+# Resamples: fewer of many rows, or of a metric that scikit-learn has to compute for each.
 _MOST, _LEAST, _ROWS = 1_000, 200, 5_000_000
 _ONE_HALF = 0.5
-_EPSILON = float(np.finfo(np.float64).eps)
 
 
 def compare(name: str, candidate: Scored, champion: Scored, confidence: float, seed: int) -> Comparison | None:
@@ -40,9 +38,9 @@ def compare(name: str, candidate: Scored, champion: Scored, confidence: float, s
     if values[0] is None or values[1] is None:
         return None
     loss = metric.loss(values[0], values[1])
-    fast = _by_row(name, candidate), _by_row(name, champion)
-    ours, theirs = fast[0] or partial(_by_weight, name, candidate), fast[1] or partial(_by_weight, name, champion)
-    count = max(_LEAST, min(_MOST, _ROWS // len(candidate))) if fast[0] else _LEAST
+    quick = of_weights(name, candidate), of_weights(name, champion)
+    ours, theirs = quick[0] or partial(_by_rows, name, candidate), quick[1] or partial(_by_rows, name, champion)
+    count = max(_LEAST, min(_MOST, _ROWS // len(candidate))) if quick[0] else _LEAST
     losses = [
         metric.loss(mine, other)
         for weights in _resamples(len(candidate), count, seed)
@@ -62,51 +60,6 @@ def _resamples(rows: int, count: int, seed: int) -> Iterator[NDArray[np.float64]
         yield np.bincount(rng.integers(0, rows, rows), minlength=rows).astype(np.float64)
 
 
-def _by_weight(name: str, scored: Scored, weights: NDArray[np.float64]) -> float | None:
+def _by_rows(name: str, scored: Scored, weights: NDArray[np.float64]) -> float | None:
     drawn = weights > 0
     return compute(name, scored.take(drawn), weights[drawn])
-
-
-def _by_row(name: str, scored: Scored) -> Evaluate | None:
-    """Return a metric that is a mean over rows, or the ROC AUC, as a function of weights alone; None for others."""
-    if name == "roc_auc" and scored.task.task == "binary":
-        return _roc_auc(scored.outputs["score"], scored.targets == 1)
-    loss = _row_losses(name, scored)
-    if loss is None:
-        return None
-    total = float(len(scored))
-    if name == "rmse":
-        return lambda weights: float(np.sqrt(weights @ loss / total))
-    return lambda weights: float(weights @ loss / total)
-
-
-def _row_losses(name: str, scored: Scored) -> NDArray[np.float64] | None:
-    targets = scored.targets.astype(np.float64)
-    if name == "accuracy":
-        return np.asarray(scored.outputs["label"] == scored.targets.astype(np.int64), np.float64)
-    if name == "brier":
-        return np.asarray((scored.outputs["score"].astype(np.float64) - targets) ** 2)
-    if name == "log_loss":
-        chance = chances(scored)[np.arange(len(scored)), scored.targets.astype(np.int64)]
-        return np.asarray(-np.log(np.clip(chance, _EPSILON, 1 - _EPSILON)))
-    if name in ("mae", "rmse"):
-        error = scored.outputs["value"].astype(np.float64) - targets
-        return np.asarray(error * error if name == "rmse" else np.abs(error))
-    return None
-
-
-def _roc_auc(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> Evaluate:
-    """Return the ROC AUC as a function of the weights of rows; the rows are sorted once."""
-    order = np.argsort(scores, kind="stable")
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(scores[order])) + 1])
-    is_positive = positive[order].astype(np.float64)
-
-    def evaluate(weights: NDArray[np.float64]) -> float | None:
-        sorted_weights = weights[order]
-        positives = np.add.reduceat(sorted_weights * is_positive, starts)
-        negatives = np.add.reduceat(sorted_weights, starts) - positives
-        pairs = positives.sum() * negatives.sum()
-        below = np.cumsum(negatives) - negatives
-        return float((positives * (below + negatives / 2)).sum() / pairs) if pairs else None
-
-    return evaluate

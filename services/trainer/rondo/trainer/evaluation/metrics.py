@@ -113,33 +113,57 @@ def _calibration_error(scored: Scored, weights: Weights) -> float:
 
     Of a binary model the share is that of label 1, else that of right predictions.
     """
+    bins, gaps = calibration_bins(scored)
+    counted = np.ones(len(gaps)) if weights is None else weights
+    return float(np.abs(np.bincount(bins, counted * gaps)).sum() / counted.sum())
+
+
+def calibration_bins(scored: Scored) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the bin of each row, and how far its score is below what happened, both of shape `[N]`."""
     score = scored.outputs["score"].astype(np.float64)
     targets = _targets(scored)
     hits = targets == 1 if scored.task.task == "binary" else targets == scored.outputs["label"]
-    counted = np.ones(len(score)) if weights is None else weights
     bins = np.clip((score * _CALIBRATION_BINS).astype(np.int64), 0, _CALIBRATION_BINS - 1)
-    gaps = np.bincount(bins, counted * (hits - score), minlength=_CALIBRATION_BINS)
-    return float(np.abs(gaps).sum() / counted.sum())
+    return bins, hits - score
 
 
 def _decided(measure: Callable[..., float], **options: Any) -> Callable[[Scored, Weights], float]:
     """Return a metric of the decided labels."""
 
     def of(scored: Scored, weights: Weights) -> float:
-        return float(measure(_targets(scored), scored.outputs["label"], sample_weight=weights, **options))
+        targets, labels, counts = _confusion(scored, weights)
+        return float(measure(targets, labels, sample_weight=counts, **options))
 
     return of
 
 
+def _confusion(scored: Scored, weights: Weights) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return each pair of target and decided label that occurs, and the weight of its rows.
+
+    A metric of the decided labels is the same for the pairs as for the rows, and there are far fewer.
+    """
+    labels = np.asarray(scored.outputs["label"], np.int64)
+    targets = _targets(scored)
+    classes = 1 + int(max(targets.max(), labels.max()))
+    counts = np.bincount(targets * classes + labels, weights, minlength=classes * classes).astype(np.float64)
+    pairs = np.flatnonzero(counts)
+    return pairs // classes, pairs % classes, counts[pairs]
+
+
 def _balanced_accuracy(scored: Scored, weights: Weights) -> float:
     # The mean recall of the classes that occur: scikit-learn's own warns where another class is predicted.
-    occurring = np.unique(_targets(scored))
+    targets, labels, counts = _confusion(scored, weights)
     return float(
         sk.recall_score(
-            _targets(scored), scored.outputs["label"], labels=occurring, average="macro", zero_division=0,
-            sample_weight=weights,
+            targets, labels, labels=np.unique(targets), average="macro", zero_division=0, sample_weight=counts
         )
-    )  # fmt: skip
+    )
+
+
+def _mcc(scored: Scored, weights: Weights) -> float:
+    targets, labels, counts = _confusion(scored, weights)
+    # What scikit-learn returns for one class, but with a warning.
+    return float(sk.matthews_corrcoef(targets, labels, sample_weight=counts)) if len({*targets, *labels}) > 1 else 0.0
 
 
 def _selection_rate(scored: Scored, weights: Weights) -> float:
@@ -174,16 +198,22 @@ def _r2(scored: Scored, weights: Weights) -> float | None:
 def _pinball(scored: Scored, weights: Weights) -> float | None:
     if scored.task.interval is None or "low" not in scored.outputs:
         return None
-    tail, targets = (1 - scored.task.interval.coverage) / 2, scored.targets.astype(np.float64)
-    ends = (("low", tail), ("high", 1 - tail))
+    targets = scored.targets.astype(np.float64)
     return float(
         np.mean(
             [
                 sk.mean_pinball_loss(targets, scored.outputs[name].astype(np.float64), alpha=at, sample_weight=weights)
-                for name, at in ends
+                for name, at in interval_tails(scored)
             ]
         )
     )
+
+
+def interval_tails(scored: Scored) -> tuple[tuple[str, float], tuple[str, float]]:
+    """Return the ends of the interval, each with the share of outcomes that are below it; the task has an interval."""
+    assert scored.task.interval is not None  # noqa: S101 - the caller's condition
+    tail = (1 - scored.task.interval.coverage) / 2
+    return ("low", tail), ("high", 1 - tail)
 
 
 def _coverage(scored: Scored, weights: Weights) -> float | None:
@@ -205,7 +235,7 @@ _METRICS: dict[str, Callable[[Scored, Weights], float | None]] = {
     "recall": _decided(sk.recall_score, zero_division=0),
     "f1": _decided(sk.f1_score, zero_division=0),
     "f1_macro": _decided(sk.f1_score, average="macro", zero_division=0),
-    "mcc": _decided(sk.matthews_corrcoef),
+    "mcc": _mcc,
     "selection_rate": _selection_rate,
     "true_positive_rate": _rate(1),
     "false_positive_rate": _rate(0),

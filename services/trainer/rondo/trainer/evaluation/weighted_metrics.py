@@ -1,0 +1,189 @@
+"""Metrics as functions of the weights of rows, for resamples: what does not depend on the weights is computed once.
+
+They are the metrics of `metrics`, which scikit-learn computes, of rows repeated as often as their weights say. Sums of
+products go through `einsum`: BLAS would start threads for each, which cost more than the sum on a busy machine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.trainer.evaluation.metrics import calibration_bins, chances, interval_tails
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from rondo.trainer.evaluation.metrics import Scored
+
+    Vector = NDArray[np.float64]
+    OfWeights = Callable[[Vector], float | None]
+
+_EPSILON = float(np.finfo(np.float64).eps)
+
+
+def of_weights(name: str, scored: Scored) -> OfWeights | None:
+    """Return a metric as a function of weights, shape `[rows]`; None for one that only scikit-learn has."""
+    if name in _OF_CONFUSION:
+        return _of_confusion(_OF_CONFUSION[name], scored)
+    if name in _OF_ORDER_OR_BINS:
+        return _OF_ORDER_OR_BINS[name](scored)
+    loss = _row_losses(name, scored)
+    return None if loss is None else _mean(loss, root=name == "rmse")
+
+
+def _mean(loss: Vector, *, root: bool) -> OfWeights:
+    def evaluate(weights: Vector) -> float:
+        mean = _dot(weights, loss) / float(weights.sum())
+        return mean**0.5 if root else mean
+
+    return evaluate
+
+
+def _dot(weights: Vector, values: Vector) -> float:
+    return float(np.einsum("i,i->", weights, values))
+
+
+def _row_losses(name: str, scored: Scored) -> Vector | None:
+    """Return the values whose mean is the metric, or its square."""
+    targets = scored.targets.astype(np.float64)
+    if name == "brier":
+        return np.asarray((scored.outputs["score"].astype(np.float64) - targets) ** 2)
+    if name == "log_loss":
+        chance = chances(scored)[np.arange(len(scored)), scored.targets.astype(np.int64)]
+        return np.asarray(-np.log(np.clip(chance, _EPSILON, 1 - _EPSILON)))
+    if name in ("mae", "rmse", "mape"):
+        error = np.abs(scored.outputs["value"].astype(np.float64) - targets)
+        of_target = np.maximum(np.abs(targets), _EPSILON) if name == "mape" else 1.0
+        return np.asarray(error * error if name == "rmse" else error / of_target)
+    if name == "interval_coverage":
+        return np.asarray((scored.outputs["low"] <= scored.targets) & (scored.targets <= scored.outputs["high"]), float)
+    if name == "pinball":
+        errors = ((targets - scored.outputs[end].astype(np.float64), share) for end, share in interval_tails(scored))
+        return np.asarray(sum(np.maximum(share * error, (share - 1) * error) for error, share in errors) / 2)
+    return None
+
+
+def _mean_roc_auc(scored: Scored) -> OfWeights:
+    if scored.task.task == "binary":
+        return _roc_auc(scored.outputs["score"], scored.targets == 1)
+    columns = enumerate(scored.outputs["probabilities"].T)
+    of_classes = [_roc_auc(scores, scored.targets == index) for index, scores in columns]
+
+    def evaluate(weights: Vector) -> float | None:
+        found = [value for of_class in of_classes if (value := of_class(weights)) is not None]
+        return float(np.mean(found)) if found else None
+
+    return evaluate
+
+
+def _roc_auc(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> OfWeights:
+    of_positives, of_negatives = np.flatnonzero(positive), np.flatnonzero(~positive)
+    of_negatives = of_negatives[np.argsort(scores[of_negatives], kind="stable")]
+    # For each positive row, how many negative ones have a lower score, and how many none that is higher.
+    below, through = (np.searchsorted(scores[of_negatives], scores[of_positives], side) for side in ("left", "right"))
+    tied = not np.array_equal(below, through)
+    sums = np.zeros(len(of_negatives) + 1)
+
+    def evaluate(weights: Vector) -> float | None:
+        positives = weights[of_positives]
+        np.cumsum(weights[of_negatives], out=sums[1:])
+        pairs = positives.sum() * sums[-1]
+        lower = sums[below]
+        if tied:
+            lower = (lower + sums[through]) / 2
+        return _dot(positives, lower) / float(pairs) if pairs else None
+
+    return evaluate
+
+
+def _average_precision(scored: Scored) -> OfWeights:
+    scores, positive = scored.outputs["score"], scored.targets == 1
+    order = np.argsort(-scores, kind="stable")
+    # A threshold takes all rows of one score.
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
+    is_positive = positive[order].astype(np.float64)
+
+    def evaluate(weights: Vector) -> float | None:
+        in_order = weights[order]
+        found, taken = np.cumsum(in_order * is_positive)[ends], np.cumsum(in_order)[ends]
+        if not found[-1]:
+            return None
+        precision = np.divide(found, taken, out=np.zeros(len(taken)), where=taken > 0)
+        return _dot(np.diff(found, prepend=0.0), precision) / float(found[-1])
+
+    return evaluate
+
+
+def _calibration_error(scored: Scored) -> OfWeights:
+    bins, gaps = calibration_bins(scored)
+    return lambda weights: float(np.abs(np.bincount(bins, weights * gaps)).sum() / weights.sum())
+
+
+def _r2(scored: Scored) -> OfWeights:
+    targets = scored.targets.astype(np.float64)
+    targets -= targets.mean()
+    error = (scored.outputs["value"].astype(np.float64) - scored.targets) ** 2
+
+    def evaluate(weights: Vector) -> float | None:
+        if np.ptp(targets[weights > 0]) == 0:
+            return None
+        mean = _dot(weights, targets) / float(weights.sum())
+        return 1 - _dot(weights, error) / _dot(weights, (targets - mean) ** 2)
+
+    return evaluate
+
+
+def _of_confusion(measure: Callable[[Vector, Vector, Vector], float], scored: Scored) -> OfWeights:
+    """Return a metric of the rows that are right, and of all rows, by class and by decided class."""
+    targets, decided = scored.targets.astype(np.int64), np.asarray(scored.outputs["label"], np.int64)
+    classes = max(len(scored.task.labels), 1 + int(max(targets.max(), decided.max())))
+    cells = targets * classes + decided
+
+    def evaluate(weights: Vector) -> float:
+        counts = np.bincount(cells, weights, classes * classes).reshape(classes, classes)
+        return float(measure(np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)))
+
+    return evaluate
+
+
+def _share(of: float, total: float) -> float:
+    return of / total if total else 0.0
+
+
+def _balanced_accuracy(right: Vector, of_class: Vector, _: Vector) -> float:
+    occurs = of_class > 0
+    return float(np.mean(right[occurs] / of_class[occurs]))
+
+
+def _f1_macro(right: Vector, of_class: Vector, decided: Vector) -> float:
+    occurs = of_class + decided > 0
+    return float(np.mean(2 * right[occurs] / (of_class + decided)[occurs]))
+
+
+def _mcc(right: Vector, of_class: Vector, decided: Vector) -> float:
+    """Return the correlation of classes (Gorodkin, Computational Biology and Chemistry 2004)."""
+    rows = of_class.sum()
+    spread = (rows**2 - (decided**2).sum()) * (rows**2 - (of_class**2).sum())
+    return _share(float(right.sum() * rows - (of_class * decided).sum()), float(np.sqrt(spread)))
+
+
+# Of label 1 where the metric is of one label, as in `metrics`.
+_OF_CONFUSION: dict[str, Callable[[Vector, Vector, Vector], float]] = {
+    "accuracy": lambda right, of_class, _: float(right.sum() / of_class.sum()),
+    "balanced_accuracy": _balanced_accuracy,
+    "precision": lambda right, _, decided: _share(right[1], decided[1]),
+    "recall": lambda right, of_class, _: _share(right[1], of_class[1]),
+    "f1": lambda right, of_class, decided: _share(2 * right[1], of_class[1] + decided[1]),
+    "f1_macro": _f1_macro,
+    "mcc": _mcc,
+}
+_OF_ORDER_OR_BINS: dict[str, Callable[[Scored], OfWeights]] = {
+    "roc_auc": _mean_roc_auc,
+    "average_precision": _average_precision,
+    "ece": _calibration_error,
+    "r2": _r2,
+}
