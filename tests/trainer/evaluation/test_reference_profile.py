@@ -87,3 +87,9 @@ def test_a_long_text_is_counted_with_the_rare_categories() -> None:
     longest = "é" * MAX_CATEGORY_CHARACTERS
     values = pl.Series(["AA", longest] * 2 + [longest + "x"] * 5)
     assert categorical(values) == CategoricalProfile(counts={"AA": 2, longest: 2}, other=5)
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=100))
+def test_quantiles_are_values_of_the_data(values: list[float]) -> None:
+    quantiles = np.quantile(np.array(values, np.float32), np.arange(1, BINS) / BINS, method="lower")
+    assert set(quantiles.tolist()) <= set(numeric(np.array(values, dtype=np.float32)).edges)

@@ -78,24 +78,26 @@ def numeric(values: NDArray[np.float32]) -> NumericProfile:
     each value that fills a bin alone. Otherwise a constant, or a feature that is mostly one value, would share its bin
     with every other value, and could not drift. There are at most `2 * BINS + 1` edges.
     """
-    present = values[~np.isnan(values)]
+    present = np.sort(values[~np.isnan(values)])
     edges = _edges(present[np.isfinite(present)])
-    counts = np.bincount(np.searchsorted(edges, present, side="right"), minlength=len(edges) + 1)
+    below = np.searchsorted(present, edges, side="left")
+    counts = np.diff(below, prepend=0, append=len(present))
     return NumericProfile(
         edges=tuple(edges.tolist()), counts=tuple(counts.tolist()), missing=len(values) - len(present)
     )
 
 
 def _edges(finite: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the edges of sorted values."""
     if not len(finite):
         return finite
-    # "lower" takes edges from the data: an interpolated edge beside a frequent value would be a bin of rounding error.
-    quantiles = np.quantile(finite, np.arange(1, BINS) / BINS, method="lower")
+    # Edges are values of the data: an interpolated edge beside a frequent value would be a bin of rounding error.
+    quantiles = finite[((len(finite) - 1) * (np.arange(1, BINS) / BINS)).astype(np.int64)]
     distinct, repeats = np.unique(quantiles, return_counts=True)
-    upper_ends = np.append(distinct[repeats > 1], finite.max())
+    upper_ends = np.append(distinct[repeats > 1], finite[-1])
     with np.errstate(over="ignore"):  # above the greatest float32 there is nothing
         above = np.nextafter(upper_ends, np.float32(np.inf))
-    return np.unique(np.concatenate([[finite.min()], distinct, above[np.isfinite(above)]]).astype(np.float32))
+    return np.unique(np.concatenate([finite[:1], distinct, above[np.isfinite(above)]]))
 
 
 def categorical(values: pl.Series) -> CategoricalProfile:
