@@ -13,7 +13,7 @@ from rondo.contracts.events.models import GateResult, ModelRejected
 from rondo.flights.observers.history import History
 
 from tests.benchmarks import readme, results, run
-from tests.benchmarks.tables import demo, redeploy, rest, stream
+from tests.benchmarks.tables import demo, redeploy, rest, stream, train
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,6 +108,15 @@ def test_inferences_over_http_are_shown_beside_the_bare_server_and_a_bento(tmp_p
     assert [row.peer for row in rest.table(alone)] == [None] * 12
 
 
+@pytest.mark.parametrize(("seconds", "code"), [(1.3, 0), (1.4, 1)])
+def test_a_training_is_shown_as_a_share_of_its_fit(tmp_path: Path, seconds: float, code: int) -> None:
+    peer = {"seconds": 1.0, "cpu": 2.0, "memory": 100.0}
+    rounds = [({"seconds": each, "cpu": 3.0, "memory": 250.0}, peer) for each in (seconds, 0.9, 9.0)]
+    assert results.record(train.table({"lightgbm": rounds}, "a busy machine")) == code
+    found = [(line["ours"], line["peer"], line["ratio"], line["machine"]) for line in lines(tmp_path, "train")]
+    assert found == [(ratio, None, ratio, "a busy machine") for ratio in (seconds, 1.5, 2.5)]
+
+
 def test_a_report_of_the_demo_becomes_rows(tmp_path: Path) -> None:
     assert results.record(demo.table(120.0, 0, REPORT)) == 0
     found = {line["row"]: (line["ours"], line["peer"], line["met"]) for line in lines(tmp_path, "demo")}
@@ -130,7 +139,7 @@ def test_a_demo_that_falls_short_misses_a_goal(took: float, code: int, change: d
 
 
 def test_every_table_is_a_script() -> None:
-    assert run.tables() == ["demo", "evidence", "redeploy", "rest", "stream", "thresholds"]
+    assert run.tables() == ["demo", "evidence", "redeploy", "rest", "stream", "thresholds", "train"]
 
 
 def test_a_run_that_does_not_record_writes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
