@@ -82,6 +82,10 @@ def test_a_found_parameter_of_a_step_is_set_in_that_step() -> None:
     assert own_params(known) == {"logisticregression__C": 2, "logisticregression__tol": 0.1}
 
 
+def test_the_parameters_of_a_function_are_its_own() -> None:
+    assert own_params(trainer(kind="function", function="late.models:fit", params={"depth": 3})) == {"depth": 3}
+
+
 def test_steps_of_one_class_are_numbered() -> None:
     assert step_names([SCALER["use"], LOGISTIC["use"], SCALER["use"]]) == [
         "standardscaler-1", "logisticregression", "standardscaler-2",

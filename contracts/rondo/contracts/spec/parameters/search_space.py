@@ -113,6 +113,8 @@ def own_params(trainer: Trainer) -> dict[str, Value]:
     """Return the parameters that a spec sets, by their names here."""
     if library := LIBRARIES.get(trainer.kind):
         return {library.names.get(name, name): value for name, value in trainer.params.items()}
+    if trainer.kind == TrainerKind.FUNCTION:
+        return dict(trainer.params)
     names = step_names([step.use for step in trainer.steps])
     steps = zip(names, trainer.steps, strict=True)
     return {f"{step_name}__{name}": value for step_name, step in steps for name, value in step.params.items()}
