@@ -13,7 +13,7 @@ from rondo.contracts.events.monitoring import (
     AlertResolved,
     WindowClosed,
 )
-from rondo.monitor.windows.unmatched import UnmatchedRows
+from rondo.monitor.windows.unmatched_rows import UnmatchedRows
 
 from tests.monitor.builders import (
     EPOCH,

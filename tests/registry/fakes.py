@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.spec.model import ModelSpec
     from rondo.registry.model.runs import Run
-    from rondo.registry.rollout.replica_reports import ReplicaReports
+    from rondo.registry.rollout.rollback_decision import ReplicaReports
 
 
 @dataclass

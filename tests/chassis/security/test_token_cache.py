@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from rondo.chassis.errors import UnavailableError
-from rondo.chassis.events.token_follower import TokenFollower
+from rondo.chassis.events.token_topic import TokenFollower
 from rondo.chassis.health import Health
 from rondo.chassis.security.principal import Principal
 from rondo.chassis.security.token_cache import TokenCache, UnauthenticatedError

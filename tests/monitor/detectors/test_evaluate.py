@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from rondo.contracts.events.monitoring import Statistic
 from rondo.monitor.detectors.base import FINDING_KINDS, DetectorResult, FindingKind
+from rondo.monitor.detectors.catalogue import DETECTORS
 from rondo.monitor.detectors.evaluate import WindowResult, evaluate_window
-from rondo.monitor.detectors.registry import DETECTORS
 
 from tests.monitor.builders import REFERENCE, spec
 from tests.monitor.detectors.windows import RULE, window

@@ -12,7 +12,7 @@ from rondo.contracts.tasks.base import FittedTask, Interval, ResidualScale
 from rondo.contracts.tasks.binary import roc_auc_error
 from rondo.contracts.training_evidence import PerformanceFigure
 from rondo.monitor.detectors.performance import Performance, undecided
-from rondo.monitor.detectors.statistics import normal_quantile
+from rondo.monitor.detectors.probabilities import normal_quantile
 
 from tests.monitor.detectors.windows import RULE, statistics, window
 from tests.monitor.streams import BINARY, MULTICLASS, REGRESSION, STREAMS, Stream, counted

@@ -11,7 +11,7 @@ from rondo.monitor.ports import ChampionRevision
 from rondo.monitor.stream.log_messages import read_predictions
 from rondo.monitor.stream.message_buffer import MessageBuffer
 from rondo.monitor.windows.labelled import LabelledRows
-from rondo.monitor.windows.unmatched import UnmatchedRows
+from rondo.monitor.windows.unmatched_rows import UnmatchedRows
 
 from tests.monitor.builders import (
     DIGEST,

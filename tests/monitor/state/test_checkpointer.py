@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from prometheus_client import REGISTRY
-from rondo.monitor.alerts.coverage import BLOCK_ROWS
+from rondo.monitor.alerts.dropped_rows import BLOCK_ROWS
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.settings import MonitorTimings
 from rondo.monitor.state.checkpointer import Checkpointer

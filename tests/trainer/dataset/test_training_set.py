@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import ModelSpec
-from rondo.trainer.dataset.feedback import labelled_times
+from rondo.trainer.dataset.label_join import labelled_times
 from rondo.trainer.dataset.training_set import Tables, TrainingSet, assemble, known_as_of, latest_plausible, window
 from rondo.trainer.errors import ColumnMissingError, InexactIntegerError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.events import broker as chassis_kafka
 from rondo.chassis.events.compacted_topic import CompactedTopic
-from rondo.chassis.events.token_follower import TokenFollower
+from rondo.chassis.events.token_topic import TokenFollower
 from rondo.chassis.health import Health
 from rondo.chassis.http import server as chassis_http
 from rondo.chassis.postgres import pool

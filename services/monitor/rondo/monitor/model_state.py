@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rondo.monitor.alerts import findings
-from rondo.monitor.alerts.coverage import DroppedRows
+from rondo.monitor.alerts.dropped_rows import DroppedRows
 from rondo.monitor.alerts.findings import Subject
 from rondo.monitor.alerts.hysteresis import AlarmState, update_alarm
 from rondo.monitor.alerts.no_verdict import update_no_verdict_alarm
@@ -26,7 +26,7 @@ from rondo.monitor.stream.message_buffer import MessageBuffer
 from rondo.monitor.stream.watermark import NEVER, Watermark, is_implausible
 from rondo.monitor.windows.labelled import LabelledRows
 from rondo.monitor.windows.tumbling import TumblingWindows, to_time
-from rondo.monitor.windows.unmatched import Progress, UnmatchedRows
+from rondo.monitor.windows.unmatched_rows import Progress, UnmatchedRows
 from rondo.monitor.windows.window_counts import count_labels, count_rows, in_open_windows
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.events import broker as kafka
 from rondo.chassis.events.consumer import Consumer
-from rondo.chassis.events.token_follower import TokenFollower
+from rondo.chassis.events.token_topic import TokenFollower
 from rondo.chassis.health import Health
 from rondo.chassis.http import server
 from rondo.chassis.postgres import pool

@@ -13,7 +13,7 @@ from faststream.kafka import KafkaBroker
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from rondo.chassis.errors import Backoff, UnavailableError
-from rondo.chassis.events.tolerant_consumer import TolerantConsumer
+from rondo.chassis.events.fallback_consumer import TolerantConsumer
 from rondo.chassis.retry import Retry
 from rondo.contracts.topics import HEADER_ROOM, TOPICS, Topic
 

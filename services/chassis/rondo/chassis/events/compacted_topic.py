@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from rondo.chassis import metrics
 from rondo.chassis.errors import Backoff, UnavailableError
-from rondo.chassis.events.tolerant_consumer import TolerantConsumer
+from rondo.chassis.events.fallback_consumer import TolerantConsumer
 from rondo.chassis.retry import Retry
 from rondo.contracts.events import cloudevents
 from rondo.contracts.events.base import Event

@@ -14,7 +14,7 @@ from rondo.contracts.events import logs
 from rondo.contracts.tasks.registry import UnknownTaskError
 from rondo.contracts.text import MAX_ID, unstorable
 from rondo.contracts.times import EARLIEST, MOST_AHEAD
-from rondo.ingestion.validation.excerpt import excerpt, names
+from rondo.ingestion.validation.shorten import excerpt, names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rondo.ingestion.validation.excerpt import excerpt
 from rondo.ingestion.validation.labels import BLANKS, is_text, label_column
+from rondo.ingestion.validation.shorten import excerpt
 
 if TYPE_CHECKING:
     from rondo.ingestion.validation.contract import Column, Kind

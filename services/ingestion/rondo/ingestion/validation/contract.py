@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from rondo.contracts.tasks.binary import ZERO_ONE
 from rondo.contracts.tasks.registry import TASKS, UnknownTaskError
 from rondo.contracts.vocabularies import UnknownColumns
-from rondo.ingestion.validation.excerpt import excerpt, names
 from rondo.ingestion.validation.labels import label_column
+from rondo.ingestion.validation.shorten import excerpt, names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,9 +9,9 @@ import polars as pl
 
 from rondo.contracts.times import MOST_AHEAD
 from rondo.ingestion.validation import quality, quarantine
-from rondo.ingestion.validation.excerpt import excerpt
 from rondo.ingestion.validation.rules import RowChecks, check_rows
 from rondo.ingestion.validation.schema import schema_notes, schema_problems
+from rondo.ingestion.validation.shorten import excerpt
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -10,8 +10,8 @@ import polars as pl
 from rondo.contracts.spec.data import LARGEST_FLOAT32
 from rondo.contracts.times import EARLIEST
 from rondo.ingestion.validation.casting import cast, not_converted, stored, without_missing, without_zone
-from rondo.ingestion.validation.excerpt import excerpt
 from rondo.ingestion.validation.labels import is_text, label_column
+from rondo.ingestion.validation.shorten import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,9 +9,9 @@ import polars as pl
 
 from rondo.contracts.vocabularies import UnknownColumns
 from rondo.ingestion.validation.casting import needs_no_text, type_problem, wrong_type
-from rondo.ingestion.validation.excerpt import excerpt
 from rondo.ingestion.validation.file_formats import TYPED
 from rondo.ingestion.validation.labels import is_text
+from rondo.ingestion.validation.shorten import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.monitor.detectors.base import FINDING_KINDS
+from rondo.monitor.detectors.catalogue import DETECTORS
 from rondo.monitor.detectors.performance import undecided
-from rondo.monitor.detectors.registry import DETECTORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -15,7 +15,7 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.training_evidence import PerformanceFigure
 from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.detectors.base import DetectorResult
-from rondo.monitor.detectors.statistics import normal_quantile, normal_tail
+from rondo.monitor.detectors.probabilities import normal_quantile, normal_tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

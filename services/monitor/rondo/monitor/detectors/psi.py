@@ -16,7 +16,7 @@ from rondo.contracts.events.monitoring import Statistic
 from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.detectors.base import DetectorResult
 from rondo.monitor.detectors.bin_pooling import distributions, pool
-from rondo.monitor.detectors.statistics import chi_square_quantile, chi_square_tail
+from rondo.monitor.detectors.probabilities import chi_square_quantile, chi_square_tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,17 +9,17 @@ import numpy as np
 import pyarrow as pa
 
 from rondo.contracts.tasks.base import FittedTask
-from rondo.monitor.alerts.coverage import REASONS, Coverage, DroppedRows
+from rondo.monitor.alerts.dropped_rows import REASONS, Coverage, DroppedRows
 from rondo.monitor.alerts.hysteresis import AlarmState
 from rondo.monitor.detectors.base import FINDING_KINDS
 from rondo.monitor.model_state import ChampionHistory, ModelState
 from rondo.monitor.ports import TABLES, ChampionRevision, ModelCheckpoint
-from rondo.monitor.state import table_segments
+from rondo.monitor.state import segmented_table
 from rondo.monitor.stream.watermark import Watermark
 from rondo.monitor.windows import label_join
 from rondo.monitor.windows.labelled import LabelledRows
 from rondo.monitor.windows.tumbling import TumblingWindows
-from rondo.monitor.windows.unmatched import UnmatchedRows
+from rondo.monitor.windows.unmatched_rows import UnmatchedRows
 from rondo.monitor.windows.window_counts import WindowCounts
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ _WINDOWS = pa.schema(
 )  # fmt: skip
 _BUFFERED = pa.schema([("message", pa.binary()), ("row", pa.int64())])
 # What is stored of each table of a model, see `ports.TABLES`.
-Stored = dict[str, table_segments.SegmentState]
+Stored = dict[str, segmented_table.SegmentState]
 
 
 def nothing_stored() -> Stored:
-    return {name: table_segments.SegmentState() for name in TABLES}
+    return {name: segmented_table.SegmentState() for name in TABLES}
 
 
 def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, Stored]:
@@ -52,9 +52,9 @@ def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, St
         "labelled": state.labelled.table,
         "buffered": _buffered(state),
     }
-    saved = {name: table_segments.save(table, stored[name]) for name, table in tables.items()}
+    saved = {name: segmented_table.save(table, stored[name]) for name, table in tables.items()}
     checkpoint = ModelCheckpoint(
-        _figures(state), table_segments.write(_windows(state)), {name: written for name, (_, written) in saved.items()}
+        _figures(state), segmented_table.write(_windows(state)), {name: written for name, (_, written) in saved.items()}
     )
     return checkpoint, {name: after for name, (after, _) in saved.items()}
 
@@ -64,10 +64,10 @@ def decode_state(
 ) -> tuple[ModelState, Stored]:
     """Return a model's state and what is stored of it; buffered messages count as received `now`."""
     figures: Mapping[str, Any] = saved.figures
-    predictions, stored_predictions = table_segments.load(saved.tables["predictions"], label_join.PREDICTIONS)
-    outcomes, stored_outcomes = table_segments.load(saved.tables["outcomes"], label_join.OUTCOMES)
-    labelled, stored_labelled = table_segments.load(saved.tables["labelled"], label_join.LABELLED)
-    buffered, stored_buffered = table_segments.load(saved.tables["buffered"], _BUFFERED)
+    predictions, stored_predictions = segmented_table.load(saved.tables["predictions"], label_join.PREDICTIONS)
+    outcomes, stored_outcomes = segmented_table.load(saved.tables["outcomes"], label_join.OUTCOMES)
+    labelled, stored_labelled = segmented_table.load(saved.tables["labelled"], label_join.LABELLED)
+    buffered, stored_buffered = segmented_table.load(saved.tables["buffered"], _BUFFERED)
     champion = ChampionRevision(**figures["champion"]) if figures["champion"] else None
     state = ModelState(
         model,
@@ -77,7 +77,7 @@ def decode_state(
         watermark=_watermark(figures["watermark"]),
         outcome_watermark=_watermark(figures["outcome_watermark"]),
         closed_until=figures["closed_until"],
-        windows=_open_windows(table_segments.read(saved.windows)),
+        windows=_open_windows(segmented_table.read(saved.windows)),
         unmatched=UnmatchedRows(predictions, outcomes, stored_predictions.rows.size, stored_outcomes.rows.size),
         labelled=LabelledRows(labelled, stored_labelled.rows.size),
         alarms={kind: AlarmState(**figures["alarms"][kind]) for kind in FINDING_KINDS},

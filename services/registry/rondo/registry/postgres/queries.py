@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rondo.registry.model.deployments import Deployment
     from rondo.registry.model.model import Model, RegisteredVersion
     from rondo.registry.model.runs import ListedRun, RunPosition
-    from rondo.registry.rollout.replica_reports import ReplicaReports
+    from rondo.registry.rollout.rollback_decision import ReplicaReports
 
 _SPECS_SQL = (
     "select s.spec from models m join specs s on s.model = m.name and s.revision = m.spec_revision order by m.name"

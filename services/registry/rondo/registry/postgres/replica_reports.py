@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from asyncpg.pool import PoolConnectionProxy
 
-    from rondo.registry.rollout.replica_reports import ReplicaReports
+    from rondo.registry.rollout.rollback_decision import ReplicaReports
 
 _REFUSED_SQL = """
 select m.name, m.revision from models m join replicas r on r.model = m.name and r.revision = m.revision

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rondo.registry.model.model import Actor, Candidate, Decision, Model
     from rondo.registry.model.runs import Run
     from rondo.registry.ports import Work
-    from rondo.registry.rollout.replica_reports import ReplicaReports
+    from rondo.registry.rollout.rollback_decision import ReplicaReports
 
 log = logging.getLogger(__name__)
 # The first key of the advisory locks of models; the second is the hash of the name. A collision only makes one wait.

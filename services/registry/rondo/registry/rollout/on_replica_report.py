@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from rondo.contracts.vocabularies import ReplicaState
 from rondo.registry.audit.hash_chain import AuditEntry
 from rondo.registry.model.model import SYSTEM
-from rondo.registry.rollout import replica_reports, rollback
+from rondo.registry.rollout import rollback, rollback_decision
 
 if TYPE_CHECKING:
     from rondo.contracts.events.deployment import ReplicaChanged
     from rondo.registry.model.model import Model
     from rondo.registry.ports import ReplicaTable
-    from rondo.registry.rollout.replica_reports import ReplicaReports, RollbackDecision
+    from rondo.registry.rollout.rollback_decision import ReplicaReports, RollbackDecision
 
 log = logging.getLogger(__name__)
 _LOG_LEVEL = {"keep": logging.ERROR, "wait": logging.WARNING, "roll_back": logging.WARNING}
@@ -27,12 +27,12 @@ async def handle_report(work: ReplicaTable, news: ReplicaChanged) -> None:
         log.info("replica %s reports %s for %s, which has no spec here", news.replica, news.state, news.model)
         return
     before = await work.replica_reports(model.name)
-    reports = replica_reports.merge_report(before, news)
+    reports = rollback_decision.merge_report(before, news)
     if reports == before:
         return
     await work.save_replica_reports(model.name, reports)
-    if news.state == ReplicaState.REFUSED and replica_reports.is_current(model, news):
-        decision = replica_reports.decide_rollback(model, reports, replica_reports.missing_replicas(model, reports))
+    if news.state == ReplicaState.REFUSED and rollback_decision.is_current(model, news):
+        decision = rollback_decision.decide_rollback(model, reports, rollback_decision.missing_replicas(model, reports))
         await work.append_audit(model.name, SYSTEM, _audit_entry(news, decision))
         await _apply_decision(work, model, reports, decision)
     elif news.state == ReplicaState.REFUSED:
@@ -45,9 +45,9 @@ async def expire_report(work: ReplicaTable, name: str, revision: int) -> None:
     if model is None or model.revision != revision:
         return
     reports = await work.replica_reports(name)
-    decision = replica_reports.decide_rollback(model, reports, ())
+    decision = rollback_decision.decide_rollback(model, reports, ())
     if decision.outcome == "roll_back":
-        missing = replica_reports.missing_replicas(model, reports)
+        missing = rollback_decision.missing_replicas(model, reports)
         # They are not waited for again; a replica that is only slow is known again by its next report.
         await work.save_replica_reports(name, tuple(r for r in reports if r.replica not in missing))
         await _apply_decision(work, model, reports, decision)
@@ -56,7 +56,7 @@ async def expire_report(work: ReplicaTable, name: str, revision: int) -> None:
 async def _apply_decision(
     work: ReplicaTable, model: Model, reports: ReplicaReports, decision: RollbackDecision
 ) -> None:
-    refused = tuple(r for r in reports if replica_reports.is_current(model, r) and r.state == ReplicaState.REFUSED)
+    refused = tuple(r for r in reports if rollback_decision.is_current(model, r) and r.state == ReplicaState.REFUSED)
     actor = rollback.actor_of_refusals(refused)
     log.log(_LOG_LEVEL[decision.outcome], "%s: %s; %s", model.name, actor.reason, decision.why)
     if decision.target is not None:

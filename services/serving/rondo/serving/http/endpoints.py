@@ -16,10 +16,10 @@ from rondo.chassis.http.problems import problem
 from rondo.contracts.access_tokens import Role
 from rondo.serving import metrics
 from rondo.serving.errors import RequestRefusedError
-from rondo.serving.http import document
+from rondo.serving.http import openapi
 from rondo.serving.http.body import read_body
-from rondo.serving.http.document import Operation
 from rondo.serving.http.errors import HANDLERS
+from rondo.serving.http.openapi import Operation
 from rondo.serving.http.v2 import protocol, response
 from rondo.serving.http.v2 import rows as request_rows
 
@@ -54,26 +54,26 @@ def api(models: ServedModels, service: InferenceService, report: Callable[[], Aw
     """Return the application; `report` is the state of the service's dependencies, as for `/readyz`."""
     endpoints = _Endpoints(models, service, report)
     operations: dict[Operation, Endpoint] = {
-        _get("/v2", "The server", document.SERVER): endpoints.server,
-        _get("/v2/health/live", "Whether the process answers", document.LIVE): endpoints.live,
-        _get("/v2/health/ready", "Whether every dependency answers", document.READY): endpoints.ready,
+        _get("/v2", "The server", openapi.SERVER): endpoints.server,
+        _get("/v2/health/live", "Whether the process answers", openapi.LIVE): endpoints.live,
+        _get("/v2/health/ready", "Whether every dependency answers", openapi.READY): endpoints.ready,
     }
     for path in (_MODEL, f"{_MODEL}/versions/{{version}}"):
         operations |= {
-            _get(path, "The inputs and outputs of a model", document.MODEL): endpoints.metadata,
-            _get(f"{path}/ready", "Whether a model is served", document.MODEL_READY): endpoints.model_ready,
-            _post(f"{path}/infer", "Predict", document.INFERENCE): endpoints.infer,
+            _get(path, "The inputs and outputs of a model", openapi.MODEL): endpoints.metadata,
+            _get(f"{path}/ready", "Whether a model is served", openapi.MODEL_READY): endpoints.model_ready,
+            _post(f"{path}/infer", "Predict", openapi.INFERENCE): endpoints.infer,
         }
-    described = JSONResponse(document.document(operations))
+    described = JSONResponse(openapi.document(operations))
 
-    async def openapi(_: Request) -> Response:
+    async def description(_: Request) -> Response:
         return described
 
     routes = [
         Route(each.path, _for(*each.roles, call=endpoint), methods=[each.method])
         for each, endpoint in operations.items()
     ]
-    return Starlette(routes=[Route("/openapi.json", openapi), *routes], exception_handlers=HANDLERS)
+    return Starlette(routes=[Route("/openapi.json", description), *routes], exception_handlers=HANDLERS)
 
 
 def _get(path: str, summary: str, answer: dict[str, Any]) -> Operation:

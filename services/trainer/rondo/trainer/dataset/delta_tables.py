@@ -15,7 +15,7 @@ from rondo.chassis.errors import UnavailableError
 from rondo.contracts.events.data import DataVersion
 from rondo.contracts.locations import local_folder
 from rondo.trainer.dataset import delta_log, training_set
-from rondo.trainer.dataset.feedback import labelled_times
+from rondo.trainer.dataset.label_join import labelled_times
 from rondo.trainer.dataset.training_set import Tables, TrainingSet
 from rondo.trainer.errors import DataDamagedError, DatasetMissingError
 

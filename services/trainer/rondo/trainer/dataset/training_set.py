@@ -18,7 +18,7 @@ from rondo.contracts.times import MOST_AHEAD
 from rondo.trainer.dataset.batches import latest_publication, published_rows
 from rondo.trainer.dataset.columns import BEGINNING, in_order, required
 from rondo.trainer.dataset.digest import digest_of
-from rondo.trainer.dataset.feedback import served_rows
+from rondo.trainer.dataset.label_join import served_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

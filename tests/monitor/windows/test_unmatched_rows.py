@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows.tumbling import TumblingWindows
-from rondo.monitor.windows.unmatched import Progress, UnmatchedRows, retained_outcomes, retained_predictions
+from rondo.monitor.windows.unmatched_rows import Progress, UnmatchedRows, retained_outcomes, retained_predictions
 
 from tests.monitor.builders import outcomes, predictions, rows, times
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.detectors.distances import KOLMOGOROV_SMIRNOV, TOTAL_VARIATION
+from rondo.monitor.detectors.missing_and_unseen import MISSING_VALUES, UNSEEN_CATEGORIES
 from rondo.monitor.detectors.performance import Performance
 from rondo.monitor.detectors.psi import PopulationStability
-from rondo.monitor.detectors.rising_shares import MISSING_VALUES, UNSEEN_CATEGORIES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.monitor.ports import StoredTable
-from rondo.monitor.state.table_segments import MAX_SEGMENTS, SegmentState, load, read, save
+from rondo.monitor.state.segmented_table import MAX_SEGMENTS, SegmentState, load, read, save
 
 SCHEMA = pa.schema([("id", pa.int64()), ("row", pa.int64())])
 NOTHING = StoredTable(b"", ())

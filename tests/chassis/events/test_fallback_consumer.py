@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.events import broker as chassis_kafka
 from rondo.chassis.events.delivery import SUBSCRIPTION
-from rondo.chassis.events.tolerant_consumer import TolerantConsumer
+from rondo.chassis.events.fallback_consumer import TolerantConsumer
 from rondo.chassis.health import Health
 from rondo.chassis.settings import ServiceSettings
 from rondo.contracts.kafka_connection import KafkaConnection

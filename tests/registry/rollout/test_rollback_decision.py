@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.registry.model.model import Actor, Model
 from rondo.registry.rollout import rollback
-from rondo.registry.rollout.replica_reports import (
+from rondo.registry.rollout.rollback_decision import (
     FORGET_AFTER_REVISIONS,
     decide_rollback,
     merge_report,
@@ -21,7 +21,7 @@ from rondo.registry.rollout.replica_reports import (
 
 if TYPE_CHECKING:
     from rondo.contracts.events.deployment import ReplicaState
-    from rondo.registry.rollout.replica_reports import ReplicaReports
+    from rondo.registry.rollout.rollback_decision import ReplicaReports
 
 ModelAfter = Callable[[str], Model]
 START = datetime(2013, 3, 1, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.monitor.detectors.statistics import (
+from rondo.monitor.detectors.probabilities import (
     chi_square_quantile,
     chi_square_tail,
     effect_size,

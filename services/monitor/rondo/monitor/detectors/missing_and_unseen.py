@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.monitoring import Statistic
 from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.detectors.base import DetectorResult
-from rondo.monitor.detectors.statistics import effect_size, least_rise
+from rondo.monitor.detectors.probabilities import effect_size, least_rise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from rondo.contracts.events.monitoring import Statistic
-from rondo.monitor.detectors.rising_shares import MISSING_VALUES, UNSEEN_CATEGORIES
+from rondo.monitor.detectors.missing_and_unseen import MISSING_VALUES, UNSEEN_CATEGORIES
 
 from tests.monitor.builders import REFERENCE
 from tests.monitor.detectors.windows import statistics, window

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
-from rondo.monitor.alerts.coverage import BLOCK_ROWS, Coverage, CoverageTransition, DroppedRows, coverage_alert, observe
+from rondo.monitor.alerts.dropped_rows import (
+    BLOCK_ROWS,
+    Coverage,
+    CoverageTransition,
+    DroppedRows,
+    coverage_alert,
+    observe,
+)
 from rondo.monitor.alerts.hysteresis import AlarmState
 
 from tests.monitor.builders import EPOCH, MODEL
