@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from rondo.client.errors import RefusedError
-from rondo.contracts.times import is_plausible
+from rondo.contracts.times import is_plausible, to_utc
 
 # Serving's own text, so that the same mistake gets the same answer everywhere.
 WANTED = "send a time from 1900 to a day from now, as RFC 3339 with an offset, such as 2013-03-01T12:00:00Z"
@@ -23,30 +23,25 @@ def parse(text: str) -> datetime:
     """Return the time in UTC.
 
     Raises:
-        BadEventTimeError: the text is not a time, or has no offset.
+        BadEventTimeError: the text is not a time, has no offset, or is not between the years 1700 and 2300.
 
     """
     try:
-        time = datetime.fromisoformat(text)
+        return to_utc(datetime.fromisoformat(text))
     except ValueError:
         raise BadEventTimeError(text) from None
-    if time.tzinfo is None:
-        raise BadEventTimeError(text)
-    return in_utc(time)
 
 
 def in_utc(time: datetime) -> datetime:
     """Return the same time in UTC.
 
     Raises:
-        BadEventTimeError: it has no offset, or does not fit a datetime in UTC (in the years 1 and 9999).
+        BadEventTimeError: it has no offset, or is not between the years 1700 and 2300.
 
     """
-    if time.tzinfo is None:
-        raise BadEventTimeError(time)
     try:
-        return time.astimezone(UTC)
-    except OverflowError:
+        return to_utc(time)
+    except ValueError:
         raise BadEventTimeError(time) from None
 
 

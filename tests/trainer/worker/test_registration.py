@@ -132,8 +132,17 @@ async def test_only_rows_after_its_training_judge_it(harness: WorkerHarness, con
     reason = await _refused(harness, _with(converted, trained_until="2013-02-01T00:00:00Z"))
     assert "up to 2013-02-01 00:00:00" in reason
     assert "so there are no rows to evaluate it on: register it once newer rows are labelled" in reason
-    reason = await _refused(harness, _with(converted, trained_until="yesterday"))
-    assert "'yesterday'" in reason
+
+
+@pytest.mark.parametrize(
+    "written", ["yesterday", "2013-01-02T08:18:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+)
+async def test_an_unreadable_time_is_named_and_the_run_is_not_repeated(
+    harness: WorkerHarness, converted: onnx.ModelProto, written: str
+) -> None:
+    builders.write_batch(harness.data, ROWS)
+    reason = await _refused(harness, _with(converted, trained_until=written))
+    assert f"`rondo.trained_until` of the model is {written!r}" in reason
 
 
 async def test_what_it_cannot_take_is_noted_or_refused(harness: WorkerHarness) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rondo.contracts.events.training import TrainingNote
 from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.times import FIRST, LAST, to_utc
 from rondo.contracts.vocabularies import Task
 from rondo.trainer.dataset import data_checks
 from rondo.trainer.dataset.split import MIN_FRESH_ROWS, split
@@ -74,8 +75,8 @@ class UnreadableTimeError(TrainingImpossibleError):
     def __init__(self, written: str) -> None:
         self.written = written
         super().__init__(
-            f"the metadata `{builder.TRAINED_UNTIL}` of the model is {written!r}: write a time with an offset, such as"
-            " 2013-03-01T12:00:00Z"
+            f"the metadata `{builder.TRAINED_UNTIL}` of the model is {written!r}: write a time between the years"
+            f" {FIRST.year} and {LAST.year} with an offset, such as 2013-03-01T12:00:00Z"
         )
 
 
@@ -90,7 +91,7 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
         NotEnoughDataError: the rows have one class only, or one event time.
         LeakError: a feature is the label.
         MissingColumnsError: a feature is no column of the rows.
-        UnreadableTimeError: `rondo.trained_until` is no time.
+        UnreadableTimeError: `rondo.trained_until` is no time between the years 1700 and 2300.
         NoLaterRowsError: no row is later than those that the model was fitted to.
         UnpredictableRowsError: it gives no finite number for a row of the holdout.
         ParityError: the graph that would serve predicts otherwise than the model as it was given.
@@ -141,12 +142,9 @@ def _trained_until(model: GivenModel) -> datetime | None:
     if written is None:
         return None
     try:
-        time = datetime.fromisoformat(written)
+        return to_utc(datetime.fromisoformat(written))
     except ValueError:
         raise UnreadableTimeError(written) from None
-    if time.tzinfo is None:
-        raise UnreadableTimeError(written)
-    return time.astimezone(UTC)
 
 
 def _later(spec: ModelSpec, holdout: pl.DataFrame, until: datetime | None) -> pl.DataFrame:
