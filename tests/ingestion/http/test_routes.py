@@ -85,7 +85,7 @@ async def test_a_rejected_batch_is_a_problem_with_its_report(tmp_path: Path) -> 
     [
         ("POST", JANUARY, {"content-type": "application/zip"}, 415, "unknown_content_type"),
         ("POST", JANUARY, {}, 415, "unknown_content_type"),
-        ("POST", JANUARY, PARQUET | {"content-encoding": "br"}, 415, "unknown_content_encoding"),
+        ("POST", JANUARY, PARQUET | {"content-encoding": "br"}, 415, "unsupported_encoding"),
         ("POST", JANUARY, PARQUET | {"content-encoding": "gzip"}, 422, "batch_rejected"),
         ("POST", JANUARY, PARQUET | {"content-length": "2000000"}, 413, "batch_too_large"),
         ("POST", f"{RIDES}/batches/-x", PARQUET, 400, "invalid_name"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -419,6 +420,20 @@ async def test_a_model_made_elsewhere_is_stored_and_its_registration_requested(
     entry = (await seeded.get("/v1/models/late/audit")).json()["entries"][-1]
     assert (entry["action"], entry["decided_by"]) == ("registration_requested", "engineer")
     assert (entry["evidence"]["trigger"]["id"], entry["evidence"]["reason"]) == (body["trigger_id"], "new loss")
+
+
+async def test_bodies_may_be_compressed(seeded: httpx.AsyncClient, spec_text: str) -> None:
+    compressed = {"content-encoding": "gzip"}
+    spec, model = gzip.compress(spec_text.encode()), gzip.compress(onnx_model("compressed"))
+    assert (await seeded.put("/v1/specs", content=spec, headers=compressed)).json()["changed"] is False
+    registered = await seeded.post("/v1/models/late/versions", content=model, headers=compressed)
+    assert (registered.status_code, registered.json()["artifact"]) == (202, digest_of(onnx_model("compressed")))
+    for method, path in (("PUT", "/v1/specs"), ("POST", "/v1/models/late/versions")):
+        refused = await seeded.request(method, path, content=b"x", headers={"content-encoding": "br"})
+        assert (refused.status_code, refused.json()["code"]) == (415, "unsupported_encoding")
+    bomb = gzip.compress(b"#" * 300_000)
+    refused = await seeded.put("/v1/specs", content=bomb, headers=compressed)
+    assert "it is larger than 256 KiB" in refused.json()["detail"]
 
 
 async def test_a_file_that_cannot_be_registered_is_refused(seeded: httpx.AsyncClient, artifacts: Artifacts) -> None:

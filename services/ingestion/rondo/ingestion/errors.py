@@ -104,13 +104,3 @@ class DatasetNotFoundError(IngestionError):
     def __init__(self, dataset: str, message: str) -> None:
         self.dataset = dataset
         super().__init__(message)
-
-
-class UnknownContentEncodingError(IngestionError):
-    """The Content-Encoding of an upload is not supported."""
-
-    code = "unknown_content_encoding"
-
-    def __init__(self, given: str) -> None:
-        self.given = given[:80]
-        super().__init__(f"Content-Encoding {self.given!r} is not supported: use gzip, or send the file as it is")

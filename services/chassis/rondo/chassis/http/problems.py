@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from rondo.chassis.errors import UnavailableError
+from rondo.chassis.http.body import ACCEPTED, DamagedBodyError, UnsupportedEncodingError
 from rondo.chassis.security.principal import ForbiddenError
 from rondo.chassis.security.token_cache import UnauthenticatedError
 
@@ -57,6 +58,14 @@ async def on_forbidden(_: Request, error: Exception) -> Response:
     return problem(403, ForbiddenError.code, str(error), required_roles=[str(role) for role in needed])
 
 
+async def on_unsupported_encoding(_: Request, error: Exception) -> Response:
+    return problem(415, UnsupportedEncodingError.code, str(error), headers={"accept-encoding": ACCEPTED})
+
+
+async def on_damaged_body(_: Request, error: Exception) -> Response:
+    return problem(400, DamagedBodyError.code, str(error))
+
+
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """Give what the router answers the one shape; its headers, such as `Allow`, stay."""
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for these alone
@@ -84,6 +93,8 @@ HANDLERS: dict[type[Exception], ExceptionHandler] = {
     UnavailableError: on_unavailable,
     UnauthenticatedError: on_unauthenticated,
     ForbiddenError: on_forbidden,
+    UnsupportedEncodingError: on_unsupported_encoding,
+    DamagedBodyError: on_damaged_body,
     HTTPException: on_http_exception,
     Exception: on_failure,
 }

@@ -45,7 +45,6 @@ _STATUSES: dict[type[Exception], int] = {
     errors.IngestionError: 400,
     errors.BatchTooLargeError: 413,
     errors.UnknownContentTypeError: 415,
-    errors.UnknownContentEncodingError: 415,
     errors.BatchConflictError: 409,
     errors.ReportLostError: 409,
     errors.BatchNotFoundError: 404,
@@ -111,7 +110,7 @@ _FILE = {"schema": {"type": "string", "format": "binary"}}
     openapi_extra={"requestBody": {"required": True, "content": dict.fromkeys(CONTENT_TYPES, _FILE)}},
 )
 async def upload(request: Request, dataset: str, batch_id: str, ingestion: Ingestion) -> Response:
-    """Submit a batch: the body is the file, the content type its format; it may be compressed with gzip.
+    """Submit a batch: the body is the file, the content type its format; it may be compressed with gzip or deflate.
 
     The same batch may be sent again: the answer is the report of the first time.
     """

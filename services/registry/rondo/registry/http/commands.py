@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
 from rondo.chassis.http.api import Approver, Engineer  # noqa: TC001 - FastAPI reads it at run time
+from rondo.chassis.http.body import BodyTooLargeError, read_body
 from rondo.chassis.http.openapi import Problem
 from rondo.contracts.spec.file import MAX_BYTES, SpecError, parse_spec
 from rondo.registry import commands
@@ -35,10 +36,16 @@ _MODEL_BODY = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
+_ENCODED: dict[int | str, dict[str, Any]] = {
+    415: {
+        "model": Problem,
+        "description": "The content encoding is not supported; `Accept-Encoding` lists those that are.",
+    }
+}
 _SPEC_BODY = {"requestBody": {"required": True, "content": {"application/yaml": {"schema": {"type": "string"}}}}}
 
 
-@router.put("/specs", openapi_extra=_SPEC_BODY, summary="Apply a model spec")
+@router.put("/specs", openapi_extra=_SPEC_BODY, responses=_ENCODED, summary="Apply a model spec")
 async def apply_spec(request: Request, context: Context, principal: Engineer) -> AppliedSpec:
     """Bring `rondo.yaml` (the body) into force; applying the spec that is in force changes nothing."""
     spec = parse_spec(await _text(request))
@@ -86,7 +93,7 @@ async def train(model: ModelName, context: Context, principal: Engineer, body: T
     "/models/{model}/versions",
     status_code=202,
     openapi_extra=_MODEL_BODY,
-    responses={413: {"model": Problem, "description": "The model is too large."}},
+    responses={**_ENCODED, 413: {"model": Problem, "description": "The model is too large."}},
     summary="Register a model that was made elsewhere",
 )
 async def register(
@@ -132,23 +139,19 @@ async def _model_bytes(request: Request, limit: int) -> bytes:
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise ModelFileTooLargeError(limit)
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > limit:
-            raise ModelFileTooLargeError(limit)
-    return b"".join(chunks)
+    try:
+        return await read_body(request, limit)
+    except BodyTooLargeError:
+        raise ModelFileTooLargeError(limit) from None
 
 
 async def _text(request: Request) -> str:
     """Read the body, up to the largest size of a spec."""
-    content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > MAX_BYTES:
-            problem = f"it is larger than {MAX_BYTES // 1024} KiB, the limit for a model spec: send a spec"
-            raise SpecError("the spec", (problem,))
+    try:
+        content = await read_body(request, MAX_BYTES)
+    except BodyTooLargeError:
+        problem = f"it is larger than {MAX_BYTES // 1024} KiB, the limit for a model spec: send a spec"
+        raise SpecError("the spec", (problem,)) from None
     try:
         return content.decode()
     except UnicodeDecodeError as error:

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.http import problems
+from rondo.chassis.http.body import ACCEPTED
 from rondo.chassis.http.problems import problem
 from rondo.serving import metrics
 from rondo.serving.errors import RequestRefusedError
@@ -21,8 +22,7 @@ _NOT_FOUND = 404
 _STATUS = {
     "unknown_model": 404, "unserved_model": 404, "unknown_version": 404, "too_large": 413, "unsupported_encoding": 415,
 }  # fmt: skip
-# RFC 9110, 15.5.16: a 415 for the content encoding lists those that are supported.
-_HEADERS = {"unsupported_encoding": {"accept-encoding": "gzip, deflate"}}
+_HEADERS = {"unsupported_encoding": {"accept-encoding": ACCEPTED}}
 
 
 async def on_refused(_: Request, error: Exception) -> Response:

@@ -1,0 +1,102 @@
+"""Bodies of requests: decoded as their Content-Encoding says, and bounded by their size once decoded.
+
+`gzip` and `deflate` (the zlib format) are content codings of RFC 9110, 8.4.1. `x-gzip` is `gzip`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, ClassVar
+
+from rondo.chassis.errors import PermanentError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator
+
+    from starlette.requests import Request
+
+# RFC 9110, 15.5.16: a 415 for the content encoding lists those that are supported.
+ACCEPTED = "gzip, deflate"
+# The window's size is that of the format; 16 more means gzip.
+_WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+_PIECE = 1024 * 1024  # bytes that one piece has at most, however well it was compressed
+
+
+class ContentEncodingError(PermanentError):
+    """The content of a body can't be restored."""
+
+    code: ClassVar[str]
+
+
+class UnsupportedEncodingError(ContentEncodingError):
+    """The Content-Encoding is not supported."""
+
+    code = "unsupported_encoding"
+
+    def __init__(self, given: str) -> None:
+        self.given = given[:40]
+        super().__init__(f"the content encoding {self.given!r} is not supported: send gzip, deflate, or none")
+
+
+class DamagedBodyError(ContentEncodingError):
+    """The bytes are not what the Content-Encoding says."""
+
+    code = "bad_encoding"
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(f"the body can't be decompressed ({why}): send it as its `content-encoding` names it")
+
+
+class BodyTooLargeError(Exception):
+    """The body has more bytes than a limit."""
+
+
+def decoded(chunks: AsyncIterable[bytes], encoding: str | None) -> AsyncIterable[bytes]:
+    """Return the content of the chunks of a body, in pieces of at most 1 MiB if it was compressed.
+
+    Raises:
+        UnsupportedEncodingError: the encoding is not supported.
+        DamagedBodyError: (while it is read) the bytes are not of that encoding.
+
+    """
+    name = (encoding or "identity").strip().lower()
+    if name == "identity":
+        return chunks
+    if name not in _WINDOW_BITS:
+        raise UnsupportedEncodingError(name)
+    return _inflated(chunks, _WINDOW_BITS[name])
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the content of a body of at most `limit` bytes, as it was before it was compressed.
+
+    Raises:
+        BodyTooLargeError: it has more bytes. No more than `limit` and a piece are in memory then.
+        UnsupportedEncodingError: the encoding is not supported.
+        DamagedBodyError: the bytes are not of that encoding.
+
+    """
+    parts, size = [], 0
+    async for part in decoded(request.stream(), request.headers.get("content-encoding")):
+        size += len(part)
+        if size > limit:
+            raise BodyTooLargeError
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def _inflated(chunks: AsyncIterable[bytes], window_bits: int) -> AsyncIterator[bytes]:
+    inflate = zlib.decompressobj(window_bits)
+    try:
+        async for chunk in chunks:
+            rest = chunk
+            while rest:
+                if inflate.eof:  # a gzip file may have several members
+                    inflate = zlib.decompressobj(window_bits)
+                yield inflate.decompress(rest, _PIECE)
+                rest = inflate.unconsumed_tail or inflate.unused_data
+    except zlib.error as error:
+        raise DamagedBodyError(str(error)) from None
+    if not inflate.eof:
+        raise DamagedBodyError("its end is missing")
