@@ -421,6 +421,11 @@ RULE_MISTAKES = {
         search("{extra_trees: [true, 1]}"),
         "line 7: `trainer.search.space.extra_trees` is 1, and must be true or false",
     ),
+    "search of a function": (
+        "trainer: {",
+        "trainer: {kind: function, function: 'own.train:fit', search: {trials: 5}, ",
+        "line 7: `trainer.search`: a function has parameters of its own: leave `search` out, and let it search",
+    ),
     "search under two names": (
         TRAINER,
         search("{learning_rate: {low: 0.01, high: 0.3}, eta: [0.1]}"),

@@ -36,6 +36,9 @@ def faults(task: str, trainer: Plain) -> Iterator[Problem]:
     kind, space = trainer.get("kind", TrainerKind.LIGHTGBM), mapping_at(mapping_at(trainer, "search"), "space")
     steps = list_at(trainer, "steps")
     uses = [step["use"] for step in steps if isinstance(step, Mapping) and isinstance(step.get("use"), str)]
+    if kind == TrainerKind.FUNCTION:
+        yield Problem(_PATH[:2], "a function has parameters of its own: leave `search` out, and let it search")
+        return
     if not isinstance(kind, str) or (kind == TrainerKind.SKLEARN and (not uses or not {*uses} <= {*USES})):
         return
     if kind == TrainerKind.FUNCTION:
