@@ -10,10 +10,11 @@ from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.monitoring import AlertRaised
 from rondo.contracts.events.training import ModelTrained
+from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import Evidence
-from rondo.docgen.schemas import EXAMPLES
 from rondo.monitor import handlers
 from rondo.monitor.alerts import webhook
+from rondo.monitor.windows.binning import Binning
 
 from tests.monitor.fakes import MemoryStore
 from tests.support.evidence import EvidenceStore, stored
@@ -29,11 +30,24 @@ NOW = datetime(2013, 3, 1, tzinfo=UTC)
 @pytest.mark.parametrize("event", HANDLERS, ids=lambda event: event.__name__)
 async def test_no_handler_fails_on_unknown_words(event: type[Event]) -> None:
     store: Any = MemoryStore()
-    evidence = Evidence.model_validate_json((EXAMPLES / "Evidence.v1.json").read_text())
-    changes = {"evidence": stored(evidence)} if event is ModelTrained else {}
+    evidence = from_the_future(Evidence)
+    profile = evidence.profile.model_copy(update={"task": FittedTask(task="binary")})
+    known_task = evidence.model_copy(update={"profile": profile})
+    changes = {"evidence": stored(known_task)} if event is ModelTrained else {}
     await HANDLERS[event](Envelope("e", "tests", NOW, from_the_future(event, **changes)), store)
     if event is DeploymentChanged:
         assert store.champions == {}, "only a primary is monitored"
+
+
+def test_a_column_whose_kind_of_profile_is_unknown_is_not_compared() -> None:
+    profile = from_the_future(Evidence).profile
+    example = Evidence.model_validate(example_of(Evidence)).profile
+    name = next(iter(example.features))
+    features = {**example.features, name: profile.features[name]}
+    mixed = example.model_copy(update={"features": features})
+    for read, columns in ((mixed, len(features) - 1 + len(example.outputs)), (profile, 0)):
+        binning = Binning.of(read)
+        assert (len(binning.columns), binning.size) == (columns, binning.reference(read).size)
 
 
 @pytest.mark.parametrize("kind", webhook.FORMATS)

@@ -5,18 +5,55 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from rondo.contracts.events.deployment import ReplicaChanged
-from rondo.contracts.events.training import TrainingFailed, TrainingSkipped, TrainingStarted
+from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
+from rondo.contracts.tasks.base import FittedTask
+from rondo.contracts.training_evidence import Evidence
+from rondo.registry import handlers
 
-from tests.registry.scenarios import apply, handle, runs_of, states
+from tests.registry.fakes import FakeStore
+from tests.registry.scenarios import FakeArtifacts, apply, handle, runs_of, states
+from tests.support.evidence import stored
 from tests.support.future_words import WORD, from_the_future
 
 if TYPE_CHECKING:
+    from rondo.contracts.events.base import Event
     from rondo.contracts.spec.model import ModelSpec
 
     from tests.registry.scenarios import Backend
 
 Make = Callable[..., Any]
+
+
+def future(event: type[Event], spec: ModelSpec, trained: Make) -> Event:
+    """Return an event of a newer release about the model of the spec, and a candidate whose evidence is of one, too."""
+    if event is not ModelTrained:
+        return from_the_future(event, model=spec.model)
+    good = trained("run-1")
+    evidence = from_the_future(Evidence, comparisons=(), champion=None, champion_version=None)
+    profile = evidence.profile.model_copy(update={"task": FittedTask(task=spec.task)})
+    known_task = evidence.model_copy(update={"profile": profile})
+    newer = from_the_future(ModelTrained, model=spec.model, digest=good.digest, size=good.size)
+    summary = newer.summary.model_copy(update={"spec_digest": spec.digest})
+    return newer.model_copy(update={"summary": summary, "evidence": stored(known_task)})
+
+
+@pytest.mark.parametrize("event", handlers.event_handlers(FakeArtifacts()), ids=lambda event: event.__name__)
+async def test_no_handler_fails_on_unknown_words(event: type[Event], spec: ModelSpec, trained: Make) -> None:
+    store = FakeStore()
+    await apply(store, spec)
+    await handle(store, future(event, spec, trained), "e1")
+    if event is ModelTrained:
+        assert await states(store) == {1: "champion"}, "profiles of an unknown kind are no reason to reject it"
+
+
+async def test_a_candidate_of_an_unknown_task_is_rejected(spec: ModelSpec, trained: Make) -> None:
+    store = FakeStore()
+    await apply(store, spec)
+    event = trained("run-1").model_copy(update={"evidence": stored(from_the_future(Evidence))})
+    await handle(store, event, "t1")
+    assert await states(store) == {1: "rejected"}
 
 
 async def test_runs_keep_the_unknown_words(store: Backend, spec: ModelSpec) -> None:

@@ -9,8 +9,9 @@ from rondo.docgen.schemas import EXAMPLES, schema_of
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
+    from rondo.contracts.training_evidence import Evidence
 
-E = TypeVar("E", bound="Event")
+E = TypeVar("E", "Event", "Evidence")
 WORD = "from-the-future"
 
 
@@ -35,7 +36,8 @@ def _replaced(value: Any, schema: dict[str, Any], definitions: dict[str, Any]) -
     if isinstance(value, list):
         return [_replaced(item, schema.get("items", {}), definitions) for item in value]
     if isinstance(value, dict):
-        every = [schema, *(definitions[b["$ref"].rpartition("/")[2]] for b in schema.get("anyOf", []) if "$ref" in b)]
+        branches = [*schema.get("anyOf", []), *schema.get("oneOf", [])]
+        every = [schema, *(definitions[b["$ref"].rpartition("/")[2]] for b in branches if "$ref" in b)]
         fields = {name: field for part in every for name, field in part.get("properties", {}).items()}
         values = [*schema.get("patternProperties", {}).values(), schema.get("additionalProperties", {})][0]
         return {name: _replaced(item, fields.get(name, values), definitions) for name, item in value.items()}

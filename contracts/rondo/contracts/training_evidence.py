@@ -5,14 +5,16 @@ The trainer writes it, the registry evaluates the gates with it, the monitor tak
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Discriminator, Tag
+from pydantic.json_schema import SkipJsonSchema
 
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.training import Parameters, TrainingInputs, TrainingNote, TrainingSummary
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.text import Text
+from rondo.contracts.vocabularies import ProfileKind, known, open_to
 
 
 class SliceMetrics(Value):
@@ -62,7 +64,7 @@ class NumericProfile(Value):
     `counts` is one longer than `edges`; rows without a value are in `missing` alone.
     """
 
-    kind: Literal["numeric"] = "numeric"
+    kind: Annotated[Literal["numeric"], open_to(ProfileKind)] = "numeric"
     edges: tuple[float, ...]
     counts: tuple[int, ...]
     missing: int = 0
@@ -71,13 +73,32 @@ class NumericProfile(Value):
 class CategoricalProfile(Value):
     """Rows by category; `other` counts the categories beyond the listed ones."""
 
-    kind: Literal["categorical"] = "categorical"
+    kind: Annotated[Literal["categorical"], open_to(ProfileKind)] = "categorical"
     counts: dict[Text, int]
     other: int = 0
     missing: int = 0
 
 
-FeatureProfile = Annotated[NumericProfile | CategoricalProfile, Field(discriminator="kind")]
+class UnknownProfile(Value):
+    """A profile of a later release. Its column is not compared; its fields are kept."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: Annotated[Text, open_to(ProfileKind)]
+
+
+def _kind(profile: Any) -> str:
+    kind = profile.get("kind") if isinstance(profile, dict) else getattr(profile, "kind", None)
+    return kind if kind in known(ProfileKind) else "unknown"
+
+
+# The schema has what this release writes, so it has no unknown profile.
+FeatureProfile = Annotated[
+    Annotated[NumericProfile, Tag("numeric")]
+    | Annotated[CategoricalProfile, Tag("categorical")]
+    | Annotated[SkipJsonSchema[UnknownProfile], Tag("unknown")],
+    Discriminator(_kind),
+]
 
 
 class PerformanceFigure(Value):

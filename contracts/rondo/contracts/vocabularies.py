@@ -129,7 +129,8 @@ class Task(StrEnum):
     """What a model predicts: one of two labels, one of several, or a number.
 
     Unknown or not supported: `rondo apply` refuses the spec. Of a stored spec with an unknown one, ingestion rejects
-    the batches and dead-letters the outcomes, and says why: both can be sent again after an upgrade.
+    the batches and dead-letters the outcomes, and says why: both can be sent again after an upgrade. The registry
+    rejects a candidate whose evidence has an unknown one, and the monitor dead-letters its event.
     """
 
     BINARY = "binary"
@@ -158,6 +159,41 @@ class ParameterOrigin(StrEnum):
     SPEC = "spec"
     CHAMPION = "champion"
     SEARCH = "search"
+
+
+class NoteCode(StrEnum):
+    """What a note on a training is about: its rows, its search, its ensemble, or a model that was made elsewhere.
+
+    Unknown: shown with its message.
+    """
+
+    REPEATED_ROWS = "repeated_rows"
+    NO_VALUES = "no_values"
+    CONSTANT = "constant"
+    UNSEEN_CATEGORY = "unseen_category"
+    RARE_CLASS = "rare_class"
+    UNKNOWN_CLASS = "unknown_class"
+    ABSENT_CLASS = "absent_class"
+    SEARCH_SPLIT_SKIPPED = "search_split_skipped"
+    SEARCH_ENDED_BY_TIME = "search_ended_by_time"
+    ENSEMBLE = "ensemble"
+    ENSEMBLE_LEFT_OUT = "ensemble_left_out"
+    UNUSED_FEATURES = "unused_features"
+    ASSUMED_CLASSES = "assumed_classes"
+    UNKNOWN_TRAINING_ROWS = "unknown_training_rows"
+    FEW_LATER_ROWS = "few_later_rows"
+    NEEDS_VALUE = "needs_value"
+    FAILS_ON_EDGES = "fails_on_edges"
+
+
+class ProfileKind(StrEnum):
+    """How a reference profile describes a column.
+
+    Unknown: the column is not compared. The profile is kept as it is.
+    """
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
 
 
 class Imputation(StrEnum):

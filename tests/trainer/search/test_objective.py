@@ -9,13 +9,14 @@ import numpy as np
 import polars as pl
 import pytest
 from rondo.contracts.tasks.metrics import METRICS
+from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.errors import LeakError, NoInnerSplitError
 from rondo.trainer.estimators.lightgbm import LightGbm
 from rondo.trainer.evaluation.candidate import ChampionModel
 from rondo.trainer.run import Proposal, Trial
 from rondo.trainer.search.inner_splits import inner_splits
-from rondo.trainer.search.objective import SPLIT_SKIPPED, Objective, prepare_objective
+from rondo.trainer.search.objective import Objective, prepare_objective
 from rondo.trainer.worker.app import pipeline
 
 from tests.trainer import builders
@@ -86,7 +87,7 @@ def test_a_split_of_one_class_is_skipped_with_a_note() -> None:
     calm = ROWS.with_columns(late=pl.when(EARLY).then("late").otherwise(0.0))
     objective = prepare_objective(SPEC, LightGbm(1), METRICS["roc_auc"], calm)
     assert len(objective.splits) == 1
-    assert [note.code for note in objective.notes] == [SPLIT_SKIPPED] * 2
+    assert [note.code for note in objective.notes] == [NoteCode.SEARCH_SPLIT_SKIPPED] * 2
     assert "its inner split 2: its validation rows (100) all have the label 0.0" in objective.notes[0].message
     assert len(objective.run(proposal(), []).values) == 1
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from rondo.contracts.events.training import Parameters
+from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.errors import AllTrialsFailedError
 from rondo.trainer.estimators.base import HyperparameterError
 from rondo.trainer.run import Trial
-from rondo.trainer.search.plan import ENDED_BY_TIME, SearchPlan, plan_search
+from rondo.trainer.search.plan import SearchPlan, plan_search
 from rondo.trainer.search.trials import best_of, is_pruned
 
 from tests.trainer import builders
@@ -128,7 +129,7 @@ def test_a_search_ends_after_its_trials_or_its_minutes() -> None:
     short = plan(minutes=0.005)
     trials = run(short, [], 100)
     assert len(trials) == 3, "0.3 seconds"
-    assert [note.code for note in short.found(trials).notes] == [ENDED_BY_TIME]
+    assert [note.code for note in short.found(trials).notes] == [NoteCode.SEARCH_ENDED_BY_TIME]
     assert (
         "the search ended after 3 of 30 trials, by `trainer.search.minutes: 0.005`"
         in short.found(trials).notes[0].message

@@ -10,7 +10,7 @@ from rondo.contracts.spec.policy import Value as ParameterValue
 from rondo.contracts.tasks.metrics import METRICS
 from rondo.contracts.text import Digest, Message, Text
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import ParameterOrigin, SkipReason, TriggerKind, open_to
+from rondo.contracts.vocabularies import NoteCode, ParameterOrigin, SkipReason, Task, TriggerKind, open_to
 
 
 class Trigger(Value):
@@ -71,9 +71,9 @@ class TrainingInputs(Value):
 
 
 class TrainingNote(Value):
-    """What the author of a spec should know of a training's rows. `code` is an open vocabulary, such as `constant`."""
+    """What the author of a spec should know of a training; `feature` is the one that the note is about, if any."""
 
-    code: Text
+    code: Annotated[Text, open_to(NoteCode)]
     feature: Text | None = None
     message: Message
 
@@ -115,7 +115,7 @@ class TrainingSummary(TrainingInputs):
     champion could not be scored.
     """
 
-    task: Text
+    task: Annotated[Text, open_to(Task)]
     metrics: dict[Text, float]
     champion_metrics: dict[Text, float] | None = None
     champion_version: int | None = None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from rondo.contracts import vocabularies
 from rondo.contracts.text import Text
+from rondo.contracts.vocabularies import open_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,7 +90,7 @@ class FittedTask(BaseModel):
 
     METADATA: ClassVar[str] = "rondo.task"
 
-    task: Text
+    task: Annotated[Text, open_to(vocabularies.Task)]
     labels: tuple[Text, ...] = ()
     numbers: bool = False
     threshold: float | None = None

@@ -17,6 +17,7 @@ from rondo.contracts.events.training import (
     TrainingSkipped,
     TrainingStarted,
 )
+from rondo.contracts.tasks.registry import UnknownTaskError
 from rondo.registry.errors import UnknownModelError, UnknownSpecError
 from rondo.registry.gates.artifact import new_artifact, unsound_artifact, unusable_evidence
 from rondo.registry.gates.champion_comparison import ComparedChampion
@@ -123,7 +124,10 @@ async def _evaluate(
         evidence = await load_evidence(artifacts, trained.evidence)
     except UnusableEvidenceError as error:
         return (unusable_evidence(error.reason),)
-    return evaluate_gates(evidence, model.spec.gates, champion)
+    try:
+        return evaluate_gates(evidence, model.spec.gates, champion)
+    except UnknownTaskError as error:
+        return (unusable_evidence(str(error)),)
 
 
 async def _champion(

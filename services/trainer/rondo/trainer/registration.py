@@ -10,7 +10,7 @@ import numpy as np
 from rondo.contracts.events.training import TrainingNote
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.times import FIRST, LAST, to_utc
-from rondo.contracts.vocabularies import Task
+from rondo.contracts.vocabularies import NoteCode, Task
 from rondo.trainer.dataset import data_checks
 from rondo.trainer.dataset.split import MIN_FRESH_ROWS, split
 from rondo.trainer.errors import TrainingImpossibleError
@@ -198,7 +198,7 @@ def _compare(
     try:
         edges = compared(parity.edge_rows(features, rows, seed))
     except RunFailedError as error:
-        return ordinary, [TrainingNote(code="fails_on_edges", message=f"for unusual values, {error}")]
+        return ordinary, [TrainingNote(code=NoteCode.FAILS_ON_EDGES, message=f"for unusual values, {error}")]
     both = ordinary.model_copy(
         update={
             "rows": ordinary.rows + edges.rows,
@@ -221,7 +221,7 @@ def _missing_values(spec: ModelSpec, registered: GivenFeatureModel, rows: pl.Dat
                 f"without a value of {name!r}, which is optional, the model gives no finite number: such a request is"
                 " answered with an error"
             )
-            yield TrainingNote(code="needs_value", feature=name, message=message)
+            yield TrainingNote(code=NoteCode.NEEDS_VALUE, feature=name, message=message)
 
 
 def _notes(
@@ -229,21 +229,21 @@ def _notes(
 ) -> Iterator[TrainingNote]:
     if model.unused:
         message = f"the model does not use {listed(model.unused)}"
-        yield TrainingNote(code="unused_features", message=message)
+        yield TrainingNote(code=NoteCode.UNUSED_FEATURES, message=message)
     if model.output.assumed:
         message = (
             f"the model does not say in which order its probabilities are: it is taken to be {listed(model.classes)}"
         )
-        yield TrainingNote(code="assumed_classes", message=message)
+        yield TrainingNote(code=NoteCode.ASSUMED_CLASSES, message=message)
     if until is None:
         message = (
             f"nothing says which rows the model was fitted to: if the {holdout.height:,} rows that it is evaluated on"
             " are among them, its metrics are too good; give `trained_until` when you register it"
         )
-        yield TrainingNote(code="unknown_training_rows", message=message)
+        yield TrainingNote(code=NoteCode.UNKNOWN_TRAINING_ROWS, message=message)
     elif holdout.height < MIN_FRESH_ROWS:
         message = f"{holdout.height:,} rows are later than those that the model was fitted to"
-        yield TrainingNote(code="few_later_rows", message=message)
+        yield TrainingNote(code=NoteCode.FEW_LATER_ROWS, message=message)
     if spec.task == Task.MULTICLASS:
         yield from _class_notes(model.classes, rows[spec.data.label])
 
@@ -253,6 +253,8 @@ def _class_notes(classes: tuple[str, ...], labels: pl.Series) -> Iterator[Traini
     if new := sorted(found - set(classes)):
         share = sum(labels.is_in(new).to_list()) / labels.len()
         message = f"{share:.2%} of the labelled rows have a label that the model lacks, such as {new[0]!r}"
-        yield TrainingNote(code="unknown_class", message=message)
+        yield TrainingNote(code=NoteCode.UNKNOWN_CLASS, message=message)
     if absent := [name for name in classes if name not in found]:
-        yield TrainingNote(code="absent_class", message=f"no labelled row has the label {listed(absent)} of the model")
+        yield TrainingNote(
+            code=NoteCode.ABSENT_CLASS, message=f"no labelled row has the label {listed(absent)} of the model"
+        )

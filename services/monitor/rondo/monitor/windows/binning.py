@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rondo.contracts.events.logs import FEATURE, OUTPUT
-from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
+from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, UnknownProfile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +41,10 @@ class ColumnBins:
 
 @dataclass(frozen=True)
 class Binning:
-    """The bins of every column of a version; `size` is their total number."""
+    """The bins of every column of a version; `size` is their total number.
+
+    A column whose kind of profile is unknown has none.
+    """
 
     columns: tuple[ColumnBins, ...]
     size: int
@@ -54,6 +57,8 @@ class Binning:
         profiles = [(name, f"{FEATURE}{name}", part) for name, part in profile.features.items()]
         outputs = [(f"{OUTPUT}{name}", f"{OUTPUT}{name}", part) for name, part in profile.outputs.items()]
         for name, column, part in [*profiles, *outputs]:
+            if isinstance(part, UnknownProfile):
+                continue
             columns.append(_column_bins(name, column, offset, part))
             offset += columns[-1].size
         return cls(tuple(columns), offset)
@@ -67,9 +72,9 @@ class Binning:
 
     def reference(self, profile: ReferenceProfile) -> NDArray[np.int64]:
         """Return the counts of the profile itself, shape (size,)."""
-        return np.concatenate(
-            [_profile_counts(part) for part in (*profile.features.values(), *profile.outputs.values())]
-        )
+        parts = (*profile.features.values(), *profile.outputs.values())
+        known = [_profile_counts(part) for part in parts if not isinstance(part, UnknownProfile)]
+        return np.concatenate([np.zeros(0, np.int64), *known])
 
 
 def _column_bins(name: str, column: str, offset: int, part: NumericProfile | CategoricalProfile) -> ColumnBins:

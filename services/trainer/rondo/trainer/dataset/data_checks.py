@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from rondo.contracts.events.training import TrainingNote
-from rondo.contracts.vocabularies import Task
+from rondo.contracts.vocabularies import NoteCode, Task
 from rondo.trainer.errors import LeakError
 
 if TYPE_CHECKING:
@@ -59,16 +59,16 @@ def notes(spec: ModelSpec, parts: Split) -> Iterator[TrainingNote]:
             f"{repeated:.0%} of the training rows equal an earlier one in label and all features: if they are copies,"
             " the metrics are surer than they should be"
         )
-        yield TrainingNote(code="repeated_rows", message=message)
+        yield TrainingNote(code=NoteCode.REPEATED_ROWS, message=message)
 
 
 def _same_everywhere(values: pl.Series) -> Iterator[TrainingNote]:
     if values.null_count() == values.len():
         message = f"the feature {values.name!r} has no value in any training row: it decides nothing"
-        yield TrainingNote(code="no_values", feature=values.name, message=message)
+        yield TrainingNote(code=NoteCode.NO_VALUES, feature=values.name, message=message)
     elif not values.null_count() and values.head(_PROBE_ROWS).n_unique() == 1 and values.n_unique() == 1:
         message = f"the feature {values.name!r} is {values[0]} in all training rows: it decides nothing"
-        yield TrainingNote(code="constant", feature=values.name, message=message)
+        yield TrainingNote(code=NoteCode.CONSTANT, feature=values.name, message=message)
 
 
 def _unseen(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
@@ -78,7 +78,7 @@ def _unseen(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
             f"{unseen.len():,} of {holdout.len():,} rows of the holdout have a {training.name!r} that the training rows"
             f" lack, such as {unseen[0]!r}: the other features decide them"
         )
-        yield TrainingNote(code="unseen_category", feature=training.name, message=message)
+        yield TrainingNote(code=NoteCode.UNSEEN_CATEGORY, feature=training.name, message=message)
 
 
 def _classes(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
@@ -91,14 +91,14 @@ def _classes(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
             f"{rows / training.len():.2%} of the training rows ({rows:,}) have the label {_shown(value)}{others}: judge"
             " the model by metrics that weigh classes, such as average_precision or balanced_accuracy"
         )
-        yield TrainingNote(code="rare_class", message=message)
+        yield TrainingNote(code=NoteCode.RARE_CLASS, message=message)
     unknown = holdout.filter(~holdout.is_in(training.unique().implode()))
     if unknown.len():
         message = (
             f"{unknown.len():,} of {holdout.len():,} rows of the holdout have a label that the training rows lack, such"
             f" as {_shown(unknown[0])}: they count as wrong"
         )
-        yield TrainingNote(code="unknown_class", message=message)
+        yield TrainingNote(code=NoteCode.UNKNOWN_CLASS, message=message)
 
 
 def _shown(label: object) -> str:

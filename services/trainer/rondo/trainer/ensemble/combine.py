@@ -14,7 +14,7 @@ import polars as pl
 
 from rondo.contracts.events.training import EnsembleMember, TrainingNote
 from rondo.contracts.tasks.registry import task_named
-from rondo.contracts.vocabularies import Task
+from rondo.contracts.vocabularies import NoteCode, Task
 from rondo.trainer.ensemble import members
 from rondo.trainer.ensemble.mean import WeightedMean
 from rondo.trainer.ensemble.members import FITTED_UNTIL, MEMBERS, Member, NoMemberError, read_member
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 # A replica of serving holds several times as many bytes for each version.
 MAX_BYTES = 200 * 1024 * 1024
-_ENSEMBLE, _LEFT_OUT = "ensemble", "ensemble_left_out"
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +78,9 @@ def combine(
     notes: list[TrainingNote] = []
     parts = _halves(spec, fitted.holdout) if champions else None
     if champions and parts is None:
-        notes.append(_note(_ENSEMBLE, "the holdout can't be divided into rows that weigh and rows that evaluate"))
+        notes.append(
+            _note(NoteCode.ENSEMBLE, "the holdout can't be divided into rows that weigh and rows that evaluate")
+        )
     if parts is None:
         return _alone(fitted, notes)
     earlier, later = parts
@@ -131,7 +132,7 @@ def _weighted(
         until=fitted.holdout[spec.data.event_time][weighed - 1],
         rows_weighed=weighed,
         members=found,
-        notes=(*notes, _note(_ENSEMBLE, message)),
+        notes=(*notes, _note(NoteCode.ENSEMBLE, message)),
         metadata={**versions, FITTED_UNTIL: fitted.until.isoformat()},
     )
 
@@ -179,7 +180,7 @@ def _with_one_version_of_operators(
     try:
         made.graphs.append(operators.convert(own, versions))
     except OperatorVersionError as error:
-        notes.append(_note(_ENSEMBLE, f"the fitted model is not combined with others: {error}"))
+        notes.append(_note(NoteCode.ENSEMBLE, f"the fitted model is not combined with others: {error}"))
         return made
     for member in read:
         try:
@@ -224,8 +225,8 @@ def _name(version: int | None) -> str:
 
 
 def _left_out(version: int, why: str) -> TrainingNote:
-    return _note(_LEFT_OUT, f"version {version} is left out of the ensemble: {why}")
+    return _note(NoteCode.ENSEMBLE_LEFT_OUT, f"version {version} is left out of the ensemble: {why}")
 
 
-def _note(code: str, message: str) -> TrainingNote:
+def _note(code: NoteCode, message: str) -> TrainingNote:
     return TrainingNote(code=code, message=message)

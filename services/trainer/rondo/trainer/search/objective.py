@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rondo.contracts.events.training import TrainingNote
 from rondo.contracts.spec.parameters.search_space import with_params
 from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.errors import NoFinitePredictionError, NoInnerSplitError, TrainingImpossibleError
 from rondo.trainer.estimators.base import Target
 from rondo.trainer.evaluation.metrics import Scored, compute
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from rondo.trainer.search.inner_splits import InnerSplit
 
 log = logging.getLogger(__name__)
-SPLIT_SKIPPED = "search_split_skipped"
 _DETAIL = 500  # characters of a library's message
 
 
@@ -116,7 +116,7 @@ def prepare_objective(spec: ModelSpec, estimator: Estimator, metric: Metric, tra
         skipped.append(f"the search did without its inner split {split.number + 1}: {problem}")
     if not prepared:
         raise NoInnerSplitError(skipped)
-    notes = tuple(TrainingNote(code=SPLIT_SKIPPED, message=message) for message in skipped)
+    notes = tuple(TrainingNote(code=NoteCode.SEARCH_SPLIT_SKIPPED, message=message) for message in skipped)
     return Objective(spec, estimator, metric, tuple(prepared), notes)
 
 

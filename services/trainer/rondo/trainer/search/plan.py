@@ -10,7 +10,7 @@ from rondo.contracts.spec.parameters.search_checks import faults
 from rondo.contracts.spec.parameters.search_space import own_params, search_space
 from rondo.contracts.tasks.metrics import METRICS
 from rondo.contracts.tasks.registry import task_named
-from rondo.contracts.vocabularies import ParameterOrigin
+from rondo.contracts.vocabularies import NoteCode, ParameterOrigin
 from rondo.trainer.errors import AllTrialsFailedError
 from rondo.trainer.estimators.base import HyperparameterError
 from rondo.trainer.run import Proposal
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from rondo.contracts.spec.policy import Value
     from rondo.contracts.tasks.metrics import Metric
     from rondo.trainer.run import Trial
-
-ENDED_BY_TIME = "search_ended_by_time"
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ class SearchPlan:
             f"the search ended after {len(ended)} of {self.trials} trials, by `trainer.search.minutes:"
             f" {self.minutes:g}`: repeated, it may end with another model"
         )
-        return [TrainingNote(code=ENDED_BY_TIME, message=message)]
+        return [TrainingNote(code=NoteCode.SEARCH_ENDED_BY_TIME, message=message)]
 
 
 def plan_search(spec: ModelSpec, champion: Parameters | None) -> SearchPlan:
