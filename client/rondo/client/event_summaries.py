@@ -41,7 +41,6 @@ from rondo.contracts.vocabularies import StatisticName
 
 if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
-    from rondo.contracts.events.monitoring import Finding
 
 
 _SHOWN = 3  # statistics of a finding
@@ -157,17 +156,17 @@ def _(event: ReplicaChanged) -> str:
 
 @summarize.register
 def _(event: DriftDetected) -> str:
-    return f"version {event.model_version} drifts: {_first(event)}"
+    return f"version {event.model_version} drifts: {event.described(_SHOWN)}"
 
 
 @summarize.register
 def _(event: PerformanceDegraded) -> str:
-    return f"version {event.model_version} declined: {_first(event)}"
+    return f"version {event.model_version} declined: {event.described(_SHOWN)}"
 
 
 @summarize.register
 def _(event: DataQualityDegraded) -> str:
-    return f"data quality: {_first(event)}"
+    return f"data quality: {event.described(_SHOWN)}"
 
 
 @summarize.register
@@ -176,7 +175,8 @@ def _(event: WindowClosed) -> str:
     worst = max(distances, key=lambda each: each.value, default=None)
     drift = f", most drifted {described(worst)}" if worst else ""
     no_verdict = f", no verdict: {event.no_verdict}" if event.no_verdict else ""
-    return f"window to {event.window.end:%d %b}: {event.window.rows:,} rows{drift}{no_verdict}"
+    left_out = f", without {event.statistics_left_out:,} of its statistics" if event.statistics_left_out else ""
+    return f"window to {event.window.end:%d %b}: {event.window.rows:,} rows{drift}{no_verdict}{left_out}"
 
 
 @summarize.register
@@ -203,7 +203,3 @@ def _(event: PredictionMade) -> str:
 def _(event: OutcomeObserved) -> str:
     outcome = f"{event.outcome:g}" if isinstance(event.outcome, float) else event.outcome
     return f"the outcome of {event.entity or event.id} is {outcome}"
-
-
-def _first(finding: Finding) -> str:
-    return ", ".join(described(statistic) for statistic in finding.statistics[:_SHOWN])

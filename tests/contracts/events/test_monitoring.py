@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from rondo.contracts.events.monitoring import Statistic, described
+from rondo.contracts.events.monitoring import DriftDetected, Statistic, described
 from rondo.contracts.vocabularies import StatisticName
+
+from tests.support.future_words import example_of
 
 
 @pytest.mark.parametrize(
@@ -26,3 +28,12 @@ def test_a_statistic_is_described_whatever_it_is(statistic: Statistic, text: str
 @pytest.mark.parametrize("statistic", StatisticName)
 def test_every_statistic_has_a_name_for_people(statistic: StatisticName) -> None:
     assert "_" not in described(Statistic(statistic=statistic, value=0.5))
+
+
+def test_a_finding_says_how_many_statistics_its_text_leaves_out() -> None:
+    finding = DriftDetected.model_validate(example_of(DriftDetected))
+    first, *others = map(described, finding.statistics)
+    assert finding.described(1 + len(others)) == ", ".join([first, *others])
+    assert finding.described(1) == (f"{first}, and {len(others)} more" if others else first)
+    cut = finding.model_copy(update={"statistics_left_out": 2_000})
+    assert cut.described(1) == f"{first}, and {2_000 + len(others):,} more"

@@ -76,6 +76,7 @@ def test_a_closed_window_has_every_statistic() -> None:
     assert isinstance(event, WindowClosed)
     assert event.statistics == RESULT.statistics
     assert {s.statistic for s in event.statistics} == {"psi", "ks", "missing", "roc_auc"}
+    assert event.statistics_left_out == 0
 
 
 def test_the_events_of_a_window_with_very_many_features_fit_into_a_message() -> None:
@@ -89,7 +90,11 @@ def test_the_events_of_a_window_with_very_many_features_fit_into_a_message() -> 
     )
     result = replace(RESULT, results={**RESULT.results, "drift": drift})
     for event in (findings.closed(SUBJECT, result).event, findings.found("drift", SUBJECT, result)[0].event):
+        assert isinstance(event, WindowClosed | DriftDetected)
         assert len(event.model_dump_json()) < 1024 * 1024
+        total = len(result.statistics) if isinstance(event, WindowClosed) else 5_000
+        assert (len(event.statistics), event.statistics_left_out) == (3_000, total - 3_000)
+        assert event.described(2).endswith(f", and {total - 2:,} more")
 
 
 def test_a_finding_and_its_alert_share_an_id_and_each_kind_has_its_own() -> None:

@@ -69,7 +69,8 @@ def _written(name: str) -> tuple[str, str]:
 class Finding(ModelEvent):
     """What a detector found in a window. `finding_id` is a function of version, kind and window alone.
 
-    `since` is the start of the first window in the series that the finding is about.
+    `since` is the start of the first window in the series that the finding is about. `statistics_left_out` is how many
+    statistics a message has no room for; those that exceed their thresholds come first.
     """
 
     finding_id: Text
@@ -77,6 +78,13 @@ class Finding(ModelEvent):
     window: Window
     since: Utc
     statistics: tuple[Statistic, ...]
+    statistics_left_out: int = 0
+
+    def described(self, most: int) -> str:
+        """Return the first `most` statistics as text, and the number of the others."""
+        shown = [described(statistic) for statistic in self.statistics[:most]]
+        others = len(self.statistics) - len(shown) + self.statistics_left_out
+        return ", ".join([*shown, f"and {others:,} more"] if others else shown)
 
 
 class DriftDetected(Finding):

@@ -12,7 +12,6 @@ from rondo.contracts.events.monitoring import (
     DriftDetected,
     Finding,
     PerformanceDegraded,
-    described,
 )
 from rondo.contracts.events.training import TrainingRequested, Trigger
 from rondo.contracts.vocabularies import TriggerKind
@@ -122,5 +121,5 @@ async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: Uni
 
 
 def _trigger(finding: Finding, kind: TriggerKind) -> Trigger:
-    detail = ", ".join(described(statistic) for statistic in finding.statistics[:_NAMED_STATISTICS])
+    detail = finding.described(_NAMED_STATISTICS)
     return Trigger(id=finding.finding_id, kind=kind, at=finding.window.end, detail=detail)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.monitoring import (
     AlertRaised,
@@ -55,14 +55,14 @@ class Subject:
 
 
 def closed(subject: Subject, result: WindowResult) -> Announcement:
-    """Build the event of a closed window, with every figure."""
+    """Build the event of a closed window, with every figure that a message has room for."""
     event = WindowClosed(
         model=subject.model,
         finding_id=subject.finding_id("window"),
         model_version=subject.version,
         window=subject.window,
         since=subject.since,
-        statistics=_bounded(result.statistics),
+        **_bounded(result.statistics),
         labelled_rows=result.labelled_rows,
         no_verdict=result.no_verdict,
     )
@@ -96,7 +96,7 @@ def _finding(kind: FindingKind, subject: Subject, result: WindowResult) -> Findi
         "model_version": subject.version,
         "window": subject.window,
         "since": subject.since,
-        "statistics": _bounded(result.found(kind)),
+        **_bounded(result.found(kind)),
         "labelled_rows": result.labelled_rows,
     }
     return _EVENTS[kind].model_validate(content)
@@ -114,8 +114,9 @@ _TITLES = {
 }
 
 
-def _bounded(statistics: tuple[Statistic, ...]) -> tuple[Statistic, ...]:
-    return statistics[:_MAX_STATISTICS]
+def _bounded(statistics: tuple[Statistic, ...]) -> dict[str, Any]:
+    left_out = max(0, len(statistics) - _MAX_STATISTICS)
+    return {"statistics": statistics[:_MAX_STATISTICS], "statistics_left_out": left_out}
 
 
 def _figures(kind: FindingKind, result: WindowResult) -> str:
