@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -122,6 +123,12 @@ def test_pruned_trials_inform_the_proposals_and_failed_ones_do_not() -> None:
         for state in ("complete", "pruned", "failed")
     ]
     assert len({str(proposal) for proposal in proposals}) == 3
+
+
+def test_optuna_loads_no_database() -> None:
+    """It requires SQLAlchemy, for a storage that is not used here: a worker would take longer to start."""
+    assert run(plan(), [], 12)
+    assert not {"sqlalchemy", "alembic", "pandas"} & {*sys.modules}
 
 
 def test_a_search_ends_after_its_trials_or_its_minutes() -> None:
