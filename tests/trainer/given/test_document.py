@@ -8,6 +8,7 @@ from typing import Any
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from rondo.chassis.onnx_document import versions_of
 from rondo.trainer.given import document
 from rondo.trainer.given.errors import GivenModelError
 
@@ -70,7 +71,7 @@ def test_an_operator_that_cannot_be_served_is_refused(operator: str, domain: str
 
 def test_an_unused_domain_does_not_matter() -> None:
     model = graph(*column(), opsets={"": 15, "com.microsoft": 1})
-    assert document.opsets(document.parse(model.SerializeToString())) == {"": 15}
+    assert versions_of(document.parse(model.SerializeToString())) == {"": 15}
 
 
 @pytest.mark.parametrize("opsets", [{"": 99}, {"": 15, "ai.onnx.ml": 99}])

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import onnx
-from google.protobuf.message import DecodeError, Message
-from onnx import ModelProto, TensorProto, checker, defs
-
+from rondo.chassis import onnx_document
+from rondo.chassis.onnx_document import InvalidModelError, NotAModelError
 from rondo.contracts.tasks.base import FittedTask
 from rondo.registry.errors import NotOnnxError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-# The newest version of each set of operators that this release knows. Others would need a library in serving.
-_OPSETS = {"": defs.onnx_opset_version(), "ai.onnx": defs.onnx_opset_version(), "ai.onnx.ml": 5}
 
 
 class UnsoundArtifactError(ValueError):
@@ -32,12 +22,9 @@ def require_onnx(content: bytes) -> None:
 
     """
     try:
-        model = onnx.load_model_from_string(content)
-    except DecodeError:
-        raise NotOnnxError("it is not an ONNX model") from None
-    # The bytes of a text may be read as a message without any field that is known.
-    if not model.HasField("graph") or not model.graph.output:
-        raise NotOnnxError("it is not an ONNX model")
+        onnx_document.parse(content)
+    except NotAModelError as error:
+        raise NotOnnxError(str(error)) from None
 
 
 def check_task(content: bytes, task: str) -> None:
@@ -47,7 +34,7 @@ def check_task(content: bytes, task: str) -> None:
         UnsoundArtifactError: its metadata has another task, or none that can be read.
 
     """
-    metadata = {entry.key: entry.value for entry in onnx.load_model_from_string(content).metadata_props}
+    metadata = onnx_document.metadata(onnx_document.parse(content))
     if FittedTask.METADATA not in metadata:
         raise UnsoundArtifactError(f"its metadata has no {FittedTask.METADATA}, which says what it predicts")
     try:
@@ -68,34 +55,17 @@ def check_onnx(content: bytes, size: int) -> None:
     if len(content) != size:
         raise UnsoundArtifactError(f"it has {len(content):,} bytes, {size:,} were announced")
     try:
-        model = onnx.load_model_from_string(content)
-    except DecodeError as error:
-        raise UnsoundArtifactError(f"it is not an ONNX model ({error})") from None
-    _require_no_files(model)
-    for entry in model.opset_import:
-        if entry.version > _OPSETS.get(entry.domain, 0):
-            raise UnsoundArtifactError(f"it needs the operators {entry.domain or 'ai.onnx'} {entry.version}")
+        model = onnx_document.parse(content)
+    except NotAModelError as error:
+        raise UnsoundArtifactError(str(error)) from None
+    if (tensor := onnx_document.external_tensor(model)) is not None:
+        raise UnsoundArtifactError(f"its tensor {tensor!r} is in another file")
+    for domain, version in onnx_document.versions_of(model).items():
+        if version > onnx_document.NEWEST.get(domain, 0):
+            raise UnsoundArtifactError(f"it needs the operators {domain or 'ai.onnx'} {version}")
     if model.functions:
         raise UnsoundArtifactError("it defines functions of its own")
     try:
-        checker.check_model(model)
-    except (checker.ValidationError, ValueError) as error:
-        raise UnsoundArtifactError(f"it is not a valid ONNX model: {str(error).partition(chr(10))[0]}") from None
-
-
-def _require_no_files(model: ModelProto) -> None:
-    """Refuse tensors outside of the model: it could read any file of the machine (CVE-2022-25882)."""
-    for tensor in _tensors(model):
-        if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
-            raise UnsoundArtifactError(f"its tensor {tensor.name!r} is in another file")
-
-
-def _tensors(message: Message) -> Iterator[TensorProto]:
-    """Yield every tensor, whatever message holds it: attributes, subgraphs, functions, sparse tensors, training."""
-    if isinstance(message, TensorProto):
-        yield message
-        return
-    for field, value in message.ListFields():
-        if field.message_type is not None:
-            for each in value if field.is_repeated else (value,):
-                yield from _tensors(each)
+        onnx_document.check(model)
+    except InvalidModelError as error:
+        raise UnsoundArtifactError(f"it is not a valid ONNX model: {error}") from None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from rondo.chassis.onnx_document import versions_of
 from rondo.contracts.events.training import EnsembleMember, TrainingNote
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import NoteCode, Task
@@ -175,7 +176,7 @@ def _with_one_version_of_operators(
 ) -> _Candidates:
     """Convert all graphs to the newest operators that one of them has."""
     own = members.raw_graph_of(model)
-    versions = operators.newest(operators.versions_of(graph) for graph in (own, *(member.graph for member in read)))
+    versions = operators.newest(versions_of(graph) for graph in (own, *(member.graph for member in read)))
     made = _Candidates(versions, [model], [])
     try:
         made.graphs.append(operators.convert(own, versions))

@@ -9,7 +9,7 @@ import numpy as np
 from rondo.contracts.spec.parameters.lightgbm import LIGHTGBM
 from rondo.trainer.errors import OpenMpMissingError
 from rondo.trainer.estimators import lightgbm_trees
-from rondo.trainer.estimators.base import HyperparameterError
+from rondo.trainer.estimators.boosting import Boosting
 from rondo.trainer.estimators.tree_ensemble import LINKS
 
 try:
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
-    from rondo.contracts.spec.policy import Trainer
     from rondo.trainer.estimators.base import Params, Target
 
-DEFAULTS: dict[str, Any] = {"n_estimators": 100}
 # Same rows and same build give the same model, whatever the threads (LightGBM's documentation of `deterministic`).
 OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
 REPEATABLE: dict[str, Any] = {"deterministic": True, "force_row_wise": True, "verbosity": -1}
@@ -48,21 +46,10 @@ class LightGbmModel:
         return trees.onnx_nodes(matrix, raw, LINKS[self._target.task])
 
 
-class LightGbm:
+class LightGbm(Boosting):
     """`base.Estimator`: fits with at most `threads` threads."""
 
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
-
-    def check_params(self, task: str, trainer: Trainer) -> dict[str, Any]:
-        """Check again what `rondo apply` checks: an older spec may have been applied before a rule existed."""
-        problems = tuple(f"`{name}` {problem}" for name, problem in LIGHTGBM.faults(task, trainer.params))
-        if problems:
-            raise HyperparameterError(problems)
-        return DEFAULTS | {LIGHTGBM.names[name]: value for name, value in trainer.params.items()}
-
-    def check_matrix(self, params: Params, columns: Sequence[str], matrix: NDArray[np.float32]) -> None:
-        """Missing and infinite values are taken as they are."""
+    library = LIGHTGBM
 
     def fit(
         self,

@@ -9,7 +9,7 @@ import xgboost
 
 from rondo.contracts.spec.parameters.xgboost import XGBOOST
 from rondo.trainer.estimators import xgboost_trees
-from rondo.trainer.estimators.base import HyperparameterError
+from rondo.trainer.estimators.boosting import Boosting
 from rondo.trainer.estimators.tree_ensemble import LINKS
 
 if TYPE_CHECKING:
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
-    from rondo.contracts.spec.policy import Trainer
     from rondo.trainer.estimators.base import Params, Target
 
-DEFAULTS: dict[str, Any] = {"n_estimators": 100}
 OBJECTIVES = {"binary": "binary:logistic", "multiclass": "multi:softprob", "regression": "reg:squarederror"}
 # Same rows and same build give the same model, whatever the threads: the histograms are sums of doubles.
 REPEATABLE: dict[str, Any] = {"tree_method": "hist", "device": "cpu", "verbosity": 1, "validate_parameters": True}
@@ -45,21 +43,10 @@ class XgBoostModel:
         return trees.onnx_nodes(matrix, raw, LINKS[self._target.task])
 
 
-class XgBoost:
+class XgBoost(Boosting):
     """`base.Estimator`: fits with at most `threads` threads."""
 
-    def __init__(self, threads: int) -> None:
-        self._threads = threads
-
-    def check_params(self, task: str, trainer: Trainer) -> dict[str, Any]:
-        """Check again what `rondo apply` checks: an older spec may have been applied before a rule existed."""
-        problems = tuple(f"`{name}` {problem}" for name, problem in XGBOOST.faults(task, trainer.params))
-        if problems:
-            raise HyperparameterError(problems)
-        return DEFAULTS | {XGBOOST.names[name]: value for name, value in trainer.params.items()}
-
-    def check_matrix(self, params: Params, columns: Sequence[str], matrix: NDArray[np.float32]) -> None:
-        """Missing and infinite values are taken as they are."""
+    library = XGBOOST
 
     def fit(
         self,

@@ -6,12 +6,10 @@ each feature takes the features as they are sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.training import FunctionVersion
 from rondo.contracts.spec.model import Feature
-from rondo.trainer.estimators.base import ML_OPSET
 from rondo.trainer.functions import packages
 from rondo.trainer.functions.context import FunctionContext
 from rondo.trainer.functions.errors import FunctionModelError
@@ -22,6 +20,7 @@ from rondo.trainer.given.errors import GivenModelError
 from rondo.trainer.given.feature_model import GivenFeatureModel
 from rondo.trainer.given.model import read
 from rondo.trainer.onnx_graph import operators
+from rondo.trainer.onnx_graph.feature_model import PreparedModel, versions_for
 from rondo.trainer.onnx_graph.operators import OperatorVersionError
 from rondo.trainer.preparation import inputs
 
@@ -35,34 +34,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.trainer.given.model import GivenModel, RunGraph
+    from rondo.trainer.given.model import RunGraph
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
     from rondo.trainer.preparation.preparation import Preparation
 
 _SAMPLE_ROWS = 200
-
-
-@dataclass(frozen=True)
-class MatrixModel:
-    """`FeatureModel` of a graph that takes the matrix of a preparation."""
-
-    preparation: Preparation
-    given: GivenModel
-
-    @property
-    def features(self) -> Mapping[str, Feature]:
-        return self.preparation.features
-
-    @property
-    def opsets(self) -> Mapping[str, int]:
-        return operators.newest([_needed_by(self.preparation), self.given.opsets])
-
-    def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
-        return self.given.predict(self.preparation.apply(rows))
-
-    def onnx_nodes(self, raw: str) -> list[onnx.NodeProto]:
-        matrix = "matrix.encoded"
-        return [*self.preparation.onnx_nodes(matrix), *self.given.onnx_nodes(matrix, raw)]
 
 
 class Functions:
@@ -118,17 +94,13 @@ class Functions:
             made: FeatureModel = GivenFeatureModel(spec.features, given)
         else:
             # Our own nodes are the same in all newer versions.
-            content = operators.convert(model, _needed_by(preparation)).SerializeToString(deterministic=True)
+            content = operators.convert(model, versions_for(preparation)).SerializeToString(deterministic=True)
             prepared, numbers = preparation.apply(sample), Feature(type="float", optional=True)
             rows = {name: prepared[:, [at]] for at, name in enumerate(preparation.columns)}
             given = read(content, dict.fromkeys(rows, numbers), spec.task, classes, rows, self._run)
-            made = MatrixModel(preparation, given)
+            made = PreparedModel(preparation, given, given.opsets)
         given.output.check(spec.task, made.predict(sample))
         return made
-
-
-def _needed_by(preparation: Preparation) -> dict[str, int]:
-    return {"": preparation.opset, document.ML: ML_OPSET}
 
 
 def _takes_a_matrix(model: onnx.ModelProto, features: Mapping[str, Feature]) -> bool:

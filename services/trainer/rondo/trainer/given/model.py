@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import onnx
 from onnx import helper, version_converter
 
+from rondo.chassis import onnx_document
 from rondo.trainer.given import document
 from rondo.trainer.given.errors import InvalidGraphError
 from rondo.trainer.given.inputs import PREFIX, match_inputs
@@ -124,7 +125,7 @@ def read(
 
     """
     model = document.parse(content)
-    metadata = document.metadata(model)
+    metadata = onnx_document.metadata(model)
     inputs, name = match_inputs(model, features), candidate_output(model, task)
     model.ClearField("metadata_props")
     plain = model.SerializeToString(deterministic=True)
@@ -135,7 +136,9 @@ def read(
     helper.set_model_props(described, metadata)
     output = raw_output(described, name, found, rows, task, tuple(classes) if classes is not None else None)
     current = _with_current_operators(model)
-    return GivenModel(tuple(features), inputs, output, document.opsets(current), metadata, current.graph, plain, run)
+    return GivenModel(
+        tuple(features), inputs, output, onnx_document.versions_of(current), metadata, current.graph, plain, run
+    )
 
 
 def _with_current_operators(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -143,7 +146,7 @@ def _with_current_operators(model: onnx.ModelProto) -> onnx.ModelProto:
 
     The operators of `ai.onnx.ml` stay: they are read as in their own version.
     """
-    version = document.opsets(model)[""]
+    version = onnx_document.versions_of(model)[""]
     if version >= _LEAST_CONVERTED:
         return model
     try:
@@ -151,7 +154,7 @@ def _with_current_operators(model: onnx.ModelProto) -> onnx.ModelProto:
     except (RuntimeError, ValueError) as error:
         raise InvalidGraphError(
             f"its operators of version {version} can't be read as those of {_LEAST_OPSET}:"
-            f" {document.first_line(error)}; export it with the target opset {_LEAST_OPSET}"
+            f" {onnx_document.first_line(error)}; export it with the target opset {_LEAST_OPSET}"
         ) from None
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from rondo.chassis.onnx_document import ML
 from rondo.trainer.estimators.base import ML_OPSET
+from rondo.trainer.onnx_graph.operators import newest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,10 +54,14 @@ class FeatureModel(Protocol):
 
 @dataclass(frozen=True)
 class PreparedModel:
-    """`FeatureModel` of a preparation and the model that was fitted to its matrix."""
+    """`FeatureModel` of a preparation and the model that was fitted to its matrix.
+
+    `versions` are those of the operators that the model's own nodes need, where they are newer than ours.
+    """
 
     preparation: Preparation
     fitted: FittedModel
+    versions: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def features(self) -> Mapping[str, Feature]:
@@ -63,7 +69,7 @@ class PreparedModel:
 
     @property
     def opsets(self) -> Mapping[str, int]:
-        return {"": self.preparation.opset, "ai.onnx.ml": ML_OPSET}
+        return newest([versions_for(self.preparation), self.versions])
 
     def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
         return self.fitted.predict(self.preparation.apply(rows))
@@ -71,3 +77,8 @@ class PreparedModel:
     def onnx_nodes(self, raw: str) -> list[onnx.NodeProto]:
         matrix = "matrix.encoded"
         return [*self.preparation.onnx_nodes(matrix), *self.fitted.onnx_nodes(matrix, raw)]
+
+
+def versions_for(preparation: Preparation) -> dict[str, int]:
+    """Return the versions of the operators by their domain that the nodes of a preparation and of trees need."""
+    return {"": preparation.opset, ML: ML_OPSET}

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from onnx import defs, version_converter
 
+from rondo.chassis.onnx_document import first_line, versions_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -16,11 +18,6 @@ class OperatorVersionError(ValueError):
     """An operator has changed between two versions, and can't be converted. The message is read after "the model: "."""
 
     code = "operator_version"
-
-
-def versions_of(model: onnx.ModelProto) -> dict[str, int]:
-    """Return the versions of the operators by their domain; that of ONNX is ""."""
-    return {"" if entry.domain == "ai.onnx" else entry.domain: entry.version for entry in model.opset_import}
 
 
 def newest(versions: Iterable[Mapping[str, int]]) -> dict[str, int]:
@@ -48,8 +45,7 @@ def convert(model: onnx.ModelProto, versions: Mapping[str, int]) -> onnx.ModelPr
     try:
         return version_converter.convert_version(model, versions[""])
     except (RuntimeError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        message = f"its operators can't be converted from version {own['']} to {versions['']} ({reason})"
+        message = f"its operators can't be converted from version {own['']} to {versions['']} ({first_line(error)})"
         raise OperatorVersionError(message) from None
 
 

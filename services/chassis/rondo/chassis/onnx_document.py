@@ -1,0 +1,97 @@
+"""ONNX documents of others: parsed and checked without a runtime. Needs the extra `onnx` of this package.
+
+The registry and the trainer use it, each with errors of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import onnx
+from google.protobuf.message import DecodeError, Message
+from onnx import TensorProto, checker, defs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+M = TypeVar("M", bound=Message)
+
+ML = "ai.onnx.ml"
+# The newest version of each set of operators that onnxruntime in serving has.
+NEWEST: Mapping[str, int] = {"": defs.onnx_opset_version(), ML: 5}
+
+
+class NotAModelError(ValueError):
+    """The bytes are no ONNX model."""
+
+    code = "not_a_model"
+
+
+class InvalidModelError(ValueError):
+    """The model breaks a rule of ONNX. The message is the checker's, in one line."""
+
+    code = "invalid_model"
+
+
+def parse(content: bytes) -> onnx.ModelProto:
+    """Return a model with a graph that has outputs; nothing else of it is checked.
+
+    Raises:
+        NotAModelError: the bytes are none.
+
+    """
+    try:
+        model = onnx.load_model_from_string(content)
+    except DecodeError:
+        raise NotAModelError("it is not an ONNX model") from None
+    # The bytes of a text may parse as a message without any known field.
+    if not model.HasField("graph") or not model.graph.output:
+        raise NotAModelError("it is not an ONNX model")
+    return model
+
+
+def metadata(model: onnx.ModelProto) -> dict[str, str]:
+    """Return the metadata. Of a key that occurs twice the last value holds."""
+    return {entry.key: entry.value for entry in model.metadata_props}
+
+
+def versions_of(model: onnx.ModelProto) -> dict[str, int]:
+    """Return the versions of the operators by their domain; that of ONNX is ""."""
+    return {"" if entry.domain == "ai.onnx" else entry.domain: entry.version for entry in model.opset_import}
+
+
+def external_tensor(model: onnx.ModelProto) -> str | None:
+    """Return the name of a tensor in another file, if there is one: any file could be read (CVE-2022-25882)."""
+    for tensor in messages_of(model, TensorProto):
+        if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
+            return str(tensor.name)
+    return None
+
+
+def messages_of(message: Message, kind: type[M]) -> Iterator[M]:
+    """Yield every message of a kind that another holds, at any depth, but not what is inside of those."""
+    if isinstance(message, kind):
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for each in value if field.is_repeated else (value,):
+                yield from messages_of(each, kind)
+
+
+def check(model: onnx.ModelProto) -> None:
+    """Check the graph by ONNX's own checker.
+
+    Raises:
+        InvalidModelError: it is not valid.
+
+    """
+    try:
+        checker.check_model(model)
+    except (checker.ValidationError, ValueError) as error:
+        raise InvalidModelError(first_line(error)) from None
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error of ONNX says, without the dump of the graph that follows."""
+    return str(error).partition("\n")[0][:300]
