@@ -39,6 +39,18 @@ def test_the_function_of_the_page_trains(tmp_path: Path) -> None:
     assert train(tmp_path, asked, rows("binary", 600)).evaluation.metrics["roc_auc"] > 0.8
 
 
+def test_the_function_of_the_page_trains_for_several_classes_too(tmp_path: Path) -> None:
+    """It is given the indices of classes, so these are the classes of the graph that it returns."""
+    page = (ROOT / "docs" / "functions.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "own_model").mkdir()
+    (tmp_path / "own_model" / "train.py").write_text(code)
+    trainer = {"kind": "function", "function": "own_model.train:train", "params": {}}
+    asked = spec("multiclass", trainer).as_dict() | {"prepare": {"impute": {"temp": "mean"}}}
+    candidate = train(tmp_path, asked, rows("multiclass", 600))
+    assert candidate.evaluation.metrics["accuracy"] > 0.5
+
+
 def test_the_example_trains_on_flights() -> None:
     described = parse_spec((EXAMPLE / "rondo.yaml").read_text()).as_dict()
     described["trainer"]["params"] = {"hidden": 4, "epochs": 2}

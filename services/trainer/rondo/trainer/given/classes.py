@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import onnx
 
 CLASSES = "rondo.classes"
-_BINARY = 2
 
 
 def classes_of(model: onnx.ModelProto, count: int) -> tuple[str, ...] | None:
@@ -41,7 +40,7 @@ def classes_of(model: onnx.ModelProto, count: int) -> tuple[str, ...] | None:
 def columns_of(found: tuple[str, ...] | None, wanted: tuple[str, ...]) -> tuple[int, ...]:
     """Return the column of each wanted class among the probabilities of the found ones.
 
-    The numbers 0 and 1 stand for the two labels of a binary spec. Without found classes the order is taken to be the
+    Whole numbers from 0 stand for the wanted classes in their order. Without found classes the order is taken to be the
     wanted one.
 
     Raises:
@@ -52,8 +51,9 @@ def columns_of(found: tuple[str, ...] | None, wanted: tuple[str, ...]) -> tuple[
         return tuple(range(len(wanted)))
     if set(found) == set(wanted):
         return tuple(found.index(each) for each in wanted)
-    if len(wanted) == _BINARY and set(found) == {"0", "1"}:
-        return found.index("0"), found.index("1")
+    indices = tuple(str(index) for index in range(len(wanted)))
+    if set(found) == set(indices):
+        return tuple(found.index(index) for index in indices)
     raise UnmatchedClassesError(
         found, f"the classes of the model are {listed(found)}, and those of the label {listed(wanted)}"
     )

@@ -1,0 +1,192 @@
+"""`make bench ONLY=models`: each task with each trainer that can do it, on the flights of January and February.
+
+Each is what a run of the trainer does on rows in memory: the fit, the graph, its parity with the model on training,
+edge and random rows, and the evaluation. The metric is that of the holdout. A row without a goal is shown.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from lightgbm import LGBMClassifier, LGBMRegressor
+from rondo.client.registration.conversion import convert
+from rondo.contracts.spec.model import ModelSpec
+from rondo.contracts.tasks.metrics import METRICS
+from rondo.contracts.tasks.registry import TASKS, task_named
+from rondo.flights.dataset import flights
+from rondo.flights.dataset.messages import day, stream_of
+from rondo.flights.examples import example_named
+from rondo.trainer.dataset.training_set import TrainingSet
+from rondo.trainer.evaluation.candidate import ChampionModel, FittedCandidate
+from rondo.trainer.worker.app import pipeline
+
+from tests.benchmarks.results import Row, record, versions
+
+if TYPE_CHECKING:
+    from rondo.trainer.pipeline import Pipeline
+
+# One thread: several spin where others work on the machine, and then measure these.
+THREADS, PARITY = 1, 1e-5
+EXAMPLES = {"binary": "flights", "multiclass": "flights-punctuality", "regression": "flights-delay"}
+TREES = {"n_estimators": 100, "learning_rate": 0.1}
+# A function of somebody's own: what docs/functions.md shows, for any task.
+FUNCTION = """
+from skl2onnx import to_onnx
+from sklearn.linear_model import LogisticRegression, Ridge
+
+
+def train(columns, labels, context):
+    if context.task == "regression":
+        return to_onnx(Ridge().fit(context.matrix, labels), context.matrix[:1], target_opset=15)
+    model = LogisticRegression(max_iter=200).fit(context.matrix, labels.astype(int))
+    return to_onnx(model, context.matrix[:1], target_opset=15, options={"zipmap": False})
+"""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A model as it came out of the trainer: its holdout's metric, its parity, seconds and size in bytes."""
+
+    metric: float
+    parity: float
+    seconds: float
+    size: int
+
+
+@cache
+def frame() -> pl.DataFrame:
+    return stream_of(flights.load(), day(1), day(3))
+
+
+def spec_of(task: str, trainer: dict[str, Any], **parts: Any) -> ModelSpec:
+    """Return the spec of the example of a task, with another trainer."""
+    described = example_named(EXAMPLES[task]).spec.as_dict() | {"gates": {}, "trainer": trainer} | parts
+    return ModelSpec.model_validate(described)
+
+
+def training_set(spec: ModelSpec) -> TrainingSet:
+    label, time_of = spec.data.label, spec.data.event_time
+    texts = task_named(spec.task).labels(spec.data.positive, spec.data.negative).storage == "text"
+    rows = frame().select(spec.data.entity, time_of, label, *spec.features).drop_nulls(label)
+    rows = rows.with_columns(pl.col(label).cast(pl.String if texts else pl.Float64)).sort(time_of)
+    until = rows[time_of][-1]
+    return TrainingSet(rows, (), until + timedelta(days=1), None, until)
+
+
+def linear(task: str) -> dict[str, Any]:
+    last = "Ridge" if task == "regression" else "LogisticRegression"
+    steps = [{"use": "sklearn.preprocessing.StandardScaler"}, {"use": f"sklearn.linear_model.{last}"}]
+    return {"trainer": {"kind": "sklearn", "steps": steps}, "prepare": imputed(task)}
+
+
+def imputed(task: str) -> dict[str, Any]:
+    optional = [name for name, each in example_named(EXAMPLES[task]).spec.features.items() if each.optional]
+    return {"impute": dict.fromkeys(optional, "median")}
+
+
+def forest(task: str) -> dict[str, Any]:
+    last = "RandomForestRegressor" if task == "regression" else "RandomForestClassifier"
+    params = {"n_estimators": 50, "min_samples_leaf": 50}
+    return {"trainer": {"kind": "sklearn", "steps": [{"use": f"sklearn.ensemble.{last}", "params": params}]}} | {
+        "prepare": imputed(task)
+    }
+
+
+def trainers(task: str) -> dict[str, dict[str, Any]]:
+    """Return the parts of a spec for each trainer."""
+    return {
+        "lightgbm": {"trainer": {"kind": "lightgbm", "params": TREES}},
+        "xgboost": {"trainer": {"kind": "xgboost", "params": TREES}},
+        "sklearn, linear": linear(task),
+        "sklearn, forest": forest(task),
+        "function": {"trainer": {"kind": "function", "function": "own.train:train"}, "prepare": imputed(task)},
+    }
+
+
+def fitted(
+    made_by: Pipeline, spec: ModelSpec, champions: tuple[ChampionModel, ...] = ()
+) -> tuple[FittedCandidate, float]:
+    began = time.perf_counter()
+    found = made_by.fit(spec, training_set(spec), champions)
+    return found, time.perf_counter() - began
+
+
+def made(made_by: Pipeline, spec: ModelSpec, found: FittedCandidate, seconds: float) -> Made:
+    began = time.perf_counter()
+    candidate = made_by.evaluate(spec, found, None)
+    seconds += time.perf_counter() - began
+    metric = candidate.evaluation.metrics[TASKS[spec.task].primary]
+    return Made(metric, candidate.parity.max_difference, seconds, len(candidate.model))
+
+
+def elsewhere(task: str) -> tuple[ModelSpec, bytes]:
+    """Return a spec of the numeric features alone, and the ONNX model of a boosting that somebody fitted to them."""
+    described = example_named(EXAMPLES[task]).spec.as_dict()["features"]
+    numeric = {name: each for name, each in described.items() if each["type"] == "float"}
+    spec = spec_of(task, {"kind": "lightgbm"}, features=numeric)
+    rows = training_set(spec).rows
+    rows = rows.head(int(rows.height * 0.9))
+    matrix = rows.select(*numeric).cast(pl.Float32).fill_null(float("nan")).to_numpy()
+    labels = rows[spec.data.label].to_numpy()
+    if task == "regression":
+        estimator = LGBMRegressor(verbose=-1).fit(matrix, labels)
+    else:
+        estimator = LGBMClassifier(verbose=-1).fit(matrix, labels.astype(str if task == "multiclass" else np.int64))
+    return spec, convert(estimator, spec.as_dict()).content
+
+
+def of_task(task: str, functions: Path) -> list[Row]:
+    rows, made_by = [], pipeline(THREADS, functions)
+    for name, parts in trainers(task).items():
+        spec = spec_of(task, **parts)
+        found, seconds = fitted(made_by, spec)
+        rows += shown(task, name, made(made_by, spec, found, seconds))
+        if name == "lightgbm":
+            champion = ChampionModel(1, found.model)
+    both = spec_of(task, {"kind": "xgboost", "params": TREES, "ensemble": 2})
+    rows += shown(
+        task, "ensemble of xgboost and the lightgbm before", made(made_by, both, *fitted(made_by, both, (champion,)))
+    )
+    spec, content = elsewhere(task)
+    began = time.perf_counter()
+    taken = made_by.take(spec, training_set(spec), content)
+    registered = made(made_by, spec, taken, time.perf_counter() - began)
+    return rows + shown(task, "registered (LightGBM by its converter)", registered)
+
+
+def shown(task: str, trainer: str, model: Made) -> list[Row]:
+    title = METRICS[TASKS[task].primary].title
+    used = versions("lightgbm", "xgboost-cpu", "scikit-learn", "onnxruntime", "skl2onnx")
+
+    def row(name: str, value: float, unit: str, goal: str = "shown", *, met: bool = True) -> Row:
+        return Row("models", f"{task}, {trainer}: {name}", value, None, unit, goal, met=met, versions=used)
+
+    return [
+        row(title, model.metric, ""),
+        row("parity, the largest difference", model.parity * 1e6, "1e-6", "10 at most", met=model.parity <= PARITY),
+        row("training and evaluation", model.seconds, "s"),
+        row("artifact", model.size / 1e6, "MB"),
+    ]
+
+
+def main() -> int:
+    """Train and record."""
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder) / "own"
+        package.mkdir()
+        (package / "__init__.py").touch()
+        (package / "train.py").write_text(FUNCTION)
+        return record([row for task in EXAMPLES for row in of_task(task, Path(folder))])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Each gate passes a candidate and refuses one, on the evidence of real trainings.
+
+For every task a good and a poor model are trained, and each is evaluated beside the other as the champion.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rondo.contracts.spec.model import Gates, ModelSpec
+from rondo.contracts.tasks.metrics import METRICS
+from rondo.contracts.tasks.registry import TASKS
+from rondo.registry.gates.champion_comparison import ComparedChampion
+from rondo.registry.gates.gates import evaluate_gates
+from rondo.trainer.dataset.training_set import TrainingSet
+from rondo.trainer.evaluation.candidate import ChampionModel
+from rondo.trainer.evaluation.training_evidence import assemble_evidence
+from rondo.trainer.worker.app import pipeline
+
+from tests.trainer.test_kinds import LATER, rows, spec
+
+if TYPE_CHECKING:
+    from rondo.contracts.training_evidence import Evidence
+
+CHAMPION = ComparedChampion(1)
+PAIRS = [(task, metric) for task in TASKS for metric in TASKS[task].metrics]
+GOOD, POOR = {"n_estimators": 60, "num_leaves": 15}, {"n_estimators": 1, "num_leaves": 2, "learning_rate": 0.01}
+
+
+def described(task: str, params: dict[str, Any]) -> ModelSpec:
+    trainer = {"kind": "lightgbm", "params": params, "holdout": 0.4}
+    interval = {"prediction": {"interval": 0.8}} if task == "regression" else {}
+    gates = {
+        **{name: {"not_worse_than_champion": 0} for name in TASKS[task].metrics},
+        "slices": ["carrier"],
+        "fairness": {"by": "carrier", "max_gap": 0},
+        "min_slice_rows": 20,
+    }
+    return ModelSpec.model_validate(spec(task, trainer).as_dict() | interval | {"gates": gates})
+
+
+@cache
+def evidence(task: str, *, good: bool) -> Evidence:
+    """Train both models, and return the evidence of one beside the other."""
+    made, frame = pipeline(1), TrainingSet(rows(task, 1_000), (), LATER, None, LATER)
+    mine, other = (GOOD, POOR) if good else (POOR, GOOD)
+    candidate, champion = (made.fit(described(task, params), frame) for params in (mine, other))
+    described_mine = described(task, mine)
+    compared = made.evaluate(described_mine, candidate, ChampionModel(1, champion.model))
+    return assemble_evidence(described_mine, frame, compared, "test")
+
+
+def passes(task: str, gates: dict[str, Any], *, good: bool, gate: str) -> bool:
+    """Return whether a gate passes; it is refused with the figure in its message."""
+    found = evaluate_gates(evidence(task, good=good), Gates.model_validate(gates), CHAMPION)
+    (result,) = (each for each in found if each.gate == gate)
+    assert result.observed is not None, result.message
+    return result.passed
+
+
+@pytest.mark.parametrize(("task", "metric"), PAIRS)
+def test_a_bound_on_a_metric_passes_and_refuses(task: str, metric: str) -> None:
+    value, beyond = evidence(task, good=True).candidate.metrics[metric], 1e-6
+    for bound, better in (("min", value - beyond), ("max", value + beyond)):
+        worse = value + beyond if bound == "min" else value - beyond
+        assert passes(task, {metric: {bound: better}}, good=True, gate=f"{metric}.{bound}")
+        assert not passes(task, {metric: {bound: worse}}, good=True, gate=f"{metric}.{bound}")
+
+
+@pytest.mark.parametrize(("task", "metric"), PAIRS)
+def test_a_model_that_is_worse_than_the_champion_is_refused_and_with_a_tolerance_passes(task: str, metric: str) -> None:
+    gate, refused = f"{metric}.not_worse_than_champion", 0
+    # A poor model may have the better recall (it names everybody), so either may be the worse one.
+    for good in (True, False):
+        (found,) = (each for each in evidence(task, good=good).comparisons if each.metric == metric)
+        champion = evidence(task, good=good).champion
+        assert champion is not None
+        worse = found.low / abs(champion.metrics[metric]) if METRICS[metric].relative else found.low
+        assert passes(task, {metric: {"not_worse_than_champion": max(worse, 0) + 1e-6}}, good=good, gate=gate)
+        if worse > 0:
+            assert not passes(task, {metric: {"not_worse_than_champion": worse / 2}}, good=good, gate=gate)
+            refused += 1
+    assert refused == 1 or metric in ("ece", "interval_coverage")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_slice_and_a_gap_between_groups_are_refused_and_pass(task: str) -> None:
+    few = {"min_slice_rows": 20}
+    assert passes(task, {"slices": ["carrier"], **few}, good=True, gate="slices.carrier")
+    assert not passes(task, {"slices": ["carrier"], **few}, good=False, gate="slices.carrier")
+    for gap, fair in ((1e9, True), (1e-9, False)):
+        gates = {"fairness": {"by": "carrier", "max_gap": gap}, **few}
+        assert passes(task, gates, good=True, gate="fairness.carrier") is fair
+
+
+def test_every_metric_belongs_to_a_task() -> None:
+    assert {metric for _, metric in PAIRS} == set(METRICS)
