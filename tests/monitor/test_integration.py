@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
-import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -34,6 +31,7 @@ from tests.monitor.events import control_plane
 from tests.monitor.fakes import FakeClock, MemoryStore, messages
 from tests.support.access import bearer, publish_tokens
 from tests.support.evidence import put_evidence
+from tests.support.processes import ServiceProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -55,26 +53,6 @@ async def uninterrupted(predicted: list[bytes], known: list[bytes]) -> dict[str,
     await pipeline.load()
     await pipeline.advance(messages(predicted, known))
     return {each.event_id: each.event.model_dump(mode="json") for each in store.published}
-
-
-class Monitor:
-    """The monitor's process."""
-
-    def __init__(self, kafka: str, dsn: str, port: int, artifacts: str, **environment: str) -> None:
-        self.environment = os.environ | {
-            "RONDO_SERVICE": "monitor", "RONDO_KAFKA": kafka, "RONDO_POSTGRES": dsn, "RONDO_HTTP_PORT": str(port),
-            "RONDO_ARTIFACTS": artifacts,
-            **environment,
-        }  # fmt: skip
-        self.process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        self.process = await asyncio.create_subprocess_exec(sys.executable, "-m", "rondo.monitor", env=self.environment)
-
-    async def end(self, number: signal.Signals) -> int:
-        assert self.process is not None
-        self.process.send_signal(number)
-        return await self.process.wait()
 
 
 @dataclass
@@ -169,24 +147,27 @@ async def test_a_kill_changes_no_published_event(
     urls = f"http://127.0.0.1:{dead}/dead,http://127.0.0.1:{receiver.port}/alerts"
     events_of_control, artifacts = control_plane(), str(tmp_path / "artifacts")
     await put_evidence(Artifacts(artifacts))
-    monitor = Monitor(clean_kafka, await database("monitor"), port, artifacts, RONDO_WEBHOOK_URLS=urls)
+    environment = {
+        "RONDO_KAFKA": clean_kafka, "RONDO_POSTGRES": await database("monitor"), "RONDO_HTTP_PORT": str(port),
+        "RONDO_ARTIFACTS": artifacts, "RONDO_WEBHOOK_URLS": urls,
+    }  # fmt: skip
+    monitor = ServiceProcess("monitor", environment, tmp_path / "monitor.log")
     events = PublishedEvents(clean_kafka)
     half = len(predicted) * 6 // 10
     publish(clean_kafka, predicted[:half], known[:half], events_of_control)
-    await monitor.start()
+    monitor.start()
     try:
         await events.until(lambda: events.count(WindowClosed) >= 3)
-        assert await monitor.end(signal.SIGKILL) == -signal.SIGKILL
+        monitor.kill()
         publish(clean_kafka, predicted[half:], known[half:])
-        await monitor.start()
+        monitor.start()
         await events.until(lambda: len(events.values) >= len(expected) and len(receiver.alerts) >= 1)
         (summary,) = (await ask(port, "/v1/models"))["models"]
         assert summary["model"] == MODEL
         status, log = await ask(port, f"/v1/models/{MODEL}/drift"), await ask(port, "/v1/deliveries")
-        assert await monitor.end(signal.SIGTERM) == 0
+        assert await asyncio.to_thread(monitor.stop) == 0
     finally:
-        if monitor.process and monitor.process.returncode is None:
-            await monitor.end(signal.SIGKILL)
+        monitor.kill()
         events.consumer.close()
     assert expected == events.values
     drifts = [value for i, value in events.values.items() if events.topics[i] == DriftDetected.topic]

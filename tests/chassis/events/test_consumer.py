@@ -25,9 +25,10 @@ from tests.chassis.unreadable import UNREADABLE, send_batch
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from conftest import Services
     from rondo.chassis.postgres.transaction import Transaction
     from rondo.contracts.events.cloudevents import Envelope
+
+    from tests.conftest import Services
 
 DIGEST = f"sha256:{'0' * 64}"
 QUICK = Backoff(first=0.01, cap=0.02, attempts=3)

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from conftest import Services
     from faststream.kafka import KafkaBroker
+
+    from tests.conftest import Services
 
 DIGEST = f"sha256:{'0' * 64}"
 QUICK = Backoff(first=0.01, cap=0.05)
