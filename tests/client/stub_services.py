@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from http.server import BaseHTTPRequestHandler
-from typing import Any
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
 
 import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DIGEST = f"sha256:{'a' * 64}"
 DAY = "2013-03-01T12:00:00Z"
@@ -195,3 +199,14 @@ class Monitor(Services):
     """Answers as the monitor does."""
 
     answers = MONITOR_ANSWERS
+
+
+def serving(services: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Yield the address of a server that answers until the end of the generator."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), services)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()

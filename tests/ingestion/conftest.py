@@ -10,8 +10,9 @@ from rondo.ingestion.app import application
 from rondo.ingestion.settings import IngestionSettings
 
 from tests.ingestion.builders import spec
-from tests.ingestion.processes import Running, apply, client, until
+from tests.ingestion.processes import Running, apply, client
 from tests.support.access import publish_tokens
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -19,8 +19,6 @@ from rondo.contracts.events.models import SpecApplied
 from tests.support.access import bearer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from rondo.contracts.spec.model import ModelSpec
     from rondo.ingestion.settings import IngestionSettings
 
@@ -59,14 +57,6 @@ def read_all(bootstrap: str, topic: str) -> list[Message]:
         else:
             found.append(message)
     consumer.close()
-    return found
-
-
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20) -> Any:
-    """Await a condition, and return what made it true."""
-    async with asyncio.timeout(seconds):
-        while not (found := await condition()):  # noqa: ASYNC110 - it is in another system
-            await asyncio.sleep(0.05)
     return found
 
 

@@ -17,7 +17,8 @@ from rondo.ingestion.app import application
 from rondo.ingestion.batches.service import BatchService
 
 from tests.ingestion.builders import outcome, parquet, predictions, rides, spec
-from tests.ingestion.processes import Running, apply, client, dead_letters, events, produce, read_all, rows, until
+from tests.ingestion.processes import Running, apply, client, dead_letters, events, produce, read_all, rows
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

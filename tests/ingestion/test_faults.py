@@ -23,8 +23,9 @@ from rondo.embedded.postgres.server import Postgres
 from rondo.ingestion.app import application
 
 from tests.ingestion.builders import outcome, parquet, predictions, rides, spec
-from tests.ingestion.processes import Running, apply, client, produce, read_all, until
+from tests.ingestion.processes import Running, apply, client, produce, read_all
 from tests.support.processes import ServiceProcess
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.support.access import bearer
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -84,11 +85,13 @@ async def health(client: httpx.AsyncClient) -> dict[str, Any]:
     return report
 
 
-async def until(client: httpx.AsyncClient, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    async with asyncio.timeout(DEADLINE):
-        while not condition(report := await health(client)):  # noqa: ASYNC110 - another process's condition
-            await asyncio.sleep(0.1)
-    return report
+async def until_health(client: httpx.AsyncClient, condition: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    async def found() -> dict[str, Any] | None:
+        report = await health(client)
+        return report if condition(report) else None
+
+    reached: dict[str, Any] = await until(found, DEADLINE)
+    return reached
 
 
 async def test_postgresql_unavailable_at_the_start_and_in_the_middle(
@@ -105,7 +108,7 @@ async def test_postgresql_unavailable_at_the_start_and_in_the_middle(
             run_registry(settings) as running,
             httpx.AsyncClient(base_url=running.url, headers=headers, timeout=15) as client,
         ):
-            report = await until(client, lambda r: bool(r["checks"]))
+            report = await until_health(client, lambda r: bool(r["checks"]))
             assert report["checks"]["postgresql"] == (
                 "PostgreSQL is not available (it has not answered yet: start it, or correct RONDO_POSTGRES if its "
                 "address is wrong); this will be tried again until it is"
@@ -113,11 +116,11 @@ async def test_postgresql_unavailable_at_the_start_and_in_the_middle(
             answer = await client.put("/v1/specs", content=spec_text)
             assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
             await line.plug()
-            await until(client, lambda r: r["ready"])
+            await until_health(client, lambda r: r["ready"])
             assert (await client.put("/v1/specs", content=spec_text)).status_code == 200
 
             await line.pull()
-            report = await until(client, lambda r: not r["ready"])
+            report = await until_health(client, lambda r: not r["ready"])
             assert report["checks"]["postgresql"].startswith("PostgreSQL is not available (")
             assert report["checks"]["kafka"] == "ok"
             answer = await client.get("/v1/models")
@@ -126,7 +129,7 @@ async def test_postgresql_unavailable_at_the_start_and_in_the_middle(
             assert (await client.get("/livez")).status_code == 200
 
             await line.plug()
-            await until(client, lambda r: r["ready"])
+            await until_health(client, lambda r: r["ready"])
             assert (await client.get("/v1/models/late")).json()["spec_revision"] == 1
             assert (await client.put("/v1/specs", content=spec_text)).json()["changed"] is False
     assert running.exit_code == 0

@@ -22,6 +22,7 @@ from rondo.contracts.events.training import (
     TrainingStarted,
 )
 
+from tests.support.waiting import until
 from tests.trainer import builders
 
 if TYPE_CHECKING:
@@ -250,9 +251,10 @@ async def _state(trainer: Any, number: int) -> tuple[str, int]:
 
 
 async def _until(trainer: Any, number: int, state: str, attempts: int) -> None:
-    async with asyncio.timeout(40):
-        while await _state(trainer, number) != (state, attempts):  # noqa: ASYNC110 - another process's state
-            await asyncio.sleep(0.02)
+    async def reached() -> bool:
+        return await _state(trainer, number) == (state, attempts)
+
+    await until(reached, 40)
 
 
 def _worker_of(trainer: Any) -> int:

@@ -15,24 +15,20 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 from confluent_kafka import Producer
-from rondo.chassis.events import broker as kafka
 from rondo.contracts.access_tokens import Role, TokenSeed, secret_digest
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.kafka_connection import KafkaConnection
-from rondo.embedded.kafka.broker import Kafka
 
 from tests.benchmarks.load.http_load import BENTO_PATH
 from tests.benchmarks.load.serving import Setting, free_port, serving
-from tests.benchmarks.load.traces import Traces
 from tests.benchmarks.peers import environment, http_servers
 from tests.benchmarks.results import Row, record, versions
-from tests.benchmarks.tables.stream import deploy
+from tests.benchmarks.tables.stream import deploy, platform
 
 LOAD = Path(__file__).resolve().parents[1] / "load/http_load.py"
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
@@ -129,13 +125,7 @@ def medians(figures: list[Figures]) -> Figures:
 
 def main() -> int:
     """Run all rounds and print the figures."""
-    with (
-        tempfile.TemporaryDirectory(prefix="rondo-bench-") as folder,
-        Kafka(Path(folder) / "kafka") as broker,
-        Traces() as traces,
-    ):
-        setting = Setting(broker.bootstrap, Path(folder), traces.endpoint)
-        kafka.create_topics(KafkaConnection(setting.bootstrap))
+    with platform() as (setting, _):
         token = publish_token(setting)
         asyncio.run(deploy(setting))
         return record(table(rounds(setting, token)))

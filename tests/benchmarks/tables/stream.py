@@ -20,8 +20,10 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import orjson
@@ -42,6 +44,9 @@ from tests.benchmarks.load.traces import Traces
 from tests.benchmarks.peers import environment
 from tests.benchmarks.peers.stream_loops import FEATURES, REQUESTS
 from tests.benchmarks.results import Row, record, versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PEERS = Path(__file__).resolve().parents[1] / "peers"
 COUNT = int(os.environ.get("BENCH_COUNT", "100000"))
@@ -179,15 +184,21 @@ def table(figures: dict[str, list[Figures]], median: float, tail: float) -> list
     return rows
 
 
-def main() -> int:
-    """Run all rounds and record the figures."""
+@contextmanager
+def platform() -> Iterator[tuple[Setting, Traces]]:
+    """Run a broker with all topics, and a collector of traces."""
     with (
         tempfile.TemporaryDirectory(prefix="rondo-bench-") as folder,
         Kafka(Path(folder) / "kafka") as broker,
         Traces() as traces,
     ):
-        setting = Setting(broker.bootstrap, Path(folder), traces.endpoint)
-        kafka.create_topics(KafkaConnection(setting.bootstrap))
+        kafka.create_topics(KafkaConnection(broker.bootstrap))
+        yield Setting(broker.bootstrap, Path(folder), traces.endpoint), traces
+
+
+def main() -> int:
+    """Run all rounds and record the figures."""
+    with platform() as (setting, traces):
         kafka.create_topics(KafkaConnection(setting.bootstrap), [PEER_ANSWERS])
         asyncio.run(deploy(setting))
         figures = rounds(setting, traces)

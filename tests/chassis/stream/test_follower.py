@@ -19,8 +19,10 @@ from rondo.chassis.stream import follower as follow
 from rondo.chassis.stream.follower import Follower
 from rondo.contracts.kafka_connection import KafkaConnection
 
+from tests.support.waiting import until
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from confluent_kafka import Message
 
@@ -104,12 +106,6 @@ async def following(kafka: str, topic: str, store: Store) -> AsyncIterator[Follo
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - what is awaited is on the broker
-            await asyncio.sleep(0.02)
 
 
 def everything(count: int) -> list[bytes]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.client.stub_services import SPEC, Monitor, Services
+from tests.client.stub_services import SPEC, Monitor, Services, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,16 +25,6 @@ def address() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def monitor() -> Iterator[str]:
     yield from serving(Monitor)
-
-
-def serving(services: type[Services]) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), services)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 @pytest.fixture

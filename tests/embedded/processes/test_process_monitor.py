@@ -11,6 +11,8 @@ import pytest
 from rondo.embedded import Service, Stack
 from rondo.embedded.processes.server import Server
 
+from tests.support.waiting import until
+
 FAKE = str(Path(__file__).parents[1] / "fake_service.py")
 SERVING = Service("serving", needs_postgres=False, command=(sys.executable, FAKE))
 
@@ -22,10 +24,8 @@ def crash(server: Server | None) -> None:
     os.kill(server.process.pid, signal.SIGKILL)
 
 
-async def until(reported: list[str], *lines: str) -> None:
-    async with asyncio.timeout(60):
-        while set(lines) - set(reported):  # noqa: ASYNC110 - a plain list
-            await asyncio.sleep(0.05)
+async def until_reported(reported: list[str], *lines: str) -> None:
+    await until(lambda: set(lines) <= set(reported), 60)
 
 
 def logged(stack: Stack) -> list[str]:
@@ -44,7 +44,7 @@ async def test_a_killed_server_is_restarted_and_reported(
     async with Stack(tmp_path / "home", services=()) as stack:
         watch = asyncio.create_task(stack.report_restarts(reported.append))
         crash(stack.postgres)
-        await until(reported, "PostgreSQL is ready again")
+        await until_reported(reported, "PostgreSQL is ready again")
         watch.cancel()
         assert stack.postgres is not None
         assert await stack.postgres.answers()
@@ -60,7 +60,7 @@ async def test_killed_servers_are_restarted_and_reported(tmp_path: Path) -> None
         watch = asyncio.create_task(stack.report_restarts(reported.append))
         crash(stack.kafka)
         crash(stack.postgres)
-        await until(reported, "Kafka is ready again", "PostgreSQL is ready again")
+        await until_reported(reported, "Kafka is ready again", "PostgreSQL is ready again")
         watch.cancel()
         assert stack.kafka is not None
         assert stack.postgres is not None
@@ -81,7 +81,7 @@ async def test_a_full_disk_prevents_no_restart(tmp_path: Path) -> None:
         (stack.home / "logs" / "stack.log").symlink_to("/dev/full")
         watch = asyncio.create_task(stack.report_restarts(reported.append))
         crash(stack.postgres)
-        await until(reported, "PostgreSQL is ready again")
+        await until_reported(reported, "PostgreSQL is ready again")
         watch.cancel()
 
 
@@ -97,7 +97,7 @@ async def test_a_server_that_its_owner_killed_stays_down_until_its_owner_restart
         reported: list[str] = []
         watch = asyncio.create_task(stack.report_restarts(reported.append))
         crash(stack.postgres)
-        await until(reported, "PostgreSQL is ready again")
+        await until_reported(reported, "PostgreSQL is ready again")
         watch.cancel()
         assert stack.restarts() == {"Kafka": 0, "PostgreSQL": 1}
 
@@ -112,11 +112,11 @@ async def test_a_service_that_dies_or_freezes_is_reported(
         process = stack.services["serving"].process
         process.pause()
         frozen = f"serving is frozen and answers nothing: `kill -CONT {process.pid}` continues it"
-        await until(reported, frozen)
+        await until_reported(reported, frozen)
         process.resume()
-        await until(reported, "serving is no longer frozen")
+        await until_reported(reported, "serving is no longer frozen")
         stack.kill("serving")
         died = "serving died with exit code -9 and was restarted"
-        await until(reported, died)
+        await until_reported(reported, died)
         watch.cancel()
         assert logged(stack) == reported == [frozen, "serving is no longer frozen", died]

@@ -16,7 +16,7 @@ from rondo.ingestion.batches.spool import Spool
 from rondo.ingestion.inbox import watcher
 from rondo.ingestion.inbox.watcher import InboxWatcher
 
-from tests.ingestion.processes import until
+from tests.support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

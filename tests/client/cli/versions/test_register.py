@@ -11,8 +11,7 @@ import pytest
 from onnx import TensorProto, helper, load_model_from_string
 from rondo.client import AsyncRondo, Connection, RefusedError
 
-from tests.client.cli.conftest import serving
-from tests.client.stub_services import DAY, DIGEST, GATE, VERSION, Services
+from tests.client.stub_services import DAY, DIGEST, GATE, VERSION, Services, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
