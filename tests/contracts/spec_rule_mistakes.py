@@ -507,12 +507,4 @@ RULE_MISTAKES = {
             "ends, 0.1 and 5: give a list of values"
         ),
     ),
-    "search for a function": (
-        TRAINER,
-        "trainer: {kind: function, function: 'late.models:fit', search: {}}",
-        (
-            "line 7: `trainer.search`: a function has no parameters that are known: let it search, or use a library's "
-            "kind"
-        ),
-    ),
 }

@@ -41,10 +41,6 @@ def faults(task: str, trainer: Plain) -> Iterator[Problem]:
         return
     if not isinstance(kind, str) or (kind == TrainerKind.SKLEARN and (not uses or not {*uses} <= {*USES})):
         return
-    if kind == TrainerKind.FUNCTION:
-        message = "a function has no parameters that are known: let it search, or use a library's kind"
-        yield Problem(_PATH[:2], message)
-        return
     if not space:
         yield from _no_default_space(kind, trainer, uses)
         return
