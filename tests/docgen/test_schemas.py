@@ -126,7 +126,6 @@ def test_the_comparison_handles_every_keyword_in_use(event: type[Event]) -> None
 
 
 def _parts(schema: Any) -> Iterator[dict[str, Any]]:
-    """Yield every schema in a schema."""
     if not isinstance(schema, dict):
         return
     yield schema

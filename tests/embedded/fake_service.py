@@ -13,7 +13,6 @@ class Answers(http.server.BaseHTTPRequestHandler):
     """`/readyz` as the platform's services have it, and `/env`."""
 
     def do_GET(self) -> None:
-        """Answer."""
         ready = mode == "ready" or self.path != "/readyz"
         self.send_response(200 if ready else 503)
         self.end_headers()

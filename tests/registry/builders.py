@@ -49,5 +49,4 @@ def results(*gates: GateResult) -> dict[str, bool]:
 
 
 def message(gates: tuple[GateResult, ...], name: str) -> str:
-    """Return the message of a gate."""
     return next(gate.message for gate in gates if gate.gate == name)

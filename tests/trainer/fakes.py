@@ -100,7 +100,6 @@ class MemoryStore:
         self.past_champions[changed.model] = past
 
     def end(self, state: RunState) -> None:
-        """End the newest run."""
         self.runs[-1].state = state
 
     def release(self, worker: str) -> None:

@@ -113,8 +113,6 @@ class UnknownFormatError(RondoError):
 
 
 class EmptyBatchError(RondoError):
-    """A batch has 0 bytes."""
-
     code = "empty_batch"
 
     def __init__(self, name: str) -> None:

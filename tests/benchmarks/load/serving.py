@@ -85,7 +85,6 @@ def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
 
 
 def ends(setting: Setting, topic: str) -> list[TopicPartition]:
-    """Return the end of each partition."""
     consumer = Consumer({**KafkaConnection(setting.bootstrap).confluent(), "group.id": "unused"})
     partitions = [TopicPartition(topic, p) for p in consumer.list_topics(topic).topics[topic].partitions]
     found = [TopicPartition(topic, p.partition, consumer.get_watermark_offsets(p)[1]) for p in partitions]

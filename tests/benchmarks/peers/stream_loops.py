@@ -37,7 +37,6 @@ class Clock:
             self.started, self.cpu = time.perf_counter(), time.process_time()
 
     def print_figures(self) -> None:
-        """Print the figures."""
         took, cpu = time.perf_counter() - self.started, time.process_time() - self.cpu
         sys.stdout.write(f"{self.done / took:.1f} {cpu / self.done * 1e6:.2f}\n")
 

@@ -49,7 +49,6 @@ class Store:
         self.caught_up_with.append(len(self.saved.values))
 
     async def load(self) -> Mapping[tuple[str, int], int]:
-        """Return the positions."""
         self.loads += 1
         return dict(self.saved.positions)
 

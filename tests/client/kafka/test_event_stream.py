@@ -30,7 +30,6 @@ Send = Any
 
 @pytest.fixture
 async def connection(kafka_with_topics: str) -> Connection:
-    """Return a connection to Kafka alone."""
     nowhere = "http://127.0.0.1:1"
     return Connection(kafka=kafka_with_topics, registry=nowhere, ingestion=nowhere, serving=nowhere, token="x")  # type: ignore[arg-type]
 

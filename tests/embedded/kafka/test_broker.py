@@ -132,7 +132,6 @@ async def create_topic(kafka: Kafka, name: str) -> None:
 
 
 async def topics(kafka: Kafka) -> list[str]:
-    """List the topics."""
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
     try:

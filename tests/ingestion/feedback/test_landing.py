@@ -37,19 +37,15 @@ class Sent:
     content: bytes
 
     def topic(self) -> str:
-        """Its topic."""
         return self.log
 
     def partition(self) -> int:
-        """Its partition."""
         return 3
 
     def offset(self) -> int:
-        """Its offset."""
         return self.at
 
     def value(self) -> bytes:
-        """Its value."""
         return self.content
 
 
@@ -63,11 +59,9 @@ class MemoryLandingStore:
     unavailable: bool = False
 
     async def positions(self) -> Mapping[tuple[str, int], int]:
-        """Return the positions."""
         return dict(self.saved)
 
     async def announced(self) -> Mapping[str, int]:
-        """Return the announced versions."""
         return dict(self.versions)
 
     async def save(
@@ -76,7 +70,6 @@ class MemoryLandingStore:
         events: Sequence[tuple[Event, str]],
         announced: Mapping[str, int],
     ) -> None:
-        """Save, or be unavailable."""
         if self.unavailable:
             self.unavailable = False
             raise UnavailableError("PostgreSQL", "gone")

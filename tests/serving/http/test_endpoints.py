@@ -215,8 +215,6 @@ async def test_the_longest_id_may_be_that_of_several_rows(client: httpx.AsyncCli
 
 
 class Failing:
-    """A model that fails."""
-
     def score(self, _: Any) -> Any:
         message = "the model broke"
         raise RuntimeError(message)

@@ -24,8 +24,6 @@ class UnreadableFileError(RondoError):
 
 
 class NoRowsError(RondoError):
-    """A file has no row."""
-
     code = "no_rows"
 
     def __init__(self, file: str, columns: int) -> None:

@@ -35,7 +35,7 @@ class UnknownTaskError(ValueError):
 
 
 def task_named(name: str) -> Task:
-    """Return a task.
+    """Return what a spec calls `name`, a word of `vocabularies.Task`.
 
     Raises:
         UnknownTaskError: no task has the name.

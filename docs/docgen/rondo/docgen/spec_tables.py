@@ -71,7 +71,6 @@ def _figure(value: float) -> str:
 
 
 def default(key: str, node: Json, needed: Iterable[str]) -> str:
-    """Return the default of a key."""
     if key in needed:
         return "(needed)"
     value = node.get("default")

@@ -38,7 +38,6 @@ class JsonFormatter(logging.Formatter):
         self._service = service
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write one record."""
         context = trace.get_current_span().get_span_context()
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),

@@ -71,9 +71,7 @@ class ReportStore(Protocol):
         """Store a document and return its digest; storing the same again changes nothing."""
         ...
 
-    async def get(self, digest: str) -> bytes:
-        """Return a document."""
-        ...
+    async def get(self, digest: str) -> bytes: ...
 
 
 class LandingStore(Protocol):

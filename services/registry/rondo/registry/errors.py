@@ -79,8 +79,6 @@ class NotOnnxError(RegistryError):
 
 
 class ModelFileTooLargeError(RegistryError):
-    """The file that is to be registered is too large."""
-
     code = "model_too_large"
 
     def __init__(self, limit: int) -> None:
@@ -207,8 +205,6 @@ class RevokedTokenError(RegistryError):
 
 
 class LastAdminTokenError(RegistryError):
-    """The token is the last one with the role admin."""
-
     code = "last_admin_token"
 
     def __init__(self, token_id: str) -> None:

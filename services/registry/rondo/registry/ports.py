@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from rondo.registry.audit.verifier import AuditReader
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractAsyncContextManager
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.deployment import ReplicaChanged
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.registry.audit.hash_chain import AuditEntry, AuditRecord, ChainHead
+    from rondo.registry.audit.hash_chain import AuditEntry, ChainHead
     from rondo.registry.model.deployments import Deployment
     from rondo.registry.model.model import Actor, Candidate, Decision, Model, RegisteredVersion
     from rondo.registry.model.runs import ListedRun, Run, RunPosition
@@ -148,7 +150,7 @@ class VersionQueries(Protocol):
         ...
 
     async def version(self, model: str, number: int) -> RegisteredVersion:
-        """Return one version.
+        """Return a version in whatever state, a rejected one too.
 
         Raises:
             UnknownVersionError: the model has no such version.
@@ -161,15 +163,7 @@ class VersionQueries(Protocol):
         ...
 
 
-class AuditQueries(Protocol):
-    async def audit_chains(self) -> Sequence[str]:
-        """Return the names of all audit chains."""
-        ...
-
-    async def audit_records(self, chain: str, after: int, limit: int) -> tuple[Sequence[AuditRecord], ChainHead]:
-        """Return up to `limit` records that follow number `after`, and the head, both of one snapshot."""
-        ...
-
+class AuditQueries(AuditReader, Protocol):
     async def audit_head(self, chain: str) -> ChainHead: ...
 
 

@@ -107,9 +107,7 @@ class UnitOfWork(Protocol):
         """
         ...
 
-    async def pop_deferred(self, model: str) -> Trigger | None:
-        """Remove and return the deferred trigger."""
-        ...
+    async def pop_deferred(self, model: str) -> Trigger | None: ...
 
     async def publish(self, event: Event) -> object:
         """Publish an event when the unit of work commits."""

@@ -28,7 +28,6 @@ def write(report: Report, folder: Path) -> None:
 
 
 def print_report(report: Report, folder: Path, *, json: bool) -> None:
-    """Print the report and the paths of its files."""
     from rondo.flights.report.markdown import as_markdown  # noqa: PLC0415
 
     if json:

@@ -117,7 +117,6 @@ class Library:
         return self._by_every_name(self.settable)
 
     def other_names(self, name: str) -> list[str]:
-        """Return the other names of a parameter."""
         return [other for other, used in self._by_every_name({name: None}).items() if other != used]
 
     def faults(self, task: str, params: Mapping[str, Value]) -> Iterator[tuple[str, str]]:

@@ -65,7 +65,6 @@ class OpenTable:
         return self.table.version()
 
     def append(self, rows: pa.Table, transactions: Mapping[str, int], metadata: Mapping[str, str]) -> None:
-        """Append rows in one commit, and add columns that the table lacks."""
         rows = self._with_table_types(rows)
         digest = chained_digest(self.digest, rows)
         known = {field.name for field in self.table.schema().fields}

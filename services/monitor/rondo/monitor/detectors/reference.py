@@ -28,6 +28,5 @@ class Reference:
 
     @classmethod
     def of(cls, profile: ReferenceProfile) -> Reference:
-        """Compile a profile."""
         binning = Binning.of(profile)
         return cls(binning, binning.reference(profile), profile.task, profile.performance)

@@ -35,7 +35,6 @@ class TumblingWindows:
 
     @classmethod
     def of(cls, spec: ModelSpec) -> TumblingWindows:
-        """Return the windows of a spec."""
         return cls(spec.monitor.window // _MICROSECOND, spec.data.label_delay // _MICROSECOND)
 
     def starts(self, event_times: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -72,7 +72,7 @@ class Model:
         return tuple(self.versions[r.model_version] for r in self.routes)
 
     def version(self, number: int) -> Version:
-        """Return a version.
+        """Return a version in whatever state, a rejected one too.
 
         Raises:
             UnknownVersionError: there is none with this number.

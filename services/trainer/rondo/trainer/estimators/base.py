@@ -53,8 +53,6 @@ class Target:
 
 
 class FittedModel(Protocol):
-    """A fitted model."""
-
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the raw predictions for `[rows, features]`, shape `[rows, width]`.
 
