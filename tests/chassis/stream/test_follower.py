@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from prometheus_client import REGISTRY
-from rondo.chassis.errors import UnavailableError
+from rondo.chassis.errors import PanicError, UnavailableError
 from rondo.chassis.kafka_records import place
 from rondo.chassis.stream import follower as follow
 from rondo.chassis.stream.follower import Follower
@@ -207,3 +207,17 @@ async def test_a_topic_that_is_not_there_yet_is_waited_for(kafka: str) -> None:
         send(kafka, name, range(4))
         await until(lambda: len(saved.values) >= 4)
     assert sorted(saved.values) == everything(4)
+
+
+async def test_a_panic_of_a_library_is_an_error(kafka: str, topic: str) -> None:
+    class Panic(BaseException):
+        pass
+
+    class Panicking(Store):
+        async def advance(self, messages: Sequence[Message]) -> None:
+            raise Panic(len(messages))
+
+    state = Panicking(Saved())
+    follower = Follower(KafkaConnection(kafka), "test", (topic,), state, linger=0.02, caught_up=state.caught_up)
+    with pytest.raises(PanicError):
+        await asyncio.wait_for(follower.run(), 20)

@@ -9,6 +9,7 @@ import shutil
 import threading
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.contracts.events.training import ModelTrained, TrainingFailed
@@ -183,3 +184,16 @@ async def test_a_stopped_worker_gives_up_after_a_lease_while_postgresql_is_unava
         with pytest.raises(UnavailableError):
             await harness.worker(stop, pipeline=FakePipeline(fit=learned_alone), lease=0.2).work()
     assert harness.store.runs[0].result is None
+
+
+@pytest.mark.parametrize("step", ["fit", "evaluate"])
+async def test_a_panic_of_polars_ends_the_run_and_not_the_worker(harness: WorkerHarness, step: str) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+
+    def panic(*_: Any) -> Any:
+        raise pl.exceptions.PanicException("index out of bounds")
+
+    (failed,) = await harness.run((builders.spec(), builders.trigger()), pipeline=FakePipeline(**{step: panic}))
+    assert isinstance(failed, TrainingFailed)
+    assert failed.attempts == 3
+    assert "PanicException: index out of bounds" in failed.reason

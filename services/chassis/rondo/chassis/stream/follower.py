@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from rondo.chassis import metrics
-from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.chassis.errors import Backoff, UnavailableError, panics_as_errors
 from rondo.chassis.kafka_records import readable
 from rondo.chassis.retry import Retry
 from rondo.chassis.stream.offsets import lag
@@ -150,7 +150,8 @@ class Follower:
                 while True:
                     messages = await loop.run_in_executor(thread, consumer.consume, self._max_records, self._linger)
                     arrived = readable(messages)
-                    await self._state.advance(arrived)
+                    with panics_as_errors():
+                        await self._state.advance(arrived)
                     backlog.read(messages)
                     metrics.STREAM_RECORDS.labels(self._name).inc(len(arrived))
                     self._trouble, self._last_turn = None, time.monotonic()

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rondo.chassis.errors import Backoff, UnavailableError
+from rondo.chassis.errors import Backoff, UnavailableError, panics_as_errors
 from rondo.chassis.retry import Retry
 from rondo.chassis.telemetry import span
 from rondo.contracts.events.training import TrainingFailed
@@ -74,7 +74,9 @@ class Worker:
 
     async def _try(self, run: Run) -> None:
         try:
-            result = await self._attempt.run(run, self._retry)
+            # Polars and deltalake are used from the data to the evaluation.
+            with panics_as_errors():
+                result = await self._attempt.run(run, self._retry)
         except UnavailableError as error:
             await self._postpone(run, error)
         except ClaimLostError as error:
