@@ -13,6 +13,7 @@ from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import grimp
 import pytest
 from packaging.requirements import Requirement
 from rondo.contracts.topics import SERVICES
@@ -74,6 +75,23 @@ MAY_KNOW = {
     "webhook",
 }
 
+# What must not be reached through other modules either, nor for types.
+CONNECTIONS = {"aiokafka", "asyncpg", "bentoml", "confluent_kafka", "faststream", "onnxruntime"}
+# Beside the adapters, these connect decisions with a technology. Whatever is new is held to the rule until it is here.
+CONNECTING = {
+    "ingestion.feedback.landing": "it follows both logs",
+    "ingestion.outcomes.stream": "it is a transform of the exactly-once stream",
+    "monitor.handlers": "the type of handlers is the event consumer's",
+    "monitor.pipeline": "it is the state of a follower of the logs",
+    "registry.handlers": "as monitor.handlers",
+    "serving.deployments.loader": "it makes the runtimes of versions",
+    "serving.stream.telemetry": "it reads the headers of messages",
+    "serving.stream.transform": "it is the transform of the exactly-once stream",
+    "trainer.handlers": "as monitor.handlers",
+    "trainer.onnx_graph.isolated_run": "its process has a runtime",
+    "trainer.worker.trial_rows": "it is the part of the queue that is about trials",
+}
+
 MEMBERS = {tomllib.loads(f.read_text())["project"]["name"]: f for f in sorted(ROOT.glob("*/**/pyproject.toml"))
            if ".venv" not in f.parts}  # fmt: skip
 # What a member needs and doesn't import: it takes programs, data or a library out of the package.
@@ -133,6 +151,22 @@ def test_a_decision_imports_no_technology(service: str) -> None:
         if not names_an_adapter(file) and (known := imported(file) & TECHNOLOGY)
     }
     assert offenders == {}
+
+
+def test_nothing_but_adapters_and_what_connects_them_reaches_a_connection() -> None:
+    """Every module of a service is a decision unless its name says otherwise or it is listed."""
+    graph = grimp.build_graph("rondo", include_external_packages=True, cache_dir=None)
+    reaching = set().union(*(graph.find_downstream_modules(each) for each in CONNECTIONS & graph.modules))
+    folder = ROOT / "services"
+    modules = {
+        ".".join(file.relative_to(folder).with_suffix("").parts[2:]): file
+        for service in SERVICES
+        for file in files(service)
+        if file.name != "__init__.py"
+    }
+    assert len(modules) > 200
+    found = {name for name, file in modules.items() if f"rondo.{name}" in reaching and not names_an_adapter(file)}
+    assert found == set(CONNECTING)
 
 
 @pytest.mark.parametrize("service", SERVICES)
