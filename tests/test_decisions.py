@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-RECORDS = sorted((Path(__file__).resolve().parent.parent / "docs/decisions").glob("*.md"))
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORDS = sorted((ROOT / "docs/decisions").glob("*.md"))
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 PARTS = ("Context", "Decision", "Consequences", "Alternatives")
 
 
@@ -21,3 +28,45 @@ def test_a_record_has_its_number_and_all_parts(record: Path) -> None:
 
 def test_numbers_follow_each_other() -> None:
     assert [int(record.stem[:4]) for record in RECORDS] == list(range(1, len(RECORDS) + 1))
+
+
+def below(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what is in a node, without the functions that are defined in it."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, FUNCTIONS):
+            yield child
+            yield from below(child)
+
+
+def catches(node: ast.AST) -> bool:
+    return (isinstance(node, ast.Try) and bool(node.handlers)) or (
+        isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress")
+    )
+
+
+def test_a_loop_that_catches_errors_uses_retry_or_has_a_row() -> None:
+    """Decision 26. A row names the file below `rondo`, and the functions with the loop, or around it."""
+    table = [row.split(" | ")[0] for row in RECORDS[25].read_text().splitlines() if row.startswith("| `")]
+    rows = {
+        (file, name)
+        for place in table
+        for file, names in re.findall(r"`([\w/]+\.py)`((?:, `\w+`)+)", place)
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    functions = {
+        (str(file.relative_to(folder)), node.name): node
+        for folder in ROOT.glob("*/**/rondo")
+        if folder.relative_to(ROOT).parts[0] in {"client", "contracts", "deploy", "services"}
+        for file in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, FUNCTIONS)
+    }
+    loops = {
+        place
+        for place, function in functions.items()
+        if any(isinstance(each, ast.While) and any(map(catches, below(each))) for each in below(function))
+    }
+    assert {"loops without a row": loops - rows, "rows without a function": rows - functions.keys()} == {
+        "loops without a row": {("chassis/retry.py", "call")},
+        "rows without a function": set(),
+    }
