@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -65,6 +66,13 @@ async def test_a_bomb_is_decoded_in_small_pieces() -> None:
 async def test_damaged_gzip_is_unreadable(content: bytes) -> None:
     with pytest.raises(UnreadableFileError):
         await decode(content, "gzip")
+
+
+async def test_deflate_is_decoded_and_damage_names_it() -> None:
+    whole = zlib.compress(CONTENT)
+    assert await decode(whole, "deflate") == CONTENT
+    with pytest.raises(UnreadableFileError, match="deflate"):
+        await decode(whole[:-10], "deflate")
 
 
 async def test_another_coding_is_refused() -> None:

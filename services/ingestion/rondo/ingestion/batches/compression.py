@@ -1,4 +1,4 @@
-"""Compression of a batch: one that is compressed with gzip is recognised, with and without a Content-Encoding."""
+"""Compression of a batch: by its Content-Encoding, and without one gzip is recognised."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def decoded(chunks: AsyncIterable[bytes], encoding: str | None) -> AsyncIterable
 
     """
     content = body.decoded(chunks, encoding)
-    return _readable(_recognised(chunks) if content is chunks else content)
+    if content is chunks:
+        return _readable(_recognised(chunks), "gzip")
+    return _readable(content, (encoding or "").strip().lower())
 
 
 async def _recognised(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
@@ -41,9 +43,9 @@ async def _chained(start: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[by
         yield chunk
 
 
-async def _readable(pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+async def _readable(pieces: AsyncIterable[bytes], encoding: str) -> AsyncIterator[bytes]:
     try:
         async for piece in pieces:
             yield piece
     except body.DamagedBodyError as error:
-        raise UnreadableFileError("gzip", error.why, "compress the file again, or send it as it is") from None
+        raise UnreadableFileError(encoding, error.why, "compress the file again, or send it as it is") from None
