@@ -142,7 +142,8 @@ async def test_an_unreadable_time_is_named_and_the_run_is_not_repeated(
 ) -> None:
     builders.write_batch(harness.data, ROWS)
     reason = await _refused(harness, _with(converted, trained_until=written))
-    assert f"`rondo.trained_until` of the model is {written!r}" in reason
+    assert f"`rondo.trained_until` of the model is {written!r}: write a time between the years" in reason
+    assert "with an offset, such as 2013-03-01T12:00:00Z" in reason
 
 
 async def test_what_it_cannot_take_is_noted_or_refused(harness: WorkerHarness) -> None:
