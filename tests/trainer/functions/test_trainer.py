@@ -213,3 +213,12 @@ def test_the_process_of_a_function_ends_where_its_worker_has_gone(functions: Pat
     assert process.wait(60) == -signal.SIGKILL
     os.close(reading)
     os.close(writing)
+
+
+@pytest.mark.parametrize("sent", [b"", b"\2\0\0", b"\2\0\0\0\0\0\0\0{"])
+def test_the_process_of_a_function_ends_where_its_worker_is_killed_while_it_sends(sent: bytes) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "rondo.trainer.functions", "2"], input=sent, capture_output=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.decode().strip() == "the worker ended while it sent the request"

@@ -36,7 +36,10 @@ class OnePackage:
 def main() -> None:
     descriptor = int(sys.argv[1])
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - no process that the function starts keeps it open
-    path, function, request = read_request(sys.stdin.buffer)
+    try:
+        path, function, request = read_request(sys.stdin.buffer)
+    except EOFError:
+        sys.exit("the worker ended while it sent the request")
     threading.Thread(target=_end_with_the_worker, daemon=True).start()
     with os.fdopen(descriptor, "wb") as answers:
         try:

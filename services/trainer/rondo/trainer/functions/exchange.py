@@ -55,7 +55,12 @@ class Request:
 
 
 def read_request(file: IO[bytes]) -> tuple[str, str, Request]:
-    """Return the path to import from, the function, and what to call it with. The arrays can be written to."""
+    """Return the path to import from, the function, and what to call it with. The arrays can be written to.
+
+    Raises:
+        EOFError: the file ends before the request does.
+
+    """
     header = json.loads(_read(file))
     columns = pl.read_ipc_stream(io.BytesIO(_read(file)))
     labels = np.frombuffer(_read(file), np.float32)
@@ -97,9 +102,17 @@ def _bytes(values: NDArray[np.float32]) -> bytes:
 
 
 def _read(file: IO[bytes]) -> bytearray:
-    size = int(_LENGTH.unpack(file.read(_LENGTH.size))[0])
-    content = bytearray(size)
-    view, done = memoryview(content), 0
-    while done < size:
-        done += file.readinto(view[done:])  # type: ignore[attr-defined]  # both are buffered readers
+    size = bytearray(_LENGTH.size)
+    _fill(file, size)
+    content = bytearray(int(_LENGTH.unpack(size)[0]))
+    _fill(file, content)
     return content
+
+
+def _fill(file: IO[bytes], content: bytearray) -> None:
+    view, done = memoryview(content), 0
+    while done < len(content):
+        read = file.readinto(view[done:])  # type: ignore[attr-defined]  # both are buffered readers
+        if not read:
+            raise EOFError(f"{len(content) - done:,} bytes are missing")
+        done += read
