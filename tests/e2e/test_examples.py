@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,10 +31,13 @@ class Silent:
 
 @pytest.mark.timeout(300)
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["flights-delay", "flights-punctuality"])
+@pytest.mark.parametrize("name", ["flights-delay", "flights-punctuality", "own-function"])
 async def test_an_example_is_redeployed_automatically(name: str, tmp_path: Path) -> None:
-    plan = Plan(example_named(name), until=day(7), required_redeployments=1)
-    async with Stack(tmp_path / "home") as stack, AsyncRondo(Connection.of_stack(stack.home)) as rondo:
+    example = example_named(name)
+    plan = Plan(example, until=day(7), required_redeployments=1)
+    async with AsyncExitStack() as exits:
+        stack = await exits.enter_async_context(Stack(tmp_path / "home", functions=example.functions))
+        rondo = await exits.enter_async_context(AsyncRondo(Connection.of_stack(stack.home)))
         report = await run(rondo, plan, Silent())
     print(as_markdown(report))  # noqa: T201 - shown by pytest when the test fails
     assert report.problems == []

@@ -14,6 +14,7 @@ import pytest
 from rondo.client import AsyncRondo, Connection
 from rondo.contracts.events.predictions import PredictionRequested
 from rondo.embedded.stack import Stack
+from rondo.flights.observers.auditor import Auditor
 
 from tests.e2e import small_model
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rondo.client import Prediction
+    from rondo.flights.observers.ledger import Ledger
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 ROWS_A_DAY = 200
@@ -112,6 +114,7 @@ class Application:
 @pytest.mark.slow
 @pytest.mark.parametrize("task", LABELS)
 async def test_a_model_is_retrained_by_drift_and_by_performance(tmp_path: Path, task: str) -> None:
+    asked = 0
     triggers, label = {"drift": {"zones": "a"}, "performance": {"turned": 1}}, LABELS[task]
     async with AsyncExitStack() as exits:
         stack = await exits.enter_async_context(Stack(tmp_path / "home"))
@@ -134,6 +137,19 @@ async def test_a_model_is_retrained_by_drift_and_by_performance(tmp_path: Path, 
             assert (serving["state"], serving["trigger"]["kind"]) == ("champion", trigger)
             assert len(serving["gates"]) >= 3
             assert all(gate["passed"] for gate in serving["gates"])
+            asked += application.sent
+        # From the topics, and not from the client: it gives one answer for each request, whatever is there.
+        ledger = await asyncio.to_thread(audit, stack)
+    assert (ledger.requested.total(), ledger.answered.total()) == (asked, asked)
+    assert (ledger.lost(), ledger.doubled()) == ([], [])
+
+
+def audit(stack: Stack) -> Ledger:
+    """Read all requests and answers there are."""
+    auditor = Auditor(Connection.of_stack(stack.home).kafka)
+    auditor.finish()
+    auditor.run()
+    return auditor.ledger
 
 
 def check_answers(application: Application, task: str) -> None:

@@ -11,7 +11,7 @@ from rondo.embedded.processes.ports import LOOPBACK
 
 # Meant for the stack itself: a service must not inherit the credentials of a superuser or of another service.
 _WITHHELD = ("RONDO_HOME", "RONDO_POSTGRES", "RONDO_INBOX", "RONDO_TOKEN", "RONDO_TOKEN_FILE", "RONDO_TOKENS")
-_FUNCTIONS = "RONDO_FUNCTIONS"
+FUNCTIONS = "RONDO_FUNCTIONS"
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Service:
             settings["RONDO_TOKENS_FILE"] = addresses.token_seeds
         if self.needs_inbox:
             settings["RONDO_INBOX"] = addresses.inbox
-        if functions := inherited.get(_FUNCTIONS):
+        if functions := inherited.get(FUNCTIONS):
             # A service runs in a folder of its own.
-            settings[_FUNCTIONS] = str(Path(functions).absolute())
+            settings[FUNCTIONS] = str(Path(functions).absolute())
         return {name: value for name, value in inherited.items() if name not in _WITHHELD} | settings
 
 

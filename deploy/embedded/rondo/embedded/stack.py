@@ -23,7 +23,7 @@ from rondo.embedded.processes.process_monitor import ProcessMonitor
 from rondo.embedded.processes.service_process import ServiceProcess
 from rondo.embedded.processes.signals import sigterm_as_ctrl_c
 from rondo.embedded.progress import Progress, silent
-from rondo.embedded.services import SERVICES, Service
+from rondo.embedded.services import FUNCTIONS, SERVICES, Service
 
 _FOLDERS = ("artifacts", "data", "inbox", "logs")
 
@@ -43,12 +43,15 @@ class Stack:
         *,
         keep: bool = False,
         services: Sequence[Service] = SERVICES,
+        functions: Path | None = None,
         progress: Progress = silent,
     ) -> None:
         """Use `home`, by default RONDO_HOME, else `.rondo` in the current folder.
 
         `keep` continues with the data of an earlier start; a later start without it is refused in this folder.
+        `functions` is the folder with the trainer's functions, by default RONDO_FUNCTIONS.
         """
+        self._inherited = dict(os.environ) | ({FUNCTIONS: str(functions)} if functions else {})
         self.home = (home or default_home()).absolute()
         self._ports = HomePorts(self.home)
         self.kafka, self.postgres = self._own_kafka(keep, progress), self._own_postgres(keep)
@@ -162,7 +165,7 @@ class Stack:
         undo.push_async_callback(self._stop_services)
         for each in self._descriptions:
             log = self.home / "logs" / f"{each.name}.log"
-            env, url = each.environment(self.addresses), self.addresses.http[each.name]
+            env, url = each.environment(self.addresses, self._inherited), self.addresses.http[each.name]
             if each.needs_openmp:
                 env |= openmp.prepare(self.home / "lib")
             self.services[each.name] = ServiceProcess(each.name, each.argv, env, url, log)

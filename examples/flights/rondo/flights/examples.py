@@ -33,6 +33,11 @@ class Example:
         return self.spec.model
 
     @property
+    def functions(self) -> Path | None:
+        """The folder with the function that trains; None where a library does."""
+        return FOLDER / self.name if self.spec.trainer.function else None
+
+    @property
     def label(self) -> str:
         """The column of the flights that is predicted."""
         return self.spec.data.label

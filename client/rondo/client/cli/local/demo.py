@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,17 +93,17 @@ async def _run(options: _Options, console: Console) -> tuple[Report, Path]:
         from rondo.client.cli.local.demo_view import observing  # noqa: PLC0415 - the flights may not be installed
         from rondo.flights.dataset.messages import day  # noqa: PLC0415
         from rondo.flights.demo import run  # noqa: PLC0415
-        from rondo.flights.examples import FOLDER, example_named  # noqa: PLC0415
+        from rondo.flights.examples import example_named  # noqa: PLC0415
         from rondo.flights.plan import Plan  # noqa: PLC0415
 
         example = example_named(options.example)
-        if example.spec.trainer.function:
-            # The package of the function is in the folder of its example.
-            os.environ.setdefault("RONDO_FUNCTIONS", str(FOLDER / example.name))
     until = day(options.last_month + 1)
     plan = Plan(example, options.speed, until=until, required_redeployments=options.redeployments)
     with observing(console) as observer:
-        async with _system(options, observer) as (connection, home, controls), AsyncRondo(connection) as rondo:
+        async with (
+            _system(options, observer, example.functions) as (connection, home, controls),
+            AsyncRondo(connection) as rondo,
+        ):
             with _flights():
                 report = await run(rondo, plan, observer, controls)
             folder = options.report_to or home
@@ -113,13 +112,15 @@ async def _run(options: _Options, console: Console) -> tuple[Report, Path]:
 
 
 @asynccontextmanager
-async def _system(options: _Options, observer: RunObserver) -> AsyncIterator[tuple[Connection, Path, SystemControls]]:
+async def _system(
+    options: _Options, observer: RunObserver, functions: Path | None
+) -> AsyncIterator[tuple[Connection, Path, SystemControls]]:
     from rondo.flights.plan import SystemControls  # noqa: PLC0415
 
     if options.against_running:
         yield session.connection(), Path("rondo-report"), SystemControls()
         return
-    async with stack.running(keep=False, progress=observer.step) as running:
+    async with stack.running(keep=False, functions=functions, progress=observer.step) as running:
         controls = SystemControls(restarts=running.restarts)
         if options.kill_each:
             controls.on_progress = KillEach(running)

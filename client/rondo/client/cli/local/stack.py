@@ -11,6 +11,7 @@ from rondo.client.errors import RondoError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from pathlib import Path
 
     from rondo.embedded import Stack
 
@@ -44,8 +45,12 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 @asynccontextmanager
-async def running(*, keep: bool, progress: Callable[[str], None]) -> AsyncIterator[Stack]:
+async def running(
+    *, keep: bool, progress: Callable[[str], None], functions: Path | None = None
+) -> AsyncIterator[Stack]:
     """Run the stack in RONDO_HOME (or `.rondo`) until the body ends. `keep` continues with its data.
+
+    `functions` is the folder with the trainer's functions, by default RONDO_FUNCTIONS.
 
     Raises:
         NotInstalledError: rondo-embedded is not installed.
@@ -55,7 +60,7 @@ async def running(*, keep: bool, progress: Callable[[str], None]) -> AsyncIterat
     with translated():
         from rondo.embedded import Stack  # noqa: PLC0415 - it may not be installed
 
-        async with Stack(keep=keep, progress=progress) as stack:
+        async with Stack(keep=keep, functions=functions, progress=progress) as stack:
             yield stack
 
 
