@@ -10,13 +10,17 @@ from pydantic import BeforeValidator, DirectoryPath, Field
 from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.locations import TableRoot
 
-# Passwords, tokens and addresses, and the credentials of the object store.
-_SECRETS = ("RONDO_", "AWS_")
+# What a process needs to find programs, libraries and files, its language and time zone, and its threads and GPUs.
+_PLAIN = {"PATH", "HOME", "USER", "LANG", "LANGUAGE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"}
+_PLAIN_PREFIXES = ("LC_", "PYTHON", "OMP_", "OPENBLAS_", "MKL_", "NUMEXPR_", "CUDA_")
 
 
 def environment_without_secrets() -> dict[str, str]:
-    """Return the environment of a process that runs code of users: this one's, without the trainer's settings."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(_SECRETS)}
+    """Return those variables of this process that one which runs code of users may have; docs/functions.md lists them.
+
+    Any other may hold a credential, whatever its name is (PGPASSWORD, OTEL_EXPORTER_OTLP_HEADERS).
+    """
+    return {name: value for name, value in os.environ.items() if name in _PLAIN or name.startswith(_PLAIN_PREFIXES)}
 
 
 class Settings(PostgresSettings):
