@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+from importlib.machinery import EXTENSION_SUFFIXES
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,12 +57,12 @@ def test_the_digest_is_of_all_files_and_of_nothing_that_python_caches(tmp_path: 
     (path / "__pycache__" / "train.pyc").write_text("cached")
     (path / ".hidden").write_text("of an editor")
     assert find(tmp_path, "own.train:train").digest() == digests[0]
-    for name in ("train.py", "deep/words.txt", "deep/more.py"):
+    for name in ("train.py", "deep/words.txt", "deep/more.py", "deep/sourceless.pyc"):
         (path / name).write_text("changed")
         digests.append(find(tmp_path, "own.train:train").digest())
     (path / "deep" / "more.py").rename(path / "deep" / "less.py")
     digests.append(find(tmp_path, "own.train:train").digest())
-    assert len(set(digests)) == 5
+    assert len(set(digests)) == 6
     copied = tmp_path / "elsewhere"
     shutil.copytree(path, copied / "own")
     assert find(copied, "own.train:train").digest() == digests[-1]
@@ -125,6 +126,16 @@ def test_a_package_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     assert "own and own-1.0-py3-none-any.whl in RONDO_FUNCTIONS all have the package 'own': keep one" in str(
         refusal.value
     )
+
+
+@pytest.mark.parametrize("suffix", [".pyc", ".so", EXTENSION_SUFFIXES[0]])
+def test_compiled_code_beside_a_package_is_refused(tmp_path: Path, suffix: str) -> None:
+    """Python would import it in the place of the package."""
+    package(tmp_path)
+    (tmp_path / f"own{suffix}").write_bytes(b"")
+    with pytest.raises(SeveralPackagesError) as refusal:
+        find(tmp_path, "own.train:train")
+    assert set(refusal.value.found) == {"own", f"own{suffix}"}
 
 
 @pytest.mark.parametrize("content", [b"no zip", None])

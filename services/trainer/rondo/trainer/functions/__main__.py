@@ -12,25 +12,17 @@ import signal
 import sys
 import threading
 import traceback
-from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 import onnx
 
 from rondo.trainer.functions.exchange import Request, read_request, write_answer
+from rondo.trainer.functions.imports import OnePackage, finder_below
 
-
-class OnePackage:
-    """Imports one package from a folder or a wheel, and nothing else that is there: the digest is of that package."""
-
-    def __init__(self, name: str, path: str) -> None:
-        self._name, self._path = name, path
-
-    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
-        return PathFinder.find_spec(fullname, [self._path]) if fullname == self._name else None
+_ERROR_CHARACTERS = 2_000
 
 
 def main() -> None:
@@ -55,6 +47,7 @@ def _call(answers: IO[bytes], path: str, function: str, request: Request) -> Non
     sys.dont_write_bytecode = True
     if find_spec(package) is not None:
         return write_answer(answers, end="name_taken")
+    sys.path_hooks.insert(0, finder_below(path))
     sys.meta_path.append(OnePackage(package, path))
     random.seed(request.context.seed)
     np.random.seed(request.context.seed)  # noqa: NPY002 - for libraries that draw from it
@@ -79,7 +72,7 @@ def _call(answers: IO[bytes], path: str, function: str, request: Request) -> Non
 
 
 def _described(error: BaseException) -> str:
-    return traceback.format_exception_only(error)[-1].strip()
+    return traceback.format_exception_only(error)[-1].strip()[:_ERROR_CHARACTERS]
 
 
 def _place(error: BaseException, folder: Path) -> str:

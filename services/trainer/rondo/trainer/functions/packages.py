@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from dataclasses import dataclass
+from importlib.machinery import all_suffixes
 from typing import TYPE_CHECKING
 
 from rondo.trainer.functions.errors import (
@@ -40,8 +41,8 @@ class Package:
     def digest(self) -> str:
         """Return `sha256:` and the hex digest of a wheel's bytes, or of all files of a folder.
 
-        Of each file, in the order of the paths, its path in the package, its size and its bytes are hashed. Byte code
-        that Python caches, and files whose names begin with a dot, do not count.
+        Of each file, in the order of the paths, its path in the package, its size and its bytes are hashed.
+        `__pycache__`, which is not imported from, and files whose names begin with a dot do not count.
         """
         hashed = hashlib.sha256()
         if self.path.suffix == ".whl":
@@ -104,11 +105,18 @@ def _packages(folder: Path) -> list[Package]:
     for path in sorted(folder.iterdir()):
         if path.is_dir() and path.name.isidentifier() and path.name != "__pycache__":
             found.append(Package(path.name, path))
-        elif path.suffix == ".py" and path.stem.isidentifier():
-            found.append(Package(path.stem, path))
+        elif (name := _module_name(path)) is not None:
+            found.append(Package(name, path))
         elif path.suffix == ".whl":
             found += [Package(name, path) for name in _in_wheel(path)]
     return found
+
+
+def _module_name(path: Path) -> str | None:
+    """Return the name of the module that a file is to Python: compiled code is imported before a folder."""
+    suffix = next((each for each in all_suffixes() if path.name.endswith(each)), None)
+    name = path.name.removesuffix(suffix or "")
+    return name if suffix is not None and name.isidentifier() else None
 
 
 def _in_wheel(path: Path) -> list[str]:
@@ -131,7 +139,7 @@ def _files(path: Path) -> list[tuple[str, Path]]:
 
 def _below(folder: Path, prefix: str, above: tuple[Path, ...]) -> Iterator[tuple[str, Path]]:
     for each in folder.iterdir():
-        if each.name.startswith(".") or each.name == "__pycache__" or each.suffix == ".pyc":
+        if each.name.startswith(".") or each.name == "__pycache__":
             continue
         if not each.is_dir():
             yield f"{prefix}{each.name}", each

@@ -1,0 +1,62 @@
+"""Imports the one package that the digest of a function is of, and of it what the digest has."""
+
+from __future__ import annotations
+
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    EXTENSION_SUFFIXES,
+    SOURCE_SUFFIXES,
+    ExtensionFileLoader,
+    FileFinder,
+    ModuleSpec,
+    PathFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+
+_CACHE = "__pycache__"
+
+
+class OnePackage:
+    """Imports one package from a folder or a wheel, and nothing else that is there: the digest is of that package."""
+
+    def __init__(self, name: str, path: str) -> None:
+        self._name, self._path = name, path
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # noqa: ARG002
+        return PathFinder.find_spec(fullname, [self._path]) if fullname == self._name else None
+
+
+class UncachedLoader(SourceFileLoader):
+    """Compiles a module anew, because byte code in `__pycache__`, which the digest leaves out, may be of other code."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+class UncachedFinder(FileFinder):
+    def find_spec(self, fullname: str, target: Any = None) -> ModuleSpec | None:
+        return None if fullname.rpartition(".")[2] == _CACHE else super().find_spec(fullname, target)
+
+
+def finder_below(folder: str) -> Callable[[str], UncachedFinder]:
+    """Return a path hook (PEP 302) for the folders below one; `sys.path_hooks` takes it before the usual ones."""
+
+    def find(path: str) -> UncachedFinder:
+        if not (Path(path).is_relative_to(folder) and Path(path).is_dir()):
+            raise ImportError(f"{path} is no folder below {folder}")
+        return UncachedFinder(
+            path,
+            (ExtensionFileLoader, EXTENSION_SUFFIXES),
+            (UncachedLoader, SOURCE_SUFFIXES),
+            (SourcelessFileLoader, BYTECODE_SUFFIXES),
+        )
+
+    return find
