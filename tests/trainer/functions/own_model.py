@@ -116,5 +116,26 @@ def never_returns(_columns: Any, _labels: Any, _context: Any) -> Any:
     time.sleep(600)
 
 
+def leaves_a_process(columns: Any, labels: Any, context: Any) -> Any:
+    """Fork a process in a session of its own, which inherits the pipe of the answer."""
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(120)
+        os._exit(0)
+    return linear(columns, labels, context)
+
+
+def dies_and_leaves_a_process(_columns: Any, _labels: Any, _context: Any) -> Any:
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(120)
+    os._exit(7)
+
+
+def returns_much(_columns: Any, _labels: Any, _context: Any) -> Any:
+    return bytes(300 << 20)
+
+
 def environment(_columns: Any, _labels: Any, _context: Any) -> Any:
-    raise ValueError(sorted(name for name in os.environ if name.startswith(("RONDO_", "AWS_"))))
+    secrets = ("RONDO_", "AWS_", "PG", "GOOGLE_", "AZURE_", "OTEL_", "OMP_NUM_")
+    raise ValueError(sorted(name for name in os.environ if name.startswith(secrets)))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import py_compile
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,26 +139,55 @@ MISTAKES = [
     ("own.train:liner", "function_missing", "no function 'liner' in the module own.train, which has as_bytes,"),
     ("fails", "function_failed", "`trainer.function` own.train:fails failed: KeyError: 'weight' (own/train.py, line"),
     ("exits", "function_failed", "failed: SystemExit: 0 (own/train.py, line"),
-    ("environment", "function_failed", "failed: ValueError: [] (own/train.py"),
+    ("environment", "function_failed", "failed: ValueError: ['OMP_NUM_THREADS'] (own/train.py"),
     ("returns_nothing", "function_no_model", "returned nothing, and an `onnx.ModelProto`, or the bytes of one, is"),
     ("returns_text", "function_model", "can't be served: the file is not an ONNX model"),
+    ("returns_much", "function_model", "the model has 314,572,800 bytes, and at most 268,435,456 are allowed"),
     ("crashes", "function_died", "the process of `trainer.function` own.train:crashes was ended by SIGABRT"),
     ("too_wide", "function_model", "columns can't be the prediction of the task binary: export a float output"),
     ("whole_numbers", "function_model", "prediction (int64), and none of them has floats: export a float output"),
     ("unknown_input", "function_model", "a, b is no feature of the spec"),
 ]
 
+SECRETS = (
+    "RONDO_POSTGRES_PASSWORD",
+    "AWS_SECRET_ACCESS_KEY",
+    "PGPASSWORD",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "AZURE_STORAGE_KEY",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+)
+
 
 @pytest.mark.parametrize(("name", "code", "sentence"), MISTAKES)
 def test_a_mistake_ends_the_run_and_says_what_to_do(
     functions: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: str, sentence: str
 ) -> None:
-    monkeypatch.setenv("RONDO_POSTGRES_PASSWORD", "secret")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for secret in SECRETS:
+        monkeypatch.setenv(secret, "secret")
     with pytest.raises(TrainingImpossibleError) as refusal:
         fit(functions, name)
     assert refusal.value.code == code
     assert sentence in str(refusal.value)
+
+
+def test_a_process_that_a_function_leaves_behind_does_not_hold_the_training(functions: Path) -> None:
+    """It outlives the function by 120 s, and holds the pipe of the answer."""
+    began = time.monotonic()
+    assert fit(functions, "leaves_a_process").parity.rows > 1_000
+    with pytest.raises(errors.FunctionDiedError) as refusal:
+        fit(functions, "dies_and_leaves_a_process")
+    assert refusal.value.exit_code == 7
+    assert time.monotonic() - began < 110
+
+
+def test_a_process_that_cannot_be_started_leaves_no_pipe_open(functions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    before = [path.name for path in Path("/dev/fd").iterdir()]
+    with pytest.raises(FileNotFoundError):
+        fit(functions, "linear")
+    assert [path.name for path in Path("/dev/fd").iterdir()] == before
 
 
 def test_a_function_that_does_not_return_is_ended(functions: Path) -> None:
@@ -196,6 +227,21 @@ def test_other_packages_of_the_folder_are_not_imported(tmp_path: Path) -> None:
     with pytest.raises(errors.FunctionFailedError) as refusal:
         fit(tmp_path, "own:train")
     assert refusal.value.error == "ModuleNotFoundError: No module named 'other'"
+
+
+def test_byte_code_that_the_digest_leaves_out_is_not_imported(tmp_path: Path) -> None:
+    module = tmp_path / "own" / "train.py"
+    module.parent.mkdir()
+    module.write_text("def train(*_): raise ValueError('cached')")
+    unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(str(module), invalidation_mode=unchecked)
+    py_compile.compile(str(module), str(module.parent / "__pycache__" / "hidden.pyc"), invalidation_mode=unchecked)
+    module.write_text("def train(*_): raise ValueError('of the source')")
+    with pytest.raises(errors.FunctionFailedError) as failure:
+        fit(tmp_path, "train")
+    assert failure.value.error == "ValueError: of the source"
+    with pytest.raises(errors.ModuleMissingError):
+        fit(tmp_path, "own.__pycache__.hidden:train")
 
 
 def test_the_process_of_a_function_ends_where_its_worker_has_gone(functions: Path) -> None:

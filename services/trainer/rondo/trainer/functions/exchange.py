@@ -80,7 +80,7 @@ def read_request(file: IO[bytes]) -> tuple[str, str, Request]:
 
 def write_answer(file: IO[bytes], model: bytes = b"", **answer: Any) -> None:
     """Write how a call ended, and the model if it made one."""
-    header = json.dumps(answer).encode()
+    header = json.dumps(answer | {"bytes": len(model)}).encode()
     file.write(_LENGTH.pack(len(header)) + header)
     file.write(model)
     file.flush()

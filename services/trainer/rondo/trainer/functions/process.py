@@ -8,6 +8,7 @@ from mistakes; it is no sandbox.
 from __future__ import annotations
 
 import os
+import selectors
 import signal
 import subprocess
 import sys
@@ -20,21 +21,29 @@ from rondo.trainer.functions.errors import (
     FunctionDiedError,
     FunctionFailedError,
     FunctionMissingError,
+    FunctionModelError,
     FunctionTimeoutError,
     ModuleMissingError,
     NameTakenError,
     NoModelError,
 )
 from rondo.trainer.functions.exchange import read_answer
+from rondo.trainer.given.document import MAX_BYTES
+from rondo.trainer.given.errors import ModelTooLargeError
 from rondo.trainer.settings import environment_without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from io import FileIO
 
     from rondo.trainer.errors import TrainingImpossibleError
     from rondo.trainer.functions.exchange import Request
     from rondo.trainer.functions.packages import Package
 
+# A model and what is said of it.
+_MOST = MAX_BYTES + (1 << 20)
+_PART = 1 << 20
+_POLL_SECONDS = 0.1
 # The order of sets of texts is then the same in each training.
 _REPEATABLE = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -64,47 +73,75 @@ def run_function(package: Package, function: str, request: Request, seconds: flo
 
     """
     reading, writing = os.pipe()
-    command = [sys.executable, "-P", "-m", "rondo.trainer.functions", str(writing)]
-    popen = subprocess.Popen(  # noqa: S603 - our own command
-        command,
-        stdin=subprocess.PIPE,
-        stdout=2,  # to the log, as its errors
-        pass_fds=(writing,),
-        env=environment_without_secrets() | _REPEATABLE,
-        start_new_session=True,
-    )
-    os.close(writing)
-    process = _Process(popen)
-    timer = threading.Timer(seconds, process.end_late)
-    timer.start()
-    try:
-        content = _answer(popen, reading, package, function, request)
-        exit_code = popen.wait()
-    finally:
-        timer.cancel()
-        process.end()
-        popen.wait()
+    with os.fdopen(reading, "rb", buffering=0) as answers:
+        command = [sys.executable, "-P", "-m", "rondo.trainer.functions", str(writing)]
+        try:
+            popen = subprocess.Popen(  # noqa: S603 - our own command
+                command,
+                stdin=subprocess.PIPE,
+                stdout=2,  # to the log, as its errors
+                pass_fds=(writing,),
+                env=environment_without_secrets() | _REPEATABLE,
+                start_new_session=True,
+            )
+        finally:
+            os.close(writing)
+        process = _Process(popen)
+        timer = threading.Timer(seconds, process.end_late)
+        timer.start()
+        try:
+            content = _answer(popen, answers, package, function, request)
+            answers.close()  # a process that still writes gets an error
+            exit_code = popen.wait()
+        finally:
+            timer.cancel()
+            process.end()
+            popen.wait()
     answer = read_answer(content)
     if answer is not None:
         found, model = answer
         if found["end"] != "model":
             raise _error(found, package, function)
-        return model
+        if (size := found["bytes"]) > MAX_BYTES:
+            raise FunctionModelError(function, ModelTooLargeError.code, str(ModelTooLargeError(size, MAX_BYTES)))
+        if len(model) == size:
+            return model
     if process.timed_out:
         raise FunctionTimeoutError(function, seconds)
     raise FunctionDiedError(function, exit_code)
 
 
-def _answer(popen: subprocess.Popen[bytes], reading: int, package: Package, function: str, request: Request) -> bytes:
+def _answer(
+    popen: subprocess.Popen[bytes], answers: FileIO, package: Package, function: str, request: Request
+) -> bytes:
     assert popen.stdin is not None  # noqa: S101 - it is a pipe
-    with os.fdopen(reading, "rb") as answers:
-        # A process that ends before it has read everything has an exit code.
-        with suppress(BrokenPipeError):
-            request.write(popen.stdin, str(package.import_from.absolute()), function)
-        content = answers.read()
+    # A process that ends before it has read everything has an exit code.
+    with suppress(BrokenPipeError):
+        request.write(popen.stdin, str(package.import_from.absolute()), function)
+    content = _read_until_exit(popen, answers)
     with suppress(BrokenPipeError):
         popen.stdin.close()
     return content
+
+
+def _read_until_exit(popen: subprocess.Popen[bytes], answers: FileIO) -> bytes:
+    """Return what the process has written, of a larger answer the first `_MOST` bytes.
+
+    The pipe may stay open after the exit: a process that the function has forked holds it, too.
+    """
+    content = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(answers, selectors.EVENT_READ)
+        while len(content) < _MOST:
+            # In this order: what it wrote before its exit is in the pipe.
+            exited = popen.poll() is not None
+            if selector.select(_POLL_SECONDS):
+                if not (part := answers.read(_PART)):
+                    break
+                content += part
+            elif exited:
+                break
+    return bytes(content)
 
 
 def _error(answer: Mapping[str, Any], package: Package, function: str) -> TrainingImpossibleError:
