@@ -11,6 +11,7 @@ from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.events.training import ModelTrained, TrainingFailed
 from rondo.contracts.vocabularies import RouteRole
 from rondo.trainer.run import (
+    IN_FLIGHT,
     Batch,
     ChampionVersion,
     History,
@@ -165,8 +166,10 @@ class MemoryUnitOfWork:
 
     async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
         known = self.store.specs.get(spec.model)
-        revision = known.revision if known else 0
-        self.store.runs.append(StoredRun(run_id, trigger, spec, spec_revision=revision))
+        queued = StoredRun(run_id, trigger, spec, spec_revision=known.revision if known else 0)
+        in_flight = [run for run in self.store.runs if run.spec.model == spec.model and run.state in IN_FLIGHT]
+        assert not fits(queued) or not any(map(fits, in_flight)), "the index runs_in_flight"
+        self.store.runs.append(queued)
         self.store.recorded.set()
 
     async def defer(self, model: str, trigger: Trigger) -> None:
@@ -213,8 +216,9 @@ class MemoryRunQueue:
         return None
 
     def _claim_next(self) -> Run | None:
+        busy = {row.spec.model for row in self.store.runs if row.state == "running"}
         for row in self.store.runs:
-            queued = row.state == "queued" and row.not_before <= now()
+            queued = row.state == "queued" and row.not_before <= now() and row.spec.model not in busy
             if queued or (row.state == "running" and row.lease_until < now()):
                 row.state, row.worker, row.attempts = "running", self.worker, row.attempts + 1
                 row.lease_until, row.started_at = now() + self.lease, row.started_at or now()

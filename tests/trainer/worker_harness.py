@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rondo.chassis.artifacts import Artifacts
 from rondo.chassis.errors import Backoff, UnavailableError
 from rondo.trainer.dataset.delta_tables import DeltaDatasets
+from rondo.trainer.run import IN_FLIGHT
 from rondo.trainer.worker.app import pipeline
 from rondo.trainer.worker.attempt import Attempt
 from rondo.trainer.worker.loop import Worker
@@ -90,12 +91,17 @@ class WorkerHarness:
         self.queue = FaultyRunQueue(self.store)
 
     async def run(self, *asked: tuple[Any, Any], **options: Any) -> list[Any]:
-        """Queue runs, each a spec and a trigger, let a worker finish them, and return the results by their end."""
+        """Queue runs, each a spec and a trigger, let a worker finish them, and return the results by their end.
+
+        A run is queued once no other of its model is in flight.
+        """
         stop, before = asyncio.Event(), len(self._ended())
-        for spec, trigger in asked:
-            await self.enqueue(spec, trigger)
         work = asyncio.create_task(self.worker(stop, **options).work())
         async with asyncio.timeout(30):
+            for spec, trigger in asked:
+                while self._in_flight(spec.model) and not work.done():
+                    await asyncio.sleep(0.01)
+                await self.enqueue(spec, trigger)
             while len(self._ended()) < before + len(asked) and not work.done():
                 await asyncio.sleep(0.01)
             stop.set()
@@ -126,6 +132,9 @@ class WorkerHarness:
     def begun(self) -> int:
         """How often a run was announced as started."""
         return sum(name is not None and name.endswith(".started") for name, _ in self.store.published)
+
+    def _in_flight(self, model: str) -> bool:
+        return any(run.spec.model == model and run.state in IN_FLIGHT for run in self.store.runs)
 
     def _ended(self) -> list[Any]:
         ended = sorted((run for run in self.store.runs if run.finished_at), key=lambda run: run.finished_at)  # type: ignore[arg-type, return-value]

@@ -11,6 +11,7 @@ from rondo.contracts.events.models import ModelRemoved
 from rondo.contracts.events.training import TrainingFailed, TrainingProgressed, TrainingSkipped, TrainingStarted
 from rondo.trainer import handlers
 from rondo.trainer.run import ChampionVersion, LastTraining, RecordedTrials, Trial
+from rondo.trainer.triggers.handle_trigger import handle_trigger
 from rondo.trainer.triggers.postgres import PostgresUnitOfWork, handling
 from rondo.trainer.worker import queue
 from rondo.trainer.worker.queue import PostgresRunQueue
@@ -343,6 +344,47 @@ async def test_the_end_of_a_run_starts_the_deferred_one(backend: Backend) -> Non
     assert (await claimed(queue)).trigger.id == "feb"
 
 
+async def test_registrations_and_a_training_of_a_model_are_queued_together_and_run_one_after_the_other(
+    backend: Backend,
+) -> None:
+    async for work in backend.work():
+        await work.save_spec(builders.spec_applied(builders.spec()))
+        await handle_trigger("flight-delay", builders.trigger("drift", name="drift"), work)
+        for name in ("file-1", "file-2"):
+            await handle_trigger("flight-delay", builders.trigger("registration", name=name), work)
+    one, two, ended = backend.queue("one"), backend.queue("two"), []
+    for _ in range(3):
+        run = await claimed(one)
+        assert await two.claim(3) is None, "another run of the model has a worker"
+        assert await one.finish(run, skipped(run))
+        ended.append(run.trigger.id)
+    assert ended == ["drift", "file-1", "file-2"]
+
+
+async def test_a_training_is_queued_beside_a_registration(backend: Backend) -> None:
+    async for work in backend.work():
+        await work.save_spec(builders.spec_applied(builders.spec()))
+        await handle_trigger("flight-delay", builders.trigger("registration", name="file"), work)
+        await handle_trigger("flight-delay", builders.trigger("drift", name="drift"), work)
+    queue = backend.queue()
+    run = await claimed(queue)
+    assert await queue.finish(run, skipped(run))
+    assert (await claimed(queue)).trigger.id == "drift"
+
+
+async def test_a_run_whose_lease_has_ended_is_claimed_before_the_next_one_of_its_model(backend: Backend) -> None:
+    """The run that paused is the older one, and is not begun beside the other."""
+    await enqueue(backend, "run-1")
+    queue = backend.queue("dead", timedelta(0))
+    await queue.hand_back(await claimed(queue), timedelta(milliseconds=1))
+    await enqueue(backend, "run-2", kind="registration")
+    await enqueue(backend, "run-3", model="other")
+    await asyncio.sleep(0.002)
+    first = await claimed(queue)
+    assert (first.id, first.attempt) == ("run-1", 2)
+    assert [(await claimed(backend.queue())).id for _ in range(2)] == ["run-1", "run-3"]
+
+
 async def test_the_champion_is_that_of_the_latest_revision(backend: Backend) -> None:
     queue = backend.queue()
     assert await queue.champion("flight-delay") is None
@@ -384,6 +426,20 @@ async def test_concurrent_workers_claim_a_run_once(store: Database) -> None:
     backend = Postgres(store)
     await enqueue(backend)
     claims = await asyncio.gather(*(backend.queue(f"w{n}").claim(3) for n in range(5)))
+    assert [claim.id for claim in claims if claim is not None] == ["run-1"]
+
+
+async def test_concurrent_workers_claim_one_run_of_a_model(store: Database) -> None:
+    """The claims begin together: none of them sees the others' run before it is committed."""
+    backend = Postgres(store)
+    await enqueue(backend)
+    for number in range(2, 5):
+        await enqueue(backend, f"run-{number}", kind="registration")
+    async with store.transaction() as transaction:
+        await transaction.connection.execute("lock table runs in exclusive mode")
+        claiming = [asyncio.create_task(backend.queue(f"w{n}").claim(3)) for n in range(5)]
+        await waits_for_lock(store, claiming[0], "trainer.claim")
+    claims = await asyncio.gather(*claiming)
     assert [claim.id for claim in claims if claim is not None] == ["run-1"]
 
 

@@ -97,7 +97,7 @@ class UnitOfWork(Protocol):
         ...
 
     async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
-        """Record a queued run and wake the workers."""
+        """Record a queued run and wake the workers. A model has at most one in flight, beside its registrations."""
         ...
 
     async def defer(self, model: str, trigger: Trigger) -> None:
@@ -131,7 +131,10 @@ class RunQueue(Protocol):
         ...
 
     async def claim(self, max_attempts: int) -> Run | None:
-        """Claim the oldest run that no worker holds. A run that was claimed `max_attempts` times before fails."""
+        """Claim the oldest run that no worker holds, of a model that has no other run with a worker.
+
+        A run that was claimed `max_attempts` times before fails.
+        """
         ...
 
     async def renew(self, run: Run) -> bool:

@@ -1,6 +1,7 @@
 """Decides whether a trigger starts a run: one run in flight per model, a cooldown, a weekly budget, a circuit breaker.
 
-A registration trains nothing: each has its run, after those that are queued, and none of these rules is about it.
+A registration trains nothing: each has its run, one after the other with the trainings of the model, and none of these
+rules is about it.
 
 Cooldown and budget count in event time: `trigger.at` against `trigger.at` of earlier runs. A replay of a year in a
 minute then decides as the live year did. The distance is absolute: findings may arrive out of order, and a manual
@@ -92,7 +93,7 @@ def _not_subscribed(trigger: Trigger, spec: ModelSpec, history: History) -> Skip
 
 
 def _in_flight(history: History) -> Skip | None:
-    run = next((run for run in history.runs if run.state in IN_FLIGHT), None)
+    run = next((run for run in history.runs if run.state in IN_FLIGHT and _fits(run)), None)
     if run is None:
         return None
     return Skip(SkipReason.IN_FLIGHT, f"{run.id} is {run.state}, for {run.trigger.kind} {run.trigger.id}", run.id)

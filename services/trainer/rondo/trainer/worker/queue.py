@@ -31,13 +31,17 @@ if TYPE_CHECKING:
 # A claim of a run: another worker, or another attempt of the same worker, is another claim.
 _CLAIMED = "id = $1 and worker = $2 and attempts = $3 and state = 'running'"
 
+# One claim at a time, in all trainers of this database: two claims would not see each other's run of the same model.
+_LOCK_CLAIMS = "select pg_advisory_xact_lock(hashtext('trainer.claim'))"
+
 _CLAIM = """
 update runs set state = 'running', worker = $1, attempts = attempts + 1, lease_until = clock_timestamp() + $2,
     started_at = coalesce(started_at, clock_timestamp())
 where id = (
-    select id from runs
-    where (state = 'queued' and not_before <= clock_timestamp())
-        or (state = 'running' and lease_until < clock_timestamp())
+    select id from runs as next
+    where (state = 'running' and lease_until < clock_timestamp())
+        or (state = 'queued' and not_before <= clock_timestamp()
+            and not exists (select from runs where model = next.model and state = 'running'))
     order by created_at for update skip locked limit 1
 )
 returning id, trigger, spec, attempts, worker, started_at, traceparent
@@ -117,6 +121,7 @@ class PostgresRunQueue:
 
     async def _claim_next(self) -> Run | None:
         async with self._database.transaction() as work:
+            await work.connection.execute(_LOCK_CLAIMS)
             row = await work.connection.fetchrow(_CLAIM, self._worker, self._lease)
         return None if row is None else _run(row)
 
