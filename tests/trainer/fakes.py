@@ -22,7 +22,7 @@ from rondo.trainer.run import (
     Run,
     Trial,
 )
-from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger
+from rondo.trainer.triggers.handle_trigger import handle_deferred_triggers
 from rondo.trainer.worker.queue import worker_died
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class MemoryStore:
     batches: dict[str, Batch] = field(default_factory=dict)
     champions: dict[str, tuple[DeploymentChanged, datetime]] = field(default_factory=dict)
     past_champions: dict[str, list[ChampionVersion]] = field(default_factory=dict)
-    deferred: dict[str, Trigger] = field(default_factory=dict)
+    deferred: dict[tuple[str, str], Trigger] = field(default_factory=dict)
     removals: dict[str, int] = field(default_factory=dict)
     runs: list[StoredRun] = field(default_factory=list)
     published: list[tuple[str | None, Event]] = field(default_factory=list)
@@ -173,13 +173,13 @@ class MemoryUnitOfWork:
         self.store.recorded.set()
 
     async def defer(self, model: str, trigger: Trigger) -> None:
-        known = self.store.deferred.get(model)
-        asked_for = ("manual", "registration")
-        if known is None or known.kind not in asked_for or trigger.kind in asked_for:
-            self.store.deferred[model] = trigger
+        key = (model, trigger.id if trigger.kind == "registration" else "")
+        known = self.store.deferred.get(key)
+        if known is None or known.kind != "manual" or trigger.kind == "manual":
+            self.store.deferred[key] = trigger
 
-    async def pop_deferred(self, model: str) -> Trigger | None:
-        return self.store.deferred.pop(model, None)
+    async def pop_deferred(self, model: str) -> tuple[Trigger, ...]:
+        return tuple(self.store.deferred.pop(key) for key in list(self.store.deferred) if key[0] == model)
 
     async def publish(self, event: Event, event_id: str | None = None) -> None:
         self.store.published.append((event_id, event))
@@ -299,7 +299,7 @@ class MemoryRunQueue:
         row.state = _state(result)
         row.result, row.finished_at = result, now()
         await work.publish(result, f"{run.id}.{row.state}")
-        await handle_deferred_trigger(run.model, work)
+        await handle_deferred_triggers(run.model, work)
         return True
 
     async def hand_back(self, run: Run, pause: timedelta) -> None:

@@ -14,7 +14,7 @@ from rondo.contracts.events.monitoring import DataQualityDegraded, PerformanceDe
 from rondo.contracts.events.training import TrainingRequested, TrainingSkipped
 from rondo.contracts.topics import CONTROL_EVENTS, TOPICS
 from rondo.trainer import handlers
-from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger, run_id
+from rondo.trainer.triggers.handle_trigger import handle_deferred_triggers, run_id
 
 from tests.trainer import builders
 from tests.trainer.fakes import MemoryStore, MemoryUnitOfWork
@@ -114,7 +114,7 @@ async def test_a_run_in_flight_of_a_removed_model_ends_before_the_new_model_trai
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(builders.spec(), 3)), work)
     assert len(work.store.runs) == 1
     work.store.end("trained")
-    await handle_deferred_trigger("flight-delay", work)
+    await handle_deferred_triggers("flight-delay", work)
     assert [run.state for run in work.store.runs] == ["trained", "queued"]
 
 
@@ -165,10 +165,10 @@ async def test_a_batch_that_arrives_during_a_run_is_handled_after_it(
     await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted("feb", 59)), work)
     assert [event.reason for event in work.store.events] == ["in_flight"]
     work.store.end("skipped")
-    await handle_deferred_trigger("flight-delay", work)
+    await handle_deferred_triggers("flight-delay", work)
     assert [run.trigger.id for run in reversed(work.store.runs)] == ["flights/feb", "flights/jan"]
     work.store.end("trained")
-    await handle_deferred_trigger("flight-delay", work)
+    await handle_deferred_triggers("flight-delay", work)
     assert len(work.store.runs) == 2, "it was considered, and is forgotten"
 
 
@@ -181,7 +181,7 @@ async def test_a_request_during_a_run_is_handled_after_it(work: MemoryUnitOfWork
     await handlers.on_training_requested(builders.enveloped(asked), work)
     assert [event.reason for event in work.store.events] == ["in_flight"]
     work.store.end("trained")
-    await handle_deferred_trigger("flight-delay", work)
+    await handle_deferred_triggers("flight-delay", work)
     assert [run.trigger.id for run in reversed(work.store.runs)] == ["by-hand", "one"]
 
 
@@ -208,6 +208,17 @@ async def test_a_request_before_the_spec_is_handled_when_the_spec_arrives(work: 
     assert [run.trigger.id for run in reversed(work.store.runs)] == ["by-hand"]
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(builders.spec(), 2)), work)
     assert len(work.store.runs) == 1
+
+
+async def test_each_registration_before_the_spec_is_queued_when_the_spec_arrives(work: MemoryUnitOfWork) -> None:
+    asked = [builders.trigger(kind, 1, name) for kind, name in (
+        ("registration", "file-1"), ("manual", "by-hand"), ("registration", "file-2"),
+    )]  # fmt: skip
+    for trigger in asked:
+        request = TrainingRequested(model="flight-delay", trigger=trigger, requested_by="ann")
+        await handlers.on_training_requested(builders.enveloped(request), work)
+    await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(builders.spec())), work)
+    assert [run.trigger for run in work.store.runs] == asked
 
 
 # Any text that an event may hold.

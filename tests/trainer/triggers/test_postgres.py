@@ -91,14 +91,14 @@ async def test_the_models_of_a_dataset_are_sorted(begin: Any) -> None:
         assert await work.models_of("others") == ()
 
 
-async def test_one_trigger_per_model_is_deferred_the_latest_and_returned_once(begin: Any) -> None:
+async def test_one_training_per_model_is_deferred_the_latest_and_returned_once(begin: Any) -> None:
     async with begin("1") as work:
         await work.defer("flight-delay", builders.trigger("data", name="jan"))
         await work.defer("flight-delay", builders.trigger("data", name="feb"))
     async with begin("2") as work:
-        assert await work.pop_deferred("other") is None
-        assert await work.pop_deferred("flight-delay") == builders.trigger("data", name="feb")
-        assert await work.pop_deferred("flight-delay") is None
+        assert await work.pop_deferred("other") == ()
+        assert await work.pop_deferred("flight-delay") == (builders.trigger("data", name="feb"),)
+        assert await work.pop_deferred("flight-delay") == ()
 
 
 async def test_a_deferred_manual_trigger_is_replaced_by_a_manual_one_only(begin: Any) -> None:
@@ -106,13 +106,24 @@ async def test_a_deferred_manual_trigger_is_replaced_by_a_manual_one_only(begin:
         await work.defer("flight-delay", builders.trigger("data", name="feb"))
         await work.defer("flight-delay", builders.trigger("manual", name="by-hand"))
         await work.defer("flight-delay", builders.trigger("data", name="mar"))
-        assert await work.pop_deferred("flight-delay") == builders.trigger("manual", name="by-hand")
+        assert await work.pop_deferred("flight-delay") == (builders.trigger("manual", name="by-hand"),)
         await work.defer("flight-delay", builders.trigger("manual", name="one"))
         await work.defer("flight-delay", builders.trigger("manual", name="two"))
-        assert await work.pop_deferred("flight-delay") == builders.trigger("manual", name="two")
-        await work.defer("flight-delay", builders.trigger("registration", name="three"))
-        await work.defer("flight-delay", builders.trigger("data", name="four"))
-        assert await work.pop_deferred("flight-delay") == builders.trigger("registration", name="three")
+        assert await work.pop_deferred("flight-delay") == (builders.trigger("manual", name="two"),)
+
+
+async def test_registrations_are_deferred_each_for_itself_and_returned_in_their_order(begin: Any) -> None:
+    asked = [
+        builders.trigger(kind, name=name)
+        for kind, name in (("registration", "z"), ("manual", "by-hand"), ("registration", "a"))
+    ]
+    async with begin("1") as work:
+        for trigger in (*asked, asked[0]):
+            await work.defer("flight-delay", trigger)
+        await work.defer("other", builders.trigger("registration", name="b"))
+    async with begin("2") as work:
+        assert await work.pop_deferred("flight-delay") == tuple(asked)
+        assert await work.pop_deferred("flight-delay") == ()
 
 
 async def test_a_queued_run_is_the_newest_of_the_history(begin: Any) -> None:

@@ -15,7 +15,7 @@ from rondo.contracts.events.monitoring import (
 )
 from rondo.contracts.events.training import TrainingRequested, Trigger
 from rondo.contracts.vocabularies import TriggerKind
-from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger, handle_trigger
+from rondo.trainer.triggers.handle_trigger import handle_deferred_triggers, handle_trigger
 
 if TYPE_CHECKING:
     from rondo.chassis.events.consumer import Handlers
@@ -47,7 +47,7 @@ async def on_spec_applied(envelope: Envelope[SpecApplied], work: UnitOfWork) -> 
     await work.lock_model(applied.model)
     await work.save_spec(applied)
     await _train_on_existing_data(applied.model, applied.spec, work)
-    await handle_deferred_trigger(applied.model, work)
+    await handle_deferred_triggers(applied.model, work)
 
 
 async def on_model_removed(envelope: Envelope[ModelRemoved], work: UnitOfWork) -> None:

@@ -101,13 +101,15 @@ class UnitOfWork(Protocol):
         ...
 
     async def defer(self, model: str, trigger: Trigger) -> None:
-        """Keep one trigger of a model for later, in the place of an earlier one.
+        """Keep a trigger of a model for later: each registration, and one trigger of a training.
 
-        One that somebody asked for is replaced only by another such one.
+        A later trigger of a training takes the place of an earlier one. A manual one is replaced only by another.
         """
         ...
 
-    async def pop_deferred(self, model: str) -> Trigger | None: ...
+    async def pop_deferred(self, model: str) -> tuple[Trigger, ...]:
+        """Return the triggers that were kept, in the order in which they came, and forget them."""
+        ...
 
     async def publish(self, event: Event) -> object:
         """Publish an event when the unit of work commits."""
@@ -180,7 +182,7 @@ class RunQueue(Protocol):
         ...
 
     async def finish(self, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:
-        """Save the end of a run, publish it, and admit the deferred trigger; False when the claim is lost."""
+        """Save the end of a run, publish it, and admit the deferred triggers; False when the claim is lost."""
         ...
 
     async def hand_back(self, run: Run, pause: timedelta) -> None:

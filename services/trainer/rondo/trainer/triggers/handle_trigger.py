@@ -37,11 +37,10 @@ async def handle_trigger(model: str, trigger: Trigger, work: UnitOfWork) -> None
         await work.enqueue(run_id(model, trigger), trigger, spec)
 
 
-async def handle_deferred_trigger(model: str, work: UnitOfWork) -> None:
-    """Handle the deferred trigger after a run ended or a spec arrived."""
+async def handle_deferred_triggers(model: str, work: UnitOfWork) -> None:
+    """Handle the deferred triggers after a run ended or a spec arrived."""
     await work.lock_model(model)
-    trigger = await work.pop_deferred(model)
-    if trigger is not None:
+    for trigger in await work.pop_deferred(model):
         await handle_trigger(model, trigger, work)
 
 

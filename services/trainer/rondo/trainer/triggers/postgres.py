@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.training import Trigger
 from rondo.contracts.spec.model import ModelSpec
-from rondo.contracts.vocabularies import RouteRole
+from rondo.contracts.vocabularies import RouteRole, TriggerKind
 from rondo.trainer.run import Batch, History, PastRun
 
 if TYPE_CHECKING:
@@ -145,16 +145,18 @@ class PostgresUnitOfWork:
     async def defer(self, model: str, trigger: Trigger) -> None:
         # Nobody repeats a request. A manual run trains on all the data there is; a data trigger may not start a run.
         await self._connection.execute(
-            """insert into deferred (model, trigger) values ($1, $2)
-            on conflict (model) do update set trigger = excluded.trigger
-            where deferred.trigger ->> 'kind' not in ('manual', 'registration')
-                or excluded.trigger ->> 'kind' in ('manual', 'registration')""",
-            model, trigger.model_dump(mode="json"),
+            """insert into deferred (model, registration, trigger) values ($1, $2, $3)
+            on conflict (model, registration) do update set trigger = excluded.trigger
+            where deferred.trigger ->> 'kind' <> 'manual' or excluded.trigger ->> 'kind' = 'manual'""",
+            model, trigger.id if trigger.kind == TriggerKind.REGISTRATION else "", trigger.model_dump(mode="json"),
         )  # fmt: skip
 
-    async def pop_deferred(self, model: str) -> Trigger | None:
-        trigger = await self._connection.fetchval("delete from deferred where model = $1 returning trigger", model)
-        return None if trigger is None else Trigger.model_validate(trigger)
+    async def pop_deferred(self, model: str) -> tuple[Trigger, ...]:
+        rows = await self._connection.fetch(
+            "delete from deferred where model = $1 returning trigger, deferred_at", model
+        )
+        by_time = sorted(rows, key=lambda row: row["deferred_at"])
+        return tuple(Trigger.model_validate(row["trigger"]) for row in by_time)
 
     async def publish(self, event: Event) -> object:
         return await self._transaction.publish(event)

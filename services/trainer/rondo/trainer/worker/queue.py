@@ -16,7 +16,7 @@ from rondo.chassis.postgres.pool import is_broken
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, Trigger
 from rondo.contracts.spec.model import ModelSpec
 from rondo.trainer.run import ChampionVersion, LastTraining, Run
-from rondo.trainer.triggers.handle_trigger import handle_deferred_trigger
+from rondo.trainer.triggers.handle_trigger import handle_deferred_triggers
 from rondo.trainer.triggers.postgres import RUNS_CHANNEL, PostgresUnitOfWork
 from rondo.trainer.worker import trial_rows
 
@@ -200,7 +200,7 @@ class PostgresRunQueue:
 
 
 async def finish(work: Transaction, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:
-    """Save and publish the end of a run and handle the deferred trigger; False when the claim is lost."""
+    """Save and publish the end of a run and handle the deferred triggers; False when the claim is lost."""
     triggers = PostgresUnitOfWork(work)
     # First: a handler that has seen the run in flight may be about to defer a trigger, which must be visible here.
     await triggers.lock_model(run.model)
@@ -210,7 +210,7 @@ async def finish(work: Transaction, run: Run, result: ModelTrained | TrainingFai
     if status != "UPDATE 1":
         return False
     await work.publish(result, f"{run.id}.{state}")
-    await handle_deferred_trigger(run.model, triggers)
+    await handle_deferred_triggers(run.model, triggers)
     return True
 
 
