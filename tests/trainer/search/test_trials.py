@@ -94,6 +94,12 @@ def test_a_champion_with_nothing_to_start_from_is_no_trial(champion: dict[str, A
     assert [origin for origin, _ in plan(champion, kind).starts] == ["spec"]
 
 
+def test_a_value_of_the_champion_outside_of_the_space_is_not_tried() -> None:
+    champion = {"learning_rate": 0.2, "num_leaves": 500, "max_bin": 255}
+    assert plan(champion).starts[0] == ("champion", {"learning_rate": 0.2, "num_leaves": 7})
+    assert [origin for origin, _ in plan({"learning_rate": 0.5, "max_bin": 255}).starts] == ["spec"]
+
+
 def test_proposals_are_in_the_space_and_differ() -> None:
     found = [trial.params for trial in run(plan(), [], 30)[1:]]
     assert all(0.01 <= params["learning_rate"] <= 0.3 for params in found)

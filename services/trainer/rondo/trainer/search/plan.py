@@ -128,8 +128,10 @@ def _starts(
     own = {name: value for name, value in own_params(spec.trainer).items() if name in space}
     starts = [(ParameterOrigin.SPEC, own)]
     if champion is not None and champion.kind == spec.trainer.kind:
-        # What the search does not vary is as the spec has it now.
-        theirs = own | {name: value for name, value in champion.params.items() if name in space}
+        # What the search does not vary is as the spec has it now, as is a value that the spec's space excludes.
+        theirs = own | {
+            name: value for name, value in champion.params.items() if name in space and space[name].has(value)
+        }
         if theirs != own:
             starts.insert(0, (ParameterOrigin.CHAMPION, theirs))
     return tuple(starts)
