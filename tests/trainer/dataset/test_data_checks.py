@@ -74,6 +74,33 @@ def test_a_copy_of_the_label_is_refused_by_its_name(copy: pl.Expr) -> None:
     assert "take 'outcome' out of `features`" in str(refusal.value)
 
 
+MISSING = {"one": pl.int_range(pl.len()) == 1_200, "most": pl.int_range(pl.len()) % 20 > 0}
+
+
+@pytest.mark.parametrize("missing", MISSING)
+@pytest.mark.parametrize("unknown", [None, float("nan")])
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_a_copy_of_the_label_is_refused_where_values_are_missing(
+    task: str, unknown: float | None, missing: str
+) -> None:
+    label = pl.col("late") if task == "binary" else pl.int_range(pl.len()) % 37 + 0.5
+    frame = (
+        rows(2_000)
+        .with_columns(late=label)
+        .with_columns(outcome=pl.when(MISSING[missing]).then(pl.lit(unknown)).otherwise(pl.col("late") * 2))
+    )
+    described = spec(task=task, features={"outcome": {"type": "float", "optional": True}})
+    with pytest.raises(LeakError) as refusal:
+        refuse_leak(described, frame)
+    assert refusal.value.feature == "outcome"
+
+
+def test_a_feature_that_is_known_in_few_rows_or_for_one_class_is_no_copy() -> None:
+    described = with_feature(outcome={"type": "float", "optional": True})
+    for known in (pl.int_range(pl.len()) < 40, pl.col("late") == 1):
+        refuse_leak(described, rows(2_000).with_columns(outcome=pl.when(known).then("late")))
+
+
 def test_a_feature_that_is_only_related_to_the_label_is_none() -> None:
     rng = np.random.default_rng(3)
     noise = pl.Series(rng.random(2_000) < 0.001)

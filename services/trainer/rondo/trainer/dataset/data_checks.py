@@ -31,16 +31,18 @@ _PROBE_ROWS = 2_000
 def refuse_leak(spec: ModelSpec, rows: pl.DataFrame) -> None:
     """Refuse training rows in which a feature is the label, or the label by other names.
 
+    Rows in which the feature is missing do not count.
+
     Raises:
         LeakError: a feature has one value per class; or, for regression, is a multiple of the label.
 
     """
-    if rows.height < _ENOUGH_ROWS:
-        return
     label = rows[spec.data.label]
     copies = _is_linear_copy if spec.task == Task.REGRESSION else _is_renamed_copy
     for name in spec.features:
-        if copies(rows[name], label):
+        known = _known(rows[name])
+        values = rows[name].filter(known)
+        if values.len() >= _ENOUGH_ROWS and copies(values, label.filter(known)):
             raise LeakError(name, spec.data.label)
 
 
@@ -105,16 +107,22 @@ def _shown(label: object) -> str:
     return f"{label:g}" if isinstance(label, float) else repr(label)
 
 
+def _known(values: pl.Series) -> pl.Series:
+    known = values.is_not_null()
+    return known & values.is_not_nan() if values.dtype.is_float() else known
+
+
 def _is_renamed_copy(values: pl.Series, label: pl.Series) -> bool:
-    """Return whether each value has one class and each class one value."""
+    """Return whether each value has one class and each class one value, and there are two at least."""
     classes = label.n_unique()
-    if values.head(_PROBE_ROWS).n_unique() > classes or values.n_unique() != classes:
+    # A feature that is known for one class alone, or constant, is none.
+    if classes == 1 or values.head(_PROBE_ROWS).n_unique() > classes or values.n_unique() != classes:
         return False
     return int(pl.DataFrame({"value": values, "label": label}).n_unique()) == classes
 
 
 def _is_linear_copy(values: pl.Series, label: pl.Series) -> bool:
-    if values.dtype == pl.String or values.null_count():
+    if values.dtype == pl.String:
         return False
     x, y = values.to_numpy().astype(np.float64), label.to_numpy().astype(np.float64)
     if not np.isfinite(x).all() or np.ptp(x) == 0 or np.ptp(y) == 0:
