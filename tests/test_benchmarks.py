@@ -151,3 +151,5 @@ def test_a_run_that_does_not_record_writes_no_file(tmp_path: Path, monkeypatch: 
 def test_the_table_of_the_readme_is_the_newest_recorded_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "RESULTS", RESULTS)
     assert readme.block() in readme.README.read_text(), "run `python -m tests.benchmarks.readme`"
+    assert readme.models_block() in readme.TRAINERS.read_text(), "run `python -m tests.benchmarks.readme`"
+    assert readme.models_block().count("\n") == 3 + 3 * 7
