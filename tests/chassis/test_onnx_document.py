@@ -15,7 +15,11 @@ def model(*nodes: onnx.NodeProto) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("ai.onnx", 15)], ir_version=8)
 
 
-@pytest.mark.parametrize("content", [b"", b"onnx", b"\x80\x04pickle", b"\xff" * 100])
+CUT_OFF = [b"\x3a\x05\x0a", b"\x3a\xff\xff\xff\xff\x7f", b"\x08"]
+GROUP = b"\x3b\x3c"
+
+
+@pytest.mark.parametrize("content", [b"", b"onnx", b"\x80\x04pickle", b"\xff" * 100, *CUT_OFF, GROUP])
 def test_other_bytes_are_no_model(content: bytes) -> None:
     with pytest.raises(NotAModelError):
         onnx_document.parse(content)

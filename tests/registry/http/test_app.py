@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import onnx
 import pytest
 from rondo.chassis.artifacts import ArtifactMissingError, digest_of
 from rondo.chassis.health import Health
@@ -19,7 +21,7 @@ from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.registry import handlers
 from rondo.registry.audit.verifier import AuditVerifier
 from rondo.registry.http import app
-from rondo.registry.http.dependencies import ApiContext, open_api
+from rondo.registry.http.dependencies import MAX_UPLOADS, ApiContext, open_api
 from rondo.registry.postgres.queries import PostgresQueries
 from rondo.registry.postgres.unit_of_work import PostgresStore
 from starlette.routing import BaseRoute, Route
@@ -449,6 +451,30 @@ async def test_a_file_that_cannot_be_registered_is_refused(seeded: httpx.AsyncCl
     refused = await seeded.post("/v1/models/late/versions", content=champion)
     assert (refused.status_code, refused.json()["code"]) == (409, "already_serving")
     assert "version 2 of late, which serves, is this very file: nothing to register" in refused.json()["detail"]
+
+
+async def test_a_model_with_too_many_parts_is_refused_before_it_is_parsed(seeded: httpx.AsyncClient) -> None:
+    graph = onnx.GraphProto(node=[onnx.NodeProto()] * 500_001)
+    content = onnx.ModelProto(graph=graph).SerializeToString()
+    refused = await seeded.post("/v1/models/late/versions", content=content)
+    assert (refused.status_code, refused.json()["code"]) == (413, "model_too_complex")
+    assert "it has more than 500,000 nodes, tensors and other messages: join its nodes" in refused.json()["detail"]
+
+
+async def test_few_models_are_in_memory_at_the_same_time(seeded: httpx.AsyncClient) -> None:
+    reading, most, model, barrier = 0, 0, onnx_model("parallel"), asyncio.Barrier(MAX_UPLOADS)
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal reading, most
+        reading += 1
+        most = max(most, reading)
+        await barrier.wait()
+        yield model
+        reading -= 1
+
+    posted = (seeded.post("/v1/models/late/versions", content=body()) for _ in range(2 * MAX_UPLOADS))
+    assert {answer.status_code for answer in await asyncio.gather(*posted)} == {202}
+    assert most == MAX_UPLOADS
 
 
 async def test_a_model_is_read_up_to_the_limit(

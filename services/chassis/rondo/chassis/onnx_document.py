@@ -11,14 +11,23 @@ import onnx
 from google.protobuf.message import DecodeError, Message
 from onnx import TensorProto, checker, defs
 
+from rondo.chassis.onnx_wire import DamagedDocumentError, TooManyMessagesError, require_bounded
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+# At most 80 MB for the messages, and some seconds to count the fields. A forest has few messages, and a field for each
+# of its nodes.
+MAX_MESSAGES, MAX_FIELDS = 500_000, 8_000_000
 
 M = TypeVar("M", bound=Message)
 
 ML = "ai.onnx.ml"
 # The newest version of each set of operators that onnxruntime in serving has.
 NEWEST: Mapping[str, int] = {"": defs.onnx_opset_version(), ML: 5}
+
+
+__all__ = ["TooManyMessagesError"]
 
 
 class NotAModelError(ValueError):
@@ -38,11 +47,13 @@ def parse(content: bytes) -> onnx.ModelProto:
 
     Raises:
         NotAModelError: the bytes are none.
+        TooManyMessagesError: it has more messages than `MAX_MESSAGES`, or more fields than `MAX_FIELDS`.
 
     """
     try:
+        require_bounded(content, MAX_MESSAGES, MAX_FIELDS)
         model = onnx.load_model_from_string(content)
-    except DecodeError:
+    except (DamagedDocumentError, DecodeError):
         raise NotAModelError("it is not an ONNX model") from None
     # The bytes of a text may parse as a message without any known field.
     if not model.HasField("graph") or not model.graph.output:

@@ -89,6 +89,18 @@ class ModelFileTooLargeError(RegistryError):
         )
 
 
+class ModelTooComplexError(RegistryError):
+    """The file that is to be registered has too many parts to be parsed."""
+
+    code = "model_too_complex"
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(
+            f"the model is not read, {why}: join its nodes, such as trees, into fewer operators, or use a smaller model"
+        )
+
+
 class AlreadyServingError(RegistryError):
     """The file that is to be registered is the version that serves."""
 

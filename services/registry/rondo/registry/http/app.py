@@ -19,6 +19,7 @@ _STATUS: dict[type[Exception], int] = {
     errors.UnknownVersionError: 404,
     errors.UnknownTokenError: 404,
     errors.ModelFileTooLargeError: 413,
+    errors.ModelTooComplexError: 413,
     errors.NotOnnxError: 422,
     errors.RefusedSpecError: 422,
     errors.InvalidCursorError: 422,

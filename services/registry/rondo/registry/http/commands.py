@@ -93,7 +93,7 @@ async def train(model: ModelName, context: Context, principal: Engineer, body: T
     "/models/{model}/versions",
     status_code=202,
     openapi_extra=_MODEL_BODY,
-    responses={**_ENCODED, 413: {"model": Problem, "description": "The model is too large."}},
+    responses={**_ENCODED, 413: {"model": Problem, "description": "The model is too large, or has too many parts."}},
     summary="Register a model that was made elsewhere",
 )
 async def register(
@@ -109,9 +109,11 @@ async def register(
     usable makes no version: its run fails, with the reason.
     """
     await context.queries.model(model)
-    content = await _model_bytes(request, context.max_model_bytes)
-    await asyncio.to_thread(require_onnx, content)
-    artifact = await context.artifacts.put(content)
+    async with context.uploads:
+        content = await _model_bytes(request, context.max_model_bytes)
+        await asyncio.to_thread(require_onnx, content)
+        artifact = await context.artifacts.put(content)
+    del content
     async with context.store.work() as work:
         trigger = await commands.register(work, model, artifact, Requester(principal, reason), datetime.now(UTC))
     return RegistrationRequested(model=model, trigger_id=trigger.id, artifact=artifact)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, FastAPI, Path, Query, Request
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rondo.registry.ports import Queries, Store
 
 DEFAULT_LIMIT = 100
+MAX_UPLOADS = 4
 CONFLICT: dict[int | str, dict[str, object]] = {
     409: {"model": Problem, "description": "The current state does not allow it; `detail` names what it allows."}
 }
@@ -26,13 +28,17 @@ CONFLICT: dict[int | str, dict[str, object]] = {
 
 @dataclass(frozen=True)
 class ApiContext:
-    """What the routes work on. `max_model_bytes` limits the model of a registration."""
+    """What the routes work on. `max_model_bytes` limits the model of a registration.
+
+    A registration holds its model in memory while it has one of the `uploads`; a further one waits.
+    """
 
     store: Store
     queries: Queries
     artifacts: Artifacts
     verifier: AuditVerifier
     max_model_bytes: int = MAX_MODEL_BYTES
+    uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_UPLOADS))
 
 
 def open_api(app: FastAPI, context: ApiContext) -> None:

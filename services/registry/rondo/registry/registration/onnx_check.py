@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from rondo.chassis import onnx_document
-from rondo.chassis.onnx_document import InvalidModelError, NotAModelError
+from rondo.chassis.onnx_document import InvalidModelError, NotAModelError, TooManyMessagesError
 from rondo.contracts.tasks.base import FittedTask
-from rondo.registry.errors import NotOnnxError
+from rondo.registry.errors import ModelTooComplexError, NotOnnxError
 
 
 class UnsoundArtifactError(ValueError):
@@ -19,12 +19,15 @@ def require_onnx(content: bytes) -> None:
 
     Raises:
         NotOnnxError: it is not.
+        ModelTooComplexError: it has too many messages to be parsed.
 
     """
     try:
         onnx_document.parse(content)
     except NotAModelError as error:
         raise NotOnnxError(str(error)) from None
+    except TooManyMessagesError as error:
+        raise ModelTooComplexError(str(error)) from None
 
 
 def check_task(content: bytes, task: str) -> None:
@@ -56,7 +59,7 @@ def check_onnx(content: bytes, size: int) -> None:
         raise UnsoundArtifactError(f"it has {len(content):,} bytes, {size:,} were announced")
     try:
         model = onnx_document.parse(content)
-    except NotAModelError as error:
+    except (NotAModelError, TooManyMessagesError) as error:
         raise UnsoundArtifactError(str(error)) from None
     if (tensor := onnx_document.external_tensor(model)) is not None:
         raise UnsoundArtifactError(f"its tensor {tensor!r} is in another file")

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING
 from onnx import NodeProto, helper
 
 from rondo.chassis import onnx_document
-from rondo.chassis.onnx_document import NEWEST, InvalidModelError, NotAModelError, messages_of, versions_of
+from rondo.chassis.onnx_document import (
+    NEWEST,
+    InvalidModelError,
+    NotAModelError,
+    TooManyMessagesError,
+    messages_of,
+    versions_of,
+)
 from rondo.trainer.given.errors import (
     CustomOperatorError,
     ExternalDataError,
     InvalidGraphError,
     ModelFunctionsError,
+    ModelTooComplexError,
     ModelTooLargeError,
     NotOnnxError,
     RandomOperatorError,
@@ -44,6 +52,8 @@ def parse(content: bytes, largest: int = MAX_BYTES) -> onnx.ModelProto:
         model = onnx_document.parse(content)
     except NotAModelError:
         raise NotOnnxError from None
+    except TooManyMessagesError as error:
+        raise ModelTooComplexError(str(error)) from None
     if (tensor := onnx_document.external_tensor(model)) is not None:
         raise ExternalDataError(tensor)
     _require_known_operators(model)

@@ -43,6 +43,17 @@ class ModelTooLargeError(GivenModelError):
         )
 
 
+class ModelTooComplexError(GivenModelError):
+    """The graph has too many parts to be parsed."""
+
+    code = "model_too_complex"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"the model is not read, {why}: join its nodes, such as trees, into fewer operators, or use a smaller model"
+        )
+
+
 class ExternalDataError(GivenModelError):
     """A tensor of the graph is in another file."""
 
