@@ -127,7 +127,7 @@ def test_where_too_little_is_new_the_champion_is_judged_on_the_latest_share() ->
 
 def test_a_champion_whose_artifact_is_gone_is_named_without_figures() -> None:
     candidate = run(rows(1_000), champion=ChampionModel(3, None))
-    assert (candidate.champion, candidate.champion_version) == (None, 3)
+    assert (candidate.champion, candidate.champion_version, candidate.champion_not_comparable) == (None, 3, None)
 
 
 def test_a_champion_of_other_features_is_named_without_figures() -> None:
@@ -136,6 +136,7 @@ def test_a_champion_of_other_features_is_named_without_figures() -> None:
     champion = ChampionModel(3, run(rows(1_000).with_columns(wind=pl.lit(1.0)), spec=other).model)
     candidate = run(rows(1_000), champion=champion)
     assert (candidate.champion, candidate.champion_version) == (None, 3)
+    assert candidate.champion_not_comparable == "it needs wind, which the rows lack"
 
 
 def test_one_class_only() -> None:
@@ -271,3 +272,4 @@ def test_a_champion_of_another_task_is_named_without_figures() -> None:
         rows(1_000).with_columns(late=pl.col("temp") + pl.col("late")), of_task("regression"), champion=champion
     )
     assert (candidate.champion, candidate.champion_version) == (None, 3)
+    assert candidate.champion_not_comparable == "its task is binary"

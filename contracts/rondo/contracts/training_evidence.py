@@ -122,7 +122,11 @@ class ReferenceProfile(Value):
 
 
 class Evidence(TrainingInputs):
-    """Everything that a gate, an auditor or a repetition needs to know of a candidate."""
+    """Everything that a gate, an auditor or a repetition needs to know of a candidate.
+
+    `champion_version` served at the time. `champion` is None where that version could not be scored;
+    `champion_not_comparable` says why, unless its artifact was lost.
+    """
 
     version: ClassVar[int] = 1
 
@@ -134,6 +138,7 @@ class Evidence(TrainingInputs):
     profile: ReferenceProfile
     parity: Parity
     parameters: Parameters | None = None
+    champion_not_comparable: Text | None = None
 
     def encode(self) -> bytes:
         """Return the document as it is stored."""

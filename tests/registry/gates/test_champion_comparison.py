@@ -60,6 +60,20 @@ def test_a_champion_that_cannot_be_scored_leaves_it_to_the_absolute_gates(make_e
     assert not results(*evaluate_gates(make_evidence(auc=0.5), gates, not_comparable))["roc_auc.min"]
 
 
+def test_a_champion_that_the_training_could_not_score_leaves_it_to_the_absolute_gates(make_evidence: Make) -> None:
+    gates = Gates(roc_auc=MetricGate(min=0.6, not_worse_than_champion=0.01), slices=("carrier",))
+    why = {"champion_version": 4, "champion_not_comparable": "it gives no finite number for a row of the holdout"}
+    found = evaluate_gates(make_evidence(auc=0.7).model_copy(update=why), gates, ComparedChampion(4))
+    assert all(gate.passed for gate in found)
+    note = "version 4 serves, and can't be scored: it gives no finite number for a row of the holdout; not compared"
+    assert message(found, NOT_WORSE) == message(found, "slices.carrier") == note
+    weak = evaluate_gates(make_evidence(auc=0.5).model_copy(update=why), gates, ComparedChampion(4))
+    assert not results(*weak)["roc_auc.min"]
+    # Another version serves by now, which could be scored.
+    later = evaluate_gates(make_evidence(auc=0.7).model_copy(update=why), gates, ComparedChampion(5))
+    assert not results(*later)[STALE_CHAMPION]
+
+
 def test_without_a_champion_there_is_nothing_to_compare_with(make_evidence: Make) -> None:
     gates = Gates(roc_auc=MetricGate(not_worse_than_champion=0.01), slices=("carrier",))
     assert all(gate.passed for gate in evaluate_gates(make_evidence(auc=0.1), gates, None))

@@ -174,6 +174,48 @@ async def test_missing_values_that_it_cannot_take_are_noted_or_refused(harness: 
     assert "such as with an imputer before the estimator" in reason
 
 
+async def _train_beside(harness: WorkerHarness, content: bytes, later: pl.DataFrame, **spec: Any) -> tuple[str, str]:
+    """Train an ensemble with a registered champion on rows with later ones, and return the two reasons against it."""
+    registered = await _register(harness, content, **spec)
+    assert isinstance(registered, ModelTrained)
+    harness.set_champion(1, registered.digest)
+    builders.write_batch(harness.data, later, "b2")
+    trainer = builders.spec().trainer.model_dump(include={"params"}) | {"ensemble": 2}
+    (trained,) = await harness.run((builders.spec(trainer=trainer, **spec), builders.trigger()))
+    assert isinstance(trained, ModelTrained), trained
+    evidence = await load_evidence(Artifacts(str(harness.artifacts)), trained.evidence)
+    assert (evidence.champion, evidence.champion_version) == (None, 1)
+    (left_out,) = (note.message for note in evidence.notes if note.code == "ensemble_left_out")
+    return evidence.champion_not_comparable or "", left_out
+
+
+async def test_a_champion_that_fails_on_a_new_category_fails_no_training(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, ROWS)
+    strict = _with(_converted(_elsewhere(unknown="error")), trained_until="2013-01-02T00:59:00Z")
+    later = builders.rows(100, builders.START + timedelta(days=9), "n").with_columns(carrier=pl.lit("new"))
+    not_comparable, left_out = await _train_beside(harness, strict, later)
+    assert not_comparable.startswith("it fails on a row of the holdout (")
+    assert left_out.startswith("version 1 is left out of the ensemble: it fails on a row (")
+    assert "Unknown Category" in not_comparable
+    assert "Unknown Category" in left_out
+
+
+async def test_a_champion_that_gives_no_number_fails_no_training(harness: WorkerHarness) -> None:
+    numbers = ROWS.with_columns(carrier=pl.col("distance") / 2)
+    builders.write_batch(harness.data, numbers)
+    known = numbers.head(1_500)
+    fitted = LogisticRegression(max_iter=1_000).fit(known.select("carrier", "distance").to_numpy(), known["late"])
+    graph = to_onnx(fitted, np.zeros((1, 2), np.float32), options={"zipmap": False})
+    later = builders.rows(50, builders.START + timedelta(days=9), "n").with_columns(
+        carrier=pl.lit(None, pl.Float32), distance=pl.lit(None, pl.Float32)
+    )
+    not_comparable, left_out = await _train_beside(
+        harness, _with(graph, trained_until="2013-01-02T00:59:00Z"), later, features=NUMBERS
+    )
+    assert not_comparable == "it gives no finite number for a row of the holdout"
+    assert left_out == f"version 1 is left out of the ensemble: {not_comparable}"
+
+
 async def test_a_model_of_another_task_or_other_features_is_refused(
     harness: WorkerHarness, converted: onnx.ModelProto
 ) -> None:

@@ -149,7 +149,8 @@ class Pipeline:
         if self.function_version(spec) != function:
             raise PackageChangedError(function.package if function else "")
         alone = Combined(model, parts.holdout, parts.training[time][-1])
-        made = combine(spec, classes, alone, champions, self.score)
+        compared = parity.compared_rows(spec.features, rows, spec.trainer.seed)
+        made = combine(spec, classes, alone, champions, self.score, compared)
         raw, holdout_targets = made.model.predict(made.holdout), task.targets(made.holdout[label].to_list(), classes)
         fitted = task.fitted(classes, spec.prediction.model_dump(), raw, holdout_targets)
         scored = Scored(fitted, holdout_targets, task.predictions(fitted, raw))
@@ -163,7 +164,6 @@ class Pipeline:
             **made.metadata,
         }
         graph = builder.build(made.model, fitted, metadata)
-        compared = parity.compared_rows(spec.features, rows, spec.trainer.seed)
         return FittedCandidate(
             model=graph,
             holdout=made.holdout,

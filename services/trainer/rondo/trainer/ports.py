@@ -266,5 +266,10 @@ class Score(Protocol):
     """Runs an ONNX model as serving does."""
 
     def __call__(self, model: bytes, inputs: Inputs) -> Mapping[str, NDArray[Any]]:
-        """Return the outputs by name, as `Task.predictions` has them. Inputs that the model lacks are ignored."""
+        """Return the outputs by name, as `Task.predictions` has them. Inputs that the model lacks are ignored.
+
+        Raises:
+            GraphFailedError: the model fails on a row.
+
+        """
         ...

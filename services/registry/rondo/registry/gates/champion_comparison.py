@@ -29,7 +29,7 @@ _RETRY_PREFIX = "stale-champion/"
 
 @dataclass(frozen=True)
 class ComparedChampion:
-    """The version that serves; `not_comparable` is the reason why it can't be scored on the candidate's holdout."""
+    """The version that serves; `not_comparable` is the reason why it can't be scored, as the registry knows it."""
 
     number: int
     not_comparable: str = ""
@@ -46,8 +46,8 @@ def compare(
     names = (*(f"{name}.{_NOT_WORSE}" for name in tolerances), *(f"slices.{column}" for column in gates.slices))
     if champion is None:
         return tuple(_passed(name, "no version serves yet: nothing to compare with") for name in names)
-    if champion.not_comparable:
-        note = f"version {champion.number} serves, and can't be scored: {champion.not_comparable}; not compared"
+    if not_comparable := champion.not_comparable or _found_not_comparable(evidence, champion):
+        note = f"version {champion.number} serves, and can't be scored: {not_comparable}; not compared"
         return tuple(_passed(name, note) for name in names)
     if evidence.champion is None or evidence.champion_version != champion.number:
         return (_stale(evidence, champion),) if names else ()
@@ -81,6 +81,11 @@ def retry_trigger(candidate: Candidate) -> Trigger | None:
         detail=why,
         artifact=given,
     )
+
+
+def _found_not_comparable(evidence: Evidence, champion: ComparedChampion) -> str:
+    """Return why the training could not score the version that serves."""
+    return (evidence.champion_not_comparable or "") if evidence.champion_version == champion.number else ""
 
 
 def _tolerances(gates: Gates) -> dict[str, float]:

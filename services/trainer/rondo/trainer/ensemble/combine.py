@@ -70,9 +70,11 @@ def combine(
     fitted: Combined,
     champions: Sequence[ChampionModel],
     score: Score,
+    compared: pl.DataFrame,
 ) -> Combined:
     """Return the weighted mean of the fitted model and the models of champions, given from the newest.
 
+    `compared` are the rows on which the graph of the candidate is compared with the model (`parity.compared_rows`).
     A champion whose model can't be a member is left out with a note. Where none is left, or the holdout can't be
     divided, the fitted model is the candidate.
     """
@@ -88,7 +90,7 @@ def combine(
     read = [
         each
         for champion in champions
-        if (each := _read(spec, classes, champion, earlier[spec.data.event_time][0], score, notes)) is not None
+        if (each := _read(spec, classes, champion, fitted.holdout, compared, score, notes)) is not None
     ]
     made = _with_one_version_of_operators(fitted.model, read, notes)
     if len(made.models) == 1:
@@ -155,7 +157,8 @@ def _read(
     spec: ModelSpec,
     classes: tuple[str, ...],
     champion: ChampionModel,
-    first: datetime,
+    holdout: pl.DataFrame,
+    compared: pl.DataFrame,
     score: Score,
     notes: list[TrainingNote],
 ) -> Member | None:
@@ -163,8 +166,9 @@ def _read(
         member = read_member(champion.version, champion.model, spec, classes, score)
         if member.fitted_until is None:
             raise NoMemberError("it is not known which rows it was fitted to")
-        if member.fitted_until >= first:
+        if member.fitted_until >= holdout[spec.data.event_time][0]:
             raise NoMemberError("it was fitted to rows that determine the weights")
+        member.check(holdout, compared)
     except NoMemberError as error:
         notes.append(_left_out(champion.version, str(error)))
         return None

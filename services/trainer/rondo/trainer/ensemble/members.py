@@ -17,6 +17,7 @@ import onnx
 from onnx import TensorProto, compose, helper
 
 from rondo.trainer.onnx_graph import builder
+from rondo.trainer.onnx_graph.errors import GraphFailedError
 from rondo.trainer.preparation import inputs
 
 if TYPE_CHECKING:
@@ -55,6 +56,21 @@ class Member:
     def content(self) -> bytes:
         content: bytes = self.graph.SerializeToString(deterministic=True)
         return content
+
+    def check(self, holdout: pl.DataFrame, compared: pl.DataFrame) -> None:
+        """Predict the rows that an ensemble has to predict: its holdout, and those of the comparison with its graph.
+
+        Raises:
+            NoMemberError: it fails on a row, or gives no finite number for one of the holdout.
+
+        """
+        try:
+            finite = np.isfinite(self.predict(holdout)).all()
+            self.predict(compared)
+        except GraphFailedError as error:
+            raise NoMemberError(f"it fails on a row ({error})") from error
+        if not finite:
+            raise NoMemberError("it gives no finite number for a row of the holdout")
 
     def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
         found = self.score(self.content, inputs.onnx_inputs(self.features, rows))[_OUTPUT]

@@ -54,12 +54,14 @@ class Candidate:
     """A fitted model with its evaluation; the fields are those of `rondo.contracts.training_evidence.Evidence`.
 
     `champion_version` served at the time; `champion` is None where that version could not be scored.
+    `champion_not_comparable` says why, unless its artifact is lost.
     """
 
     model: bytes
     evaluation: Evaluation
     champion: Evaluation | None
     champion_version: int | None
+    champion_not_comparable: str | None
     comparisons: tuple[Comparison, ...]
     notes: tuple[TrainingNote, ...]
     parameters: Parameters | None

@@ -12,6 +12,7 @@ from rondo.trainer.evaluation.candidate import Candidate
 from rondo.trainer.evaluation.metrics import Scored, compute_all
 from rondo.trainer.evaluation.slices import evaluate_slices
 from rondo.trainer.onnx_graph import builder
+from rondo.trainer.onnx_graph.errors import GraphFailedError
 from rondo.trainer.preparation import inputs
 
 if TYPE_CHECKING:
@@ -34,12 +35,13 @@ def evaluate_candidate(
     """
     holdout = unseen_by_champion(spec, fitted.holdout, _trained_until(champion))
     scored = fitted.scored.take(slice(fitted.holdout.height - holdout.height, None))
-    by_champion = _score_champion(spec, champion, holdout, score)
+    by_champion, not_comparable = _score_champion(spec, champion, holdout, score)
     return Candidate(
         model=fitted.model,
         evaluation=_evaluate(spec, holdout, scored),
         champion=None if by_champion is None else _evaluate(spec, holdout, by_champion),
         champion_version=champion.version if champion else None,
+        champion_not_comparable=not_comparable,
         comparisons=() if by_champion is None else _comparisons(spec, scored, by_champion),
         notes=fitted.notes,
         parameters=fitted.parameters,
@@ -95,16 +97,25 @@ def _comparisons(spec: ModelSpec, candidate: Scored, champion: Scored) -> tuple[
     return tuple(each for each in found if each is not None)
 
 
-def _score_champion(spec: ModelSpec, champion: ChampionModel | None, rows: pl.DataFrame, score: Score) -> Scored | None:
-    """Return None where it can't be scored: its artifact is missing, it has another task, or it lacks a feature.
+def _score_champion(
+    spec: ModelSpec, champion: ChampionModel | None, rows: pl.DataFrame, score: Score
+) -> tuple[Scored | None, str | None]:
+    """Return the champion's outputs, or why it is not comparable.
 
-    A champion that gives no finite number for a row, which serving would refuse, is not comparable either.
+    Neither is there without a champion, or where its artifact is lost: the registry looks for the artifact itself.
+    A champion is not comparable where it has another task, lacks a feature, or gives for some row what serving would
+    refuse: an error, or no finite number.
     """
     if champion is None or champion.model is None:
-        return None
+        return None, None
     features, task = builder.read_signature(champion.model), builder.read_task(champion.model)
-    if task.task != spec.task or not features.keys() <= set(rows.columns):
-        return None
+    if task.task != spec.task:
+        return None, f"its task is {task.task}"
+    if absent := sorted(features.keys() - set(rows.columns)):
+        return None, f"it needs {', '.join(absent)}, which the rows lack"
     targets = task_named(spec.task).targets(rows[spec.data.label].to_list(), task.labels)
-    scored = Scored(task, targets, score(champion.model, inputs.onnx_inputs(features, rows)))
-    return scored if scored.finite else None
+    try:
+        scored = Scored(task, targets, score(champion.model, inputs.onnx_inputs(features, rows)))
+    except GraphFailedError as error:
+        return None, f"it fails on a row of the holdout ({error})"
+    return (scored, None) if scored.finite else (None, "it gives no finite number for a row of the holdout")

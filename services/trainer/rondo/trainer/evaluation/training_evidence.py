@@ -28,6 +28,7 @@ def assemble_evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Can
         candidate=candidate.evaluation,
         champion=candidate.champion,
         champion_version=candidate.champion_version,
+        champion_not_comparable=candidate.champion_not_comparable,
         comparisons=candidate.comparisons,
         notes=candidate.notes,
         parameters=candidate.parameters,

@@ -16,6 +16,7 @@ import numpy as np
 
 from rondo.trainer.given.errors import InvalidGraphError, RunFailedError, RunMemoryError, RunTimeoutError
 from rondo.trainer.onnx_graph import isolated_runtime
+from rondo.trainer.onnx_graph.errors import lacks_memory, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SECONDS, MEMORY_BYTES = 60.0, 4 * 1024**3
-# onnxruntime's messages begin with a code, as `[ONNXRuntimeError] : 1 : FAIL : …`.
-_AFTER_CODE = " : "
-_NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "MemoryError")
 
 
 class IsolatedRun:
@@ -63,8 +61,8 @@ class IsolatedRun:
             return [found[f"arr_{index}"] for index in range(len(outputs))]
 
     def _check(self, code: int, stderr: bytes) -> None:
-        reason = " ".join(stderr.decode("utf-8", "replace").rpartition(_AFTER_CODE)[2].split())[:300]
-        if code and any(word in reason for word in _NO_MEMORY):
+        reason = reason_of(stderr.decode("utf-8", "replace"))
+        if code and lacks_memory(reason):
             raise RunMemoryError(self._memory_bytes)
         if code == isolated_runtime.NOT_LOADED:
             raise InvalidGraphError(reason)

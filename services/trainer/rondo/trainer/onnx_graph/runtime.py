@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, RuntimeException
+
+from rondo.trainer.onnx_graph.errors import GraphFailedError, lacks_memory, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,12 +35,22 @@ class Scorer:
         Numbers and labels have the shape `[rows]`, probabilities `[rows, classes]`.
 
         The model is one that this trainer built, or a champion, which the registry checked before it was promoted.
+
+        Raises:
+            GraphFailedError: the graph fails on a row, such as on a category that it does not know.
+
         """
         session = onnxruntime.InferenceSession(model, self._options, providers=["CPUExecutionProvider"])
         wanted = {value.name for value in session.get_inputs()}
         given = {name: values for name, values in inputs.items() if name in wanted}
         names = [value.name for value in session.get_outputs()]
-        found = zip(names, session.run(names, given), strict=True)
+        try:
+            outputs = session.run(names, given)
+        except (Fail, InvalidArgument, RuntimeException) as error:
+            if lacks_memory(str(error)):
+                raise
+            raise GraphFailedError(reason_of(str(error))) from error
+        found = zip(names, outputs, strict=True)
         return {name.removeprefix(_OUTPUT): _flat(name, np.asarray(values)) for name, values in found}
 
 
