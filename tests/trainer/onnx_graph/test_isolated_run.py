@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from rondo.trainer.given.errors import GivenModelError, RunMemoryError, RunTimeoutError
-from rondo.trainer.onnx_graph.isolated_run import IsolatedRun
+from rondo.trainer.given.errors import GivenModelError, OutputTooLargeError, RunMemoryError, RunTimeoutError
+from rondo.trainer.onnx_graph.isolated_run import IsolatedRun, memory_bound
 
 from tests.trainer.given.graphs import COLUMNS, FLOAT, TEXT, X, graph
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.process
 ENDLESS, LARGE = 10**12, 60_000
@@ -72,8 +76,50 @@ def test_a_graph_that_asks_for_too_much_memory_is_refused() -> None:
     assert _code(made, IsolatedRun(1)) == "run_memory"
 
 
+def test_a_large_output_is_not_read() -> None:
+    shape = helper.make_node("Constant", [], ["s"], value_ints=[len(X), 20_000])
+    made = graph(
+        shape, helper.make_node("ConstantOfShape", ["s"], ["m"]), *_sum("m"), outputs={"m": (FLOAT, ["N", "M"])}
+    )
+    with pytest.raises(OutputTooLargeError) as refused:
+        IsolatedRun(1)(made.SerializeToString(), ["m"], {"x": X})
+    assert refused.value.code == "output_too_large"
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("kill -KILL $$", "run_memory"),
+        ("kill -XCPU $$", "run_timeout"),
+        ("head -c 10000000 /dev/zero", "output_too_large"),
+        ("head -c 10000000 /dev/zero >&2; exit 4", "run_failed"),
+    ],
+)
+def test_the_end_of_the_process_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, code: str
+) -> None:
+    """The kernel kills with SIGKILL for lack of memory; what a process writes stays out of the memory of this one."""
+    process = tmp_path / "python"
+    process.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n")
+    process.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(process))
+    assert _code(graph(*_sum("x")), IsolatedRun(1)) == code
+
+
+@pytest.mark.parametrize(
+    ("limits", "bound"),
+    [((), 4 << 30), (("max",), 4 << 30), ((str(1 << 30),), 1 << 29), ((str(1 << 62),), 4 << 30), (("max", "100"), 50)],
+)
+def test_the_memory_of_a_run_is_half_of_the_containers(tmp_path: Path, limits: tuple[str, ...], bound: int) -> None:
+    files = [tmp_path / str(index) for index in range(2)]
+    for file, limit in zip(files, limits, strict=False):
+        file.write_text(f"{limit}\n")
+    assert memory_bound(files) == bound
+
+
 def test_a_bound_is_named_with_what_to_do() -> None:
     assert "has not scored the labelled rows within 2 s" in str(RunTimeoutError(2))
+    assert "for 12 rows has more than 96 bytes: export one value a row, or one for" in str(OutputTooLargeError(96, 12))
     assert "more than 4 GiB of memory to score the labelled rows: use a smaller model" in str(RunMemoryError(4 << 30))
 
 

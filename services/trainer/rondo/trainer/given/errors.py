@@ -206,6 +206,19 @@ class RunFailedError(GivenModelError):
         )
 
 
+class OutputTooLargeError(GivenModelError):
+    """The prediction has far more values than rows and classes."""
+
+    code = "output_too_large"
+
+    def __init__(self, largest: int, rows: int) -> None:
+        self.largest, self.rows = largest, rows
+        super().__init__(
+            f"the prediction of the model for {rows:,} rows has more than {largest:,} bytes: export one value a row, or"
+            " one for each class"
+        )
+
+
 class RunTimeoutError(GivenModelError):
     """The graph takes too long."""
 

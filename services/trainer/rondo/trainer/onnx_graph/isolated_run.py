@@ -7,14 +7,24 @@ run, but looks at it between two operators only, and not while it loads a graph.
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from rondo.trainer.given.errors import InvalidGraphError, RunFailedError, RunMemoryError, RunTimeoutError
+from rondo.trainer.given.errors import (
+    InvalidGraphError,
+    OutputTooLargeError,
+    RunFailedError,
+    RunMemoryError,
+    RunTimeoutError,
+)
 from rondo.trainer.onnx_graph import isolated_runtime
 from rondo.trainer.onnx_graph.errors import lacks_memory, reason_of
 
@@ -23,51 +33,83 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SECONDS, MEMORY_BYTES = 60.0, 4 * 1024**3
+SECONDS, MOST_MEMORY_BYTES = 60.0, 4 * 1024**3
+# A prediction has a column for each class; what is wider is refused by its shape, up to this width.
+_MAX_WIDTH, _ITEM_BYTES, _HEADER_BYTES = 1_000, 8, 64 * 1024
+_MESSAGE_BYTES = 64 * 1024
+# The limits of memory of control groups, version 2 and 1. Without one the file is missing, has "max", or a huge number.
+_CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+def memory_bound(limits: Sequence[Path] = _CGROUP_LIMITS) -> int:
+    """Return how many bytes a run may take: half of what the container has, so that the trainer itself stays."""
+    found = [path.read_text().strip() for path in limits if path.is_file()]
+    return min([MOST_MEMORY_BYTES, *(int(limit) // 2 for limit in found if limit.isdigit())])
 
 
 class IsolatedRun:
     """`given.model.RunGraph` with at most `threads` threads."""
 
-    def __init__(self, threads: int, seconds: float = SECONDS, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(self, threads: int, seconds: float = SECONDS, memory_bytes: int | None = None) -> None:
         self._threads = threads
         self._seconds = seconds
-        self._memory_bytes = memory_bytes
+        self._memory_bytes = memory_bound() if memory_bytes is None else memory_bytes
 
     def __call__(self, model: bytes, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        rows = max(map(len, feeds.values()), default=0)
+        output_bytes = rows * _MAX_WIDTH * _ITEM_BYTES * len(outputs) + _HEADER_BYTES
         request = {
             "threads": self._threads,
             "cpu_seconds": int(self._seconds * self._threads) + 1,
             "memory_bytes": self._memory_bytes,
+            "output_bytes": output_bytes,
             "outputs": list(outputs),
             "feeds": list(feeds),
         }
         arrays = [np.frombuffer(model, np.uint8), *map(isolated_runtime.encoded, feeds.values())]
         # `-I` and no variables: it has no secret, and nothing changes what it imports.
         command = [sys.executable, "-I", "-m", isolated_runtime.__name__]
-        try:
-            ended = subprocess.run(  # noqa: S603 - a fixed command
-                command,
-                input=_written(request, arrays),
-                capture_output=True,
-                timeout=self._seconds,
-                env={},
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise RunTimeoutError(self._seconds) from error
-        self._check(ended.returncode, ended.stderr)
-        with np.load(BytesIO(ended.stdout), allow_pickle=False) as found:
-            return [found[f"arr_{index}"] for index in range(len(outputs))]
+        # Files, because pipes would have to be read into the memory of this process while the other one runs.
+        with TemporaryFile() as output, TemporaryFile() as messages:
+            try:
+                ended = subprocess.run(  # noqa: S603 - a fixed command
+                    command,
+                    input=_written(request, arrays),
+                    stdout=output,
+                    stderr=messages,
+                    timeout=self._seconds,
+                    env={},
+                    check=False,
+                )
+            except subprocess.TimeoutExpired as error:
+                raise RunTimeoutError(self._seconds) from error
+            if ended.returncode == isolated_runtime.TOO_LARGE or _size(output) > output_bytes:
+                raise OutputTooLargeError(output_bytes, rows)
+            self._check(ended.returncode, _end_of(messages))
+            output.seek(0)
+            with np.load(output, allow_pickle=False) as found:
+                return [found[f"arr_{index}"] for index in range(len(outputs))]
 
     def _check(self, code: int, stderr: bytes) -> None:
         reason = reason_of(stderr.decode("utf-8", "replace"))
-        if code and lacks_memory(reason):
+        # The kernel kills a process where the memory of the container or of the machine is used up.
+        if code == -signal.SIGKILL or (code and lacks_memory(reason)):
             raise RunMemoryError(self._memory_bytes)
+        if code == -signal.SIGXCPU:
+            raise RunTimeoutError(self._seconds)
         if code == isolated_runtime.NOT_LOADED:
             raise InvalidGraphError(reason)
         if code:
             raise RunFailedError(reason if code == isolated_runtime.FAILED else f"its process ended with code {code}")
+
+
+def _size(file: IO[bytes]) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _end_of(messages: IO[bytes]) -> bytes:
+    messages.seek(max(0, _size(messages) - _MESSAGE_BYTES))
+    return messages.read()
 
 
 def _written(request: Mapping[str, Any], arrays: Sequence[NDArray[Any]]) -> bytes:

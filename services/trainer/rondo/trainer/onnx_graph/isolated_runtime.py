@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # The exit codes beside 0; any other is the end of the process by a bound or a fault.
-NOT_LOADED, FAILED = 3, 4
+NOT_LOADED, FAILED, TOO_LARGE = 3, 4, 5
 _FATAL = 4
 
 
@@ -32,14 +32,20 @@ def _decoded(values: NDArray[Any]) -> NDArray[Any]:
     return np.array(document["texts"], dtype=object).reshape(document["shape"])
 
 
-def _limit(memory_bytes: int, cpu_seconds: int) -> None:
-    """Bound this process, where the system can: Linux has both bounds, macOS that of the time."""
+def _limit(memory_bytes: int, cpu_seconds: int, file_bytes: int) -> None:
+    """Bound this process, where the system can: Linux has all bounds, macOS not that of the memory."""
     import resource  # noqa: PLC0415 - there is none on Windows
 
     # Of the data, not of the addresses: an allocator reserves addresses for each thread, which cost no memory.
-    for bound, most in ((resource.RLIMIT_DATA, memory_bytes), (resource.RLIMIT_CPU, cpu_seconds)):
+    # At the soft bound of the time the signal is SIGXCPU, at the hard one SIGKILL, which is that of memory, too.
+    bounds = (
+        (resource.RLIMIT_DATA, memory_bytes, memory_bytes),
+        (resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 5),
+        (resource.RLIMIT_FSIZE, file_bytes, file_bytes),
+    )
+    for bound, soft, hard in bounds:
         try:
-            resource.setrlimit(bound, (most, most))
+            resource.setrlimit(bound, (soft, hard))
         except (ValueError, OSError):
             continue
 
@@ -54,7 +60,7 @@ def main() -> int:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = request["threads"]
     options.log_severity_level = _FATAL
-    _limit(request["memory_bytes"], request["cpu_seconds"])
+    _limit(request["memory_bytes"], request["cpu_seconds"], request["output_bytes"])
     try:
         session = onnxruntime.InferenceSession(arrays[1].tobytes(), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 - onnxruntime raises bare Exceptions
@@ -65,8 +71,12 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001 - as above
         sys.stderr.write(str(error))
         return FAILED
+    outputs = [np.asarray(each) for each in found]
     buffer = BytesIO()
-    np.savez(buffer, *map(np.asarray, found))
+    if sum(each.nbytes for each in outputs) <= request["output_bytes"]:
+        np.savez(buffer, *outputs)
+    if not 0 < buffer.tell() <= request["output_bytes"]:
+        return TOO_LARGE
     sys.stdout.buffer.write(buffer.getvalue())
     return 0
 
