@@ -89,3 +89,34 @@ def test_functions_are_refused() -> None:
 
 def test_an_invalid_graph_is_refused() -> None:
     assert _code(graph(helper.make_node("Sigmoid", ["nothing"], ["y"]))) == "invalid_graph"
+
+
+def dropout(*, mode: bool | None, computed: bool = False, opset: int = 15, **attributes: int) -> onnx.ModelProto:
+    """Return a graph with a Dropout of half of the values, whose `training_mode` is an initializer, or computed."""
+    tensors = [helper.make_tensor("half", FLOAT, [], [0.5])]
+    nodes, inputs = column(output="p"), ["p"]
+    if mode is not None:
+        tensors.append(helper.make_tensor("given", TensorProto.BOOL, [], [mode]))
+        inputs += ["half", "mode" if computed else "given"]
+    if computed:
+        nodes.append(helper.make_node("Not", ["given"], ["mode"]))
+    nodes.append(helper.make_node("Dropout", inputs, ["y"], **attributes))
+    return graph(*nodes, initializers=tensors, opsets={"": opset})
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        dropout(mode=True),
+        dropout(mode=False, computed=True),
+        dropout(mode=None, opset=6),
+        dropout(mode=None, opset=6, is_test=0),
+    ],
+)
+def test_dropout_as_in_training_is_random(model: onnx.ModelProto) -> None:
+    assert _code(model) == "random_operator"
+
+
+@pytest.mark.parametrize("model", [dropout(mode=None), dropout(mode=False), dropout(mode=None, opset=13)])
+def test_dropout_as_in_inference_is_not(model: onnx.ModelProto) -> None:
+    assert document.parse(model.SerializeToString()).graph.node[-1].op_type == "Dropout"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onnx import NodeProto, helper
+from onnx import NodeProto, TensorProto, helper
 
 from rondo.chassis import onnx_document
 from rondo.chassis.onnx_document import (
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     import onnx
     from google.protobuf.message import Message
 
+_DEFAULT_OPSET = 15
+# Since this version Dropout passes its input on, unless its third input (since version 12), `training_mode`, is true.
+_INERT_DROPOUT = 7
 MAX_BYTES = 256 * 1024 * 1024
 _RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
 
@@ -91,14 +94,43 @@ def _require_known_operators(model: onnx.ModelProto) -> None:
         # Converters declare domains that no operator of the graph is of.
         if newest is not None and entry.version > newest:
             raise UnsupportedOpsetError(entry.domain or "ai.onnx", entry.version, newest)
+    version, false = versions_of(model).get("", _DEFAULT_OPSET), _false_constants(model)
     for node in nodes(model.graph):
         if node.domain == "ai.onnx":
             node.domain = ""
         if node.domain not in NEWEST:
             raise CustomOperatorError(node.op_type, node.domain)
-        if node.op_type in _RANDOM:
+        if node.op_type in _RANDOM or (node.op_type == "Dropout" and _drops(node, version, false)):
             raise RandomOperatorError(node.op_type)
     kept = {domain: version for domain, version in versions_of(model).items() if domain in NEWEST}
     del model.opset_import[:]
     # XGBoost's converter declares no version of the standard operators where it uses none of them.
-    model.opset_import.extend(helper.make_opsetid(*each) for each in ({"": 15} | kept).items())
+    model.opset_import.extend(helper.make_opsetid(*each) for each in ({"": _DEFAULT_OPSET} | kept).items())
+
+
+def _drops(node: NodeProto, version: int, false: set[str]) -> bool:
+    """Return whether a Dropout may be random: as in training, or by an input that is computed."""
+    if version < _INERT_DROPOUT:
+        return not any(attribute.name == "is_test" and attribute.i for attribute in node.attribute)
+    return any(name and name not in false for name in node.input[2:])
+
+
+def _false_constants(model: onnx.ModelProto) -> set[str]:
+    """Return the names of the tensors that are one false each, wherever such a name is a constant."""
+    graphs = [model.graph, *(each for node in nodes(model.graph) for each in _subgraphs(node))]
+    tensors = [(tensor.name, tensor) for graph in graphs for tensor in graph.initializer]
+    for node in nodes(model.graph):
+        if node.op_type == "Constant":
+            tensors += [(node.output[0], each.t) for each in node.attribute if each.name == "value" and node.output]
+    return {name for name, _ in tensors} - {name for name, tensor in tensors if not _is_false(tensor)}
+
+
+def _subgraphs(node: NodeProto) -> Iterator[onnx.GraphProto]:
+    for attribute in node.attribute:
+        yield from (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else ()))
+
+
+def _is_false(tensor: TensorProto) -> bool:
+    if tensor.data_type != TensorProto.BOOL:
+        return False
+    return not any(tensor.raw_data) and not any(tensor.int32_data)
