@@ -16,6 +16,7 @@ from rondo.client.registration.conversion import Converted, convert
 from rondo.client.registration.errors import (
     ConversionDiffersError,
     ConversionUnavailableError,
+    NoRowsError,
     NotConvertibleError,
     RowsNeededError,
 )
@@ -129,6 +130,15 @@ def test_a_graph_that_predicts_otherwise_is_refused_with_the_row() -> None:
     assert "the ONNX graph differs from the estimator by" in str(refused.value)
     assert "nothing was sent" in str(refused.value)
     assert compare(one, convert(other, spec()), spec(), rows=X, tolerance=1.0) > 1e-4
+
+
+@pytest.mark.parametrize("rows", [X[:0], FRAME.select("temp", "wind").clear()])
+def test_no_rows_to_compare_on_are_refused(rows: Any) -> None:
+    one = LogisticRegression().fit(X, LATE)
+    with pytest.raises(NoRowsError) as refused:
+        compare(one, convert(one, spec()), spec(), rows=rows)
+    assert refused.value.code == "no_rows"
+    assert "`rows` has no row to compare the estimator with its ONNX graph on: pass at least one" in str(refused.value)
 
 
 def test_random_rows_need_the_values_of_a_category(pipeline: Any) -> None:

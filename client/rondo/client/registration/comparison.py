@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rondo.client.registration.errors import ConversionDiffersError, ConversionUnavailableError, RowsNeededError
+from rondo.client.registration.errors import (
+    ConversionDiffersError,
+    ConversionUnavailableError,
+    NoRowsError,
+    RowsNeededError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,10 +38,13 @@ def compare(
 
     Raises:
         ConversionDiffersError: the difference is larger than `tolerance`.
+        NoRowsError: `rows` is empty.
         RowsNeededError: no random rows can be made.
         ConversionUnavailableError: onnxruntime is not installed.
 
     """
+    if rows is not None and len(rows) == 0:
+        raise NoRowsError
     columns = _random(converted, spec) if rows is None else _columns_of(rows, converted, spec)
     native = _native(estimator, _as_fitted(rows, columns, converted))
     graph = _run(converted, columns)

@@ -46,6 +46,18 @@ class RowsNeededError(RondoError):
         )
 
 
+class NoRowsError(RondoError):
+    """The rows for the comparison of estimator and graph are empty."""
+
+    code = "no_rows"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "`rows` has no row to compare the estimator with its ONNX graph on: pass at least one, as the estimator"
+            " takes it, or leave `rows` out for random ones"
+        )
+
+
 class ConversionDiffersError(RondoError):
     """The ONNX graph predicts otherwise than the estimator."""
 
