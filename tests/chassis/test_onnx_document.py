@@ -52,3 +52,17 @@ def test_the_reason_of_the_checker_is_one_line() -> None:
         onnx_document.check(model(helper.make_node("NoSuchOperator", ["x"], ["z"])))
     assert "NoSuchOperator" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_nodes_that_a_tensor_depends_on_have_what_subgraphs_take() -> None:
+    def made(*names: str) -> onnx.NodeProto:
+        return helper.make_node("Identity", [names[0]], [names[1]])
+
+    def graph(nodes: list[onnx.NodeProto], output: str) -> onnx.GraphProto:
+        return helper.make_graph(nodes, "b", [], [helper.make_tensor_value_info(output, TensorProto.FLOAT, [1])])
+
+    inner = helper.make_node("If", ["x"], ["in"], then_branch=graph([], "c"), else_branch=graph([made("d", "e")], "e"))
+    outer = helper.make_node("If", ["x"], ["y"], then_branch=graph([inner], "in"), else_branch=graph([], "b"))
+    nodes = [made("x", name) for name in "abcd"]
+    needed = onnx_document.needed_nodes([*nodes, outer, made("y", "z"), made("y", "other")], "z")
+    assert [node.output[0] for node in needed] == ["b", "c", "d", "y", "z"]

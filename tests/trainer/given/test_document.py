@@ -43,6 +43,14 @@ def test_a_large_model_is_refused_unread() -> None:
     assert refused.value.code == "model_too_large"
 
 
+def test_a_model_with_too_many_parts_is_refused_unread() -> None:
+    many = onnx.GraphProto(node=[onnx.NodeProto()] * 500_001)
+    with pytest.raises(GivenModelError) as refused:
+        document.parse(onnx.ModelProto(graph=many).SerializeToString())
+    assert refused.value.code == "model_too_complex"
+    assert "it has more than 500,000 nodes, tensors and other messages: join its nodes" in str(refused.value)
+
+
 def test_a_tensor_in_another_file_is_refused() -> None:
     assert _code(graph(*column(), initializers=[external()])) == "external_data"
 

@@ -14,7 +14,7 @@ from onnx import TensorProto, checker, defs
 from rondo.chassis.onnx_wire import DamagedDocumentError, TooManyMessagesError, require_bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 # At most 80 MB for the messages, and some seconds to count the fields. A forest has few messages, and a field for each
 # of its nodes.
@@ -88,6 +88,30 @@ def messages_of(message: Message, kind: type[M]) -> Iterator[M]:
         if field.message_type is not None:
             for each in value if field.is_repeated else (value,):
                 yield from messages_of(each, kind)
+
+
+def needed_nodes(nodes: Sequence[onnx.NodeProto], tensor: str) -> list[onnx.NodeProto]:
+    """Return the nodes that a tensor depends on, in their order."""
+    wanted, kept = {tensor}, []
+    for node in reversed(nodes):
+        if wanted & set(node.output):
+            wanted |= {*node.input, *_captured(node)}
+            kept.append(node)
+    return kept[::-1]
+
+
+def _captured(node: onnx.NodeProto) -> Iterator[str]:
+    """Yield the names that the subgraphs of a node take, from the outer graph or from inside."""
+    for graph in subgraphs(node):
+        for inner in graph.node:
+            yield from inner.input
+            yield from _captured(inner)
+        yield from (output.name for output in graph.output)
+
+
+def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    for attribute in node.attribute:
+        yield from (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else ()))
 
 
 def check(model: onnx.ModelProto) -> None:

@@ -16,12 +16,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, compose, helper
 
+from rondo.chassis.onnx_document import needed_nodes
 from rondo.trainer.onnx_graph import builder
 from rondo.trainer.onnx_graph.errors import GraphFailedError
 from rondo.trainer.preparation import inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     import polars as pl
@@ -116,7 +117,7 @@ def raw_graph(model: onnx.ModelProto, tensor: str) -> onnx.ModelProto:
 
     """
     constants = [helper.make_node("Constant", [], [each.name], value=each) for each in model.graph.initializer]
-    nodes = _needed([*constants, *model.graph.node], tensor)
+    nodes = needed_nodes([*constants, *model.graph.node], tensor)
     if not nodes:
         raise NoMemberError("its graph has no raw prediction: it was made by another release")
     ended = [*nodes, helper.make_node("Identity", [tensor], [_OUTPUT], name=_OUTPUT)]
@@ -162,22 +163,3 @@ def _other_features(own: Mapping[str, Feature], wanted: Mapping[str, Feature]) -
         if feature.optional and not own[name].optional:
             return f"its feature {name} may not be missing"
     return None
-
-
-def _needed(nodes: Sequence[onnx.NodeProto], tensor: str) -> list[onnx.NodeProto]:
-    wanted, kept = {tensor}, []
-    for node in reversed(nodes):
-        if wanted & set(node.output):
-            wanted |= {*node.input, *_captured(node)}
-            kept.append(node)
-    return kept[::-1]
-
-
-def _captured(node: onnx.NodeProto) -> Iterator[str]:
-    """Yield the names that the subgraphs of a node take, from the outer graph or from inside."""
-    for attribute in node.attribute:
-        for graph in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else ())):
-            for inner in graph.node:
-                yield from inner.input
-                yield from _captured(inner)
-            yield from (output.name for output in graph.output)

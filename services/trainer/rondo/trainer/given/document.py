@@ -13,6 +13,7 @@ from rondo.chassis.onnx_document import (
     NotAModelError,
     TooManyMessagesError,
     messages_of,
+    subgraphs,
     versions_of,
 )
 from rondo.trainer.given.errors import (
@@ -117,17 +118,12 @@ def _drops(node: NodeProto, version: int, false: set[str]) -> bool:
 
 def _false_constants(model: onnx.ModelProto) -> set[str]:
     """Return the names of the tensors that are one false each, wherever such a name is a constant."""
-    graphs = [model.graph, *(each for node in nodes(model.graph) for each in _subgraphs(node))]
+    graphs = [model.graph, *(each for node in nodes(model.graph) for each in subgraphs(node))]
     tensors = [(tensor.name, tensor) for graph in graphs for tensor in graph.initializer]
     for node in nodes(model.graph):
         if node.op_type == "Constant":
             tensors += [(node.output[0], each.t) for each in node.attribute if each.name == "value" and node.output]
     return {name for name, _ in tensors} - {name for name, tensor in tensors if not _is_false(tensor)}
-
-
-def _subgraphs(node: NodeProto) -> Iterator[onnx.GraphProto]:
-    for attribute in node.attribute:
-        yield from (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else ()))
 
 
 def _is_false(tensor: TensorProto) -> bool:

@@ -160,23 +160,12 @@ def _with_current_operators(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _needed(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
     """Return the nodes that an output depends on, in their order; initializers become constants."""
-    wanted, kept = {output}, []
-    for node in reversed(graph.node):
-        if wanted & set(node.output):
-            wanted |= set(node.input)
-            wanted.update(name for inner in document.nodes_below(node) for name in inner.input)
-            kept.append(node)
-    constants = [
-        helper.make_node("Constant", [], [tensor.name], value=tensor)
-        for tensor in graph.initializer
-        if tensor.name in wanted
-    ]
-    constants += [
+    dense = [helper.make_node("Constant", [], [tensor.name], value=tensor) for tensor in graph.initializer]
+    sparse = [
         helper.make_node("Constant", [], [tensor.values.name], sparse_value=tensor)
         for tensor in graph.sparse_initializer
-        if tensor.values.name in wanted
     ]
-    return [*constants, *kept[::-1]]
+    return onnx_document.needed_nodes([*dense, *sparse, *graph.node], output)
 
 
 def _renamed(nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
@@ -194,9 +183,8 @@ def _renamed(nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
 def _rename(node: onnx.NodeProto) -> None:
     node.input[:] = [_prefixed(name) for name in node.input]
     node.output[:] = [_prefixed(name) for name in node.output]
-    for attribute in node.attribute:
-        for graph in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else ())):
-            _rename_graph(graph)
+    for graph in onnx_document.subgraphs(node):
+        _rename_graph(graph)
 
 
 def _rename_graph(graph: onnx.GraphProto) -> None:
