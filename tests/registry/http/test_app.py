@@ -458,7 +458,9 @@ async def test_a_model_with_too_many_parts_is_refused_before_it_is_parsed(seeded
     content = onnx.ModelProto(graph=graph).SerializeToString()
     refused = await seeded.post("/v1/models/late/versions", content=content)
     assert (refused.status_code, refused.json()["code"]) == (413, "model_too_complex")
-    assert "it has more than 500,000 nodes, tensors and other messages: join its nodes" in refused.json()["detail"]
+    detail = refused.json()["detail"]
+    assert "the model is not read, it has more than 500,000 nodes, tensors and other messages" in detail
+    assert "join its nodes, such as trees, into fewer operators" in detail
 
 
 async def test_few_models_are_in_memory_at_the_same_time(seeded: httpx.AsyncClient) -> None:

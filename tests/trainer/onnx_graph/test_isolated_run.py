@@ -119,7 +119,8 @@ def test_the_memory_of_a_run_is_half_of_the_containers(tmp_path: Path, limits: t
 
 def test_a_bound_is_named_with_what_to_do() -> None:
     assert "has not scored the labelled rows within 2 s" in str(RunTimeoutError(2))
-    assert "for 12 rows has more than 96 bytes: export one value a row, or one for" in str(OutputTooLargeError(96, 12))
+    assert "for 12 rows has more than 96 bytes" in str(OutputTooLargeError(96, 12))
+    assert "bytes: export one value a row, or one for each class" in str(OutputTooLargeError(96, 12))
     assert "more than 4 GiB of memory to score the labelled rows: use a smaller model" in str(RunMemoryError(4 << 30))
 
 
