@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from tests.client.stub_services import QUARANTINED, SPEC, Monitor, Services, summary
+from tests.client.stub_services import (
+    GATE,
+    LINEAGE,
+    PERIOD,
+    QUARANTINED,
+    RUN,
+    SPEC,
+    TOKEN,
+    VERSION,
+    Monitor,
+    Services,
+    summary,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,6 +106,38 @@ def test_a_batch_that_was_published_before_is_reported(rondo: Run, batch: str) -
     )
     repeated = [orjson.loads(rondo(*command, batch_id, "--json").stdout)["repeated"] for batch_id in ("a", "again")]
     assert repeated == [False, True]
+
+
+FOREIGN = "run:train:train: its [bold]x[/bold] [red]y"
+
+
+@pytest.mark.parametrize(
+    ("command", "path", "answer"),
+    [
+        ("runs", "/v1/runs", {"runs": [RUN | {"detail": FOREIGN}]}),
+        (
+            "models late",
+            "/v1/models/late/versions?after=1",
+            {"versions": [VERSION | {"gates": [GATE | {"message": FOREIGN}]}], "next": None},
+        ),
+        ("history late", "/v1/models/late/history", {"periods": [PERIOD | {"reason": FOREIGN}]}),
+        ("lineage late 1", "/v1/models/late/versions/1/lineage", LINEAGE | {"notes": [{"message": FOREIGN}]}),
+        ("quarantine trips", "/v1/datasets/trips/quarantine?limit=20", {"rows": [QUARANTINED | {"content": FOREIGN}]}),
+        ("token list", "/v1/tokens", {"tokens": [TOKEN | {"name": FOREIGN}]}),
+    ],
+)
+def test_text_from_outside_is_printed_as_it_is(
+    rondo: Run, monkeypatch: pytest.MonkeyPatch, command: str, path: str, answer: dict[str, Any]
+) -> None:
+    monkeypatch.setitem(Services.answers, ("GET", path), (200, answer))
+    assert FOREIGN in rondo(*command.split()).stdout
+
+
+@pytest.mark.parametrize("command", ["models", "status"])
+def test_text_from_the_monitor_is_printed_as_it_is(rondo: Run, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    answer = {"models": [summary("late", version=2, no_verdict=FOREIGN, last_window="2013-03-01T12:00:00Z")]}
+    monkeypatch.setitem(Monitor.answers, ("GET", "/v1/models"), (200, answer))
+    assert FOREIGN in rondo(command).stdout
 
 
 WANTED = "send a time from 1900 to a day from now, as RFC 3339 with an offset, such as 2013-03-01T12:00:00Z"

@@ -24,21 +24,28 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs inst
 _WIDTH = 100_000
 
 
+class _PlainConsole(Console):
+    """Prints text as it is: most of it comes from outside, where `[x]` is no style and `:train:` no emoji."""
+
+    def __init__(self, *, width: int | None = None, stderr: bool = False) -> None:
+        super().__init__(width=width, stderr=stderr, markup=False, emoji=False, highlight=False)
+
+
 def stdout() -> Console:
-    return Console(width=None if sys.stdout.isatty() else _WIDTH)
+    return _PlainConsole(width=None if sys.stdout.isatty() else _WIDTH)
 
 
 def stderr() -> Console:
-    return Console(stderr=True)
+    return _PlainConsole(stderr=True)
 
 
 def print_error(message: str) -> None:
-    stderr().print(f"rondo: {message}", markup=False, highlight=False, soft_wrap=True, style="red")
+    stderr().print(f"rondo: {message}", soft_wrap=True, style="red")
 
 
 def print_note(message: str) -> None:
     """Print progress, a hint or a summary on stderr."""
-    stderr().print(message, markup=False, highlight=False, soft_wrap=True)
+    stderr().print(message, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
@@ -67,7 +74,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in cells:
         table.add_row(*("-" if cell is None else str(cell) for cell in row))
-    stdout().print(table, markup=False, highlight=False)
+    stdout().print(table)
 
 
 def print_list(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import Progress
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from rondo.client.cli import session
 from rondo.client.cli.output import Json, print_json, print_note, print_text, stderr
@@ -97,7 +97,7 @@ def publish(
 
     async def send(rondo: AsyncRondo) -> dict[str, Any]:
         size = batch_files.size_of(file)
-        with Progress(console=stderr(), transient=True, disable=not stderr().is_terminal) as progress:
+        with _progress() as progress:
             task = progress.add_task(f"sending {file.name}", total=size)
 
             def sent(size: int) -> None:
@@ -115,6 +115,20 @@ def publish(
         print_json(report)
     else:
         _print_report(dataset, name, report)
+
+
+def _progress() -> Progress:
+    console = stderr()
+    return Progress(
+        # Without markup: the name of a file may have brackets.
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
 
 
 def _print_report(dataset: str, name: str, report: dict[str, Any]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from rich.text import Text
+
 from rondo.client.cli.local import stack
 from rondo.client.cli.output import Json, print_json, print_note, print_table, print_text, stderr
 from rondo.client.connection import SERVICES
@@ -27,7 +29,7 @@ async def _run(*, json: bool) -> None:
         with console.status("starting") as spinner:
 
             def progress(line: str) -> None:
-                spinner.update(line)
+                spinner.update(Text(line))
                 if not console.is_terminal:
                     print_note(line)
 
