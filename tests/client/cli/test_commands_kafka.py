@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from contextlib import aclosing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
@@ -16,7 +19,6 @@ from tests.client.conftest import OUTPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from click.testing import Result
     from rondo.client import Connection
@@ -37,11 +39,13 @@ LINES = b"""\
 @pytest.fixture
 def rondo(run: Callable[..., Result], serving: Connection) -> Callable[..., Result]:
     """Return a function that runs the command against the stand-in of serving."""
-    environment = {
-        "RONDO_KAFKA": str(serving.kafka), "RONDO_TOKEN": "x",
-        **{f"RONDO_{name}_URL": "http://127.0.0.1:1" for name in ("REGISTRY", "INGESTION", "SERVING")},
-    }  # fmt: skip
-    return lambda *arguments: run(*arguments, **environment)
+    return lambda *arguments: run(*arguments, **_environment(serving))
+
+
+def _environment(serving: Connection) -> dict[str, str]:
+    services = ("REGISTRY", "INGESTION", "SERVING")
+    urls = {f"RONDO_{name}_URL": "http://127.0.0.1:1" for name in services}
+    return {"RONDO_KAFKA": str(serving.kafka), "RONDO_TOKEN": "x"} | urls
 
 
 async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no_success(
@@ -64,6 +68,42 @@ async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no
         assert output in done.stderr
     assert "Traceback" not in done.stderr
     assert done.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "stream"),
+    [
+        ("predict late --from requests.jsonl", "stdout"),
+        ("predict late --from requests.jsonl", "stderr"),
+        ("predict late --from requests.jsonl --json", "stdout"),
+        ("outcome late --from requests.jsonl", "stderr"),
+        ("outcome late --from requests.jsonl --json", "stdout"),
+        ("failed --follow", "stdout"),
+        ("watch predictions.failed --since beginning", "stdout"),
+    ],
+)
+async def test_a_command_ends_when_nobody_reads_its_output(
+    serving: Connection, tmp_path: Path, command: str, stream: str
+) -> None:
+    async with AsyncRondo(serving) as asking:
+        answers = [each async for each in asking.stream([messages.request("late", {"refuse": 1}, "r")])]
+    assert len(answers) == 1
+    (tmp_path / "requests.jsonl").write_bytes(b"{}\n" * 3 + b'{"id": "a", "features": {"distance": 100}}\n' * 3)
+    read, write = os.pipe()
+    os.close(read)
+    other = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(
+        str(Path(sys.executable).with_name("rondo")), *command.split(),
+        env=os.environ | _environment(serving), cwd=tmp_path,
+        stdout=write if stream == "stdout" else other, stderr=write if stream == "stderr" else other,
+    )  # fmt: skip
+    os.close(write)
+    try:
+        async with asyncio.timeout(20):
+            assert await process.wait() == 1
+    finally:
+        if process.returncode is None:
+            process.kill()
 
 
 async def test_for_programs_each_line_is_an_object(rondo: Callable[..., Result], tmp_path: Path) -> None:

@@ -72,6 +72,17 @@ async def test_an_error_of_the_source_is_raised_after_the_items_before_it() -> N
             await anext(source)
 
 
+async def test_a_source_that_ends_the_process_ends_the_stream() -> None:
+    def ending() -> Iterator[PredictionRequested]:
+        yield numbered(1)
+        raise SystemExit(1)
+
+    async with asyncio.timeout(5), aclosing(each(ending())) as source:
+        assert (await anext(source)).id == "1"
+        with pytest.raises(SystemExit):
+            await anext(source)
+
+
 async def test_an_endless_source_is_read_ahead_so_far_and_no_further() -> None:
     read = itertools.count()
     position = 0

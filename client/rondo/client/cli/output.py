@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -29,6 +30,19 @@ class _PlainConsole(Console):
 
     def __init__(self, *, width: int | None = None, stderr: bool = False) -> None:
         super().__init__(width=width, stderr=stderr, markup=False, emoji=False, highlight=False)
+
+    def on_broken_pipe(self) -> None:
+        """End the command: nobody reads its output any more.
+
+        Raises:
+            SystemExit: always, with the code that Typer has for a broken pipe.
+
+        """
+        # Rich redirects stdout alone; a rest of stderr would fail once more when Python ends.
+        ignored = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(ignored, self.file.fileno())
+        os.close(ignored)
+        raise SystemExit(1)
 
 
 def stdout() -> Console:

@@ -55,7 +55,7 @@ class _ThreadedReader:
     def __init__(self, source: Iterator[PredictionRequested], loop: asyncio.AbstractEventLoop) -> None:
         self._source, self._loop = source, loop
         self._read: list[PredictionRequested] = []
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._ended = self._stopped = False
         self._lock, self._room = threading.Lock(), threading.Semaphore(READ_AHEAD)
         self._changed = asyncio.Event()
@@ -72,7 +72,7 @@ class _ThreadedReader:
                     is_first = len(self._read) == 1
                 if is_first:
                     self._wake()
-        except Exception as error:  # noqa: BLE001 - raised again by `chunk`
+        except BaseException as error:  # noqa: BLE001 - raised again by `chunk`, as is SystemExit
             self._error = error
         self._ended = True
         self._wake()
