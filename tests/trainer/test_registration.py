@@ -11,12 +11,12 @@ import pytest
 from rondo.contracts.spec.model import ModelSpec
 from rondo.trainer import registration
 from rondo.trainer.dataset.training_set import TrainingSet
-from rondo.trainer.given.errors import UnmatchedClassesError
+from rondo.trainer.external_models.errors import UnmatchedClassesError
 from rondo.trainer.onnx_graph import builder
 from skl2onnx import to_onnx
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from tests.trainer.given.graphs import run
+from tests.trainer.external_models.graphs import run
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 LATER = START + timedelta(days=10_000)

@@ -22,7 +22,7 @@ from rondo.client.registration.errors import (
 )
 from rondo.client.registration.onnx_metadata import with_metadata
 from rondo.contracts.spec.model import ModelSpec
-from rondo.trainer.given.model import read
+from rondo.trainer.external_models.model import read
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
@@ -30,7 +30,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from xgboost import XGBClassifier, XGBRegressor
 
-from tests.trainer.given.graphs import run
+from tests.trainer.external_models.graphs import run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

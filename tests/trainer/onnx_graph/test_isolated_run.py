@@ -9,10 +9,15 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from rondo.trainer.given.errors import GivenModelError, OutputTooLargeError, RunMemoryError, RunTimeoutError
+from rondo.trainer.external_models.errors import (
+    ExternalModelError,
+    OutputTooLargeError,
+    RunMemoryError,
+    RunTimeoutError,
+)
 from rondo.trainer.onnx_graph.isolated_run import IsolatedRun, memory_bound
 
-from tests.trainer.given.graphs import COLUMNS, FLOAT, TEXT, X, graph
+from tests.trainer.external_models.graphs import COLUMNS, FLOAT, TEXT, X, graph
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +46,7 @@ def _sum(source: str) -> list[onnx.NodeProto]:
 
 
 def _code(model: onnx.ModelProto, run: IsolatedRun) -> str:
-    with pytest.raises(GivenModelError) as refused:
+    with pytest.raises(ExternalModelError) as refused:
         run(model.SerializeToString(), ["y"], {"x": X})
     return refused.value.code
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.estimators.base import Estimator
     from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
-    from rondo.trainer.given.model import RunGraph
+    from rondo.trainer.external_models.model import RunGraph
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
     from rondo.trainer.ports import FunctionTrainer, Score
     from rondo.trainer.preparation.preparation import Preparation

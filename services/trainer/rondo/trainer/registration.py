@@ -17,9 +17,9 @@ from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.evaluation import reference_profile
 from rondo.trainer.evaluation.candidate import FittedCandidate
 from rondo.trainer.evaluation.metrics import Scored
-from rondo.trainer.given.errors import RunFailedError, UnmatchedClassesError, listed
-from rondo.trainer.given.feature_model import GivenFeatureModel
-from rondo.trainer.given.model import read
+from rondo.trainer.external_models.errors import RunFailedError, UnmatchedClassesError, listed
+from rondo.trainer.external_models.feature_model import ExternalFeatureModel
+from rondo.trainer.external_models.model import read
 from rondo.trainer.onnx_graph import builder, parity
 from rondo.trainer.preparation import inputs
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.base import FittedTask
     from rondo.contracts.training_evidence import Parity
     from rondo.trainer.dataset.training_set import TrainingSet
-    from rondo.trainer.given.model import GivenModel, RunGraph
+    from rondo.trainer.external_models.model import ExternalModel, RunGraph
 
 # As many rows show what the outputs of a graph are.
 _SAMPLE_ROWS = 3
@@ -87,7 +87,7 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
     was fitted to, where its metadata names their newest event time (`rondo.trained_until`).
 
     Raises:
-        GivenModelError: the model can't be served for this spec.
+        ExternalModelError: the model can't be served for this spec.
         NotEnoughDataError: the rows have one class only, or one event time.
         LeakError: a feature is the label.
         MissingColumnsError: a feature is no column of the rows.
@@ -109,7 +109,7 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
         inputs.onnx_inputs(spec.features, rows.tail(_SAMPLE_ROWS)),
         run,
     )
-    registered = GivenFeatureModel(spec.features, model)
+    registered = ExternalFeatureModel(spec.features, model)
     until = _trained_until(model)
     holdout = _later(spec, parts.holdout, until)
     scored = _scored(spec, registered, holdout, rows)
@@ -137,7 +137,7 @@ def _classes(spec: ModelSpec) -> tuple[str, ...] | None:
     return None if spec.task == Task.MULTICLASS else task_named(spec.task).classes([], spec.labels)
 
 
-def _trained_until(model: GivenModel) -> datetime | None:
+def _trained_until(model: ExternalModel) -> datetime | None:
     written = model.metadata.get(builder.TRAINED_UNTIL)
     if written is None:
         return None
@@ -158,7 +158,7 @@ def _later(spec: ModelSpec, holdout: pl.DataFrame, until: datetime | None) -> pl
     return later
 
 
-def _scored(spec: ModelSpec, registered: GivenFeatureModel, holdout: pl.DataFrame, rows: pl.DataFrame) -> Scored:
+def _scored(spec: ModelSpec, registered: ExternalFeatureModel, holdout: pl.DataFrame, rows: pl.DataFrame) -> Scored:
     task, label, model = task_named(spec.task), spec.data.label, registered.given
     if spec.task == Task.MULTICLASS and not set(rows[label].unique().to_list()) & set(model.classes):
         found = listed(sorted(map(str, rows[label].unique().to_list())))
@@ -176,7 +176,12 @@ def _scored(spec: ModelSpec, registered: GivenFeatureModel, holdout: pl.DataFram
 
 
 def _compare(
-    spec: ModelSpec, registered: GivenFeatureModel, fitted: FittedTask, graph: bytes, rows: pl.DataFrame, run: RunGraph
+    spec: ModelSpec,
+    registered: ExternalFeatureModel,
+    fitted: FittedTask,
+    graph: bytes,
+    rows: pl.DataFrame,
+    run: RunGraph,
 ) -> tuple[Parity, list[TrainingNote]]:
     """Compare the graph that would serve with the one that was given, and note the rows that it can't predict.
 
@@ -208,7 +213,7 @@ def _compare(
     return both, list(_missing_values(spec, registered, rows))
 
 
-def _missing_values(spec: ModelSpec, registered: GivenFeatureModel, rows: pl.DataFrame) -> Iterator[TrainingNote]:
+def _missing_values(spec: ModelSpec, registered: ExternalFeatureModel, rows: pl.DataFrame) -> Iterator[TrainingNote]:
     """Yield a note for each optional feature without which the model gives no number."""
     optional = {name: each for name, each in spec.features.items() if each.optional}
     if not optional:
@@ -225,7 +230,7 @@ def _missing_values(spec: ModelSpec, registered: GivenFeatureModel, rows: pl.Dat
 
 
 def _notes(
-    spec: ModelSpec, model: GivenModel, rows: pl.DataFrame, until: datetime | None, holdout: pl.DataFrame
+    spec: ModelSpec, model: ExternalModel, rows: pl.DataFrame, until: datetime | None, holdout: pl.DataFrame
 ) -> Iterator[TrainingNote]:
     if model.unused:
         message = f"the model does not use {listed(model.unused)}"

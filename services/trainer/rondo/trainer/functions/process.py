@@ -17,6 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rondo.trainer.external_models.document import MAX_BYTES
+from rondo.trainer.external_models.errors import ModelTooLargeError
 from rondo.trainer.functions.errors import (
     FunctionDiedError,
     FunctionFailedError,
@@ -28,8 +30,6 @@ from rondo.trainer.functions.errors import (
     NoModelError,
 )
 from rondo.trainer.functions.exchange import read_answer
-from rondo.trainer.given.document import MAX_BYTES
-from rondo.trainer.given.errors import ModelTooLargeError
 from rondo.trainer.settings import environment_without_secrets
 
 if TYPE_CHECKING:

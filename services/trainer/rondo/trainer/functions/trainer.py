@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.training import FunctionVersion
 from rondo.contracts.spec.model import Feature
+from rondo.trainer.external_models import document
+from rondo.trainer.external_models.errors import ExternalModelError
+from rondo.trainer.external_models.feature_model import ExternalFeatureModel
+from rondo.trainer.external_models.model import read
 from rondo.trainer.functions import packages
 from rondo.trainer.functions.context import FunctionContext
 from rondo.trainer.functions.errors import FunctionModelError
 from rondo.trainer.functions.exchange import Request
 from rondo.trainer.functions.process import run_function
-from rondo.trainer.given import document
-from rondo.trainer.given.errors import GivenModelError
-from rondo.trainer.given.feature_model import GivenFeatureModel
-from rondo.trainer.given.model import read
 from rondo.trainer.onnx_graph import operators
 from rondo.trainer.onnx_graph.feature_model import PreparedModel, versions_for
 from rondo.trainer.onnx_graph.operators import OperatorVersionError
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.trainer.given.model import RunGraph
+    from rondo.trainer.external_models.model import RunGraph
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
     from rondo.trainer.preparation.preparation import Preparation
 
@@ -81,7 +81,7 @@ class Functions:
         content = run_function(package, function, Request(columns, targets, context), self._seconds)
         try:
             return self._model(content, spec, classes, rows.tail(_SAMPLE_ROWS), preparation)
-        except (GivenModelError, OperatorVersionError) as error:
+        except (ExternalModelError, OperatorVersionError) as error:
             raise FunctionModelError(function, error.code, str(error)) from error
 
     def _model(
@@ -91,7 +91,7 @@ class Functions:
         if not _takes_a_matrix(model, spec.features):
             sent = inputs.onnx_inputs(spec.features, sample)
             given = read(content, spec.features, spec.task, classes, sent, self._run)
-            made: FeatureModel = GivenFeatureModel(spec.features, given)
+            made: FeatureModel = ExternalFeatureModel(spec.features, given)
         else:
             # Our own nodes are the same in all newer versions.
             content = operators.convert(model, versions_for(preparation)).SerializeToString(deterministic=True)

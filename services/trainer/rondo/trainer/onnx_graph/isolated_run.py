@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from rondo.trainer.given.errors import (
+from rondo.trainer.external_models.errors import (
     InvalidGraphError,
     OutputTooLargeError,
     RunFailedError,
@@ -48,7 +48,7 @@ def memory_bound(limits: Sequence[Path] = _CGROUP_LIMITS) -> int:
 
 
 class IsolatedRun:
-    """`given.model.RunGraph` with at most `threads` threads."""
+    """`external_models.model.RunGraph` with at most `threads` threads."""
 
     def __init__(self, threads: int, seconds: float = SECONDS, memory_bytes: int | None = None) -> None:
         self._threads = threads

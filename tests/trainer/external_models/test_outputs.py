@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
-from rondo.trainer.given.errors import GivenModelError, NotProbabilitiesError
+from rondo.trainer.external_models.errors import ExternalModelError, NotProbabilitiesError
 
-from tests.trainer.given.graphs import COLUMNS, FLOAT, NUMBERS, X, column, given, graph, scored
+from tests.trainer.external_models.graphs import COLUMNS, FLOAT, NUMBERS, X, column, given, graph, scored
 
 SOFTMAX = helper.make_node("Softmax", ["x"], ["y"], axis=1)
 FOUR = {"y": (FLOAT, ["N", 4])}
@@ -17,7 +17,7 @@ NAMED = {"rondo.classes": '["cat", "dog", "owl", "eel"]'}
 
 
 def _code(model: Any, task: str, classes: Any) -> str:
-    with pytest.raises(GivenModelError) as refused:
+    with pytest.raises(ExternalModelError) as refused:
         given(model, task, classes)
     return refused.value.code
 

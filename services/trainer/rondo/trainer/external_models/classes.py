@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from onnx import AttributeProto, helper, numpy_helper
 
 from rondo.contracts.tasks.written import written
-from rondo.trainer.given import document
-from rondo.trainer.given.errors import UnmatchedClassesError, listed
+from rondo.trainer.external_models import document
+from rondo.trainer.external_models.errors import UnmatchedClassesError, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

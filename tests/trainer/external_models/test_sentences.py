@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from onnx import TensorProto, helper
-from rondo.trainer.given.errors import GivenModelError
+from rondo.trainer.external_models.errors import ExternalModelError
 
-from tests.trainer.given.graphs import FLOAT, TEXT, X, column, given, graph
-from tests.trainer.given.test_document import external
-from tests.trainer.given.test_inputs import MIXED, ROWS
+from tests.trainer.external_models.graphs import FLOAT, TEXT, X, column, given, graph
+from tests.trainer.external_models.test_document import external
+from tests.trainer.external_models.test_inputs import MIXED, ROWS
 
 KEPT = [helper.make_node("Identity", ["x"], ["z"]), helper.make_node("Constant", [], ["y"], value_floats=[0.5])]
 
@@ -29,7 +29,7 @@ KEPT = [helper.make_node("Identity", ["x"], ["z"]), helper.make_node("Constant",
     ],
 )  # fmt: skip
 def test_a_graph_that_cannot_be_served_is_refused_with_what_to_export(model: Any, code: str, sentence: str) -> None:
-    with pytest.raises(GivenModelError) as refused:
+    with pytest.raises(ExternalModelError) as refused:
         given(model, features=MIXED, columns=ROWS)
     assert refused.value.code == code
     assert sentence in str(refused.value)
@@ -53,7 +53,7 @@ def test_a_graph_that_cannot_be_served_is_refused_with_what_to_export(model: Any
 def test_an_output_that_is_unclear_is_refused_with_what_to_name(
     model: Any, task: str, classes: Any, code: str, sentence: str
 ) -> None:
-    with pytest.raises(GivenModelError) as refused:
+    with pytest.raises(ExternalModelError) as refused:
         given(model, task, classes)
     assert refused.value.code == code
     assert sentence in str(refused.value)
@@ -63,7 +63,7 @@ def test_margins_are_refused_with_how_to_export_probabilities() -> None:
     take = column()[:2]
     take[1].output[0] = "y"
     model = given(graph(*take))
-    with pytest.raises(GivenModelError) as refused:
+    with pytest.raises(ExternalModelError) as refused:
         model.output.check("binary", model.predict(X))
     assert "of the model has no probabilities" in str(refused.value)
     assert "export the probabilities, not the margins" in str(refused.value)
@@ -71,6 +71,6 @@ def test_margins_are_refused_with_how_to_export_probabilities() -> None:
 
 def test_a_text_for_a_number_names_both_types() -> None:
     made = graph(helper.make_node("Identity", ["temp"], ["z"]), KEPT[1], inputs={"temp": (TEXT, ["N", 1])})
-    with pytest.raises(GivenModelError) as refused:
+    with pytest.raises(ExternalModelError) as refused:
         given(made, features=MIXED, columns=ROWS)
     assert "'temp' has the type string, and float or double is needed" in str(refused.value)

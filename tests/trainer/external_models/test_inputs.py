@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 from rondo.contracts.spec.model import Feature
-from rondo.trainer.given.errors import UnmatchedInputsError
+from rondo.trainer.external_models.errors import UnmatchedInputsError
 
-from tests.trainer.given.graphs import COLUMNS, FLOAT, NUMBERS, TEXT, X, column, given, graph, scored
+from tests.trainer.external_models.graphs import COLUMNS, FLOAT, NUMBERS, TEXT, X, column, given, graph, scored
 
 MIXED = {
     "temp": Feature(type="float", optional=True),

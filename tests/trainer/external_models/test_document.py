@@ -9,14 +9,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 from rondo.chassis.onnx_document import versions_of
-from rondo.trainer.given import document
-from rondo.trainer.given.errors import GivenModelError
+from rondo.trainer.external_models import document
+from rondo.trainer.external_models.errors import ExternalModelError
 
-from tests.trainer.given.graphs import FLOAT, column, graph
+from tests.trainer.external_models.graphs import FLOAT, column, graph
 
 
 def _code(model: onnx.ModelProto | bytes) -> str:
-    with pytest.raises(GivenModelError) as refused:
+    with pytest.raises(ExternalModelError) as refused:
         document.parse(model if isinstance(model, bytes) else model.SerializeToString())
     return refused.value.code
 
@@ -38,14 +38,14 @@ def test_other_bytes_are_no_onnx(content: bytes) -> None:
 
 
 def test_a_large_model_is_refused_unread() -> None:
-    with pytest.raises(GivenModelError) as refused:
+    with pytest.raises(ExternalModelError) as refused:
         document.parse(b"x" * 11, largest=10)
     assert refused.value.code == "model_too_large"
 
 
 def test_a_model_with_too_many_parts_is_refused_unread() -> None:
     many = onnx.GraphProto(node=[onnx.NodeProto()] * 500_001)
-    with pytest.raises(GivenModelError) as refused:
+    with pytest.raises(ExternalModelError) as refused:
         document.parse(onnx.ModelProto(graph=many).SerializeToString())
     assert refused.value.code == "model_too_complex"
     assert "it has more than 500,000 nodes, tensors and other messages: join its nodes" in str(refused.value)

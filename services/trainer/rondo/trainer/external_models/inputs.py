@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from onnx import TensorProto, helper
 
-from rondo.trainer.given.errors import UnmatchedInputsError, listed
+from rondo.trainer.external_models.errors import UnmatchedInputsError, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

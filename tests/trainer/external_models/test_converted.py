@@ -11,7 +11,7 @@ from lightgbm import LGBMClassifier, LGBMRegressor
 from onnxmltools import convert_lightgbm, convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType as Floats
 from rondo.contracts.spec.model import Feature
-from rondo.trainer.given.errors import ZipMapError
+from rondo.trainer.external_models.errors import ZipMapError
 from skl2onnx import convert_sklearn, to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.base import clone
@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from xgboost import XGBClassifier, XGBRegressor
 
-from tests.trainer.given.graphs import BINARY, CLASSES, COLUMNS, NUMBERS, X, given, scored, scored_as_matrix
+from tests.trainer.external_models.graphs import BINARY, CLASSES, COLUMNS, NUMBERS, X, given, scored, scored_as_matrix
 
 if TYPE_CHECKING:
     import onnx

@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 from rondo.contracts.spec.model import Feature
-from rondo.trainer.given.model import GivenModel, read
+from rondo.trainer.external_models.model import ExternalModel, read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ def given(
     classes: Sequence[str] | None = ("0", "1"),
     features: Mapping[str, Feature] = NUMBERS,
     columns: Mapping[str, NDArray[Any]] = COLUMNS,
-) -> GivenModel:
+) -> ExternalModel:
     sample = {name: values[:3] for name, values in columns.items()}
     return read(model.SerializeToString(), features, task, classes, sample, run)
 
@@ -75,7 +75,7 @@ def column(source: str = "x", output: str = "y", at: int = 0) -> list[onnx.NodeP
     ]
 
 
-def scored(model: GivenModel, features: Mapping[str, Feature], columns: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+def scored(model: ExternalModel, features: Mapping[str, Feature], columns: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     """Return what the nodes compute from one tensor per feature."""
     kinds = {name: TEXT if each.type == "category" else FLOAT for name, each in features.items()}
     made = graph(
@@ -88,7 +88,7 @@ def scored(model: GivenModel, features: Mapping[str, Feature], columns: Mapping[
     return run(made.SerializeToString(), ["matrix.raw"], dict(columns))[0]
 
 
-def scored_as_matrix(model: GivenModel, matrix: NDArray[np.float32]) -> NDArray[Any]:
+def scored_as_matrix(model: ExternalModel, matrix: NDArray[np.float32]) -> NDArray[Any]:
     made = graph(
         *model.onnx_nodes("matrix.encoded", "matrix.raw"),
         inputs={"matrix.encoded": (FLOAT, ["N", matrix.shape[1]])},

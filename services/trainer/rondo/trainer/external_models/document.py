@@ -16,7 +16,7 @@ from rondo.chassis.onnx_document import (
     subgraphs,
     versions_of,
 )
-from rondo.trainer.given.errors import (
+from rondo.trainer.external_models.errors import (
     CustomOperatorError,
     ExternalDataError,
     InvalidGraphError,
@@ -47,7 +47,7 @@ def parse(content: bytes, largest: int = MAX_BYTES) -> onnx.ModelProto:
     What only tools read (training, annotations, documentation) is dropped.
 
     Raises:
-        GivenModelError: the model is too large, is no ONNX, needs other files or operators, or is random.
+        ExternalModelError: the model is too large, is no ONNX, needs other files or operators, or is random.
 
     """
     if len(content) > largest:

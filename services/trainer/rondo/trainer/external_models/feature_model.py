@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import Feature
-    from rondo.trainer.given.model import GivenModel
+    from rondo.trainer.external_models.model import ExternalModel
 
 
 @dataclass(frozen=True)
-class GivenFeatureModel:
+class ExternalFeatureModel:
     """`onnx_graph.feature_model.FeatureModel` of a graph whose columns are the features."""
 
     features: Mapping[str, Feature]
-    given: GivenModel
+    given: ExternalModel
 
     @property
     def opsets(self) -> Mapping[str, int]:

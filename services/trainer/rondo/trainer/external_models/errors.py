@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 _NAMES = 8
 
 
-class GivenModelError(TrainingImpossibleError):
+class ExternalModelError(TrainingImpossibleError):
     """A model made elsewhere can't be used."""
 
     code: ClassVar[str] = "given_model"
 
 
-class NotOnnxError(GivenModelError):
+class NotOnnxError(ExternalModelError):
     """The bytes are no ONNX model."""
 
     code = "not_onnx"
@@ -30,7 +30,7 @@ class NotOnnxError(GivenModelError):
         )
 
 
-class ModelTooLargeError(GivenModelError):
+class ModelTooLargeError(ExternalModelError):
     """The graph has more bytes than a model may have."""
 
     code = "model_too_large"
@@ -43,7 +43,7 @@ class ModelTooLargeError(GivenModelError):
         )
 
 
-class ModelTooComplexError(GivenModelError):
+class ModelTooComplexError(ExternalModelError):
     """The graph has too many parts to be parsed."""
 
     code = "model_too_complex"
@@ -54,7 +54,7 @@ class ModelTooComplexError(GivenModelError):
         )
 
 
-class ExternalDataError(GivenModelError):
+class ExternalDataError(ExternalModelError):
     """A tensor of the graph is in another file."""
 
     code = "external_data"
@@ -67,7 +67,7 @@ class ExternalDataError(GivenModelError):
         )
 
 
-class CustomOperatorError(GivenModelError):
+class CustomOperatorError(ExternalModelError):
     """The graph uses operators beyond the two standard domains, or functions of its own."""
 
     code = "custom_operator"
@@ -80,7 +80,7 @@ class CustomOperatorError(GivenModelError):
         )
 
 
-class ModelFunctionsError(GivenModelError):
+class ModelFunctionsError(ExternalModelError):
     """The graph defines functions."""
 
     code = "model_functions"
@@ -93,7 +93,7 @@ class ModelFunctionsError(GivenModelError):
         )
 
 
-class UnsupportedOpsetError(GivenModelError):
+class UnsupportedOpsetError(ExternalModelError):
     """The graph needs newer operators than serving has."""
 
     code = "unsupported_opset"
@@ -106,7 +106,7 @@ class UnsupportedOpsetError(GivenModelError):
         )
 
 
-class RandomOperatorError(GivenModelError):
+class RandomOperatorError(ExternalModelError):
     """The graph draws random numbers."""
 
     code = "random_operator"
@@ -119,7 +119,7 @@ class RandomOperatorError(GivenModelError):
         )
 
 
-class InvalidGraphError(GivenModelError):
+class InvalidGraphError(ExternalModelError):
     """ONNX or onnxruntime finds a fault in the graph."""
 
     code = "invalid_graph"
@@ -131,7 +131,7 @@ class InvalidGraphError(GivenModelError):
         )
 
 
-class UnmatchedInputsError(GivenModelError):
+class UnmatchedInputsError(ExternalModelError):
     """The inputs of the graph are not the features of the spec."""
 
     code = "unmatched_inputs"
@@ -145,7 +145,7 @@ class UnmatchedInputsError(GivenModelError):
         )
 
 
-class UnclearOutputError(GivenModelError):
+class UnclearOutputError(ExternalModelError):
     """It is not clear which output is the prediction."""
 
     code = "unclear_output"
@@ -155,7 +155,7 @@ class UnclearOutputError(GivenModelError):
         super().__init__(f"the outputs of the model are {', '.join(found) or 'none'}, and {problem}: {wanted}")
 
 
-class ZipMapError(GivenModelError):
+class ZipMapError(ExternalModelError):
     """The probabilities are dictionaries."""
 
     code = "zipmap"
@@ -168,7 +168,7 @@ class ZipMapError(GivenModelError):
         )
 
 
-class UnmatchedClassesError(GivenModelError):
+class UnmatchedClassesError(ExternalModelError):
     """The classes of the graph are not those of the label."""
 
     code = "unmatched_classes"
@@ -181,7 +181,7 @@ class UnmatchedClassesError(GivenModelError):
         )
 
 
-class NotProbabilitiesError(GivenModelError):
+class NotProbabilitiesError(ExternalModelError):
     """The predictions of a classifier are no probabilities."""
 
     code = "not_probabilities"
@@ -194,7 +194,7 @@ class NotProbabilitiesError(GivenModelError):
         )
 
 
-class RunFailedError(GivenModelError):
+class RunFailedError(ExternalModelError):
     """onnxruntime can't run the graph on labelled rows."""
 
     code = "run_failed"
@@ -206,7 +206,7 @@ class RunFailedError(GivenModelError):
         )
 
 
-class OutputTooLargeError(GivenModelError):
+class OutputTooLargeError(ExternalModelError):
     """The prediction has far more values than rows and classes."""
 
     code = "output_too_large"
@@ -219,7 +219,7 @@ class OutputTooLargeError(GivenModelError):
         )
 
 
-class RunTimeoutError(GivenModelError):
+class RunTimeoutError(ExternalModelError):
     """The graph takes too long."""
 
     code = "run_timeout"
@@ -232,7 +232,7 @@ class RunTimeoutError(GivenModelError):
         )
 
 
-class RunMemoryError(GivenModelError):
+class RunMemoryError(ExternalModelError):
     """The graph needs too much memory."""
 
     code = "run_memory"

@@ -10,9 +10,9 @@ from onnx import TensorProto, helper
 
 from rondo.contracts.tasks.multiclass import MAX_CLASSES
 from rondo.contracts.vocabularies import Task
-from rondo.trainer.given.classes import classes_of, columns_of
-from rondo.trainer.given.errors import NotProbabilitiesError, RunFailedError, UnclearOutputError, ZipMapError
-from rondo.trainer.given.inputs import PREFIX, type_name
+from rondo.trainer.external_models.classes import classes_of, columns_of
+from rondo.trainer.external_models.errors import NotProbabilitiesError, RunFailedError, UnclearOutputError, ZipMapError
+from rondo.trainer.external_models.inputs import PREFIX, type_name
 
 if TYPE_CHECKING:
     import onnx

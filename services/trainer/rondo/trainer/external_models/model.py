@@ -15,10 +15,10 @@ import onnx
 from onnx import helper, version_converter
 
 from rondo.chassis import onnx_document
-from rondo.trainer.given import document
-from rondo.trainer.given.errors import InvalidGraphError
-from rondo.trainer.given.inputs import PREFIX, match_inputs
-from rondo.trainer.given.outputs import candidate_output, raw_output
+from rondo.trainer.external_models import document
+from rondo.trainer.external_models.errors import InvalidGraphError
+from rondo.trainer.external_models.inputs import PREFIX, match_inputs
+from rondo.trainer.external_models.outputs import candidate_output, raw_output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import Feature
-    from rondo.trainer.given.inputs import Columns, GivenInputs
-    from rondo.trainer.given.outputs import RawOutput
+    from rondo.trainer.external_models.inputs import Columns, GivenInputs
+    from rondo.trainer.external_models.outputs import RawOutput
 
 # The operators of our own nodes need these.
 _LEAST_OPSET = 15
@@ -54,7 +54,7 @@ class RunGraph(Protocol):
 
 
 @dataclass(frozen=True)
-class GivenModel:
+class ExternalModel:
     """A graph of which is known what its inputs and its prediction are.
 
     It is a `FittedModel` over the columns that it was read for, in their order, where all of them are numbers.
@@ -83,7 +83,8 @@ class GivenModel:
         """Return the raw predictions `[rows, width]` of columns by their names, each of shape `[rows, 1]`.
 
         Raises:
-            GivenModelError: the graph fails, takes too long, or the predictions of a classifier are no probabilities.
+            ExternalModelError: the graph fails, takes too long, or the predictions of a classifier are no
+                probabilities.
 
         """
         (found,) = self._run(self._content, [self.output.name], self.inputs.feeds(columns))
@@ -113,7 +114,7 @@ def read(
     classes: Sequence[str] | None,
     sample: Columns,
     run: RunGraph,
-) -> GivenModel:
+) -> ExternalModel:
     """Return the model that ONNX bytes are.
 
     `features` are the columns that it may use, in the order in which a matrix has them. `classes` are the classes in
@@ -121,7 +122,7 @@ def read(
     has. `sample` has some rows, at least one, by the names of the features, each column of shape `[rows, 1]`.
 
     Raises:
-        GivenModelError: it can't be used; the message says what to export instead.
+        ExternalModelError: it can't be used; the message says what to export instead.
 
     """
     model = document.parse(content)
@@ -136,7 +137,7 @@ def read(
     helper.set_model_props(described, metadata)
     output = raw_output(described, name, found, rows, task, tuple(classes) if classes is not None else None)
     current = _with_current_operators(model)
-    return GivenModel(
+    return ExternalModel(
         tuple(features), inputs, output, onnx_document.versions_of(current), metadata, current.graph, plain, run
     )
 
