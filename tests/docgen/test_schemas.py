@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import jsonschema
@@ -219,3 +221,21 @@ def test_a_snapshot_keeps_fields_that_are_called_title_or_description() -> None:
 
     assert {"title", "description"} <= snapshot_of(Titled)["properties"].keys()
     assert "title" not in snapshot_of(Titled)
+
+
+def test_no_snapshot_has_changed_since_they_were_started() -> None:
+    """A snapshot is what messages in a topic were written by: it is never edited, and never deleted."""
+    git = shutil.which("git")
+    if git is None or not (SNAPSHOTS.parents[1] / ".git").exists():
+        pytest.skip("this is no checkout")
+
+    def lines(*arguments: str) -> list[str]:
+        ran = subprocess.run([git, *arguments], cwd=SNAPSHOTS, check=True, capture_output=True, text=True)  # noqa: S603
+        return ran.stdout.split()
+
+    # The page was last changed when the snapshots were started anew.
+    started = lines("log", "-1", "--format=%H", "--", "README.md")
+    if not started:
+        pytest.skip("the checkout has no history of it")
+    changed = lines("diff", "--diff-filter=MDR", "--name-only", started[0], "--", ".", ":!README.md")
+    assert not changed, f"{changed} must stay as they were: write new ones with `make schemas`"
