@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from rondo.contracts.spec.model import ModelSpec
 from rondo.trainer.dataset.split import MIN_FRESH_ROWS, split
-from rondo.trainer.dataset.training_set import TrainingSet
+from rondo.trainer.dataset.training_set import RowsLeftOut, TrainingSet
 from rondo.trainer.errors import NoFinitePredictionError, OneClassError, SharedEventTimeError, TooManyClassesError
 from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
 from rondo.trainer.onnx_graph import builder
@@ -273,3 +273,13 @@ def test_a_champion_of_another_task_is_named_without_figures() -> None:
     )
     assert (candidate.champion, candidate.champion_version) == (None, 3)
     assert candidate.champion_not_comparable == "its task is binary"
+
+
+def test_rows_that_lack_a_feature_of_the_spec_are_a_note_of_the_candidate() -> None:
+    training_set = TrainingSet(rows(1_000), (), LATER, None, LATER, RowsLeftOut(4_500, {"temp": 4_500}))
+    (note,) = (each for each in pipeline(1).fit(SPEC, training_set).notes if each.code == "rows_without_feature")
+    assert note.feature == "temp"
+    assert note.message.startswith(
+        f"4,500 published rows of {SPEC.data.dataset} have no 'temp' and are left out: 1,000 rows remain."
+    )
+    assert f"`rondo publish {SPEC.data.dataset} FILE --batch-id NEW`" in note.message

@@ -168,6 +168,7 @@ class NoteCode(StrEnum):
     """
 
     REPEATED_ROWS = "repeated_rows"
+    ROWS_WITHOUT_FEATURE = "rows_without_feature"
     NO_VALUES = "no_values"
     CONSTANT = "constant"
     UNSEEN_CATEGORY = "unseen_category"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rondo.contracts.events.training import TrainingFailed, TrainingProgressed, TrainingStarted
+from rondo.contracts.events.training import TrainingFailed, TrainingNote, TrainingProgressed, TrainingStarted
 from rondo.registry.model import runs
 
 Make = Callable[..., Any]
@@ -52,3 +52,12 @@ def test_a_run_shows_its_newest_trial_until_it_ends(trained: Make) -> None:
     end = runs.trained(event)
     assert runs.merge(searching, end) == end
     assert runs.merge(end, runs.progressed(second)) == end
+
+
+def test_a_run_shows_the_published_rows_that_it_left_out(trained: Make) -> None:
+    event = trained()
+    assert runs.trained(event).detail == ""
+    codes = ("rows_without_feature", "constant")
+    notes = tuple(TrainingNote(code=code, message=f"about {code}") for code in codes)
+    noted = event.model_copy(update={"summary": event.summary.model_copy(update={"notes": notes})})
+    assert runs.trained(noted).detail == "about rows_without_feature"

@@ -10,6 +10,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from rondo.contracts.events.logs import predictions_schema
 from rondo.trainer.dataset.delta_tables import DeltaDatasets
+from rondo.trainer.dataset.training_set import RowsLeftOut
 from rondo.trainer.errors import ColumnMissingError, DatasetMissingError
 
 from tests.trainer import builders
@@ -251,3 +252,11 @@ def test_a_folder_with_a_blank_and_other_characters_is_read_by_path_and_by_url(t
             "feedback/flight-delay/predictions",
             "feedback/flight-delay/outcomes",
         ]
+
+
+def test_rows_that_were_published_before_a_feature_was_added_are_counted(data: Path) -> None:
+    builders.write_batch(data, builders.rows(100).with_columns(distance=pl.lit(None, pl.Float64)))
+    builders.write_batch(data, builders.rows(50, builders.START + timedelta(days=1), "g"))
+    found = DeltaDatasets(str(data)).read(builders.spec(), builders.START + timedelta(days=2))
+    assert found.rows.height == 50
+    assert found.left_out == RowsLeftOut(100, {"distance": 100})

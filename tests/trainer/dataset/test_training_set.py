@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.spec.model import ModelSpec
 from rondo.trainer.dataset.label_join import labelled_times
-from rondo.trainer.dataset.training_set import Tables, TrainingSet, assemble, known_as_of, latest_plausible, window
+from rondo.trainer.dataset.training_set import (
+    RowsLeftOut,
+    Tables,
+    TrainingSet,
+    assemble,
+    known_as_of,
+    latest_plausible,
+    rows_left_out,
+    window,
+)
 from rondo.trainer.errors import ColumnMissingError, InexactIntegerError
 
 START = datetime(2013, 3, 1, tzinfo=UTC)
@@ -179,6 +188,18 @@ def test_the_same_rows_make_the_same_frame_in_any_order_of_the_table() -> None:
         for turned in (False, True)
     ]
     assert frames[0].rows() == frames[1].rows()
+
+
+def test_published_rows_without_a_required_feature_are_counted_unless_they_were_published_again_or_served() -> None:
+    rows = published(
+        ("older", -1, 0, None, 1.0), ("a", 1, 0, None, 1.0), ("b", 2, 0, None, 1.0), ("again", 3, 0, None, 1.0),
+        ("again", 3, 0, "UA", 1.0), ("f1", 4, 0, None, 1.0), ("whole", 5, 1, "UA", 1.0),
+        ("no label", 6, None, None, 1.0),
+    )  # fmt: skip
+    tables = Tables(rows, served(("1", "f1", 4)), outcomes(("1", None, 1, 5)))
+    found = assemble(SPEC, tables, at(0), LATER, LATER)
+    assert rows_left_out(SPEC, rows, at(0), LATER, found) == RowsLeftOut(2, {"carrier": 2})
+    assert rows_left_out(SPEC, published(("a", 1, 0, "UA", 1.0)), at(0), LATER, found) is None
 
 
 def test_only_the_window_counts() -> None:

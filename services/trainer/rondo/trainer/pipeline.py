@@ -168,7 +168,12 @@ class Pipeline:
             model=graph,
             holdout=made.holdout,
             scored=scored,
-            notes=(*data_checks.notes(spec, parts), *made.notes, *(found.notes if found else ())),
+            notes=(
+                *data_checks.left_out_notes(spec, training_set),
+                *data_checks.notes(spec, parts),
+                *made.notes,
+                *(found.notes if found else ()),
+            ),
             parameters=parameters.model_copy(update={"search": found.summary if found else None}),
             parity=parity.compare(
                 task.predictions(fitted, made.model.predict(compared)),

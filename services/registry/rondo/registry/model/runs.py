@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.training import TrainingRequested, Trigger
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import SkipReason
+from rondo.contracts.vocabularies import NoteCode, SkipReason
 from rondo.registry.audit.hash_chain import Action, AuditEntry
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def progressed(event: TrainingProgressed) -> Run:
 
 
 def trained(event: ModelTrained) -> Run:
+    """Return the run that made a candidate; `detail` says which published rows it could not use."""
+    left_out = [note.message for note in event.summary.notes if note.code == NoteCode.ROWS_WITHOUT_FEATURE]
     return Run(
         run_id=event.run_id,
         model=event.model,
@@ -86,6 +88,7 @@ def trained(event: ModelTrained) -> Run:
         trigger=event.trigger,
         started_at=event.started_at,
         finished_at=event.finished_at,
+        detail="; ".join(left_out),
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.dataset.split import Split
+    from rondo.trainer.dataset.training_set import TrainingSet
 
 # A class with a smaller share of the rows is named.
 RARE = 0.01
@@ -62,6 +63,23 @@ def notes(spec: ModelSpec, parts: Split) -> Iterator[TrainingNote]:
             " the metrics are surer than they should be"
         )
         yield TrainingNote(code=NoteCode.REPEATED_ROWS, message=message)
+
+
+def left_out_notes(spec: ModelSpec, training_set: TrainingSet) -> Iterator[TrainingNote]:
+    """Yield a note on published rows that are no training rows, as they lack a required feature."""
+    if (left_out := training_set.left_out) is None:
+        return
+    dataset, names = spec.data.dataset, list(left_out.by_feature)
+    features = ", ".join(repr(name) for name in names)
+    it = "it" if len(names) == 1 else "them"
+    message = (
+        f"{left_out.rows:,} published rows of {dataset} have no {features} and are left out:"
+        f" {training_set.rows.height:,} rows remain. If the files have {it}, publish each again under a new id"
+        f" (`rondo publish {dataset} FILE --batch-id NEW`), or make {it} `optional` in the spec"
+    )
+    yield TrainingNote(
+        code=NoteCode.ROWS_WITHOUT_FEATURE, feature=names[0] if len(names) == 1 else None, message=message
+    )
 
 
 def _same_everywhere(values: pl.Series) -> Iterator[TrainingNote]:

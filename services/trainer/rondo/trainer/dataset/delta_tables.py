@@ -77,7 +77,10 @@ class DeltaDatasets:
         since, until = training_set.window(spec, as_of, max(filter(None, newest), default=None))
         rows = training_set.assemble(spec, tables, since, until, as_of)
         versions = tuple(_version(table) for table in opened if table is not None)
-        return TrainingSet(rows, versions, as_of, since, until)
+        left_out = (
+            None if tables.published is None else training_set.rows_left_out(spec, tables.published, since, until, rows)
+        )
+        return TrainingSet(rows, versions, as_of, since, until, left_out)
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:

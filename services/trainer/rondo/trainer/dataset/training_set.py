@@ -29,12 +29,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class RowsLeftOut:
+    """Labelled rows of the window that have no value of a required feature, and each such feature's number of them."""
+
+    rows: int
+    by_feature: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class TrainingSet:
     """Labelled rows in order of event time, and where they come from.
 
     `rows` has the spec's entity, event time, label (float64 or text, as its task stores it) and features: numbers as
     float32, categories as text, missing values as null. Its event times are after `since` (None: no bound) and up to
-    `until`.
+    `until`. `left_out` are published rows that would count if they had all required features.
     """
 
     rows: pl.DataFrame
@@ -42,6 +50,7 @@ class TrainingSet:
     as_of: datetime
     since: datetime | None
     until: datetime
+    left_out: RowsLeftOut | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -100,6 +109,33 @@ def assemble(spec: ModelSpec, tables: Tables, since: datetime | None, until: dat
         rows = latest_publication(spec, _usable(spec, batches, since, until).collect())
         found.append(rows.join(found[0], on=spec.data.row_key, how="anti") if found else rows)
     return in_order(spec, pl.concat(found))
+
+
+def rows_left_out(
+    spec: ModelSpec, published: pl.LazyFrame, since: datetime | None, until: datetime, rows: pl.DataFrame
+) -> RowsLeftOut | None:
+    """Return the published rows of a window that lack a required feature; None where no row does.
+
+    Ingestion quarantines rows without a required feature, so these were published before the feature was required.
+    `rows` are those of `assemble`: a row among them is not left out, as it was published again or served.
+    """
+    key, names = spec.data.row_key, required(spec)
+    if not names:
+        return None
+    time, label = pl.col(spec.data.event_time), pl.col(spec.data.label)
+    lacking = (
+        published_rows(spec, published, {})
+        .filter(time > (since or BEGINNING), time <= until, label.is_not_null())
+        .filter(pl.any_horizontal([pl.col(name).is_null() for name in names]))
+        .group_by(key)
+        .agg(pl.col(name).is_null().any() for name in names)
+        .join(rows.lazy().select(key), on=key, how="anti")
+        .select(pl.len(), *(pl.col(name).sum() for name in names))
+        .collect()
+        .row(0, named=True)
+    )
+    total = lacking.pop("len")
+    return RowsLeftOut(total, {name: count for name, count in lacking.items() if count}) if total else None
 
 
 def _usable(spec: ModelSpec, rows: pl.LazyFrame, since: datetime, until: datetime) -> pl.LazyFrame:
