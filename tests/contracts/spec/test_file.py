@@ -217,3 +217,20 @@ def test_an_optional_feature_needs_an_imputer_or_steps_that_take_missing_values(
     steps = "trainer: {kind: sklearn, steps: [{use: sklearn.linear_model.LogisticRegression}]}"
     spec = parse_spec("\n".join((kept, way, *(() if way.startswith("trainer:") else (steps,)))))
     assert spec.trainer.kind == "sklearn"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("trainer: {holdout: 0.95}", "`trainer.holdout`: must be below 0.9"),
+        ("trainer: {holdout: 0}", "`trainer.holdout`: must be above 0"),
+        ("trainer: {min_rows: 0}", "`trainer.min_rows`: must be at least 1"),
+        ("prepare: {hash_buckets: 5000}", "`prepare.hash_buckets`: must be at most 4096"),
+    ],
+)
+def test_the_bound_of_a_number_is_named(written: str, expected: str) -> None:
+    text = (
+        "model: late\ndata: {dataset: trips, entity: id, event_time: at, label: late}\n"
+        f"features: {{distance: {{type: float}}}}\n{written}\n"
+    )
+    assert problems(text) == (f"line 4: {expected}",)

@@ -33,6 +33,17 @@ _MESSAGES = {
     "bool_type": "expected true or false",
     "bool_parsing": "expected true or false",
 }
+# The bound of a number or of a length, by the type of pydantic's error; its context has the bound under the second.
+_BOUNDS = {
+    "less_than": ("must be below {}", "lt"),
+    "less_than_equal": ("must be at most {}", "le"),
+    "greater_than": ("must be above {}", "gt"),
+    "greater_than_equal": ("must be at least {}", "ge"),
+    "multiple_of": ("must be a multiple of {}", "multiple_of"),
+    "string_too_short": ("must have at least {} characters", "min_length"),
+    "string_too_long": ("must have at most {} characters", "max_length"),
+    "too_long": ("must have at most {} entries", "max_length"),
+}
 _NAMES = {
     "^[a-z]": "expected a name of a-z, 0-9, - and _, at most 63 long, that begins with one of a-z",
     "^[A-Za-z_]": "expected a name of A-Z, a-z, 0-9 and _, at most 63 long, that begins with no digit",
@@ -116,6 +127,9 @@ def _message(error: ErrorDetails) -> str:
         return f"{error['input']!r} is none of {context['expected'].replace(' or ', ', ')}"
     if error["type"] == "string_pattern_mismatch":
         return next(words for start, words in _NAMES.items() if context["pattern"].startswith(start))
+    if bound := _BOUNDS.get(error["type"]):
+        text, key = bound
+        return text.format(context[key])
     return _MESSAGES.get(error["type"]) or error["msg"].removeprefix("Value error, ")
 
 
