@@ -149,6 +149,27 @@ def test_random_rows_need_the_values_of_a_category(pipeline: Any) -> None:
     assert "'carrier'" in str(refused.value)
 
 
+def test_the_columns_of_an_array_are_the_stated_features_in_their_order() -> None:
+    more = spec(features={"a": {"type": "float"}, "b": {"type": "float"}, "c": {"type": "float"}})
+    estimator = LogisticRegression().fit(X, LATE)
+    converted = convert(estimator, more, ["c", "a"])
+    assert converted.columns == ("c", "a")
+    assert compare(estimator, converted, more) < 1e-4
+    for stated, why in (
+        (["c", "d"], "it was fitted to d, and the features of the spec are a, b, c"),
+        (["c"], "fitted to 2 columns without names, and `features` are c: name those that it was fitted to"),
+        (None, "the spec has the features a, b, c: name those that it was fitted to in their order (`features=[...]`)"),
+    ):
+        with pytest.raises(NotConvertibleError) as refused:
+            convert(estimator, more, stated)
+        assert why in str(refused.value)
+    assert "pandas or polars" in str(refused.value)
+    named = LinearRegression().fit(FRAME.select("temp"), X[:, 0])
+    with pytest.raises(NotConvertibleError) as refused:
+        convert(named, spec("regression"), ["distance"])
+    assert "it was fitted to temp, and `features` are distance: leave them out" in str(refused.value)
+
+
 FITTED = LogisticRegression().fit(X, LATE)
 
 

@@ -50,7 +50,8 @@ class RegistrationClient(RegistryClient):
 
         `trained_until` is the newest event time of the rows that the model was fitted to: later ones evaluate it.
         `classes` are those of the probabilities in their order, `features` the columns of an input that has several,
-        `output` the name of the prediction among several; each is written into the file's metadata.
+        or of the array that an estimator was fitted to, `output` the name of the prediction among several; each is
+        written into the file's metadata.
 
         Raises:
             RefusedError: the file can't be read, or the registry does not take it.
@@ -68,7 +69,7 @@ class RegistrationClient(RegistryClient):
             "rondo.features": None if features is None else json.dumps(list(features)),
             "rondo.output": output,
         }
-        content = await self._onnx(model, source, rows, tolerance)
+        content = await self._onnx(model, source, rows, tolerance, features)
         content = with_metadata(content, {key: value for key, value in stated.items() if value is not None})
         requested = await self._post(model, content, reason)
         try:
@@ -77,7 +78,9 @@ class RegistrationClient(RegistryClient):
         except TimeoutError:
             return requested
 
-    async def _onnx(self, model: str, source: Source, rows: Any, tolerance: float) -> bytes:
+    async def _onnx(
+        self, model: str, source: Source, rows: Any, tolerance: float, features: Sequence[str] | None
+    ) -> bytes:
         if isinstance(source, bytes):
             return source
         if isinstance(source, str | Path):
@@ -86,7 +89,7 @@ class RegistrationClient(RegistryClient):
             return bytes(source.SerializeToString())
         conversion.library_of(source)
         spec = (await self.spec(model))["spec"]
-        return await asyncio.to_thread(_converted, source, spec, rows, tolerance)
+        return await asyncio.to_thread(_converted, source, spec, rows, tolerance, features)
 
     async def _post(self, model: str, content: bytes, reason: str) -> Registration:
         path = f"/v1/models/{quote(model, safe='')}/versions?{urlencode({'reason': reason})}"
@@ -113,7 +116,9 @@ def _read(file: Path) -> bytes:
         raise RefusedError(f"{file} can't be read ({error.strerror}): name an ONNX file", code="unreadable") from None
 
 
-def _converted(estimator: Any, spec: dict[str, Any], rows: Any, tolerance: float) -> bytes:
-    converted = conversion.convert(estimator, spec)
+def _converted(
+    estimator: Any, spec: dict[str, Any], rows: Any, tolerance: float, features: Sequence[str] | None
+) -> bytes:
+    converted = conversion.convert(estimator, spec, features)
     comparison.compare(estimator, converted, spec, rows, tolerance)
     return converted.content

@@ -17,7 +17,7 @@ from rondo.contracts.tasks.written import written
 from rondo.contracts.vocabularies import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 LIBRARIES = ("sklearn", "lightgbm", "xgboost")
 # What LightGBM and XGBoost call the columns of an array.
@@ -55,8 +55,10 @@ def library_of(estimator: object) -> str:
     return library
 
 
-def convert(estimator: Any, spec: Mapping[str, Any]) -> Converted:
+def convert(estimator: Any, spec: Mapping[str, Any], stated: Sequence[str] | None = None) -> Converted:
     """Return the ONNX model of a fitted estimator; `spec` is the spec in force, as the registry has it.
+
+    `stated` are the features that it was fitted to, in their order, for one that knows no names of columns.
 
     Raises:
         ConversionUnavailableError: a library that converts is not installed.
@@ -64,7 +66,7 @@ def convert(estimator: Any, spec: Mapping[str, Any]) -> Converted:
 
     """
     library = library_of(estimator)
-    classes, columns, named = _classes(estimator, spec), *_columns(estimator, spec, library)
+    classes, columns, named = _classes(estimator, spec), *_columns(estimator, spec, library, stated)
     kinds = {name: spec["features"][name]["type"] for name in columns}
     try:
         if library == "sklearn":
@@ -108,7 +110,9 @@ def _classes(estimator: Any, spec: Mapping[str, Any]) -> list[str]:
     return classes
 
 
-def _columns(estimator: Any, spec: Mapping[str, Any], library: str) -> tuple[tuple[str, ...], bool]:
+def _columns(
+    estimator: Any, spec: Mapping[str, Any], library: str, stated: Sequence[str] | None
+) -> tuple[tuple[str, ...], bool]:
     """Return the features that an estimator was fitted to, and whether its graph needs an input for each.
 
     The converters give a graph several inputs only where the first step is told columns by their names.
@@ -116,24 +120,30 @@ def _columns(estimator: Any, spec: Mapping[str, Any], library: str) -> tuple[tup
     features: dict[str, Any] = spec["features"]
     names = tuple(map(str, getattr(estimator, "feature_names_in_", ())))
     known = bool(names) and not all(_PLACE.fullmatch(name) for name in names)
-    if known and (unknown := [name for name in names if name not in features]):
+    columns = names if known else tuple(features if stated is None else stated)
+    if unknown := [name for name in columns if name not in features]:
         raise NotConvertibleError(
             estimator, f"it was fitted to {', '.join(unknown)}, and the features of the spec are {', '.join(features)}"
         )
     count = getattr(estimator, "n_features_in_", len(names))
-    if not known and count != len(features):
+    if not known and (count != len(columns) or len(set(columns)) != len(columns)):
+        whose = "the spec has the features" if stated is None else "`features` are"
         raise NotConvertibleError(
             estimator,
-            f"it was fitted to {count} columns without names, and the spec has the features {', '.join(features)}: fit"
-            " it to them in this order, or to a DataFrame with their names",
+            f"it was fitted to {count} columns without names, and {whose} {', '.join(columns)}: name those that it was"
+            " fitted to in their order (`features=[...]`), or fit it to a DataFrame of pandas or polars with their"
+            " names",
         )
-    columns = names if known else tuple(features)
+    if known and stated is not None and tuple(stated) != names:
+        raise NotConvertibleError(
+            estimator, f"it was fitted to {', '.join(names)}, and `features` are {', '.join(stated)}: leave them out"
+        )
     texts = [name for name in columns if features[name]["type"] == "category"]
     if texts and not (known and library == "sklearn"):
         raise NotConvertibleError(
             estimator,
             f"{', '.join(texts)} is a category: fit a pipeline of scikit-learn that encodes it (OneHotEncoder in a"
-            " ColumnTransformer) to a DataFrame with the names of the features",
+            " ColumnTransformer) to a DataFrame of pandas or polars with the names of the features",
         )
     return columns, bool(texts) or (known and _takes_columns_by_name(estimator))
 
