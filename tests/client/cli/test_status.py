@@ -50,6 +50,8 @@ def test_models_and_status_have_the_window_without_a_verdict_for_programs(rondo:
     ("fields", "last_window", "open_alerts"),
     [
         ({}, "none closed yet", "none"),
+        ({"version": 1}, "none closed yet", "none"),
+        ({"version": 8}, "none closed since version 8", "none"),
         ({"last_window": DAY}, "decided", "none"),
         ({"last_window": DAY, "no_verdict": "1 of 9 rows"}, "no verdict: 1 of 9 rows", "none"),
         (

@@ -32,7 +32,9 @@ def last_window(summary: dict[str, Any] | None) -> str:
         return f"{_NOT_MONITORED}: the monitor does not have it yet"
     reason: str | None = summary["no_verdict"]
     if reason is None:
-        return "decided" if summary["last_window"] else "none closed yet"
+        # The windows are those of the version that serves now.
+        since = f" since version {summary['version']}" if (summary["version"] or 0) > 1 else " yet"
+        return "decided" if summary["last_window"] else f"none closed{since}"
     if reason.startswith(_NOT_MONITORED):
         return reason
     late: int = summary["late_outcomes"]
