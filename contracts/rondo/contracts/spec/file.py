@@ -129,7 +129,8 @@ def _message(error: ErrorDetails) -> str:
         return next(words for start, words in _NAMES.items() if context["pattern"].startswith(start))
     if bound := _BOUNDS.get(error["type"]):
         text, key = bound
-        return text.format(context[key])
+        limit = context[key]
+        return text.format(f"{limit:g}" if isinstance(limit, float) else limit)
     return _MESSAGES.get(error["type"]) or error["msg"].removeprefix("Value error, ")
 
 
