@@ -64,7 +64,7 @@ Run = Callable[..., "Result"]
         ("predict late distance=nan carrier=AA --http --id a", "a  label 0, score 0.25  (version 2)"),
         ("status", "ready"),
         ("status", "late: no verdict: 336 of 500 rows, alert: no verdict"),
-        ("quarantine trips", "  7  distance: below 0"),
+        ("quarantine trips", "  8  distance: below 0"),
         ("remove late --reason obsolete --yes", "late is removed"),
         ("token create ada --role engineer --role reader", "rondo_0123456789ab_secret"),
         ("token create ada --role reader --expires 2027-03-01T12:00:00Z", "rondo_0123456789ab_secret"),
@@ -202,7 +202,7 @@ def test_a_row_is_one_line_without_a_terminal(rondo: Run, monkeypatch: pytest.Mo
         (200, {"rows": [QUARANTINED | {"content": content}]}),
     )
     head, row = rondo("quarantine", "trips").stdout.splitlines()
-    assert head.split() == ["batch", "row,", "from", "0", "reason", "content"]
+    assert head.split() == ["batch", "row,", "from", "1", "reason", "content"]
     assert content in row
 
 

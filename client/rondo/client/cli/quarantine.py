@@ -27,8 +27,9 @@ def quarantine(
     """List the rows that were quarantined, newest first, with the reasons and the original content."""
     print_list(
         session.run(lambda rondo: rondo.quarantine(dataset, batch_id, last)),
-        ("batch", "row, from 0", "reason", "content"),
-        lambda row: (row["batch_id"], row["row"], row["reason"], row["content"]),
+        ("batch", "row, from 1", "reason", "content"),
+        # The API counts from 0; the messages of `rondo publish` from 1.
+        lambda row: (row["batch_id"], row["row"] + 1, row["reason"], row["content"]),
         empty=f"no row of {f'batch {batch_id} of ' if batch_id else ''}{dataset} is in quarantine",
         json=json,
     )
