@@ -50,6 +50,28 @@ def test_the_last_column_is_the_label_where_no_name_says_so() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "missing", "last", "expected"),
+    [
+        ("energy_class", 9, each(lambda n: n + 0.5), "sale_price"),
+        ("energy_class", 3, each(lambda n: n + 0.5), "energy_class"),
+        ("class", 9, each(lambda n: n + 0.5), "class"),
+        ("energy_class", 9, each(lambda n: "ab"[n % 2]), "energy_class"),
+        ("energy_class", 9, [None, *each(lambda n: n + 0.5)[1:]], "energy_class"),
+    ],
+)
+def test_a_complete_number_in_the_last_column_goes_before_a_name_with_missing_values(
+    name: str, missing: int, last: list[Any], expected: str
+) -> None:
+    found = columns(**{name: [None if n < missing else "ABC"[n % 3] for n in range(ROWS)]})
+    del found["label"]
+    proposal = proposed(typed(found | {"sale_price": last}))
+    assert chosen(proposal)[2] == expected
+    why = checks(proposal, "data.label")
+    assert "choose another with --label" in why
+    assert ("energy_class sounds like a label, and 15% of it is missing" in why) == (expected == "sale_price")
+
+
+@pytest.mark.parametrize(
     ("names", "expected"),
     [
         (("key", "thing"), "key"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rondo.client.spec_proposal.proposal import MAX_BAD_SHARE
+from rondo.client.spec_proposal.roles import MAX_BAD_SHARE
 from rondo.client.spec_proposal.times import TimeForm
 from rondo.contracts.times import EARLIEST, MOST_AHEAD
 

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 from rondo.client.spec_proposal import relations
 from rondo.client.spec_proposal.features import LeftOut, ProposedFeature, choose_features
 from rondo.client.spec_proposal.names import model_name
-from rondo.client.spec_proposal.roles import Chosen, Roles, choose_roles
+from rondo.client.spec_proposal.roles import MAX_BAD_SHARE, Chosen, Roles, choose_roles
 from rondo.client.spec_proposal.summary import ColumnSummary, summarize
 from rondo.client.spec_proposal.tasks import LabelChoice, choose_task
-from rondo.contracts.spec.model import Data, Trainer
+from rondo.contracts.spec.model import Trainer
 
 if TYPE_CHECKING:
     from rondo.client.spec_proposal.files import SourceFile
 
-MAX_BAD_SHARE: float = Data.model_fields["max_bad_share"].default
 _MIN_ROWS: int = Trainer.model_fields["min_rows"].default
 # Of the rows of a small file some may be quarantined, and the rest should still be enough for a training.
 _ENOUGH = 0.8

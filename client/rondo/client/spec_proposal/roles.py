@@ -10,10 +10,12 @@ from rondo.client.spec_proposal.names import column_name, is_column, words
 from rondo.client.spec_proposal.summary import ColumnSummary, Kind
 from rondo.client.spec_proposal.times import TimeForm
 from rondo.contracts.spec import support_checks
+from rondo.contracts.spec.data import Data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+MAX_BAD_SHARE: float = Data.model_fields["max_bad_share"].default
 # Of fewer rows "each value occurs once" says nothing.
 FEWEST_ROWS = 20
 # The rank of a name that is one of an identifier; see `id_rank`.
@@ -34,6 +36,7 @@ _TIMES = frozenset(("time", "timestamp", "datetime", "ts", "at", "date", "day", 
 _OTHER_TIMES = frozenset(("birth", "born", "dob", "end", "ended", "updated", "modified", "due", "expires", "until"))
 _SECONDS = (1e8, 5e9)  # 1973 to 2128
 _THOUSAND = 1000.0
+_OTHER_LABEL = "choose another with --label"
 _AS_TIME = "write times as 2013-01-01T10:00:00Z"
 
 
@@ -78,12 +81,15 @@ def choose_roles(columns: Sequence[ColumnSummary], chosen: Chosen) -> Roles:
     """
     asked = [name for name in (chosen.entity, chosen.event_time, chosen.label) if name is not None]
     named_label = chosen.label or _by_name(columns, asked)
+    passed_over = None
+    if chosen.label is None and named_label is not None and _is_doubtful(columns, named_label, asked):
+        passed_over, named_label = _named(columns, "--label", named_label), None
     taken = [*asked, *([named_label] if named_label else [])]
     event_time = _event_time(columns, chosen.event_time, taken)
     taken.append(event_time.column.name)
     entity = _entity(columns, chosen.entity, taken)
     taken.append(entity.column.name)
-    label = _label(columns, chosen.label, named_label, taken)
+    label = _label(columns, chosen.label, named_label, taken, passed_over)
     roles = Roles(entity, event_time, label)
     _check(roles)
     return roles
@@ -164,17 +170,37 @@ def _most_distinct(columns: Iterable[ColumnSummary]) -> ColumnSummary:
     return max(columns, key=lambda column: column.distinct)
 
 
-def _label(columns: Sequence[ColumnSummary], asked: str | None, named: str | None, taken: Sequence[str]) -> Role:
+def _is_doubtful(columns: Sequence[ColumnSummary], named: str, taken: Sequence[str]) -> bool:
+    """Return whether a column only sounds like the label: much of it is missing, and a complete number comes last."""
+    column, last = _named(columns, "--label", named), columns[-1]
+    if named.lower() in _LABELS or column.missing <= MAX_BAD_SHARE * column.rows or last.name in (named, *taken):
+        return False
+    return last.kind == Kind.FLOAT and not last.missing and not _is_time_number(last) and _can_be_label(last)
+
+
+def _label(
+    columns: Sequence[ColumnSummary],
+    asked: str | None,
+    named: str | None,
+    taken: Sequence[str],
+    passed_over: ColumnSummary | None,
+) -> Role:
     if asked is not None:
         return Role(_named(columns, "--label", asked), "named with --label")
     if named is not None:
-        return Role(_named(columns, "--label", named), "by its name")
+        return Role(_named(columns, "--label", named), f"by its name; {_OTHER_LABEL}")
     possible = [column for column in columns if column.name not in taken and _can_be_label(column)]
     if not possible:
         wanted = "what the model is to predict, a column with two values or more"
         raise MissingRoleError("label", "--label", wanted, [column.name for column in columns])
     last = "the last column" if possible[-1] is columns[-1] else "the last column that can be one"
-    return Role(possible[-1], f"{last}, and nothing in its name says so")
+    if passed_over is not None:
+        share = passed_over.missing / passed_over.rows
+        why = (
+            f"a number that is never missing; {passed_over.name} sounds like a label, and {share:.0%} of it is missing"
+        )
+        return Role(possible[-1], f"{last}, {why}; {_OTHER_LABEL}")
+    return Role(possible[-1], f"{last}, and nothing in its name says so; {_OTHER_LABEL}")
 
 
 def _by_name(columns: Sequence[ColumnSummary], taken: Sequence[str]) -> str | None:
