@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rondo.client.errors import RondoError
+from rondo.client.spec_proposal.render import as_yaml
+from rondo.contracts.spec.file import parse_spec
 
 from tests.client.spec_proposal.builders import ROWS, checks, columns, each, hours, in_csv, proposed, reasons, typed
 
@@ -61,6 +63,30 @@ def test_what_is_left_out_has_a_reason(tmp_path: Path, name: str, values: Any, r
     proposal = proposed(in_csv(tmp_path, found) if csv else typed(found), entity="order_id")
     assert reason in reasons(proposal)[name]
     assert name in checks(proposal, "left out")
+
+
+@pytest.mark.parametrize(
+    ("values", "advice"),
+    [
+        (
+            each(lambda n: f"2024-01-{n % 28 + 1:02}"),
+            "features: add `built_on: {type: category}` to the features, and `prepare: {dates: {built_on: [year, mon",
+        ),
+        (
+            [*hours()[1:], None],
+            "add `built_on: {type: category, optional: true}` to the features, and `prepare: {dates: ",
+        ),
+        (
+            each(lambda n: f"{n % 28 + 1}.1.2024 10:00"),
+            "features: write it as text such as 2013-01-31T10:00:00Z, add `bui",
+        ),
+    ],
+)
+def test_the_parts_of_a_time_are_proposed(tmp_path: Path, values: Any, advice: str) -> None:
+    proposal = proposed(in_csv(tmp_path, columns(built_on=values)), event_time="placed_at")
+    assert advice in reasons(proposal)["built_on"]
+    added = as_yaml(proposal).replace("\nfeatures:", "\nfeatures:\n  built_on: {type: category, optional: true}")
+    assert parse_spec(f"{added}prepare: {{dates: {{built_on: [month, weekday, hour]}}}}\n").prepare.dates
 
 
 def test_a_type_that_no_feature_has_and_numbers_as_texts_are_left_out() -> None:

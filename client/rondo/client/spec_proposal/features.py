@@ -10,6 +10,7 @@ from rondo.client.spec_proposal.names import column_name, is_column, words
 from rondo.client.spec_proposal.ranges import natural_range
 from rondo.client.spec_proposal.roles import FEWEST_ROWS, IDENTIFIER, id_rank, name_problem
 from rondo.client.spec_proposal.summary import ColumnSummary, Kind
+from rondo.client.spec_proposal.times import TimeForm
 from rondo.contracts.spec.data import LARGEST_EXACT_INT
 
 if TYPE_CHECKING:
@@ -82,11 +83,28 @@ def _unusable(column: ColumnSummary) -> str:
     found = {
         Kind.EMPTY: "it has no value",
         Kind.OTHER: f"it is {column.type_name}, and a feature is a text, a number, or true and false",
-        Kind.TIME: "it is a time, and no feature is one: add parts of it, such as the hour",
+        Kind.TIME: _parts_of_a_time(column),
     }.get(column.kind, "")
     if column.distinct == 1 and not column.missing:
         return f"all rows have the value {column.values[0][0]}" if column.values else "all rows have the same value"
     return found
+
+
+def _parts_of_a_time(column: ColumnSummary) -> str:
+    """Return how parts of a time become features; ISO 8601 texts are taken as they are."""
+    is_date = column.time_form == TimeForm.DATE
+    parts = "[year, month]" if is_date else "[month, weekday, hour]"
+    optional = ", optional: true" if column.missing else ""
+    is_iso_text = column.type_name.endswith("string") and column.time_form in (
+        TimeForm.RFC_3339,
+        TimeForm.NO_ZONE,
+        TimeForm.DATE,
+    )
+    first = "" if is_iso_text else f"write it as text such as {'2013-01-31' if is_date else '2013-01-31T10:00:00Z'}, "
+    return (
+        f"it is a time, whose parts can be features: {first}add `{column.name}: {{type: category{optional}}}` to the"
+        f" features, and `prepare: {{dates: {{{column.name}: {parts}}}}}`"
+    )
 
 
 def _decided(column: ColumnSummary) -> ProposedFeature | str:
