@@ -117,6 +117,7 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("POST", "/v1/models/new/promote"): (404, {"code": "unknown_model", "detail": "there is no model new"}),
     ("POST", "/v1/datasets/trips/batches/a"): (201, REPORT),
     ("POST", "/v1/datasets/trips/batches/again"): (200, REPORT),
+    ("POST", "/v1/datasets/trips/batches/dropped"): (200, REPORT | {"dropped_columns": ["terminal", "gate"]}),
     ("POST", "/v1/datasets/trips/batches/bad"): (
         422,
         {

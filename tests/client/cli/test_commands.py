@@ -104,6 +104,10 @@ def test_a_batch_that_was_published_before_is_reported(rondo: Run, batch: str) -
         "batch again was published before, at version 4 of trips (3,000 rows accepted, 12 quarantined): nothing was "
         "added\n  12 quarantined: distance: below 0\n"
     )
+    assert (
+        "nothing was added\n  its columns terminal, gate were dropped then: if the spec has them now, publish the file "
+        "with `--batch-id NEW`\n"
+    ) in rondo(*command, "dropped").stdout
     repeated = [orjson.loads(rondo(*command, batch_id, "--json").stdout)["repeated"] for batch_id in ("a", "again")]
     assert repeated == [False, True]
 

@@ -200,13 +200,18 @@ async def test_a_panic_of_polars_rejects_the_batch(tmp_path: Path, monkeypatch: 
 
 
 async def test_nul_characters_are_quarantined_and_reported_as_text_that_can_be_stored(tmp_path: Path) -> None:
-    frame = rides(10, ride=["r\x000", *[f"r{n}" for n in range(1, 10)]]).with_columns(pl.lit(1).alias("ex\x00tra"))
+    frame = rides(10, ride=["r\x000", *[f"r{n}" for n in range(1, 10)]]).with_columns(
+        pl.lit(1).alias("ex\x00tra"), pl.lit(1).alias("spare")
+    )
     batches = MemoryBatchStore()
     result = await service(DeltaTables(str(tmp_path)), tmp_path, batches).submit(submission(frame, tmp_path))
     assert result.record.headline["rows"]["quarantined"] == 1
     reports = Artifacts(str(tmp_path / "artifacts"))
     report = orjson.loads(await reports.get(result.record.headline["report"]))
-    assert report["notes"] == ["column 'ex\\x00tra' is not in the contract and was dropped"]
+    assert report["notes"] == [
+        f"column {name!r} is not in the contract and was dropped" for name in ("ex\x00tra", "spare")
+    ]
+    assert report["dropped_columns"] == ["spare"]
 
 
 async def test_a_batch_that_cannot_be_recorded_does_not_stop_the_start(

@@ -137,6 +137,12 @@ def _print_report(dataset: str, name: str, report: dict[str, Any]) -> None:
     rows = f"{quality['accepted']:,} rows accepted, {quality['quarantined']:,} quarantined"
     if report["repeated"]:
         print_text(f"batch {name} was published before, at version {version} of {dataset} ({rows}): nothing was added")
+        # An ingestion of an earlier release does not name them.
+        if dropped := report.get("dropped_columns"):
+            print_text(
+                f"  its columns {', '.join(dropped)} were dropped then: if the spec has them now, publish the file with"
+                " `--batch-id NEW`"
+            )
     else:
         print_text(f"batch {name}: {rows}; {dataset} is at version {version}")
     for reason, rows in quality["reasons"].items():

@@ -46,13 +46,17 @@ class Headline(BaseModel):
 
 
 class Details(BaseModel):
-    """The full report of a batch, which is stored under its digest. It is None if it was removed from the store."""
+    """The full report of a batch, which is stored under its digest. `quality` is None if it was removed from the store.
+
+    `dropped_columns` are those of the file that the contract did not have when the batch was accepted.
+    """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
     quality: QualityReport | None = None
     reasons: tuple[Message, ...] = ()
     notes: tuple[Message, ...] = ()
+    dropped_columns: tuple[Text, ...] = ()
 
     def encode(self) -> bytes:
         """Return JSON that is the same for the same report."""
@@ -61,7 +65,7 @@ class Details(BaseModel):
 
 def details(decision: AcceptedBatch | RejectedBatch) -> Details:
     if isinstance(decision, AcceptedBatch):
-        return Details(quality=decision.quality, notes=decision.notes)
+        return Details(quality=decision.quality, notes=decision.notes, dropped_columns=decision.dropped_columns)
     return Details(quality=decision.quality, reasons=decision.reasons)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -10,7 +10,7 @@ import polars as pl
 from rondo.contracts.times import MOST_AHEAD
 from rondo.ingestion.validation import quality, quarantine
 from rondo.ingestion.validation.rules import RowChecks, check_rows
-from rondo.ingestion.validation.schema import schema_notes, schema_problems
+from rondo.ingestion.validation.schema import schema_notes, schema_problems, unknown_columns
 from rondo.ingestion.validation.shorten import excerpt
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class AcceptedBatch:
     """A batch that becomes part of the data.
 
     `rows` has the contract's columns. `quarantined` has `row` (from 0), `reason` (one or more, joined by `; `) and
-    `content` (the row as it was sent, as JSON text).
+    `content` (the row as it was sent, as JSON text). `dropped_columns` are not in the contract.
     """
 
     rows: pl.DataFrame
@@ -39,6 +39,7 @@ class AcceptedBatch:
     event_time_from: datetime
     event_time_to: datetime
     notes: tuple[str, ...] = ()
+    dropped_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,18 +61,24 @@ def decide(
     if problems := schema_problems(batch, file_format, contract):
         return RejectedBatch(tuple(problems))
     checks = check_rows(batch, contract, now + MOST_AHEAD)
-    notes = tuple(schema_notes(batch, file_format, contract))
-    if not checks.bad.width:
-        return _accepted(frame, checks, contract, pl.repeat(value=False, n=frame.height, eager=True), notes)
-    is_bad = checks.bad.select(pl.any_horizontal(pl.all())).to_series()
-    if is_bad.sum() == frame.height or is_bad.sum() > contract.max_bad_share * frame.height:
+    is_bad = checks.bad.select(pl.any_horizontal(pl.all())).to_series() if checks.bad.width else _none_of(frame)
+    if is_bad.any() and (is_bad.all() or is_bad.sum() > contract.max_bad_share * frame.height):
         return _rejected(frame, checks, contract, is_bad)
-    return _accepted(frame, checks, contract, is_bad, notes)
+    return replace(
+        _accepted(frame, checks, contract, is_bad),
+        notes=tuple(schema_notes(batch, file_format, contract)),
+        # A spec can have no other names, and some of them can't be stored.
+        dropped_columns=tuple(
+            name for name in unknown_columns(batch, contract) if name.isascii() and name.isidentifier()
+        ),
+    )
 
 
-def _accepted(
-    frame: pl.DataFrame, checks: RowChecks, contract: Contract, is_bad: pl.Series, notes: tuple[str, ...]
-) -> AcceptedBatch:
+def _none_of(frame: pl.DataFrame) -> pl.Series:
+    return pl.repeat(value=False, n=frame.height, eager=True)
+
+
+def _accepted(frame: pl.DataFrame, checks: RowChecks, contract: Contract, is_bad: pl.Series) -> AcceptedBatch:
     rows = checks.typed.filter(~is_bad)
     times = rows[contract.event_time]
     return AcceptedBatch(
@@ -80,7 +87,6 @@ def _accepted(
         quality=quality.report(rows, frame.height, _counts(checks)),
         event_time_from=times.min(),  # type: ignore[arg-type] # a column of times has times
         event_time_to=times.max(),  # type: ignore[arg-type]
-        notes=notes,
     )
 
 
