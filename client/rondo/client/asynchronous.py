@@ -111,6 +111,12 @@ class AsyncRondo(IngestionClient, RegistrationClient):
         served = await self._http.json("serving", "GET", f"/v2/models/{quote(model, safe='')}")
         return {tensor["name"]: tensor["datatype"] for tensor in served["inputs"]}
 
+    async def classes(self, model: str) -> tuple[str, ...]:
+        """Return the classes that a deployed model gives probabilities of, as texts; none where it gives numbers."""
+        served = await self._http.json("serving", "GET", f"/v2/models/{quote(model, safe='')}")
+        labels = [(tensor.get("parameters") or {}).get("labels", ()) for tensor in served["outputs"]]
+        return tuple(str(label) for each in labels for label in each)
+
     async def stream(
         self, requests: Requests, seconds: float = ANSWER_SECONDS
     ) -> AsyncGenerator[Prediction | Unanswered, None]:

@@ -133,6 +133,7 @@ class Rondo:
     predict = _blocking(AsyncRondo.predict)
     predict_http = _blocking(AsyncRondo.predict_http)
     inputs = _blocking(AsyncRondo.inputs)
+    classes = _blocking(AsyncRondo.classes)
     stream = _iterating(AsyncRondo.stream)
     send_outcome = _blocking(AsyncRondo.send_outcome)
     send_outcomes = _blocking(AsyncRondo.send_outcomes)

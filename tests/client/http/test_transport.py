@@ -225,6 +225,8 @@ async def test_an_outcome_is_checked_where_registry_and_ingestion_answer(
         if request.url.path == "/v1/models/late/spec":
             spec = {"task": task, "data": {"dataset": "trips", "label": "late"}}
             return httpx.Response(200, json={"spec": spec})
+        if request.url.path == "/v2/models/late":
+            return httpx.Response(404, json={"error": "not deployed", "code": "not_found", "detail": "not deployed"})
         return httpx.Response(200, json={"columns": [{"name": "late", "kind": "label"}]})
 
     async with AsyncRondo(connection, transport=httpx.MockTransport(answer)) as rondo:
@@ -235,6 +237,39 @@ async def test_an_outcome_is_checked_where_registry_and_ingestion_answer(
             with pytest.raises(RefusedError) as refused:
                 label.check(messages.outcome("late", bad, DAY, "a"))
             assert refused.value.code == "bad_outcome"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "hint"),
+    [
+        ("bug", None),
+        (" bug ", None),
+        ("bugg", "did you mean 'bug'?"),
+        ("BUG", "did you mean 'bug'?"),
+        ("praise", "it knows bug, feature"),
+        (7, "it knows bug, feature"),
+    ],
+)
+async def test_a_class_that_the_champion_does_not_know_is_doubted_with_the_nearest_one(
+    connection: Connection, outcome: float | str, hint: str | None
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/models/ticket/spec":
+            data = {"dataset": "tickets", "label": "kind"}
+            return httpx.Response(200, json={"spec": {"task": "multiclass", "data": data}})
+        if request.url.path == "/v2/models/ticket":
+            probabilities = {"name": "probabilities", "parameters": {"labels": ["bug", "feature"]}}
+            return httpx.Response(200, json={"outputs": [{"name": "label"}, probabilities]})
+        return httpx.Response(200, json={"columns": [{"name": "kind", "kind": "label"}]})
+
+    async with AsyncRondo(connection, transport=httpx.MockTransport(answer)) as rondo:
+        label = await label_of(rondo, "ticket")
+    assert label is not None
+    observed = messages.outcome("ticket", outcome, DAY, "a")
+    label.check(observed)
+    doubt = label.doubt(observed)
+    assert (doubt is None) == (hint is None)
+    assert (hint or "") in (doubt or "")
 
 
 async def test_an_outcome_of_a_task_that_is_not_known_yet_is_not_compared(connection: Connection) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from rondo.client.errors import ForbiddenError, NotFoundError, RefusedError, UnavailableError, UnreachableError
 from rondo.contracts.tasks.registry import TASKS
+from rondo.contracts.vocabularies import Task
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
@@ -14,14 +16,20 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.base import Labels
 
 _LABEL = "label"  # the kind of a column
+_MOST_LISTED = 10
 
 
 @dataclass(frozen=True)
 class Label:
-    """The label column of a model, and its values where they are known."""
+    """The label column of a model, and its values where they are known.
+
+    `classes` are those that its champion knows. They are empty where every value of `labels` is known to it, and where
+    serving could not be asked.
+    """
 
     column: str
     labels: Labels | None
+    classes: tuple[str, ...] = ()
 
     def check(self, observed: OutcomeObserved) -> None:
         """Raise RefusedError if an outcome is not a value of the label."""
@@ -32,6 +40,24 @@ class Label:
                 f"{shown} is not an outcome of {observed.model}: its label `{self.column}` is {self.labels.expected}",
                 code="bad_outcome",
             )
+
+    def doubt(self, observed: OutcomeObserved) -> str | None:
+        """Return a warning about an outcome that is a class which the champion does not know; it may be a new one."""
+        found = None if self.labels is None else self.labels.parse(observed.outcome)
+        if not self.classes or found is None or str(found) in self.classes:
+            return None
+        folded = {each.lower(): each for each in self.classes}
+        close = get_close_matches(str(found).lower(), folded, n=1)
+        hint = f"did you mean {folded[close[0]]!r}?" if close else f"it knows {_listed(self.classes)}"
+        return (
+            f"{str(found)!r} is no class that the champion of {observed.model} knows ({hint}): it is sent, as new"
+            " classes may appear. Send another outcome for the same prediction to correct it"
+        )
+
+
+def _listed(classes: tuple[str, ...]) -> str:
+    more = f" and {len(classes) - _MOST_LISTED:,} more" if len(classes) > _MOST_LISTED else ""
+    return f"{', '.join(classes[:_MOST_LISTED])}{more}"
 
 
 async def label_of(rondo: AsyncRondo, model: str) -> Label | None:
@@ -54,4 +80,13 @@ async def label_of(rondo: AsyncRondo, model: str) -> Label | None:
     # A registry of a later release may have a task that this one does not know.
     if task is None or column["kind"] != _LABEL:
         return Label(data["label"], None)
-    return Label(data["label"], task.labels(data.get("positive"), data.get("negative")))
+    labels = task.labels(data.get("positive"), data.get("negative"))
+    return Label(data["label"], labels, await _classes(rondo, model) if spec["task"] == Task.MULTICLASS else ())
+
+
+async def _classes(rondo: AsyncRondo, model: str) -> tuple[str, ...]:
+    """Return the classes of the champion; none where serving has none or can't be asked."""
+    try:
+        return await rondo.classes(model)
+    except (UnreachableError, UnavailableError, ForbiddenError, NotFoundError):
+        return ()

@@ -13,7 +13,7 @@ from rondo.client.cli import session
 from rondo.client.cli.arguments import event_time
 from rondo.client.cli.bulk import outcomes as bulk
 from rondo.client.cli.labels import label_of
-from rondo.client.cli.output import Json, print_json, print_text
+from rondo.client.cli.output import Json, print_json, print_note, print_text
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
@@ -50,6 +50,8 @@ def outcome(
         found = await label_of(rondo, model)
         if found is not None:
             found.check(observed)
+            if doubt := found.doubt(observed):
+                print_note(f"warning: {doubt}")
         await rondo.send_outcome(model, label, known_at, id=id, entity=entity)
         return found is not None
 

@@ -11,6 +11,7 @@ from rondo.client.cli import labels
 from rondo.client.cli.bulk import outcomes
 from rondo.client.errors import NotFoundError, OutcomeTimeoutError, RefusedError
 from rondo.contracts.tasks.binary import ZERO_ONE
+from rondo.contracts.tasks.multiclass import ClassLabels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -125,3 +126,19 @@ def test_a_mistake_in_the_command(
 ) -> None:
     assert rondo(*lines, options=options).exit_code == code
     assert sent == []
+
+
+def test_a_new_class_is_sent_and_warned_of_once(
+    rondo: Callable[..., Result], sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def label_of(_: AsyncRondo, model: str) -> labels.Label:
+        assert model == "late"
+        return labels.Label("kind", ClassLabels(), ("bug", "feature"))
+
+    monkeypatch.setattr(outcomes, "label_of", label_of)
+    written = ("bug", "bugg", "bugg", "feature")
+    done = rondo(*(WHOLE | {"outcome": each, "id": f"o{number}"} for number, each in enumerate(written)))
+    assert sent == ["o0", "o1", "o2", "o3"]
+    assert done.exit_code == 0
+    assert done.stderr.count("warning: 'bugg' is no class that the champion of late knows (did you mean 'bug'?)") == 1
+    assert done.stderr.count("warning") == 1

@@ -62,13 +62,14 @@ class _Results:
 
 @dataclass
 class _Labels:
-    """The labels of the models, each asked for once."""
+    """The labels of the models, each asked for once, and the doubts about outcomes that were printed."""
 
     rondo: AsyncRondo
     _found: dict[str, Label | NotFoundError | None] = field(default_factory=dict)
+    _doubts: set[str] = field(default_factory=set)
 
     async def check(self, observed: OutcomeObserved) -> bool:
-        """Return whether the outcome could be compared with its model's label.
+        """Return whether the outcome could be compared with its model's label. Each new class is warned of once.
 
         Raises:
             NotFoundError: there is no such model.
@@ -86,6 +87,9 @@ class _Labels:
             raise label
         if label is not None:
             label.check(observed)
+            if (doubt := label.doubt(observed)) and doubt not in self._doubts:
+                self._doubts.add(doubt)
+                print_note(f"warning: {doubt}")
         return label is not None
 
 
