@@ -149,6 +149,17 @@ async def test_answers_of_other_tasks_are_whole_for_programs_and_short_for_peopl
     ]
 
 
+async def test_the_id_of_a_failed_request_is_printed_as_it_is(
+    rondo: Callable[..., Result], serving: Connection
+) -> None:
+    foreign = "run:train:[bold]x[/bold]"
+    async with AsyncRondo(serving) as asking:
+        refused = [each async for each in asking.stream([messages.request("foreign", {"refuse": 1}, foreign)])]
+    assert len(refused) == 1
+    done = await asyncio.to_thread(rondo, "failed", "foreign")
+    assert foreign in done.stdout
+
+
 async def test_requests_that_failed_are_listed_with_their_reasons(
     rondo: Callable[..., Result], serving: Connection
 ) -> None:
