@@ -47,7 +47,8 @@ EACH = pytest.mark.parametrize(
 
 
 def test_the_pages_have_commands() -> None:
-    documented = {words[:2] for words in commands((ROOT / "README.md").read_text())}
+    pages = (ROOT / "README.md", ROOT / "docs" / "usage.md")
+    documented = {words[:2] for page in pages for words in commands(page.read_text())}
     assert documented >= {("make", "demo"), ("make", "test"), ("rondo", "apply"), ("rondo", "rollback")}
 
 
@@ -58,7 +59,7 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[st
 
     def has(arguments: list[str]) -> None:
         for name in arguments:
-            if re.fullmatch(r"\w+\.(parquet|jsonl|onnx)", name):
+            if re.fullmatch(r"FILE|\w+\.(parquet|jsonl|onnx|csv|yaml)", name):
                 (tmp_path / name).touch()
             elif "/" in name:
                 (tmp_path / name).parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The README's commands, its Python and its HTTP request run unchanged."""
+"""The commands, the Python and the HTTP request of README and of docs/usage.md run unchanged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rondo.client import Connection
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text() + (ROOT / "docs" / "usage.md").read_text()
 SPEC = parse_spec((ROOT / "examples/flights/rondo.yaml").read_text("utf-8"))
 
 
