@@ -258,12 +258,27 @@ def test_a_model_of_numbers_with_an_interval() -> None:
     champion = run(frame[:2_000], spec)
     candidate = run(frame, spec, champion=ChampionModel(1, champion.model))
     assert candidate.evaluation.metrics["r2"] > 0.8
-    assert candidate.evaluation.metrics["interval_coverage"] == pytest.approx(0.9, abs=0.01)
+    assert candidate.evaluation.metrics["interval_coverage"] == pytest.approx(0.9, abs=0.05)
     for name in ("mae", "rmse", "r2"):
         assert candidate.profile.performance[name].value == pytest.approx(candidate.evaluation.metrics[name], rel=2e-3)
     assert set(candidate.profile.outputs) == {"value"}
     assert [each.metric for each in candidate.comparisons] == ["rmse"]
     assert {part.value for part in candidate.evaluation.slices} == {"AA", "UA"}
+
+
+def test_the_rows_that_an_interval_is_chosen_on_do_not_evaluate_it() -> None:
+    """The errors grow in the last rows: an interval of the errors before covers fewer of them than it states."""
+    noise = pl.Series(np.random.default_rng(4).normal(size=4_000) * np.where(np.arange(4_000) < 3_800, 1, 5) * 1_000)
+    frame = rows(4_000).with_columns(late=pl.col("temp").cast(pl.Float64) * 100 + noise)
+    candidate = run(frame, of_task("regression", prediction={"interval": 0.9}))
+    assert candidate.rows_holdout == 200
+    assert candidate.evaluation.metrics["interval_coverage"] < 0.6
+
+
+def test_the_rows_that_a_threshold_is_chosen_on_do_not_evaluate_it() -> None:
+    cost = {"cost": {"false_positive": 1, "false_negative": 5}}
+    both = [run(rows(4_000), of_task("binary", prediction=prediction)) for prediction in ({}, cost)]
+    assert [candidate.rows_holdout for candidate in both] == [400, 200]
 
 
 def test_a_champion_of_another_task_is_named_without_figures() -> None:

@@ -29,10 +29,12 @@ class Prediction(SpecSection):
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     """For `binary`: the least score for which the label is the positive one. By default 0.5."""
     cost: ErrorCosts | None = None
-    """For `binary`, in place of `threshold`: each training chooses the threshold that costs least on its holdout."""
+    """For `binary`, in place of `threshold`: each training chooses the threshold that costs least on the earlier half
+    of its holdout. The later half evaluates the candidate."""
     interval: Annotated[float, Field(gt=0, lt=1)] | None = None
     """For `regression`: the share of outcomes that the interval from `low` to `high` shall cover, such as 0.9. Its
-    width is taken from the errors on the holdout (split conformal prediction)."""
+    width is taken from the errors on the earlier half of the holdout (split conformal prediction). The later half
+    evaluates the candidate."""
 
 
 class MetricGate(SpecSection):

@@ -11,7 +11,7 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import TrainerKind
 from rondo.trainer import registration
 from rondo.trainer.dataset import data_checks
-from rondo.trainer.dataset.split import split
+from rondo.trainer.dataset.split import calibration, split
 from rondo.trainer.ensemble.combine import Combined, combine
 from rondo.trainer.errors import NoFinitePredictionError, TrainingImpossibleError
 from rondo.trainer.estimators.base import Target
@@ -151,9 +151,11 @@ class Pipeline:
         alone = Combined(model, parts.holdout, parts.training[time][-1])
         compared = parity.compared_rows(spec.features, rows, spec.trainer.seed)
         made = combine(spec, classes, alone, champions, self.score, compared)
-        raw, holdout_targets = made.model.predict(made.holdout), task.targets(made.holdout[label].to_list(), classes)
-        fitted = task.fitted(classes, spec.prediction.model_dump(), raw, holdout_targets)
-        scored = Scored(fitted, holdout_targets, task.predictions(fitted, raw))
+        choosing, holdout = calibration(spec, made.holdout)
+        raw, targets = made.model.predict(choosing), task.targets(choosing[label].to_list(), classes)
+        fitted = task.fitted(classes, spec.prediction.model_dump(), raw, targets)
+        raw, targets = made.model.predict(holdout), task.targets(holdout[label].to_list(), classes)
+        scored = Scored(fitted, targets, task.predictions(fitted, raw))
         if not scored.finite:
             raise NoFinitePredictionError(spec.trainer.kind)
         parameters = Parameters(kind=trainer.kind, params=own_params(trainer))
@@ -166,7 +168,7 @@ class Pipeline:
         graph = builder.build(made.model, fitted, metadata)
         return FittedCandidate(
             model=graph,
-            holdout=made.holdout,
+            holdout=holdout,
             scored=scored,
             notes=(
                 *data_checks.left_out_notes(spec, training_set),

@@ -12,7 +12,7 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.times import FIRST, LAST, to_utc
 from rondo.contracts.vocabularies import NoteCode, Task
 from rondo.trainer.dataset import data_checks
-from rondo.trainer.dataset.split import MIN_FRESH_ROWS, split
+from rondo.trainer.dataset.split import MIN_FRESH_ROWS, calibration, split
 from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.evaluation import reference_profile
 from rondo.trainer.evaluation.candidate import FittedCandidate
@@ -112,7 +112,8 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
     registered = ExternalFeatureModel(spec.features, model)
     until = _trained_until(model)
     holdout = _later(spec, parts.holdout, until)
-    scored = _scored(spec, registered, holdout, rows)
+    choosing, holdout = calibration(spec, holdout)
+    scored = _scored(spec, registered, choosing, holdout, rows)
     known_time = {} if until is None else {builder.TRAINED_UNTIL: until.isoformat()}
     graph = builder.build(registered, scored.task, {builder.SPEC_DIGEST: spec.digest, **known_time})
     compared, edge_notes = _compare(spec, registered, scored.task, graph, rows, run)
@@ -158,20 +159,30 @@ def _later(spec: ModelSpec, holdout: pl.DataFrame, until: datetime | None) -> pl
     return later
 
 
-def _scored(spec: ModelSpec, registered: ExternalFeatureModel, holdout: pl.DataFrame, rows: pl.DataFrame) -> Scored:
+def _scored(
+    spec: ModelSpec,
+    registered: ExternalFeatureModel,
+    choosing: pl.DataFrame,
+    holdout: pl.DataFrame,
+    rows: pl.DataFrame,
+) -> Scored:
     task, label, model = task_named(spec.task), spec.data.label, registered.given
     if spec.task == Task.MULTICLASS and not set(rows[label].unique().to_list()) & set(model.classes):
         found = listed(sorted(map(str, rows[label].unique().to_list())))
         raise UnmatchedClassesError(
             model.classes, f"the classes of the model are {listed(model.classes)}, and the labels of the rows {found}"
         )
-    raw = registered.predict(holdout)
-    model.output.check(spec.task, raw)
-    unpredictable = int((~np.isfinite(raw).all(axis=1)).sum())
-    if unpredictable:
-        raise UnpredictableRowsError(unpredictable, holdout.height)
-    targets = task.targets(holdout[label].to_list(), model.classes)
-    fitted = task.fitted(model.classes, spec.prediction.model_dump(), raw, targets)
+
+    def predicted(part: pl.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        raw = registered.predict(part)
+        model.output.check(spec.task, raw)
+        unpredictable = int((~np.isfinite(raw).all(axis=1)).sum())
+        if unpredictable:
+            raise UnpredictableRowsError(unpredictable, part.height)
+        return raw, task.targets(part[label].to_list(), model.classes)
+
+    fitted = task.fitted(model.classes, spec.prediction.model_dump(), *predicted(choosing))
+    raw, targets = predicted(holdout)
     return Scored(fitted, targets, task.predictions(fitted, raw))
 
 

@@ -58,6 +58,25 @@ def split(spec: ModelSpec, rows: pl.DataFrame) -> Split:
     return parts
 
 
+def halves(spec: ModelSpec, holdout: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    """Return the earlier and the later half; rows with the same event time stay together. None if one can't be used."""
+    time = spec.data.event_time
+    cut = holdout[time][holdout.height // 2]
+    earlier, later = holdout.filter(pl.col(time) < cut), holdout.filter(pl.col(time) >= cut)
+    comparable = spec.task == Task.REGRESSION or later[spec.data.label].n_unique() > 1
+    return (earlier, later) if earlier.height and comparable else None
+
+
+def calibration(spec: ModelSpec, holdout: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the rows that an interval's width or a threshold is chosen on, and those that evaluate the model.
+
+    They are the same where the spec asks for neither, or the holdout can't be divided. Chosen on the rows that evaluate
+    it, an interval would cover its share of them whatever it is worth on others.
+    """
+    chosen = spec.prediction.interval is not None or spec.prediction.cost is not None
+    return (halves(spec, holdout) if chosen else None) or (holdout, holdout)
+
+
 def unseen_by_champion(spec: ModelSpec, holdout: pl.DataFrame, champion_trained_until: datetime | None) -> pl.DataFrame:
     """Return the part of a holdout that the champion was not fitted to; all of it, where that part is too small."""
     if champion_trained_until is None:

@@ -10,12 +10,11 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from rondo.chassis.onnx_document import versions_of
 from rondo.contracts.events.training import EnsembleMember, TrainingNote
 from rondo.contracts.tasks.registry import task_named
-from rondo.contracts.vocabularies import NoteCode, Task
+from rondo.contracts.vocabularies import NoteCode
+from rondo.trainer.dataset.split import halves
 from rondo.trainer.ensemble import members
 from rondo.trainer.ensemble.mean import WeightedMean
 from rondo.trainer.ensemble.members import FITTED_UNTIL, MEMBERS, Member, NoMemberError, read_member
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import onnx
+    import polars as pl
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.evaluation.candidate import ChampionModel
@@ -79,7 +79,7 @@ def combine(
     divided, the fitted model is the candidate.
     """
     notes: list[TrainingNote] = []
-    parts = _halves(spec, fitted.holdout) if champions else None
+    parts = halves(spec, fitted.holdout) if champions else None
     if champions and parts is None:
         notes.append(
             _note(NoteCode.ENSEMBLE, "the holdout can't be divided into rows that weigh and rows that evaluate")
@@ -142,15 +142,6 @@ def _weighted(
 
 def _alone(fitted: Combined, notes: list[TrainingNote]) -> Combined:
     return Combined(fitted.model, fitted.holdout, fitted.until, notes=tuple(notes))
-
-
-def _halves(spec: ModelSpec, holdout: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame] | None:
-    """Return the earlier and the later half; rows with the same event time stay together. None if one can't be used."""
-    time = spec.data.event_time
-    cut = holdout[time][holdout.height // 2]
-    earlier, later = holdout.filter(pl.col(time) < cut), holdout.filter(pl.col(time) >= cut)
-    comparable = spec.task == Task.REGRESSION or later[spec.data.label].n_unique() > 1
-    return (earlier, later) if earlier.height and comparable else None
 
 
 def _read(
