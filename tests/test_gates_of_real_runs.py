@@ -25,6 +25,8 @@ from tests.trainer.test_kinds import LATER, rows, spec
 if TYPE_CHECKING:
     from rondo.contracts.training_evidence import Evidence
 
+# Real trainings take longer than the tests of `make test-fast` may.
+pytestmark = pytest.mark.process
 CHAMPION = ComparedChampion(1)
 PAIRS = [(task, metric) for task in TASKS for metric in TASKS[task].metrics]
 GOOD, POOR = {"n_estimators": 60, "num_leaves": 15}, {"n_estimators": 1, "num_leaves": 2, "learning_rate": 0.01}

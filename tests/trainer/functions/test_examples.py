@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
+import pytest
 import yaml
 from rondo.contracts.spec.file import parse_spec
 from rondo.flights.dataset import flights
@@ -20,6 +21,8 @@ from tests.trainer.test_kinds import LATER, rows, spec
 if TYPE_CHECKING:
     from rondo.trainer.evaluation.candidate import Candidate
 
+# A function runs in a process of its own.
+pytestmark = pytest.mark.process
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "own-function"
 

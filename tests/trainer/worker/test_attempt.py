@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from rondo.trainer.pipeline import Pipeline
 
 
+# A function runs in a process of its own.
+pytestmark = pytest.mark.process
+
+
 async def test_a_run_ends_with_a_model_and_complete_evidence(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, builders.rows(2000))
     (trained,) = await harness.run((builders.spec(), builders.trigger()))

@@ -15,6 +15,8 @@ from tests.trainer import builders
 from tests.trainer.fakes import MemoryUnitOfWork, StoredTrial
 from tests.trainer.worker_harness import PIPELINE, FakePipeline, WorkerHarness
 
+# Whole runs take longer than the tests of `make test-fast` may.
+pytestmark = pytest.mark.process
 SPACE = {"num_leaves": {"low": 2, "high": 31}, "learning_rate": {"low": 0.01, "high": 1.0, "log": True}}
 
 
