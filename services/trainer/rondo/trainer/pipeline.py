@@ -11,14 +11,14 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import TrainerKind
 from rondo.trainer import registration
 from rondo.trainer.dataset import data_checks
-from rondo.trainer.dataset.split import calibration, split
+from rondo.trainer.dataset.split import split
 from rondo.trainer.ensemble.combine import Combined, combine
 from rondo.trainer.errors import NoFinitePredictionError, TrainingImpossibleError
 from rondo.trainer.estimators.base import Target
 from rondo.trainer.evaluation import reference_profile
 from rondo.trainer.evaluation.candidate import FittedCandidate
 from rondo.trainer.evaluation.compare import evaluate_candidate
-from rondo.trainer.evaluation.metrics import Scored
+from rondo.trainer.evaluation.holdout import score_holdout
 from rondo.trainer.functions.errors import PackageChangedError
 from rondo.trainer.onnx_graph import builder, parity
 from rondo.trainer.onnx_graph.feature_model import PreparedModel
@@ -151,13 +151,10 @@ class Pipeline:
         alone = Combined(model, parts.holdout, parts.training[time][-1])
         compared = parity.compared_rows(spec.features, rows, spec.trainer.seed)
         made = combine(spec, classes, alone, champions, self.score, compared)
-        choosing, holdout = calibration(spec, made.holdout)
-        raw, targets = made.model.predict(choosing), task.targets(choosing[label].to_list(), classes)
-        fitted = task.fitted(classes, spec.prediction.model_dump(), raw, targets)
-        raw, targets = made.model.predict(holdout), task.targets(holdout[label].to_list(), classes)
-        scored = Scored(fitted, targets, task.predictions(fitted, raw))
+        holdout, scored = score_holdout(spec, classes, made.holdout, made.model.predict)
         if not scored.finite:
             raise NoFinitePredictionError(spec.trainer.kind)
+        fitted = scored.task
         parameters = Parameters(kind=trainer.kind, params=own_params(trainer))
         metadata = {
             builder.SPEC_DIGEST: spec.digest,

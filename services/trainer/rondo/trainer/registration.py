@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +13,11 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.times import FIRST, LAST, to_utc
 from rondo.contracts.vocabularies import NoteCode, Task
 from rondo.trainer.dataset import data_checks
-from rondo.trainer.dataset.split import MIN_FRESH_ROWS, calibration, split
+from rondo.trainer.dataset.split import MIN_FRESH_ROWS, split
 from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.evaluation import reference_profile
 from rondo.trainer.evaluation.candidate import FittedCandidate
-from rondo.trainer.evaluation.metrics import Scored
+from rondo.trainer.evaluation.holdout import score_holdout
 from rondo.trainer.external_models.errors import RunFailedError, UnmatchedClassesError, listed
 from rondo.trainer.external_models.feature_model import ExternalFeatureModel
 from rondo.trainer.external_models.model import read
@@ -112,8 +113,9 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
     registered = ExternalFeatureModel(spec.features, model)
     until = _trained_until(model)
     holdout = _later(spec, parts.holdout, until)
-    choosing, holdout = calibration(spec, holdout)
-    scored = _scored(spec, registered, choosing, holdout, rows)
+    _check_classes(spec, model, rows)
+    predict = partial(_finite_predictions, spec, registered)
+    holdout, scored = score_holdout(spec, model.classes, holdout, predict)
     known_time = {} if until is None else {builder.TRAINED_UNTIL: until.isoformat()}
     graph = builder.build(registered, scored.task, {builder.SPEC_DIGEST: spec.digest, **known_time})
     compared, edge_notes = _compare(spec, registered, scored.task, graph, rows, run)
@@ -159,31 +161,22 @@ def _later(spec: ModelSpec, holdout: pl.DataFrame, until: datetime | None) -> pl
     return later
 
 
-def _scored(
-    spec: ModelSpec,
-    registered: ExternalFeatureModel,
-    choosing: pl.DataFrame,
-    holdout: pl.DataFrame,
-    rows: pl.DataFrame,
-) -> Scored:
-    task, label, model = task_named(spec.task), spec.data.label, registered.given
-    if spec.task == Task.MULTICLASS and not set(rows[label].unique().to_list()) & set(model.classes):
-        found = listed(sorted(map(str, rows[label].unique().to_list())))
+def _check_classes(spec: ModelSpec, model: ExternalModel, rows: pl.DataFrame) -> None:
+    labels = rows[spec.data.label].unique().to_list()
+    if spec.task == Task.MULTICLASS and not set(labels) & set(model.classes):
+        found = listed(sorted(map(str, labels)))
         raise UnmatchedClassesError(
             model.classes, f"the classes of the model are {listed(model.classes)}, and the labels of the rows {found}"
         )
 
-    def predicted(part: pl.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-        raw = registered.predict(part)
-        model.output.check(spec.task, raw)
-        unpredictable = int((~np.isfinite(raw).all(axis=1)).sum())
-        if unpredictable:
-            raise UnpredictableRowsError(unpredictable, part.height)
-        return raw, task.targets(part[label].to_list(), model.classes)
 
-    fitted = task.fitted(model.classes, spec.prediction.model_dump(), *predicted(choosing))
-    raw, targets = predicted(holdout)
-    return Scored(fitted, targets, task.predictions(fitted, raw))
+def _finite_predictions(spec: ModelSpec, registered: ExternalFeatureModel, rows: pl.DataFrame) -> NDArray[np.float64]:
+    raw = registered.predict(rows)
+    registered.model.output.check(spec.task, raw)
+    unpredictable = int((~np.isfinite(raw).all(axis=1)).sum())
+    if unpredictable:
+        raise UnpredictableRowsError(unpredictable, rows.height)
+    return raw
 
 
 def _compare(

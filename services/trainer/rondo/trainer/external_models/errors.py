@@ -15,7 +15,7 @@ _NAMES = 8
 class ExternalModelError(TrainingImpossibleError):
     """A model made elsewhere can't be used."""
 
-    code: ClassVar[str] = "given_model"
+    code: ClassVar[str] = "external_model"
 
 
 class NotOnnxError(ExternalModelError):

@@ -24,14 +24,14 @@ class ExternalFeatureModel:
     """`onnx_graph.feature_model.FeatureModel` of a graph whose columns are the features."""
 
     features: Mapping[str, Feature]
-    given: ExternalModel
+    model: ExternalModel
 
     @property
     def opsets(self) -> Mapping[str, int]:
-        return self.given.opsets
+        return self.model.opsets
 
     def predict(self, rows: pl.DataFrame) -> NDArray[np.float64]:
-        return self.given.predict_columns(inputs.onnx_inputs(self.features, rows))
+        return self.model.predict_columns(inputs.onnx_inputs(self.features, rows))
 
     def onnx_nodes(self, raw: str) -> list[onnx.NodeProto]:
-        return self.given.onnx_nodes_of_columns(raw)
+        return self.model.onnx_nodes_of_columns(raw)

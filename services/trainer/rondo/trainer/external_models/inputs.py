@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Columns: TypeAlias = Mapping[str, NDArray[Any]]
 
 FEATURES = "rondo.features"
-PREFIX = "given."
+PREFIX = "external."
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE)
 # A missing number is NaN, which no whole number is.
 _WHOLE = (TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)

@@ -34,7 +34,7 @@ class OnePackage:
 
 
 class UncachedLoader(SourceFileLoader):
-    """Compiles a module anew, because byte code in `__pycache__`, which the digest leaves out, may be of other code."""
+    """Always compiles the source: the digest leaves out `__pycache__`, whose byte code may be of other code."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)

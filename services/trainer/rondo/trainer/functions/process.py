@@ -1,6 +1,6 @@
 """Runs a function of the user's own in a process of its own.
 
-The process has none of the trainer's settings and credentials in its environment, imports the package anew each time,
+The process has none of the trainer's settings and credentials in its environment, imports the package each time,
 and can be ended: a function that does not return, exits or crashes ends its run, and not the worker. This isolates
 from mistakes; it is no sandbox.
 """

@@ -90,16 +90,16 @@ class Functions:
         model = document.parse(content)
         if not _takes_a_matrix(model, spec.features):
             sent = inputs.onnx_inputs(spec.features, sample)
-            given = read(content, spec.features, spec.task, classes, sent, self._run)
-            made: FeatureModel = ExternalFeatureModel(spec.features, given)
+            external = read(content, spec.features, spec.task, classes, sent, self._run)
+            made: FeatureModel = ExternalFeatureModel(spec.features, external)
         else:
             # Our own nodes are the same in all newer versions.
             content = operators.convert(model, versions_for(preparation)).SerializeToString(deterministic=True)
             prepared, numbers = preparation.apply(sample), Feature(type="float", optional=True)
             rows = {name: prepared[:, [at]] for at, name in enumerate(preparation.columns)}
-            given = read(content, dict.fromkeys(rows, numbers), spec.task, classes, rows, self._run)
-            made = PreparedModel(preparation, given, given.opsets)
-        given.output.check(spec.task, made.predict(sample))
+            external = read(content, dict.fromkeys(rows, numbers), spec.task, classes, rows, self._run)
+            made = PreparedModel(preparation, external, external.opsets)
+        external.output.check(spec.task, made.predict(sample))
         return made
 
 

@@ -1,7 +1,7 @@
 """Proposes the parameters of the next trial with optuna's TPE sampler (Bergstra et al., NeurIPS 2011).
 
-A proposal is a function of space, seed and the trials that ended, so a search that goes on in another process proposes
-what the first one would have: the sampler is made anew for each trial, with a seed of its own.
+A proposal is a function of space, seed and the trials that ended, so a search that another process continues proposes
+what the first one would have: each trial has a new sampler with its own seed.
 """
 
 from __future__ import annotations
