@@ -30,6 +30,7 @@ GOOD = Report(
     with_loop={3: 0.7, 4: 0.75},
     without_loop={3: 0.7, 4: 0.65},
     seconds_of_replay=77.0,
+    training_speed=0.05,
     restarts={},
     versions_served={1: 400, 2: 600},
 )

@@ -52,6 +52,7 @@ async def run(rondo: AsyncRondo, plan: Plan, observer: RunObserver, controls: Sy
         streamed,
         baseline,
         seconds,
+        plan.training_speed,
         unfinished,
         controls.restarts(),
         tuple(outages.found),

@@ -30,6 +30,7 @@ FAILED = Report(
     with_loop={3: 0.7},
     without_loop={3: 0.7},
     seconds_of_replay=77.0,
+    training_speed=0.05,
     restarts={},
     versions_served={1: 400, 2: 598},
 )

@@ -50,6 +50,7 @@ class Replay:
         self._with: dict[int, float] = {}
         self._rates: deque[tuple[float, int]] = deque(maxlen=8)
         self._trainings: dict[str, float] = {}
+        self._slow = False
         self._started = time.monotonic()
         # Last, because the event clock starts here.
         self._clock = EventClock(plan.stream_from, plan.per_second)
@@ -83,8 +84,10 @@ class Replay:
         running = self._readers.listener.history.running()
         self._trainings = {run: self._trainings.get(run, now) for run in running}
         # A run that does not end must not hold the replay up.
-        slow = any(now - since < _LONGEST_TRAINING_SECONDS for since in self._trainings.values())
-        self._clock.set_speed(self._plan.training_speed if slow else 1.0)
+        training = any(now - since < _LONGEST_TRAINING_SECONDS for since in self._trainings.values())
+        speed = self._plan.training_speed if training else 1.0
+        self._slow = speed < 1
+        self._clock.set_speed(speed)
 
     def _snapshot(self) -> Snapshot:
         sent, ledger, history = self._sender.progress, self._readers.auditor.ledger, self._readers.listener.history
@@ -97,7 +100,7 @@ class Replay:
             sent=sent.requests,
             answered=ledger.responses,
             behind=sent.behind,
-            training=bool(self._trainings),
+            slow=self._slow,
             rate=self._rate(),
             lag=self._readers.backlog.requests,
             events=timeline(history.envelopes[-_SHOWN_EVENTS:], self._outages.incidents),

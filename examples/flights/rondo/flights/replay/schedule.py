@@ -65,6 +65,5 @@ def ticks(flights: pl.DataFrame, example: Example, start: datetime, end: datetim
         now += step
         upto = departed.search_sorted(now)
         due = known.search_sorted(now)
-        asked, told = departures[first:upto], labelled[done:due]
-        yield Tick(now, requests(asked, example), outcomes(told, example))
+        yield Tick(now, requests(departures[first:upto], example), outcomes(labelled[done:due], example))
         first, done = upto, due

@@ -33,6 +33,7 @@ class Run:
     flights: pl.DataFrame
     baseline: Outputs
     seconds: float
+    training_speed: float
     unfinished: int
     restarts: dict[str, int]
     outages: tuple[Outage, ...]
@@ -55,6 +56,7 @@ def build_report(run: Run, ledger: Ledger, history: History) -> Report:
         with_loop=by_month(run.example, run.flights, answered(run.flights, ledger.answers)),
         without_loop=by_month(run.example, run.flights, run.baseline),
         seconds_of_replay=run.seconds,
+        training_speed=run.training_speed,
         restarts=run.restarts,
         outages=run.outages,
         versions_served=dict(sorted(ledger.by_version.items())),

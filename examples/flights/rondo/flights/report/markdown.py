@@ -24,7 +24,7 @@ def as_markdown(report: Report) -> str:
         _counts(report),
         "",
         f"Counted from the topics by an independent read_committed reader; the demo sends {report.expected:,}.",
-        "While a training ran, the replay continued at a twentieth of its speed.",
+        f"While a training ran, the replay continued at {report.training_speed:.0%} of its speed.",
         "",
         *_retrains(report),
         "",

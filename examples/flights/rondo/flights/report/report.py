@@ -33,7 +33,8 @@ class Report:
     `with_loop` and `without_loop` are the `metric` by month (1 to 12), of the answers and of the first model.
 
     `expected` is the number of requests to send, `requests` the number in Kafka; `unfinished` is the number of requests
-    that serving had not committed at the last reading of the topics.
+    that serving had not committed at the last reading of the topics. `training_speed` is the share of its speed at
+    which the replay continued while a training ran.
     """
 
     example: str
@@ -50,6 +51,7 @@ class Report:
     with_loop: dict[int, float]
     without_loop: dict[int, float]
     seconds_of_replay: float
+    training_speed: float
     restarts: dict[str, int]
     versions_served: dict[int, int]
     required_redeployments: int = REDEPLOYMENTS_OF_A_YEAR

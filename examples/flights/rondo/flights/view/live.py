@@ -92,7 +92,7 @@ def _header(snapshot: Snapshot) -> RenderableType:
     clock = f"{snapshot.event_time:%a %d %b %Y}" if snapshot.event_time else "preparing"
     figures = f"{snapshot.sent:,} sent  {snapshot.answered:,} answered  lag {snapshot.lag:,}  {snapshot.rate:,.0f}/s"
     late = f"  {snapshot.behind:.0f} s late" if snapshot.behind > 1 else ""
-    training = "  slower: a training runs" if snapshot.training else ""
+    training = "  slower: a training runs" if snapshot.slow else ""
     return Panel(
         Group(
             Text.assemble((clock, "bold"), f"   {figures}{late}{training}"),

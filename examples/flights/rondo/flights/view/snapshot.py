@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Snapshot:
     """`events` has the newest last; `rate` is answers per second, `behind` the delay of the replay in seconds.
 
-    `lag` is the number of requests in Kafka that serving has not committed. `with_loop` and `without_loop` are the
-    metric by month (1 to 12), of the answers and of the first model.
+    The replay is `slow` while a training runs. `lag` is the number of requests in Kafka that serving has not committed.
+    `with_loop` and `without_loop` are the metric by month (1 to 12), of the answers and of the first model.
     """
 
     event_time: datetime | None
@@ -32,7 +32,7 @@ class Snapshot:
     behind: float
     rate: float
     lag: int = 0
-    training: bool = False
+    slow: bool = False
     events: tuple[Envelope[Any] | Incident, ...] = ()
     deployed: DeploymentChanged | None = None
     served: dict[int, int] = field(default_factory=dict)
