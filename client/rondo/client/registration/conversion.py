@@ -115,7 +115,7 @@ def _columns(
 ) -> tuple[tuple[str, ...], bool]:
     """Return the features that an estimator was fitted to, and whether its graph needs an input for each.
 
-    The converters give a graph several inputs only where the first step is told columns by their names.
+    The converters give a graph several inputs only where the first step selects columns by their names.
     """
     features: dict[str, Any] = spec["features"]
     names = tuple(map(str, getattr(estimator, "feature_names_in_", ())))
