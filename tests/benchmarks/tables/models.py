@@ -69,7 +69,9 @@ def frame() -> pl.DataFrame:
 
 def spec_of(task: str, trainer: dict[str, Any], **parts: Any) -> ModelSpec:
     """Return the spec of the example of a task, with another trainer."""
-    described = example_named(EXAMPLES[task]).spec.as_dict() | {"gates": {}, "trainer": trainer} | parts
+    # Without an interval, which half of the holdout would be spent on.
+    other = {"gates": {}, "prediction": {}, "trainer": trainer}
+    described = example_named(EXAMPLES[task]).spec.as_dict() | other | parts
     return ModelSpec.model_validate(described)
 
 
