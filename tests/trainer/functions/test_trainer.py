@@ -184,10 +184,27 @@ def test_a_process_that_a_function_leaves_behind_does_not_hold_the_training(func
 
 def test_a_process_that_cannot_be_started_leaves_no_pipe_open(functions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    before = [path.name for path in Path("/dev/fd").iterdir()]
+    opened: list[tuple[int, int]] = []
+    open_pipe = os.pipe
+
+    def recorded() -> tuple[int, int]:
+        ends = open_pipe()
+        opened.extend((end, os.fstat(end).st_ino) for end in ends)
+        return ends
+
+    monkeypatch.setattr(os, "pipe", recorded)
     with pytest.raises(FileNotFoundError):
         fit(functions, "linear")
-    assert [path.name for path in Path("/dev/fd").iterdir()] == before
+    assert len(opened) >= 2
+    # Another thread may have opened something with the same number meanwhile.
+    assert [end for end, inode in opened if _inode(end) == inode] == []
+
+
+def _inode(descriptor: int) -> int | None:
+    try:
+        return os.fstat(descriptor).st_ino
+    except OSError:
+        return None
 
 
 def test_a_function_that_does_not_return_is_ended(functions: Path) -> None:
