@@ -19,7 +19,7 @@ OUTCOMES = pa.table({"known_at": [1, 20, 30]})
 def predicted(count: int) -> UnmatchedRows:
     unmatched = UnmatchedRows()
     table = predictions(rows(np.random.default_rng(0), count), times(0, count), [f"{n}" for n in range(count)])
-    unmatched.add_predictions(table, np.arange(count), version=1)
+    unmatched.add_predictions(table, np.arange(count), version=1, counted={"number": "score"})
     return unmatched
 
 

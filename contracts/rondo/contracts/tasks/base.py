@@ -47,11 +47,13 @@ class Output:
     """One output of a model.
 
     A `number` is a float32 for each row, `probabilities` a float32 for each row and class. A `label` is an index into
-    the labels in the ONNX graph, and the label itself in answers and in the inference log.
+    the labels in the ONNX graph, and the label itself in answers and in the inference log. The monitor compares the
+    distribution of a `watched` output; one that another output decides would only drift with that one.
     """
 
     name: str
     kind: OutputKind
+    watched: bool = True
 
     @property
     def tensor(self) -> str:
@@ -117,6 +119,9 @@ class Task(Protocol):
     # monitor use where the spec names none.
     metrics: ClassVar[tuple[str, ...]]
     primary: ClassVar[str]
+    # What a performance sketch counts of a prediction: columns of `sketches.PREDICTED`, each with the output that it
+    # has. A model may lack an output.
+    counted: ClassVar[Mapping[str, str]]
 
     def labels(self, positive: str | None, negative: str | None) -> Labels:
         """Return the values of the label; the arguments are the spec's `data.positive` and `data.negative`."""

@@ -71,6 +71,7 @@ class Binary:
         "recall", "f1", "mcc",
     )  # fmt: skip
     primary: ClassVar[str] = "roc_auc"
+    counted: ClassVar[Mapping[str, str]] = {"number": "score"}
 
     def labels(self, positive: str | None, negative: str | None) -> BinaryLabels:
         return BinaryLabels(positive, negative)
@@ -99,7 +100,7 @@ class Binary:
         )
 
     def outputs(self, fitted: FittedTask) -> tuple[Output, ...]:  # noqa: ARG002 - the same for every model
-        return Output("score", "number"), Output("label", "label")
+        return Output("score", "number"), Output("label", "label", watched=False)
 
     def predictions(self, fitted: FittedTask, raw: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
         score = raw[:, 0].astype(np.float32)

@@ -53,6 +53,7 @@ class Multiclass:
         "accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc", "ece", "mcc",
     )  # fmt: skip
     primary: ClassVar[str] = "accuracy"
+    counted: ClassVar[Mapping[str, str]] = {"number": "score", "label": "label"}
 
     def labels(self, positive: str | None, negative: str | None) -> ClassLabels:  # noqa: ARG002 - of binary labels
         return ClassLabels()
@@ -77,7 +78,11 @@ class Multiclass:
         return FittedTask(task=self.name, labels=classes, numbers=all(_is_number(label) for label in classes))
 
     def outputs(self, fitted: FittedTask) -> tuple[Output, ...]:  # noqa: ARG002 - the same for every model
-        return Output("label", "label"), Output("score", "number"), Output("probabilities", "probabilities")
+        return (
+            Output("label", "label"),
+            Output("score", "number"),
+            Output("probabilities", "probabilities", watched=False),
+        )
 
     def predictions(self, fitted: FittedTask, raw: NDArray[np.float64]) -> dict[str, NDArray[Any]]:  # noqa: ARG002
         probabilities = raw.astype(np.float32)

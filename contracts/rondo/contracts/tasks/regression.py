@@ -52,6 +52,7 @@ class Regression:
         "rmse", "mae", "median_absolute_error", "mape", "r2", "pinball", "interval_coverage",
     )  # fmt: skip
     primary: ClassVar[str] = "mae"
+    counted: ClassVar[Mapping[str, str]] = {"number": "value", "low": "low", "high": "high"}
 
     def labels(self, positive: str | None, negative: str | None) -> NumberLabels:  # noqa: ARG002 - of binary labels
         return NumberLabels()
@@ -76,7 +77,10 @@ class Regression:
 
     def outputs(self, fitted: FittedTask) -> tuple[Output, ...]:
         value = (Output("value", "number"),)
-        return value if fitted.interval is None else (*value, Output("low", "number"), Output("high", "number"))
+        if fitted.interval is None:
+            return value
+        # They are as far from every value.
+        return (*value, Output("low", "number", watched=False), Output("high", "number", watched=False))
 
     def predictions(self, fitted: FittedTask, raw: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
         value = raw[:, 0].astype(np.float32)

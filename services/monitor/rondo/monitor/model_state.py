@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rondo.contracts.tasks.registry import task_named
 from rondo.monitor.alerts import findings
 from rondo.monitor.alerts.dropped_rows import DroppedRows
 from rondo.monitor.alerts.findings import Subject
@@ -192,7 +193,8 @@ class ModelState:
         if dropped.any():
             rows, times = rows.filter(pa.array(~dropped)), times[~dropped]
         count_rows(self.windows, version, rows, self.tumbling.starts(times), reference.binning, reference.task)
-        self.dropped.counts["evicted_outcomes"] += self.unmatched.add_predictions(rows, times, version)
+        counted = task_named(reference.task.task).counted
+        self.dropped.counts["evicted_outcomes"] += self.unmatched.add_predictions(rows, times, version, counted)
         self._bound_candidate_windows(version, self.tumbling)
 
     def add_outcomes(self, rows: pa.Table, written: int) -> None:

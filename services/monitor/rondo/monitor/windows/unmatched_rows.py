@@ -13,7 +13,7 @@ from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows import label_join
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 
 # Of each table; the oldest rows are evicted.
 MAX_ROWS = 1_000_000
-# The columns of `predictions.log` that have what a sketch counts; the first one that is there.
-_SOURCES = {
-    "number": ("output.value", "output.score"), "label": ("output.label",), "low": ("output.low",),
-    "high": ("output.high",),
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,13 +44,19 @@ class UnmatchedRows:
     # Whether rows were added since the last `take_pairs`.
     changed: bool = field(default=True, compare=False)
 
-    def add_predictions(self, rows: pa.Table, times: NDArray[np.int64], version: int) -> int:
-        """Add rows of `predictions.log`; returns how many older ones were evicted."""
+    def add_predictions(
+        self, rows: pa.Table, times: NDArray[np.int64], version: int, counted: Mapping[str, str]
+    ) -> int:
+        """Add rows of `predictions.log`; returns how many older ones were evicted.
+
+        `counted` names the output that each column of `PREDICTED` has (see `Task.counted`).
+        """
         columns = [
             rows.column("id"), rows.column("entity"), pa.array(times), pa.array(np.full(times.size, version)),
             _numbers(self.next_prediction, times.size),
         ]  # fmt: skip
-        added = _with(pa.table(columns, schema=label_join.PREDICTIONS), rows, PREDICTED, _SOURCES)
+        sources = {name: f"output.{output}" for name, output in counted.items()}
+        added = _with(pa.table(columns, schema=label_join.PREDICTIONS), rows, PREDICTED, sources)
         self.next_prediction += times.size
         self.changed = True
         self.predictions, evicted = _bounded(label_join.concatenated([self.predictions, added]), self.max_rows)
@@ -66,7 +67,7 @@ class UnmatchedRows:
         columns = [
             rows.column("id"), rows.column("entity"), pa.array(times), _numbers(self.next_outcome, times.size)
         ]  # fmt: skip
-        sources = {name: (name,) for name in OBSERVED.names}
+        sources = {name: name for name in OBSERVED.names}
         added = _with(pa.table(columns, schema=label_join.OUTCOMES), rows, OBSERVED, sources)
         self.next_outcome += times.size
         self.changed = True
@@ -128,11 +129,11 @@ def _numbers(first: int, count: int) -> pa.Array:
     return pa.array(np.arange(first, first + count, dtype=np.int64))
 
 
-def _with(table: pa.Table, rows: pa.Table, schema: pa.Schema, sources: Mapping[str, Sequence[str]]) -> pa.Table:
-    """Append the columns of a schema in which `rows` have any value, from the first of the sources that they have."""
+def _with(table: pa.Table, rows: pa.Table, schema: pa.Schema, sources: Mapping[str, str]) -> pa.Table:
+    """Append the columns of a schema in which `rows` have any value, each from its source."""
     for column in schema:
-        found = next((rows.column(name) for name in sources[column.name] if name in rows.column_names), None)
-        if found is not None and found.null_count < rows.num_rows:
+        source = sources.get(column.name)
+        if source in rows.column_names and (found := rows.column(source)).null_count < rows.num_rows:
             table = table.append_column(column, found.cast(column.type))
     return table
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rondo.trainer.evaluation.metrics import Scored
 
 BINS = 20
-_BOUNDS = ("low", "high")
 # No class is the empty text.
 UNKNOWN_CLASS = ""
 # Rarer categories hold too few rows for a distance; they are counted together.
@@ -39,14 +38,13 @@ def of_features(features: Mapping[str, Feature], rows: pl.DataFrame) -> dict[str
 def of_outputs(scored: Scored) -> dict[str, FeatureProfile]:
     """Profile the outputs of a model on N rows, by name.
 
-    Probabilities are left out, a label that is decided by the score alone, and the bounds of an interval, which are as
-    far from every value: each of them would only drift with another output.
+    Only the outputs that are `watched`, and no probabilities.
     """
     found: dict[str, FeatureProfile] = {}
     for output in task_named(scored.task.task).outputs(scored.task):
-        if output.kind == "number" and output.name not in _BOUNDS:
+        if output.watched and output.kind == "number":
             found[output.name] = numeric(scored.outputs[output.name])
-        elif output.kind == "label" and "probabilities" in scored.outputs:
+        elif output.watched and output.kind == "label":
             labels = pl.Series(output.name, scored.task.labels, pl.String)
             found[output.name] = categorical(labels.gather(scored.outputs[output.name].tolist()))
     return found
@@ -54,20 +52,19 @@ def of_outputs(scored: Scored) -> dict[str, FeatureProfile]:
 
 def counted_rows(scored: Scored) -> pa.Table:
     """Return predictions and outcomes as a performance sketch counts them (`contracts.tasks.sketches`)."""
-    rows, outputs, labels = len(scored), scored.outputs, scored.task.labels
-    number = outputs["value"] if "value" in outputs else outputs["score"]
-    classes = scored.task.task == "multiclass"
-    known = pa.array(labels, pa.string())
-    targets = pa.array(scored.targets.astype(np.int64), mask=scored.targets >= len(labels)) if classes else None
-    columns = {
-        "number": pa.array(number, pa.float32()),
-        "label": known.take(pa.array(outputs["label"])) if classes else pa.nulls(rows, pa.string()),
-        "low": pa.array(outputs["low"], pa.float32()) if "low" in outputs else pa.nulls(rows, pa.float32()),
-        "high": pa.array(outputs["high"], pa.float32()) if "high" in outputs else pa.nulls(rows, pa.float32()),
-        "outcome": pa.nulls(rows, pa.float64()) if classes else pa.array(scored.targets, pa.float64()),
+    task, labels = task_named(scored.task.task), pa.array(scored.task.labels, pa.string())
+    columns: dict[str, pa.Array] = {}
+    for name, output in task.counted.items():
+        if (found := scored.outputs.get(output)) is not None:
+            columns[name] = labels.take(pa.array(found)) if name == "label" else pa.array(found, pa.float32())
+    if task.labels(None, None).storage == "text":
+        targets = pa.array(scored.targets.astype(np.int64), mask=scored.targets >= len(labels))
         # A class that the model does not know counts as wrong, whatever its name.
-        "outcome_label": known.take(targets).fill_null(UNKNOWN_CLASS) if classes else pa.nulls(rows, pa.string()),
-    }
+        columns["outcome_label"] = labels.take(targets).fill_null(UNKNOWN_CLASS)
+    else:
+        columns["outcome"] = pa.array(scored.targets, pa.float64())
+    missing = (field for field in (*PREDICTED, *OBSERVED) if field.name not in columns)
+    columns |= {field.name: pa.nulls(len(scored), field.type) for field in missing}
     return pa.table(columns, schema=pa.schema([*PREDICTED, *OBSERVED]))
 
 
