@@ -24,6 +24,7 @@ from rondo.contracts.events.monitoring import (
     DataQualityDegraded,
     DriftDetected,
     PerformanceDegraded,
+    PerformanceSuspected,
     WindowClosed,
     described,
 )
@@ -162,6 +163,11 @@ def _(event: DriftDetected) -> str:
 @summarize.register
 def _(event: PerformanceDegraded) -> str:
     return f"version {event.model_version} declined: {event.described(_SHOWN)}"
+
+
+@summarize.register
+def _(event: PerformanceSuspected) -> str:
+    return f"version {event.model_version} may have declined since {event.since:%d %b %Y}: {event.described(_SHOWN)}"
 
 
 @summarize.register

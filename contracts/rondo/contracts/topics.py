@@ -125,6 +125,7 @@ CONTROL_PLANE = (
     _control(training.TrainingRequested, "registry", "trainer"),
     _control(monitoring.DriftDetected, "monitor", "trainer", "client"),
     _control(monitoring.PerformanceDegraded, "monitor", "trainer", "client"),
+    _control(monitoring.PerformanceSuspected, "monitor", "client"),
     _control(monitoring.DataQualityDegraded, "monitor", "trainer", "client"),
     _control(monitoring.WindowClosed, "monitor", "client"),
     _control(training.TrainingStarted, "trainer", "registry", "client"),

@@ -108,17 +108,57 @@ class PerformanceFigure(Value):
     error: float | None = None
 
 
-class ReferenceProfile(Value):
-    """What the monitor compares with: profiles of the features over `rows` rows, and of the outputs on the holdout.
+class ColumnBlocks(Value):
+    """How a column moves within the reference: `means` has, for each component, the mean of every stretch in order.
 
-    `outputs` are named as in answers; `task` and `performance` are of the model and its holdout.
+    A component is a bounded figure of a row, such as `level`: a function of the row's bin in the column's profile.
+    `memory` is the autocorrelation time in rows, at least 1, as far as rows within a stretch show it.
+    """
+
+    memory: float
+    means: dict[Text, tuple[float, ...]]
+
+
+class ReferenceBlocks(Value):
+    """Consecutive rows of the reference, in order of event time, in stretches of `rows` rows each.
+
+    The oldest rows that fill no stretch are left out. `columns` are named as in the profile: features, or outputs.
     """
 
     rows: int
+    columns: dict[Text, ColumnBlocks]
+
+
+class LossReference(Value):
+    """The losses of the evaluated model on the holdout, as means of consecutive stretches of `rows` rows each.
+
+    A loss is between 0 and 1, see `tasks.base.Task.losses`; `largest` is the error that counts as 1, where the task has
+    no natural bound. `memory` is as in `ColumnBlocks`.
+    """
+
+    rows: int
+    memory: float
+    means: tuple[float, ...]
+    largest: float | None = None
+
+
+class ReferenceProfile(Value):
+    """What the monitor compares with: profiles of the features over `rows` rows, and of the outputs on the holdout.
+
+    `outputs` are named as in answers; `task` and `performance` are of the model and its holdout. `seconds` is the event
+    time from the first to the last of the rows. Without `feature_blocks`, `output_blocks` and `loss`, as evidence of
+    earlier releases has none, nothing can be judged.
+    """
+
+    rows: int
+    seconds: float = 0.0
     features: dict[Text, FeatureProfile]
     outputs: dict[Text, FeatureProfile]
     task: FittedTask
     performance: dict[Text, PerformanceFigure]
+    feature_blocks: ReferenceBlocks | None = None
+    output_blocks: ReferenceBlocks | None = None
+    loss: LossReference | None = None
 
 
 class Evidence(TrainingInputs):

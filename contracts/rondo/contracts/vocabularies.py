@@ -17,6 +17,7 @@ class TriggerKind(StrEnum):
     """What triggered a training.
 
     A registration asks for no fit: a model that was made elsewhere is evaluated in the place of a trained one.
+    `new_labels` is that the labelled rows have grown by a tenth, `suspicion` that the performance may have dropped.
 
     Unknown: an automatic trigger. It starts a training only if `retrain.on` names it.
     """
@@ -25,6 +26,8 @@ class TriggerKind(StrEnum):
     DRIFT = "drift"
     PERFORMANCE = "performance"
     QUALITY = "quality"
+    NEW_LABELS = "new_labels"
+    SUSPICION = "suspicion"
     SCHEDULE = "schedule"
     MANUAL = "manual"
     REGISTRATION = "registration"
@@ -44,6 +47,8 @@ class SkipReason(StrEnum):
     NOT_SUBSCRIBED = "not_subscribed"
     NO_SPEC = "no_spec"
     BREAKER_OPEN = "breaker_open"
+    NO_HARM = "no_harm"
+    NO_GAIN = "no_gain"
 
 
 class RouteRole(StrEnum):
@@ -89,8 +94,9 @@ class StatisticName(StrEnum):
 
     `psi` is the population stability index, `ks` the Kolmogorov-Smirnov distance, `total_variation` that distance for
     categories; `missing` and `unseen` are shares of rows (0 to 1). `unknown_classes` is the share of outcomes whose
-    class the model does not know, `mean_error` the mean of outcome minus prediction. The others are metrics, named as
-    in the gates of a spec.
+    class the model does not know, `mean_error` the mean of outcome minus prediction. `level` and `spread` are means of
+    the first two Legendre polynomials of a value's rank in the reference (0 without a change), `share` is that of a
+    category, and `loss` the mean loss between 0 and 1. The others are metrics, named as in the gates of a spec.
 
     Unknown: shown by its name; in a finding it counts as found.
     """
@@ -112,6 +118,10 @@ class StatisticName(StrEnum):
     R2 = "r2"
     MEAN_ERROR = "mean_error"
     INTERVAL_COVERAGE = "interval_coverage"
+    LEVEL = "level"
+    SPREAD = "spread"
+    SHARE = "share"
+    LOSS = "loss"
 
 
 class Severity(StrEnum):

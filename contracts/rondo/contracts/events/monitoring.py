@@ -45,6 +45,10 @@ _WRITTEN = {
     StatisticName.UNSEEN: ("unseen", ".1%"),
     StatisticName.UNKNOWN_CLASSES: ("unknown classes", ".1%"),
     StatisticName.MEAN_ERROR: ("mean error", ".4g"),
+    StatisticName.LEVEL: ("level", ".3f"),
+    StatisticName.SPREAD: ("spread", ".3f"),
+    StatisticName.SHARE: ("share", ".1%"),
+    StatisticName.LOSS: ("loss", ".4f"),
 }
 
 
@@ -69,14 +73,17 @@ def _written(name: str) -> tuple[str, str]:
 class Finding(ModelEvent):
     """What a detector found in a window. `finding_id` is a function of version, kind and window alone.
 
-    `since` is the start of the first window in the series that the finding is about. `statistics_left_out` is how many
-    statistics a message has no room for; those that exceed their thresholds come first.
+    `since` is when the change most likely began, between `since_earliest` and `since_latest` with 90% of the evidence.
+    `statistics_left_out` is how many statistics a message has no room for; those that exceed their thresholds come
+    first.
     """
 
     finding_id: Text
     model_version: int
     window: Window
     since: Utc
+    since_earliest: Utc | None = None
+    since_latest: Utc | None = None
     statistics: tuple[Statistic, ...]
     statistics_left_out: int = 0
 
@@ -97,6 +104,17 @@ class PerformanceDegraded(Finding):
     """A model performs worse on the outcomes than on its holdout."""
 
     topic: ClassVar[str] = "performance.degraded"
+
+    labelled_rows: int
+
+
+class PerformanceSuspected(Finding):
+    """A model may perform worse since some time. The rate of false suspicions is not bounded, so it alerts nobody.
+
+    It moves the start of the training rows, if a comparison of models confirms it.
+    """
+
+    topic: ClassVar[str] = "performance.suspected"
 
     labelled_rows: int
 

@@ -16,7 +16,8 @@ from rondo.contracts.vocabularies import NoteCode, ParameterOrigin, SkipReason, 
 class Trigger(Value):
     """What triggered a training. The same finding always has the same `id`.
 
-    `artifact` names the ONNX model of a registration in the artifact store, as it was given.
+    `artifact` names the ONNX model of a registration in the artifact store, as it was given. `since` is when a change
+    most likely began, of a finding.
     """
 
     id: Text
@@ -24,6 +25,7 @@ class Trigger(Value):
     at: Utc
     detail: Message = ""
     artifact: Digest | None = None
+    since: Utc | None = None
 
 
 class FunctionVersion(Value):
