@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from rondo.chassis.profiles.binning import Binning
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.monitoring import AlertRaised
@@ -14,7 +15,6 @@ from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import Evidence
 from rondo.monitor import handlers
 from rondo.monitor.alerts import webhook
-from rondo.monitor.windows.binning import Binning
 
 from tests.monitor.fakes import MemoryStore
 from tests.support.evidence import EvidenceStore, stored

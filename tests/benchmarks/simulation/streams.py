@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rondo.monitor.evidence.components import components
+from rondo.chassis.profiles.components import components
 from rondo.monitor.evidence.reference import Begun, begin
 from rondo.trainer.evaluation.reference_profile import numeric
 from scipy.signal import lfilter

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from rondo.monitor.evidence.reference import Begun, TooShort, begin
 
-from tests.monitor.evidence.test_block_length import remembering
+from tests.chassis.profiles.test_autocorrelation import remembering
 
 
 def test_independent_rows_begin_at_once() -> None:

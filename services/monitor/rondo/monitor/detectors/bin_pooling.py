@@ -9,8 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from rondo.chassis.profiles.binning import ColumnBins
     from rondo.monitor.detectors.reference import Reference
-    from rondo.monitor.windows.binning import ColumnBins
     from rondo.monitor.windows.window_counts import WindowCounts
 
 # Cochran's rule: the chi-square approximation needs this many expected rows in each bin.

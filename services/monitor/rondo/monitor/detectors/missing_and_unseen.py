@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rondo.chassis.profiles.binning import ColumnBins
     from rondo.contracts.spec.model import Monitor
     from rondo.monitor.detectors.base import FindingKind
     from rondo.monitor.detectors.reference import Reference
-    from rondo.monitor.windows.binning import ColumnBins
     from rondo.monitor.windows.window_counts import WindowCounts
 
 # Cohen's h between "small" (0.2) and "medium" (0.5): 0% to 2%, 50% to 65%. With thousands of rows far smaller rises are

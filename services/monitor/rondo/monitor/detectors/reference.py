@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rondo.monitor.windows.binning import Binning
+from rondo.chassis.profiles.binning import Binning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

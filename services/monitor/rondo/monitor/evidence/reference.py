@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, FEWEST_MEANS, autocorrelation_time, block_length
+from rondo.chassis.profiles.autocorrelation import FEWEST_MEANS, autocorrelation_time
+from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, block_length
 from rondo.monitor.evidence.block_test import BlockTest
 
 if TYPE_CHECKING:

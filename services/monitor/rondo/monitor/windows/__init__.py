@@ -1,1 +1,1 @@
-"""Tumbling windows of event time: binning, counts, the join of outcomes, unmatched rows."""
+"""Tumbling windows of event time: counts, the join of outcomes, unmatched rows."""

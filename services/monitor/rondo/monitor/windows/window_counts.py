@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rondo.chassis.profiles.binning import Binning
     from rondo.contracts.tasks.base import FittedTask
     from rondo.contracts.tasks.sketches import Figure, PerformanceSketch
-    from rondo.monitor.windows.binning import Binning
     from rondo.monitor.windows.tumbling import TumblingWindows
 
 _COUNTED = (*PREDICTED, *OBSERVED)

@@ -65,9 +65,27 @@ class Binning:
 
     def count(self, rows: pa.Table) -> NDArray[np.int64]:
         """Count rows into a vector of shape (size,). A column that the table lacks counts as missing in every row."""
-        counts = np.zeros(self.size, np.int64)
+        return self.count_groups(rows, np.zeros(rows.num_rows, np.int64), 1).ravel()
+
+    def indices(self, rows: pa.Table) -> tuple[NDArray[np.int64], ...]:
+        """Return where each row is counted in the vector of counts: for each column an array of shape [rows].
+
+        A column that the table lacks is missing in every row.
+        """
+        return tuple(column.offset + _bins(column, rows) for column in self.columns)
+
+    def count_groups(self, rows: pa.Table, groups: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+        """Count each group of rows for itself: shape [number, size].
+
+        `groups` has each row's group, from 0 to `number` - 1, shape [rows].
+        """
+        counts = np.empty((number, self.size), np.int64)
         for column in self.columns:
-            column.of(counts)[:] = _count(column, rows)
+            places = _bins(column, rows)
+            if number > 1:
+                places += groups * column.size
+            found = np.bincount(places, minlength=number * column.size)
+            counts[:, column.offset : column.offset + column.size] = found.reshape(number, column.size)
         return counts
 
     def reference(self, profile: ReferenceProfile) -> NDArray[np.int64]:
@@ -81,7 +99,7 @@ def _column_bins(name: str, column: str, offset: int, part: NumericProfile | Cat
     if isinstance(part, NumericProfile):
         # As float32, like the values: a value equal to an edge then compares as equal.
         return ColumnBins(name, column, offset, len(part.counts) + 1, np.asarray(part.edges, np.float32), None)
-    return ColumnBins(name, column, offset, len(part.counts) + 2, None, pa.array([*part.counts, ""], pa.string()))
+    return ColumnBins(name, column, offset, len(part.counts) + 2, None, pa.array([*part.counts, "", None], pa.string()))
 
 
 def _profile_counts(part: NumericProfile | CategoricalProfile) -> NDArray[np.int64]:
@@ -90,33 +108,26 @@ def _profile_counts(part: NumericProfile | CategoricalProfile) -> NDArray[np.int
     return np.array([*part.counts.values(), part.other, part.missing], np.int64)
 
 
-def _count(bins: ColumnBins, rows: pa.Table) -> NDArray[np.int64]:
+def _bins(bins: ColumnBins, rows: pa.Table) -> NDArray[np.int64]:
+    """Return the bin of each row, counted from 0; a new array."""
     if bins.column not in rows.column_names:
-        return _all_missing(bins, rows.num_rows)
+        return np.full(rows.num_rows, bins.size - 1, np.int64)
     column = rows.column(bins.column)
-    return _count_categories(bins, column) if bins.edges is None else _count_numbers(bins.edges, bins.size, column)
+    if bins.edges is not None:
+        return _bins_of_numbers(bins.edges, bins.size, column)
+    return _bins_of_categories(bins.categories, bins.size, column)
 
 
-def _all_missing(bins: ColumnBins, rows: int) -> NDArray[np.int64]:
-    counts = np.zeros(bins.size, np.int64)
-    counts[-1] = rows
-    return counts
-
-
-def _count_numbers(edges: NDArray[np.float32], size: int, column: pa.ChunkedArray) -> NDArray[np.int64]:
+def _bins_of_numbers(edges: NDArray[np.float32], size: int, column: pa.ChunkedArray) -> NDArray[np.int64]:
     values = column.to_numpy().astype(np.float32, copy=False)  # null becomes NaN
-    counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=size)
-    missing = int(np.isnan(values).sum())
-    counts[-2] -= missing  # NaN sorts after every edge
-    counts[-1] = missing
-    return counts
+    found: NDArray[np.int64] = np.searchsorted(edges, values, side="right").astype(np.int64, copy=False)
+    found[np.isnan(values)] = size - 1  # NaN sorts after every edge
+    return found
 
 
-def _count_categories(bins: ColumnBins, column: pa.ChunkedArray) -> NDArray[np.int64]:
-    # The empty text is last among the categories; it is a missing value, as in the reference.
-    unlisted = bins.size - 1
-    codes = pc.index_in(column, bins.categories, skip_nulls=True).fill_null(unlisted).to_numpy()
-    counts = np.bincount(codes, minlength=bins.size)
-    empty, rest = int(counts[-2]), int(counts[-1])
-    counts[-2:] = rest - column.null_count, column.null_count + empty
-    return counts
+def _bins_of_categories(categories: pa.Array, size: int, column: pa.ChunkedArray) -> NDArray[np.int64]:
+    # The categories end with the empty text and null, which are missing, as in the reference.
+    codes = pc.index_in(column, categories).fill_null(size).to_numpy()
+    missing, unlisted = size - 1, size - 2
+    bins = np.append(np.arange(unlisted), [missing, missing, unlisted])
+    return bins[np.asarray(codes, np.int64)]

@@ -26,7 +26,7 @@ MOST_CATEGORIES = 8
 class Components:
     """The names of the components of a column, and the value of each in every bin, shape `[bins, components]`.
 
-    The bins are those of `windows.binning`: the missing values are last.
+    The bins are those of `profiles.binning`: the missing values are last.
     """
 
     names: tuple[str, ...]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from rondo.chassis.profiles.components import components
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
-from rondo.monitor.evidence.components import components
 from rondo.trainer.evaluation.reference_profile import numeric
 
 

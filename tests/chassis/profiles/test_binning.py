@@ -6,12 +6,9 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
+from rondo.chassis.profiles.binning import Binning
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, ReferenceProfile
-from rondo.monitor.windows.binning import Binning
-from rondo.monitor.windows.window_counts import WindowCounts
-
-from tests.monitor.streams import counted
 
 PROFILE = ReferenceProfile(
     rows=6,
@@ -45,15 +42,6 @@ def table(rows: list[Row]) -> pa.Table:
     )
 
 
-def window_counts(*parts: list[Row]) -> WindowCounts:
-    whole = WindowCounts.empty(PROFILE.task, BINNING.size)
-    for rows in parts:
-        data = {"score": np.array([r[2] for r in rows], np.float32)}
-        labelled = counted(data, np.array([r[3] for r in rows], np.float64))
-        whole = whole.with_rows(len(rows), BINNING.count(table(rows))).with_labelled(labelled)
-    return whole
-
-
 def test_the_reference_is_laid_out_as_the_counts_are() -> None:
     assert BINNING.reference(PROFILE).tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0]
 
@@ -81,6 +69,18 @@ def test_every_row_is_counted_once_in_every_column(rows: list[Row]) -> None:
     assert [int(column.of(counts).sum()) for column in BINNING.columns] == [len(rows)] * 3
 
 
-@given(ROWS, ROWS)
-def test_the_counts_of_parts_add_up_to_those_of_the_whole(first: list[Row], second: list[Row]) -> None:
-    assert window_counts(first + second) == window_counts(first, second)
+@given(ROWS, st.integers(1, 4), st.integers(0))
+def test_groups_are_counted_as_if_each_came_alone(rows: list[Row], number: int, seed: int) -> None:
+    groups = np.random.default_rng(seed).integers(number, size=len(rows))
+    counts = BINNING.count_groups(table(rows), groups, number)
+    alone = [
+        BINNING.count(table([row for row, at in zip(rows, groups, strict=True) if at == g])) for g in range(number)
+    ]
+    assert counts.tolist() == [each.tolist() for each in alone]
+
+
+@given(ROWS)
+def test_each_index_is_the_place_at_which_a_row_is_counted(rows: list[Row]) -> None:
+    indices = BINNING.indices(table(rows))
+    assert [len(each) for each in indices] == [len(rows)] * 3
+    assert np.bincount(np.concatenate(indices), minlength=BINNING.size).tolist() == BINNING.count(table(rows)).tolist()

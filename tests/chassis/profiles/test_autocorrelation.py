@@ -1,0 +1,43 @@
+"""The autocorrelation time: 1 for independent rows, and long for rows that remember, however the memory hides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rondo.chassis.profiles.autocorrelation import autocorrelation_time
+from scipy.signal import lfilter
+
+
+def remembering(kept: float, rows: int, rng: np.random.Generator) -> np.ndarray:
+    """Return rows that keep a share of the row before, with variance 1."""
+    noise = rng.standard_normal((1, rows + 2_000)) * np.sqrt(1 - kept**2)
+    return np.asarray(lfilter([1], [1, -kept], noise, axis=1)[:, 2_000:])
+
+
+def test_independent_rows_have_no_memory() -> None:
+    rows = np.random.default_rng(1).standard_normal((3, 5_000))
+    assert autocorrelation_time(rows, 1) == 1.0
+
+
+@pytest.mark.parametrize(("kept", "time"), [(0.9, 19), (0.99, 199)])
+def test_the_time_is_that_of_the_process_or_somewhat_longer(kept: float, time: float) -> None:
+    rng = np.random.default_rng(2)
+    found = np.median([autocorrelation_time(remembering(kept, 20_000, rng), 1) for _ in range(5)])
+    assert time < found < 2.5 * time
+
+
+def test_noise_does_not_hide_a_slow_component() -> None:
+    rng = np.random.default_rng(3)
+    rows = 0.5 * remembering(0.99, 20_000, rng) + rng.standard_normal((1, 20_000))
+    assert autocorrelation_time(rows, 1) > 150
+
+
+def test_means_of_stretches_tell_as_much_as_rows_about_a_long_memory() -> None:
+    rows = remembering(0.99, 40_000, np.random.default_rng(4))
+    stretches = rows.reshape(1, 2_500, 16).mean(axis=2)
+    assert autocorrelation_time(stretches, 16) == pytest.approx(autocorrelation_time(rows, 1), rel=0.3)
+
+
+def test_a_constant_component_and_few_means_have_no_memory() -> None:
+    assert autocorrelation_time(np.ones((1, 5_000)), 1) == 1.0
+    assert autocorrelation_time(remembering(0.9, 39, np.random.default_rng(5)), 1) == 1.0
