@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import CategoricalProfile
 
 MOST_CATEGORIES = 8
+_UNIT = 2.0**-20
 
 
 @dataclass(frozen=True, eq=False)
 class Components:
     """The names of the components of a column, and the value of each in every bin, shape `[bins, components]`.
 
-    The bins are those of `profiles.binning`: the missing values are last.
+    The bins are those of `profiles.binning`: the missing values are last. The values are multiples of 2^-20, so sums of
+    them are exact, in whatever order replicas add.
     """
 
     names: tuple[str, ...]
@@ -39,7 +41,8 @@ class Components:
 
 def components(profile: NumericProfile | CategoricalProfile) -> Components:
     """Return the components of a column with this profile."""
-    return _numeric(profile) if isinstance(profile, NumericProfile) else _categorical(profile)
+    found = _numeric(profile) if isinstance(profile, NumericProfile) else _categorical(profile)
+    return Components(found.names, np.rint(found.values / _UNIT) * _UNIT)
 
 
 def _numeric(profile: NumericProfile) -> Components:
