@@ -43,6 +43,13 @@ def test_a_category_that_only_the_holdout_has_is_named() -> None:
     assert codes(frame) == {"unseen_category": "carrier"}
 
 
+def test_a_category_that_early_rows_have_is_none_that_the_training_lacks() -> None:
+    minute = pl.col("departure") - START
+    with_it = (minute < timedelta(minutes=100)) | (minute > timedelta(minutes=29_900))
+    frame = rows(30_000).with_columns(carrier=pl.when(with_it).then(pl.lit("ZZ")).otherwise("carrier"))
+    assert codes(frame) == {}
+
+
 def test_a_rare_class_is_named() -> None:
     rare = (pl.int_range(pl.len()) % 200 == 0).cast(pl.Float64)
     (note,) = notes(spec(), split(spec(), rows(4_000).with_columns(late=rare)))
@@ -54,6 +61,12 @@ def test_repeated_rows_are_counted() -> None:
     one = rows(500)
     again = [one.with_columns(departure=pl.col("departure") + timedelta(days=day)) for day in range(4)]
     assert codes(pl.concat(again)) == {"repeated_rows": None}
+
+
+def test_rows_that_differ_in_no_single_column_are_not_repeated() -> None:
+    number = pl.int_range(pl.len())
+    frame = rows(2_000).with_columns(distance=(number % 50).cast(pl.Float32), carrier=(number // 50).cast(pl.String))
+    assert "repeated_rows" not in codes(frame)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ REPEATED = 0.5
 _ENOUGH_ROWS = 50
 # A feature that differs from a multiple of the label by rounding alone.
 _COPY = 1 - 1e-9
-_PROBE_ROWS = 2_000
+_PROBE_ROWS, _RECENT_ROWS = 2_000, 20_000
 
 
 def refuse_leak(spec: ModelSpec, rows: pl.DataFrame) -> None:
@@ -40,9 +40,13 @@ def refuse_leak(spec: ModelSpec, rows: pl.DataFrame) -> None:
     """
     label = rows[spec.data.label]
     copies = _is_linear_copy if spec.task == Task.REGRESSION else _is_renamed_copy
+    classes = label.n_unique()
     for name in spec.features:
         known = _known(rows[name])
         values = rows[name].filter(known)
+        # Most features have more values than there are classes, which their first rows show.
+        if spec.task != Task.REGRESSION and values.head(_PROBE_ROWS).n_unique() > classes:
+            continue
         if values.len() >= _ENOUGH_ROWS and copies(values, label.filter(known)):
             raise LeakError(name, spec.data.label)
 
@@ -56,8 +60,7 @@ def notes(spec: ModelSpec, parts: Split) -> Iterator[TrainingNote]:
             yield from _unseen(training[name], holdout[name])
     if spec.task != Task.REGRESSION:
         yield from _classes(training[label], holdout[label])
-    repeated = 1 - training.select(*spec.features, label).hash_rows().n_unique() / training.height
-    if repeated > REPEATED:
+    if (repeated := _repeated(training.select(*spec.features, label))) is not None:
         message = (
             f"{repeated:.0%} of the training rows equal an earlier one in label and all features: if they are copies,"
             " the metrics are surer than they should be"
@@ -91,8 +94,25 @@ def _same_everywhere(values: pl.Series) -> Iterator[TrainingNote]:
         yield TrainingNote(code=NoteCode.CONSTANT, feature=values.name, message=message)
 
 
+def _repeated(rows: pl.DataFrame) -> float | None:
+    """Return the share of rows that equal an earlier one, if it is above `REPEATED`."""
+    first = rows.head(_PROBE_ROWS)
+    widest = max(rows.columns, key=lambda name: first[name].n_unique())
+    # Rows that differ in one column are distinct, and that is quick to find of numbers.
+    if 1 - rows[widest].n_unique() / rows.height <= REPEATED:
+        return None
+    repeated = 1 - rows.hash_rows().n_unique() / rows.height
+    return repeated if repeated > REPEATED else None
+
+
 def _unseen(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
-    unseen = holdout.filter(holdout.is_not_null() & ~holdout.is_in(training.drop_nulls().unique().implode()))
+    found = holdout.filter(holdout.is_not_null()).unique()
+    # The latest training rows have most values of the holdout, and the other rows are searched for the rest alone.
+    for part in (training.tail(_RECENT_ROWS), training):
+        if not found.len():
+            return
+        found = found.filter(~found.is_in(part.drop_nulls().unique().implode()))
+    unseen = holdout.filter(holdout.is_in(found.implode()))
     if unseen.len():
         message = (
             f"{unseen.len():,} of {holdout.len():,} rows of the holdout have a {training.name!r} that the training rows"
@@ -112,7 +132,7 @@ def _classes(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
             " the model by metrics that weigh classes, such as average_precision or balanced_accuracy"
         )
         yield TrainingNote(code=NoteCode.RARE_CLASS, message=message)
-    unknown = holdout.filter(~holdout.is_in(training.unique().implode()))
+    unknown = holdout.filter(~holdout.is_in(counts[training.name].implode()))
     if unknown.len():
         message = (
             f"{unknown.len():,} of {holdout.len():,} rows of the holdout have a label that the training rows lack, such"
