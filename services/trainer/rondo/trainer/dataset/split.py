@@ -49,7 +49,7 @@ def split(spec: ModelSpec, rows: pl.DataFrame) -> Split:
     """
     time = spec.data.event_time
     cut: datetime = rows[time][min(int(rows.height * (1 - spec.trainer.holdout)), rows.height - 1)]
-    parts = Split(rows.filter(pl.col(time) < cut), rows.filter(pl.col(time) >= cut))
+    parts = Split(*_cut(rows, time, cut))
     if parts.training.is_empty():
         raise SharedEventTimeError(time, cut, rows.filter(pl.col(time) == cut).height, rows.height)
     if spec.task != Task.REGRESSION:
@@ -62,7 +62,7 @@ def halves(spec: ModelSpec, holdout: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
     """Return the earlier and the later half; rows with the same event time stay together. None if one can't be used."""
     time = spec.data.event_time
     cut = holdout[time][holdout.height // 2]
-    earlier, later = holdout.filter(pl.col(time) < cut), holdout.filter(pl.col(time) >= cut)
+    earlier, later = _cut(holdout, time, cut)
     comparable = spec.task == Task.REGRESSION or later[spec.data.label].n_unique() > 1
     return (earlier, later) if earlier.height and comparable else None
 
@@ -85,6 +85,12 @@ def unseen_by_champion(spec: ModelSpec, holdout: pl.DataFrame, champion_trained_
     comparable = spec.task == Task.REGRESSION or later[spec.data.label].n_unique() > 1
     enough = later.height >= MIN_FRESH_ROWS and comparable
     return later if enough else holdout
+
+
+def _cut(rows: pl.DataFrame, time: str, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the rows before a time and those from it on. They are views of `rows`, which are in order of `time`."""
+    place = int(rows[time].search_sorted(at, side="left"))
+    return rows[:place], rows[place:]
 
 
 def _check_classes(part: str, rows: pl.DataFrame, label: str) -> None:
