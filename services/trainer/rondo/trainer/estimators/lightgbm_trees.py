@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rondo.trainer.errors import TrainingImpossibleError
-from rondo.trainer.estimators.tree_ensemble import TreeEnsemble
+from rondo.trainer.estimators.tree_ensemble import TreeEnsemble, float32_at_most
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
 LIGHTGBM_INFINITY = 1e300
 
@@ -41,18 +43,14 @@ def read(dump: Mapping[str, Any], width: int) -> TreeEnsemble:
     trees = TreeEnsemble(width)
     for index, tree in enumerate(dump["tree_info"]):
         _read_tree(trees, index, tree["tree_structure"], index % width)
+    # All at once: NumPy takes a hundred times as long for each alone.
+    trees.nodes_values[:] = float32_thresholds(np.array(trees.nodes_values, np.float64)).tolist()
     return trees
 
 
-def float32_at_most(value: float) -> float:
-    """Return the largest float32 that is not above `value`. LightGBM writes infinity as 1e300."""
-    if value >= LIGHTGBM_INFINITY:
-        return float("inf")
-    nearest = np.float32(np.clip(value, np.finfo(np.float32).min, np.finfo(np.float32).max))
-    if float(nearest) <= value:
-        return float(nearest)
-    with np.errstate(over="ignore"):  # below the lowest float32 is -inf
-        return float(np.nextafter(nearest, np.float32(-np.inf)))
+def float32_thresholds(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the thresholds of a graph. LightGBM writes infinity as 1e300."""
+    return np.where(values >= LIGHTGBM_INFINITY, np.float32(np.inf), float32_at_most(values))
 
 
 def _read_tree(trees: TreeEnsemble, index: int, root: Mapping[str, Any], target: int) -> None:
@@ -86,8 +84,8 @@ def _add_split(trees: TreeEnsemble, split: Mapping[str, Any]) -> None:
     if split["decision_type"] != "<=" or missing not in ("None", "NaN"):
         raise UnsupportedSplitError(f"{split['decision_type']}, missing as {missing}")
     left = split["default_left"] if missing == "NaN" else split["threshold"] >= 0
-    value = float32_at_most(split["threshold"])
-    _add(trees, feature=split["split_feature"], mode="BRANCH_LEQ", value=value, missing_goes_left=int(left))
+    value, feature = float(split["threshold"]), split["split_feature"]
+    _add(trees, feature=feature, mode="BRANCH_LEQ", value=value, missing_goes_left=int(left))
 
 
 def _add(trees: TreeEnsemble, *, feature: int, mode: str, value: float, missing_goes_left: int) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from rondo.trainer.estimators.tree_ensemble import LINKS, Tree, TreeEnsemble
+from rondo.trainer.estimators.tree_ensemble import LINKS, Tree, TreeEnsemble, float32_at_most
 
 if TYPE_CHECKING:
     import onnx
@@ -79,17 +79,9 @@ def _boosted(estimator: Any, target: Target) -> TreeEnsemble:
 def _tree(tree: Any, leaves: NDArray[np.float64]) -> Tree:
     return Tree(
         features=tree.feature,
-        thresholds=_float32_at_most(tree.threshold),
+        thresholds=float32_at_most(tree.threshold),
         left=tree.children_left,
         right=tree.children_right,
         missing_goes_left=tree.missing_go_to_left.astype(bool),
         leaves=leaves.astype(np.float32),
     )
-
-
-def _float32_at_most(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the largest float32 that is not above each value."""
-    with np.errstate(over="ignore"):
-        nearest = values.astype(np.float32)
-        rounded: NDArray[np.float32] = np.where(nearest > values, np.nextafter(nearest, np.float32(-np.inf)), nearest)
-    return rounded

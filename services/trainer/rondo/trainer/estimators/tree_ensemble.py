@@ -128,6 +128,14 @@ class TreeEnsemble:
         return trees, helper.make_node(link, [_MARGIN], [raw], name="link")
 
 
+def float32_at_most(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the largest float32 that is not above each value, so that `x <= value` is the same for every float32."""
+    with np.errstate(over="ignore"):
+        nearest = values.astype(np.float32)
+        rounded: NDArray[np.float32] = np.where(nearest > values, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+    return rounded
+
+
 def _element_type(name: str) -> type[int | float | str]:
     if name == "nodes_modes":
         return str
