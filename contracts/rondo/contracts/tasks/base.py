@@ -131,7 +131,9 @@ class Task(Protocol):
         """Return the classes that stored labels have, in the order of the probabilities; none for numbers."""
         ...
 
-    def targets(self, labels: Sequence[float] | Sequence[str], classes: tuple[str, ...]) -> NDArray[np.float32]:
+    def targets(
+        self, labels: NDArray[np.float64] | Sequence[float] | Sequence[str], classes: tuple[str, ...]
+    ) -> NDArray[np.float32]:
         """Return stored labels as an estimator is given them, shape `[rows]`: a class's index, or the number.
 
         A class that is not among `classes` has the index `len(classes)`.

@@ -81,7 +81,11 @@ class Binary:
         assert isinstance(known, BinaryLabels)  # noqa: S101 - made by `labels`
         return (known.negative or "0", known.positive or "1")
 
-    def targets(self, labels: Sequence[float] | Sequence[str], classes: tuple[str, ...]) -> NDArray[np.float32]:  # noqa: ARG002
+    def targets(
+        self,
+        labels: NDArray[np.float64] | Sequence[float] | Sequence[str],
+        classes: tuple[str, ...],  # noqa: ARG002
+    ) -> NDArray[np.float32]:
         return np.asarray(labels, np.float32)
 
     def fitted(

@@ -64,7 +64,9 @@ class Multiclass:
         numbers = all(_is_number(text) for text in found)
         return tuple(sorted(found, key=(lambda text: (int(text), text)) if numbers else None))
 
-    def targets(self, labels: Sequence[float] | Sequence[str], classes: tuple[str, ...]) -> NDArray[np.float32]:
+    def targets(
+        self, labels: NDArray[np.float64] | Sequence[float] | Sequence[str], classes: tuple[str, ...]
+    ) -> NDArray[np.float32]:
         codes = pc.index_in(pa.array(labels, pa.string()), pa.array(classes, pa.string()))
         return np.asarray(codes.fill_null(len(classes)).to_numpy(zero_copy_only=False), np.float32)
 

@@ -60,7 +60,11 @@ class Regression:
     def classes(self, labels: Sequence[float] | Sequence[str], known: Labels) -> tuple[str, ...]:  # noqa: ARG002
         return ()
 
-    def targets(self, labels: Sequence[float] | Sequence[str], classes: tuple[str, ...]) -> NDArray[np.float32]:  # noqa: ARG002
+    def targets(
+        self,
+        labels: NDArray[np.float64] | Sequence[float] | Sequence[str],
+        classes: tuple[str, ...],  # noqa: ARG002
+    ) -> NDArray[np.float32]:
         return np.asarray(labels, np.float32)
 
     def fitted(

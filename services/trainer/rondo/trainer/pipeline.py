@@ -11,6 +11,7 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import TrainerKind
 from rondo.trainer import registration
 from rondo.trainer.dataset import data_checks
+from rondo.trainer.dataset.columns import targets
 from rondo.trainer.dataset.split import split
 from rondo.trainer.ensemble.combine import Combined, combine
 from rondo.trainer.errors import NoFinitePredictionError, TrainingImpossibleError
@@ -199,18 +200,17 @@ class Pipeline:
         return evaluate_candidate(spec, fitted, champion, self.score)
 
     def _fit(self, spec: ModelSpec, trainer: Trainer, parts: Split, classes: tuple[str, ...]) -> FeatureModel:
-        task, target = task_named(spec.task), Target(spec.task, len(classes))
-        targets = task.targets(parts.training[spec.data.label].to_list(), classes)
+        target, labels = Target(spec.task, len(classes)), targets(spec, parts.training, classes)
         if trainer.kind == TrainerKind.FUNCTION:
-            prepared, matrix = _prepare(spec, parts, target, targets)
-            return self.functions.fit(spec, classes, parts.training, prepared, matrix, targets)
+            prepared, matrix = _prepare(spec, parts, target, labels)
+            return self.functions.fit(spec, classes, parts.training, prepared, matrix, labels)
         estimator = self._estimator(spec)
         params = estimator.check_params(target.task, trainer)
-        prepared, matrix = _prepare(spec, parts, target, targets)
+        prepared, matrix = _prepare(spec, parts, target, labels)
         # Before a fit that may take hours.
         estimator.check_matrix(params, prepared.columns, matrix)
         estimator.check_matrix(params, prepared.columns, prepared.apply(parts.holdout))
-        return PreparedModel(prepared, estimator.fit(target, params, trainer.seed, matrix, targets))
+        return PreparedModel(prepared, estimator.fit(target, params, trainer.seed, matrix, labels))
 
     def _estimator(self, spec: ModelSpec) -> Estimator:
         try:
@@ -232,6 +232,6 @@ def _parameters_of(champion: ChampionModel | None) -> Parameters | None:
 
 
 def _prepare(
-    spec: ModelSpec, parts: Split, target: Target, targets: NDArray[np.float32]
+    spec: ModelSpec, parts: Split, target: Target, labels: NDArray[np.float32]
 ) -> tuple[Preparation, NDArray[np.float32]]:
-    return preparation.fit(spec.features, spec.prepare, parts.training, target.columns(targets))
+    return preparation.fit(spec.features, spec.prepare, parts.training, target.columns(labels))

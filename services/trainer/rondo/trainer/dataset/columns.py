@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from rondo.contracts.spec.data import LARGEST_EXACT_INT
+from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.written import LARGEST_WHOLE
 from rondo.contracts.vocabularies import Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import Feature, ModelSpec
 
@@ -46,6 +50,12 @@ def label(spec: ModelSpec, stored: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     number = stored.cast(pl.Float64, strict=False)
     is_label = number.is_in([0.0, 1.0]) if spec.task == Task.BINARY else number.is_finite()
     return pl.when(is_label).then(number)
+
+
+def targets(spec: ModelSpec, rows: pl.DataFrame, classes: tuple[str, ...]) -> NDArray[np.float32]:
+    """Return the labels of training rows as an estimator is given them, shape `[rows]`: see `Task.targets`."""
+    stored = rows[spec.data.label]
+    return task_named(spec.task).targets(stored.to_numpy() if stored.dtype.is_float() else stored.to_list(), classes)
 
 
 def _text(number: pl.Expr, dtype: pl.DataType) -> pl.Expr:

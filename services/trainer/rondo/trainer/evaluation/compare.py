@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.training_evidence import Evaluation, PerformanceFigure, ReferenceProfile
+from rondo.trainer.dataset.columns import targets
 from rondo.trainer.dataset.split import unseen_by_champion
 from rondo.trainer.evaluation import bootstrap, reference_profile
 from rondo.trainer.evaluation.candidate import Candidate
@@ -113,9 +114,10 @@ def _score_champion(
         return None, f"its task is {task.task}"
     if absent := sorted(features.keys() - set(rows.columns)):
         return None, f"it needs {', '.join(absent)}, which the rows lack"
-    targets = task_named(spec.task).targets(rows[spec.data.label].to_list(), task.labels)
     try:
-        scored = Scored(task, targets, score(champion.model, inputs.onnx_inputs(features, rows)))
+        scored = Scored(
+            task, targets(spec, rows, task.labels), score(champion.model, inputs.onnx_inputs(features, rows))
+        )
     except GraphFailedError as error:
         return None, f"it fails on a row of the holdout ({error})"
     return (scored, None) if scored.finite else (None, "it gives no finite number for a row of the holdout")

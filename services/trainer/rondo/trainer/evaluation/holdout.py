@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.contracts.tasks.registry import task_named
+from rondo.trainer.dataset.columns import targets
 from rondo.trainer.dataset.split import calibration
 from rondo.trainer.evaluation.metrics import Scored
 
@@ -26,9 +27,8 @@ def score_holdout(
 ) -> tuple[pl.DataFrame, Scored]:
     """Return the rows that evaluate a model, and its outputs for them. `predict` gives the raw predictions of rows."""
     task, (choosing, evaluating) = task_named(spec.task), calibration(spec, holdout)
-
-    def targets(rows: pl.DataFrame) -> NDArray[np.float32]:
-        return task.targets(rows[spec.data.label].to_list(), classes)
-
-    fitted = task.fitted(classes, spec.prediction.model_dump(), predict(choosing), targets(choosing))
-    return evaluating, Scored(fitted, targets(evaluating), task.predictions(fitted, predict(evaluating)))
+    raw, found = predict(choosing), targets(spec, choosing, classes)
+    fitted = task.fitted(classes, spec.prediction.model_dump(), raw, found)
+    if evaluating is not choosing:
+        raw, found = predict(evaluating), targets(spec, evaluating, classes)
+    return evaluating, Scored(fitted, found, task.predictions(fitted, raw))

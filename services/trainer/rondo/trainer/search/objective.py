@@ -11,6 +11,7 @@ from rondo.contracts.events.training import TrainingNote
 from rondo.contracts.spec.parameters.search_space import with_params
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import NoteCode
+from rondo.trainer.dataset.columns import targets
 from rondo.trainer.errors import NoFinitePredictionError, NoInnerSplitError, TrainingImpossibleError
 from rondo.trainer.estimators.base import Target
 from rondo.trainer.evaluation.metrics import Scored, compute
@@ -121,12 +122,11 @@ def prepare_objective(spec: ModelSpec, estimator: Estimator, metric: Metric, tra
 
 
 def _prepare(spec: ModelSpec, task: Task, split: InnerSplit, estimator: Estimator, params: Any) -> _Prepared:
-    label = spec.data.label
-    classes = task.classes(split.training[label].unique().to_list(), spec.labels)
+    classes = task.classes(split.training[spec.data.label].unique().to_list(), spec.labels)
     target = Target(task.name, len(classes))
-    labels = task.targets(split.training[label].to_list(), classes)
+    labels = targets(spec, split.training, classes)
     fitted, matrix = preparation.fit(spec.features, spec.prepare, split.training, target.columns(labels))
     later = fitted.apply(split.validation)
     for rows in (matrix, later):
         estimator.check_matrix(params, fitted.columns, rows)
-    return _Prepared(target, classes, matrix, labels, later, task.targets(split.validation[label].to_list(), classes))
+    return _Prepared(target, classes, matrix, labels, later, targets(spec, split.validation, classes))
