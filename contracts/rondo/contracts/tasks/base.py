@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy as np
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from rondo.contracts.tasks.sketches import PerformanceSketch
@@ -173,4 +174,20 @@ class Task(Protocol):
 
     def sketch(self, fitted: FittedTask) -> PerformanceSketch:
         """Return how the monitor counts outcomes against predictions."""
+        ...
+
+    def largest_loss(self, fitted: FittedTask, rows: pa.Table) -> float | None:
+        """Return the error that counts as a loss of 1, by the holdout; None where the task has a natural bound.
+
+        `rows` have the columns of `sketches.PREDICTED` and `OBSERVED`. None where no row has a prediction and an
+        outcome, too.
+        """
+        ...
+
+    def losses(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:
+        """Return how wrong each prediction was, from 0 to 1, shape `[rows]`; NaN without prediction or outcome.
+
+        `rows` have the columns of `sketches.PREDICTED` and `OBSERVED`. `largest` is what `largest_loss` returned for
+        the model; a task that needs it returns NaN without. One wild row can't move a mean of bounded losses.
+        """
         ...

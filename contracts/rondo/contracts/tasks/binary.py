@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from rondo.contracts.tasks.base import FittedTask, Output, Storage
-from rondo.contracts.tasks.sketches import Figure
+from rondo.contracts.tasks.sketches import Figure, numbers
 from rondo.contracts.tasks.written import number, written
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 YES_NO = {"1": 1.0, "0": 0.0, "true": 1.0, "false": 0.0}
 _ONE_HALF = 0.5
+# Unclipped, the log loss of one confident mistake outweighs all other rows.
+_LEAST_CHANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,16 @@ class Binary:
     def sketch(self, fitted: FittedTask) -> ScoreHistograms:  # noqa: ARG002 - the same for every model
         return ScoreHistograms()
 
+    def largest_loss(self, fitted: FittedTask, rows: pa.Table) -> float | None:  # noqa: ARG002 - the same for all rows
+        return None
+
+    def losses(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:  # noqa: ARG002
+        """Return the log loss of the probability clipped to [.01, .99], divided by the largest that there is."""
+        scores, outcomes = numbers(rows)
+        of_outcome = np.where(outcomes > _ONE_HALF, scores, 1 - scores)
+        losses = np.log(np.clip(of_outcome, _LEAST_CHANCE, 1 - _LEAST_CHANCE)) / np.log(_LEAST_CHANCE)
+        return np.where(np.isfinite(scores) & np.isfinite(outcomes), losses, np.nan)
+
 
 _INT64 = 7  # onnx.TensorProto.INT64
 
@@ -163,8 +175,7 @@ class ScoreHistograms:
         return 2 * self.bins
 
     def count(self, rows: pa.Table) -> NDArray[np.int64]:
-        scores = rows.column("number").to_numpy().astype(np.float64)
-        outcomes = rows.column("outcome").to_numpy().astype(np.float64)
+        scores, outcomes = numbers(rows)
         finite = np.isfinite(scores) & np.isfinite(outcomes)
         scores, outcomes = scores[finite], outcomes[finite]
         bins = np.clip((scores * self.bins).astype(np.int64), 0, self.bins - 1)

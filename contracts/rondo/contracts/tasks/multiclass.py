@@ -101,6 +101,30 @@ class Multiclass:
     def sketch(self, fitted: FittedTask) -> ConfusionMatrix:
         return ConfusionMatrix(fitted.labels)
 
+    def largest_loss(self, fitted: FittedTask, rows: pa.Table) -> float | None:  # noqa: ARG002 - the same for all rows
+        return None
+
+    def losses(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:  # noqa: ARG002
+        """Return 1 where the predicted class is not the outcome, else 0.
+
+        The log of the outcome's probability is no choice: the inference log has that of the predicted class alone.
+        """
+        predicted, observed, counted = _classes(fitted.labels, rows)
+        return np.where(counted, predicted != observed, np.nan)
+
+
+def _classes(labels: tuple[str, ...], rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the predicted and the observed class of each row, and which rows have both.
+
+    An observed class that is not among `labels` has the index `len(labels)`.
+    """
+    known = pa.array(labels, pa.string())
+    predicted = pc.index_in(rows.column("label"), known, skip_nulls=True)
+    observed = pc.index_in(rows.column("outcome_label"), known, skip_nulls=True).fill_null(len(labels))
+    counted = predicted.is_valid().to_numpy() & rows.column("outcome_label").is_valid().to_numpy()
+    counted &= np.isfinite(rows.column("number").to_numpy().astype(np.float64))
+    return predicted.fill_null(0).to_numpy(), observed.to_numpy(), counted
+
 
 def _is_number(text: str) -> bool:
     """Return whether a text is a whole number as `str` writes it: answered as a number, it reads back as the text."""
@@ -122,12 +146,10 @@ class ConfusionMatrix:
         return (len(self.labels) + 1) * len(self.labels) + 2 * _CONFIDENCE_BINS
 
     def count(self, rows: pa.Table) -> NDArray[np.int64]:
-        k, known = len(self.labels), pa.array(self.labels, pa.string())
-        predicted = pc.index_in(rows.column("label"), known, skip_nulls=True).to_numpy().astype(np.float64)
-        observed = pc.index_in(rows.column("outcome_label"), known, skip_nulls=True).fill_null(k).to_numpy()
+        k = len(self.labels)
+        predicted, observed, counted = _classes(self.labels, rows)
         score = rows.column("number").to_numpy().astype(np.float64)
-        counted = np.isfinite(predicted) & np.isfinite(score) & rows.column("outcome_label").is_valid().to_numpy()
-        predicted, observed, score = predicted[counted].astype(np.int64), observed[counted], score[counted]
+        predicted, observed, score = predicted[counted], observed[counted], score[counted]
         matrix = np.bincount(observed * k + predicted, minlength=(k + 1) * k)
         bins = np.clip((score * _CONFIDENCE_BINS).astype(np.int64), 0, _CONFIDENCE_BINS - 1)
         confidence = np.bincount(bins + _CONFIDENCE_BINS * (observed == predicted), minlength=2 * _CONFIDENCE_BINS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from rondo.contracts.tasks.base import FittedTask, Interval, Output, ResidualScale, Storage
-from rondo.contracts.tasks.sketches import Figure
+from rondo.contracts.tasks.sketches import Figure, numbers
 from rondo.contracts.tasks.written import number
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from rondo.contracts.tasks.base import Labels, Node
 
+# One wild outcome is not to decide the mean of the squared errors.
+_LARGEST_LOSS_PERCENT = 99
 LARGEST_FLOAT32 = 3.4028234663852886e38
 
 
@@ -105,6 +107,28 @@ class Regression:
 
     def sketch(self, fitted: FittedTask) -> ResidualSketch:
         return ResidualSketch(fitted.scale or ResidualScale(residual=1.0, label=1.0, center=0.0))
+
+    def largest_loss(self, fitted: FittedTask, rows: pa.Table) -> float | None:  # noqa: ARG002 - the same for every model
+        """Return the 99th percentile of the squared error."""
+        errors = _squared_errors(rows)
+        known = errors[np.isfinite(errors)]
+        return float(np.percentile(known, _LARGEST_LOSS_PERCENT)) if len(known) else None
+
+    def losses(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:  # noqa: ARG002
+        """Return the squared error as a share of `largest`, at most 1; where that is 0, each error is 1."""
+        errors = _squared_errors(rows)
+        if largest is None:
+            return np.full(len(errors), np.nan)
+        if not largest:
+            return np.where(np.isnan(errors), np.nan, np.sign(errors))
+        return np.minimum(errors, largest) / largest
+
+
+def _squared_errors(rows: pa.Table) -> NDArray[np.float64]:
+    """Return NaN where the prediction or the outcome is no finite number."""
+    values, outcomes = numbers(rows)
+    values[~(np.isfinite(values) & np.isfinite(outcomes))] = np.nan
+    return (outcomes - values) ** 2
 
 
 def half_width(residuals: NDArray[np.float64], coverage: float) -> float:

@@ -5,18 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 import pyarrow as pa
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
 # What a sketch counts: of a prediction, and of its outcome. `number` is the score or the value; `label` is the
 # predicted class of a multiclass model. An outcome is a number or a label. What a task has not is null.
 PREDICTED = pa.schema([("number", pa.float32()), ("label", pa.string()), ("low", pa.float32()), ("high", pa.float32())])
 OBSERVED = pa.schema([("outcome", pa.float64()), ("outcome_label", pa.string())])
+
+
+def numbers(rows: pa.Table) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the columns `number` and `outcome`, NaN where missing, as new arrays of shape `[rows]`."""
+    predicted, observed = (rows.column(name).to_numpy().astype(np.float64) for name in ("number", "outcome"))
+    return predicted, observed
 
 
 @dataclass(frozen=True)
