@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rondo.contracts.spec.model import Gates, ModelSpec
-from rondo.contracts.tasks.metrics import METRICS
-from rondo.contracts.tasks.registry import TASKS
+from rondo.contracts.tasks.registry import METRICS, TASKS
 from rondo.registry.gates.champion_comparison import ComparedChampion
 from rondo.registry.gates.gates import evaluate_gates
 from rondo.trainer.dataset.training_set import TrainingSet

@@ -12,7 +12,7 @@ from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.spec.parameters.checks import LIBRARIES
 from rondo.contracts.spec.parameters.sklearn import DECIDED as STEPS_DECIDED
 from rondo.contracts.spec.parameters.sklearn import NOT_HERE, USES
-from rondo.contracts.tasks.metrics import METRICS
+from rondo.contracts.tasks.registry import METRICS
 from rondo.docgen.asyncapi import SPEC_PAGE
 from rondo.docgen.spec_page import spec_page
 

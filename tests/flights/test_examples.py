@@ -6,7 +6,7 @@ import pytest
 from rondo.flights.dataset.flights import ENTITY, EVENT_TIME, FEATURES, LABELS
 from rondo.flights.errors import UnknownExampleError
 from rondo.flights.examples import FOLDER, example_named
-from rondo.flights.report.scores import OUTPUTS
+from rondo.flights.report.scores import METRICS
 
 NAMES = sorted(path.parent.name for path in FOLDER.glob("*/rondo.yaml"))
 
@@ -17,7 +17,7 @@ def test_an_example_predicts_a_label_of_the_flights(name: str) -> None:
     assert (example.spec.data.entity, example.spec.data.event_time) == (ENTITY, EVENT_TIME)
     assert example.label in LABELS
     assert example.spec.features.keys() <= set(FEATURES)
-    assert example.spec.task in OUTPUTS
+    assert example.metric.name in METRICS
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -135,19 +135,6 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
-class Task(StrEnum):
-    """What a model predicts: one of two labels, one of several, or a number.
-
-    Unknown or not supported: `rondo apply` refuses the spec. Of a stored spec with an unknown one, ingestion rejects
-    the batches and dead-letters the outcomes, and says why: both can be sent again after an upgrade. The registry
-    rejects a candidate whose evidence has an unknown one, and the monitor dead-letters its event.
-    """
-
-    BINARY = "binary"
-    MULTICLASS = "multiclass"
-    REGRESSION = "regression"
-
-
 class TrainerKind(StrEnum):
     """What trains: a library, or a function of the user's own.
 

@@ -23,8 +23,10 @@ def train(
     context: FunctionContext,
 ) -> onnx.ModelProto:
     """Return a network with one hidden layer as an ONNX graph from the matrix to the probability of label 1."""
-    if context.task != "binary":
-        message = f"this network is for `task: binary`, and the spec has {context.task}"
+    if context.target != "probability":
+        message = (
+            f"this network has two labels, and `task: {context.task}` has a {context.target}: write `task: binary`"
+        )
         raise ValueError(message)
     params = {"hidden": 16, "epochs": 10, "rate": 0.003, "decay": 1e-3} | dict(context.params)
     network = fit(context.matrix, labels, np.random.default_rng(context.seed), **params)

@@ -20,8 +20,7 @@ import polars as pl
 from lightgbm import LGBMClassifier, LGBMRegressor
 from rondo.client.registration.conversion import convert
 from rondo.contracts.spec.model import ModelSpec
-from rondo.contracts.tasks.metrics import METRICS
-from rondo.contracts.tasks.registry import TASKS, task_named
+from rondo.contracts.tasks.registry import METRICS, TASKS, task_named
 from rondo.flights.dataset import flights
 from rondo.flights.dataset.messages import day, stream_of
 from rondo.flights.examples import example_named

@@ -13,7 +13,7 @@ from rondo.client.spec_proposal.files import SourceFile
 from rondo.client.spec_proposal.render import as_yaml
 from rondo.client.spec_proposal.template import TEMPLATE
 from rondo.contracts.spec.file import parse_spec
-from rondo.contracts.vocabularies import Task
+from rondo.contracts.tasks.registry import TASKS
 
 from tests.client.spec_proposal.builders import columns, each, hours, proposed, typed
 
@@ -39,7 +39,7 @@ def test_a_proposal_is_the_spec_that_it_says() -> None:
     assert spec.trainer.min_rows == 48
 
 
-@pytest.mark.parametrize("task", list(Task))
+@pytest.mark.parametrize("task", list(TASKS))
 def test_the_commented_gates_are_valid_for_the_task(task: str) -> None:
     labels = {"binary": "ab", "multiclass": "abc"}.get(task)
     found = columns(label=each(lambda n: labels[n % len(labels)] if labels else n / 7))

@@ -25,20 +25,20 @@ def test_where_no_member_is_better_than_chance_the_first_has_all_the_weight() ->
 def test_the_error_of_a_probability_is_that_of_the_right_class() -> None:
     targets = np.array([0, 1, 1, 3], np.float32)
     binary = np.array([[0.1], [0.9], [0.5], [1.0]])
-    assert mean_squared_error("binary", binary[:3], targets[:3]) == pytest.approx((0.01 + 0.01 + 0.25) / 3)
+    assert mean_squared_error("probability", binary[:3], targets[:3]) == pytest.approx((0.01 + 0.01 + 0.25) / 3)
     several = np.array([[0.8, 0.1, 0.1], [0.2, 0.6, 0.2], [0, 1, 0], [0.2, 0.2, 0.6]])
     # The last row has a class that the model does not know.
-    assert mean_squared_error("multiclass", several, targets) == pytest.approx((0.04 + 0.16 + 0 + 1) / 4)
-    assert mean_squared_error("regression", binary * 10, targets) == pytest.approx((1 + 64 + 16 + 49) / 4)
+    assert mean_squared_error("probabilities", several, targets) == pytest.approx((0.04 + 0.16 + 0 + 1) / 4)
+    assert mean_squared_error("number", binary * 10, targets) == pytest.approx((1 + 64 + 16 + 49) / 4)
 
 
 def test_a_model_that_gives_no_number_has_an_infinite_error() -> None:
-    assert mean_squared_error("binary", np.array([[0.5], [np.nan]]), np.array([0, 1], np.float32)) == float("inf")
+    assert mean_squared_error("probability", np.array([[0.5], [np.nan]]), np.array([0, 1], np.float32)) == float("inf")
 
 
 def test_the_reference_knows_the_shares_alone() -> None:
-    assert reference_error("binary", np.array([0, 0, 0, 1], np.float32)) == pytest.approx(0.75 * 0.25)
-    assert reference_error("multiclass", np.array([0, 0, 1, 2], np.float32)) == pytest.approx(
+    assert reference_error("probability", np.array([0, 0, 0, 1], np.float32)) == pytest.approx(0.75 * 0.25)
+    assert reference_error("probabilities", np.array([0, 0, 1, 2], np.float32)) == pytest.approx(
         0.5 * 0.25 + 2 * 0.25 * 0.75**2
     )
-    assert reference_error("regression", np.array([1, 3], np.float32)) == 1
+    assert reference_error("number", np.array([1, 3], np.float32)) == 1

@@ -23,7 +23,11 @@ from tests.trainer.estimators.graphs import difference, graph, predict
 Matrix = NDArray[np.float32]
 LARGEST = float(np.finfo(np.float32).max)
 EDGES = np.array([np.nan, np.inf, -np.inf, LARGEST, -LARGEST, 1e-45, 0.0, -0.0, 1.0, -1.0], np.float32)
-TARGETS = {"binary": Target("binary", 2), "multiclass": Target("multiclass", 3), "regression": Target("regression", 0)}
+TARGETS = {
+    "binary": Target("probability", 2),
+    "multiclass": Target("probabilities", 3),
+    "regression": Target("number", 0),
+}
 TASKS = {"classifier": ("binary", "multiclass"), "regressor": ("regression",), "transformer": ("binary", "regression")}
 IMPUTER = {"use": "sklearn.impute.SimpleImputer"}
 SCALER = {"use": "sklearn.preprocessing.StandardScaler"}

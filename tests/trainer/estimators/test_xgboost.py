@@ -19,7 +19,7 @@ from tests.trainer.estimators.graphs import difference
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BINARY = Target("binary", 2)
+BINARY = Target("probability", 2)
 LARGEST = float(np.finfo(np.float32).max)
 EDGES = np.array([np.nan, np.inf, -np.inf, LARGEST, -LARGEST, 1e-45, 0.0, -0.0, 1.0], np.float32)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+    from rondo.contracts.tasks.base import TargetKind
 
 FLOAT, TEXT = TensorProto.FLOAT, TensorProto.STRING
 NUMBERS = {name: Feature(type="float", optional=True) for name in ("a", "b", "c", "d")}
@@ -35,13 +36,13 @@ def run(model: bytes, outputs: Sequence[str], feeds: Mapping[str, NDArray[Any]])
 
 def given(
     model: onnx.ModelProto,
-    task: str = "binary",
+    target: TargetKind = "probability",
     classes: Sequence[str] | None = ("0", "1"),
     features: Mapping[str, Feature] = NUMBERS,
     columns: Mapping[str, NDArray[Any]] = COLUMNS,
 ) -> ExternalModel:
     sample = {name: values[:3] for name, values in columns.items()}
-    return read(model.SerializeToString(), features, task, classes, sample, run)
+    return read(model.SerializeToString(), features, target, classes, sample, run)
 
 
 def graph(

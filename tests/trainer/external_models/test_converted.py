@@ -58,11 +58,11 @@ def test_a_classifier_of_several_classes_has_its_probabilities_in_the_order_of_i
     estimator: Any, labels: Any, convert: Any
 ) -> None:
     estimator = clone(estimator).fit(X, labels)
-    model = given(convert(estimator), "multiclass", None)
+    model = given(convert(estimator), "probabilities", None)
     assert model.classes == tuple(str(each) for each in estimator.classes_)
     assert not model.output.assumed
     raw = model.predict(X)
-    model.output.check("multiclass", raw)
+    model.output.check("probabilities", raw)
     np.testing.assert_allclose(raw, estimator.predict_proba(X), atol=1e-6)
     np.testing.assert_allclose(scored(model, NUMBERS, COLUMNS), raw, atol=1e-6)
     np.testing.assert_allclose(scored_as_matrix(model, X), raw, atol=1e-6)
@@ -73,7 +73,7 @@ def test_a_binary_classifier_has_the_probability_of_the_positive_label(
     estimator: Any, labels: Any, convert: Any
 ) -> None:
     estimator = clone(estimator).fit(X, BINARY)
-    model = given(convert(estimator), "binary", ("no", "yes"))
+    model = given(convert(estimator), "probability", ("no", "yes"))
     raw = model.predict(X)
     assert raw.shape == (200, 1)
     np.testing.assert_allclose(raw[:, 0], estimator.predict_proba(X)[:, 1], atol=1e-6)
@@ -90,7 +90,7 @@ def test_a_binary_classifier_has_the_probability_of_the_positive_label(
 )
 def test_a_regression_has_its_value(estimator: Any, convert: Any) -> None:
     estimator = clone(estimator).fit(X, X[:, 1])
-    model = given(convert(estimator), "regression", ())
+    model = given(convert(estimator), "number", ())
     assert model.classes == ()
     np.testing.assert_allclose(model.predict(X)[:, 0], estimator.predict(X), atol=1e-5)
     np.testing.assert_allclose(scored(model, NUMBERS, COLUMNS), model.predict(X), atol=1e-6)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,25 +11,28 @@ from rondo.trainer.external_models.errors import ExternalModelError, NotProbabil
 
 from tests.trainer.external_models.graphs import COLUMNS, FLOAT, NUMBERS, X, column, given, graph, scored
 
+if TYPE_CHECKING:
+    from rondo.contracts.tasks.base import TargetKind
+
 SOFTMAX = helper.make_node("Softmax", ["x"], ["y"], axis=1)
 FOUR = {"y": (FLOAT, ["N", 4])}
 NAMED = {"rondo.classes": '["cat", "dog", "owl", "eel"]'}
 
 
-def _code(model: Any, task: str, classes: Any) -> str:
+def _code(model: Any, target: TargetKind, classes: Any) -> str:
     with pytest.raises(ExternalModelError) as refused:
-        given(model, task, classes)
+        given(model, target, classes)
     return refused.value.code
 
 
 def test_the_metadata_names_the_classes() -> None:
-    model = given(graph(SOFTMAX, outputs=FOUR, metadata=NAMED), "multiclass", None)
+    model = given(graph(SOFTMAX, outputs=FOUR, metadata=NAMED), "probabilities", None)
     assert model.classes == ("cat", "dog", "owl", "eel")
 
 
 def test_the_columns_are_put_into_the_order_that_is_wanted() -> None:
     wanted = ("eel", "cat", "dog", "owl")
-    model = given(graph(SOFTMAX, outputs=FOUR, metadata=NAMED), "multiclass", wanted)
+    model = given(graph(SOFTMAX, outputs=FOUR, metadata=NAMED), "probabilities", wanted)
     assert model.output.columns == (3, 0, 1, 2)
     np.testing.assert_allclose(scored(model, NUMBERS, COLUMNS), model.predict(X), atol=1e-6)
 
@@ -40,13 +43,13 @@ def test_of_two_labels_in_reverse_order_the_positive_one_is_taken() -> None:
     rest = helper.make_node("Sub", ["one", "y"], ["rest"])
     outputs = {"both": (FLOAT, ["N", 2])}
     made = graph(*both[:-1], one, rest, both[-1], outputs=outputs, metadata={"rondo.classes": '["yes", "no"]'})
-    model = given(made, "binary", ("no", "yes"))
+    model = given(made, "probability", ("no", "yes"))
     assert model.output.columns == (0,)
     np.testing.assert_allclose(scored(model, NUMBERS, COLUMNS), model.predict(X), atol=1e-6)
 
 
 def test_without_names_the_order_is_assumed_and_that_is_known() -> None:
-    assert given(graph(SOFTMAX, outputs=FOUR), "multiclass", ("a", "b", "c", "d")).output.assumed
+    assert given(graph(SOFTMAX, outputs=FOUR), "probabilities", ("a", "b", "c", "d")).output.assumed
 
 
 def test_of_several_outputs_the_metadata_names_one() -> None:
@@ -57,29 +60,29 @@ def test_of_several_outputs_the_metadata_names_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "task", "classes", "code"),
+    ("model", "target", "classes", "code"),
     [
         (graph(*column(), *column(output="z"), outputs={"y": (FLOAT, ["N", 1]), "z": (FLOAT, ["N", 1])}),
-         "binary", ("0", "1"), "unclear_output"),
-        (graph(*column(), metadata={"rondo.output": "nothing"}), "binary", ("0", "1"), "unclear_output"),
+         "probability", ("0", "1"), "unclear_output"),
+        (graph(*column(), metadata={"rondo.output": "nothing"}), "probability", ("0", "1"), "unclear_output"),
         (graph(helper.make_node("ArgMax", ["x"], ["y"], axis=1), outputs={"y": (TensorProto.INT64, ["N", 1])}),
-         "binary", ("0", "1"), "unclear_output"),
-        (graph(SOFTMAX, outputs=FOUR), "binary", ("0", "1"), "unclear_output"),
-        (graph(SOFTMAX, outputs=FOUR), "regression", (), "unclear_output"),
-        (graph(*column()), "multiclass", None, "unclear_output"),
-        (graph(SOFTMAX, outputs=FOUR), "multiclass", None, "unclear_output"),
-        (graph(SOFTMAX, outputs=FOUR, metadata=NAMED), "multiclass", ("a", "b", "c", "d"), "unmatched_classes"),
-        (graph(SOFTMAX, outputs=FOUR, metadata={"rondo.classes": '["a"]'}), "multiclass", None, "unmatched_classes"),
-        (graph(SOFTMAX, outputs=FOUR, metadata={"rondo.classes": "a, b"}), "multiclass", None, "unmatched_classes"),
+         "probability", ("0", "1"), "unclear_output"),
+        (graph(SOFTMAX, outputs=FOUR), "probability", ("0", "1"), "unclear_output"),
+        (graph(SOFTMAX, outputs=FOUR), "number", (), "unclear_output"),
+        (graph(*column()), "probabilities", None, "unclear_output"),
+        (graph(SOFTMAX, outputs=FOUR), "probabilities", None, "unclear_output"),
+        (graph(SOFTMAX, outputs=FOUR, metadata=NAMED), "probabilities", ("a", "b", "c", "d"), "unmatched_classes"),
+        (graph(SOFTMAX, outputs=FOUR, metadata={"rondo.classes": '["a"]'}), "probabilities", None, "unmatched_classes"),
+        (graph(SOFTMAX, outputs=FOUR, metadata={"rondo.classes": "a, b"}), "probabilities", None, "unmatched_classes"),
     ],
 )  # fmt: skip
-def test_what_is_unclear_is_refused(model: Any, task: str, classes: Any, code: str) -> None:
-    assert _code(model, task, classes) == code
+def test_what_is_unclear_is_refused(model: Any, target: TargetKind, classes: Any, code: str) -> None:
+    assert _code(model, target, classes) == code
 
 
 def test_an_output_of_one_row_is_refused() -> None:
     mean = helper.make_node("ReduceMean", ["x"], ["y"], axes=[0], keepdims=1)
-    assert _code(graph(mean, outputs={"y": (FLOAT, [None, 4])}), "multiclass", ("a", "b", "c", "d")) == "run_failed"
+    assert _code(graph(mean, outputs={"y": (FLOAT, [None, 4])}), "probabilities", ("a", "b", "c", "d")) == "run_failed"
 
 
 def test_margins_are_no_probabilities() -> None:
@@ -87,14 +90,14 @@ def test_margins_are_no_probabilities() -> None:
     take[1].output[0] = "y"
     model = given(graph(*take))
     with pytest.raises(NotProbabilitiesError):
-        model.output.check("binary", model.predict(X))
+        model.output.check("probability", model.predict(X))
 
 
 def test_probabilities_that_do_not_add_up_are_none() -> None:
-    model = given(graph(helper.make_node("Sigmoid", ["x"], ["y"]), outputs=FOUR, metadata=NAMED), "multiclass", None)
+    model = given(graph(helper.make_node("Sigmoid", ["x"], ["y"]), outputs=FOUR, metadata=NAMED), "probabilities", None)
     with pytest.raises(NotProbabilitiesError):
-        model.output.check("multiclass", model.predict(X))
+        model.output.check("probabilities", model.predict(X))
 
 
 def test_rows_without_a_prediction_are_left_to_the_check_of_finite_ones() -> None:
-    given(graph(*column())).output.check("binary", np.array([[np.nan], [0.5]]))
+    given(graph(*column())).output.check("probability", np.array([[np.nan], [0.5]]))

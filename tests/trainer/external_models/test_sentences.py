@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from onnx import TensorProto, helper
@@ -11,6 +11,9 @@ from rondo.trainer.external_models.errors import ExternalModelError
 from tests.trainer.external_models.graphs import FLOAT, TEXT, X, column, given, graph
 from tests.trainer.external_models.test_document import external
 from tests.trainer.external_models.test_inputs import MIXED, ROWS
+
+if TYPE_CHECKING:
+    from rondo.contracts.tasks.base import TargetKind
 
 KEPT = [helper.make_node("Identity", ["x"], ["z"]), helper.make_node("Constant", [], ["y"], value_floats=[0.5])]
 
@@ -36,25 +39,25 @@ def test_a_graph_that_cannot_be_served_is_refused_with_what_to_export(model: Any
 
 
 @pytest.mark.parametrize(
-    ("model", "task", "classes", "code", "sentence"),
+    ("model", "target", "classes", "code", "sentence"),
     [
         (graph(helper.make_node("ArgMax", ["x"], ["y"], axis=1), outputs={"y": (TensorProto.INT64, ["N", 1])}),
-         "binary", ("0", "1"), "unclear_output", "none of them has floats"),
+         "probability", ("0", "1"), "unclear_output", "none of them has floats"),
         (graph(*column(), *column(output="z"), outputs={"y": (FLOAT, ["N", 1]), "z": (FLOAT, ["N", 1])}),
-         "binary", ("0", "1"), "unclear_output", "several have floats"),
+         "probability", ("0", "1"), "unclear_output", "several have floats"),
         (graph(helper.make_node("Softmax", ["x"], ["y"]), outputs={"y": (FLOAT, ["N", 4])}),
-         "multiclass", None, "unclear_output", "nothing says which class each column is"),
+         "probabilities", None, "unclear_output", "nothing says which class each column is"),
         (graph(helper.make_node("Softmax", ["x"], ["y"]), outputs={"y": (FLOAT, ["N", 4])},
                metadata={"rondo.classes": '["a", "b", "c", "d"]'}),
-         "multiclass", ("e", "f", "g", "h"), "unmatched_classes",
+         "probabilities", ("e", "f", "g", "h"), "unmatched_classes",
          "and those of the label e, f, g, h: fit the model to the labels as they are published"),
     ],
 )  # fmt: skip
 def test_an_output_that_is_unclear_is_refused_with_what_to_name(
-    model: Any, task: str, classes: Any, code: str, sentence: str
+    model: Any, target: TargetKind, classes: Any, code: str, sentence: str
 ) -> None:
     with pytest.raises(ExternalModelError) as refused:
-        given(model, task, classes)
+        given(model, target, classes)
     assert refused.value.code == code
     assert sentence in str(refused.value)
 
@@ -64,7 +67,7 @@ def test_margins_are_refused_with_how_to_export_probabilities() -> None:
     take[1].output[0] = "y"
     model = given(graph(*take))
     with pytest.raises(ExternalModelError) as refused:
-        model.output.check("binary", model.predict(X))
+        model.output.check("probability", model.predict(X))
     assert "of the model has no probabilities" in str(refused.value)
     assert "export the probabilities, not the margins" in str(refused.value)
 

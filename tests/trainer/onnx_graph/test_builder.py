@@ -30,7 +30,7 @@ FEATURES = {
     "carrier": Feature(type="category"),
     "distance": Feature(type="int"),
 }
-TARGET = Target("binary", 2)
+TARGET = Target("probability", 2)
 TASK = FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=0.5)
 PARAMS = LightGbm(1).check_params(
     "binary", Trainer(params={"n_estimators": 20, "num_leaves": 15, "min_data_in_leaf": 5})

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from rondo.contracts.tasks.metrics import METRICS
+from rondo.contracts.tasks.registry import METRICS
 from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.errors import LeakError, NoInnerSplitError

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.client.errors import ForbiddenError, NotFoundError, RefusedError, UnavailableError, UnreachableError
 from rondo.contracts.tasks.registry import TASKS
-from rondo.contracts.vocabularies import Task
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo
@@ -81,7 +80,7 @@ async def label_of(rondo: AsyncRondo, model: str) -> Label | None:
     if task is None or column["kind"] != _LABEL:
         return Label(data["label"], None)
     labels = task.labels(data.get("positive"), data.get("negative"))
-    return Label(data["label"], labels, await _classes(rondo, model) if spec["task"] == Task.MULTICLASS else ())
+    return Label(data["label"], labels, await _classes(rondo, model) if task.open_classes else ())
 
 
 async def _classes(rondo: AsyncRondo, model: str) -> tuple[str, ...]:

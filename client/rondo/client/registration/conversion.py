@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.client.registration.errors import ConversionUnavailableError, NotConvertibleError
 from rondo.client.registration.onnx_metadata import with_metadata
+from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.written import written
-from rondo.contracts.vocabularies import Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,9 +90,10 @@ def convert(estimator: Any, spec: Mapping[str, Any], stated: Sequence[str] | Non
 def _classes(estimator: Any, spec: Mapping[str, Any]) -> list[str]:
     """Return the classes of a classifier as texts, in the order of its probabilities; none of a regressor."""
     found = getattr(estimator, "classes_", None)
-    if spec["task"] == Task.REGRESSION:
+    task = task_named(spec["task"])
+    if task.target == "number":
         if found is not None:
-            raise NotConvertibleError(estimator, "it is a classifier, and the task of the spec is regression")
+            raise NotConvertibleError(estimator, f"it is a classifier, and the task of the spec is {task.name}")
         return []
     if found is None or not hasattr(estimator, "predict_proba"):
         raise NotConvertibleError(estimator, f"it has no probabilities, and the task of the spec is {spec['task']}")
@@ -100,8 +101,9 @@ def _classes(estimator: Any, spec: Mapping[str, Any]) -> list[str]:
     classes = [text for text in texts if text]
     if len(classes) != len(texts):
         raise NotConvertibleError(estimator, f"its classes {found.tolist()} are neither texts nor whole numbers")
-    if spec["task"] == Task.BINARY:
-        labels = {spec["data"].get("negative") or "0", spec["data"].get("positive") or "1"}
+    if not task.open_classes:
+        known = task.labels(spec["data"].get("positive"), spec["data"].get("negative"))
+        labels = set(task.classes([], known))
         if set(classes) not in (labels, {"0", "1"}):
             raise NotConvertibleError(
                 estimator,

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from rondo.contracts.vocabularies import Task
+from rondo.contracts.tasks.registry import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,10 +19,6 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _NOT_TEXTS = frozenset(("true", "false", "null", "yes", "no", "y", "n", "on", "off"))
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 _LONGEST_COMMENT = 300
-_GATES = {
-    Task.BINARY: "{roc_auc: {min: 0.6, not_worse_than_champion: 0.03}}",
-    Task.MULTICLASS: "{accuracy: {min: 0.6, not_worse_than_champion: 0.03}}",
-}
 
 
 def as_yaml(proposal: Proposal) -> str:
@@ -53,12 +49,14 @@ def _lines(proposal: Proposal) -> Iterator[str]:
 
 
 def _gates(proposal: Proposal) -> str:
-    label = proposal.roles.label.column
-    if proposal.label.task != Task.REGRESSION or label.low is None or label.high is None:
-        return _GATES[Task(proposal.label.task)]
-    # A tenth of the labels' range, to begin with a bound in their unit.
-    largest = (label.high - label.low) / 10
-    return f"{{mae: {{max: {_rounded(largest)}, not_worse_than_champion: 0.05}}}}"
+    label, task = proposal.roles.label.column, TASKS[proposal.label.task]
+    metric, bound = task.metrics[task.primary], ""
+    if metric.relative and label.low is not None and label.high is not None:
+        # A tenth of the labels' range, to begin with a bound in their unit.
+        bound = f"max: {_rounded((label.high - label.low) / 10)}, "
+    elif metric.higher_is_better:
+        bound = "min: 0.6, "
+    return f"{{{metric.name}: {{{bound}not_worse_than_champion: {0.05 if metric.relative else 0.03}}}}}"
 
 
 def _rounded(number: float) -> str:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 from rondo.client.spec_proposal.errors import TaskMismatchError, UnusableRoleError
 from rondo.client.spec_proposal.names import words
 from rondo.client.spec_proposal.summary import ColumnSummary, Kind
-from rondo.contracts.tasks.binary import YES_NO
-from rondo.contracts.tasks.multiclass import MAX_CLASSES
-from rondo.contracts.vocabularies import Task
+from rondo.contracts.tasks.binary import BINARY, YES_NO
+from rondo.contracts.tasks.multiclass import MAX_CLASSES, MULTICLASS
+from rondo.contracts.tasks.registry import TASKS
+from rondo.contracts.tasks.regression import REGRESSION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# The tasks that the values of a column decide; another one is named with `--task`.
+_GUESSED = (BINARY.name, MULTICLASS.name, REGRESSION.name)
 # More whole numbers are an amount rather than classes.
 _MOST_NUMBERS = 20
 _AMOUNTS = frozenset(
@@ -55,7 +58,7 @@ def choose_task(label: ColumnSummary, asked: str | None) -> LabelChoice:
     why = "named with --task" if asked else _why(label, task)
     if asked and (problem := _mismatch(label, asked)):
         raise TaskMismatchError(asked, label.name, problem)
-    if task != Task.BINARY or _is_zero_one(label):
+    if not TASKS[task].names_labels or _is_zero_one(label):
         return LabelChoice(task, why)
     positive, negative, positive_why = _two_texts(label)
     return LabelChoice(task, why, positive, negative, positive_why)
@@ -73,24 +76,26 @@ def _check_values(label: ColumnSummary) -> None:
 
 def _task(label: ColumnSummary) -> str:
     if label.kind == Kind.FLOAT and not label.whole:
-        return Task.REGRESSION
+        return REGRESSION.name
     if label.distinct == 2:  # noqa: PLR2004
-        return Task.BINARY
+        return BINARY.name
     if label.kind == Kind.TEXT:
-        if problem := _mismatch(label, Task.MULTICLASS):
+        if problem := _mismatch(label, MULTICLASS.name):
             raise UnusableRoleError("label", label.name, problem, "name another column with --label")
-        return Task.MULTICLASS
+        return MULTICLASS.name
     amount = bool(set(words(label.name)) & _AMOUNTS)
     few = label.distinct <= min(_MOST_NUMBERS, label.present / 2)
-    return Task.MULTICLASS if label.kind == Kind.INT and few and not amount else Task.REGRESSION
+    return MULTICLASS.name if label.kind == Kind.INT and few and not amount else REGRESSION.name
 
 
 def _why(label: ColumnSummary, task: str) -> str:
-    if task == Task.BINARY:
+    if task == BINARY.name:
         return "the label has two values"
-    if task == Task.MULTICLASS:
+    if task == MULTICLASS.name:
         few = "" if label.kind == Kind.TEXT else "; `regression` if they are amounts"
         return f"the label has {label.distinct} {'texts' if label.kind == Kind.TEXT else 'whole numbers'}{few}"
+    if task not in _GUESSED:
+        return TASKS[task].description
     classes = (
         "; `multiclass` if they are classes"
         if label.whole and label.distinct <= min(MAX_CLASSES, label.present / 2)
@@ -101,18 +106,24 @@ def _why(label: ColumnSummary, task: str) -> str:
 
 def _mismatch(label: ColumnSummary, task: str) -> str:
     """Return why the values are no labels of a task; "" where they are."""
-    if task == Task.BINARY and (label.distinct != 2 or (label.kind == Kind.FLOAT and not label.whole)):  # noqa: PLR2004
+    if task == BINARY.name and (label.distinct != 2 or (label.kind == Kind.FLOAT and not label.whole)):  # noqa: PLR2004
         return f"a binary label has two texts or whole numbers, and this has {label.distinct:,} different values"
-    if task == Task.REGRESSION and label.kind not in (Kind.INT, Kind.FLOAT):
+    if task == REGRESSION.name and label.kind not in (Kind.INT, Kind.FLOAT):
         return f"it has {'true and false' if label.kind == Kind.BOOL else 'texts'}, not numbers"
-    if task == Task.MULTICLASS:
+    if task == MULTICLASS.name:
         if label.kind == Kind.FLOAT and not label.whole:
             return "classes are texts or whole numbers, and it has other numbers"
         if label.distinct > MAX_CLASSES:
             return f"it has {label.distinct:,} different values, and at most {MAX_CLASSES} are classes"
         if label.unique and label.present > _MOST_NUMBERS:
             return "each row has its own value, so these are no classes"
-    return ""
+    return "" if task in _GUESSED else _unreadable(label, task)
+
+
+def _unreadable(label: ColumnSummary, task: str) -> str:
+    labels = TASKS[task].labels(None, None)
+    wrong = next((value for value, _ in label.values if labels.parse(value) is None), None)
+    return "" if wrong is None else f"it has {wrong!r}, and the label of {task} is {labels.expected}"
 
 
 def _is_zero_one(label: ColumnSummary) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from rondo.contracts.events.base import ModelEvent, Value
-from rondo.contracts.tasks.metrics import METRICS
+from rondo.contracts.tasks.registry import METRICS
 from rondo.contracts.text import Message, Text
 from rondo.contracts.times import Utc
 from rondo.contracts.vocabularies import Severity, StatisticName, open_to

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
+from pydantic import Field
+
 from rondo.contracts.events.base import ModelEvent, Value
 from rondo.contracts.events.data import DataVersion
 from rondo.contracts.spec.policy import Value as ParameterValue
-from rondo.contracts.tasks.metrics import METRICS
+from rondo.contracts.tasks.base import NAME
+from rondo.contracts.tasks.registry import METRICS, TASKS
 from rondo.contracts.text import Digest, Message, Text
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import NoteCode, ParameterOrigin, SkipReason, Task, TriggerKind, open_to
+from rondo.contracts.vocabularies import NoteCode, ParameterOrigin, SkipReason, TriggerKind, open_to
 
 
 class Trigger(Value):
@@ -117,7 +120,7 @@ class TrainingSummary(TrainingInputs):
     champion could not be scored.
     """
 
-    task: Annotated[Text, open_to(Task)]
+    task: Annotated[Text, Field(description=NAME, examples=list(TASKS))]
     metrics: dict[Text, float]
     champion_metrics: dict[Text, float] | None = None
     champion_version: int | None = None

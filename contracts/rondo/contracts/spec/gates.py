@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from rondo.contracts.spec.data import SpecSection
-from rondo.contracts.tasks.metrics import METRICS
+from rondo.contracts.tasks.registry import METRICS
 from rondo.contracts.text import Column, Text
 
 if TYPE_CHECKING:
@@ -62,51 +62,25 @@ class FairnessGate(SpecSection):
     """The largest difference of the metric that is allowed between any two groups."""
 
 
-class Gates(SpecSection):
-    """The gates that a candidate must pass before it may serve.
+if TYPE_CHECKING:
+    _MetricGates = SpecSection
+else:
+    _MetricGates = create_model(
+        "_MetricGates",
+        __base__=SpecSection,
+        **{
+            name: (MetricGate | None, Field(default=None, description=metric.description))
+            for name, metric in METRICS.items()
+        },
+    )
+
+
+class Gates(_MetricGates):
+    """The gates that a candidate must pass before it may serve. Each metric of a task is a key with its bounds.
 
     One gate is always checked: the ONNX graph must predict as the trained model does.
     """
 
-    roc_auc: MetricGate | None = None
-    """ROC AUC, the probability that a row with label 1 has a higher score than one with label 0. For `multiclass` the
-    mean over the classes, each against all others."""
-    average_precision: MetricGate | None = None
-    """Average precision, the area under the curve of precision by recall."""
-    log_loss: MetricGate | None = None
-    """Log loss, the mean negative logarithm of the probability that the label had."""
-    brier: MetricGate | None = None
-    """Brier score, the mean squared distance between score and label."""
-    ece: MetricGate | None = None
-    """Expected calibration error: how far scores are from the share of rows that are as predicted."""
-    accuracy: MetricGate | None = None
-    """The share of rows whose label is as predicted."""
-    balanced_accuracy: MetricGate | None = None
-    """The mean recall of the classes."""
-    precision: MetricGate | None = None
-    """The share of label 1 among the rows that were predicted as 1."""
-    recall: MetricGate | None = None
-    """The share of rows with label 1 that were predicted as 1."""
-    f1: MetricGate | None = None
-    """The harmonic mean of precision and recall."""
-    f1_macro: MetricGate | None = None
-    """The mean F1 of the classes."""
-    mcc: MetricGate | None = None
-    """The Matthews correlation of labels and predicted labels."""
-    rmse: MetricGate | None = None
-    """The root of the mean squared error, in units of the label."""
-    mae: MetricGate | None = None
-    """The mean absolute error, in units of the label."""
-    median_absolute_error: MetricGate | None = None
-    """The median absolute error, in units of the label."""
-    mape: MetricGate | None = None
-    """The mean absolute error as a share of the label. Labels near 0 make it very large."""
-    r2: MetricGate | None = None
-    """The share of the variance of the labels that the model explains."""
-    pinball: MetricGate | None = None
-    """The mean pinball loss of both ends of `prediction.interval`."""
-    interval_coverage: MetricGate | None = None
-    """The share of labels in `prediction.interval`."""
     confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
     """The confidence with which `not_worse_than_champion` fails a candidate, by a paired bootstrap of the holdout. With
     0.5 the difference on the holdout decides as it is."""

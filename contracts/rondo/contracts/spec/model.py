@@ -17,9 +17,8 @@ from rondo.contracts.spec.duration import Duration, format_duration, parse_durat
 from rondo.contracts.spec.gates import ErrorCosts, FairnessGate, Gates, MetricGate, Prediction
 from rondo.contracts.spec.policy import Monitor, Retrain, Rollout, Serving, Trainer
 from rondo.contracts.spec.preparation.section import Prepare
-from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.tasks.registry import DEFAULT, TASKS, task_named
 from rondo.contracts.text import Column, Name, Text
-from rondo.contracts.vocabularies import Task, known
 
 if TYPE_CHECKING:
     from rondo.contracts.tasks.base import Labels
@@ -51,8 +50,15 @@ class ModelSpec(SpecSection):
 
     model: Name
     """The name of the model, as requests and commands give it. One file, one model."""
-    task: Annotated[Text, Field(examples=known(Task))] = Task.BINARY.value
-    """What the model predicts: `binary` one of two labels, `multiclass` one of several, `regression` a number."""
+    task: Annotated[
+        Text,
+        Field(
+            description="What the model predicts: "
+            + ", ".join(f"`{name}` {task.description}" for name, task in TASKS.items())
+            + ".",
+            examples=list(TASKS),
+        ),
+    ] = DEFAULT
     data: Data
     """Where the training data comes from."""
     features: Annotated[dict[Column, Feature], Field(min_length=1)]

@@ -20,7 +20,8 @@ from rondo.contracts.spec.parameters.search_checks import search_problems
 from rondo.contracts.spec.parameters.step_checks import step_problems
 from rondo.contracts.spec.preparation.checks import preparation_problems
 from rondo.contracts.spec.task_checks import task_problems
-from rondo.contracts.vocabularies import RolloutStrategy, Task, TrainerKind, TriggerKind, UnknownColumns, known
+from rondo.contracts.tasks.registry import DEFAULT, TASKS
+from rondo.contracts.vocabularies import RolloutStrategy, TrainerKind, TriggerKind, UnknownColumns, known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,9 +62,9 @@ def unsupported(spec: Plain) -> Iterator[Problem]:
 
 def not_supported(spec: Plain) -> Iterator[Problem]:
     """Yield what the spec asks for and this release does not do."""
-    task = spec.get("task", Task.BINARY)
-    if isinstance(task, str) and task not in list(Task):
-        yield Problem(("task",), f"{_state(task, Task)}: use one of {', '.join(known(Task))}")
+    task = spec.get("task", DEFAULT)
+    if isinstance(task, str) and task not in TASKS:
+        yield Problem(("task",), f"{task!r} is unknown: use one of {', '.join(TASKS)}")
     strategy, kind = mapping_at(spec, "rollout").get("strategy"), mapping_at(spec, "trainer").get("kind")
     if strategy in (None, RolloutStrategy.REPLACE):
         yield from _steps_of_one(mapping_at(spec, "rollout"))

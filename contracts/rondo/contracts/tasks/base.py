@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from rondo.contracts import vocabularies
 from rondo.contracts.text import Text
-from rondo.contracts.vocabularies import open_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,12 +15,35 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
 
+    from rondo.contracts.tasks.metrics import Metric
     from rondo.contracts.tasks.sketches import PerformanceSketch
 
 OutputKind = Literal["number", "label", "probabilities"]
+# What a raw prediction is: the probability of the second of two classes, those of all classes, or a number.
+TargetKind = Literal["probability", "probabilities", "number"]
 # How a label is stored in tables and logs.
 Storage = Literal["number", "text"]
+
+
+# The names of the tasks, which `registry` adds, and the documentation of a field that has one.
+NAMES: list[str] = []
+NAME = (
+    "What a model predicts: a name of `rondo.contracts.tasks`. Unknown: `rondo apply` refuses the spec. Of a stored"
+    " spec with an unknown one, ingestion rejects the batches and dead-letters the outcomes, and says why: both can be"
+    " sent again after an upgrade. The registry rejects a candidate whose evidence has an unknown one, and the monitor"
+    " dead-letters its event."
+)
+
+
+class _Named:
+    """Adds the names of the tasks to the JSON Schema of a field, as open vocabularies have theirs."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(core), "examples": NAMES}
 
 
 class Labels(Protocol):
@@ -40,6 +61,13 @@ class Labels(Protocol):
 
     def parse(self, value: object) -> float | str | None:
         """Return a JSON value as it is stored; None for a value that is no label."""
+        ...
+
+    def includes(self, stored: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which stored numbers are labels: a table has others where the model had another task before.
+
+        NaN is none. It is not called where labels are stored as text.
+        """
         ...
 
 
@@ -84,8 +112,8 @@ class ResidualScale(BaseModel):
 class FittedTask(BaseModel):
     """A task as one model was fitted to it. It is in the metadata of the ONNX graph and in the evidence.
 
-    `labels` are the classes in the order of the probabilities; for `binary` the negative and the positive label, for
-    `regression` none. With `numbers`, labels are answered as whole numbers. `threshold` is the least score of the
+    `labels` are the classes in the order of the probabilities: of a probability the negative and the positive label, of
+    a number none. With `numbers`, labels are answered as whole numbers. `threshold` is the least score of the
     positive label.
     """
 
@@ -93,7 +121,7 @@ class FittedTask(BaseModel):
 
     METADATA: ClassVar[str] = "rondo.task"
 
-    task: Annotated[Text, open_to(vocabularies.Task)]
+    task: Annotated[Text, Field(description=NAME), _Named()]
     labels: tuple[Text, ...] = ()
     numbers: bool = False
     threshold: float | None = None
@@ -113,13 +141,27 @@ class Node(Protocol):
 
 
 class Task(Protocol):
-    """A kind of label. `raw` predictions have the shape `[rows, width]`: a width of 1, or one column per class."""
+    """A kind of label. `raw` predictions have the shape `[rows, width]`: a width of 1, or one column per class.
+
+    Services ask an object for what differs, and never for its name.
+    """
 
     name: ClassVar[str]
-    # The metrics of an evaluation, by their names in `metrics.METRICS`; and the one that slices, fairness and the
-    # monitor use where the spec names none.
-    metrics: ClassVar[tuple[str, ...]]
+    # What it predicts, in one sentence for the documentation of a spec.
+    description: ClassVar[str]
+    target: ClassVar[TargetKind]
+    # The metrics of an evaluation, by their names; and the one that slices, fairness and the monitor use where the spec
+    # names none. `rates` are those of decisions, which fairness may compare between groups, too.
+    metrics: ClassVar[Mapping[str, Metric]]
     primary: ClassVar[str]
+    rates: ClassVar[tuple[str, ...]]
+    # The keys of the spec's `prediction` that apply; and whether `data.positive` and `data.negative` do.
+    options: ClassVar[frozenset[str]]
+    names_labels: ClassVar[bool]
+    # Whether the classes are those of the rows, so that later rows may have others.
+    open_classes: ClassVar[bool]
+    # The output that an outcome is compared with.
+    answer: ClassVar[str]
     # What a performance sketch counts of a prediction: columns of `sketches.PREDICTED`, each with the output that it
     # has. A model may lack an output.
     counted: ClassVar[Mapping[str, str]]

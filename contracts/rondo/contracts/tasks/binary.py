@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from rondo.contracts.tasks.base import FittedTask, Output, Storage
+from rondo.contracts.tasks.base import FittedTask, Output, Storage, TargetKind
+from rondo.contracts.tasks.metrics import (
+    ACCURACY,
+    AVERAGE_PRECISION,
+    BALANCED_ACCURACY,
+    BRIER,
+    ECE,
+    F1,
+    LOG_LOSS,
+    MCC,
+    PRECISION,
+    RECALL,
+    ROC_AUC,
+    by_name,
+)
 from rondo.contracts.tasks.sketches import Figure, numbers
 from rondo.contracts.tasks.written import number, written
 
@@ -19,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.tasks.base import Labels, Node
+    from rondo.contracts.tasks.metrics import Metric
 
 YES_NO = {"1": 1.0, "0": 0.0, "true": 1.0, "false": 0.0}
 _ONE_HALF = 0.5
@@ -60,6 +75,9 @@ class BinaryLabels:
             value = YES_NO.get(value.strip().lower(), number(value))
         return float(value == 1) if isinstance(value, int | float) and value in (0, 1) else None
 
+    def includes(self, stored: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return np.isin(stored, (0.0, 1.0))
+
 
 ZERO_ONE = BinaryLabels()
 
@@ -68,11 +86,17 @@ class Binary:
     """`base.Task`. A label is stored as 0 or 1. The raw prediction is the probability of 1."""
 
     name: ClassVar[str] = "binary"
-    metrics: ClassVar[tuple[str, ...]] = (
-        "roc_auc", "average_precision", "log_loss", "brier", "ece", "accuracy", "balanced_accuracy", "precision",
-        "recall", "f1", "mcc",
-    )  # fmt: skip
-    primary: ClassVar[str] = "roc_auc"
+    description: ClassVar[str] = "one of two labels"
+    target: ClassVar[TargetKind] = "probability"
+    metrics: ClassVar[Mapping[str, Metric]] = by_name(
+        ROC_AUC, AVERAGE_PRECISION, LOG_LOSS, BRIER, ECE, ACCURACY, BALANCED_ACCURACY, PRECISION, RECALL, F1, MCC
+    )
+    primary: ClassVar[str] = ROC_AUC.name
+    rates: ClassVar[tuple[str, ...]] = ("selection_rate", "true_positive_rate", "false_positive_rate")
+    options: ClassVar[frozenset[str]] = frozenset({"threshold", "cost"})
+    names_labels: ClassVar[bool] = True
+    open_classes: ClassVar[bool] = False
+    answer: ClassVar[str] = "score"
     counted: ClassVar[Mapping[str, str]] = {"number": "score"}
 
     def labels(self, positive: str | None, negative: str | None) -> BinaryLabels:

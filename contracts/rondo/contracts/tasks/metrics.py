@@ -1,25 +1,43 @@
 """The metrics of models: names, directions, and how far one is from another.
 
-The trainer computes them with scikit-learn, under the same names (`rondo.trainer.evaluation.metrics`).
+The trainer computes those of this file with scikit-learn, under the same names (`rondo.trainer.evaluation.metrics`). A
+task may have others, in its own file, each with a `formula`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    # From targets `[rows]`, the outputs by name (see `Task.predictions`), and weights `[rows]`, or None for rows that
+    # count once, to the value; None where it is not defined.
+    Formula: TypeAlias = Callable[
+        [NDArray[np.float32], Mapping[str, NDArray[Any]], NDArray[np.float64] | None], float | None
+    ]
 
 
 @dataclass(frozen=True)
 class Metric:
     """A metric of a holdout. `title` is how people write it, `form` the format of its values.
 
-    A `relative` metric has the unit of the label, so a loss is given as a share of the reference: 0.1 is a tenth worse.
+    `description` documents its gate in a spec. A `relative` metric has the unit of the label, so a loss is given as a
+    share of the reference: 0.1 is a tenth worse. One `of_interval` needs a prediction interval.
     """
 
     name: str
     title: str
+    description: str
     higher_is_better: bool
     relative: bool = False
+    of_interval: bool = False
     form: str = ".3f"
+    formula: Formula | None = None
 
     def loss(self, value: float, reference: float) -> float:
         """Return how much worse a value is than a reference, in the metric's own unit; negative where it is better."""
@@ -39,25 +57,102 @@ class Metric:
         return f"{self.title} {value:{self.form}}"
 
 
-_ALL = (
-    Metric("roc_auc", "ROC AUC", higher_is_better=True),
-    Metric("average_precision", "average precision", higher_is_better=True),
-    Metric("log_loss", "log loss", higher_is_better=False),
-    Metric("brier", "Brier score", higher_is_better=False, form=".4f"),
-    Metric("ece", "expected calibration error", higher_is_better=False),
-    Metric("accuracy", "accuracy", higher_is_better=True),
-    Metric("balanced_accuracy", "balanced accuracy", higher_is_better=True),
-    Metric("precision", "precision", higher_is_better=True),
-    Metric("recall", "recall", higher_is_better=True),
-    Metric("f1", "F1", higher_is_better=True),
-    Metric("f1_macro", "macro F1", higher_is_better=True),
-    Metric("mcc", "Matthews correlation", higher_is_better=True),
-    Metric("rmse", "RMSE", higher_is_better=False, relative=True, form=".4g"),
-    Metric("mae", "MAE", higher_is_better=False, relative=True, form=".4g"),
-    Metric("median_absolute_error", "median absolute error", higher_is_better=False, relative=True, form=".4g"),
-    Metric("mape", "MAPE", higher_is_better=False),
-    Metric("r2", "R²", higher_is_better=True),
-    Metric("pinball", "pinball loss", higher_is_better=False, relative=True, form=".4g"),
-    Metric("interval_coverage", "coverage of the interval", higher_is_better=True),
+def by_name(*metrics: Metric) -> Mapping[str, Metric]:
+    return {metric.name: metric for metric in metrics}
+
+
+ROC_AUC = Metric(
+    "roc_auc",
+    "ROC AUC",
+    "ROC AUC, the probability that a row with label 1 has a higher score than one with label 0. For `multiclass` the"
+    " mean over the classes, each against all others.",
+    higher_is_better=True,
 )
-METRICS = {metric.name: metric for metric in _ALL}
+AVERAGE_PRECISION = Metric(
+    "average_precision",
+    "average precision",
+    "Average precision, the area under the curve of precision by recall.",
+    higher_is_better=True,
+)
+LOG_LOSS = Metric(
+    "log_loss",
+    "log loss",
+    "Log loss, the mean negative logarithm of the probability that the label had.",
+    higher_is_better=False,
+)
+BRIER = Metric(
+    "brier",
+    "Brier score",
+    "Brier score, the mean squared distance between score and label.",
+    higher_is_better=False,
+    form=".4f",
+)
+ECE = Metric(
+    "ece",
+    "expected calibration error",
+    "Expected calibration error: how far scores are from the share of rows that are as predicted.",
+    higher_is_better=False,
+)
+ACCURACY = Metric("accuracy", "accuracy", "The share of rows whose label is as predicted.", higher_is_better=True)
+BALANCED_ACCURACY = Metric(
+    "balanced_accuracy", "balanced accuracy", "The mean recall of the classes.", higher_is_better=True
+)
+PRECISION = Metric(
+    "precision", "precision", "The share of label 1 among the rows that were predicted as 1.", higher_is_better=True
+)
+RECALL = Metric("recall", "recall", "The share of rows with label 1 that were predicted as 1.", higher_is_better=True)
+F1 = Metric("f1", "F1", "The harmonic mean of precision and recall.", higher_is_better=True)
+F1_MACRO = Metric("f1_macro", "macro F1", "The mean F1 of the classes.", higher_is_better=True)
+MCC = Metric(
+    "mcc",
+    "Matthews correlation",
+    "The Matthews correlation of labels and predicted labels.",
+    higher_is_better=True,
+)
+RMSE = Metric(
+    "rmse",
+    "RMSE",
+    "The root of the mean squared error, in units of the label.",
+    higher_is_better=False,
+    relative=True,
+    form=".4g",
+)
+MAE = Metric(
+    "mae", "MAE", "The mean absolute error, in units of the label.", higher_is_better=False, relative=True, form=".4g"
+)
+MEDIAN_ABSOLUTE_ERROR = Metric(
+    "median_absolute_error",
+    "median absolute error",
+    "The median absolute error, in units of the label.",
+    higher_is_better=False,
+    relative=True,
+    form=".4g",
+)
+MAPE = Metric(
+    "mape",
+    "MAPE",
+    "The mean absolute error as a share of the label. Labels near 0 make it very large.",
+    higher_is_better=False,
+)
+R2 = Metric("r2", "R²", "The share of the variance of the labels that the model explains.", higher_is_better=True)
+PINBALL = Metric(
+    "pinball",
+    "pinball loss",
+    "The mean pinball loss of both ends of `prediction.interval`.",
+    higher_is_better=False,
+    relative=True,
+    of_interval=True,
+    form=".4g",
+)
+INTERVAL_COVERAGE = Metric(
+    "interval_coverage",
+    "coverage of the interval",
+    "The share of labels in `prediction.interval`.",
+    higher_is_better=True,
+    of_interval=True,
+)
+# In the order of the gates in a spec, which decides its digest.
+OF_SKLEARN = by_name(
+    ROC_AUC, AVERAGE_PRECISION, LOG_LOSS, BRIER, ECE, ACCURACY, BALANCED_ACCURACY, PRECISION, RECALL, F1, F1_MACRO, MCC,
+    RMSE, MAE, MEDIAN_ABSOLUTE_ERROR, MAPE, R2, PINBALL, INTERVAL_COVERAGE,
+)  # fmt: skip

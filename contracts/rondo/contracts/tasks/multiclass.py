@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rondo.contracts.tasks.base import FittedTask, Output, Storage
+from rondo.contracts.tasks.base import FittedTask, Output, Storage, TargetKind
+from rondo.contracts.tasks.metrics import ACCURACY, BALANCED_ACCURACY, ECE, F1_MACRO, LOG_LOSS, MCC, ROC_AUC, by_name
 from rondo.contracts.tasks.sketches import Figure
 from rondo.contracts.tasks.written import written
 from rondo.contracts.text import unstorable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.tasks.base import Labels, Node
+    from rondo.contracts.tasks.metrics import Metric
 
 # The confusion matrix of a window has this many rows and columns at most.
 MAX_CLASSES = 200
@@ -44,15 +46,25 @@ class ClassLabels:
         text = written(value)
         return text if text and len(text) <= MAX_LABEL_CHARACTERS and not unstorable(text) else None
 
+    def includes(self, stored: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return np.isfinite(stored)
+
 
 class Multiclass:
     """`base.Task`. A label is stored as its text. The raw predictions are the probabilities of the classes."""
 
     name: ClassVar[str] = "multiclass"
-    metrics: ClassVar[tuple[str, ...]] = (
-        "accuracy", "balanced_accuracy", "f1_macro", "log_loss", "roc_auc", "ece", "mcc",
-    )  # fmt: skip
-    primary: ClassVar[str] = "accuracy"
+    description: ClassVar[str] = "one of several"
+    target: ClassVar[TargetKind] = "probabilities"
+    metrics: ClassVar[Mapping[str, Metric]] = by_name(
+        ACCURACY, BALANCED_ACCURACY, F1_MACRO, LOG_LOSS, ROC_AUC, ECE, MCC
+    )
+    primary: ClassVar[str] = ACCURACY.name
+    rates: ClassVar[tuple[str, ...]] = ()
+    options: ClassVar[frozenset[str]] = frozenset()
+    names_labels: ClassVar[bool] = False
+    open_classes: ClassVar[bool] = True
+    answer: ClassVar[str] = "label"
     counted: ClassVar[Mapping[str, str]] = {"number": "score", "label": "label"}
 
     def labels(self, positive: str | None, negative: str | None) -> ClassLabels:  # noqa: ARG002 - of binary labels

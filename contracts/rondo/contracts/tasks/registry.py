@@ -1,20 +1,35 @@
-"""The tasks by their names in a spec."""
+"""The tasks by their names in a spec, and the metrics of all of them. A new task is its file and a line here."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from rondo.contracts.tasks.base import NAMES
 from rondo.contracts.tasks.binary import BINARY
-from rondo.contracts.tasks.metrics import METRICS
+from rondo.contracts.tasks.metrics import OF_SKLEARN
 from rondo.contracts.tasks.multiclass import MULTICLASS
 from rondo.contracts.tasks.regression import REGRESSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from rondo.contracts.tasks.base import Task
+    from rondo.contracts.tasks.metrics import Metric
 
-TASKS: Mapping[str, Task] = {task.name: task for task in (BINARY, MULTICLASS, REGRESSION)}
+_ALL: tuple[Task, ...] = (BINARY, MULTICLASS, REGRESSION)
+TASKS: Mapping[str, Task] = {task.name: task for task in _ALL}
+NAMES.extend(TASKS)
+# That of a spec which names none.
+DEFAULT = BINARY.name
+METRICS: Mapping[str, Metric] = {
+    **OF_SKLEARN,
+    **{name: metric for task in TASKS.values() for name, metric in task.metrics.items()},
+}
+
+
+def names_of(tasks: Iterable[Task]) -> str:
+    """Return the names of tasks as a message lists them, such as `binary` or `regression`."""
+    return " or ".join(task.name for task in tasks)
 
 
 def headline(task: str, metrics: Mapping[str, float]) -> str | None:
@@ -35,7 +50,7 @@ class UnknownTaskError(ValueError):
 
 
 def task_named(name: str) -> Task:
-    """Return what a spec calls `name`, a word of `vocabularies.Task`.
+    """Return what a spec calls `name`.
 
     Raises:
         UnknownTaskError: no task has the name.

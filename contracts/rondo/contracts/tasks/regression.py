@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from rondo.contracts.tasks.base import FittedTask, Interval, Output, ResidualScale, Storage
+from rondo.contracts.tasks.base import FittedTask, Interval, Output, ResidualScale, Storage, TargetKind
+from rondo.contracts.tasks.metrics import (
+    INTERVAL_COVERAGE,
+    MAE,
+    MAPE,
+    MEDIAN_ABSOLUTE_ERROR,
+    PINBALL,
+    R2,
+    RMSE,
+    by_name,
+)
 from rondo.contracts.tasks.sketches import Figure, numbers
 from rondo.contracts.tasks.written import number
 
@@ -19,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.tasks.base import Labels, Node
+    from rondo.contracts.tasks.metrics import Metric
 
 # One wild outcome is not to decide the mean of the squared errors.
 _LARGEST_LOSS_PERCENT = 99
@@ -45,15 +56,25 @@ class NumberLabels:
             return None
         return float(value)
 
+    def includes(self, stored: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return np.isfinite(stored)
+
 
 class Regression:
     """`base.Task`. A label is stored as float64. The raw prediction is the value."""
 
     name: ClassVar[str] = "regression"
-    metrics: ClassVar[tuple[str, ...]] = (
-        "rmse", "mae", "median_absolute_error", "mape", "r2", "pinball", "interval_coverage",
-    )  # fmt: skip
-    primary: ClassVar[str] = "mae"
+    description: ClassVar[str] = "a number"
+    target: ClassVar[TargetKind] = "number"
+    metrics: ClassVar[Mapping[str, Metric]] = by_name(
+        RMSE, MAE, MEDIAN_ABSOLUTE_ERROR, MAPE, R2, PINBALL, INTERVAL_COVERAGE
+    )
+    primary: ClassVar[str] = MAE.name
+    rates: ClassVar[tuple[str, ...]] = ()
+    options: ClassVar[frozenset[str]] = frozenset({"interval"})
+    names_labels: ClassVar[bool] = False
+    open_classes: ClassVar[bool] = False
+    answer: ClassVar[str] = "value"
     counted: ClassVar[Mapping[str, str]] = {"number": "value", "low": "low", "high": "high"}
 
     def labels(self, positive: str | None, negative: str | None) -> NumberLabels:  # noqa: ARG002 - of binary labels

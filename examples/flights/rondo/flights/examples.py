@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rondo.contracts.spec.file import parse_spec
-from rondo.contracts.tasks.metrics import METRICS
-from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.tasks.registry import METRICS, task_named
 from rondo.flights.errors import UnknownExampleError
 
 if TYPE_CHECKING:

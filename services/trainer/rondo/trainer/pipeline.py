@@ -200,12 +200,13 @@ class Pipeline:
         return evaluate_candidate(spec, fitted, champion, self.score)
 
     def _fit(self, spec: ModelSpec, trainer: Trainer, parts: Split, classes: tuple[str, ...]) -> FeatureModel:
-        target, labels = Target(spec.task, len(classes)), targets(spec, parts.training, classes)
+        task = task_named(spec.task)
+        target, labels = Target(task.target, len(classes)), targets(spec, parts.training, classes)
         if trainer.kind == TrainerKind.FUNCTION:
             prepared, matrix = _prepare(spec, parts, target, labels)
             return self.functions.fit(spec, classes, parts.training, prepared, matrix, labels)
         estimator = self._estimator(spec)
-        params = estimator.check_params(target.task, trainer)
+        params = estimator.check_params(task.name, trainer)
         prepared, matrix = _prepare(spec, parts, target, labels)
         # Before a fit that may take hours.
         estimator.check_matrix(params, prepared.columns, matrix)

@@ -11,9 +11,9 @@ import numpy as np
 from rondo.contracts.events.training import TrainingNote
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.times import FIRST, LAST, to_utc
-from rondo.contracts.vocabularies import NoteCode, Task
+from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.dataset import data_checks
-from rondo.trainer.dataset.split import MIN_FRESH_ROWS, split
+from rondo.trainer.dataset.split import MIN_FRESH_ROWS, is_comparable, split
 from rondo.trainer.errors import TrainingImpossibleError
 from rondo.trainer.evaluation import reference_profile
 from rondo.trainer.evaluation.candidate import FittedCandidate
@@ -105,7 +105,7 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
     model = read(
         content,
         spec.features,
-        spec.task,
+        task_named(spec.task).target,
         _classes(spec),
         inputs.onnx_inputs(spec.features, rows.tail(_SAMPLE_ROWS)),
         run,
@@ -137,7 +137,8 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
 
 def _classes(spec: ModelSpec) -> tuple[str, ...] | None:
     """Return the classes that the spec knows. Those of several classes are the model's own."""
-    return None if spec.task == Task.MULTICLASS else task_named(spec.task).classes([], spec.labels)
+    task = task_named(spec.task)
+    return None if task.open_classes else task.classes([], spec.labels)
 
 
 def _trained_until(model: ExternalModel) -> datetime | None:
@@ -156,14 +157,14 @@ def _later(spec: ModelSpec, holdout: pl.DataFrame, until: datetime | None) -> pl
         return holdout
     time = spec.data.event_time
     later = holdout.filter(holdout[time] > until)
-    if later.is_empty() or (spec.task != Task.REGRESSION and later[spec.data.label].n_unique() < 2):  # noqa: PLR2004
+    if later.is_empty() or not is_comparable(spec, later):
         raise NoLaterRowsError(until, holdout[time][-1])
     return later
 
 
 def _check_classes(spec: ModelSpec, model: ExternalModel, rows: pl.DataFrame) -> None:
     labels = rows[spec.data.label].unique().to_list()
-    if spec.task == Task.MULTICLASS and not set(labels) & set(model.classes):
+    if task_named(spec.task).open_classes and not set(labels) & set(model.classes):
         found = listed(sorted(map(str, labels)))
         raise UnmatchedClassesError(
             model.classes, f"the classes of the model are {listed(model.classes)}, and the labels of the rows {found}"
@@ -172,7 +173,7 @@ def _check_classes(spec: ModelSpec, model: ExternalModel, rows: pl.DataFrame) ->
 
 def _finite_predictions(spec: ModelSpec, registered: ExternalFeatureModel, rows: pl.DataFrame) -> NDArray[np.float64]:
     raw = registered.predict(rows)
-    registered.model.output.check(spec.task, raw)
+    registered.model.output.check(task_named(spec.task).target, raw)
     unpredictable = int((~np.isfinite(raw).all(axis=1)).sum())
     if unpredictable:
         raise UnpredictableRowsError(unpredictable, rows.height)
@@ -253,7 +254,7 @@ def _notes(
     elif holdout.height < MIN_FRESH_ROWS:
         message = f"{holdout.height:,} rows are later than those that the model was fitted to"
         yield TrainingNote(code=NoteCode.FEW_LATER_ROWS, message=message)
-    if spec.task == Task.MULTICLASS:
+    if task_named(spec.task).open_classes:
         yield from _class_notes(model.classes, rows[spec.data.label])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - Typer reads it at run time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,13 +20,15 @@ from rondo.client.spec_proposal.render import as_yaml
 from rondo.client.spec_proposal.roles import Chosen
 from rondo.client.spec_proposal.template import TEMPLATE
 from rondo.contracts.spec.file import SpecError, parse_spec
+from rondo.contracts.tasks.registry import TASKS
 from rondo.contracts.text import Name
-from rondo.contracts.vocabularies import Task  # noqa: TC001 - Typer reads it at run time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FORMATS = ", ".join(CONTENT_TYPES)
+# The choices of an option are an enumeration.
+TaskName = StrEnum("TaskName", [(name.upper(), name) for name in TASKS])  # type: ignore[misc]  # mypy wants literals
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
@@ -51,7 +54,7 @@ def init(  # noqa: PLR0913, PLR0917 - the options of the command
     label: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
     entity: Annotated[str | None, typer.Option(help="The column with the id of what a row is about.")] = None,
     event_time: Annotated[str | None, typer.Option(help="The column with the time of a row.")] = None,
-    task: Annotated[Task | None, typer.Option(help="What the label is.")] = None,
+    task: Annotated[TaskName | None, typer.Option(help="What the label is.")] = None,
     model: Annotated[str | None, typer.Option(callback=_name, help="The name of the model.")] = None,
     dataset: Annotated[str | None, typer.Option(callback=_name, help="The name of the dataset.")] = None,
     json: Json = False,  # noqa: FBT002

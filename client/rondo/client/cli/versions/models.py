@@ -9,8 +9,7 @@ import typer
 from rondo.client.cli import session
 from rondo.client.cli.monitoring import alerts, last_window, monitoring
 from rondo.client.cli.output import Json, minute, print_json, print_list, print_table
-from rondo.contracts.tasks.metrics import METRICS
-from rondo.contracts.tasks.registry import headline
+from rondo.contracts.tasks.registry import METRICS, headline
 
 if TYPE_CHECKING:
     from rondo.client.asynchronous import AsyncRondo

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rondo.contracts.spec.cross_checks import Plain, Problem, mapping_at
 from rondo.contracts.spec.parameters.lightgbm import LIGHTGBM
 from rondo.contracts.spec.parameters.xgboost import XGBOOST
-from rondo.contracts.vocabularies import Task, TrainerKind
+from rondo.contracts.tasks.registry import DEFAULT
+from rondo.contracts.vocabularies import TrainerKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ LIBRARIES: dict[str, Library] = {TrainerKind.LIGHTGBM: LIGHTGBM, TrainerKind.XGB
 def parameter_problems(spec: Plain) -> Iterator[Problem]:
     """Yield the parameters that the library does not have, or that the trainer sets, and values out of range."""
     trainer = mapping_at(spec, "trainer")
-    kind, task = trainer.get("kind", TrainerKind.LIGHTGBM), spec.get("task", Task.BINARY)
+    kind, task = trainer.get("kind", TrainerKind.LIGHTGBM), spec.get("task", DEFAULT)
     library = LIBRARIES.get(kind) if isinstance(kind, str) else None
     if library is None or not isinstance(task, str):
         return

@@ -55,5 +55,10 @@ _SKLEARN: dict[str, str] = {
     "importance_type": "no importance is computed",
 }
 LIGHTGBM = Library(
-    "LightGBM", ALIASES, _SETTABLE, _DECIDED, _SKLEARN, binary_only=frozenset({"scale_pos_weight", "is_unbalance"})
+    "LightGBM",
+    ALIASES,
+    _SETTABLE,
+    _DECIDED,
+    _SKLEARN,
+    of_one_probability=frozenset({"scale_pos_weight", "is_unbalance"}),
 )

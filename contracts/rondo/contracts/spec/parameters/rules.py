@@ -7,12 +7,13 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from rondo.contracts.tasks.registry import TASKS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Value: TypeAlias = int | float | str | bool
 ANY = float("inf")
-BINARY = "binary"
 _TYPES: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -96,12 +97,17 @@ def _figure(value: float) -> str:
     return f"{value:.0f}" if value.is_integer() else f"{value:g}"
 
 
+def _of_one_probability() -> list[str]:
+    return [name for name, task in TASKS.items() if task.target == "probability"]
+
+
 @dataclass(frozen=True)
 class Library:
     """The parameters of a library. `aliases` has all of them, each with its other names.
 
     `settable` and `decided` (what the trainer sets, with what determines it instead) have the names that this project
-    uses, which may be aliases. `elsewhere` has parameters of the library's scikit-learn interface alone.
+    uses, which may be aliases. `elsewhere` has parameters of the library's scikit-learn interface alone. Those
+    `of_one_probability` are for two classes.
     """
 
     name: str
@@ -109,7 +115,7 @@ class Library:
     settable: Mapping[str, Rule]
     decided: Mapping[str, str]
     elsewhere: Mapping[str, str] = field(default_factory=dict)
-    binary_only: frozenset[str] = frozenset()
+    of_one_probability: frozenset[str] = frozenset()
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -127,8 +133,8 @@ class Library:
                 yield name, self._unusable(name)
             elif (first := seen.setdefault(self.names[name], name)) != name:
                 yield name, f"is the same parameter as `{first}`: keep one of the two"
-            elif self.names[name] in self.binary_only and task != BINARY:
-                yield name, f"is for `task: {BINARY}`, and this is {task}: leave it out"
+            elif self.names[name] in self.of_one_probability and task not in (of := _of_one_probability()):
+                yield name, f"is for `task: {' or '.join(of)}`, and this is {task}: leave it out"
             elif problem := misfit(value, self.settable[self.names[name]]):
                 yield name, problem
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.spec.cross_checks import Plain, Problem, list_at, mapping_at
 from rondo.contracts.spec.parameters.checks import LIBRARIES
-from rondo.contracts.spec.parameters.rules import BINARY, misfit
+from rondo.contracts.spec.parameters.rules import misfit
 from rondo.contracts.spec.parameters.search_space import default_space, rules_of, step_names
 from rondo.contracts.spec.parameters.sklearn import USES
 from rondo.contracts.spec.parameters.step_checks import unfit
+from rondo.contracts.tasks.registry import DEFAULT
 from rondo.contracts.vocabularies import TrainerKind
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _SEPARATOR = " "
 
 def search_problems(spec: Plain) -> Iterator[Problem]:
     """Yield what is wrong with the search of a spec, unless it has none."""
-    trainer, task = mapping_at(spec, "trainer"), spec.get("task", BINARY)
+    trainer, task = mapping_at(spec, "trainer"), spec.get("task", DEFAULT)
     if trainer.get("search") is not None and isinstance(task, str):
         yield from faults(task, trainer)
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from rondo.contracts.spec.cross_checks import Plain, Problem, list_at, mapping_at
-from rondo.contracts.spec.parameters.rules import BINARY, misfit
+from rondo.contracts.spec.parameters.rules import misfit
 from rondo.contracts.spec.parameters.sklearn import DECIDED, NOT_HERE, USES, takes_missing
-from rondo.contracts.vocabularies import Task, TrainerKind
+from rondo.contracts.tasks.registry import DEFAULT, TASKS
+from rondo.contracts.vocabularies import TrainerKind
 
-_LAST: dict[str, str] = {Task.BINARY: "classifier", Task.MULTICLASS: "classifier", Task.REGRESSION: "regressor"}
+if TYPE_CHECKING:
+    from rondo.contracts.tasks.base import TargetKind
+
+_LAST: dict[TargetKind, str] = {"probability": "classifier", "probabilities": "classifier", "number": "regressor"}
 _EXAMPLE = {
     "classifier": "sklearn.linear_model.LogisticRegression",
     "regressor": "sklearn.linear_model.Ridge",
@@ -24,14 +29,14 @@ def step_problems(spec: Plain) -> Iterator[Problem]:
         return
     for name in mapping_at(trainer, "params"):
         yield Problem(("trainer", "params", name), "is a parameter of no step: write it in the `params` of one", " ")
-    task, steps = spec.get("task", BINARY), list_at(trainer, "steps")
+    task, steps = spec.get("task", DEFAULT), list_at(trainer, "steps")
     yield from faults(task, steps)
     yield from _optional_features(spec, steps)
 
 
 def faults(task: object, steps: Sequence[object]) -> Iterator[Problem]:
     """Yield what is wrong with steps for a task; each is a mapping of `use` and `params`."""
-    needed = _LAST.get(task) if isinstance(task, str) else None
+    needed = _LAST[TASKS[task].target] if isinstance(task, str) and task in TASKS else None
     for index, step in enumerate(steps):
         use = step.get("use") if isinstance(step, Mapping) else None
         if not isinstance(use, str):

@@ -65,4 +65,6 @@ _DECIDED: dict[str, str] = {
 }
 # Of XGBoost's scikit-learn interface alone.
 _SKLEARN: dict[str, str] = {"importance_type": "no importance is computed"}
-XGBOOST = Library("XGBoost", _ALIASES, _SETTABLE, _DECIDED, _SKLEARN, binary_only=frozenset({"scale_pos_weight"}))
+XGBOOST = Library(
+    "XGBoost", _ALIASES, _SETTABLE, _DECIDED, _SKLEARN, of_one_probability=frozenset({"scale_pos_weight"})
+)

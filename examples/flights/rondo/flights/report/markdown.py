@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from rondo.contracts.tasks.metrics import METRICS
+from rondo.contracts.tasks.registry import METRICS
 from rondo.flights.report.report import REDEPLOYMENTS_OF_A_YEAR
 
 if TYPE_CHECKING:

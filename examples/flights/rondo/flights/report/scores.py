@@ -10,6 +10,7 @@ import onnxruntime as ort
 import polars as pl
 
 from rondo.contracts.tasks.base import FittedTask
+from rondo.contracts.tasks.registry import task_named
 from rondo.flights.dataset.flights import ENTITY, EVENT_TIME
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 # A score or a value (float), or a label (text), aligned with rows; null where there is none.
 Outputs: TypeAlias = pl.Series
-# The output of an answer that is compared with the outcome, by task.
-OUTPUTS = {"binary": "score", "multiclass": "label", "regression": "value"}
 _CHUNK = 50_000
 
 
@@ -45,7 +44,7 @@ def _mean_absolute_error(labels: pl.Series, values: pl.Series) -> float | None:
     return float(np.abs(labels.to_numpy() - values.to_numpy()).mean()) if len(labels) else None
 
 
-_METRICS: dict[str, Callable[[pl.Series, pl.Series], float | None]] = {
+METRICS: dict[str, Callable[[pl.Series, pl.Series], float | None]] = {
     "roc_auc": roc_auc,
     "accuracy": _accuracy,
     "mae": _mean_absolute_error,
@@ -57,7 +56,7 @@ def by_month(example: Example, flights: pl.DataFrame, outputs: Outputs) -> dict[
 
     Rows without an outcome or an answer are ignored, and so are months on which the metric is not defined.
     """
-    label, compute = example.label, _METRICS[example.metric.name]
+    label, compute = example.label, METRICS[example.metric.name]
     known = pl.col("output").is_not_null() & pl.col(label).is_not_null()
     answered_rows = flights.with_columns(outputs.alias("output")).filter(known)
     found = {
@@ -85,10 +84,12 @@ class FirstModel:
 
     def outputs(self, flights: pl.DataFrame) -> Outputs:
         """Return the outputs for all flights."""
-        tensor = f"output.{OUTPUTS[self._task.task]}"
+        task = task_named(self._task.task)
+        answer = next(output for output in task.outputs(self._task) if output.name == task.answer)
+        tensor = answer.tensor
         chunks = [self._session.run([tensor], self._inputs(rows))[0] for rows in flights.iter_slices(_CHUNK)]
         found = np.concatenate(chunks).reshape(-1) if chunks else np.zeros(0, np.float32)
-        if self._task.task == "multiclass":
+        if answer.kind == "label":
             return pl.Series(self._task.labels, dtype=pl.String).gather(found.astype(np.int64))
         return pl.Series(found, dtype=pl.Float32)
 

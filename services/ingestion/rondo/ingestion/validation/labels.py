@@ -33,7 +33,8 @@ class LabelColumn(Protocol):
     With `are_texts`, a column of text is the right type for them in a file that keeps types.
     """
 
-    stored: ClassVar[pl.DataType]
+    @property
+    def stored(self) -> pl.DataType: ...
 
     @property
     def are_texts(self) -> bool: ...
@@ -53,7 +54,7 @@ class LabelColumn(Protocol):
 
 def label_column(labels: Labels) -> LabelColumn:
     """Return the rule of these labels."""
-    return _COLUMNS[type(labels)](labels)
+    return _COLUMNS.get(type(labels), _ParsedColumn)(labels)
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,36 @@ class _ClassColumn:
         yield "holds a NUL character, which can't be stored: remove it", unstorable & ~too_long
 
 
+@dataclass(frozen=True)
+class _ParsedColumn:
+    """Labels that have no rule for columns: each distinct value is parsed."""
+
+    labels: Labels
+
+    @property
+    def stored(self) -> pl.DataType:
+        return pl.String() if self.are_texts else pl.Float64()
+
+    @property
+    def are_texts(self) -> bool:
+        return self.labels.storage == "text"
+
+    def fits(self, dtype: pl.DataType) -> bool:
+        return dtype.is_numeric() or dtype == pl.Boolean
+
+    def cast(self, values: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+        plain = values.cast(pl.String) if is_text(dtype) else values
+        return plain.map_batches(self._parse, return_dtype=self.stored, is_elementwise=True)
+
+    def _parse(self, values: pl.Series) -> pl.Series:
+        parsed = {value: self.labels.parse(value) for value in values.unique().to_list()}
+        return pl.Series(values.name, [parsed[value] for value in values.to_list()], self.stored)
+
+    def rules(self, typed: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:  # noqa: ARG002 - null is the only other value
+        return iter(())
+
+
+# Those of the tasks here, whose rules polars computes; other labels are parsed one by one.
 _COLUMNS: Mapping[type, Callable[..., LabelColumn]] = {
     BinaryLabels: _BinaryColumn,
     NumberLabels: _NumberColumn,

@@ -10,8 +10,7 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.monitoring import Statistic
-from rondo.contracts.tasks.metrics import METRICS
-from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.tasks.registry import METRICS, task_named
 from rondo.contracts.training_evidence import PerformanceFigure
 from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.detectors.base import DetectorResult

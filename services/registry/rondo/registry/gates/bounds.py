@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.models import GateResult
-from rondo.contracts.tasks.metrics import METRICS
+from rondo.contracts.tasks.registry import METRICS
 from rondo.registry.gates.slices import EPSILON
 
 if TYPE_CHECKING:

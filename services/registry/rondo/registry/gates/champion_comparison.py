@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.models import GateResult
 from rondo.contracts.events.training import Trigger
-from rondo.contracts.tasks.metrics import METRICS
+from rondo.contracts.tasks.registry import METRICS
 from rondo.contracts.vocabularies import TriggerKind
 from rondo.registry.gates import slices
 

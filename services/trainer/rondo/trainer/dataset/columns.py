@@ -10,7 +10,6 @@ import polars as pl
 from rondo.contracts.spec.data import LARGEST_EXACT_INT
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.written import LARGEST_WHOLE
-from rondo.contracts.vocabularies import Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,8 +47,11 @@ def label(spec: ModelSpec, stored: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if spec.labels.storage == "text":
         return stored if dtype == pl.String else _text(stored, dtype)
     number = stored.cast(pl.Float64, strict=False)
-    is_label = number.is_in([0.0, 1.0]) if spec.task == Task.BINARY else number.is_finite()
-    return pl.when(is_label).then(number)
+
+    def includes(values: pl.Series) -> pl.Series:
+        return pl.Series(spec.labels.includes(values.to_numpy()))
+
+    return pl.when(number.map_batches(includes, return_dtype=pl.Boolean, is_elementwise=True)).then(number)
 
 
 def targets(spec: ModelSpec, rows: pl.DataFrame, classes: tuple[str, ...]) -> NDArray[np.float32]:

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from rondo.contracts.events.training import TrainingNote
-from rondo.contracts.vocabularies import NoteCode, Task
+from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.errors import LeakError
 
 if TYPE_CHECKING:
@@ -35,17 +36,17 @@ def refuse_leak(spec: ModelSpec, rows: pl.DataFrame) -> None:
     Rows in which the feature is missing do not count.
 
     Raises:
-        LeakError: a feature has one value per class; or, for regression, is a multiple of the label.
+        LeakError: a feature has one value per class; or, of a number, is a multiple of the label.
 
     """
     label = rows[spec.data.label]
-    copies = _is_linear_copy if spec.task == Task.REGRESSION else _is_renamed_copy
-    classes = label.n_unique()
+    of_classes = task_named(spec.task).target != "number"
+    copies, classes = _is_renamed_copy if of_classes else _is_linear_copy, label.n_unique()
     for name in spec.features:
         known = _known(rows[name])
         values = rows[name].filter(known)
         # Most features have more values than there are classes, which their first rows show.
-        if spec.task != Task.REGRESSION and values.head(_PROBE_ROWS).n_unique() > classes:
+        if of_classes and values.head(_PROBE_ROWS).n_unique() > classes:
             continue
         if values.len() >= _ENOUGH_ROWS and copies(values, label.filter(known)):
             raise LeakError(name, spec.data.label)
@@ -58,7 +59,7 @@ def notes(spec: ModelSpec, parts: Split) -> Iterator[TrainingNote]:
         yield from _same_everywhere(training[name])
         if feature.type == "category":
             yield from _unseen(training[name], holdout[name])
-    if spec.task != Task.REGRESSION:
+    if task_named(spec.task).target != "number":
         yield from _classes(training[label], holdout[label])
     if (repeated := _repeated(training.select(*spec.features, label))) is not None:
         message = (

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from rondo.contracts.tasks.multiclass import MAX_CLASSES
-from rondo.contracts.vocabularies import Task
+from rondo.contracts.tasks.registry import task_named
 from rondo.trainer.errors import OneClassError, SharedEventTimeError, TooManyClassesError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def split(spec: ModelSpec, rows: pl.DataFrame) -> Split:
     parts = Split(*_cut(rows, time, cut))
     if parts.training.is_empty():
         raise SharedEventTimeError(time, cut, rows.filter(pl.col(time) == cut).height, rows.height)
-    if spec.task != Task.REGRESSION:
+    if task_named(spec.task).target != "number":
         _check_classes("training rows", parts.training, spec.data.label)
         _check_classes("holdout", parts.holdout, spec.data.label)
     return parts
@@ -63,8 +63,7 @@ def halves(spec: ModelSpec, holdout: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
     time = spec.data.event_time
     cut = holdout[time][holdout.height // 2]
     earlier, later = _cut(holdout, time, cut)
-    comparable = spec.task == Task.REGRESSION or later[spec.data.label].n_unique() > 1
-    return (earlier, later) if earlier.height and comparable else None
+    return (earlier, later) if earlier.height and is_comparable(spec, later) else None
 
 
 def calibration(spec: ModelSpec, holdout: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -82,9 +81,13 @@ def unseen_by_champion(spec: ModelSpec, holdout: pl.DataFrame, champion_trained_
     if champion_trained_until is None:
         return holdout
     later = holdout.filter(pl.col(spec.data.event_time) > champion_trained_until)
-    comparable = spec.task == Task.REGRESSION or later[spec.data.label].n_unique() > 1
-    enough = later.height >= MIN_FRESH_ROWS and comparable
+    enough = later.height >= MIN_FRESH_ROWS and is_comparable(spec, later)
     return later if enough else holdout
+
+
+def is_comparable(spec: ModelSpec, rows: pl.DataFrame) -> bool:
+    """Return whether rows can show that one model is better than another: of classes there must be two."""
+    return task_named(spec.task).target == "number" or rows[spec.data.label].n_unique() > 1
 
 
 def _cut(rows: pl.DataFrame, time: str, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:

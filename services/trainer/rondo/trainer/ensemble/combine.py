@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rondo.chassis.onnx_document import versions_of
 from rondo.contracts.events.training import EnsembleMember, TrainingNote
+from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.dataset.columns import targets
 from rondo.trainer.dataset.split import halves
@@ -95,9 +96,9 @@ def combine(
     made = _with_one_version_of_operators(fitted.model, read, notes)
     if len(made.models) == 1:
         return _alone(fitted, notes)
-    found = targets(spec, earlier, classes)
-    errors = [mean_squared_error(spec.task, model.predict(earlier), found) for model in made.models]
-    weights = _within_size(weigh(errors, reference_error(spec.task, found)), errors, made, notes)
+    found, target = targets(spec, earlier, classes), task_named(spec.task).target
+    errors = [mean_squared_error(target, model.predict(earlier), found) for model in made.models]
+    weights = _within_size(weigh(errors, reference_error(target, found)), errors, made, notes)
     return _weighted(spec, fitted, later, made, errors, weights, notes)
 
 

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.contracts.vocabularies import Task
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from rondo.contracts.tasks.base import TargetKind
+
 # Weights are multiples of 1/1000: what threads and machines change in the last digits of a sum does not change them.
 _UNITS = 1_000
 
 
-def mean_squared_error(task: str, raw: NDArray[np.float64], targets: NDArray[np.float32]) -> float:
+def mean_squared_error(target: TargetKind, raw: NDArray[np.float64], targets: NDArray[np.float32]) -> float:
     """Return the error of raw predictions `[rows, width]`: of a class 1 minus the probability of the right one.
 
     It is infinite where a prediction is no finite number. A class that the model does not know has the index `width`,
@@ -31,15 +31,15 @@ def mean_squared_error(task: str, raw: NDArray[np.float64], targets: NDArray[np.
     """
     if not np.isfinite(raw).all():
         return float("inf")
-    if task != Task.MULTICLASS:
+    if target != "probabilities":
         return float(np.mean((raw[:, 0] - targets) ** 2))
     known = np.column_stack([raw, np.zeros(len(raw))])
     return float(np.mean((1 - known[np.arange(len(raw)), targets.astype(np.int64)]) ** 2))
 
 
-def reference_error(task: str, targets: NDArray[np.float32]) -> float:
+def reference_error(target: TargetKind, targets: NDArray[np.float32]) -> float:
     """Return MSE_r, the error of a prediction that knows the shares of the classes, or the mean, and no feature."""
-    if task == Task.REGRESSION:
+    if target == "number":
         return float(np.var(targets.astype(np.float64)))
     shares = np.unique(targets, return_counts=True)[1] / len(targets)
     return float(np.sum(shares * (1 - shares) ** 2))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.policy import Trainer
+    from rondo.contracts.tasks.base import TargetKind
 
 # What `check_params` returns; the keys are the estimator's own.
 Params: TypeAlias = "Mapping[str, Any]"
@@ -35,15 +36,15 @@ class HyperparameterError(TrainingImpossibleError):
 
 @dataclass(frozen=True)
 class Target:
-    """What is predicted: the name of the task, and the number of classes; 0 for a number."""
+    """What a raw prediction is, and the number of classes; 0 for a number."""
 
-    task: str
+    kind: TargetKind
     classes: int
 
     @property
     def width(self) -> int:
-        """The columns of a raw prediction: one per class of a multiclass model, else one."""
-        return self.classes if self.task == "multiclass" else 1
+        """The columns of a raw prediction: one per class where it has the probabilities of all, else one."""
+        return self.classes if self.kind == "probabilities" else 1
 
     def columns(self, labels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return labels as numbers to take means of, shape `[rows, width]`: of several classes a 0 or 1 for each."""
@@ -56,8 +57,7 @@ class FittedModel(Protocol):
     def predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the raw predictions for `[rows, features]`, shape `[rows, width]`.
 
-        For binary labels the probability of label 1; for several classes that of each, in the order of their indices;
-        for numbers the value.
+        The probability of the class with index 1; or that of each class, in the order of their indices; or the value.
         """
         ...
 

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
+    from rondo.contracts.tasks.base import TargetKind
     from rondo.trainer.estimators.base import Params, Target
 
 # Same rows and same build give the same model, whatever the threads (LightGBM's documentation of `deterministic`).
-OBJECTIVES = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
+OBJECTIVES: dict[TargetKind, str] = {"probability": "binary", "probabilities": "multiclass", "number": "regression"}
 REPEATABLE: dict[str, Any] = {"deterministic": True, "force_row_wise": True, "verbosity": -1}
 
 
@@ -43,7 +44,7 @@ class LightGbmModel:
 
     def onnx_nodes(self, matrix: str, raw: str) -> Sequence[onnx.NodeProto]:
         trees = lightgbm_trees.read(self._booster.dump_model(), self._target.width)
-        return trees.onnx_nodes(matrix, raw, LINKS[self._target.task])
+        return trees.onnx_nodes(matrix, raw, LINKS[self._target.kind])
 
 
 class LightGbm(Boosting):
@@ -60,7 +61,7 @@ class LightGbm(Boosting):
         labels: NDArray[np.float32],
     ) -> LightGbmModel:
         chosen: dict[str, Any] = {name: value for name, value in params.items() if name != "n_estimators"}
-        chosen |= REPEATABLE | {"objective": OBJECTIVES[target.task], "seed": seed, "num_threads": self._threads}
+        chosen |= REPEATABLE | {"objective": OBJECTIVES[target.kind], "seed": seed, "num_threads": self._threads}
         if target.width > 1:
             chosen["num_class"] = target.width
         dataset = lightgbm.Dataset(matrix, labels, params=chosen)

@@ -62,7 +62,7 @@ class SklearnModel:
             rows: Any = matrix.astype(_precision(self._steps), copy=False)
             for transformer in self._steps[:-1]:
                 rows = transformer.transform(rows)
-            if self._target.task == "regression":
+            if self._target.kind == "number":
                 found = np.asarray(self._steps[-1].predict(rows)).reshape(-1, 1)
             else:
                 found = np.asarray(self._steps[-1].predict_proba(rows))[:, -self._target.width :]
@@ -108,8 +108,8 @@ class Sklearn:
             StepsFailedError: scikit-learn refuses the combination of parameters, or the rows.
 
         """
-        steps = sklearn_steps.build(target.task, params["steps"], seed, self._threads)
-        labels = labels.astype(np.float64 if target.task == "regression" else np.int64)
+        steps = sklearn_steps.build(target.kind, params["steps"], seed, self._threads)
+        labels = labels.astype(np.float64 if target.kind == "number" else np.int64)
         try:
             with _quietly():
                 _fit(steps, matrix.astype(_precision(steps), copy=False), labels)

@@ -53,7 +53,7 @@ def of_estimator(estimator: Any, target: Target, rows: str, raw: str) -> list[on
         helper.make_node("Cast", [rows], [source], name=source, to=TensorProto.DOUBLE),
         *_converted(estimator, source, found, "sklearn.estimator"),
     ]
-    if target.task == "binary":
+    if target.kind == "probability":
         nodes += [
             _constant("sklearn.positive", np.array([1])),
             helper.make_node("Gather", [found, "sklearn.positive"], [wanted], name=wanted, axis=1),

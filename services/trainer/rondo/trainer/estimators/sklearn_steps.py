@@ -9,12 +9,14 @@ from sklearn.decomposition import PCA, TruncatedSVD
 
 from rondo.contracts.spec.parameters.sklearn import USES
 from rondo.contracts.spec.parameters.step_checks import faults
+from rondo.contracts.tasks.registry import task_named
 from rondo.trainer.estimators.base import HyperparameterError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rondo.contracts.spec.policy import Step
+    from rondo.contracts.tasks.base import TargetKind
 
 # As a share of that of the first component; the rounding of a double is 1e-16 of its size, and 1e-32 of its variance.
 LEAST_VARIANCE = 1e-15
@@ -38,14 +40,14 @@ def check(task: str, steps: Sequence[Step]) -> None:
     if not steps:
         problems = ["kind `sklearn` needs `trainer.steps`"]
     if not problems:
-        problems = [problem for made in build(task, steps, 0, 1) if (problem := _constraint(made))]
+        problems = [problem for made in build(task_named(task).target, steps, 0, 1) if (problem := _constraint(made))]
     if problems:
         raise HyperparameterError(tuple(problems))
 
 
-def build(task: str, steps: Sequence[Step], seed: int, threads: int) -> list[Any]:
+def build(kind: TargetKind, steps: Sequence[Step], seed: int, threads: int) -> list[Any]:
     """Return the objects, not fitted; each step has been checked."""
-    return [_build(task, step, seed, threads) for step in steps]
+    return [_build(kind, step, seed, threads) for step in steps]
 
 
 def without_noise(step: Any) -> Any:
@@ -61,13 +63,13 @@ def without_noise(step: Any) -> Any:
     return step
 
 
-def _build(task: str, step: Step, seed: int, threads: int) -> Any:
+def _build(kind: TargetKind, step: Step, seed: int, threads: int) -> Any:
     made = _class(step.use)()
     known = made.get_params(deep=False)
     params = {**_FIXED.get(step.use, {}), **step.params}
     if step.use in _SELECTORS:
         module = import_module("sklearn.feature_selection")
-        params["score_func"] = module.f_regression if task == "regression" else module.f_classif
+        params["score_func"] = module.f_regression if kind == "number" else module.f_classif
     if "random_state" in known:
         params["random_state"] = seed
     if "n_jobs" in known and step.use.startswith("sklearn.ensemble."):

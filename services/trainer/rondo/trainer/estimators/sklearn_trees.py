@@ -38,9 +38,9 @@ def onnx_nodes(estimator: Any, target: Target, rows: str, raw: str) -> list[onnx
     # As scikit-learn itself does before it compares.
     cast = helper.make_node("Cast", [rows], [single], name=single, to=TensorProto.FLOAT)
     if hasattr(estimator, "learning_rate"):
-        return [cast, *_boosted(estimator, target).onnx_nodes(single, raw, LINKS[target.task])]
+        return [cast, *_boosted(estimator, target).onnx_nodes(single, raw, LINKS[target.kind])]
     trees = _averaged(estimator, target)
-    if target.task == "regression":
+    if target.kind == "number":
         return [cast, *trees.onnx_nodes(single, raw, "Identity")]
     # The sum of a hundred shares may be above 1 by a rounding.
     limits = {"trees.low": np.array(0, np.float32), "trees.high": np.array(1, np.float32)}

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
+    from rondo.contracts.tasks.base import TargetKind
+
 _MARGIN = "trees.margin"
-# From the sums of the leaves to the raw predictions, by task.
-LINKS = {"binary": "Sigmoid", "multiclass": "Softmax", "regression": "Identity"}
+# From the sums of the leaves to the raw predictions.
+LINKS: dict[TargetKind, str] = {"probability": "Sigmoid", "probabilities": "Softmax", "number": "Identity"}
 # Explicit, for onnx infers INTS from floats that are whole, and no type at all from an empty list.
 _TYPES = {int: AttributeProto.INTS, float: AttributeProto.FLOATS, str: AttributeProto.STRINGS}
 

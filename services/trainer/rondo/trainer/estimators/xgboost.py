@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
+    from rondo.contracts.tasks.base import TargetKind
     from rondo.trainer.estimators.base import Params, Target
 
-OBJECTIVES = {"binary": "binary:logistic", "multiclass": "multi:softprob", "regression": "reg:squarederror"}
+OBJECTIVES: dict[TargetKind, str] = {
+    "probability": "binary:logistic",
+    "probabilities": "multi:softprob",
+    "number": "reg:squarederror",
+}
 # Same rows and same build give the same model, whatever the threads: the histograms are sums of doubles.
 REPEATABLE: dict[str, Any] = {"tree_method": "hist", "device": "cpu", "verbosity": 1, "validate_parameters": True}
 _LIMITS = np.finfo(np.float32)
@@ -40,7 +45,7 @@ class XgBoostModel:
 
     def onnx_nodes(self, matrix: str, raw: str) -> Sequence[onnx.NodeProto]:
         trees = xgboost_trees.read(bytes(self._booster.save_raw("json")), self._target)
-        return trees.onnx_nodes(matrix, raw, LINKS[self._target.task])
+        return trees.onnx_nodes(matrix, raw, LINKS[self._target.kind])
 
 
 class XgBoost(Boosting):
@@ -57,7 +62,7 @@ class XgBoost(Boosting):
         labels: NDArray[np.float32],
     ) -> XgBoostModel:
         chosen = {name: value for name, value in params.items() if name != "n_estimators"}
-        chosen |= REPEATABLE | {"objective": OBJECTIVES[target.task], "seed": seed, "nthread": self._threads}
+        chosen |= REPEATABLE | {"objective": OBJECTIVES[target.kind], "seed": seed, "nthread": self._threads}
         if target.width > 1:
             chosen["num_class"] = target.width
         rows = xgboost.QuantileDMatrix(

@@ -39,7 +39,7 @@ def read(model: bytes, target: Target) -> TreeEnsemble:
 def _base(written: str, target: Target) -> list[float]:
     """Return the margin that the trees of each target are added to."""
     base = np.atleast_1d(np.array(json.loads(written), dtype=np.float32))
-    if target.task == "binary":
+    if target.kind == "probability":
         base = -np.log(1 / base - 1)
     return [float(value) for value in np.broadcast_to(base, target.width)]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.contracts.tasks.metrics import METRICS
+from rondo.contracts.tasks.registry import METRICS
 from rondo.contracts.training_evidence import Comparison
 from rondo.trainer.evaluation.metrics import compute
 from rondo.trainer.evaluation.weighted_metrics import of_weights

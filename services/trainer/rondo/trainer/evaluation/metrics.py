@@ -1,4 +1,7 @@
-"""The metrics of a model on labelled rows, by scikit-learn, under the names of `rondo.contracts.tasks.metrics`."""
+"""The metrics of a model on labelled rows: by scikit-learn, under the names of `rondo.contracts.tasks.metrics`.
+
+Others, of one task, have a formula there.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn import metrics as sk
 
+from rondo.contracts.tasks.registry import METRICS, task_named
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -40,6 +45,16 @@ class Scored:
         return Scored(self.task, self.targets[rows], {name: values[rows] for name, values in self.outputs.items()})
 
     @property
+    def is_one_probability(self) -> bool:
+        """Whether the score is the probability of the class with index 1, not of the class that was predicted."""
+        return task_named(self.task.task).target == "probability"
+
+    @property
+    def answer(self) -> NDArray[Any]:
+        """The output that an outcome is compared with."""
+        return self.outputs[task_named(self.task.task).answer]
+
+    @property
     def finite(self) -> bool:
         """Whether every output of every row is a finite number."""
         return all(bool(np.isfinite(values).all()) for values in self.outputs.values())
@@ -52,11 +67,16 @@ def compute(name: str, scored: Scored, weights: Weights = None) -> float | None:
     """
     if not len(scored):
         return None
-    value = _METRICS[name](scored, weights)
+    if name in _METRICS:
+        value = _METRICS[name](scored, weights)
+    else:
+        formula = METRICS[name].formula
+        assert formula is not None  # noqa: S101 - a test holds it for all metrics that are not in `_METRICS`
+        value = formula(scored.targets, scored.outputs, weights)
     return float(value) if value is not None and np.isfinite(value) else None
 
 
-def compute_all(names: tuple[str, ...], scored: Scored) -> dict[str, float]:
+def compute_all(names: Iterable[str], scored: Scored) -> dict[str, float]:
     """Return the metrics that are defined, by name."""
     found = ((name, compute(name, scored)) for name in names)
     return {name: value for name, value in found if value is not None}
@@ -67,7 +87,7 @@ def _targets(scored: Scored) -> NDArray[np.int64]:
 
 
 def _roc_auc(scored: Scored, weights: Weights) -> float | None:
-    if scored.task.task == "binary":
+    if scored.is_one_probability:
         return _one_roc_auc(_targets(scored), scored.outputs["score"], weights)
     found = [
         _one_roc_auc((_targets(scored) == index).astype(np.int64), column, weights)
@@ -90,7 +110,7 @@ def _average_precision(scored: Scored, weights: Weights) -> float | None:
 
 def chances(scored: Scored) -> NDArray[np.float64]:
     """Return the probabilities of the classes, shape `[N, classes]`; a class that no model knows has probability 0."""
-    if scored.task.task == "binary":
+    if scored.is_one_probability:
         score = scored.outputs["score"].astype(np.float64)
         return np.column_stack([1 - score, score])
     known = scored.outputs["probabilities"].astype(np.float64)
@@ -111,7 +131,7 @@ def _brier(scored: Scored, weights: Weights) -> float:
 def _calibration_error(scored: Scored, weights: Weights) -> float:
     """Return the gap between score and share, weighted by the rows of 20 bins (Guo et al., ICML 2017, formula 3).
 
-    Of a binary model the share is that of label 1, else that of right predictions.
+    Of one probability the share is that of label 1, else that of right predictions.
     """
     bins, gaps = calibration_bins(scored)
     counted = np.ones(len(gaps)) if weights is None else weights
@@ -122,7 +142,7 @@ def calibration_bins(scored: Scored) -> tuple[NDArray[np.int64], NDArray[np.floa
     """Return the bin of each row, and how far its score is below what happened, both of shape `[N]`."""
     score = scored.outputs["score"].astype(np.float64)
     targets = _targets(scored)
-    hits = targets == 1 if scored.task.task == "binary" else targets == scored.outputs["label"]
+    hits = targets == 1 if scored.is_one_probability else targets == scored.outputs["label"]
     bins = np.clip((score * _CALIBRATION_BINS).astype(np.int64), 0, _CALIBRATION_BINS - 1)
     return bins, hits - score
 
@@ -185,7 +205,7 @@ def _of_values(measure: Callable[..., float]) -> Callable[[Scored, Weights], flo
     """Return a metric of the predicted values."""
 
     def of(scored: Scored, weights: Weights) -> float:
-        values, targets = scored.outputs["value"].astype(np.float64), scored.targets.astype(np.float64)
+        values, targets = scored.answer.astype(np.float64), scored.targets.astype(np.float64)
         return float(measure(targets, values, sample_weight=weights))
 
     return of

@@ -56,7 +56,7 @@ def _row_losses(name: str, scored: Scored) -> Vector | None:
         chance = chances(scored)[np.arange(len(scored)), scored.targets.astype(np.int64)]
         return np.asarray(-np.log(np.clip(chance, _EPSILON, 1 - _EPSILON)))
     if name in ("mae", "rmse", "mape"):
-        error = np.abs(scored.outputs["value"].astype(np.float64) - targets)
+        error = np.abs(scored.answer.astype(np.float64) - targets)
         of_target = np.maximum(np.abs(targets), _EPSILON) if name == "mape" else 1.0
         return np.asarray(error * error if name == "rmse" else error / of_target)
     if name == "interval_coverage":
@@ -68,7 +68,7 @@ def _row_losses(name: str, scored: Scored) -> Vector | None:
 
 
 def _mean_roc_auc(scored: Scored) -> OfWeights:
-    if scored.task.task == "binary":
+    if scored.is_one_probability:
         return _roc_auc(scored.outputs["score"], scored.targets == 1)
     columns = enumerate(scored.outputs["probabilities"].T)
     of_classes = [_roc_auc(scores, scored.targets == index) for index, scores in columns]
@@ -126,7 +126,7 @@ def _calibration_error(scored: Scored) -> OfWeights:
 def _r2(scored: Scored) -> OfWeights:
     targets = scored.targets.astype(np.float64)
     targets -= targets.mean()
-    error = (scored.outputs["value"].astype(np.float64) - scored.targets) ** 2
+    error = (scored.answer.astype(np.float64) - scored.targets) ** 2
 
     def evaluate(weights: Vector) -> float | None:
         if np.ptp(targets[weights > 0]) == 0:

@@ -1,6 +1,6 @@
 """A model made elsewhere, by the protocol of a fitted one: it predicts, and it is nodes of our graph.
 
-    model = read(content, features, "binary", ("no", "yes"), sample, run)
+    model = read(content, features, "probability", ("no", "yes"), sample, run)
 
 It predicts by the graph as it was given, and `onnx_nodes` are the same operators under other names, so that comparing
 both (`onnx_graph.parity`) is a check of the second.
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import Feature
+    from rondo.contracts.tasks.base import TargetKind
     from rondo.trainer.external_models.inputs import Columns, GivenInputs
     from rondo.trainer.external_models.outputs import RawOutput
 
@@ -110,7 +111,7 @@ class ExternalModel:
 def read(
     content: bytes,
     features: Mapping[str, Feature],
-    task: str,
+    target: TargetKind,
     classes: Sequence[str] | None,
     sample: Columns,
     run: RunGraph,
@@ -118,8 +119,8 @@ def read(
     """Return the model that ONNX bytes are.
 
     `features` are the columns that it may use, in the order in which a matrix has them. `classes` are the classes in
-    the order of the raw prediction, of a binary task the negative and the positive one; None takes those that the graph
-    has. `sample` has some rows, at least one, by the names of the features, each column of shape `[rows, 1]`.
+    the order of the raw prediction, of one probability the negative and the positive one; None takes those of the
+    graph. `sample` has some rows, at least one, by the names of the features, each column of shape `[rows, 1]`.
 
     Raises:
         ExternalModelError: it can't be used; the message says what to export instead.
@@ -127,7 +128,7 @@ def read(
     """
     model = document.parse(content)
     metadata = onnx_document.metadata(model)
-    inputs, name = match_inputs(model, features), candidate_output(model, task)
+    inputs, name = match_inputs(model, features), candidate_output(model, target)
     model.ClearField("metadata_props")
     plain = model.SerializeToString(deterministic=True)
     rows = len(next(iter(sample.values())))
@@ -135,7 +136,7 @@ def read(
     described = onnx.ModelProto()
     described.CopyFrom(model)
     helper.set_model_props(described, metadata)
-    output = raw_output(described, name, found, rows, task, tuple(classes) if classes is not None else None)
+    output = raw_output(described, name, found, rows, target, tuple(classes) if classes is not None else None)
     current = _with_current_operators(model)
     return ExternalModel(
         tuple(features), inputs, output, onnx_document.versions_of(current), metadata, current.graph, plain, run

@@ -9,7 +9,6 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from rondo.contracts.tasks.multiclass import MAX_CLASSES
-from rondo.contracts.vocabularies import Task
 from rondo.trainer.external_models.classes import classes_of, columns_of
 from rondo.trainer.external_models.errors import NotProbabilitiesError, RunFailedError, UnclearOutputError, ZipMapError
 from rondo.trainer.external_models.inputs import PREFIX, type_name
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
+    from rondo.contracts.tasks.base import TargetKind
+
 OUTPUT = "rondo.output"
 _FLOATS = (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16)
 # As skl2onnx and onnxmltools call them, and Keras and PyTorch users often do.
@@ -25,11 +26,11 @@ _PROBABILITIES = ("probabilities", "probability", "output_probability", "proba",
 _BINARY = 2
 # Probabilities of float32 add up to 1 with an error of at most the number of classes times 6e-8.
 _TOLERANCE = 1e-3
-_WANTED = {
-    Task.BINARY: "a float output of shape [N, 2] with the probabilities of both labels, or [N, 1] with that of the"
+_WANTED: dict[TargetKind, str] = {
+    "probability": "a float output of shape [N, 2] with the probabilities of both labels, or [N, 1] with that of the"
     " positive one",
-    Task.MULTICLASS: "a float output of shape [N, classes] with the probability of each class",
-    Task.REGRESSION: "a float output of shape [N, 1] with the value",
+    "probabilities": "a float output of shape [N, classes] with the probability of each class",
+    "number": "a float output of shape [N, 1] with the value",
 }
 
 
@@ -62,7 +63,7 @@ class RawOutput:
             helper.make_node("Cast", [taken], [raw], name=raw, to=TensorProto.FLOAT),
         ]
 
-    def check(self, task: str, raw: NDArray[np.float64]) -> None:
+    def check(self, target: TargetKind, raw: NDArray[np.float64]) -> None:
         """Check that the predictions of a classifier are probabilities, where they are finite numbers.
 
         Raises:
@@ -70,15 +71,15 @@ class RawOutput:
 
         """
         rows = raw[np.isfinite(raw).all(axis=1)]
-        if task == Task.REGRESSION or not len(rows):
+        if target == "number" or not len(rows):
             return
         if (outside := rows[(rows < -_TOLERANCE) | (rows > 1 + _TOLERANCE)]).size:
             raise NotProbabilitiesError(self.name, f"a value is {outside[0]:.4g}")
-        if task == Task.MULTICLASS and (worst := np.abs(rows.sum(axis=1) - 1).max()) > _TOLERANCE:
+        if target == "probabilities" and (worst := np.abs(rows.sum(axis=1) - 1).max()) > _TOLERANCE:
             raise NotProbabilitiesError(self.name, f"those of a row add up to 1 with an error of {worst:.4g}")
 
 
-def candidate_output(model: onnx.ModelProto, task: str) -> str:
+def candidate_output(model: onnx.ModelProto, target: TargetKind) -> str:
     """Return the name of the output that has the prediction.
 
     It is the only output of floats; of several the one that the metadata `rondo.output` names, or whose name says that
@@ -91,7 +92,7 @@ def candidate_output(model: onnx.ModelProto, task: str) -> str:
     """
     outputs: dict[str, onnx.ValueInfoProto] = {value.name: value for value in model.graph.output}
     floats = [name for name, value in outputs.items() if value.type.tensor_type.elem_type in _FLOATS]
-    found, wanted = [_described(value) for value in outputs.values()], f"export {_WANTED[Task(task)]}"
+    found, wanted = [_described(value) for value in outputs.values()], f"export {_WANTED[target]}"
     named: str | None = next((entry.value for entry in model.metadata_props if entry.key == OUTPUT), None)
     if named is not None:
         if named not in floats:
@@ -105,7 +106,7 @@ def candidate_output(model: onnx.ModelProto, task: str) -> str:
             raise ZipMapError(maps[0])
         raise UnclearOutputError(found, "none of them has floats", wanted)
     probabilities = [name for name in floats if name in _PROBABILITIES]
-    if task != Task.REGRESSION and len(probabilities) == 1:
+    if target != "number" and len(probabilities) == 1:
         return probabilities[0]
     raise UnclearOutputError(
         found,
@@ -115,14 +116,19 @@ def candidate_output(model: onnx.ModelProto, task: str) -> str:
 
 
 def raw_output(
-    model: onnx.ModelProto, name: str, sample: NDArray[Any], rows: int, task: str, wanted: tuple[str, ...] | None
+    model: onnx.ModelProto,
+    name: str,
+    sample: NDArray[Any],
+    rows: int,
+    target: TargetKind,
+    wanted: tuple[str, ...] | None,
 ) -> RawOutput:
     """Return how the output `name` is read, which was `sample` for a number of rows.
 
     `wanted` are the classes in the order of the raw prediction; None takes those of the graph, which must have them.
 
     Raises:
-        UnclearOutputError: it has another shape than the task needs.
+        UnclearOutputError: it has another shape than the target needs.
         UnmatchedClassesError: the classes are others.
         RunFailedError: it has another number of rows.
 
@@ -133,14 +139,14 @@ def raw_output(
     width = int(np.prod(sample.shape[1:]))
     unclear = UnclearOutputError(
         [f"{name} {list(sample.shape)}"],
-        f"{width} columns can't be the prediction of the task {task}",
-        f"export {_WANTED[Task(task)]}",
+        f"{width} columns can't be the prediction",
+        f"export {_WANTED[target]}",
     )
-    if task == Task.REGRESSION:
+    if target == "number":
         if width != 1:
             raise unclear
         return RawOutput(name, (0,), 1, (), assumed=False)
-    if task == Task.BINARY:
+    if target == "probability":
         labels = wanted or ("0", "1")
         if width == 1:
             return RawOutput(name, (0,), 1, labels, assumed=False)

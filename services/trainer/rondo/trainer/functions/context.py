@@ -11,19 +11,23 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rondo.contracts.tasks.base import TargetKind
+
 
 @dataclass(frozen=True, eq=False)
 class FunctionContext:
     """What there is beside columns and labels.
 
-    `task` is `binary`, `multiclass` or `regression`; `classes` are the classes in the order of their indices, for
-    `binary` the negative and the positive label, for `regression` none. `params` are `trainer.params` of the spec.
+    `task` is the spec's. `target` is what the graph predicts: the `probability` of the positive label, the
+    `probabilities` of all classes, or a `number`. `classes` are the classes in the order of their indices, of one
+    probability the negative and the positive label, of a number none. `params` are `trainer.params` of the spec.
 
     `matrix` has the columns that the spec's `prepare` makes of the features, float32 `[rows, columns]`, with missing
     values as NaN, and `matrix_columns` their names.
     """
 
     task: str
+    target: TargetKind
     classes: tuple[str, ...]
     seed: int
     params: Mapping[str, Any]

@@ -40,6 +40,7 @@ class Request:
             "function": function,
             "rows": len(self.labels),
             "task": context.task,
+            "target": context.target,
             "classes": context.classes,
             "seed": context.seed,
             "params": dict(context.params),
@@ -67,6 +68,7 @@ def read_request(file: IO[bytes]) -> tuple[str, str, Request]:
     matrix = np.frombuffer(_read(file), np.float32).reshape(header["rows"], -1)
     context = FunctionContext(
         header["task"],
+        header["target"],
         tuple(header["classes"]),
         header["seed"],
         header["params"],

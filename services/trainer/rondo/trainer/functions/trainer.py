@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.training import FunctionVersion
 from rondo.contracts.spec.model import Feature
+from rondo.contracts.tasks.registry import task_named
 from rondo.trainer.external_models import document
 from rondo.trainer.external_models.errors import ExternalModelError
 from rondo.trainer.external_models.feature_model import ExternalFeatureModel
@@ -70,6 +71,7 @@ class Functions:
         columns = {name: values.reshape(-1) for name, values in inputs.onnx_inputs(spec.features, rows).items()}
         context = FunctionContext(
             task=spec.task,
+            target=task_named(spec.task).target,
             classes=classes,
             seed=trainer.seed,
             params=trainer.params,
@@ -87,19 +89,19 @@ class Functions:
     def _model(
         self, content: bytes, spec: ModelSpec, classes: tuple[str, ...], sample: pl.DataFrame, preparation: Preparation
     ) -> FeatureModel:
-        model = document.parse(content)
+        model, target = document.parse(content), task_named(spec.task).target
         if not _takes_a_matrix(model, spec.features):
             sent = inputs.onnx_inputs(spec.features, sample)
-            external = read(content, spec.features, spec.task, classes, sent, self._run)
+            external = read(content, spec.features, target, classes, sent, self._run)
             made: FeatureModel = ExternalFeatureModel(spec.features, external)
         else:
             # Our own nodes are the same in all newer versions.
             content = operators.convert(model, versions_for(preparation)).SerializeToString(deterministic=True)
             prepared, numbers = preparation.apply(sample), Feature(type="float", optional=True)
             rows = {name: prepared[:, [at]] for at, name in enumerate(preparation.columns)}
-            external = read(content, dict.fromkeys(rows, numbers), spec.task, classes, rows, self._run)
+            external = read(content, dict.fromkeys(rows, numbers), target, classes, rows, self._run)
             made = PreparedModel(preparation, external, external.opsets)
-        external.output.check(spec.task, made.predict(sample))
+        external.output.check(target, made.predict(sample))
         return made
 
 

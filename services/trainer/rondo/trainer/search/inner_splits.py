@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rondo.contracts.vocabularies import Task
+from rondo.contracts.tasks.registry import task_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ class InnerSplit:
             if rows.is_empty():
                 return f"it has no {name} rows"
             classes = rows[spec.data.label].unique()
-            if spec.task != Task.REGRESSION and len(classes) == 1:
+            if task_named(spec.task).target != "number" and len(classes) == 1:
                 return f"its {name} rows ({rows.height:,}) all have the label {classes[0]!r}"
         return None
 

@@ -123,7 +123,7 @@ def prepare_objective(spec: ModelSpec, estimator: Estimator, metric: Metric, tra
 
 def _prepare(spec: ModelSpec, task: Task, split: InnerSplit, estimator: Estimator, params: Any) -> _Prepared:
     classes = task.classes(split.training[spec.data.label].unique().to_list(), spec.labels)
-    target = Target(task.name, len(classes))
+    target = Target(task.target, len(classes))
     labels = targets(spec, split.training, classes)
     fitted, matrix = preparation.fit(spec.features, spec.prepare, split.training, target.columns(labels))
     later = fitted.apply(split.validation)

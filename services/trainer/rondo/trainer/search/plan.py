@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.training import SearchSummary, TrainingNote
 from rondo.contracts.spec.parameters.search_checks import faults
 from rondo.contracts.spec.parameters.search_space import own_params, search_space
-from rondo.contracts.tasks.metrics import METRICS
-from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.tasks.registry import METRICS, task_named
 from rondo.contracts.vocabularies import NoteCode, ParameterOrigin
 from rondo.trainer.errors import AllTrialsFailedError
 from rondo.trainer.estimators.base import HyperparameterError
