@@ -45,13 +45,15 @@ def test_neighbours_of_a_version_are_concatenated_in_order() -> None:
     assert [(each.version, each.rows.num_rows) for each in read] == [(1, 6), (2, 3), (1, 3)]
 
 
-def test_what_the_monitor_does_not_read_is_dropped() -> None:
-    """Probabilities, and a label that the score decides."""
+def test_the_probability_of_each_class_is_dropped() -> None:
+    """The tasks decide which other outputs count, under whatever names."""
     many = predictions(MULTICLASS.rows(np.random.default_rng(0), 3), times(0, 3), ["a", "b", "c"])
     outputs = {"output.label", "output.score"}
     assert columns(read_predictions(encode_predictions(many)).rows, "output.") == outputs
-    binary = TABLE.append_column("output.label", pa.array(["0", "1", "1"]))
-    assert columns(read_predictions(encode_predictions(binary)).rows, "output.") == {"output.score"}
+    other = TABLE.drop_columns(["output.score"]).append_column(
+        "output.expected", pa.array([0.5, 1.5, 2.5], pa.float32())
+    )
+    assert columns(read_predictions(encode_predictions(other)).rows, "output.") == {"output.expected"}
     numbers = predictions(REGRESSION.rows(np.random.default_rng(0), 3), times(0, 3), ["a", "b", "c"])
     found = read_predictions(encode_predictions(numbers)).rows
     assert columns(found, "output.") == {"output.value", "output.low", "output.high"}
@@ -87,10 +89,7 @@ def test_outcomes_that_are_labels_are_kept() -> None:
     [
         (b"", "it is not an Arrow IPC stream"),
         (b"not arrow at all", "it is not an Arrow IPC stream"),
-        (
-            encode_predictions(TABLE.drop_columns(["output.score"])),
-            "the column output.score or output.value is missing",
-        ),
+        (encode_predictions(TABLE.drop_columns(["output.score"])), "a column output.… is missing"),
         (logs.encode(TABLE.to_batches()[0]), "its metadata lacks 'model_version'"),
         (encode_with_model("lo\x00ans"), "is not a valid name"),
         (encode_predictions(UNMADE), "column made_at has null values"),

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _NAME = TypeAdapter(Name)
 _PREDICTION_COLUMNS = frozenset({"id", "entity", "event_time", "made_at"})
-_SCORE, _VALUE, _LABEL = f"{logs.OUTPUT}score", f"{logs.OUTPUT}value", f"{logs.OUTPUT}label"
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,8 @@ def read_predictions(value: bytes) -> Predictions:
     columns = set(batch.schema.names)
     if missing := sorted(_PREDICTION_COLUMNS - columns):
         raise UnreadableLogError(logs.PREDICTIONS_LOG, f"the columns {', '.join(missing)} are missing")
-    if not {_SCORE, _VALUE} & columns:
-        raise UnreadableLogError(logs.PREDICTIONS_LOG, f"the column {_SCORE} or {_VALUE} is missing")
+    if not any(name.startswith(logs.OUTPUT) for name in columns):
+        raise UnreadableLogError(logs.PREDICTIONS_LOG, f"a column {logs.OUTPUT}… is missing")
     if batch.column("made_at").null_count:
         raise UnreadableLogError(logs.PREDICTIONS_LOG, "column made_at has null values")
     try:
@@ -99,10 +98,8 @@ def concatenated(batches: Iterable[Predictions]) -> Iterator[Predictions]:
 
 
 def _monitored(rows: pa.Table) -> pa.Table:
-    """Drop what the monitor does not read: probabilities, and a label without them, which the score decides."""
-    if logs.PROBABILITIES in rows.column_names:
-        return rows.drop_columns([logs.PROBABILITIES])
-    return rows.drop_columns([_LABEL]) if _LABEL in rows.column_names else rows
+    """Drop what the monitor does not read."""
+    return rows.drop_columns([logs.PROBABILITIES]) if logs.PROBABILITIES in rows.column_names else rows
 
 
 def _group_key(batch: Predictions) -> tuple[str, int, str, str, pa.Schema]:
