@@ -46,7 +46,7 @@ def rows() -> list[Row]:
 @cache
 def texts(file: Path) -> tuple[str, ...]:
     """Return the literal texts of a Python file; those written in several pieces are whole."""
-    return tuple(literals(parsed(file)))
+    return tuple(literals(ast.parse(file.read_text())))
 
 
 @cache

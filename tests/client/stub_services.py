@@ -205,7 +205,8 @@ class Monitor(Services):
 def serving(services: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """Yield the address of a server that answers until the end of the generator."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), services)
-    thread = threading.Thread(target=server.serve_forever)
+    # It looks every so many seconds whether it is to end.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

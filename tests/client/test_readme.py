@@ -82,7 +82,7 @@ class Answering(BaseHTTPRequestHandler):
 def serving_over_http() -> Iterator[str]:
     Answering.asked = []
     with HTTPServer(("127.0.0.1", 0), Answering) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

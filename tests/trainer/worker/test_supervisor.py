@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+# The programs are processes.
+pytestmark = pytest.mark.process
 WORKS = "import socket; s = socket.socket(fileno=0); s.sendall(b'ready\\n'); s.recv(1)"
 DIES = "raise SystemExit(3)"
 

@@ -119,7 +119,8 @@ def test_a_time_without_an_offset_is_refused(register: Run) -> None:
     assert register("good", "--trained-until", "2013-03-01").exit_code == 2
 
 
-async def test_a_registry_that_is_unavailable_meanwhile_is_asked_again() -> None:
+async def test_a_registry_that_is_unavailable_meanwhile_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rondo.client.registration.client._POLL_SECONDS", 0.01)
     failures = iter([httpx.ConnectError("refused"), 503])
     answers = _answers("good", [RUN], [PASSED])
 
