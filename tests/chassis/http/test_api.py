@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+import zlib
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
@@ -138,3 +140,18 @@ async def test_the_document_is_complete(http: httpx.AsyncClient) -> None:
         assert (media_type, content["schema"]["$ref"]) == ("application/problem+json", "#/components/schemas/Problem")
     assert {"/livez", "/readyz", "/metrics"} <= document["paths"].keys()
     assert document["security"] == [{"token": []}]
+
+
+@pytest.mark.parametrize("content", [gzip.compress(b'{"count": 1}'), zlib.compress(b'{"count": 1}'), b'{"count": 1}'])
+@pytest.mark.parametrize("kind", ["application/json", "application/octet-stream"])
+async def test_json_with_a_content_encoding_is_refused_with_what_to_send(
+    http: httpx.AsyncClient, content: bytes, kind: str
+) -> None:
+    headers = bearer(Role.PUBLISHER) | {"content-encoding": "gzip", "content-type": kind}
+    answer = await http.post("/v1/items/tea", content=content, headers=headers)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (415, "unsupported_encoding")
+    assert answer.headers["accept-encoding"] == "identity"
+    assert "is not supported here: send the JSON as it is, without the header content-encoding" in problem["detail"]
+    plain = bearer(Role.PUBLISHER) | {"content-encoding": "identity", "content-type": "application/json"}
+    assert (await http.post("/v1/items/tea", content=b'{"count": 1}', headers=plain)).status_code == 200

@@ -22,9 +22,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.exceptions import HTTPException
 
 from rondo.chassis.http import openapi, problems
 from rondo.chassis.http.authentication import require
+from rondo.chassis.http.body import CompressedJsonError
 from rondo.chassis.http.openapi import Problem
 from rondo.chassis.http.problems import MEDIA_TYPE, problem
 from rondo.chassis.security.principal import Principal
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 
     from fastapi.dependencies.models import Dependant
     from starlette.responses import Response
+
+
+_PLAIN = "identity"
 
 
 class RequiresRole:
@@ -81,6 +86,7 @@ def api(title: str, description: str, errors: Mapping[type[Exception], int] | No
     for kind, handler in problems.HANDLERS.items():
         app.add_exception_handler(kind, handler)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
     for kind, status in (errors or {}).items():
         app.add_exception_handler(kind, _answering(status))
     return app
@@ -101,18 +107,42 @@ def _answering(status: int) -> Any:
     return answer
 
 
-async def _on_invalid_request(_: Request, error: Exception) -> Response:
+async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for these alone
+    if (compressed := _compressed_json(request)) is not None:
+        return await problems.on_unsupported_encoding(request, compressed)
     found = [f"{'.'.join(str(p) for p in fault['loc'][1:]) or 'body'}: {fault['msg']}" for fault in error.errors()]
     detail = f"the request can't be used: {'; '.join(found)}; /openapi.json describes the valid ones"
     return problem(422, "invalid_request", detail, problems=found)
 
 
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    """Answer what FastAPI and the router raise; compressed bytes are no text, which FastAPI calls a 400."""
+    if (compressed := _compressed_json(request)) is not None:
+        return await problems.on_unsupported_encoding(request, compressed)
+    return await problems.on_http_exception(request, error)
+
+
+def _compressed_json(request: Request) -> CompressedJsonError | None:
+    """Return the problem of a body that its route takes as JSON and that has a Content-Encoding."""
+    encoding, route = request.headers.get("content-encoding", _PLAIN), request.scope.get("route")
+    takes_json = isinstance(route, APIRoute) and route.body_field is not None
+    return CompressedJsonError(encoding) if takes_json and encoding.strip().lower() != _PLAIN else None
+
+
 async def _authorize(request: Request) -> None:
-    """Check the roles of the route before anything else of it runs, so that no other error precedes a 403."""
+    """Check the roles of the route before anything else of it runs, so that no other error precedes a 403.
+
+    Raises:
+        ForbiddenError: the principal has none of the roles.
+        CompressedJsonError: the body is JSON with a Content-Encoding.
+
+    """
     requirements = _requirements(request.scope["route"]) or [RequiresRole(Role.ADMIN)]
     for each in requirements:
         await each(request)
+    if (compressed := _compressed_json(request)) is not None:
+        raise compressed
 
 
 def roles_of(route: APIRoute) -> tuple[Role, ...]:

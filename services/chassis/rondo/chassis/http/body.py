@@ -29,13 +29,27 @@ class ContentEncodingError(PermanentError):
 
 
 class UnsupportedEncodingError(ContentEncodingError):
-    """The Content-Encoding is not supported."""
+    """The Content-Encoding is not supported; `accepted` are those that are."""
 
     code = "unsupported_encoding"
+    accepted: ClassVar[str] = ACCEPTED
 
     def __init__(self, given: str) -> None:
         self.given = given[:40]
         super().__init__(f"the content encoding {self.given!r} is not supported: send gzip, deflate, or none")
+
+
+class CompressedJsonError(UnsupportedEncodingError):
+    """A body that a route takes as JSON has a Content-Encoding: files and specs alone are decompressed."""
+
+    accepted = "identity"
+
+    def __init__(self, given: str) -> None:
+        self.given = given[:40]
+        super(UnsupportedEncodingError, self).__init__(
+            f"the content encoding {self.given!r} is not supported here: send the JSON as it is, without the header"
+            " content-encoding"
+        )
 
 
 class DamagedBodyError(ContentEncodingError):

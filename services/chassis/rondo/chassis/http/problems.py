@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from rondo.chassis.errors import UnavailableError
-from rondo.chassis.http.body import ACCEPTED, DamagedBodyError, UnsupportedEncodingError
+from rondo.chassis.http.body import DamagedBodyError, UnsupportedEncodingError
 from rondo.chassis.security.principal import ForbiddenError
 from rondo.chassis.security.token_cache import UnauthenticatedError
 
@@ -59,7 +59,8 @@ async def on_forbidden(_: Request, error: Exception) -> Response:
 
 
 async def on_unsupported_encoding(_: Request, error: Exception) -> Response:
-    return problem(415, UnsupportedEncodingError.code, str(error), headers={"accept-encoding": ACCEPTED})
+    assert isinstance(error, UnsupportedEncodingError)  # noqa: S101 - it is registered for these alone
+    return problem(415, error.code, str(error), headers={"accept-encoding": error.accepted})
 
 
 async def on_damaged_body(_: Request, error: Exception) -> Response:
