@@ -131,3 +131,29 @@ def test_dropout_as_in_training_is_random(model: onnx.ModelProto) -> None:
 @pytest.mark.parametrize("model", [dropout(mode=None), dropout(mode=False), dropout(mode=None, opset=13)])
 def test_dropout_as_in_inference_is_not(model: onnx.ModelProto) -> None:
     assert document.parse(model.SerializeToString()).graph.node[-1].op_type == "Dropout"
+
+
+def normalized(outputs: tuple[str, ...] = ("y",), opset: int = 15, **attributes: int) -> onnx.ModelProto:
+    """Return a graph that normalizes its input."""
+    statistics = [helper.make_tensor(name, FLOAT, [4], [1.0] * 4) for name in ("scale", "shift", "mean", "variance")]
+    inputs = ["x", *(tensor.name for tensor in statistics)]
+    node = helper.make_node("BatchNormalization", inputs, list(outputs), name="bn1", **attributes)
+    return graph(node, initializers=statistics, opsets={"": opset})
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        normalized(("y", "running_mean", "running_var"), training_mode=1),
+        normalized(("y", "a", "b", "c", "d"), opset=9),
+        normalized(opset=6),
+        normalized(opset=6, is_test=0),
+    ],
+)
+def test_a_normalization_as_in_training_is_refused(model: onnx.ModelProto) -> None:
+    assert _code(model) == "training_mode"
+
+
+@pytest.mark.parametrize("model", [normalized(), normalized(training_mode=0), normalized(opset=9)])
+def test_a_normalization_as_in_inference_is_not(model: onnx.ModelProto) -> None:
+    assert document.parse(model.SerializeToString()).graph.node[-1].op_type == "BatchNormalization"

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 from rondo.trainer.external_models.errors import ExternalModelError
 
 from tests.trainer.external_models.graphs import FLOAT, TEXT, X, column, given, graph
-from tests.trainer.external_models.test_document import external
+from tests.trainer.external_models.test_document import external, normalized
 from tests.trainer.external_models.test_inputs import MIXED, ROWS
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ KEPT = [helper.make_node("Identity", ["x"], ["z"]), helper.make_node("Constant",
          "custom_operator", "and only the operators of ai.onnx and ai.onnx.ml can be served: export it without custom"),
         (graph(helper.make_node("RandomNormalLike", ["x"], ["z"]), *column()), "random_operator",
          "which gives another value at every run: export it for inference"),
+        (normalized(("y", "mean", "variance"), training_mode=1), "training_mode",
+         "would depend on the rows beside it: export it for inference (in PyTorch `model.eval()`"),
         (graph(*column(), opsets={"": 99}), "unsupported_opset", "and serving has up to"),
     ],
 )  # fmt: skip

@@ -25,6 +25,7 @@ from rondo.trainer.external_models.errors import (
     ModelTooLargeError,
     NotOnnxError,
     RandomOperatorError,
+    TrainingModeError,
     UnsupportedOpsetError,
 )
 
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 _DEFAULT_OPSET = 15
 # Since this version Dropout passes its input on, unless its third input (since version 12), `training_mode`, is true.
 _INERT_DROPOUT = 7
+# Up to here an attribute said whether a BatchNormalization is as in inference. Since then it is, unless it has more
+# than one output, or (since version 14) `training_mode` is 1.
+_WITHOUT_IS_TEST = 7
 MAX_BYTES = 256 * 1024 * 1024
 _RANDOM = {"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"}
 
@@ -103,6 +107,8 @@ def _require_known_operators(model: onnx.ModelProto) -> None:
             raise CustomOperatorError(node.op_type, node.domain)
         if node.op_type in _RANDOM or (node.op_type == "Dropout" and _drops(node, version, false)):
             raise RandomOperatorError(node.op_type)
+        if node.op_type == "BatchNormalization" and _is_as_in_training(node, version):
+            raise TrainingModeError(node.name or node.output[0])
     kept = {domain: version for domain, version in versions_of(model).items() if domain in NEWEST}
     del model.opset_import[:]
     # XGBoost's converter declares no version of the standard operators where it uses none of them.
@@ -114,6 +120,14 @@ def _drops(node: NodeProto, version: int, false: set[str]) -> bool:
     if version < _INERT_DROPOUT:
         return not any(attribute.name == "is_test" and attribute.i for attribute in node.attribute)
     return any(name and name not in false for name in node.input[2:])
+
+
+def _is_as_in_training(node: NodeProto, version: int) -> bool:
+    """Return whether a BatchNormalization computes mean and variance of its batch (ONNX, operators 1, 7, 9 and 14)."""
+    flags = {attribute.name: attribute.i for attribute in node.attribute}
+    if version < _WITHOUT_IS_TEST:
+        return not flags.get("is_test")
+    return bool(flags.get("training_mode")) or sum(map(bool, node.output)) > 1
 
 
 def _false_constants(model: onnx.ModelProto) -> set[str]:

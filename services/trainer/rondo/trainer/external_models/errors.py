@@ -119,6 +119,20 @@ class RandomOperatorError(ExternalModelError):
         )
 
 
+class TrainingModeError(ExternalModelError):
+    """A normalization takes its statistics from the rows of a request."""
+
+    code = "training_mode"
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+        super().__init__(
+            f"the BatchNormalization {node!r} of the model is as in training, so the answer to a row would depend on"
+            " the rows beside it: export it for inference (in PyTorch `model.eval()` before torch.onnx.export, in Keras"
+            " `training=False`)"
+        )
+
+
 class InvalidGraphError(ExternalModelError):
     """ONNX or onnxruntime finds a fault in the graph."""
 
