@@ -13,11 +13,10 @@ from rondo.contracts.spec.parameters.sklearn import NOT_HERE, USES
 from rondo.docgen.spec_tables import default, kind, table, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from rondo.contracts.spec.parameters.rules import Library
     from rondo.contracts.spec.parameters.search_space import Space
-    from rondo.contracts.spec.parameters.sklearn import Use
     from rondo.docgen.spec_tables import Json
 
 _TRIGGERS = {
@@ -264,16 +263,32 @@ def _domains(space: Space) -> str:
 
 def _steps() -> Iterator[str]:
     yield _STEPS
-    rows = ((f"`{name}`", use.role, _MISSING[use.missing], _values(use)) for name, use in USES.items())
-    yield table(("`use`", "is a", "a missing value", "parameters"), rows)
+    for role in dict.fromkeys(use.role for use in USES.values()):
+        of_role = {name: use for name, use in USES.items() if use.role == role}
+        rows = ((f"`{name}`", _MISSING[use.missing], _names(use.params)) for name, use in of_role.items())
+        yield table((f"{role}", "a missing value", "`params`"), rows)
+    yield "Their parameters have these values. One that differs between classes has a line for each kind of values:"
+    yield table(("parameter", "values", "of"), _values())
     yield "The trainer sets these, in each class that has them; a file that has one of them is refused:"
     yield table(("parameter", "instead"), ((f"`{name}`", why) for name, why in STEPS_DECIDED.items()))
     yield "Other classes are refused, among them:"
     yield table(("class", "why"), ((f"`{name}`", why) for name, why in NOT_HERE.items()))
 
 
-def _values(use: Use) -> str:
-    return "; ".join(f"`{name}`: {' or '.join(map(described, rules))}" for name, rules in use.params.items())
+def _values() -> Iterator[tuple[str, str, str]]:
+    """Yield each parameter with its values, and the classes where those of others differ."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for use, described_use in USES.items():
+        for name, rules in described_use.params.items():
+            values = " or ".join(map(described, rules))
+            found.setdefault(name, {}).setdefault(values, []).append(use.rpartition(".")[2])
+    for name, by_values in sorted(found.items(), key=lambda item: item[0].lower()):
+        for values, classes in by_values.items():
+            yield f"`{name}`", values, _names(classes) if len(by_values) > 1 else ""
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _others(library: Library, name: str) -> str:
