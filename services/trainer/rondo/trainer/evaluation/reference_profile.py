@@ -11,6 +11,7 @@ import pyarrow as pa
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
+from rondo.trainer.evaluation.order_statistics import OrderStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,26 +76,26 @@ def numeric(values: NDArray[np.float32]) -> NumericProfile:
     each value that fills a bin alone. Otherwise a constant, or a feature that is mostly one value, would share its bin
     with every other value, and could not drift. There are at most `2 * BINS + 1` edges.
     """
-    present = np.sort(values[~np.isnan(values)])
-    edges = _edges(present[np.isfinite(present)])
-    below = np.searchsorted(present, edges, side="left")
-    counts = np.diff(below, prepend=0, append=len(present))
+    present = values[~np.isnan(values)]
+    order = OrderStatistics(present)
+    edges = _edges(order, int(np.count_nonzero(present == -np.inf)), int(np.count_nonzero(np.isfinite(present))))
+    counts = np.diff(order.below(edges), prepend=0, append=len(present))
     return NumericProfile(
         edges=tuple(edges.tolist()), counts=tuple(counts.tolist()), missing=len(values) - len(present)
     )
 
 
-def _edges(finite: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the edges of sorted values."""
-    if not len(finite):
-        return finite
+def _edges(order: OrderStatistics, first: int, count: int) -> NDArray[np.float32]:
+    """Return the edges of `count` finite values, the least of which is at the place `first`."""
+    if not count:
+        return np.empty(0, np.float32)
     # Edges are values of the data: an interpolated edge beside a frequent value would be a bin of rounding error.
-    quantiles = finite[((len(finite) - 1) * (np.arange(1, BINS) / BINS)).astype(np.int64)]
+    least, *quantiles, greatest = order.at(first + ((count - 1) * (np.arange(BINS + 1) / BINS)).astype(np.int64))
     distinct, repeats = np.unique(quantiles, return_counts=True)
-    upper_ends = np.append(distinct[repeats > 1], finite[-1])
+    upper_ends = np.append(distinct[repeats > 1], greatest)
     with np.errstate(over="ignore"):  # above the greatest float32 there is nothing
         above = np.nextafter(upper_ends, np.float32(np.inf))
-    return np.unique(np.concatenate([finite[:1], distinct, above[np.isfinite(above)]]))
+    return np.unique(np.concatenate([[least], distinct, above[np.isfinite(above)]]))
 
 
 def categorical(values: pl.Series) -> CategoricalProfile:
@@ -103,12 +104,14 @@ def categorical(values: pl.Series) -> CategoricalProfile:
     Rare categories and long texts are counted as `other`. The monitor counts every category that is not listed as
     `other`, too.
     """
-    text = values.cast(pl.String).fill_null("").alias("category")
-    present = text.filter(text != "")
-    counted = present.value_counts().filter(pl.col("category").str.len_chars() <= MAX_CATEGORY_CHARACTERS)
-    listed = dict(counted.sort(["count", "category"], descending=[True, False]).head(MAX_CATEGORIES).iter_rows())
-    other = present.len() - sum(listed.values())
-    return CategoricalProfile(counts=dict(sorted(listed.items())), other=other, missing=text.len() - present.len())
+    text = values.cast(pl.String).alias("category")
+    present = text.value_counts().filter(pl.col("category") != "")
+    short = present.filter(pl.col("category").str.len_chars() <= MAX_CATEGORY_CHARACTERS)
+    listed = dict(short.sort(["count", "category"], descending=[True, False]).head(MAX_CATEGORIES).iter_rows())
+    rows = int(present["count"].sum())
+    return CategoricalProfile(
+        counts=dict(sorted(listed.items())), other=rows - sum(listed.values()), missing=text.len() - rows
+    )
 
 
 def _feature(feature: Feature, values: pl.Series) -> FeatureProfile:
