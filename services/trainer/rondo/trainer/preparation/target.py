@@ -45,7 +45,7 @@ class TargetEncoding:
 
     def apply(self, text: pl.Series) -> NDArray[np.float32]:
         """Return the columns of texts, shape `[rows, targets]`."""
-        return self.means[levels.positions(text, self.levels)]
+        return np.take(self.means, levels.positions(text, self.levels), axis=0)
 
     def onnx_nodes(self, text: str, output: str) -> Sequence[onnx.NodeProto]:
         """Return the nodes from `text`, `[N, 1]`, to `output`, float32 `[N, targets]`."""
@@ -63,11 +63,12 @@ def fit(text: pl.Series, targets: NDArray[np.float32]) -> tuple[TargetEncoding, 
     """Return the encoding, and the columns of the training rows, out of fold; `targets` has shape `[rows, targets]`."""
     known = levels.distinct(text)
     positions = levels.positions(text, known)
-    fold = np.arange(len(text)) % FOLDS
+    fold = np.tile(np.arange(FOLDS), len(text) // FOLDS + 1)[: len(text)]
     sums, rows = _by_level_and_fold(positions, fold, targets.astype(np.float64), len(known))
     means = _means(sums.sum(axis=1), rows.sum(axis=1))
     others = [_means(sums.sum(axis=1) - sums[:, each], rows.sum(axis=1) - rows[:, each]) for each in range(FOLDS)]
-    return TargetEncoding(tuple(known), means), np.stack(others)[fold, positions]
+    place = fold * len(means) + positions
+    return TargetEncoding(tuple(known), means), np.take(np.concatenate(others), place, axis=0)
 
 
 def _by_level_and_fold(
