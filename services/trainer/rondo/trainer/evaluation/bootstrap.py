@@ -17,7 +17,7 @@ from rondo.trainer.evaluation.metrics import compute
 from rondo.trainer.evaluation.weighted_metrics import of_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -28,16 +28,27 @@ _MOST, _LEAST, _ROWS = 1_000, 200, 5_000_000
 _ONE_HALF = 0.5
 
 
-def compare(name: str, candidate: Scored, champion: Scored, confidence: float, seed: int) -> Comparison | None:
+def compare(
+    name: str,
+    candidate: Scored,
+    champion: Scored,
+    confidence: float,
+    seed: int,
+    known: tuple[Mapping[str, float], Mapping[str, float]] = ({}, {}),
+) -> Comparison | None:
     """Compare two models by a metric on the same rows; None where it is not defined for one of them.
 
-    With a confidence of one half, both bounds are the difference on the rows as they are.
+    With a confidence of one half, both bounds are the difference on the rows as they are. `known` are metrics of
+    candidate and champion on these rows.
     """
     metric = METRICS[name]
-    values = compute(name, candidate), compute(name, champion)
-    if values[0] is None or values[1] is None:
+    mine, other = (
+        found[name] if name in found else compute(name, scored)
+        for found, scored in zip(known, (candidate, champion), strict=True)
+    )
+    if mine is None or other is None:
         return None
-    loss = metric.loss(values[0], values[1])
+    loss = metric.loss(mine, other)
     quick = of_weights(name, candidate), of_weights(name, champion)
     ours, theirs = quick[0] or partial(_by_rows, name, candidate), quick[1] or partial(_by_rows, name, champion)
     count = max(_LEAST, min(_MOST, _ROWS // len(candidate))) if quick[0] else _LEAST

@@ -17,6 +17,7 @@ from rondo.trainer.onnx_graph.errors import GraphFailedError
 from rondo.trainer.preparation import inputs
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     import polars as pl
@@ -37,13 +38,19 @@ def evaluate_candidate(
     holdout = unseen_by_champion(spec, fitted.holdout, _trained_until(champion))
     scored = fitted.scored.take(slice(fitted.holdout.height - holdout.height, None))
     by_champion, not_comparable = _score_champion(spec, champion, holdout, score)
+    evaluation, of_champion = _evaluate(spec, holdout, scored), None
+    comparisons: tuple[Comparison, ...] = ()
+    if by_champion is not None:
+        of_champion = _evaluate(spec, holdout, by_champion)
+        known = evaluation.metrics, of_champion.metrics
+        comparisons = _comparisons(spec, scored, by_champion, known)
     return Candidate(
         model=fitted.model,
-        evaluation=_evaluate(spec, holdout, scored),
-        champion=None if by_champion is None else _evaluate(spec, holdout, by_champion),
+        evaluation=evaluation,
+        champion=of_champion,
         champion_version=champion.version if champion else None,
         champion_not_comparable=not_comparable,
-        comparisons=() if by_champion is None else _comparisons(spec, scored, by_champion),
+        comparisons=comparisons,
         notes=fitted.notes,
         parameters=fitted.parameters,
         profile=_profile(fitted, scored),
@@ -91,10 +98,14 @@ def _evaluate(spec: ModelSpec, rows: pl.DataFrame, scored: Scored) -> Evaluation
     )
 
 
-def _comparisons(spec: ModelSpec, candidate: Scored, champion: Scored) -> tuple[Comparison, ...]:
+def _comparisons(
+    spec: ModelSpec, candidate: Scored, champion: Scored, known: tuple[Mapping[str, float], Mapping[str, float]]
+) -> tuple[Comparison, ...]:
     gates = spec.gates
     wanted = [name for name, gate in gates.metrics.items() if gate.not_worse_than_champion is not None]
-    found = [bootstrap.compare(name, candidate, champion, gates.confidence, spec.trainer.seed) for name in wanted]
+    found = [
+        bootstrap.compare(name, candidate, champion, gates.confidence, spec.trainer.seed, known) for name in wanted
+    ]
     return tuple(each for each in found if each is not None)
 
 

@@ -1,6 +1,7 @@
 """Metrics as functions of the weights of rows, for resamples: what does not depend on the weights is computed once.
 
-They are the metrics of `metrics`, which scikit-learn computes, of rows repeated as often as their weights say. Sums of
+They are the metrics of `metrics`, which scikit-learn computes, of rows repeated as often as their weights say, which
+are whole numbers. Sums of
 products go through `einsum`: BLAS would start threads for each, which cost more than the sum on a busy machine.
 """
 
@@ -86,15 +87,14 @@ def _roc_auc(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> OfWeig
     # For each positive row, how many negative ones have a lower score, and how many none that is higher.
     below, through = (np.searchsorted(scores[of_negatives], scores[of_positives], side) for side in ("left", "right"))
     tied = not np.array_equal(below, through)
-    sums = np.zeros(len(of_negatives) + 1)
+    sums = np.zeros(len(of_negatives) + 1, dtype=np.int64)
 
     def evaluate(weights: Vector) -> float | None:
         positives = weights[of_positives]
-        np.cumsum(weights[of_negatives], out=sums[1:])
-        pairs = positives.sum() * sums[-1]
-        lower = sums[below]
-        if tied:
-            lower = (lower + sums[through]) / 2
+        # Weights are whole, and NumPy adds integers up seven times as fast as floats, which wait for each other.
+        np.cumsum(weights[of_negatives].astype(np.int64), out=sums[1:])
+        pairs = positives.sum() * float(sums[-1])
+        lower = (sums[below] + sums[through]) / 2 if tied else sums[below].astype(np.float64)
         return _dot(positives, lower) / float(pairs) if pairs else None
 
     return evaluate
@@ -105,15 +105,15 @@ def _average_precision(scored: Scored) -> OfWeights:
     order = np.argsort(-scores, kind="stable")
     # A threshold takes all rows of one score.
     ends = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
-    is_positive = positive[order].astype(np.float64)
+    is_positive = positive[order].astype(np.int64)
 
     def evaluate(weights: Vector) -> float | None:
-        in_order = weights[order]
+        in_order = weights[order].astype(np.int64)
         found, taken = np.cumsum(in_order * is_positive)[ends], np.cumsum(in_order)[ends]
         if not found[-1]:
             return None
         precision = np.divide(found, taken, out=np.zeros(len(taken)), where=taken > 0)
-        return _dot(np.diff(found, prepend=0.0), precision) / float(found[-1])
+        return _dot(np.diff(found, prepend=0).astype(np.float64), precision) / float(found[-1])
 
     return evaluate
 
