@@ -1,40 +1,90 @@
-"""The environment of the loops that are written by hand: what `pins.txt` pins, and nothing of ours.
+"""The environments of what we compare with: each holds what its file in `pins/` names, and nothing of ours.
 
-It is made by uv, once, and kept in `.bench/` under a name that changes with the pins and the Python.
+uv makes each once and keeps it in `.bench/`, under a name that changes with the pins and the Python.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import gettempdir
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-PINS = HERE / "pins.txt"
+UV = ROOT / ".venv/uv/bin/uv"
+_PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 
 
-def python() -> Path | None:
-    """Return the environment's interpreter, or None where it can't be made: the peers then have no figures."""
-    name = hashlib.sha256(PINS.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    folder = ROOT / ".bench" / f"peers-{name}"
+@dataclass(frozen=True)
+class Environment:
+    """An environment by the name of its pins. `version` is its Python's, ours if there is none.
+
+    A `bare` one installs what is pinned and nothing that this asks for.
+    """
+
+    name: str
+    version: str | None = None
+    bare: bool = False
+
+    @property
+    def pins(self) -> Path:
+        return HERE / "pins" / f"{self.name}.txt"
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions that a peer runs with, under names that distinguish them from ours."""
+        lines = (line.strip() for line in self.pins.read_text().splitlines())
+        return {f"peer: {name}": version for line in lines if "==" in line for name, version in [line.split("==")]}
+
+    def python(self) -> Path | None:
+        """Return its interpreter, or None where it can't be made: what needs it has no figures in this run."""
+        return _made(self)
+
+
+LOOPS = Environment("loops")
+DRIFT = Environment("drift")
+# The wheel holds MOA as a .jar. It asks for torch, which its detectors do not use.
+MOA = Environment("moa", bare=True)
+BETS = Environment("bets", version="3.12")
+
+
+@cache
+def _made(environment: Environment) -> Path | None:
+    base = _base(environment.version)
+    if base is None:
+        sys.stderr.write(f"there is no Python {environment.version}: the peers in {environment.name} have no figures\n")
+        return None
+    name = hashlib.sha256(environment.pins.read_bytes() + base.encode() + sys.version.encode()).hexdigest()[:12]
+    folder = ROOT / ".bench" / f"{environment.name}-{name}"
     interpreter, made = folder / "bin/python", folder / ".made"
     if not made.exists():
-        sys.stdout.write(f"making the peers' environment in {folder.relative_to(ROOT)}\n")
-        uv = str(ROOT / ".venv/uv/bin/uv")
+        sys.stderr.write(f"making the environment of peers in {folder.relative_to(ROOT)}\n")
+        bare = ["--no-deps"] if environment.bare else []
         for arguments in (
-            ("venv", "--quiet", "--clear", "--python", sys.executable, str(folder)),
-            ("pip", "install", "--quiet", "--python", str(interpreter), "--requirement", str(PINS)),
+            ("venv", "--quiet", "--clear", "--python", base, str(folder)),
+            ("pip", "install", "--quiet", *bare, "--python", str(interpreter), "--requirement", str(environment.pins)),
         ):
-            if subprocess.run([uv, *arguments], check=False).returncode != 0:  # noqa: S603
-                sys.stderr.write("the peers' environment can't be made, so they have no figures in this run\n")
+            # From elsewhere: uv would apply the overrides of our pyproject.toml to the peers, too.
+            if subprocess.run([UV, *arguments], cwd=gettempdir(), check=False).returncode != 0:  # noqa: S603
+                sys.stderr.write(f"the environment can't be made: the peers in {environment.name} have no figures\n")
                 return None
         made.touch()
     return interpreter
 
 
-def pins() -> dict[str, str]:
-    """Return the versions that the peers run with, under names that distinguish them from ours."""
-    lines = (line.strip() for line in PINS.read_text().splitlines())
-    return {f"peer: {name}": version for line in lines if "==" in line for name, version in [line.split("==")]}
+def _base(version: str | None) -> str | None:
+    """Return the Python to make an environment with. uv does not search the folder of pyenv by itself."""
+    if version is None:
+        return sys.executable
+    for wanted in (version, *map(str, sorted(_PYENV.glob(f"{version}.*/bin/python")))):
+        found = subprocess.run(  # noqa: S603
+            [UV, "python", "find", "--no-project", wanted], capture_output=True, text=True, check=False
+        )
+        if found.returncode == 0:
+            return found.stdout.strip()
+    return None

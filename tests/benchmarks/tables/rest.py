@@ -76,7 +76,7 @@ def rounds(setting: Setting, token: str) -> dict[tuple[str, int], list[Figures]]
         for connections in CONNECTIONS:
             figures.setdefault((name, connections), []).append(load(port, pid, path, token, connections))
 
-    python, model = environment.python(), setting.folder / "served.onnx"
+    python, model = environment.LOOPS.python(), setting.folder / "served.onnx"
     for number in range(ROUNDS):
         port = free_port()
         with serving(setting, port) as process:
@@ -98,7 +98,8 @@ def rounds(setting: Setting, token: str) -> dict[tuple[str, int], list[Figures]]
 
 def table(figures: dict[tuple[str, int], list[Figures]]) -> list[Row]:
     """Return the rows: the median of the rounds, rates and CPU times beside the peers'."""
-    used = versions("onnxruntime", "lightgbm", "uvicorn", "starlette", "msgspec", "bentoml") | environment.pins()
+    used = versions("onnxruntime", "lightgbm", "uvicorn", "starlette", "msgspec", "bentoml")
+    used |= environment.LOOPS.versions
     rows = []
 
     def row(name: str, ours: float, unit: str, peer: float | None = None) -> None:

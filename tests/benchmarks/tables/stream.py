@@ -156,7 +156,7 @@ def latency(setting: Setting) -> Figures:
 def rounds(setting: Setting, traces: Traces) -> dict[str, list[Figures]]:
     """Run ours and the peers in turns; return the figures of each."""
     figures: dict[str, list[Figures]] = {"rondo": []}
-    python = environment.python()
+    python = environment.LOOPS.python()
     for number in range(ROUNDS):
         figures["rondo"].append(stream_once(setting, traces, f"round-{number}"))
         for loop in LOOPS if python else ():
@@ -169,7 +169,7 @@ def rounds(setting: Setting, traces: Traces) -> dict[str, list[Figures]]:
 
 def table(figures: dict[str, list[Figures]], median: float, tail: float) -> list[Row]:
     """Return the rows: the median of the rounds beside each peer's, where there is one."""
-    used = versions("confluent-kafka", "aiokafka", "onnxruntime", "lightgbm", "msgspec") | environment.pins()
+    used = versions("confluent-kafka", "aiokafka", "onnxruntime", "lightgbm", "msgspec") | environment.LOOPS.versions
     rate = {name: statistics.median(rate for rate, _ in each) for name, each in figures.items()}
     ours, rows = rate["rondo"], []
     for loop in LOOPS:
