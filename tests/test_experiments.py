@@ -1,0 +1,74 @@
+"""What the experiments of monitoring rest on: a policy knows no label too early, and figures are of what served."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from tests.benchmarks.simulation.labelled_streams import PARAMS, LabelledStream
+from tests.benchmarks.simulation.policies import EveryChunks, Growing, Monthly, Never
+from tests.benchmarks.simulation.prequential import Fit, Known, Models, play
+
+ROWS, FIRST, CHUNK = 1_400, 400, 100
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    """Return a stream whose labels are the opposite from row 900 on, and its models."""
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((ROWS, 2)).astype(np.float32)
+    y = ((x[:, 0] > 0) ^ (np.arange(ROWS) >= 900)).astype(np.int8)
+    ends = tuple(range(FIRST, ROWS + 1, CHUNK))
+    months = frozenset({4, 8})
+    month_ends = tuple(ends[month] for month in sorted(months))
+    return Models(LabelledStream("opposite", x, y, ends, months, month_ends, (), PARAMS | {"n_estimators": 10}))
+
+
+class Recording:
+    """A policy that refits to the latest 100 rows at each chunk, and keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.known: list[Known] = []
+
+    def decide(self, known: Known, models: Models) -> Fit | None:  # noqa: ARG002
+        self.known.append(known)
+        return Fit(known.until - 100, known.until)
+
+
+def test_the_labels_of_a_chunk_are_known_one_chunk_later(models: Models) -> None:
+    policy = Recording()
+    played = play(models, policy)
+    assert [known.until for known in policy.known] == list(models.stream.ends[:-1])
+    assert [known.new for known in policy.known][1:] == list(models.stream.ends[:-2])
+    # What serves a chunk never saw a row of the chunk before it.
+    assert [fit.until for fit in played.served[1:]] == list(models.stream.ends[:-2])
+    # The errors are those of what served the rows, not of what serves now.
+    of_opposite = next(known for known in policy.known if known.new == 900)
+    assert of_opposite.errors.mean() > 0.9
+    assert len(of_opposite.losses) == CHUNK
+
+
+def test_accuracy_is_of_the_rows_that_were_served(models: Models) -> None:
+    never = play(models, Never())
+    assert never.versions == 0
+    assert never.accuracy == pytest.approx(0.5, abs=0.02)
+    latest = play(models, Recording())
+    assert latest.versions == len(models.stream.ends) - 2
+    assert latest.accuracy == pytest.approx(0.8, abs=0.03)
+    assert latest.losses.mean() < never.losses.mean()
+
+
+def test_each_policy_asks_for_its_rows(models: Models) -> None:
+    assert play(models, Monthly()).served[-1] == Fit(0, 1_100)
+    assert play(models, Monthly(latest=True)).served[-1] == Fit(700, 1_100)
+    assert play(models, EveryChunks(4)).versions == 2
+    grown = play(models, Growing(fading=True)).served
+    assert {fit.half_life for fit in grown[2:]} == {FIRST / 2}
+    assert all(after.until >= 1.1 * before.until or after == before for before, after in pairwise(grown))
+
+
+def test_a_fit_is_done_once(models: Models) -> None:
+    first = models.scores(Fit(0, FIRST), FIRST, FIRST + 10)
+    assert models.scores(Fit(0, FIRST), FIRST, FIRST + 10) is first
