@@ -102,7 +102,16 @@ ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/v1/runs?model=nosuch"): (200, {"runs": []}),
     ("GET", "/v1/models/nosuch"): (404, UNKNOWN),
     ("GET", "/v1/models/nosuch/spec"): (404, UNKNOWN),
-    ("GET", "/v1/models/late/spec"): (200, {"spec": {"task": "binary", "data": {"dataset": "trips", "label": "late"}}}),
+    ("GET", "/v1/models/late/spec"): (
+        200,
+        {
+            "spec": {
+                "task": "binary",
+                "data": {"dataset": "trips", "entity": "id", "event_time": "at", "label": "late"},
+                "features": {"distance": {"type": "float", "optional": False}},
+            }
+        },
+    ),
     ("GET", "/v1/datasets/trips"): (
         200,
         {"data_version": None, "columns": [{"name": "id", "kind": "entity", "models": ["late", "early"]}, LABEL]},

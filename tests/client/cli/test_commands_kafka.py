@@ -70,6 +70,18 @@ async def test_each_line_has_a_result_of_its_own_and_one_without_an_answer_is_no
     assert done.exit_code == 1
 
 
+async def test_each_row_of_a_file_of_rows_has_a_result(
+    run: Callable[..., Result], serving: Connection, address: str, tmp_path: Path
+) -> None:
+    rows = ("id,at,distance,late", "x,2013-01-01T10:00:00Z,900,1", "y,2013-01-01T11:00:00Z,far,0")
+    (tmp_path / "trips.csv").write_text("\n".join(rows))
+    environment = _environment(serving) | {"RONDO_REGISTRY_URL": address}
+    done = await asyncio.to_thread(run, "predict", "late", "--from", "trips.csv", "--timeout", "9", **environment)
+    assert done.stdout == "x@2013-01-01T10:00:00+00:00  label 1, score 0.9  (version 3)\n"
+    assert "rondo: row 2: distance is 'far': give a number" in done.stderr
+    assert (done.exit_code, "1 answered, 1 refused" in done.stderr) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("command", "stream"),
     [

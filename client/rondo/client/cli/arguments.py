@@ -14,7 +14,7 @@ from rondo.client.errors import RefusedError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def event_time(text: str) -> datetime:
@@ -70,7 +70,7 @@ def _value(text: str, datatype: str) -> Any:
         case "BYTES":
             return text
         case "BOOL":
-            return _BOOLEANS[text.lower()]
+            return BOOLEANS[text.lower()]
         case "INT64":
             return int(text)
         case _:

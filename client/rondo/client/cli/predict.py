@@ -27,7 +27,10 @@ def predict(  # noqa: PLR0913, PLR0917 - the options of a command
     requests: Annotated[
         typer.FileBinaryRead | None,
         typer.Option(
-            "--from", metavar="FILE", help="Stream requests from JSON Lines ({features, id, ...}); - is stdin."
+            "--from",
+            metavar="FILE",
+            help="Stream requests from JSON Lines ({features, id, ...}; - is stdin), or the rows of any file that"
+            " `rondo publish` takes.",
         ),
     ] = None,
     id: Annotated[str | None, typer.Option(help="The request's id; random by default.")] = None,  # noqa: A002

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+REQUEST_KEYS = ("features", "id", "entity", "event_time", "model")
+REQUEST_FORM = '{"features": {...}}, and if wanted "id", "entity", "event_time", "model"'
 _MAX_SHOWN = 80  # characters of an unknown key
 
 

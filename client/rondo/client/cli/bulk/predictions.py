@@ -1,4 +1,4 @@
-"""`rondo predict --from`: one request per line, and one result for each."""
+"""`rondo predict --from`: one request per line or row, and one result for each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from rondo.client import messages
 from rondo.client.cli import session
-from rondo.client.cli.bulk import json_lines
+from rondo.client.cli.bulk import json_lines, rows
+from rondo.client.cli.bulk.json_lines import REQUEST_FORM, REQUEST_KEYS
 from rondo.client.cli.output import print_error, print_json, print_note, print_prediction, stderr
 from rondo.client.errors import DeliveryStatus, PredictionTimeoutError, RefusedError
 from rondo.client.prediction import Prediction
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from rondo.client.kafka.predictions import Unanswered
     from rondo.contracts.events.predictions import PredictionRequested
 
-_KEYS = ("features", "id", "entity", "event_time", "model")
-_FORM = '{"features": {...}}, and if wanted "id", "entity", "event_time", "model"'
 _DELIVERIES = {
     DeliveryStatus.ACKNOWLEDGED: "taken by Kafka and not answered in time",
     DeliveryStatus.UNKNOWN: "possibly taken by Kafka",
@@ -33,21 +32,28 @@ _DELIVERIES = {
 
 
 def run(lines: BinaryIO, model: str, seconds: float, *, json: bool) -> int:
-    """Send a request for each line; return the exit code: 1 if a line has no answer within `seconds`."""
-    total = json_lines.count(lines)
+    """Send a request for each line or row; return the exit code: 1 if one has no answer within `seconds`."""
+    lines, table = rows.opened(lines)
+    total = json_lines.count(lines) if table is None else table.num_rows
     if total == 0:
-        raise json_lines.nothing_in(lines, "request", _FORM)
+        raise json_lines.nothing_in(lines, "request", REQUEST_FORM)
     with _progress(json=json) as progress:
         results = Results(progress, total, json=json)
 
         async def ask(rondo: AsyncRondo) -> None:
-            async with aclosing(rondo.stream(requests(lines, model, results), seconds)) as answers:
+            if table is None:
+                sent = requests(lines, model, results)
+            else:
+                columns = await rows.Columns.of(rondo, model)
+                rows.check_columns(table.column_names, columns, model)
+                sent = requests_of_rows(rows.requests(table, columns, model), results)
+            async with aclosing(rondo.stream(sent, seconds)) as answers:
                 async for answer in answers:
                     results.add(answer)
 
         session.run(ask)
     if not results.answered and not results.failed:
-        raise json_lines.nothing_in(lines, "request", _FORM)
+        raise json_lines.nothing_in(lines, "request", REQUEST_FORM)
     print_note(results.summary)
     if results.without_event_time:
         print_note(
@@ -109,10 +115,22 @@ def requests(lines: BinaryIO, model: str, results: Results) -> Iterator[Predicti
         yield request
 
 
+def requests_of_rows(
+    found: Iterator[PredictionRequested | RefusedError], results: Results
+) -> Iterator[PredictionRequested]:
+    """Yield the requests of rows. A row that makes none is reported and skipped."""
+    for number, request in enumerate(found, 1):
+        if isinstance(request, RefusedError):
+            results.fail({"row": number}, request.code, f"row {number}: {request}")
+            continue
+        results.without_event_time += request.event_time is None
+        yield request
+
+
 def _request(line: bytes, model: str) -> PredictionRequested:
-    content = json_lines.parse_object(line, "a request", _KEYS, _FORM)
+    content = json_lines.parse_object(line, "a request", REQUEST_KEYS, REQUEST_FORM)
     if not isinstance(content.get("features"), dict):
-        raise RefusedError(f"it has no features: write {_FORM}", code="bad_request")
+        raise RefusedError(f"it has no features: write {REQUEST_FORM}", code="bad_request")
     return messages.request(
         content.get("model", model),
         content["features"],
