@@ -21,6 +21,7 @@ from sklearn.metrics import roc_auc_score
 from tests.benchmarks.peers import environment
 from tests.benchmarks.results import Row, record, versions
 from tests.benchmarks.simulation import labelled_streams
+from tests.benchmarks.simulation.comparing import Comparing
 from tests.benchmarks.simulation.policies import EveryChunks, Growing, Monthly, Never, adwin
 from tests.benchmarks.simulation.prequential import Models, play
 
@@ -32,7 +33,7 @@ DUMMY = 10
 NEVER, MONTHLY = "never", "monthly, all rows"
 POLICIES = (
     NEVER, MONTHLY, "monthly, as many rows as at first", "on ADWIN, all rows", "on ADWIN, its window",
-    f"every {DUMMY} chunks, all rows", "a tenth more rows, all", "a tenth more rows, fading",
+    f"every {DUMMY} chunks, all rows", "a tenth more rows, all", "a tenth more rows, fading", "by comparison",
 )  # fmt: skip
 # The ends of April and October among those of the flights' months, of which March is the first.
 APRIL, OCTOBER = 1, 7
@@ -51,7 +52,7 @@ def policies(stack: ExitStack) -> dict[str, Policy]:
     """Return the policies by name; those of ADWIN are missing where river can't be installed."""
     found = (
         Never(), Monthly(), Monthly(latest=True), stack.enter_context(adwin("all")),
-        stack.enter_context(adwin("window")), EveryChunks(DUMMY), Growing(), Growing(fading=True),
+        stack.enter_context(adwin("window")), EveryChunks(DUMMY), Growing(), Growing(fading=True), Comparing(),
     )  # fmt: skip
     return {name: policy for name, policy in zip(POLICIES, found, strict=True) if policy}
 

@@ -1,0 +1,165 @@
+"""The course of a training that compares strategies: which models are fitted and scored, and whose rows are taken.
+
+`course` plans, the caller fits and scores, `choose` or `reconsider` decides. Times are whole numbers of one unit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.trainer.adaptation import forgetting, holdout
+from rondo.trainer.adaptation.growth import chunk_rows
+from rondo.trainer.adaptation.record import Comparison, chunk_scores, lead
+from rondo.trainer.adaptation.strategies import CHAMPION, SINCE, Strategy, strategies
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from rondo.trainer.adaptation.forgetting import Confirmation
+    from rondo.trainer.adaptation.holdout import HeldOut
+    from rondo.trainer.adaptation.record import ChunkScore
+
+# Older chunks count less than a thousandth.
+KEPT_CHUNKS = 64
+# The window before a change that is suspected, beside the one from there on.
+LONG = "long"
+
+
+@dataclass(frozen=True)
+class ScoredChunk:
+    """The scores of a chunk by strategy; its rows have event times from `since` to `until`."""
+
+    since: int
+    until: int
+    scores: Mapping[str, ChunkScore]
+
+
+@dataclass(frozen=True)
+class State:
+    """What is known of a model: the rows of its first training, the start of its window, the leader, and the record.
+
+    `since` is None before any confirmed change.
+    """
+
+    first: int
+    since: int | None = None
+    leader: str = SINCE
+    record: tuple[ScoredChunk, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """The models to score: each of `strategies` is fitted to the rows before `held.fit`, and scored on the holdout.
+
+    Where they are not `compared`, no score counts. `change` is the first row after a change that is suspected.
+    """
+
+    held: HeldOut
+    strategies: tuple[Strategy, ...]
+    compared: bool = True
+    change: int | None = None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The strategy whose rows are taken, of those that were scored, and why; `state` is what is known afterwards.
+
+    `keeps` is whether the champion is so much better that nothing replaces it.
+    """
+
+    leader: str
+    state: State
+    comparisons: tuple[Comparison, ...] = ()
+    confirmation: Confirmation | None = None
+    keeps: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The labelled rows: their sorted event times, how late a label is known, the number of features.
+
+    `fades` is whether the estimator takes weights.
+    """
+
+    times: NDArray[np.int64]
+    delay: int
+    features: int
+    fades: bool
+
+    def first_since(self, since: int | None) -> int:
+        """Return the first row of a window; the last row at most, where all are older."""
+        return 0 if since is None else min(int(np.searchsorted(self.times, since, "left")), len(self.times) - 1)
+
+
+def course(rows: Rows, state: State, fitted_until: int | None) -> Course:
+    """Return what is fitted and scored where nothing is suspected; `fitted_until` is as in `holdout.held_out`."""
+    held = holdout.held_out(rows.times, rows.delay, fitted_until)
+    window = rows.first_since(state.since)
+    if not holdout.is_young(window, held, len(rows.times)):
+        return Course(held, strategies(held.fit, window, rows.features, state.first, fades=rows.fades))
+    if state.leader == SINCE:
+        held = holdout.held_out_of_young(rows.times, window)
+    return Course(held, (taken(rows, state, held.fit),), compared=False)
+
+
+def course_of_suspicion(rows: Rows, state: State, since: int) -> Course:
+    """Return what is fitted and scored where a change since a time is suspected: the rows after it, and the window."""
+    window = rows.first_since(state.since)
+    change = max(forgetting.window_start(rows.times, since, rows.features), window)
+    count = forgetting.held_back(len(rows.times) - change, chunk_rows(state.first))
+    # Without a gap: it would take the rows after the change.
+    held = holdout.latest(rows.times, 0, count)
+    found = (Strategy(SINCE, change), Strategy(LONG, window))
+    return Course(held, found, compared=False, change=change)
+
+
+def taken(rows: Rows, state: State, until: int) -> Strategy:
+    """Return the leader's strategy for the first `until` rows; that of the window where they are too few for it."""
+    window = min(rows.first_since(state.since), max(until - 1, 0))
+    found = strategies(until, window, rows.features, state.first, fades=rows.fades)
+    return next((each for each in found if each.name == state.leader), found[0])
+
+
+def choose(rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArray[np.float64]]) -> Choice:
+    """Return whose rows are taken, by the losses of the holdout; the champion may be among those that were scored."""
+    if not planned.compared:
+        return Choice(planned.strategies[0].name, state)
+    added = _chunks(rows, state, planned, losses)
+    # A holdout may repeat rows, where the candidate before was not promoted.
+    earlier = (each for each in state.record if each.until < added[0].since)
+    record = (*earlier, *added)[-KEPT_CHUNKS:]
+    names = [each.name for each in planned.strategies]
+    found = lead([each.scores for each in record], state.leader if state.leader in names else names[0], names)
+    against = lead([each.scores for each in record], found.leader, [CHAMPION])
+    return Choice(
+        found.leader,
+        replace(state, leader=found.leader, record=record),
+        (*found.comparisons, *against.comparisons),
+        keeps=against.leader == CHAMPION,
+    )
+
+
+def reconsider(rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArray[np.float64]]) -> Choice:
+    """Return whether the window begins with the change from now on. In both cases the record begins anew."""
+    assert planned.change is not None  # noqa: S101 - the caller's condition
+    found = forgetting.confirm(losses[SINCE], losses[LONG])
+    since = int(rows.times[planned.change]) if found.moves else state.since
+    return Choice(SINCE if found.moves else LONG, State(state.first, since), confirmation=found)
+
+
+def _chunks(
+    rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArray[np.float64]]
+) -> tuple[ScoredChunk, ...]:
+    times = rows.times[planned.held.start :]
+    parts = {name: chunk_scores(each, chunk_rows(state.first)) for name, each in losses.items()}
+    found, start = [], 0
+    for chunk in zip(*parts.values(), strict=True):
+        end = start + chunk[0].rows
+        found.append(ScoredChunk(int(times[start]), int(times[end - 1]), dict(zip(parts, chunk, strict=True))))
+        start = end
+    return tuple(found)

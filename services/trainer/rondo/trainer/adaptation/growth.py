@@ -1,0 +1,40 @@
+"""When labelled rows have grown enough to fit again, and whether a fit pays where costs are given."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+# With fewer rows the mean loss of a chunk says little.
+LEAST_CHUNK = 90
+# More rows make a comparison no surer in practice, and a suspicion would wait for them.
+MOST_CHUNK = 20_000
+GROWTH = 0.1
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a training costs, and what one more unit of loss costs for one row, in the same currency."""
+
+    training: float
+    error: float
+
+
+def chunk_rows(first: int) -> int:
+    """Return the rows of a chunk, the unit of the record: a tenth of the `first` training's, within bounds."""
+    return min(max(math.ceil(GROWTH * first), LEAST_CHUNK), MOST_CHUNK)
+
+
+def growth_needed(fitted: int, share: float = GROWTH) -> int:
+    """Return the newly labelled rows with which to fit again: a share of the rows of the last fit."""
+    return max(math.ceil(share * fitted), LEAST_CHUNK)
+
+
+def pays(gain: float, rows: int, costs: Costs) -> bool:
+    """Return whether a fit is worth its cost: `gain` is the fall of the loss by past fits, over as many rows."""
+    return gain * rows * costs.error > costs.training
+
+
+def next_share(share: float, gain: float) -> float:
+    """Return the share of growth after a fit: twice as much where it gained nothing. A harm alarm resets it."""
+    return share if gain > 0 else min(2 * share, 1.0)

@@ -1,0 +1,117 @@
+"""The record of strategies: their losses on chunks of rows that they had not seen, and which of them leads.
+
+Recent chunks count more. Another strategy leads where its advantage is larger than chance explains: by two standard
+errors, or by one if it is a safe one. The standard error is the larger one of two estimates, from chunk to chunk and
+from quarters of chunks, for losses near each other in time resemble each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.trainer.adaptation.strategies import CHAMPION, SAFE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+# What a chunk counts beside the one after it. With .8 a record forgets too fast, and .95 gains nothing.
+DISCOUNT = 0.9
+_QUARTERS = 4
+_ERRORS, _ERRORS_OF_SAFE = 2.0, 1.0
+
+
+@dataclass(frozen=True)
+class ChunkScore:
+    """The mean loss of a chunk of `rows` rows, and of its quarters in order of time."""
+
+    rows: int
+    mean: float
+    quarters: tuple[float, ...]
+
+
+Chunk = "Mapping[str, ChunkScore]"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A strategy beside the leader: how much less it loses in the mean, its standard error, and what it needs to lead.
+
+    `chunks` is how many both have a score of.
+    """
+
+    strategy: str
+    advantage: float
+    error: float
+    needed: float
+    chunks: int
+
+    @property
+    def leads(self) -> bool:
+        return self.advantage > self.needed
+
+
+@dataclass(frozen=True)
+class Lead:
+    """The strategy that leads, and every other one beside the one that led before."""
+
+    leader: str
+    comparisons: tuple[Comparison, ...]
+
+
+def chunk_scores(losses: NDArray[np.float64], chunk: int) -> tuple[ChunkScore, ...]:
+    """Divide losses, in order of time, into chunks of about `chunk` rows, all of the same size to one row."""
+    return tuple(_score(part) for part in np.array_split(losses, chunks_of(len(losses), chunk)))
+
+
+def chunks_of(rows: int, chunk: int) -> int:
+    """Return the number of chunks that so many rows are divided into."""
+    return max(round(rows / chunk), 1)
+
+
+def lead(record: Sequence[Mapping[str, ChunkScore]], leader: str, present: Sequence[str]) -> Lead:
+    """Return which of the `present` strategies leads by a record in order of time, after `leader` has led."""
+    found = [compare(record, leader, each) for each in present if each != leader]
+    comparisons = tuple(each for each in found if each is not None)
+    better = [each for each in comparisons if each.leads]
+    best = max(better, key=lambda each: each.advantage, default=None)
+    return Lead(best.strategy if best else leader, comparisons)
+
+
+def compare(record: Sequence[Mapping[str, ChunkScore]], leader: str, other: str) -> Comparison | None:
+    """Compare another strategy with the leader on the chunks that both have a score of; None without any."""
+    ages = [age for age, chunk in enumerate(reversed(record)) if leader in chunk and other in chunk]
+    if not ages:
+        return None
+    pairs = [(record[len(record) - 1 - age][leader], record[len(record) - 1 - age][other]) for age in ages]
+    weights = DISCOUNT ** np.array(ages, np.float64)
+    gains = np.array([theirs.mean - ours.mean for theirs, ours in pairs])
+    quarters = [np.subtract(theirs.quarters, ours.quarters) for theirs, ours in pairs]
+    of_quarters = np.repeat(weights, [len(each) for each in quarters])
+    error = max(_standard_error(gains, weights), _standard_error(np.concatenate(quarters), of_quarters))
+    needed = (_ERRORS_OF_SAFE if other in SAFE else _ERRORS) * error
+    return Comparison(other, float(np.average(gains, weights=weights)), error, needed, len(ages))
+
+
+def gain_of_fits(record: Sequence[Mapping[str, ChunkScore]], leader: str) -> float | None:
+    """Return how much more the champion lost than the leader's new fits, in the mean; None where nothing shows it."""
+    found = compare(record, leader, CHAMPION)
+    return None if found is None else -found.advantage
+
+
+def _score(losses: NDArray[np.float64]) -> ChunkScore:
+    quarters = np.array_split(losses, min(_QUARTERS, len(losses)))
+    return ChunkScore(len(losses), float(losses.mean()), tuple(float(each.mean()) for each in quarters))
+
+
+def _standard_error(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """Return the standard error of a weighted mean of independent values; 0 of a single one."""
+    effective = float(weights.sum() ** 2 / (weights**2).sum())
+    if len(values) == 1:
+        return 0.0
+    variance = float(np.average((values - np.average(values, weights=weights)) ** 2, weights=weights))
+    return float(np.sqrt(variance / (effective - 1)))

@@ -1,0 +1,116 @@
+"""Which models a training fits and scores, and whose rows it takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rondo.trainer.adaptation.comparison import (
+    LONG,
+    Rows,
+    ScoredChunk,
+    State,
+    choose,
+    course,
+    course_of_suspicion,
+    reconsider,
+    taken,
+)
+from rondo.trainer.adaptation.record import ChunkScore
+from rondo.trainer.adaptation.strategies import CHAMPION, Strategy
+
+RNG = np.random.default_rng(3)
+STATE = State(first=2_000)
+# One row a second, labels known 100 seconds late.
+ROWS = Rows(np.arange(10_000), 100, features=3, fades=True)
+
+
+def losses(rows: int, mean: float) -> np.ndarray:
+    return RNG.normal(mean, 0.01, rows)
+
+
+def test_each_strategy_is_fitted_before_the_holdout_and_its_gap() -> None:
+    planned = course(ROWS, STATE, fitted_until=8_899)
+    assert (planned.held.fit, planned.held.start, planned.compared) == (8_901, 9_000, True)
+    assert [each.name for each in planned.strategies] == ["since", "last 800", "last 3200", "fading"]
+
+
+def test_a_window_that_has_just_moved_is_not_compared() -> None:
+    planned = course(ROWS, replace(STATE, since=9_000), fitted_until=8_899)
+    assert not planned.compared
+    assert planned.strategies == (Strategy("since", 9_000),)
+    assert planned.held.start == 9_667
+    found = choose(ROWS, replace(STATE, since=9_000), planned, {"since": losses(333, 0.2)})
+    assert (found.leader, found.comparisons) == ("since", ())
+    assert found.state.record == ()
+
+
+def test_the_strategy_that_loses_least_leads_and_the_record_is_kept() -> None:
+    planned = course(ROWS, STATE, fitted_until=8_899)
+    scored = {each.name: losses(1_000, 0.3) for each in planned.strategies} | {"fading": losses(1_000, 0.2)}
+    found = choose(ROWS, STATE, planned, scored)
+    assert found.leader == found.state.leader == "fading"
+    # Chunks of a tenth of the first training.
+    assert [(each.since, each.until) for each in found.state.record] == [
+        (9_000 + 200 * n, 9_199 + 200 * n) for n in range(5)
+    ]
+    assert taken(ROWS, found.state, 10_000) == Strategy("fading", 0, half_life=1_000)
+
+
+def test_the_record_of_earlier_trainings_counts_unless_they_scored_the_same_rows() -> None:
+    def chunk(since: int) -> ScoredChunk:
+        scores = {"since": ChunkScore(200, 0.3, (0.3,) * 4), "fading": ChunkScore(200, 0.2, (0.2,) * 4)}
+        return ScoredChunk(since, since + 199, scores)
+
+    state = replace(STATE, record=(chunk(8_000), chunk(9_100)))
+    planned = course(ROWS, state, fitted_until=8_899)
+    scored = {each.name: losses(1_000, 0.3) for each in planned.strategies}
+    found = choose(ROWS, state, planned, scored)
+    assert [each.since for each in found.state.record] == [8_000, 9_000, 9_200, 9_400, 9_600, 9_800]
+    (fading,) = (each for each in found.comparisons if each.strategy == "fading")
+    assert fading.chunks == 6
+
+
+def test_a_champion_that_is_much_better_is_kept() -> None:
+    planned = course(ROWS, STATE, fitted_until=8_899)
+    scored = {each.name: losses(1_000, 0.3) for each in planned.strategies}
+    assert choose(ROWS, STATE, planned, scored | {CHAMPION: losses(1_000, 0.2)}).keeps
+    found = choose(ROWS, STATE, planned, scored | {CHAMPION: losses(1_000, 0.4)})
+    assert not found.keeps
+    assert found.leader != CHAMPION
+    assert [each.advantage for each in found.comparisons if each.strategy == CHAMPION] == [
+        pytest.approx(-0.1, abs=0.01)
+    ]
+
+
+def test_a_leader_that_has_too_few_rows_now_is_replaced_by_the_window() -> None:
+    few = replace(ROWS, times=np.arange(1_000))
+    state = replace(STATE, leader="last 3200")
+    planned = course(few, state, fitted_until=700)
+    found = choose(few, state, planned, {each.name: losses(200, 0.3) for each in planned.strategies})
+    assert found.leader == "since"
+    assert taken(few, state, 1_000).name == "since"
+
+
+def test_a_suspicion_compares_the_rows_since_the_change_with_the_window() -> None:
+    state = replace(STATE, leader="fading", record=(ScoredChunk(0, 1, {}),))
+    planned = course_of_suspicion(ROWS, state, since=9_500)
+    assert planned.strategies == (Strategy("since", 9_500), Strategy(LONG, 0))
+    assert (planned.held.fit, planned.held.start) == (9_800, 9_800)
+    better = reconsider(ROWS, state, planned, {"since": losses(200, 0.2), LONG: losses(200, 0.3)})
+    assert (better.leader, better.state) == ("since", State(2_000, since=9_500))
+    worse = reconsider(ROWS, state, planned, {"since": losses(200, 0.3), LONG: losses(200, 0.2)})
+    assert (worse.leader, worse.state) == (LONG, State(2_000))
+    assert worse.confirmation is not None
+    assert not worse.confirmation.moves
+
+
+def test_a_suspicion_of_a_change_before_the_window_does_not_widen_it() -> None:
+    planned = course_of_suspicion(ROWS, replace(STATE, since=9_000), since=100)
+    assert planned.strategies == (Strategy("since", 9_000), Strategy(LONG, 9_000))
+
+
+def test_a_window_older_than_all_rows_has_all_rows() -> None:
+    assert taken(ROWS, replace(STATE, since=-5), 10_000) == Strategy("since", 0)
+    assert ROWS.first_since(20_000) == 9_999

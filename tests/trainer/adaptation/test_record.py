@@ -1,0 +1,99 @@
+"""Which strategy leads by its record."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rondo.trainer.adaptation.record import ChunkScore, chunk_scores, compare, gain_of_fits, lead
+
+RNG = np.random.default_rng(3)
+
+
+def record(chunks: int, **gains: float) -> list[dict[str, ChunkScore]]:
+    """Return a record of `since` with noise of its own, and of others that lose less by a gain, with a little noise."""
+    found = []
+    for _ in range(chunks):
+        base = RNG.uniform(0.2, 0.4, 400)
+        scored = {"since": base} | {
+            name.replace("_", " "): base - gain + RNG.normal(0, 0.01, 400) for name, gain in gains.items()
+        }
+        parts = {name: chunk_scores(losses, 400)[0] for name, losses in scored.items()}
+        found.append(parts)
+    return found
+
+
+def test_losses_are_divided_into_chunks_of_about_the_same_size() -> None:
+    scores = chunk_scores(np.arange(1_000.0), 300)
+    assert [each.rows for each in scores] == [334, 333, 333]
+    assert scores[0].mean == pytest.approx(np.arange(334).mean())
+    assert scores[0].quarters == pytest.approx([41.5, 125.5, 209.0, 292.0])
+    (one,) = chunk_scores(np.array([1.0, 2.0]), 300)
+    assert one.quarters == (1.0, 2.0)
+
+
+def test_a_strategy_that_loses_much_less_leads() -> None:
+    found = lead(record(5, fading=0.05, last_800=0.02), "since", ("since", "fading", "last 800"))
+    assert found.leader == "fading"
+    assert {each.strategy: round(each.advantage, 2) for each in found.comparisons} == {"fading": 0.05, "last 800": 0.02}
+
+
+def test_a_strategy_that_is_absent_now_does_not_lead() -> None:
+    assert lead(record(5, fading=0.05, last_800=0.02), "since", ("since", "last 800")).leader == "last 800"
+
+
+def test_the_leader_stays_without_a_sure_advantage() -> None:
+    found = lead(record(5, fading=0.0), "since", ("since", "fading"))
+    assert found.leader == "since"
+    (beside,) = found.comparisons
+    assert not beside.leads
+    assert beside.needed == pytest.approx(2 * beside.error)
+
+
+def test_a_safe_strategy_needs_one_standard_error_and_others_two() -> None:
+    known = record(8, all=0.001, fading=0.001)
+    safe, other = (compare(known, "since", name) for name in ("all", "fading"))
+    assert safe is not None
+    assert other is not None
+    assert (safe.needed / safe.error, other.needed / other.error) == pytest.approx((1, 2))
+
+
+def test_losses_that_move_together_from_chunk_to_chunk_have_the_error_of_chunks() -> None:
+    chunks = [{"since": score(mean), "all": score(0.0)} for mean in (0.3, -0.1, 0.2, 0.0)]
+    found = compare(chunks, "since", "all")
+    assert found is not None
+    weights = 0.9 ** np.array([3, 2, 1, 0])
+    mean = np.average([0.3, -0.1, 0.2, 0.0], weights=weights)
+    assert found.advantage == pytest.approx(mean)
+    effective = weights.sum() ** 2 / (weights**2).sum()
+    variance = np.average((np.array([0.3, -0.1, 0.2, 0.0]) - mean) ** 2, weights=weights)
+    assert found.error == pytest.approx(np.sqrt(variance / (effective - 1)))
+
+
+def score(mean: float) -> ChunkScore:
+    return ChunkScore(100, mean, (mean,) * 4)
+
+
+def test_of_one_chunk_the_quarters_have_the_error() -> None:
+    chunks = [{"since": ChunkScore(4, 0.25, (0.1, 0.2, 0.3, 0.4)), "all": score(0.0)}]
+    found = compare(chunks, "since", "all")
+    assert found is not None
+    assert found.error == pytest.approx(np.std([0.1, 0.2, 0.3, 0.4], ddof=1) / 2)
+
+
+def test_recent_chunks_count_more() -> None:
+    old, new = {"since": score(0.0), "all": score(1.0)}, {"since": score(1.0), "all": score(0.0)}
+    found = compare([old, new], "since", "all")
+    assert found is not None
+    assert found.advantage == pytest.approx((1 - 0.9) / 1.9)
+
+
+def test_only_chunks_that_both_have_a_score_of_count() -> None:
+    found = compare([{"since": score(0.9)}, {"since": score(0.5), "all": score(0.2)}], "since", "all")
+    assert found is not None
+    assert (found.chunks, found.advantage) == (1, pytest.approx(0.3))
+    assert compare([{"since": score(0.9)}], "since", "all") is None
+
+
+def test_the_gain_of_fits_is_what_the_champion_lost_more() -> None:
+    assert gain_of_fits([{"since": score(0.2), "champion": score(0.3)}], "since") == pytest.approx(0.1)
+    assert gain_of_fits([{"since": score(0.2)}], "since") is None

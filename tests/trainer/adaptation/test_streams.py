@@ -1,0 +1,42 @@
+"""The decisions together, on small streams whose changes are known; `make bench ONLY=policies` has more."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.benchmarks.simulation.comparing import Comparing
+from tests.benchmarks.simulation.labelled_streams import PARAMS, LabelledStream
+from tests.benchmarks.simulation.policies import Growing, Never
+from tests.benchmarks.simulation.prequential import Models, play
+
+ROWS, FIRST, CHUNK = 9_000, 1_000, 125
+
+
+def models(*concepts: int) -> Models:
+    """Return a stream of three attributes with three values each; concepts of equal length follow each other."""
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 3, (ROWS, 3)).astype(np.float32)
+    labels = np.stack([(x[:, 0] == 0) & (x[:, 1] == 0), (x[:, 1] == 1) | (x[:, 2] == 1), x[:, 0] > 0])
+    at = np.repeat(concepts, ROWS // len(concepts))
+    y = labels[at, np.arange(ROWS)] ^ (rng.random(ROWS) < 0.02)
+    ends = tuple(range(FIRST, ROWS + 1, CHUNK))
+    params = PARAMS | {"n_estimators": 20, "num_leaves": 8}
+    return Models(LabelledStream("small", x, y.astype(np.int8), ends, frozenset(), (), (), params))
+
+
+def test_after_an_abrupt_change_the_rows_before_it_are_left_out() -> None:
+    played, policy = models(0, 1, 2), Comparing()
+    ours, peer = play(played, policy), play(played, Growing())
+    assert policy.moves == pytest.approx([3_000, 6_000], abs=100)
+    assert ours.accuracy > 0.9
+    assert peer.accuracy < 0.8
+
+
+def test_without_a_change_nothing_is_left_out_and_each_fit_follows_a_tenth_more_rows() -> None:
+    played, policy = models(1), Comparing()
+    ours = play(played, policy)
+    assert policy.moves == []
+    assert ours.accuracy > play(played, Never()).accuracy - 0.006
+    # 1,000 rows grow to 9,000 by a tenth each.
+    assert 15 <= ours.versions <= 23
