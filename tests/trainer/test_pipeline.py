@@ -82,6 +82,19 @@ def test_a_candidate_has_its_evidence() -> None:
     assert builder.trained_until(candidate.model) == START + timedelta(hours=899)
 
 
+def test_the_profile_says_how_features_outputs_and_losses_move() -> None:
+    profile = run(rows(1_200)).profile
+    assert profile.seconds == 1_199 * 3_600
+    assert profile.feature_blocks
+    assert profile.output_blocks
+    assert profile.loss
+    assert (profile.feature_blocks.rows, set(profile.feature_blocks.columns)) == (3, {"carrier", "temp"})
+    assert {len(means) for means in profile.feature_blocks.columns["temp"].means.values()} == {400}
+    # The holdout has 120 rows.
+    assert (profile.output_blocks.rows, set(profile.output_blocks.columns)) == (1, {"score"})
+    assert (profile.loss.rows, len(profile.loss.means)) == (1, 120)
+
+
 def test_the_number_of_threads_changes_nothing() -> None:
     assert run(rows(1_000), threads=2).model == run(rows(1_000), threads=1).model
 

@@ -41,3 +41,11 @@ def test_means_of_stretches_tell_as_much_as_rows_about_a_long_memory() -> None:
 def test_a_constant_component_and_few_means_have_no_memory() -> None:
     assert autocorrelation_time(np.ones((1, 5_000)), 1) == 1.0
     assert autocorrelation_time(remembering(0.9, 39, np.random.default_rng(5)), 1) == 1.0
+
+
+def test_scales_from_a_bound_on_are_left_to_the_means_of_stretches() -> None:
+    rows = remembering(0.99, 20_000, np.random.default_rng(6))
+    assert autocorrelation_time(rows, 1, below=1) == 1.0
+    assert autocorrelation_time(rows, 1, below=2) == autocorrelation_time(rows, 1, below=4)
+    slow = 0.3 * rows + np.random.default_rng(7).standard_normal(rows.shape)
+    assert autocorrelation_time(slow, 1, below=4) < autocorrelation_time(slow, 1) / 4

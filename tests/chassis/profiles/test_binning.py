@@ -84,3 +84,16 @@ def test_each_index_is_the_place_at_which_a_row_is_counted(rows: list[Row]) -> N
     indices = BINNING.indices(table(rows))
     assert [len(each) for each in indices] == [len(rows)] * 3
     assert np.bincount(np.concatenate(indices), minlength=BINNING.size).tolist() == BINNING.count(table(rows)).tolist()
+
+
+def test_many_rows_are_binned_as_few_are() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.choice(np.array([-1.0, 0.0, 0.5, 1.0, 2.0, np.inf, -np.inf, np.nan]), 20_000).astype(np.float32)
+    many = pa.table({"feature.x": x})
+    few = [BINNING.count(many.slice(start, 100)) for start in range(0, 20_000, 100)]
+    assert BINNING.count(many).tolist() == np.sum(few, axis=0).tolist()
+
+
+def test_long_texts_are_compared_as_texts() -> None:
+    texts = pa.array(["a", "b", "z", "", None], pa.large_string())
+    assert BINNING.columns[1].bins(pa.table({"feature.city": texts})).tolist() == [0, 1, 2, 3, 3]

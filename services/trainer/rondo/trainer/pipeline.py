@@ -16,7 +16,7 @@ from rondo.trainer.dataset.split import split
 from rondo.trainer.ensemble.combine import Combined, combine
 from rondo.trainer.errors import NoFinitePredictionError, TrainingImpossibleError
 from rondo.trainer.estimators.base import Target
-from rondo.trainer.evaluation import reference_profile
+from rondo.trainer.evaluation import reference_blocks, reference_profile
 from rondo.trainer.evaluation.candidate import FittedCandidate
 from rondo.trainer.evaluation.compare import evaluate_candidate
 from rondo.trainer.evaluation.holdout import score_holdout
@@ -164,6 +164,7 @@ class Pipeline:
             **made.metadata,
         }
         graph = builder.build(made.model, fitted, metadata)
+        profile = reference_profile.of_features(spec.features, rows)
         return FittedCandidate(
             model=graph,
             holdout=holdout,
@@ -180,7 +181,8 @@ class Pipeline:
                 self.score(graph, inputs.onnx_inputs(spec.features, compared)),
                 compared,
             ),
-            profile=reference_profile.of_features(spec.features, rows),
+            profile=profile,
+            feature_blocks=reference_blocks.of_features(profile, rows),
             training_set_digest=training_set.digest,
             rows=rows.height,
             rows_trained=parts.training.height,

@@ -11,7 +11,14 @@ if TYPE_CHECKING:
     import polars as pl
 
     from rondo.contracts.events.training import EnsembleMember, FunctionVersion, Parameters, TrainingNote
-    from rondo.contracts.training_evidence import Comparison, Evaluation, FeatureProfile, Parity, ReferenceProfile
+    from rondo.contracts.training_evidence import (
+        Comparison,
+        Evaluation,
+        FeatureProfile,
+        Parity,
+        ReferenceBlocks,
+        ReferenceProfile,
+    )
     from rondo.trainer.evaluation.metrics import Scored
 
 
@@ -28,8 +35,8 @@ class FittedCandidate:
     """A model as ONNX bytes, the holdout rows, and the model's outputs for them.
 
     The model is fitted to `rows_trained` rows, none if it was made elsewhere, and its weights to `rows_weighed` more.
-    Event times, digest and profile cover `rows` rows, which include these and the holdout. `function` and `members` are
-    as in `TrainingInputs`.
+    Event times, digest, profile and blocks cover `rows` rows, which include these and the holdout. `function` and
+    `members` are as in `TrainingInputs`.
     """
 
     model: bytes
@@ -39,6 +46,7 @@ class FittedCandidate:
     parameters: Parameters | None
     parity: Parity
     profile: dict[str, FeatureProfile]
+    feature_blocks: ReferenceBlocks
     training_set_digest: str
     rows: int
     rows_trained: int

@@ -8,7 +8,7 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.training_evidence import Evaluation, PerformanceFigure, ReferenceProfile
 from rondo.trainer.dataset.columns import targets
 from rondo.trainer.dataset.split import unseen_by_champion
-from rondo.trainer.evaluation import bootstrap, reference_profile
+from rondo.trainer.evaluation import bootstrap, reference_blocks, reference_profile
 from rondo.trainer.evaluation.candidate import Candidate
 from rondo.trainer.evaluation.metrics import Scored, compute_all
 from rondo.trainer.evaluation.slices import evaluate_slices
@@ -69,13 +69,18 @@ def evaluate_candidate(
 def _profile(fitted: FittedCandidate, scored: Scored) -> ReferenceProfile:
     """Return the reference profile. Its outputs are of the holdout: on rows that it was fitted to a model is surer."""
     sketch = task_named(scored.task.task).sketch(scored.task)
-    figures = sketch.figures(sketch.count(reference_profile.counted_rows(scored)))
+    counted, outputs = reference_profile.counted_rows(scored), reference_profile.of_outputs(scored)
+    figures = sketch.figures(sketch.count(counted))
     return ReferenceProfile(
         rows=fitted.rows,
+        seconds=(fitted.event_time_to - fitted.event_time_from).total_seconds(),
         features=fitted.profile,
-        outputs=reference_profile.of_outputs(scored),
+        outputs=outputs,
         task=scored.task,
         performance={name: PerformanceFigure(value=f.value, error=f.error) for name, f in figures.items()},
+        feature_blocks=fitted.feature_blocks,
+        output_blocks=reference_blocks.of_outputs(outputs, scored),
+        loss=reference_blocks.of_losses(scored.task, counted),
     )
 
 

@@ -1,0 +1,167 @@
+"""Blocks of the reference: the stretches add up to the profile, and hold what the monitor computes of the same rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rondo.chassis.profiles.autocorrelation import autocorrelation_time
+from rondo.chassis.profiles.binning import Binning
+from rondo.chassis.profiles.components import components
+from rondo.contracts.spec.model import Feature
+from rondo.contracts.tasks.base import FittedTask
+from rondo.contracts.training_evidence import ReferenceProfile
+from rondo.trainer.evaluation.metrics import Scored
+from rondo.trainer.evaluation.reference_blocks import of_features, of_losses, of_outputs
+from rondo.trainer.evaluation.reference_profile import counted_rows
+from rondo.trainer.evaluation.reference_profile import of_features as profiles_of
+from rondo.trainer.evaluation.reference_profile import of_outputs as profiles_of_outputs
+
+BINARY = FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=0.5)
+FEATURES = {
+    name: Feature(type="category" if name in {"city", "rare"} else "float", optional=True)
+    for name in ("x", "constant", "empty", "few", "city", "rare")
+}
+
+
+def rows_of(count: int, seed: int) -> pl.DataFrame:
+    """Return rows with missing values, a constant, a column without values, ties, and rare categories."""
+    rng = np.random.default_rng(seed)
+    x = [None if gap else value for gap, value in zip(rng.random(count) < 0.1, rng.normal(size=count), strict=True)]
+    city = rng.choice(np.array(["oslo", "rome", "", None], object), count, p=[0.5, 0.3, 0.1, 0.1])
+    return pl.DataFrame(
+        {
+            "x": pl.Series(x, dtype=pl.Float32),
+            "constant": pl.Series([3.0] * count, dtype=pl.Float32),
+            "empty": pl.Series([None] * count, dtype=pl.Float32),
+            "few": pl.Series(rng.integers(3, size=count), dtype=pl.Float32),
+            "city": pl.Series(city.tolist(), dtype=pl.String),
+            "rare": pl.Series([f"c{n}" for n in rng.integers(600, size=count)], dtype=pl.String),
+        }
+    )
+
+
+def as_logged(rows: pl.DataFrame) -> pa.Table:
+    """Return rows as the monitor reads them from the inference log."""
+    types = {pl.Float32: pa.float32(), pl.String: pa.string()}
+    return pa.table(
+        {f"feature.{name}": pa.array(rows[name].to_list(), types[type(rows[name].dtype)]) for name in rows.columns}
+    )
+
+
+def reference(rows: pl.DataFrame) -> ReferenceProfile:
+    profiles = profiles_of(FEATURES, rows)
+    return ReferenceProfile(
+        rows=rows.height,
+        features=profiles,
+        outputs={},
+        task=BINARY,
+        performance={},
+        feature_blocks=of_features(profiles, rows),
+    )
+
+
+@given(st.one_of(st.integers(1, 40), st.integers(500, 530), st.integers(1_000, 3_000)), st.integers(0, 1_000))
+@settings(max_examples=30)
+def test_the_stretches_are_what_the_monitor_computes_of_the_same_rows(count: int, seed: int) -> None:
+    rows = rows_of(count, seed)
+    profile = reference(rows)
+    blocks = profile.feature_blocks
+    assert blocks
+    stretches, left_out = divmod(count, blocks.rows)
+    assert (stretches <= 512, blocks.rows == 1 or stretches >= 256) == (True, True)
+    logged, binning = as_logged(rows), Binning.of(profile)
+    groups = np.repeat(np.arange(stretches), blocks.rows)
+    counts = binning.count_groups(logged.slice(left_out), groups, stretches)
+    assert (counts.sum(axis=0) + binning.count(logged.slice(0, left_out))).tolist() == binning.reference(
+        profile
+    ).tolist()
+    for column in binning.columns:
+        watched, found = components(profile.features[column.name]), blocks.columns[column.name]
+        expected = watched.means(counts[:, column.offset : column.offset + column.size])
+        assert tuple(found.means) == watched.names
+        assert np.column_stack(list(found.means.values())) == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_reference_of_one_row_is_one_stretch() -> None:
+    blocks = reference(rows_of(1, 0)).feature_blocks
+    assert blocks
+    assert (blocks.rows, {len(m) for c in blocks.columns.values() for m in c.means.values()}) == (1, {1})
+    assert {column.memory for column in blocks.columns.values()} == {1.0}
+
+
+def test_the_newest_rows_fill_the_stretches() -> None:
+    values = [*[0.0] * 1_000, *[1.0] * 1_001]
+    rows = pl.DataFrame({"x": pl.Series(values, dtype=pl.Float32)})
+    profiles = profiles_of({"x": FEATURES["x"]}, rows)
+    blocks = of_features(profiles, rows)
+    level = blocks.columns["x"].means["level"]
+    assert (blocks.rows, len(level)) == (4, 500)
+    # The second row is the first of a stretch, so the 1,000th ends the 250th but for one row.
+    assert [level[at] == level[0] for at in (248, 249, 250)] == [True, False, False]
+    assert len(set(level)) == 3
+
+
+def remembering(count: int) -> np.ndarray:
+    rng, values = np.random.default_rng(4), np.zeros(count)
+    for at in range(1, count):
+        values[at] = 0.9 * values[at - 1] + rng.normal()
+    return values.astype(np.float32)
+
+
+def test_the_memory_is_that_of_rows_within_a_stretch() -> None:
+    rows = pl.DataFrame({"x": remembering(12_800)})
+    profiles = profiles_of({"x": FEATURES["x"]}, rows)
+    blocks = of_features(profiles, rows)
+    profile = ReferenceProfile(rows=12_800, features=profiles, outputs={}, task=BINARY, performance={})
+    (bins,) = Binning.of(profile).indices(as_logged(rows))
+    of_rows = components(profiles["x"]).values[bins].T
+    assert blocks.rows == 25
+    assert blocks.columns["x"].memory == pytest.approx(autocorrelation_time(of_rows, 1, below=25))
+    # 19 rows, and what is added to the estimate for its errors.
+    assert 15 < blocks.columns["x"].memory < 60
+
+
+def scored(count: int, **outputs: Any) -> Scored:
+    rng = np.random.default_rng(1)
+    score = rng.random(count).astype(np.float32)
+    found = {"score": score, "label": (score > 0.5).astype(np.int64)} | outputs
+    return Scored(BINARY, rng.integers(2, size=count).astype(np.float32), found)
+
+
+def test_outputs_move_as_the_monitor_sees_them() -> None:
+    task = FittedTask(task="multiclass", labels=("ash", "elm", "oak"))
+    label = np.random.default_rng(2).integers(3, size=1_025)
+    holdout = Scored(task, label.astype(np.float32), {"label": label, "score": scored(1_025).outputs["score"]})
+    profiles = profiles_of_outputs(holdout)
+    blocks = of_outputs(profiles, holdout)
+    logged = pa.table({"output.label": np.array(task.labels)[label], "output.score": holdout.outputs["score"]})
+    binning = Binning.of_columns({}, profiles)
+    counts = binning.count_groups(logged.slice(2), np.repeat(np.arange(341), 3), 341)
+    assert (blocks.rows, tuple(blocks.columns)) == (3, ("label", "score"))
+    for name, column in zip(profiles, binning.columns, strict=True):
+        expected = components(profiles[name]).means(counts[:, column.offset : column.offset + column.size])
+        assert np.column_stack(list(blocks.columns[name].means.values())) == pytest.approx(expected, abs=1e-9)
+
+
+def test_losses_are_means_of_stretches_of_the_holdout() -> None:
+    task = FittedTask(task="regression")
+    errors = np.tile(np.array([1, -1, 2], np.float32), 400)
+    holdout = Scored(task, errors, {"value": np.zeros(1_200, np.float32)})
+    found = of_losses(task, counted_rows(holdout))
+    assert found
+    # The 99th percentile of the squared errors is 4, so the losses are 1/4, 1/4 and 1.
+    assert (found.rows, found.largest, set(found.means)) == (3, 4.0, {0.5})
+
+
+def test_without_a_loss_there_is_no_reference_of_losses() -> None:
+    nothing = Scored(BINARY, np.array([np.nan], np.float32), {"score": np.array([0.5], np.float32)})
+    assert of_losses(BINARY, counted_rows(nothing)) is None
+    found = of_losses(BINARY, counted_rows(scored(1)))
+    assert found
+    assert (found.rows, found.memory, len(found.means), found.largest) == (1, 1.0, 1, None)
