@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from rondo.contracts.spec.model import ModelSpec
 from rondo.trainer import registration
-from rondo.trainer.dataset.training_set import TrainingSet
+from rondo.trainer.dataset.training_set import RowsLeftOut, TrainingSet
 from rondo.trainer.external_models.errors import UnmatchedClassesError
 from rondo.trainer.onnx_graph import builder
 from skl2onnx import to_onnx
@@ -26,7 +26,7 @@ SIZES = np.array(["large", "small", "tiny"])[np.digitize(X[:, 0], [-0.5, 0.5])]
 TIPS = X[:, 0] * 2 + RNG.normal(size=600) / 10
 
 
-def _taken(estimator: Any, task: str, labels: Any, **more: Any) -> Any:
+def _taken(estimator: Any, task: str, labels: Any, left_out: RowsLeftOut | None = None, **more: Any) -> Any:
     described = {
         "model": "rides", "task": task, "features": {"a": {"type": "float"}, "b": {"type": "float"}},
         "data": {"dataset": "rides", "entity": "id", "event_time": "at", "label": "label"},
@@ -44,7 +44,7 @@ def _taken(estimator: Any, task: str, labels: Any, **more: Any) -> Any:
     )
     options = {"zipmap": False} if hasattr(estimator, "classes_") else None
     content = to_onnx(estimator, X[:1], options=options, target_opset=15).SerializeToString()
-    training_set = TrainingSet(rows, (), LATER, None, LATER)
+    training_set = TrainingSet(rows, (), LATER, None, LATER, left_out)
     return registration.candidate_of(ModelSpec.model_validate(described), training_set, content, run)
 
 
@@ -79,3 +79,10 @@ def test_the_interval_of_a_number_is_that_of_the_spec() -> None:
     assert interval is not None
     assert 0.05 < interval.half_width < 0.3
     assert candidate.parity.max_difference < 1e-6
+
+
+def test_rows_that_lack_a_feature_of_the_spec_are_a_note_as_of_a_training() -> None:
+    candidate = _taken(LinearRegression().fit(X, TIPS), "regression", TIPS, RowsLeftOut(50, {"a": 50}))
+    (note,) = (each for each in candidate.notes if each.code == "rows_without_feature")
+    assert note.feature == "a"
+    assert note.message.startswith("50 published rows of rides have no 'a' and are left out: 600 rows remain.")

@@ -118,6 +118,17 @@ async def test_rows_outside_the_window_do_not_make_it_enough(harness: WorkerHarn
     assert skipped.reason == "not_enough_data"
 
 
+async def test_a_skipped_run_says_how_many_rows_lack_a_feature_and_what_to_do(harness: WorkerHarness) -> None:
+    rows = builders.rows(3000)
+    known = pl.when(pl.int_range(3000) < 1000).then(pl.lit(0.5)).cast(pl.Float32)
+    builders.write_batch(harness.data, rows.with_columns(known.alias("wind")))
+    spec = builders.spec(features={"wind": {"type": "float"}}, trainer={"min_rows": 2000})
+    (skipped,) = await harness.run((spec, builders.trigger()))
+    assert (skipped.reason, "1,000 of 2,000 labelled rows" in skipped.detail) == ("not_enough_data", True)
+    assert "2,000 published rows of flights have no 'wind' and are left out: 1,000 rows remain" in skipped.detail
+    assert "`rondo publish flights FILE --batch-id NEW`" in skipped.detail
+
+
 async def test_a_fault_of_spec_or_data_fails_the_run_with_a_message(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, builders.rows(2000).with_columns(late=1.0))
     failed = await harness.run(

@@ -124,7 +124,11 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
         model=graph,
         holdout=holdout,
         scored=scored,
-        notes=(*_notes(spec, model, rows, until, holdout), *edge_notes),
+        notes=(
+            *data_checks.left_out_notes(spec, training_set),
+            *_notes(spec, model, rows, until, holdout),
+            *edge_notes,
+        ),
         parameters=None,
         parity=compared,
         profile=profile,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.dataset.split import Split
-    from rondo.trainer.dataset.training_set import TrainingSet
+    from rondo.trainer.dataset.training_set import RowsLeftOut, TrainingSet
 
 # A class with a smaller share of the rows is named.
 RARE = 0.01
@@ -71,18 +71,25 @@ def notes(spec: ModelSpec, parts: Split) -> Iterator[TrainingNote]:
 
 def left_out_notes(spec: ModelSpec, training_set: TrainingSet) -> Iterator[TrainingNote]:
     """Yield a note on published rows that are no training rows, as they lack a required feature."""
-    if (left_out := training_set.left_out) is None:
+    if training_set.left_out is None:
         return
+    names = list(training_set.left_out.by_feature)
+    yield TrainingNote(
+        code=NoteCode.ROWS_WITHOUT_FEATURE,
+        feature=names[0] if len(names) == 1 else None,
+        message=described_left_out(spec, training_set.left_out, training_set.rows.height),
+    )
+
+
+def described_left_out(spec: ModelSpec, left_out: RowsLeftOut, remaining: int) -> str:
+    """Return how many rows lack a required feature, and what to do about it."""
     dataset, names = spec.data.dataset, list(left_out.by_feature)
     features = ", ".join(repr(name) for name in names)
     it = "it" if len(names) == 1 else "them"
-    message = (
+    return (
         f"{left_out.rows:,} published rows of {dataset} have no {features} and are left out:"
-        f" {training_set.rows.height:,} rows remain. If the files have {it}, publish each again under a new id"
+        f" {remaining:,} rows remain. If the files have {it}, publish each again under a new id"
         f" (`rondo publish {dataset} FILE --batch-id NEW`), or make {it} `optional` in the spec"
-    )
-    yield TrainingNote(
-        code=NoteCode.ROWS_WITHOUT_FEATURE, feature=names[0] if len(names) == 1 else None, message=message
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.training import TrainingSkipped
 from rondo.contracts.spec.model import format_duration
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
+from rondo.trainer.dataset.data_checks import described_left_out
 
 if TYPE_CHECKING:
     from rondo.trainer.dataset.training_set import TrainingSet
@@ -31,7 +32,11 @@ def reason_to_skip(
     rows, spec = training_set.rows.height, run.spec
     if rows < spec.trainer.min_rows:
         detail = f"{rows:,} of {spec.trainer.min_rows:,} labelled rows {_window(run, training_set)}"
-        return _skipped(run, SkipReason.NOT_ENOUGH_DATA, f"{detail}; waiting for more batches or outcomes")
+        if training_set.left_out is None:
+            detail = f"{detail}; waiting for more batches or outcomes"
+        else:
+            detail = f"{detail}; {described_left_out(spec, training_set.left_out, rows)}"
+        return _skipped(run, SkipReason.NOT_ENOUGH_DATA, detail)
     if last is None or run.trigger.kind in (TriggerKind.MANUAL, TriggerKind.REGISTRATION):
         return None
     if (last.spec_digest, last.training_set_digest) != (spec.digest, training_set.digest):
