@@ -23,7 +23,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         {"label": 7, "score": 0.6, "probabilities": {"-1": 0.4, "7": 0.6}},
         "label 7, score 0.6",
     ),
-    ({"value": 12345.678}, {"value": 12345.678}, "value 12345.7"),
+    ({"value": 12345.678}, {"value": 12345.678}, "value 12,345.7"),
     (
         {"value": 12.5, "low": 10.0, "high": 15.0}, {"value": 12.5, "interval": (10.0, 15.0)},
         "value 12.5, low 10, high 15",

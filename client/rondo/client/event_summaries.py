@@ -37,6 +37,7 @@ from rondo.contracts.events.training import (
     TrainingSkipped,
     TrainingStarted,
 )
+from rondo.contracts.figures import figure
 from rondo.contracts.tasks.registry import headline
 from rondo.contracts.vocabularies import StatisticName
 
@@ -207,5 +208,5 @@ def _(event: PredictionMade) -> str:
 
 @summarize.register
 def _(event: OutcomeObserved) -> str:
-    outcome = f"{event.outcome:g}" if isinstance(event.outcome, float) else event.outcome
+    outcome = figure(event.outcome) if isinstance(event.outcome, float) else event.outcome
     return f"the outcome of {event.entity or event.id} is {outcome}"

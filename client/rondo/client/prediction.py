@@ -8,6 +8,7 @@ from typing import Annotated, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 from rondo.contracts.events.predictions import PredictionMade
+from rondo.contracts.figures import figure
 
 # A number, a label (a text or a whole number), or the probability of each class.
 Output: TypeAlias = dict[str, float | int | str | dict[str, float]]
@@ -74,4 +75,4 @@ def shown(output: Output) -> str:
 
 
 def _written(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return figure(value) if isinstance(value, float) else str(value)

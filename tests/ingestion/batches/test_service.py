@@ -127,7 +127,7 @@ async def test_a_corrected_file_after_a_crash_has_its_own_invalid_rows_quarantin
         await service(DyingTables(str(tmp_path), dies_at=1), tmp_path).submit(bad_and_good(tmp_path, -1.0))
     await service(DeltaTables(str(tmp_path)), tmp_path).submit(bad_and_good(tmp_path, 5_000.0))
     assert sorted(read(tmp_path, "quarantine/rides")["reason"]) == [
-        "distance: above the maximum 1000", "distance: below the minimum 0",
+        "distance: above the maximum 1,000", "distance: below the minimum 0",
     ]  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def changed(column: str, value: Any) -> pl.DataFrame:
         (changed("distance", float("-inf")), "distance: infinite, send a finite number"),
         (changed("distance", 1e39), "distance: more than float32 holds, send a smaller number"),
         (changed("distance", -1.0), "distance: below the minimum 0"),
-        (changed("distance", 1001.0), "distance: above the maximum 1000"),
+        (changed("distance", 1001.0), "distance: above the maximum 1,000"),
         (changed("zone", "west"), "zone: not an allowed value, send one of: north, south"),
         (changed("zone", None), "zone: missing, send a value, or make it `optional` in the spec"),
         (changed("tipped", None), "tipped: label missing, send the row when it is known"),

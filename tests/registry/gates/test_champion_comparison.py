@@ -126,6 +126,6 @@ def test_a_metric_in_units_of_the_label_is_compared_as_a_share_of_the_champions(
         found = evaluate_gates(evidence, gates, ComparedChampion(3))
         assert results(*found)[name] is passes
     assert message(found, name) == (
-        "MAE 2110, version 3 has 2000 on the same holdout: with a confidence of 0.95 it is worse by at least 0.055 of "
-        "that; at most 0.05 is allowed"
+        "MAE 2,110, version 3 has 2,000 on the same holdout: with a confidence of 0.95 it is worse by at least 0.055 "
+        "of that; at most 0.05 is allowed"
     )

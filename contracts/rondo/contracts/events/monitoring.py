@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 from rondo.contracts.events.base import ModelEvent, Value
+from rondo.contracts.figures import figure
 from rondo.contracts.tasks.registry import METRICS
 from rondo.contracts.text import Message, Text
 from rondo.contracts.times import Utc
@@ -56,12 +57,12 @@ def described(statistic: Statistic) -> str:
     """Return a statistic as text, such as `temp PSI 4.81 (threshold 1.00)` or `ROC AUC 0.681 (reference 0.742)`."""
     name, form = _written(statistic.statistic)
     against = [
-        f"{what} {figure:{form}}"
-        for what, figure in (("reference", statistic.reference), ("threshold", statistic.threshold))
-        if figure is not None
+        f"{what} {figure(value, form)}"
+        for what, value in (("reference", statistic.reference), ("threshold", statistic.threshold))
+        if value is not None
     ]
     subject = f"{statistic.feature} {name}" if statistic.feature else name
-    return f"{subject} {statistic.value:{form}}" + (f" ({', '.join(against)})" if against else "")
+    return f"{subject} {figure(statistic.value, form)}" + (f" ({', '.join(against)})" if against else "")
 
 
 def _written(name: str) -> tuple[str, str]:

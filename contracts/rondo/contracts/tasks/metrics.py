@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from rondo.contracts.figures import figure
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -54,7 +56,11 @@ class Metric:
 
     def written(self, value: float) -> str:
         """Return a value as people write it, such as `ROC AUC 0.681`."""
-        return f"{self.title} {value:{self.form}}"
+        return f"{self.title} {self.figure(value)}"
+
+    def figure(self, value: float) -> str:
+        """Return a value without the title, such as `0.681` or `26,530`."""
+        return figure(value, self.form)
 
 
 def by_name(*metrics: Metric) -> Mapping[str, Metric]:

@@ -9,6 +9,7 @@ import typer
 from rondo.client.cli import session
 from rondo.client.cli.monitoring import alerts, last_window, monitoring
 from rondo.client.cli.output import Json, minute, print_json, print_list, print_table
+from rondo.contracts.figures import figure
 from rondo.contracts.tasks.registry import METRICS, headline
 
 if TYPE_CHECKING:
@@ -181,4 +182,4 @@ def _parameters(parameters: dict[str, Any] | None) -> list[tuple[str, object]]:
 
 
 def _shown(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return figure(value, ".4g") if isinstance(value, float) else str(value)

@@ -9,8 +9,9 @@ from rondo.contracts.tasks.registry import METRICS
 from rondo.flights.report.report import REDEPLOYMENTS_OF_A_YEAR
 
 if TYPE_CHECKING:
+    from rondo.contracts.tasks.metrics import Metric
     from rondo.flights.observers.outages import Outage
-from rondo.flights.report.report import Report
+    from rondo.flights.report.report import Report
 
 
 def as_markdown(report: Report) -> str:
@@ -100,15 +101,15 @@ def _by_month(report: Report) -> list[str]:
         "| month | with the loop | never retrained |",
         "| --- | ---: | ---: |",
         *(
-            f"| {date(2013, month, 1):%b} | {_figure(report.with_loop.get(month), metric.form)} "
-            f"| {_figure(report.without_loop.get(month), metric.form)} |"
+            f"| {date(2013, month, 1):%b} | {_figure(report.with_loop.get(month), metric)} "
+            f"| {_figure(report.without_loop.get(month), metric)} |"
             for month in months
         ),
     ]
 
 
-def _figure(value: float | None, form: str) -> str:
-    return "-" if value is None else f"{value:{form}}"
+def _figure(value: float | None, metric: Metric) -> str:
+    return "-" if value is None else metric.figure(value)
 
 
 def _outages(report: Report) -> list[str]:

@@ -52,14 +52,14 @@ def drift(snapshot: Snapshot, bar: int) -> Table:
 
 def by_month(snapshot: Snapshot) -> Table:
     """Return the metric of each finished month, with the loop and without."""
-    table, form = _table(f"{snapshot.metric.title} by month"), snapshot.metric.form
+    table, figure = _table(f"{snapshot.metric.title} by month"), snapshot.metric.figure
     table.add_column("")
     for name in ("with the loop", "never retrained"):
         table.add_column(name, justify="right", width=_METRIC_WIDTH)
     for month, value in snapshot.with_loop.items():
         without = snapshot.without_loop.get(month)
-        other = "-" if without is None else f"{without:{form}}"
-        table.add_row(date(2013, month, 1).strftime("%b"), f"{value:{form}}", other)
+        other = "-" if without is None else figure(without)
+        table.add_row(date(2013, month, 1).strftime("%b"), figure(value), other)
     return table
 
 

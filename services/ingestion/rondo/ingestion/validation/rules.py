@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from rondo.contracts.figures import figure
 from rondo.contracts.spec.data import LARGEST_FLOAT32
 from rondo.contracts.times import EARLIEST
 from rondo.ingestion.validation.casting import cast, not_converted, stored, without_missing, without_zone
@@ -110,9 +111,15 @@ def _rules(column: Column, dtype: pl.DataType, latest: datetime) -> Iterator[tup
     number = typed.cast(_MODEL)
     # Polars counts NaN as the largest number; it and the infinite have rules of their own.
     if column.low is not None:
-        yield f"{name}: below the minimum {column.low:g}", number.is_finite() & (number < _bound(column.low))
+        yield (
+            f"{name}: below the minimum {figure(column.low)}",
+            number.is_finite() & (number < _bound(column.low)),
+        )
     if column.high is not None:
-        yield f"{name}: above the maximum {column.high:g}", number.is_finite() & (number > _bound(column.high))
+        yield (
+            f"{name}: above the maximum {figure(column.high)}",
+            number.is_finite() & (number > _bound(column.high)),
+        )
 
 
 def _bound(declared: float) -> pl.Expr:

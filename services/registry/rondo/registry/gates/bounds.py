@@ -31,5 +31,5 @@ def _bound(name: str, end: str, bound: float, metrics: Mapping[str, float]) -> G
         return GateResult(gate=gate, passed=False, observed=None, bound=bound, message=message)
     passed = observed >= bound - EPSILON if end == "min" else observed <= bound + EPSILON
     limit = "minimum" if end == "min" else "maximum"
-    message = f"{metric.written(observed)} on the holdout, the {limit} is {bound:{metric.form}}"
+    message = f"{metric.written(observed)} on the holdout, the {limit} is {metric.figure(bound)}"
     return GateResult(gate=gate, passed=passed, observed=observed, bound=bound, message=message)

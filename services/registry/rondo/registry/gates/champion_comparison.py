@@ -114,7 +114,7 @@ def _not_worse(evidence: Evidence, name: str, tolerance: float) -> GateResult:
     least = slices.as_share(found.low, reference) if metric.relative else found.low
     share = " of that" if metric.relative else ""
     message = (
-        f"{metric.written(observed)}, version {evidence.champion_version} has {reference:{metric.form}} on the same "
+        f"{metric.written(observed)}, version {evidence.champion_version} has {metric.figure(reference)} on the same "
         f"holdout: with a confidence of {found.confidence:g} it is worse by at least {least:.3f}{share}; "
         f"at most {tolerance:g} is allowed"
     )

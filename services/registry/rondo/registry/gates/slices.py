@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.models import GateResult
+from rondo.contracts.figures import figure
 from rondo.contracts.tasks.registry import METRICS
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ def fairness(candidate: Evaluation, gates: Gates, primary: str) -> GateResult:
     low, high = min(groups, key=lambda g: groups[g]), max(groups, key=lambda g: groups[g])
     gap = groups[high] - groups[low]
     message = (
-        f"{title} is {groups[high]:{form}} for {by} {high} and {groups[low]:{form}} for {low}: "
-        f"a gap of {gap:{form}}, at most {bound:g} is allowed"
+        f"{title} is {figure(groups[high], form)} for {by} {high} and {figure(groups[low], form)} for {low}: "
+        f"a gap of {figure(gap, form)}, at most {figure(bound)} is allowed"
     )
     return GateResult(gate=gate, passed=gap <= bound + EPSILON, observed=gap, bound=bound, message=message)
 

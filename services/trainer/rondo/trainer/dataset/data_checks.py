@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from rondo.contracts.events.training import TrainingNote
+from rondo.contracts.figures import figure
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.errors import LeakError
@@ -150,7 +151,7 @@ def _classes(training: pl.Series, holdout: pl.Series) -> Iterator[TrainingNote]:
 
 
 def _shown(label: object) -> str:
-    return f"{label:g}" if isinstance(label, float) else repr(label)
+    return figure(label) if isinstance(label, float) else repr(label)
 
 
 def _known(values: pl.Series) -> pl.Series:

@@ -1,0 +1,19 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from math import floor, isfinite, log10
+
+_FROM, _TO = 1_000, 1e15
+
+
+def figure(value: float, form: str = ".6g") -> str:
+    """Return a number by a format, without an exponent where it is large: 265,300 rather than 2.653e+05.
+
+    A format in `g` keeps its significant digits, and all digits before the point. From 1e15 on it has an exponent.
+    """
+    if not form.endswith("g") or not isfinite(value) or not _FROM <= abs(value) < _TO:
+        return f"{value:{form}}"
+    digits = floor(log10(abs(value))) + 1
+    text = f"{value:,.{max(0, int(form.strip('.g') or 6) - digits)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
