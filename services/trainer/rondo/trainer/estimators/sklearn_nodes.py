@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
-from skl2onnx import convert_sklearn
-from skl2onnx.common.data_types import DoubleTensorType
 from sklearn.feature_selection import SelectorMixin
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import PolynomialFeatures
@@ -115,6 +113,9 @@ def _converted(step: Any, source: str, output: str, prefix: str) -> list[onnx.No
 
     Of a classifier the probabilities are computed, not the label.
     """
+    from skl2onnx import convert_sklearn  # noqa: PLC0415 - a worker that only boosts does without its 32 MB
+    from skl2onnx.common.data_types import DoubleTensorType  # noqa: PLC0415 - as above
+
     columns = ("matrix", DoubleTensorType([None, step.n_features_in_]))
     options = {id(step): {"zipmap": False}} if hasattr(step, "classes_") else None
     opset = {"": OPSET, "ai.onnx.ml": ML_OPSET}

@@ -21,9 +21,15 @@ if TYPE_CHECKING:
 # As a share of that of the first component; the rounding of a double is 1e-16 of its size, and 1e-32 of its variance.
 LEAST_VARIANCE = 1e-15
 _SELECTORS = {"sklearn.feature_selection.SelectKBest", "sklearn.feature_selection.SelectPercentile"}
+# The rows that steps are given are ours: each of these steps would copy them, and leave the copy before it in memory.
+_IN_PLACE = {"copy": False}
 _FIXED: dict[str, dict[str, Any]] = {
     # A dropped column would depend on the rows of one training.
-    "sklearn.impute.SimpleImputer": {"keep_empty_features": True},
+    "sklearn.impute.SimpleImputer": {"keep_empty_features": True} | _IN_PLACE,
+    "sklearn.preprocessing.MaxAbsScaler": _IN_PLACE,
+    "sklearn.preprocessing.MinMaxScaler": _IN_PLACE,
+    "sklearn.preprocessing.RobustScaler": _IN_PLACE,
+    "sklearn.preprocessing.StandardScaler": _IN_PLACE,
     "sklearn.preprocessing.PolynomialFeatures": {"include_bias": False},
 }
 
