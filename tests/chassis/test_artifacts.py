@@ -65,3 +65,14 @@ async def test_an_unreadable_artifact_is_not_reported_as_missing(tmp_path: Path)
         "disk or bucket is sound); this will be tried again until it is"
     )
     assert isinstance(found.value, UnavailableError)
+
+
+async def test_a_removed_artifact_is_gone_and_removing_it_again_changes_nothing(tmp_path: Path) -> None:
+    artifacts = Artifacts(str(tmp_path))
+    kept, digest = await artifacts.put(b"other"), await artifacts.put(b"model")
+    assert await artifacts.has(digest)
+    await artifacts.delete(digest)
+    await artifacts.delete(digest)
+    assert (await artifacts.has(digest), await artifacts.has(kept)) == (False, True)
+    with pytest.raises(ArtifactMissingError):
+        await artifacts.get(digest)

@@ -45,6 +45,7 @@ class State:
     published: list[tuple[str, Event]] = field(default_factory=list)
     removed: set[str] = field(default_factory=set)
     tokens: dict[str, TokenChanged] = field(default_factory=dict)
+    uploads: dict[str, str] = field(default_factory=dict)
 
     def active(self) -> tuple[str, ...]:
         """Return the names of the models that have a spec."""
@@ -211,6 +212,15 @@ class FakeWork:
         merged = runs.merge(known.run if known else None, run)
         if known is None or known.run != merged:
             self.state_.runs[run.run_id] = ListedRun(merged, RunPosition(datetime.now(UTC), run.run_id))
+
+    async def save_upload(self, artifact: str, trigger: str) -> None:
+        self.state_.uploads[trigger] = artifact
+
+    async def release_upload(self, artifact: str, trigger: str | None) -> bool:
+        self.state_.uploads.pop(trigger or "", None)
+        known = [candidate.trained for each in self.state_.candidates.values() for candidate, _ in each.values()]
+        needed = {*self.state_.uploads.values(), *(each.digest for each in known), *(t.trigger.artifact for t in known)}
+        return artifact not in needed
 
     async def load_tokens_for_update(self) -> Sequence[TokenChanged]:
         return list(self.state_.tokens.values())

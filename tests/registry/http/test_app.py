@@ -450,6 +450,7 @@ async def test_a_file_that_cannot_be_registered_is_refused(seeded: httpx.AsyncCl
     champion = (await seeded.get("/v1/models/late/versions/2/artifact")).content
     refused = await seeded.post("/v1/models/late/versions", content=champion)
     assert (refused.status_code, refused.json()["code"]) == (409, "already_serving")
+    assert await artifacts.has(digest_of(champion)), "what a version needs stays"
     assert "version 2 of late, which serves, is this very file: nothing to register" in refused.json()["detail"]
 
 

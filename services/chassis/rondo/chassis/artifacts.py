@@ -84,6 +84,35 @@ class Artifacts:
             raise UnavailableError(f"the artifact store {self._location}", object_store.reason(error)) from error
         return digest
 
+    async def has(self, digest: str) -> bool:
+        """Return whether there is an artifact, without reading it.
+
+        Raises:
+            UnavailableError: the store can't be read.
+
+        """
+        try:
+            await self._store.head_async(_key(digest))
+        except (NotFoundError, FileNotFoundError):
+            return False
+        except (BaseError, OSError) as error:
+            raise UnavailableError(f"the artifact store {self._location}", object_store.reason(error)) from error
+        return True
+
+    async def delete(self, digest: str) -> None:
+        """Remove an artifact, if there is one.
+
+        Raises:
+            UnavailableError: the store can't be written.
+
+        """
+        try:
+            await self._store.delete_async(_key(digest))
+        except (NotFoundError, FileNotFoundError):
+            return
+        except (BaseError, OSError) as error:
+            raise UnavailableError(f"the artifact store {self._location}", object_store.reason(error)) from error
+
     async def get(self, digest: str) -> bytes:
         """Return an artifact, checked against its digest.
 

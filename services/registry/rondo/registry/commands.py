@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rondo.chassis.security.principal import Principal
     from rondo.contracts.spec.model import ModelSpec
     from rondo.registry.model.model import Model
-    from rondo.registry.ports import ModelTables
+    from rondo.registry.ports import ModelTables, Registrations
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ async def train(work: ModelTables, name: str, by: Requester, at: datetime) -> Tr
     return trigger
 
 
-async def register(work: ModelTables, name: str, artifact: str, by: Requester, at: datetime) -> Trigger:
+async def register(work: Registrations, name: str, artifact: str, by: Requester, at: datetime) -> Trigger:
     """Request that the trainer evaluates the model `artifact`, which is in the artifact store, as a candidate.
 
     Raises:
@@ -133,6 +133,7 @@ async def register(work: ModelTables, name: str, artifact: str, by: Requester, a
     trigger = Trigger(
         id=f"registration/{uuid4()}", kind=TriggerKind.REGISTRATION, at=at, detail=by.reason, artifact=artifact
     )
+    await work.save_upload(artifact, trigger.id)
     event, entry = runs.request(name, trigger, by.actor)
     await work.publish(event, trigger.id)
     await work.append_audit(name, by.actor, entry)

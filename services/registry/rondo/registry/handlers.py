@@ -24,6 +24,7 @@ from rondo.registry.gates.champion_comparison import ComparedChampion
 from rondo.registry.gates.gates import evaluate_gates
 from rondo.registry.model import runs
 from rondo.registry.model.model import Candidate
+from rondo.registry.registration import uploads
 from rondo.registry.registration.candidates import register_candidate
 from rondo.registry.registration.onnx_check import UnsoundArtifactError, check_onnx, check_task
 from rondo.registry.registration.spec_review import comparable
@@ -46,11 +47,17 @@ def event_handlers(artifacts: Artifacts) -> Handlers[Work]:
     async def trained(envelope: Envelope[ModelTrained], work: Work) -> None:
         await on_model_trained(envelope, work, artifacts)
 
+    async def failed(envelope: Envelope[TrainingFailed], work: Work) -> None:
+        await on_training_failed(envelope, work, artifacts)
+
+    async def skipped(envelope: Envelope[TrainingSkipped], work: Work) -> None:
+        await on_training_skipped(envelope, work, artifacts)
+
     return {
         TrainingStarted: on_training_started,
         TrainingProgressed: on_training_progressed,
-        TrainingFailed: on_training_failed,
-        TrainingSkipped: on_training_skipped,
+        TrainingFailed: failed,
+        TrainingSkipped: skipped,
         ModelTrained: trained,
         ReplicaChanged: on_replica_changed,
     }
@@ -64,12 +71,19 @@ async def on_training_progressed(envelope: Envelope[TrainingProgressed], work: W
     await work.save_run(runs.progressed(envelope.data))
 
 
-async def on_training_failed(envelope: Envelope[TrainingFailed], work: Work) -> None:
-    await work.save_run(runs.failed(envelope.data, envelope.time))
+async def on_training_failed(envelope: Envelope[TrainingFailed], work: Work, artifacts: Artifacts) -> None:
+    """Save the run; of a registration, which is sent again as a whole, the file is removed."""
+    failed = envelope.data
+    await work.save_run(runs.failed(failed, envelope.time))
+    await uploads.discard(work, artifacts, failed.trigger.artifact, failed.trigger.id)
 
 
-async def on_training_skipped(envelope: Envelope[TrainingSkipped], work: Work) -> None:
-    await work.save_run(runs.skipped(envelope.data, envelope.time))
+async def on_training_skipped(envelope: Envelope[TrainingSkipped], work: Work, artifacts: Artifacts) -> None:
+    """Save the run; the file of a registration that is over is removed."""
+    skipped = envelope.data
+    await work.save_run(runs.skipped(skipped, envelope.time))
+    if uploads.is_final(skipped):
+        await uploads.discard(work, artifacts, skipped.trigger.artifact, skipped.trigger.id)
 
 
 async def on_model_trained(envelope: Envelope[ModelTrained], work: Work, artifacts: Artifacts) -> None:

@@ -96,6 +96,25 @@ class RunTable(Protocol):
         ...
 
 
+class UploadTable(Protocol):
+    """Which registrations need a file in the artifact store."""
+
+    async def save_upload(self, artifact: str, trigger: str) -> None:
+        """Record that a registration needs its file, and lock the file until the work ends."""
+        ...
+
+    async def release_upload(self, artifact: str, trigger: str | None) -> bool:
+        """Take out a registration, if there is one, and lock the file until the work ends.
+
+        Return whether nothing needs the file any more: no other registration, and no version of any model.
+        """
+        ...
+
+
+class Registrations(ModelTables, UploadTable, Protocol):
+    """What a registration needs."""
+
+
 class ScheduleTable(ModelTables, Protocol):
     """Cron schedules, and the models that they are of."""
 
@@ -116,7 +135,7 @@ class TokenTable(Journal, Protocol):
     async def save_token(self, token: TokenChanged) -> None: ...
 
 
-class Work(ReplicaTable, RunTable, ScheduleTable, TokenTable, Protocol):
+class Work(ReplicaTable, RunTable, UploadTable, ScheduleTable, TokenTable, Protocol):
     """A unit of work: everything saved and published in it becomes visible at once, or not at all."""
 
 

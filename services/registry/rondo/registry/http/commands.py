@@ -14,7 +14,7 @@ from rondo.chassis.http.openapi import Problem
 from rondo.contracts.spec.file import MAX_BYTES, SpecError, parse_spec
 from rondo.registry import commands
 from rondo.registry.commands import Requester
-from rondo.registry.errors import ModelFileTooLargeError
+from rondo.registry.errors import ModelFileTooLargeError, RegistryError
 from rondo.registry.http.dependencies import CONFLICT, Context, ModelName
 from rondo.registry.http.models import ModelView, model_view
 from rondo.registry.http.schemas import (
@@ -27,6 +27,7 @@ from rondo.registry.http.schemas import (
     RollBack,
     Train,
 )
+from rondo.registry.registration import uploads
 from rondo.registry.registration.onnx_check import require_onnx
 
 router = APIRouter(prefix="/v1", responses=CONFLICT)
@@ -106,16 +107,24 @@ async def register(
     """Store an ONNX model (the body), and have the trainer evaluate it in the place of a trained one.
 
     It becomes a version by the gates of the spec; the run of `trigger_id` says how it ended. A model that is not
-    usable makes no version: its run fails, with the reason.
+    usable makes no version: its run fails, with the reason, and its file is removed.
     """
     await context.queries.model(model)
     async with context.uploads:
         content = await _model_bytes(request, context.max_model_bytes)
         await asyncio.to_thread(require_onnx, content)
         artifact = await context.artifacts.put(content)
-    del content
-    async with context.store.work() as work:
-        trigger = await commands.register(work, model, artifact, Requester(principal, reason), datetime.now(UTC))
+        try:
+            async with context.store.work() as work:
+                by, now = Requester(principal, reason), datetime.now(UTC)
+                trigger = await commands.register(work, model, artifact, by, now)
+                # A refused registration of the same file may have removed it meanwhile. From here on none does.
+                if not await context.artifacts.has(artifact):
+                    await context.artifacts.put(content)
+        except RegistryError:
+            async with context.store.work() as work:
+                await uploads.discard(work, context.artifacts, artifact)
+            raise
     return RegistrationRequested(model=model, trigger_id=trigger.id, artifact=artifact)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.models import SpecApplied
 from rondo.contracts.spec.model import ModelSpec
 from rondo.registry.audit.hash_chain import AuditEntry
-from rondo.registry.postgres import audit, decisions, models, replica_reports, rows, runs, schedules, tokens
+from rondo.registry.postgres import audit, decisions, models, replica_reports, rows, runs, schedules, tokens, uploads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -125,6 +125,12 @@ class PostgresWork:
 
     async def save_run(self, run: Run) -> None:
         await runs.save(self._sql, run)
+
+    async def save_upload(self, artifact: str, trigger: str) -> None:
+        await uploads.save(self._sql, artifact, trigger)
+
+    async def release_upload(self, artifact: str, trigger: str | None) -> bool:
+        return await uploads.release(self._sql, artifact, trigger)
 
     async def load_tokens_for_update(self) -> Sequence[TokenChanged]:
         await tokens.lock(self._sql)
