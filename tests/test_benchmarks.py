@@ -13,7 +13,7 @@ from rondo.contracts.events.models import GateResult, ModelRejected
 from rondo.flights.observers.history import History
 
 from tests.benchmarks import readme, results, run
-from tests.benchmarks.tables import demo, redeploy, rest, stream, train
+from tests.benchmarks.tables import demo, redeploy, rest, slow, stream, train
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,6 +108,15 @@ def test_inferences_over_http_are_shown_beside_the_bare_server_and_a_bento(tmp_p
     assert [row.peer for row in rest.table(alone)] == [None] * 12
 
 
+def test_slow_traffic_is_shown_beside_fast_traffic(tmp_path: Path) -> None:
+    times = {"HTTP": slow.Times([4.0, 9.0, 5.0], [2.0, 2.5, 8.0]), "Kafka": slow.Times([40.0], [20.0])}
+    assert results.record(slow.table(times)) == 0
+    found = {line["row"]: (line["ours"], line["peer"], line["ratio"]) for line in lines(tmp_path, "slow")}
+    assert found["HTTP, a request every 4 s, median"] == (5.0, 2.5, 2.0)
+    assert found["HTTP, a request every 4 s, longest"] == (9.0, 8.0, 1.125)
+    assert found["Kafka, a request every 4 s, median"] == (40.0, 20.0, 2.0)
+
+
 @pytest.mark.parametrize(("seconds", "code"), [(1.3, 0), (1.4, 1)])
 def test_a_training_is_shown_as_a_share_of_its_fit(tmp_path: Path, seconds: float, code: int) -> None:
     peer = {"seconds": 1.0, "cpu": 2.0, "memory": 100.0}
@@ -146,6 +155,7 @@ def test_every_table_is_a_script() -> None:
         "policies",
         "redeploy",
         "rest",
+        "slow",
         "stream",
         "thresholds",
         "train",

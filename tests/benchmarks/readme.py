@@ -34,6 +34,13 @@ def block() -> str:
         for name, row in rest.items()
         if row["ratio"] is not None and row["unit"] == "/s"
     ]
+    slow = newest("slow")
+    lines += [
+        f"| {over}: an answer to a request every 4 s | median {row['ours']:.1f} ms, {row['peer']:.1f} ms at "
+        f"{'full speed' if over == 'HTTP' else '1,000/s'} | `make bench ONLY=slow` |"
+        for over in ("HTTP", "Kafka")
+        if (row := slow.get(f"{over}, a request every 4 s, median"))
+    ]
     if p95 := next((row for name, row in redeploy.items() if "p95" in name), None):
         median = redeploy["the same, median"]["ours"]
         lines.append(

@@ -124,13 +124,13 @@ def peer_once(setting: Setting, python: Path, loop: str) -> Figures:
     return float(rate), float(cpu)
 
 
-def send_evenly(setting: Setting) -> dict[str, float]:
-    """Send at a fixed rate, whatever the answers (open loop); return when each request was due, by id."""
+def send_evenly(setting: Setting, rate: float, count: int) -> dict[str, float]:
+    """Send so many requests a second, whatever the answers (open loop); return when each was due, by id."""
     template = orjson.dumps(dict.fromkeys(FEATURES, 0.5))
     producer = Producer({**KafkaConnection(setting.bootstrap).confluent(), "linger.ms": 0})
     began, sent = time.time(), {}
-    for number in range(RATE * SECONDS):
-        due = began + number / RATE
+    for number in range(count):
+        due = began + number / rate
         if (wait := due - time.time()) > 0:
             time.sleep(wait)
         producer.produce(REQUESTS, b'{"id":"l%d","model":"bench","features":%b}' % (number, template))
@@ -140,16 +140,22 @@ def send_evenly(setting: Setting) -> dict[str, float]:
     return sent
 
 
-def latency(setting: Setting) -> Figures:
-    """Return the median and the 99th percentile in ms, from when a request was due to when its answer is visible."""
+def answer_times(setting: Setting, rate: float, count: int) -> list[float]:
+    """Return the seconds from when each request was due to when its answer is visible, in the order of the requests."""
+    limit = count / rate + 10
     with serving(setting), ThreadPoolExecutor(1) as thread:
-        start, wanted = ends(setting, MADE), RATE * SECONDS
-        reading = thread.submit(lambda: list(committed(setting, start, wanted, SECONDS + 10)))
-        sent = send_evenly(setting)
+        start = ends(setting, MADE)
+        reading = thread.submit(lambda: list(committed(setting, start, count, limit)))
+        sent = send_evenly(setting, rate, count)
         seen = {orjson.loads(value)["id"]: at for value, at in reading.result()}
     if seen.keys() != sent.keys():
-        sys.exit(f"{len(sent.keys() - seen.keys())} of {wanted} requests had no answer within {SECONDS + 10} s")
-    took = [seen[each] - sent[each] for each in sent]
+        sys.exit(f"{len(sent.keys() - seen.keys())} of {count} requests had no answer within {limit:.0f} s")
+    return [seen[each] - sent[each] for each in sent]
+
+
+def latency(setting: Setting) -> Figures:
+    """Return the median and the 99th percentile of an answer's time in ms."""
+    took = answer_times(setting, RATE, RATE * SECONDS)
     return float(np.percentile(took, 50) * 1e3), float(np.percentile(took, 99) * 1e3)
 
 
