@@ -19,10 +19,10 @@ async def test_what_has_not_answered_yet_is_named_with_the_way_out() -> None:
     health = Health()
     health.expect("kafka", "Kafka at here:9092", "start it, or set RONDO_KAFKA")
     health.started()
-    assert await health.report() == {
-        "kafka": "Kafka at here:9092 is not available (it has not answered yet: start it, or set RONDO_KAFKA); "
-        "this will be tried again until it is"
-    }
+    report = await health.report()
+    assert report.keys() == {"kafka"}
+    assert "Kafka at here:9092" in report["kafka"]
+    assert "start it, or set RONDO_KAFKA" in report["kafka"]
 
 
 def up() -> dict[str, str]:
@@ -48,13 +48,13 @@ async def test_each_transition_of_a_dependency_is_logged_once(
 ) -> None:
     monkeypatch.setattr("rondo.chassis.health._WATCH_SECONDS", 0.001)
     caplog.set_level(logging.INFO, "rondo.chassis.health")
-    health, unavailable = Health(), True
+    health, unavailable, error = Health(), True, UnavailableError("Kafka", "no answer")
     asked: asyncio.Queue[None] = asyncio.Queue()
 
     async def check() -> None:
         asked.put_nowait(None)
         if unavailable:
-            raise UnavailableError("Kafka", "no answer")
+            raise error
 
     health.add("kafka", check)
     health.started()
@@ -64,7 +64,6 @@ async def test_each_transition_of_a_dependency_is_logged_once(
         unavailable = False
         for _ in range(20):
             await asked.get()
-    assert [line.getMessage() for line in caplog.records] == [
-        "kafka: Kafka is not available (no answer); this will be tried again until it is",
-        "kafka is up again after 0 s",
-    ]
+    down, up = caplog.records
+    assert (down.levelname, down.getMessage()) == ("WARNING", f"kafka: {error}")
+    assert (up.levelname, up.getMessage().split()[0], up.getMessage().split()[-2:]) == ("INFO", "kafka", ["0", "s"])

@@ -43,15 +43,17 @@ def test_all_messages_count() -> None:
     require_bounded(content, count, MANY)
     with pytest.raises(TooManyMessagesError) as refusal:
         require_bounded(content, count - 1, MANY)
-    assert (refusal.value.kind, refusal.value.limit) == ("nodes, tensors and other messages", count - 1)
+    assert refusal.value.limit == count - 1
+    assert refusal.value.kind != "fields"
 
 
 def test_texts_count_as_fields_and_a_run_of_numbers_as_one() -> None:
     node = helper.make_node("LabelEncoder", ["x"], ["y"], keys_strings=["a"] * 1_000, values_int64s=[1] * 10_000)
     content = onnx.ModelProto(graph=onnx.GraphProto(node=[node])).SerializeToString()
     require_bounded(content, MANY, 1_100)
-    with pytest.raises(TooManyMessagesError, match="it has more than 900 fields"):
+    with pytest.raises(TooManyMessagesError) as refusal:
         require_bounded(content, MANY, 900)
+    assert (refusal.value.kind, refusal.value.limit) == ("fields", 900)
 
 
 @pytest.mark.parametrize("size", range(1, 40))

@@ -35,17 +35,17 @@ def test_a_secret_does_not_show_in_a_log() -> None:
 def test_every_missing_variable_is_named_with_what_to_do() -> None:
     with pytest.raises(SettingsError) as caught:
         load(PostgresSettings, {"RONDO_SERVICE": "registry", "RONDO_HTTP_PORT": "8000"})
-    assert str(caught.value).splitlines() == [
-        "the settings can't be used:",
-        "  RONDO_KAFKA is not set; `rondo up` and docker-compose.yml set it, docs/settings.md describes it",
-        "  RONDO_POSTGRES is not set; `rondo up` and docker-compose.yml set it, docs/settings.md describes it",
-    ]
+    _, *lines = str(caught.value).splitlines()
+    assert [line.split()[0] for line in lines] == ["RONDO_KAFKA", "RONDO_POSTGRES"]
+    assert all("docs/settings.md" in line for line in lines)
 
 
 def test_an_address_that_is_none_is_named() -> None:
     with pytest.raises(SettingsError) as caught:
         load(PostgresSettings, GOOD | {"RONDO_KAFKA": "kafka"})
-    assert "RONDO_KAFKA: Value error, 'kafka' is not an address" in str(caught.value)
+    _, line = str(caught.value).splitlines()
+    assert line.startswith("  RONDO_KAFKA: ")
+    assert "'kafka'" in line
 
 
 def test_a_variable_that_is_no_setting_is_refused_beside_everything_else_that_is_wrong() -> None:
@@ -79,4 +79,4 @@ def test_invalid_settings_go_to_standard_error_and_exit_with_2(
     with pytest.raises(SystemExit) as caught:
         load_or_exit(PostgresSettings)
     assert caught.value.code == 2
-    assert "RONDO_HTTP_PORT: Input should be a valid integer" in capsys.readouterr().err
+    assert "  RONDO_HTTP_PORT: " in capsys.readouterr().err

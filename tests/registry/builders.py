@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from onnx import TensorProto, helper
@@ -46,6 +47,11 @@ def compared(auc: float, champion: float, error: float = 0.0) -> Comparison:
 def results(*gates: GateResult) -> dict[str, bool]:
     """Return which gates passed."""
     return {gate.gate: gate.passed for gate in gates}
+
+
+def figures(text: str) -> list[str]:
+    """Return the numbers in a message, as written."""
+    return re.findall(r"\d+(?:,\d{3})*(?:\.\d+)?", text)
 
 
 def message(gates: tuple[GateResult, ...], name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict, deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -114,9 +115,8 @@ async def test_a_candidate_becomes_the_champion_and_a_refusal_rolls_it_back(
             audit = (await http.get("/v1/models/late/audit")).json()
             assert audit["verified"], audit["message"]
             last = audit["entries"][-1]
-            assert (last["action"], last["evidence"]["reason"]) == (
-                "rolled_back", "replicas a, b refused version 2: the warm-up failed",
-            )  # fmt: skip
+            assert last["action"] == "rolled_back"
+            assert re.search("a, b .*version 2: the warm-up failed", last["evidence"]["reason"])
     assert running.exit_code == 0
     ours = [line for line in running.lines() if line["logger"].startswith("rondo.")]
     assert [line["message"] for line in ours if line["level"] in {"ERROR", "CRITICAL"}] == []

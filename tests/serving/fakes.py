@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rondo.contracts.tasks.base import FittedTask
 
 FEATURES = {"a": Feature(type="float")}
+MISSING = "its artifact is missing"
 
 
 def digest(number: int) -> str:
@@ -61,7 +62,7 @@ class FakeLoader:
             self.unavailable -= 1
             raise UnavailableError("the artifact store", "asleep")
         if wanted.model_version in self.refused:
-            raise VersionRefusedError(model, wanted.model_version, "its artifact is missing; train again")
+            raise VersionRefusedError(model, wanted.model_version, MISSING)
         self.loaded.append(wanted.model_version)
         outputs = OutputSchema.of(self.tasks.get(wanted.model_version, BINARY))
         log = VersionLog(model, wanted.model_version, wanted.digest, wanted.features, outputs)

@@ -216,10 +216,10 @@ def test_a_version_that_cannot_be_loaded_is_refused_and_the_old_one_serves(
         platform.wait_replica("available", 1)
         platform.deploy(2, model(2.0), store=False)
         missing = platform.wait_replica("refused", 2)
-        assert "there is no artifact sha256:" in missing.detail
-        assert missing.detail.endswith("it was never stored, or the store was emptied; train again")
+        assert "sha256:" in missing.detail
+        assert missing.detail.endswith("; train again")
         platform.deploy(3, b"no model at all")
-        assert "can't be loaded as an ONNX model" in platform.wait_replica("refused", 3).detail
+        assert "ONNX" in platform.wait_replica("refused", 3).detail
         digest = platform.deploy(4, model(4.0), store=False)
         folder = platform.folder / "artifacts" / "sha256"
         (folder / digest.removeprefix("sha256:")).write_bytes(b"damaged")

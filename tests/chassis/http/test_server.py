@@ -44,12 +44,14 @@ async def test_a_service_that_still_starts_is_alive_and_not_ready() -> None:
         assert (await http.get("/livez")).status_code == 200
         ready = await http.get("/readyz")
     assert ready.status_code == 503
-    assert ready.json()["checks"]["start"].startswith("the service is not available (still starting")
+    assert (ready.json()["ready"], ready.json()["checks"].keys()) == (False, {"start"})
 
 
 async def test_readiness_names_the_unavailable_dependency_and_the_reason() -> None:
+    error = UnavailableError("PostgreSQL", "ConnectionRefusedError")
+
     async def unavailable() -> None:
-        raise UnavailableError("PostgreSQL", "ConnectionRefusedError")
+        raise error
 
     async def fine() -> None: ...
 
@@ -61,13 +63,7 @@ async def test_readiness_names_the_unavailable_dependency_and_the_reason() -> No
         ready = await http.get("/readyz")
         metrics = (await http.get("/metrics")).text
     assert ready.status_code == 503
-    assert ready.json() == {
-        "ready": False,
-        "checks": {
-            "postgres": "PostgreSQL is not available (ConnectionRefusedError); this will be tried again until it is",
-            "kafka": "ok",
-        },
-    }
+    assert ready.json() == {"ready": False, "checks": {"postgres": str(error), "kafka": "ok"}}
     assert 'rondo_dependency_up{dependency="postgres"} 0.0' in metrics
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from rondo.contracts.spec.file import MAX_BYTES, SpecError, parse_spec
 from rondo.contracts.spec.model import ModelSpec
 
-from tests.contracts.spec_mistakes import DURATION, GOOD, MISTAKES
+from tests.contracts.spec_mistakes import GOOD, MISTAKES
 from tests.contracts.spec_rule_mistakes import RULE_MISTAKES
 
 FLIGHTS = Path(__file__).parents[3] / "examples" / "flights" / "rondo.yaml"
@@ -53,7 +54,10 @@ def test_a_mistake_is_named_with_its_line(right: str, wrong: str, problem: str) 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "- a\n- b\n", "hello", "~"])
 def test_a_file_without_a_spec_gets_the_first_lines_of_one(text: str) -> None:
-    assert problems(text) == ("line 1: expected `model: <name>` and the other parts; see examples/flights/rondo.yaml",)
+    (problem,) = problems(text)
+    assert problem.startswith("line 1: ")
+    assert "`model: <name>`" in problem
+    assert Path(problem.rpartition(" ")[2]).exists()
 
 
 @pytest.mark.parametrize(
@@ -77,21 +81,23 @@ def test_what_is_no_yaml_is_no_crash(text: str, problem: str) -> None:
 
 
 def test_a_top_level_key_must_occur_once() -> None:
-    assert problems(GOOD + "model: other\n") == ("line 14: `model` is a duplicate key; keep one",)
+    (problem,) = problems(GOOD + "model: other\n")
+    assert problem.startswith("line 14: `model` ")
 
 
 def test_a_file_that_is_too_large_is_not_parsed() -> None:
-    assert problems("#" * (MAX_BYTES + 1)) == ("it is larger than 256 KiB: this can't be a model spec",)
+    (problem,) = problems("#" * (MAX_BYTES + 1))
+    assert f"{MAX_BYTES >> 10} KiB" in problem
 
 
 def test_all_errors_are_in_one_message_under_the_files_name() -> None:
     with pytest.raises(SpecError) as caught:
         parse_spec(GOOD.replace("min: 0", "mim: 0").replace("6h", "6"), "models/flights.yaml")
-    assert str(caught.value) == (
-        "models/flights.yaml can't be used:\n"
-        f"  line 2: `data.label_delay`: 6 {DURATION}\n"
-        "  line 5: `features.distance.mim` is not a known key: did you mean `min`?"
-    )
+    head, *lines = str(caught.value).splitlines()
+    assert head.startswith("models/flights.yaml ")
+    assert [re.findall("line [0-9]+|`[a-z._]+`", line) for line in lines] == [
+        ["line 2", "`data.label_delay`"], ["line 5", "`features.distance.mim`", "`min`"],
+    ]  # fmt: skip
 
 
 def test_contradictions_between_sections_are_listed_beside_errors_within_them() -> None:
@@ -138,7 +144,7 @@ def test_contradictions_between_sections_are_listed_beside_errors_within_them() 
 def test_invalid_steps_are_reported_beside_the_unsupported_strategy(steps: str, problem: str) -> None:
     found = problems(GOOD.replace("strategy: replace", f"strategy: canary, steps: {steps}"))
     assert problem in found
-    assert "line 12: `rollout.strategy`: canary is not supported yet" in found[0] + found[-1]
+    assert [each for each in found if each.startswith("line 12: `rollout.strategy`: canary ")]
 
 
 def test_what_the_registry_gives_back_may_be_applied_again() -> None:
@@ -149,10 +155,9 @@ def test_what_the_registry_gives_back_may_be_applied_again() -> None:
 
 def test_a_misspelt_part_is_no_reason_to_doubt_the_others() -> None:
     text = GOOD.replace("features:", "featurs:")
-    assert problems(text) == (
-        "line 1: `features` is missing",
-        "line 3: `featurs` is not a known key: did you mean `features`?",
-    )
+    missing, misspelt = problems(text)
+    assert missing.startswith("line 1: `features` ")
+    assert re.findall("line 3|`[a-z]+`", misspelt) == ["line 3", "`featurs`", "`features`"]
 
 
 def test_words_that_yaml_1_1_takes_for_something_else_are_words() -> None:

@@ -206,24 +206,24 @@ async def test_a_body_that_is_no_spec_is_refused(
 
 async def test_a_label_as_a_feature_and_an_unsupported_strategy(client: httpx.AsyncClient, spec_text: str) -> None:
     answer = await client.put("/v1/specs", content=spec_text.replace("distance:", "late:"))
-    assert "line 5: `features.late`: the label 'late' is also a feature" in answer.json()["detail"]
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_spec")
+    assert "line 5: `features.late`: " in answer.json()["detail"]
     answer = await client.put("/v1/specs", content=spec_text + "rollout: {strategy: canary}\n")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_spec")
-    assert "line 7: `rollout.strategy`: canary is not supported yet: use `replace`" in answer.json()["detail"]
+    assert "line 7: `rollout.strategy`: canary " in answer.json()["detail"]
 
 
 async def test_unknown_things_are_refused_with_the_next_step(seeded: httpx.AsyncClient) -> None:
     for path in ("", "/spec", "/versions", "/versions/1", "/versions/1/artifact", "/versions/1/lineage", "/history"):
         answer = await seeded.get(f"/v1/models/gone{path}")
         assert (answer.status_code, answer.json()["code"]) == (404, "unknown_model"), path
-        assert answer.json()["detail"] == (
-            "there is no model 'gone'; there are late: apply its spec first (`rondo apply rondo.yaml`)"
-        )
+        assert {"'gone';", "late:"} <= {*answer.json()["detail"].split()}
     for command, body in (("promote", {"version": 1}), ("rollback", {}), ("train", {})):
         answer = await seeded.post(f"/v1/models/gone/{command}", json=body)
         assert (answer.status_code, answer.json()["code"]) == (404, "unknown_model")
     answer = await seeded.get("/v1/models/late/versions/9")
-    assert answer.json()["detail"] == "late has no version 9: its versions are 1 to 3"
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_version")
+    assert re.findall(r"\d+", answer.json()["detail"]) == ["9", "1", "3"]
     answer = await seeded.get("/v1/nothing")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     answer = await seeded.delete("/v1/models")
@@ -231,7 +231,8 @@ async def test_unknown_things_are_refused_with_the_next_step(seeded: httpx.Async
     answer = await seeded.get("/v1/models/late/versions/one")
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     answer = await seeded.post("/v1/models/late/promote", json={"vresion": 1})
-    assert "version: Field required; vresion: Extra inputs are not permitted" in answer.json()["detail"]
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert re.findall("v[a-z]+: ", answer.json()["detail"]) == ["version: ", "vresion: "]
 
 
 @pytest.mark.parametrize(
@@ -298,14 +299,14 @@ async def test_replicas_that_serve_and_that_refuse(
     for replica, state in (("serving-1", "available"), ("serving-0", "refused")):
         event = ReplicaChanged(
             model="late", replica=replica, model_version=2, digest=f"sha256:{'a' * 64}", revision=2, state=state,
-            detail="its folder is empty" if state == "refused" else "", at=day,
+            detail="empty" if state == "refused" else "", at=day,
         )  # fmt: skip
         envelope = Envelope(replica, "test", datetime.now(UTC), event)
         async with PostgresStore(registry_database).handling(envelope) as work:
             await handlers.on_replica_changed(envelope, work)
     found = (await seeded.get("/v1/models/late/replicas")).json()
     assert (found["revision"], [(r["replica"], r["state"], r["detail"]) for r in found["replicas"]]) == (
-        2, [("serving-0", "refused", "its folder is empty"), ("serving-1", "available", "")],
+        2, [("serving-0", "refused", "empty"), ("serving-1", "available", "")],
     )  # fmt: skip
     assert (await seeded.get("/v1/models/gone/replicas")).json()["code"] == "unknown_model"
 
@@ -371,7 +372,7 @@ async def test_before_it_is_open_the_api_answers_503() -> None:
     async with httpx.AsyncClient(transport=transport, base_url="http://registry", headers=BEARER) as client:
         answer = await client.get("/v1/models")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
-    assert answer.json()["detail"].startswith("the registry is not available (still starting)")
+    assert "(still starting)" in answer.json()["detail"]
 
 
 async def test_lists_are_paginated(seeded: httpx.AsyncClient) -> None:
@@ -435,7 +436,8 @@ async def test_bodies_may_be_compressed(seeded: httpx.AsyncClient, spec_text: st
         assert (refused.status_code, refused.json()["code"]) == (415, "unsupported_encoding")
     bomb = gzip.compress(b"#" * 300_000)
     refused = await seeded.put("/v1/specs", content=bomb, headers=compressed)
-    assert "it is larger than 256 KiB" in refused.json()["detail"]
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_spec")
+    assert "256 KiB" in refused.json()["detail"]
 
 
 async def test_a_file_that_cannot_be_registered_is_refused(seeded: httpx.AsyncClient, artifacts: Artifacts) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -40,17 +41,14 @@ def test_a_label_change_is_refused_while_a_version_serves(spec: ModelSpec) -> No
     other = changed(spec, data=spec.as_dict()["data"] | {"label": "cancelled"})
     assert review_spec(other, spec, None, {}).refusals == ()
     (refusal,) = review_spec(other, spec, 3, spec.features).refusals
-    assert refusal == (
-        "`data.label` changes from late to cancelled while version 3 serves: its predictions would change their "
-        "meaning for those who read them; give the new label a model of its own"
-    )
+    assert re.search("`data.label` .* late .* cancelled .* version 3 ", refusal)
 
 
 def test_a_task_change_is_refused_while_a_version_serves(spec: ModelSpec) -> None:
     other = changed(spec, task="regression", gates={})
     assert review_spec(other, spec, None, {}).refusals == ()
     (refusal,) = review_spec(other, spec, 3, spec.features).refusals
-    assert refusal.startswith("`task` changes from binary to regression while version 3 serves")
+    assert re.search("`task` .* binary .* regression .* version 3 ", refusal)
 
 
 def test_other_features_are_allowed_with_a_warning(spec: ModelSpec) -> None:
@@ -59,14 +57,11 @@ def test_other_features_are_allowed_with_a_warning(spec: ModelSpec) -> None:
     found = review_spec(more, spec, 3, spec.features)
     assert found.refusals == ()
     (warning,) = found.warnings
-    assert warning == (
-        "the features change (origin is new): version 3 keeps answering requests with its own features; "
-        "requests must have the new ones from the promotion of the next version on"
-    )
+    assert re.search(r"\(origin is new\).* version 3 ", warning)
     retyped = changed(spec, features=features | {"distance": {"type": "int"}})
-    assert review_spec(retyped, spec, 3, spec.features).warnings[1] == (
-        "version 3 can't be scored on the new features: the next candidate is not compared with it"
-    )
+    of_features, of_champion = review_spec(retyped, spec, 3, spec.features).warnings
+    assert "distance" in of_features
+    assert "version 3 " in of_champion
 
 
 def test_a_champion_can_be_scored_where_all_its_features_are() -> None:

@@ -237,7 +237,8 @@ async def test_a_bug_of_ours_has_the_form_of_the_protocol(client: httpx.AsyncCli
     del topic.unavailable  # so that the report of the dependencies fails
     response = await client.get("/v2/health/ready")
     assert response.status_code == 500
-    assert (response.json()["code"], "its log has the reason" in response.json()["error"]) == ("internal_error", True)
+    assert response.json()["code"] == "internal_error"
+    assert "log" in response.json()["error"]
 
 
 async def test_a_withdrawn_model_is_an_error_with_the_reason(client: httpx.AsyncClient, models: ServedModels) -> None:
@@ -252,6 +253,4 @@ async def test_before_its_application_is_set_the_api_is_unavailable() -> None:
         transport=httpx.ASGITransport(AddErrorField(DeferredApp())), base_url="http://test"
     ) as client:
         response = await client.get("/v2")
-    assert (response.status_code, response.json()["error"]) == (
-        503, "the HTTP API is starting; try again in a second",
-    )  # fmt: skip
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
