@@ -89,14 +89,14 @@ def test_what_is_compacted_is_never_published_again(kafka: str, topics: tuple[st
     dead_letter(kafka, (compacted, topics[1]), 7)
     done = redrive(kafka, topics[1], "0:0")
     assert done.returncode == 1
-    assert f"{compacted} is compacted: an old message would overwrite a newer one." in done.stderr
+    assert f"{compacted} is compacted" in done.stderr
     assert arrived(kafka, compacted) == []
 
 
 def test_without_arguments_it_prints_the_usage(kafka: str) -> None:
-    assert redrive(kafka).stderr == (
-        "usage: python deploy/redrive.py <topic of dead letters> [<partition>:<offset> ...]\n"
-    )
+    done = redrive(kafka)
+    assert done.returncode == 1
+    assert done.stderr.startswith("usage: python deploy/redrive.py <")
 
 
 def test_a_missing_or_truncated_dead_letter_is_an_error_and_nothing_is_published(
@@ -104,8 +104,8 @@ def test_a_missing_or_truncated_dead_letter_is_an_error_and_nothing_is_published
 ) -> None:
     dead_letter(kafka, topics, 7, dropped="the value of 9,000,000 bytes")
     assert redrive(kafka, topics[1], "0:5").stderr == f"{topics[1]} has nothing at 0:5; it has 0:0\n"
-    assert (
-        "it was too large for a dead letter: read it from its source topic" in redrive(kafka, topics[1], "0:0").stderr
-    )
-    assert "there is no topic nonsense: dead letters are on" in redrive(kafka, "nonsense").stderr
+    truncated = redrive(kafka, topics[1], "0:0")
+    assert truncated.returncode == 1
+    assert "source topic" in truncated.stderr
+    assert "topic nonsense: " in redrive(kafka, "nonsense").stderr
     assert arrived(kafka, topics[0]) == []

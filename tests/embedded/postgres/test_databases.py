@@ -50,8 +50,9 @@ def test_a_password_is_quoted() -> None:
 
 def test_a_role_has_a_plain_name() -> None:
     """Names are put into SQL as they are."""
-    with pytest.raises(ValueError, match="registry; DROP"):
+    with pytest.raises(ValueError, match=";") as refusal:
         role_sql("registry; DROP", "x")
+    assert "registry; DROP" in str(refusal.value)
 
 
 def test_the_script_for_other_servers_holds_all_roles() -> None:

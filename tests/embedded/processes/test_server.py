@@ -38,7 +38,7 @@ def test_a_server_that_still_logs_is_waited_for() -> None:
 def test_a_server_that_logs_nothing_is_given_up_after_the_inactive_seconds() -> None:
     limit = StartLimit(inactive=60, total=600, started=0)
     assert [limit.exceeded(7, now) for now in (1, 60)] == [None, None]
-    assert str(limit.exceeded(7, 61)).startswith("no answer, and no line in its log for 60 s")
+    assert " 60 s" in str(limit.exceeded(7, 61))
 
 
 async def test_a_slow_start_succeeds_while_the_log_grows(tmp_path: Path) -> None:

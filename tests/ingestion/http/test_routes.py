@@ -61,11 +61,12 @@ async def test_a_batch_is_accepted_and_reported(tmp_path: Path) -> None:
         report = (await client.get(JANUARY)).json()
         assert report == first.json()
         assert report["rows"] == {"total": 10, "accepted": 9, "quarantined": 1}
-        assert report["quality"]["reasons"] == {"distance: below the minimum 0": 1}
+        [(reason, count)] = report["quality"]["reasons"].items()
+        assert (reason.partition(":")[0], count) == ("distance", 1)
         listed = (await client.get(f"{RIDES}/batches")).json()["batches"]
         assert [(each["batch_id"], each["report"]) for each in listed] == [("january", report["report"])]
         [row] = (await client.get(f"{RIDES}/quarantine")).json()["rows"]
-        assert (row["batch_id"], row["row"], row["reason"]) == ("january", 0, "distance: below the minimum 0")
+        assert (row["batch_id"], row["row"], row["reason"]) == ("january", 0, reason)
         dataset = (await client.get(RIDES)).json()
         assert dataset["data_version"] == report["data_version"]
 

@@ -98,8 +98,8 @@ async def test_an_unreadable_file_stays_and_is_logged_once(
             put(tmp_path, later)
             await until(lambda later=later: is_there(place / "done" / later))  # type: ignore[misc]
         [record] = caplog.records
-        assert "it can't be read or moved (PermissionError: [Errno 13] Permission denied" in record.message
-        assert "make the file readable" in record.message
+        assert "(PermissionError: [Errno 13] Permission denied" in record.message
+        assert "readable" in record.message
         assert "disk" not in record.message
         allow()
         await until(lambda: is_there(place / "done" / name))
@@ -161,10 +161,7 @@ async def test_an_unexpected_error_rejects_the_file_with_its_reason(tmp_path: Pa
     async with watching(tmp_path, a=RuntimeError("what is this")):
         await until(lambda: is_there(place / "done" / "b.csv"))
     assert (place / "rejected" / "a.csv").exists()
-    assert (place / "rejected" / "a.csv.reason.txt").read_text() == (
-        "unexpected error RuntimeError: what is this. The log of ingestion has the details; "
-        "move the file back to retry\n"
-    )
+    assert "RuntimeError: what is this" in (place / "rejected" / "a.csv.reason.txt").read_text()
 
 
 async def test_a_panic_of_a_library_rejects_the_file_and_the_next_is_processed(tmp_path: Path) -> None:
@@ -181,15 +178,16 @@ async def test_a_file_that_cannot_be_moved_is_logged_and_retried(
     (place / "done").symlink_to(place / "nowhere")
     async with watching(tmp_path):
         await until(lambda: _logged(caplog))
-        assert "it can't be read or moved (FileExistsError" in caplog.records[0].message
+        assert "(FileExistsError" in caplog.records[0].message
         (place / "done").unlink()
         await until(lambda: is_there(place / "done" / "a.csv"))
 
 
 async def test_while_postgresql_is_unavailable_a_file_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     place = put(tmp_path, "a.csv", "b.csv")
-    async with watching(tmp_path, a=UnavailableError("PostgreSQL", "gone")) as service:
+    error = UnavailableError("PostgreSQL", "gone")
+    async with watching(tmp_path, a=error) as service:
         await until(lambda: is_there(place / "done" / "b.csv"))
-        assert "PostgreSQL is not available (gone)" in caplog.records[0].message
+        assert str(error) in caplog.records[0].message
         service.errors.clear()
         await until(lambda: is_there(place / "done" / "a.csv"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from rondo.ingestion.validation.contract import NoContractError, contract_of
 
@@ -26,10 +28,9 @@ def test_models_that_disagree_are_named() -> None:
     other = spec("fares", distance={"type": "category"})
     with pytest.raises(NoContractError) as raised:
         contract_of("rides", [spec(), other])
-    assert str(raised.value) == (
-        "the models of dataset 'rides' disagree: column 'distance' is category for 'fares' and float for 'tips'; "
-        "change one of the specs, or use two datasets"
-    )
+    assert re.findall("'[a-z]+'|category|float", str(raised.value)) == [
+        "'rides'", "'distance'", "category", "'fares'", "float", "'tips'",
+    ]  # fmt: skip
 
 
 def test_models_that_swap_the_labels_disagree() -> None:
@@ -95,6 +96,4 @@ def test_each_model_has_its_row_key() -> None:
 def test_an_unknown_dataset_suggests_the_close_one() -> None:
     with pytest.raises(NoContractError) as raised:
         contract_of("ride", [spec()])
-    assert str(raised.value) == (
-        "no model has the dataset 'ride'; did you mean 'rides'? Apply a spec with `data: {dataset: ride}` first"
-    )
+    assert re.findall("'[a-z]+'|`.*`", str(raised.value)) == ["'ride'", "'rides'", "`data: {dataset: ride}`"]

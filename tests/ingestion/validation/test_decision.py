@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -116,9 +117,9 @@ def test_a_quarantined_row_is_kept_as_it_was_sent() -> None:
 def test_a_row_with_several_faults_names_them_all() -> None:
     frame = changed("distance", -1.0).with_columns(zone=pl.Series(["west", *["north"] * 9]))
     decision = accepted(frame)
-    assert decision.quarantined["reason"].to_list() == [
-        "zone: not an allowed value, send one of: north, south; distance: below the minimum 0",
-    ]
+    [reason] = decision.quarantined["reason"]
+    assert [part.partition(": ")[0] for part in reason.split("; ")] == ["zone", "distance"]
+    assert re.findall("north, south|minimum 0", reason) == ["north, south", "minimum 0"]
     assert decision.quality.quarantined == 1
 
 
@@ -194,7 +195,8 @@ def test_texts_in_json_are_read_as_numbers_and_reported() -> None:
     """One text among numbers makes texts of all of them when they are read: no reason to refuse the others."""
     decision = accepted(rides(3, distance=["1.5", "2", "3"]), "JSON Lines")
     assert decision.rows["distance"].to_list() == [1.5, 2.0, 3.0]
-    assert decision.notes == ("column 'distance' has texts, which were read as float: send it with that type",)
+    [note] = decision.notes
+    assert re.findall("'distance'|texts|float", note) == ["'distance'", "texts", "float"]
 
 
 def test_csv_writes_numbers_as_text() -> None:
@@ -204,37 +206,30 @@ def test_csv_writes_numbers_as_text() -> None:
 
 def test_too_many_bad_rows_reject_the_batch_with_the_reasons() -> None:
     decision = refused(rides(10, distance=[-1.0, -2.0, -3.0, *[1.0] * 7]))
-    assert decision.reasons == (
-        (
-            "3 of 10 rows (30.0%) are bad, and the contract allows 20.0% (data.max_bad_share): correct the rows named "
-            "below, or allow more in the spec"
-        ),
-        "distance: below the minimum 0: 3 rows, such as row 1 with -1.0",
-    )
+    share, distance = decision.reasons
+    assert re.findall(r"\d[\d.]*%?|\(data.*\)", share) == ["3", "10", "30.0%", "20.0%", "(data.max_bad_share)"]
+    assert re.fullmatch("distance: .* minimum 0: 3 rows, .* row 1 .* -1.0", distance)
     assert decision.quality is not None
     assert (decision.quality.accepted, decision.quality.quarantined) == (0, 10)
 
 
 def test_a_long_value_is_shortened_in_the_reasons() -> None:
     decision = refused(rides(10, distance=["x" * 2_000_000, "y", "z", *["1"] * 7]))
-    assert decision.reasons[1] == f"distance: not a number: 3 rows, such as row 1 with '{'x' * 80}…'"
+    assert re.fullmatch("distance: .*: 3 rows, .* row 1 .*'x{80}…'", decision.reasons[1])
 
 
 def test_a_long_type_is_shortened_in_the_reasons() -> None:
     nested = pl.Series([{f"field_{n}": 1 for n in range(10_000)}] * 3)
     [reason] = refused(rides(3, distance=nested)).reasons
     assert reason.startswith("column 'distance' is Struct(")
-    assert reason.endswith("…, and the contract says float: send it with that type")
+    assert re.search("…, .* float", reason)
     assert len(reason) < 200
 
 
 def test_an_unknown_column_is_dropped_and_reported_with_the_nearest_name() -> None:
     decision = accepted(rides(3, mood=["good", "bad", "ugly"], Distance=[1, 2, 3]))
     assert decision.rows.columns == list(CONTRACT.names)
-    assert decision.notes == (
-        "column 'mood' is not in the contract and was dropped",
-        "column 'Distance' is not in the contract and was dropped; did you mean 'distance'?",
-    )
+    assert [re.findall("'[a-zA-Z]+'", note) for note in decision.notes] == [["'mood'"], ["'Distance'", "'distance'"]]
 
 
 def test_a_misspelt_optional_column_rejects_the_batch() -> None:
@@ -270,7 +265,8 @@ def test_of_rows_with_one_key_the_first_valid_one_is_kept() -> None:
     frame = rides(10, ride=ride, started=started, distance=[-1.0, 2.0, 3.0, *[1.0] * 7])
     decision = accepted(frame)
     assert decision.rows["distance"].to_list()[0] == 2.0
-    assert decision.quarantined["reason"].to_list() == ["distance: below the minimum 0", DUPLICATE]
+    below, twice = decision.quarantined["reason"]
+    assert (below.partition(": ")[0], twice) == ("distance", DUPLICATE)
 
 
 @pytest.mark.parametrize("kind", ["CSV", "JSON Lines", "Parquet"])
@@ -337,7 +333,8 @@ def test_old_times_are_normal_and_a_clock_may_be_a_day_ahead() -> None:
 def test_an_optional_column_may_be_absent_and_its_nan_is_a_missing_value() -> None:
     absent = accepted(rides(3).drop("rain"))
     assert absent.rows["rain"].to_list() == [None, None, None]
-    assert absent.notes == ("the optional column 'rain' is absent: its values count as missing",)
+    [note] = absent.notes
+    assert "'rain' is absent" in note
     assert accepted(rides(3, rain=[None, None, None])).notes == ()
     assert accepted(rides(3, rain=[float("nan"), 1.0, None])).rows["rain"].to_list() == [None, 1.0, None]
 
