@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -151,7 +152,8 @@ def test_a_champion_of_other_features_is_named_without_figures() -> None:
     champion = ChampionModel(3, run(rows(1_000).with_columns(wind=pl.lit(1.0)), spec=other).model)
     candidate = run(rows(1_000), champion=champion)
     assert (candidate.champion, candidate.champion_version) == (None, 3)
-    assert candidate.champion_not_comparable == "it needs wind, which the rows lack"
+    assert candidate.champion_not_comparable is not None
+    assert "wind" in candidate.champion_not_comparable
 
 
 def test_one_class_only() -> None:
@@ -180,7 +182,9 @@ def test_a_trainer_that_does_not_exist_yet() -> None:
     with pytest.raises(UnsupportedTrainerError) as refusal:
         run(rows(1_000), spec=with_trainer(kind="catboost"))
     assert refusal.value.kind == "catboost"
-    assert "use lightgbm or xgboost or sklearn or function" in str(refusal.value)
+    assert re.findall("lightgbm|xgboost|sklearn|function", str(refusal.value)) == [
+        "lightgbm", "xgboost", "sklearn", "function",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("graph", [0.5001, np.nan])
@@ -302,14 +306,13 @@ def test_a_champion_of_another_task_is_named_without_figures() -> None:
         rows(1_000).with_columns(late=pl.col("temp") + pl.col("late")), of_task("regression"), champion=champion
     )
     assert (candidate.champion, candidate.champion_version) == (None, 3)
-    assert candidate.champion_not_comparable == "its task is binary"
+    assert candidate.champion_not_comparable is not None
+    assert "binary" in candidate.champion_not_comparable
 
 
 def test_rows_that_lack_a_feature_of_the_spec_are_a_note_of_the_candidate() -> None:
     training_set = TrainingSet(rows(1_000), (), LATER, None, LATER, RowsLeftOut(4_500, {"temp": 4_500}))
     (note,) = (each for each in pipeline(1).fit(SPEC, training_set).notes if each.code == "rows_without_feature")
     assert note.feature == "temp"
-    assert note.message.startswith(
-        f"4,500 published rows of {SPEC.data.dataset} have no 'temp' and are left out: 1,000 rows remain."
-    )
+    assert re.search(f"^4,500 .* {SPEC.data.dataset} .* 'temp' .* 1,000 rows remain", note.message)
     assert f"`rondo publish {SPEC.data.dataset} FILE --batch-id NEW`" in note.message

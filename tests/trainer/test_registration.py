@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -70,7 +71,7 @@ def test_a_model_without_any_class_of_the_rows_is_refused() -> None:
     codes = np.unique(SIZES, return_inverse=True)[1]
     with pytest.raises(UnmatchedClassesError) as refused:
         _taken(LogisticRegression().fit(X, codes), "multiclass", SIZES)
-    assert "the classes of the model are 0, 1, 2, and the labels of the rows large, small, tiny" in str(refused.value)
+    assert re.search("0, 1, 2, .*large, small, tiny", str(refused.value))
 
 
 def test_the_interval_of_a_number_is_that_of_the_spec() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 from datetime import timedelta
@@ -155,7 +156,7 @@ async def test_a_function_of_the_users_own_trains_and_its_champion_becomes_a_mem
     await trainer.publish(builders.spec_applied(crashing, 2), "spec-2")
     await trainer.publish(builders.requested(), "by-hand")
     _, failed = await trainer.next_event(TrainingFailed)
-    assert "the process of `trainer.function` own.train:crashes was ended by SIGABRT" in failed.reason
+    assert re.search("own.train:crashes .* SIGABRT", failed.reason)
     assert _worker_of(trainer) == worker
 
 

@@ -25,13 +25,15 @@ def test_no_parameter_of_its_scikit_learn_interface_is_called_unknown() -> None:
 
     params: dict[str, Any] = lightgbm.LGBMClassifier().get_params()
     problems = dict(LIGHTGBM.faults("binary", dict.fromkeys(params, 1)))
-    assert [name for name, problem in problems.items() if "is not a parameter of LightGBM" in problem] == []
+    (_, unknown), *_ = LIGHTGBM.faults("binary", {"nothing_of_this_name": 1})
+    said = unknown.partition(":")[0]
+    assert [name for name, problem in problems.items() if problem.startswith(said)] == []
 
 
 def test_what_the_trainer_sets_is_not_to_be_set() -> None:
     settings: dict[str, Value] = REPEATABLE | {"seed": 7, "num_threads": 2}
     problems = dict(LIGHTGBM.faults("binary", settings))
-    assert [name for name in settings if not problems[name].startswith("is set by the trainer: ")] == []
+    assert [name for name in settings if "set by the trainer" not in problems[name]] == []
 
 
 def test_every_parameter_that_can_be_set_is_one_that_lightgbm_takes() -> None:

@@ -51,7 +51,7 @@ def test_a_model_with_too_many_parts_is_refused_unread() -> None:
     with pytest.raises(ExternalModelError) as refused:
         document.parse(onnx.ModelProto(graph=many).SerializeToString())
     assert refused.value.code == "model_too_complex"
-    assert "it has more than 500,000 nodes, tensors and other messages: join its nodes" in str(refused.value)
+    assert "500,000 nodes" in str(refused.value)
 
 
 def test_a_tensor_in_another_file_is_refused() -> None:

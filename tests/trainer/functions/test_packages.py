@@ -123,9 +123,7 @@ def test_a_package_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SeveralPackagesError) as refusal:
         find(tmp_path, "own.train:train")
     assert refusal.value.code == "function_package_twice"
-    assert "own and own-1.0-py3-none-any.whl in RONDO_FUNCTIONS all have the package 'own': keep one" in str(
-        refusal.value
-    )
+    assert {"own", "own-1.0-py3-none-any.whl", "RONDO_FUNCTIONS"} <= {*str(refusal.value).split()}
 
 
 @pytest.mark.parametrize("suffix", [".pyc", ".so", EXTENSION_SUFFIXES[0]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import py_compile
+import re
 import shutil
 import signal
 import subprocess
@@ -243,7 +244,7 @@ def test_other_packages_of_the_folder_are_not_imported(tmp_path: Path) -> None:
     (tmp_path / "other.py").write_text("")
     with pytest.raises(errors.FunctionFailedError) as refusal:
         fit(tmp_path, "own:train")
-    assert refusal.value.error == "ModuleNotFoundError: No module named 'other'"
+    assert re.fullmatch("ModuleNotFoundError: .*'other'", refusal.value.error)
 
 
 def test_byte_code_that_the_digest_leaves_out_is_not_imported(tmp_path: Path) -> None:
@@ -284,4 +285,4 @@ def test_the_process_of_a_function_ends_where_its_worker_is_killed_while_it_send
         [sys.executable, "-m", "rondo.trainer.functions", "2"], input=sent, capture_output=True, timeout=60, check=False
     )
     assert ended.returncode == 1
-    assert ended.stderr.decode().strip() == "the worker ended while it sent the request"
+    assert [line.startswith("the worker ended") for line in ended.stderr.decode().splitlines()] == [True]

@@ -185,4 +185,4 @@ def test_without_a_complete_trial_the_run_fails_with_the_last_reason() -> None:
 def test_a_stored_search_that_no_rule_allows_any_more_is_refused() -> None:
     with pytest.raises(HyperparameterError) as refusal:
         plan(space={"num_leafs": [1]})
-    assert "`trainer.search.space.num_leafs` is not a parameter" in refusal.value.problems[0]
+    assert refusal.value.problems[0].startswith("`trainer.search.space.num_leafs` ")

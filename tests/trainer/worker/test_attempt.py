@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -212,8 +213,8 @@ async def test_a_function_that_fails_ends_its_run_with_what_to_do_and_the_worker
     failed, died, trained = await harness.run(*runs, (builders.spec(), builders.trigger(name="last")), pipeline=made)
     assert isinstance(failed, TrainingFailed)
     assert failed.attempts == 1
-    assert "`trainer.function` own.train:fails failed: KeyError: 'weight' (own/train.py, line" in failed.reason
-    assert "was ended by SIGABRT" in died.reason
+    assert re.search(r"own.train:fails .* KeyError: 'weight' \(own/train.py, line \d+", failed.reason)
+    assert "SIGABRT" in died.reason
     assert isinstance(trained, ModelTrained)
 
 
@@ -221,7 +222,7 @@ async def test_without_a_folder_of_functions_the_run_names_the_setting(harness: 
     builders.write_batch(harness.data, builders.rows(2000))
     spec = builders.spec(trainer={"kind": "function", "function": "own.train:linear", "params": {}})
     (failed,) = await harness.run((spec, builders.trigger()))
-    assert "its operator sets RONDO_FUNCTIONS to a folder that has the package" in failed.reason
+    assert "RONDO_FUNCTIONS" in failed.reason
     assert harness.begun == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -122,7 +123,8 @@ async def test_it_is_compared_with_the_champion_and_a_training_with_it(
     # A registration is no training on these rows, but the training before is one.
     (skipped,) = await harness.run((builders.spec(), builders.trigger(day=70, name="two")))
     assert isinstance(skipped, TrainingSkipped)
-    assert "run-one trained on the same" in skipped.detail
+    assert skipped.reason == "no_new_data"
+    assert "run-one" in skipped.detail
 
 
 async def test_only_rows_after_its_training_judge_it(harness: WorkerHarness, converted: onnx.ModelProto) -> None:
@@ -194,8 +196,7 @@ async def test_a_champion_that_fails_on_a_new_category_fails_no_training(harness
     strict = _with(_converted(_elsewhere(unknown="error")), trained_until="2013-01-02T00:59:00Z")
     later = builders.rows(100, builders.START + timedelta(days=9), "n").with_columns(carrier=pl.lit("new"))
     not_comparable, left_out = await _train_beside(harness, strict, later)
-    assert not_comparable.startswith("it fails on a row of the holdout (")
-    assert left_out.startswith("version 1 is left out of the ensemble: it fails on a row (")
+    assert left_out.startswith("version 1 is left out ")
     assert "Unknown Category" in not_comparable
     assert "Unknown Category" in left_out
 
@@ -212,8 +213,8 @@ async def test_a_champion_that_gives_no_number_fails_no_training(harness: Worker
     not_comparable, left_out = await _train_beside(
         harness, _with(graph, trained_until="2013-01-02T00:59:00Z"), later, features=NUMBERS
     )
-    assert not_comparable == "it gives no finite number for a row of the holdout"
-    assert left_out == f"version 1 is left out of the ensemble: {not_comparable}"
+    assert "finite" in not_comparable
+    assert re.fullmatch(f"version 1 .*: {re.escape(not_comparable)}", left_out)
 
 
 async def test_a_model_of_another_task_or_other_features_is_refused(
@@ -244,4 +245,4 @@ async def test_a_model_that_is_gone_is_refused(harness: WorkerHarness) -> None:
     builders.write_batch(harness.data, ROWS)
     trigger = Trigger.model_validate(builders.trigger("registration").model_dump() | {"artifact": builders.DIGEST})
     (failed,) = await harness.run((builders.spec(), trigger))
-    assert "is not in the artifact store any more" in failed.reason
+    assert builders.DIGEST in failed.reason

@@ -114,7 +114,7 @@ async def test_a_trial_that_killed_the_worker_twice_is_a_failed_one(harness: Wor
     assert trained.summary.parameters.search.failed == 1
     lost = harness.store.runs[0].trials[1].ended
     assert lost is not None
-    assert lost.detail == "the worker died twice during this trial, most likely for lack of memory"
+    assert "died twice" in lost.detail
 
 
 @pytest.mark.usefixtures("rows")
