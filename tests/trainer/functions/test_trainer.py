@@ -145,7 +145,7 @@ MISTAKES = [
     ("returns_text", "function_model", "can't be served: the file is not an ONNX model"),
     ("returns_much", "function_model", "the model has 314,572,800 bytes, and at most 268,435,456 are allowed"),
     ("crashes", "function_died", "the process of `trainer.function` own.train:crashes was ended by SIGABRT"),
-    ("too_wide", "function_model", "columns can't be the prediction of the task binary: export a float output"),
+    ("too_wide", "function_model", "columns can't be the prediction: export a float output"),
     ("whole_numbers", "function_model", "prediction (int64), and none of them has floats: export a float output"),
     ("unknown_input", "function_model", "a, b is no feature of the spec"),
 ]
@@ -269,7 +269,7 @@ def test_the_process_of_a_function_ends_where_its_worker_has_gone(functions: Pat
     process = subprocess.Popen(  # noqa: S603 - our own command
         command, stdin=subprocess.PIPE, pass_fds=(writing,), start_new_session=True
     )
-    context = FunctionContext("binary", ("0", "1"), 7, {}, 1, np.zeros((2, 1), np.float32), ("temp",))
+    context = FunctionContext("binary", "probability", ("0", "1"), 7, {}, 1, np.zeros((2, 1), np.float32), ("temp",))
     request = Request({"temp": np.zeros(2, np.float32)}, np.array([0, 1], np.float32), context)
     assert process.stdin is not None
     request.write(process.stdin, str(functions), "own.train:never_returns")
