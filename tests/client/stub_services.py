@@ -173,6 +173,11 @@ def summary(model: str, **fields: Any) -> dict[str, Any]:
 # The monitor has paths that the registry has, too.
 MONITOR_ANSWERS: dict[tuple[str, str], tuple[int, Any]] = {
     ("GET", "/readyz"): (200, READY),
+    ("GET", "/v1/models/late/drift"): (
+        200,
+        {"model": "late", "unmatched": {"predictions": 1_200, "outcomes": 3}, "dropped": {"late_outcomes": 2}},
+    ),
+    ("GET", "/v1/models/nosuch/drift"): (404, UNKNOWN),
     ("GET", "/v1/models"): (
         200,
         {

@@ -208,6 +208,19 @@ class AsyncRondo(IngestionClient, RegistrationClient):
         found = await self._http.json("monitor", "GET", "/v1/models")
         return {each["model"]: each for each in found["models"]}
 
+    async def monitored(self, model: str) -> dict[str, Any]:
+        """Return the monitor's status of a model.
+
+        `unmatched` has the numbers of `predictions` and `outcomes` that wait for the other, and `dropped` those of rows
+        and outcomes that count in no window, by reason.
+
+        Raises:
+            NotFoundError: the monitor does not have the model.
+            UnreachableError: the monitor does not answer.
+
+        """
+        return await self._http.json("monitor", "GET", f"/v1/models/{quote(model, safe='')}/drift")
+
     async def status(self) -> dict[str, dict[str, Any]]:
         """Return by service `ready`, `url`, `checks` (the state of its dependencies) and `message`.
 

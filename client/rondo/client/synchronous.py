@@ -159,4 +159,5 @@ class Rondo:
     rotate_token = _blocking(AsyncRondo.rotate_token)
     revoke_token = _blocking(AsyncRondo.revoke_token)
     monitoring = _blocking(AsyncRondo.monitoring)
+    monitored = _blocking(AsyncRondo.monitored)
     status = _blocking(AsyncRondo.status)

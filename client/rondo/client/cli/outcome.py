@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,9 +33,15 @@ def outcome(
             "--from", metavar="FILE", help="Send those of JSON Lines ({outcome, id or entity, event_time}); - is stdin."
         ),
     ] = None,
+    unmatched: Annotated[bool, typer.Option("--unmatched", help="Count the outcomes without a prediction.")] = False,  # noqa: FBT002
     json: Json = False,  # noqa: FBT002
 ) -> None:
     """Send the true outcome of a prediction, or those of many from a file."""
+    if unmatched:
+        if value is not None or outcomes is not None:
+            raise typer.BadParameter("--unmatched sends nothing: leave out the outcome and --from")
+        _print_unmatched(model, json=json)
+        return
     if (value is None) == (outcomes is None):
         raise typer.BadParameter("give an outcome, such as `rondo outcome MODEL 1 --id ID`, or a file with --from")
     known_at = event_time(at) if at else datetime.now(UTC)
@@ -62,6 +68,22 @@ def outcome(
         return
     doubt = "" if is_checked else "; not checked"
     print_text(f"sent: the outcome of {entity or id} is {value}{doubt}; {bulk.FOLLOW_UP}")
+
+
+def _print_unmatched(model: str, *, json: bool) -> None:
+    async def ask(rondo: AsyncRondo) -> dict[str, Any]:
+        return await rondo.monitored(model)
+
+    found = session.run(ask)
+    unmatched, late = found["unmatched"], found["dropped"].get("late_outcomes", 0)
+    if json:
+        print_json({"model": model, **unmatched, "late_outcomes": late})
+        return
+    print_text(
+        f"{unmatched['outcomes']:,} outcomes of {model} have no prediction with their id or entity, and"
+        f" {unmatched['predictions']:,} predictions no outcome; {late:,} outcomes came after their window had closed."
+        " Compare the ids with those of the requests: an outcome that is sent again with the right one counts"
+    )
 
 
 def _label(text: str) -> float | str:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from rondo.contracts.events.predictions import OutcomeObserved
 
 FOLLOW_UP = (
-    f"`rondo watch {OutcomesAccepted.topic}` shows whether it was joined with a prediction, `rondo failed --outcomes` "
-    "whether it was refused"
+    f"`rondo watch {OutcomesAccepted.topic}` shows whether it was joined with a prediction, `rondo outcome MODEL "
+    "--unmatched` how many have none, `rondo failed --outcomes` whether it was refused"
 )
 _KEYS = ("outcome", "id", "entity", "event_time", "model")
 _FORM = '{"outcome": 1, "id": "...", "event_time": "2013-03-01T12:00:00Z"}, with "entity" in place of "id" if wanted'
