@@ -37,15 +37,15 @@ class NumericColumns:
     derived: dict[str, Derived]
     kept: tuple[str, ...]
 
-    def apply(self, rows: pl.DataFrame) -> NDArray[np.float32]:
-        """Return the columns of rows, shape `[rows, columns]`."""
+    def apply(self, rows: pl.DataFrame, spare: int = 0) -> NDArray[np.float32]:
+        """Return the columns of rows, shape `[rows, columns + spare]`, of which the spare ones hold anything."""
         columns = {name: inputs.number(rows, name) for name in self.features}
         for name, date in self.dates.items():
             parts = date.apply(inputs.text(rows, name))
             columns |= {date_column(name, part): parts[:, index] for index, part in enumerate(date.parts)}
         columns |= {name: derived.apply(columns) for name, derived in self.derived.items()}
         # Column by column in memory, as the steps that follow are fitted.
-        matrix = np.empty((rows.height, len(self.kept)), dtype=np.float32, order="F")
+        matrix = np.empty((rows.height, len(self.kept) + spare), dtype=np.float32, order="F")
         for index, name in enumerate(self.kept):
             matrix[:, index] = columns[name]
         return matrix
@@ -94,19 +94,25 @@ class Numbers:
         return nodes, tensors
 
 
-def fit(features: Mapping[str, Feature], prepare: Prepare, rows: pl.DataFrame) -> tuple[Numbers, NDArray[np.float32]]:
-    """Return the numeric columns, and those of the training rows.
+def fit(
+    features: Mapping[str, Feature], prepare: Prepare, rows: pl.DataFrame, spare: int
+) -> tuple[Numbers, NDArray[np.float32]]:
+    """Return the numeric columns, and those of the training rows, beside `spare` columns that hold anything.
 
     Raises:
         NothingToImputeError: a column of a statistic has no value.
 
     """
     columns = _columns(features, prepare)
-    matrix = columns.apply(rows)
-    fill = impute.fit(columns.kept, matrix, prepare.impute) if prepare.impute else None
-    matrix = fill.apply(matrix) if fill else matrix
-    scaling = scale.fit(columns.kept, matrix, prepare.scale) if prepare.scale else None
-    return Numbers(columns, fill, scaling), scaling.apply(matrix) if scaling else matrix
+    matrix = columns.apply(rows, spare)
+    found = matrix[:, : len(columns.kept)]
+    fill = impute.fit(columns.kept, found, prepare.impute) if prepare.impute else None
+    if fill:
+        found[:] = fill.apply(found)
+    scaling = scale.fit(columns.kept, found, prepare.scale) if prepare.scale else None
+    if scaling:
+        found[:] = scaling.apply(found)
+    return Numbers(columns, fill, scaling), matrix
 
 
 def _columns(features: Mapping[str, Feature], prepare: Prepare) -> NumericColumns:

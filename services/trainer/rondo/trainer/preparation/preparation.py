@@ -104,21 +104,37 @@ def fit(
     """
     _check(features, prepare)
     inputs.check_columns(features, rows)
-    fitted, matrix = numbers.fit(features, prepare, rows)
-    names = [name for name, feature in features.items() if feature.type == "category"]
-    encoded = {
-        name: _fit_encoding(prepare, name, inputs.text(rows, name), targets)
-        for name in names
-        if name not in prepare.dates and name not in prepare.drop
-    }
-    prepared = Preparation(dict(features), fitted, {name: encoding for name, (encoding, _) in encoded.items()})
-    return prepared, np.hstack([matrix, *(columns for _, columns in encoded.values())])
+    encoded = [
+        name
+        for name, feature in features.items()
+        if feature.type == "category" and name not in prepare.dates and name not in prepare.drop
+    ]
+    # One matrix from the start: columns that were joined in the end would be in memory twice. What an encoding leaves
+    # of its spare columns is never touched, and takes no memory.
+    spare = sum(_most_columns(prepare, name, targets) for name in encoded)
+    fitted, matrix = numbers.fit(features, prepare, rows, spare)
+    encodings, used = {}, len(fitted.columns.kept)
+    for name in encoded:
+        encodings[name], columns = _fit_encoding(prepare, name, inputs.text(rows, name), targets)
+        matrix[:, used : used + columns.shape[1]] = columns
+        used += columns.shape[1]
+    return Preparation(dict(features), fitted, encodings), matrix[:, :used]
 
 
 def _check(features: Mapping[str, Feature], prepare: Prepare) -> None:
     plain = {"features": {name: each.model_dump() for name, each in features.items()}, "prepare": prepare.model_dump()}
     if problems := list(preparation_problems(plain)):
         raise PreparationError([f"`{'.'.join(map(str, p.path))}`{p.separator}{p.message}" for p in problems])
+
+
+def _most_columns(prepare: Prepare, name: str, targets: NDArray[np.float32]) -> int:
+    match prepare.encode.get(name, CategoryEncoding.TARGET):
+        case CategoryEncoding.ONE_HOT:
+            return prepare.one_hot_levels
+        case CategoryEncoding.HASH:
+            return prepare.hash_buckets
+        case _:
+            return int(targets.shape[1])
 
 
 def _fit_encoding(
