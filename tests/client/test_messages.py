@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -121,14 +122,13 @@ def test_features_are_read_by_their_type() -> None:
 def test_every_feature_that_can_not_be_read_is_named() -> None:
     with pytest.raises(RefusedError) as raised:
         arguments.features(["distanc=1", "bogus=1", "carrier", "stops=2.5", "distance=far", "weekend=maybe"], DATATYPES)
-    assert raised.value.problems == (
-        "the model has no feature 'distanc': did you mean distance?",
-        "the model has no feature 'bogus': it has carrier, distance, stops, weekend",
-        "'carrier' is not a feature: write it as name=value",
-        "stops is '2.5': give a whole number",
-        "distance is 'far': give a number",
-        "weekend is 'maybe': give true or false",
-    )
+    misspelt, bogus, bare, *values = raised.value.problems
+    assert re.search("'distanc': .* distance", misspelt)
+    assert re.search("'bogus': .* carrier, distance, stops, weekend", bogus)
+    assert re.search("^'carrier' .* name=value", bare)
+    assert [problem.partition(": ")[0] for problem in values] == [
+        "stops is '2.5'", "distance is 'far'", "weekend is 'maybe'",
+    ]  # fmt: skip
 
 
 def test_the_same_file_is_the_same_batch(tmp_path: Path) -> None:
@@ -168,9 +168,9 @@ def test_events_of_the_data_plane_have_summaries() -> None:
         output={"score": 0.5, "label": "late"},
         made_at=DAY,
     )
-    assert summarize(asked) == "request a about flight 1"
-    assert summarize(made) == "request a answered by version 3: label late, score 0.5"
-    assert summarize(OutcomeObserved(model="late", id="a", outcome=1, event_time=DAY)) == "the outcome of a is 1"
+    assert re.search(r"\ba\b.* flight 1$", summarize(asked))
+    assert re.search(r"\ba\b.* 3: label late, score 0\.5", summarize(made))
+    assert re.search(r"\ba\b.* 1$", summarize(OutcomeObserved(model="late", id="a", outcome=1, event_time=DAY)))
 
 
 def test_an_alert_is_shown_with_what_to_do() -> None:
@@ -178,7 +178,7 @@ def test_an_alert_is_shown_with_what_to_do() -> None:
         model="late", alert_id="a", severity="critical", title="late: 100% are not monitored",
         detail="correct it", raised_at=DAY,
     )  # fmt: skip
-    assert summarize(alert) == "critical: late: 100% are not monitored: correct it"
+    assert summarize(alert) == f"critical: {alert.title}: {alert.detail}"
 
 
 def test_a_registration_is_shown_as_one() -> None:
@@ -186,9 +186,9 @@ def test_a_registration_is_shown_as_one() -> None:
         id="registration/1", kind="registration", at=DAY, detail="new loss", artifact=f"sha256:{'a' * 64}"
     )
     asked = TrainingRequested(model="late", trigger=trigger, requested_by="ada")
-    assert summarize(asked) == "registration requested by ada: new loss"
+    assert re.search("^registration .*ada: new loss$", summarize(asked))
     trained = ModelTrained.model_validate(example_of(ModelTrained) | {"trigger": trigger})
-    assert summarize(trained).startswith("candidate made elsewhere, ROC AUC")
+    assert "elsewhere, ROC AUC" in summarize(trained)
 
 
 @pytest.mark.parametrize("days", [-365 * 140, 2, 400])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from contextlib import aclosing
 from pathlib import Path
@@ -78,7 +79,7 @@ async def test_each_row_of_a_file_of_rows_has_a_result(
     environment = _environment(serving) | {"RONDO_REGISTRY_URL": address}
     done = await asyncio.to_thread(run, "predict", "late", "--from", "trips.csv", "--timeout", "9", **environment)
     assert done.stdout == "x@2013-01-01T10:00:00+00:00  label 1, score 0.9  (version 3)\n"
-    assert "rondo: row 2: distance is 'far': give a number" in done.stderr
+    assert "rondo: row 2: distance is 'far': " in done.stderr
     assert (done.exit_code, "1 answered, 1 refused" in done.stderr) == (1, True)
 
 
@@ -130,9 +131,7 @@ async def test_for_programs_each_line_is_an_object(rondo: Callable[..., Result],
         ("d", None, "missing"), ("e", None, "no_answer"),
     }  # fmt: skip
     assert {each["delivery"] for each in output if each.get("error") == "no_answer"} == {"acknowledged"}
-    assert done.stderr.startswith(
-        "2 answered, 1 taken by Kafka and not answered in time, 5 refused\n4 without `event_t"
-    )
+    assert re.findall(r"\d+|`event_time`", done.stderr)[:5] == ["2", "1", "5", "4", "`event_time`"]
     assert done.exit_code == 1
 
 
@@ -183,17 +182,17 @@ async def test_requests_that_failed_are_listed_with_their_reasons(
     output = await asyncio.to_thread(rondo, "failed", "mend", "--json")
     found = orjson.loads(output.stdout)
     assert {each["id"] for each in found} == {f"bad-{number}" for number in range(5)}
-    assert {(each["model"], each["reason"], each["message"]) for each in found} == {
-        ("mend", "missing", "the feature `distance` is missing: send a number")
+    assert {(each["model"], each["reason"], "`distance`" in each["message"]) for each in found} == {
+        ("mend", "missing", True)
     }
     last = await asyncio.to_thread(rondo, "failed", "mend", "--last", "2", "--json")
     assert orjson.loads(last.stdout) == found[-2:]
     shown = (await asyncio.to_thread(rondo, "failed")).stdout
     # How wide a column is depends on what else was refused.
-    assert "mend bad-4 missing the feature `distance` is missing: send a number" in " ".join(shown.split())
-    assert (
-        await asyncio.to_thread(rondo, "failed", "unknown")
-    ).stdout == "no request to unknown was refused recently\n"
+    (message,) = {each["message"] for each in found}
+    assert f"mend bad-4 missing {message}" in " ".join(shown.split())
+    none = (await asyncio.to_thread(rondo, "failed", "unknown")).stdout
+    assert (none.count("\n"), "unknown" in none, "mend" in none) == (1, True, False)
 
 
 async def test_requests_that_fail_from_now_on_are_followed(serving: Connection) -> None:

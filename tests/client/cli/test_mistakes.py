@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +118,7 @@ def test_a_spec_with_faults_names_their_lines(rondo: Run, tmp_path: Path) -> Non
     (tmp_path / "rondo.yaml").write_text(SPEC.replace("features", "featurs"))
     failed = rondo("apply", "rondo.yaml")
     assert "rondo.yaml can't be used:" in failed.stderr
-    assert "line 3: `featurs` is not a known key: did you mean `features`?" in failed.stderr
+    assert re.search("line 3: `featurs` .*`features`", failed.stderr)
     assert failed.exit_code == 1
 
 
@@ -125,12 +126,14 @@ def test_a_typo_in_a_spec_is_reported_also_where_no_rondo_runs(run: Run, tmp_pat
     (tmp_path / "wrong.yaml").write_text(SPEC.replace("features", "featurs"))
     failed = run("apply", "wrong.yaml")
     assert failed.exit_code == 1
-    assert "line 3: `featurs` is not a known key: did you mean `features`?" in failed.stderr
+    assert re.search("line 3: `featurs` .*`features`", failed.stderr)
 
 
 def test_a_spec_that_is_not_text_is_refused(rondo: Run, tmp_path: Path) -> None:
     (tmp_path / "rondo.yaml").write_bytes(b"\xff\xfe")
-    assert "rondo.yaml is not UTF-8 text (byte 0)" in rondo("apply", "rondo.yaml").stderr
+    failed = rondo("apply", "rondo.yaml")
+    assert failed.exit_code == 1
+    assert re.search(r"rondo\.yaml .*UTF-8 .*\(byte 0\)", failed.stderr)
 
 
 def test_without_a_stack_the_message_names_the_command_that_starts_one(run: Run) -> None:
@@ -162,7 +165,7 @@ def test_the_refused_requests_of_an_unknown_model(
     monkeypatch.setattr("rondo.client.AsyncRondo.failed", none)
     done = rondo("failed", model, *option.split())
     assert done.exit_code == code
-    assert ("there is no model 'nosuch'" in done.stderr) == (model == "nosuch")
+    assert ("'nosuch'" in done.stderr) == (model == "nosuch")
 
 
 @pytest.mark.parametrize("content", ["", "\n  \n"])

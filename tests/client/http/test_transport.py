@@ -179,9 +179,9 @@ async def test_status_has_the_reason_for_each_service_that_is_not_ready(connecti
     async with AsyncRondo(moved, transport=httpx.MockTransport(answer)) as rondo:
         status = await rondo.status()
     assert (status["registry"]["ready"], status["registry"]["checks"]) == (False, {"postgres": "no answer"})
-    assert "is this a service of Rondo?" in status["serving"]["message"]
+    assert (status["serving"]["ready"], status["serving"]["message"].endswith("?")) == (False, True)
     assert status["ingestion"]["message"] == "no answer (refused)"
-    assert (status["trainer"]["ready"], status["trainer"]["message"]) == (None, "its address is not configured")
+    assert (status["trainer"]["ready"], "address" in status["trainer"]["message"]) == (None, True)
 
 
 async def test_status_has_the_checks_of_kafka_and_postgresql_by_service(connection: Connection) -> None:
@@ -330,7 +330,8 @@ async def test_an_answer_without_an_output_is_an_error_of_the_service(connection
     async with AsyncRondo(connection, transport=answering(200, answer)) as rondo:
         with pytest.raises(ServiceFailedError) as caught:
             await rondo.predict_http("late", {"distance": 1})
-    assert "no prediction in the answer" in str(caught.value)
+    assert caught.value.code == "service_failed"
+    assert "prediction" in str(caught.value)
 
 
 async def test_errors_about_tensors_are_translated_to_features(connection: Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -136,7 +137,7 @@ async def test_the_command_prints_a_line_or_an_object_for_each_event(
     }  # fmt: skip
     asked = ("watch", "models.promoted", "--since", before.isoformat(), "--count", "1")
     text = await asyncio.to_thread(run, *asked, **environment)
-    assert "ModelPromoted       late: version 6 is the champion, decided by ada" in text.stdout
+    assert re.search(r"ModelPromoted +late: version 6 .* ada\b", text.stdout)
     json = await asyncio.to_thread(run, *asked, "--json", **environment)
     printed = orjson.loads(json.stdout)
     assert (event.id, "models.promoted", 6) == (printed["id"], printed["topic"], printed["data"]["model_version"])

@@ -161,14 +161,15 @@ def test_an_identifier_as_text_and_many_values_are_to_be_checked() -> None:
         typed(columns(rows, part=each(lambda n: f"p{n % 300}", rows), revenue=each(lambda n: n * 2**24, rows)))
     )
     assert "300 different values" in checks(proposal, "features.part")
-    assert "rounded to seven digits" in checks(proposal, "features.revenue")
+    assert "seven digits" in checks(proposal, "features.revenue")
 
 
 def test_no_feature_at_all_is_refused_with_the_reasons() -> None:
     found = {name: values for name, values in columns(note=each(lambda n: f"n{n}")).items() if name != "amount"}
     with pytest.raises(RondoError) as refused:
         proposed(typed(found))
-    assert (refused.value.code, refused.value.problems) == ("no_features", ("note: each row has its own text",))
+    assert refused.value.code == "no_features"
+    assert [problem.partition(":")[0] for problem in refused.value.problems] == ["note"]
 
 
 @pytest.mark.parametrize(("rows", "min_rows"), [(3, 2), (100, 80), (1_249, 999), (1_250, None)])

