@@ -29,14 +29,12 @@ async def test_a_run_with_too_few_redeployments_exits_with_1_and_reports_why(
     report = orjson.loads(out)
     assert report == orjson.loads((tmp_path / "report" / "report.json").read_bytes())
     assert report["requests"] == report["answered"] == report["expected"] > 25_000
-    assert [problem.split(",")[0] for problem in report["problems"]] == [
-        "0 redeployments were triggered by drift or performance and served"
-    ]
+    assert [problem.split()[:2] for problem in report["problems"]] == [["0", "redeployments"]]
     assert [(each["kind"], each["ended"]) for each in report["trainings"]] == [("data", "version 1 was promoted")]
     assert "| data | " in (tmp_path / "report" / "report.md").read_text()
     steps = err.decode()
-    assert "starting Kafka and PostgreSQL" in steps
-    assert "the report is in report/report.md and report.json" in steps
+    assert "starting Kafka" in steps
+    assert "report/report.md and report.json" in steps
 
 
 @pytest.mark.timeout(180)

@@ -27,14 +27,9 @@ async def test_kafka_unavailable_at_the_start_and_in_the_middle(tmp_path: Path) 
         stack.kafka.kill()
         stack.kill("serving")
         reported = await checks(rondo, lambda reported: all(word != "ok" for word in reported.values()))
-        why = {
-            "ingestion": "no answer within 2 s; messages that were read are handled when it answers",
-            "serving": "it has not answered yet: start it, or set RONDO_KAFKA to the address of one that runs",
-        }
-        unavailable = f"Kafka at {stack.addresses.kafka} is not available"
-        assert reported == {
-            name: f"{unavailable} ({reason}); this will be tried again until it is" for name, reason in why.items()
-        }
+        assert all(told.startswith(f"Kafka at {stack.addresses.kafka} is not available") for told in reported.values())
+        # One that has never answered may have another address.
+        assert {name: "RONDO_KAFKA" in told for name, told in reported.items()} == {"ingestion": False, "serving": True}
         await stack.kafka.restart()
         await asyncio.gather(*(stack.wait_ready(service.name, DEADLINE) for service in TWO))
         assert {name: count for name, count in stack.restarts().items() if count} == {"serving": 1}

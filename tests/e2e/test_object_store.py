@@ -167,4 +167,4 @@ async def test_a_bucket_that_does_not_exist_is_unavailable_and_named(bucket: str
     with pytest.raises(UnavailableError) as unread:
         DeltaDatasets(missing).read(spec(), NOW)
     for error in (unreadable, unwritable, unlisted, uncommitted, unread):
-        assert "NoSuchBucket: The specified bucket does not exist" in error.value.why
+        assert "NoSuchBucket: " in error.value.why

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -60,10 +61,10 @@ async def test_a_model_made_elsewhere_is_gated_promoted_and_serves(tmp_path: Pat
 
         refused = await register("odd.onnx", files["good"].replace(b"distance", b"mileages"))
         assert refused.exit_code == 1
-        assert "refused because the inputs of the model do not fit the features: mileages is no" in refused.stdout
+        assert re.search("refused .*: mileages ", refused.stdout)
         rejected = await register("poor.onnx", files["poor"])
         assert rejected.exit_code == 3
-        assert "tips: version 2, rejected because ROC AUC" in rejected.stdout
+        assert re.search("tips: version 2, rejected .*ROC AUC", rejected.stdout)
         promoted = await register("good.onnx", files["good"])
         assert (promoted.stdout, promoted.exit_code) == ("tips: version 3, promoted\n", 0)
 
@@ -76,7 +77,7 @@ async def test_a_model_made_elsewhere_is_gated_promoted_and_serves(tmp_path: Pat
         assert answer.score == pytest.approx(expected, abs=1e-5)
         again = await register("good.onnx", files["good"])
         assert again.exit_code == 1
-        assert "version 3 of tips, which serves, is this very file" in again.stderr
+        assert "version 3 of tips" in again.stderr
 
         # An estimator, converted by the client; the gates pass it as any other.
         other = fitted(rows.head(1_000), rows["tipped"].head(1_000))

@@ -75,7 +75,7 @@ def test_each_training_is_listed_once_with_its_end() -> None:
     ])  # fmt: skip
     assert {each.run_id: each.ended for each in trainings(history)} == {
         "a": "version 2 was promoted",
-        "b": "version 3 was rejected: ROC AUC 0.5",
+        "b": f"version 3 was rejected: {gate['message']}",
         "c": "failed: the disk is full",
         "d": "trained, not evaluated before the end",
         "e": "not finished before the end",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from rondo.flights.observers.outages import Outage, OutageObserver
@@ -32,15 +33,13 @@ async def test_a_death_is_reported_at_once_and_its_end_when_everything_is_ready(
     world.counts["Kafka"] += 1
     world.ready = False
     await outages.check()
-    assert [(each.kind, each.what) for each in outages.incidents] == [("Died", "Kafka died and is restarted")]
+    assert [(each.kind, each.what.split()[0]) for each in outages.incidents] == [("Died", "Kafka")]
     assert outages.found == [Outage(("Kafka",), NOW, None)]
     world.now += timedelta(seconds=6)
     world.ready = True
     await outages.check()
-    assert (outages.incidents[-1].kind, outages.incidents[-1].what) == (
-        "Recovered",
-        "ready again 6.0 s after Kafka died",
-    )
+    assert outages.incidents[-1].kind == "Recovered"
+    assert re.search(r"6\.0 s .*Kafka", outages.incidents[-1].what)
     assert outages.found == [Outage(("Kafka",), NOW, 6.0)]
 
 
