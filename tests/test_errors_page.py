@@ -1,12 +1,14 @@
 """The page of errors is true: each message is one of the code's, and the test that a row names shows all of it.
 
-The test that it names is one that `make test` runs.
+The test that it names is one that `make test` runs. No other test compares a sentence of the code: a better wording is
+then a change of one page and one test.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +26,16 @@ ITEMS = (
     "a second `make demo` beside the first",
 )  # fmt: skip
 
+# A run of so many words is a part of a sentence.
+PHRASE, WORD = 4, re.compile(r"[A-Za-z]?[a-z']+")
+# The tests that still compare sentences, by file. None is to be added: assert a code or a fact, or give a row its test.
+MAY_COMPARE = {
+    "tests/fourth_task/checks.py": 1,
+    "tests/monitor/alerts/test_no_verdict.py": 2,
+    "tests/monitor/alerts/test_webhook_delivery.py": 1,
+    "tests/monitor/detectors/test_performance.py": 2,
+    "tests/monitor/test_handlers.py": 1,
+}
 # Messages that are not ours to word.
 OF_OTHERS = {"Message size too large": "librdkafka, at the application that sends"}
 
@@ -138,6 +150,42 @@ def known_texts() -> str:
     """Return the literal texts of the code, one after the other; no piece of a message has the character between."""
     files = (file for folder in ("contracts", "services", "client", "deploy") for file in (ROOT / folder).rglob("*.py"))
     return "\0".join([*OF_OTHERS, *(text for file in files for text in texts(file))])
+
+
+def assertions(test: ast.AST) -> list[str]:
+    """Return the literal texts that a test's assertions compare: in `assert`, and what `pytest.raises` is to match."""
+    nodes = list(ast.walk(test))
+    matched = [node.value for node in nodes if isinstance(node, ast.keyword) and node.arg == "match"]
+    return [text for node in (*matched, *(each.test for each in nodes if isinstance(each, ast.Assert)))
+            for text in literals(node)]  # fmt: skip
+
+
+def phrases(text: str) -> set[tuple[str, ...]]:
+    """Return each run of plain words, with blanks between them, that is long enough to be a part of a sentence."""
+    words = [word.strip(".,;:()") for word in text.split()]
+    runs = zip(*(words[first:] for first in range(PHRASE)), strict=False)
+    return {run for run in runs if all(map(WORD.fullmatch, run))}
+
+
+def sentences_in(file: Path, known: set[tuple[str, ...]]) -> list[str]:
+    """Return the tests of a file that compare a phrase of the code, once for each text; those of the page aside."""
+    shown = {row.shown_by.strip("`") for row in rows()}
+    path = file.relative_to(ROOT).as_posix()
+    return [
+        f"{path}::{test.name}"
+        for test in ast.walk(ast.parse(file.read_text()))
+        if isinstance(test, FUNCTION) and test.name.startswith("test") and f"{path}::{test.name}" not in shown
+        for text in assertions(test)
+        if not phrases(text).isdisjoint(known)
+    ]
+
+
+def test_no_other_test_compares_a_sentence() -> None:
+    """Docs/style.md, rule 8: a test asserts a code, a field, a name or a figure."""
+    known = {phrase for text in known_texts().split("\0") for phrase in phrases(text)}
+    files = [file for file in (ROOT / "tests").rglob("*.py") if file != Path(__file__)]
+    found = Counter(name.partition("::")[0] for file in files for name in sentences_in(file, known))
+    assert {file: count for file, count in found.items() if count > MAY_COMPARE.get(file, 0)} == {}
 
 
 @pytest.mark.parametrize("item", ITEMS)

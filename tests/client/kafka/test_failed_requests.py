@@ -14,8 +14,11 @@ class DeadLetter(NamedTuple):
     timestamp: int = 1_362_139_200_000
 
 
+WHY = "no model of this name"
+
+
 def dead_letter(origin: str, value: bytes = b"{}") -> Any:
-    return DeadLetter(value, (("__dlq.errors.topic", origin.encode()), ("__dlq.errors.message", b"there is no model")))
+    return DeadLetter(value, (("__dlq.errors.topic", origin.encode()), ("__dlq.errors.message", WHY.encode())))
 
 
 @pytest.mark.parametrize(("origin", "is_outcome"), [("outcomes.observed", True), ("batches.submitted", False)])
@@ -38,4 +41,4 @@ def test_every_dead_letter_of_the_requests_is_one() -> None:
 def test_a_refused_outcome_has_its_reason(value: bytes, named: tuple[str | None, str | None, str | None]) -> None:
     found = decode(dead_letter("outcomes.observed", value))
     assert (found.id, found.entity, found.model) == named
-    assert found.message == "there is no model"
+    assert found.message == WHY

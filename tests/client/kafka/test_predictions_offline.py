@@ -55,20 +55,22 @@ def ask(name: str) -> PredictionRequested:
 
 @pytest.mark.parametrize("pauses", range(6))
 async def test_an_error_of_the_source_is_never_swallowed(predictions: Predictions, pauses: int) -> None:
+    broken = OSError("broken")
+
     async def source() -> AsyncIterator[PredictionRequested]:
         yield ask("one")
         for _ in range(pauses):
             await asyncio.sleep(0)
-        message = "the file ends in the middle of a line"
-        raise OSError(message)
+        raise broken
 
     async def take_all() -> None:
         async with aclosing(predictions.stream(source(), 5)) as answers:
             async for _ in answers:
                 await asyncio.sleep(0)
 
-    with pytest.raises(OSError, match="in the middle of a line"):
+    with pytest.raises(OSError, match="broken") as raised:
         await take_all()
+    assert raised.value is broken
 
 
 async def test_a_malformed_answer_delays_no_other(predictions: Predictions) -> None:

@@ -132,7 +132,7 @@ def test_one_time_for_all_rows_and_implausible_times_are_told() -> None:
     same = proposed(typed(columns() | {"placed_at": each(lambda _: "2024-01-01T10:00:00Z")}))
     assert "one time" in checks(same, "data.event_time")
     far = proposed(typed(columns() | {"placed_at": each(lambda n: f"2124-01-01T10:00:{n % 60:02}Z")}))
-    assert "a day from now" in checks(far, "data.event_time")
+    assert "day from now" in checks(far, "data.event_time")
 
 
 WITHOUT_TIME = {name: values for name, values in columns().items() if name != "placed_at"}

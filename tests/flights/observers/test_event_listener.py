@@ -70,13 +70,13 @@ def test_each_training_is_listed_once_with_its_end() -> None:
         event_at(ModelPromoted, 12, model_version=2),
         event_at(ModelTrained, 13, run_id="b"), event_at(ModelRegistered, 14, run_id="b", model_version=3),
         event_at(ModelRejected, 15, run_id="b", model_version=3, gates=[gate]),
-        event_at(TrainingFailed, 16, run_id="c", reason="the disk is full"),
+        event_at(TrainingFailed, 16, run_id="c", reason="full"),
         event_at(ModelTrained, 17, run_id="d"),
     ])  # fmt: skip
     assert {each.run_id: each.ended for each in trainings(history)} == {
         "a": "version 2 was promoted",
         "b": f"version 3 was rejected: {gate['message']}",
-        "c": "failed: the disk is full",
+        "c": "failed: full",
         "d": "trained, not evaluated before the end",
         "e": "not finished before the end",
     }
@@ -95,7 +95,7 @@ def test_a_training_runs_from_its_start_until_it_has_any_end() -> None:
     history = History([event_at(TrainingStarted, n, run_id=run) for n, run in enumerate(("a", "b", "c", "d"))])
     history.envelopes += [
         event_at(ModelTrained, 10, run_id="a"),
-        event_at(TrainingFailed, 11, run_id="b", reason="the disk is full"),
+        event_at(TrainingFailed, 11, run_id="b", reason="full"),
         event_at(TrainingSkipped, 12, run_id="c"),
     ]
     assert history.running() == {"d"}

@@ -32,10 +32,10 @@ def test_after_ctrl_c_the_last_step_has_no_spinner_and_no_seconds() -> None:
     shown = io.StringIO()
     console = Console(file=shown, width=100, force_terminal=True, color_system=None)
     with pytest.raises(KeyboardInterrupt):
-        interrupted(console, "stopping", "interrupted; logs and data stay here")
+        interrupted(console, "stopping", "the end")
     *_, step, last = [line.rstrip() for line in shown.getvalue().splitlines() if line.strip(" \x1b[?25hlK\r")]
     assert "✓ stopping (0.0 s)" in step
-    assert last.endswith("interrupted; logs and data stay here")
+    assert last.endswith("the end")
     assert "(" not in last
     assert not any("\u2800" <= sign <= "\u28ff" for sign in last)
 

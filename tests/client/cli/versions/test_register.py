@@ -102,7 +102,7 @@ def test_json_has_all_of_it(register: Run) -> None:
 def test_a_file_that_the_registry_refuses_is_an_error(register: Run) -> None:
     result = register("late")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "it is not an ONNX model" in result.stderr
+    assert str(NO_ONNX["detail"]) in result.stderr
 
 
 def test_options_become_metadata_of_the_file(register: Run) -> None:
