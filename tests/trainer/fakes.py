@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from rondo.contracts.events.models import SpecApplied
+from rondo.contracts.events.models import ModelRolledBack, SpecApplied
 from rondo.contracts.events.training import ModelTrained, TrainingFailed
 from rondo.contracts.vocabularies import RouteRole
 from rondo.trainer.run import (
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.data import BatchAccepted
     from rondo.contracts.events.deployment import DeploymentChanged
-    from rondo.contracts.events.models import ModelRemoved
+    from rondo.contracts.events.models import ModelRemoved, ModelRolledBack
     from rondo.contracts.events.training import TrainingProgressed, TrainingStarted, Trigger
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.run import RunState
@@ -80,6 +80,8 @@ class MemoryStore:
     batches: dict[str, Batch] = field(default_factory=dict)
     champions: dict[str, tuple[DeploymentChanged, datetime]] = field(default_factory=dict)
     past_champions: dict[str, list[ChampionVersion]] = field(default_factory=dict)
+    deployed_at: dict[tuple[str, int], datetime] = field(default_factory=dict)
+    rolled_back_at: dict[tuple[str, int], datetime] = field(default_factory=dict)
     deferred: dict[tuple[str, str], Trigger] = field(default_factory=dict)
     removals: dict[str, int] = field(default_factory=dict)
     runs: list[StoredRun] = field(default_factory=list)
@@ -91,13 +93,14 @@ class MemoryStore:
         """The published events."""
         return [event for _, event in self.published]
 
-    def record_champion(self, changed: DeploymentChanged) -> None:
+    def record_champion(self, changed: DeploymentChanged, at: datetime) -> None:
         """Add the champion to the past ones, as the newest; a withdrawal ends the series."""
         route = next((route for route in changed.routes if route.role == RouteRole.PRIMARY), None)
         past = [each for each in self.past_champions.get(changed.model, []) if route is not None]
         if route is not None:
             past = [each for each in past if each.model_version != route.model_version]
             past.append(ChampionVersion(route.model_version, route.digest))
+            self.deployed_at[changed.model, route.model_version] = at
         self.past_champions[changed.model] = past
 
     def end(self, state: RunState) -> None:
@@ -150,12 +153,15 @@ class MemoryUnitOfWork:
     async def latest_batch(self, dataset: str) -> Batch | None:
         return self.store.batches.get(dataset)
 
-    async def save_champion(self, changed: DeploymentChanged) -> None:
+    async def save_champion(self, changed: DeploymentChanged, at: datetime) -> None:
         known = self.store.champions.get(changed.model)
         if known is None or known[0].revision <= changed.revision:
             self.store.champions[changed.model] = (changed, now())
-            self.store.record_champion(changed)
+            self.store.record_champion(changed, at)
         self.store.recorded.set()
+
+    async def save_rollback(self, rolled_back: ModelRolledBack, at: datetime) -> None:
+        self.store.rolled_back_at[rolled_back.model, rolled_back.from_version] = at
 
     async def history(self, model: str) -> History:
         mine = [run for run in reversed(self.store.runs) if run.spec.model == model]
@@ -241,7 +247,10 @@ class MemoryRunQueue:
         return next((ChampionVersion(r.model_version, r.digest) for r in routes if r.role == RouteRole.PRIMARY), None)
 
     async def last_champions(self, model: str, count: int) -> tuple[ChampionVersion, ...]:
-        return tuple(reversed(self.store.past_champions.get(model, ())))[:count]
+        store, past = self.store, reversed(self.store.past_champions.get(model, ()))
+        keys = ((each, (model, each.model_version)) for each in past)
+        kept = (each for each, key in keys if store.rolled_back_at.get(key, EPOCH) < store.deployed_at[key])
+        return tuple(kept)[:count]
 
     async def wait_for_promotion(self, model: str, within: timedelta) -> None:
         while (left := self._seconds_left(model, within)) > 0:

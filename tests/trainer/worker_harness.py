@@ -121,7 +121,7 @@ class WorkerHarness:
     def set_champion(self, version: int, digest: str, model: str = "flight-delay") -> None:
         deployed = builders.deployment(version, version, model, digest)
         self.store.champions[model] = (deployed, now())
-        self.store.record_champion(deployed)
+        self.store.record_champion(deployed, now())
 
     @property
     def attempts(self) -> dict[str, int]:

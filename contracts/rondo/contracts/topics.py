@@ -137,7 +137,7 @@ CONTROL_PLANE = (
     _control(models.ModelRegistered, "registry", "client"),
     _control(models.ModelRejected, "registry", "client"),
     _control(models.ModelPromoted, "registry", "client"),
-    _control(models.ModelRolledBack, "registry", "client"),
+    _control(models.ModelRolledBack, "registry", "trainer", "client"),
     _control(models.ModelRetired, "registry", "client"),
     _control(deployment.DeploymentChanged, "registry", "serving", "monitor", "trainer", "client", cleanup="compact"),
     _control(deployment.ReplicaChanged, "serving", "registry", "client"),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from rondo.contracts.events.models import ModelRemoved
+from rondo.contracts.events.models import ModelRemoved, ModelRolledBack
 from rondo.contracts.events.training import TrainingFailed, TrainingProgressed, TrainingSkipped, TrainingStarted
 from rondo.trainer import handlers
 from rondo.trainer.run import ChampionVersion, LastTraining, RecordedTrials, Trial
@@ -311,7 +311,8 @@ async def test_the_last_champions_are_each_there_once_until_the_model_is_withdra
     async def deploy(*deployments: tuple[int | None, int]) -> list[int]:
         async for work in backend.work():
             for version, revision in deployments:
-                await work.save_champion(builders.deployment(version, revision, digest=f"sha256:{version or 0:064}"))
+                deployed = builders.deployment(version, revision, digest=f"sha256:{version or 0:064}")
+                await work.save_champion(deployed, builders.START + timedelta(hours=revision))
         return [each.model_version for each in await queue.last_champions("flight-delay", 3)]
 
     assert await deploy((1, 1), (2, 2), (3, 3)) == [3, 2, 1]
@@ -322,6 +323,38 @@ async def test_the_last_champions_are_each_there_once_until_the_model_is_withdra
     assert await queue.last_champions("other", 3) == ()
     assert await deploy((None, 6)) == []
     assert await deploy((7, 7)) == [7]
+
+
+async def test_a_version_that_was_rolled_back_is_no_past_champion_unless_it_is_champion_again(backend: Backend) -> None:
+    queue = backend.queue()
+
+    async def deploy(version: int, revision: int) -> None:
+        async for work in backend.work():
+            await work.save_champion(builders.deployment(version, revision), builders.START + timedelta(hours=revision))
+
+    async def roll_back(version: int, to: int, revision: int) -> None:
+        rolled_back = ModelRolledBack(
+            model="flight-delay", from_version=version, to_version=to, digest=builders.DIGEST, reason="bad",
+            decided_by="ann",
+        )  # fmt: skip
+        async for work in backend.work():
+            await work.save_rollback(rolled_back, builders.START + timedelta(hours=revision))
+
+    async def past() -> list[int]:
+        return [each.model_version for each in await queue.last_champions("flight-delay", 3)]
+
+    await deploy(1, 1)
+    await deploy(2, 2)
+    await roll_back(2, 1, 3)
+    await deploy(1, 3)
+    assert await past() == [1]
+    # The topics have no order: here the rollback of version 4 arrives before its deployment.
+    await roll_back(4, 1, 5)
+    await deploy(4, 4)
+    await deploy(1, 5)
+    assert await past() == [1]
+    await deploy(2, 6)
+    assert await past() == [2, 1]
 
 
 async def test_a_skipped_run_is_no_longer_in_flight(backend: Backend) -> None:
@@ -389,12 +422,12 @@ async def test_the_champion_is_that_of_the_latest_revision(backend: Backend) -> 
     queue = backend.queue()
     assert await queue.champion("flight-delay") is None
     async for work in backend.work():
-        await work.save_champion(builders.deployment(3, revision=2))
-        await work.save_champion(builders.deployment(None, revision=1))
+        await work.save_champion(builders.deployment(3, revision=2), builders.START)
+        await work.save_champion(builders.deployment(None, revision=1), builders.START)
     assert await queue.champion("flight-delay") == ChampionVersion(3, builders.DIGEST)
     assert await queue.champion("other") is None
     async for work in backend.work():
-        await work.save_champion(builders.deployment(None, revision=3))
+        await work.save_champion(builders.deployment(None, revision=3), builders.START)
     assert await queue.champion("flight-delay") is None
 
 
@@ -419,7 +452,7 @@ async def test_a_promotion_of_the_last_candidate_is_waited_for_within_a_bound(st
 
 async def deploy(backend: Backend, revision: int) -> None:
     async for work in backend.work():
-        await work.save_champion(builders.deployment(revision, revision))
+        await work.save_champion(builders.deployment(revision, revision), builders.START)
 
 
 async def test_concurrent_workers_claim_a_run_once(store: Database) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.data import BatchAccepted
 from rondo.contracts.events.deployment import DeploymentChanged
-from rondo.contracts.events.models import ModelRemoved, SpecApplied
+from rondo.contracts.events.models import ModelRemoved, ModelRolledBack, SpecApplied
 from rondo.contracts.events.monitoring import (
     DataQualityDegraded,
     DriftDetected,
@@ -37,6 +37,7 @@ def event_handlers() -> Handlers[UnitOfWork]:
         PerformanceDegraded: on_performance_degraded,
         DataQualityDegraded: on_data_quality_degraded,
         DeploymentChanged: on_deployment_changed,
+        ModelRolledBack: on_model_rolled_back,
     }
 
 
@@ -117,7 +118,12 @@ async def on_data_quality_degraded(envelope: Envelope[DataQualityDegraded], work
 
 async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: UnitOfWork) -> None:
     """Save the champion: the next candidate is compared with it."""
-    await work.save_champion(envelope.data)
+    await work.save_champion(envelope.data, envelope.time)
+
+
+async def on_model_rolled_back(envelope: Envelope[ModelRolledBack], work: UnitOfWork) -> None:
+    """Save which version was withdrawn: no ensemble has its model, unless it becomes the champion again."""
+    await work.save_rollback(envelope.data, envelope.time)
 
 
 def _trigger(finding: Finding, kind: TriggerKind) -> Trigger:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.base import Event
     from rondo.contracts.events.data import BatchAccepted
     from rondo.contracts.events.deployment import DeploymentChanged
-    from rondo.contracts.events.models import ModelRemoved, SpecApplied
+    from rondo.contracts.events.models import ModelRemoved, ModelRolledBack, SpecApplied
     from rondo.contracts.events.training import (
         FunctionVersion,
         ModelTrained,
@@ -85,11 +85,15 @@ class UnitOfWork(Protocol):
 
     async def latest_batch(self, dataset: str) -> Batch | None: ...
 
-    async def save_champion(self, changed: DeploymentChanged) -> None:
+    async def save_champion(self, changed: DeploymentChanged, at: datetime) -> None:
         """Save the champion, unless a later revision is saved, and wake workers that wait for a promotion.
 
-        A withdrawal, which has no champion, ends the series of the last champions.
+        A withdrawal, which has no champion, ends the series of the last champions. `at` is when it was published.
         """
+        ...
+
+    async def save_rollback(self, rolled_back: ModelRolledBack, at: datetime) -> None:
+        """Save the version that was withdrawn. Its deployment may arrive later: topics have no order among them."""
         ...
 
     async def history(self, model: str) -> History:
@@ -150,7 +154,7 @@ class RunQueue(Protocol):
     async def last_champions(self, model: str, count: int) -> tuple[ChampionVersion, ...]:
         """Return the last versions that became the champion, each once, the newest first; at most `count`.
 
-        Those before a withdrawal of the model do not count.
+        Those before a withdrawal of the model do not count, nor those that were rolled back and are not champion again.
         """
         ...
 

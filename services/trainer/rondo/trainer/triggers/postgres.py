@@ -13,6 +13,7 @@ from rondo.trainer.run import Batch, History, PastRun
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
     from typing import Any
 
     from rondo.chassis.postgres.pool import Database
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.cloudevents import Envelope
     from rondo.contracts.events.data import BatchAccepted
     from rondo.contracts.events.deployment import DeploymentChanged
-    from rondo.contracts.events.models import ModelRemoved, SpecApplied
+    from rondo.contracts.events.models import ModelRemoved, ModelRolledBack, SpecApplied
 
 RUNS_CHANNEL = "trainer_runs"
 # More than a weekly budget uses, and than the breaker looks at.
@@ -86,7 +87,7 @@ class PostgresUnitOfWork:
         row = await self._connection.fetchrow("select * from batches where dataset = $1", dataset)
         return None if row is None else Batch(row["batch_id"], row["event_time_to"])
 
-    async def save_champion(self, changed: DeploymentChanged) -> None:
+    async def save_champion(self, changed: DeploymentChanged, at: datetime) -> None:
         champion = next((route for route in changed.routes if route.role == RouteRole.PRIMARY), None)
         await self._connection.execute(
             """insert into champions (model, revision, model_version, digest) values ($1, $2, $3, $4)
@@ -102,12 +103,21 @@ class PostgresUnitOfWork:
             )
         else:
             await self._connection.execute(
-                """insert into past_champions (model, model_version, digest, revision) values ($1, $2, $3, $4)
-                on conflict (model, model_version) do update set revision = excluded.revision
+                """insert into past_champions (model, model_version, digest, revision, deployed_at)
+                values ($1, $2, $3, $4, $5) on conflict (model, model_version)
+                do update set revision = excluded.revision, deployed_at = excluded.deployed_at
                 where past_champions.revision <= excluded.revision""",
-                changed.model, champion.model_version, champion.digest, changed.revision,
+                changed.model, champion.model_version, champion.digest, changed.revision, at,
             )  # fmt: skip
         await self._connection.execute(f"notify {RUNS_CHANNEL}")
+
+    async def save_rollback(self, rolled_back: ModelRolledBack, at: datetime) -> None:
+        await self._connection.execute(
+            """insert into rolled_back (model, model_version, rolled_back_at) values ($1, $2, $3)
+            on conflict (model, model_version)
+            do update set rolled_back_at = greatest(rolled_back.rolled_back_at, excluded.rolled_back_at)""",
+            rolled_back.model, rolled_back.from_version, at,
+        )  # fmt: skip
 
     async def lock_model(self, model: str) -> None:
         await self._connection.execute("select pg_advisory_xact_lock(hashtext($1))", f"trainer.admission.{model}")

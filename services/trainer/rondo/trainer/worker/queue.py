@@ -140,7 +140,11 @@ class PostgresRunQueue:
     async def last_champions(self, model: str, count: int) -> tuple[ChampionVersion, ...]:
         async with self._database.transaction() as work:
             rows = await work.connection.fetch(
-                "select model_version, digest from past_champions where model = $1 order by revision desc limit $2",
+                """select model_version, digest from past_champions where model = $1 and not exists (
+                    select from rolled_back where rolled_back.model = past_champions.model
+                    and rolled_back.model_version = past_champions.model_version
+                    and rolled_back_at >= coalesce(deployed_at, '-infinity')
+                ) order by revision desc limit $2""",
                 model, count,
             )  # fmt: skip
         return tuple(ChampionVersion(row["model_version"], row["digest"]) for row in rows)
