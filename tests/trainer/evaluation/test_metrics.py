@@ -53,6 +53,16 @@ def test_roc_auc_is_the_share_of_pairs_in_the_right_order(rows: list[tuple[float
     assert compute("roc_auc", binary(labels, scores)) == (None if expected is None else pytest.approx(expected))
 
 
+@pytest.mark.parametrize("decimals", [1, 8], ids=["ties", "none"])
+def test_metrics_of_ranks_are_scikit_learns_to_the_bit(decimals: int) -> None:
+    labels, scores = RNG.integers(0, 2, 3_000), RNG.random(3_000).round(decimals).astype(np.float32)
+    scored = binary(labels, scores)
+    assert compute("roc_auc", scored) == sk.roc_auc_score(labels, scores)
+    assert compute("average_precision", scored) == sk.average_precision_score(labels, scores)
+    weights = RNG.integers(0, 3, 3_000).astype(float)
+    assert compute("roc_auc", scored, weights) == sk.roc_auc_score(labels, scores, sample_weight=weights)
+
+
 def test_metrics_of_known_scores() -> None:
     found = compute_all(TASKS["binary"].metrics, binary([1, 0], [0.75, 0.25]))
     assert found == pytest.approx(

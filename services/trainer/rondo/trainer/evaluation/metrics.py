@@ -6,6 +6,7 @@ Others, of one task, have a formula there.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,6 +55,11 @@ class Scored:
         """The output that an outcome is compared with."""
         return self.outputs[task_named(self.task.task).answer]
 
+    @cached_property
+    def descending(self) -> NDArray[np.intp]:
+        """The order of the scores from the highest on: a metric of ranks sorts rows that are in order in no time."""
+        return np.argsort(-self.outputs["score"], kind="stable")
+
     @property
     def finite(self) -> bool:
         """Whether every output of every row is a finite number."""
@@ -86,9 +92,16 @@ def _targets(scored: Scored) -> NDArray[np.int64]:
     return scored.targets.astype(np.int64)
 
 
+def _by_score(scored: Scored, weights: Weights) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the targets and the scores of a binary model; those without weights from the highest score on."""
+    if weights is not None:
+        return _targets(scored), scored.outputs["score"]
+    return _targets(scored)[scored.descending], scored.outputs["score"][scored.descending]
+
+
 def _roc_auc(scored: Scored, weights: Weights) -> float | None:
     if scored.is_one_probability:
-        return _one_roc_auc(_targets(scored), scored.outputs["score"], weights)
+        return _one_roc_auc(*_by_score(scored, weights), weights)
     found = [
         _one_roc_auc((_targets(scored) == index).astype(np.int64), column, weights)
         for index, column in enumerate(scored.outputs["probabilities"].T)
@@ -98,14 +111,18 @@ def _roc_auc(scored: Scored, weights: Weights) -> float | None:
 
 
 def _one_roc_auc(labels: NDArray[np.int64], scores: NDArray[np.float32], weights: Weights) -> float | None:
-    counted = labels if weights is None else labels[weights > 0]
-    return float(sk.roc_auc_score(labels, scores, sample_weight=weights)) if len(np.unique(counted)) == _TWO else None
+    positive = (labels if weights is None else labels[weights > 0]) == 1
+    if positive.all() or not positive.any():
+        return None
+    # What `roc_auc_score` returns, which first searches the labels four times for how many classes there are.
+    false_positives, true_positives, _ = sk.roc_curve(labels, scores, sample_weight=weights)
+    return float(sk.auc(false_positives, true_positives))
 
 
 def _average_precision(scored: Scored, weights: Weights) -> float | None:
     if not scored.targets.any():
         return None
-    return float(sk.average_precision_score(_targets(scored), scored.outputs["score"], sample_weight=weights))
+    return float(sk.average_precision_score(*_by_score(scored, weights), sample_weight=weights))
 
 
 def chances(scored: Scored) -> NDArray[np.float64]:

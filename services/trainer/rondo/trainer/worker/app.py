@@ -1,4 +1,4 @@
-"""The composition root of the worker process. Importing it loads all libraries, so that a run starts at once."""
+"""The composition root of the worker process. Importing it loads every library that fits, so a run starts at once."""
 
 from __future__ import annotations
 
