@@ -12,7 +12,7 @@ from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.data import BatchAccepted
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import SpecApplied
-from rondo.contracts.events.monitoring import DriftDetected
+from rondo.contracts.events.monitoring import DriftDetected, PerformanceSuspected, WindowClosed
 from rondo.contracts.events.training import ModelTrained, TrainingRequested, Trigger
 from rondo.contracts.spec.model import ModelSpec
 
@@ -71,14 +71,14 @@ def spec_applied(applied: ModelSpec, revision: int = 1) -> SpecApplied:
     return SpecApplied(model=applied.model, revision=revision, digest=applied.digest, spec=applied)
 
 
-def batch_accepted(batch: str = "b1", day: float = 30) -> BatchAccepted:
+def batch_accepted(batch: str = "b1", day: float = 30, rows: int = 10) -> BatchAccepted:
     return BatchAccepted.model_validate(
         {
             "dataset": "flights",
             "batch_id": batch,
             "source": "http",
             "data_version": {"table": "datasets/flights", "version": 0, "digest": DIGEST},
-            "rows": {"total": 10, "accepted": 10, "quarantined": 0},
+            "rows": {"total": rows, "accepted": rows, "quarantined": 0},
             "report": "sha256:" + "0" * 64,
             "event_time_from": START,
             "event_time_to": START + timedelta(days=day),
@@ -98,6 +98,16 @@ def drift(finding: str = "drift-1", day: float = 60) -> DriftDetected:
             "statistics": [{"feature": "distance", "statistic": "psi", "value": 1.5, "threshold": 0.25}],
         }
     )
+
+
+def window_closed(labelled: int, finding: str, day: float = 60) -> WindowClosed:
+    found = drift(finding, day).model_dump() | {"statistics": [], "labelled_rows": labelled}
+    return WindowClosed.model_validate(found)
+
+
+def suspected(finding: str = "suspected-1", day: float = 60) -> PerformanceSuspected:
+    found = drift(finding, day).model_dump() | {"statistics": [], "labelled_rows": 500, "since": START}
+    return PerformanceSuspected.model_validate(found)
 
 
 def trigger(kind: str = "drift", day: float = 60, name: str = "drift-1") -> Trigger:

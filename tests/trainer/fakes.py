@@ -14,14 +14,18 @@ from rondo.trainer.run import (
     IN_FLIGHT,
     Batch,
     ChampionVersion,
+    Ended,
     History,
+    Labels,
     LastTraining,
     PastRun,
     Proposal,
     RecordedTrials,
     Run,
+    Training,
     Trial,
 )
+from rondo.trainer.triggers.admission import HARM
 from rondo.trainer.triggers.handle_trigger import handle_deferred_triggers
 from rondo.trainer.worker.queue import worker_died
 
@@ -68,8 +72,18 @@ class StoredRun:
     training_set_digest: str = ""
     function_digest: str | None = None
     spec_revision: int = 0
+    labelled: int = 0
     result: Any = None
     trials: dict[int, StoredTrial] = field(default_factory=dict)
+
+
+@dataclass
+class StoredTraining:
+    """A row of the table of trainings, with the scores."""
+
+    known: Training
+    labelled: int
+    spec_revision: int
 
 
 @dataclass
@@ -84,6 +98,8 @@ class MemoryStore:
     rolled_back_at: dict[tuple[str, int], datetime] = field(default_factory=dict)
     deferred: dict[tuple[str, str], Trigger] = field(default_factory=dict)
     removals: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
+    trainings: dict[str, StoredTraining] = field(default_factory=dict)
     runs: list[StoredRun] = field(default_factory=list)
     published: list[tuple[str | None, Event]] = field(default_factory=list)
     recorded: asyncio.Event = field(default_factory=asyncio.Event)
@@ -136,6 +152,9 @@ class MemoryUnitOfWork:
         if known is None or known.revision < removed.revision:
             self.store.specs[removed.model] = removed
         self.store.removals[removed.model] = max(removed.revision, self.store.removals.get(removed.model, 0))
+        training = self.store.trainings.get(removed.model)
+        if training is not None and training.spec_revision < removed.revision:
+            del self.store.trainings[removed.model]
 
     async def spec(self, model: str) -> ModelSpec | None:
         found = self.store.specs.get(model)
@@ -168,7 +187,18 @@ class MemoryUnitOfWork:
         removed = self.store.removals.get(model, 0)
         past = (PastRun(run.id, run.trigger, run.spec.digest, run.state, run.spec_revision < removed) for run in mine)
         trained = any(run.state == "trained" and run.spec_revision >= removed and fits(run) for run in mine)
-        return History(tuple(past), trained, removed)
+        return History(tuple(past), trained, removed, self._labels(model))
+
+    def _labels(self, model: str) -> Labels:
+        counted, training = self.store.labels.get(model, 0), self.store.trainings.get(model)
+        if training is None:
+            return Labels(counted)
+        known = training.known
+        new = max(counted - training.labelled, 0)
+        return Labels(new, known.state.first, known.fitted, known.growth, known.gain)
+
+    async def count_labels(self, model: str, rows: int) -> None:
+        self.store.labels[model] = self.store.labels.get(model, 0) + rows
 
     async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
         known = self.store.specs.get(spec.model)
@@ -179,10 +209,13 @@ class MemoryUnitOfWork:
         self.store.recorded.set()
 
     async def defer(self, model: str, trigger: Trigger) -> None:
-        key = (model, trigger.id if trigger.kind == "registration" else "")
+        key = (model, trigger.id if trigger.kind == "registration" else "harm" if trigger.kind in HARM else "")
         known = self.store.deferred.get(key)
         if known is None or known.kind != "manual" or trigger.kind == "manual":
             self.store.deferred[key] = trigger
+
+    async def pop_harm(self, model: str) -> Trigger | None:
+        return self.store.deferred.pop((model, "harm"), None)
 
     async def pop_deferred(self, model: str) -> tuple[Trigger, ...]:
         return tuple(self.store.deferred.pop(key) for key in list(self.store.deferred) if key[0] == model)
@@ -218,7 +251,7 @@ class MemoryRunQueue:
         while run := self._claim_next():
             if run.attempt <= max_attempts:
                 return run
-            await self.finish(run, worker_died(run, max_attempts))
+            await self.finish(run, Ended(worker_died(run, max_attempts)))
         return None
 
     def _claim_next(self) -> Run | None:
@@ -228,6 +261,7 @@ class MemoryRunQueue:
             if queued or (row.state == "running" and row.lease_until < now()):
                 row.state, row.worker, row.attempts = "running", self.worker, row.attempts + 1
                 row.lease_until, row.started_at = now() + self.lease, row.started_at or now()
+                row.labelled = self.store.labels.get(row.spec.model, 0)
                 return Run(row.id, row.trigger, row.spec, row.attempts, row.worker, row.started_at)
         return None
 
@@ -301,15 +335,28 @@ class MemoryRunQueue:
             self.store.published.append((f"{run.id}.trial.{trial.number}", progressed))
         return row is not None
 
-    async def finish(self, run: Run, result: Any) -> bool:
-        row, work = self._claimed(run), MemoryUnitOfWork(self.store)
+    async def training(self, model: str) -> Training | None:
+        found = self.store.trainings.get(model)
+        return None if found is None else found.known
+
+    async def finish(self, run: Run, ended: Ended) -> bool:
+        row, work, result = self._claimed(run), MemoryUnitOfWork(self.store), ended.result
         if row is None:
             return False
         row.state = _state(result)
         row.result, row.finished_at = result, now()
+        self._save(row, ended)
         await work.publish(result, f"{run.id}.{row.state}")
         await handle_deferred_triggers(run.model, work)
         return True
+
+    def _save(self, row: StoredRun, ended: Ended) -> None:
+        stored, labelled = self.store.trainings.get(row.spec.model), row.labelled - ended.unfitted
+        if ended.training is None:
+            if stored is not None and ended.unfitted:
+                stored.labelled = labelled
+        elif row.spec_revision >= self.store.removals.get(row.spec.model, 0):
+            self.store.trainings[row.spec.model] = StoredTraining(ended.training, labelled, row.spec_revision)
 
     async def hand_back(self, run: Run, pause: timedelta) -> None:
         self._hand_back(run, pause, 0)

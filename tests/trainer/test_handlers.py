@@ -14,12 +14,15 @@ from rondo.contracts.events.monitoring import DataQualityDegraded, PerformanceDe
 from rondo.contracts.events.training import TrainingRequested, TrainingSkipped
 from rondo.contracts.topics import CONTROL_EVENTS, TOPICS
 from rondo.trainer import handlers
+from rondo.trainer.adaptation.comparison import State
+from rondo.trainer.run import Training
 from rondo.trainer.triggers.handle_trigger import handle_deferred_triggers, run_id
 
 from tests.trainer import builders
-from tests.trainer.fakes import MemoryStore, MemoryUnitOfWork
+from tests.trainer.fakes import MemoryStore, MemoryUnitOfWork, StoredTraining
 
 if TYPE_CHECKING:
+    from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.run import RunState
 
 
@@ -230,3 +233,85 @@ def test_a_run_has_one_id_for_its_cause_and_another_for_any_other(one: str, othe
     first, second = (run_id(model, builders.trigger(name=name)) for name in (one, other))
     assert (first == second) == (one == other)
     assert run_id("other-model", builders.trigger(name=one)) != first
+
+
+AUTO = builders.spec(retrain={"policy": "auto", "on": [], "cooldown": "0s"})
+
+
+async def trained_once(work: MemoryUnitOfWork, spec: ModelSpec = AUTO) -> None:
+    """Apply a spec and let its first training end, with 1,000 rows."""
+    await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(spec)), work)
+    await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted("jan", 31)), work)
+    run = work.store.runs[-1]
+    run.state = "trained"
+    known = Training(1_000, 900, builders.START, State(1_000))
+    labelled = work.store.labels[spec.model]
+    work.store.trainings[spec.model] = StoredTraining(known, labelled, run.spec_revision)
+
+
+def kinds(work: MemoryUnitOfWork) -> list[str]:
+    return [run.trigger.kind for run in work.store.runs]
+
+
+async def test_windows_with_a_tenth_more_labelled_rows_start_a_training(work: MemoryUnitOfWork) -> None:
+    await trained_once(work)
+    await handlers.on_window_closed(builders.enveloped(builders.window_closed(60, "w1")), work)
+    assert (kinds(work), work.store.events) == (["data"], [])
+    await handlers.on_window_closed(builders.enveloped(builders.window_closed(0, "w2")), work)
+    await handlers.on_window_closed(builders.enveloped(builders.window_closed(30, "w3")), work)
+    assert kinds(work) == ["data", "new_labels"]
+    assert work.store.runs[-1].trigger.id == "labels/w3"
+    # While it runs, nothing is published for each window.
+    await handlers.on_window_closed(builders.enveloped(builders.window_closed(500, "w4")), work)
+    assert (kinds(work), work.store.events) == (["data", "new_labels"], [])
+
+
+async def test_a_batch_counts_by_its_rows_and_says_how_many_are_missing(work: MemoryUnitOfWork) -> None:
+    await trained_once(work)
+    await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted("feb", 40, rows=89)), work)
+    (skipped,) = work.store.events
+    assert (skipped.reason, skipped.trigger.kind) == ("not_enough_data", "new_labels")
+    await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted("mar", 50, rows=1)), work)
+    assert kinds(work) == ["data", "new_labels"]
+    assert work.store.runs[-1].trigger.id == "flights/mar"
+    # What arrives while it runs is looked at afterwards.
+    await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted("apr", 60, rows=500)), work)
+    work.store.end("trained")
+    await handle_deferred_triggers(AUTO.model, work)
+    assert work.store.runs[-1].trigger.id == "flights/apr"
+
+
+async def test_a_suspicion_waits_for_labels_and_goes_before_their_growth(work: MemoryUnitOfWork) -> None:
+    await trained_once(work)
+    await handlers.on_performance_suspected(builders.enveloped(builders.suspected()), work)
+    (skipped,) = work.store.events
+    assert (skipped.reason, skipped.trigger.kind) == ("not_enough_data", "suspicion")
+    await handlers.on_window_closed(builders.enveloped(builders.window_closed(99, "w1")), work)
+    # It has 90 new rows, and a suspicion needs a tenth of the first training.
+    assert kinds(work) == ["data", "new_labels"]
+    work.store.end("skipped")
+    await handlers.on_window_closed(builders.enveloped(builders.window_closed(1, "w2")), work)
+    trigger = work.store.runs[-1].trigger
+    assert (trigger.kind, trigger.id, trigger.since) == ("suspicion", "suspected-1", builders.START)
+    assert work.store.deferred == {}
+
+
+async def test_by_triggers_a_suspicion_and_labels_start_nothing_and_publish_nothing(work: MemoryUnitOfWork) -> None:
+    await trained_once(work, builders.spec())
+    await handlers.on_performance_suspected(builders.enveloped(builders.suspected()), work)
+    await handlers.on_window_closed(builders.enveloped(builders.window_closed(5_000, "w1")), work)
+    assert (kinds(work), work.store.events) == (["data"], [])
+
+
+async def test_drift_alone_starts_nothing(work: MemoryUnitOfWork) -> None:
+    await trained_once(work)
+    await handlers.on_drift_detected(builders.enveloped(builders.drift()), work)
+    assert [event.reason for event in work.store.events] == ["no_harm"]
+
+
+async def test_labels_of_a_removed_model_do_not_count_for_the_next(work: MemoryUnitOfWork) -> None:
+    await trained_once(work)
+    await handlers.on_model_removed(builders.enveloped(REMOVED), work)
+    await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(AUTO, 3)), work)
+    assert (await work.history(AUTO.model)).labels.fitted == 0
+    assert kinds(work) == ["data", "data"]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
-    from rondo.trainer.run import Run
+    from rondo.trainer.run import Ended, Run
 
 PIPELINE = pipeline(threads=2)
 
@@ -57,12 +57,12 @@ class FaultyRunQueue(MemoryRunQueue):
     async def wait_for_promotion(self, model: str, within: timedelta) -> None:
         self.promote()
 
-    async def finish(self, run: Run, result: Any) -> bool:
+    async def finish(self, run: Run, ended: Ended) -> bool:
         if self.unavailable:
             self.unavailable -= 1
             what = "PostgreSQL"
             raise UnavailableError(what, "stopped by the test")
-        return await super().finish(run, result)
+        return await super().finish(run, ended)
 
 
 class NoPauses(Backoff):

@@ -33,6 +33,16 @@ class TriggerKind(StrEnum):
     REGISTRATION = "registration"
 
 
+class RetrainPolicy(StrEnum):
+    """What decides that a model is trained again.
+
+    Unknown: `rondo apply` refuses the spec. A stored spec with it retrains by the triggers that it lists.
+    """
+
+    AUTO = "auto"
+    TRIGGERS = "triggers"
+
+
 class SkipReason(StrEnum):
     """Why a trigger led to no training.
 

@@ -90,7 +90,7 @@ class Trainings:
 
     def learn(self, as_of: datetime, holdout: float | None = None) -> tuple[TrainingSet, FittedCandidate]:
         """Return what is learned from the rows that are known at a time, and where they are from, but not the rows."""
-        share = self._spec.trainer.holdout if holdout is None else holdout
+        share = self._spec.trainer.share_held_out if holdout is None else holdout
         if (as_of, share) not in self._learned:
             trainer = self._spec.trainer.model_copy(update={"holdout": share})
             rows = self._rows(as_of)

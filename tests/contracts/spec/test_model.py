@@ -17,7 +17,7 @@ data: {dataset: flights, entity: flight_id, event_time: departure, label: late, 
 features: {carrier: {type: category}, temp: {type: float, optional: true}}
 trainer: {params: {n_estimators: 100, learning_rate: 0.1}}
 """
-DIGEST = "sha256:f98b9d0c77b064ceb72a9a9b93bdb4da6eca3cdce23f7f7d39570b11deae3114"
+DIGEST = "sha256:fce5d88d768fd996509598131bcd5ed0c3f108ca51cd2fc48c1130a7bc1de50a"
 
 
 @pytest.mark.parametrize(

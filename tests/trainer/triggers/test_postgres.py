@@ -11,7 +11,7 @@ import pytest
 from rondo.chassis.errors import AlreadyHandledError
 from rondo.contracts.events.models import ModelRemoved
 from rondo.trainer import handlers
-from rondo.trainer.run import Batch
+from rondo.trainer.run import Batch, Labels
 from rondo.trainer.triggers.postgres import PostgresUnitOfWork, handling
 from rondo.trainer.worker.queue import PostgresRunQueue
 
@@ -110,6 +110,26 @@ async def test_a_deferred_manual_trigger_is_replaced_by_a_manual_one_only(begin:
         await work.defer("flight-delay", builders.trigger("manual", name="one"))
         await work.defer("flight-delay", builders.trigger("manual", name="two"))
         assert await work.pop_deferred("flight-delay") == (builders.trigger("manual", name="two"),)
+
+
+async def test_a_drop_of_the_performance_is_deferred_beside_a_training(begin: Any) -> None:
+    async with begin("1") as work:
+        assert await work.pop_harm("flight-delay") is None
+        for kind, name in (("suspicion", "one"), ("performance", "two"), ("data", "feb")):
+            await work.defer("flight-delay", builders.trigger(kind, name=name))
+        assert await work.pop_harm("flight-delay") == builders.trigger("performance", name="two")
+        assert await work.pop_harm("flight-delay") is None
+        assert await work.pop_deferred("flight-delay") == (builders.trigger("data", name="feb"),)
+
+
+async def test_labelled_rows_add_up_for_each_model(begin: Any) -> None:
+    async with begin("1") as work:
+        assert (await work.history("flight-delay")).labels == Labels()
+        await work.count_labels("flight-delay", 20)
+        await work.count_labels("other", 5)
+        await work.count_labels("flight-delay", 3)
+    async with begin("2") as work:
+        assert (await work.history("flight-delay")).labels == Labels(23)
 
 
 async def test_registrations_are_deferred_each_for_itself_and_returned_in_their_order(begin: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ import pytest
 from rondo.contracts.events.models import ModelRemoved, ModelRolledBack
 from rondo.contracts.events.training import TrainingFailed, TrainingProgressed, TrainingSkipped, TrainingStarted
 from rondo.trainer import handlers
-from rondo.trainer.run import ChampionVersion, LastTraining, RecordedTrials, Trial
+from rondo.trainer.adaptation.comparison import ScoredChunk, State
+from rondo.trainer.adaptation.record import ChunkScore
+from rondo.trainer.run import ChampionVersion, Ended, Labels, LastTraining, RecordedTrials, Training, Trial
 from rondo.trainer.triggers.handle_trigger import handle_trigger
 from rondo.trainer.triggers.postgres import PostgresUnitOfWork, handling
 from rondo.trainer.worker import queue
@@ -109,6 +112,76 @@ def started(run: Any) -> TrainingStarted:
     )
 
 
+CHUNK = ScoredChunk(1_000, 2_000, {"since": ChunkScore(90, 0.25, (0.2, 0.3)), "all": ChunkScore(90, 0.5, (0.4, 0.6))})
+KNOWN = Training(1_200, 1_080, builders.START, State(1_000, 5_000, "all", (CHUNK,)), growth=0.2, gain=0.01)
+
+
+async def labels(backend: Backend, add: int = 0) -> Labels:
+    """Count labelled rows that an event told of, and return what is known."""
+    async for work in backend.work():
+        await work.count_labels("flight-delay", add)
+        found = (await work.history("flight-delay")).labels
+    return found
+
+
+async def test_what_a_training_made_known_is_kept_with_the_labels_that_came_since(backend: Backend) -> None:
+    queue = backend.queue()
+    assert await queue.training("flight-delay") is None
+    await labels(backend, add=70)
+    await enqueue(backend)
+    run = await claimed(queue)
+    # They arrive while the rows are being fitted to.
+    assert await labels(backend, add=5) == Labels(75)
+    assert await queue.finish(run, Ended(builders.trained(run), KNOWN))
+    assert await queue.training("flight-delay") == KNOWN
+    assert await labels(backend) == Labels(5, first=1_000, fitted=1_080, growth=0.2, gain=0.01)
+    await enqueue(backend, "run-2")
+    run = await claimed(queue)
+    later = replace(KNOWN, rows=1_300, state=State(1_000))
+    assert await queue.finish(run, Ended(builders.trained(run), later))
+    assert await queue.training("flight-delay") == later
+
+
+async def test_a_run_that_finds_fewer_new_rows_than_were_counted_corrects_the_count(backend: Backend) -> None:
+    queue = backend.queue()
+    await enqueue(backend)
+    run = await claimed(queue)
+    assert await queue.finish(run, Ended(builders.trained(run), KNOWN))
+    await labels(backend, add=200)
+    await enqueue(backend, "run-2")
+    run = await claimed(queue)
+    await labels(backend, add=10)
+    assert await queue.finish(run, Ended(skipped(run), unfitted=30))
+    assert (await labels(backend)).new == 40
+    assert await queue.training("flight-delay") == KNOWN
+
+
+async def test_a_removal_forgets_what_was_known_and_a_run_before_it_makes_nothing_known(backend: Backend) -> None:
+    queue, removed = backend.queue(), ModelRemoved(model="flight-delay", revision=2, decided_by="ana")
+    async for work in backend.work():
+        await work.save_spec(builders.spec_applied(builders.spec(), 1))
+    await enqueue(backend)
+    run = await claimed(queue)
+    assert await queue.finish(run, Ended(builders.trained(run), KNOWN))
+    await enqueue(backend, "run-2")
+    run = await claimed(queue)
+    async for work in backend.work():
+        await work.remove_spec(removed)
+    assert await queue.training("flight-delay") is None
+    assert await queue.finish(run, Ended(builders.trained(run), KNOWN))
+    assert await queue.training("flight-delay") is None
+    assert (await labels(backend)).fitted == 0
+    # Of a model that was applied again it is kept, if the removal arrives late.
+    async for work in backend.work():
+        await work.save_spec(builders.spec_applied(builders.spec(), 3))
+    await enqueue(backend, "run-3")
+    run = await claimed(queue)
+    assert await queue.finish(run, Ended(builders.trained(run), KNOWN))
+    async for work in backend.work():
+        await work.remove_spec(removed)
+    assert await queue.training("flight-delay") == KNOWN
+
+
 async def test_a_claimed_run_has_what_was_queued(backend: Backend) -> None:
     before = datetime.now(UTC) - timedelta(seconds=5)
     await enqueue(backend)
@@ -144,11 +217,11 @@ async def test_an_expired_lease_gives_the_run_to_another_worker_and_the_late_res
     taken = await claimed(second)
     assert taken.attempt == 2
     assert not await first.renew(lost)
-    assert not await first.finish(lost, failed(lost))
+    assert not await first.finish(lost, Ended(failed(lost)))
     await first.hand_back(lost, timedelta(0))
     assert await second.renew(taken)
-    assert await second.finish(taken, failed(taken))
-    assert not await second.finish(taken, failed(taken))
+    assert await second.finish(taken, Ended(failed(taken)))
+    assert not await second.finish(taken, Ended(failed(taken)))
     assert await backend.ids("training.failed") == ["run-1.failed"]
 
 
@@ -211,7 +284,7 @@ async def test_the_last_training_is_that_of_the_last_run_that_trained(backend: B
         await enqueue(backend, name, kind="registration" if name == "run-4" else "drift")
         run = await claimed(queue)
         await queue.begin(run, started(run), f"sha256:{name}", None)
-        assert await queue.finish(run, result(run))
+        assert await queue.finish(run, Ended(result(run)))
     assert await queue.last_training("flight-delay") == LastTraining("run-2", run.spec.digest, "sha256:run-2")
     assert await queue.last_training("other") is None
     async for work in backend.work():
@@ -222,7 +295,7 @@ async def test_the_last_training_is_that_of_the_last_run_that_trained(backend: B
 async def test_a_registration_is_no_training(backend: Backend) -> None:
     await enqueue(backend, kind="registration")
     run = await claimed(backend.queue())
-    assert await backend.queue().finish(run, builders.trained(run))
+    assert await backend.queue().finish(run, Ended(builders.trained(run)))
     async for work in backend.work():
         history = await work.history("flight-delay")
         assert (history.runs[0].state, history.ever_trained) == ("trained", False)
@@ -298,7 +371,7 @@ async def test_the_code_of_the_function_that_trained_is_kept(backend: Backend) -
     await enqueue(backend)
     run = await claimed(queue)
     await queue.begin(run, started(run), "sha256:rows", "sha256:code")
-    assert await queue.finish(run, builders.trained(run))
+    assert await queue.finish(run, Ended(builders.trained(run)))
     assert await queue.last_training("flight-delay") == LastTraining(
         "run-1", run.spec.digest, "sha256:rows", "sha256:code"
     )
@@ -361,7 +434,7 @@ async def test_a_skipped_run_is_no_longer_in_flight(backend: Backend) -> None:
     await enqueue(backend)
     queue = backend.queue()
     run = await claimed(queue)
-    assert await queue.finish(run, skipped(run))
+    assert await queue.finish(run, Ended(skipped(run)))
     await enqueue(backend, "run-2")
     assert (await claimed(queue)).id == "run-2"
 
@@ -373,7 +446,7 @@ async def test_the_end_of_a_run_starts_the_deferred_one(backend: Backend) -> Non
         await work.defer("flight-delay", builders.trigger("data", name="feb"))
     queue = backend.queue()
     run = await claimed(queue)
-    assert await queue.finish(run, skipped(run))
+    assert await queue.finish(run, Ended(skipped(run)))
     assert (await claimed(queue)).trigger.id == "feb"
 
 
@@ -389,7 +462,7 @@ async def test_registrations_and_a_training_of_a_model_are_queued_together_and_r
     for _ in range(3):
         run = await claimed(one)
         assert await two.claim(3) is None, "another run of the model has a worker"
-        assert await one.finish(run, skipped(run))
+        assert await one.finish(run, Ended(skipped(run)))
         ended.append(run.trigger.id)
     assert ended == ["drift", "file-1", "file-2"]
 
@@ -401,7 +474,7 @@ async def test_a_training_is_queued_beside_a_registration(backend: Backend) -> N
         await handle_trigger("flight-delay", builders.trigger("drift", name="drift"), work)
     queue = backend.queue()
     run = await claimed(queue)
-    assert await queue.finish(run, skipped(run))
+    assert await queue.finish(run, Ended(skipped(run)))
     assert (await claimed(queue)).trigger.id == "drift"
 
 
@@ -487,7 +560,7 @@ async def test_a_batch_that_is_being_deferred_while_the_run_ends_is_not_lost(sto
     envelope = builders.enveloped(builders.batch_accepted("feb", 59), "feb")
     async with handling(store)(envelope) as work:
         await handlers.on_batch_accepted(envelope, work)
-        ending = asyncio.create_task(queue.finish(run, skipped(run)))
+        ending = asyncio.create_task(queue.finish(run, Ended(skipped(run))))
         await waits_for_lock(store, ending)
     assert await ending
     assert (await claimed(queue)).trigger.id == "flights/feb"
@@ -502,7 +575,7 @@ async def test_giving_a_run_up_and_its_late_end_do_not_block_each_other(store: D
         await PostgresUnitOfWork(transaction).lock_model("flight-delay")
         claiming = asyncio.create_task(backend.queue("other").claim(1))
         await waits_for_lock(store, claiming)
-        assert not await queue.finish(transaction, run, failed(run)), "the claim is the other worker's by now"
+        assert not await queue.finish(transaction, run, Ended(failed(run))), "the claim is the other worker's by now"
     assert await claiming is None
     state, reason = await backend.state()
     assert state == "failed"

@@ -24,6 +24,6 @@ features:
 
 # trainer: {min_rows: 1000, params: {n_estimators: 100}}
 # gates: {roc_auc: {min: 0.6, not_worse_than_champion: 0.03}}   # what a version must pass before it serves
-# retrain: {on: [drift, performance], cooldown: 1d}
+# retrain: {cooldown: 1d, budget_per_week: 5}   # when: see docs/retraining.md
 # monitor: {window: 7d, min_rows: 500}
 """

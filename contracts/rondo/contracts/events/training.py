@@ -52,6 +52,43 @@ class EnsembleMember(Value):
     mse: float
 
 
+class StrategyScore(Value):
+    """A strategy, the rows that its model was fitted to for the comparison, and the mean loss of that on the holdout.
+
+    By its record it has lost less than the leader by `advantage` a row, with the standard error `error`; from `needed`
+    on it leads. They are None for the leader, and where nothing was compared.
+    """
+
+    strategy: Text
+    rows: int
+    loss: float
+    advantage: float | None = None
+    error: float | None = None
+    needed: float | None = None
+
+
+class Adaptation(Value):
+    """Which rows a comparison chose, by `retrain: {policy: auto}`, and why.
+
+    `strategy` is `since` (the rows since the last confirmed change), `all`, `last N` or `fading` (weights that halve
+    every `half_life` rows); `champion`, if what serves is kept. The model is fitted to `rows` rows from `since` on.
+    They include the holdout if it was `refitted` after its evaluation. `gap_rows` are those before the holdout whose
+    labels came too late for a model that predicts it. `window_start` is when the last confirmed change began, and
+    `suspected_since` when a change began that this training looked into.
+    """
+
+    strategy: Text
+    rows: int
+    since: Utc
+    half_life: float | None = None
+    refitted: bool = False
+    gap_rows: int = 0
+    window_start: Utc | None = None
+    suspected_since: Utc | None = None
+    scores: tuple[StrategyScore, ...] = ()
+    reason: Message
+
+
 class TrainingInputs(Value):
     """What a training was made of: enough to repeat it.
 
@@ -73,6 +110,7 @@ class TrainingInputs(Value):
     function: FunctionVersion | None = None
     members: tuple[EnsembleMember, ...] = ()
     rows_weighed: int = 0
+    adaptation: Adaptation | None = None
 
 
 class TrainingNote(Value):
@@ -201,7 +239,10 @@ class TrainingFailed(ModelEvent):
 
 
 class TrainingSkipped(ModelEvent):
-    """A trigger led to no run: another is in flight, or a cooldown, a budget or the lack of data forbids it."""
+    """A trigger led to no run: another is in flight, or a cooldown, a budget or the lack of data forbids it.
+
+    `adaptation` has the figures where a comparison kept what serves.
+    """
 
     topic: ClassVar[str] = "training.skipped"
 
@@ -209,3 +250,4 @@ class TrainingSkipped(ModelEvent):
     reason: Annotated[Text, open_to(SkipReason)]
     detail: Message
     run_id: Text | None = None
+    adaptation: Adaptation | None = None

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from rondo.contracts.spec import cron
+from rondo.contracts.vocabularies import RetrainPolicy
+
 Path = tuple[str | int, ...]
 Plain = Mapping[str, Any]
 
@@ -31,6 +34,9 @@ def contradictions(spec: Plain) -> Iterator[Problem]:
             yield from _limits_fit_the_type(name, feature)
     yield from _functions_have_a_name(mapping_at(spec, "trainer"))
     yield from _steps_are_of_sklearn(mapping_at(spec, "trainer"))
+    yield from _ensembles_are_not_refitted(mapping_at(spec, "trainer"))
+    yield from _policy_has_no_triggers(mapping_at(spec, "retrain"))
+    yield from _costs_are_two(mapping_at(spec, "retrain"))
     yield from _steps_rise(mapping_at(spec, "rollout"))
     if features:
         yield from _gates_name_features(mapping_at(spec, "gates"), features)
@@ -103,6 +109,37 @@ def _steps_are_of_sklearn(trainer: Plain) -> Iterator[Problem]:
     if kind not in (None, "sklearn") and steps:
         message = f"`steps` are for kind `sklearn`, and this is {kind}: take one of the two out"
         yield Problem(("trainer", "steps"), message)
+
+
+def _ensembles_are_not_refitted(trainer: Plain) -> Iterator[Problem]:
+    size = _number(trainer.get("ensemble"))
+    if trainer.get("refit") is True and size is not None and size > 1:
+        yield Problem(("trainer", "refit"), "an ensemble is not refitted: leave out `refit`, or `ensemble`")
+
+
+def _policy_has_no_triggers(retrain: Plain) -> Iterator[Problem]:
+    found = [each for each in list_at(retrain, "on") if isinstance(each, str) and not each.startswith(cron.PREFIX)]
+    if retrain.get("policy") == RetrainPolicy.AUTO and found:
+        message = (
+            f"`policy: auto` decides by itself when to train, and `on` lists {', '.join(found)}: leave out `policy`, or"
+            " leave schedules alone in `on`"
+        )
+        yield Problem(("retrain", "on"), message)
+
+
+def _costs_are_two(retrain: Plain) -> Iterator[Problem]:
+    costs = ("training_cost", "error_cost")
+    for key, other in (costs, costs[::-1]):
+        if retrain.get(key) is None:
+            continue
+        if retrain.get(other) is None:
+            yield Problem(("retrain", key), f"`{key}` needs `{other}` beside it: only both say whether a training pays")
+        elif retrain.get("policy", RetrainPolicy.AUTO) != RetrainPolicy.AUTO or _lists_triggers(retrain):
+            yield Problem(("retrain", key), f"`{key}` is for `policy: auto`: leave it out, or `on`")
+
+
+def _lists_triggers(retrain: Plain) -> bool:
+    return "policy" not in retrain and "on" in retrain
 
 
 def _steps_rise(rollout: Plain) -> Iterator[Problem]:

@@ -92,6 +92,12 @@ class ModelSpec(SpecSection):
         return task_named(self.task).labels(self.data.positive, self.data.negative)
 
     @property
+    def refits(self) -> bool:
+        """Whether the model that serves is fitted to the holdout, too."""
+        wanted = self.retrain.is_automatic if self.trainer.refit is None else self.trainer.refit
+        return wanted and self.trainer.ensemble == 1
+
+    @property
     def digest(self) -> str:
         """`sha256:` and the hex digest of the canonical JSON: the same for the same meaning."""
         return f"sha256:{hashlib.sha256(self.canonical_json().encode()).hexdigest()}"

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from rondo.contracts.spec.data import SpecSection
 from rondo.contracts.spec.duration import Duration, PositiveDuration
 from rondo.contracts.text import Text
-from rondo.contracts.vocabularies import RolloutStrategy, TrainerKind, known
+from rondo.contracts.vocabularies import RetrainPolicy, RolloutStrategy, TrainerKind, TriggerKind, known
 
 
 def _scalar(value: object) -> object:
@@ -36,6 +36,8 @@ def _scalar_or_list(value: object) -> object:
     return [_scalar(item) for item in value] if isinstance(value, list | tuple) else _scalar(value)
 
 
+DEFAULT_HOLDOUT = 0.1
+DEFAULT_TRIGGERS = (TriggerKind.DRIFT.value, TriggerKind.PERFORMANCE.value)
 # Each member of an ensemble takes memory in serving, and time at each prediction.
 MAX_MEMBERS = 10
 # The order of the parameters means nothing, so it must not change the digest.
@@ -130,25 +132,58 @@ class Trainer(SpecSection):
     models of the last 3 champions, which helps where earlier conditions come back. The earlier half of the holdout
     determines the weights, and the later half evaluates the candidate. 1: the newly fitted model alone."""
     window: PositiveDuration | None = None
-    """How far back from the newest row the training data reaches. By default it has no limit."""
-    holdout: Annotated[float, Field(gt=0, lt=0.9)] = 0.1
-    """The share of the rows, the latest ones, that the model is not fitted to but evaluated on."""
+    """How far back from the newest row the training data reaches. By default it has no limit, and with
+    `retrain: {policy: auto}` a comparison of models decides which of the rows one is fitted to."""
+    holdout: Annotated[float, Field(gt=0, lt=0.9)] | None = None
+    """The share of the rows, the latest ones, that the model is not fitted to but evaluated on. By default 0.1; with
+    `retrain: {policy: auto}` the rows since those that the champion was fitted to."""
+    refit: bool | None = None
+    """Whether the model is fitted again after its evaluation, to the holdout as well, before it serves. By default so
+    with `retrain: {policy: auto}`, and what was evaluated serves otherwise. An ensemble is never refitted."""
     min_rows: Annotated[int, Field(ge=1)] = 1_000
     """With fewer labelled rows a training is skipped until there is more data."""
     seed: int = 7
     """The seed of all randomness, 0 or more. The same rows and the same seed give the same model."""
 
+    @property
+    def share_held_out(self) -> float:
+        """The share of the rows that is held out where nothing else decides."""
+        return DEFAULT_HOLDOUT if self.holdout is None else self.holdout
+
 
 class Retrain(SpecSection):
     """When to train again. The first data and `rondo train` start a training in any case."""
 
-    on: tuple[Text, ...] = ("drift", "performance")
-    """The triggers that start a training. With an empty list, `[]`, only the first data and `rondo train` do."""
+    policy: Annotated[Text, Field(examples=known(RetrainPolicy))] = RetrainPolicy.AUTO.value
+    """`auto`: when the labelled rows have grown by a tenth, and when the performance may have dropped. A comparison of
+    models decides which rows each training takes; docs/retraining.md explains it. `triggers`: at what `on` lists. By
+    default `auto`, and `triggers` where `on` is given."""
+    on: tuple[Text, ...] = ()
+    """The triggers that start a training with `policy: triggers`, by default `[drift, performance]`. With `[]`, the
+    first data and `rondo train` alone do. With `policy: auto` it may list schedules."""
     cooldown: Duration = timedelta(days=1)
     """The least distance between two trainings, in event time. A trigger within it is skipped, which is published."""
     budget_per_week: Annotated[int, Field(ge=1)] = 5
     """The number of trainings allowed in any seven days of event time. Failed ones count; those requested by people are
     always allowed, and count unless they fail."""
+    training_cost: Annotated[float, Field(gt=0)] | None = None
+    """What a training costs, in any currency, for `policy: auto`. With it and `error_cost`, labels alone start a
+    training only if it pays by what the trainings before have gained."""
+    error_cost: Annotated[float, Field(gt=0)] | None = None
+    """What one more error costs in that currency: a loss of 1 for one row, see docs/retraining.md."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _policy_follows_from_triggers(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        policy = given.get("policy", RetrainPolicy.TRIGGERS.value if "on" in given else RetrainPolicy.AUTO.value)
+        on = () if policy == RetrainPolicy.AUTO else DEFAULT_TRIGGERS
+        return {"on": on} | given | {"policy": policy}
+
+    @property
+    def is_automatic(self) -> bool:
+        return self.policy == RetrainPolicy.AUTO
 
 
 class Rollout(SpecSection):

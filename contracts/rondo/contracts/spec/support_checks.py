@@ -21,7 +21,7 @@ from rondo.contracts.spec.parameters.step_checks import step_problems
 from rondo.contracts.spec.preparation.checks import preparation_problems
 from rondo.contracts.spec.task_checks import task_problems
 from rondo.contracts.tasks.registry import DEFAULT, TASKS
-from rondo.contracts.vocabularies import RolloutStrategy, TrainerKind, TriggerKind, UnknownColumns, known
+from rondo.contracts.vocabularies import RetrainPolicy, RolloutStrategy, TrainerKind, TriggerKind, UnknownColumns, known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,6 +74,10 @@ def not_supported(spec: Plain) -> Iterator[Problem]:
     if isinstance(kind, str) and kind not in _KINDS:
         words = ", ".join(f"`{each}`" for each in _KINDS)
         yield Problem(("trainer", "kind"), f"{_state(kind, TrainerKind)}: use one of {words}")
+    policy = mapping_at(spec, "retrain").get("policy")
+    if isinstance(policy, str) and policy not in list(RetrainPolicy):
+        message = f"{policy!r} is unknown: use one of {', '.join(known(RetrainPolicy))}"
+        yield Problem(("retrain", "policy"), message)
     unknown_columns = mapping_at(spec, "data").get("unknown_columns")
     if isinstance(unknown_columns, str) and unknown_columns not in list(UnknownColumns):
         message = f"{unknown_columns!r} is unknown: use one of {', '.join(known(UnknownColumns))}"

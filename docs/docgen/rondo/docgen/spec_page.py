@@ -129,6 +129,7 @@ trainer:
   ensemble: 3
   window: 365d
   holdout: 0.2
+  refit: false
   min_rows: 5000
   seed: 7
 gates:
@@ -141,9 +142,12 @@ gates:
   slice_metric: roc_auc
   fairness: {{by: invoice, metric: true_positive_rate, max_gap: 0.1}}
 retrain:
-  on: [drift, performance, "cron: 0 3 * * 1"]
+  policy: auto
+  on: ["cron: 0 3 * * 1"]
   cooldown: 7d
   budget_per_week: 2
+  training_cost: 20
+  error_cost: 0.05
 rollout: {{strategy: replace}}
 serving: {{ignore_unknown_fields: true}}
 monitor:
@@ -188,7 +192,13 @@ def _parts(key: str, part: Json, kinds: Json) -> Iterator[str]:
     if key == "prepare":
         yield _expressions()
     if key == "retrain":
-        yield "\n".join(("### Triggers", "", table(("in `retrain.on`", "starts a training when"), _TRIGGERS.items())))
+        yield "\n".join(
+            (
+                "### Triggers",
+                "",
+                table(("in `retrain.on`", "starts a training of `policy: triggers` when"), _TRIGGERS.items()),
+            )
+        )
     shared = _shared(part)
     for inner, node in part["properties"].items():
         name = _reference(node)

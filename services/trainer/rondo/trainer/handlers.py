@@ -12,10 +12,12 @@ from rondo.contracts.events.monitoring import (
     DriftDetected,
     Finding,
     PerformanceDegraded,
+    PerformanceSuspected,
+    WindowClosed,
 )
 from rondo.contracts.events.training import TrainingRequested, Trigger
 from rondo.contracts.vocabularies import TriggerKind
-from rondo.trainer.triggers.handle_trigger import handle_deferred_triggers, handle_trigger
+from rondo.trainer.triggers.handle_trigger import handle_deferred_triggers, handle_new_labels, handle_trigger
 
 if TYPE_CHECKING:
     from rondo.chassis.events.consumer import Handlers
@@ -35,6 +37,8 @@ def event_handlers() -> Handlers[UnitOfWork]:
         TrainingRequested: on_training_requested,
         DriftDetected: on_drift_detected,
         PerformanceDegraded: on_performance_degraded,
+        PerformanceSuspected: on_performance_suspected,
+        WindowClosed: on_window_closed,
         DataQualityDegraded: on_data_quality_degraded,
         DeploymentChanged: on_deployment_changed,
         ModelRolledBack: on_model_rolled_back,
@@ -90,14 +94,43 @@ async def on_batch_accepted(envelope: Envelope[BatchAccepted], work: UnitOfWork)
     accepted = envelope.data
     await work.lock_dataset(accepted.dataset)
     await work.save_batch(accepted)
+    for model in await work.models_of(accepted.dataset):
+        await work.lock_model(model)
+        await work.count_labels(model, accepted.rows.accepted)
+        await _consider_batch(model, accepted, work)
+
+
+async def _consider_batch(model: str, accepted: BatchAccepted, work: UnitOfWork) -> None:
+    """Train on the first data. By `policy: auto` later batches count by their rows. The lock of the model is held."""
+    spec = await work.spec(model)
+    first = not (await work.history(model)).ever_trained
+    by_labels = spec is not None and spec.retrain.is_automatic and not first
     trigger = Trigger(
         id=f"{accepted.dataset}/{accepted.batch_id}",
-        kind=TriggerKind.DATA,
+        kind=TriggerKind.NEW_LABELS if by_labels else TriggerKind.DATA,
         at=accepted.event_time_to,
         detail=f"batch {accepted.batch_id} has {accepted.rows.accepted:,} rows",
     )
-    for model in await work.models_of(accepted.dataset):
+    if by_labels:
+        await handle_new_labels(model, trigger, work, quiet=False)
+    else:
         await handle_trigger(model, trigger, work)
+
+
+async def on_window_closed(envelope: Envelope[WindowClosed], work: UnitOfWork) -> None:
+    """Count the predictions whose outcome is known."""
+    closed = envelope.data
+    if not closed.labelled_rows:
+        return
+    await work.lock_model(closed.model)
+    await work.count_labels(closed.model, closed.labelled_rows)
+    trigger = Trigger(
+        id=f"labels/{closed.finding_id}",
+        kind=TriggerKind.NEW_LABELS,
+        at=closed.window.end,
+        detail=f"{closed.labelled_rows:,} predictions of the window have outcomes",
+    )
+    await handle_new_labels(closed.model, trigger, work, quiet=True)
 
 
 async def on_training_requested(envelope: Envelope[TrainingRequested], work: UnitOfWork) -> None:
@@ -110,6 +143,14 @@ async def on_drift_detected(envelope: Envelope[DriftDetected], work: UnitOfWork)
 
 async def on_performance_degraded(envelope: Envelope[PerformanceDegraded], work: UnitOfWork) -> None:
     await handle_trigger(envelope.data.model, _trigger(envelope.data, TriggerKind.PERFORMANCE), work)
+
+
+async def on_performance_suspected(envelope: Envelope[PerformanceSuspected], work: UnitOfWork) -> None:
+    """Look into a suspicion by `policy: auto`. No other policy asks for one, for its rate of errors is not bounded."""
+    suspected = envelope.data
+    spec = await work.spec(suspected.model)
+    if spec is not None and spec.retrain.is_automatic:
+        await handle_trigger(suspected.model, _trigger(suspected, TriggerKind.SUSPICION), work)
 
 
 async def on_data_quality_degraded(envelope: Envelope[DataQualityDegraded], work: UnitOfWork) -> None:
@@ -128,4 +169,4 @@ async def on_model_rolled_back(envelope: Envelope[ModelRolledBack], work: UnitOf
 
 def _trigger(finding: Finding, kind: TriggerKind) -> Trigger:
     detail = finding.described(_NAMED_STATISTICS)
-    return Trigger(id=finding.finding_id, kind=kind, at=finding.window.end, detail=detail)
+    return Trigger(id=finding.finding_id, kind=kind, at=finding.window.end, detail=detail, since=finding.since)

@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.models import ModelRemoved, ModelRolledBack, SpecApplied
     from rondo.contracts.events.training import (
         FunctionVersion,
-        ModelTrained,
-        TrainingFailed,
         TrainingProgressed,
-        TrainingSkipped,
         TrainingStarted,
         Trigger,
     )
@@ -33,11 +30,13 @@ if TYPE_CHECKING:
     from rondo.trainer.run import (
         Batch,
         ChampionVersion,
+        Ended,
         History,
         LastTraining,
         Proposal,
         RecordedTrials,
         Run,
+        Training,
         Trial,
     )
 
@@ -67,7 +66,7 @@ class UnitOfWork(Protocol):
     async def remove_spec(self, removed: ModelRemoved) -> None:
         """Forget the spec of a model, unless a later revision is known. An earlier one changes nothing afterwards.
 
-        Runs of earlier revisions are `before_removal` from now on.
+        Runs of earlier revisions are `before_removal` from now on, and what their trainings made known is forgotten.
         """
         ...
 
@@ -104,11 +103,19 @@ class UnitOfWork(Protocol):
         """Record a queued run and wake the workers. A model has at most one in flight, beside its registrations."""
         ...
 
+    async def count_labels(self, model: str, rows: int) -> None:
+        """Add labelled rows that an event told of; `history` has those since the last training."""
+        ...
+
     async def defer(self, model: str, trigger: Trigger) -> None:
-        """Keep a trigger of a model for later: each registration, and one trigger of a training.
+        """Keep a trigger of a model for later: each registration, the last drop of the performance, and one other.
 
         A later trigger of a training takes the place of an earlier one. A manual one is replaced only by another.
         """
+        ...
+
+    async def pop_harm(self, model: str) -> Trigger | None:
+        """Return the deferred drop of the performance, and forget it."""
         ...
 
     async def pop_deferred(self, model: str) -> tuple[Trigger, ...]:
@@ -164,6 +171,10 @@ class RunQueue(Protocol):
 
     async def last_training(self, model: str) -> LastTraining | None: ...
 
+    async def training(self, model: str) -> Training | None:
+        """Return what is known from the trainings of a model; None before the first."""
+        ...
+
     async def begin(
         self, run: Run, started: TrainingStarted, training_set_digest: str, function_digest: str | None
     ) -> None:
@@ -185,7 +196,7 @@ class RunQueue(Protocol):
         """Record how a trial ended, and publish the progress; False when the claim is lost."""
         ...
 
-    async def finish(self, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:
+    async def finish(self, run: Run, ended: Ended) -> bool:
         """Save the end of a run, publish it, and admit the deferred triggers; False when the claim is lost."""
         ...
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from rondo.trainer.adaptation.growth import GROWTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from rondo.contracts.events.training import Trigger
+    from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, Trigger
     from rondo.contracts.spec.model import ModelSpec
     from rondo.contracts.spec.policy import Value
+    from rondo.trainer.adaptation.comparison import State
 
 RunState = Literal["queued", "running", "trained", "failed", "skipped"]
 TrialState = Literal["complete", "pruned", "failed"]
+Result: TypeAlias = "ModelTrained | TrainingFailed | TrainingSkipped"
 IN_FLIGHT: tuple[RunState, ...] = ("queued", "running")
 
 
@@ -66,6 +70,49 @@ class LastTraining:
 
 
 @dataclass(frozen=True)
+class Training:
+    """What is known of a model after its last training: the labelled rows, those that the last model was fitted to.
+
+    `until` is their newest event time. `growth` is the share by which `fitted` must grow before the next training, and
+    `gain` the loss that the last fits saved in the mean; None where it is not known.
+    """
+
+    rows: int
+    fitted: int
+    until: datetime
+    state: State
+    growth: float = GROWTH
+    gain: float | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended. `training` is what is known of its model now, and None where that is as it was.
+
+    `unfitted` are the labelled rows that came since the last training.
+    """
+
+    result: Result
+    training: Training | None = None
+    unfitted: int = 0
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labelled rows that came since the last training, by the events so far: `new` of them.
+
+    `first` are the labelled rows of the first training, `fitted` those that the last model was fitted to; both are 0
+    before any training. `growth` and `gain` are as in `Training`.
+    """
+
+    new: int = 0
+    first: int = 0
+    fitted: int = 0
+    growth: float = GROWTH
+    gain: float | None = None
+
+
+@dataclass(frozen=True)
 class PastRun:
     """A run that was admitted before. `before_removal`: the model was removed since, and is a new one."""
 
@@ -88,6 +135,7 @@ class History:
     runs: tuple[PastRun, ...] = ()
     ever_trained: bool = False
     removed_revision: int = 0
+    labels: Labels = Labels()
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def split(spec: ModelSpec, rows: pl.DataFrame) -> Split:
 
     """
     time = spec.data.event_time
-    cut: datetime = rows[time][min(int(rows.height * (1 - spec.trainer.holdout)), rows.height - 1)]
+    cut: datetime = rows[time][min(int(rows.height * (1 - spec.trainer.share_held_out)), rows.height - 1)]
     parts = Split(*_cut(rows, time, cut))
     if parts.training.is_empty():
         raise SharedEventTimeError(time, cut, rows.filter(pl.col(time) == cut).height, rows.height)

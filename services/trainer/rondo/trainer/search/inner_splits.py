@@ -45,7 +45,7 @@ class InnerSplit:
 def inner_splits(spec: ModelSpec, training: pl.DataFrame) -> Iterator[InnerSplit]:
     """Yield the splits of training rows in order of event time. Rows with the same event time stay together."""
     time = training[spec.data.event_time]
-    share = min(spec.trainer.holdout, _LARGEST_SHARE)
+    share = min(spec.trainer.share_held_out, _LARGEST_SHARE)
     cuts = [time.search_sorted(time[round(len(time) * (1 - share * left))], "left") for left in range(SPLITS, 0, -1)]
     for number, (cut, end) in enumerate(zip(cuts, [*cuts[1:], len(time)], strict=True)):
         yield InnerSplit(number, training[: int(cut)], training[int(cut) : int(end)])

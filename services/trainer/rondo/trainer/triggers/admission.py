@@ -1,5 +1,7 @@
 """Decides whether a trigger starts a run: one run in flight per model, a cooldown, a weekly budget, a circuit breaker.
 
+By `policy: triggers` the spec lists what may start a run, and by `policy: auto` the labelled rows decide.
+
 A registration trains nothing: each has its run, one after the other with the trainings of the model, and none of these
 rules is about it.
 
@@ -14,8 +16,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from rondo.contracts.spec.cron import PREFIX
 from rondo.contracts.spec.model import format_duration
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
+from rondo.trainer.adaptation.growth import Costs, chunk_rows, growth_needed, pays
 from rondo.trainer.run import IN_FLIGHT
 
 if TYPE_CHECKING:
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 # After three failures in a row the next automatic run would most likely fail, too.
 BREAKER_FAILURES = 3
 WEEK = timedelta(days=7)
+# What says that the performance may have dropped.
+HARM = (TriggerKind.PERFORMANCE, TriggerKind.SUSPICION)
 
 
 @dataclass(frozen=True)
@@ -63,8 +69,9 @@ def admit(trigger: Trigger, spec: ModelSpec | None, history: History) -> Decisio
         )
     if trigger.kind == TriggerKind.REGISTRATION:
         return Start()
+    not_wanted = _not_due if spec.retrain.is_automatic else _not_subscribed
     return (
-        _not_subscribed(trigger, spec, history)
+        not_wanted(trigger, spec, history)
         or _in_flight(history)
         or _breaker(trigger, spec, history)
         or _cooldown(trigger, spec, history)
@@ -79,10 +86,55 @@ def _since_removal(history: History) -> History:
     return replace(history, runs=runs)
 
 
-def _not_subscribed(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:
+def _always_wanted(trigger: Trigger, spec: ModelSpec, history: History) -> bool:
     first_data = trigger.kind == TriggerKind.DATA and not history.ever_trained
-    scheduled = trigger.kind == TriggerKind.SCHEDULE and any(on.startswith("cron: ") for on in spec.retrain.on)
-    if trigger.kind == TriggerKind.MANUAL or first_data or scheduled or trigger.kind in spec.retrain.on:
+    scheduled = trigger.kind == TriggerKind.SCHEDULE and any(on.startswith(PREFIX) for on in spec.retrain.on)
+    return trigger.kind == TriggerKind.MANUAL or first_data or scheduled
+
+
+def _not_due(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:
+    """Decide by the labelled rows. Inputs that change start nothing: only labels say whether a model suffers."""
+    if _always_wanted(trigger, spec, history):
+        return None
+    labels = history.labels
+    match trigger.kind:
+        case TriggerKind.DRIFT | TriggerKind.QUALITY:
+            detail = "the inputs changed, and no drop of the performance is known: labels decide about a training"
+            return Skip(SkipReason.NO_HARM, f"{detail}, or `rondo train {spec.model}`")
+        case TriggerKind.PERFORMANCE | TriggerKind.SUSPICION:
+            return _too_few(labels.new, chunk_rows(labels.first), "a drop of the performance is looked into with")
+        case TriggerKind.NEW_LABELS if not history.ever_trained:
+            return _too_few(labels.new, spec.trainer.min_rows, "the first training needs")
+        case TriggerKind.NEW_LABELS:
+            needed, share = growth_needed(labels.fitted, labels.growth), f"{labels.growth:.0%} of {labels.fitted:,}"
+            return _too_few(labels.new, needed, f"the next training follows {share},") or _costs_more(spec, history)
+        case _:
+            return _not_subscribed(trigger, spec, history)
+
+
+def _too_few(new: int, needed: int, what: str) -> Skip | None:
+    if new >= needed:
+        return None
+    return Skip(SkipReason.NOT_ENOUGH_DATA, f"about {new:,} labelled rows are new; {what} {needed:,}")
+
+
+def _costs_more(spec: ModelSpec, history: History) -> Skip | None:
+    """Return the skip of a training that does not pay. What it would gain is known from the trainings before."""
+    training, error, labels = spec.retrain.training_cost, spec.retrain.error_cost, history.labels
+    if training is None or error is None or labels.gain is None:
+        return None
+    if pays(labels.gain, labels.new, Costs(training, error)):
+        return None
+    worth = labels.gain * labels.new * error
+    detail = (
+        f"past trainings saved a loss of {labels.gain:.4f} a row, worth {worth:.4g} over {labels.new:,} rows, and one"
+        f" costs {training:g} (retrain.training_cost)"
+    )
+    return Skip(SkipReason.NO_GAIN, detail)
+
+
+def _not_subscribed(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:
+    if _always_wanted(trigger, spec, history) or trigger.kind in spec.retrain.on:
         return None
     subscribed = ", ".join(spec.retrain.on) or "nothing"
     return Skip(

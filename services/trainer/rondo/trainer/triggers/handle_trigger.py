@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.training import TrainingSkipped
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
 from rondo.trainer import metrics
-from rondo.trainer.triggers.admission import AlreadyHandled, Skip, Start, admit
+from rondo.trainer.triggers.admission import HARM, AlreadyHandled, Skip, Start, admit
 
 if TYPE_CHECKING:
     from rondo.contracts.events.training import Trigger
+    from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.ports import UnitOfWork
 
 log = logging.getLogger(__name__)
+# Reasons that pass by themselves.
+_PASSING = (SkipReason.IN_FLIGHT, SkipReason.NOT_ENOUGH_DATA, SkipReason.COOLDOWN, SkipReason.BUDGET)
 
 
 async def handle_trigger(model: str, trigger: Trigger, work: UnitOfWork) -> None:
@@ -31,10 +34,29 @@ async def handle_trigger(model: str, trigger: Trigger, work: UnitOfWork) -> None
         log.debug("the trigger %s of %s has its run already: %s", trigger.id, model, decision.run_id)
     elif isinstance(decision, Skip):
         await work.publish(_skipped(model, trigger, decision))
-        if _never_repeated(trigger, decision):
+        if _is_kept(trigger, decision, spec):
             await work.defer(model, trigger)
     elif spec is not None:
         await work.enqueue(run_id(model, trigger), trigger, spec)
+
+
+async def handle_new_labels(model: str, trigger: Trigger, work: UnitOfWork, *, quiet: bool) -> None:
+    """Handle a deferred drop of the performance if the labels suffice for it now, else the trigger itself.
+
+    Where `quiet`, a trigger that starts nothing is not published: windows close all the time.
+    """
+    await work.lock_model(model)
+    spec = await work.spec(model)
+    if spec is None or not spec.retrain.is_automatic:
+        return None
+    history = await work.history(model)
+    if (harm := await work.pop_harm(model)) is not None:
+        if isinstance(admit(harm, spec, history), Start):
+            return await handle_trigger(model, harm, work)
+        await work.defer(model, harm)
+    if not quiet or isinstance(admit(trigger, spec, history), Start):
+        await handle_trigger(model, trigger, work)
+    return None
 
 
 async def handle_deferred_triggers(model: str, work: UnitOfWork) -> None:
@@ -50,11 +72,17 @@ def run_id(model: str, trigger: Trigger) -> str:
     return f"run-{cause.hexdigest()[:16]}"
 
 
-def _never_repeated(trigger: Trigger, skip: Skip) -> bool:
-    """Return whether the trigger is sent only once. The monitor repeats a finding while it lasts."""
+def _is_kept(trigger: Trigger, skip: Skip, spec: ModelSpec | None) -> bool:
+    """Return whether a skipped trigger is deferred: it is sent only once. The monitor repeats a finding while it lasts.
+
+    A drop of the performance waits for labels, for the end of a cooldown, or for a budget.
+    """
     if skip.reason == SkipReason.NO_SPEC:  # topics have no order among each other: the spec may be on its way
         return trigger.kind in (TriggerKind.MANUAL, TriggerKind.SCHEDULE, TriggerKind.REGISTRATION)
-    return skip.reason == SkipReason.IN_FLIGHT and trigger.kind in (TriggerKind.DATA, TriggerKind.MANUAL)
+    if trigger.kind in HARM and spec is not None and spec.retrain.is_automatic:
+        return skip.reason in _PASSING
+    sent_once = (TriggerKind.DATA, TriggerKind.NEW_LABELS, TriggerKind.MANUAL)
+    return skip.reason == SkipReason.IN_FLIGHT and trigger.kind in sent_once
 
 
 def _skipped(model: str, trigger: Trigger, skip: Skip) -> TrainingSkipped:

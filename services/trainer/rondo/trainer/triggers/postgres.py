@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.training import Trigger
 from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.vocabularies import RouteRole, TriggerKind
-from rondo.trainer.run import Batch, History, PastRun
+from rondo.trainer.run import Batch, History, Labels, PastRun
+from rondo.trainer.triggers.admission import HARM
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 RUNS_CHANNEL = "trainer_runs"
 # More than a weekly budget uses, and than the breaker looks at.
 _HISTORY_LIMIT = 200
+# The slot of a deferred drop of the performance; that of a training is empty, and of a registration its trigger's id.
+_HARM_SLOT = "harm"
+
+_LABELS = """
+select greatest(counted - coalesce(labelled, 0), 0) as new, first_rows, fitted, growth, gain
+from labels left join trainings using (model) where model = $1
+"""
 
 
 def handling(database: Database) -> Callable[[Envelope[Any]], AbstractAsyncContextManager[PostgresUnitOfWork]]:
@@ -66,6 +74,13 @@ class PostgresUnitOfWork:
             "update specs set removed_revision = greatest(removed_revision, $2) where model = $1",
             removed.model, removed.revision,
         )  # fmt: skip
+        await self._connection.execute(
+            "delete from trainings where model = $1 and spec_revision < $2", removed.model, removed.revision
+        )
+        await self._connection.execute(
+            "delete from strategy_scores where model = $1 and not exists (select from trainings where model = $1)",
+            removed.model,
+        )
 
     async def spec(self, model: str) -> ModelSpec | None:
         text = await self._connection.fetchval("select spec from specs where model = $1", model)
@@ -141,7 +156,22 @@ class PostgresUnitOfWork:
             PastRun(r["id"], Trigger.model_validate(r["trigger"]), r["spec_digest"], r["state"], r["before_removal"])
             for r in rows
         )
-        return History(tuple(runs), trained, removed)
+        return History(tuple(runs), trained, removed, await self._labels(model))
+
+    async def _labels(self, model: str) -> Labels:
+        row = await self._connection.fetchrow(_LABELS, model)
+        if row is None:
+            return Labels()
+        if row["fitted"] is None:
+            return Labels(row["new"])
+        return Labels(row["new"], row["first_rows"], row["fitted"], row["growth"], row["gain"])
+
+    async def count_labels(self, model: str, rows: int) -> None:
+        await self._connection.execute(
+            """insert into labels (model, counted) values ($1, $2)
+            on conflict (model) do update set counted = labels.counted + excluded.counted""",
+            model, rows,
+        )  # fmt: skip
 
     async def enqueue(self, run_id: str, trigger: Trigger, spec: ModelSpec) -> None:
         await self._connection.execute(
@@ -155,11 +185,17 @@ class PostgresUnitOfWork:
     async def defer(self, model: str, trigger: Trigger) -> None:
         # Nobody repeats a request. A manual run trains on all the data there is; a data trigger may not start a run.
         await self._connection.execute(
-            """insert into deferred (model, registration, trigger) values ($1, $2, $3)
-            on conflict (model, registration) do update set trigger = excluded.trigger
+            """insert into deferred (model, slot, trigger) values ($1, $2, $3)
+            on conflict (model, slot) do update set trigger = excluded.trigger
             where deferred.trigger ->> 'kind' <> 'manual' or excluded.trigger ->> 'kind' = 'manual'""",
-            model, trigger.id if trigger.kind == TriggerKind.REGISTRATION else "", trigger.model_dump(mode="json"),
+            model, _slot(trigger), trigger.model_dump(mode="json"),
         )  # fmt: skip
+
+    async def pop_harm(self, model: str) -> Trigger | None:
+        found = await self._connection.fetchval(
+            "delete from deferred where model = $1 and slot = $2 returning trigger", model, _HARM_SLOT
+        )
+        return None if found is None else Trigger.model_validate(found)
 
     async def pop_deferred(self, model: str) -> tuple[Trigger, ...]:
         rows = await self._connection.fetch(
@@ -170,3 +206,9 @@ class PostgresUnitOfWork:
 
     async def publish(self, event: Event) -> object:
         return await self._transaction.publish(event)
+
+
+def _slot(trigger: Trigger) -> str:
+    if trigger.kind == TriggerKind.REGISTRATION:
+        return trigger.id
+    return _HARM_SLOT if trigger.kind in HARM else ""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
-from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
+from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingStarted
 from rondo.trainer.errors import LostModelError, TrainingImpossibleError
 from rondo.trainer.evaluation.candidate import ChampionModel
 from rondo.trainer.evaluation.training_evidence import assemble_evidence
+from rondo.trainer.run import Ended
 from rondo.trainer.worker import skipped_runs
+from rondo.trainer.worker.known_training import trained_now, unfitted_rows
 from rondo.trainer.worker.search import run_search
 
 if TYPE_CHECKING:
@@ -35,7 +37,6 @@ A = TypeVarTuple("A")
 _PROMOTED_WITHIN = timedelta(seconds=5)
 # A champion that changes more often than this during one evaluation is left to the gates, which ask for a new run.
 _EVALUATIONS = 3
-Result: TypeAlias = ModelTrained | TrainingFailed | TrainingSkipped
 
 
 class Attempt:
@@ -57,7 +58,7 @@ class Attempt:
         self._executor = executor
         self._code_version = code_version
 
-    async def run(self, run: Run, retry: RetryWhileUnavailable) -> Result:
+    async def run(self, run: Run, retry: RetryWhileUnavailable) -> Ended:
         """Return how the run ends. A fault of the spec or the data ends it as failed, with a message for its author.
 
         The database and the artifact store for the candidate, which every run needs, are retried. Data and champion
@@ -72,20 +73,25 @@ class Attempt:
             # From the tables' logs alone: too few rows are not even read.
             rows = await self._blocking(self._datasets.rows_at_most, run.spec)
             if rows < run.spec.trainer.min_rows:
-                return skipped_runs.too_few_rows(run, rows)
+                return Ended(skipped_runs.too_few_rows(run, rows))
             training_set = await self._blocking(self._datasets.read, run.spec, run.trigger.at)
             digest = await self._function_digest(run)
             last = await retry(lambda: self._queue.last_training(run.model))
-            if skipped := skipped_runs.reason_to_skip(run, training_set, digest, last):
-                return skipped
+            known = await retry(lambda: self._queue.training(run.model))
+            unfitted = unfitted_rows(run.spec, training_set, known)
+            skipped = skipped_runs.reason_to_skip(run, training_set, digest, last)
+            if skipped or (skipped := skipped_runs.not_grown(run, unfitted, known)):
+                return Ended(skipped, unfitted=unfitted)
             champion = await self._check_champion(run, retry)
             await retry(lambda: self._queue.begin(run, _started(run), training_set.digest, digest))
-            return await self._train(run, training_set, champion, retry)
+            trained = await self._train(run, training_set, champion, retry)
+            return Ended(trained, trained_now(run, training_set, trained, known))
         except TrainingImpossibleError as error:
             log.warning("%s fails: %s", run.id, error)
-            return TrainingFailed(
+            failed = TrainingFailed(
                 model=run.model, run_id=run.id, trigger=run.trigger, reason=str(error), attempts=run.attempt
             )
+            return Ended(failed)
 
     async def _function_digest(self, run: Run) -> str | None:
         """Return the digest of the code that would train; None where a library does, or the model is there already."""
@@ -107,7 +113,7 @@ class Attempt:
 
     async def _train(
         self, run: Run, training_set: TrainingSet, champion: ChampionModel | None, retry: RetryWhileUnavailable
-    ) -> Result:
+    ) -> ModelTrained:
         fitted = await self._fitted(run, training_set, champion, retry)
         digest = await retry(lambda: self._artifacts.put(fitted.model))
         candidate = await self._evaluate(run, fitted, retry)

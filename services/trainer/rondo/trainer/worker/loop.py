@@ -14,13 +14,14 @@ from rondo.chassis.retry import Retry
 from rondo.chassis.telemetry import span
 from rondo.contracts.events.training import TrainingFailed
 from rondo.trainer.errors import ClaimLostError
+from rondo.trainer.run import Ended
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from rondo.trainer.ports import RunQueue
     from rondo.trainer.run import Run
-    from rondo.trainer.worker.attempt import Attempt, Result
+    from rondo.trainer.worker.attempt import Attempt
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -76,7 +77,7 @@ class Worker:
         try:
             # Polars and deltalake are used from the data to the evaluation.
             with panics_as_errors():
-                result = await self._attempt.run(run, self._retry)
+                ended = await self._attempt.run(run, self._retry)
         except UnavailableError as error:
             await self._postpone(run, error)
         except ClaimLostError as error:
@@ -85,7 +86,7 @@ class Worker:
             log.exception("%s failed unexpectedly, attempt %d of %d", run.id, run.attempt, self._max_attempts)
             await self._retry_later(run, error)
         else:
-            await self._finish(run, result)
+            await self._finish(run, ended)
 
     async def _postpone(self, run: Run, error: UnavailableError) -> None:
         self._postponed[run.id] += 1
@@ -103,15 +104,15 @@ class Worker:
             f"it failed {run.attempt} times unexpectedly, last with {type(error).__name__}: {error}; no fault of"
             " the spec or the data is known to cause this: see the trainer's log"
         )
-        await self._finish(
-            run,
-            TrainingFailed(model=run.model, run_id=run.id, trigger=run.trigger, reason=reason, attempts=run.attempt),
+        failed = TrainingFailed(
+            model=run.model, run_id=run.id, trigger=run.trigger, reason=reason, attempts=run.attempt
         )
+        await self._finish(run, Ended(failed))
 
-    async def _finish(self, run: Run, result: Result) -> None:
+    async def _finish(self, run: Run, ended: Ended) -> None:
         self._postponed.pop(run.id, None)
-        if await self._retry(lambda: self._queue.finish(run, result)):
-            log.info("%s ended with %s", run.id, type(result).__name__)
+        if await self._retry(lambda: self._queue.finish(run, ended)):
+            log.info("%s ended with %s", run.id, type(ended.result).__name__)
         else:
             log.warning("%s was taken over by another worker: the result of this one is dropped", run.id)
 

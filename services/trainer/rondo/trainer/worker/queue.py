@@ -15,18 +15,18 @@ from rondo.chassis.errors import UnavailableError
 from rondo.chassis.postgres.pool import is_broken
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, Trigger
 from rondo.contracts.spec.model import ModelSpec
-from rondo.trainer.run import ChampionVersion, LastTraining, Run
+from rondo.trainer.run import ChampionVersion, Ended, LastTraining, Run
 from rondo.trainer.triggers.handle_trigger import handle_deferred_triggers
 from rondo.trainer.triggers.postgres import RUNS_CHANNEL, PostgresUnitOfWork
-from rondo.trainer.worker import trial_rows
+from rondo.trainer.worker import postgres_trainings, trial_rows
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from rondo.chassis.postgres.pool import Database
     from rondo.chassis.postgres.transaction import Transaction
-    from rondo.contracts.events.training import TrainingProgressed, TrainingSkipped, TrainingStarted
-    from rondo.trainer.run import Proposal, RecordedTrials, RunState, Trial
+    from rondo.contracts.events.training import TrainingProgressed, TrainingStarted
+    from rondo.trainer.run import Proposal, RecordedTrials, Result, RunState, Training, Trial
 
 # A claim of a run: another worker, or another attempt of the same worker, is another claim.
 _CLAIMED = "id = $1 and worker = $2 and attempts = $3 and state = 'running'"
@@ -36,7 +36,8 @@ _LOCK_CLAIMS = "select pg_advisory_xact_lock(hashtext('trainer.claim'))"
 
 _CLAIM = """
 update runs set state = 'running', worker = $1, attempts = attempts + 1, lease_until = clock_timestamp() + $2,
-    started_at = coalesce(started_at, clock_timestamp())
+    started_at = coalesce(started_at, clock_timestamp()),
+    labelled = coalesce((select counted from labels where labels.model = runs.model), 0)
 where id = (
     select id from runs as next
     where (state = 'running' and lease_until < clock_timestamp())
@@ -116,7 +117,7 @@ class PostgresRunQueue:
             if run.attempt <= max_attempts:
                 return run
             # In a transaction of its own: the end of a run takes the model's lock before it touches the row.
-            await self.finish(run, worker_died(run, max_attempts))
+            await self.finish(run, Ended(worker_died(run, max_attempts)))
         return None
 
     async def _claim_next(self) -> Run | None:
@@ -166,6 +167,10 @@ class PostgresRunQueue:
             return None
         return LastTraining(row["id"], row["spec_digest"], row["training_set_digest"], row["function_digest"])
 
+    async def training(self, model: str) -> Training | None:
+        async with self._database.transaction() as work:
+            return await postgres_trainings.load(work.connection, model)
+
     async def begin(
         self, run: Run, started: TrainingStarted, training_set_digest: str, function_digest: str | None
     ) -> None:
@@ -188,9 +193,9 @@ class PostgresRunQueue:
                 await work.publish(progressed, f"{run.id}.trial.{trial.number}")
         return held
 
-    async def finish(self, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:
+    async def finish(self, run: Run, ended: Ended) -> bool:
         async with self._database.transaction() as work:
-            return await finish(work, run, result)
+            return await finish(work, run, ended)
 
     async def hand_back(self, run: Run, pause: timedelta) -> None:
         await self._hand_back(run, pause, 0)
@@ -203,8 +208,9 @@ class PostgresRunQueue:
             await work.connection.execute(_HAND_BACK, run.id, run.worker, run.attempt, pause, uncounted_attempts)
 
 
-async def finish(work: Transaction, run: Run, result: ModelTrained | TrainingFailed | TrainingSkipped) -> bool:
+async def finish(work: Transaction, run: Run, ended: Ended) -> bool:
     """Save and publish the end of a run and handle the deferred triggers; False when the claim is lost."""
+    result = ended.result
     triggers = PostgresUnitOfWork(work)
     # First: a handler that has seen the run in flight may be about to defer a trigger, which must be visible here.
     await triggers.lock_model(run.model)
@@ -213,6 +219,7 @@ async def finish(work: Transaction, run: Run, result: ModelTrained | TrainingFai
     status = await work.connection.execute(_FINISH, run.id, run.worker, run.attempt, state, detail, digest)
     if status != "UPDATE 1":
         return False
+    await postgres_trainings.save(work.connection, run, ended)
     await work.publish(result, f"{run.id}.{state}")
     await handle_deferred_triggers(run.model, triggers)
     return True
@@ -237,7 +244,7 @@ def worker_died(run: Run, attempts: int) -> TrainingFailed:
     return TrainingFailed(model=run.model, run_id=run.id, trigger=run.trigger, reason=reason, attempts=attempts)
 
 
-def _outcome(result: ModelTrained | TrainingFailed | TrainingSkipped) -> tuple[RunState, str | None]:
+def _outcome(result: Result) -> tuple[RunState, str | None]:
     if isinstance(result, ModelTrained):
         return "trained", None
     if isinstance(result, TrainingFailed):

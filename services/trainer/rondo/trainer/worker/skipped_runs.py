@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.training import TrainingSkipped
 from rondo.contracts.spec.model import format_duration
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
+from rondo.trainer.adaptation.growth import chunk_rows, growth_needed
 from rondo.trainer.dataset.data_checks import described_left_out
+from rondo.trainer.triggers.admission import HARM
 
 if TYPE_CHECKING:
     from rondo.trainer.dataset.training_set import TrainingSet
-    from rondo.trainer.run import LastTraining, Run
+    from rondo.trainer.run import LastTraining, Run, Training
 
 
 def too_few_rows(run: Run, rows: int) -> TrainingSkipped:
@@ -45,6 +47,25 @@ def reason_to_skip(
         return None
     detail = f"{last.run_id} trained on the same {rows:,} labelled rows {_window(run, training_set)}"
     return _skipped(run, SkipReason.NO_NEW_DATA, f"{detail}: publish newer rows, or send the outcomes of predictions")
+
+
+def not_grown(run: Run, unfitted: int, known: Training | None) -> TrainingSkipped | None:
+    """Return the skip of a run by `policy: auto` for which fewer rows are new than the events told of.
+
+    A row that is published and served is counted twice there, as is one that is published again.
+    """
+    if known is None or not run.spec.retrain.is_automatic:
+        return None
+    if run.trigger.kind in HARM:
+        needed = chunk_rows(known.state.first)
+    elif run.trigger.kind == TriggerKind.NEW_LABELS:
+        needed = growth_needed(known.fitted, known.growth)
+    else:
+        return None
+    if unfitted >= needed:
+        return None
+    detail = f"{unfitted:,} of {needed:,} labelled rows that the next training needs are new; waiting for more"
+    return _skipped(run, SkipReason.NOT_ENOUGH_DATA, detail)
 
 
 def _window(run: Run, training_set: TrainingSet) -> str:

@@ -1,0 +1,94 @@
+"""What is known from the trainings of a model: SQL of the queue of runs, and rows as values."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from rondo.trainer.adaptation.comparison import ScoredChunk, State
+from rondo.trainer.adaptation.record import ChunkScore
+from rondo.trainer.run import Training
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import asyncpg
+
+    from rondo.trainer.run import Ended, Run
+
+    Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[Any]"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Nothing of a run that a removal of its model preceded.
+_SAVE = """
+insert into trainings (model, spec_revision, first_rows, rows, fitted, until, labelled, growth, gain, window_start,
+    leader)
+select model, spec_revision, $2, $3, $4, $5, labelled - $6, $7, $8, $9, $10 from runs
+where id = $1
+    and spec_revision >= coalesce((select removed_revision from specs where specs.model = runs.model), 0)
+on conflict (model) do update set spec_revision = excluded.spec_revision, rows = excluded.rows,
+    fitted = excluded.fitted, until = excluded.until, labelled = excluded.labelled, growth = excluded.growth,
+    gain = excluded.gain, window_start = excluded.window_start, leader = excluded.leader
+"""
+
+_CORRECT = """
+update trainings set labelled = runs.labelled - $2 from runs where runs.id = $1 and trainings.model = runs.model
+"""
+
+_SAVE_SCORE = """
+insert into strategy_scores (model, since, until, strategy, rows, mean, quarters) values ($1, $2, $3, $4, $5, $6, $7)
+"""
+
+
+async def load(connection: Connection, model: str) -> Training | None:
+    """Return what is known from the trainings of a model; None before the first."""
+    row = await connection.fetchrow("select * from trainings where model = $1", model)
+    if row is None:
+        return None
+    scores = await connection.fetch("select * from strategy_scores where model = $1 order by since, strategy", model)
+    chunks: dict[tuple[int, int], dict[str, ChunkScore]] = {}
+    for each in scores:
+        chunk = chunks.setdefault((micros(each["since"]), micros(each["until"])), {})
+        chunk[each["strategy"]] = ChunkScore(each["rows"], each["mean"], tuple(each["quarters"]))
+    record = tuple(ScoredChunk(since, until, chunk) for (since, until), chunk in chunks.items())
+    start = row["window_start"]
+    state = State(row["first_rows"], None if start is None else micros(start), row["leader"], record)
+    return Training(row["rows"], row["fitted"], row["until"], state, row["growth"], row["gain"])
+
+
+async def save(connection: Connection, run: Run, ended: Ended) -> None:
+    """Save what a run made known, and how many of the labelled rows are new after it."""
+    known = ended.training
+    if known is None:
+        if ended.unfitted:
+            await connection.execute(_CORRECT, run.id, ended.unfitted)
+        return
+    state = known.state
+    status = await connection.execute(
+        _SAVE, run.id, state.first, known.rows, known.fitted, known.until, ended.unfitted, known.growth, known.gain,
+        None if state.since is None else as_time(state.since), state.leader,
+    )  # fmt: skip
+    if status != "INSERT 0 1":
+        return
+    await connection.execute("delete from strategy_scores where model = $1", run.model)
+    await connection.executemany(_SAVE_SCORE, list(_scores(run.model, state)))
+
+
+def _scores(model: str, state: State) -> Iterator[tuple[Any, ...]]:
+    for chunk in state.record:
+        for strategy, score in chunk.scores.items():
+            yield (
+                model, as_time(chunk.since), as_time(chunk.until), strategy, score.rows, score.mean,
+                list(score.quarters),
+            )  # fmt: skip
+
+
+def micros(time: datetime) -> int:
+    """Return an event time as adaptation counts it, in microseconds since 1970."""
+    return (time - _EPOCH) // timedelta(microseconds=1)
+
+
+def as_time(time: int) -> datetime:
+    """Return microseconds since 1970 as an event time."""
+    return _EPOCH + timedelta(microseconds=time)

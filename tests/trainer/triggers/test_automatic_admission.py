@@ -1,0 +1,95 @@
+"""By `policy: auto` labelled rows decide whether a trigger starts a training."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from rondo.contracts.events.training import Trigger
+from rondo.trainer.run import History, Labels, PastRun
+from rondo.trainer.triggers.admission import Decision, Skip, Start, admit
+
+from tests.trainer import builders
+
+START = datetime(2013, 3, 1, tzinfo=UTC)
+AUTO = builders.spec(retrain={"policy": "auto", "on": [], "cooldown": "1d"})
+
+
+def trigger(kind: str, day: float = 0) -> Trigger:
+    return Trigger(id=f"{kind}-{day}", kind=kind, at=START + timedelta(days=day))
+
+
+def decided(kind: str, new: int = 0, spec: Any = AUTO, **labels: Any) -> Decision:
+    """Decide on a trigger of a model that was fitted to 3,000 rows, after a first training with 2,000."""
+    past = PastRun("run-1", trigger("data", -30), spec.digest, "trained")
+    known = {"first": 2_000, "fitted": 3_000} | labels
+    return admit(trigger(kind), spec, History((past,), True, 0, Labels(new, **known)))  # noqa: FBT003
+
+
+def reason(decision: Decision) -> str:
+    assert isinstance(decision, Skip)
+    return decision.reason
+
+
+def test_labelled_rows_that_have_grown_by_a_tenth_start_a_training() -> None:
+    assert decided("new_labels", 300) == Start()
+    few = decided("new_labels", 299)
+    assert reason(few) == "not_enough_data"
+    assert isinstance(few, Skip)
+    assert all(figure in few.detail for figure in ("299", "10%", "3,000", "300"))
+
+
+def test_of_few_rows_ninety_have_to_be_new() -> None:
+    assert decided("new_labels", 90, fitted=200) == Start()
+    assert reason(decided("new_labels", 89, fitted=200)) == "not_enough_data"
+
+
+@pytest.mark.parametrize("kind", ["suspicion", "performance"])
+def test_a_drop_of_the_performance_needs_a_chunk_of_new_labels(kind: str) -> None:
+    assert decided(kind, 200) == Start()
+    assert reason(decided(kind, 199)) == "not_enough_data"
+
+
+@pytest.mark.parametrize("kind", ["drift", "quality"])
+def test_inputs_that_change_start_nothing(kind: str) -> None:
+    assert reason(decided(kind, 1_000_000)) == "no_harm"
+
+
+def test_people_and_schedules_start_a_training_without_new_labels() -> None:
+    scheduled = builders.spec(retrain={"policy": "auto", "on": ["cron: 0 3 * * 1"]})
+    assert decided("manual") == Start()
+    assert decided("schedule", spec=scheduled) == Start()
+    assert reason(decided("schedule")) == "not_subscribed"
+
+
+def test_a_word_that_a_later_release_adds_starts_nothing() -> None:
+    assert reason(decided("forecast", 1_000_000)) == "not_subscribed"
+
+
+def test_the_first_training_needs_data_or_as_many_labels_as_a_training() -> None:
+    assert admit(trigger("data"), AUTO, History()) == Start()
+    assert admit(trigger("new_labels"), AUTO, History(labels=Labels(1_000))) == Start()
+    assert reason(admit(trigger("new_labels"), AUTO, History(labels=Labels(999)))) == "not_enough_data"
+
+
+def test_cooldown_and_budget_hold_as_ever() -> None:
+    recent = PastRun("run-1", trigger("new_labels", -0.5), AUTO.digest, "trained")
+    history = History((recent,), True, 0, Labels(5_000, 2_000, 3_000))  # noqa: FBT003
+    assert reason(admit(trigger("new_labels"), AUTO, history)) == "cooldown"
+    assert reason(admit(trigger("suspicion"), AUTO, history)) == "cooldown"
+
+
+def test_where_costs_are_given_labels_start_a_training_only_if_it_pays() -> None:
+    costs = {"training_cost": 10.0, "error_cost": 2.0}
+    spec = builders.spec(retrain={"policy": "auto", "on": [], **costs})
+    assert decided("new_labels", 500, spec, gain=0.02) == Start()
+    dear = decided("new_labels", 500, spec, gain=0.01)
+    assert reason(dear) == "no_gain"
+    assert isinstance(dear, Skip)
+    assert all(figure in dear.detail for figure in ("0.0100", "worth 10", "500", "retrain.training_cost"))
+    # What past trainings gained is not known yet, or the performance may have dropped.
+    assert decided("new_labels", 500, spec, gain=None) == Start()
+    assert decided("suspicion", 500, spec, gain=0.0) == Start()
+    # After trainings without gain more rows are needed.
+    assert reason(decided("new_labels", 500, growth=0.2)) == "not_enough_data"
