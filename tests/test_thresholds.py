@@ -24,6 +24,7 @@ data: {dataset: flights, entity: flight_id, event_time: scheduled_departure, lab
 features: {distance: {type: float}}
 trainer: {params: {n_estimators: 5}, min_rows: 1000}
 gates: {roc_auc: {min: 0.5}}
+retrain: {on: [drift, performance]}
 monitor: {drift: 1.0, performance_drop: 0.2}
 """)
 START, CHANGE, LAG = datetime(2013, 1, 29, tzinfo=UTC), datetime(2013, 3, 1, tzinfo=UTC), timedelta(days=10)
