@@ -12,7 +12,7 @@ from rondo.contracts.events.deployment import ReplicaChanged
 from rondo.contracts.events.models import GateResult, ModelRejected
 from rondo.flights.observers.history import History
 
-from tests.benchmarks import readme, results, run
+from tests.benchmarks import experiments, readme, results, run
 from tests.benchmarks.tables import demo, redeploy, rest, slow, stream, train
 
 if TYPE_CHECKING:
@@ -150,7 +150,9 @@ def test_a_demo_that_falls_short_misses_a_goal(took: float, code: int, change: d
 def test_every_table_is_a_script() -> None:
     assert run.tables() == [
         "demo",
+        "estimates",
         "evidence",
+        "injected",
         "models",
         "policies",
         "redeploy",
@@ -173,3 +175,11 @@ def test_the_table_of_the_readme_is_the_newest_recorded_one(monkeypatch: pytest.
     assert readme.block() in readme.README.read_text(), "run `python -m tests.benchmarks.readme`"
     assert readme.models_block() in readme.TRAINERS.read_text(), "run `python -m tests.benchmarks.readme`"
     assert readme.models_block().count("\n") == 3 + 3 * 7
+
+
+def test_the_tables_of_the_experiments_are_the_newest_recorded_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "RESULTS", RESULTS)
+    page = experiments.PAGE.read_text()
+    for name, block in experiments.blocks().items():
+        assert block in page, f"{name}: run `python -m tests.benchmarks.experiments`"
+        assert block.count("\n") > 3, f"{name} has no recorded rows"

@@ -45,12 +45,16 @@ def versions(*packages: str) -> dict[str, str]:
 def record(rows: list[Row]) -> int:
     """Print the rows; append them to their table if the run records. Return the exit code: 0 if every goal is met."""
     for row in rows:
-        ratio = f"{row.ratio:.2f} of {row.peer:,.1f}" if row.ratio is not None and row.peer is not None else ""
+        ratio = f"{row.ratio:.2f} of {_shown(row.peer)}" if row.ratio is not None and row.peer is not None else ""
         mark = "met   " if row.met else "MISSED"
-        sys.stdout.write(f"{mark}  {row.row:<52} {row.ours:>12,.2f} {row.unit:<6} {ratio:<22} goal: {row.goal}\n")
+        sys.stdout.write(f"{mark}  {row.row:<52} {_shown(row.ours):>12} {row.unit:<6} {ratio:<22} goal: {row.goal}\n")
     if os.environ.get(RECORD):
         _append(rows)
     return 0 if all(row.met for row in rows) else 1
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.4f}"
 
 
 def _append(rows: list[Row]) -> None:

@@ -27,6 +27,7 @@ def main(only: str | None) -> int:
     failed = sum(_run(f"{PACKAGE}.tables.{table}") != 0 for table in chosen)
     if os.environ.get("BENCH_RECORD"):
         _run(f"{PACKAGE}.readme")
+        _run(f"{PACKAGE}.experiments")
     return failed
 
 

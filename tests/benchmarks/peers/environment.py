@@ -17,6 +17,8 @@ from tempfile import gettempdir
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 UV = ROOT / ".venv/uv/bin/uv"
+# Some of the peers report their use over the network, and wait for the answer.
+QUIET = os.environ | {"NML_DISABLE_USAGE_LOGGING": "1", "DO_NOT_TRACK": "1", "PYTHONWARNINGS": "ignore"}
 _PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
 
 
