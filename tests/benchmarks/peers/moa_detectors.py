@@ -1,0 +1,86 @@
+"""A Hoeffding tree that learns on, and MOA's detectors, on streams into which a drift was injected.
+
+The protocol is that of Cerqueira, Gomes, Heyden, Pfahringer and Bifet ("A framework for evaluating and benchmarking
+concept drift detection methods", KDD 2026, arXiv 2606.07789). The tree predicts each row and then learns it; detectors
+see whether it was wrong. (The paper's code tells them whether it was right: MOA's ADWIN, which listens for a rise, then
+notices no loss.) SEED and STEPD have the parameters that the paper tuned on all its data sets.
+
+Run as `python moa_detectors.py <trials.npz> <results.npz> <abrupt or gradual>` with the interpreter of the environment
+`moa`. The trials hold `x<i>`, `y<i>`, and `right<i>`, whether a model that does not learn on was right; the results
+`tree<i>`, whether the tree was right, and the alarms of each detector as places of rows, by the tree's and the model's
+errors. Nothing is watched before the place in `start`.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from capymoa.classifier import HoeffdingTree
+from capymoa.drift.detectors import ADWIN, SEED, STEPD
+from capymoa.stream import NumpyStream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+TUNED_SEED = {
+    "abrupt": {"alpha": 0.6, "block_size": 32, "delta": 0.01, "epsilon_prime": 0.01},
+    "gradual": {"alpha": 0.7, "block_size": 50, "delta": 0.05, "epsilon_prime": 0.0075},
+}
+STANDARD = ("tuned", "default")
+OTHERS = (0.0001, 0.1)
+"""Confidences beside the tuned ones, or the default of ADWIN: what a lower or a higher rate of false alarms costs."""
+
+
+def detectors(mode: str) -> dict[str, Callable[[], Any]]:
+    """Return how to make each detector, by its name and its confidence."""
+    tuned = TUNED_SEED[mode]
+    found: dict[str, Callable[[], Any]] = {"SEED, tuned": lambda: SEED(**tuned)}
+    found |= {f"SEED, {rate:g}": partial(SEED, **tuned | {"delta": rate}) for rate in OTHERS}
+    found["STEPD, tuned"] = lambda: STEPD(alpha_drift=0.001, window_size=500)
+    found |= {f"STEPD, {rate:g}": partial(STEPD, alpha_drift=rate, window_size=500) for rate in OTHERS}
+    found["ADWIN, default"] = ADWIN
+    return found | {f"ADWIN, {rate:g}": partial(ADWIN, delta=rate) for rate in OTHERS}
+
+
+def of_tree(x: NDArray[np.float64], y: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return whether the tree was right in each row, before it learned the row."""
+    stream = NumpyStream(x, y)
+    tree, right = HoeffdingTree(schema=stream.get_schema()), np.zeros(len(y), np.bool_)
+    for row in range(len(y)):
+        instance = stream.next_instance()
+        right[row] = tree.predict(instance) == instance.y_index
+        tree.train(instance)
+    return right
+
+
+def alarms(detector: Any, right: NDArray[np.bool_], start: int) -> NDArray[np.int64]:
+    """Return the places at which a detector sees a change of whether rows were wrong, from `start` on."""
+    found, wrong = [], (~right).astype(float).tolist()
+    for place in range(start, len(wrong)):
+        detector.add_element(wrong[place])
+        if detector.detected_change():
+            found.append(place)
+    return np.array(found, np.int64)
+
+
+def main(trials: str, results: str, mode: str) -> None:
+    with np.load(trials) as saved:
+        start, count = int(saved["start"]), int(saved["count"])
+        found: dict[str, NDArray[Any]] = {}
+        for trial in range(count):
+            tree = of_tree(saved[f"x{trial}"].astype(np.float64), saved[f"y{trial}"].astype(np.int64))
+            found[f"tree{trial}"] = tree
+            for name, make in detectors(mode).items():
+                found[f"{name}/model/{trial}"] = alarms(make(), saved[f"right{trial}"], start)
+                if name.endswith(STANDARD):
+                    found[f"{name}/tree/{trial}"] = alarms(make(), tree, start)
+    np.savez(results, **found)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3])

