@@ -7,9 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from tests.benchmarks.simulation.injected import KINDS, count, inject
 from tests.benchmarks.simulation.labelled_streams import PARAMS, LabelledStream
 from tests.benchmarks.simulation.policies import EveryChunks, Growing, Monthly, Never
 from tests.benchmarks.simulation.prequential import Fit, Known, Models, play
+from tests.benchmarks.simulation.watching import column, first_alarms
 
 ROWS, FIRST, CHUNK = 1_400, 400, 100
 
@@ -72,3 +74,54 @@ def test_each_policy_asks_for_its_rows(models: Models) -> None:
 def test_a_fit_is_done_once(models: Models) -> None:
     first = models.scores(Fit(0, FIRST), FIRST, FIRST + 10)
     assert models.scores(Fit(0, FIRST), FIRST, FIRST + 10) is first
+
+
+def test_an_injected_drift_begins_at_its_onset() -> None:
+    rng = np.random.default_rng(3)
+    x, y = (
+        rng.standard_normal((4_000, 3)).astype(np.float32) + np.array([0, 10, 20], np.float32),
+        (rng.random(4_000) < 0.5).astype(np.int8),
+    )
+    of = {kind: inject(x, y, kind, 0, np.random.default_rng(5)) for kind in KINDS}
+    for trial in of.values():
+        before, after = trial.at < trial.onset, trial.at >= trial.onset
+        assert 2_000 <= trial.onset <= 3_200
+        assert before.sum() == trial.onset  # nothing changes or fails to come before it
+        assert 0.4 < trial.y[before].mean() < 0.6
+        assert abs(trial.x[before].mean(axis=0) - [0, 10, 20]).max() < 0.2
+        assert after.any()
+    swapped, fewer = of["labels swapped"], of["fewer of a class"]
+    assert swapped.y[swapped.at >= swapped.onset].mean() in (0.0, 1.0)
+    assert abs(fewer.y[fewer.at >= fewer.onset].mean() - 0.5) > 0.2
+    assert len(of["fewer above a median"].x) < 4_000
+    permuted = of["features permuted"]
+    assert abs(permuted.x[permuted.at >= permuted.onset].mean(axis=0) - [0, 10, 20]).max() > 5
+
+
+def test_a_gradual_drift_takes_its_width() -> None:
+    rng = np.random.default_rng(3)
+    x, y = rng.standard_normal((8_000, 2)).astype(np.float32), (np.arange(8_000) % 2).astype(np.int8)
+    trial = inject(x, y, "labels swapped", 2_000, rng)
+    halves = [trial.y[trial.onset + start : trial.onset + start + 1_000] for start in (0, 1_000, 2_000)]
+    same = [max(half.mean(), 1 - half.mean()) for half in halves]
+    assert same[0] < same[1] < same[2] == 1.0
+
+
+def test_alarms_are_counted_as_the_paper_counts_them() -> None:
+    found = count(np.array([100, 700, 900, 2_000]), onset=500, most=1_000, rows=1_900)
+    assert (found.right, found.false, found.missed, found.delays) == (2, 2, 0, (200,))
+    both = found + count(np.array([], int), onset=500, most=1_000, rows=2_100)
+    assert both.f1 == pytest.approx(2 * 0.5 * (2 / 3) / (0.5 + 2 / 3))
+    assert (both.found, both.delay, both.per_thousand) == (0.5, 200.0, 0.5)
+
+
+def test_a_group_alarms_after_a_change_of_one_column_and_not_before() -> None:
+    rng = np.random.default_rng(1)
+    values = rng.standard_normal((3, 6_000)).astype(np.float32)
+    values[1, 4_000:] += 1
+    still, changed = ([column(each, 2_000) for each in rows] for rows in (values[[0, 2]], values))
+    assert first_alarms(still, 2_000, (0.01,)) == [None]
+    strict, lax = first_alarms(changed, 2_000, (0.001, 0.1))
+    assert strict
+    assert lax
+    assert 2_000 < lax <= strict < 2_500
