@@ -159,7 +159,6 @@ def test_every_table_is_a_script() -> None:
         "rest",
         "slow",
         "stream",
-        "thresholds",
         "train",
     ]
 

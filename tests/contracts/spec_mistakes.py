@@ -95,6 +95,14 @@ MISTAKES = {
         "window: 0s",
         "line 13: `monitor.window`: must be longer than nothing, such as 1h",
     ),
+    "thresholds of windows": (
+        "false_alarm_rate: 0.01",
+        "min_rows: 500",
+        (
+            "line 13: `monitor`: `min_rows` is no key any more: evidence accumulates until it suffices, with ten rows "
+            "a day or ten million. Remove it"
+        ),
+    ),
     "bad name": ("flight-delay", "Flight Delay", f"line 1: `model`: {NAME}"),
     "path as a name": ("dataset: flights", "dataset: ../flights", f"line 2: `data.dataset`: {NAME}"),
     "bad column": (

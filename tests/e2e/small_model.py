@@ -35,7 +35,6 @@ features:
   distance: {type: float}
 trainer: {kind: lightgbm, params: {n_estimators: 10, num_leaves: 4}, min_rows: 500}
 retrain: {on: [drift]}
-monitor: {window: 30d, min_rows: 100}
 """
 
 

@@ -23,10 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-WATCHED = small_model.SPEC.replace("{window: 30d, min_rows: 100}", "{window: 1d, min_rows: 100, consecutive: 1}")
 # What each service does between the drift and the prediction, in the words of its spans.
 STEPS = [
-    ("rondo-monitor", "evaluate windows"),
+    ("rondo-monitor", "evaluate"),
     ("rondo-trainer", "process drift.detected"),
     ("rondo-trainer", "train"),
     ("rondo-registry", "process models.trained"),
@@ -54,7 +53,7 @@ async def test_one_trace_runs_from_the_drifted_window_to_the_first_prediction_of
     with collector() as (endpoint, spans):
         monkeypatch.setenv("RONDO_OTLP_ENDPOINT", endpoint)
         async with Stack(tmp_path / "my data ü") as stack, AsyncRondo(Connection.of_stack(stack.home)) as rondo:
-            await rondo.apply(WATCHED)
+            await rondo.apply(small_model.SPEC)
             await rondo.publish(small_model.DATASET, "first", small_model.rides(1_000), small_model.PARQUET)
             await small_model.until_served(rondo)
             promoted = asyncio.create_task(next_promotion(rondo))

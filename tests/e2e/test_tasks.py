@@ -37,7 +37,6 @@ trainer: {{params: {{n_estimators: 20, num_leaves: 7}}, min_rows: 500}}
 prediction: {prediction}
 gates: {gates}
 retrain: {{on: [{trigger}], cooldown: 1d}}
-monitor: {{window: 1d, min_rows: 100, consecutive: 1, performance_drop: 0.1}}
 """
 LABELS = {"multiclass": "size", "regression": "tip"}
 PREDICTION = {"multiclass": "{}", "regression": "{interval: 0.8}"}

@@ -26,7 +26,7 @@ def spec(task: str = "binary", **monitor: object) -> ModelSpec:
             "task": task,
             "data": {"dataset": "loans", "entity": "who", "event_time": "at", "label": "late", "label_delay": "2h"},
             "features": {"x": {"type": "float", "optional": True}, "city": {"type": "category"}},
-            "monitor": {"window": "1d", "min_rows": 100, "consecutive": 2, "drift": 0.25, **monitor},
+            "monitor": {"window": "1d", **monitor},
         }
     )
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from rondo.contracts.events.base import Event
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.monitor.detectors.reference import Reference
+    from rondo.monitor.evidence.reference import Reference
 
 CHAMPION, NEXT = ChampionRevision(1, 1, "one"), ChampionRevision(2, 2, "two")
 E = TypeVar("E", bound="Event")
@@ -78,7 +78,9 @@ class DailyScenario:
 
     def close(self, *, idle: bool = True) -> None:
         self.state.settle()
-        announcements = self.state.close_due_windows(self.spec, self.reference, outcomes_idle=idle)
+        announcements = [
+            *self.state.look(self.reference), *self.state.close_due_windows(self.reference, outcomes_idle=idle)
+        ]  # fmt: skip
         self.published += [each.event for each in announcements]
 
     def drain_alerts(self) -> None:

@@ -11,12 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+from rondo.chassis.profiles.binning import Binning
+from rondo.chassis.profiles.components import components
+from rondo.contracts.events.logs import OUTPUT
 from rondo.contracts.tasks.base import FittedTask, Interval
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.regression import scale_of
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
-from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, PerformanceFigure, ReferenceProfile
-from rondo.monitor.detectors.reference import Reference
+from rondo.contracts.training_evidence import (
+    CategoricalProfile,
+    ColumnBlocks,
+    LossReference,
+    NumericProfile,
+    PerformanceFigure,
+    ReferenceBlocks,
+    ReferenceProfile,
+    UnknownProfile,
+)
+from rondo.monitor.evidence.reference import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +37,9 @@ if TYPE_CHECKING:
 
 Data = dict[str, np.ndarray]
 FEATURES, CITIES, CLASSES = ("x", "city"), ("a", "b", "c"), ("ash", "elm", "oak")
-REFERENCE_ROWS = 50_000
+# A thousand rows a day.
+REFERENCE_ROWS, REFERENCE_SECONDS = 50_000, 50 * 86_400
+STRETCHES = 512
 # The mean absolute residual of the regression, and the half width that covers 90% of the residuals.
 NOISE, HALF_WIDTH = 2.0, 2.0 * float(np.log(10))
 
@@ -89,13 +103,15 @@ class Stream:
         sketch = task_named(self.task).sketch(task)
         found = sketch.figures(sketch.count(counted(data, outcomes)))
         shown = {"binary": ("score",), "multiclass": ("label", "score"), "regression": ("value",)}[self.task]
-        return ReferenceProfile(
+        profile = ReferenceProfile(
             rows=REFERENCE_ROWS,
+            seconds=REFERENCE_SECONDS,
             features={name: _profiled(data[name]) for name in FEATURES},
             outputs={name: _profiled(data[name]) for name in shown},
             task=task,
             performance={name: PerformanceFigure(value=each.value, error=each.error) for name, each in found.items()},
         )
+        return with_blocks(profile, data, counted(data, outcomes))
 
     @cached_property
     def reference(self) -> Reference:
@@ -110,6 +126,33 @@ def counted(data: Data, outcomes: np.ndarray) -> pa.Table:
     schema = pa.schema([*PREDICTED, *OBSERVED])
     rows = {f.name: columns[f.name].tolist() if f.name in columns else [None] * number.size for f in schema}
     return pa.table(rows, schema=schema)
+
+
+def with_blocks(profile: ReferenceProfile, data: Data, labelled: pa.Table) -> ReferenceProfile:
+    """Return the profile of these rows with their blocks; the rows are independent."""
+    binning = Binning.of(profile)
+    table = pa.table({column.column: data[column.name.removeprefix(OUTPUT)].tolist() for column in binning.columns})
+    stretch = -(-table.num_rows // STRETCHES)
+    rest = table.slice(table.num_rows % stretch)
+    counts = binning.count_groups(rest, np.arange(rest.num_rows) // stretch, rest.num_rows // stretch)
+    found: dict[str, ColumnBlocks] = {}
+    for column, part in zip(binning.columns, [*profile.features.values(), *profile.outputs.values()], strict=True):
+        assert not isinstance(part, UnknownProfile)
+        watched = components(part)
+        means = watched.means(counts[:, column.offset : column.offset + column.size]).T
+        named = {name: tuple(each.tolist()) for name, each in zip(watched.names, means, strict=True)}
+        found[column.name] = ColumnBlocks(memory=1.0, means=named)
+    task = task_named(profile.task.task)
+    largest = task.largest_loss(profile.task, labelled)
+    losses = task.losses(profile.task, labelled, largest)[table.num_rows % stretch :].reshape(-1, stretch).mean(axis=1)
+    outputs = {name: found[f"{OUTPUT}{name}"] for name in profile.outputs}
+    return profile.model_copy(
+        update={
+            "feature_blocks": ReferenceBlocks(rows=stretch, columns={name: found[name] for name in profile.features}),
+            "output_blocks": ReferenceBlocks(rows=stretch, columns=outputs),
+            "loss": LossReference(rows=stretch, memory=1.0, means=tuple(losses.tolist()), largest=largest),
+        }
+    )
 
 
 def _fitted(task: str, data: Data, outcomes: np.ndarray) -> FittedTask:

@@ -197,9 +197,10 @@ class AsyncRondo(IngestionClient, RegistrationClient):
     async def monitoring(self) -> dict[str, dict[str, Any]]:
         """Return a summary by model, as the monitor has it.
 
-        `last_window` is the end of the last closed window, None if none has closed; `no_verdict` is why that window has
-        no verdict. `open_alerts` has the kinds of the raised alerts, `not_monitored_share` the share of the newest
-        requests that count in no window, and `watermark` the newest event time.
+        `last_window` is the end of the last closed window, None if none has closed; `no_verdict` is what can't be
+        judged yet and what is missing, None if everything can. `open_alerts` has the kinds of the raised alerts,
+        `not_monitored_share` the share of the newest requests that count in no window, and `watermark` the newest
+        event time.
 
         Raises:
             UnreachableError: the monitor does not answer.

@@ -10,9 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
-from rondo.chassis.profiles.components import components
-from rondo.monitor.evidence.reference import Begun, begin
+from rondo.contracts.events.logs import FEATURE
+from rondo.contracts.tasks.base import FittedTask
+from rondo.contracts.training_evidence import ReferenceProfile
+from rondo.monitor.evidence.reference import Reference
+from rondo.monitor.evidence.staged_test import Buckets
+from rondo.monitor.evidence.version_evidence import VersionEvidence
+from rondo.trainer.evaluation.reference_blocks import of_features
 from rondo.trainer.evaluation.reference_profile import numeric
 from scipy.signal import lfilter
 
@@ -20,6 +27,8 @@ Rows = NDArray[np.float64]
 # Rows of one feature of a stream: of this many, by this generator.
 Feature = Callable[[int, np.random.Generator], Rows]
 REFERENCE, LIVE, FEATURES = 5_000, 52_000, 10
+# Rows, as the widths of the monitor have them with such a reference.
+BUCKET, STEP = 8, 64
 _WARM_UP = 5_000
 _DAY = 144
 
@@ -77,37 +86,36 @@ class Watched:
 
 def watch(feature: Feature, rng: np.random.Generator, rate: float, change: tuple[int, float] | None = None) -> Watched:
     """Watch a stream of ten features until its end. A `change` adds a shift to the first from a live row on."""
-    alarms, blocks = [], []
-    for number in range(FEATURES):
-        rows = feature(REFERENCE + LIVE, rng)
-        if change and number == 0:
-            rows[REFERENCE + change[0] :] += change[1]
-        alarm, block = _first_alarm(str(number), _components(rows), np.log(2 * FEATURES / rate))
-        alarms.append(alarm)
-        blocks.append(block)
-    return Watched(min((each for each in alarms if each is not None), default=None), float(np.median(blocks)))
+    columns = {f"x{number}": feature(REFERENCE + LIVE, rng).astype(np.float32) for number in range(FEATURES)}
+    if change:
+        columns["x0"][REFERENCE + change[0] :] += np.float32(change[1])
+    profile = _profile({name: rows[:REFERENCE] for name, rows in columns.items()})
+    reference = Reference.of(profile, str(rng.integers(2**32)))
+    evidence = VersionEvidence.of(reference.digest, profile)
+    live = pa.table({f"{FEATURE}{name}": rows[REFERENCE:] for name, rows in columns.items()})
+    for start in range(0, LIVE, STEP):
+        rows = live.slice(start, STEP)
+        groups = np.arange(rows.num_rows) // BUCKET
+        counts = reference.binning.count_groups(rows, groups, int(groups[-1]) + 1)
+        sums = reference.components.sums("inputs", counts)
+        starts = start + BUCKET * np.arange(len(counts), dtype=np.int64)
+        evidence.take("inputs", Buckets(starts, np.bincount(groups), sums, BUCKET))
+        if next(evidence.alarms(rate), None):
+            return Watched(start + rows.num_rows, _block(evidence))
+    return Watched(None, _block(evidence))
 
 
-def _components(rows: Rows) -> Rows:
-    """Return level and spread of each row, shape `[2, rows]`, by the profile of the reference."""
-    values = rows.astype(np.float32)
-    profile = numeric(values[:REFERENCE])
-    codes = np.searchsorted(np.asarray(profile.edges, np.float32), values, side="right")
-    return np.asarray(components(profile).values[codes, :2].T)
+def _profile(columns: dict[str, Rows]) -> ReferenceProfile:
+    features = {name: numeric(rows) for name, rows in columns.items()}
+    return ReferenceProfile(
+        rows=REFERENCE,
+        features=features,
+        outputs={},
+        task=FittedTask(task="binary"),
+        performance={},
+        feature_blocks=of_features(features, pl.DataFrame(columns)),
+    )
 
 
-def _first_alarm(seed: str, means: Rows, bound: float) -> tuple[int | None, int]:
-    """Return the live row of the first alarm of a feature, and its block. A short reference grows by quarters."""
-    known, total = REFERENCE, means.shape[1]
-    while not isinstance(begun := begin(seed, means[:, :known], 1), Begun):
-        known = int(known * 1.25)
-        if known >= total:
-            return None, begun.block
-    test, block = begun.test, begun.block
-    count = (total - known) // block
-    live = means[:, known : known + count * block].reshape(2, count, block).mean(axis=2)
-    for at in range(count):
-        test = test.with_blocks(live[:, at : at + 1])
-        if test.is_look and test.evidence().max() >= bound:
-            return known - REFERENCE + (at + 1) * block, block
-    return None, block
+def _block(evidence: VersionEvidence) -> float:
+    return float(np.median([each.state.block for each in evidence.watched for _ in each.components]))

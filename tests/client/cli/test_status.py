@@ -47,36 +47,39 @@ def test_models_and_status_have_the_window_without_a_verdict_for_programs(rondo:
 
 
 @pytest.mark.parametrize(
-    ("fields", "last_window", "open_alerts"),
+    ("fields", "shown", "open_alerts"),
     [
-        ({}, "none closed yet", "none"),
-        ({"version": 1}, "none closed yet", "none"),
+        ({}, "judged", "none"),
+        ({"version": 1}, "judged", "none"),
         ({"version": 8}, "none closed since version 8", "none"),
-        ({"last_window": DAY}, "decided", "none"),
-        ({"last_window": DAY, "no_verdict": "1 of 9 rows"}, "no verdict: 1 of 9 rows", "none"),
+        ({"last_window": DAY}, "judged", "none"),
+        ({"last_window": DAY, "no_verdict": "1 of 9 rows"}, "no verdict yet: 1 of 9 rows", "none"),
         (
             {"no_verdict": "3 of 9 outcomes", "late_outcomes": 1_200},
-            "no verdict: 3 of 9 outcomes (1,200 outcomes arrived after their window closed: raise `data.label_delay`)",
+            (
+                "no verdict yet: 3 of 9 outcomes (1,200 outcomes arrived after their window closed: raise "
+                "`data.label_delay`)"
+            ),
             "none",
         ),
-        ({"no_verdict": "3 of 9 rows", "late_outcomes": 1_200}, "no verdict: 3 of 9 rows", "none"),
+        ({"no_verdict": "3 of 9 rows", "late_outcomes": 1_200}, "no verdict yet: 3 of 9 rows", "none"),
         ({"no_verdict": "not monitored: the task is unknown"}, "not monitored: the task is unknown", "none"),
-        ({"open_alerts": ["drift", "no_verdict"]}, "none closed yet", "drift, no verdict"),
+        ({"open_alerts": ["drift", "no_verdict"]}, "judged", "drift, no verdict"),
         (
             {"open_alerts": ["coverage"], "not_monitored_share": 1.0},
-            "none closed yet",
+            "judged",
             "coverage, 100% of the newest requests not monitored",
         ),
-        ({"not_monitored_share": 0.001}, "none closed yet", "1% of the newest requests not monitored"),
+        ({"not_monitored_share": 0.001}, "judged", "1% of the newest requests not monitored"),
     ],
 )
-def test_the_last_window_and_the_alerts_of_a_model(
-    rondo: Run, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], last_window: str, open_alerts: str
+def test_what_can_be_judged_and_the_alerts_of_a_model(
+    rondo: Run, monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], shown: str, open_alerts: str
 ) -> None:
     listed = {"models": [summary("late", **fields)]}
     monkeypatch.setitem(Monitor.answers, ("GET", "/v1/models"), (200, listed))
     (row,) = rondo("models").stdout.splitlines()[1:]
-    assert [cell.strip() for cell in row.rstrip().split("  ") if cell][-2:] == [last_window, open_alerts]
+    assert [cell.strip() for cell in row.rstrip().split("  ") if cell][-2:] == [shown, open_alerts]
 
 
 @pytest.mark.parametrize("monitor_url", ["", "http://127.0.0.1:1"])

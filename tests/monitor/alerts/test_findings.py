@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from rondo.contracts.events.monitoring import AlertRaised, DriftDetected, Statistic, Window, WindowClosed
 from rondo.monitor.alerts import findings
-from rondo.monitor.detectors.base import FINDING_KINDS, DetectorResult, FindingKind
-from rondo.monitor.detectors.evaluate import WindowResult
+from rondo.monitor.statistics.base import FINDING_KINDS, DetectorResult, FindingKind
+from rondo.monitor.statistics.evaluate import WindowResult
 
 from tests.monitor.builders import EPOCH, MODEL
 

@@ -26,21 +26,19 @@ async def monitoring(rondo: AsyncRondo) -> dict[str, dict[str, Any]] | None:
         return None
 
 
-def last_window(summary: dict[str, Any] | None) -> str:
-    """Return what is known about the last window of a model; None is a model that the monitor does not have."""
+def verdict(summary: dict[str, Any] | None) -> str:
+    """Return whether everything of a model can be judged, or what is missing; None is a model that is not monitored."""
     if summary is None:
         return f"{_NOT_MONITORED}: the monitor does not have it yet"
     reason: str | None = summary["no_verdict"]
     if reason is None:
-        # The windows are those of the version that serves now.
-        since = f" since version {summary['version']}" if (summary["version"] or 0) > 1 else " yet"
-        return "decided" if summary["last_window"] else f"none closed{since}"
+        return "judged"
     if reason.startswith(_NOT_MONITORED):
         return reason
     late: int = summary["late_outcomes"]
     if late and "outcomes" in reason:
         reason += f" ({late:,} outcomes arrived after their window closed: raise `data.label_delay`)"
-    return f"no verdict: {reason}"
+    return f"no verdict yet: {reason}"
 
 
 def alerts(summary: dict[str, Any] | None) -> list[str]:

@@ -25,5 +25,5 @@ features:
 # trainer: {min_rows: 1000, params: {n_estimators: 100}}
 # gates: {roc_auc: {min: 0.6, not_worse_than_champion: 0.03}}   # what a version must pass before it serves
 # retrain: {cooldown: 1d, budget_per_week: 5}   # when: see docs/retraining.md
-# monitor: {window: 7d, min_rows: 500}
+# monitor: {false_alarm_rate: 0.01}
 """

@@ -25,16 +25,20 @@ class Statistic(Value):
 
     `reference` is the same figure of the training data or the holdout. `threshold` is the value beyond which the figure
     counts as a finding; None if it is not judged by itself. `p_value` is the probability of such a figure without any
-    change; `e_value` is the evidence against no change (Vovk and Wang, Annals of Statistics 2021).
+    change. `e_value` is the evidence against no change (Vovk and Wang, Annals of Statistics 2021): without any, it ever
+    exceeds `e_threshold` with less than the share of the false-alarm rate that this figure has. `category` is the one
+    whose share the figure is.
     """
 
     feature: Text | None = None
+    category: Text | None = None
     statistic: Annotated[Text, open_to(StatisticName)]
     value: float
     reference: float | None = None
     threshold: float | None = None
     p_value: float | None = None
     e_value: float | None = None
+    e_threshold: float | None = None
 
 
 # How people write a statistic that is no metric: its name and the format of its values.
@@ -61,6 +65,12 @@ def described(statistic: Statistic) -> str:
         for what, value in (("reference", statistic.reference), ("threshold", statistic.threshold))
         if value is not None
     ]
+    if statistic.e_value is not None:
+        against.append(
+            f"e-value {statistic.e_value:.2g}"
+            + ("" if statistic.e_threshold is None else f" of {statistic.e_threshold:.2g}")
+        )
+    name = f"{name} of {statistic.category}" if statistic.category is not None else name
     subject = f"{statistic.feature} {name}" if statistic.feature else name
     return f"{subject} {figure(statistic.value, form)}" + (f" ({', '.join(against)})" if against else "")
 

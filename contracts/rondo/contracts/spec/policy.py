@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from rondo.contracts.spec.data import SpecSection
 from rondo.contracts.spec.duration import Duration, PositiveDuration
@@ -206,21 +207,28 @@ class Serving(SpecSection):
     next deployment of the model."""
 
 
+_REPLACED = {
+    "drift": "a column counts as drifted when the evidence against no change suffices, at any distance",
+    "performance_drop": "the performance counts as degraded when the evidence that the losses have risen suffices",
+    "min_rows": "evidence accumulates until it suffices, with ten rows a day or ten million",
+    "consecutive": "one sufficient evidence is enough, however often it is looked at",
+}
+
+
 class Monitor(SpecSection):
-    """How the model is monitored, in windows of event time that do not overlap."""
+    """How the model is monitored: evidence against "nothing has changed", and figures of windows of event time."""
 
     false_alarm_rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
-    """The share of windows that may exceed a threshold by chance alone, over all features together. It determines how
-    significant a statistic must be."""
-    window: PositiveDuration = timedelta(days=7)
-    """The length of a window."""
-    min_rows: Annotated[int, Field(ge=10)] = 500
-    """With fewer rows (for the performance: with outcomes) a window is not evaluated."""
-    drift: Annotated[float, Field(gt=0)] = 0.25
-    """The population stability index against the training data above which a feature counts as drifted."""
-    performance_drop: Annotated[float, Field(gt=0, lt=1)] = 0.03
-    """The loss against the holdout above which the performance counts as degraded: the fall of ROC AUC (`binary`) or
-    accuracy (`multiclass`), or the rise of MAE as a share of that of the holdout (`regression`). With an interval, also
-    the fall of its coverage below `prediction.interval`."""
-    consecutive: Annotated[int, Field(ge=1)] = 2
-    """How many consecutive windows must exceed a threshold before there is a finding."""
+    """The probability that a version is ever reported as drifted or degraded although nothing has changed, over all
+    features, its predictions and its losses together, for as long as it serves."""
+    window: PositiveDuration | None = None
+    """The length of the windows whose figures are reported. It decides nothing, but a window's outcomes become evidence
+    when it closes. By default it follows from the density of the training rows in event time: a second to 28 days."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_thresholds(cls, given: object) -> object:
+        if isinstance(given, dict) and (replaced := sorted(given.keys() & _REPLACED.keys())):
+            message = "; ".join(f"`{key}` is no key any more: {_REPLACED[key]}" for key in replaced)
+            raise PydanticCustomError("replaced_key", "{message}", {"message": f"{message}. Remove it"})
+        return given

@@ -36,7 +36,7 @@ def event_handlers(artifacts: Artifacts) -> Handlers[Work]:
 
 
 async def on_spec_applied(envelope: Envelope[SpecApplied], work: Work) -> None:
-    """Store the spec, whose windows and thresholds apply from now on."""
+    """Store the spec, whose false-alarm rate and windows apply from now on."""
     event = envelope.data
     await work.save_spec(event.model, event.revision, event.spec)
 

@@ -1,8 +1,8 @@
-"""The state of one model: open windows by version, unmatched rows, alarms, and the buffer of early messages.
+"""The state of one model: open windows and evidence by version, unmatched rows, alarms, and a buffer of messages.
 
 Rows count by the version that answered them, as soon as that version's profile is known. So it does not matter whether
-the event of a promotion arrives before or after the first rows of the new version. Only the champion's windows are
-evaluated. Those of a former champion are dropped; those of a version that is not champion yet are kept.
+the event of a promotion arrives before or after the first rows of the new version. What is found of the champion alone
+is published. What belongs to a former champion is dropped; what belongs to a version that is not champion yet is kept.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from rondo.contracts.tasks.registry import task_named
 from rondo.monitor.alerts import findings
 from rondo.monitor.alerts.dropped_rows import DroppedRows
 from rondo.monitor.alerts.findings import Subject
-from rondo.monitor.alerts.hysteresis import AlarmState, update_alarm
-from rondo.monitor.alerts.no_verdict import update_no_verdict_alarm
-from rondo.monitor.detectors.base import FINDING_KINDS
-from rondo.monitor.detectors.evaluate import evaluate_window
+from rondo.monitor.alerts.version_alarms import LabelledWindow, VersionAlarms
+from rondo.monitor.champion_history import ChampionHistory
+from rondo.monitor.evidence.model_evidence import ModelEvidence
+from rondo.monitor.statistics.window_statistics import window_statistics
 from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.message_buffer import MessageBuffer
 from rondo.monitor.stream.watermark import NEVER, Watermark, is_implausible
 from rondo.monitor.windows.labelled import LabelledRows
 from rondo.monitor.windows.tumbling import TumblingWindows, to_time
 from rondo.monitor.windows.unmatched_rows import Progress, UnmatchedRows
-from rondo.monitor.windows.window_counts import count_labels, count_rows, in_open_windows
+from rondo.monitor.windows.window_counts import BucketCounts, count_labels, count_rows, in_open_windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from rondo.contracts.spec.model import ModelSpec
     from rondo.monitor.alerts.findings import Announcement
-    from rondo.monitor.detectors.base import FindingKind
-    from rondo.monitor.detectors.reference import Reference
+    from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.evidence.version_evidence import VersionEvidence
     from rondo.monitor.ports import ChampionRevision
     from rondo.monitor.stream.log_messages import Predictions
     from rondo.monitor.windows.window_counts import OpenWindows
@@ -47,33 +47,12 @@ if TYPE_CHECKING:
 MAX_CANDIDATE_WINDOWS = 8
 
 
-@dataclass(frozen=True)
-class ChampionHistory:
-    """The champion, and the versions that were champion before."""
-
-    champion: ChampionRevision | None = None
-    former: frozenset[int] = frozenset()
-
-    def promoted(self, champion: ChampionRevision) -> ChampionHistory:
-        if self.champion is None or self.champion.version == champion.version:
-            return ChampionHistory(champion, self.former)
-        return ChampionHistory(champion, (self.former | {self.champion.version}) - {champion.version})
-
-    def counts(self, version: int) -> bool:
-        """Return whether rows of a version count: not those of a former champion, nor of an older version."""
-        if self.champion is None or version == self.champion.version:
-            return True
-        return version > self.champion.version and version not in self.former
-
-
 @dataclass
 class ModelState:
     """`max_out_of_orderness` is in microseconds (see `watermark`); `closed_until` is the end of the last closed window.
 
-    `no_verdict` is why the last closed window of the champion has no verdict, None if it has one or none has closed.
-
-    `outcome_watermark` is the watermark of `outcomes.log`, by `known_at`. `removed` is the revision of the last
-    removal.
+    `tumbling` is None until a spec and a reference are known. `outcome_watermark` is the watermark of `outcomes.log`,
+    by `known_at`. `removed` is the revision of the last removal.
     """
 
     model: str
@@ -86,12 +65,12 @@ class ModelState:
     windows: OpenWindows = field(default_factory=dict)
     unmatched: UnmatchedRows = field(default_factory=UnmatchedRows)
     labelled: LabelledRows = field(default_factory=LabelledRows)
-    alarms: dict[FindingKind, AlarmState] = field(default_factory=lambda: dict.fromkeys(FINDING_KINDS, AlarmState()))
-    no_verdict: str | None = None
-    no_verdict_alarm: AlarmState = field(default_factory=AlarmState)
+    evidence: ModelEvidence = field(default_factory=ModelEvidence)
+    alarms: VersionAlarms = field(default_factory=VersionAlarms)
     dropped: DroppedRows = field(default_factory=DroppedRows)
     buffer: MessageBuffer = field(default_factory=MessageBuffer)
     removed: int = 0
+    spec: ModelSpec | None = field(default=None, compare=False)
 
     @property
     def champion(self) -> ChampionRevision | None:
@@ -100,12 +79,12 @@ class ModelState:
 
     def apply_spec(self, spec: ModelSpec) -> None:
         """Apply a spec. Windows of another length discard all counts: they can't be converted."""
-        tumbling = TumblingWindows.of(spec)
-        if self.tumbling not in (None, tumbling):
-            self.windows = {}
+        self.spec = spec
+        if self.tumbling is not None and not self.tumbling.fits(spec):
+            self.windows, self.tumbling = {}, None
+            self.evidence.clear()
             self.unmatched.clear_predictions()
             self.labelled.clear()
-        self.tumbling = tumbling
 
     def remove(self, revision: int) -> list[Announcement]:
         """Stop evaluating a model that `revision` removed: discards its counts and event time, and resolves its alerts.
@@ -113,35 +92,33 @@ class ModelState:
         A spec that is applied later starts over, also for requests that are older than those before.
         """
         at, why = to_time(self.watermark.newest), "the model was removed"
-        self.windows, self.tumbling, self.removed = {}, None, revision
+        self.windows, self.tumbling, self.spec, self.removed = {}, None, None, revision
+        self.evidence.clear()
         self.watermark, self.outcome_watermark, self.closed_until = Watermark(), Watermark(), NEVER
         self.unmatched.clear()
         self.labelled.clear()
         self.buffer.clear()
-        alarms = [*self.alarms.values(), self.no_verdict_alarm]
-        self.alarms, self.no_verdict_alarm = dict.fromkeys(FINDING_KINDS, AlarmState()), AlarmState()
-        self.no_verdict = None
-        ids = [each.alert_id for each in alarms if each.alert_id]
+        alarms, self.alarms = self.alarms, VersionAlarms()
         return [
-            *(findings.resolved(self.model, alert_id, at, why) for alert_id in ids),
+            *(findings.resolved(self.model, alert_id, at, why) for alert_id in alarms.open.values()),
             *self.dropped.resolve(self.model, at, why),
         ]
 
     @property
     def open_alerts(self) -> tuple[str, ...]:
         """The kinds of the alerts that are raised and not resolved."""
-        others = {"no_verdict": self.no_verdict_alarm, "coverage": self.dropped.coverage.alarm}
-        return tuple(kind for kind, alarm in [*self.alarms.items(), *others.items()] if alarm.alert_id)
+        return (*self.alarms.open, *(("coverage",) if self.dropped.coverage.alarm.alert_id else ()))
 
     def promote(self, champion: ChampionRevision) -> list[Announcement]:
-        """Apply a deployment. Another version drops the windows of older versions.
+        """Apply a deployment. Another version drops the windows and the evidence of older versions.
 
         It resets the alarms and resolves their alerts, unless it is the same artifact again: then nothing has changed.
         """
         before, self.history = self.champion, self.history.promoted(champion)
         if before is None or before.version == champion.version:
             return []
-        self.closed_until, self.no_verdict = NEVER, None
+        self.closed_until = NEVER
+        self.evidence.keep(version for version in self.evidence.known if self.history.counts(version))
         self.windows = {key: counts for key, counts in self.windows.items() if self.history.counts(key[0])}
         versions = self.unmatched.predictions.column("version").to_numpy()
         counted = [version for version in np.unique(versions) if self.history.counts(int(version))]
@@ -150,10 +127,10 @@ class ModelState:
             self._discard_final_labels(self.tumbling)
         if before.digest == champion.digest:
             return []
-        alarms, self.alarms = self.alarms, dict.fromkeys(FINDING_KINDS, AlarmState())
+        alarms, self.alarms = self.alarms, VersionAlarms()
         why = f"version {champion.version} is in production instead of version {before.version}"
-        ids = [each.alert_id for each in alarms.values() if each.alert_id]
-        return [findings.resolved(self.model, alert_id, to_time(self.watermark.newest), why) for alert_id in ids]
+        at = to_time(self.watermark.newest)
+        return [findings.resolved(self.model, alert_id, at, why) for alert_id in alarms.open.values()]
 
     def required_profiles(self) -> set[str]:
         """Return the digests whose profiles the champion and the buffered messages need."""
@@ -170,7 +147,7 @@ class ModelState:
 
         Rows that arrived at or before `timed_out` and still lack a profile are dropped.
         """
-        if self.tumbling is None:
+        if self.spec is None:
             return 0
         ready = self.buffer.pop_ready(references, timed_out)
         for batch in log_messages.concatenated(ready):
@@ -182,20 +159,20 @@ class ModelState:
 
     def count_predictions(self, rows: pa.Table, version: int, reference: Reference) -> None:
         """Count rows of one version, in log order; `rows` has the columns of `predictions.log`."""
-        assert self.tumbling is not None  # noqa: S101 - rows are buffered until there is a spec
+        tumbling = self._windows(reference)
         times, made, passed = self._advance(rows)
         if not self.history.counts(version):
             return
         implausible = is_implausible(times, made)
-        late = ~implausible & self.tumbling.late(times, passed)
+        late = ~implausible & tumbling.late(times, passed)
         at = to_time(self.watermark.made)
         dropped = self.dropped.record(self.model, at, late_rows=late, implausible_rows=implausible)
         if dropped.any():
-            rows, times = rows.filter(pa.array(~dropped)), times[~dropped]
-        count_rows(self.windows, version, rows, self.tumbling.starts(times), reference.binning, reference.task)
+            rows, times, passed = rows.filter(pa.array(~dropped)), times[~dropped], passed[~dropped]
+        self._count(rows, times, passed, version, reference)
         counted = task_named(reference.task.task).counted
         self.dropped.counts["evicted_outcomes"] += self.unmatched.add_predictions(rows, times, version, counted)
-        self._bound_candidate_windows(version, self.tumbling)
+        self._bound_candidate_windows(version, tumbling)
 
     def add_outcomes(self, rows: pa.Table, written: int) -> None:
         """Add rows of `outcomes.log`; `written` is the message's timestamp in microseconds."""
@@ -227,28 +204,58 @@ class ModelState:
         passed = self.watermark.passed if outcomes_idle else min(self.watermark.passed, self.outcome_watermark.passed)
         return self.tumbling.due((start for version, start in self.windows if version == self.champion.version), passed)
 
-    def close_due_windows(
-        self, spec: ModelSpec, reference: Reference, *, outcomes_idle: bool
-    ) -> Iterator[Announcement]:
-        """Evaluate and drop the due windows, in order; yields what to publish."""
+    def look(self, reference: Reference) -> Iterator[Announcement]:
+        """Take the champion's steps that the watermark has passed, in order; yields what to publish."""
+        if self.champion is not None and self.spec is not None and self.tumbling is not None:
+            yield from self._look(reference, self.tumbling, self.watermark.passed)
+
+    def close_due_windows(self, reference: Reference, *, outcomes_idle: bool) -> Iterator[Announcement]:
+        """Close the due windows, in order; yields what to publish."""
         for start in self.due(outcomes_idle=outcomes_idle):
             assert self.tumbling is not None and self.champion is not None  # noqa: S101, PT018 - else nothing is due
-            counts = self.windows.pop((self.champion.version, start))
-            self.closed_until = max(self.closed_until, start + self.tumbling.length)
-            window = self.tumbling.window(start, counts.rows)
-            subject = Subject(self.model, self.champion.version, window, to_time(start))
-            result = evaluate_window(counts, reference, spec.monitor)
-            self.no_verdict = result.no_verdict
-            yield findings.closed(subject, result)
-            self.no_verdict_alarm, announcements = update_no_verdict_alarm(
-                self.no_verdict_alarm, subject, result, start
-            )
-            yield from announcements
-            for kind, alarm in self.alarms.items():
-                self.alarms[kind], announcements = update_alarm(
-                    alarm, kind, subject, result, start, spec.monitor.consecutive
-                )
-                yield from announcements
+            version, tumbling = self.champion.version, self.tumbling
+            yield from self._look(reference, tumbling, start + tumbling.length)
+            counts = self.windows.pop((version, start))
+            self.closed_until = max(self.closed_until, start + tumbling.length)
+            self.evidence.take_losses(version, reference, start, tumbling.bucket, counts.loss_rows, counts.loss_sums)
+            evidence, window = self.evidence.of(version, reference), tumbling.window(start, counts.rows)
+            found = LabelledWindow(window, counts.labelled_rows, window_statistics(counts, reference))
+            yield from self.alarms.after_window(self._subject(evidence), evidence, reference, found)
+
+    def _look(self, reference: Reference, tumbling: TumblingWindows, upto: int) -> Iterator[Announcement]:
+        assert self.champion is not None  # noqa: S101 - the caller has looked
+        version = self.champion.version
+        for end in self.evidence.close(version, reference, upto, tumbling.step, tumbling.bucket):
+            evidence = self.evidence.versions[version]
+            repeat = end % tumbling.length == 0
+            yield from self.alarms.after_step(self._subject(evidence), evidence, reference, to_time(end), repeat=repeat)
+
+    def _subject(self, evidence: VersionEvidence) -> Subject:
+        assert self.champion is not None and self.spec is not None  # noqa: S101, PT018 - else nothing is looked at
+        rate = self.spec.monitor.false_alarm_rate
+        return Subject(self.model, self.champion.version, rate, evidence.taken["loss"].rows)
+
+    def _windows(self, reference: Reference) -> TumblingWindows:
+        """Return the windows of the model, which follow from the first reference."""
+        assert self.spec is not None  # noqa: S101 - rows are buffered until there is a spec
+        if self.tumbling is None:
+            self.tumbling = TumblingWindows.of(self.spec, reference.density)
+        return self.tumbling
+
+    def _count(
+        self, rows: pa.Table, times: NDArray[np.int64], passed: NDArray[np.int64], version: int, reference: Reference
+    ) -> None:
+        """Count rows by bucket, and the buckets into windows and evidence."""
+        tumbling = self._windows(reference)
+        starts, groups = np.unique(tumbling.bucket_starts(times), return_inverse=True)
+        late = tumbling.late_for_step(times, passed)
+        in_time = BucketCounts.of(reference, rows.filter(pa.array(~late)), starts, groups[~late])
+        self.evidence.open.add(version, *in_time)
+        count_rows(self.windows, version, reference, tumbling, in_time)
+        if late.any():
+            self.evidence.late += int(late.sum())
+            others = BucketCounts.of(reference, rows.filter(pa.array(late)), starts, groups[late])
+            count_rows(self.windows, version, reference, tumbling, others)
 
     def _label(self, tumbling: TumblingWindows) -> None:
         pairs, late = self.unmatched.take_pairs(tumbling)

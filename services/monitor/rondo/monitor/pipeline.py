@@ -66,11 +66,15 @@ class MonitorPipeline:
             self._read(message, now)
         await self._count_buffered(now)
         self._advance_idle_watermarks(now)
-        for state in self.models.values():
+        for model, state in self.models.items():
             announcements += state.dropped.drain_alerts()
+            if reference := self._control_plane.champion_reference(state.champion):
+                looked = list(state.look(reference))
+                announcements += looked
+                self._checkpointer.changed |= {model} if looked else set()
         due = self._due(now)
         if announcements or due:
-            with span("evaluate windows"):
+            with span("evaluate"):
                 await self._publish([*announcements, *await self._close_windows(due, now)])
         elif self._checkpointer.due:
             await self._publish([])
@@ -90,7 +94,11 @@ class MonitorPipeline:
     def summaries(self) -> tuple[ModelSummary, ...]:
         """Return a summary of each model that has a spec, by name."""
         specs = self._control_plane.snapshot.specs
-        return tuple(summary(state) for model, state in sorted(self.models.items()) if model in specs)
+        return tuple(
+            summary(state, specs[model], self._control_plane.champion_reference(state.champion))
+            for model, state in sorted(self.models.items())
+            if model in specs
+        )
 
     def _apply_control_plane(self) -> list[Announcement]:
         announcements = []
@@ -186,10 +194,7 @@ class MonitorPipeline:
                 self._report_unlabelled(state)
             reference = self._control_plane.champion_reference(state.champion)
             assert reference is not None  # noqa: S101 - for the type checker: else the model is not due
-            spec = self._control_plane.snapshot.specs[state.model]
-            closed = list(state.close_due_windows(spec, reference, outcomes_idle=idle))
-            _log_no_verdict(closed)
-            announcements += closed
+            announcements += state.close_due_windows(reference, outcomes_idle=idle)
             self._checkpointer.changed.add(state.model)
         return announcements
 
@@ -214,12 +219,3 @@ class MonitorPipeline:
         if model not in self.models:
             self.models[model] = ModelState(model, self._timings.max_out_of_orderness_micros)
         return self.models[model]
-
-
-def _log_no_verdict(announcements: Sequence[Announcement]) -> None:
-    for each in announcements:
-        if isinstance(each.event, WindowClosed) and each.event.no_verdict:
-            log.warning(
-                "%s version %d: the window from %s is not fully decided: %s",
-                each.event.model, each.event.model_version, each.event.window.start.isoformat(), each.event.no_verdict,
-            )  # fmt: skip

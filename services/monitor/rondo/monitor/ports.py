@@ -51,10 +51,11 @@ class StoredTable:
 
 @dataclass(frozen=True)
 class ModelCheckpoint:
-    """A model's state: figures as JSON, the open windows as Arrow IPC, and the tables by name (`TABLES`)."""
+    """A model's state: figures as JSON, open windows and evidence as Arrow IPC, and the tables by name (`TABLES`)."""
 
     figures: Mapping[str, object]
     windows: bytes
+    evidence: bytes
     tables: Mapping[str, StoredTable]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rondo.client.cli import session
-from rondo.client.cli.monitoring import alerts, last_window, monitoring
+from rondo.client.cli.monitoring import alerts, monitoring, verdict
 from rondo.client.cli.output import Json, minute, print_json, print_list, print_table
 from rondo.contracts.figures import figure
 from rondo.contracts.tasks.registry import METRICS, headline
@@ -22,13 +22,13 @@ def models(
     model: Annotated[str | None, typer.Argument(help="List the versions of this model.")] = None,
     json: Json = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
-    """List the models, with the verdict on their last window and their open alerts; or the versions of one."""
+    """List the models, with what can be judged of them and their open alerts; or the versions of one."""
     if model is not None:
         _versions(model, json=json)
         return
     print_list(
         session.run(_models),
-        ("model", "champion", "last version", "spec", "serves", "last window", "alerts"),
+        ("model", "champion", "last version", "spec", "serves", "monitoring", "alerts"),
         lambda m: (
             m["model"],
             m["champion"],
@@ -52,7 +52,7 @@ def _monitoring_cells(model: dict[str, Any]) -> tuple[str, str]:
     if _MONITORING not in model:
         return "unknown", "unknown"
     summary = model[_MONITORING]
-    return last_window(summary), ", ".join(alerts(summary)) or "none"
+    return verdict(summary), ", ".join(alerts(summary)) or "none"
 
 
 def _versions(model: str, *, json: bool) -> None:

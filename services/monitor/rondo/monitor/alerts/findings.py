@@ -1,10 +1,11 @@
-"""Builds finding events, and the alerts that open and resolve with them."""
+"""Builds the events of findings and of closed windows, and the alerts that open and resolve with findings."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rondo.contracts.events.monitoring import (
     AlertRaised,
@@ -12,23 +13,33 @@ from rondo.contracts.events.monitoring import (
     DataQualityDegraded,
     DriftDetected,
     PerformanceDegraded,
+    PerformanceSuspected,
+    Statistic,
+    Window,
     WindowClosed,
     described,
 )
-from rondo.contracts.vocabularies import Severity
+from rondo.contracts.vocabularies import Severity, StatisticName
+from rondo.monitor.evidence.version_evidence import LOSS
+from rondo.monitor.windows.tumbling import to_time
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from rondo.contracts.events.base import Event
-    from rondo.contracts.events.monitoring import Finding, Statistic, Window
-    from rondo.monitor.detectors.base import FindingKind
-    from rondo.monitor.detectors.evaluate import WindowResult
+    from rondo.contracts.events.monitoring import Finding
+    from rondo.monitor.evidence.suspicion import Suspected
+    from rondo.monitor.evidence.version_evidence import Alarm
 
+FindingKind = Literal["drift", "performance", "quality"]
+FINDING_KINDS: tuple[FindingKind, ...] = ("drift", "performance", "quality")
 _NEXT = "The trainer decides by the spec's `retrain` whether to train now; `rondo watch` shows its decision."
 _MAX_LISTED = 5
 # An event has at most 1 MiB; a statistic takes up to 250 bytes of it.
 _MAX_STATISTICS = 3_000
+# Beyond it a float64 has no room: the e-value of overwhelming evidence is cut off.
+_LARGEST_LOGARITHM = 700.0
 
 
 @dataclass(frozen=True)
@@ -41,46 +52,107 @@ class Announcement:
 
 @dataclass(frozen=True)
 class Subject:
-    """The version and window of a finding; `since` is the start of the first window of the series."""
+    """The model and the version that a finding is about.
+
+    `false_alarm_rate` is the spec's. `labelled_rows` are those whose losses are evidence so far.
+    """
 
     model: str
     version: int
-    window: Window
-    since: datetime
+    false_alarm_rate: float
+    labelled_rows: int
 
-    def finding_id(self, kind: str) -> str:
-        """Return the id of a finding, a function of model, version, kind and window alone."""
-        text = f"{self.model}/{self.version}/{kind}/{self.window.start.isoformat()}"
+    def finding_id(self, kind: str, at: datetime) -> str:
+        """Return the id of a finding, a function of model, version, kind and time alone."""
+        text = f"{self.model}/{self.version}/{kind}/{at.isoformat()}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def closed(subject: Subject, result: WindowResult) -> Announcement:
-    """Build the event of a closed window, with every figure that a message has room for."""
+def kind_of(alarm: Alarm) -> FindingKind:
+    """Return the kind of finding that an alarm belongs to."""
+    if alarm.component.group == LOSS:
+        return "performance"
+    missing = alarm.component.statistic in {StatisticName.MISSING, StatisticName.UNSEEN}
+    return "quality" if missing and alarm.component.group == "inputs" else "drift"
+
+
+def closed(
+    subject: Subject, window: Window, statistics: tuple[Statistic, ...], labelled_rows: int, no_verdict: str | None
+) -> Announcement:
+    """Build the event of a closed window, with every statistic that a message has room for."""
     event = WindowClosed(
         model=subject.model,
-        finding_id=subject.finding_id("window"),
+        finding_id=subject.finding_id("window", window.start),
         model_version=subject.version,
-        window=subject.window,
-        since=subject.since,
-        **_bounded(result.statistics),
-        labelled_rows=result.labelled_rows,
-        no_verdict=result.no_verdict,
+        window=window,
+        since=window.start,
+        **_bounded(statistics),
+        labelled_rows=labelled_rows,
+        no_verdict=no_verdict,
     )
     return Announcement(event, event.finding_id)
 
 
-def found(kind: FindingKind, subject: Subject, result: WindowResult) -> tuple[Announcement, Announcement]:
-    """Build a finding and its alert, which share one id."""
-    finding = _finding(kind, subject, result)
-    alert = AlertRaised(
+def found(kind: FindingKind, subject: Subject, alarms: Sequence[Alarm], at: datetime) -> Announcement:
+    """Build a finding from alarms of its kind, the strongest evidence first, as of a time."""
+    first = alarms[0].change
+    end = max(to_time(alarm.end) for alarm in alarms)
+    content: dict[str, Any] = {
+        "model": subject.model,
+        "finding_id": subject.finding_id(kind, at),
+        "model_version": subject.version,
+        "window": Window(start=to_time(first.since), end=end, rows=first.rows),
+        "since": to_time(first.since),
+        "since_earliest": to_time(first.earliest),
+        "since_latest": to_time(first.latest),
+        **_bounded(tuple(statistic_of(alarm) for alarm in alarms)),
+    }
+    if kind == "performance":
+        content["labelled_rows"] = subject.labelled_rows
+    event: Finding = _EVENTS[kind].model_validate(content)
+    return Announcement(event, event.finding_id)
+
+
+def alert(kind: FindingKind, subject: Subject, finding: Announcement) -> Announcement:
+    """Build the alert of a finding; they share one id."""
+    event = finding.event
+    assert isinstance(event, DriftDetected | PerformanceDegraded | DataQualityDegraded)  # noqa: S101 - made by `found`
+    figures = [described(each) for each in event.statistics]
+    more = [f"and {len(figures) - _MAX_LISTED} more"] if len(figures) > _MAX_LISTED else []
+    if kind == "performance":
+        more.append(f"on {subject.labelled_rows:,} outcomes")
+    earliest, latest = event.since_earliest or event.since, event.since_latest or event.since
+    raised = AlertRaised(
         model=subject.model,
-        alert_id=finding.finding_id,
+        alert_id=event.finding_id,
         severity=Severity.CRITICAL if kind == "performance" else Severity.WARNING,
         title=f"{subject.model} version {subject.version}: {_TITLES[kind]}",
-        detail=f"{_figures(kind, result)}; since {subject.since:%Y-%m-%d %H:%M} UTC. {_NEXT}",
-        raised_at=subject.window.end,
+        detail=f"{', '.join(figures[:_MAX_LISTED] + more)}; most likely since {event.since:%Y-%m-%d %H:%M} UTC "
+        f"(between {earliest:%Y-%m-%d %H:%M} and {latest:%Y-%m-%d %H:%M}). {_NEXT}",
+        raised_at=event.window.end,
     )
-    return Announcement(finding, finding.finding_id), Announcement(alert, f"{alert.alert_id}-raised")
+    return Announcement(raised, f"{raised.alert_id}-raised")
+
+
+def suspected(subject: Subject, suspicion: Suspected) -> Announcement:
+    """Build the event of a suspicion."""
+    since, end = to_time(suspicion.since), to_time(suspicion.end)
+    statistic = Statistic(
+        statistic=StatisticName.LOSS,
+        value=suspicion.after,
+        reference=suspicion.before,
+        e_value=_e_value(suspicion.evidence),
+    )
+    event = PerformanceSuspected(
+        model=subject.model,
+        finding_id=subject.finding_id("suspicion", end),
+        model_version=subject.version,
+        window=Window(start=since, end=end, rows=suspicion.rows),
+        since=since,
+        statistics=(statistic,),
+        labelled_rows=subject.labelled_rows,
+    )
+    return Announcement(event, event.finding_id)
 
 
 def resolved(model: str, alert_id: str, at: datetime, why: str) -> Announcement:
@@ -89,40 +161,37 @@ def resolved(model: str, alert_id: str, at: datetime, why: str) -> Announcement:
     return Announcement(event, f"{alert_id}-resolved")
 
 
-def _finding(kind: FindingKind, subject: Subject, result: WindowResult) -> Finding:
-    content = {
-        "model": subject.model,
-        "finding_id": subject.finding_id(kind),
-        "model_version": subject.version,
-        "window": subject.window,
-        "since": subject.since,
-        **_bounded(result.found(kind)),
-        "labelled_rows": result.labelled_rows,
-    }
-    return _EVENTS[kind].model_validate(content)
-
-
 _EVENTS: dict[FindingKind, type[Finding]] = {
     "drift": DriftDetected,
     "performance": PerformanceDegraded,
     "quality": DataQualityDegraded,
 }
 _TITLES = {
-    "drift": "its inputs differ from the training data",
+    "drift": "its inputs or scores differ from the reference",
     "performance": "it predicts worse than on its holdout",
     "quality": "its requests have missing or unseen values",
 }
 
 
+def statistic_of(alarm: Alarm) -> Statistic:
+    """Return the mean of an alarm's component since the change, beside the one before."""
+    component, change = alarm.component, alarm.change
+    return Statistic(
+        feature=component.column,
+        category=component.category,
+        statistic=component.statistic,
+        value=change.after,
+        reference=change.before,
+        threshold=None,
+        e_value=_e_value(alarm.evidence),
+        e_threshold=_e_value(alarm.threshold),
+    )
+
+
+def _e_value(logarithm: float) -> float:
+    return math.exp(min(logarithm, _LARGEST_LOGARITHM))
+
+
 def _bounded(statistics: tuple[Statistic, ...]) -> dict[str, Any]:
     left_out = max(0, len(statistics) - _MAX_STATISTICS)
     return {"statistics": statistics[:_MAX_STATISTICS], "statistics_left_out": left_out}
-
-
-def _figures(kind: FindingKind, result: WindowResult) -> str:
-    found = result.found(kind)
-    parts = [described(each) for each in found if each.threshold is not None] or [described(each) for each in found]
-    more = [f"and {len(parts) - _MAX_LISTED} more"] if len(parts) > _MAX_LISTED else []
-    if kind == "performance":
-        more.append(f"on {result.labelled_rows:,} outcomes")
-    return ", ".join(parts[:_MAX_LISTED] + more)

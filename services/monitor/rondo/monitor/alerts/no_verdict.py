@@ -1,59 +1,109 @@
-"""The alert that windows close without a verdict, because they have too few rows or outcomes.
+"""Why a version can't be judged yet, as people read it, and the alert when that lasts.
 
-A model without any outcomes raises none: its drift is decided, and its performance is not meant to be.
+The alert opens once a version has had as many rows as its reference, and something of it is still not judged: then the
+rows of the reference are correlated over too long a time, or too few outcomes arrive. A version without any outcome
+raises none for its performance: that is not meant to be judged.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.monitoring import AlertRaised
 from rondo.contracts.vocabularies import Severity
-from rondo.monitor.alerts import findings
 from rondo.monitor.alerts.findings import Announcement
+from rondo.monitor.evidence.verdicts import expected_at, verdicts
+from rondo.monitor.evidence.version_evidence import INPUT_GROUPS, LOSS
+from rondo.monitor.windows.tumbling import to_time
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from rondo.monitor.alerts.findings import Subject
-    from rondo.monitor.alerts.hysteresis import AlarmState
-    from rondo.monitor.detectors.evaluate import WindowResult
+    from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.evidence.verdicts import Verdict
+    from rondo.monitor.evidence.version_evidence import Group, VersionEvidence
 
-CONSECUTIVE = 2
-_TOO_FEW = "Lengthen `monitor.window` or lower `monitor.min_rows` in the spec"
-_OUTCOMES = ", or raise `data.label_delay` if outcomes arrive after their window closed"
-_NOT_DEFINED = "Lengthen `monitor.window` in the spec"
-
-
-def update_no_verdict_alarm(
-    before: AlarmState, subject: Subject, result: WindowResult, start: int
-) -> tuple[AlarmState, list[Announcement]]:
-    """Return the alarm after a window, and what to publish: the alert, its end, or nothing."""
-    too_few = result.no_verdict is not None and (result.rows < result.min_rows or result.labelled_rows > 0)
-    after, transition = before.observe(too_few, start, CONSECUTIVE)
-    if transition == "raised":
-        alert = _raised(subject, result)
-        return replace(after, alert_id=alert.event_id.removesuffix("-raised")), [alert]
-    if transition == "recovered" and before.alert_id:
-        why = f"{CONSECUTIVE} windows in a row had enough rows and outcomes"
-        return after, [findings.resolved(subject.model, before.alert_id, subject.window.end, why)]
-    return after, []
+NO_REFERENCE = "its evidence has no blocks to compare with: train it again"
+NO_ROWS = "no rows yet"
+NO_OUTCOMES = "no outcomes yet"
+NO_LOSS = "its holdout had no outcomes to compare with"
+_ADVICE = (
+    "Until then a change goes unnoticed. A column whose values are correlated over many rows needs training data of a "
+    "longer time; outcomes that arrive late need a longer `data.label_delay`."
+)
 
 
-def _raised(subject: Subject, result: WindowResult) -> Announcement:
-    name = f"{subject.model}/no-verdict/{subject.window.start.isoformat()}"
-    alert_id = hashlib.sha256(name.encode()).hexdigest()[:32]
-    reason, unnoticed, advice = str(result.no_verdict), "degradation goes unnoticed", _NOT_DEFINED
-    if result.rows < result.min_rows:
-        reason, unnoticed, advice = f"{reason} that a verdict needs", "drift and degradation go unnoticed", _TOO_FEW
-    elif result.labelled_rows < result.min_rows:
-        reason, advice = f"{reason} that a verdict needs", _TOO_FEW + _OUTCOMES
+def no_verdict(evidence: VersionEvidence | None, reference: Reference, false_alarm_rate: float) -> str | None:
+    """Return what of a version is not judged yet and what is missing, such as `336 of about 500 rows for temp`.
+
+    None if everything is judged.
+    """
+    if reference.profile.feature_blocks is None:
+        return NO_REFERENCE
+    if evidence is None or not evidence.taken["inputs"].rows:
+        return NO_ROWS
+    parts = (inputs(evidence, false_alarm_rate), performance(evidence, reference, false_alarm_rate))
+    return "; ".join(part for part in parts if part) or None
+
+
+def inputs(evidence: VersionEvidence, false_alarm_rate: float) -> str | None:
+    """Return which inputs and outputs are not judged yet, None if all are."""
+    found = [each for each in verdicts(evidence, false_alarm_rate) if each.group in INPUT_GROUPS and not each.judged]
+    if not found:
+        return None
+    first = max(found, key=lambda each: each.missing)
+    others = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    slow = f" (its values are correlated over {first.block:,} rows)" if first.extending else ""
+    return f"{_progress(evidence, first, 'rows')} for {first.column}{others}{slow}"
+
+
+def performance(evidence: VersionEvidence, reference: Reference, false_alarm_rate: float) -> str | None:
+    """Return why the losses are not judged yet, None if they are."""
+    if reference.profile.loss is None:
+        return NO_LOSS
+    if not evidence.taken[LOSS].rows:
+        return NO_OUTCOMES
+    found = (each for each in verdicts(evidence, false_alarm_rate) if each.group == LOSS and not each.judged)
+    return next((_progress(evidence, each, "outcomes") for each in found), None)
+
+
+def overdue(
+    evidence: VersionEvidence, reference: Reference, false_alarm_rate: float, groups: Sequence[Group]
+) -> str | None:
+    """Return what is not judged after as many rows as the reference has; None where nothing is overdue."""
+    loss, rows = reference.profile.loss, reference.profile.rows
+    enough = {"inputs": rows, "outputs": rows, LOSS: loss.rows * len(loss.means) if loss else 0}
+    late = [
+        each
+        for each in verdicts(evidence, false_alarm_rate)
+        if each.group in groups and not each.judged and each.rows >= enough[each.group] > 0
+    ]
+    if not late:
+        return None
+    if LOSS in groups:
+        return performance(evidence, reference, false_alarm_rate)
+    return inputs(evidence, false_alarm_rate)
+
+
+def raised(name: str, subject: Subject, reason: str, at: datetime) -> Announcement:
+    """Build the alert."""
+    alert_id = hashlib.sha256(f"{subject.model}/{subject.version}/{name}/{at.isoformat()}".encode()).hexdigest()[:32]
     alert = AlertRaised(
         model=subject.model,
         alert_id=alert_id,
         severity=Severity.WARNING,
-        title=f"{subject.model} version {subject.version}: {CONSECUTIVE} windows in a row without a verdict",
-        detail=f"the last one had {reason}, so {unnoticed}. {advice}, and apply it again.",
-        raised_at=subject.window.end,
+        title=f"{subject.model} version {subject.version}: no verdict after as many rows as it was trained on",
+        detail=f"{reason}. {_ADVICE}",
+        raised_at=at,
     )
     return Announcement(alert, f"{alert_id}-raised")
+
+
+def _progress(evidence: VersionEvidence, verdict: Verdict, what: str) -> str:
+    taken = evidence.taken[verdict.group]
+    at = expected_at(verdict.missing, taken.rows, taken.first, taken.last)
+    expected = f", expected on {to_time(at):%Y-%m-%d %H:%M} UTC" if at is not None else ""
+    return f"{verdict.rows:,} of about {verdict.needed:,} {what}{expected}"

@@ -11,8 +11,11 @@ MOST_BLOCKS = 1_000
 FEWEST_BLOCKS = 5
 """The fewest blocks of a reference that can be compared with."""
 _TIMES = 5.0
+# Columns with the same length of blocks share a test, so lengths are rounded up to a few.
+_GRID_RATIO = 1.1
 
 
 def block_length(time: float, rows: int) -> int:
-    """Return the rows of a block for a reference of `rows` rows with this autocorrelation time."""
-    return max(SHORTEST, math.ceil(_TIMES * time), math.ceil(rows / MOST_BLOCKS))
+    """Return the rows of a block for a reference of `rows` rows with this autocorrelation time, rounded up."""
+    needed = max(float(SHORTEST), _TIMES * time, rows / MOST_BLOCKS)
+    return math.ceil(SHORTEST * _GRID_RATIO ** math.ceil(math.log(needed / SHORTEST, _GRID_RATIO) - 1e-9))

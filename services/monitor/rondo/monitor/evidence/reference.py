@@ -1,72 +1,57 @@
-"""From the rows of a reference to a test against it, once the reference holds enough blocks."""
+"""The reference that a version is compared with: its profile, frozen at training, compiled into bins once."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from rondo.chassis.profiles.autocorrelation import FEWEST_MEANS, autocorrelation_time
-from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, block_length
-from rondo.monitor.evidence.block_test import BlockTest
+from rondo.chassis.profiles.binning import Binning
+from rondo.monitor.evidence.component_sums import ComponentSums
+from rondo.monitor.evidence.widths import Density
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
     from numpy.typing import NDArray
 
-# Means of longer blocks are closer to normal: skewness falls with the square root of the length.
-_MOST_SKEWED = 0.3
-
-
-@dataclass(frozen=True)
-class TooShort:
-    """A reference of `rows` rows that can't be compared with yet: a block is of `block` rows, and five are needed."""
-
-    rows: int
-    block: int
-
-    @property
-    def needed(self) -> int:
-        """The rows that a reference needs, as far as its memory is known."""
-        return FEWEST_BLOCKS * self.block
+    from rondo.contracts.tasks.base import FittedTask
+    from rondo.contracts.training_evidence import PerformanceFigure, ReferenceProfile
 
 
 @dataclass(frozen=True, eq=False)
-class Begun:
-    """A test, whose blocks are of `block` rows."""
+class Reference:
+    """Bins, the reference's counts in them, and the components that evidence is made of.
 
-    test: BlockTest
-    block: int
-
-
-def begin(
-    seed: str, means: NDArray[np.float64], stretch: int, *, one_sided: bool = False, memory: float = 1.0
-) -> Begun | TooShort:
-    """Return a test against a reference, given as means of consecutive stretches of `stretch` rows.
-
-    `means` has the shape `[components, stretches]`. `memory` is the autocorrelation time, in rows, that is known from
-    scales below a stretch.
+    `digest` is that of the version's artifact: the evidence depends on it, so that versions are independent.
     """
-    count = means.shape[1]
-    rows = count * stretch
-    needed = block_length(max(memory, autocorrelation_time(means, stretch)), rows)
-    together = math.ceil(needed / stretch)
-    if count // together < FEWEST_BLOCKS:
-        return TooShort(rows, needed)
-    latest = means[:, count % together :]
-    blocks = latest.reshape(len(means), -1, together).mean(axis=2)
-    return Begun(BlockTest.of(seed, blocks, _normal(means, together), one_sided=one_sided), together * stretch)
 
+    digest: str
+    profile: ReferenceProfile
+    binning: Binning
+    counts: NDArray[np.int64]
+    components: ComponentSums
 
-def _normal(means: NDArray[np.float64], together: int) -> NDArray[np.bool_]:
-    """Return for which components the means of blocks are not skewed, by stretches as long as there are 40 of."""
-    scale = 1
-    while means.shape[1] // (4 * scale) >= FEWEST_MEANS and 4 * scale <= together:
-        scale *= 4
-    count = means.shape[1] // scale
-    stretches = means[:, : count * scale].reshape(len(means), count, scale).mean(axis=2)
-    centred = stretches - stretches.mean(axis=1, keepdims=True)
-    variance = (centred**2).mean(axis=1)
-    skewness = np.divide((centred**3).mean(axis=1), variance**1.5, out=np.full(len(means), np.inf), where=variance > 0)
-    return np.asarray(np.abs(skewness) * math.sqrt(scale / together) < _MOST_SKEWED)
+    @classmethod
+    def of(cls, profile: ReferenceProfile, digest: str = "") -> Reference:
+        binning = Binning.of(profile)
+        return cls(digest, profile, binning, binning.reference(profile), ComponentSums.of(profile, binning))
+
+    @property
+    def task(self) -> FittedTask:
+        return self.profile.task
+
+    @property
+    def performance(self) -> Mapping[str, PerformanceFigure]:
+        """The metrics of the holdout."""
+        return self.profile.performance
+
+    @property
+    def density(self) -> Density:
+        """How dense the rows of the reference are in event time."""
+        return Density(self.profile.rows, self.profile.seconds)
+
+    @property
+    def largest_loss(self) -> float | None:
+        """The error that counts as a loss of 1, where the task has no natural bound."""
+        return self.profile.loss.largest if self.profile.loss else None

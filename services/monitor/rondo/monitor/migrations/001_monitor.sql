@@ -30,7 +30,8 @@ create table positions (
 create table model_states (
     model text primary key,
     figures jsonb not null,
-    windows bytea not null
+    windows bytea not null,
+    evidence bytea not null
 );
 -- Append-only segments of a model's tables, each written once, by the checkpoint of its generation.
 create table segments (

@@ -9,12 +9,16 @@ import numpy as np
 import pyarrow as pa
 
 from rondo.contracts.tasks.base import FittedTask
+from rondo.monitor.alerts.alarms import EvidenceAlarm
 from rondo.monitor.alerts.dropped_rows import REASONS, Coverage, DroppedRows
+from rondo.monitor.alerts.findings import FINDING_KINDS
 from rondo.monitor.alerts.hysteresis import AlarmState
-from rondo.monitor.detectors.base import FINDING_KINDS
-from rondo.monitor.model_state import ChampionHistory, ModelState
+from rondo.monitor.alerts.version_alarms import VersionAlarms
+from rondo.monitor.champion_history import ChampionHistory
+from rondo.monitor.model_state import ModelState
 from rondo.monitor.ports import TABLES, ChampionRevision, ModelCheckpoint
 from rondo.monitor.state import segmented_table
+from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
 from rondo.monitor.stream.watermark import Watermark
 from rondo.monitor.windows import label_join
 from rondo.monitor.windows.labelled import LabelledRows
@@ -32,7 +36,7 @@ _COUNTS = pa.list_(pa.int64())
 _WINDOWS = pa.schema(
     [
         ("version", pa.int64()), ("start", pa.int64()), ("rows", pa.int64()), ("bins", _COUNTS), ("outcomes", _COUNTS),
-        ("task", pa.string()),
+        ("loss_rows", _COUNTS), ("loss_sums", pa.list_(pa.float64())), ("largest", pa.float64()), ("task", pa.string()),
     ]
 )  # fmt: skip
 _BUFFERED = pa.schema([("message", pa.binary()), ("row", pa.int64())])
@@ -54,7 +58,10 @@ def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, St
     }
     saved = {name: segmented_table.save(table, stored[name]) for name, table in tables.items()}
     checkpoint = ModelCheckpoint(
-        _figures(state), segmented_table.write(_windows(state)), {name: written for name, (_, written) in saved.items()}
+        _figures(state),
+        segmented_table.write(_windows(state)),
+        segmented_table.write(encode_evidence(state.evidence)),
+        {name: written for name, (_, written) in saved.items()},
     )
     return checkpoint, {name: after for name, (after, _) in saved.items()}
 
@@ -80,9 +87,8 @@ def decode_state(
         windows=_open_windows(segmented_table.read(saved.windows)),
         unmatched=UnmatchedRows(predictions, outcomes, stored_predictions.rows.size, stored_outcomes.rows.size),
         labelled=LabelledRows(labelled, stored_labelled.rows.size),
-        alarms={kind: AlarmState(**figures["alarms"][kind]) for kind in FINDING_KINDS},
-        no_verdict=figures["no_verdict"],
-        no_verdict_alarm=AlarmState(**figures["no_verdict_alarm"]),
+        evidence=decode_evidence(segmented_table.read(saved.evidence)),
+        alarms=_alarms(figures["alarms"]),
         removed=figures["removed"],
         dropped=DroppedRows(dict.fromkeys(REASONS, 0) | figures["dropped"], _coverage(figures["coverage"])),
     )
@@ -100,9 +106,7 @@ def _figures(state: ModelState) -> dict[str, object]:
         "watermark": _encoded_watermark(state.watermark),
         "outcome_watermark": _encoded_watermark(state.outcome_watermark),
         "closed_until": state.closed_until,
-        "alarms": {kind: asdict(alarm) for kind, alarm in state.alarms.items()},
-        "no_verdict": state.no_verdict,
-        "no_verdict_alarm": asdict(state.no_verdict_alarm),
+        "alarms": asdict(state.alarms),
         "removed": state.removed,
         "coverage": asdict(state.dropped.coverage),
         "dropped": dict(state.dropped.counts),
@@ -116,6 +120,11 @@ def _encoded_watermark(watermark: Watermark) -> dict[str, object]:
 
 def _watermark(figures: Mapping[str, Any]) -> Watermark:
     return Watermark(**{**figures, "steps": tuple((made, newest) for made, newest in figures["steps"])})
+
+
+def _alarms(figures: Mapping[str, Any]) -> VersionAlarms:
+    by_kind = {kind: EvidenceAlarm(**figures["by_kind"][kind]) for kind in FINDING_KINDS}
+    return VersionAlarms(by_kind, dict(figures["unjudged"]))
 
 
 def _coverage(figures: Mapping[str, Any]) -> Coverage:
@@ -135,6 +144,9 @@ def _windows(state: ModelState) -> pa.Table:
             "rows": counts.rows,
             "bins": counts.bins,
             "outcomes": counts.outcomes,
+            "loss_rows": counts.loss_rows,
+            "loss_sums": counts.loss_sums,
+            "largest": counts.largest,
             "task": counts.task.model_dump_json(),
         }
         for (version, start), counts in state.windows.items()
@@ -149,6 +161,9 @@ def _open_windows(table: pa.Table) -> OpenWindows:
             row["rows"],
             np.array(row["bins"], np.int64),
             np.array(row["outcomes"], np.int64),
+            np.array(row["loss_rows"], np.int64),
+            np.array(row["loss_sums"], np.float64),
+            row["largest"],
         )
         for row in table.to_pylist()
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.monitor.detectors.reference import Reference
+from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.ports import ControlPlaneSnapshot
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class ControlPlaneCache:
         missing = digests - self.references.keys() - self._requested
         if missing:
             for digest, profile in (await self._store.profiles(sorted(missing))).items():
-                self.references[digest] = Reference.of(profile)
+                self.references[digest] = Reference.of(profile, digest)
             self._requested |= missing
 
     def champion_reference(self, champion: ChampionRevision | None) -> Reference | None:

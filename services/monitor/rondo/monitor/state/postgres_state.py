@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from rondo.monitor.alerts.findings import Announcement
 
 _SAVE_MODEL = """
-insert into model_states (model, figures, windows) values ($1, $2, $3)
-on conflict (model) do update set figures = excluded.figures, windows = excluded.windows
+insert into model_states (model, figures, windows, evidence) values ($1, $2, $3, $4)
+on conflict (model) do update
+set figures = excluded.figures, windows = excluded.windows, evidence = excluded.evidence
 """
 _SAVE_SEGMENT = "insert into segments (model, name, generation, content) values ($1, $2, $3, $4)"
 _SAVE_LIVE = """
@@ -52,8 +53,11 @@ class PostgresStore:
                 await fetch("select model, name, live from live_rows"),
                 await fetch("select model, name, content from segments order by model, name, generation"),
             )
-            rows = await fetch("select model, figures, windows from model_states")
-        models = {row["model"]: ModelCheckpoint(row["figures"], row["windows"], tables[row["model"]]) for row in rows}
+            rows = await fetch("select model, figures, windows, evidence from model_states")
+        models = {
+            row["model"]: ModelCheckpoint(row["figures"], row["windows"], row["evidence"], tables[row["model"]])
+            for row in rows
+        }
         return Checkpoint(generation, positions, models)
 
     async def control_plane(self) -> ControlPlaneSnapshot:
@@ -85,7 +89,7 @@ class PostgresStore:
             positions = [(topic, partition, offset) for (topic, partition), offset in checkpoint.positions.items()]
             await connection.executemany(_SAVE_POSITION, positions)
             for model, saved in checkpoint.models.items():
-                await connection.execute(_SAVE_MODEL, model, saved.figures, saved.windows)
+                await connection.execute(_SAVE_MODEL, model, saved.figures, saved.windows, saved.evidence)
                 for name in TABLES:
                     await _save_table(connection, (model, name), generation, saved.tables[name])
             for each in announcements:

@@ -1,7 +1,7 @@
 """Tumbling windows of event time, in integer microseconds since the epoch: `[start, start + length)`.
 
-Windows do not overlap and each is evaluated once, when it closes: so looking at an open window ("peeking") adds
-nothing to the false-alarm rate. A window accepts rows until the watermark has passed its end by the label delay.
+Windows do not overlap. A window accepts rows until the watermark has passed its end by the label delay. It consists of
+steps, after which its rows become evidence, and these of buckets (see `evidence.widths`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.events.monitoring import Window
 from rondo.contracts.times import FIRST, LAST
+from rondo.monitor.evidence.widths import bucket_length, step_length, window_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.spec.model import ModelSpec
+    from rondo.monitor.evidence.widths import Density
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -28,14 +30,43 @@ _FIRST, _LAST = ((time - _EPOCH) // _MICROSECOND for time in (FIRST, LAST))
 
 @dataclass(frozen=True)
 class TumblingWindows:
-    """Assigns rows to windows; the window's `length` and the `label_delay` are in microseconds."""
+    """Assigns rows to windows, steps and buckets; `length` is that of a window. All are in microseconds."""
 
     length: int
     label_delay: int
+    step: int
+    bucket: int
 
     @classmethod
-    def of(cls, spec: ModelSpec) -> TumblingWindows:
-        return cls(spec.monitor.window // _MICROSECOND, spec.data.label_delay // _MICROSECOND)
+    def of(cls, spec: ModelSpec, density: Density) -> TumblingWindows:
+        """Return the windows of a spec; where it gives no length, it follows from the density of the reference."""
+        given = spec.monitor.window
+        length = window_length(density) if given is None else given // _MICROSECOND
+        step = step_length(density, length)
+        return cls(length, spec.data.label_delay // _MICROSECOND, step, bucket_length(density, step))
+
+    @property
+    def buckets(self) -> int:
+        """The number of buckets of a window."""
+        return self.length // self.bucket
+
+    def fits(self, spec: ModelSpec) -> bool:
+        """Return whether these are windows of a spec, whatever the reference."""
+        given = spec.monitor.window
+        delay = spec.data.label_delay // _MICROSECOND
+        return delay == self.label_delay and (given is None or given // _MICROSECOND == self.length)
+
+    def bucket_starts(self, event_times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the start of each row's bucket."""
+        return event_times - event_times % self.bucket
+
+    def late_for_step(self, event_times: NDArray[np.int64], passed: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which rows arrived after the end of their step, by the watermark at the arrival of each."""
+        return event_times - event_times % self.step + self.step <= passed
+
+    def bucket_numbers(self, event_times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the number of each row's bucket within its window, from 0."""
+        return event_times % self.length // self.bucket
 
     def starts(self, event_times: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the start of each row's window. Windows are aligned to the epoch."""

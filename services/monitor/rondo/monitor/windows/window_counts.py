@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,12 +17,29 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rondo.chassis.profiles.binning import Binning
     from rondo.contracts.tasks.base import FittedTask
     from rondo.contracts.tasks.sketches import Figure, PerformanceSketch
+    from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.windows.tumbling import TumblingWindows
 
 _COUNTED = (*PREDICTED, *OBSERVED)
+_LOSS_UNIT = 2.0**-20
+
+
+class BucketCounts(NamedTuple):
+    """Rows by bucket: `starts` in microseconds, `rows`, and `counts` by bin, shape `[buckets, bins]`."""
+
+    starts: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, reference: Reference, rows: pa.Table, starts: NDArray[np.int64], buckets: NDArray[np.int64]
+    ) -> BucketCounts:
+        """Count rows into the buckets that start at `starts`; `buckets` has the number of each row's."""
+        counts = reference.binning.count_groups(rows, buckets, len(starts))
+        return cls(starts, np.bincount(buckets, minlength=len(starts)).astype(np.int64), counts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,18 +47,25 @@ class WindowCounts:
     """Counts of the rows of one version, whose task is `task`.
 
     `bins` are the rows by bin of every column (see `binning`); `outcomes` are the labelled rows, as the task's sketch
-    counts them.
+    counts them. `loss_rows` and `loss_sums` are their number and the sum of their losses, by bucket; `largest` is the
+    error that counts as a loss of 1, where the task has no natural bound.
     """
 
     task: FittedTask
     rows: int
     bins: NDArray[np.int64]
     outcomes: NDArray[np.int64]
+    loss_rows: NDArray[np.int64]
+    loss_sums: NDArray[np.float64]
+    largest: float | None = None
 
     @classmethod
-    def empty(cls, task: FittedTask, size: int) -> WindowCounts:
-        """Return the counts of no rows, in `size` bins."""
-        return cls(task, 0, np.zeros(size, np.int64), np.zeros(_sketch(task).size, np.int64))
+    def empty(cls, reference: Reference, buckets: int) -> WindowCounts:
+        """Return the counts of no rows, in as many buckets."""
+        outcomes = np.zeros(_sketch(reference.task).size, np.int64)
+        losses = np.zeros(buckets, np.int64), np.zeros(buckets)
+        bins = np.zeros(reference.binning.size, np.int64)
+        return cls(reference.task, 0, bins, outcomes, *losses, reference.largest_loss)
 
     @property
     def labelled_rows(self) -> int:
@@ -56,10 +80,22 @@ class WindowCounts:
     def with_rows(self, rows: int, bins: NDArray[np.int64]) -> WindowCounts:
         return replace(self, rows=self.rows + rows, bins=self.bins + bins)
 
-    def with_labelled(self, rows: pa.Table, *, removed: bool = False) -> WindowCounts:
-        """Count labelled rows, or remove them. `rows` has the columns of `PREDICTED` and `OBSERVED`."""
-        counts = _sketch(self.task).count(rows)
-        return replace(self, outcomes=self.outcomes - counts if removed else self.outcomes + counts)
+    def with_labelled(self, rows: pa.Table, buckets: NDArray[np.int64], *, removed: bool = False) -> WindowCounts:
+        """Count labelled rows, or remove them, by the number of each one's bucket.
+
+        `rows` has the columns of `PREDICTED` and `OBSERVED`.
+        """
+        sign, size = -1 if removed else 1, len(self.loss_rows)
+        losses = task_named(self.task.task).losses(self.task, rows, self.largest)
+        known = np.isfinite(losses)
+        # Multiples of a small power of 1/2: then sums are exact, and subtracting one restores the sum before.
+        rounded = np.rint(losses[known] / _LOSS_UNIT) * _LOSS_UNIT
+        return replace(
+            self,
+            outcomes=self.outcomes + sign * _sketch(self.task).count(rows),
+            loss_rows=self.loss_rows + sign * np.bincount(buckets[known], minlength=size),
+            loss_sums=self.loss_sums + sign * np.bincount(buckets[known], rounded, minlength=size),
+        )
 
     def __eq__(self, other: object) -> bool:
         """Compare by value."""
@@ -68,6 +104,8 @@ class WindowCounts:
             and (self.task, self.rows) == (other.task, other.rows)
             and np.array_equal(self.bins, other.bins)
             and np.array_equal(self.outcomes, other.outcomes)
+            and np.array_equal(self.loss_rows, other.loss_rows)
+            and np.array_equal(self.loss_sums, other.loss_sums)
         )
 
     def __hash__(self) -> int:
@@ -80,22 +118,27 @@ OpenWindows = dict[tuple[int, int], WindowCounts]
 
 
 def count_rows(
-    windows: OpenWindows, version: int, rows: pa.Table, starts: NDArray[np.int64], binning: Binning, task: FittedTask
+    windows: OpenWindows,
+    version: int,
+    reference: Reference,
+    tumbling: TumblingWindows,
+    buckets: BucketCounts,
 ) -> None:
-    """Count rows of a version into `windows`, by the start of each row's window."""
-    distinct = np.unique(starts)
-    for start in distinct:
-        part = rows if distinct.size == 1 else rows.filter(pa.array(starts == start))
-        key = (version, int(start))
-        counts = windows.get(key) or WindowCounts.empty(task, binning.size)
-        windows[key] = counts.with_rows(part.num_rows, binning.count(part))
+    """Count rows of a version into `windows`, from their counts by bucket."""
+    starts = tumbling.starts(buckets.starts)
+    for start in np.unique(starts[buckets.rows > 0]):
+        key, mine = (version, int(start)), starts == start
+        counts = windows.get(key) or WindowCounts.empty(reference, tumbling.buckets)
+        windows[key] = counts.with_rows(int(buckets.rows[mine].sum()), buckets.counts[mine].sum(axis=0))
 
 
 def count_labels(windows: OpenWindows, labelled: pa.Table, tumbling: TumblingWindows, *, removed: bool = False) -> None:
     """Count labelled predictions into their open windows, each by its version's sketch, or remove them."""
     for key, mask in _masks(windows, labelled, tumbling).items():
         if mask.any():
-            windows[key] = windows[key].with_labelled(_counted(labelled, mask), removed=removed)
+            rows = labelled if mask.all() else labelled.filter(pa.array(mask))
+            buckets = tumbling.bucket_numbers(rows.column("event_time").to_numpy())
+            windows[key] = windows[key].with_labelled(_counted(rows), buckets, removed=removed)
 
 
 def in_open_windows(windows: OpenWindows, table: pa.Table, tumbling: TumblingWindows) -> NDArray[np.bool_]:
@@ -108,11 +151,9 @@ def _sketch(task: FittedTask) -> PerformanceSketch:
     return task_named(task.task).sketch(task)
 
 
-def _counted(labelled: pa.Table, mask: NDArray[np.bool_]) -> pa.Table:
-    """Return the masked rows with all columns that a sketch counts."""
-    columns = labelled.select([field.name for field in _COUNTED if field.name in labelled.column_names])
-    rows = columns if mask.all() else columns.filter(pa.array(mask))
-    return pa.table([label_join.values(rows, field) for field in _COUNTED], schema=pa.schema(_COUNTED))
+def _counted(labelled: pa.Table) -> pa.Table:
+    """Return rows with all columns that a sketch counts."""
+    return pa.table([label_join.values(labelled, field) for field in _COUNTED], schema=pa.schema(_COUNTED))
 
 
 def _masks(

@@ -1,4 +1,4 @@
-"""Distances of a column's distribution from the reference. They are for information only.
+"""Distances of a column's distribution from the reference.
 
 The total variation distance is the largest difference of any set's share: what the Kolmogorov-Smirnov distance is for
 values without an order.
@@ -13,17 +13,14 @@ import numpy as np
 
 from rondo.contracts.events.monitoring import Statistic
 from rondo.contracts.vocabularies import StatisticName
-from rondo.monitor.detectors.base import DetectorResult
-from rondo.monitor.detectors.bin_pooling import distributions, pool
+from rondo.monitor.statistics.bin_pooling import distributions, pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from rondo.contracts.spec.model import Monitor
-    from rondo.monitor.detectors.base import FindingKind
-    from rondo.monitor.detectors.reference import Reference
+    from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.windows.window_counts import WindowCounts
 
 
@@ -34,23 +31,13 @@ class Distance:
     statistic: StatisticName
     distance: Callable[[NDArray[np.int64], NDArray[np.int64]], float]
     categorical: bool
-    kind: FindingKind = "drift"
 
-    def tests(self, reference: Reference) -> int:  # noqa: ARG002 - the protocol's
-        return 0
-
-    def evaluate(
-        self,
-        window: WindowCounts,
-        reference: Reference,
-        rule: Monitor,  # noqa: ARG002 - the protocol's
-        tail: float,  # noqa: ARG002 - the protocol's
-    ) -> Iterator[DetectorResult]:
+    def of(self, window: WindowCounts, reference: Reference) -> Iterator[Statistic]:
         for column in reference.binning.columns:
             if (column.categories is not None) == self.categorical:
                 counts = distributions(column, window, reference)
                 value = self.distance(*(pool(*counts) if self.categorical else counts))
-                yield DetectorResult(Statistic(feature=column.name, statistic=self.statistic, value=value))
+                yield Statistic(feature=column.name, statistic=self.statistic, value=value)
 
 
 def ks(observed: NDArray[np.int64], reference: NDArray[np.int64]) -> float:

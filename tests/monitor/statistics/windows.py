@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.binary import roc_auc_error
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, PerformanceFigure, ReferenceProfile
-from rondo.monitor.detectors.reference import Reference
+from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.windows.window_counts import WindowCounts
 
 from tests.monitor.builders import REFERENCE, spec
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rondo.contracts.events.monitoring import Statistic
-    from rondo.monitor.detectors.base import Detector
+    from rondo.monitor.statistics.base import Detector
 
 RULE = spec().monitor
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.chassis.profiles.binning import ColumnBins
-    from rondo.monitor.detectors.reference import Reference
+    from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.windows.window_counts import WindowCounts
 
 # Cochran's rule: the chi-square approximation needs this many expected rows in each bin.

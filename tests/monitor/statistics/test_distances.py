@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rondo.monitor.detectors.distances import KOLMOGOROV_SMIRNOV, TOTAL_VARIATION, ks, total_variation
+from rondo.monitor.statistics.distances import KOLMOGOROV_SMIRNOV, TOTAL_VARIATION, ks, total_variation
 
-from tests.monitor.detectors.windows import statistics, window
+from tests.monitor.statistics.windows import statistics, window
 
 COUNTS = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 10_000)), min_size=2, max_size=30)
 

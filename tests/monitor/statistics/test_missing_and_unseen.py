@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from rondo.contracts.events.monitoring import Statistic
-from rondo.monitor.detectors.missing_and_unseen import MISSING_VALUES, UNSEEN_CATEGORIES
+from rondo.monitor.statistics.missing_and_unseen import MISSING_VALUES, UNSEEN_CATEGORIES
 
 from tests.monitor.builders import REFERENCE
-from tests.monitor.detectors.windows import statistics, window
+from tests.monitor.statistics.windows import statistics, window
 
 
 def found(missing: int, unseen: int = 0, rows: int = 1_000) -> list[tuple[Statistic, bool | None]]:

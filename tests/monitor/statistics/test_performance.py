@@ -11,10 +11,10 @@ from rondo.contracts.events.monitoring import Statistic
 from rondo.contracts.tasks.base import FittedTask, Interval, ResidualScale
 from rondo.contracts.tasks.binary import roc_auc_error
 from rondo.contracts.training_evidence import PerformanceFigure
-from rondo.monitor.detectors.performance import Performance, undecided
-from rondo.monitor.detectors.probabilities import normal_quantile
+from rondo.monitor.statistics.performance import Performance, undecided
+from rondo.monitor.statistics.probabilities import normal_quantile
 
-from tests.monitor.detectors.windows import RULE, statistics, window
+from tests.monitor.statistics.windows import RULE, statistics, window
 from tests.monitor.streams import BINARY, MULTICLASS, REGRESSION, STREAMS, Stream, counted
 
 TAIL = 0.003

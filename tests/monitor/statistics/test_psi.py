@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
-from rondo.monitor.detectors.bin_pooling import pool
-from rondo.monitor.detectors.psi import PopulationStability, psi
+from rondo.monitor.statistics.bin_pooling import pool
+from rondo.monitor.statistics.psi import PopulationStability, psi
 from rondo.monitor.windows.window_counts import WindowCounts
 
 from tests.monitor.builders import REFERENCE, predictions, rows, times
-from tests.monitor.detectors.windows import RULE, reference_of, statistics, window
+from tests.monitor.statistics.windows import RULE, reference_of, statistics, window
 
 COUNTS = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 10_000)), min_size=2, max_size=30)
 

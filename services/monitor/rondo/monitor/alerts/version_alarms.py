@@ -1,0 +1,103 @@
+"""What the evidence about the champion leads to: findings, suspicions, alerts; and which alerts are open.
+
+What needs no outcomes is looked at after each step of event time, and the losses after each closed window. So what is
+published depends on the rows alone, not on how they arrived. With `repeat` a finding that lasts is published again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rondo.monitor.alerts import findings, no_verdict
+from rondo.monitor.alerts.alarms import EvidenceAlarm, update_alarm
+from rondo.monitor.alerts.findings import FINDING_KINDS, kind_of
+from rondo.monitor.evidence.version_evidence import INPUT_GROUPS, LOSS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from rondo.contracts.events.monitoring import Statistic, Window
+    from rondo.monitor.alerts.findings import Announcement, FindingKind, Subject
+    from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.evidence.version_evidence import Group, VersionEvidence
+
+_INPUT_KINDS: tuple[FindingKind, ...] = ("drift", "quality")
+
+
+@dataclass(frozen=True)
+class LabelledWindow:
+    """A closed window: its rows with outcomes, and its statistics."""
+
+    window: Window
+    labelled_rows: int
+    statistics: tuple[Statistic, ...]
+
+
+@dataclass
+class VersionAlarms:
+    """The alarms of a version by kind; `unjudged` are the ids of the open alerts that something can't be judged.
+
+    These are by what can't be judged: `no_verdict` for inputs and outputs, `no_performance_verdict` for the losses.
+    """
+
+    by_kind: dict[FindingKind, EvidenceAlarm] = field(
+        default_factory=lambda: dict.fromkeys(FINDING_KINDS, EvidenceAlarm())
+    )
+    unjudged: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def open(self) -> dict[str, str]:
+        """The ids of the open alerts by kind."""
+        found: dict[str, str] = {kind: alarm.alert_id for kind, alarm in self.by_kind.items() if alarm.alert_id}
+        return found | self.unjudged
+
+    def after_step(
+        self, subject: Subject, evidence: VersionEvidence, reference: Reference, end: datetime, *, repeat: bool
+    ) -> list[Announcement]:
+        """Return what to publish after a step."""
+        published = self._found(_INPUT_KINDS, INPUT_GROUPS, subject, evidence, end, repeat=repeat)
+        if repeat:
+            published += self._unjudged("no_verdict", INPUT_GROUPS, subject, evidence, reference, end)
+        return published
+
+    def after_window(
+        self, subject: Subject, evidence: VersionEvidence, reference: Reference, closed: LabelledWindow
+    ) -> list[Announcement]:
+        """Return what to publish after a window whose losses the evidence has."""
+        end, rate = closed.window.end, subject.false_alarm_rate
+        reason = no_verdict.performance(evidence, reference, rate)
+        published = [findings.closed(subject, closed.window, closed.statistics, closed.labelled_rows, reason)]
+        published += self._found(("performance",), (LOSS,), subject, evidence, end, repeat=True)
+        if (suspicion := evidence.suspicion) and suspicion.found:
+            published.append(findings.suspected(subject, suspicion.found))
+        return published + self._unjudged("no_performance_verdict", (LOSS,), subject, evidence, reference, end)
+
+    def _found(
+        self, kinds: Sequence[FindingKind], groups: Sequence[Group], subject: Subject, evidence: VersionEvidence,
+        at: datetime, *, repeat: bool,
+    ) -> list[Announcement]:  # fmt: skip
+        published: list[Announcement] = []
+        alarms = list(evidence.alarms(subject.false_alarm_rate, groups))
+        for kind in kinds:
+            mine = [alarm for alarm in alarms if kind_of(alarm) == kind]
+            self.by_kind[kind], found = update_alarm(self.by_kind[kind], kind, subject, mine, at, repeat=repeat)
+            published += found
+        return published
+
+    def _unjudged(
+        self, name: str, groups: Sequence[Group], subject: Subject, evidence: VersionEvidence, reference: Reference,
+        at: datetime,
+    ) -> list[Announcement]:  # fmt: skip
+        """Open or resolve the alert that something can't be judged."""
+        reason = no_verdict.overdue(evidence, reference, subject.false_alarm_rate, groups)
+        alert_id = self.unjudged.get(name)
+        if reason and alert_id is None:
+            alert = no_verdict.raised(name, subject, reason, at)
+            self.unjudged[name] = alert.event_id.removesuffix("-raised")
+            return [alert]
+        if alert_id is not None and not reason:
+            del self.unjudged[name]
+            return [findings.resolved(subject.model, alert_id, at, "everything can be judged now")]
+        return []

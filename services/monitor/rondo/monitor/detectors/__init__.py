@@ -1,1 +1,0 @@
-"""Statistics on a closed window, and whether each exceeds its threshold."""

@@ -1,0 +1,76 @@
+"""The evidence about the versions of a model: which buckets are open, and what the closed ones say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.monitor.evidence.open_buckets import OpenBuckets
+from rondo.monitor.evidence.staged_test import Buckets
+from rondo.monitor.evidence.version_evidence import INPUT_GROUPS, VersionEvidence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from rondo.monitor.evidence.reference import Reference
+
+
+@dataclass
+class ModelEvidence:
+    """`versions` have the evidence so far, `open` the buckets that still accept rows.
+
+    `late` counts the rows that came after the end of their step: they are in the figures of their window alone.
+    """
+
+    versions: dict[int, VersionEvidence] = field(default_factory=dict)
+    open: OpenBuckets = field(default_factory=OpenBuckets)
+    late: int = 0
+
+    def of(self, version: int, reference: Reference) -> VersionEvidence:
+        """Return the evidence about a version; it begins with the first call."""
+        if version not in self.versions:
+            self.versions[version] = VersionEvidence.of(reference.digest, reference.profile)
+        return self.versions[version]
+
+    def close(self, version: int, reference: Reference, upto: int, step: int, length: int) -> Iterator[int]:
+        """Take the rows of the steps that end at or before `upto`, step by step; yields the end of each with rows.
+
+        `step` and `length`, that of a bucket, are in microseconds.
+        """
+        found = self.open.pop(version, upto - upto % step)
+        if found is None:
+            return
+        starts, rows, counts = found
+        evidence, ends = self.of(version, reference), starts - starts % step + step
+        sums = {group: reference.components.sums(group, counts) for group in INPUT_GROUPS}
+        for end in np.unique(ends).tolist():
+            mine = slice(*np.searchsorted(ends, (end, end + 1)).tolist())
+            for group, each in sums.items():
+                evidence.take(group, Buckets(starts[mine], rows[mine], each[mine], length))
+            yield end
+
+    def take_losses(
+        self, version: int, reference: Reference, window: int, length: int, rows: NDArray[np.int64],
+        sums: NDArray[np.float64],
+    ) -> None:  # fmt: skip
+        """Take the losses of a closed window that began at `window`: rows and sums by bucket, each of `length`."""
+        starts = window + length * np.arange(len(rows), dtype=np.int64)
+        self.of(version, reference).take("loss", Buckets(starts, rows, sums[:, None], length))
+
+    @property
+    def known(self) -> set[int]:
+        """The versions with evidence or open buckets."""
+        return self.open.versions() | self.versions.keys()
+
+    def keep(self, versions: Iterable[int]) -> None:
+        """Discard the evidence about other versions."""
+        kept = set(versions)
+        self.versions = {version: each for version, each in self.versions.items() if version in kept}
+        self.open.keep(kept)
+
+    def clear(self) -> None:
+        self.versions, self.open = {}, OpenBuckets()

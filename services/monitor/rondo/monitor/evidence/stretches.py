@@ -1,0 +1,148 @@
+"""Stretches of a reference: how long its blocks are, whether it has enough of them, and the test against it.
+
+A reference with fewer than five blocks can't be compared with. The first live rows are then added to it, until it can:
+a change during this learning becomes a part of the reference.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.chassis.profiles.autocorrelation import FEWEST_MEANS, autocorrelation_time
+from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, block_length
+from rondo.monitor.evidence.block_test import BlockTest
+from rondo.monitor.evidence.grid import on_grid
+from rondo.monitor.evidence.staged_test import OpenBlock, StagedTest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from rondo.monitor.evidence.staged_test import Buckets
+
+# Means of longer blocks are closer to normal: skewness falls with the square root of the length.
+_MOST_SKEWED = 0.3
+# The memory is estimated anew when a quarter more rows are there; with more stretches than these, pairs become one.
+_GROWTH = 1.25
+_MOST_STRETCHES = 2_048
+
+
+@dataclass(eq=False)
+class Stretches:
+    """Means of consecutive stretches of `rows` rows, shape `[components, stretches]`.
+
+    `memory` is the autocorrelation time in rows that rows within a stretch show, at least 1.
+    """
+
+    rows: int
+    memory: float
+    means: NDArray[np.float64]
+
+    @property
+    def total(self) -> int:
+        """The rows of all stretches."""
+        count: int = self.means.shape[1]
+        return self.rows * count
+
+    def block(self, least: int | None = None, most: int | None = None) -> int:
+        """Return the rows of a block, a multiple of those of a stretch, within these bounds if there are any."""
+        needed = block_length(max(self.memory, autocorrelation_time(self.means, self.rows)), self.total)
+        if least is not None and most is not None:
+            needed = max(least, min(needed, most))
+        return math.ceil(needed / self.rows) * self.rows
+
+    def blocks(self, block: int) -> NDArray[np.float64]:
+        """Return the means of the latest blocks, shape `[components, blocks]`."""
+        together = block // self.rows
+        latest = self.means[:, self.means.shape[1] % together :]
+        return on_grid(latest.reshape(len(latest), -1, together).mean(axis=2))
+
+    def normal(self, block: int) -> NDArray[np.bool_]:
+        """Return for which components the means of blocks are not skewed, by stretches as long as there are 40 of."""
+        together, scale = block // self.rows, 1
+        while self.means.shape[1] // (4 * scale) >= FEWEST_MEANS and 4 * scale <= together:
+            scale *= 4
+        count = self.means.shape[1] // scale
+        stretches = self.means[:, : count * scale].reshape(len(self.means), count, scale).mean(axis=2)
+        centred = stretches - stretches.mean(axis=1, keepdims=True)
+        variance = (centred**2).mean(axis=1)
+        cubes = (centred**3).mean(axis=1)
+        skewness = np.divide(cubes, variance**1.5, out=np.full(len(cubes), np.inf), where=variance > 0)
+        return np.asarray(np.abs(skewness) * math.sqrt(scale / together) < _MOST_SKEWED)
+
+    def merged(self) -> Stretches:
+        """Return stretches of twice as many rows; the oldest one of an odd number is left out."""
+        even = self.means[:, self.means.shape[1] % 2 :]
+        return Stretches(2 * self.rows, self.memory, even.reshape(len(even), -1, 2).mean(axis=2))
+
+    def with_means(self, means: NDArray[np.float64]) -> Stretches:
+        return Stretches(self.rows, self.memory, np.concatenate((self.means, means), axis=1))
+
+
+def staged(seed: str, parts: Sequence[Stretches], block: int, *, one_sided: bool = False) -> StagedTest:
+    """Return a test of the components of these stretches, which have the same `rows`, in their order."""
+    blocks, normal = zip(*((each.blocks(block), each.normal(block)) for each in parts), strict=True)
+    test = BlockTest.of(seed, np.concatenate(blocks), np.concatenate(normal), one_sided=one_sided)
+    return StagedTest(test, block)
+
+
+@dataclass(eq=False)
+class Learning:
+    """A reference that is too short, and the live rows that it is extended by.
+
+    `tried` are the rows of the last estimate of the memory, and `block` is the rows of a block by it. `live` counts the
+    live rows.
+    """
+
+    seed: str
+    one_sided: bool
+    stretches: Stretches
+    tried: int
+    block: int
+    live: int = 0
+    open: OpenBlock = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.open = OpenBlock.empty(len(self.stretches.means))
+
+    @classmethod
+    def of(cls, seed: str, stretches: Stretches, *, one_sided: bool = False) -> Learning:
+        return cls(seed, one_sided, stretches, stretches.total, stretches.block())
+
+    @property
+    def needed(self) -> int:
+        """The rows that the reference needs, as far as its memory is known."""
+        return FEWEST_BLOCKS * self.block
+
+    def take(self, buckets: Buckets) -> StagedTest | None:
+        """Take buckets that follow those before; returns the test once the reference is long enough.
+
+        The test has taken the buckets that the reference did not need.
+        """
+        for at in range(len(buckets.rows)):
+            self.open.extend(buckets, at, at + 1)
+            self.live += int(buckets.rows[at])
+            if self.open.rows < self.stretches.rows:
+                continue
+            self.stretches = self.stretches.with_means((self.open.sums / self.open.rows)[:, None])
+            self.open = OpenBlock.empty(len(self.stretches.means))
+            if test := self._try():
+                test.take(buckets.since(at + 1))
+                return test
+        return None
+
+    def _try(self) -> StagedTest | None:
+        if self.stretches.total < _GROWTH * self.tried:
+            return None
+        self.tried = self.stretches.total
+        if self.stretches.means.shape[1] > _MOST_STRETCHES:
+            self.stretches = self.stretches.merged()
+        self.block = self.stretches.block()
+        if self.stretches.total < self.needed:
+            return None
+        return staged(self.seed, [self.stretches], self.block, one_sided=self.one_sided)

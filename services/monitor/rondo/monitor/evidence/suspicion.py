@@ -1,0 +1,120 @@
+"""A test of the losses that is quick and promises no rate of false alarms: the start of the training rows hangs on it.
+
+It differs from the test that alerts people in its blocks: at most an eighth of the reference, however long the losses
+are correlated. On losses that are correlated for long it suspects too often. A false suspicion costs a comparison of
+two models, while a late one costs the errors until then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.monitor.evidence.block_test import BlockTest
+from rondo.monitor.evidence.grid import on_grid
+from rondo.monitor.evidence.staged_test import OpenBlock
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rondo.monitor.evidence.staged_test import Buckets
+    from rondo.monitor.evidence.stretches import Stretches
+
+FALSE_ALARM_RATE = 0.01
+_SHORTEST, _SHARE = 16, 8
+# The suspicion is about a recent change. Older blocks become a part of the reference.
+_MOST_LIVE_BLOCKS = 500
+
+
+@dataclass(frozen=True)
+class Suspected:
+    """The losses may have risen `since`, in microseconds, from a mean of `before` to one of `after`.
+
+    `rows` are the labelled rows since then, up to `end`. `evidence` is a logarithm.
+    """
+
+    since: int
+    end: int
+    rows: int
+    before: float
+    after: float
+    evidence: float
+
+    def extended(self, rows: int, losses: float, end: int) -> Suspected:
+        """Return the suspicion with more rows, whose losses add up to `losses`."""
+        after = (self.after * self.rows + losses) / (self.rows + rows)
+        return replace(self, end=end, rows=self.rows + rows, after=after)
+
+
+@dataclass(eq=False)
+class Suspicion:
+    """The test, with blocks of `block` rows. `starts` are the event times of the live blocks, in microseconds.
+
+    `number` counts how often it has begun. `found` is the suspicion, which lasts until the version is replaced.
+    """
+
+    seed: str
+    block: int
+    test: BlockTest
+    starts: list[int] = field(default_factory=list)
+    number: int = 0
+    found: Suspected | None = None
+    open: OpenBlock = field(default_factory=lambda: OpenBlock.empty(1))
+
+    @classmethod
+    def of(cls, seed: str, stretches: Stretches) -> Suspicion | None:
+        """Return a test against these losses, or None where they are too few."""
+        most = stretches.total // _SHARE
+        if most < _SHORTEST:
+            return None
+        block = stretches.block(_SHORTEST, most)
+        test = BlockTest.of(f"{seed}/0", stretches.blocks(block), np.array([True]), one_sided=True)
+        return cls(seed, block, test)
+
+    def take(self, buckets: Buckets) -> None:
+        """Take buckets of losses that follow those before."""
+        for at in range(len(buckets.rows)):
+            end = int(buckets.starts[at]) + buckets.length
+            if self.found is not None:
+                self.found = self.found.extended(int(buckets.rows[at]), float(buckets.sums[at, 0]), end)
+                continue
+            self.open.extend(buckets, at, at + 1)
+            if self.open.rows >= self.block:
+                self._close(end)
+
+    def _close(self, end: int) -> None:
+        self.test = self.test.with_blocks(on_grid(self.open.sums / self.open.rows)[:, None])
+        self.starts.append(self.open.start)
+        self.open = OpenBlock.empty(1)
+        evidence = float(self.test.evidence()[0])
+        if evidence >= -np.log(FALSE_ALARM_RATE):
+            self._suspect(end, evidence)
+        elif self.test.live >= _MOST_LIVE_BLOCKS:
+            self.number, self.starts = self.number + 1, []
+            reference = self.test.means[:, -_MOST_LIVE_BLOCKS:]
+            self.test = BlockTest.of(f"{self.seed}/{self.number}", reference, self.test.normal, one_sided=True)
+
+    def _suspect(self, end: int, evidence: float) -> None:
+        live = self.test.means[0, self.test.reference :]
+        first = _split(live)
+        before = self.test.means[0, : self.test.reference + first]
+        rows = (len(live) - first) * self.block
+        after = float(live[first:].mean())
+        self.found = Suspected(self.starts[first], end, rows, float(before.mean()), after, evidence)
+
+
+def _split(means: NDArray[np.float64]) -> int:
+    """Return the first block of the rise: where the squared rise of the mean, by the blocks on either side, is largest.
+
+    0 where no split has a rise.
+    """
+    count = len(means)
+    at = np.arange(1, count)
+    if not len(at):
+        return 0
+    sums = np.cumsum(means)
+    rise = np.maximum((sums[-1] - sums[:-1]) / (count - at) - sums[:-1] / at, 0.0)
+    scores = at * (count - at) / count * rise**2
+    return int(at[np.argmax(scores)]) if scores.max() > 0 else 0

@@ -1,0 +1,92 @@
+"""What of a version can be judged, and where it can't be yet, how many rows are missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import gammaln
+
+from rondo.monitor.evidence.block_length import FEWEST_BLOCKS
+from rondo.monitor.evidence.staged_test import StagedTest
+
+if TYPE_CHECKING:
+    from rondo.monitor.evidence.stretches import Learning
+    from rondo.monitor.evidence.version_evidence import Group, VersionEvidence, Watched
+
+_MOST_BLOCKS = 1_000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a column of a group can be judged; `column` is None for the loss.
+
+    `rows` of about `needed` live rows have been taken; a block has `block` rows. `extending` says that the reference is
+    too short, and live rows extend it. `evidence` is the largest of the column's components; it and the `threshold` are
+    logarithms.
+    """
+
+    group: Group
+    column: str | None
+    rows: int
+    needed: int
+    block: int
+    evidence: float
+    threshold: float
+    extending: bool
+
+    @property
+    def judged(self) -> bool:
+        """Whether a change could be evident by now."""
+        return self.rows >= self.needed
+
+    @property
+    def missing(self) -> int:
+        return max(0, self.needed - self.rows)
+
+
+def verdicts(evidence: VersionEvidence, false_alarm_rate: float) -> tuple[Verdict, ...]:
+    """Return the verdict on each column of each group."""
+    found: list[Verdict] = []
+    for watched in evidence.watched:
+        threshold = evidence.threshold(watched.group, false_alarm_rate)
+        for column in dict.fromkeys(each.column for each in watched.components):
+            if isinstance(watched.state, StagedTest):
+                found.append(_of_test(watched, column, watched.state, threshold))
+            else:
+                found.append(_of_learning(watched, column, watched.state, threshold))
+    return tuple(found)
+
+
+def fewest_blocks(reference: int, threshold: float) -> int:
+    """Return the fewest live blocks by whose ranks the evidence can reach a threshold, a logarithm.
+
+    Of the orders of m blocks of a reference and j live ones, one in (m + j)! / (m! j!) has all live ones last.
+    """
+    live = np.arange(1, _MOST_BLOCKS)
+    possible = gammaln(reference + live + 1) - gammaln(reference + 1) - gammaln(live + 1)
+    enough = np.flatnonzero(possible >= threshold)
+    return int(live[enough[0]]) if len(enough) else _MOST_BLOCKS
+
+
+def expected_at(missing: int, rows: int, first: int, last: int) -> int | None:
+    """Return when so many missing rows are expected, in microseconds, if they come as fast as `rows` until `last`.
+
+    None without any rows, or at one moment.
+    """
+    return last + round(missing * (last - first) / rows) if rows > 0 and last > first else None
+
+
+def _of_test(watched: Watched, column: str | None, test: StagedTest, threshold: float) -> Verdict:
+    mine = [at for at, each in enumerate(watched.components) if each.column == column]
+    # A later stage has longer blocks, and begins when the column can be judged.
+    needed = fewest_blocks(test.test.reference, threshold + np.log(2)) * test.block if test.stage == 1 else 0
+    rows, evidence = test.rows + test.open.rows, float(test.evidence[mine].max())
+    return Verdict(watched.group, column, rows, needed, test.block, evidence, threshold, extending=False)
+
+
+def _of_learning(watched: Watched, column: str | None, learning: Learning, threshold: float) -> Verdict:
+    missing = max(learning.needed - learning.stretches.total, learning.stretches.rows)
+    needed = learning.live + missing + fewest_blocks(FEWEST_BLOCKS, threshold + np.log(2)) * learning.block
+    return Verdict(watched.group, column, learning.live, needed, learning.block, 0.0, threshold, extending=True)

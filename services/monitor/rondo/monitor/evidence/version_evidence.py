@@ -1,0 +1,210 @@
+"""The evidence about one version: tests of its inputs, its outputs and its losses against its reference.
+
+Each of the three groups has a third of the false-alarm rate, shared evenly by the group's components (union bound):
+then the probability that anything alarms without a change is at most the rate, however often one looks and however the
+components depend on each other. Columns with the same length of blocks share a test, which is faster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from rondo.chassis.profiles.components import components
+from rondo.contracts.events.logs import OUTPUT
+from rondo.contracts.training_evidence import UnknownProfile
+from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.evidence.block_length import FEWEST_BLOCKS
+from rondo.monitor.evidence.staged_test import Buckets, StagedTest
+from rondo.monitor.evidence.stretches import Learning, Stretches, staged
+from rondo.monitor.evidence.suspicion import Suspicion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rondo.contracts.training_evidence import FeatureProfile, ReferenceBlocks, ReferenceProfile
+    from rondo.monitor.evidence.staged_test import Change
+
+Group = Literal["inputs", "outputs", "loss"]
+GROUPS: tuple[Group, ...] = ("inputs", "outputs", "loss")
+INPUT_GROUPS: tuple[Group, ...] = ("inputs", "outputs")
+"""The groups that need no outcomes."""
+LOSS: Group = "loss"
+_NAMES = {"level": StatisticName.LEVEL, "spread": StatisticName.SPREAD, "missing": StatisticName.MISSING,
+          "unseen": StatisticName.UNSEEN, LOSS: StatisticName.LOSS}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Component:
+    """A bounded figure of a row. `column` is a feature, or an output such as `output.score`, or None for the loss.
+
+    `at` is its place in the sums of its group.
+    """
+
+    group: Group
+    column: str | None
+    name: str
+    at: int
+
+    @property
+    def statistic(self) -> StatisticName:
+        return _NAMES.get(self.name, StatisticName.SHARE)
+
+    @property
+    def category(self) -> str | None:
+        """The category that it is the share of, if it is one's share."""
+        return self.name.removeprefix("share of ") if self.statistic == StatisticName.SHARE else None
+
+
+@dataclass(eq=False)
+class Watched:
+    """Components that share a clock of blocks: with a test, or while their reference is being extended."""
+
+    components: tuple[Component, ...]
+    state: StagedTest | Learning
+
+    @property
+    def group(self) -> Group:
+        return self.components[0].group
+
+    def take(self, buckets: Buckets) -> None:
+        mine = buckets.of([each.at for each in self.components])
+        if isinstance(self.state, StagedTest):
+            self.state.take(mine)
+        elif begun := self.state.take(mine):
+            self.state = begun
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The live `rows` of a group so far; of the loss those with an outcome.
+
+    `first` is the start of the first bucket, and `last` the end of the last one, in microseconds.
+    """
+
+    rows: int = 0
+    first: int = 0
+    last: int = 0
+
+    def with_buckets(self, buckets: Buckets) -> Taken:
+        first = self.first if self.rows else int(buckets.starts[0])
+        return Taken(self.rows + int(buckets.rows.sum()), first, int(buckets.starts[-1]) + buckets.length)
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A component whose evidence has reached the threshold; both are logarithms."""
+
+    component: Component
+    evidence: float
+    threshold: float
+    change: Change
+    end: int
+
+
+@dataclass(eq=False)
+class VersionEvidence:
+    """The tests of a version, and what each group has taken."""
+
+    watched: list[Watched]
+    suspicion: Suspicion | None = None
+    taken: dict[Group, Taken] = field(default_factory=lambda: dict.fromkeys(GROUPS, Taken()))
+
+    @classmethod
+    def of(cls, digest: str, profile: ReferenceProfile) -> VersionEvidence:
+        """Return the evidence before any live row. Columns whose reference has no blocks are not watched."""
+        watched = [
+            *_columns(digest, "inputs", profile.features, profile.feature_blocks),
+            *_columns(digest, "outputs", profile.outputs, profile.output_blocks),
+        ]
+        if profile.loss is None or not profile.loss.means:
+            return cls(watched)
+        stretches = Stretches(profile.loss.rows, profile.loss.memory, np.array([profile.loss.means]))
+        loss = (Component("loss", None, LOSS, 0),)
+        watched += _begun(f"{digest}/{LOSS}", [(loss, stretches)], one_sided=True)
+        return cls(watched, Suspicion.of(f"{digest}/suspicion", stretches))
+
+    def take(self, group: Group, buckets: Buckets) -> None:
+        """Take buckets that follow those before, with the sums of the group's components; empty ones are skipped."""
+        if not (buckets.rows > 0).all():
+            full = buckets.rows > 0
+            buckets = Buckets(buckets.starts[full], buckets.rows[full], buckets.sums[full], buckets.length)
+        if not len(buckets.rows):
+            return
+        self.taken[group] = self.taken[group].with_buckets(buckets)
+        for each in self.watched:
+            if each.group == group:
+                each.take(buckets)
+        if group == LOSS and self.suspicion:
+            self.suspicion.take(buckets)
+
+    def count(self, group: Group) -> int:
+        """Return the number of a group's components."""
+        return sum(len(each.components) for each in self.watched if each.group == group)
+
+    def threshold(self, group: Group, false_alarm_rate: float) -> float:
+        """Return the logarithm of the evidence at which a component of the group alarms."""
+        return float(np.log(self.count(group) * len(GROUPS) / false_alarm_rate))
+
+    def alarms(self, false_alarm_rate: float, groups: Sequence[Group] = GROUPS) -> Iterator[Alarm]:
+        """Yield what has reached its threshold, group by group, the strongest evidence first."""
+        for group in groups:
+            if tests := self._tests(group):
+                threshold = self.threshold(group, false_alarm_rate)
+                found = [alarm for names, test in tests for alarm in _alarms(names, test, threshold)]
+                yield from sorted(found, key=lambda alarm: -alarm.evidence)
+
+    def _tests(self, group: Group) -> list[tuple[tuple[Component, ...], StagedTest]]:
+        return [
+            (each.components, each.state)
+            for each in self.watched
+            if each.group == group and isinstance(each.state, StagedTest)
+        ]
+
+
+def _alarms(parts: tuple[Component, ...], test: StagedTest, threshold: float) -> Iterator[Alarm]:
+    for at in np.flatnonzero(test.evidence >= threshold):
+        yield Alarm(parts[at], float(test.evidence[at]), threshold, test.change(int(at)), test.end)
+
+
+def _columns(
+    digest: str, group: Group, profiles: Mapping[str, FeatureProfile], blocks: ReferenceBlocks | None
+) -> list[Watched]:
+    if blocks is None:
+        return []
+    at, parts = 0, []
+    for column, profile in profiles.items():
+        if isinstance(profile, UnknownProfile):
+            continue
+        names = components(profile).names
+        shown = f"{OUTPUT}{column}" if group == "outputs" else column
+        found = tuple(Component(group, shown, name, at + i) for i, name in enumerate(names))
+        at += len(names)
+        reference = blocks.columns.get(column)
+        if reference and set(names) <= reference.means.keys():
+            means = np.array([reference.means[name] for name in names])
+            if means.shape[1]:
+                parts.append((found, Stretches(blocks.rows, reference.memory, means)))
+    return _begun(f"{digest}/{group}", parts)
+
+
+def _begun(
+    seed: str, parts: Sequence[tuple[tuple[Component, ...], Stretches]], *, one_sided: bool = False
+) -> list[Watched]:
+    """Return the tests of columns whose references are long enough, by their length of blocks, and the others."""
+    by_block: dict[int, list[tuple[tuple[Component, ...], Stretches]]] = {}
+    watched: list[Watched] = []
+    for names, stretches in parts:
+        block = stretches.block()
+        if stretches.total < FEWEST_BLOCKS * block:
+            learning = Learning.of(f"{seed}/{names[0].column}", stretches, one_sided=one_sided)
+            watched.append(Watched(names, learning))
+        else:
+            by_block.setdefault(block, []).append((names, stretches))
+    for block, members in by_block.items():
+        names = tuple(each for found, _ in members for each in found)
+        test = staged(f"{seed}/{block}", [stretches for _, stretches in members], block, one_sided=one_sided)
+        watched.append(Watched(names, test))
+    return watched

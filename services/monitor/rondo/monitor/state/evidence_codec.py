@@ -1,0 +1,157 @@
+"""Encodes the evidence of a model for a checkpoint, and decodes it. Scores of ranks are computed again from means."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from rondo.monitor.evidence.block_test import BlockTest
+from rondo.monitor.evidence.model_evidence import ModelEvidence
+from rondo.monitor.evidence.open_buckets import OpenBuckets
+from rondo.monitor.evidence.staged_test import OpenBlock, StagedTest
+from rondo.monitor.evidence.stretches import Learning, Stretches
+from rondo.monitor.evidence.suspicion import Suspected, Suspicion
+from rondo.monitor.evidence.version_evidence import GROUPS, Component, Taken, VersionEvidence, Watched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+# `what` says which of the classes a row holds, and `fields` is JSON. The arrays of a row are bytes.
+_STORED = pa.schema(
+    [("version", pa.int64()), ("what", pa.string()), ("fields", pa.string()), ("arrays", pa.list_(pa.binary()))]
+)
+Row = dict[str, Any]
+
+
+def encode_evidence(evidence: ModelEvidence) -> pa.Table:
+    rows = [_row(0, "model", {"late": evidence.late})]
+    for (version, start), count, counts in evidence.open:
+        rows.append(_row(version, "bucket", {"start": start, "rows": count}, counts))
+    for version, each in evidence.versions.items():
+        rows += _version_rows(version, each)
+    return pa.Table.from_pylist(rows, schema=_STORED)
+
+
+def decode_evidence(table: pa.Table) -> ModelEvidence:
+    evidence, open_buckets = ModelEvidence(), OpenBuckets()
+    for row in table.to_pylist():
+        version, what, fields, arrays = row["version"], row["what"], json.loads(row["fields"]), row["arrays"]
+        if what == "model":
+            evidence.late = fields["late"]
+        elif what == "bucket":
+            open_buckets.rows[version, fields["start"]] = fields["rows"]
+            open_buckets.counts[version, fields["start"]] = np.frombuffer(arrays[0], np.int64).copy()
+        elif what == "version":
+            evidence.versions[version] = VersionEvidence([], None, {group: Taken(**fields[group]) for group in GROUPS})
+        elif what == "suspicion":
+            evidence.versions[version].suspicion = _suspicion(fields, arrays)
+        else:
+            components = tuple(Component(**each) for each in fields.pop("components"))
+            state = _staged(fields, arrays) if what == "test" else _learning(fields, arrays)
+            evidence.versions[version].watched.append(Watched(components, state))
+    evidence.open = open_buckets
+    return evidence
+
+
+def _version_rows(version: int, evidence: VersionEvidence) -> Iterable[Row]:
+    yield _row(version, "version", {group: asdict(taken) for group, taken in evidence.taken.items()})
+    for each in evidence.watched:
+        components: dict[str, object] = {"components": [asdict(component) for component in each.components]}
+        if isinstance(each.state, StagedTest):
+            yield _row(version, "test", components | _staged_fields(each.state), *_staged_arrays(each.state))
+        else:
+            fields, arrays = _learning_fields(each.state), (each.state.stretches.means, each.state.open.sums)
+            yield _row(version, "learning", components | fields, *arrays)
+    if suspicion := evidence.suspicion:
+        starts = np.array(suspicion.starts, np.int64)
+        stored = *_test_arrays(suspicion.test), starts, suspicion.open.sums
+        yield _row(version, "suspicion", _suspicion_fields(suspicion), *stored)
+
+
+def _learning_fields(learning: Learning) -> dict[str, object]:
+    return {
+        "seed": learning.seed, "one_sided": learning.one_sided, "stretch": learning.stretches.rows,
+        "memory": learning.stretches.memory, "tried": learning.tried, "block": learning.block, "live": learning.live,
+        "open": [learning.open.start, learning.open.rows],
+    }  # fmt: skip
+
+
+def _suspicion_fields(suspicion: Suspicion) -> dict[str, object]:
+    return {
+        "seed": suspicion.seed, "block": suspicion.block, "number": suspicion.number,
+        "found": asdict(suspicion.found) if suspicion.found else None,
+        "open": [suspicion.open.start, suspicion.open.rows], "test": _test_fields(suspicion.test),
+    }  # fmt: skip
+
+
+def _row(version: int, what: str, fields: Mapping[str, object], *arrays: NDArray[Any]) -> Row:
+    content = [np.ascontiguousarray(array).tobytes() for array in arrays]
+    return {"version": version, "what": what, "fields": json.dumps(fields), "arrays": content}
+
+
+def _test_fields(test: BlockTest) -> dict[str, object]:
+    return {"seed": test.seed, "one_sided": test.one_sided, "reference": test.reference, "components": len(test.means)}
+
+
+def _test_arrays(test: BlockTest) -> tuple[NDArray[Any], NDArray[Any]]:
+    return test.means, test.normal
+
+
+def _test(fields: Mapping[str, Any], means: bytes, normal: bytes) -> BlockTest:
+    stored = np.frombuffer(means, np.float64).reshape(fields["components"], -1)
+    reference, live = stored[:, : fields["reference"]], stored[:, fields["reference"] :]
+    flags = np.frombuffer(normal, np.bool_)
+    return BlockTest.of(fields["seed"], reference, flags, one_sided=fields["one_sided"]).with_blocks(live)
+
+
+def _staged_fields(test: StagedTest) -> dict[str, object]:
+    return {
+        "test": _test_fields(test.test), "block": test.block, "stage": test.stage, "end": test.end, "rows": test.rows,
+        "open": [test.open.start, test.open.rows],
+    }  # fmt: skip
+
+
+def _staged_arrays(test: StagedTest) -> tuple[NDArray[Any], ...]:
+    return *_test_arrays(test.test), np.array(test.starts, np.int64), test.open.sums, test.evidence
+
+
+def _staged(fields: Mapping[str, Any], arrays: list[bytes]) -> StagedTest:
+    means, normal, starts, sums, evidence = arrays
+    found = StagedTest(
+        _test(fields["test"], means, normal), fields["block"], fields["stage"],
+        np.frombuffer(starts, np.int64).tolist(), fields["end"], fields["rows"],
+    )  # fmt: skip
+    found.open = _open(fields["open"], sums)
+    found.evidence = np.frombuffer(evidence, np.float64).copy()
+    return found
+
+
+def _learning(fields: Mapping[str, Any], arrays: list[bytes]) -> Learning:
+    means, sums = arrays
+    found_sums = np.frombuffer(sums, np.float64)
+    stretches = np.frombuffer(means, np.float64).reshape(found_sums.size, -1)
+    found = Learning(
+        fields["seed"], fields["one_sided"], Stretches(fields["stretch"], fields["memory"], stretches),
+        fields["tried"], fields["block"], fields["live"],
+    )  # fmt: skip
+    found.open = _open(fields["open"], sums)
+    return found
+
+
+def _suspicion(fields: Mapping[str, Any], arrays: list[bytes]) -> Suspicion:
+    means, normal, starts, sums = arrays
+    return Suspicion(
+        fields["seed"], fields["block"], _test(fields["test"], means, normal),
+        np.frombuffer(starts, np.int64).tolist(), fields["number"],
+        Suspected(**fields["found"]) if fields["found"] else None, _open(fields["open"], sums),
+    )  # fmt: skip
+
+
+def _open(fields: list[int], sums: bytes) -> OpenBlock:
+    return OpenBlock(fields[0], fields[1], np.frombuffer(sums, np.float64).copy())

@@ -1,0 +1,1 @@
+"""Statistics of a window, for people: they describe, and `evidence` decides."""
