@@ -88,16 +88,20 @@ def encode_outcomes(table: pa.Table) -> bytes:
 
 
 def log_of_days(
-    days: int, shift_from: int, rows_a_day: int = 400, seed: int = 5, stream: Stream = BINARY
+    days: int, shift_from: int, rows_a_day: int = 400, seed: int = 5, stream: Stream = BINARY, skill: float = 1.0
 ) -> tuple[list[bytes], list[bytes]]:
-    """Return the messages of predictions.log and outcomes.log; from day `shift_from` on, x is shifted by 1.5."""
+    """Return the messages of predictions.log and outcomes.log.
+
+    From day `shift_from` on, x is shifted by 1.5, and so much is left of the model's skill.
+    """
     rng = np.random.default_rng(seed)
     predicted, known = [], []
     for part in range(days * 4):
         day, count = part / 4, rows_a_day // 4
-        data = stream.rows(rng, count, shift=1.5 if day >= shift_from else 0.0)
+        shift, left = (1.5, skill) if day >= shift_from else (0.0, 1.0)
+        data = stream.rows(rng, count, shift)
         at, ids = times(day, count, 0.25), [f"{part}-{i}" for i in range(count)]
         predicted.append(encode_predictions(predictions(data, at, ids)))
         known_at = [t + timedelta(hours=1) for t in at]
-        known.append(encode_outcomes(outcomes(list(ids), stream.outcomes(rng, data), known_at)))
+        known.append(encode_outcomes(outcomes(list(ids), stream.outcomes(rng, data, left), known_at)))
     return predicted, known

@@ -34,12 +34,16 @@ E = TypeVar("E", bound="Event")
 
 @dataclass
 class DailyScenario:
-    """Rows of day 0 fill the window that begins at EPOCH; version 1 is champion at first."""
+    """Rows of day 0 fill the window that begins at EPOCH; version 1 is champion at first.
+
+    The reference is that of the stream, unless one is `given`.
+    """
 
     spec: ModelSpec = SPEC
     seed: int = 11
     stream: Stream = BINARY
     published: list[Event] = field(default_factory=list)
+    given: Reference | None = None
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng(self.seed)
@@ -49,12 +53,13 @@ class DailyScenario:
 
     @property
     def reference(self) -> Reference:
-        return self.stream.reference
+        return self.given or self.stream.reference
 
     def restart(self) -> None:
         """Continue with what a checkpoint preserves."""
         saved, _ = encode_state(self.state, nothing_stored())
         self.state, _ = decode_state(MODEL, saved, self.state.max_out_of_orderness, now=0.0)
+        self.state.apply_spec(self.spec)
 
     def promote(self, champion: ChampionRevision) -> None:
         self.published += [each.event for each in self.state.promote(champion)]

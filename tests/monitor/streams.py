@@ -95,17 +95,20 @@ class Stream:
 
     @cached_property
     def profile(self) -> ReferenceProfile:
-        """The profile of `REFERENCE_ROWS` rows, which are the holdout, too."""
-        rng = np.random.default_rng(99)
-        data = self.rows(rng, REFERENCE_ROWS)
+        return self.profile_of(REFERENCE_ROWS, REFERENCE_SECONDS)
+
+    def profile_of(self, count: int, seconds: float, seed: int = 99) -> ReferenceProfile:
+        """Return the profile of so many rows within so many seconds, which are the holdout, too."""
+        rng = np.random.default_rng(seed)
+        data = self.rows(rng, count)
         outcomes = self.outcomes(rng, data)
         task = _fitted(self.task, data, outcomes)
         sketch = task_named(self.task).sketch(task)
         found = sketch.figures(sketch.count(counted(data, outcomes)))
         shown = {"binary": ("score",), "multiclass": ("label", "score"), "regression": ("value",)}[self.task]
         profile = ReferenceProfile(
-            rows=REFERENCE_ROWS,
-            seconds=REFERENCE_SECONDS,
+            rows=count,
+            seconds=seconds,
             features={name: _profiled(data[name]) for name in FEATURES},
             outputs={name: _profiled(data[name]) for name in shown},
             task=task,

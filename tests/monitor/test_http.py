@@ -10,8 +10,10 @@ from rondo.chassis.errors import UnavailableError
 from rondo.chassis.health import Health
 from rondo.chassis.http.server import guarded
 from rondo.contracts.access_tokens import Role
+from rondo.monitor.alerts.no_verdict import NO_ROWS
 from rondo.monitor.errors import UnknownModelError
 from rondo.monitor.http import Opened, api, open_api
+from rondo.monitor.model_state import ModelState
 from rondo.monitor.status_view import ModelStatus, ModelSummary, model_status, summary
 
 from tests.monitor.builders import MODEL, REFERENCE, SPEC
@@ -20,6 +22,7 @@ from tests.support.access import bearer, token_cache
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from rondo.monitor.evidence.reference import Reference
 
 DELIVERY = {
     "event_id": "e", "receiver": "https://example.org/hook", "alert_id": "a", "state": "delivered", "attempts": 1,
@@ -28,18 +31,18 @@ DELIVERY = {
 
 
 def status(model: str) -> ModelStatus:
-    """Return the status of a model with one open window, in its third day."""
+    """Return the status of a model whose x has shifted, with one open window, in its fifth day."""
     if model != MODEL:
         raise UnknownModelError(model, [MODEL])
     scenario = DailyScenario()
-    for day, shift in ((0, 1.5), (1, 1.5), (2, 0.0)):
-        scenario.day(day, shift=shift, count=1_000 if day < 2 else 80)
+    for day in range(5):
+        scenario.day(day, shift=1.5 if day >= 2 else 0.0, count=1_000 if day < 4 else 80)
     scenario.close()
     return model_status(scenario.state, SPEC, REFERENCE)
 
 
 def summaries() -> tuple[ModelSummary, ...]:
-    return (summary(late_scenario().state),)
+    return (summary(late_scenario().state, SPEC, REFERENCE),)
 
 
 def late_scenario() -> DailyScenario:
@@ -76,12 +79,30 @@ async def test_the_status_of_a_model(app: FastAPI) -> None:
     code, answer = await get(app, f"/v1/models/{MODEL}/drift")
     assert (code, answer) == (200, status(MODEL).model_dump(mode="json"))
     (window,) = answer["windows"]
-    assert (window["start"], window["rows"], window["no_verdict"]) == ("2024-01-03T00:00:00Z", 80, "80 of 100 rows")
+    assert (window["start"], window["rows"], window["labelled_rows"]) == ("2024-01-05T00:00:00Z", 80, 80)
     assert {each["statistic"] for each in window["statistics"]} >= {"psi", "ks", "total_variation", "roc_auc"}
-    assert answer["alarms"]["drift"] == {
-        "since": "2024-01-01T00:00:00Z", "windows_over": 2, "alert_id": answer["alarms"]["drift"]["alert_id"]
-    }  # fmt: skip
-    assert answer["alarms"].keys() == {"drift", "performance", "quality", "no_verdict"}
+    assert (answer["no_verdict"], answer["alerts"].keys()) == (None, {"drift"})
+    columns = {(each["group"], each["column"]): each for each in answer["columns"]}
+    assert columns.keys() == {("inputs", "x"), ("inputs", "city"), ("outputs", "output.score"), ("loss", None)}
+    x, city = columns["inputs", "x"], columns["inputs", "city"]
+    assert (x["judged"], x["expected"], city["since"], city["statistics"]) == (True, None, None, [])
+    assert x["evidence"] > x["threshold"] > city["evidence"]
+    assert x["since_earliest"] <= x["since"] <= x["since_latest"]
+    assert x["statistics"][0]["statistic"] == "level"
+
+
+@pytest.mark.parametrize(
+    ("champion", "reference", "known"), [(False, REFERENCE, False), (True, None, False), (True, REFERENCE, True)]
+)
+def test_what_is_not_there_yet_is_why_there_is_no_verdict(
+    *, champion: bool, reference: Reference | None, known: bool
+) -> None:
+    state = DailyScenario().state if champion else ModelState(MODEL)
+    found, status = summary(state, SPEC, reference), model_status(state, SPEC, reference)
+    assert found.no_verdict == status.no_verdict
+    assert (found.no_verdict == NO_ROWS) == known
+    assert found.no_verdict
+    assert (status.columns, status.windows, status.window_seconds) == ((), (), None)
 
 
 async def test_the_models_with_their_last_window_and_open_alerts(app: FastAPI) -> None:

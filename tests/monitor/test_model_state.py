@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from rondo.contracts.events.monitoring import (
@@ -12,23 +13,26 @@ from rondo.contracts.events.monitoring import (
     DataQualityDegraded,
     DriftDetected,
     PerformanceDegraded,
+    PerformanceSuspected,
     WindowClosed,
 )
+from rondo.monitor.model_state import MAX_CANDIDATE_WINDOWS
 
-from tests.monitor.builders import (
-    EPOCH,
-    REFERENCE,
-    spec,
-)
+from tests.monitor.builders import EPOCH, REFERENCE, spec
 from tests.monitor.scenarios import CHAMPION, NEXT, DailyScenario
-from tests.monitor.streams import STREAMS, Stream
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+
+
+def days(scenario: DailyScenario, first: int, end: int, **change: float) -> DailyScenario:
+    for day in range(first, end):
+        scenario.day(day, **change)  # type: ignore[arg-type]
+        scenario.close()
+    return scenario
 
 
 def test_without_a_change_every_window_is_published_and_nothing_else() -> None:
-    scenario = DailyScenario()
-    for day in range(8):
-        scenario.day(day)
-        scenario.close()
+    scenario = days(DailyScenario(), 0, 8)
     assert scenario.counts() == {"WindowClosed": 7}
     assert {each.no_verdict for each in scenario.all(WindowClosed)} == {None}
     first = scenario.all(WindowClosed)[0]
@@ -38,77 +42,103 @@ def test_without_a_change_every_window_is_published_and_nothing_else() -> None:
     assert {s.feature for s in first.statistics if s.statistic == "psi"} == {"x", "city", "output.score"}
 
 
-def test_an_abrupt_shift_is_found_after_the_consecutive_windows_and_repeated_while_it_lasts() -> None:
-    scenario = DailyScenario()
-    for day in range(9):
-        scenario.day(day, shift=1.5 if day >= 3 else 0)
-        scenario.close()
-    found, again = scenario.all(DriftDetected)
-    assert [(s.feature, s.statistic) for s in found.statistics] == [("x", "psi"), ("x", "ks")]
-    assert (again.since, again.window.end) == (found.since, found.window.end + timedelta(days=2))
-    assert again.finding_id != found.finding_id
-    assert (found.since, found.window.end) == (EPOCH + timedelta(days=3), EPOCH + timedelta(days=5))
-    assert scenario.one(AlertRaised).alert_id == found.finding_id
+def test_a_shift_is_found_after_the_step_that_shows_it_and_published_again_with_each_window() -> None:
+    """A step has twelve hours."""
+    scenario = days(days(DailyScenario(), 0, 3), 3, 7, shift=1.5)
+    found, *again = scenario.all(DriftDetected)
+    level = found.statistics[0]
+    assert (level.feature, level.statistic) == ("x", "level")
+    assert level.reference == pytest.approx(0, abs=0.1)
+    assert level.value > 1
+    assert level.e_value is not None
+    assert level.e_threshold == pytest.approx(3 * 8 / 0.01)
+    assert level.e_value >= 3 * 8 / 0.01
+    assert found.since_earliest is not None
+    assert found.since_latest is not None
+    assert found.since_earliest <= EPOCH + 3 * DAY <= found.since_latest + HOUR
+    assert abs(found.since - (EPOCH + 3 * DAY)) <= 2 * HOUR
+    assert EPOCH + 3 * DAY < found.window.end <= EPOCH + 3 * DAY + 12 * HOUR
+    assert [each.window.rows for each in again] == sorted(each.window.rows for each in again)
+    assert len(again) >= 3
+    assert {each.since for each in again} == {found.since}
+    assert len({each.finding_id for each in (found, *again)}) == 1 + len(again)
+    alert = scenario.one(AlertRaised)
+    assert (alert.alert_id, alert.severity) == (found.finding_id, "warning")
+    assert scenario.state.open_alerts == ("drift",)
 
 
 def test_worse_predictions_of_unchanged_inputs_are_found() -> None:
-    scenario = DailyScenario()
-    for day in range(6):
-        scenario.day(day, skill=0.3 if day >= 2 else 1)
-        scenario.close()
-    found = scenario.one(PerformanceDegraded)
-    assert (found.since, found.labelled_rows) == (EPOCH + timedelta(days=2), 1_000)
-    (auc,) = found.statistics
-    assert (auc.statistic, auc.feature) == ("roc_auc", None)
-    assert auc.reference is not None
-    assert auc.reference - auc.value > 0.03
+    scenario = days(days(DailyScenario(), 0, 4), 4, 8, skill=0.3)
+    found, *again = scenario.all(PerformanceDegraded)
+    (loss,) = found.statistics
+    assert (loss.statistic, loss.feature) == ("loss", None)
+    assert loss.reference is not None
+    assert loss.value > loss.reference
+    assert abs(found.since - (EPOCH + 4 * DAY)) <= 4 * HOUR
+    assert found.labelled_rows >= 5_000
     assert "DriftDetected" not in scenario.counts()
+    alert = scenario.one(AlertRaised)
+    assert (alert.alert_id, alert.severity) == (found.finding_id, "critical")
+    # With each window, which brings more losses.
+    later = scenario.published[scenario.published.index(found) :]
+    assert len(again) == sum(isinstance(each, WindowClosed) for each in later) >= 2
+
+
+def test_a_suspicion_comes_no_later_than_the_finding_and_raises_no_alert() -> None:
+    scenario = days(days(DailyScenario(), 0, 4), 4, 6, skill=0.3)
+    suspected, found = scenario.all(PerformanceSuspected)[0], scenario.all(PerformanceDegraded)[0]
+    assert abs(suspected.since - (EPOCH + 4 * DAY)) <= 4 * HOUR
+    assert suspected.labelled_rows <= found.labelled_rows
+    assert scenario.one(AlertRaised).alert_id == found.finding_id
+
+
+def test_what_lasts_is_published_with_windows_without_outcomes_too_each_time_with_its_own_id() -> None:
+    scenario = days(days(DailyScenario(), 0, 3), 3, 6, skill=0.3)
+    days(scenario, 6, 9, labels=False)
+    events = [*scenario.all(PerformanceSuspected), *scenario.all(PerformanceDegraded)]
+    assert len(scenario.all(PerformanceSuspected)) >= 4
+    assert len({each.finding_id for each in events}) == len(events)
 
 
 def test_missing_values_are_found() -> None:
-    scenario = DailyScenario()
-    for day in range(4):
-        scenario.day(day, missing=0.2)
-        scenario.close()
-    assert [(s.feature, s.statistic) for s in scenario.one(DataQualityDegraded).statistics] == [("x", "missing")]
+    scenario = days(days(DailyScenario(), 0, 2), 2, 5, missing=0.2)
+    found = scenario.all(DataQualityDegraded)[0]
+    (missing,) = found.statistics
+    assert (missing.feature, missing.statistic, missing.reference) == ("x", "missing", 0.0)
+    assert missing.value == pytest.approx(0.2, abs=0.05)
+    assert abs(found.since - (EPOCH + 2 * DAY)) <= 2 * HOUR
+    assert "DriftDetected" not in scenario.counts()
 
 
-def test_recovery_resolves_the_alert_and_allows_another() -> None:
-    scenario = DailyScenario()
-    for day in range(12):
-        scenario.day(day, shift=1.5 if day in (1, 2, 3, 7, 8, 9) else 0)
-        scenario.close()
-    assert scenario.counts()["DriftDetected"] == scenario.counts()["AlertRaised"] == 2
-    assert scenario.counts()["AlertResolved"] == 1
+def test_an_alarm_lasts_until_the_version_is_replaced_also_when_the_inputs_are_as_before_again() -> None:
+    scenario = days(days(days(DailyScenario(), 0, 2), 2, 4, shift=1.5), 4, 8)
+    assert scenario.counts()["AlertRaised"] == 1
+    assert scenario.counts()["AlertResolved"] == 0
+    assert scenario.all(DriftDetected)[-1].window.end > EPOCH + 7 * DAY - HOUR
 
 
-def test_a_promotion_resolves_the_alert_and_resets_the_alarm() -> None:
-    scenario = DailyScenario()
-    for day in range(4):
-        scenario.day(day, shift=1.5)
-        scenario.close()
+def test_a_promotion_resolves_the_alert_and_begins_the_evidence_anew() -> None:
+    scenario = days(DailyScenario(), 0, 4, shift=1.5)
     scenario.promote(NEXT)
     assert scenario.one(AlertResolved).alert_id == scenario.one(AlertRaised).alert_id
-    for day in range(4, 8):
-        scenario.day(day, shift=1.5, version=2)
-        scenario.close()
-    assert scenario.counts()["DriftDetected"] == 2
+    assert scenario.state.open_alerts == ()
+    assert scenario.state.evidence.known == set()
+    days(scenario, 4, 8, shift=1.5, version=2)
+    assert scenario.counts()["AlertRaised"] == 2
     assert {e.model_version for e in scenario.all(WindowClosed) if e.window.start.day >= 5} == {2}
+    assert {e.since.day for e in scenario.all(DriftDetected) if e.model_version == 2} == {5}
 
 
 def test_a_promotion_of_the_same_artifact_resolves_no_alert() -> None:
-    scenario = DailyScenario()
-    for day in range(4):
-        scenario.day(day, shift=1.5)
-        scenario.close()
+    scenario = days(DailyScenario(), 0, 4, shift=1.5)
+    found = len(scenario.all(DriftDetected))
     scenario.promote(replace(NEXT, digest=CHAMPION.digest))
-    for day in range(4, 8):
-        scenario.day(day, shift=1.5, version=2)
-        scenario.close()
+    days(scenario, 4, 8, shift=1.5, version=2)
     assert (scenario.counts()["AlertRaised"], scenario.counts()["AlertResolved"]) == (1, 0)
+    assert len(scenario.all(DriftDetected)) > found
 
 
-def test_rows_of_a_former_champion_count_in_no_window() -> None:
+def test_rows_of_a_former_champion_count_in_no_window_and_are_no_evidence() -> None:
     scenario = DailyScenario()
     scenario.promote(NEXT)
     scenario.day(0, version=1)
@@ -117,50 +147,34 @@ def test_rows_of_a_former_champion_count_in_no_window() -> None:
     scenario.close()
     closed = scenario.one(WindowClosed)
     assert (closed.window.rows, closed.labelled_rows, closed.model_version) == (700, 700, 2)
+    taken = scenario.state.evidence.versions[2].taken
+    assert (taken["loss"].rows, scenario.state.evidence.known) == (700, {2})
+    assert 700 <= taken["inputs"].rows < 1_700
 
 
 def test_rows_that_arrive_before_the_event_of_their_promotion_count() -> None:
     early, late = DailyScenario(), DailyScenario()
     for scenario, promoted in ((early, 0), (late, 2)):
-        for day in range(4):
+        for day in range(5):
             if day == promoted:
                 scenario.promote(NEXT)
-            scenario.day(day, version=2)
+            scenario.day(day, version=2, shift=1.5 if day >= 1 else 0)
             scenario.close()
-    assert early.published == late.published
-    assert early.counts()["WindowClosed"] == 3
+    # The evidence of the version comes first where its promotion comes late.
+    published = [{each.model_dump_json() for each in scenario.published} for scenario in (early, late)]
+    assert published[0] == published[1]
+    assert early.counts()["WindowClosed"] == 4
+    assert early.counts()["DriftDetected"] >= 3
 
 
-def test_half_hourly_rows_close_windows_without_a_verdict_and_raise_an_alert() -> None:
-    """336 rows a window of seven days, where 500 are needed."""
-    scenario = DailyScenario(spec=spec(window="7d", min_rows=500))
-    for week in range(6):
-        for day in range(7):
-            scenario.day(7 * week + day, shift=3, count=48)
-        scenario.close()
-    windows = scenario.all(WindowClosed)
-    assert {each.no_verdict for each in windows[1:]} == {"336 of 500 rows"}
-    assert scenario.counts() == {"WindowClosed": len(windows), "AlertRaised": 1}
-    assert scenario.one(AlertRaised).raised_at == windows[1].window.end
-    assert scenario.state.no_verdict == "336 of 500 rows"
-
-
-@pytest.mark.parametrize("change", ["verdict", "promotion", "removal"])
-def test_the_reason_of_the_last_window_ends_with_a_verdict_a_promotion_or_the_models_removal(change: str) -> None:
+def test_the_open_buckets_of_a_candidate_are_those_of_its_windows() -> None:
+    """A version that is never promoted takes no more memory with time."""
     scenario = DailyScenario()
-    for day, count in enumerate((48, 1_000)):
-        scenario.day(day, count=count)
-    scenario.close()
-    assert scenario.state.no_verdict == "48 of 100 rows"
-    match change:
-        case "verdict":
-            scenario.day(2)
-            scenario.close()
-        case "promotion":
-            scenario.promote(NEXT)
-        case _:
-            scenario.state.remove(2)
-    assert scenario.state.no_verdict is None
+    for day in range(MAX_CANDIDATE_WINDOWS + 3):
+        scenario.day(day, version=2, count=10, labels=False)
+    starts = {start for _, start in scenario.state.windows}
+    assert len(starts) == MAX_CANDIDATE_WINDOWS
+    assert min(start for (_, start), _, _ in scenario.state.evidence.open) == min(starts)
 
 
 def test_a_model_that_is_applied_again_after_its_removal_counts_older_rows() -> None:
@@ -171,6 +185,7 @@ def test_a_model_that_is_applied_again_after_its_removal_counts_older_rows() -> 
     assert scenario.state.windows.keys().isdisjoint({(1, 0)})
     assert scenario.state.dropped.counts["late_rows"] == 1_000
     scenario.state.remove(2)
+    assert scenario.state.evidence.known == set()
     scenario.state.apply_spec(scenario.spec)
     for day in (0, 1):
         scenario.day(day)
@@ -179,35 +194,35 @@ def test_a_model_that_is_applied_again_after_its_removal_counts_older_rows() -> 
     assert scenario.all(WindowClosed)[-1].window.start == EPOCH
 
 
-def test_another_window_length_discards_the_open_windows() -> None:
-    scenario = DailyScenario()
-    scenario.day(0)
-    scenario.state.apply_spec(spec(window="7d"))
-    assert scenario.state.windows == {}
+def test_a_removal_resolves_the_alerts() -> None:
+    scenario = days(DailyScenario(), 0, 3, shift=1.5)
+    resolved = [each.event for each in scenario.state.remove(2)]
+    assert [getattr(each, "alert_id", None) for each in resolved] == [scenario.one(AlertRaised).alert_id]
+    assert scenario.state.open_alerts == ()
 
 
-def test_finding_ids_are_a_function_of_version_kind_and_window() -> None:
-    first, second = DailyScenario(seed=1), DailyScenario(seed=2)
-    for scenario in (first, second):
-        for day in range(4):
-            scenario.day(day, shift=1.5)
-            scenario.close()
+@pytest.mark.parametrize(
+    ("applied", "discarded"), [({"window": "7d"}, True), ({"window": None}, False), ({"false_alarm_rate": 0.2}, False)]
+)
+def test_another_window_length_alone_discards_the_windows_and_the_evidence(
+    applied: dict[str, Any], *, discarded: bool
+) -> None:
+    scenario = days(DailyScenario(), 0, 2)
+    scenario.state.apply_spec(spec(**applied))
+    assert (scenario.state.windows == {}) == (scenario.state.evidence.known == set()) == discarded
+    assert (scenario.state.tumbling is None) == discarded
+
+
+def test_the_spec_of_another_rate_applies_to_the_evidence_so_far() -> None:
+    scenario = days(days(DailyScenario(spec=spec(false_alarm_rate=1e-300)), 0, 2), 2, 3, shift=0.7)
+    assert "DriftDetected" not in scenario.counts()
+    scenario.state.apply_spec(spec(false_alarm_rate=0.01))
+    days(scenario, 3, 4)
+    assert "DriftDetected" in scenario.counts()
+
+
+def test_ids_are_a_function_of_version_kind_and_time() -> None:
+    first, second = (days(DailyScenario(seed=seed), 0, 4, shift=1.5) for seed in (1, 2))
     ids = [[e.finding_id for e in [*s.all(WindowClosed), *s.all(DriftDetected)]] for s in (first, second)]
     assert ids[0] == ids[1]
     assert len(set(ids[0])) == len(ids[0])
-
-
-@pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
-@pytest.mark.parametrize("rate", [0.01, 0.2])
-def test_without_a_change_no_more_windows_exceed_a_threshold_than_the_false_alarm_rate(
-    rate: float, stream: Stream
-) -> None:
-    """The spec's own thresholds are close to zero, so that only the noise bounds decide."""
-    loose = spec(stream.task, drift=1e-9, performance_drop=1e-9, false_alarm_rate=rate, consecutive=1)
-    scenario = DailyScenario(spec=loose, seed=17, stream=stream)
-    for day in range(61):
-        scenario.day(day, count=600)
-        scenario.close()
-    assert scenario.counts()["WindowClosed"] == 60
-    # Three standard deviations above the stated rate.
-    assert scenario.counts()["AlertRaised"] <= 60 * rate + 3 * (60 * rate * (1 - rate)) ** 0.5

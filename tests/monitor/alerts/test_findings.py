@@ -1,104 +1,154 @@
-"""Findings and their alerts: the figures for people."""
+"""Findings and their alerts: what they say of a change, and the figures for people."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
 
 import pytest
-from rondo.contracts.events.monitoring import AlertRaised, DriftDetected, Statistic, Window, WindowClosed
-from rondo.monitor.alerts import findings
-from rondo.monitor.statistics.base import FINDING_KINDS, DetectorResult, FindingKind
-from rondo.monitor.statistics.evaluate import WindowResult
-
-from tests.monitor.builders import EPOCH, MODEL
-
-SUBJECT = findings.Subject(MODEL, 3, Window(start=EPOCH, end=EPOCH, rows=700), EPOCH)
-RESULT = WindowResult(
-    {
-        "drift": tuple(
-            result
-            for n in range(2, 10)
-            for result in (
-                DetectorResult(
-                    Statistic(feature=f"f{n}", statistic="psi", value=n / 10, threshold=0.25), exceeded=n > 2
-                ),
-                DetectorResult(Statistic(feature=f"f{n}", statistic="ks", value=0.1)),
-            )
-        ),
-        "quality": (
-            DetectorResult(Statistic(feature="x", statistic="missing", value=0.1, reference=0.01), exceeded=True),
-        ),
-        "performance": (
-            DetectorResult(Statistic(statistic="roc_auc", value=0.6, reference=0.7, threshold=0.67), exceeded=True),
-        ),
-    },
-    rows=5_000,
-    labelled_rows=1_234,
-    min_rows=500,
+from rondo.contracts.events.monitoring import (
+    AlertRaised,
+    DataQualityDegraded,
+    DriftDetected,
+    PerformanceDegraded,
+    PerformanceSuspected,
+    Statistic,
+    Window,
+    WindowClosed,
+    described,
 )
+from rondo.monitor.alerts import findings
+from rondo.monitor.alerts.findings import FINDING_KINDS, Announcement, FindingKind
+from rondo.monitor.evidence.suspicion import Suspected
+
+from tests.monitor.alerts.alarms import SUBJECT, alarm, at, micros
+from tests.monitor.builders import EPOCH
+
+ALARMS = {
+    "drift": [alarm("inputs", "x", "level", 20.0, since=4), alarm("outputs", "output.score", "spread", 11.0, since=2)],
+    "performance": [alarm("loss", None, "loss")],
+    "quality": [alarm("inputs", "city", "missing"), alarm("inputs", "city", "unseen")],
+}
+EVENTS = {"drift": DriftDetected, "performance": PerformanceDegraded, "quality": DataQualityDegraded}
+WINDOW = Window(start=EPOCH, end=at(1), rows=700)
+
+
+def found(kind: FindingKind) -> Announcement:
+    return findings.found(kind, SUBJECT, ALARMS[kind], at(10))
 
 
 def raised(kind: FindingKind) -> AlertRaised:
-    event = findings.found(kind, SUBJECT, RESULT)[1].event
+    event = findings.alert(kind, SUBJECT, found(kind)).event
     assert isinstance(event, AlertRaised)
     return event
 
 
-def test_the_features_with_the_largest_distance_are_listed_and_the_rest_counted() -> None:
-    assert raised("drift").detail.split(";")[0] == (
-        "f9 PSI 0.90 (threshold 0.25), f8 PSI 0.80 (threshold 0.25), f7 PSI 0.70 (threshold 0.25), "
-        "f6 PSI 0.60 (threshold 0.25), f5 PSI 0.50 (threshold 0.25), and 2 more"
-    )
+@pytest.mark.parametrize("kind", FINDING_KINDS)
+def test_a_finding_is_about_the_time_since_the_change_of_the_strongest_evidence(kind: FindingKind) -> None:
+    event = found(kind).event
+    assert isinstance(event, EVENTS[kind])
+    assert (event.since, event.since_earliest, event.since_latest) == (at(4), at(3), at(5))
+    assert event.window == Window(start=at(4), end=at(9), rows=700)
+    assert (event.model_version, len(event.statistics)) == (3, len(ALARMS[kind]))
+    assert getattr(event, "labelled_rows", None) == (1_234 if kind == "performance" else None)
+
+
+def test_a_statistic_has_the_means_on_either_side_of_the_change_and_the_evidence() -> None:
+    statistic = findings.statistic_of(ALARMS["drift"][0])
+    assert (statistic.feature, statistic.statistic, statistic.category) == ("x", "level", None)
+    assert (statistic.value, statistic.reference, statistic.threshold) == (0.6, 0.1, None)
+    assert statistic.e_value == pytest.approx(math.exp(20))
+    assert statistic.e_threshold == pytest.approx(2_400)
+
+
+def test_a_share_names_its_category() -> None:
+    statistic = findings.statistic_of(alarm("outputs", "output.label", "share of oak"))
+    assert (statistic.feature, statistic.statistic, statistic.category) == ("output.label", "share", "oak")
+
+
+def test_overwhelming_evidence_is_a_number() -> None:
+    statistic = findings.statistic_of(alarm("inputs", "x", "level", 5_000.0))
+    assert statistic.e_value is not None
+    assert math.isfinite(statistic.e_value)
+    assert Statistic.model_validate_json(statistic.model_dump_json()) == statistic
 
 
 @pytest.mark.parametrize(
-    ("kind", "severity", "figures"),
+    ("group", "name", "kind"),
     [
-        ("performance", "critical", "ROC AUC 0.600 (reference 0.700, threshold 0.670), on 1,234 outcomes"),
-        ("quality", "warning", "x missing 10.0% (reference 1.0%)"),
+        ("inputs", "level", "drift"),
+        ("inputs", "share of a", "drift"),
+        ("inputs", "missing", "quality"),
+        ("inputs", "unseen", "quality"),
+        ("outputs", "spread", "drift"),
+        ("outputs", "missing", "drift"),
+        ("loss", "loss", "performance"),
     ],
 )
-def test_each_kind_has_its_figures(kind: FindingKind, severity: str, figures: str) -> None:
+def test_the_kind_of_an_alarm_follows_from_its_component(group: str, name: str, kind: FindingKind) -> None:
+    assert findings.kind_of(alarm(group, None if group == "loss" else "x", name)) == kind  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("kind", "severity"), [("performance", "critical"), ("quality", "warning"), ("drift", "warning")]
+)
+def test_an_alert_has_the_figures_and_the_times_of_the_change(kind: FindingKind, severity: str) -> None:
     alert = raised(kind)
-    assert (alert.severity, alert.detail.split(";")[0]) == (severity, figures)
+    event = found(kind).event
+    assert isinstance(event, EVENTS[kind])
+    assert (alert.severity, alert.raised_at) == (severity, at(9))
+    assert all(described(statistic) in alert.detail for statistic in event.statistics)
+    assert all(f"{day:%Y-%m-%d %H:%M}" in alert.detail for day in (at(3), at(4), at(5)))
+    assert ("1,234" in alert.detail) == (kind == "performance")
 
 
-def test_drift_names_the_columns_over_their_threshold_and_then_their_other_distances() -> None:
-    event = findings.found("drift", SUBJECT, RESULT)[0].event
-    assert isinstance(event, DriftDetected)
-    over = [f"f{n}" for n in range(9, 2, -1)]
-    assert [s.feature for s in event.statistics if s.statistic == "psi"] == over
-    assert [s.feature for s in event.statistics[len(over) :]] == over[::-1]
+def test_an_alert_lists_the_strongest_evidence_and_counts_the_rest() -> None:
+    many = [alarm("inputs", f"f{n}", "level", 30.0 - n) for n in range(8)]
+    finding = findings.found("drift", SUBJECT, many, at(10))
+    event = findings.alert("drift", SUBJECT, finding).event
+    assert isinstance(event, AlertRaised)
+    assert [f"f{n} " in event.detail for n in range(8)] == [True] * 5 + [False] * 3
+    assert "and 3 more" in event.detail
 
 
-def test_a_closed_window_has_every_statistic() -> None:
-    event = findings.closed(SUBJECT, RESULT).event
+def test_a_suspicion_has_the_losses_since_the_change_and_raises_no_alert() -> None:
+    event = findings.suspected(SUBJECT, Suspected(micros(4), micros(9), 700, 0.1, 0.2, 5.0), at(9)).event
+    assert isinstance(event, PerformanceSuspected)
+    assert (event.since, event.window) == (at(4), Window(start=at(4), end=at(9), rows=700))
+    assert (event.since_earliest, event.labelled_rows) == (None, 1_234)
+    assert event.statistics == (
+        Statistic(statistic="loss", value=0.2, reference=0.1, e_value=math.exp(5)),
+    )  # fmt: skip
+
+
+def test_a_closed_window_has_every_statistic_and_why_its_losses_are_not_judged() -> None:
+    statistics = tuple(Statistic(feature="x", statistic=name, value=0.1) for name in ("psi", "ks"))
+    event = findings.closed(SUBJECT, WINDOW, statistics, 12, "12 of about 100 outcomes").event
     assert isinstance(event, WindowClosed)
-    assert event.statistics == RESULT.statistics
-    assert {s.statistic for s in event.statistics} == {"psi", "ks", "missing", "roc_auc"}
-    assert event.statistics_left_out == 0
+    assert (event.statistics, event.statistics_left_out, event.labelled_rows) == (statistics, 0, 12)
+    assert (event.window, event.since, event.no_verdict) == (WINDOW, EPOCH, "12 of about 100 outcomes")
 
 
-def test_the_events_of_a_window_with_very_many_features_fit_into_a_message() -> None:
+def test_the_events_of_a_model_with_very_many_features_fit_into_a_message() -> None:
     name, value = "f" * 58, -1.2345678901234567e-100
-    drift = tuple(
-        DetectorResult(
-            Statistic(feature=f"{name}{n}", statistic="total_variation", value=value, threshold=value, p_value=value),
-            exceeded=n % 2 == 0,
-        )
+    statistics = tuple(
+        Statistic(feature=f"{name}{n}", statistic="total_variation", value=value, reference=value, p_value=value)
         for n in range(10_000)
     )
-    result = replace(RESULT, results={**RESULT.results, "drift": drift})
-    for event in (findings.closed(SUBJECT, result).event, findings.found("drift", SUBJECT, result)[0].event):
+    alarms = [alarm("inputs", f"{name}{n}", f"share of {'c' * 50}") for n in range(5_000)]
+    for event, total in (
+        (findings.closed(SUBJECT, WINDOW, statistics, 0, None).event, 10_000),
+        (findings.found("drift", SUBJECT, alarms, at(10)).event, 5_000),
+    ):
         assert isinstance(event, WindowClosed | DriftDetected)
         assert len(event.model_dump_json()) < 1024 * 1024
-        total = len(result.statistics) if isinstance(event, WindowClosed) else 5_000
         assert (len(event.statistics), event.statistics_left_out) == (3_000, total - 3_000)
         assert event.described(2).endswith(f", and {total - 2:,} more")
 
 
-def test_a_finding_and_its_alert_share_an_id_and_each_kind_has_its_own() -> None:
+def test_a_finding_and_its_alert_share_an_id_and_each_kind_and_time_has_its_own() -> None:
     for kind in FINDING_KINDS:
-        finding, alert = findings.found(kind, SUBJECT, RESULT)
+        finding = found(kind)
+        alert = findings.alert(kind, SUBJECT, finding)
         assert (finding.event_id, alert.event_id) == (raised(kind).alert_id, f"{raised(kind).alert_id}-raised")
-    assert len({raised(kind).alert_id for kind in FINDING_KINDS} | {SUBJECT.finding_id("window")}) == 4
+    ids = {SUBJECT.finding_id(kind, at(day)) for kind in (*FINDING_KINDS, "window", "suspicion") for day in (1, 2)}
+    assert len(ids) == 10

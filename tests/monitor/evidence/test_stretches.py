@@ -1,44 +1,136 @@
-"""Whether a reference is long enough, and for which components its blocks are normal."""
+"""Whether a reference is long enough, how it is extended by live rows, and which of its components are normal."""
 
 from __future__ import annotations
 
 import numpy as np
-from rondo.monitor.evidence.reference import Begun, TooShort, begin
+import pytest
+from rondo.monitor.evidence.grid import on_grid
+from rondo.monitor.evidence.staged_test import Buckets, StagedTest
+from rondo.monitor.evidence.stretches import Learning, Stretches, staged
+from rondo.monitor.evidence.version_evidence import Component, Watched
 
 from tests.chassis.profiles.test_autocorrelation import remembering
+from tests.monitor.evidence.buckets import MINUTE, buckets_of, exact, parts_of
 
 
-def test_independent_rows_begin_at_once() -> None:
-    begun = begin("v", np.random.default_rng(1).standard_normal((2, 5_000)), 1)
-    assert isinstance(begun, Begun)
-    assert (begun.block, begun.test.reference, begun.test.normal.tolist()) == (32, 156, [True, True])
+def stretches(means: np.ndarray, rows: int = 1, memory: float = 1.0) -> Stretches:
+    return Stretches(rows, memory, exact(means))
+
+
+def test_independent_rows_have_the_shortest_blocks() -> None:
+    found = stretches(np.random.default_rng(1).standard_normal((2, 5_000)))
+    test = staged("v", [found], found.block())
+    assert (found.total, test.block, test.test.reference, test.test.normal.tolist()) == (5_000, 32, 156, [True, True])
 
 
 def test_the_latest_rows_of_a_reference_are_its_blocks() -> None:
-    means = np.random.default_rng(2).standard_normal((1, 165))
-    begun = begin("v", means, 1)
-    assert isinstance(begun, Begun)
-    assert begun.test.means[0, -1] == means[0, -32:].mean()
+    found = stretches(np.random.default_rng(2).standard_normal((1, 165)))
+    blocks = found.blocks(32)
+    assert blocks.shape == (1, 5)
+    assert blocks[0, -1] == on_grid(found.means[0, -32:].mean())
 
 
-def test_a_reference_shorter_than_five_blocks_is_not_compared_with() -> None:
-    short = begin("v", np.zeros((1, 100)), 1)
-    assert (short, short.needed if isinstance(short, TooShort) else 0) == (TooShort(100, 32), 160)
-    slow = begin("v", remembering(0.999, 5_000, np.random.default_rng(3)), 1)
-    assert isinstance(slow, TooShort)
-    assert slow.needed > 5_000
+def test_columns_of_the_same_block_length_share_a_test() -> None:
+    rng = np.random.default_rng(3)
+    first, second = (stretches(rng.standard_normal((count, 600)), rows=10) for count in (2, 3))
+    test = staged("v", [first, second], 40)
+    assert test.test.means.shape == (5, 150)
+    assert np.array_equal(test.test.means[2:], second.blocks(40))
 
 
-def test_a_memory_below_the_stretches_makes_blocks_longer() -> None:
+@pytest.mark.parametrize(("rows", "memory", "block"), [(10, 1.0, 40), (10, 30.0, 160), (33, 1.0, 33), (500, 1.0, 500)])
+def test_blocks_consist_of_whole_stretches_and_are_longer_than_their_memory(
+    rows: int, memory: float, block: int
+) -> None:
     means = np.random.default_rng(4).standard_normal((1, 500))
-    begun = begin("v", means, 10, memory=30.0)
-    assert isinstance(begun, Begun)
-    assert begun.block == 150
+    assert stretches(means, rows, memory).block() == block
+
+
+def test_a_memory_that_only_stretches_show_makes_blocks_longer() -> None:
+    rows = remembering(0.99, 40_000, np.random.default_rng(4))
+    found = stretches(rows.reshape(1, 500, 80).mean(axis=2), 80)
+    assert 5 * 199 <= found.block() <= 5 * 199 * 3
+
+
+def test_bounds_hold_the_length_of_a_block() -> None:
+    found = stretches(np.random.default_rng(4).standard_normal((1, 500)), 10, memory=300.0)
+    assert found.block() >= 1_500
+    assert [found.block(16, 625), found.block(1_600, 1_600), found.block(3_000, 4_000)] == [630, 1_600, 3_000]
+
+
+def test_merged_stretches_are_the_means_of_pairs_of_the_latest() -> None:
+    merged = stretches(np.arange(5.0)[None, :], rows=3).merged()
+    assert (merged.rows, merged.means.tolist(), merged.total) == (6, [[1.5, 3.5]], 12)
 
 
 def test_blocks_of_a_rare_event_are_not_taken_for_normal() -> None:
     rng = np.random.default_rng(5)
     rare = (rng.random((1, 5_000)) < 0.002).astype(np.float64)
-    begun = begin("v", np.concatenate((rare, rng.standard_normal((1, 5_000)), np.zeros((1, 5_000)))), 1)
-    assert isinstance(begun, Begun)
-    assert begun.test.normal.tolist() == [False, True, False]
+    found = stretches(np.concatenate((rare, rng.standard_normal((1, 5_000)), np.zeros((1, 5_000)))))
+    assert found.normal(32).tolist() == [False, True, False]
+
+
+def learning(means: np.ndarray) -> Learning:
+    return Learning.of("v", stretches(means))
+
+
+def finished(found: Learning, buckets: Buckets) -> StagedTest:
+    test = found.take(buckets)
+    assert test is not None
+    return test
+
+
+def test_a_reference_shorter_than_five_blocks_is_extended_by_live_rows_until_it_is_long_enough() -> None:
+    rng = np.random.default_rng(6)
+    found = learning(rng.standard_normal((2, 100)))
+    assert (found.needed, found.block, found.live) == (160, 32, 0)
+    assert found.take(buckets_of(rng.standard_normal((2, 59)), 1)) is None
+    assert (found.live, found.stretches.total) == (59, 159)
+    test = finished(found, buckets_of(rng.standard_normal((2, 200)), 1, first=59))
+    assert (test.block, test.test.reference, test.stage) == (32, 5, 1)
+    # The buckets that the reference did not need are live rows.
+    assert (found.live, test.rows + test.open.rows, test.starts[0]) == (60, 199, 60 * MINUTE)
+
+
+def test_a_long_memory_is_learned_from_live_rows_and_needs_more_of_them() -> None:
+    rows = remembering(0.99, 40_000, np.random.default_rng(7))
+    found = learning(rows[:, :300])
+    needed = [found.needed]
+    test = None
+    for first in range(300, 40_000, 500):
+        if test := found.take(buckets_of(rows[:, first : first + 500], 1, first)):
+            break
+        needed.append(found.needed)
+    assert test is not None
+    assert max(needed) >= 5 * 5 * 199
+    assert test.block >= 5 * 199 * 0.7
+    assert found.stretches.total >= 5 * test.block
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_parts_in_which_live_rows_arrive_make_no_difference(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    reference, live = rng.standard_normal((2, 60)), remembering(0.9, 4_000, rng).repeat(2, axis=0)
+    buckets = buckets_of(live, rng.multinomial(4_000, np.full(900, 1 / 900)))
+    components = tuple(Component("inputs", "x", name, at) for at, name in enumerate(("level", "spread")))
+    together, apart = (Watched(components, learning(reference)) for _ in range(2))
+    together.take(buckets)
+    for part in parts_of(buckets, rng):
+        apart.take(part)
+    assert isinstance(together.state, StagedTest)
+    assert isinstance(apart.state, StagedTest)
+    first, second = together.state, apart.state
+    assert (first.block, first.starts, first.rows, first.end) == (second.block, second.starts, second.rows, second.end)
+    assert np.array_equal(first.test.means, second.test.means)
+    assert np.array_equal(first.evidence, second.evidence)
+    assert np.array_equal(first.open.sums, second.open.sums)
+    assert first.rows > 1_000
+
+
+def test_very_many_stretches_become_longer_ones() -> None:
+    """So what a checkpoint holds of a reference that remembers for long stays bounded."""
+    rows = np.cumsum(np.random.default_rng(8).standard_normal((1, 12_000)), axis=1) / 100
+    found = learning(rows[:, :50])
+    assert found.take(buckets_of(rows[:, 50:], 1)) is None
+    assert found.stretches.rows > 1
+    assert found.stretches.means.shape[1] <= 2_048 * 1.25

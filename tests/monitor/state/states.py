@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.ports import ChampionRevision
+from rondo.monitor.state.evidence_codec import encode_evidence
 from rondo.monitor.stream.log_messages import read_predictions
 from rondo.monitor.stream.message_buffer import MessageBuffer
 from rondo.monitor.windows.labelled import LabelledRows
@@ -46,18 +48,21 @@ def filled_state() -> ModelState:
     state = ModelState(MODEL)
     state.apply_spec(SPEC)
     state.promote(ChampionRevision(3, 1, DIGEST))
-    state.no_verdict = "30 of 100 rows"
     add_rows(state, 0, 30)
     state.settle()
     return state
 
 
 def without_row_numbers(state: ModelState) -> tuple[ModelState, Any]:
-    """Return what a checkpoint preserves: the state without row numbers, and the buffered messages."""
+    """Return what a checkpoint preserves: the state without row numbers, and buffered messages and evidence apart."""
     unmatched = UnmatchedRows(_dropped(state.unmatched.predictions), _dropped(state.unmatched.outcomes))
     labelled = LabelledRows(_dropped(state.labelled.table))
     buffered = [each.value for each in state.buffer.messages]
-    return replace(state, unmatched=unmatched, labelled=labelled, buffer=MessageBuffer()), buffered
+    evidence = encode_evidence(state.evidence).to_pylist()
+    without = replace(
+        state, unmatched=unmatched, labelled=labelled, evidence=ModelEvidence(), buffer=MessageBuffer(), spec=None
+    )
+    return without, (buffered, evidence)
 
 
 def _dropped(table: pa.Table) -> pa.Table:

@@ -53,6 +53,7 @@ def test_rows_that_arrive_after_a_restart_are_appended() -> None:
     before = filled_state()
     checkpoint, _ = encode_state(before, nothing_stored())
     after, stored = decode_state(MODEL, checkpoint, before.max_out_of_orderness, now=0.0)
+    after.apply_spec(SPEC)
     add_rows(after, 1_000, 30)
     after.settle()
     appended, _ = encode_state(after, stored)

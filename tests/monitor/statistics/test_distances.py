@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rondo.monitor.statistics.distances import KOLMOGOROV_SMIRNOV, TOTAL_VARIATION, ks, total_variation
 
-from tests.monitor.statistics.windows import statistics, window
+from tests.monitor.builders import REFERENCE
+from tests.monitor.statistics.windows import window
 
 COUNTS = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 10_000)), min_size=2, max_size=30)
 
@@ -35,8 +36,12 @@ def test_distances_lie_between_0_and_1(pairs: list[tuple[int, int]]) -> None:
     assert 0 <= total_variation(observed, reference) <= 1 + 1e-9
 
 
-def test_each_type_of_column_has_its_distance_for_information() -> None:
-    numeric = list(statistics(KOLMOGOROV_SMIRNOV, window({})))
-    categorical = list(statistics(TOTAL_VARIATION, window({})))
-    assert [(s.feature, exceeded) for s, exceeded in numeric] == [("x", None), ("output.score", None)]
-    assert [(s.feature, exceeded) for s, exceeded in categorical] == [("city", None)]
+def test_each_type_of_column_has_its_distance() -> None:
+    numeric, categorical = (list(each.of(window({}), REFERENCE)) for each in (KOLMOGOROV_SMIRNOV, TOTAL_VARIATION))
+    assert [(s.feature, s.statistic, s.value) for s in numeric] == [("x", "ks", 0.0), ("output.score", "ks", 0.0)]
+    assert [(s.feature, s.statistic, s.value) for s in categorical] == [("city", "total_variation", 0.0)]
+
+
+def test_categories_that_the_reference_lacks_are_far_from_it() -> None:
+    ((found),) = TOTAL_VARIATION.of(window({"city": [0, 0, 0, 1_000, 0]}), REFERENCE)
+    assert found.value == 1.0

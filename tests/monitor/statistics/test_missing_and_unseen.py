@@ -7,27 +7,24 @@ from rondo.contracts.events.monitoring import Statistic
 from rondo.monitor.statistics.missing_and_unseen import MISSING_VALUES, UNSEEN_CATEGORIES
 
 from tests.monitor.builders import REFERENCE
-from tests.monitor.statistics.windows import statistics, window
+from tests.monitor.statistics.windows import window
 
 
-def found(missing: int, unseen: int = 0, rows: int = 1_000) -> list[tuple[Statistic, bool | None]]:
-    counts = window({"city": [rows - missing - unseen, 0, 0, unseen, missing]})
-    return [*statistics(MISSING_VALUES, counts), *statistics(UNSEEN_CATEGORIES, counts)]
+def found(missing: int, unseen: int, rows: int = 1_000) -> list[Statistic]:
+    counts = window({"city": [rows - missing - unseen, 0, 0, unseen, missing], "x": [rows, *[0] * 10]})
+    return [*MISSING_VALUES.of(counts, REFERENCE), *UNSEEN_CATEGORIES.of(counts, REFERENCE)]
 
 
-def test_an_unchanged_column_has_no_problem() -> None:
-    assert found(0) == []
+def test_where_neither_side_has_such_rows_there_is_no_figure() -> None:
+    assert found(0, 0) == []
 
 
-def test_a_few_missing_values_are_no_problem() -> None:
-    assert found(3) == []
-    assert found(15) == []
+@pytest.mark.parametrize(("missing", "unseen", "statistic"), [(100, 0, "missing"), (0, 100, "unseen")])
+def test_missing_and_unseen_values_are_shares_of_the_rows(missing: int, unseen: int, statistic: str) -> None:
+    assert found(missing, unseen) == [Statistic(feature="city", statistic=statistic, value=0.1, reference=0.0)]
 
 
-@pytest.mark.parametrize(("missing", "unseen", "problem"), [(100, 0, "missing"), (0, 100, "unseen")])
-def test_many_missing_or_unseen_values_are_a_problem(missing: int, unseen: int, problem: str) -> None:
-    assert found(missing, unseen) == [(Statistic(feature="city", statistic=problem, value=0.1, reference=0.0), True)]
-
-
-def test_only_a_categorical_column_is_tested_for_unseen_values() -> None:
-    assert (MISSING_VALUES.tests(REFERENCE), UNSEEN_CATEGORIES.tests(REFERENCE)) == (3, 1)
+def test_only_a_column_with_categories_has_unseen_values() -> None:
+    counts = window({"x": [0] * 9 + [500, 500]})
+    assert [s.feature for s in MISSING_VALUES.of(counts, REFERENCE)] == ["x"]
+    assert list(UNSEEN_CATEGORIES.of(counts, REFERENCE)) == []

@@ -1,24 +1,22 @@
-"""Builders of window counts and of a reference for the detectors."""
+"""Builders of window counts, and of a reference for the statistics."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rondo.contracts.tasks.base import FittedTask
-from rondo.contracts.tasks.binary import roc_auc_error
-from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, PerformanceFigure, ReferenceProfile
+from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, ReferenceProfile
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.windows.window_counts import WindowCounts
 
-from tests.monitor.builders import REFERENCE, spec
+from tests.monitor.builders import REFERENCE
+from tests.monitor.streams import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from rondo.contracts.events.monitoring import Statistic
-    from rondo.monitor.statistics.base import Detector
-
-RULE = spec().monitor
+    from tests.monitor.streams import Data
 
 
 def reference_of(features: Mapping[str, NumericProfile | CategoricalProfile]) -> Reference:
@@ -28,7 +26,7 @@ def reference_of(features: Mapping[str, NumericProfile | CategoricalProfile]) ->
         features=dict(features),
         outputs={"score": score},
         task=FittedTask(task="binary"),
-        performance={"roc_auc": PerformanceFigure(value=0.7, error=roc_auc_error(0.7, 500, 500))},
+        performance={},
     )
     return Reference.of(profile)
 
@@ -40,11 +38,10 @@ def window(bins: Mapping[str, list[int]], reference: Reference = REFERENCE) -> W
         if column.name in bins:
             column.of(counts)[:] = bins[column.name]
     rows = int(reference.binning.columns[0].of(counts).sum())
-    return WindowCounts.empty(reference.task, counts.size).with_rows(rows, counts)
+    return WindowCounts.empty(reference, 1).with_rows(rows, counts)
 
 
-def statistics(
-    detector: Detector, counts: WindowCounts, reference: Reference = REFERENCE, tail: float = 0.001
-) -> Iterator[tuple[Statistic, bool | None]]:
-    for result in detector.evaluate(counts, reference, RULE, tail):
-        yield result.statistic, result.exceeded
+def labelled(data: Data, outcomes: np.ndarray, reference: Reference = REFERENCE) -> WindowCounts:
+    """Return a window with these predictions and outcomes, in one bucket."""
+    buckets = np.zeros(len(outcomes), np.int64)
+    return window({}, reference).with_labelled(counted(data, outcomes), buckets)

@@ -17,7 +17,7 @@ Predicted = tuple[str, str | None, int]
 Known = tuple[str | None, str | None, int, float]
 # One window from 0 to 100, which closes at 120.
 ROW = OUTCOMES.get_field_index("row")
-TUMBLING = TumblingWindows(100, 20)
+TUMBLING = TumblingWindows(100, 20, step=100, bucket=100)
 
 
 def predictions(*rows: Predicted) -> pa.Table:

@@ -11,7 +11,7 @@ from rondo.monitor.windows.unmatched_rows import Progress, UnmatchedRows, retain
 
 from tests.monitor.builders import outcomes, predictions, rows, times
 
-TUMBLING = TumblingWindows(10, 3)
+TUMBLING = TumblingWindows(10, 3, step=10, bucket=10)
 PREDICTIONS = pa.table({"event_time": [5, 15, 25]})
 OUTCOMES = pa.table({"known_at": [1, 20, 30]})
 

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 _TRIGGERS = {
     "`data`": "A batch was accepted into the dataset.",
-    "`drift`": "The values of a feature, or predictions, are far from those of the training data (`monitor.drift`).",
-    "`performance`": "By the outcomes received so far, the model is worse than on its holdout by more than"
-    " `monitor.performance_drop`.",
-    "`quality`": "Missing values, or categories never seen before, became far more frequent than in the training data.",
+    "`drift`": "The values of a feature, or predictions, have changed against the reference: the evidence suffices for"
+    " `monitor.false_alarm_rate`.",
+    "`performance`": "By the outcomes received so far, the losses have risen above those of the holdout: the evidence"
+    " suffices.",
+    "`quality`": "Missing values, or categories never seen before, have become more frequent: the evidence suffices.",
     '`"cron: 0 3 * * 1"`': "A time in UTC: minute, hour, day, month, weekday. In quotes, for it holds a colon. Missed"
     " times are caught up with by one training.",
 }
@@ -153,10 +154,6 @@ serving: {{ignore_unknown_fields: true}}
 monitor:
   false_alarm_rate: 0.01
   window: 7d
-  min_rows: 1000
-  drift: 0.25
-  performance_drop: 0.03
-  consecutive: 2
 ```
 
 It is YAML 1.2 without anchors and tags, of at most 256 KiB. A key without a default may be left out, unless it is

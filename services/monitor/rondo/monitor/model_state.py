@@ -289,10 +289,12 @@ class ModelState:
         starts = sorted(start for v, start in self.windows if v == version)
         if (self.champion and self.champion.version == version) or len(starts) <= MAX_CANDIDATE_WINDOWS:
             return
+        oldest = starts[-MAX_CANDIDATE_WINDOWS]
         for start in starts[:-MAX_CANDIDATE_WINDOWS]:
             del self.windows[version, start]
+        self.evidence.open.pop(version, oldest)
         predictions = self.unmatched.predictions
         others = predictions.column("version").to_numpy() != version
-        recent = predictions.column("event_time").to_numpy() >= starts[-MAX_CANDIDATE_WINDOWS]
+        recent = predictions.column("event_time").to_numpy() >= oldest
         self.unmatched.keep_predictions(others | recent)
         self._discard_final_labels(tumbling)

@@ -134,8 +134,8 @@ def alert(kind: FindingKind, subject: Subject, finding: Announcement) -> Announc
     return Announcement(raised, f"{raised.alert_id}-raised")
 
 
-def suspected(subject: Subject, suspicion: Suspected) -> Announcement:
-    """Build the event of a suspicion."""
+def suspected(subject: Subject, suspicion: Suspected, at: datetime) -> Announcement:
+    """Build the event of a suspicion as of a time. Its losses may end before: those of later rows are not known yet."""
     since, end = to_time(suspicion.since), to_time(suspicion.end)
     statistic = Statistic(
         statistic=StatisticName.LOSS,
@@ -145,7 +145,7 @@ def suspected(subject: Subject, suspicion: Suspected) -> Announcement:
     )
     event = PerformanceSuspected(
         model=subject.model,
-        finding_id=subject.finding_id("suspicion", end),
+        finding_id=subject.finding_id("suspicion", at),
         model_version=subject.version,
         window=Window(start=since, end=end, rows=suspicion.rows),
         since=since,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.monitoring import AlertRaised
 from rondo.contracts.vocabularies import Severity
 from rondo.monitor.alerts.findings import Announcement
+from rondo.monitor.evidence.block_length import SHORTEST
 from rondo.monitor.evidence.verdicts import expected_at, verdicts
 from rondo.monitor.evidence.version_evidence import INPUT_GROUPS, LOSS
 from rondo.monitor.windows.tumbling import to_time
@@ -56,7 +57,9 @@ def inputs(evidence: VersionEvidence, false_alarm_rate: float) -> str | None:
         return None
     first = max(found, key=lambda each: each.missing)
     others = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    slow = f" (its values are correlated over {first.block:,} rows)" if first.extending else ""
+    slow = (
+        f" (its values are correlated over {first.block:,} rows)" if first.extending and first.block > SHORTEST else ""
+    )
     return f"{_progress(evidence, first, 'rows')} for {first.column}{others}{slow}"
 
 

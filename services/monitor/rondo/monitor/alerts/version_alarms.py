@@ -71,7 +71,7 @@ class VersionAlarms:
         published = [findings.closed(subject, closed.window, closed.statistics, closed.labelled_rows, reason)]
         published += self._found(("performance",), (LOSS,), subject, evidence, end, repeat=True)
         if (suspicion := evidence.suspicion) and suspicion.found:
-            published.append(findings.suspected(subject, suspicion.found))
+            published.append(findings.suspected(subject, suspicion.found, end))
         return published + self._unjudged("no_performance_verdict", (LOSS,), subject, evidence, reference, end)
 
     def _found(

@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 
 # Means of longer blocks are closer to normal: skewness falls with the square root of the length.
 _MOST_SKEWED = 0.3
-# The memory is estimated anew when a quarter more rows are there; with more stretches than these, pairs become one.
+# The memory is estimated anew when a quarter more rows are there, or as many as are needed by the last estimate. With
+# more stretches than these, pairs become one.
 _GROWTH = 1.25
 _MOST_STRETCHES = 2_048
+# Components are multiples of it, and so are sums of them.
+_UNIT = 2.0**-20
 
 
 @dataclass(eq=False)
@@ -59,8 +62,13 @@ class Stretches:
     def blocks(self, block: int) -> NDArray[np.float64]:
         """Return the means of the latest blocks, shape `[components, blocks]`."""
         together = block // self.rows
-        latest = self.means[:, self.means.shape[1] % together :]
-        return on_grid(latest.reshape(len(latest), -1, together).mean(axis=2))
+        latest = self._sums[:, self.means.shape[1] % together :]
+        return on_grid(latest.reshape(len(latest), -1, together).sum(axis=2) / block)
+
+    @property
+    def _sums(self) -> NDArray[np.float64]:
+        """The sums of the stretches; exact, as those of live rows are, although the trainer has rounded the means."""
+        return np.asarray(np.rint(self.means * (self.rows / _UNIT)) * _UNIT)
 
     def normal(self, block: int) -> NDArray[np.bool_]:
         """Return for which components the means of blocks are not skewed, by stretches as long as there are 40 of."""
@@ -78,7 +86,9 @@ class Stretches:
     def merged(self) -> Stretches:
         """Return stretches of twice as many rows; the oldest one of an odd number is left out."""
         even = self.means[:, self.means.shape[1] % 2 :]
-        return Stretches(2 * self.rows, self.memory, even.reshape(len(even), -1, 2).mean(axis=2))
+        # Longer stretches show less of the memory.
+        memory = max(self.memory, autocorrelation_time(self.means, self.rows))
+        return Stretches(2 * self.rows, memory, even.reshape(len(even), self.means.shape[1] // 2, 2).mean(axis=2))
 
     def with_means(self, means: NDArray[np.float64]) -> Stretches:
         return Stretches(self.rows, self.memory, np.concatenate((self.means, means), axis=1))
@@ -129,6 +139,7 @@ class Learning:
             self.live += int(buckets.rows[at])
             if self.open.rows < self.stretches.rows:
                 continue
+            self._fit_stretches()
             self.stretches = self.stretches.with_means((self.open.sums / self.open.rows)[:, None])
             self.open = OpenBlock.empty(len(self.stretches.means))
             if test := self._try():
@@ -136,8 +147,14 @@ class Learning:
                 return test
         return None
 
+    def _fit_stretches(self) -> None:
+        """Make stretches longer until one has more than half of the open rows: a live bucket can't be divided."""
+        while self.open.rows >= 2 * self.stretches.rows:
+            self.stretches = self.stretches.merged()
+            self.block = self.stretches.block()
+
     def _try(self) -> StagedTest | None:
-        if self.stretches.total < _GROWTH * self.tried:
+        if self.stretches.total < min(_GROWTH * self.tried, self.needed):
             return None
         self.tried = self.stretches.total
         if self.stretches.means.shape[1] > _MOST_STRETCHES:

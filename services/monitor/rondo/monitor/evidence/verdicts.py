@@ -22,9 +22,9 @@ _MOST_BLOCKS = 1_000
 class Verdict:
     """Whether a column of a group can be judged; `column` is None for the loss.
 
-    `rows` of about `needed` live rows have been taken; a block has `block` rows. `extending` says that the reference is
-    too short, and live rows extend it. `evidence` is the largest of the column's components; it and the `threshold` are
-    logarithms.
+    `rows` of about `needed` live rows have been taken, with those that have extended the reference. A block has `block`
+    rows. `extending` says that the reference is too short, and live rows extend it. `evidence` is the largest of the
+    column's components; it and the `threshold` are logarithms.
     """
 
     group: Group
@@ -50,10 +50,10 @@ def verdicts(evidence: VersionEvidence, false_alarm_rate: float) -> tuple[Verdic
     """Return the verdict on each column of each group."""
     found: list[Verdict] = []
     for watched in evidence.watched:
-        threshold = evidence.threshold(watched.group, false_alarm_rate)
+        threshold, taken = evidence.threshold(watched.group, false_alarm_rate), evidence.taken[watched.group].rows
         for column in dict.fromkeys(each.column for each in watched.components):
             if isinstance(watched.state, StagedTest):
-                found.append(_of_test(watched, column, watched.state, threshold))
+                found.append(_of_test(watched, column, watched.state, threshold, taken))
             else:
                 found.append(_of_learning(watched, column, watched.state, threshold))
     return tuple(found)
@@ -78,12 +78,13 @@ def expected_at(missing: int, rows: int, first: int, last: int) -> int | None:
     return last + round(missing * (last - first) / rows) if rows > 0 and last > first else None
 
 
-def _of_test(watched: Watched, column: str | None, test: StagedTest, threshold: float) -> Verdict:
+def _of_test(watched: Watched, column: str | None, test: StagedTest, threshold: float, taken: int) -> Verdict:
     mine = [at for at, each in enumerate(watched.components) if each.column == column]
+    learned = taken - test.rows - test.open.rows
     # A later stage has longer blocks, and begins when the column can be judged.
-    needed = fewest_blocks(test.test.reference, threshold + np.log(2)) * test.block if test.stage == 1 else 0
-    rows, evidence = test.rows + test.open.rows, float(test.evidence[mine].max())
-    return Verdict(watched.group, column, rows, needed, test.block, evidence, threshold, extending=False)
+    needed = learned + fewest_blocks(test.test.reference, threshold + np.log(2)) * test.block if test.stage == 1 else 0
+    evidence = float(test.evidence[mine].max())
+    return Verdict(watched.group, column, taken, needed, test.block, evidence, threshold, extending=False)
 
 
 def _of_learning(watched: Watched, column: str | None, learning: Learning, threshold: float) -> Verdict:

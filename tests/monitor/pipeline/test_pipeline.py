@@ -1,4 +1,4 @@
-"""The pipeline over a store in memory: crashes, promotions, idleness, and messages that arrive early."""
+"""The pipeline over a store in memory: crashes, promotions, and messages that arrive early."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
@@ -15,54 +15,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rondo.contracts.events import logs
 from rondo.contracts.events.logs import PREDICTIONS_LOG
-from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, WindowClosed
+from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, DriftDetected
 from rondo.monitor.errors import FencedError, UnknownModelError, UnreadableLogError
-from rondo.monitor.pipeline import MonitorPipeline
-from rondo.monitor.ports import ChampionRevision, StoredTable
-from rondo.monitor.settings import MonitorTimings
+from rondo.monitor.ports import StoredTable
 from rondo.monitor.status_view import LogCounts
 from rondo.monitor.stream.log_messages import read_predictions
 
-from tests.monitor.builders import DIGEST, EPOCH, MODEL, PROFILE, SPEC, encode_predictions, log_of_days, spec
+from tests.monitor.builders import EPOCH, MODEL, SPEC, encode_predictions
 from tests.monitor.fakes import FakeClock, FakeMessage, MemoryStore, messages
-from tests.monitor.streams import BINARY, STREAMS, Stream
+from tests.monitor.pipeline.stores import (
+    KNOWN,
+    LOGS,
+    PREDICTED,
+    filled_store,
+    new_pipeline,
+    published,
+    uninterrupted,
+)
+from tests.monitor.streams import STREAMS, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from rondo.contracts.training_evidence import ReferenceProfile
-
-LOGS = {stream.task: log_of_days(8, 4, rows_a_day=200, stream=stream) for stream in STREAMS}
-PREDICTED, KNOWN = LOGS["binary"]
-
-
-async def filled_store(stream: Stream = BINARY) -> MemoryStore:
-    store = MemoryStore()
-    await store.save_spec(MODEL, 1, spec(stream.task))
-    await store.save_profile(DIGEST, stream.profile)
-    await store.save_champion(MODEL, ChampionRevision(1, 1, DIGEST))
-    return store
-
-
-def new_pipeline(store: MemoryStore, clock: FakeClock, **timings: float) -> MonitorPipeline:
-    return MonitorPipeline(store, store, clock, MonitorTimings(**timings))
-
-
-def published(store: MemoryStore) -> dict[str, Any]:
-    assert len({a.event_id for a in store.published}) == len(store.published)
-    return {a.event_id: a.event for a in store.published}
-
-
-def closed(store: MemoryStore) -> int:
-    return [type(event).__name__ for event in published(store).values()].count("WindowClosed")
-
-
-async def uninterrupted(stream: Stream = BINARY) -> dict[str, Any]:
-    store = await filled_store(stream)
-    pipeline = new_pipeline(store, FakeClock())
-    await pipeline.load()
-    await pipeline.advance(messages(*LOGS[stream.task]))
-    return published(store)
+    from collections.abc import Iterator
 
 
 @pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
@@ -88,7 +61,8 @@ async def test_batches_and_crashes_change_no_published_event(stream: Stream, see
                 positions[message.topic(), 0] = message.offset() + 1
         clock.now += 0.5
     assert expected == published(store)
-    assert [type(e).__name__ for e in expected.values()].count("DriftDetected") == 1
+    kinds = {type(each).__name__ for each in expected.values()}
+    assert {"DriftDetected", "PerformanceDegraded", "PerformanceSuspected", "AlertRaised", "WindowClosed"} <= kinds
 
 
 @pytest.mark.parametrize("role", ["shadow", "canary", "from-the-future"])
@@ -119,46 +93,6 @@ async def test_rows_buffered_until_profile_and_spec_arrive_count_as_usual() -> N
     assert await uninterrupted() == published(store)
 
 
-async def test_an_idle_stream_closes_its_windows_and_outcomes_have_a_longer_timeout() -> None:
-    store, clock = await filled_store(), FakeClock()
-    pipeline = new_pipeline(store, clock, outcomes_idle_timeout=60.0, max_out_of_orderness=5.0)
-    await pipeline.load()
-    pipeline.caught_up()
-    predicted, known = log_of_days(3, 9)
-    await pipeline.advance(messages(predicted, known[:5]))
-    for now, expected in ((4.0, 0), (5.0, 1), (59.0, 1), (60.0, 2)):
-        clock.now = now
-        await pipeline.advance([])
-        assert closed(store) == expected
-
-
-async def test_the_first_window_of_a_new_model_waits_for_outcomes_from_its_first_prediction() -> None:
-    """The monitor runs for an hour before the model's first prediction; its outcomes arrive half a minute later."""
-    store, clock = await filled_store(), FakeClock()
-    pipeline = new_pipeline(store, clock, outcomes_idle_timeout=60.0)
-    await pipeline.load()
-    pipeline.caught_up()
-    predicted, known = log_of_days(3, 9)
-    for clock.now, arrived in ((3_600.0, messages(predicted)), (3_602.0, []), (3_630.0, messages((), known))):
-        await pipeline.advance(arrived)
-    clock.now = 3_632.0
-    await pipeline.advance([])
-    windows = [event for event in published(store).values() if isinstance(event, WindowClosed)]
-    assert [event.labelled_rows for event in windows] == [400, 400]
-
-
-async def test_a_window_without_a_verdict_is_logged_with_the_reason(caplog: pytest.LogCaptureFixture) -> None:
-    store, clock = await filled_store(), FakeClock()
-    await store.save_spec(MODEL, 2, spec(min_rows=1_000))
-    pipeline = new_pipeline(store, clock)
-    await pipeline.load()
-    await pipeline.advance(messages(PREDICTED, KNOWN))
-    assert {record.args[3] for record in caplog.records} == {"200 of 1000 rows"}  # type: ignore[index]
-    status = pipeline.status(MODEL)
-    assert {window.no_verdict for window in status.windows} == {"200 of 1000 rows"}
-    assert status.alarms["no_verdict"].alert_id
-
-
 async def test_an_idle_pipeline_opens_no_span(monkeypatch: pytest.MonkeyPatch) -> None:
     store, clock, spans = await filled_store(), FakeClock(), []
 
@@ -174,65 +108,7 @@ async def test_an_idle_pipeline_opens_no_span(monkeypatch: pytest.MonkeyPatch) -
         await pipeline.advance([])
     assert spans == []
     await pipeline.advance(messages(PREDICTED, KNOWN))
-    assert spans == ["evaluate windows"]
-
-
-async def test_the_initial_backlog_is_no_idleness_however_long_it_takes_to_read() -> None:
-    store, clock = await filled_store(), FakeClock()
-    before, restarted = (
-        new_pipeline(store, clock, outcomes_idle_timeout=60.0, max_out_of_orderness=5.0) for _ in range(2)
-    )
-    predicted, known = log_of_days(3, 9)
-    await before.load()
-    await before.advance(messages(predicted, known[:5]))
-    clock.now = 2.0
-    await before.advance([])
-    await restarted.load()
-    for now, expected in ((100.0, 0), (200.0, 0), (204.9, 0), (205.0, 1), (259.9, 1), (260.0, 2)):
-        clock.now = now
-        await restarted.advance([])
-        if now == 200.0:
-            restarted.caught_up()
-        assert closed(store) == expected
-
-
-class SlowStore(MemoryStore):
-    """A store that takes ten seconds to return profiles."""
-
-    clock: FakeClock
-
-    async def profiles(self, digests: Sequence[str]) -> Mapping[str, ReferenceProfile]:
-        self.clock.now += 10.0
-        return await super().profiles(digests)
-
-
-async def test_slow_processing_of_messages_is_no_idleness() -> None:
-    filled = await filled_store()
-    store = SlowStore(filled.specs, filled.known_profiles, filled.champions)
-    clock = store.clock = FakeClock()
-    pipeline = new_pipeline(store, clock, max_out_of_orderness=5.0)
-    await pipeline.load()
-    pipeline.caught_up()
-    predicted, known = log_of_days(3, 9)
-    await pipeline.advance(messages(predicted, known[:5]))
-    assert (clock.now, published(store)) == (10.0, {})
-
-
-async def test_idleness_does_not_advance_the_watermark_past_buffered_rows() -> None:
-    store, clock = await filled_store(), FakeClock()
-    store.known_profiles = {}
-    pipeline = new_pipeline(store, clock)
-    await pipeline.load()
-    pipeline.caught_up()
-    await pipeline.advance(messages(PREDICTED[:4], KNOWN[:4]))
-    clock.now = 20.0
-    await pipeline.advance(messages(PREDICTED[4:], KNOWN[4:], first=4))
-    store.known_profiles = {DIGEST: PROFILE}
-    async with store.work():
-        pass
-    await pipeline.advance([])
-    assert pipeline.status(MODEL).dropped["late_rows"] == 0
-    assert await uninterrupted() == published(store)
+    assert spans == ["evaluate"]
 
 
 async def test_rows_without_a_profile_are_dropped_after_the_timeout() -> None:
@@ -355,7 +231,15 @@ async def test_the_status_has_the_open_windows_and_the_alarms() -> None:
     status = pipeline.status(MODEL)
     (window,) = status.windows
     assert (window.rows, window.labelled_rows, status.version) == (200, 200, 1)
-    assert status.alarms["drift"].since == EPOCH + timedelta(days=4)
+    found = [each for each in published(store).values() if isinstance(each, DriftDetected)]
+    assert status.alerts["drift"] == found[0].finding_id
+    (x,) = [each for each in status.columns if each.column == "x"]
+    assert (x.since, x.since_earliest, x.since_latest) == (
+        found[-1].since, found[-1].since_earliest, found[-1].since_latest
+    )  # fmt: skip
+    assert abs(found[0].since - (EPOCH + timedelta(days=4))) <= timedelta(hours=12)
+    assert (status.window_seconds, status.bucket_seconds, status.no_verdict) == (86_400, 300, None)
+    assert pipeline.summaries()[0].open_alerts == tuple(status.alerts) == ("drift", "performance")
     assert status.clock_set_back == LogCounts(predictions=0, outcomes=0)
     with pytest.raises(UnknownModelError) as unknown:
         pipeline.status("unknown")

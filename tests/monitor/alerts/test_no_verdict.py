@@ -1,0 +1,143 @@
+"""What of a version can't be judged yet, as people read it, and the alert when that lasts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, Window
+from rondo.contracts.training_evidence import ReferenceBlocks
+from rondo.monitor.alerts import no_verdict
+from rondo.monitor.alerts.no_verdict import NO_LOSS, NO_OUTCOMES, NO_REFERENCE, NO_ROWS
+from rondo.monitor.alerts.version_alarms import LabelledWindow, VersionAlarms
+from rondo.monitor.evidence.reference import Reference
+from rondo.monitor.evidence.staged_test import Buckets
+from rondo.monitor.evidence.verdicts import expected_at, verdicts
+from rondo.monitor.evidence.version_evidence import VersionEvidence
+from rondo.monitor.windows.tumbling import to_time
+
+from tests.monitor.alerts.alarms import SUBJECT, at
+from tests.monitor.builders import EPOCH, PROFILE, REFERENCE
+from tests.monitor.evidence.buckets import MINUTE, live
+from tests.monitor.streams import BINARY
+
+RATE = 0.01
+
+
+def evidence_of(reference: Reference = REFERENCE, **rows: int) -> VersionEvidence:
+    """Return evidence with so many rows of each group, in buckets of ten, without a change."""
+    evidence = VersionEvidence.of("digest", reference.profile)
+    for group, buckets in live(BINARY, 5_000).items():
+        evidence.take(group, first_of(buckets, rows.get(group, 0) // 10))
+    return evidence
+
+
+def first_of(buckets: Buckets, count: int) -> Buckets:
+    return Buckets(buckets.starts[:count], buckets.rows[:count], buckets.sums[:count], buckets.length)
+
+
+def slow(memory: float = 5_000.0) -> Reference:
+    """Return a reference whose x is correlated over many rows."""
+    blocks = PROFILE.feature_blocks
+    assert blocks is not None
+    columns = {**blocks.columns, "x": blocks.columns["x"].model_copy(update={"memory": memory})}
+    changed = PROFILE.model_copy(update={"feature_blocks": ReferenceBlocks(rows=blocks.rows, columns=columns)})
+    return Reference.of(changed)
+
+
+def without(**update: None) -> Reference:
+    return Reference.of(PROFILE.model_copy(update=update))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "reference", "reason"),
+    [
+        (evidence_of(), without(feature_blocks=None), NO_REFERENCE),
+        (None, REFERENCE, NO_ROWS),
+        (evidence_of(), REFERENCE, NO_ROWS),
+        (evidence_of(inputs=5_000, outputs=5_000), REFERENCE, NO_OUTCOMES),
+        (evidence_of(inputs=5_000, outputs=5_000), without(loss=None), NO_LOSS),
+        (evidence_of(inputs=5_000, outputs=5_000, loss=5_000), REFERENCE, None),
+    ],
+    ids=["no reference", "no evidence", "no rows", "no outcomes", "no losses", "judged"],
+)
+def test_why_a_version_is_not_judged(
+    evidence: VersionEvidence | None, reference: Reference, reason: str | None
+) -> None:
+    assert no_verdict.no_verdict(evidence, reference, RATE) == reason
+
+
+def test_what_is_missing_is_told_in_rows_and_with_the_time_when_they_are_expected() -> None:
+    evidence = evidence_of(inputs=150, outputs=150, loss=60)
+    missing = [each for each in verdicts(evidence, RATE) if each.group == "inputs"]
+    reason = no_verdict.inputs(evidence, RATE)
+    assert reason is not None
+    expected = expected_at(missing[0].missing, 150, 0, 15 * MINUTE)
+    assert expected is not None
+    assert f"150 of about {missing[0].needed:,} rows" in reason
+    assert f"{to_time(expected):%Y-%m-%d %H:%M}" in reason
+    # x, city and output.score need the same.
+    assert ("x" in reason, "2 more" in reason) == (True, True)
+    performance = no_verdict.performance(evidence, REFERENCE, RATE)
+    assert performance is not None
+    assert f"60 of about {missing[0].needed:,} outcomes" in performance
+    assert no_verdict.no_verdict(evidence, REFERENCE, RATE) == f"{reason}; {performance}"
+
+
+def test_of_a_reference_that_is_extended_the_length_of_a_block_is_told() -> None:
+    evidence = evidence_of(slow(), inputs=5_000, outputs=5_000)
+    reason = no_verdict.inputs(evidence, RATE)
+    assert reason is not None
+    (verdict,) = [each for each in verdicts(evidence, RATE) if each.column == "x"]
+    assert verdict.block >= 25_000
+    assert all(text in reason for text in ("for x", f"{verdict.block:,} rows", f"{verdict.needed:,} rows"))
+    assert "more" not in reason
+
+
+def closed(alarms: VersionAlarms, evidence: VersionEvidence, reference: Reference) -> list[str]:
+    window = LabelledWindow(Window(start=EPOCH, end=at(1), rows=0), 0, ())
+    events = [
+        *alarms.after_step(SUBJECT, evidence, reference, at(1), repeat=True),
+        *alarms.after_window(SUBJECT, evidence, reference, window),
+    ]
+    return [type(each.event).__name__ for each in events if isinstance(each.event, AlertRaised | AlertResolved)]
+
+
+def short(rows: int = 100) -> Reference:
+    """Return a reference that says it has so few rows, with the blocks of many."""
+    return replace(slow(), profile=slow().profile.model_copy(update={"rows": rows}))
+
+
+def test_the_alert_opens_after_as_many_rows_as_the_reference_and_resolves_when_everything_is_judged() -> None:
+    alarms = VersionAlarms()
+    reference, patient = short(1_000), short(1_010)
+    evidence = evidence_of(reference, inputs=1_000, outputs=1_000)
+    assert closed(alarms, evidence, patient) == []
+    assert closed(alarms, evidence, reference) == ["AlertRaised"]
+    assert closed(alarms, evidence, reference) == []
+    assert alarms.open.keys() == {"no_verdict"}
+    judged = evidence_of(inputs=1_000, outputs=1_000)
+    assert closed(alarms, judged, reference) == ["AlertResolved"]
+    assert alarms.open == {}
+
+
+def test_without_any_outcome_no_alert_opens_for_the_performance() -> None:
+    assert no_verdict.overdue(evidence_of(inputs=5_000), REFERENCE, RATE, ["loss"]) is None
+
+
+def test_too_few_outcomes_after_as_many_as_the_reference_raise_an_alert_of_their_own() -> None:
+    loss = PROFILE.loss
+    assert loss is not None
+    few = Reference.of(PROFILE.model_copy(update={"loss": loss.model_copy(update={"rows": 1, "means": (0.1,) * 40})}))
+    alarms = VersionAlarms()
+    assert closed(alarms, evidence_of(few, inputs=5_000, outputs=5_000, loss=30), few) == []
+    assert closed(alarms, evidence_of(few, inputs=5_000, outputs=5_000, loss=40), few) == ["AlertRaised"]
+    assert alarms.open.keys() == {"no_performance_verdict"}
+
+
+def test_the_alert_has_an_id_of_the_version_and_the_time() -> None:
+    times = [datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2)]
+    alerts = [no_verdict.raised(name, SUBJECT, "why", time) for name in ("no_verdict", "other") for time in times]
+    assert len({each.event_id for each in alerts}) == 4
+    assert all(isinstance(each.event, AlertRaised) and "why" in each.event.detail for each in alerts)

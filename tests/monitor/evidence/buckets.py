@@ -1,0 +1,62 @@
+"""Builders of buckets of rows: consecutive, of a minute each, some of them in parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rondo.monitor.evidence.staged_test import Buckets
+
+from tests.monitor.builders import predictions, times
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rondo.monitor.evidence.version_evidence import Group
+
+    from tests.monitor.streams import Stream
+
+MINUTE = 60_000_000
+_UNIT = 2.0**-20
+
+
+def exact(values: np.ndarray) -> np.ndarray:
+    """Return the values as components have them: multiples of 2^-20."""
+    return np.asarray(np.rint(values / _UNIT) * _UNIT)
+
+
+def buckets_of(values: np.ndarray, rows: int | np.ndarray, first: int = 0) -> Buckets:
+    """Return buckets of the values of rows, shape `[components, rows]`; `rows` of them in each, or in all."""
+    count = values.shape[1]
+    sizes = np.full(count // rows, rows) if isinstance(rows, int) else rows
+    ends = np.cumsum(sizes)
+    sums = np.concatenate((np.zeros((len(values), 1)), np.cumsum(exact(values), axis=1)), axis=1)
+    starts = MINUTE * (first + np.arange(len(sizes), dtype=np.int64))
+    return Buckets(starts, sizes.astype(np.int64), (sums[:, ends] - sums[:, ends - sizes]).T, MINUTE)
+
+
+def live(stream: Stream, rows: int, *, shift: float = 0.0, seed: int = 3, first: int = 0) -> dict[Group, Buckets]:
+    """Return buckets of live rows of a stream by group, ten rows a minute, from minute `first` on."""
+    rng = np.random.default_rng(seed)
+    data, count = stream.rows(rng, rows, shift), rows // 10
+    table = predictions(data, times(0, rows), ["i"] * rows)
+    counts = stream.reference.binning.count_groups(table, np.arange(rows) // 10, count)
+    starts, full = MINUTE * (first + np.arange(count)), np.full(count, 10)
+    loss = stream.profile.loss
+    assert loss is not None
+    sums: dict[Group, np.ndarray] = {
+        "inputs": stream.reference.components.sums("inputs", counts),
+        "outputs": stream.reference.components.sums("outputs", counts),
+        "loss": exact(loss.rows * rng.choice(loss.means, (count, 1))) * 10 / loss.rows,
+    }
+    return {group: Buckets(starts, full, each, MINUTE) for group, each in sums.items()}
+
+
+def parts_of(buckets: Buckets, rng: np.random.Generator) -> Iterator[Buckets]:
+    """Yield the buckets as they may arrive: in parts of any size, in order."""
+    first, count = 0, len(buckets.rows)
+    while first < count:
+        end = min(count, first + int(rng.integers(1, 40)))
+        mine = slice(first, end)
+        yield Buckets(buckets.starts[mine], buckets.rows[mine], buckets.sums[mine], buckets.length)
+        first = end

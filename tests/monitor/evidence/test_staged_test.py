@@ -1,0 +1,128 @@
+"""Blocks are cut from buckets, in any parts, and become longer as they become many."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rondo.monitor.evidence import staged_test
+from rondo.monitor.evidence.block_test import BlockTest
+from rondo.monitor.evidence.grid import on_grid
+from rondo.monitor.evidence.staged_test import StagedTest
+
+from tests.monitor.evidence.buckets import MINUTE, buckets_of, exact, parts_of
+
+REFERENCE, BLOCK, MOST = 40, 32, 60
+
+
+def begun(seed: int = 1, reference: int = REFERENCE) -> StagedTest:
+    """Return a test of two components, before any live row."""
+    means = np.random.default_rng(seed).standard_normal((2, reference)) / np.sqrt(BLOCK)
+    return StagedTest(BlockTest.of("v", means, np.array([True, False]), one_sided=False), BLOCK)
+
+
+def values(rows: int, seed: int = 2) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((2, rows))
+
+
+def same(first: StagedTest, second: StagedTest) -> bool:
+    arrays = [
+        (each.test.means, each.test.scores, each.evidence, each.open.sums, np.array(each.starts))
+        for each in (first, second)
+    ]
+    figures = [(each.block, each.stage, each.end, each.rows, each.open.rows) for each in (first, second)]
+    return figures[0] == figures[1] and all(np.array_equal(*pair) for pair in zip(*arrays, strict=True))
+
+
+def test_a_block_ends_with_the_bucket_that_completes_it() -> None:
+    """Ten rows a bucket: four buckets are a block of 40 rows, and ten buckets two blocks and a half."""
+    test, rows = begun(), values(100)
+    test.take(buckets_of(rows, 10))
+    assert (test.test.live, test.rows, test.open.rows) == (2, 80, 20)
+    assert (test.starts, test.end, test.open.start) == ([0, 4 * MINUTE], 8 * MINUTE, 8 * MINUTE)
+    expected = on_grid(exact(rows)[:, :80].reshape(2, 2, 40).mean(axis=2))
+    assert np.array_equal(test.test.means[:, REFERENCE:], expected)
+
+
+def test_a_bucket_with_more_rows_than_a_block_is_one_block() -> None:
+    test = begun()
+    test.take(buckets_of(values(300), np.array([100, 1, 100, 99])))
+    assert (test.test.live, test.starts, test.rows) == (3, [0, MINUTE, 3 * MINUTE], 300)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_parts_in_which_buckets_arrive_make_no_difference(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    """Also across the begins of later stages."""
+    monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", MOST)
+    rng = np.random.default_rng(seed)
+    buckets = buckets_of(values(5_000), rng.multinomial(5_000, np.full(700, 1 / 700)))
+    together, apart = begun(), begun()
+    together.take(buckets)
+    for part in parts_of(buckets, rng):
+        apart.take(part)
+    assert same(together, apart)
+    assert together.stage == 3
+
+
+def test_the_next_stage_continues_with_pairs_of_blocks_and_half_of_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", MOST)
+    test, before, rows = begun(), begun(), values(32 * 70)
+    test.take(buckets_of(rows, 8))
+    monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", 10_000)
+    before.take(buckets_of(rows[:, : 32 * MOST], 8))
+    assert (test.stage, test.block, test.test.live, test.test.reference) == (2, 2 * BLOCK, 35, REFERENCE // 2)
+    assert (test.rows, test.end) == (32 * 70, 32 * 70 // 8 * MINUTE)
+    assert test.starts[:30] == before.starts[::2]
+    pairs = before.test.means.reshape(2, -1, 2).mean(axis=2)
+    assert np.array_equal(test.test.means[:, :50], pairs)
+    assert np.allclose(test.test.means[:, 50:], rows[:, 32 * MOST :].reshape(2, 5, 64).mean(axis=2), atol=2e-6)
+    # The evidence so far stays, and that of the second stage counts by a quarter.
+    assert (test.evidence >= before.evidence).all()
+    test.take(buckets_of(rows[:, :640] + 2.0, 8, 280))
+    assert (test.stage, test.test.live, test.test.is_look) == (2, 45, True)
+    assert np.allclose(test.evidence, test.test.evidence() - 2 * np.log(2))
+
+
+def test_the_first_stage_has_half_of_the_rate_and_the_evidence_never_decreases() -> None:
+    test, rows = begun(), values(32 * 40)
+    rows[:, 320:640] += 1.0
+    seen = []
+    for first in range(0, rows.shape[1], 32):
+        test.take(buckets_of(rows[:, first : first + 32], 32, first // 32))
+        seen.append(test.evidence)
+        if test.test.is_look:
+            assert (test.evidence >= test.test.evidence() - np.log(2)).all()
+    assert (np.diff(seen, axis=0) >= 0).all()
+    assert (test.evidence > np.log(1_000)).all()
+    assert seen[0].max() == max(0.0, float((begun_with(rows[:, :32]).evidence() - np.log(2)).max()))
+
+
+def begun_with(block: np.ndarray) -> BlockTest:
+    return begun().test.with_blocks(on_grid(exact(block).sum(axis=1) / block.shape[1])[:, None])
+
+
+def test_a_reference_of_fewer_than_ten_blocks_stays_in_the_first_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half as many blocks would be too few to compare with."""
+    monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", MOST)
+    test = begun(reference=9)
+    test.take(buckets_of(values(32 * 70), 32))
+    assert (test.stage, test.test.live) == (1, 70)
+
+
+def test_an_odd_reference_leaves_out_its_oldest_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", MOST)
+    test = begun(reference=41)
+    pairs = test.test.means[:, 1:].reshape(2, 20, 2).mean(axis=2)
+    test.take(buckets_of(values(32 * MOST), 32))
+    assert np.array_equal(test.test.means[:, :20], pairs)
+
+
+def test_a_change_has_the_times_and_the_means_on_either_side() -> None:
+    test, rows = begun(), values(32 * 60)
+    rows[0, 32 * 40 :] += 1.0
+    test.take(buckets_of(rows, 8))
+    change = test.change(0)
+    assert change.earliest <= change.since <= change.latest
+    assert change.since == 4 * 40 * MINUTE
+    assert change.before == pytest.approx(0.0, abs=0.1)
+    assert change.after == pytest.approx(1.0, abs=0.1)
+    assert change.rows == 32 * 20

@@ -1,0 +1,118 @@
+"""What can be judged, and how many rows are missing where it can't be yet."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rondo.monitor.evidence.block_test import BlockTest
+from rondo.monitor.evidence.staged_test import StagedTest
+from rondo.monitor.evidence.stretches import Learning, Stretches
+from rondo.monitor.evidence.verdicts import Verdict, expected_at, fewest_blocks, verdicts
+from rondo.monitor.evidence.version_evidence import Component, VersionEvidence, Watched
+
+from tests.monitor.evidence.buckets import MINUTE, buckets_of, exact
+
+RATE = 0.01
+
+
+def normal(rows: int, components: int = 2, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((components, rows))
+
+
+def of_two_columns(state: StagedTest | Learning) -> VersionEvidence:
+    return VersionEvidence(
+        [Watched((Component("inputs", "x", "level", 0), Component("inputs", "y", "level", 1)), state)]
+    )
+
+
+def compared(reference: int = 12, live: int = 0) -> VersionEvidence:
+    means = exact(normal(reference)) / np.sqrt(32)
+    evidence = of_two_columns(StagedTest(BlockTest.of("v", means, np.zeros(2, np.bool_), one_sided=False), 32))
+    evidence.take("inputs", buckets_of(normal(live, seed=2) + np.array([[0.0], [3.0]]), 1))
+    return evidence
+
+
+def test_a_column_is_judged_once_evidence_by_ranks_could_suffice() -> None:
+    """Of 12 + 5 blocks one order in 6,188 has the five live ones last; the first stage needs one in 1,200."""
+    for live, judged in ((0, False), (127, False), (128, True)):
+        found = verdicts(compared(live=live), RATE)
+        assert [(each.column, each.judged, each.rows, each.needed) for each in found] == [
+            ("x", judged, live, 4 * 32), ("y", judged, live, 4 * 32)
+        ]  # fmt: skip
+        assert {(each.block, each.extending, each.missing) for each in found} == {(32, False, max(0, 128 - live))}
+
+
+def test_each_column_has_its_evidence_and_the_threshold_of_its_group() -> None:
+    x, y = verdicts(compared(live=320), RATE)
+    assert x.threshold == y.threshold == pytest.approx(np.log(2 * 3 / RATE))
+    assert x.evidence < x.threshold
+    assert y.evidence > x.evidence
+
+
+def test_the_fewest_blocks_are_those_by_which_a_change_can_be_evident() -> None:
+    """All live blocks beyond all of the reference are the strongest evidence by ranks."""
+    for reference in (5, 12, 150):
+        threshold = np.log(600.0)
+        needed = fewest_blocks(reference, threshold)
+        means = normal(reference, 1)
+        alone = BlockTest.of("v", means, np.zeros(1, np.bool_), one_sided=False)
+        beyond = [
+            alone.with_blocks(means.max() + 1 + np.arange(float(live))[None, :]).evidence()[0]
+            for live in range(1, needed)
+        ]
+        assert max(beyond, default=0.0) < threshold
+
+
+@pytest.mark.parametrize(
+    ("reference", "threshold", "blocks"), [(5, np.log(100), 4), (12, np.log(1_000), 4), (1, 800.0, 1_000)]
+)
+def test_the_number_of_orders_gives_the_fewest_blocks(reference: int, threshold: float, blocks: int) -> None:
+    assert fewest_blocks(reference, threshold) == blocks
+
+
+def test_a_reference_that_is_extended_needs_the_rows_of_learning_and_those_of_a_verdict() -> None:
+    learning = Learning.of("v", Stretches(1, 1.0, exact(normal(100))))
+    evidence = of_two_columns(learning)
+    enough = fewest_blocks(5, np.log(2 * 3 / RATE) + np.log(2)) * 32
+    expected = Verdict("inputs", "x", 0, 60 + enough, 32, 0.0, float(np.log(2 * 3 / RATE)), extending=True)
+    assert verdicts(evidence, RATE)[0] == expected
+    evidence.take("inputs", buckets_of(normal(59, seed=2), 1))
+    assert [(each.rows, each.needed, each.judged) for each in verdicts(evidence, RATE)] == [
+        (59, 60 + enough, False)
+    ] * 2
+
+
+def test_independent_rows_are_judged_within_the_rows_that_were_stated_at_first() -> None:
+    rows = normal(2_000, seed=3)
+    evidence = of_two_columns(Learning.of("v", Stretches(1, 1.0, exact(normal(100)))))
+    stated = verdicts(evidence, RATE)[0].needed
+    for at in range(0, 2_000, 8):
+        evidence.take("inputs", buckets_of(rows[:, at : at + 8], 8, at // 8))
+        if all(each.judged for each in verdicts(evidence, RATE)):
+            break
+        # The rows that have extended the reference count, also after its end.
+        assert {each.rows for each in verdicts(evidence, RATE)} == {evidence.taken["inputs"].rows}
+    assert stated <= evidence.taken["inputs"].rows <= stated + 8
+
+
+def test_of_a_later_stage_everything_is_judged() -> None:
+    evidence = compared()
+    test = evidence.watched[0].state
+    assert isinstance(test, StagedTest)
+    test.stage = 2
+    assert {(each.judged, each.needed) for each in verdicts(evidence, RATE)} == {(True, 0)}
+
+
+@pytest.mark.parametrize(
+    ("missing", "rows", "first", "last", "expected"),
+    [
+        (50, 100, 0, 10 * MINUTE, 15 * MINUTE),
+        (0, 10, 0, MINUTE, MINUTE),
+        (5, 0, 0, 0, None),
+        (5, 3, MINUTE, MINUTE, None),
+    ],
+)
+def test_rows_are_expected_as_fast_as_they_came(
+    missing: int, rows: int, first: int, last: int, expected: int | None
+) -> None:
+    assert expected_at(missing, rows, first, last) == expected

@@ -1,0 +1,192 @@
+"""The tests of a version: what is watched, how the rate of false alarms is shared, and the alarms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from rondo.contracts.training_evidence import ReferenceBlocks, ReferenceProfile, UnknownProfile
+from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.evidence.model_evidence import ModelEvidence
+from rondo.monitor.evidence.reference import Reference
+from rondo.monitor.evidence.staged_test import Buckets, StagedTest
+from rondo.monitor.evidence.stretches import Learning
+from rondo.monitor.evidence.version_evidence import Component, VersionEvidence
+
+from tests.monitor.evidence.buckets import MINUTE, buckets_of, live
+from tests.monitor.streams import BINARY, MULTICLASS, STREAMS, Stream
+
+PROFILE = BINARY.profile
+X, CITY = ["level", "spread", "missing"], ["share of a", "share of b", "share of c"]
+INPUTS = [("x", name) for name in X] + [("city", name) for name in (*CITY, "unseen", "missing")]
+RATE = 0.01
+
+
+def changed(profile: ReferenceProfile = PROFILE, **update: object) -> ReferenceProfile:
+    return profile.model_copy(update=update)
+
+
+def begun(profile: ReferenceProfile = PROFILE) -> VersionEvidence:
+    return VersionEvidence.of("digest", profile)
+
+
+def watched(evidence: VersionEvidence, group: str) -> list[tuple[str | None, str]]:
+    return [(c.column, c.name) for each in evidence.watched if each.group == group for c in each.components]
+
+
+def test_columns_with_the_same_length_of_blocks_share_a_test() -> None:
+    evidence = begun()
+    assert [each.group for each in evidence.watched] == ["inputs", "outputs", "loss"]
+    assert watched(evidence, "inputs") == INPUTS
+    assert watched(evidence, "outputs") == [("output.score", name) for name in X]
+    assert watched(evidence, "loss") == [(None, "loss")]
+    blocks = PROFILE.feature_blocks
+    assert blocks is not None
+    slow = {**blocks.columns, "city": blocks.columns["city"].model_copy(update={"memory": 100.0})}
+    apart = begun(changed(feature_blocks=ReferenceBlocks(rows=blocks.rows, columns=slow)))
+    assert [len(each.components) for each in apart.watched if each.group == "inputs"] == [3, 5]
+    assert watched(apart, "inputs") == INPUTS
+
+
+def test_each_group_has_a_third_of_the_rate_shared_by_its_components() -> None:
+    evidence = begun()
+    shares = [(evidence.count("inputs"), 8), (evidence.count("outputs"), 3), (evidence.count("loss"), 1)]
+    assert all(count == expected for count, expected in shares)
+    found = [np.exp(evidence.threshold(group, RATE)) for group in ("inputs", "outputs", "loss")]
+    assert found == [pytest.approx(3 * 8 / RATE), pytest.approx(3 * 3 / RATE), pytest.approx(3 / RATE)]
+    spent = sum(count / found for (count, _), found in zip(shares, found, strict=True))
+    assert spent == pytest.approx(RATE)
+
+
+def test_a_column_of_an_unknown_profile_is_not_watched_and_the_sums_of_others_stay_theirs() -> None:
+    profile = changed(features={"x": UnknownProfile(kind="new"), "city": PROFILE.features["city"]})
+    evidence, reference = begun(profile), Reference.of(profile)
+    assert {column for column, _ in watched(evidence, "inputs")} == {"city"}
+    assert evidence.count("inputs") == 5
+    counts = np.zeros((1, reference.binning.size), np.int64)
+    (city,) = [column for column in reference.binning.columns if column.name == "city"]
+    city.of(counts[0])[:] = [6, 3, 1, 0, 2]
+    sums = reference.components.sums("inputs", counts)
+    places = [component.at for each in evidence.watched if each.group == "inputs" for component in each.components]
+    assert sums[0, places].tolist() == [6, 3, 1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("update", "groups"),
+    [
+        ({"feature_blocks": None}, {"outputs", "loss"}),
+        ({"output_blocks": None}, {"inputs", "loss"}),
+        ({"loss": None}, {"inputs", "outputs"}),
+        ({"feature_blocks": None, "output_blocks": None, "loss": None}, set()),
+    ],
+)
+def test_what_has_no_blocks_is_not_watched(update: dict[str, Any], groups: set[str]) -> None:
+    evidence = begun(changed(**update))
+    assert {each.group for each in evidence.watched} == groups
+    assert (evidence.suspicion is None) == ("loss" not in groups)
+    for group, buckets in live(BINARY, 2_000, shift=3.0).items():
+        evidence.take(group, buckets)
+    # The scores of this stream do not follow the shift.
+    assert {alarm.component.group for alarm in evidence.alarms(RATE)} == groups & {"inputs"}
+
+
+def test_a_column_whose_blocks_lack_a_component_is_not_watched() -> None:
+    """The trainer was older than a component."""
+    blocks = PROFILE.feature_blocks
+    assert blocks is not None
+    columns = dict(blocks.columns)
+    columns["x"] = columns["x"].model_copy(update={"means": {"level": columns["x"].means["level"]}})
+    evidence = begun(changed(feature_blocks=ReferenceBlocks(rows=blocks.rows, columns=columns)))
+    assert {column for column, _ in watched(evidence, "inputs")} == {"city"}
+    assert [component.at for component in evidence.watched[0].components] == [3, 4, 5, 6, 7]
+
+
+def test_a_column_whose_reference_is_too_short_is_learned_while_the_others_are_tested() -> None:
+    blocks = PROFILE.feature_blocks
+    assert blocks is not None
+    slow = {**blocks.columns, "x": blocks.columns["x"].model_copy(update={"memory": 5_000.0})}
+    evidence = begun(changed(feature_blocks=ReferenceBlocks(rows=blocks.rows, columns=slow)))
+    kinds = {each.components[0].column: type(each.state) for each in evidence.watched if each.group == "inputs"}
+    assert kinds == {"x": Learning, "city": StagedTest}
+    assert evidence.count("inputs") == 8, "the rate is shared by what will be tested, too"
+
+
+@pytest.mark.parametrize("stream", STREAMS, ids=lambda each: each.task)
+def test_a_shift_alarms_and_the_strongest_evidence_comes_first(stream: Stream) -> None:
+    evidence = begun(stream.profile)
+    for group, buckets in live(stream, 3_000).items():
+        evidence.take(group, buckets)
+    assert list(evidence.alarms(RATE)) == []
+    for group, buckets in live(stream, 3_000, shift=1.0, seed=4, first=300).items():
+        evidence.take(group, buckets)
+    found = list(evidence.alarms(RATE, ["inputs"]))
+    assert {alarm.component.column for alarm in found} == {"x"}
+    assert [alarm.evidence for alarm in found] == sorted((alarm.evidence for alarm in found), reverse=True)
+    assert all(alarm.evidence >= alarm.threshold for alarm in found)
+    level = next(alarm for alarm in found if alarm.component.name == "level")
+    # A block has a hundred rows.
+    assert abs(level.change.since - 300 * MINUTE) <= 20 * MINUTE
+    assert (abs(level.change.before) < 0.1, level.change.after > 0.7, level.end) == (True, True, 600 * MINUTE)
+
+
+def test_empty_buckets_are_skipped_and_what_is_taken_is_counted_by_group() -> None:
+    evidence = begun()
+    full = live(BINARY, 100)["inputs"]
+    starts = np.concatenate((full.starts, full.starts[-1:] + MINUTE))
+    with_empty = Buckets(
+        starts, np.append(full.rows, 0), np.concatenate((full.sums, np.zeros((1, full.sums.shape[1])))), MINUTE
+    )
+    evidence.take("inputs", with_empty)
+    assert (evidence.taken["inputs"].rows, evidence.taken["outputs"].rows) == (100, 0)
+    assert (evidence.taken["inputs"].first, evidence.taken["inputs"].last) == (0, 10 * MINUTE)
+    before = evidence.taken
+    evidence.take("inputs", Buckets(starts[:1], np.zeros(1, np.int64), np.zeros((1, 8)), MINUTE))
+    assert evidence.taken == before
+
+
+def test_losses_feed_the_test_and_the_suspicion() -> None:
+    """The reference has a mean loss of about 0.13."""
+    evidence, model = begun(), ModelEvidence()
+    model.versions[1] = evidence
+    rows = np.full((1, 3_000), 0.6)
+    buckets = buckets_of(rows, 10)
+    model.take_losses(1, BINARY.reference, 0, MINUTE, buckets.rows, buckets.sums[:, 0])
+    (alarm,) = evidence.alarms(RATE)
+    assert (alarm.component.statistic, alarm.component.column) == (StatisticName.LOSS, None)
+    assert evidence.suspicion is not None
+    assert evidence.suspicion.found is not None
+    assert evidence.suspicion.found.since == 0
+    assert evidence.taken["loss"].rows == 3_000
+
+
+def test_the_rows_of_a_step_become_evidence_once_it_has_passed_in_the_order_of_buckets() -> None:
+    """Steps of five minutes, of which the second has no row."""
+    model, reference = ModelEvidence(), MULTICLASS.reference
+    starts = MINUTE * np.array([0, 3, 11, 14, 15])
+    counts = np.zeros((5, reference.binning.size), np.int64)
+    model.open.add(1, starts, np.array([4, 1, 2, 2, 7]), counts)
+    assert list(model.close(1, reference, 5 * MINUTE - 1, 5 * MINUTE, MINUTE)) == []
+    assert list(model.close(1, reference, 16 * MINUTE, 5 * MINUTE, MINUTE)) == [5 * MINUTE, 15 * MINUTE]
+    assert model.versions[1].taken["inputs"].rows == model.versions[1].taken["outputs"].rows == 9
+    assert [key for key, _, _ in model.open] == [(1, 15 * MINUTE)]
+    model.keep([2])
+    assert model.known == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "statistic", "category"),
+    [
+        ("level", StatisticName.LEVEL, None),
+        ("spread", StatisticName.SPREAD, None),
+        ("missing", StatisticName.MISSING, None),
+        ("unseen", StatisticName.UNSEEN, None),
+        ("share of oak", StatisticName.SHARE, "oak"),
+        ("share of share of x", StatisticName.SHARE, "share of x"),
+    ],
+)
+def test_a_component_is_a_statistic_and_perhaps_of_a_category(
+    name: str, statistic: StatisticName, category: str | None
+) -> None:
+    component = Component("inputs", "city", name, 0)
+    assert (component.statistic, component.category) == (statistic, category)

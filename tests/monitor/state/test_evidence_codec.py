@@ -1,0 +1,105 @@
+"""The evidence encoded and decoded: what is decoded continues as the original does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rondo.contracts.training_evidence import ReferenceBlocks
+from rondo.monitor.evidence import staged_test
+from rondo.monitor.evidence.model_evidence import ModelEvidence
+from rondo.monitor.evidence.staged_test import Buckets, StagedTest
+from rondo.monitor.evidence.stretches import Learning
+from rondo.monitor.evidence.version_evidence import VersionEvidence
+from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
+
+from tests.monitor.evidence.buckets import MINUTE, live
+from tests.monitor.streams import BINARY, MULTICLASS
+
+if TYPE_CHECKING:
+    import pytest
+
+RATE = 0.01
+
+
+def learning_evidence() -> VersionEvidence:
+    """Return evidence whose column x is still being learned, the others not."""
+    blocks = BINARY.profile.feature_blocks
+    assert blocks is not None
+    columns = {**blocks.columns, "x": blocks.columns["x"].model_copy(update={"memory": 5_000.0})}
+    changed = ReferenceBlocks(rows=blocks.rows, columns=columns)
+    return VersionEvidence.of("one", BINARY.profile.model_copy(update={"feature_blocks": changed}))
+
+
+def filled(monkeypatch: pytest.MonkeyPatch) -> ModelEvidence:
+    """Return the evidence of two versions: one in later stages with a suspicion, and one that learns."""
+    monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", 30)
+    found = ModelEvidence(late=5)
+    found.versions = {1: learning_evidence(), 2: VersionEvidence.of("two", MULTICLASS.profile)}
+    for version, stream, shift in ((1, BINARY, 0.0), (2, MULTICLASS, 1.0)):
+        for group, buckets in live(stream, 5_550, shift=shift).items():
+            found.versions[version].take(group, buckets)
+    losses = np.full((200, 1), 8.0)
+    rising = Buckets(MINUTE * (555 + np.arange(200)), np.full(200, 10), losses, MINUTE)
+    found.versions[2].take("loss", rising)
+    for version, size in ((2, MULTICLASS.reference.binning.size), (3, BINARY.reference.binning.size)):
+        counts = np.arange(2 * size).reshape(2, size)
+        found.open.add(version, MINUTE * np.array([900, 905]), np.array([3, 4]), counts)
+    return found
+
+
+def decoded(evidence: ModelEvidence) -> ModelEvidence:
+    return decode_evidence(encode_evidence(evidence))
+
+
+def test_decoded_evidence_is_encoded_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = filled(monkeypatch)
+    after = decoded(before)
+    assert encode_evidence(after).equals(encode_evidence(before))
+    kinds = {(each.group, type(each.state)) for each in after.versions[1].watched}
+    assert {("inputs", Learning), ("inputs", StagedTest), ("loss", StagedTest)} <= kinds
+    tests = [each.state for each in after.versions[2].watched if isinstance(each.state, StagedTest)]
+    assert min(test.stage for test in tests) >= 2
+    assert after.versions[2].suspicion is not None
+    assert after.versions[2].suspicion.found is not None
+    assert (after.late, after.known, after.open.versions()) == (5, {1, 2, 3}, {2, 3})
+
+
+def test_decoded_evidence_has_the_same_alarms_and_continues_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = filled(monkeypatch)
+    after = decoded(before)
+    for more in (False, True):
+        for version, stream in ((1, BINARY), (2, MULTICLASS)):
+            alarms = [list(each.versions[version].alarms(RATE)) for each in (before, after)]
+            assert alarms[0] == alarms[1]
+            assert (alarms[0] != []) == (version == 2)
+            for evidence in (before, after):
+                if not more:
+                    for group, buckets in live(stream, 4_440, seed=8, first=1_000).items():
+                        evidence.versions[version].take(group, buckets)
+    assert encode_evidence(after).equals(encode_evidence(before))
+
+
+def test_a_reference_that_is_learned_ends_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = filled(monkeypatch)
+    for each in before.versions[1].watched:
+        if isinstance(each.state, Learning):
+            each.state.stretches.memory = 100.0
+    after = decoded(before)
+    for evidence in (before, after):
+        for group, buckets in live(BINARY, 20_000, seed=9, first=1_000).items():
+            evidence.versions[1].take(group, buckets)
+    assert {type(each.state) for each in after.versions[1].watched} == {StagedTest}
+    assert encode_evidence(after).equals(encode_evidence(before))
+
+
+def test_what_is_decoded_can_be_added_to() -> None:
+    evidence = ModelEvidence()
+    evidence.open.add(1, np.array([0]), np.array([2]), np.array([[1, 2]]))
+    after = decoded(evidence)
+    after.open.add(1, np.array([0]), np.array([1]), np.array([[5, 5]]))
+    assert [(rows, counts.tolist()) for _, rows, counts in after.open] == [(3, [6, 7])]
+
+
+def test_nothing_is_decoded_from_nothing() -> None:
+    assert decoded(ModelEvidence()) == ModelEvidence()
