@@ -33,7 +33,7 @@ from rondo.ingestion.outcomes.parser import parse_outcomes
 from rondo.ingestion.validation.arrow_columns import RawBatch
 from rondo.ingestion.validation.contract import contract_of
 from rondo.ingestion.validation.decision import AcceptedBatch, decide
-from rondo.monitor.detectors.reference import Reference
+from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.ports import ChampionRevision
 from rondo.monitor.state.codec import decode_state, encode_state, nothing_stored
@@ -275,7 +275,7 @@ def test_the_monitor_counts_its_outcomes_through_both_logs_and_a_checkpoint() ->
     state.settle()
     saved, _ = encode_state(state, nothing_stored())
     state, _ = decode_state(spec.model, saved, state.max_out_of_orderness, now=0.0)
-    closed = [each.event for each in state.close_due_windows(spec, reference, outcomes_idle=True)]
+    closed = [each.event for each in state.close_due_windows(reference, outcomes_idle=True)]
     first = next(each for each in closed if isinstance(each, WindowClosed))
     figures = {each.statistic: each for each in first.statistics if each.feature is None}
     day = frame.filter((frame["at"] >= first.window.start) & (frame["at"] < first.window.end))

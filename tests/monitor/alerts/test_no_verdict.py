@@ -140,4 +140,7 @@ def test_the_alert_has_an_id_of_the_version_and_the_time() -> None:
     times = [datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2)]
     alerts = [no_verdict.raised(name, SUBJECT, "why", time) for name in ("no_verdict", "other") for time in times]
     assert len({each.event_id for each in alerts}) == 4
-    assert all(isinstance(each.event, AlertRaised) and "why" in each.event.detail for each in alerts)
+    for each in alerts:
+        assert isinstance(each.event, AlertRaised)
+        assert "no verdict after as many rows as it was trained on" in each.event.title
+        assert "why. Until then a change goes unnoticed." in each.event.detail

@@ -7,7 +7,7 @@ import pytest
 from rondo.monitor.evidence.block_test import BlockTest
 from scipy import stats
 
-RNG = np.random.default_rng(20)
+SEED = 20
 NORMAL, RANKS = np.array([True]), np.array([False])
 
 
@@ -16,7 +16,7 @@ def begun(reference: np.ndarray, normal: np.ndarray = NORMAL, *, one_sided: bool
 
 
 def test_the_scores_of_exchangeable_blocks_are_standard_normal_whatever_their_distribution() -> None:
-    blocks = RNG.standard_cauchy((40, 400))
+    blocks = np.random.default_rng(SEED).standard_cauchy((40, 400))
     test = begun(blocks[:, :100], np.zeros(40, np.bool_)).with_blocks(blocks[:, 100:])
     assert stats.kstest(test.scores.ravel(), "norm").pvalue > 0.01
     neighbours = np.corrcoef(test.scores[:, 1:].ravel(), test.scores[:, :-1].ravel())[0, 1]
@@ -29,7 +29,7 @@ def test_equal_blocks_are_no_evidence() -> None:
 
 
 def test_blocks_count_the_same_one_by_one_and_together() -> None:
-    blocks = RNG.standard_normal((3, 90))
+    blocks = np.random.default_rng(SEED).standard_normal((3, 90))
     normal = np.array([True, False, True])
     together = BlockTest.of("v", blocks[:, :40], normal, one_sided=False).with_blocks(blocks[:, 40:])
     alone = BlockTest.of("v", blocks[:, :40], normal, one_sided=False)
@@ -42,7 +42,8 @@ def test_blocks_count_the_same_one_by_one_and_together() -> None:
 @pytest.mark.parametrize("normal", [True, False], ids=["normal", "skewed"])
 def test_the_evidence_seldom_exceeds_the_bound_at_any_look(*, normal: bool) -> None:
     streams, bound, ever = 300, 20.0, np.zeros(300, np.bool_)
-    blocks = RNG.standard_normal((streams, 250)) if normal else RNG.gamma(0.5, size=(streams, 250))
+    rng = np.random.default_rng(SEED)
+    blocks = rng.standard_normal((streams, 250)) if normal else rng.gamma(0.5, size=(streams, 250))
     test = BlockTest.of("v", blocks[:, :50], np.full(streams, normal), one_sided=False)
     for at in range(50, 250):
         test = test.with_blocks(blocks[:, at : at + 1])
@@ -54,7 +55,7 @@ def test_the_evidence_seldom_exceeds_the_bound_at_any_look(*, normal: bool) -> N
 
 @pytest.mark.parametrize("normal", [NORMAL, RANKS], ids=["means", "ranks"])
 def test_a_change_is_found_and_when_it_began(normal: np.ndarray) -> None:
-    blocks = RNG.standard_normal((1, 260))
+    blocks = np.random.default_rng(SEED).standard_normal((1, 260))
     blocks[:, 200:] += 1.5
     test = begun(blocks[:, :100], normal).with_blocks(blocks[:, 100:200])
     assert test.evidence()[0] < np.log(100)
@@ -66,7 +67,7 @@ def test_a_change_is_found_and_when_it_began(normal: np.ndarray) -> None:
 
 
 def test_a_one_sided_test_ignores_an_improvement() -> None:
-    blocks = RNG.standard_normal((1, 200))
+    blocks = np.random.default_rng(SEED).standard_normal((1, 200))
     blocks[:, 100:] -= 3.0
     better = begun(blocks[:, :50], one_sided=True).with_blocks(blocks[:, 50:])
     worse = begun(-blocks[:, :50], one_sided=True).with_blocks(-blocks[:, 50:])
@@ -74,11 +75,11 @@ def test_a_one_sided_test_ignores_an_improvement() -> None:
 
 
 def test_looks_become_rarer_as_blocks_become_many() -> None:
-    test, looks = begun(RNG.standard_normal((1, 10))), []
+    test, looks = begun(np.random.default_rng(SEED).standard_normal((1, 10))), []
     for live in range(1, 401):
         test = test.with_blocks(np.zeros((1, 1)))
         if test.is_look:
             looks.append(live)
     assert looks[:50] == list(range(1, 51))
     assert np.diff(looks).max() <= 5
-    assert not begun(RNG.standard_normal((1, 10))).is_look
+    assert not begun(np.random.default_rng(SEED).standard_normal((1, 10))).is_look

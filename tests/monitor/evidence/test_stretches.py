@@ -38,7 +38,7 @@ def test_columns_of_the_same_block_length_share_a_test() -> None:
     assert np.array_equal(test.test.means[2:], second.blocks(40))
 
 
-@pytest.mark.parametrize(("rows", "memory", "block"), [(10, 1.0, 40), (10, 30.0, 160), (33, 1.0, 33), (500, 1.0, 500)])
+@pytest.mark.parametrize(("rows", "memory", "block"), [(10, 1.0, 40), (10, 30.0, 170), (33, 1.0, 33), (500, 1.0, 500)])
 def test_blocks_consist_of_whole_stretches_and_are_longer_than_their_memory(
     rows: int, memory: float, block: int
 ) -> None:
