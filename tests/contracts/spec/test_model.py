@@ -17,7 +17,7 @@ data: {dataset: flights, entity: flight_id, event_time: departure, label: late, 
 features: {carrier: {type: category}, temp: {type: float, optional: true}}
 trainer: {params: {n_estimators: 100, learning_rate: 0.1}}
 """
-DIGEST = "sha256:fce5d88d768fd996509598131bcd5ed0c3f108ca51cd2fc48c1130a7bc1de50a"
+DIGEST = "sha256:887c2091d8b8147ee82862c46d076c271f3e85fd3283ade3c48ede5070f38bae"
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ DIGEST = "sha256:fce5d88d768fd996509598131bcd5ed0c3f108ca51cd2fc48c1130a7bc1de50
         SPEC.replace("n_estimators: 100, learning_rate: 0.1", "learning_rate: 0.1, n_estimators: 100"),
         SPEC.replace("6h", "360m"),
         "# a comment\n" + SPEC.replace(", ", ",   "),
-        SPEC + "monitor: {window: 7d}\n",
+        SPEC + "monitor: {false_alarm_rate: 0.01}\n",
         "\n".join(reversed(SPEC.splitlines())),
     ],
     ids=["order of parameters", "unit", "formatting", "default written out", "order of parts"],

@@ -56,7 +56,7 @@ def test_the_evidence_seldom_exceeds_the_bound_at_any_look(*, normal: bool) -> N
 @pytest.mark.parametrize("normal", [NORMAL, RANKS], ids=["means", "ranks"])
 def test_a_change_is_found_and_when_it_began(normal: np.ndarray) -> None:
     blocks = np.random.default_rng(SEED).standard_normal((1, 260))
-    blocks[:, 200:] += 1.5
+    blocks[:, 200:] += 2.5
     test = begun(blocks[:, :100], normal).with_blocks(blocks[:, 100:200])
     assert test.evidence()[0] < np.log(100)
     test = test.with_blocks(blocks[:, 200:])
