@@ -19,6 +19,7 @@ from rondo.contracts.events.monitoring import (
 from rondo.monitor.alerts import findings
 from rondo.monitor.alerts.findings import FINDING_KINDS, Announcement, FindingKind
 from rondo.monitor.evidence.suspicion import Suspected
+from rondo.monitor.history.closed_window import ClosedWindow
 
 from tests.monitor.alerts.alarms import SUBJECT, alarm, at, micros
 from tests.monitor.builders import EPOCH
@@ -120,9 +121,15 @@ def test_a_suspicion_has_the_losses_since_the_change_and_raises_no_alert() -> No
     )  # fmt: skip
 
 
+def closed_window(statistics: tuple[Statistic, ...], labelled: int = 0, no_verdict: str | None = None) -> ClosedWindow:
+    return ClosedWindow(
+        **WINDOW.model_dump(), model_version=1, labelled_rows=labelled, statistics=statistics, no_verdict=no_verdict
+    )
+
+
 def test_a_closed_window_has_every_statistic_and_why_its_losses_are_not_judged() -> None:
     statistics = tuple(Statistic(feature="x", statistic=name, value=0.1) for name in ("psi", "ks"))
-    event = findings.closed(SUBJECT, WINDOW, statistics, 12, "12 of about 100 outcomes").event
+    event = findings.closed(SUBJECT, closed_window(statistics, 12, "12 of about 100 outcomes")).event
     assert isinstance(event, WindowClosed)
     assert (event.statistics, event.statistics_left_out, event.labelled_rows) == (statistics, 0, 12)
     assert (event.window, event.since, event.no_verdict) == (WINDOW, EPOCH, "12 of about 100 outcomes")
@@ -136,7 +143,7 @@ def test_the_events_of_a_model_with_very_many_features_fit_into_a_message() -> N
     )
     alarms = [alarm("inputs", f"{name}{n}", f"share of {'c' * 50}") for n in range(5_000)]
     for event, total in (
-        (findings.closed(SUBJECT, WINDOW, statistics, 0, None).event, 10_000),
+        (findings.closed(SUBJECT, closed_window(statistics)).event, 10_000),
         (findings.found("drift", SUBJECT, alarms, at(10)).event, 5_000),
     ):
         assert isinstance(event, WindowClosed | DriftDetected)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from rondo.contracts.events.monitoring import Finding
     from rondo.monitor.evidence.suspicion import Suspected
     from rondo.monitor.evidence.version_evidence import Alarm
+    from rondo.monitor.history.closed_window import ClosedWindow
 
 FindingKind = Literal["drift", "performance", "quality"]
 FINDING_KINDS: tuple[FindingKind, ...] = ("drift", "performance", "quality")
@@ -44,10 +45,14 @@ _LARGEST_LOGARITHM = 700.0
 
 @dataclass(frozen=True)
 class Announcement:
-    """An event to publish. Its id is a function of what it reports, so a repetition is recognized."""
+    """An event to publish. Its id is a function of what it reports, so a repetition is recognized.
+
+    `closed` is what is kept of the window that the event is about.
+    """
 
     event: Event
     event_id: str
+    closed: ClosedWindow | None = None
 
 
 @dataclass(frozen=True)
@@ -76,21 +81,19 @@ def kind_of(alarm: Alarm) -> FindingKind:
     return "quality" if missing and alarm.component.group == "inputs" else "drift"
 
 
-def closed(
-    subject: Subject, window: Window, statistics: tuple[Statistic, ...], labelled_rows: int, no_verdict: str | None
-) -> Announcement:
+def closed(subject: Subject, closed: ClosedWindow) -> Announcement:
     """Build the event of a closed window, with every statistic that a message has room for."""
     event = WindowClosed(
         model=subject.model,
-        finding_id=subject.finding_id("window", window.start),
+        finding_id=subject.finding_id("window", closed.start),
         model_version=subject.version,
-        window=window,
-        since=window.start,
-        **_bounded(statistics),
-        labelled_rows=labelled_rows,
-        no_verdict=no_verdict,
+        window=Window(start=closed.start, end=closed.end, rows=closed.rows),
+        since=closed.start,
+        **_bounded(closed.statistics),
+        labelled_rows=closed.labelled_rows,
+        no_verdict=closed.no_verdict,
     )
-    return Announcement(event, event.finding_id)
+    return Announcement(event, event.finding_id, closed)
 
 
 def found(kind: FindingKind, subject: Subject, alarms: Sequence[Alarm], at: datetime) -> Announcement:

@@ -13,6 +13,7 @@ from rondo.monitor.alerts import findings, no_verdict
 from rondo.monitor.alerts.alarms import EvidenceAlarm, update_alarm
 from rondo.monitor.alerts.findings import FINDING_KINDS, kind_of
 from rondo.monitor.evidence.version_evidence import INPUT_GROUPS, LOSS
+from rondo.monitor.history.closed_window import ClosedWindow, column_evidence, evidence_until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,8 +68,16 @@ class VersionAlarms:
     ) -> list[Announcement]:
         """Return what to publish after a window whose losses the evidence has."""
         end, rate = closed.window.end, subject.false_alarm_rate
-        reason = no_verdict.performance(evidence, reference, rate)
-        published = [findings.closed(subject, closed.window, closed.statistics, closed.labelled_rows, reason)]
+        kept = ClosedWindow(
+            **closed.window.model_dump(),
+            model_version=subject.version,
+            labelled_rows=closed.labelled_rows,
+            statistics=closed.statistics,
+            evidence=column_evidence(evidence, rate),
+            evidence_until=evidence_until(evidence),
+            no_verdict=no_verdict.performance(evidence, reference, rate),
+        )
+        published = [findings.closed(subject, kept)]
         published += self._found(("performance",), (LOSS,), subject, evidence, end, repeat=True)
         if (suspicion := evidence.suspicion) and suspicion.found:
             published.append(findings.suspected(subject, suspicion.found, end))

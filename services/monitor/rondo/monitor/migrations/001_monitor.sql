@@ -64,3 +64,13 @@ create table deliveries (
     unique (event_id, receiver)
 );
 create index deliveries_pending on deliveries (next_at) where state = 'pending';
+-- The newest windows of each model, for people: nothing is decided by them. `id` is the order in which they closed.
+create table closed_windows (
+    id bigint generated always as identity primary key,
+    model text not null,
+    version integer not null,
+    start timestamptz not null,
+    content json not null,
+    unique (model, version, start)
+);
+create index closed_windows_by_model on closed_windows (model, id desc);

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
+from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, WindowClosed
 from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.training_evidence import ReferenceProfile
 from rondo.monitor.errors import FencedError
+from rondo.monitor.history.postgres_windows import save_window
 from rondo.monitor.ports import TABLES, ChampionRevision, Checkpoint, ControlPlaneSnapshot, ModelCheckpoint, StoredTable
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ class PostgresStore:
 
     async def _publish(self, transaction: Transaction, each: Announcement) -> None:
         await transaction.publish(each.event, each.event_id)
+        if each.closed is not None and isinstance(each.event, WindowClosed):
+            await save_window(transaction.connection, each.event.model, each.closed)
         if isinstance(each.event, AlertRaised | AlertResolved):
             alert = each.event.model_dump(mode="json")
             deliveries = [(each.event_id, receiver, alert) for receiver in self._receivers]

@@ -1,0 +1,1 @@
+"""The closed windows of each model: what is kept of them, and pages of it."""

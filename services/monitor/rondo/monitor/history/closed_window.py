@@ -1,0 +1,73 @@
+"""What is kept of a closed window: its figures, and the evidence at its end."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from rondo.contracts.events.base import Value
+from rondo.contracts.events.monitoring import Statistic, Window
+from rondo.contracts.times import Utc  # noqa: TC001 - Pydantic reads it at run time
+from rondo.monitor.evidence.verdicts import verdicts
+from rondo.monitor.windows.tumbling import to_time
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rondo.monitor.evidence.version_evidence import VersionEvidence
+
+_BASE_10 = math.log(10)
+
+
+class ColumnEvidence(Value):
+    """The evidence of a column, and the threshold at which it alarms; both are decimal logarithms.
+
+    `column` is None for the loss of the predictions.
+    """
+
+    group: str
+    column: str | None
+    evidence: float
+    threshold: float
+
+
+class ClosedWindow(Window):
+    """A closed window of the version that was champion. `no_verdict` is as in `WindowClosed`.
+
+    `evidence` is that of all rows before `evidence_until`, by group: inputs are looked at before the outcomes of their
+    window are there.
+    """
+
+    model_version: int
+    labelled_rows: int
+    statistics: tuple[Statistic, ...]
+    evidence: tuple[ColumnEvidence, ...] = ()
+    evidence_until: dict[str, Utc] = Field(default_factory=dict)
+    no_verdict: str | None = None
+
+
+class WindowPage(Value):
+    """Closed windows, the newest first. `next` is the `before` of the following page, None on the last one."""
+
+    windows: tuple[ClosedWindow, ...]
+    next: int | None = None
+
+
+def evidence_until(evidence: VersionEvidence) -> dict[str, datetime]:
+    """Return the end of the rows that are evidence so far, by group."""
+    return {group: to_time(taken.last) for group, taken in evidence.taken.items() if taken.rows}
+
+
+def column_evidence(evidence: VersionEvidence, false_alarm_rate: float) -> tuple[ColumnEvidence, ...]:
+    """Return the evidence of each column of a version so far."""
+    return tuple(
+        ColumnEvidence(
+            group=each.group,
+            column=each.column,
+            evidence=each.evidence / _BASE_10,
+            threshold=each.threshold / _BASE_10,
+        )
+        for each in verdicts(evidence, false_alarm_rate)
+    )

@@ -1,0 +1,53 @@
+"""Keeps closed windows in PostgreSQL: the newest of each model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rondo.monitor.history.closed_window import ClosedWindow, WindowPage
+
+if TYPE_CHECKING:
+    from rondo.chassis.postgres.pool import Database
+
+KEPT = 1_000
+"""The number of windows that are kept of each model."""
+
+# A window closes again where a spec was applied anew, with other rows.
+_SAVE = """
+insert into closed_windows (model, version, start, content) values ($1, $2, $3, $4)
+on conflict (model, version, start) do update set content = excluded.content
+"""
+_DISCARD = """
+delete from closed_windows where model = $1 and id <= (
+    select id from closed_windows where model = $1 order by id desc offset $2 limit 1
+)
+"""
+_PAGE = """
+select id, content from closed_windows where model = $1 and ($2::bigint is null or id < $2) order by id desc limit $3
+"""
+
+
+async def save_window(connection: Any, model: str, window: ClosedWindow, kept: int = KEPT) -> None:
+    """Save a window within a transaction, and discard the oldest ones beyond `kept`."""
+    await connection.execute(_SAVE, model, window.model_version, window.start, window.model_dump_json())
+    await connection.execute(_DISCARD, model, kept)
+
+
+class WindowLog:
+    """Reads the closed windows."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(self, model: str, before: int | None, limit: int) -> WindowPage:
+        """Return up to `limit` windows that closed before the one with the number `before`, the newest first.
+
+        Raises:
+            UnavailableError: PostgreSQL is unavailable.
+
+        """
+        async with self._database.transaction() as transaction:
+            # One more shows whether there is a further page.
+            rows = await transaction.connection.fetch(_PAGE, model, before, limit + 1)
+        windows = tuple(ClosedWindow.model_validate_json(row["content"]) for row in rows[:limit])
+        return WindowPage(windows=windows, next=rows[limit - 1]["id"] if len(rows) > limit else None)

@@ -1,0 +1,40 @@
+"""A model whose input x shifts and that then predicts worse: its status, and its closed windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from rondo.monitor.status_view import ModelStatus, model_status
+
+from tests.monitor.builders import SPEC
+from tests.monitor.scenarios import DailyScenario
+
+if TYPE_CHECKING:
+    from rondo.monitor.history.closed_window import ClosedWindow
+
+SHIFTED, WORSE = 5, 6
+
+
+@dataclass(frozen=True)
+class Story:
+    """`windows` are the closed ones, the newest first."""
+
+    status: ModelStatus
+    windows: tuple[ClosedWindow, ...]
+
+
+@cache
+def story(days: int = 10, *, shift: float = 0.8, skill: float = 0.2, missing: float = 0.0) -> Story:
+    """Return a model after `days` of 1,000 rows; x shifts on day `SHIFTED`, the skill falls on day `WORSE`."""
+    scenario = DailyScenario()
+    kept = []
+    for day in range(days):
+        changed = shift if day >= SHIFTED else 0.0
+        scenario.day(day, shift=changed, skill=skill if day >= WORSE else 1.0, missing=missing)
+        scenario.state.settle()
+        list(scenario.state.look(scenario.reference))
+        closed = scenario.state.close_due_windows(scenario.reference, outcomes_idle=True)
+        kept += [each.closed for each in closed if each.closed]
+    return Story(model_status(scenario.state, SPEC, scenario.reference), tuple(reversed(kept)))
