@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.base import Value
-from rondo.contracts.events.monitoring import Statistic, Window
 from rondo.contracts.times import Utc
-from rondo.monitor.alerts import findings
 from rondo.monitor.alerts.no_verdict import no_verdict
-from rondo.monitor.evidence.verdicts import expected_at, verdicts
-from rondo.monitor.statistics.window_statistics import window_statistics
+from rondo.monitor.status.column_status import ColumnStatus, column_statuses
+from rondo.monitor.status.newest_window import NewestWindow, WindowStatus, newest, newest_window, window_status
+from rondo.monitor.status.overall_verdict import OverallVerdict, overall_verdict
 from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows.tumbling import to_time
+from rondo.monitor.windows.window_counts import VersionWindow
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,37 +21,6 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.version_evidence import VersionEvidence
     from rondo.monitor.model_state import ModelState
-
-_BASE_10 = math.log(10)
-
-
-class WindowStatus(Window):
-    """An open window. Its figures describe, and decide nothing."""
-
-    labelled_rows: int
-    statistics: tuple[Statistic, ...]
-
-
-class ColumnStatus(Value):
-    """What is known about a column of the champion; `column` is None for the loss of the predictions.
-
-    `judged` says whether a change could be evident by now; else `rows` of about `needed` are there, and `expected` is
-    when the others are. `evidence` is the decimal logarithm of the largest e-value of the column, which alarms at
-    `threshold`. An alarm has the statistics of the change, and `since` with its bounds.
-    """
-
-    group: str
-    column: str | None
-    judged: bool
-    rows: int
-    needed: int
-    expected: Utc | None
-    evidence: float
-    threshold: float
-    statistics: tuple[Statistic, ...] = ()
-    since: Utc | None = None
-    since_earliest: Utc | None = None
-    since_latest: Utc | None = None
 
 
 class LogCounts(Value):
@@ -81,22 +49,30 @@ class ModelSummary(Value):
 
 
 class ModelStatus(Value):
-    """`columns` and `windows` are those of the champion; `alerts` are the ids of the open alerts by kind.
+    """`columns` and the windows are those of the champion; `alerts` are the ids of the open alerts by kind.
 
-    `no_verdict` is as in `ModelSummary`. `watermark` and `outcomes_until` are the newest times in the logs.
+    `newest` is the newest window with its distributions, `last_closed` the newest one that accepts no more outcomes,
+    and `windows` are the open ones. `no_verdict` is as in `ModelSummary`.
+
+    `watermark` and `outcomes_until` are the newest times in the logs.
     `window_seconds` and `bucket_seconds` are the lengths of windows and of the buckets of evidence; `late_for_evidence`
     counts the rows that came after their bucket had closed. `dropped` are the rows and outcomes that count in no
-    window, by reason; `dropped_share` is their share of the last full block of 500 rows.
+    window, by reason; `dropped_share` is their share of the last full block of 500 rows. `false_alarm_rate` is that of
+    the spec.
     """
 
     model: str
     version: int | None
+    verdict: OverallVerdict
     no_verdict: str | None
+    false_alarm_rate: float
     watermark: Utc | None
     outcomes_until: Utc | None
     window_seconds: float | None
     bucket_seconds: float | None
     columns: tuple[ColumnStatus, ...]
+    newest: NewestWindow | None
+    last_closed: WindowStatus | None
     windows: tuple[WindowStatus, ...]
     alerts: dict[str, str]
     unmatched: LogCounts
@@ -124,17 +100,21 @@ def model_status(state: ModelState, spec: ModelSpec, reference: Reference | None
 
     Read-only. A thread may run `settle` meanwhile: counts and tables are replaced as a whole, never changed in place.
     """
-    tumbling = state.tumbling
+    tumbling, version = state.tumbling, state.champion.version if state.champion else None
+    columns = column_statuses(_evidence(state), spec.monitor.false_alarm_rate)
+    reason = _no_verdict(state, spec, reference)
     return ModelStatus(
         model=state.model,
-        version=state.champion.version if state.champion else None,
-        no_verdict=_no_verdict(state, spec, reference),
+        version=version,
+        verdict=overall_verdict(state.model, version, columns, reason),
+        no_verdict=reason,
+        false_alarm_rate=spec.monitor.false_alarm_rate,
         watermark=_time(state.watermark.newest),
         outcomes_until=_time(state.outcome_watermark.newest),
         window_seconds=tumbling.length / 1e6 if tumbling else None,
         bucket_seconds=tumbling.bucket / 1e6 if tumbling else None,
-        columns=_columns(state, spec),
-        windows=_windows(state, reference) if reference else (),
+        columns=columns,
+        **_windows(state, reference),
         alerts=state.alarms.open,
         unmatched=LogCounts(
             predictions=state.unmatched.predictions.num_rows, outcomes=state.unmatched.outcomes.num_rows
@@ -156,56 +136,23 @@ def _evidence(state: ModelState) -> VersionEvidence | None:
     return state.evidence.versions.get(state.champion.version) if state.champion else None
 
 
-def _columns(state: ModelState, spec: ModelSpec) -> tuple[ColumnStatus, ...]:
-    evidence, rate = _evidence(state), spec.monitor.false_alarm_rate
-    if evidence is None:
-        return ()
-    alarms = list(evidence.alarms(rate))
-    found = []
-    for each in verdicts(evidence, rate):
-        taken = evidence.taken[each.group]
-        expected = None if each.judged else expected_at(each.missing, taken.rows, taken.first, taken.last)
-        mine = [
-            alarm for alarm in alarms if (alarm.component.group, alarm.component.column) == (each.group, each.column)
-        ]
-        change = mine[0].change if mine else None
-        found.append(
-            ColumnStatus(
-                group=each.group,
-                column=each.column,
-                judged=each.judged,
-                rows=each.rows,
-                needed=each.needed,
-                expected=None if expected is None else to_time(expected),
-                evidence=each.evidence / _BASE_10,
-                threshold=each.threshold / _BASE_10,
-                statistics=tuple(findings.statistic_of(alarm) for alarm in mine),
-                since=to_time(change.since) if change else None,
-                since_earliest=to_time(change.earliest) if change else None,
-                since_latest=to_time(change.latest) if change else None,
-            )
-        )
-    return tuple(found)
-
-
-def _windows(state: ModelState, reference: Reference) -> tuple[WindowStatus, ...]:
-    tumbling, champion = state.tumbling, state.champion
-    if tumbling is None or champion is None:
-        return ()
-    found = []
-    for (version, start), counts in sorted(state.windows.items(), key=lambda item: item[0]):
-        if version == champion.version:
-            window = tumbling.window(start, counts.rows)
-            found.append(
-                WindowStatus(
-                    start=window.start,
-                    end=window.end,
-                    rows=window.rows,
-                    labelled_rows=counts.labelled_rows,
-                    statistics=window_statistics(counts, reference),
-                )
-            )
-    return tuple(found)
+def _windows(state: ModelState, reference: Reference | None) -> dict[str, Any]:
+    """Return the windows of the champion, by the names of their fields."""
+    tumbling, champion, closed = state.tumbling, state.champion, state.last_closed
+    if tumbling is None or champion is None or reference is None:
+        return {"newest": None, "last_closed": None, "windows": ()}
+    mine = [
+        VersionWindow(version, start, counts)
+        for (version, start), counts in sorted(state.windows.items(), key=lambda item: item[0])
+        if version == champion.version
+    ]
+    passed = state.watermark.passed
+    found = newest(mine, closed, tumbling, passed)
+    return {
+        "newest": newest_window(found, tumbling, reference, passed) if found else None,
+        "last_closed": window_status(closed, tumbling, reference) if closed else None,
+        "windows": tuple(window_status(each, tumbling, reference) for each in mine),
+    }
 
 
 def _time(micros: int) -> datetime | None:

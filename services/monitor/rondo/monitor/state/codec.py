@@ -24,7 +24,7 @@ from rondo.monitor.windows import label_join
 from rondo.monitor.windows.labelled import LabelledRows
 from rondo.monitor.windows.tumbling import TumblingWindows
 from rondo.monitor.windows.unmatched_rows import UnmatchedRows
-from rondo.monitor.windows.window_counts import WindowCounts
+from rondo.monitor.windows.window_counts import VersionWindow, WindowCounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +37,7 @@ _WINDOWS = pa.schema(
     [
         ("version", pa.int64()), ("start", pa.int64()), ("rows", pa.int64()), ("bins", _COUNTS), ("outcomes", _COUNTS),
         ("loss_rows", _COUNTS), ("loss_sums", pa.list_(pa.float64())), ("largest", pa.float64()), ("task", pa.string()),
+        ("closed", pa.bool_()),
     ]
 )  # fmt: skip
 _BUFFERED = pa.schema([("message", pa.binary()), ("row", pa.int64())])
@@ -75,6 +76,7 @@ def decode_state(
     outcomes, stored_outcomes = segmented_table.load(saved.tables["outcomes"], label_join.OUTCOMES)
     labelled, stored_labelled = segmented_table.load(saved.tables["labelled"], label_join.LABELLED)
     buffered, stored_buffered = segmented_table.load(saved.tables["buffered"], _BUFFERED)
+    windows, last_closed = _decoded_windows(segmented_table.read(saved.windows))
     champion = ChampionRevision(**figures["champion"]) if figures["champion"] else None
     state = ModelState(
         model,
@@ -84,7 +86,8 @@ def decode_state(
         watermark=_watermark(figures["watermark"]),
         outcome_watermark=_watermark(figures["outcome_watermark"]),
         closed_until=figures["closed_until"],
-        windows=_open_windows(segmented_table.read(saved.windows)),
+        windows=windows,
+        last_closed=last_closed,
         unmatched=UnmatchedRows(predictions, outcomes, stored_predictions.rows.size, stored_outcomes.rows.size),
         labelled=LabelledRows(labelled, stored_labelled.rows.size),
         evidence=decode_evidence(segmented_table.read(saved.evidence)),
@@ -137,26 +140,32 @@ def _buffered(state: ModelState) -> pa.Table:
 
 
 def _windows(state: ModelState) -> pa.Table:
-    rows = [
-        {
-            "version": version,
-            "start": start,
-            "rows": counts.rows,
-            "bins": counts.bins,
-            "outcomes": counts.outcomes,
-            "loss_rows": counts.loss_rows,
-            "loss_sums": counts.loss_sums,
-            "largest": counts.largest,
-            "task": counts.task.model_dump_json(),
-        }
-        for (version, start), counts in state.windows.items()
-    ]
+    """Return the open windows, and the newest closed one at the end."""
+    rows = [_window(version, start, counts) for (version, start), counts in state.windows.items()]
+    rows += [_window(*state.last_closed) | {"closed": True}] if state.last_closed else []
     return pa.Table.from_pylist(rows, schema=_WINDOWS)
 
 
-def _open_windows(table: pa.Table) -> OpenWindows:
+def _window(version: int, start: int, counts: WindowCounts) -> dict[str, object]:
     return {
-        (row["version"], row["start"]): WindowCounts(
+        "version": version,
+        "start": start,
+        "rows": counts.rows,
+        "bins": counts.bins,
+        "outcomes": counts.outcomes,
+        "loss_rows": counts.loss_rows,
+        "loss_sums": counts.loss_sums,
+        "largest": counts.largest,
+        "task": counts.task.model_dump_json(),
+        "closed": False,
+    }
+
+
+def _decoded_windows(table: pa.Table) -> tuple[OpenWindows, VersionWindow | None]:
+    windows: OpenWindows = {}
+    closed = None
+    for row in table.to_pylist():
+        counts = WindowCounts(
             FittedTask.model_validate_json(row["task"]),
             row["rows"],
             np.array(row["bins"], np.int64),
@@ -165,5 +174,8 @@ def _open_windows(table: pa.Table) -> OpenWindows:
             np.array(row["loss_sums"], np.float64),
             row["largest"],
         )
-        for row in table.to_pylist()
-    }
+        if row["closed"]:
+            closed = VersionWindow(row["version"], row["start"], counts)
+        else:
+            windows[row["version"], row["start"]] = counts
+    return windows, closed

@@ -113,6 +113,14 @@ class WindowCounts:
         return hash((self.rows, self.bins.size))
 
 
+class VersionWindow(NamedTuple):
+    """The counts of a version's window that began at `start`, in microseconds."""
+
+    version: int
+    start: int
+    counts: WindowCounts
+
+
 # Open windows by version and start.
 OpenWindows = dict[tuple[int, int], WindowCounts]
 

@@ -1,0 +1,109 @@
+"""What is known about each column of the champion."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.base import Value
+from rondo.contracts.events.monitoring import Statistic
+from rondo.contracts.times import Utc
+from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.alerts import findings
+from rondo.monitor.evidence.verdicts import expected_at, verdicts
+from rondo.monitor.windows.tumbling import to_time
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rondo.monitor.evidence.verdicts import Verdict
+    from rondo.monitor.evidence.version_evidence import Alarm, VersionEvidence
+
+_BASE_10 = math.log(10)
+_MOST_WORDS = 3
+
+
+class ColumnStatus(Value):
+    """What is known about a column of the champion; `column` is None for the loss of the predictions.
+
+    `judged` says whether a change could be evident by now; else `rows` of about `needed` are there, and `expected` is
+    when the others are. `evidence` is the decimal logarithm of the largest e-value of the column, which alarms at
+    `threshold`. An alarm has the statistics of the change, `since` with its bounds, and the `change` in words.
+    """
+
+    group: str
+    column: str | None
+    judged: bool
+    rows: int
+    needed: int
+    expected: Utc | None
+    evidence: float
+    threshold: float
+    statistics: tuple[Statistic, ...] = ()
+    since: Utc | None = None
+    since_earliest: Utc | None = None
+    since_latest: Utc | None = None
+    change: str | None = None
+
+    @property
+    def changed(self) -> bool:
+        """Whether the evidence has reached its threshold."""
+        return self.since is not None
+
+
+def column_statuses(evidence: VersionEvidence | None, false_alarm_rate: float) -> tuple[ColumnStatus, ...]:
+    """Return the status of each column that is watched, by group; none before any evidence."""
+    if evidence is None:
+        return ()
+    alarms = list(evidence.alarms(false_alarm_rate))
+    return tuple(
+        _status(
+            each,
+            evidence,
+            [alarm for alarm in alarms if (alarm.component.group, alarm.component.column) == (each.group, each.column)],
+        )
+        for each in verdicts(evidence, false_alarm_rate)
+    )
+
+
+def _status(verdict: Verdict, evidence: VersionEvidence, alarms: Sequence[Alarm]) -> ColumnStatus:
+    taken = evidence.taken[verdict.group]
+    expected = None if verdict.judged else expected_at(verdict.missing, taken.rows, taken.first, taken.last)
+    change = alarms[0].change if alarms else None
+    statistics = tuple(findings.statistic_of(alarm) for alarm in alarms)
+    return ColumnStatus(
+        group=verdict.group,
+        column=verdict.column,
+        judged=verdict.judged,
+        rows=verdict.rows,
+        needed=verdict.needed,
+        expected=None if expected is None else to_time(expected),
+        evidence=verdict.evidence / _BASE_10,
+        threshold=verdict.threshold / _BASE_10,
+        statistics=statistics,
+        since=to_time(change.since) if change else None,
+        since_earliest=to_time(change.earliest) if change else None,
+        since_latest=to_time(change.latest) if change else None,
+        change=described_change(statistics) if statistics else None,
+    )
+
+
+def described_change(statistics: Sequence[Statistic]) -> str:
+    """Return the change of a column in words, such as `values are higher; missing 0.2% before, 4.1% now`."""
+    shown = "; ".join(_words(each) for each in statistics[:_MOST_WORDS])
+    return shown + (f"; and {len(statistics) - _MOST_WORDS} more" if len(statistics) > _MOST_WORDS else "")
+
+
+def _words(statistic: Statistic) -> str:
+    before, now = statistic.reference or 0.0, statistic.value
+    match statistic.statistic:
+        case StatisticName.LEVEL:
+            return f"values are {'higher' if now > before else 'lower'}"
+        case StatisticName.SPREAD:
+            return f"values are {'more' if now > before else 'less'} spread out"
+        case StatisticName.LOSS:
+            return f"loss {before:.3f} before, {now:.3f} now"
+        case StatisticName.SHARE:
+            return f"share of {statistic.category} {before:.1%} before, {now:.1%} now"
+        case name:
+            return f"{name} {before:.1%} before, {now:.1%} now"

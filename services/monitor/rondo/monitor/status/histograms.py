@@ -1,0 +1,143 @@
+"""The distribution of each column in a window beside that of the reference, in bars of equal width for a plot.
+
+The bins of a profile have about equal counts, so their heights say nothing. The bars of numbers divide what lies
+between the outer twentieths of the reference, and a quarter more on either side. Within a bin the rows count as evenly
+spread.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from rondo.contracts.events.base import Value
+from rondo.contracts.figures import figure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from rondo.chassis.profiles.binning import ColumnBins
+    from rondo.monitor.evidence.reference import Reference
+
+_BARS = 16
+_MOST_CATEGORIES = 12
+_OUTER = 0.05
+_WIDER = 0.25
+# A value and the next float32 are apart by 6e-8 of it.
+_NO_SPREAD = 1e-5
+
+BarKind = Literal["range", "category", "others", "unseen", "missing"]
+
+
+class Bar(Value):
+    """Shares of the rows of the window and of the reference.
+
+    A range is `low` <= value < `high`, open where one is None. `others` are the rarer categories together, `unseen`
+    those that the reference does not list, `missing` the rows without a value.
+    """
+
+    kind: BarKind
+    label: str
+    window: float
+    reference: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Histogram(Value):
+    """The bars of a column: of numbers in their order, of categories the most frequent first."""
+
+    column: str
+    bars: tuple[Bar, ...]
+
+
+class _Shares(NamedTuple):
+    window: NDArray[np.float64]
+    reference: NDArray[np.float64]
+
+
+def histograms(counts: NDArray[np.int64], reference: Reference) -> tuple[Histogram, ...]:
+    """Return the histogram of each column; `counts` are the rows of a window by bin of every column."""
+    return tuple(
+        Histogram(column=column.name, bars=tuple(_bars(column, counts, reference.counts)))
+        for column in reference.binning.columns
+    )
+
+
+def _bars(column: ColumnBins, counts: NDArray[np.int64], reference: NDArray[np.int64]) -> Iterator[Bar]:
+    shares = _Shares(_shares(column.of(counts)), _shares(column.of(reference)))
+    yield from _ranges(column.edges, shares) if column.edges is not None else _categories(column, shares)
+    if shares.window[-1] or shares.reference[-1]:
+        yield _bar("missing", "missing", shares, -1)
+
+
+def _shares(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    return counts / max(int(counts.sum()), 1)
+
+
+def _bar(kind: BarKind, label: str, shares: _Shares, at: int) -> Bar:
+    return Bar(kind=kind, label=label, window=float(shares.window[at]), reference=float(shares.reference[at]))
+
+
+def _categories(column: ColumnBins, shares: _Shares) -> Iterator[Bar]:
+    # The listed categories are followed by the empty text and null, which are missing.
+    names = column.categories.to_pylist()[:-2] if column.categories is not None else []
+    order = sorted(range(len(names)), key=lambda at: -max(shares.window[at], shares.reference[at]))
+    shown, rest = order[:_MOST_CATEGORIES], order[_MOST_CATEGORIES:]
+    for at in sorted(shown, key=lambda at: -shares.reference[at]):
+        yield _bar("category", names[at], shares, at)
+    if rest:
+        window, reference = (float(side[rest].sum()) for side in shares)
+        yield Bar(kind="others", label=f"{len(rest)} others", window=window, reference=reference)
+    if shares.window[-2] or shares.reference[-2]:
+        yield _bar("unseen", "unseen or rare", shares, -2)
+
+
+def _ranges(edges: NDArray[np.float32], shares: _Shares) -> Iterator[Bar]:
+    finite = edges[np.isfinite(edges)].astype(np.float64)
+    if not finite.size:
+        return
+    limits = _limits(finite, shares.reference)
+    window, reference = (_spread(edges, side[:-1], limits) for side in shares)
+    bounds = [None, *(float(f"{limit:.4g}") for limit in limits), None]
+    for at in range(len(window)):
+        low, high = bounds[at], bounds[at + 1]
+        yield Bar(
+            kind="range",
+            label=_label(low, high),
+            window=float(window[at]),
+            reference=float(reference[at]),
+            low=low,
+            high=high,
+        )
+
+
+def _label(low: float | None, high: float | None) -> str:
+    if low is None:
+        return f"below {figure(high or 0.0, '.4g')}"
+    if high is None:
+        return f"from {figure(low, '.4g')}"
+    # Between a value and the next one there is that value alone.
+    return figure(low, ".4g") if low == high else f"{figure(low, '.4g')} to {figure(high, '.4g')}"
+
+
+def _limits(edges: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the limits between the bars; where the reference has hardly any spread, its edges."""
+    below = np.cumsum(reference[:-1])[: len(edges)] / max(1 - reference[-1], 1e-9)
+    common = edges[(below > _OUTER / 2) & (below < 1 - _OUTER / 2)]
+    low, high = (common[0], common[-1]) if common.size else (edges[0], edges[-1])
+    if high - low <= _NO_SPREAD * max(abs(low), abs(high)):
+        return edges
+    more = (high - low) * _WIDER
+    return np.linspace(max(edges[0], low - more), min(edges[-1], high + more), _BARS + 1)
+
+
+def _spread(
+    edges: NDArray[np.float32], shares: NDArray[np.float64], limits: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the share between the limits, and beyond the outer ones, of rows that are even within each bin."""
+    upto = np.interp(limits, edges.astype(np.float64), np.cumsum(shares)[:-1])
+    return np.diff(upto, prepend=0.0, append=float(shares.sum()))

@@ -1,0 +1,75 @@
+"""One sentence about a model that needs no statistics to be understood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from rondo.contracts.events.base import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rondo.monitor.status.column_status import ColumnStatus
+
+VerdictState = Literal["worse", "changed", "no_change", "partly_judged", "not_judged"]
+"""From what needs attention most to what needs it least, and what can't be said yet."""
+
+
+class OverallVerdict(Value):
+    """`sentence` is for people; `state` classifies it.
+
+    A model that is `worse` predicts worse than on its holdout. `changed` are its inputs or its predictions alone. With
+    `partly_judged` no change is evident in what can be judged.
+    """
+
+    state: VerdictState
+    sentence: str
+
+
+def overall_verdict(
+    model: str, version: int | None, columns: Sequence[ColumnStatus], no_verdict: str | None
+) -> OverallVerdict:
+    """Return the verdict; `no_verdict` is what can't be judged yet, None if everything can."""
+    if version is None:
+        return OverallVerdict(state="not_judged", sentence=f"No version of {model} serves yet.")
+    loss = next((each for each in columns if each.group == "loss"), None)
+    changed = [each for each in columns if each.changed and each.group != "loss"]
+    whole = f"{model} (version {version})"
+    if loss is not None and loss.changed:
+        also = f"; {_what(changed, columns)} {_has(changed)} changed, too" if changed else ""
+        sentence = f"{whole} predicts worse than on its holdout, {_since([loss])}{also}."
+        return OverallVerdict(state="worse", sentence=sentence)
+    if changed:
+        judged = loss is not None and loss.judged
+        but = "but it does not evidently predict worse" if judged else "and whether it predicts worse is not judged yet"
+        sentence = f"{_what(changed, columns)} of {whole} {_has(changed)} changed, {_since(changed)}, {but}."
+        return OverallVerdict(state="changed", sentence=sentence[0].upper() + sentence[1:])
+    return _unchanged(whole, columns, no_verdict)
+
+
+def _unchanged(whole: str, columns: Sequence[ColumnStatus], no_verdict: str | None) -> OverallVerdict:
+    if no_verdict is None:
+        sentence = f"No change of {whole} is evident: neither in its inputs and predictions nor in its performance."
+        return OverallVerdict(state="no_change", sentence=sentence)
+    if not any(each.judged for each in columns):
+        return OverallVerdict(state="not_judged", sentence=f"Nothing can be said about {whole} yet: {no_verdict}.")
+    sentence = f"No change of {whole} is evident so far, but not everything can be judged: {no_verdict}."
+    return OverallVerdict(state="partly_judged", sentence=sentence)
+
+
+def _what(changed: Sequence[ColumnStatus], columns: Sequence[ColumnStatus]) -> str:
+    """Return what has changed, such as `2 of the 12 inputs and the predictions`."""
+    inputs = [each for each in changed if each.group == "inputs"]
+    watched = sum(each.group == "inputs" for each in columns)
+    parts = [f"{len(inputs)} of the {watched} inputs"] if inputs else []
+    parts += ["the predictions"] if len(inputs) < len(changed) else []
+    return " and ".join(parts)
+
+
+def _has(changed: Sequence[ColumnStatus]) -> str:
+    return "has" if [each.group for each in changed] == ["inputs"] else "have"
+
+
+def _since(changed: Sequence[ColumnStatus]) -> str:
+    first = min(each.since for each in changed if each.since is not None)
+    return f"most likely since {first:%-d %B %Y}"
