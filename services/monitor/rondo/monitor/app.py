@@ -24,6 +24,7 @@ from rondo.chassis.stream.follower import Follower
 from rondo.monitor import handlers, http
 from rondo.monitor.alerts.webhook import Webhook, signer
 from rondo.monitor.alerts.webhook_delivery import Deliveries
+from rondo.monitor.history.postgres_windows import WindowLog
 from rondo.monitor.pipeline import TOPICS, MonitorPipeline
 from rondo.monitor.state.postgres_control_plane import CommitSignal, handling
 from rondo.monitor.state.postgres_state import PostgresStore
@@ -72,7 +73,10 @@ async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> 
         await broker.start()
         kafka.watch(health, settings, broker)
         health.add("logs", follower.check)
-        http.open_api(api, http.Opened(pipeline.summaries, pipeline.status, deliveries.log))
+        opened = http.Opened(
+            pipeline.summaries, pipeline.status, deliveries.log, pipeline.require, WindowLog(database).page
+        )
+        http.open_api(api, opened)
         try:
             async with background(follower.run(), OutboxRelay(database, broker).run(), deliveries.run()):
                 yield

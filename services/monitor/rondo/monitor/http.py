@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
 from rondo.chassis.errors import UnavailableError
 from rondo.chassis.http import api as http_api
@@ -13,11 +13,19 @@ from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.monitor.errors import UnknownModelError
+from rondo.monitor.history.closed_window import WindowPage  # noqa: TC001 - FastAPI reads it at run time
+from rondo.monitor.report.page import report_page
+from rondo.monitor.report.style import CONTENT_SECURITY_POLICY
 from rondo.monitor.status_view import ModelStatus, ModelSummary
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+# The largest number of PostgreSQL's bigint.
+_LARGEST = 2**63 - 1
+_WINDOWS_OF_REPORT = 200
+Before = Annotated[int | None, Query(ge=1, le=_LARGEST, description="`next` of the page before")]
+Limit = Annotated[int, Query(ge=1, le=200, description="the most windows of a page")]
 router = APIRouter(prefix="/v1", dependencies=[http_api.requires(Role.READER)])
 
 
@@ -43,11 +51,16 @@ class ModelList(Value):
 
 @dataclass(frozen=True)
 class Opened:
-    """`status` returns that of a model (see `status_view`), `deliveries` the newest webhook calls."""
+    """`status` returns that of a model (see `status_view`), `deliveries` the newest webhook calls.
+
+    `require` raises UnknownModelError. `windows` returns closed windows, see `WindowLog.page`.
+    """
 
     summaries: Callable[[], tuple[ModelSummary, ...]]
     status: Callable[[str], ModelStatus]
     deliveries: Callable[[], Awaitable[list[dict[str, Any]]]]
+    require: Callable[[str], None]
+    windows: Callable[[str, int | None, int], Awaitable[WindowPage]]
 
 
 def api() -> FastAPI:
@@ -83,8 +96,32 @@ async def models(monitor: Monitor) -> ModelList:
 
 @router.get("/models/{model}/drift", summary="The status of a model")
 async def drift(model: str, monitor: Monitor) -> ModelStatus:
-    """Return open windows with their figures so far, alarms, unmatched rows, and rows that count in no window."""
+    """Return what has changed and since when, the evidence by column, the newest distributions and figures.
+
+    Also unmatched rows, and rows that count in no window.
+    """
     return monitor.status(model)
+
+
+@router.get("/models/{model}/windows", summary="The closed windows of a model")
+async def windows(model: str, monitor: Monitor, before: Before = None, limit: Limit = 20) -> WindowPage:
+    """Return the newest windows that have closed, with their figures and the evidence at their ends."""
+    monitor.require(model)
+    return await monitor.windows(model, before, limit)
+
+
+@router.get(
+    "/models/{model}/report",
+    summary="A report about a model as a page",
+    response_class=Response,
+    responses={200: {"content": {"text/html": {}}}},
+)
+async def report(model: str, monitor: Monitor) -> Response:
+    """Return one HTML file without scripts that loads nothing: the verdict, distributions, evidence, performance."""
+    status, page = monitor.status(model), await monitor.windows(model, None, _WINDOWS_OF_REPORT)
+    content = report_page(status, page.windows)
+    headers = {"content-security-policy": CONTENT_SECURITY_POLICY}
+    return Response(content, media_type="text/html", headers=headers)
 
 
 @router.get("/deliveries", summary="The newest webhook deliveries")

@@ -86,10 +86,20 @@ class MonitorPipeline:
             UnknownModelError: no spec of it has been applied.
 
         """
-        specs, state = self._control_plane.snapshot.specs, self.models.get(model)
-        if model not in specs or state is None:
+        self.require(model)
+        state, spec = self.models[model], self._control_plane.snapshot.specs[model]
+        return model_status(state, spec, self._control_plane.champion_reference(state.champion))
+
+    def require(self, model: str) -> None:
+        """Raise an error unless a model is monitored.
+
+        Raises:
+            UnknownModelError: no spec of it has been applied.
+
+        """
+        specs = self._control_plane.snapshot.specs
+        if model not in specs or model not in self.models:
             raise UnknownModelError(model, sorted(specs))
-        return model_status(state, specs[model], self._control_plane.champion_reference(state.champion))
 
     def summaries(self) -> tuple[ModelSummary, ...]:
         """Return a summary of each model that has a spec, by name."""

@@ -1,0 +1,192 @@
+"""The parts of the report about columns: those that have changed, those not judged yet, and the evidence of all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rondo.monitor.report import plots
+from rondo.monitor.report.markup import Markup, element, joined
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from rondo.monitor.history.closed_window import ClosedWindow
+    from rondo.monitor.report.plots import Point
+    from rondo.monitor.status.column_status import ColumnStatus
+    from rondo.monitor.status.histograms import Histogram
+
+_GROUPS = {"inputs": "inputs", "outputs": "predictions", "loss": "performance"}
+# With more plots a page is hard to load, and nobody looks at them.
+_MOST_PLOTS = 60
+LEGEND = element(
+    "div",
+    element("span", "training data", class_="ref"),
+    element("span", "newest window", class_="now"),
+    class_="legend",
+)
+
+
+def changed(
+    columns: Sequence[ColumnStatus], histograms: Mapping[str, Histogram], windows: Sequence[ClosedWindow]
+) -> Markup | None:
+    """Return a card for each column that has changed, the strongest evidence first; None without any."""
+    found = sorted((each for each in columns if each.changed), key=lambda each: each.threshold - each.evidence)
+    if not found:
+        return None
+    cards = [_card(each, histograms.get(each.column or ""), windows) for each in found[:_MOST_PLOTS]]
+    more = len(found) - len(cards)
+    return element(
+        "section",
+        element("h2", "What has changed"),
+        LEGEND,
+        element("div", *cards, class_="cards"),
+        element("p", f"and {more} more, see the table below", class_="soft") if more else None,
+    )
+
+
+def _card(column: ColumnStatus, histogram: Histogram | None, windows: Sequence[ClosedWindow]) -> Markup:
+    points = evidence_of(column, windows)
+    return element(
+        "article",
+        element("h3", name(column)),
+        element("p", column.change or ""),
+        element("p", since(column), class_="soft"),
+        plots.meter(_share(column), "reached"),
+        element("p", powers(column), class_="soft"),
+        plots.histogram(histogram) if histogram else None,
+        element("div", plots.lines([(column.group, points)], f"evidence of {name(column)}"), class_="lines")
+        if len(points) > 1
+        else None,
+        class_="card",
+    )
+
+
+def not_judged(columns: Sequence[ColumnStatus], reason: str | None) -> Markup | None:
+    """Return what can't be judged yet, what is missing and when it is expected; None if everything is judged."""
+    found = [each for each in columns if not each.judged and not each.changed]
+    if not found and reason is None:
+        return None
+    rows = [
+        element(
+            "tr",
+            element("td", name(each), class_="wide"),
+            element("td", f"{each.rows:,} of about {each.needed:,}", class_="number"),
+            element("td", f"{each.expected:%Y-%m-%d %H:%M}" if each.expected else "unknown"),
+        )
+        for each in sorted(found, key=lambda each: -each.needed + each.rows)
+    ]
+    head = element("tr", *_heads(("", ""), ("rows", "number"), ("expected (UTC)", "")))
+    return element(
+        "section",
+        element("h2", "Not judged yet"),
+        element("p", f"{reason[0].upper()}{reason[1:]}." if reason else "Nothing else."),
+        element("div", element("table", head, *rows), class_="card scroll") if rows else None,
+    )
+
+
+def over_time(columns: Sequence[ColumnStatus], windows: Sequence[ClosedWindow]) -> Markup | None:
+    """Return the strongest evidence of each group when each window closed, as a share of its threshold."""
+    series: list[tuple[str, list[Point]]] = []
+    for group in _GROUPS:
+        points = [
+            (window.evidence_until.get(group, window.end), max(each.evidence / each.threshold for each in mine))
+            for window in reversed(windows)
+            if (mine := [each for each in window.evidence if each.group == group and each.threshold > 0])
+        ]
+        if points and any(each.group == group for each in columns):
+            series.append((group, points))
+    if max((len(points) for _, points in series), default=0) < 2:  # noqa: PLR2004 - a line has two ends
+        return None
+    legend = [element("span", _GROUPS[group], class_=group) for group, _ in series]
+    return element(
+        "section",
+        element("h2", "Evidence over time"),
+        element("div", *legend, element("span", "alarm", class_="threshold"), class_="legend"),
+        element("div", plots.lines(series, "evidence over time"), class_="card lines"),
+        element("p", "Powers of ten; cut off at twice as many as an alarm needs.", class_="soft"),
+    )
+
+
+def every(columns: Sequence[ColumnStatus], histograms: Mapping[str, Histogram]) -> Markup | None:
+    """Return the evidence of all columns in a table, and the distributions of those that have not changed."""
+    if not columns:
+        return None
+    ordered = sorted(columns, key=lambda each: -_share(each))
+    head = element("tr", *_heads(("", ""), ("evidence", ""), ("", "")))
+    rows = [_row(each) for each in ordered]
+    shown = [each for each in ordered if not each.changed and (each.column or "") in histograms][:_MOST_PLOTS]
+    cards = [
+        element("article", element("h3", name(each)), plots.histogram(histograms[each.column or ""]), class_="card")
+        for each in shown
+    ]
+    return element(
+        "section",
+        element("h2", "Everything that is watched"),
+        element("div", element("table", head, *rows), class_="card scroll"),
+        element(
+            "details",
+            element("summary", "Distributions without an evident change"),
+            LEGEND,
+            element("div", *cards, class_="cards"),
+        )
+        if cards
+        else None,
+    )
+
+
+def _row(column: ColumnStatus) -> Markup:
+    state = "changed" if column.changed else "no change evident" if column.judged else "not judged yet"
+    kind = "reached" if column.changed else "below"
+    return element(
+        "tr",
+        element(
+            "td", name(column), element("div", _GROUPS.get(column.group, column.group), class_="soft"), class_="wide"
+        ),
+        element("td", powers(column), plots.meter(_share(column), kind), class_="wide"),
+        element("td", state, class_="state"),
+    )
+
+
+def evidence_of(column: ColumnStatus, windows: Sequence[ClosedWindow]) -> list[Point]:
+    """Return the evidence of a column when each window closed, the oldest first, as a share of its threshold."""
+    return [
+        (window.evidence_until.get(column.group, window.end), each.evidence / each.threshold)
+        for window in reversed(windows)
+        for each in window.evidence
+        if (each.group, each.column) == (column.group, column.column) and each.threshold > 0
+    ]
+
+
+def name(column: ColumnStatus) -> str:
+    return column.column if column.column is not None else "performance (loss)"
+
+
+def powers(column: ColumnStatus) -> Markup:
+    """Return the evidence and its threshold as powers of ten."""
+    return joined(("evidence ", _power(max(column.evidence, 0.0)), ", an alarm needs ", _power(column.threshold)))
+
+
+def _power(exponent: float) -> Markup:
+    return joined(("10", element("sup", f"{exponent:.1f}")))
+
+
+def since(column: ColumnStatus) -> str:
+    """Return when the change began, with the interval; empty without one."""
+    if column.since is None:
+        return ""
+    earliest, latest = column.since_earliest or column.since, column.since_latest or column.since
+    between = f", between {_minute(earliest)} and {_minute(latest)}" if earliest < latest else ""
+    return f"most likely since {_minute(column.since)} UTC{between}"
+
+
+def _share(column: ColumnStatus) -> float:
+    return column.evidence / column.threshold if column.threshold > 0 else 0.0
+
+
+def _minute(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"
+
+
+def _heads(*heads: tuple[str, str]) -> list[Markup]:
+    return [element("th", text, class_=kind or None, scope="col") for text, kind in heads]

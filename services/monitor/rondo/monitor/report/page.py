@@ -1,0 +1,92 @@
+"""The report about a model: a page for people who know neither the model nor its statistics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rondo.monitor.report import columns
+from rondo.monitor.report.markup import Markup, element, joined
+from rondo.monitor.report.performance import performance
+from rondo.monitor.report.style import CONTENT_SECURITY_POLICY, STYLE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rondo.monitor.history.closed_window import ClosedWindow
+    from rondo.monitor.status_view import ModelStatus
+
+_TITLES = {
+    "worse": "Predicts worse",
+    "changed": "Changed",
+    "no_change": "No change evident",
+    "partly_judged": "No change evident so far",
+    "not_judged": "Not judged yet",
+}
+
+
+def report_page(status: ModelStatus, windows: Sequence[ClosedWindow]) -> str:
+    """Return the page as HTML; `windows` are the newest closed ones, the newest first."""
+    mine = [window for window in windows if window.model_version == status.version]
+    histograms = {each.column: each for each in status.newest.columns} if status.newest else {}
+    body = element(
+        "main",
+        _header(status),
+        columns.changed(status.columns, histograms, mine),
+        columns.over_time(status.columns, mine),
+        performance(windows),
+        columns.not_judged(status.columns, status.no_verdict),
+        columns.every(status.columns, histograms),
+        _reading(status),
+    )
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=CONTENT_SECURITY_POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("title", f"{status.model}: {_TITLES[status.verdict.state].lower()}"),
+        element("style", Markup(STYLE)),
+    )
+    return joined((Markup("<!doctype html>"), element("html", head, element("body", body), lang="en")))
+
+
+def _header(status: ModelStatus) -> Markup:
+    facts = [f"version {status.version}"] if status.version is not None else []
+    facts += [f"newest request {status.watermark:%Y-%m-%d %H:%M} UTC"] if status.watermark else []
+    if newest := status.newest:
+        state = "" if newest.complete else ", still filling"
+        facts.append(
+            f"newest window {newest.start:%Y-%m-%d %H:%M} to {newest.end:%Y-%m-%d %H:%M}, {newest.rows:,} rows{state}"
+        )
+    return element(
+        "header",
+        element("h1", status.model),
+        element("p", " · ".join(facts), class_="soft"),
+        element(
+            "div",
+            element("strong", _TITLES[status.verdict.state]),
+            status.verdict.sentence,
+            class_=f"card verdict {status.verdict.state}",
+        ),
+    )
+
+
+def _reading(status: ModelStatus) -> Markup:
+    rate = f"{status.false_alarm_rate:.1%}".replace(".0%", "%")
+    return element(
+        "section",
+        element("h2", "How to read this"),
+        element(
+            "p",
+            "Evidence is how many times its stake a fair bet against “nothing has changed” has won. Without a change "
+            f"the probability that any alarm of this version is ever raised is at most {rate}, however often one "
+            "looks. The figures of single windows describe, and decide nothing.",
+            class_="soft",
+        ),
+        element(
+            "p",
+            "The promise compares with the training data. Seasons that the training data has not seen are changes, and "
+            "a dependence over more rows than the training data shows is not covered. No evident change means that "
+            "none has been proved, not that there is none.",
+            class_="soft",
+        ),
+    )

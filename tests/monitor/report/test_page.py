@@ -1,0 +1,134 @@
+"""The report is one file that loads nothing, shows what has changed, and escapes what comes from outside."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+from html.parser import HTMLParser
+
+import pytest
+from rondo.monitor.report.markup import Markup, element
+from rondo.monitor.report.page import report_page
+from rondo.monitor.report.style import CONTENT_SECURITY_POLICY, STYLE
+from rondo.monitor.status.histograms import Bar, Histogram
+
+from tests.monitor.report.story import story
+
+HOSTILE = "<script>alert(1)</script>\"' onload=x & </title>"
+# Elements that need no end.
+VOID = {"meta", "br"}
+
+
+class Reader(HTMLParser):
+    """Collects the elements, the text and the headings; fails where elements are not nested."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[tuple[str, str]] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append((self.open[-1] if self.open else "", data))
+
+    def of(self, tag: str) -> list[str]:
+        """Return the texts within elements of this name."""
+        return [text for at, text in self.texts if at == tag]
+
+    def count(self, tag: str, **attributes: str) -> int:
+        wanted = {name.rstrip("_"): value for name, value in attributes.items()}
+        return sum(name == tag and wanted.items() <= found.items() for name, found in self.elements)
+
+
+def read(**changes: object) -> Reader:
+    told = story()
+    return Reader(report_page(told.status.model_copy(update=changes), told.windows))
+
+
+def test_the_page_shows_what_has_changed_and_how_it_performs() -> None:
+    page, told = read(), story()
+    assert page.open == []
+    assert told.status.verdict.sentence in page.of("div")
+    headings = ["What has changed", "Evidence over time", "Performance", "Everything that is watched"]
+    assert page.of("h2")[:4] == headings
+    assert page.of("h3")[:2] == ["x", "performance (loss)"] or page.of("h3")[:2] == ["performance (loss)", "x"]
+    assert page.count("tr", class_="holdout") == 1
+    assert page.count("polyline", class_="threshold") == 3, "one of all groups, one of each changed column"
+    windows = [text for text in page.of("td") if re.fullmatch(r"2024-01-\d\d 00:00", text)]
+    assert windows == [f"{each.start:%Y-%m-%d %H:%M}" for each in told.windows]
+
+
+def test_the_page_loads_nothing_and_its_policy_allows_its_own_style_alone() -> None:
+    page, text = read(), report_page(story().status, story().windows)
+    digest = b64encode(sha256(STYLE.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in CONTENT_SECURITY_POLICY
+    assert CONTENT_SECURITY_POLICY.startswith("default-src 'none'")
+    assert page.count("meta", **{"http-equiv": "Content-Security-Policy", "content": CONTENT_SECURITY_POLICY}) == 1
+    assert f"<style>{STYLE}</style>" in text, "the digest is of what stands between the tags"
+    assert {name for name, _ in page.elements} & {"script", "link", "img", "iframe", "object", "use", "image"} == set()
+    attributes = {name for _, found in page.elements for name in found}
+    assert {name for name in attributes if name.startswith("on")} == set()
+    assert attributes & {"style", "href", "src", "srcset", "action"} == set()
+    assert "url(" not in STYLE
+    assert "@import" not in STYLE
+
+
+def test_names_from_outside_stay_text() -> None:
+    told = story()
+    columns = tuple(
+        each.model_copy(update={"column": HOSTILE, "change": HOSTILE}) if each.column == "x" else each
+        for each in told.status.columns
+    )
+    assert told.status.newest
+    bars = (Bar(kind="category", label=HOSTILE, window=0.5, reference=0.5),)
+    newest = told.status.newest.model_copy(update={"columns": (Histogram(column=HOSTILE, bars=bars),)})
+    verdict = told.status.verdict.model_copy(update={"sentence": HOSTILE})
+    page = read(columns=columns, newest=newest, verdict=verdict, model=HOSTILE, no_verdict=HOSTILE)
+    assert page.open == []
+    assert page.count("script") == 0
+    shown = [at for at, text in page.texts if HOSTILE in text]
+    assert {"h1", "h3", "span", "td", "p", "div", "title"} <= set(shown)
+    assert not any("onload" in name for _, found in page.elements for name in found)
+
+
+def test_what_is_not_judged_yet_has_its_progress() -> None:
+    told = story(days=1)
+    page = Reader(report_page(told.status, told.windows))
+    assert "Not judged yet" in page.of("h2")
+    assert "What has changed" not in page.of("h2")
+    assert "Performance" not in page.of("h2"), "no window has closed"
+
+
+def test_a_model_without_a_version_has_a_page() -> None:
+    nothing = {"version": None, "columns": (), "newest": None, "last_closed": None, "watermark": None}
+    page = Reader(report_page(story().status.model_copy(update=nothing), ()))
+    assert page.open == []
+    assert page.of("h1") == ["loans"]
+
+
+def test_the_evidence_of_another_version_is_left_out() -> None:
+    page = read(version=2)
+    assert "Evidence over time" not in page.of("h2")
+    assert "Performance" in page.of("h2")
+
+
+@pytest.mark.parametrize(
+    ("child", "written"), [("<b>&", "&lt;b&gt;&amp;"), (Markup("<b></b>"), "<b></b>"), (None, ""), (7, "7")]
+)
+def test_an_element_escapes_what_is_no_markup(child: object, written: str) -> None:
+    assert element("p", child) == f"<p>{written}</p>"
+
+
+def test_an_attribute_is_quoted() -> None:
+    assert element("p", class_='a"b', aria_label="c>d", id=None) == '<p class="a&quot;b" aria-label="c&gt;d"></p>'

@@ -1,0 +1,66 @@
+"""The report in a real browser: its style is applied, and nothing is wider than the window, on a desktop or a phone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from rondo.monitor.report.page import report_page
+from rondo.monitor.status.histograms import Bar, Histogram
+
+from tests.monitor.report.story import story
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.process,
+    pytest.mark.skipif(BROWSER is None, reason="no Chromium: `apt install chromium` for this test"),
+]
+# The report has no scripts, so a page around it measures it. Headless Chromium has no window as narrow as a phone.
+AROUND = """<!doctype html><body><iframe id="f" width="{width}" height="900" srcdoc="{page}"></iframe><script>
+onload = () => {{
+  const root = document.getElementById("f").contentDocument, body = root.body, root_ = root.documentElement;
+  const style = root.defaultView.getComputedStyle(body), out = document.createElement("pre");
+  out.id = "measured";
+  const wide = [...body.querySelectorAll("main *")].filter(e => !e.closest(".scroll") && !e.closest("svg")
+    && e.getBoundingClientRect().right > {width}).map(e => e.tagName);
+  out.textContent = [root_.scrollWidth, style.margin, style.backgroundColor, wide.join(" "), root.title].join("|");
+  document.body.append(out);
+}};
+</script>"""
+LONG = "a_name_without_any_place_to_break_" * 4
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_fits_and_has_its_style(tmp_path: Path, width: int, scheme: str) -> None:
+    told = story(missing=0.03)
+    columns = tuple(
+        each.model_copy(update={"column": LONG} if each.column == "x" else {}) for each in told.status.columns
+    )
+    assert told.status.newest
+    bars = (Bar(kind="category", label=LONG, window=0.5, reference=0.5),)
+    newest = told.status.newest.model_copy(update={"columns": (Histogram(column=LONG, bars=bars),)})
+    changes = {"columns": columns, "newest": newest, "model": LONG}
+    page = report_page(told.status.model_copy(update=changes), told.windows)
+    file = tmp_path / "around.html"
+    escaped = page.replace("&", "&amp;").replace('"', "&quot;")
+    file.write_text(AROUND.format(width=width, page=escaped))
+    dark = ["--blink-settings=preferredColorScheme=0"] if scheme == "dark" else []
+    done = subprocess.run(  # noqa: S603 - a fixed command
+        [str(BROWSER), "--headless", "--hide-scrollbars", "--no-sandbox", "--disable-gpu",
+         f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1400,1000", *dark, "--dump-dom", file.as_uri()],
+        capture_output=True, text=True, check=True, timeout=90,
+    )  # fmt: skip
+    (measured,) = re.findall(r'<pre id="measured">(.*?)</pre>', done.stdout)
+    scrolled, margin, background, wide, title = measured.split("|")
+    assert (int(scrolled), wide) == (width, "")
+    assert margin == "0px"
+    assert background == {"light": "rgb(246, 247, 249)", "dark": "rgb(18, 22, 28)"}[scheme]
+    assert title.startswith(LONG)

@@ -1,0 +1,89 @@
+"""The routes of closed windows and of the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from rondo.chassis.health import Health
+from rondo.chassis.http.server import guarded
+from rondo.contracts.access_tokens import Role
+from rondo.monitor.errors import UnknownModelError
+from rondo.monitor.history.closed_window import WindowPage
+from rondo.monitor.http import Opened, api, open_api
+from rondo.monitor.report.page import report_page
+from rondo.monitor.report.style import CONTENT_SECURITY_POLICY
+
+from tests.monitor.builders import MODEL
+from tests.monitor.report.story import story
+from tests.support.access import bearer, token_cache
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from rondo.monitor.status_view import ModelStatus
+
+
+def require(model: str) -> None:
+    if model != MODEL:
+        raise UnknownModelError(model, [MODEL])
+
+
+def status(model: str) -> ModelStatus:
+    require(model)
+    return story().status
+
+
+async def windows(model: str, before: int | None, limit: int) -> WindowPage:
+    """Return the windows whose number is below `before`; they are numbered from 1 on, the oldest first."""
+    found = story().windows
+    first = 0 if before is None else len(found) - before + 1
+    shown = found[first : first + limit]
+    left = len(found) - first - len(shown)
+    return WindowPage(windows=shown, next=left + 1 if left else None)
+
+
+async def nothing() -> list[dict[str, Any]]:
+    return []
+
+
+async def get(path: str, role: Role = Role.READER) -> httpx.Response:
+    app = api()
+    open_api(app, Opened(tuple, status, nothing, require, windows))
+    transport = httpx.ASGITransport(guarded(Health(), await token_cache(), app))
+    async with httpx.AsyncClient(transport=transport, base_url="http://monitor", headers=bearer(role)) as client:
+        return await client.get(f"/v1/models/{path}")
+
+
+async def test_the_closed_windows_of_a_model_in_pages() -> None:
+    starts: list[str] = []
+    following = ""
+    while True:
+        page = (await get(f"{MODEL}/windows?limit=4{following}")).json()
+        starts += [each["start"] for each in page["windows"]]
+        if page["next"] is None:
+            break
+        following = f"&before={page['next']}"
+    assert starts == [f"{each.start:%Y-%m-%dT%H:%M:%SZ}" for each in story().windows]
+    assert page["windows"][0].keys() >= {"statistics", "evidence", "model_version", "labelled_rows"}
+
+
+async def test_the_report_is_a_page_with_a_policy() -> None:
+    answer = await get(f"{MODEL}/report")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+    assert answer.text == report_page(story().status, story().windows)
+
+
+@pytest.mark.parametrize("route", ["report", "windows"])
+async def test_a_reader_may_look_and_an_unknown_model_is_not_found(route: str) -> None:
+    assert (await get(f"{MODEL}/{route}", Role.PUBLISHER)).status_code == 403
+    answer = await get(f"flights/{route}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_model")
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "before=0", "before=x", f"before={2**63}"])
+async def test_a_page_has_bounds(query: str) -> None:
+    assert (await get(f"{MODEL}/windows?{query}")).status_code == 422
