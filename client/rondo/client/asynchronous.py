@@ -13,6 +13,7 @@ from rondo.client.errors import RefusedError
 from rondo.client.http import inference
 from rondo.client.http.dependency_status import dependency_status
 from rondo.client.http.ingestion import IngestionClient
+from rondo.client.http.monitor import MonitorClient
 from rondo.client.http.transport import HttpTransport
 from rondo.client.kafka import event_stream
 from rondo.client.kafka.clients import KafkaClients
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 ANSWER_SECONDS = 30.0
 
 
-class AsyncRondo(IngestionClient, RegistrationClient):
+class AsyncRondo(IngestionClient, RegistrationClient, MonitorClient):
     """A client of a running Rondo; use it with `async with`. Connections are opened when they are first needed.
 
     `transport` replaces the network in tests. Every error is a RondoError whose text says what to do next.
@@ -193,34 +194,6 @@ class AsyncRondo(IngestionClient, RegistrationClient):
         async with aclosing(event_stream.watch(self.connection.kafka, topics, since)) as envelopes:
             async for envelope in envelopes:
                 yield envelope
-
-    async def monitoring(self) -> dict[str, dict[str, Any]]:
-        """Return a summary by model, as the monitor has it.
-
-        `last_window` is the end of the last closed window, None if none has closed; `no_verdict` is what can't be
-        judged yet and what is missing, None if everything can. `open_alerts` has the kinds of the raised alerts,
-        `not_monitored_share` the share of the newest requests that count in no window, and `watermark` the newest
-        event time.
-
-        Raises:
-            UnreachableError: the monitor does not answer.
-
-        """
-        found = await self._http.json("monitor", "GET", "/v1/models")
-        return {each["model"]: each for each in found["models"]}
-
-    async def monitored(self, model: str) -> dict[str, Any]:
-        """Return the monitor's status of a model.
-
-        `unmatched` has the numbers of `predictions` and `outcomes` that wait for the other, and `dropped` those of rows
-        and outcomes that count in no window, by reason.
-
-        Raises:
-            NotFoundError: the monitor does not have the model.
-            UnreachableError: the monitor does not answer.
-
-        """
-        return await self._http.json("monitor", "GET", f"/v1/models/{quote(model, safe='')}/drift")
 
     async def status(self) -> dict[str, dict[str, Any]]:
         """Return by service `ready`, `url`, `checks` (the state of its dependencies) and `message`.

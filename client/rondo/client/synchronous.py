@@ -159,5 +159,7 @@ class Rondo:
     rotate_token = _blocking(AsyncRondo.rotate_token)
     revoke_token = _blocking(AsyncRondo.revoke_token)
     monitoring = _blocking(AsyncRondo.monitoring)
-    monitored = _blocking(AsyncRondo.monitored)
+    drift = _blocking(AsyncRondo.drift)
+    windows = _blocking(AsyncRondo.windows)
+    report = _blocking(AsyncRondo.report)
     status = _blocking(AsyncRondo.status)

@@ -18,6 +18,7 @@ from rondo.client.cli import (
     token,
     watch,
 )
+from rondo.client.cli.drift import command as drift
 from rondo.client.cli.local import demo, init, up
 from rondo.client.cli.output import print_error, print_json, print_note
 from rondo.client.cli.versions import export, models, promote, register
@@ -101,6 +102,7 @@ for command in (
     outcome.outcome,
     watch.watch,
     models.models,
+    drift.drift,
     models.runs,
     quarantine.quarantine,
     quarantine.failed,

@@ -72,7 +72,7 @@ def outcome(
 
 def _print_unmatched(model: str, *, json: bool) -> None:
     async def ask(rondo: AsyncRondo) -> dict[str, Any]:
-        return await rondo.monitored(model)
+        return await rondo.drift(model)
 
     found = session.run(ask)
     unmatched, late = found["unmatched"], found["dropped"].get("late_outcomes", 0)

@@ -1,0 +1,1 @@
+"""`rondo drift`: what has changed of a model, since when, and how sure that is."""

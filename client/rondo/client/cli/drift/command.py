@@ -1,0 +1,68 @@
+"""`rondo drift`."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path  # noqa: TC003 - Typer reads it at run time
+from typing import Annotated
+
+import typer
+
+from rondo.client.cli import session
+from rondo.client.cli.drift import history, text
+from rondo.client.cli.drift.plots import Plotter
+from rondo.client.cli.output import Json, print_json, print_list, print_text, stdout
+from rondo.client.errors import RefusedError
+
+_WIDTH = 80
+_WIDEST = 110
+
+
+def drift(
+    model: str,
+    html: Annotated[Path | None, typer.Option(help="Write a report with plots into this file, for a browser.")] = None,
+    history: Annotated[bool, typer.Option("--history", help="List the last closed windows.")] = False,  # noqa: FBT002
+    last: Annotated[int, typer.Option(min=1, max=1_000, help="With --history: that many windows.")] = 20,
+    json: Json = False,  # noqa: FBT002
+) -> None:
+    """Show what has changed of a model, since when and how sure that is, and what can't be judged yet."""
+    if html is not None and history:
+        raise typer.BadParameter("--html and --history exclude each other: the report has the last windows")
+    if html is not None:
+        _write_report(model, html, json=json)
+    elif history:
+        _print_history(model, last, json=json)
+    else:
+        status = session.run(lambda rondo: rondo.drift(model))
+        if json:
+            print_json(status)
+            return
+        width = min(shutil.get_terminal_size((_WIDTH, 0)).columns, _WIDEST) if sys.stdout.isatty() else _WIDTH
+        console = stdout()
+        for line in text.lines(status, Plotter.of(sys.stdout.encoding), width):
+            console.print(line.text, style=line.style, soft_wrap=True)
+
+
+def _write_report(model: str, file: Path, *, json: bool) -> None:
+    report = session.run(lambda rondo: rondo.report(model))
+    try:
+        file.write_text(report, encoding="utf-8")
+    except OSError as error:
+        raise RefusedError(f"can't write {file}: {error.strerror}", code="unwritable_file") from None
+    if json:
+        print_json({"model": model, "file": str(file)})
+    else:
+        print_text(f"the report about {model} is in {file}: open it in a browser")
+
+
+def _print_history(model: str, last: int, *, json: bool) -> None:
+    windows = session.run(lambda rondo: rondo.windows(model, last))
+    metrics = history.metrics(windows)
+    print_list(
+        windows,
+        history.columns(metrics),
+        lambda window: history.cells(window, metrics),
+        empty=f"no window of {model} has closed yet: `rondo drift {model}` shows what is missing",
+        json=json,
+    )

@@ -1,0 +1,40 @@
+"""Plots of one line of characters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_BLOCKS, _ASCII = "▁▂▃▄▅▆▇█", "_.:-=+*#"
+_FULL, _FULL_ASCII, _EMPTY, _EMPTY_ASCII = "█", "#", "░", "."
+
+
+@dataclass(frozen=True)
+class Plotter:
+    """Draws with blocks, or with ASCII where a terminal can't show these."""
+
+    levels: str = _BLOCKS
+    full: str = _FULL
+    empty: str = _EMPTY
+
+    @classmethod
+    def of(cls, encoding: str | None) -> Self:
+        """Return the plotter for a terminal's encoding."""
+        try:
+            f"{_BLOCKS}{_EMPTY}".encode(encoding or "ascii")
+        except (UnicodeEncodeError, LookupError):
+            return cls(_ASCII, _FULL_ASCII, _EMPTY_ASCII)
+        return cls()
+
+    def sparkline(self, shares: Sequence[float], highest: float) -> str:
+        """Return a character for each share, by its height below the highest one."""
+        most = len(self.levels) - 1
+        return "".join(self.levels[round(min(share / highest, 1.0) * most) if highest > 0 else 0] for share in shares)
+
+    def bar(self, share: float, width: int) -> str:
+        """Return a bar that is full at a share of 1."""
+        filled = round(min(max(share, 0.0), 1.0) * width)
+        return self.full * filled + self.empty * (width - filled)

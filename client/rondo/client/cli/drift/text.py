@@ -1,0 +1,170 @@
+"""What `rondo drift` prints: lines of text from the monitor's status of a model."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rondo.client.cli.output import minute
+from rondo.contracts.events.monitoring import Statistic, described
+from rondo.contracts.tasks.registry import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rondo.client.cli.drift.plots import Plotter
+
+_STYLES = {"worse": "bold red", "changed": "bold yellow", "no_change": "bold green"}
+_MOST_UNCHANGED = 20
+_NAME = 28
+_METER = 10
+# The widths of the table's columns beside the name: a bar, the powers of ten, two plots, and what separates them.
+_SMALL_METER, _POWERS, _PLOT = 6, 16, 17
+_BESIDE_NAME = 2 + 1 + _SMALL_METER + 1 + _POWERS + 1 + _PLOT + 1 + _PLOT
+_SHORTEST = 8
+_LOSS = "performance (loss)"
+
+
+class Line(NamedTuple):
+    """A line and the style that it has on a terminal."""
+
+    text: str
+    style: str | None = None
+
+
+def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line]:
+    """Yield the lines, of at most `width` characters unless a name is longer."""
+    state = status["verdict"]["state"]
+    for line in textwrap.wrap(printable(status["verdict"]["sentence"]), width):
+        yield Line(line, _STYLES.get(state, "bold"))
+    columns = status["columns"]
+    bars = {each["column"]: each["bars"] for each in (status["newest"] or {"columns": ()})["columns"]}
+    changed = sorted((each for each in columns if each["since"]), key=lambda each: each["threshold"] - each["evidence"])
+    waiting = [each for each in columns if not each["since"] and not each["judged"]]
+    unchanged = sorted(
+        (each for each in columns if not each["since"] and each["judged"]), key=lambda each: -_share(each)
+    )
+    if changed:
+        yield from _heading("What has changed")
+        for each in changed:
+            yield from _changed(each, bars, plotter, width)
+    if waiting or status["no_verdict"]:
+        yield from _heading("Not judged yet")
+        yield from _waiting(waiting, status["no_verdict"], width)
+    if unchanged:
+        yield from _heading("Without an evident change")
+        yield from _unchanged(unchanged, bars, plotter, width)
+    yield from _windows(status, width)
+
+
+def _heading(text: str) -> Iterator[Line]:
+    yield Line("")
+    yield Line(text, "bold")
+
+
+def _changed(
+    column: dict[str, Any], bars: Mapping[str, Sequence[dict[str, Any]]], plotter: Plotter, width: int
+) -> Iterator[Line]:
+    yield Line(f"  {_name(column)}", "bold")
+    facts = [printable(column["change"] or ""), _since(column)]
+    for fact in filter(None, facts):
+        yield from (Line(line) for line in _indented(fact, width))
+    yield Line(f"    evidence {_powers(column)}  {plotter.bar(_share(column), _METER)}")
+    if shown := bars.get(column["column"]):
+        reference, window = _sparklines(shown, plotter)
+        yield Line(f"    training {reference}")
+        yield Line(f"    now      {window}  {_range(shown)}"[:width])
+
+
+def _since(column: dict[str, Any]) -> str:
+    earliest, latest = column["since_earliest"], column["since_latest"]
+    between = f", between {minute(earliest)} and {minute(latest)}" if earliest and latest and earliest < latest else ""
+    return f"most likely since {minute(column['since'])} UTC{between}"
+
+
+def _waiting(columns: Sequence[dict[str, Any]], reason: str | None, width: int) -> Iterator[Line]:
+    if reason and not columns:
+        yield from (Line(line) for line in _indented(printable(reason), width, "  "))
+    for each in columns[:_MOST_UNCHANGED]:
+        what = "outcomes" if each["column"] is None else "rows"
+        at = minute(each["expected"])
+        expected = f", expected on {at} UTC" if at else ""
+        progress = f"{each['rows']:,} of about {each['needed']:,} {what}{expected}"
+        yield Line(f"  {_shortened(_name(each), max(width - len(progress) - 4, _SHORTEST))}  {progress}")
+    if columns[_MOST_UNCHANGED:]:
+        yield Line(f"  and {len(columns) - _MOST_UNCHANGED} more: --json lists all")
+
+
+def _unchanged(
+    columns: Sequence[dict[str, Any]], bars: Mapping[str, Sequence[dict[str, Any]]], plotter: Plotter, width: int
+) -> Iterator[Line]:
+    shown = columns[:_MOST_UNCHANGED]
+    name = min(max(len(_name(each)) for each in shown), _NAME, width - _BESIDE_NAME)
+    heads = f"  {'':{name}} {'evidence':{_SMALL_METER + 1 + _POWERS}} {'training':{_PLOT}} newest window"
+    yield Line(heads, "dim")
+    for each in shown:
+        reference, window = _sparklines(bars.get(each["column"], ()), plotter)
+        meter = plotter.bar(_share(each), _SMALL_METER)
+        cells = f"{meter} {_powers(each):{_POWERS}} {reference:{_PLOT}} {window}"
+        yield Line(f"  {_shortened(_name(each), name):{name}} {cells}".rstrip())
+    if len(columns) > len(shown):
+        yield Line(f"  and {len(columns) - len(shown)} more: --json lists all")
+
+
+def _windows(status: dict[str, Any], width: int) -> Iterator[Line]:
+    if newest := status["newest"]:
+        filling = "" if newest["complete"] else ", still filling"
+        yield from _heading("Newest window")
+        yield Line(f"  {_period(newest)}: {newest['rows']:,} rows{filling}")
+    if not (closed := status["last_closed"] or newest):
+        return
+    metrics = [
+        described(Statistic.model_validate(each))
+        for each in closed["statistics"]
+        if each["feature"] is None and each["statistic"] in METRICS
+    ]
+    if metrics:
+        yield from _heading("Performance")
+        yield Line(f"  {_period(closed)}: {closed['labelled_rows']:,} outcomes")
+        yield from (Line(line) for line in _indented(", ".join(metrics), width, "  "))
+
+
+def _period(window: dict[str, Any]) -> str:
+    return f"{minute(window['start'])} to {minute(window['end'])} UTC"
+
+
+def _sparklines(bars: Sequence[dict[str, Any]], plotter: Plotter) -> tuple[str, str]:
+    """Return the distribution of the reference, and that of the newest window on the same scale."""
+    highest = max((max(each["window"], each["reference"]) for each in bars), default=0.0)
+    reference, window = ([each[side] for each in bars] for side in ("reference", "window"))
+    return plotter.sparkline(reference, highest), plotter.sparkline(window, highest)
+
+
+def _range(bars: Sequence[dict[str, Any]]) -> str:
+    inner = [each for each in bars if each["kind"] == "range" and each["low"] is not None and each["high"] is not None]
+    return f"from {inner[0]['low']:g} to {inner[-1]['high']:g}, and beyond" if inner else ""
+
+
+def _share(column: dict[str, Any]) -> float:
+    return float(column["evidence"] / column["threshold"]) if column["threshold"] > 0 else 0.0
+
+
+def _powers(column: dict[str, Any]) -> str:
+    return f"10^{max(column['evidence'], 0.0):.1f} of 10^{column['threshold']:.1f}"
+
+
+def _name(column: dict[str, Any]) -> str:
+    return printable(column["column"]) if column["column"] is not None else _LOSS
+
+
+def _shortened(name: str, width: int) -> str:
+    return name if len(name) <= width else f"{name[: width - 1]}~"
+
+
+def _indented(text: str, width: int, indent: str = "    ") -> list[str]:
+    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent)
+
+
+def printable(text: str) -> str:
+    """Return a text without characters that control a terminal: names come from outside."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

@@ -1,0 +1,80 @@
+"""The monitor's API. Results are the JSON values that its OpenAPI document describes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from rondo.client.http.transport import HttpTransport
+
+_MOST_OF_A_PAGE = 200
+
+
+class MonitorClient:
+    """The methods of a client that call the monitor."""
+
+    _http: HttpTransport
+
+    async def monitoring(self) -> dict[str, dict[str, Any]]:
+        """Return a summary by model, as the monitor has it.
+
+        `last_window` is the end of the last closed window, None if none has closed; `no_verdict` is what can't be
+        judged yet and what is missing, None if everything can. `open_alerts` has the kinds of the raised alerts,
+        `not_monitored_share` the share of the newest requests that count in no window, and `watermark` the newest
+        event time.
+
+        Raises:
+            UnreachableError: the monitor does not answer.
+
+        """
+        found = await self._http.json("monitor", "GET", "/v1/models")
+        return {each["model"]: each for each in found["models"]}
+
+    async def drift(self, model: str) -> dict[str, Any]:
+        """Return what has changed of a model and since when, and what can't be judged yet.
+
+        `verdict` has a sentence about the model. `columns` have the evidence of each input, each output and the loss
+        (whose `column` is None), as decimal logarithms: a column has changed where it has a `since`. `newest` has the
+        distributions of the newest window beside those of the training data, `last_closed` the newest figures of
+        performance. `unmatched` has the numbers of `predictions` and `outcomes` that wait for the other, and `dropped`
+        those of rows and outcomes that count in no window, by reason.
+
+        Raises:
+            NotFoundError: the monitor knows no such model.
+            UnreachableError: the monitor does not answer.
+
+        """
+        return await self._http.json("monitor", "GET", _path(model, "/drift"))
+
+    async def windows(self, model: str, last: int = 20) -> list[dict[str, Any]]:
+        """Return the `last` closed windows, the newest first, with their figures and the evidence when they closed.
+
+        Raises:
+            NotFoundError: the monitor knows no such model.
+
+        """
+        found: list[dict[str, Any]] = []
+        following: int | None = None
+        while len(found) < last:
+            before = f"&before={following}" if following is not None else ""
+            path = _path(model, f"/windows?limit={min(last - len(found), _MOST_OF_A_PAGE)}{before}")
+            page = await self._http.json("monitor", "GET", path)
+            found += page["windows"]
+            following = page["next"]
+            if following is None:
+                break
+        return found
+
+    async def report(self, model: str) -> str:
+        """Return the report about a model: one HTML file that loads nothing.
+
+        Raises:
+            NotFoundError: the monitor knows no such model.
+
+        """
+        return (await self._http.request("monitor", "GET", _path(model, "/report"))).text
+
+
+def _path(model: str, rest: str) -> str:
+    return f"/v1/models/{quote(model, safe='')}{rest}"

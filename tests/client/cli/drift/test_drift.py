@@ -1,0 +1,137 @@
+"""`rondo drift` shows what the monitor says of a model: for people, for programs, as a report, and over time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from tests.client.stub_services import UNKNOWN, Monitor
+from tests.monitor.report.story import story
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+Run = Callable[..., "Result"]
+ANSI = "\x1b"
+
+
+def status(**changes: Any) -> dict[str, Any]:
+    told: dict[str, Any] = story().status.model_dump(mode="json")
+    return told | changes
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that sets what the monitor answers to a path below that of the model `loans`."""
+
+    def answer(path: str, body: Any, code: int = 200) -> None:
+        monkeypatch.setitem(Monitor.answers, ("GET", f"/v1/models/{path}"), (code, body))
+
+    answer("loans/drift", status())
+    answer("nosuch/drift", UNKNOWN, 404)
+    return answer
+
+
+def parts(text: str) -> dict[str, list[str]]:
+    """Return the lines of each part by its heading; the verdict is before the first one."""
+    first, *others = text.rstrip("\n").split("\n\n")
+    return {"": first.splitlines()} | {other.splitlines()[0]: other.splitlines()[1:] for other in others}
+
+
+def test_the_parts_say_what_changed_since_when_and_how_sure_it_is(rondo: Run, answers: Any) -> None:
+    done = rondo("drift", "loans")
+    assert (done.exit_code, ANSI in done.stdout) == (0, False)
+    found = parts(done.stdout)
+    assert " ".join(found[""]) == status()["verdict"]["sentence"]
+    changed = "\n".join(found["What has changed"])
+    (x,) = (each for each in status()["columns"] if each["column"] == "x")
+    assert "values are higher" in changed
+    assert f"since {x['since'][:10]}" in changed
+    assert f"10^{x['evidence']:.1f} of 10^{x['threshold']:.1f}" in changed
+    assert any(set(line) & set("▁▂▃▄▅▆▇█") for line in found["What has changed"])
+    assert {"city", "output.score"} <= {line.split()[0] for line in found["Without an evident change"][1:]}
+    assert "1,000 rows" in found["Newest window"][0]
+    assert "ROC AUC" in "".join(found["Performance"])
+    assert "Not judged yet" not in found
+
+
+def test_the_text_has_at_most_eighty_columns(rondo: Run, answers: Any) -> None:
+    long = [each | {"column": f"a_rather_long_name_of_{each['column']}"} for each in status()["columns"]]
+    names = {each["column"]: f"a_rather_long_name_of_{each['column']}" for each in status()["newest"]["columns"]}
+    newest = status()["newest"]
+    newest["columns"] = [each | {"column": names[each["column"]]} for each in newest["columns"]]
+    answers("loans/drift", status(columns=long, newest=newest))
+    assert max(map(len, rondo("drift", "loans").stdout.splitlines())) <= 80
+
+
+def test_what_is_not_judged_has_its_progress_and_when_it_is_expected(rondo: Run, answers: Any) -> None:
+    waiting = {
+        "judged": False, "rows": 336, "needed": 1_500, "expected": "2013-03-07T10:00:00Z", "since": None, "change": None
+    }  # fmt: skip
+    columns = [each | (waiting if each["column"] in {"city", None} else {}) for each in status()["columns"]]
+    answers("loans/drift", status(columns=columns))
+    lines = parts(rondo("drift", "loans").stdout)["Not judged yet"]
+    assert [line.split()[0] for line in lines] == ["city", "performance"]
+    assert "336 of about 1,500 rows, expected on 2013-03-07 10:00 UTC" in lines[0]
+    assert "336 of about 1,500 outcomes" in lines[1]
+
+
+def test_a_model_without_anything_yet_has_its_reason(rondo: Run, answers: Any) -> None:
+    nothing = {"columns": [], "newest": None, "last_closed": None, "no_verdict": "no rows yet"}
+    answers("loans/drift", status(**nothing))
+    assert parts(rondo("drift", "loans").stdout)["Not judged yet"] == ["  no rows yet"]
+
+
+def test_names_from_outside_do_not_control_the_terminal(rondo: Run, answers: Any) -> None:
+    columns = [each | {"column": f"\x1b[31m{each['column']}\x07"} for each in status()["columns"]]
+    verdict = {"state": "changed", "sentence": "\x1b]0;title\x07changed"}
+    answers("loans/drift", status(columns=columns, verdict=verdict))
+    shown = rondo("drift", "loans").stdout
+    assert {character for character in shown if not character.isprintable()} == {"\n"}
+
+
+def test_many_columns_are_cut_off(rondo: Run, answers: Any) -> None:
+    (city,) = (each for each in status()["columns"] if each["column"] == "city")
+    answers("loans/drift", status(columns=[city | {"column": f"c{n}"} for n in range(300)]))
+    lines = parts(rondo("drift", "loans").stdout)["Without an evident change"]
+    assert len(lines) == 22
+    assert "280 more" in lines[-1]
+
+
+def test_programs_get_the_answer_of_the_monitor(rondo: Run, answers: Any) -> None:
+    assert orjson.loads(rondo("drift", "loans", "--json").stdout) == status()
+
+
+def test_a_report_is_written_into_a_file(rondo: Run, answers: Any, tmp_path: Path) -> None:
+    answers("loans/report", "<html>")
+    assert rondo("drift", "loans", "--html", "report.html").exit_code == 0
+    assert (tmp_path / "report.html").read_text() == '"<html>"'
+    done = rondo("drift", "loans", "--html", "report.html", "--json")
+    assert orjson.loads(done.stdout) == {"model": "loans", "file": "report.html"}
+    refused = rondo("drift", "loans", "--html", "nosuch/report.html", "--json")
+    assert (refused.exit_code, orjson.loads(refused.stdout)["error"]) == (1, "unwritable_file")
+
+
+def test_the_history_has_the_last_windows(rondo: Run, answers: Any) -> None:
+    windows = [each.model_dump(mode="json") for each in story().windows]
+    answers("loans/windows?limit=7", {"windows": windows[:5], "next": 5})
+    answers("loans/windows?limit=2&before=5", {"windows": windows[5:7], "next": 3})
+    head, *rows = rondo("drift", "loans", "--history", "--last", "7").stdout.splitlines()
+    assert head.split()[:6] == ["from", "version", "rows", "outcomes", "ROC", "AUC"]
+    assert [row[:10] for row in rows] == [each["start"][:10] for each in windows[:7]]
+    assert [row.count("!") for row in (rows[0], rows[-1])] == [2, 0], "inputs and performance alarm in the newest"
+    listed = rondo("drift", "loans", "--history", "--last", "7", "--json")
+    assert orjson.loads(listed.stdout) == windows[:7]
+    answers("loans/windows?limit=20", {"windows": [], "next": None})
+    assert "`rondo drift loans`" in rondo("drift", "loans", "--history").stdout
+
+
+def test_an_unknown_model_and_contradicting_options_are_refused(rondo: Run, answers: Any) -> None:
+    assert orjson.loads(rondo("drift", "nosuch", "--json").stdout)["error"] == "not_found"
+    refused = rondo("drift", "loans", "--html", "a.html", "--history", "--json")
+    assert (refused.exit_code, orjson.loads(refused.stdout)["error"]) == (2, "usage")
