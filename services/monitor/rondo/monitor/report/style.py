@@ -37,6 +37,7 @@ svg { display: block; width: 100%; }
 .histogram svg, .lines svg { height: 96px; border-bottom: 1px solid var(--line); }
 .lines svg { height: 150px; }
 .card .lines svg { height: 60px; }
+.card .lines { margin-top: 10px; }
 .axis { display: flex; justify-content: space-between; gap: 8px; color: var(--soft); font-size: .75rem;
   font-variant-numeric: tabular-nums; }
 .histogram { margin-top: 10px; }

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from rondo.chassis.profiles.binning import ColumnBins
     from rondo.monitor.evidence.reference import Reference
 
-_BARS = 16
+# With the two outer ones and the missing values two plots fit into a line of 80 characters, beside a name.
+_BARS = 14
 _MOST_CATEGORIES = 12
 _OUTER = 0.05
 _WIDER = 0.25
