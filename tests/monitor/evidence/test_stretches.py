@@ -75,8 +75,9 @@ def learning(means: np.ndarray) -> Learning:
 
 
 def finished(found: Learning, buckets: Buckets) -> StagedTest:
-    test = found.take(buckets)
+    test, taken = found.take(buckets)
     assert test is not None
+    assert test.take(buckets.since(taken)) is None
     return test
 
 
@@ -84,7 +85,7 @@ def test_a_reference_shorter_than_five_blocks_is_extended_by_live_rows_until_it_
     rng = np.random.default_rng(6)
     found = learning(rng.standard_normal((2, 100)))
     assert (found.needed, found.block, found.live) == (160, 32, 0)
-    assert found.take(buckets_of(rng.standard_normal((2, 59)), 1)) is None
+    assert found.take(buckets_of(rng.standard_normal((2, 59)), 1)) == (None, 59)
     assert (found.live, found.stretches.total) == (59, 159)
     test = finished(found, buckets_of(rng.standard_normal((2, 200)), 1, first=59))
     assert (test.block, test.test.reference, test.stage) == (32, 5, 1)
@@ -98,7 +99,8 @@ def test_a_long_memory_is_learned_from_live_rows_and_needs_more_of_them() -> Non
     needed = [found.needed]
     test = None
     for first in range(300, 40_000, 500):
-        if test := found.take(buckets_of(rows[:, first : first + 500], 1, first)):
+        test, _ = found.take(buckets_of(rows[:, first : first + 500], 1, first))
+        if test is not None:
             break
         needed.append(found.needed)
     assert test is not None
@@ -131,6 +133,33 @@ def test_very_many_stretches_become_longer_ones() -> None:
     """So what a checkpoint holds of a reference that remembers for long stays bounded."""
     rows = np.cumsum(np.random.default_rng(8).standard_normal((1, 12_000)), axis=1) / 100
     found = learning(rows[:, :50])
-    assert found.take(buckets_of(rows[:, 50:], 1)) is None
+    assert found.take(buckets_of(rows[:, 50:], 1)) == (None, 11_950)
     assert found.stretches.rows > 1
     assert found.stretches.means.shape[1] <= 2_048 * 1.25
+
+
+@pytest.mark.parametrize("reference", [5_000, 300])
+def test_traffic_that_is_denser_than_the_reference_raises_no_alarm(reference: int) -> None:
+    """A bucket has the rows of several blocks; the component is skewed, so means of more rows would rank high."""
+    alarms = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        rows = rng.exponential(size=(1, reference + 40_000))
+        components = (Component("inputs", "x", "level", 0),)
+        begun = staged("v", [stretches(rows[:, :reference])], 32)
+        watched = Watched(components, begun)
+        watched.take(buckets_of(rows[:, reference:], 200))
+        assert watched.rows > 30_000
+        alarms += isinstance(watched.state, StagedTest) and bool(watched.state.evidence.max() >= np.log(100))
+    assert alarms <= 1
+
+
+def test_blocks_become_as_long_as_the_buckets_of_dense_traffic() -> None:
+    rng = np.random.default_rng(3)
+    test = staged("v", [stretches(rng.standard_normal((1, 5_000)))], 32)
+    assert test.take(buckets_of(rng.standard_normal((1, 4_000)), 200)) is None
+    assert (test.block, test.stage, test.test.reference) == (128, 1, 39)
+    assert set(test.counts) == {200}
+    assert test.take(buckets_of(rng.standard_normal((1, 3_000)), 1_000)) is None
+    assert (test.block, test.stage, test.test.live) == (512, 2, 3)
+    assert test.take(buckets_of(rng.standard_normal((1, 9_000)), 3_000)) == 0

@@ -19,3 +19,8 @@ def block_length(time: float, rows: int) -> int:
     """Return the rows of a block for a reference of `rows` rows with this autocorrelation time, rounded up."""
     needed = max(float(SHORTEST), _TIMES * time, rows / MOST_BLOCKS)
     return math.ceil(SHORTEST * _GRID_RATIO ** math.ceil(math.log(needed / SHORTEST, _GRID_RATIO) - 1e-9))
+
+
+def memory_of(block: int) -> float:
+    """Return the longest autocorrelation time for which a block of so many rows is long enough."""
+    return max(1.0, block / _TIMES)

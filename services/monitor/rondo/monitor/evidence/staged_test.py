@@ -3,6 +3,9 @@
 With the first stage's blocks the test would grow for ever. After `MOST_LIVE_BLOCKS` of them the next stage begins, with
 blocks twice as long, made of pairs of those before. Each stage has half of what is left of the false-alarm rate: by the
 union bound, all of them together keep it.
+
+A bucket can't be divided. Where traffic is so dense that one has the rows of several blocks, the next stage begins with
+blocks as long as that: a mean of more rows varies less, and could not be ranked among those of the reference.
 """
 
 from __future__ import annotations
@@ -85,7 +88,8 @@ class OpenBlock:
 class StagedTest:
     """The test of components that share a clock of blocks, which have at least `block` rows each.
 
-    `starts` are the event times of the live blocks, and `end` is the end of the last one, in microseconds. `evidence`
+    `starts` are the event times of the live blocks, and `end` is the end of the last one, in microseconds; `counts` are
+    their rows. `evidence`
     is the largest logarithm so far, shape `[components]`, less what the stages share.
     """
 
@@ -93,6 +97,7 @@ class StagedTest:
     block: int
     stage: int = 1
     starts: list[int] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
     end: int = 0
     rows: int = 0
     open: OpenBlock = field(init=False)
@@ -103,18 +108,25 @@ class StagedTest:
         self.open = OpenBlock.empty(components)
         self.evidence = np.zeros(components)
 
-    def take(self, buckets: Buckets) -> None:
-        """Take buckets that follow those before; blocks end with the bucket that completes them."""
+    def take(self, buckets: Buckets) -> int | None:
+        """Take buckets that follow those before; blocks end with the bucket that completes them.
+
+        Returns the number of the first bucket that was not taken: the reference is too short for blocks with its rows.
+        """
         first, upto = 0, np.cumsum(buckets.rows)
         while first < len(upto):
             before = int(upto[first - 1]) if first else 0
             last = int(np.searchsorted(upto, before + self.block - self.open.rows))
             if last == len(upto):
                 self.open.extend(buckets, first, last)
-                return
+                return None
+            if not self._fits(int(buckets.rows[last])):
+                self.open.extend(buckets, first, last)
+                return last
             self.open.extend(buckets, first, last + 1)
             self._close(int(buckets.starts[last]) + buckets.length)
             first = last + 1
+        return None
 
     def change(self, component: int) -> Change:
         """Return the change of a component that the evidence is about. Needs a live block."""
@@ -127,12 +139,13 @@ class StagedTest:
             self.starts[point.last - 1],
             float(means[:split].mean()),
             float(means[split:].mean()),
-            (self.test.live - point.block + 1) * self.block + self.open.rows,
+            sum(self.counts[point.block - 1 :]) + self.open.rows,
         )
 
     def _close(self, end: int) -> None:
         self.test = self.test.with_blocks(on_grid(self.open.sums / self.open.rows)[:, None])
         self.starts.append(self.open.start)
+        self.counts.append(self.open.rows)
         self.rows, self.end = self.rows + self.open.rows, end
         self.open = OpenBlock.empty(len(self.test.means))
         if self.test.is_look:
@@ -140,18 +153,40 @@ class StagedTest:
         if self.test.live >= MOST_LIVE_BLOCKS and self.test.reference >= 2 * FEWEST_BLOCKS:
             self._begin_stage()
 
+    def _fits(self, rows: int) -> bool:
+        """Make blocks long enough for a bucket with so many rows; returns whether the reference allows it."""
+        factor = crowded_by(rows, self.block)
+        if factor == 1:
+            return True
+        if self.test.reference < FEWEST_BLOCKS * factor:
+            return False
+        # Live blocks of fewer rows can't be ranked with it. Where there is none, nothing has been looked at yet.
+        self.stage += 1 if self.test.live else 0
+        self.test, self.block = self._with_longer(factor), self.block * factor
+        self.starts, self.counts = [], []
+        return True
+
     def _begin_stage(self) -> None:
-        reference, live = self.test.means[:, : self.test.reference], self.test.means[:, self.test.reference :]
-        begun = BlockTest.of(
-            f"{self.test.seed}/{self.stage + 1}",
-            _pairs(reference[:, reference.shape[1] % 2 :]),
-            self.test.normal,
-            one_sided=self.test.one_sided,
-        )
+        live, self.stage = self.test.means[:, self.test.reference :], self.stage + 1
         # An odd block would have no partner. 1,000 blocks are even.
-        self.test = begun.with_blocks(_pairs(live))
-        self.starts, self.stage, self.block = self.starts[::2], self.stage + 1, 2 * self.block
+        self.test, self.block = self._with_longer(2).with_blocks(merged(live, 2)), 2 * self.block
+        self.starts = self.starts[::2]
+        self.counts = [sum(pair) for pair in zip(self.counts[::2], self.counts[1::2], strict=True)]
+
+    def _with_longer(self, factor: int) -> BlockTest:
+        """Return a test before any live block, whose reference has blocks that are `factor` times as long."""
+        reference = merged(self.test.means[:, : self.test.reference], factor)
+        return BlockTest.of(
+            f"{self.test.seed}/{self.stage}", reference, self.test.normal, one_sided=self.test.one_sided
+        )
 
 
-def _pairs(means: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(means.reshape(len(means), -1, 2).mean(axis=2))
+def crowded_by(rows: int, block: int) -> int:
+    """Return by which power of 2 blocks have to be longer, so that a bucket's rows are less than two blocks."""
+    return 1 << max(0, (rows // block).bit_length() - 1)
+
+
+def merged(means: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
+    """Return the means of so many consecutive blocks each; the oldest that fill no group are left out."""
+    even = means[:, means.shape[1] % factor :]
+    return np.asarray(even.reshape(len(even), even.shape[1] // factor, factor).mean(axis=2))

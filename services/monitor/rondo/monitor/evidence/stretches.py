@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.chassis.profiles.autocorrelation import FEWEST_MEANS, autocorrelation_time
-from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, block_length
+from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, block_length, memory_of
 from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.grid import on_grid
 from rondo.monitor.evidence.staged_test import OpenBlock, StagedTest
@@ -124,15 +124,22 @@ class Learning:
     def of(cls, seed: str, stretches: Stretches, *, one_sided: bool = False) -> Learning:
         return cls(seed, one_sided, stretches, stretches.total, stretches.block())
 
+    @classmethod
+    def again(cls, test: StagedTest) -> Learning:
+        """Return the state in which live rows extend the reference of a test. What it has found is given up."""
+        reference = test.test.means[:, : test.test.reference]
+        stretches = Stretches(test.block, memory_of(test.block), reference)
+        return cls(f"{test.test.seed}/again", test.test.one_sided, stretches, stretches.total, stretches.block())
+
     @property
     def needed(self) -> int:
         """The rows that the reference needs, as far as its memory is known."""
         return FEWEST_BLOCKS * self.block
 
-    def take(self, buckets: Buckets) -> StagedTest | None:
+    def take(self, buckets: Buckets) -> tuple[StagedTest | None, int]:
         """Take buckets that follow those before; returns the test once the reference is long enough.
 
-        The test has taken the buckets that the reference did not need.
+        With it comes the number of the first bucket that was not taken: the test is to take it.
         """
         for at in range(len(buckets.rows)):
             self.open.extend(buckets, at, at + 1)
@@ -143,9 +150,8 @@ class Learning:
             self.stretches = self.stretches.with_means((self.open.sums / self.open.rows)[:, None])
             self.open = OpenBlock.empty(len(self.stretches.means))
             if test := self._try():
-                test.take(buckets.since(at + 1))
-                return test
-        return None
+                return test, at + 1
+        return None, len(buckets.rows)
 
     def _fit_stretches(self) -> None:
         """Make stretches longer until one has more than half of the open rows: a live bucket can't be divided."""

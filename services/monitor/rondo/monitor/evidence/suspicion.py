@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rondo.monitor.evidence.block_length import FEWEST_BLOCKS
 from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.grid import on_grid
-from rondo.monitor.evidence.staged_test import OpenBlock
+from rondo.monitor.evidence.staged_test import OpenBlock, crowded_by, merged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,9 +81,18 @@ class Suspicion:
             if self.found is not None:
                 self.found = self.found.extended(int(buckets.rows[at]), float(buckets.sums[at, 0]), end)
                 continue
+            self._fit(int(buckets.rows[at]))
             self.open.extend(buckets, at, at + 1)
             if self.open.rows >= self.block:
                 self._close(end)
+
+    def _fit(self, rows: int) -> None:
+        """Make blocks as long as a bucket with so many rows needs, as far as the reference allows it."""
+        factor = min(crowded_by(rows, self.block), max(1, self.test.reference // FEWEST_BLOCKS))
+        if factor > 1:
+            self.number, self.starts, self.block = self.number + 1, [], self.block * factor
+            reference = merged(self.test.means[:, : self.test.reference], factor)
+            self.test = BlockTest.of(f"{self.seed}/{self.number}", reference, self.test.normal, one_sided=True)
 
     def _close(self, end: int) -> None:
         self.test = self.test.with_blocks(on_grid(self.open.sums / self.open.rows)[:, None])

@@ -70,11 +70,27 @@ class Watched:
         return self.components[0].group
 
     def take(self, buckets: Buckets) -> None:
-        mine = buckets.of([each.at for each in self.components])
+        mine: Buckets | None = buckets.of([each.at for each in self.components])
+        while mine is not None:
+            mine = self._take(mine)
+
+    @property
+    def rows(self) -> int:
+        """The live rows that the present state has taken."""
+        return self.state.rows + self.state.open.rows if isinstance(self.state, StagedTest) else self.state.live
+
+    def _take(self, buckets: Buckets) -> Buckets | None:
+        """Take buckets until another state is to take the rest, which is returned."""
         if isinstance(self.state, StagedTest):
-            self.state.take(mine)
-        elif begun := self.state.take(mine):
-            self.state = begun
+            left = self.state.take(buckets)
+            if left is None:
+                return None
+            # Traffic is too dense for the reference, which live rows extend from now on.
+            self.state = Learning.again(self.state)
+            return buckets.since(left)
+        begun, taken = self.state.take(buckets)
+        self.state = begun or self.state
+        return buckets.since(taken) if begun else None
 
 
 @dataclass(frozen=True)

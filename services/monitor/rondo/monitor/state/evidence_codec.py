@@ -118,14 +118,16 @@ def _staged_fields(test: StagedTest) -> dict[str, object]:
 
 
 def _staged_arrays(test: StagedTest) -> tuple[NDArray[Any], ...]:
-    return *_test_arrays(test.test), np.array(test.starts, np.int64), test.open.sums, test.evidence
+    blocks = np.array([test.starts, test.counts], np.int64)
+    return *_test_arrays(test.test), blocks, test.open.sums, test.evidence
 
 
 def _staged(fields: Mapping[str, Any], arrays: list[bytes]) -> StagedTest:
-    means, normal, starts, sums, evidence = arrays
+    means, normal, blocks, sums, evidence = arrays
+    starts, counts = np.frombuffer(blocks, np.int64).reshape(2, -1).tolist()
     found = StagedTest(
-        _test(fields["test"], means, normal), fields["block"], fields["stage"],
-        np.frombuffer(starts, np.int64).tolist(), fields["end"], fields["rows"],
+        _test(fields["test"], means, normal), fields["block"], fields["stage"], starts, counts, fields["end"],
+        fields["rows"],
     )  # fmt: skip
     found.open = _open(fields["open"], sums)
     found.evidence = np.frombuffer(evidence, np.float64).copy()
