@@ -54,7 +54,7 @@ def test_the_parts_say_what_changed_since_when_and_how_sure_it_is(rondo: Run, an
     assert f"since {x['since'][:10]}" in changed
     assert f"10^{x['evidence']:.1f} of 10^{x['threshold']:.1f}" in changed
     assert any(set(line) & set("▁▂▃▄▅▆▇█") for line in found["What has changed"])
-    assert {"city", "output.score"} <= {line.split()[0] for line in found["Without an evident change"][1:]}
+    assert {"city", "output.score"} <= {line.split()[0] for line in found["No evident change"][1:]}
     assert "1,000 rows" in found["Newest window"][0]
     assert "ROC AUC" in "".join(found["Performance"])
     assert "Not judged yet" not in found
@@ -98,7 +98,7 @@ def test_names_from_outside_do_not_control_the_terminal(rondo: Run, answers: Any
 def test_many_columns_are_cut_off(rondo: Run, answers: Any) -> None:
     (city,) = (each for each in status()["columns"] if each["column"] == "city")
     answers("loans/drift", status(columns=[city | {"column": f"c{n}"} for n in range(300)]))
-    lines = parts(rondo("drift", "loans").stdout)["Without an evident change"]
+    lines = parts(rondo("drift", "loans").stdout)["No evident change"]
     assert len(lines) == 22
     assert "280 more" in lines[-1]
 

@@ -52,7 +52,7 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
         yield from _heading("Not judged yet")
         yield from _waiting(waiting, status["no_verdict"], width)
     if unchanged:
-        yield from _heading("Without an evident change")
+        yield from _heading("No evident change")
         yield from _unchanged(unchanged, bars, plotter, width)
     yield from _windows(status, width)
 
