@@ -170,11 +170,15 @@ async def test_a_kill_changes_no_published_event(
         (summary,) = (await ask(port, "/v1/models"))["models"]
         assert summary["model"] == MODEL
         status, log = await ask(port, f"/v1/models/{MODEL}/drift"), await ask(port, "/v1/deliveries")
+        kept = (await ask(port, f"/v1/models/{MODEL}/windows?limit=200"))["windows"]
         assert await asyncio.to_thread(monitor.stop) == 0
     finally:
         monitor.kill()
         events.consumer.close()
     assert expected == events.values
+    closed = [value for i, value in events.values.items() if events.topics[i] == WindowClosed.topic]
+    assert _figures(kept) == _figures([each | each["window"] for each in closed])
+    assert len(kept) == DAYS - 1
     drifts = [value for i, value in events.values.items() if events.topics[i] == DriftDetected.topic]
     drift = min(drifts, key=lambda each: each["window"]["end"])
     assert drift["since_earliest"] <= drift["since"] <= drift["since_latest"]
@@ -189,3 +193,9 @@ async def test_a_kill_changes_no_published_event(
     assert status["alerts"]["drift"] == drift["finding_id"]
     assert status["alerts"].keys() == {"drift", "performance"}
     assert status["unmatched"]["outcomes"] == 0
+
+
+def _figures(windows: list[dict[str, Any]]) -> list[list[Any]]:
+    """Return what a closed window that is kept has in common with its event, by the start of the window."""
+    names = ("start", "end", "rows", "labelled_rows", "model_version", "no_verdict", "statistics")
+    return sorted([each[name] for name in names] for each in windows)
