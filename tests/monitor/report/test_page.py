@@ -62,7 +62,7 @@ def test_the_page_shows_what_has_changed_and_how_it_performs() -> None:
     assert told.status.verdict.sentence in page.of("div")
     headings = ["What has changed", "Evidence over time", "Performance", "Everything that is watched"]
     assert page.of("h2")[:4] == headings
-    assert page.of("h3")[:2] == ["x", "performance (loss)"] or page.of("h3")[:2] == ["performance (loss)", "x"]
+    assert page.of("h3")[:2] == ["x", "performance"] or page.of("h3")[:2] == ["performance", "x"]
     assert page.count("tr", class_="holdout") == 1
     assert page.count("polyline", class_="threshold") == 3, "one of all groups, one of each changed column"
     windows = [text for text in page.of("td") if re.fullmatch(r"2024-01-\d\d 00:00", text)]
@@ -111,7 +111,7 @@ def test_what_is_not_judged_yet_has_its_progress() -> None:
 
 
 def test_a_model_without_a_version_has_a_page() -> None:
-    nothing = {"version": None, "columns": (), "newest": None, "last_closed": None, "watermark": None}
+    nothing = {"version": None, "columns": (), "newest": None, "newest_closed": None, "watermark": None}
     page = Reader(report_page(story().status.model_copy(update=nothing), ()))
     assert page.open == []
     assert page.of("h1") == ["loans"]

@@ -36,7 +36,7 @@ class MonitorClient:
 
         `verdict` has a sentence about the model. `columns` have the evidence of each input, each output and the loss
         (whose `column` is None), as decimal logarithms: a column has changed where it has a `since`. `newest` has the
-        distributions of the newest window beside those of the training data, `last_closed` the newest figures of
+        distributions of the newest rows beside those of the training data, `newest_closed` the newest figures of
         performance. `unmatched` has the numbers of `predictions` and `outcomes` that wait for the other, and `dropped`
         those of rows and outcomes that count in no window, by reason.
 

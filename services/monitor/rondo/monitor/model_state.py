@@ -26,11 +26,11 @@ from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.message_buffer import MessageBuffer
 from rondo.monitor.stream.watermark import NEVER, Watermark, is_implausible
 from rondo.monitor.windows.labelled import LabelledRows
+from rondo.monitor.windows.recent_windows import CountedPeriod, RecentWindows
 from rondo.monitor.windows.tumbling import TumblingWindows, to_time
 from rondo.monitor.windows.unmatched_rows import Progress, UnmatchedRows
 from rondo.monitor.windows.window_counts import (
     BucketCounts,
-    VersionWindow,
     count_labels,
     count_rows,
     in_open_windows,
@@ -58,7 +58,7 @@ class ModelState:
     """`max_out_of_orderness` is in microseconds (see `watermark`); `closed_until` is the end of the last closed window.
 
     `tumbling` is None until a spec and a reference are known. `outcome_watermark` is the watermark of `outcomes.log`,
-    by `known_at`. `removed` is the revision of the last removal. `last_closed` is for people: nothing is decided by it.
+    by `known_at`. `removed` is the revision of the last removal. `recent` is for people: nothing is decided by it.
     """
 
     model: str
@@ -69,7 +69,7 @@ class ModelState:
     outcome_watermark: Watermark = field(default_factory=Watermark)
     closed_until: int = NEVER
     windows: OpenWindows = field(default_factory=dict)
-    last_closed: VersionWindow | None = None
+    recent: RecentWindows = field(default_factory=RecentWindows)
     unmatched: UnmatchedRows = field(default_factory=UnmatchedRows)
     labelled: LabelledRows = field(default_factory=LabelledRows)
     evidence: ModelEvidence = field(default_factory=ModelEvidence)
@@ -88,7 +88,7 @@ class ModelState:
         """Apply a spec. Windows of another length discard all counts: they can't be converted."""
         self.spec = spec
         if self.tumbling is not None and not self.tumbling.fits(spec):
-            self.windows, self.tumbling, self.last_closed = {}, None, None
+            self.windows, self.tumbling, self.recent = {}, None, RecentWindows()
             self.evidence.clear()
             self.unmatched.clear_predictions()
             self.labelled.clear()
@@ -102,7 +102,7 @@ class ModelState:
         self.windows, self.tumbling, self.spec, self.removed = {}, None, None, revision
         self.evidence.clear()
         self.watermark, self.outcome_watermark = Watermark(), Watermark()
-        self.closed_until, self.last_closed = NEVER, None
+        self.closed_until, self.recent = NEVER, RecentWindows()
         self.unmatched.clear()
         self.labelled.clear()
         self.buffer.clear()
@@ -125,7 +125,7 @@ class ModelState:
         before, self.history = self.champion, self.history.promoted(champion)
         if before is None or before.version == champion.version:
             return []
-        self.closed_until, self.last_closed = NEVER, None
+        self.closed_until, self.recent = NEVER, RecentWindows()
         self.evidence.keep(version for version in self.evidence.known if self.history.counts(version))
         self.windows = {key: counts for key, counts in self.windows.items() if self.history.counts(key[0])}
         versions = self.unmatched.predictions.column("version").to_numpy()
@@ -225,7 +225,7 @@ class ModelState:
             yield from self._look(reference, tumbling, start + tumbling.length)
             counts = self.windows.pop((version, start))
             self.closed_until = max(self.closed_until, start + tumbling.length)
-            self.last_closed = VersionWindow(version, start, counts)
+            self.recent = self.recent.with_window(CountedPeriod(start, start + tumbling.length, counts))
             self.evidence.take_losses(version, reference, start, tumbling.bucket, counts.loss_rows, counts.loss_sums)
             evidence, window = self.evidence.of(version, reference), tumbling.window(start, counts.rows)
             found = LabelledWindow(window, counts.labelled_rows, window_statistics(counts, reference))

@@ -8,11 +8,11 @@ from rondo.contracts.events.base import Value
 from rondo.contracts.times import Utc
 from rondo.monitor.alerts.no_verdict import no_verdict
 from rondo.monitor.status.column_status import ColumnStatus, column_statuses
-from rondo.monitor.status.newest_window import NewestWindow, WindowStatus, newest, newest_window, window_status
+from rondo.monitor.status.newest_rows import NewestRows, WindowStatus, newest_rows, window_status
 from rondo.monitor.status.overall_verdict import OverallVerdict, overall_verdict
 from rondo.monitor.stream.watermark import NEVER
+from rondo.monitor.windows.recent_windows import CountedPeriod
 from rondo.monitor.windows.tumbling import to_time
-from rondo.monitor.windows.window_counts import VersionWindow
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -51,7 +51,7 @@ class ModelSummary(Value):
 class ModelStatus(Value):
     """`columns` and the windows are those of the champion; `alerts` are the ids of the open alerts by kind.
 
-    `newest` is the newest window with its distributions, `last_closed` the newest one that accepts no more outcomes,
+    `newest` are the newest rows with their distributions, `newest_closed` the newest ones that accept no more outcomes,
     and `windows` are the open ones. `no_verdict` is as in `ModelSummary`.
 
     `watermark` and `outcomes_until` are the newest times in the logs.
@@ -71,8 +71,8 @@ class ModelStatus(Value):
     window_seconds: float | None
     bucket_seconds: float | None
     columns: tuple[ColumnStatus, ...]
-    newest: NewestWindow | None
-    last_closed: WindowStatus | None
+    newest: NewestRows | None
+    newest_closed: WindowStatus | None
     windows: tuple[WindowStatus, ...]
     alerts: dict[str, str]
     unmatched: LogCounts
@@ -138,20 +138,19 @@ def _evidence(state: ModelState) -> VersionEvidence | None:
 
 def _windows(state: ModelState, reference: Reference | None) -> dict[str, Any]:
     """Return the windows of the champion, by the names of their fields."""
-    tumbling, champion, closed = state.tumbling, state.champion, state.last_closed
+    tumbling, champion = state.tumbling, state.champion
     if tumbling is None or champion is None or reference is None:
-        return {"newest": None, "last_closed": None, "windows": ()}
+        return {"newest": None, "newest_closed": None, "windows": ()}
     mine = [
-        VersionWindow(version, start, counts)
+        CountedPeriod(start, start + tumbling.length, counts)
         for (version, start), counts in sorted(state.windows.items(), key=lambda item: item[0])
         if version == champion.version
     ]
-    passed = state.watermark.passed
-    found = newest(mine, closed, tumbling, passed)
+    closed = state.recent.period
     return {
-        "newest": newest_window(found, tumbling, reference, passed) if found else None,
-        "last_closed": window_status(closed, tumbling, reference) if closed else None,
-        "windows": tuple(window_status(each, tumbling, reference) for each in mine),
+        "newest": newest_rows(mine, state.recent, state.watermark.passed, reference),
+        "newest_closed": window_status(closed, reference) if closed else None,
+        "windows": tuple(window_status(each, reference) for each in mine),
     }
 
 

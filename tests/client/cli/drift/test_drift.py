@@ -55,7 +55,7 @@ def test_the_parts_say_what_changed_since_when_and_how_sure_it_is(rondo: Run, an
     assert f"10^{x['evidence']:.1f} of 10^{x['threshold']:.1f}" in changed
     assert any(set(line) & set("▁▂▃▄▅▆▇█") for line in found["What has changed"])
     assert {"city", "output.score"} <= {line.split()[0] for line in found["No evident change"][1:]}
-    assert "1,000 rows" in found["Newest window"][0]
+    assert "1,000 rows" in found["Newest rows"][0]
     assert "ROC AUC" in "".join(found["Performance"])
     assert "Not judged yet" not in found
 
@@ -82,7 +82,7 @@ def test_what_is_not_judged_has_its_progress_and_when_it_is_expected(rondo: Run,
 
 
 def test_a_model_without_anything_yet_has_its_reason(rondo: Run, answers: Any) -> None:
-    nothing = {"columns": [], "newest": None, "last_closed": None, "no_verdict": "no rows yet"}
+    nothing = {"columns": [], "newest": None, "newest_closed": None, "no_verdict": "no rows yet"}
     answers("loans/drift", status(**nothing))
     assert parts(rondo("drift", "loans").stdout)["Not judged yet"] == ["  no rows yet"]
 

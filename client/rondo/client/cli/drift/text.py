@@ -22,7 +22,7 @@ _METER = 10
 _SMALL_METER, _POWERS, _PLOT = 6, 16, 17
 _BESIDE_NAME = 2 + 1 + _SMALL_METER + 1 + _POWERS + 1 + _PLOT + 1 + _PLOT
 _SHORTEST = 8
-_LOSS = "performance (loss)"
+_LOSS = "performance"
 
 
 class Line(NamedTuple):
@@ -73,7 +73,7 @@ def _changed(
     if shown := bars.get(column["column"]):
         reference, window = _sparklines(shown, plotter)
         yield Line(f"    training {reference}")
-        yield Line(f"    now      {window}  {_range(shown)}"[:width])
+        yield Line(f"    now      {window}  {_range(shown)}"[:width].rstrip())
 
 
 def _since(column: dict[str, Any]) -> str:
@@ -100,7 +100,7 @@ def _unchanged(
 ) -> Iterator[Line]:
     shown = columns[:_MOST_UNCHANGED]
     name = min(max(len(_name(each)) for each in shown), _NAME, width - _BESIDE_NAME)
-    heads = f"  {'':{name}} {'evidence':{_SMALL_METER + 1 + _POWERS}} {'training':{_PLOT}} newest window"
+    heads = f"  {'':{name}} {'evidence':{_SMALL_METER + 1 + _POWERS}} {'training':{_PLOT}} newest rows"
     yield Line(heads, "dim")
     for each in shown:
         reference, window = _sparklines(bars.get(each["column"], ()), plotter)
@@ -113,10 +113,10 @@ def _unchanged(
 
 def _windows(status: dict[str, Any], width: int) -> Iterator[Line]:
     if newest := status["newest"]:
-        filling = "" if newest["complete"] else ", still filling"
-        yield from _heading("Newest window")
+        filling = "" if newest["complete"] else ", of a window that fills"
+        yield from _heading("Newest rows")
         yield Line(f"  {_period(newest)}: {newest['rows']:,} rows{filling}")
-    if not (closed := status["last_closed"] or newest):
+    if not (closed := status["newest_closed"] or newest):
         return
     metrics = [
         described(Statistic.model_validate(each))

@@ -22,7 +22,7 @@ _MOST_PLOTS = 60
 LEGEND = element(
     "div",
     element("span", "training data", class_="ref"),
-    element("span", "newest window", class_="now"),
+    element("span", "newest rows", class_="now"),
     class_="legend",
 )
 
@@ -159,7 +159,7 @@ def evidence_of(column: ColumnStatus, windows: Sequence[ClosedWindow]) -> list[P
 
 
 def name(column: ColumnStatus) -> str:
-    return column.column if column.column is not None else "performance (loss)"
+    return column.column if column.column is not None else "performance"
 
 
 def powers(column: ColumnStatus) -> Markup:

@@ -53,10 +53,8 @@ def _header(status: ModelStatus) -> Markup:
     facts = [f"version {status.version}"] if status.version is not None else []
     facts += [f"newest request {status.watermark:%Y-%m-%d %H:%M} UTC"] if status.watermark else []
     if newest := status.newest:
-        state = "" if newest.complete else ", still filling"
-        facts.append(
-            f"newest window {newest.start:%Y-%m-%d %H:%M} to {newest.end:%Y-%m-%d %H:%M}, {newest.rows:,} rows{state}"
-        )
+        state = "" if newest.complete else ", of a window that fills"
+        facts.append(f"newest {newest.rows:,} rows since {newest.start:%Y-%m-%d %H:%M}{state}")
     return element(
         "header",
         element("h1", status.model),

@@ -22,22 +22,25 @@ from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
 from rondo.monitor.stream.watermark import Watermark
 from rondo.monitor.windows import label_join
 from rondo.monitor.windows.labelled import LabelledRows
+from rondo.monitor.windows.recent_windows import CountedPeriod, RecentWindows
 from rondo.monitor.windows.tumbling import TumblingWindows
 from rondo.monitor.windows.unmatched_rows import UnmatchedRows
-from rondo.monitor.windows.window_counts import VersionWindow, WindowCounts
+from rondo.monitor.windows.window_counts import WindowCounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rondo.monitor.windows.window_counts import OpenWindows
 
+# The periods of `RecentWindows`; a row without a period is an open window.
+_FULL, _FILLING = "full", "filling"
 _COUNTS = pa.list_(pa.int64())
 # `task` is JSON.
 _WINDOWS = pa.schema(
     [
         ("version", pa.int64()), ("start", pa.int64()), ("rows", pa.int64()), ("bins", _COUNTS), ("outcomes", _COUNTS),
         ("loss_rows", _COUNTS), ("loss_sums", pa.list_(pa.float64())), ("largest", pa.float64()), ("task", pa.string()),
-        ("closed", pa.bool_()),
+        ("period", pa.string()), ("end", pa.int64()),
     ]
 )  # fmt: skip
 _BUFFERED = pa.schema([("message", pa.binary()), ("row", pa.int64())])
@@ -76,7 +79,7 @@ def decode_state(
     outcomes, stored_outcomes = segmented_table.load(saved.tables["outcomes"], label_join.OUTCOMES)
     labelled, stored_labelled = segmented_table.load(saved.tables["labelled"], label_join.LABELLED)
     buffered, stored_buffered = segmented_table.load(saved.tables["buffered"], _BUFFERED)
-    windows, last_closed = _decoded_windows(segmented_table.read(saved.windows))
+    windows, recent = _decoded_windows(segmented_table.read(saved.windows))
     champion = ChampionRevision(**figures["champion"]) if figures["champion"] else None
     state = ModelState(
         model,
@@ -87,7 +90,7 @@ def decode_state(
         outcome_watermark=_watermark(figures["outcome_watermark"]),
         closed_until=figures["closed_until"],
         windows=windows,
-        last_closed=last_closed,
+        recent=recent,
         unmatched=UnmatchedRows(predictions, outcomes, stored_predictions.rows.size, stored_outcomes.rows.size),
         labelled=LabelledRows(labelled, stored_labelled.rows.size),
         evidence=decode_evidence(segmented_table.read(saved.evidence)),
@@ -140,16 +143,16 @@ def _buffered(state: ModelState) -> pa.Table:
 
 
 def _windows(state: ModelState) -> pa.Table:
-    """Return the open windows, and the newest closed one at the end."""
-    rows = [_window(version, start, counts) for (version, start), counts in state.windows.items()]
-    rows += [_window(*state.last_closed) | {"closed": True}] if state.last_closed else []
+    """Return the open windows, and the periods of the newest closed ones by their names."""
+    rows = [_counts(counts) | {"version": v, "start": start} for (v, start), counts in state.windows.items()]
+    for name, period in ((_FULL, state.recent.full), (_FILLING, state.recent.filling)):
+        if period is not None:
+            rows.append(_counts(period.counts) | {"period": name, "start": period.start, "end": period.end})
     return pa.Table.from_pylist(rows, schema=_WINDOWS)
 
 
-def _window(version: int, start: int, counts: WindowCounts) -> dict[str, object]:
+def _counts(counts: WindowCounts) -> dict[str, object]:
     return {
-        "version": version,
-        "start": start,
         "rows": counts.rows,
         "bins": counts.bins,
         "outcomes": counts.outcomes,
@@ -157,13 +160,12 @@ def _window(version: int, start: int, counts: WindowCounts) -> dict[str, object]
         "loss_sums": counts.loss_sums,
         "largest": counts.largest,
         "task": counts.task.model_dump_json(),
-        "closed": False,
     }
 
 
-def _decoded_windows(table: pa.Table) -> tuple[OpenWindows, VersionWindow | None]:
+def _decoded_windows(table: pa.Table) -> tuple[OpenWindows, RecentWindows]:
     windows: OpenWindows = {}
-    closed = None
+    periods = dict[str, CountedPeriod]()
     for row in table.to_pylist():
         counts = WindowCounts(
             FittedTask.model_validate_json(row["task"]),
@@ -174,8 +176,8 @@ def _decoded_windows(table: pa.Table) -> tuple[OpenWindows, VersionWindow | None
             np.array(row["loss_sums"], np.float64),
             row["largest"],
         )
-        if row["closed"]:
-            closed = VersionWindow(row["version"], row["start"], counts)
-        else:
+        if row["period"] is None:
             windows[row["version"], row["start"]] = counts
-    return windows, closed
+        else:
+            periods[row["period"]] = CountedPeriod(row["start"], row["end"], counts)
+    return windows, RecentWindows(periods.get(_FULL), periods.get(_FILLING))

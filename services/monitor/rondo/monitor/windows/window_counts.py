@@ -80,6 +80,17 @@ class WindowCounts:
     def with_rows(self, rows: int, bins: NDArray[np.int64]) -> WindowCounts:
         return replace(self, rows=self.rows + rows, bins=self.bins + bins)
 
+    def plus(self, other: WindowCounts) -> WindowCounts:
+        """Return the counts of both, of the same version."""
+        return replace(
+            self,
+            rows=self.rows + other.rows,
+            bins=self.bins + other.bins,
+            outcomes=self.outcomes + other.outcomes,
+            loss_rows=self.loss_rows + other.loss_rows,
+            loss_sums=self.loss_sums + other.loss_sums,
+        )
+
     def with_labelled(self, rows: pa.Table, buckets: NDArray[np.int64], *, removed: bool = False) -> WindowCounts:
         """Count labelled rows, or remove them, by the number of each one's bucket.
 
@@ -111,14 +122,6 @@ class WindowCounts:
     def __hash__(self) -> int:
         """Hash by what is cheap."""
         return hash((self.rows, self.bins.size))
-
-
-class VersionWindow(NamedTuple):
-    """The counts of a version's window that began at `start`, in microseconds."""
-
-    version: int
-    start: int
-    counts: WindowCounts
 
 
 # Open windows by version and start.

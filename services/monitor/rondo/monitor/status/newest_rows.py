@@ -1,0 +1,62 @@
+"""The newest rows of the champion with their distributions, and its newest figures of performance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.monitoring import Statistic, Window
+from rondo.monitor.statistics.window_statistics import window_statistics
+from rondo.monitor.status.histograms import Histogram, histograms
+from rondo.monitor.windows.recent_windows import CountedPeriod, combined
+from rondo.monitor.windows.tumbling import to_time
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rondo.monitor.evidence.reference import Reference
+    from rondo.monitor.windows.recent_windows import RecentWindows
+
+
+class WindowStatus(Window):
+    """A window, or several that follow each other. Its figures describe, and decide nothing."""
+
+    labelled_rows: int
+    statistics: tuple[Statistic, ...]
+
+
+class NewestRows(WindowStatus):
+    """The newest windows whose rows are expected to be there, though outcomes may follow; else one that fills.
+
+    They are so many that they have enough rows for a plot. `complete` says which of both it is. `columns` have the
+    distribution of each column.
+    """
+
+    complete: bool
+    columns: tuple[Histogram, ...]
+
+
+def window_status(period: CountedPeriod, reference: Reference) -> WindowStatus:
+    """Return the figures of a window, open or closed, or of several."""
+    return WindowStatus(
+        start=to_time(period.start),
+        end=to_time(period.end),
+        rows=period.counts.rows,
+        labelled_rows=period.counts.labelled_rows,
+        statistics=window_statistics(period.counts, reference),
+    )
+
+
+def newest_rows(
+    windows: Sequence[CountedPeriod], recent: RecentWindows, passed: int, reference: Reference
+) -> NewestRows | None:
+    """Return the newest rows of the open `windows` that the watermark has `passed`, and of the closed ones.
+
+    Without any it is the newest window that fills.
+    """
+    closed = [recent.period] if recent.period else []
+    ended = [*closed, *(each for each in windows if each.end <= passed)]
+    found = combined(reversed(ended)) or (windows[-1] if windows else None)
+    if found is None:
+        return None
+    status, columns = window_status(found, reference), histograms(found.counts.bins, reference)
+    return NewestRows(**dict(status), complete=bool(ended), columns=columns)
