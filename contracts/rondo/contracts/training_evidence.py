@@ -129,6 +129,20 @@ class ReferenceBlocks(Value):
     columns: dict[Text, ColumnBlocks]
 
 
+class Projections(Value):
+    """Weighted sums of the numeric features of a row, which show a change in how features go together.
+
+    `weights` has each feature's weight in every projection. The value of a row is the sum over the features of weight
+    times level, each product rounded to a multiple of 2^-12. The level is that of the row's bin, as in `ColumnBlocks`;
+    a missing value has the level 0, the mean. `profiles` and `blocks` are of these values over the reference, by the
+    names of the projections in their order; the stretches are those of the features.
+    """
+
+    weights: dict[Text, tuple[float, ...]]
+    profiles: dict[Text, FeatureProfile]
+    blocks: dict[Text, ColumnBlocks]
+
+
 class LossReference(Value):
     """The losses of the evaluated model on the holdout, as means of consecutive stretches of `rows` rows each.
 
@@ -146,8 +160,8 @@ class ReferenceProfile(Value):
     """What the monitor compares with: profiles of the features over `rows` rows, and of the outputs on the holdout.
 
     `outputs` are named as in answers; `task` and `performance` are of the model and its holdout. `seconds` is the event
-    time from the first to the last of the rows. Without `feature_blocks`, `output_blocks` and `loss`, as evidence of
-    earlier releases has none, nothing can be judged.
+    time from the first to the last of the rows. There are `projections` of at least two numeric features. Without
+    `feature_blocks`, `output_blocks` and `loss`, as evidence of earlier releases has none, nothing can be judged.
     """
 
     rows: int
@@ -157,6 +171,7 @@ class ReferenceProfile(Value):
     task: FittedTask
     performance: dict[Text, PerformanceFigure]
     feature_blocks: ReferenceBlocks | None = None
+    projections: Projections | None = None
     output_blocks: ReferenceBlocks | None = None
     loss: LossReference | None = None
 

@@ -26,6 +26,8 @@ from scipy.signal import lfilter
 Rows = NDArray[np.float64]
 # Rows of one feature of a stream: of this many, by this generator.
 Feature = Callable[[int, np.random.Generator], Rows]
+# Changes the rows that it is given, by feature.
+Change = Callable[[dict[str, Rows]], None]
 REFERENCE, LIVE, FEATURES = 5_000, 52_000, 10
 # Rows, as the widths of the monitor have them with such a reference.
 BUCKET, STEP = 8, 64
@@ -84,11 +86,30 @@ class Watched:
     block: float
 
 
-def watch(feature: Feature, rng: np.random.Generator, rate: float, change: tuple[int, float] | None = None) -> Watched:
-    """Watch a stream of ten features until its end. A `change` adds a shift to the first from a live row on."""
+def shifted(by: float) -> Change:
+    """Return the change that adds a shift to the first feature."""
+
+    def change(columns: dict[str, Rows]) -> None:
+        columns["x0"] += np.float32(by)
+
+    return change
+
+
+def related(correlation: float) -> Change:
+    """Return the change that relates the first two features, each of which stays as it was if it is normal."""
+
+    def change(columns: dict[str, Rows]) -> None:
+        own = np.float32(np.sqrt(1 - correlation**2))
+        columns["x1"][:] = np.float32(correlation) * columns["x0"] + own * columns["x1"]
+
+    return change
+
+
+def watch(feature: Feature, rng: np.random.Generator, rate: float, change: tuple[int, Change] | None = None) -> Watched:
+    """Watch a stream of ten features until its end. A `change` is made from a live row on."""
     columns = {f"x{number}": feature(REFERENCE + LIVE, rng).astype(np.float32) for number in range(FEATURES)}
     if change:
-        columns["x0"][REFERENCE + change[0] :] += np.float32(change[1])
+        change[1]({name: rows[REFERENCE + change[0] :] for name, rows in columns.items()})
     profile = _profile({name: rows[:REFERENCE] for name, rows in columns.items()})
     reference = Reference.of(profile, str(rng.integers(2**32)))
     evidence = VersionEvidence.of(reference.digest, profile)
@@ -107,13 +128,15 @@ def watch(feature: Feature, rng: np.random.Generator, rate: float, change: tuple
 
 def _profile(columns: dict[str, Rows]) -> ReferenceProfile:
     features = {name: numeric(rows) for name, rows in columns.items()}
+    blocks, projections = of_features(features, pl.DataFrame(columns))
     return ReferenceProfile(
         rows=REFERENCE,
         features=features,
         outputs={},
         task=FittedTask(task="binary"),
         performance={},
-        feature_blocks=of_features(features, pl.DataFrame(columns)),
+        feature_blocks=blocks,
+        projections=projections,
     )
 
 

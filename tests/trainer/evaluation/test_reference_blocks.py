@@ -56,13 +56,15 @@ def as_logged(rows: pl.DataFrame) -> pa.Table:
 
 def reference(rows: pl.DataFrame) -> ReferenceProfile:
     profiles = profiles_of(FEATURES, rows)
+    blocks, projections = of_features(profiles, rows)
     return ReferenceProfile(
         rows=rows.height,
         features=profiles,
         outputs={},
         task=BINARY,
         performance={},
-        feature_blocks=of_features(profiles, rows),
+        feature_blocks=blocks,
+        projections=projections,
     )
 
 
@@ -81,8 +83,15 @@ def test_the_stretches_are_what_the_monitor_computes_of_the_same_rows(count: int
     assert (counts.sum(axis=0) + binning.count(logged.slice(0, left_out))).tolist() == binning.reference(
         profile
     ).tolist()
-    for column in binning.columns:
-        watched, found = components(profile.features[column.name]), blocks.columns[column.name]
+    profiles, columns = dict(profile.features), dict(blocks.columns)
+    # With many rows x and few vary, so there is something to project.
+    assert profile.projections or count < 500
+    if profile.projections:
+        profiles |= profile.projections.profiles
+        columns |= profile.projections.blocks
+    assert [column.name for column in binning.watched] == list(profiles)
+    for column in binning.watched:
+        watched, found = components(profiles[column.name]), columns[column.name]
         expected = watched.means(counts[:, column.offset : column.offset + column.size])
         assert tuple(found.means) == watched.names
         assert np.column_stack(list(found.means.values())) == pytest.approx(expected, abs=1e-9)
@@ -99,7 +108,7 @@ def test_the_newest_rows_fill_the_stretches() -> None:
     values = [*[0.0] * 1_000, *[1.0] * 1_001]
     rows = pl.DataFrame({"x": pl.Series(values, dtype=pl.Float32)})
     profiles = profiles_of({"x": FEATURES["x"]}, rows)
-    blocks = of_features(profiles, rows)
+    blocks, _ = of_features(profiles, rows)
     level = blocks.columns["x"].means["level"]
     assert (blocks.rows, len(level)) == (4, 500)
     # The second row is the first of a stretch, so the 1,000th ends the 250th but for one row.
@@ -117,7 +126,7 @@ def remembering(count: int) -> np.ndarray:
 def test_the_memory_is_that_of_rows_within_a_stretch() -> None:
     rows = pl.DataFrame({"x": remembering(12_800)})
     profiles = profiles_of({"x": FEATURES["x"]}, rows)
-    blocks = of_features(profiles, rows)
+    blocks, _ = of_features(profiles, rows)
     profile = ReferenceProfile(rows=12_800, features=profiles, outputs={}, task=BINARY, performance={})
     (bins,) = Binning.of(profile).indices(as_logged(rows))
     of_rows = components(profiles["x"]).values[bins].T

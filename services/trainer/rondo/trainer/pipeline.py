@@ -165,6 +165,7 @@ class Pipeline:
         }
         graph = builder.build(made.model, fitted, metadata)
         profile = reference_profile.of_features(spec.features, rows)
+        feature_blocks, projections = reference_blocks.of_features(profile, rows)
         return FittedCandidate(
             model=graph,
             holdout=holdout,
@@ -182,7 +183,8 @@ class Pipeline:
                 compared,
             ),
             profile=profile,
-            feature_blocks=reference_blocks.of_features(profile, rows),
+            feature_blocks=feature_blocks,
+            projections=projections,
             training_set_digest=training_set.digest,
             rows=rows.height,
             rows_trained=parts.training.height,

@@ -120,6 +120,7 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
     graph = builder.build(registered, scored.task, {builder.SPEC_DIGEST: spec.digest, **known_time})
     compared, edge_notes = _compare(spec, registered, scored.task, graph, rows, run)
     profile = reference_profile.of_features(spec.features, rows)
+    feature_blocks, projections = reference_blocks.of_features(profile, rows)
     return FittedCandidate(
         model=graph,
         holdout=holdout,
@@ -132,7 +133,8 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
         parameters=None,
         parity=compared,
         profile=profile,
-        feature_blocks=reference_blocks.of_features(profile, rows),
+        feature_blocks=feature_blocks,
+        projections=projections,
         training_set_digest=training_set.digest,
         rows=rows.height,
         rows_trained=0,

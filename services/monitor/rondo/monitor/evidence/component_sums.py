@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.chassis.profiles.components import components
+from rondo.chassis.profiles.projections import computable
 from rondo.contracts.events.logs import OUTPUT
 from rondo.contracts.training_evidence import UnknownProfile
 
@@ -21,18 +22,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class ComponentSums:
-    """For each column of a binning its group, its place among the bins, and its components in each of its bins."""
+    """For each watched column its group, its place among the bins, and its components in each of its bins."""
 
     columns: tuple[tuple[Group, slice, NDArray[np.float64]], ...]
 
     @classmethod
     def of(cls, profile: ReferenceProfile, binning: Binning) -> ComponentSums:
-        profiles = profile.features | {f"{OUTPUT}{name}": part for name, part in profile.outputs.items()}
+        inputs = profile.features | computable(profile.features, profile.projections)
+        profiles = inputs | {f"{OUTPUT}{name}": part for name, part in profile.outputs.items()}
         columns: list[tuple[Group, slice, NDArray[np.float64]]] = []
-        for bins in binning.columns:
+        for bins in binning.watched:
             part = profiles[bins.name]
             if not isinstance(part, UnknownProfile):
-                group: Group = "inputs" if bins.name in profile.features else "outputs"
+                group: Group = "inputs" if bins.name in inputs else "outputs"
                 columns.append((group, slice(bins.offset, bins.offset + bins.size), components(part).values))
         return cls(tuple(columns))
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from rondo.chassis.profiles.components import components
+from rondo.chassis.profiles.projections import computable
 from rondo.contracts.events.logs import OUTPUT
-from rondo.contracts.training_evidence import UnknownProfile
+from rondo.contracts.training_evidence import ReferenceBlocks, UnknownProfile
 from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
@@ -24,7 +25,7 @@ from rondo.monitor.evidence.suspicion import Suspicion
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from rondo.contracts.training_evidence import FeatureProfile, ReferenceBlocks, ReferenceProfile
+    from rondo.contracts.training_evidence import FeatureProfile, ReferenceProfile
     from rondo.monitor.evidence.staged_test import Change
 
 Group = Literal["inputs", "outputs", "loss"]
@@ -38,8 +39,9 @@ _NAMES = {"level": StatisticName.LEVEL, "spread": StatisticName.SPREAD, "missing
 
 @dataclass(frozen=True)
 class Component:
-    """A bounded figure of a row. `column` is a feature, or an output such as `output.score`, or None for the loss.
+    """A bounded figure of a row.
 
+    `column` is a feature, a projection such as `projection 1`, an output such as `output.score`, or None for the loss.
     `at` is its place in the sums of its group.
     """
 
@@ -132,7 +134,7 @@ class VersionEvidence:
     def of(cls, digest: str, profile: ReferenceProfile) -> VersionEvidence:
         """Return the evidence before any live row. Columns whose reference has no blocks are not watched."""
         watched = [
-            *_columns(digest, "inputs", profile.features, profile.feature_blocks),
+            *_columns(digest, "inputs", *_inputs(profile)),
             *_columns(digest, "outputs", profile.outputs, profile.output_blocks),
         ]
         if profile.loss is None or not profile.loss.means:
@@ -183,6 +185,14 @@ class VersionEvidence:
 def _alarms(parts: tuple[Component, ...], test: StagedTest, threshold: float) -> Iterator[Alarm]:
     for at in np.flatnonzero(test.evidence >= threshold):
         yield Alarm(parts[at], float(test.evidence[at]), threshold, test.change(int(at)), test.end)
+
+
+def _inputs(profile: ReferenceProfile) -> tuple[Mapping[str, FeatureProfile], ReferenceBlocks | None]:
+    """Return profiles and blocks of the features, and then of the projections."""
+    blocks, projections = profile.feature_blocks, profile.projections
+    if blocks and projections:
+        blocks = ReferenceBlocks(rows=blocks.rows, columns=blocks.columns | projections.blocks)
+    return profile.features | computable(profile.features, projections), blocks
 
 
 def _columns(

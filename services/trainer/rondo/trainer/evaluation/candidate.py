@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Evaluation,
         FeatureProfile,
         Parity,
+        Projections,
         ReferenceBlocks,
         ReferenceProfile,
     )
@@ -47,6 +48,7 @@ class FittedCandidate:
     parity: Parity
     profile: dict[str, FeatureProfile]
     feature_blocks: ReferenceBlocks
+    projections: Projections | None
     training_set_digest: str
     rows: int
     rows_trained: int

@@ -79,6 +79,7 @@ def _profile(fitted: FittedCandidate, scored: Scored) -> ReferenceProfile:
         task=scored.task,
         performance={name: PerformanceFigure(value=f.value, error=f.error) for name, f in figures.items()},
         feature_blocks=fitted.feature_blocks,
+        projections=fitted.projections,
         output_blocks=reference_blocks.of_outputs(outputs, scored),
         loss=reference_blocks.of_losses(scored.task, counted),
     )

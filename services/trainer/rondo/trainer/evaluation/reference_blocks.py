@@ -14,22 +14,26 @@ import pyarrow as pa
 from rondo.chassis.profiles.autocorrelation import autocorrelation_time
 from rondo.chassis.profiles.binning import Binning
 from rondo.chassis.profiles.components import components
-from rondo.contracts.events.logs import FEATURE, OUTPUT
+from rondo.chassis.profiles.projections import Projector
+from rondo.contracts.events.logs import OUTPUT
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.training_evidence import (
     CategoricalProfile,
     ColumnBlocks,
     LossReference,
     NumericProfile,
+    Projections,
     ReferenceBlocks,
+    UnknownProfile,
 )
+from rondo.trainer.evaluation.projection_weights import draw
+from rondo.trainer.evaluation.reference_profile import numeric
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from rondo.chassis.profiles.binning import ColumnBins
     from rondo.contracts.tasks.base import FittedTask
     from rondo.contracts.training_evidence import FeatureProfile
     from rondo.trainer.evaluation.metrics import Scored
@@ -39,10 +43,21 @@ MOST_STRETCHES = 512
 _DECIMALS = 9
 
 
-def of_features(profiles: Mapping[str, FeatureProfile], rows: pl.DataFrame) -> ReferenceBlocks:
-    """Return how the profiled features move over rows that are in order of event time."""
-    columns = {f"{FEATURE}{name}": _column(profile, rows[name]) for name, profile in profiles.items()}
-    return _blocks(Binning.of_columns(profiles, {}), profiles, pa.table(columns))
+def of_features(
+    profiles: Mapping[str, FeatureProfile], rows: pl.DataFrame
+) -> tuple[ReferenceBlocks, Projections | None]:
+    """Return how the profiled features, and projections of them, move over rows that are in order of event time."""
+    weights, stretch = draw(profiles), _stretch(rows.height)
+    projector = Projector.of(profiles, weights)
+    projected = projector.zeros(rows.height)
+    columns: dict[str, ColumnBlocks] = {}
+    # One column at a time: the bins of all rows and columns may not fit memory.
+    for column in Binning.of_columns(profiles, {}).columns:
+        profile = profiles[column.name]
+        bins = column.bins(pa.table({column.column: _values(profile, rows[column.name])}))
+        projector.add(projected, column.name, bins)
+        columns[column.name] = _column_blocks(profile, bins, stretch)
+    return ReferenceBlocks(rows=stretch, columns=columns), _projections(weights, projected.T.copy(), stretch)
 
 
 def of_outputs(profiles: Mapping[str, FeatureProfile], scored: Scored) -> ReferenceBlocks:
@@ -53,7 +68,12 @@ def of_outputs(profiles: Mapping[str, FeatureProfile], scored: Scored) -> Refere
         f"{OUTPUT}{name}": labels.take(values[name]) if isinstance(profile, CategoricalProfile) else values[name]
         for name, profile in profiles.items()
     }
-    return _blocks(Binning.of_columns({}, profiles), profiles, pa.table(columns))
+    table, stretch, binning = pa.table(columns), _stretch(len(scored)), Binning.of_columns({}, profiles)
+    blocks = {
+        name: _column_blocks(profile, column.bins(table), stretch)
+        for (name, profile), column in zip(profiles.items(), binning.columns, strict=True)
+    }
+    return ReferenceBlocks(rows=stretch, columns=blocks)
 
 
 def of_losses(fitted: FittedTask, counted: pa.Table) -> LossReference | None:
@@ -79,30 +99,35 @@ def _stretch(rows: int) -> int:
     return max(1, -(-rows // MOST_STRETCHES))
 
 
-def _column(profile: FeatureProfile, values: pl.Series) -> pa.ChunkedArray:
-    stored = values.cast(pl.Float32 if isinstance(profile, NumericProfile) else pl.String)
+def _values(profile: FeatureProfile, column: pl.Series) -> pa.ChunkedArray:
+    stored = column.cast(pl.Float32 if isinstance(profile, NumericProfile) else pl.String)
     return pa.chunked_array([stored.to_arrow(compat_level=pl.CompatLevel.oldest())])
 
 
-def _blocks(binning: Binning, profiles: Mapping[str, FeatureProfile], table: pa.Table) -> ReferenceBlocks:
-    rows = _stretch(table.num_rows)
-    # One column at a time: the bins of all rows and columns may not fit memory.
-    columns = {
-        name: _column_blocks(profile, column, table, rows)
-        for (name, profile), column in zip(profiles.items(), binning.columns, strict=True)
-        if isinstance(profile, NumericProfile | CategoricalProfile)
+def _projections(
+    weights: dict[str, tuple[float, ...]], projected: NDArray[np.float32], stretch: int
+) -> Projections | None:
+    """Return profiles and blocks of the projected rows, shape `[projections, rows]`."""
+    if not weights:
+        return None
+    profiles: dict[str, FeatureProfile] = {
+        f"projection {at + 1}": numeric(values) for at, values in enumerate(projected)
     }
-    return ReferenceBlocks(rows=rows, columns=columns)
+    blocks = {
+        column.name: _column_blocks(profiles[column.name], column.bins_of(values), stretch)
+        for column, values in zip(Binning.of_columns(profiles, {}).columns, projected, strict=True)
+    }
+    return Projections(weights=weights, profiles=profiles, blocks=blocks)
 
 
-def _column_blocks(
-    profile: NumericProfile | CategoricalProfile, column: ColumnBins, table: pa.Table, rows: int
-) -> ColumnBlocks:
-    bins = column.bins(table)[table.num_rows % rows :]
+def _column_blocks(profile: FeatureProfile, bins: NDArray[np.int64], rows: int) -> ColumnBlocks:
+    """Return the blocks of a column, whose rows have these bins, in stretches of `rows` rows."""
+    assert not isinstance(profile, UnknownProfile)  # noqa: S101 - made by this release
+    watched, bins = components(profile), bins[len(bins) % rows :]
+    size = len(watched.values)
     stretches = len(bins) // rows
-    places = bins.reshape(stretches, rows) + column.size * np.arange(stretches)[:, None]
-    counts = np.bincount(places.ravel(), minlength=stretches * column.size).reshape(stretches, column.size)
-    watched = components(profile)
+    places = bins.reshape(stretches, rows) + size * np.arange(stretches)[:, None]
+    counts = np.bincount(places.ravel(), minlength=stretches * size).reshape(stretches, size)
     found = watched.values[counts.any(axis=0)]
     # One component at a time for memory's sake; one that has the same value in every row remembers nothing.
     moving = np.flatnonzero((found != found[:1]).any(axis=0))

@@ -1,0 +1,71 @@
+"""Projections: weighted sums of the numeric features of a row, which show a change in how features go together.
+
+The change of a single column is found in that column. Features that begin to go together, or no longer do, change the
+distribution of weighted sums of them and nothing else.
+
+A feature is taken as its level: the rank in the reference, with mean 0 and variance 1. So a heavy tail does not hide
+the other features, and a missing value counts as the mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.chassis.profiles.components import components
+from rondo.contracts.training_evidence import NumericProfile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from rondo.contracts.training_evidence import FeatureProfile, Projections
+
+# What a feature adds is a multiple of it: sums below 2^12 are then exact in float32, so trainer and monitor have the
+# same value of the same row. A sum of levels is at most the square root of 3 times the number of features.
+_UNIT = 2.0**-12
+
+
+def computable(features: Mapping[str, FeatureProfile], projections: Projections | None) -> dict[str, NumericProfile]:
+    """Return the profiles of projections by name; none where one, or a feature in them, is of a later release."""
+    if projections is None:
+        return {}
+    weighed = [features.get(name) for name in projections.weights]
+    profiles = {name: part for name, part in projections.profiles.items() if isinstance(part, NumericProfile)}
+    known = len(profiles) == len(projections.profiles) and all(isinstance(part, NumericProfile) for part in weighed)
+    return profiles if known else {}
+
+
+@dataclass(frozen=True, eq=False)
+class Projector:
+    """What each bin of each feature adds to the projections, float32 `[bins, projections]`."""
+
+    tables: Mapping[str, NDArray[np.float32]]
+    number: int
+
+    @classmethod
+    def of(cls, features: Mapping[str, FeatureProfile], weights: Mapping[str, tuple[float, ...]]) -> Projector:
+        """Return the projector of numeric features by their profiles and weights."""
+        tables = {
+            name: _contributions(profile, np.array(weights[name]))
+            for name, profile in features.items()
+            if name in weights and isinstance(profile, NumericProfile)
+        }
+        return cls(tables, max(map(len, weights.values()), default=0))
+
+    def zeros(self, rows: int) -> NDArray[np.float32]:
+        """Return the projections of rows before anything is added, shape `[rows, projections]`."""
+        return np.zeros((rows, self.number), np.float32)
+
+    def add(self, projected: NDArray[np.float32], name: str, bins: NDArray[np.int64]) -> None:
+        """Add what a feature contributes to rows with these bins; nothing, if it has no weights."""
+        if name in self.tables:
+            projected += self.tables[name].take(bins, axis=0)
+
+
+def _contributions(profile: NumericProfile, weights: NDArray[np.float64]) -> NDArray[np.float32]:
+    level = components(profile).values[:, 0]
+    return np.asarray(np.rint(level[:, None] * weights / _UNIT) * _UNIT, np.float32)
