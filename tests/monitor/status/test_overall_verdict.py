@@ -26,6 +26,7 @@ def column(group: str, name: str | None, *, changed: bool = False, judged: bool 
 
 X, X_CHANGED = column("inputs", "x"), column("inputs", "x", changed=True)
 CITY, CITY_CHANGED = column("inputs", "city"), column("inputs", "city", changed=True, day=5)
+MIX, MIX_CHANGED = column("inputs", "projection 1"), column("inputs", "projection 1", changed=True)
 SCORE, SCORE_CHANGED = column("outputs", "output.score"), column("outputs", "output.score", changed=True)
 LOSS, WORSE = column("loss", None), column("loss", None, changed=True, day=9)
 LOSS_OPEN = column("loss", None, judged=False)
@@ -37,6 +38,10 @@ LOSS_OPEN = column("loss", None, judged=False)
         ([X, CITY, SCORE, LOSS], None, "no_change", ["No change"]),
         ([X_CHANGED, CITY, SCORE, LOSS], None, "changed", ["1 of the 2 inputs of", "7 March 2013", "not evidently"]),
         ([X_CHANGED, CITY_CHANGED, SCORE, LOSS], None, "changed", ["2 of the 2 inputs of", "5 March 2013"]),
+        ([X_CHANGED, MIX_CHANGED, SCORE, LOSS], None, "changed", ["1 of the 1 inputs of", "has changed"]),
+        ([X, CITY, MIX_CHANGED, LOSS], None, "changed", ["The relation between the inputs of", "has changed"]),
+        ([X, MIX_CHANGED, SCORE_CHANGED], None, "changed", ["The relation between the inputs and the predictions of"]),
+        ([X_CHANGED, CITY, MIX, LOSS], None, "changed", ["1 of the 2 inputs of"]),
         ([X, CITY, SCORE_CHANGED, LOSS], None, "changed", ["The predictions of"]),
         ([X_CHANGED, CITY, SCORE_CHANGED, LOSS], None, "changed", ["1 of the 2 inputs and the predictions of"]),
         ([X_CHANGED, CITY, SCORE, LOSS_OPEN], "3 of 9 outcomes", "changed", ["not judged yet"]),
@@ -74,6 +79,11 @@ def test_without_a_version_nothing_is_judged() -> None:
 )
 def test_a_change_in_words(statistic: str, before: float, now: float, words: str) -> None:
     assert described_change([Statistic(statistic=statistic, category="AA", value=now, reference=before)]) == words
+
+
+def test_the_change_of_a_projection_is_one_of_weighted_sums() -> None:
+    spread = Statistic(feature="projection 2", statistic=StatisticName.SPREAD, value=0.4, reference=0.0)
+    assert described_change([spread]) == "weighted sums of the features are more spread out"
 
 
 def test_only_the_strongest_changes_of_a_column_are_named() -> None:

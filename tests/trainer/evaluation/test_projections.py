@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from rondo.chassis.profiles.binning import Binning
 from rondo.chassis.profiles.components import components
-from rondo.chassis.profiles.projections import Projector
+from rondo.chassis.profiles.projections import Projector, is_projection, projection_name
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, ReferenceProfile
@@ -102,6 +102,14 @@ def test_a_missing_value_counts_as_the_mean() -> None:
     level = np.sqrt(3) / 2
     expected = [[-1.4 * level, -level], [0.6 * level, level], [0, 0]]
     assert projected == pytest.approx(np.array(expected), abs=2**-12)
+
+
+def test_the_name_of_a_projection_is_that_of_no_feature() -> None:
+    projections = reference(np.random.default_rng(5).normal(size=(50, 4))).projections
+    assert projections
+    assert list(projections.profiles) == [projection_name(number) for number in range(1, PROJECTIONS + 1)]
+    assert all(map(is_projection, projections.profiles))
+    assert not any(map(is_projection, ("projection_1", "a", None)))
 
 
 def test_the_order_of_the_features_changes_no_value() -> None:

@@ -27,6 +27,17 @@ if TYPE_CHECKING:
 # What a feature adds is a multiple of it: sums below 2^12 are then exact in float32, so trainer and monitor have the
 # same value of the same row. A sum of levels is at most the square root of 3 times the number of features.
 _UNIT = 2.0**-12
+_NAME = "projection "
+
+
+def projection_name(number: int) -> str:
+    """Return the name of a projection, counted from 1. It has a blank, which no feature's name has."""
+    return f"{_NAME}{number}"
+
+
+def is_projection(column: str | None) -> bool:
+    """Return whether a column is a projection, by its name."""
+    return column is not None and column.startswith(_NAME)
 
 
 def computable(features: Mapping[str, FeatureProfile], projections: Projections | None) -> dict[str, NumericProfile]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from rondo.chassis.profiles.projections import is_projection
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.monitoring import Statistic
 from rondo.contracts.times import Utc
@@ -96,11 +97,12 @@ def described_change(statistics: Sequence[Statistic]) -> str:
 
 def _words(statistic: Statistic) -> str:
     before, now = statistic.reference or 0.0, statistic.value
+    values = "weighted sums of the features" if is_projection(statistic.feature) else "values"
     match statistic.statistic:
         case StatisticName.LEVEL:
-            return f"values are {'higher' if now > before else 'lower'}"
+            return f"{values} are {'higher' if now > before else 'lower'}"
         case StatisticName.SPREAD:
-            return f"values are {'more' if now > before else 'less'} spread out"
+            return f"{values} are {'more' if now > before else 'less'} spread out"
         case StatisticName.LOSS:
             return f"loss {before:.3f} before, {now:.3f} now"
         case StatisticName.SHARE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from rondo.chassis.profiles.projections import is_projection
 from rondo.contracts.events.base import Value
 
 if TYPE_CHECKING:
@@ -58,16 +59,25 @@ def _unchanged(whole: str, columns: Sequence[ColumnStatus], no_verdict: str | No
 
 
 def _what(changed: Sequence[ColumnStatus], columns: Sequence[ColumnStatus]) -> str:
-    """Return what has changed, such as `2 of the 12 inputs and the predictions`."""
-    inputs = [each for each in changed if each.group == "inputs"]
-    watched = sum(each.group == "inputs" for each in columns)
-    parts = [f"{len(inputs)} of the {watched} inputs"] if inputs else []
-    parts += ["the predictions"] if len(inputs) < len(changed) else []
+    """Return what has changed, such as `2 of the 12 inputs and the predictions`.
+
+    Where an input has changed, projections that it is a part of have, too: they say nothing more.
+    """
+    features = sum(_is_feature(each) for each in columns)
+    parts = [f"{count} of the {features} inputs"] if (count := sum(map(_is_feature, changed))) else []
+    if not parts and any(each.group == "inputs" for each in changed):
+        parts = ["the relation between the inputs"]
+    parts += ["the predictions"] if any(each.group == "outputs" for each in changed) else []
     return " and ".join(parts)
 
 
+def _is_feature(column: ColumnStatus) -> bool:
+    return column.group == "inputs" and not is_projection(column.column)
+
+
 def _has(changed: Sequence[ColumnStatus]) -> str:
-    return "has" if [each.group for each in changed] == ["inputs"] else "have"
+    inputs_alone = all(each.group == "inputs" for each in changed)
+    return "has" if inputs_alone and sum(map(_is_feature, changed)) <= 1 else "have"
 
 
 def _since(changed: Sequence[ColumnStatus]) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from rondo.chassis.profiles.autocorrelation import autocorrelation_time
 from rondo.chassis.profiles.binning import Binning
 from rondo.chassis.profiles.components import components
-from rondo.chassis.profiles.projections import Projector
+from rondo.chassis.profiles.projections import Projector, projection_name
 from rondo.contracts.events.logs import OUTPUT
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.training_evidence import (
@@ -111,7 +111,7 @@ def _projections(
     if not weights:
         return None
     profiles: dict[str, FeatureProfile] = {
-        f"projection {at + 1}": numeric(values) for at, values in enumerate(projected)
+        projection_name(number): numeric(values) for number, values in enumerate(projected, start=1)
     }
     blocks = {
         column.name: _column_blocks(profiles[column.name], column.bins_of(values), stretch)
