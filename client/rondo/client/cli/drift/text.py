@@ -85,14 +85,20 @@ def _since(column: dict[str, Any]) -> str:
 def _waiting(columns: Sequence[dict[str, Any]], reason: str | None, width: int) -> Iterator[Line]:
     if reason and not columns:
         yield from (Line(line) for line in _indented(printable(reason), width, "  "))
-    for each in columns[:_MOST_UNCHANGED]:
-        what = "outcomes" if each["column"] is None else "rows"
-        at = minute(each["expected"])
-        expected = f", expected on {at} UTC" if at else ""
-        progress = f"{each['rows']:,} of about {each['needed']:,} {what}{expected}"
-        yield Line(f"  {_shortened(_name(each), max(width - len(progress) - 4, _SHORTEST))}  {progress}")
+    shown = {_name(each): _progress(each) for each in columns[:_MOST_UNCHANGED]}
+    room = width - max(map(len, shown.values()), default=0) - 4
+    name = min(max(map(len, shown), default=0), max(room, _SHORTEST))
+    for each, progress in shown.items():
+        yield Line(f"  {_shortened(each, name):{name}}  {progress}")
     if columns[_MOST_UNCHANGED:]:
         yield Line(f"  and {len(columns) - _MOST_UNCHANGED} more: --json lists all")
+
+
+def _progress(column: dict[str, Any]) -> str:
+    what = "outcomes" if column["column"] is None else "rows"
+    at = minute(column["expected"])
+    expected = f", expected on {at} UTC" if at else ""
+    return f"{column['rows']:,} of about {column['needed']:,} {what}{expected}"
 
 
 def _unchanged(
