@@ -94,6 +94,7 @@ def spec(task: str, trainer: dict[str, Any]) -> ModelSpec:
             "data": {"dataset": "flights", "entity": "id", "event_time": "at", "label": "label"},
             "features": FEATURES,
             "trainer": trainer,
+            "retrain": {"policy": "triggers"},
         }
     )
 

@@ -34,6 +34,7 @@ SPEC = ModelSpec.model_validate(
         "features": {"carrier": {"type": "category"}, "temp": {"type": "float", "optional": True}},
         "trainer": {"params": {"n_estimators": 10, "num_leaves": 7}, "min_rows": 100},
         "gates": {"slices": ["carrier"], "fairness": {"by": "carrier", "max_gap": 0.5}},
+        "retrain": {"policy": "triggers"},
     }
 )
 

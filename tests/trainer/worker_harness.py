@@ -38,6 +38,8 @@ class FakePipeline:
     fit: Callable[..., Any] = PIPELINE.fit
     take: Callable[..., Any] = PIPELINE.take
     evaluate: Callable[..., Any] = PIPELINE.evaluate
+    plan: Callable[..., Any] = PIPELINE.plan
+    choose: Callable[..., Any] = PIPELINE.choose
     plan_search: Callable[..., Any] = PIPELINE.plan_search
     function_version: Callable[..., Any] = PIPELINE.function_version
 

@@ -63,6 +63,7 @@ def spec(task: str = "binary", ensemble: int = 4, **parts: Any) -> ModelSpec:
         "data": {"dataset": "flights", "entity": "id", "event_time": "at", "label": "label"},
         "features": FEATURES,
         "trainer": SMALL | {"ensemble": ensemble},
+        "retrain": {"policy": "triggers"},
     }
     return ModelSpec.model_validate(content | parts)
 

@@ -55,8 +55,9 @@ class EnsembleMember(Value):
 class StrategyScore(Value):
     """A strategy, the rows that its model was fitted to for the comparison, and the mean loss of that on the holdout.
 
-    By its record it has lost less than the leader by `advantage` a row, with the standard error `error`; from `needed`
-    on it leads. They are None for the leader, and where nothing was compared.
+    By its record it has lost less than the strategy that led before by `advantage` a row, with the standard error
+    `error`; from `needed` on it leads. They are None for that one, and where nothing was compared. The champion is
+    compared with the strategy that leads now, and its `rows`, which are those of an earlier training, are 0.
     """
 
     strategy: Text

@@ -10,41 +10,43 @@ from rondo.contracts.spec.parameters.search_space import own_params, with_params
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.vocabularies import TrainerKind
 from rondo.trainer import registration
+from rondo.trainer.adaptation.strategies import ALL, Strategy
 from rondo.trainer.dataset import data_checks
-from rondo.trainer.dataset.columns import targets
 from rondo.trainer.dataset.split import split
 from rondo.trainer.ensemble.combine import Combined, combine
 from rondo.trainer.errors import NoFinitePredictionError, TrainingImpossibleError
-from rondo.trainer.estimators.base import Target
 from rondo.trainer.evaluation import reference_blocks, reference_profile
 from rondo.trainer.evaluation.candidate import FittedCandidate
 from rondo.trainer.evaluation.compare import evaluate_candidate
 from rondo.trainer.evaluation.holdout import score_holdout
+from rondo.trainer.fitting.choose import choose_strategy, refit
+from rondo.trainer.fitting.model_fits import ModelFits
+from rondo.trainer.fitting.plan import plan_strategies
+from rondo.trainer.fitting.report import report
 from rondo.trainer.functions.errors import PackageChangedError
 from rondo.trainer.onnx_graph import builder, parity
-from rondo.trainer.onnx_graph.feature_model import PreparedModel
-from rondo.trainer.preparation import inputs, preparation
+from rondo.trainer.preparation import inputs
 from rondo.trainer.search.objective import prepare_objective
 from rondo.trainer.search.plan import plan_search
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
-    import numpy as np
     import polars as pl
-    from numpy.typing import NDArray
 
-    from rondo.contracts.events.training import FunctionVersion
+    from rondo.contracts.events.training import Adaptation, FunctionVersion
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.contracts.spec.policy import Trainer
+    from rondo.trainer.adaptation.comparison import State
     from rondo.trainer.dataset.split import Split
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.estimators.base import Estimator
     from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
     from rondo.trainer.external_models.model import RunGraph
+    from rondo.trainer.fitting.choose import Chosen
+    from rondo.trainer.fitting.plan import Planned
     from rondo.trainer.onnx_graph.feature_model import FeatureModel
     from rondo.trainer.ports import FunctionTrainer, Score
-    from rondo.trainer.preparation.preparation import Preparation
     from rondo.trainer.run import Trial
     from rondo.trainer.search.objective import Objective
     from rondo.trainer.search.plan import Found, SearchPlan
@@ -78,6 +80,21 @@ class Search:
         return replace(found, notes=(*self.objective.notes, *found.notes))
 
 
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """The model that is evaluated on the holdout of `parts`, and the one that serves in its place, if it is refitted.
+
+    `rows` are those of the served one in order of time, and the holdout in any case.
+    """
+
+    parts: Split
+    model: FeatureModel
+    refitted: FeatureModel | None
+    rows: pl.DataFrame
+    function: FunctionVersion | None
+    adaptation: Adaptation | None
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """The estimators by the names of `trainer.kind`, the functions of the user's own, and runtimes of ONNX models.
@@ -103,8 +120,27 @@ class Pipeline:
             return None
         return self.functions.version(spec.trainer.function or "")
 
-    def plan_search(self, spec: ModelSpec, training_set: TrainingSet, champion: ChampionModel | None) -> Search:
-        """Return the search of a spec that has one, on all rows but the holdout, before its first trial.
+    def plan(
+        self,
+        spec: ModelSpec,
+        training_set: TrainingSet,
+        state: State | None,
+        champion: ChampionModel | None,
+        since: datetime | None,
+    ) -> Planned:
+        """Plan a training that compares strategies, see `fitting.plan`."""
+        return plan_strategies(spec, training_set.rows, state, champion, since)
+
+    def plan_search(
+        self,
+        spec: ModelSpec,
+        training_set: TrainingSet,
+        champion: ChampionModel | None,
+        planned: Planned | None = None,
+    ) -> Search:
+        """Return the search of a spec that has one, before its first trial.
+
+        It is on all rows but the holdout, or on those of the strategy that leads in a plan.
 
         Raises:
             NoInnerSplitError: the training rows have no inner split that could be used.
@@ -112,9 +148,21 @@ class Pipeline:
 
         """
         estimator = self._estimator(spec)
-        parts = _checked_parts(spec, training_set.rows)
+        training = _checked_parts(spec, training_set.rows).training if planned is None else planned.leading
         plan = plan_search(spec, _parameters_of(champion))
-        return Search(plan, prepare_objective(spec, estimator, plan.metric, parts.training))
+        return Search(plan, prepare_objective(spec, estimator, plan.metric, training))
+
+    def choose(
+        self, spec: ModelSpec, planned: Planned, champion: ChampionModel | None, found: Found | None = None
+    ) -> Chosen:
+        """Fit the strategies of a plan, with the parameters that a search found, and choose one of them.
+
+        Raises:
+            TrainingImpossibleError: as by `fit`.
+
+        """
+        function, fits = self.function_version(spec), self._fits(spec, found)
+        return replace(choose_strategy(fits, planned, champion, self.score), function=function)
 
     def fit(
         self,
@@ -122,10 +170,13 @@ class Pipeline:
         training_set: TrainingSet,
         champions: Sequence[ChampionModel] = (),
         found: Found | None = None,
+        chosen: Chosen | None = None,
     ) -> FittedCandidate:
         """Fit a model to all rows but the latest, which are the holdout, with the parameters that a search found.
 
-        `champions` are the last ones, the newest first, whose models an ensemble may have.
+        Or take the model of the strategy that was chosen. Where models are refitted, the one that serves is fitted to
+        the holdout as well, after the evaluation. `champions` are the last ones, the newest first, whose models an
+        ensemble may have.
 
         Raises:
             NotEnoughDataError: the rows have one class only, or one event time.
@@ -141,29 +192,44 @@ class Pipeline:
             PackageChangedError: the code of `trainer.function` was changed meanwhile.
 
         """
-        task, function = task_named(spec.task), self.function_version(spec)
-        rows, time, label = training_set.rows, spec.data.event_time, spec.data.label
-        parts = _checked_parts(spec, rows)
-        trainer = spec.trainer if found is None else with_params(spec.trainer, found.params)
-        classes = task.classes(parts.training[label].unique().to_list(), spec.labels)
-        model = self._fit(spec, trainer, parts, classes)
+        fits, rows = self._fits(spec, found), training_set.rows
+        function = self.function_version(spec) if chosen is None else chosen.function
+        parts = _checked_parts(spec, rows) if chosen is None else chosen.parts
+        model = fits.fit(fits.prepare(parts.training), parts.holdout) if chosen is None else chosen.model
+        served = Strategy(ALL, 0) if chosen is None else chosen.served
+        refitted = refit(fits, rows, served, parts) if spec.refits else None
         if self.function_version(spec) != function:
             raise PackageChangedError(function.package if function else "")
-        alone = Combined(model, parts.holdout, parts.training[time][-1])
+        first = chosen.first if chosen is not None and refitted is None else served.first
+        adaptation = None if chosen is None else report(chosen, refitted=refitted is not None)
+        made = _Fitted(parts, model, refitted, rows[first:], function, adaptation)
+        return self._candidate(fits, training_set, made, champions, found)
+
+    def _candidate(
+        self,
+        fits: ModelFits,
+        training_set: TrainingSet,
+        fit: _Fitted,
+        champions: Sequence[ChampionModel],
+        found: Found | None,
+    ) -> FittedCandidate:
+        spec, parts, rows, time = fits.spec, fit.parts, fit.rows, fit.rows[fits.spec.data.event_time]
+        task, classes = task_named(spec.task), fits.classes(parts.training)
+        alone = Combined(fit.model, parts.holdout, parts.training[spec.data.event_time][-1])
         compared = parity.compared_rows(spec.features, rows, spec.trainer.seed)
         made = combine(spec, classes, alone, champions, self.score, compared)
         holdout, scored = score_holdout(spec, classes, made.holdout, made.model.predict)
         if not scored.finite:
             raise NoFinitePredictionError(spec.trainer.kind)
-        fitted = scored.task
-        parameters = Parameters(kind=trainer.kind, params=own_params(trainer))
+        fitted, served = scored.task, made.model if fit.refitted is None else fit.refitted
+        parameters = Parameters(kind=fits.trainer.kind, params=own_params(fits.trainer))
         metadata = {
             builder.SPEC_DIGEST: spec.digest,
-            builder.TRAINED_UNTIL: made.until.isoformat(),
+            builder.TRAINED_UNTIL: (made.until if fit.refitted is None else time[-1]).isoformat(),
             builder.PARAMETERS: parameters.model_dump_json(exclude_none=True),
             **made.metadata,
         }
-        graph = builder.build(made.model, fitted, metadata)
+        graph = builder.build(served, fitted, metadata)
         profile = reference_profile.of_features(spec.features, rows)
         feature_blocks, projections = reference_blocks.of_features(profile, rows)
         return FittedCandidate(
@@ -178,7 +244,7 @@ class Pipeline:
             ),
             parameters=parameters.model_copy(update={"search": found.summary if found else None}),
             parity=parity.compare(
-                task.predictions(fitted, made.model.predict(compared)),
+                task.predictions(fitted, served.predict(compared)),
                 self.score(graph, inputs.onnx_inputs(spec.features, compared)),
                 compared,
             ),
@@ -188,11 +254,12 @@ class Pipeline:
             training_set_digest=training_set.digest,
             rows=rows.height,
             rows_trained=parts.training.height,
-            event_time_from=rows[time][0],
-            event_time_to=rows[time][-1],
+            event_time_from=time[0],
+            event_time_to=time[-1],
             rows_weighed=made.rows_weighed,
-            function=function,
+            function=fit.function,
             members=made.members,
+            adaptation=fit.adaptation,
         )
 
     def take(self, spec: ModelSpec, training_set: TrainingSet, content: bytes) -> FittedCandidate:
@@ -203,19 +270,10 @@ class Pipeline:
         """Evaluate a fitted model and the champion on the same rows."""
         return evaluate_candidate(spec, fitted, champion, self.score)
 
-    def _fit(self, spec: ModelSpec, trainer: Trainer, parts: Split, classes: tuple[str, ...]) -> FeatureModel:
-        task = task_named(spec.task)
-        target, labels = Target(task.target, len(classes)), targets(spec, parts.training, classes)
-        if trainer.kind == TrainerKind.FUNCTION:
-            prepared, matrix = _prepare(spec, parts, target, labels)
-            return self.functions.fit(spec, classes, parts.training, prepared, matrix, labels)
-        estimator = self._estimator(spec)
-        params = estimator.check_params(task.name, trainer)
-        prepared, matrix = _prepare(spec, parts, target, labels)
-        # Before a fit that may take hours.
-        estimator.check_matrix(params, prepared.columns, matrix)
-        estimator.check_matrix(params, prepared.columns, prepared.apply(parts.holdout))
-        return PreparedModel(prepared, estimator.fit(target, params, trainer.seed, matrix, labels))
+    def _fits(self, spec: ModelSpec, found: Found | None) -> ModelFits:
+        trainer = spec.trainer if found is None else with_params(spec.trainer, found.params)
+        estimator = None if trainer.kind == TrainerKind.FUNCTION else self._estimator(spec)
+        return ModelFits(spec, trainer, estimator, self.functions)
 
     def _estimator(self, spec: ModelSpec) -> Estimator:
         try:
@@ -234,9 +292,3 @@ def _checked_parts(spec: ModelSpec, rows: pl.DataFrame) -> Split:
 
 def _parameters_of(champion: ChampionModel | None) -> Parameters | None:
     return builder.read_parameters(champion.model) if champion and champion.model else None
-
-
-def _prepare(
-    spec: ModelSpec, parts: Split, target: Target, labels: NDArray[np.float32]
-) -> tuple[Preparation, NDArray[np.float32]]:
-    return preparation.fit(spec.features, spec.prepare, parts.training, target.columns(labels))

@@ -13,7 +13,7 @@ import numpy as np
 from rondo.trainer.adaptation import forgetting, holdout
 from rondo.trainer.adaptation.growth import chunk_rows
 from rondo.trainer.adaptation.record import Comparison, chunk_scores, lead
-from rondo.trainer.adaptation.strategies import CHAMPION, SINCE, Strategy, strategies
+from rondo.trainer.adaptation.strategies import ALL, CHAMPION, SINCE, Strategy, strategies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,13 +83,17 @@ class Choice:
 class Rows:
     """The labelled rows: their sorted event times, how late a label is known, the number of features.
 
-    `fades` is whether the estimator takes weights.
+    `fades` is whether the estimator takes weights. The holdout has `least` rows at least, or a `share` of the rows if
+    the spec has one. Where the spec has a window, `fixed`, all of the rows are taken.
     """
 
     times: NDArray[np.int64]
     delay: int
     features: int
     fades: bool
+    least: int = 0
+    share: float | None = None
+    fixed: bool = False
 
     def first_since(self, since: int | None) -> int:
         """Return the first row of a window; the last row at most, where all are older."""
@@ -98,7 +102,13 @@ class Rows:
 
 def course(rows: Rows, state: State, fitted_until: int | None) -> Course:
     """Return what is fitted and scored where nothing is suspected; `fitted_until` is as in `holdout.held_out`."""
-    held = holdout.held_out(rows.times, rows.delay, fitted_until)
+    held = (
+        holdout.held_out(rows.times, rows.delay, fitted_until, rows.least)
+        if rows.share is None
+        else holdout.share_of(rows.times, rows.share)
+    )
+    if rows.fixed:
+        return Course(held, (Strategy(ALL, 0),), compared=False)
     window = rows.first_since(state.since)
     if not holdout.is_young(window, held, len(rows.times)):
         return Course(held, strategies(held.fit, window, rows.features, state.first, fades=rows.fades))
@@ -120,6 +130,8 @@ def course_of_suspicion(rows: Rows, state: State, since: int) -> Course:
 
 def taken(rows: Rows, state: State, until: int) -> Strategy:
     """Return the leader's strategy for the first `until` rows; that of the window where they are too few for it."""
+    if rows.fixed:
+        return Strategy(ALL, 0)
     window = min(rows.first_since(state.since), max(until - 1, 0))
     found = strategies(until, window, rows.features, state.first, fades=rows.fades)
     return next((each for each in found if each.name == state.leader), found[0])

@@ -34,15 +34,15 @@ class HeldOut:
         return self.start - self.fit
 
 
-def held_out(times: NDArray[np.int64], delay: int, fitted_until: int | None) -> HeldOut:
+def held_out(times: NDArray[np.int64], delay: int, fitted_until: int | None, least: int = 0) -> HeldOut:
     """Return the holdout of rows at these sorted event times: the rows after those the champion was fitted to.
 
     `fitted_until` is the champion's newest row; None without a champion, then the latest tenth is held out. The holdout
     begins a `delay` later where enough rows remain, for the champion predicted no earlier ones. All are in one unit of
-    time.
+    time. It has `least` rows at least, but no more than 30% of them.
     """
     rows = len(times)
-    least, most = max(LEAST_ROWS, math.ceil(LEAST_SHARE * rows)), int(MOST_SHARE * rows)
+    least, most = max(LEAST_ROWS, math.ceil(LEAST_SHARE * rows), least), int(MOST_SHARE * rows)
     if fitted_until is None:
         wanted = round(FIRST_SHARE * rows)
     else:
@@ -62,6 +62,12 @@ def is_young(window: int, held: HeldOut, rows: int) -> bool:
 def held_out_of_young(times: NDArray[np.int64], window: int) -> HeldOut:
     """Return the holdout of a window that is young: the latest third of its rows, without a gap."""
     return latest(times, 0, (len(times) - window) // 3)
+
+
+def share_of(times: NDArray[np.int64], share: float) -> HeldOut:
+    """Return the holdout of a share of the rows, the latest ones, without a gap, as a spec asks for it."""
+    rows = len(times)
+    return latest(times, 0, rows - min(int(rows * (1 - share)), rows - 1))
 
 
 def latest(times: NDArray[np.int64], delay: int, count: int) -> HeldOut:

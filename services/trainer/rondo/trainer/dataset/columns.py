@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TIME = pl.Datetime("us", "UTC")
 # The first instant that `datetime` can hold.
 BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # No column of a table has a dot in its name.
 _INEXACT = "inexact."
 
@@ -87,3 +88,13 @@ def pop_inexact(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """Return the rows without the columns of `inexact_marks`, and the features that they mark in any row."""
     marks = [name for name in rows.columns if name.startswith(_INEXACT)]
     return rows.drop(marks), [name.removeprefix(_INEXACT) for name in marks if rows[name].any()]
+
+
+def micros(time: datetime) -> int:
+    """Return a time in microseconds since 1970."""
+    return (time - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_micros(time: int) -> datetime:
+    """Return the time of microseconds since 1970."""
+    return _EPOCH + timedelta(microseconds=time)

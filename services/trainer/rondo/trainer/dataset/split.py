@@ -1,10 +1,8 @@
 """Splits the rows: the latest are the holdout, which candidate and champion are evaluated on.
 
-A model is used on rows that come after it, so it is evaluated on later rows. The model that was evaluated is the one
-that is served. Refitting each model to all rows, the holdout included, was simulated on a year of flights (`make bench
-ONLY=thresholds`): mean monthly ROC AUC .709 with and .703 without it after 12 days from a finding to the new version,
-.705 with and .699 without it after 25 days, .702 with and .697 without it after 50 days; single months change by -.020
-to +.016. That is the price of evidence about the model that serves (decision 7).
+A model is used on rows that come after it, so it is evaluated on later rows. Where models are refitted
+(`trainer.refit`), what serves is then fitted to all rows, the holdout included, and its evaluation is that of the fit
+without them (decision 7).
 
 A champion may have been fitted to a part of today's holdout (the spec's `holdout` or `window` has changed, for
 example), and would have an advantage there. Both are then evaluated on the rest, if that is large enough.
@@ -19,6 +17,7 @@ import polars as pl
 
 from rondo.contracts.tasks.multiclass import MAX_CLASSES
 from rondo.contracts.tasks.registry import task_named
+from rondo.trainer.adaptation.growth import LEAST_CHUNK
 from rondo.trainer.errors import OneClassError, SharedEventTimeError, TooManyClassesError
 
 if TYPE_CHECKING:
@@ -52,10 +51,21 @@ def split(spec: ModelSpec, rows: pl.DataFrame) -> Split:
     parts = Split(*_cut(rows, time, cut))
     if parts.training.is_empty():
         raise SharedEventTimeError(time, cut, rows.filter(pl.col(time) == cut).height, rows.height)
+    check_classes(spec, parts)
+    return parts
+
+
+def check_classes(spec: ModelSpec, parts: Split) -> None:
+    """Check that a model can be fitted to one part and evaluated on the other.
+
+    Raises:
+        OneClassError: a part has one class only.
+        TooManyClassesError: the label has more classes than a model may have.
+
+    """
     if task_named(spec.task).target != "number":
         _check_classes("training rows", parts.training, spec.data.label)
         _check_classes("holdout", parts.holdout, spec.data.label)
-    return parts
 
 
 def halves(spec: ModelSpec, holdout: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame] | None:
@@ -76,13 +86,19 @@ def calibration(spec: ModelSpec, holdout: pl.DataFrame) -> tuple[pl.DataFrame, p
     return (halves(spec, holdout) if chosen else None) or (holdout, holdout)
 
 
-def unseen_by_champion(spec: ModelSpec, holdout: pl.DataFrame, champion_trained_until: datetime | None) -> pl.DataFrame:
-    """Return the part of a holdout that the champion was not fitted to; all of it, where that part is too small."""
+def unseen_by_champion(
+    spec: ModelSpec, holdout: pl.DataFrame, champion_trained_until: datetime | None
+) -> pl.DataFrame | None:
+    """Return the part of a holdout that the champion was not fitted to; all of it, where that part is too small.
+
+    None where it is too small and models are refitted: the champion then was fitted to nearly all of the holdout.
+    """
     if champion_trained_until is None:
         return holdout
     later = holdout.filter(pl.col(spec.data.event_time) > champion_trained_until)
-    enough = later.height >= MIN_FRESH_ROWS and is_comparable(spec, later)
-    return later if enough else holdout
+    if later.height >= (LEAST_CHUNK if spec.refits else MIN_FRESH_ROWS) and is_comparable(spec, later):
+        return later
+    return None if spec.refits else holdout
 
 
 def is_comparable(spec: ModelSpec, rows: pl.DataFrame) -> bool:

@@ -101,9 +101,10 @@ class Estimator(Protocol):
         seed: int,
         matrix: NDArray[np.float32],
         labels: NDArray[np.float32],
+        weights: NDArray[np.float64] | None = None,
     ) -> FittedModel:
         """Fit `[rows, features]` to labels, shape `[rows]`: 0 and 1, the indices of classes, or numbers.
 
-        `params` are what `check_params` returned.
+        `params` are what `check_params` returned. `weights` say how much each row counts, shape `[rows]`.
         """
         ...

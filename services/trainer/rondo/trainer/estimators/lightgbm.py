@@ -59,10 +59,11 @@ class LightGbm(Boosting):
         seed: int,
         matrix: NDArray[np.float32],
         labels: NDArray[np.float32],
+        weights: NDArray[np.float64] | None = None,
     ) -> LightGbmModel:
         chosen: dict[str, Any] = {name: value for name, value in params.items() if name != "n_estimators"}
         chosen |= REPEATABLE | {"objective": OBJECTIVES[target.kind], "seed": seed, "num_threads": self._threads}
         if target.width > 1:
             chosen["num_class"] = target.width
-        dataset = lightgbm.Dataset(matrix, labels, params=chosen)
+        dataset = lightgbm.Dataset(matrix, labels, weight=weights, params=chosen)
         return LightGbmModel(lightgbm.train(chosen, dataset, num_boost_round=int(params["n_estimators"])), target)

@@ -101,6 +101,7 @@ class Sklearn:
         seed: int,
         matrix: NDArray[np.float32],
         labels: NDArray[np.float32],
+        weights: NDArray[np.float64] | None = None,
     ) -> SklearnModel:
         """Fit the steps, one after the other.
 
@@ -112,17 +113,17 @@ class Sklearn:
         labels = labels.astype(np.float64 if target.kind == "number" else np.int64)
         try:
             with _quietly():
-                _fit(steps, matrix.astype(_precision(steps), copy=False), labels)
+                _fit(steps, matrix.astype(_precision(steps), copy=False), labels, weights)
         except ValueError as error:
             raise StepsFailedError(str(error).partition("\n")[0]) from error
         return SklearnModel(steps, target, missing=takes_missing(step.use for step in params["steps"]))
 
 
-def _fit(steps: Sequence[Any], rows: Any, labels: NDArray[np.generic]) -> None:
+def _fit(steps: Sequence[Any], rows: Any, labels: NDArray[np.generic], weights: NDArray[np.float64] | None) -> None:
     for transformer in steps[:-1]:
         fitted = sklearn_steps.without_noise(transformer.fit(rows, labels))
         rows = fitted.transform(rows)
-    steps[-1].fit(rows, labels)
+    steps[-1].fit(rows, labels, sample_weight=weights)
 
 
 def _precision(steps: Sequence[Any]) -> type[np.floating[Any]]:

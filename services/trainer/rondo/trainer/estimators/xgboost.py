@@ -60,13 +60,14 @@ class XgBoost(Boosting):
         seed: int,
         matrix: NDArray[np.float32],
         labels: NDArray[np.float32],
+        weights: NDArray[np.float64] | None = None,
     ) -> XgBoostModel:
         chosen = {name: value for name, value in params.items() if name != "n_estimators"}
         chosen |= REPEATABLE | {"objective": OBJECTIVES[target.kind], "seed": seed, "nthread": self._threads}
         if target.width > 1:
             chosen["num_class"] = target.width
         rows = xgboost.QuantileDMatrix(
-            _within_float32(matrix), labels, nthread=self._threads, max_bin=params.get("max_bin", 256)
+            _within_float32(matrix), labels, weight=weights, nthread=self._threads, max_bin=params.get("max_bin", 256)
         )
         return XgBoostModel(xgboost.train(chosen, rows, num_boost_round=int(params["n_estimators"])), target)
 

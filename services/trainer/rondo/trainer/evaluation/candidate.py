@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from rondo.contracts.events.training import EnsembleMember, FunctionVersion, Parameters, TrainingNote
+    from rondo.contracts.events.training import Adaptation, EnsembleMember, FunctionVersion, Parameters, TrainingNote
     from rondo.contracts.training_evidence import (
         Comparison,
         Evaluation,
@@ -35,9 +35,10 @@ class ChampionModel:
 class FittedCandidate:
     """A model as ONNX bytes, the holdout rows, and the model's outputs for them.
 
-    The model is fitted to `rows_trained` rows, none if it was made elsewhere, and its weights to `rows_weighed` more.
-    Event times, digest, profile and blocks cover `rows` rows, which include these and the holdout. `function` and
-    `members` are as in `TrainingInputs`.
+    The model that gave them is fitted to `rows_trained` rows, none if it was made elsewhere, and its weights to
+    `rows_weighed` more. `model` is that one, or one that is fitted to the holdout as well. Event times, profile and
+    blocks cover `rows` rows, which include these and the holdout, and the digest all labelled rows. `function`,
+    `members` and `adaptation` are as in `TrainingInputs`.
     """
 
     model: bytes
@@ -57,6 +58,7 @@ class FittedCandidate:
     rows_weighed: int = 0
     function: FunctionVersion | None = None
     members: tuple[EnsembleMember, ...] = ()
+    adaptation: Adaptation | None = None
 
 
 @dataclass(frozen=True)
@@ -85,3 +87,4 @@ class Candidate:
     rows_weighed: int
     function: FunctionVersion | None
     members: tuple[EnsembleMember, ...]
+    adaptation: Adaptation | None

@@ -33,11 +33,15 @@ def evaluate_candidate(
 ) -> Candidate:
     """Evaluate a fitted model and the champion on the holdout.
 
-    Where the champion was fitted to a part of the holdout, both are evaluated on the rest, if that is large enough.
+    Where the champion was fitted to a part of the holdout, both are evaluated on the rest, if that is large enough. If
+    models are refitted, it was fitted to the rest as well, and is not comparable.
     """
-    holdout = unseen_by_champion(spec, fitted.holdout, _trained_until(champion))
+    unseen = unseen_by_champion(spec, fitted.holdout, trained_until(champion))
+    holdout = fitted.holdout if unseen is None else unseen
     scored = fitted.scored.take(slice(fitted.holdout.height - holdout.height, None))
-    by_champion, not_comparable = _score_champion(spec, champion, holdout, score)
+    by_champion, not_comparable = score_champion(spec, champion, holdout, score)
+    if unseen is None:
+        by_champion, not_comparable = None, "it was fitted to the rows that evaluate the candidate"
     evaluation, of_champion = _evaluate(spec, holdout, scored), None
     comparisons: tuple[Comparison, ...] = ()
     if by_champion is not None:
@@ -63,6 +67,7 @@ def evaluate_candidate(
         rows_weighed=fitted.rows_weighed,
         function=fitted.function,
         members=fitted.members,
+        adaptation=fitted.adaptation,
     )
 
 
@@ -85,7 +90,8 @@ def _profile(fitted: FittedCandidate, scored: Scored) -> ReferenceProfile:
     )
 
 
-def _trained_until(champion: ChampionModel | None) -> datetime | None:
+def trained_until(champion: ChampionModel | None) -> datetime | None:
+    """Return the newest event time of the rows that the champion was fitted to; None where it is not known."""
     return builder.trained_until(champion.model) if champion and champion.model else None
 
 
@@ -115,7 +121,7 @@ def _comparisons(
     return tuple(each for each in found if each is not None)
 
 
-def _score_champion(
+def score_champion(
     spec: ModelSpec, champion: ChampionModel | None, rows: pl.DataFrame, score: Score
 ) -> tuple[Scored | None, str | None]:
     """Return the champion's outputs, or why it is not comparable.

@@ -48,6 +48,7 @@ def assemble_evidence(spec: ModelSpec, training_set: TrainingSet, candidate: Can
         rows_weighed=candidate.rows_weighed,
         function=candidate.function,
         members=candidate.members,
+        adaptation=candidate.adaptation,
     )
 
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rondo.contracts.tasks.registry import task_named
 from rondo.trainer.evaluation.metrics import calibration_bins, chances, interval_tails
+from rondo.trainer.evaluation.reference_profile import counted_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     Vector = NDArray[np.float64]
     OfWeights = Callable[[Vector], float | None]
 
+# The metrics that are the mean of losses of rows.
+_MEANS = ("brier", "log_loss", "mae", "mape", "pinball")
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -34,6 +38,16 @@ def of_weights(name: str, scored: Scored) -> OfWeights | None:
         return _OF_ORDER_OR_BINS[name](scored)
     loss = _row_losses(name, scored)
     return None if loss is None else _mean(loss, root=name == "rmse")
+
+
+def losses_of_rows(scored: Scored) -> Vector:
+    """Return the losses by which strategies are compared, shape `[rows]`.
+
+    They are those of the task's primary metric where it is their mean, else the task's own.
+    """
+    task = task_named(scored.task.task)
+    found = _row_losses(task.primary, scored) if task.primary in _MEANS else None
+    return task.losses(scored.task, counted_rows(scored), None) if found is None else found
 
 
 def _mean(loss: Vector, *, root: bool) -> OfWeights:

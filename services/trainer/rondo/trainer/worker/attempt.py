@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from rondo.chassis.artifacts import ArtifactCorruptError, ArtifactMissingError
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingStarted
+from rondo.contracts.vocabularies import TriggerKind
 from rondo.trainer.errors import LostModelError, TrainingImpossibleError
 from rondo.trainer.evaluation.candidate import ChampionModel
 from rondo.trainer.evaluation.training_evidence import assemble_evidence
 from rondo.trainer.run import Ended
+from rondo.trainer.triggers.admission import HARM
 from rondo.trainer.worker import skipped_runs
-from rondo.trainer.worker.known_training import trained_now, unfitted_rows
+from rondo.trainer.worker.known_training import compared_now, trained_now, unfitted_rows
 from rondo.trainer.worker.search import run_search
 
 if TYPE_CHECKING:
@@ -24,9 +27,10 @@ if TYPE_CHECKING:
     from rondo.chassis.artifacts import Artifacts
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.evaluation.candidate import Candidate, FittedCandidate
+    from rondo.trainer.fitting.plan import Planned
     from rondo.trainer.pipeline import Pipeline
     from rondo.trainer.ports import Datasets, RetryWhileUnavailable, RunQueue
-    from rondo.trainer.run import ChampionVersion, Run
+    from rondo.trainer.run import ChampionVersion, Run, Training
     from rondo.trainer.search.plan import Found
 
 log = logging.getLogger(__name__)
@@ -84,8 +88,12 @@ class Attempt:
                 return Ended(skipped, unfitted=unfitted)
             champion = await self._check_champion(run, retry)
             await retry(lambda: self._queue.begin(run, _started(run), training_set.digest, digest))
-            trained = await self._train(run, training_set, champion, retry)
-            return Ended(trained, trained_now(run, training_set, trained, known))
+            if run.trigger.kind == TriggerKind.REGISTRATION or not run.spec.retrain.is_automatic:
+                trained = await self._train(
+                    run, training_set, await self._fitted(run, training_set, champion, retry), retry
+                )
+                return Ended(trained, trained_now(run, training_set, trained, known))
+            return await self._compare_strategies(run, training_set, champion, known, retry)
         except TrainingImpossibleError as error:
             log.warning("%s fails: %s", run.id, error)
             failed = TrainingFailed(
@@ -101,20 +109,59 @@ class Attempt:
         return version.digest if version else None
 
     async def _check_champion(self, run: Run, retry: RetryWhileUnavailable) -> ChampionModel | None:
-        """Read the champion before a training is spent on a candidate that can't be compared."""
+        """Read the champion before a training is spent on a candidate that can't be compared.
+
+        By `policy: auto` the rows that it was fitted to decide about the holdout, so the promotion of the candidate
+        before is waited for.
+        """
+        if run.spec.retrain.is_automatic:
+            await retry(lambda: self._queue.wait_for_promotion(run.model, _PROMOTED_WITHIN))
         champion = await retry(lambda: self._queue.champion(run.model))
         return None if champion is None else await self._load(run.model, champion)
 
     async def _search(
-        self, run: Run, training_set: TrainingSet, champion: ChampionModel | None, retry: RetryWhileUnavailable
-    ) -> Found:
-        search = await self._blocking(self._pipeline.plan_search, run.spec, training_set, champion)
+        self,
+        run: Run,
+        training_set: TrainingSet,
+        champion: ChampionModel | None,
+        retry: RetryWhileUnavailable,
+        planned: Planned | None = None,
+    ) -> Found | None:
+        if run.spec.trainer.search is None:
+            return None
+        search = await self._blocking(self._pipeline.plan_search, run.spec, training_set, champion, planned)
         return await run_search(run, search, training_set.digest, self._queue, self._blocking, retry)
 
+    async def _compare_strategies(
+        self,
+        run: Run,
+        training_set: TrainingSet,
+        champion: ChampionModel | None,
+        known: Training | None,
+        retry: RetryWhileUnavailable,
+    ) -> Ended:
+        """Train by `policy: auto`: fit the strategies, and train on the rows of the one that leads.
+
+        The run ends as skipped where what serves is so much better that nothing shall replace it, unless somebody asked
+        for a training.
+        """
+        since = run.trigger.since if run.trigger.kind in HARM else None
+        state = None if known is None else known.state
+        planned = await self._blocking(self._pipeline.plan, run.spec, training_set, state, champion, since)
+        found = await self._search(run, training_set, champion, retry, planned)
+        chosen = await self._blocking(self._pipeline.choose, run.spec, planned, champion, found)
+        if run.trigger.kind == TriggerKind.MANUAL:
+            chosen = replace(chosen, choice=replace(chosen.choice, keeps=False))
+        training = compared_now(run, training_set, chosen, known)
+        if chosen.choice.keeps:
+            return Ended(skipped_runs.keeps_champion(run, chosen), training)
+        champions = await self._last_champions(run, retry)
+        fitted = await self._blocking(self._pipeline.fit, run.spec, training_set, champions, found, chosen)
+        return Ended(await self._train(run, training_set, fitted, retry), training)
+
     async def _train(
-        self, run: Run, training_set: TrainingSet, champion: ChampionModel | None, retry: RetryWhileUnavailable
+        self, run: Run, training_set: TrainingSet, fitted: FittedCandidate, retry: RetryWhileUnavailable
     ) -> ModelTrained:
-        fitted = await self._fitted(run, training_set, champion, retry)
         digest = await retry(lambda: self._artifacts.put(fitted.model))
         candidate = await self._evaluate(run, fitted, retry)
         evidence = assemble_evidence(run.spec, training_set, candidate, self._code_version)
@@ -138,7 +185,7 @@ class Attempt:
         """Return a candidate that is fitted now, or the model that a registration names."""
         artifact = run.trigger.artifact
         if artifact is None:
-            found = await self._search(run, training_set, champion, retry) if run.spec.trainer.search else None
+            found = await self._search(run, training_set, champion, retry)
             champions = await self._last_champions(run, retry)
             return await self._blocking(self._pipeline.fit, run.spec, training_set, champions, found)
         try:

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from rondo.contracts.vocabularies import TriggerKind
 from rondo.trainer.adaptation.comparison import State
+from rondo.trainer.adaptation.growth import GROWTH, next_share
+from rondo.trainer.adaptation.record import gain_of_fits
 from rondo.trainer.run import Training
 
 if TYPE_CHECKING:
     from rondo.contracts.events.training import ModelTrained
     from rondo.contracts.spec.model import ModelSpec
     from rondo.trainer.dataset.training_set import TrainingSet
+    from rondo.trainer.fitting.choose import Chosen
     from rondo.trainer.run import Run
 
 
@@ -33,8 +36,24 @@ def trained_now(run: Run, training_set: TrainingSet, trained: ModelTrained, know
     """Return what is known after a training; None for a registration, which trains nothing."""
     if run.trigger.kind == TriggerKind.REGISTRATION:
         return None
-    rows, summary = training_set.rows.height, trained.summary
-    first = Training(rows, summary.rows_trained, summary.event_time_to, State(rows))
+    rows, until = training_set.rows.height, trained.summary.event_time_to
+    fitted = rows if run.spec.refits else trained.summary.rows_trained
     if known is None:
-        return first
-    return replace(known, rows=rows, fitted=summary.rows_trained, until=summary.event_time_to)
+        return Training(rows, fitted, until, State(rows))
+    return replace(known, rows=rows, fitted=fitted, until=until)
+
+
+def compared_now(run: Run, training_set: TrainingSet, chosen: Chosen, known: Training | None) -> Training:
+    """Return what is known after strategies were compared, whether the model of one serves now or not."""
+    rows, state = training_set.rows.height, chosen.choice.state
+    refitted = rows - chosen.served.first if run.spec.refits else chosen.parts.training.height
+    fitted = known.fitted if known is not None and chosen.choice.keeps else refitted
+    growth, gain = (GROWTH, None) if known is None else (known.growth, known.gain)
+    if chosen.choice.confirmation is not None:
+        growth = GROWTH
+    elif chosen.planned.course.compared:
+        gain = gain_of_fits([each.scores for each in state.record], state.leader)
+        if gain is not None and run.spec.retrain.training_cost is not None:
+            growth = next_share(growth, gain)
+    until = training_set.rows[run.spec.data.event_time][-1]
+    return Training(rows, fitted, until, state, growth, gain)

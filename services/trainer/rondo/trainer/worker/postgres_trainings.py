@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rondo.trainer.adaptation.comparison import ScoredChunk, State
 from rondo.trainer.adaptation.record import ChunkScore
+from rondo.trainer.dataset.columns import from_micros, micros
 from rondo.trainer.run import Training
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from rondo.trainer.run import Ended, Run
 
     Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[Any]"
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Nothing of a run that a removal of its model preceded.
 _SAVE = """
@@ -67,7 +65,7 @@ async def save(connection: Connection, run: Run, ended: Ended) -> None:
     state = known.state
     status = await connection.execute(
         _SAVE, run.id, state.first, known.rows, known.fitted, known.until, ended.unfitted, known.growth, known.gain,
-        None if state.since is None else as_time(state.since), state.leader,
+        None if state.since is None else from_micros(state.since), state.leader,
     )  # fmt: skip
     if status != "INSERT 0 1":
         return
@@ -79,16 +77,6 @@ def _scores(model: str, state: State) -> Iterator[tuple[Any, ...]]:
     for chunk in state.record:
         for strategy, score in chunk.scores.items():
             yield (
-                model, as_time(chunk.since), as_time(chunk.until), strategy, score.rows, score.mean,
+                model, from_micros(chunk.since), from_micros(chunk.until), strategy, score.rows, score.mean,
                 list(score.quarters),
             )  # fmt: skip
-
-
-def micros(time: datetime) -> int:
-    """Return an event time as adaptation counts it, in microseconds since 1970."""
-    return (time - _EPOCH) // timedelta(microseconds=1)
-
-
-def as_time(time: int) -> datetime:
-    """Return microseconds since 1970 as an event time."""
-    return _EPOCH + timedelta(microseconds=time)

@@ -9,10 +9,12 @@ from rondo.contracts.spec.model import format_duration
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
 from rondo.trainer.adaptation.growth import chunk_rows, growth_needed
 from rondo.trainer.dataset.data_checks import described_left_out
+from rondo.trainer.fitting.report import report
 from rondo.trainer.triggers.admission import HARM
 
 if TYPE_CHECKING:
     from rondo.trainer.dataset.training_set import TrainingSet
+    from rondo.trainer.fitting.choose import Chosen
     from rondo.trainer.run import LastTraining, Run, Training
 
 
@@ -66,6 +68,19 @@ def not_grown(run: Run, unfitted: int, known: Training | None) -> TrainingSkippe
         return None
     detail = f"{unfitted:,} of {needed:,} labelled rows that the next training needs are new; waiting for more"
     return _skipped(run, SkipReason.NOT_ENOUGH_DATA, detail)
+
+
+def keeps_champion(run: Run, chosen: Chosen) -> TrainingSkipped:
+    """Return the end of a run after which what serves stays, with the figures of all strategies."""
+    compared = report(chosen, refitted=False)
+    return TrainingSkipped(
+        model=run.model,
+        trigger=run.trigger,
+        reason=SkipReason.NO_GAIN,
+        detail=compared.reason,
+        run_id=run.id,
+        adaptation=compared,
+    )
 
 
 def _window(run: Run, training_set: TrainingSet) -> str:

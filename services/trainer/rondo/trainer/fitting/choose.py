@@ -1,0 +1,155 @@
+"""Fits and scores the models of a plan, and takes that of the strategy which leads."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rondo.contracts.tasks.registry import task_named
+from rondo.trainer.adaptation import comparison
+from rondo.trainer.adaptation.strategies import CHAMPION
+from rondo.trainer.dataset import data_checks
+from rondo.trainer.dataset.columns import micros, targets
+from rondo.trainer.dataset.split import check_classes
+from rondo.trainer.errors import NoFinitePredictionError, NotEnoughDataError
+from rondo.trainer.evaluation.compare import score_champion, trained_until
+from rondo.trainer.evaluation.metrics import Scored
+from rondo.trainer.evaluation.weighted_metrics import losses_of_rows
+from rondo.trainer.preparation.impute import NothingToImputeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import TypeAlias
+
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from rondo.contracts.events.training import FunctionVersion
+    from rondo.trainer.adaptation.comparison import Choice
+    from rondo.trainer.adaptation.strategies import Strategy
+    from rondo.trainer.dataset.split import Split
+    from rondo.trainer.evaluation.candidate import ChampionModel
+    from rondo.trainer.fitting.model_fits import ModelFits
+    from rondo.trainer.fitting.plan import Planned
+    from rondo.trainer.onnx_graph.feature_model import FeatureModel
+    from rondo.trainer.ports import Score
+
+    Losses: TypeAlias = "NDArray[np.float64]"
+
+log = logging.getLogger(__name__)
+# What a strategy with few rows may run into, where one with more rows does not.
+_LEAVES_OUT = (NotEnoughDataError, NothingToImputeError, NoFinitePredictionError)
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The strategy whose rows are taken, and its model: `parts` are what that was fitted to, and what evaluates it.
+
+    `served` is the strategy for all rows. `fitted` are the rows that each scored model was fitted to, and `losses`
+    their mean losses on the holdout. `function` is the code that fitted them, where no library did.
+    """
+
+    planned: Planned
+    choice: Choice
+    parts: Split
+    model: FeatureModel
+    served: Strategy
+    fitted: Mapping[str, int]
+    losses: Mapping[str, float]
+    function: FunctionVersion | None = None
+
+    @property
+    def first(self) -> int:
+        """The first row that the scored model was fitted to."""
+        return self.planned.course.held.fit - self.parts.training.height
+
+
+def choose_strategy(fits: ModelFits, planned: Planned, champion: ChampionModel | None, score: Score) -> Chosen:
+    """Fit and score the planned models, and choose by their losses.
+
+    Raises:
+        LeakError: a feature is the label.
+        TrainingImpossibleError: no strategy has a model.
+
+    """
+    course = planned.course
+    data_checks.refuse_leak(fits.spec, planned.rows[: course.held.fit])
+    models, losses = _fit_and_score(fits, planned)
+    made = tuple(each for each in course.strategies if each.name in models)
+    if course.change is not None and made == course.strategies:
+        choice = comparison.reconsider(planned.at, planned.state, course, losses)
+    else:
+        if course.compared:
+            losses |= _of_champion(fits, planned, champion, score)
+        choice = comparison.choose(planned.at, planned.state, replace(course, strategies=made), losses)
+    (strategy,) = (each for each in made if each.name == choice.leader)
+    return Chosen(
+        planned=planned,
+        choice=choice,
+        parts=planned.parts(strategy),
+        model=models[choice.leader],
+        served=comparison.taken(planned.at, choice.state, planned.rows.height),
+        fitted={each.name: course.held.fit - each.first for each in made},
+        losses={name: float(each.mean()) for name, each in losses.items()},
+    )
+
+
+def refit(fits: ModelFits, rows: pl.DataFrame, served: Strategy, parts: Split) -> FeatureModel | None:
+    """Return the model of a strategy that is fitted to the holdout as well.
+
+    None where it would know other classes than the one that was evaluated: that serves then.
+    """
+    taken = rows[served.first :]
+    if fits.classes(taken) != fits.classes(parts.training):
+        return None
+    return fits.fit(fits.prepare(taken), taken.tail(1), served.weights(rows.height))
+
+
+def _fit_and_score(fits: ModelFits, planned: Planned) -> tuple[dict[str, FeatureModel], dict[str, Losses]]:
+    """Return the models of the strategies that have one, and their losses on the holdout."""
+    models: dict[str, FeatureModel] = {}
+    losses: dict[str, Losses] = {}
+    failures: list[Exception] = []
+    for strategies in _by_rows(planned.course.strategies):
+        try:
+            parts = planned.parts(strategies[0])
+            check_classes(fits.spec, parts)
+            # Strategies with the same rows share their matrix.
+            prepared = fits.prepare(parts.training)
+            for each in strategies:
+                model = fits.fit(prepared, parts.holdout, each.weights(planned.course.held.fit))
+                losses[each.name] = _losses(fits, prepared.classes, parts.holdout, model)
+                models[each.name] = model
+        except _LEAVES_OUT as failure:
+            log.info("no model of %s: %s", ", ".join(each.name for each in strategies), failure)
+            failures.append(failure)
+    if not models:
+        raise failures[0]
+    return models, losses
+
+
+def _by_rows(strategies: Sequence[Strategy]) -> Iterator[list[Strategy]]:
+    for _, group in groupby(sorted(strategies, key=lambda each: each.first), key=lambda each: each.first):
+        yield list(group)
+
+
+def _losses(fits: ModelFits, classes: tuple[str, ...], holdout: pl.DataFrame, model: FeatureModel) -> Losses:
+    spec, task = fits.spec, task_named(fits.spec.task)
+    raw, known = model.predict(holdout), targets(spec, holdout, classes)
+    fitted = task.fitted(classes, spec.prediction.model_dump(), raw, known)
+    scored = Scored(fitted, known, task.predictions(fitted, raw))
+    if not scored.finite:
+        raise NoFinitePredictionError(spec.trainer.kind)
+    return losses_of_rows(scored)
+
+
+def _of_champion(fits: ModelFits, planned: Planned, champion: ChampionModel | None, score: Score) -> dict[str, Losses]:
+    """Return the champion's losses, if it was fitted to no row of the holdout, nor to any that it did not predict."""
+    until, start = trained_until(champion), int(planned.at.times[planned.course.held.start])
+    if until is None or start <= micros(until) + planned.at.delay:
+        return {}
+    scored, _ = score_champion(fits.spec, champion, planned.holdout, score)
+    return {} if scored is None else {CHAMPION: losses_of_rows(scored)}

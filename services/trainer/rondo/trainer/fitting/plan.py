@@ -1,0 +1,110 @@
+"""Plans a training that compares strategies: which models are fitted to which rows, and what they are scored on."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rondo.contracts.tasks.registry import task_named
+from rondo.trainer.adaptation import comparison
+from rondo.trainer.adaptation.comparison import Rows, State
+from rondo.trainer.dataset.columns import micros
+from rondo.trainer.dataset.split import Split, check_classes
+from rondo.trainer.errors import NotEnoughDataError, SharedEventTimeError
+from rondo.trainer.evaluation.compare import trained_until
+from rondo.trainer.preparation import inputs
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import polars as pl
+
+    from rondo.contracts.spec.model import ModelSpec
+    from rondo.trainer.adaptation.comparison import Course
+    from rondo.trainer.adaptation.strategies import Strategy
+    from rondo.trainer.evaluation.candidate import ChampionModel
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """Labelled rows in order, and what is fitted to which of them; `since` is when a change is suspected to begin."""
+
+    rows: pl.DataFrame
+    at: Rows
+    state: State
+    course: Course
+    since: datetime | None = None
+
+    @property
+    def holdout(self) -> pl.DataFrame:
+        return self.rows[self.course.held.start :]
+
+    @property
+    def leading(self) -> pl.DataFrame:
+        """The rows before the holdout of the strategy that leads so far, which parameters are searched on."""
+        fit = self.course.held.fit
+        return self.rows[comparison.taken(self.at, self.state, fit).first : fit]
+
+    def parts(self, strategy: Strategy) -> Split:
+        """Return the rows that the scored model of a strategy is fitted to, and the holdout."""
+        return Split(self.rows[strategy.first : self.course.held.fit], self.holdout)
+
+
+def plan_strategies(
+    spec: ModelSpec, rows: pl.DataFrame, state: State | None, champion: ChampionModel | None, since: datetime | None
+) -> Planned:
+    """Plan a training on labelled rows in order of event time; `since` is when the performance may have dropped.
+
+    Raises:
+        MissingColumnsError: a feature is no column of the rows.
+        SharedEventTimeError: the earliest rows reach into the holdout, so that no training row is left.
+
+    """
+    inputs.check_columns(spec.features, rows)
+    at, known = _rows(spec, rows), state or State(rows.height)
+    if since is not None and not at.fixed:
+        suspected = Planned(rows, at, known, comparison.course_of_suspicion(at, known, micros(since)), since)
+        if _is_usable(spec, suspected.parts(suspected.course.strategies[0])):
+            return suspected
+        log.info("too few rows since %s to tell whether a model of them alone is better", since)
+    until = trained_until(champion)
+    planned = Planned(rows, at, known, comparison.course(at, known, None if until is None else micros(until)))
+    if planned.course.held.fit == 0:
+        time = rows[spec.data.event_time]
+        raise SharedEventTimeError(spec.data.event_time, time[0], int((time == time[0]).sum()), rows.height)
+    return planned
+
+
+def _rows(spec: ModelSpec, rows: pl.DataFrame) -> Rows:
+    return Rows(
+        times=rows[spec.data.event_time].dt.epoch("us").to_numpy(),
+        delay=int(spec.data.label_delay.total_seconds() * 1e6),
+        features=len(spec.features),
+        # A function of a user's own takes no weights.
+        fades=spec.trainer.function is None,
+        least=_rows_of_two_classes(spec, rows),
+        share=spec.trainer.holdout,
+        fixed=spec.trainer.window is not None,
+    )
+
+
+def _rows_of_two_classes(spec: ModelSpec, rows: pl.DataFrame) -> int:
+    """Return how many of the latest rows have two classes; 0 where labels are numbers, or all the same."""
+    if task_named(spec.task).target == "number":
+        return 0
+    labels = rows[spec.data.label]
+    others = (labels != labels[-1]).arg_true()
+    return rows.height - int(others[-1]) if len(others) else 0
+
+
+def _is_usable(spec: ModelSpec, parts: Split) -> bool:
+    if parts.training.is_empty():
+        return False
+    try:
+        check_classes(spec, parts)
+    except NotEnoughDataError:
+        return False
+    return True

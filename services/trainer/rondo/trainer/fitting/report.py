@@ -1,0 +1,106 @@
+"""Says which rows a training took and why, with the figures of all strategies, for the evidence and for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rondo.contracts.events.training import Adaptation, StrategyScore
+from rondo.trainer.adaptation.comparison import LONG
+from rondo.trainer.adaptation.strategies import CHAMPION, FADING, SINCE
+from rondo.trainer.dataset.columns import from_micros
+
+if TYPE_CHECKING:
+    from rondo.trainer.adaptation.record import Comparison
+    from rondo.trainer.fitting.choose import Chosen
+
+
+def report(chosen: Chosen, *, refitted: bool) -> Adaptation:
+    """Describe a choice. A model that is `refitted` is of all rows of its strategy, the holdout included."""
+    planned, choice = chosen.planned, chosen.choice
+    held, rows = planned.course.held, planned.rows.height
+    first = chosen.served.first if refitted else chosen.first
+    window = choice.state.since
+    return Adaptation(
+        strategy=CHAMPION if choice.keeps else _name(choice.leader),
+        rows=(rows if refitted else held.fit) - first,
+        since=from_micros(int(planned.at.times[first])),
+        half_life=chosen.served.half_life,
+        refitted=refitted,
+        gap_rows=held.gap,
+        window_start=None if window is None else from_micros(window),
+        suspected_since=planned.since,
+        scores=tuple(_scores(chosen)),
+        reason=_reason(chosen),
+    )
+
+
+def _scores(chosen: Chosen) -> list[StrategyScore]:
+    beside = {each.strategy: each for each in chosen.choice.comparisons}
+    found = []
+    for name, loss in chosen.losses.items():
+        against = beside.get(name)
+        figures = {} if against is None else {
+            "advantage": against.advantage, "error": against.error, "needed": against.needed,
+        }  # fmt: skip
+        # The champion's rows are those of an earlier training.
+        found.append(StrategyScore(strategy=name, rows=chosen.fitted.get(name, 0), loss=loss, **figures))
+    return found
+
+
+def _reason(chosen: Chosen) -> str:
+    planned, choice = chosen.planned, chosen.choice
+    if choice.confirmation is not None:
+        return _of_confirmation(chosen)
+    if planned.at.fixed:
+        return "`trainer.window` decides which rows are taken"
+    if not planned.course.compared:
+        return f"{_rows_of(chosen)}: they have just become the window, and are not compared yet"
+    return _of_comparison(chosen)
+
+
+def _of_comparison(chosen: Chosen) -> str:
+    led, choice = chosen.planned.state.leader, chosen.choice
+    beside = {each.strategy: each for each in choice.comparisons}
+    if choice.keeps:
+        return f"what serves is kept: new fits lose {_figures(beside[CHAMPION])} more a row"
+    if choice.leader in beside:
+        return f"{_rows_of(chosen)} lead instead of {led}: they lose {_figures(beside[choice.leader])} less a row"
+    others = [each for name, each in beside.items() if name != CHAMPION]
+    if not others:
+        return f"{_rows_of(chosen)}: there is nothing to compare them with yet"
+    best = max(others, key=lambda each: each.advantage - each.needed)
+    less = f"{best.advantage:.4f} less a row, and leads from {best.needed:.4f} on"
+    more = f"{-best.advantage:.4f} more a row"
+    return f"{_rows_of(chosen)} lead: {best.strategy} comes next and loses {less if best.advantage > 0 else more}"
+
+
+def _of_confirmation(chosen: Chosen) -> str:
+    confirmed, planned = chosen.choice.confirmation, chosen.planned
+    assert confirmed is not None  # noqa: S101 - the caller's condition
+    rows = planned.rows.height - planned.course.held.start
+    least = f"{confirmed.advantage:+.4f} with a standard error of {confirmed.error:.4f} on the {rows:,} newest rows"
+    if confirmed.moves:
+        return f"the window begins with the suspected change: what a model without the rows before it gains is {least}"
+    return f"the window stays: what a model without the rows before the suspected change gains is {least}"
+
+
+def _figures(found: Comparison) -> str:
+    return f"{found.advantage:.4f} (needed: {found.needed:.4f})"
+
+
+def _rows_of(chosen: Chosen) -> str:
+    """Return the rows of the leader as text."""
+    window = chosen.choice.state.since
+    match chosen.choice.leader:
+        case name if name == SINCE and window is not None:
+            return f"the rows since {from_micros(window):%Y-%m-%d %H:%M}"
+        case name if name == SINCE:
+            return "all rows"
+        case name if name == FADING:
+            return "fading rows"
+        case name:
+            return f"{name} rows"
+
+
+def _name(leader: str) -> str:
+    return SINCE if leader == LONG else leader

@@ -1,0 +1,100 @@
+"""Strategies are fitted, scored and chosen, for every task, and where some of them can't be fitted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+from rondo.trainer.dataset.training_set import TrainingSet
+from rondo.trainer.errors import LeakError, OneClassError, SharedEventTimeError
+from rondo.trainer.worker.app import pipeline
+
+from tests.trainer import test_kinds
+from tests.trainer.test_kinds import LATER, START, TASKS, rows, trainer_of
+
+if TYPE_CHECKING:
+    from rondo.trainer.fitting.choose import Chosen
+
+PIPELINE = pipeline(threads=1)
+
+
+def spec(task: str = "binary", kind: str = "lightgbm", **parts: Any) -> Any:
+    described = test_kinds.spec(task, trainer_of(kind, task)).as_dict()
+    return test_kinds.ModelSpec.model_validate(described | {"retrain": {"policy": "auto"}} | parts)
+
+
+def training_set(frame: pl.DataFrame) -> TrainingSet:
+    return TrainingSet(frame, (), LATER, None, LATER)
+
+
+def chosen(frame: pl.DataFrame, asked: Any, since: Any = None) -> Chosen:
+    planned = PIPELINE.plan(asked, training_set(frame), None, None, since)
+    return PIPELINE.choose(asked, planned, None)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("kind", ["lightgbm", "linear"])
+def test_every_task_compares_strategies_and_serves_a_refitted_model(task: str, kind: str) -> None:
+    frame, asked = rows(task, 2_000), spec(task, kind)
+    if kind == "linear":
+        frame = frame.with_columns(pl.col("temp").fill_null(0.0))
+    found = chosen(frame, asked)
+    assert set(found.losses) == {"since", "last 800", "fading"}
+    assert len(set(found.losses.values())) > 1
+    fitted = PIPELINE.fit(asked, training_set(frame), (), None, found)
+    assert fitted.adaptation is not None
+    assert (fitted.adaptation.refitted, fitted.rows, fitted.rows_trained) == (True, 2_000, found.fitted["since"])
+    evaluated = PIPELINE.fit(asked.model_copy(update={"trainer": asked.trainer.model_copy(update={"refit": False})}),
+                             training_set(frame), (), None, found)  # fmt: skip
+    assert evaluated.model != fitted.model
+    assert evaluated.scored.outputs.keys() == fitted.scored.outputs.keys()
+    for name, values in evaluated.scored.outputs.items():
+        assert (fitted.scored.outputs[name] == values).all(), "the evaluation is of the fit without the holdout"
+
+
+def test_a_strategy_whose_rows_have_one_class_is_left_out() -> None:
+    frame = rows("binary", 2_000)
+    middle = pl.int_range(2_000).is_between(900, 1_850)
+    frame = frame.with_columns(label=pl.when(middle).then(0.0).otherwise("label"))
+    found = chosen(frame, spec())
+    assert set(found.losses) == {"since", "fading"}
+
+
+def test_where_no_strategy_has_two_classes_the_training_says_so() -> None:
+    frame = rows("binary", 2_000).with_columns(label=pl.lit(0.0))
+    with pytest.raises(OneClassError):
+        chosen(frame, spec())
+
+
+def test_a_leak_is_refused_before_any_fit() -> None:
+    frame = rows("binary", 2_000).with_columns(distance=pl.col("label").cast(pl.Int64))
+    with pytest.raises(LeakError):
+        chosen(frame, spec())
+
+
+def test_rows_of_one_event_time_leave_none_to_train_on() -> None:
+    frame = rows("binary", 2_000).with_columns(at=pl.lit(START).cast(pl.Datetime("us", "UTC")))
+    with pytest.raises(SharedEventTimeError):
+        chosen(frame, spec())
+
+
+def test_a_class_that_only_the_holdout_has_is_not_refitted_to() -> None:
+    frame = rows("multiclass", 2_000)
+    late = pl.int_range(2_000) > 1_990
+    frame = frame.with_columns(label=pl.when(late).then(pl.lit("yew")).otherwise("label"))
+    found = chosen(frame, spec("multiclass"))
+    fitted = PIPELINE.fit(spec("multiclass"), training_set(frame), (), None, found)
+    assert fitted.adaptation is not None
+    assert not fitted.adaptation.refitted
+    assert fitted.scored.task.labels == ("ash", "elm", "oak")
+
+
+def test_a_suspicion_whose_rows_have_one_class_is_no_reason_to_forget() -> None:
+    frame = rows("binary", 2_000)
+    latest = pl.int_range(2_000) >= 1_600
+    frame = frame.with_columns(label=pl.when(latest).then(0.0).otherwise("label"))
+    found = chosen(frame, spec(), since=START + timedelta(hours=1_600))
+    assert found.choice.confirmation is None
+    assert set(found.losses) > {"since"}
