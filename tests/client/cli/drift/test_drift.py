@@ -81,6 +81,15 @@ def test_what_is_not_judged_has_its_progress_and_when_it_is_expected(rondo: Run,
     assert "336 of about 1,500 outcomes" in lines[1]
 
 
+def test_an_input_may_be_named_as_the_loss_is_shown(rondo: Run, answers: Any) -> None:
+    waiting = {"judged": False, "since": None, "change": None}
+    names = {"x": "performance"}
+    columns = [each | waiting | {"column": names.get(each["column"], each["column"])} for each in status()["columns"]]
+    answers("loans/drift", status(columns=columns))
+    lines = parts(rondo("drift", "loans").stdout)["Not judged yet"]
+    assert [line.split()[0] for line in lines] == ["performance", "city", "output.score", "performance"]
+
+
 def test_a_model_without_anything_yet_has_its_reason(rondo: Run, answers: Any) -> None:
     nothing = {"columns": [], "newest": None, "newest_closed": None, "no_verdict": "no rows yet"}
     answers("loans/drift", status(**nothing))

@@ -85,10 +85,10 @@ def _since(column: dict[str, Any]) -> str:
 def _waiting(columns: Sequence[dict[str, Any]], reason: str | None, width: int) -> Iterator[Line]:
     if reason and not columns:
         yield from (Line(line) for line in _indented(printable(reason), width, "  "))
-    shown = {_name(each): _progress(each) for each in columns[:_MOST_UNCHANGED]}
-    room = width - max(map(len, shown.values()), default=0) - 4
-    name = min(max(map(len, shown), default=0), max(room, _SHORTEST))
-    for each, progress in shown.items():
+    shown = [(_name(each), _progress(each)) for each in columns[:_MOST_UNCHANGED]]
+    room = width - max((len(progress) for _, progress in shown), default=0) - 4
+    name = min(max((len(each) for each, _ in shown), default=0), max(room, _SHORTEST))
+    for each, progress in shown:
         yield Line(f"  {_shortened(each, name):{name}}  {progress}")
     if columns[_MOST_UNCHANGED:]:
         yield Line(f"  and {len(columns) - _MOST_UNCHANGED} more: --json lists all")
