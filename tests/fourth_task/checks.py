@@ -75,6 +75,7 @@ features:
   town: {{type: category}}
   heat: {{type: float, optional: true}}
 trainer: {trainer}
+retrain: {{on: [drift]}}
 gates:
   poisson_deviance: {{max: 2, not_worse_than_champion: 0.1}}
   mae: {{max: 3}}
