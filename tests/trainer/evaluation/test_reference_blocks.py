@@ -160,12 +160,13 @@ def test_outputs_move_as_the_monitor_sees_them() -> None:
 
 def test_losses_are_means_of_stretches_of_the_holdout() -> None:
     task = FittedTask(task="regression")
-    errors = np.tile(np.array([1, -1, 2], np.float32), 400)
-    holdout = Scored(task, errors, {"value": np.zeros(1_200, np.float32)})
+    # The first row fills no stretch.
+    errors = np.append(np.float32(2), np.tile(np.array([1, -1, 2], np.float32), 400))
+    holdout = Scored(task, errors, {"value": np.zeros(1_201, np.float32)})
     found = of_losses(task, counted_rows(holdout))
     assert found
     # The 99th percentile of the squared errors is 4, so the losses are 1/4, 1/4 and 1.
-    assert (found.rows, found.largest, set(found.means)) == (3, 4.0, {0.5})
+    assert (found.rows, found.largest, found.means) == (3, 4.0, (0.5,) * 400)
 
 
 def test_without_a_loss_there_is_no_reference_of_losses() -> None:
