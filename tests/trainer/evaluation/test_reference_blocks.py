@@ -161,7 +161,7 @@ def test_outputs_move_as_the_monitor_sees_them() -> None:
 def test_losses_are_means_of_stretches_of_the_holdout() -> None:
     task = FittedTask(task="regression")
     # The first row fills no stretch.
-    errors = np.append(np.float32(2), np.tile(np.array([1, -1, 2], np.float32), 400))
+    errors = np.append(np.float32(0), np.tile(np.array([1, -1, 2], np.float32), 400))
     holdout = Scored(task, errors, {"value": np.zeros(1_201, np.float32)})
     found = of_losses(task, counted_rows(holdout))
     assert found
