@@ -129,7 +129,7 @@ def test_a_training_is_shown_as_a_share_of_its_fit(tmp_path: Path, seconds: floa
 def test_a_report_of_the_demo_becomes_rows(tmp_path: Path) -> None:
     assert results.record(demo.table(120.0, 0, REPORT)) == 0
     found = {line["row"]: (line["ours"], line["peer"], line["met"]) for line in lines(tmp_path, "demo")}
-    assert found["redeployments that drift or performance asked for"] == (3, None, True)
+    assert found["automatic redeployments"] == (3, None, True)
     assert found["AUC of month 5, never retrained beside"] == (0.74, 0.70, True)
 
 

@@ -62,7 +62,7 @@ def table(took: float, exit_code: int, report: dict[str, Any]) -> list[Row]:
         row("requests", report["requests"], "", "shown"),
         row("requests lost", lost, "", "0", met=not lost),
         row("requests answered twice", doubled, "", "0", met=not doubled),
-        row("redeployments that drift or performance asked for", len(turns), "", "3", met=len(turns) >= REDEPLOYMENTS),
+        row("automatic redeployments", len(turns), "", "3", met=len(turns) >= REDEPLOYMENTS),
     ]
     if alone:
         rows += [

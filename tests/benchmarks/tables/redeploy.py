@@ -53,7 +53,7 @@ data: {dataset: bench, entity: who, event_time: at, label: late}
 features: {a: {type: float}, b: {type: float}}
 trainer: {params: {n_estimators: 20}, min_rows: 100}
 gates: {roc_auc: {min: 0.5}}
-retrain: {cooldown: 1s, budget_per_week: 1000}
+retrain: {on: [drift], cooldown: 1s, budget_per_week: 1000}
 """
 
 

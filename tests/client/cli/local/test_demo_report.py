@@ -37,10 +37,7 @@ FAILED = Report(
 PROBLEMS = [
     "999 of the 1,000 requests to send are in Kafka: see kafka.log under the stack's folder",
     "1 requests have no answer, such as 20130301-AA1-JFK",
-    (
-        "1 redeployments were triggered by drift or performance and served, 3 are required; "
-        "a slower SPEED gives the training more event time"
-    ),
+    ("1 redeployments were automatic and served, 3 are required; a slower SPEED gives the training more event time"),
 ]
 
 

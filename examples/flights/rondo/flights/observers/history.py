@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import ModelPromoted
-from rondo.contracts.events.monitoring import DriftDetected, PerformanceDegraded, WindowClosed
+from rondo.contracts.events.monitoring import DriftDetected, PerformanceDegraded, PerformanceSuspected, WindowClosed
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Redeployment:
-    """One automatic redeployment: a finding of the monitor, and the version that was trained because of it."""
+    """One automatic redeployment: an event of the monitor, and the version that was trained because of it."""
 
     model_version: int
     kind: str
@@ -28,7 +28,7 @@ class Redeployment:
     trained_in: timedelta
 
     def total(self, first_prediction: datetime) -> float:
-        """Return the seconds from the finding to the first prediction of the new version."""
+        """Return the seconds from the event to the first prediction of the new version."""
         return (first_prediction - self.found_at).total_seconds()
 
     def without_training(self, first_prediction: datetime) -> float:
@@ -46,14 +46,16 @@ class History:
         return [envelope for envelope in list(self.envelopes) if isinstance(envelope.data, kinds)]
 
     def redeployments(self) -> list[Redeployment]:
-        """Return the promotions that a finding of the monitor caused, one for each finding."""
-        findings = {e.data.finding_id: e for e in reversed(self.of(DriftDetected, PerformanceDegraded))}
+        """Return the promotions that a finding or the labels of a closed window caused, one for each of these."""
+        found_of = reversed(self.of(DriftDetected, PerformanceDegraded, PerformanceSuspected))
+        causes = {e.data.finding_id: e for e in found_of}
+        causes |= {f"labels/{e.data.finding_id}": e for e in reversed(self.of(WindowClosed))}
         # By trigger and not by digest: a repeated training on the same rows gives the same artifact.
         trained = {e.data.trigger.id: e.data for e in self.of(ModelTrained)}
         found: dict[str, Redeployment] = {}
         for promoted in self.of(ModelPromoted):
             trigger = promoted.data.trigger
-            if trigger is None or trigger.id not in findings or trigger.id not in trained:
+            if trigger is None or trigger.id not in causes or trigger.id not in trained:
                 continue
             run = trained[trigger.id]
             found.setdefault(
@@ -62,7 +64,7 @@ class History:
                     model_version=promoted.data.model_version,
                     kind=trigger.kind,
                     detail=trigger.detail,
-                    found_at=findings[trigger.id].time,
+                    found_at=causes[trigger.id].time,
                     trained_in=run.finished_at - run.started_at,
                 ),
             )

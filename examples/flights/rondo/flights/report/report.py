@@ -105,6 +105,6 @@ def _too_few_redeployments(report: Report) -> Iterator[str]:
     served = [retrain for retrain in report.retrains if retrain.seconds_with_training is not None]
     if len(served) < report.required_redeployments:
         yield (
-            f"{len(served)} redeployments were triggered by drift or performance and served, "
+            f"{len(served)} redeployments were automatic and served, "
             f"{report.required_redeployments} are required; a slower SPEED gives the training more event time"
         )
