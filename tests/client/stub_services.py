@@ -29,9 +29,19 @@ GATE = {
     "bound": 0.6,
     "message": "ROC AUC 0.500 is below 0.600",
 }
+ADAPTATION = {
+    "strategy": "since", "rows": 2_340, "since": DAY, "half_life": None, "refitted": True, "gap_rows": 12,
+    "window_start": DAY, "suspected_since": None, "reason": "the rows since then lead",
+    "scores": [
+        {"strategy": "since", "rows": 2_100, "loss": 0.1187, "advantage": None, "error": None, "needed": None},
+        {"strategy": "fading", "rows": 9_000, "loss": 0.1204, "advantage": -0.0017, "error": 0.001, "needed": 0.002},
+        {"strategy": "champion", "rows": 0, "loss": 0.1251, "advantage": -0.0064, "error": 0.001, "needed": 0.002},
+    ],
+}  # fmt: skip
 VERSION = {
     "model": "late", "model_version": 1, "state": "rejected", "passed": False, "digest": DIGEST, "run_id": "run-1",
     "registered_at": DAY, "task": "binary", "metrics": {"roc_auc": 0.5}, "trigger": {"kind": "data"}, "gates": [GATE],
+    "adaptation": ADAPTATION,
 }  # fmt: skip
 RUN = {
     "run_id": "run-2", "model": "late", "state": "failed", "trigger": {"kind": "drift"}, "started_at": DAY,
@@ -59,6 +69,7 @@ LINEAGE = {
     "gates": [GATE], "training": {
         "data": [{"table": "datasets/trips", "version": 3, "digest": DIGEST}], "as_of": DAY, "rows_trained": 900,
         "rows_holdout": 100, "spec_digest": DIGEST, "code_version": "1.0", "seed": 7,
+        "adaptation": ADAPTATION,
         "function": {"function": "own.train:fit", "package": "own", "digest": DIGEST},
         "members": [
             {"model_version": None, "digest": None, "weight": 0.625, "mse": 0.1},

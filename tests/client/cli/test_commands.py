@@ -55,6 +55,8 @@ Run = Callable[..., "Result"]
         ("lineage late 1", "trial 17 of 38 is the best, with parameters of the search: ROC AUC 0.731 on inner splits"),
         ("lineage late 1", "own.train:fit in own (sha256:"),
         ("lineage late 1", "62.5% its own model"),
+        ("lineage late 1", "the rows since then lead"),
+        ("models late", "2,340 since 2013-03-01 12:00"),
         ("lineage late 1", "37.5% the model of version 3 (sha256:"),
         ("lineage late 1", "NOT passed: ROC AUC 0.500 is below 0.600"),
         ("promote late 2 --reason better", "late: deployment 2 serves version 2 100%"),

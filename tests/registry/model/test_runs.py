@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rondo.contracts.events.training import TrainingFailed, TrainingNote, TrainingProgressed, TrainingStarted
+from rondo.contracts.events.training import (
+    Adaptation,
+    TrainingFailed,
+    TrainingNote,
+    TrainingProgressed,
+    TrainingStarted,
+)
 from rondo.registry.model import runs
 
 Make = Callable[..., Any]
@@ -61,3 +67,10 @@ def test_a_run_shows_the_published_rows_that_it_left_out(trained: Make) -> None:
     notes = tuple(TrainingNote(code=code, message=f"about {code}") for code in codes)
     noted = event.model_copy(update={"summary": event.summary.model_copy(update={"notes": notes})})
     assert runs.trained(noted).detail == "about rows_without_feature"
+
+
+def test_a_run_shows_why_it_took_its_rows(trained: Make) -> None:
+    event = trained()
+    chosen = Adaptation(strategy="fading", rows=900, since=event.started_at, reason="fading rows lead")
+    summary = event.summary.model_copy(update={"adaptation": chosen})
+    assert runs.trained(event.model_copy(update={"summary": summary})).detail == "fading rows lead"

@@ -9,6 +9,7 @@ import typer
 from rondo.client.cli import session
 from rondo.client.cli.monitoring import alerts, monitoring, verdict
 from rondo.client.cli.output import Json, minute, print_json, print_list, print_table
+from rondo.client.cli.versions.adaptation import explained, rows_of
 from rondo.contracts.figures import figure
 from rondo.contracts.tasks.registry import METRICS, headline
 
@@ -58,7 +59,7 @@ def _monitoring_cells(model: dict[str, Any]) -> tuple[str, str]:
 def _versions(model: str, *, json: bool) -> None:
     print_list(
         session.run(lambda rondo: rondo.versions(model)),
-        ("version", "state", "on its holdout", "because of", "registered", "gates not passed"),
+        ("version", "state", "on its holdout", "because of", "trained on", "registered", "gates not passed"),
         _version_cells,
         empty=f"{model} has no versions yet: the first training creates version 1, `rondo runs {model}` shows it",
         json=json,
@@ -102,7 +103,8 @@ def lineage(model: str, version: int, json: Json = False) -> None:  # noqa: FBT0
 
 def _version_cells(version: dict[str, Any]) -> tuple[object, ...]:
     number, state, metric = version["model_version"], version["state"], _metric(version)
-    return number, state, metric, version["trigger"]["kind"], minute(version["registered_at"]), _failed(version)
+    because, rows = version["trigger"]["kind"], rows_of(version.get("adaptation"))
+    return number, state, metric, because, rows, minute(version["registered_at"]), _failed(version)
 
 
 def _period_cells(period: dict[str, Any]) -> tuple[object, ...]:
@@ -152,6 +154,7 @@ def _rows(lineage: dict[str, Any]) -> list[tuple[str, object]]:
         ("known until", minute(training["as_of"])),
         *((("registered file", trigger["artifact"]),) if trigger.get("artifact") else ()),
         ("rows", f"{training['rows_trained']:,} trained, {training['rows_holdout']:,} held out"),
+        *explained(training.get("adaptation")),
         ("spec", training["spec_digest"]),
         ("code, seed", f"{training['code_version']}, {training['seed']}"),
         *_parameters(lineage.get("parameters")),

@@ -11,7 +11,7 @@ from rondo.chassis.training_evidence import UnusableEvidenceError, load_evidence
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.models import GateResult
-from rondo.contracts.events.training import Trigger
+from rondo.contracts.events.training import Adaptation, Trigger
 from rondo.contracts.spec.model import Feature
 from rondo.contracts.text import Column, Digest
 from rondo.contracts.times import Utc
@@ -28,7 +28,10 @@ router = APIRouter(prefix="/v1", dependencies=[requires(Role.READER)])
 
 
 class VersionView(Value):
-    """A version, its metrics on the holdout, the results of its gates, and the trigger of its training."""
+    """A version, its metrics on the holdout, the results of its gates, and the trigger of its training.
+
+    `adaptation` says which rows it was trained on and why, where a comparison chose them.
+    """
 
     model: str
     model_version: int
@@ -41,6 +44,7 @@ class VersionView(Value):
     metrics: dict[str, float]
     trigger: Trigger
     gates: tuple[GateResult, ...]
+    adaptation: Adaptation | None = None
 
 
 class VersionDetail(VersionView):
@@ -124,4 +128,5 @@ def _version_view(found: RegisteredVersion) -> VersionView:
         metrics=trained.summary.metrics,
         trigger=trained.trigger,
         gates=found.candidate.gates,
+        adaptation=trained.summary.adaptation,
     )

@@ -79,7 +79,8 @@ def progressed(event: TrainingProgressed) -> Run:
 
 
 def trained(event: ModelTrained) -> Run:
-    """Return the run that made a candidate; `detail` says which published rows it could not use."""
+    """Return the run that made a candidate; `detail` says why it took its rows, and which ones it could not use."""
+    chosen = [event.summary.adaptation.reason] if event.summary.adaptation else []
     left_out = [note.message for note in event.summary.notes if note.code == NoteCode.ROWS_WITHOUT_FEATURE]
     return Run(
         run_id=event.run_id,
@@ -88,7 +89,7 @@ def trained(event: ModelTrained) -> Run:
         trigger=event.trigger,
         started_at=event.started_at,
         finished_at=event.finished_at,
-        detail="; ".join(left_out),
+        detail="; ".join([*chosen, *left_out]),
     )
 
 
