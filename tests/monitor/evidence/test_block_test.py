@@ -83,3 +83,32 @@ def test_looks_become_rarer_as_blocks_become_many() -> None:
     assert looks[:50] == list(range(1, 51))
     assert np.diff(looks).max() <= 5
     assert not begun(np.random.default_rng(SEED).standard_normal((1, 10))).is_look
+
+
+def test_two_tests_that_continue_the_same_one_do_not_share_blocks() -> None:
+    blocks = np.random.default_rng(SEED).standard_normal((2, 60))
+    before = BlockTest.of("v", blocks[:, :40], np.array([True, False]), one_sided=False).with_blocks(blocks[:, 40:45])
+    first, second = before.with_blocks(blocks[:, 45:50]), before.with_blocks(blocks[:, 50:])
+    assert np.array_equal(first.means, blocks[:, :50])
+    assert np.array_equal(second.means, np.delete(blocks, slice(45, 50), axis=1))
+    assert np.array_equal(before.means, blocks[:, :45])
+
+
+def test_the_scores_follow_from_the_ranks_among_all_blocks_before() -> None:
+    """However many blocks there are, and with ties."""
+    blocks = np.random.default_rng(SEED).integers(6, size=(3, 400)) / 4.0
+    scores = begun(blocks[:, :30], np.zeros(3, np.bool_)).with_blocks(blocks[:, 30:]).scores
+    for at in range(30, 400):
+        below, same = ((each(blocks[:, :at].T, blocks[:, at])).sum(axis=0) for each in (np.less, np.equal))
+        ranks = stats.norm.cdf(scores[:, at - 30]) * (at + 1)
+        assert (below <= ranks + 1e-9).all()
+        assert (ranks <= below + same + 1 + 1e-9).all()
+
+
+def test_the_blocks_until_the_next_look() -> None:
+    test = begun(np.zeros((1, 5)))
+    for _ in range(300):
+        left = test.until_look
+        test = test.with_blocks(np.zeros((1, left)))
+        assert test.is_look
+    assert left > 1

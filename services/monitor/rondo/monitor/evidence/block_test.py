@@ -7,7 +7,8 @@ Ville's inequality the evidence ever reaches 1/a with probability at most a, how
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from rondo.monitor.evidence.bets import normal_bets, start_weights, t_bets
+from rondo.monitor.evidence.ranking import MOST_UNSORTED, GrowingColumns, Ranking
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,12 +53,17 @@ class BlockTest:
     reference: int
     means: NDArray[np.float64]
     scores: NDArray[np.float64]
+    # Of which `means` and `scores` are views, and the means in order: what makes the next blocks cheap.
+    _room: tuple[GrowingColumns, GrowingColumns] = field(repr=False)
+    _ranking: Ranking = field(repr=False)
 
     @classmethod
     def of(cls, seed: str, reference: NDArray[np.float64], normal: NDArray[np.bool_], *, one_sided: bool) -> BlockTest:
         """Return a test against these means of blocks, shape `[components, blocks]`, before any live block."""
         components, blocks = reference.shape
-        return cls(seed, one_sided, normal, blocks, reference, np.zeros((components, 0)))
+        scores = np.zeros((components, 0))
+        room = GrowingColumns.of(reference), GrowingColumns.of(scores)
+        return cls(seed, one_sided, normal, blocks, reference, scores, room, Ranking.of(reference))
 
     @property
     def live(self) -> int:
@@ -69,12 +76,35 @@ class BlockTest:
         """Whether the evidence is to be looked at after the last block."""
         return self.live > 0 and _looks(self.live) > _looks(self.live - 1)
 
+    @property
+    def until_look(self) -> int:
+        """How many more blocks there are until the evidence is to be looked at."""
+        seen, upto = _looks(self.live), self.live + 1
+        while _looks(upto) == seen:
+            upto += 1
+        return upto - self.live
+
     def with_blocks(self, means: NDArray[np.float64]) -> BlockTest:
         """Take the means of the next live blocks, in their order, shape `[components, blocks]`."""
-        known = self.means.shape[1]
-        together = np.concatenate((self.means, means), axis=1)
-        scores = [self._score(together[:, : known + i], together[:, known + i]) for i in range(means.shape[1])]
-        return replace(self, means=together, scores=np.column_stack((self.scores, *scores)))
+        found = self
+        for first in range(0, means.shape[1], MOST_UNSORTED):
+            found = found._with_few(means[:, first : first + MOST_UNSORTED])
+        return found
+
+    def _with_few(self, means: NDArray[np.float64]) -> BlockTest:
+        known, number = self.means.shape[1], means.shape[1]
+        room = self._room[0].with_columns(known, means)
+        together = room.upto(known + number)
+        below, same = self._ranking.places(together, known)
+        places = [_uniform(self.seed, known + i, len(means)) for i in range(number)]
+        ranks = (below + np.column_stack(places) * (1 + same)) / (np.arange(known, known + number) + 1)
+        scores = self._room[1].with_columns(self.live, ndtri(ranks))
+        unsorted = together.shape[1] - self._ranking.sorted
+        ranking = self._ranking if unsorted <= MOST_UNSORTED else Ranking.of(together)
+        return BlockTest(
+            self.seed, self.one_sided, self.normal, self.reference, together, scores.upto(self.live + number),
+            (room, scores), ranking,
+        )  # fmt: skip
 
     def evidence(self) -> NDArray[np.float64]:
         """Return the natural logarithm of the evidence of each component, shape `[components]`; 0 without a block."""
@@ -93,12 +123,6 @@ class BlockTest:
         held = starts[order[: int(np.searchsorted(np.cumsum(shares[order]), _INTERVAL_MASS)) + 1]]
         return ChangePoint(int(starts[order[0]]), int(held.min()), int(held.max()))
 
-    def _score(self, before: NDArray[np.float64], mean: NDArray[np.float64]) -> NDArray[np.float64]:
-        below = (before < mean[:, None]).sum(axis=1)
-        same = (before == mean[:, None]).sum(axis=1)
-        place = _uniform(self.seed, before.shape[1], len(mean))
-        return np.asarray(ndtri((below + place * (1 + same)) / (before.shape[1] + 1)))
-
     def _terms(self, starts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the weighted log bets by rank and by mean, each `[components, starts]`."""
         weights, since = start_weights(starts), self.live - starts + 1
@@ -106,18 +130,22 @@ class BlockTest:
         by_rank = normal_bets(scores, since, one_sided=self.one_sided) + weights
         if not self.normal.any():
             return by_rank, by_rank
-        blocks = self.means.shape[1]
-        before = blocks - since
-        centred = self.means - self.means.mean(axis=1, keepdims=True)
-        sums = np.cumsum(centred[:, ::-1], axis=1)[:, since - 1]
-        squares = (centred**2).sum(axis=1, keepdims=True)
+        by_mean = np.zeros_like(by_rank)
+        by_mean[self.normal] = self._by_mean(since) + weights
+        return by_rank, by_mean
+
+    def _by_mean(self, since: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the log bets by mean of the normal components, shape `[normal components, starts]`."""
+        before = self.means.shape[1] - since
+        centred = self.means[self.normal]
+        centred -= centred.mean(axis=1, keepdims=True)
+        sums = np.cumsum(centred[:, : -self.live - 1 : -1], axis=1)[:, since - 1]
+        squares = np.square(centred, out=centred).sum(axis=1, keepdims=True)
         # The means add up to 0, so those before a start are minus those since.
-        by_mean = t_bets(
-            -sums / np.maximum(before, 1), sums / since, squares, (before, since), one_sided=self.one_sided
-        )
-        return by_rank, by_mean + weights
+        return t_bets(-sums / np.maximum(before, 1), sums / since, squares, (before, since), one_sided=self.one_sided)
 
 
+@lru_cache(maxsize=4_096)
 def _looks(live: int) -> int:
     """Return how many looks there are at most until `live` blocks: the powers of the ratio up to it."""
     return int(np.log(live) / np.log(_LOOK_RATIO)) + 1 if live else 0

@@ -42,6 +42,8 @@ class Buckets:
 
     def of(self, components: Sequence[int]) -> Buckets:
         """Return the buckets of these components."""
+        if len(components) == self.sums.shape[1] and list(components) == list(range(len(components))):
+            return self
         return Buckets(self.starts, self.rows, self.sums[:, list(components)], self.length)
 
     def since(self, first: int) -> Buckets:
@@ -78,6 +80,8 @@ class OpenBlock:
 
     def extend(self, buckets: Buckets, first: int, end: int) -> None:
         """Add the buckets from `first` until before `end`."""
+        if first == end:
+            return
         if not self.rows:
             self.start = int(buckets.starts[first])
         self.rows += int(buckets.rows[first:end].sum())
@@ -115,17 +119,17 @@ class StagedTest:
         """
         first, upto = 0, np.cumsum(buckets.rows)
         while first < len(upto):
-            before = int(upto[first - 1]) if first else 0
-            last = int(np.searchsorted(upto, before + self.block - self.open.rows))
-            if last == len(upto):
-                self.open.extend(buckets, first, last)
-                return None
-            if not self._fits(int(buckets.rows[last])):
-                self.open.extend(buckets, first, last)
-                return last
-            self.open.extend(buckets, first, last + 1)
-            self._close(int(buckets.starts[last]) + buckets.length)
-            first = last + 1
+            # A bucket with the rows of two blocks completes a block in any case.
+            crowded = np.flatnonzero(buckets.rows[first:] >= 2 * self.block)
+            end = first + int(crowded[0]) if len(crowded) else len(upto)
+            if ends := self._ends(upto[:end], first):
+                self._close(buckets, first, ends)
+                first = ends[-1]
+                continue
+            self.open.extend(buckets, first, end)
+            if end < len(upto) and not self._fits(int(buckets.rows[end])):
+                return end
+            first = end
         return None
 
     def change(self, component: int) -> Change:
@@ -142,15 +146,46 @@ class StagedTest:
             sum(self.counts[point.block - 1 :]) + self.open.rows,
         )
 
-    def _close(self, end: int) -> None:
-        self.test = self.test.with_blocks(on_grid(self.open.sums / self.open.rows)[:, None])
-        self.starts.append(self.open.start)
-        self.counts.append(self.open.rows)
-        self.rows, self.end = self.rows + self.open.rows, end
+    def _ends(self, upto: NDArray[np.int64], first: int) -> list[int]:
+        """Return where the next blocks end that begin with bucket `first`, up to the next look at the evidence.
+
+        `upto` are the rows of all buckets up to each one. The bucket at an end belongs to the next block.
+        """
+        most, ends = self._until_pause(), list[int]()
+        target = (int(upto[first - 1]) if first else 0) + self.block - self.open.rows
+        while len(ends) < most and (last := int(np.searchsorted(upto, target))) < len(upto):
+            ends.append(last + 1)
+            target = int(upto[last]) + self.block
+        return ends
+
+    def _until_pause(self) -> int:
+        """Return how many blocks can be closed at once: until the next look, and at most until the next stage."""
+        until_look = self.test.until_look
+        return min(until_look, max(1, MOST_LIVE_BLOCKS - self.test.live)) if self._lasts else until_look
+
+    @property
+    def _lasts(self) -> bool:
+        """Whether the reference has enough blocks for another stage."""
+        return self.test.reference >= 2 * FEWEST_BLOCKS
+
+    def _close(self, buckets: Buckets, first: int, ends: Sequence[int]) -> None:
+        """Close the open block with the buckets from `first` on, and those after it, which end at `ends`."""
+        firsts = [first, *ends[:-1]]
+        rows = np.add.reduceat(buckets.rows[: ends[-1]], firsts)
+        sums = np.add.reduceat(buckets.sums[: ends[-1]], firsts, axis=0)
+        starts = buckets.starts[firsts].tolist()
+        if self.open.rows:
+            rows[0] += self.open.rows
+            sums[0] += self.open.sums
+            starts[0] = self.open.start
+        self.test = self.test.with_blocks(on_grid(sums / rows[:, None]).T)
+        self.starts += starts
+        self.counts += rows.tolist()
+        self.rows, self.end = self.rows + int(rows.sum()), int(buckets.starts[ends[-1] - 1]) + buckets.length
         self.open = OpenBlock.empty(len(self.test.means))
         if self.test.is_look:
             self.evidence = np.maximum(self.evidence, self.test.evidence() - self.stage * np.log(2))
-        if self.test.live >= MOST_LIVE_BLOCKS and self.test.reference >= 2 * FEWEST_BLOCKS:
+        if self._lasts and self.test.live >= MOST_LIVE_BLOCKS:
             self._begin_stage()
 
     def _fits(self, rows: int) -> bool:

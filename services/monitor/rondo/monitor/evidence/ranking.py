@@ -1,0 +1,96 @@
+"""Rows of values that are appended to, and how many values of each row are smaller than a new one, and how many equal.
+
+Most of a row is kept sorted, so that a new value is found by a binary search, and the newest values are compared one by
+one: sorting the row again for each value would cost more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MOST_UNSORTED = 64
+"""The most values at the end of a row that are not sorted yet."""
+_FEWEST = 64
+
+
+@dataclass(eq=False)
+class GrowingColumns:
+    """The first `used` columns of `room`, shape `[rows, columns]`. Columns are appended without a copy each time."""
+
+    room: NDArray[np.float64]
+    used: int
+
+    @classmethod
+    def of(cls, columns: NDArray[np.float64]) -> GrowingColumns:
+        return cls(columns, columns.shape[1])
+
+    def with_columns(self, known: int, columns: NDArray[np.float64]) -> GrowingColumns:
+        """Return the first `known` columns and these after them.
+
+        Columns that another value has appended after the known ones are left as they are: then there is a copy.
+        """
+        total = known + columns.shape[1]
+        grown = self
+        if known != self.used or total > self.room.shape[1]:
+            room = np.empty((len(self.room), max(_FEWEST, total + total // 2)))
+            room[:, :known] = self.room[:, :known]
+            grown = GrowingColumns(room, known)
+        grown.room[:, known:total] = columns
+        grown.used = total
+        return grown
+
+    def upto(self, count: int) -> NDArray[np.float64]:
+        """Return a view of the first columns."""
+        return self.room[:, :count]
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """The first `sorted` values of each row in ascending order, row after row.
+
+    A value is the imaginary part of a number whose real part is its row: complex numbers are ordered by the real part
+    first, so one binary search finds the places of values in all rows.
+    """
+
+    ascending: NDArray[np.complex128]
+    sorted: int
+
+    @classmethod
+    def of(cls, values: NDArray[np.float64]) -> Ranking:
+        return cls(_with_rows(np.sort(values, axis=1)).ravel(), values.shape[1])
+
+    def places(self, values: NDArray[np.float64], known: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return how many values before each one are smaller, and how many are equal; shapes `[rows, new values]`.
+
+        `values` are all in order, shape `[rows, values]`; those from number `known` on are new.
+        """
+        new = values[:, known:]
+        places = _with_rows(new)
+        first = self.sorted * np.arange(len(new))[:, None]
+        below = np.asarray(self.ascending.searchsorted(places) - first)
+        same = np.asarray(self.ascending.searchsorted(places, "right") - first - below)
+        others, each_new = values[:, None, self.sorted : -1], new[:, :, None]
+        smaller, equal = others < each_new, others == each_new
+        if new.shape[1] > 1:
+            # Of the new values those count that are before the one.
+            before = np.arange(self.sorted, values.shape[1] - 1) < np.arange(known, values.shape[1])[:, None]
+            smaller, equal = smaller & before, equal & before
+        return below + _count(smaller), same + _count(equal)
+
+
+def _with_rows(values: NDArray[np.float64]) -> NDArray[np.complex128]:
+    found = np.empty(values.shape, np.complex128)
+    found.real, found.imag = np.arange(len(values))[:, None], values
+    return found
+
+
+def _count(found: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Count along the last axis, which is short: a byte holds the number, and is added up faster."""
+    counts: NDArray[np.uint8] = found.view(np.uint8).sum(axis=-1, dtype=np.uint8)
+    return counts.astype(np.int64)
