@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows.tumbling import TumblingWindows
-from rondo.monitor.windows.unmatched_rows import Progress, UnmatchedRows, retained_outcomes, retained_predictions
+from rondo.monitor.windows.unmatched_rows import Progress, UnmatchedRows, retained_outcomes, retained_times
 
 from tests.monitor.builders import outcomes, predictions, rows, times
 
@@ -72,7 +72,7 @@ def test_beyond_the_bound_the_oldest_rows_are_evicted() -> None:
 def test_predictions_of_a_closed_window_are_retained_while_outcomes_lag(
     progress: Progress, expected: list[bool]
 ) -> None:
-    assert expected == retained_predictions(PREDICTIONS, TUMBLING, progress).tolist()
+    assert expected == retained_times(PREDICTIONS.column("event_time").to_numpy(), TUMBLING, progress).tolist()
 
 
 def test_outcomes_are_retained_while_a_prediction_can_arrive_for_them() -> None:

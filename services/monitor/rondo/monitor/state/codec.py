@@ -55,7 +55,7 @@ def nothing_stored() -> Stored:
 def encode_state(state: ModelState, stored: Stored) -> tuple[ModelCheckpoint, Stored]:
     """Return the checkpoint of a model, and what is stored after it; `stored` is from the checkpoint before."""
     tables = {
-        "predictions": state.unmatched.predictions,
+        "predictions": state.unmatched.predictions.combine_chunks(),
         "outcomes": state.unmatched.outcomes,
         "labelled": state.labelled.table,
         "buffered": _buffered(state),

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 # Of each table; the oldest rows are evicted.
 MAX_ROWS = 1_000_000
+# Appending copies a table only every so many times.
+_MAX_CHUNKS = 64
+_LATEST = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class UnmatchedRows:
     max_rows: int = field(default=MAX_ROWS, compare=False)
     # Whether rows were added since the last `take_pairs`.
     changed: bool = field(default=True, compare=False)
+    # No prediction has an earlier event time.
+    _oldest: int = field(default=NEVER, compare=False)
 
     def add_predictions(
         self, rows: pa.Table, times: NDArray[np.int64], version: int, counted: Mapping[str, str]
@@ -58,6 +63,7 @@ class UnmatchedRows:
         sources = {name: f"output.{output}" for name, output in counted.items()}
         added = _with(pa.table(columns, schema=label_join.PREDICTIONS), rows, PREDICTED, sources)
         self.next_prediction += times.size
+        self._oldest = min(self._oldest, int(times.min(initial=self._oldest)))
         self.changed = True
         self.predictions, evicted = _bounded(label_join.concatenated([self.predictions, added]), self.max_rows)
         return evicted
@@ -76,16 +82,25 @@ class UnmatchedRows:
 
     def take_pairs(self, tumbling: TumblingWindows) -> tuple[pa.Table, int]:
         """Remove and return the pairs of prediction and outcome (`LABELLED`), and how many outcomes were late."""
+        self.changed = False
+        if not self.predictions.num_rows or not self.outcomes.num_rows:
+            return label_join.LABELLED.empty_table(), 0
         joined = label_join.join(self.predictions, self.outcomes, tumbling)
         self.predictions, self.outcomes = joined.predictions.combine_chunks(), joined.outcomes.combine_chunks()
-        self.changed = False
         return joined.pairs, joined.late
 
     def retain(self, tumbling: TumblingWindows, progress: Progress, version: int) -> None:
         """Discard the outcomes, and the predictions of `version`, that can't be matched any more."""
-        self.keep_outcomes(retained_outcomes(self.outcomes, tumbling, progress))
+        if self.outcomes.num_rows:
+            self.keep_outcomes(retained_outcomes(self.outcomes, tumbling, progress))
+        # The oldest ones are discarded first. After a restart it is not known which these are.
+        if self._oldest > NEVER and retained_times(np.array([self._oldest]), tumbling, progress).all():
+            return
         others = self.predictions.column("version").to_numpy() != version
-        self.keep_predictions(others | retained_predictions(self.predictions, tumbling, progress))
+        self.keep_predictions(
+            others | retained_times(self.predictions.column("event_time").to_numpy(), tumbling, progress)
+        )
+        self._oldest = int(self.predictions.column("event_time").to_numpy().min(initial=_LATEST))
 
     def clear(self) -> None:
         """Discard all rows. Row numbers continue: a checkpoint still has the rows before."""
@@ -112,13 +127,12 @@ def retained_outcomes(outcomes: pa.Table, tumbling: TumblingWindows, progress: P
     return np.asarray(outcomes.column("known_at").to_numpy() > oldest)
 
 
-def retained_predictions(predictions: pa.Table, tumbling: TumblingWindows, progress: Progress) -> NDArray[np.bool_]:
-    """Return for which predictions an outcome can still arrive.
+def retained_times(times: NDArray[np.int64], tumbling: TumblingWindows, progress: Progress) -> NDArray[np.bool_]:
+    """Return for predictions of which event times an outcome can still arrive.
 
     Those of a closed window are discarded with it. Where it closed without waiting for outcomes they are retained as
     long again: an outcome that arrives then is counted as late.
     """
-    times = predictions.column("event_time").to_numpy()
     close_time = tumbling.starts(times) + tumbling.length + tumbling.label_delay
     again = close_time + tumbling.length + tumbling.label_delay
     over = (close_time <= progress.outcomes) | (again <= progress.predictions)
@@ -139,5 +153,7 @@ def _with(table: pa.Table, rows: pa.Table, schema: pa.Schema, sources: Mapping[s
 
 
 def _bounded(table: pa.Table, max_rows: int) -> tuple[pa.Table, int]:
+    if table.column("row").num_chunks > _MAX_CHUNKS:
+        table = table.combine_chunks()
     beyond = max(0, table.num_rows - max_rows)
     return table.slice(beyond), beyond
