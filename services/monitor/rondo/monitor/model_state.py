@@ -30,7 +30,7 @@ from rondo.monitor.windows.recent_windows import CountedPeriod, RecentWindows
 from rondo.monitor.windows.tumbling import TumblingWindows, to_time
 from rondo.monitor.windows.unmatched_rows import Progress, UnmatchedRows
 from rondo.monitor.windows.window_counts import (
-    BucketCounts,
+    count_buckets,
     count_labels,
     count_rows,
     in_open_windows,
@@ -255,19 +255,26 @@ class ModelState:
         self, rows: pa.Table, times: NDArray[np.int64], passed: NDArray[np.int64], version: int, reference: Reference
     ) -> None:
         """Count rows by bucket, and the buckets into windows and evidence."""
+        if not times.size:
+            return
         tumbling = self._windows(reference)
         starts, groups = np.unique(tumbling.bucket_starts(times), return_inverse=True)
         late = tumbling.late_for_step(times, passed)
-        in_time = BucketCounts.of(reference, rows.filter(pa.array(~late)), starts, groups[~late])
-        self.evidence.open.add(version, *in_time)
-        count_rows(self.windows, version, reference, tumbling, in_time)
+        in_time = rows
         if late.any():
             self.evidence.late += int(late.sum())
-            others = BucketCounts.of(reference, rows.filter(pa.array(late)), starts, groups[late])
+            others = count_buckets(reference, rows.filter(pa.array(late)), starts, groups[late])
+            in_time, groups = rows.filter(pa.array(~late)), groups[~late]
+        counted = count_buckets(reference, in_time, starts, groups)
+        self.evidence.open.add(version, *counted)
+        count_rows(self.windows, version, reference, tumbling, counted)
+        if late.any():
             count_rows(self.windows, version, reference, tumbling, others)
 
     def _label(self, tumbling: TumblingWindows) -> None:
         pairs, late = self.unmatched.take_pairs(tumbling)
+        if not pairs.num_rows and not late and not self.unmatched.outcomes.num_rows:
+            return
         is_open = in_open_windows(self.windows, pairs, tumbling)
         self.dropped.counts["late_outcomes"] += late + int((~is_open).sum())
         count_labels(self.windows, pairs, tumbling)
@@ -290,7 +297,9 @@ class ModelState:
     def _advance(self, rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Advance the watermark; returns each row's event time, when it was made, and the watermark at its arrival."""
         made = np.asarray(rows.column("made_at").cast(pa.int64()).to_numpy())
-        times = pc.coalesce(rows.column("event_time"), rows.column("made_at")).cast(pa.int64()).to_numpy()
+        given = rows.column("event_time")
+        given = pc.coalesce(given, rows.column("made_at")) if given.null_count else given
+        times = np.asarray(given.cast(pa.int64()).to_numpy())
         self.watermark, passed = self.watermark.advance(times, made, self.max_out_of_orderness)
         return times, made, passed
 

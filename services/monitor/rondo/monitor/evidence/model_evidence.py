@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.monitor.evidence.open_buckets import OpenBuckets
+from rondo.monitor.evidence.open_buckets import OpenBuckets, added_up
 from rondo.monitor.evidence.staged_test import Buckets
 from rondo.monitor.evidence.version_evidence import INPUT_GROUPS, VersionEvidence
 
@@ -41,17 +41,22 @@ class ModelEvidence:
 
         `step` and `length`, that of a bucket, are in microseconds.
         """
-        found = self.open.pop(version, upto - upto % step)
-        if found is None:
+        parts = self.open.pop(version, upto - upto % step)
+        if not parts:
             return
-        starts, rows, counts = found
-        evidence, ends = self.of(version, reference), starts - starts % step + step
-        sums = {group: reference.components.sums(group, counts) for group in INPUT_GROUPS}
-        for end in np.unique(ends).tolist():
-            mine = slice(*np.searchsorted(ends, (end, end + 1)).tolist())
-            for group, each in sums.items():
-                evidence.take(group, Buckets(starts[mine], rows[mine], each[mine], length))
-            yield end
+        evidence = self.of(version, reference)
+        # Sums of components are exact in any order, and fewer than counts: so they are added up.
+        found = {
+            group: added_up([part._replace(counts=reference.components.sums(group, part.counts)) for part in parts])
+            for group in INPUT_GROUPS
+        }
+        starts = found[INPUT_GROUPS[0]].starts
+        ends = starts - starts % step + step
+        firsts = np.flatnonzero(np.diff(ends, prepend=ends[0] - 1)).tolist()
+        for first, last in zip(firsts, [*firsts[1:], len(ends)], strict=True):
+            for group, each in found.items():
+                evidence.take(group, Buckets(*each.at(slice(first, last)), length))
+            yield int(ends[first])
 
     def take_losses(
         self, version: int, reference: Reference, window: int, length: int, rows: NDArray[np.int64],

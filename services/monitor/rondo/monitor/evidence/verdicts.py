@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,6 +60,7 @@ def verdicts(evidence: VersionEvidence, false_alarm_rate: float) -> tuple[Verdic
     return tuple(found)
 
 
+@lru_cache(maxsize=1_024)
 def fewest_blocks(reference: int, threshold: float) -> int:
     """Return the fewest live blocks by whose ranks the evidence can reach a threshold, a logarithm.
 

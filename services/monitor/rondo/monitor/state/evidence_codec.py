@@ -45,8 +45,8 @@ def decode_evidence(table: pa.Table) -> ModelEvidence:
         if what == "model":
             evidence.late = fields["late"]
         elif what == "bucket":
-            open_buckets.rows[version, fields["start"]] = fields["rows"]
-            open_buckets.counts[version, fields["start"]] = np.frombuffer(arrays[0], np.int64).copy()
+            start, rows = np.array([[fields["start"]], [fields["rows"]]], np.int64)
+            open_buckets.add(version, start, rows, np.frombuffer(arrays[0], np.int64)[None])
         elif what == "version":
             evidence.versions[version] = VersionEvidence([], None, {group: Taken(**fields[group]) for group in GROUPS})
         elif what == "suspicion":

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
+from rondo.monitor.evidence.open_buckets import BucketArrays
 from rondo.monitor.windows import label_join
 
 if TYPE_CHECKING:
@@ -24,22 +25,6 @@ if TYPE_CHECKING:
 
 _COUNTED = (*PREDICTED, *OBSERVED)
 _LOSS_UNIT = 2.0**-20
-
-
-class BucketCounts(NamedTuple):
-    """Rows by bucket: `starts` in microseconds, `rows`, and `counts` by bin, shape `[buckets, bins]`."""
-
-    starts: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    counts: NDArray[np.int64]
-
-    @classmethod
-    def of(
-        cls, reference: Reference, rows: pa.Table, starts: NDArray[np.int64], buckets: NDArray[np.int64]
-    ) -> BucketCounts:
-        """Count rows into the buckets that start at `starts`; `buckets` has the number of each row's."""
-        counts = reference.binning.count_groups(rows, buckets, len(starts))
-        return cls(starts, np.bincount(buckets, minlength=len(starts)).astype(np.int64), counts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,19 +113,29 @@ class WindowCounts:
 OpenWindows = dict[tuple[int, int], WindowCounts]
 
 
+def count_buckets(
+    reference: Reference, rows: pa.Table, starts: NDArray[np.int64], buckets: NDArray[np.int64]
+) -> BucketArrays:
+    """Count rows into the buckets that start at `starts`; `buckets` has the number of each row's."""
+    counts = reference.binning.count_groups(rows, buckets, len(starts))
+    return BucketArrays(starts, np.bincount(buckets, minlength=len(starts)).astype(np.int64), counts)
+
+
 def count_rows(
     windows: OpenWindows,
     version: int,
     reference: Reference,
     tumbling: TumblingWindows,
-    buckets: BucketCounts,
+    buckets: BucketArrays,
 ) -> None:
-    """Count rows of a version into `windows`, from their counts by bucket."""
+    """Count rows of a version into `windows`, from their counts by bucket, in order of time."""
     starts = tumbling.starts(buckets.starts)
-    for start in np.unique(starts[buckets.rows > 0]):
-        key, mine = (version, int(start)), starts == start
-        counts = windows.get(key) or WindowCounts.empty(reference, tumbling.buckets)
-        windows[key] = counts.with_rows(int(buckets.rows[mine].sum()), buckets.counts[mine].sum(axis=0))
+    firsts = np.flatnonzero(np.diff(starts, prepend=starts[:1] - 1)).tolist()
+    for first, end in zip(firsts, [*firsts[1:], len(starts)], strict=True):
+        if rows := int(buckets.rows[first:end].sum()):
+            key = (version, int(starts[first]))
+            counts = windows.get(key) or WindowCounts.empty(reference, tumbling.buckets)
+            windows[key] = counts.with_rows(rows, buckets.counts[first:end].sum(axis=0))
 
 
 def count_labels(windows: OpenWindows, labelled: pa.Table, tumbling: TumblingWindows, *, removed: bool = False) -> None:
