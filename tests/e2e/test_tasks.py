@@ -102,7 +102,7 @@ class Application:
 
     async def until_version(self, version: int, **of_rides: Any) -> None:
         """Go on, day by day, until a version answers."""
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(240):
             for number in range(20, 400):
                 await self.day(number, **of_rides)
                 if self.answers[-1].model_version >= version:
@@ -133,7 +133,9 @@ async def test_a_model_is_retrained_by_drift_and_by_performance(tmp_path: Path, 
             check_answers(application, task)
             # The gates may have refused a version that knew too few rows of the new kind.
             serving = (await rondo.versions(model))[application.answers[-1].model_version - 1]
-            assert (serving["state"], serving["trigger"]["kind"]) == ("champion", trigger)
+            # The next version may have taken over since.
+            assert serving["state"] in {"champion", "standby"}
+            assert serving["trigger"]["kind"] == trigger
             assert len(serving["gates"]) >= 3
             assert all(gate["passed"] for gate in serving["gates"])
             asked += application.sent
