@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rondo.chassis.profiles.components import components
+from rondo.monitor.evidence.block_length import FEWEST_BLOCKS
 from rondo.monitor.evidence.block_test import BlockTest
-from rondo.monitor.evidence.reference import Begun, begin
+from rondo.monitor.evidence.stretches import Stretches, staged
 from rondo.trainer.evaluation.reference_profile import numeric
 
 if TYPE_CHECKING:
@@ -43,18 +44,24 @@ def first_alarms(
     shared: dict[tuple[int, int], list[tuple[BlockTest, NDArray[np.float64]]]] = defaultdict(list)
     for number, values in enumerate(columns):
         known = reference
-        while known <= values.shape[1] and not isinstance(
-            begun := begin(str(number), values[:, :known], 1, one_sided=one_sided), Begun
-        ):
+        while known <= values.shape[1] and (block := _block(values[:, :known])) is None:
             known = int(known * 1.25)
-        if known <= values.shape[1]:
-            shared[known, begun.block].append((begun.test, values[:, known:]))
+        if known <= values.shape[1] and block:
+            begun = staged(str(number), [Stretches(1, 1.0, values[:, :known])], block, one_sided=one_sided)
+            shared[known, block].append((begun.test, values[:, known:]))
     found: list[list[int]] = [[] for _ in bounds]
     for (known, block), tests in shared.items():
         for place, row in enumerate(_first_alarms(tests, block, bounds)):
             if row is not None:
                 found[place].append(known - reference + row)
     return [min(each, default=None) for each in found]
+
+
+def _block(reference: NDArray[np.float64]) -> int | None:
+    """Return the rows of a block, None where the reference has too few of them."""
+    stretches = Stretches(1, 1.0, reference)
+    block = stretches.block()
+    return block if stretches.total >= FEWEST_BLOCKS * block else None
 
 
 def _first_alarms(
