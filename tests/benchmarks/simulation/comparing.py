@@ -75,6 +75,8 @@ class Comparing:
         if planned.compared and start > serving.until - 1 + rows.delay:
             scored[CHAMPION] = models.losses(serving, start, end)
         choice = comparison.choose(rows, self._state, planned, scored)
+        if choice.worse_since is not None:
+            return self._reconsidered(rows, models, choice.worse_since)
         self._state = choice.state
         return losses[choice.leader]
 

@@ -84,6 +84,18 @@ def test_a_champion_that_is_much_better_is_kept() -> None:
     ]
 
 
+def test_where_what_led_becomes_worse_a_change_is_suspected_unless_the_champion_does_well() -> None:
+    scores = {"since": ChunkScore(200, 0.2, (0.19, 0.21, 0.21, 0.19))}
+    state = replace(STATE, record=tuple(ScoredChunk(at, at + 199, scores) for at in (8_000, 8_200)))
+    planned = course(ROWS, state, fitted_until=8_899)
+    rising = np.concatenate([losses(500, 0.2), losses(500, 0.6)])
+    scored = {each.name: rising for each in planned.strategies}
+    found = choose(ROWS, state, planned, scored)
+    assert found.worse_since == pytest.approx(9_500, abs=60)
+    assert choose(ROWS, state, planned, scored | {CHAMPION: losses(1_000, 0.2)}).worse_since is None
+    assert choose(ROWS, state, planned, {name: losses(1_000, 0.2) for name in scored}).worse_since is None
+
+
 def test_a_leader_that_has_too_few_rows_now_is_replaced_by_the_window() -> None:
     few = replace(ROWS, times=np.arange(1_000))
     state = replace(STATE, leader="last 3200")

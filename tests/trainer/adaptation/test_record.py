@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rondo.trainer.adaptation.record import ChunkScore, chunk_scores, compare, gain_of_fits, lead
+from rondo.trainer.adaptation.record import ChunkScore, chunk_scores, compare, gain_of_fits, lead, worse_from
 
 RNG = np.random.default_rng(3)
 
@@ -94,6 +94,37 @@ def test_only_chunks_that_both_have_a_score_of_count() -> None:
     assert compare([{"since": score(0.9)}], "since", "all") is None
 
 
+def test_a_difference_of_roundings_is_no_advantage() -> None:
+    ours = ChunkScore(100, 0.2, (0.1, 0.2, 0.3, 0.2))
+    rounded = ChunkScore(100, 0.2 - 4e-9, tuple(each - 4e-9 for each in ours.quarters))
+    assert lead([{"since": ours, "champion": rounded}], "since", ("champion",)).leader == "since"
+
+
 def test_the_gain_of_fits_is_what_the_champion_lost_more() -> None:
     assert gain_of_fits([{"since": score(0.2), "champion": score(0.3)}], "since") == pytest.approx(0.1)
     assert gain_of_fits([{"since": score(0.2)}], "since") is None
+
+
+def chunks(*means: float, spread: float = 0.02) -> list[ChunkScore]:
+    """Return chunks of 200 rows whose quarters are around these means."""
+    off = np.array([-1.0, 1.0, 1.0, -1.0]) * spread
+    return [ChunkScore(200, mean, tuple(mean + off)) for mean in means]
+
+
+@pytest.mark.parametrize(("new", "share"), [((0.5, 0.5), 0.0), ((0.2, 0.5), 0.5), ((0.2, 0.2, 0.2, 0.6), 0.75)])
+def test_losses_that_rise_beyond_chance_show_when(new: tuple[float, ...], share: float) -> None:
+    assert worse_from(chunks(0.2, 0.21, 0.19), chunks(*new)) == share
+
+
+def test_losses_that_rise_by_chance_or_fall_are_no_harm() -> None:
+    before = chunks(0.2, 0.21, 0.19)
+    assert worse_from(before, chunks(0.21)) is None
+    assert worse_from(before, chunks(0.05)) is None
+    assert worse_from([], chunks(0.9)) is None
+    # Chunks that differ as much among themselves: the waves of a stream that remembers.
+    assert worse_from(chunks(0.1, 0.5, 0.1, 0.5), chunks(0.6)) is None
+
+
+def test_a_rise_that_a_few_rows_explain_is_no_harm() -> None:
+    assert worse_from(chunks(0.002, 0.002, spread=0.0), chunks(0.015, spread=0.0)) is None
+    assert worse_from(chunks(0.002, 0.002, spread=0.0), chunks(0.03, spread=0.0)) == 0.0

@@ -131,6 +131,16 @@ async def test_after_a_confirmed_change_the_rows_before_it_are_left_out(harness:
     assert {each.strategy for each in later.scores} == {"since", "all", "fading", "last 800"}
 
 
+async def test_labels_alone_show_a_change_that_nobody_suspected(harness: WorkerHarness) -> None:
+    """With a late suspicion, or none: a new version may serve before the outcomes of the last one are known."""
+    builders.write_batch(harness.data, flights(3_000))
+    await train(harness, auto(), "one", kind="data", promote=1)
+    builders.write_batch(harness.data, flights(600, 3_000), "b2")
+    adaptation = (await train(harness, auto(), "two")).summary.adaptation
+    assert adaptation.window_start == adaptation.suspected_since == CHANGE
+    assert adaptation.rows == 600
+
+
 async def test_without_a_change_a_suspicion_leaves_the_window(harness: WorkerHarness) -> None:
     far = builders.START + timedelta(days=100)
     builders.write_batch(harness.data, flights(3_000, change=far))

@@ -12,11 +12,11 @@ import numpy as np
 
 from rondo.trainer.adaptation import forgetting, holdout
 from rondo.trainer.adaptation.growth import chunk_rows
-from rondo.trainer.adaptation.record import Comparison, chunk_scores, lead
+from rondo.trainer.adaptation.record import Comparison, chunk_scores, lead, worse_from
 from rondo.trainer.adaptation.strategies import ALL, CHAMPION, SINCE, Strategy, strategies
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -69,7 +69,8 @@ class Course:
 class Choice:
     """The strategy whose rows are taken, of those that were scored, and why; `state` is what is known afterwards.
 
-    `keeps` is whether the champion is so much better that nothing replaces it.
+    `keeps` is whether the champion is so much better that nothing replaces it. `worse_since` is when the losses of the
+    strategy that led before rose beyond chance: then a change is suspected.
     """
 
     leader: str
@@ -77,6 +78,7 @@ class Choice:
     comparisons: tuple[Comparison, ...] = ()
     confirmation: Confirmation | None = None
     keeps: bool = False
+    worse_since: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,13 +148,17 @@ def choose(rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArr
     earlier = (each for each in state.record if each.until < added[0].since)
     record = (*earlier, *added)[-KEPT_CHUNKS:]
     names = [each.name for each in planned.strategies]
-    found = lead([each.scores for each in record], state.leader if state.leader in names else names[0], names)
+    led = state.leader if state.leader in names else names[0]
+    found = lead([each.scores for each in record], led, names)
     against = lead([each.scores for each in record], found.leader, [CHAMPION])
+    keeps = against.leader == CHAMPION
     return Choice(
         found.leader,
         replace(state, leader=found.leader, record=record),
         (*found.comparisons, *against.comparisons),
-        keeps=against.leader == CHAMPION,
+        keeps=keeps,
+        # Where the champion does well, it is the new fits that are worse: the spec may have changed.
+        worse_since=None if keeps else _worse_since(rows, planned, led, record[: -len(added)], added),
     )
 
 
@@ -162,6 +168,17 @@ def reconsider(rows: Rows, state: State, planned: Course, losses: Mapping[str, N
     found = forgetting.confirm(losses[SINCE], losses[LONG])
     since = int(rows.times[planned.change]) if found.moves else state.since
     return Choice(SINCE if found.moves else LONG, State(state.first, since), confirmation=found)
+
+
+def _worse_since(
+    rows: Rows, planned: Course, led: str, before: Sequence[ScoredChunk], added: Sequence[ScoredChunk]
+) -> int | None:
+    scores = ([each.scores[led] for each in chunks if led in each.scores] for chunks in (before, added))
+    share = worse_from(*scores)
+    if share is None:
+        return None
+    start = planned.held.start
+    return int(rows.times[start + int(share * (len(rows.times) - start))])
 
 
 def _chunks(

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 # What a chunk counts beside the one after it. With .8 a record forgets too fast, and .95 gains nothing.
 DISCOUNT = 0.9
 _QUARTERS = 4
-_ERRORS, _ERRORS_OF_SAFE = 2.0, 1.0
+_ERRORS, _ERRORS_OF_SAFE, _ERRORS_OF_HARM = 2.0, 1.0, 4.0
+# As a share of the loss.
+_ROUNDING = 1e-5
+# With fewer chunks their variance says little.
+_ENOUGH_CHUNKS = 4
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,9 @@ def compare(record: Sequence[Mapping[str, ChunkScore]], leader: str, other: str)
     quarters = [np.subtract(theirs.quarters, ours.quarters) for theirs, ours in pairs]
     of_quarters = np.repeat(weights, [len(each) for each in quarters])
     error = max(_standard_error(gains, weights), _standard_error(np.concatenate(quarters), of_quarters))
-    needed = (_ERRORS_OF_SAFE if other in SAFE else _ERRORS) * error
+    # A champion may be the very model of the leader: its graph and the native model differ by roundings.
+    rounding = _ROUNDING * max(abs(theirs.mean) for theirs, _ in pairs)
+    needed = max((_ERRORS_OF_SAFE if other in SAFE else _ERRORS) * error, rounding)
     return Comparison(other, float(np.average(gains, weights=weights)), error, needed, len(ages))
 
 
@@ -101,6 +107,32 @@ def gain_of_fits(record: Sequence[Mapping[str, ChunkScore]], leader: str) -> flo
     """Return how much more the champion lost than the leader's new fits, in the mean; None where nothing shows it."""
     found = compare(record, leader, CHAMPION)
     return None if found is None else -found.advantage
+
+
+def worse_from(before: Sequence[ChunkScore], new: Sequence[ChunkScore]) -> float | None:
+    """Return the share of the new rows after which the losses of a strategy were higher than before.
+
+    None where they did not rise by more than four standard errors, nor by more than four rows with the loss 1 explain.
+    Quarters of chunks show where: the least squares fit of a step from the old level to one of their own.
+    """
+    old, added = (np.array([mean for each in chunks for mean in each.quarters]) for chunks in (before, new))
+    if min(len(old), len(added)) < _QUARTERS:
+        return None
+    level = float(old.mean())
+    rest = [
+        ((added[:place] - level) ** 2).sum() + ((added[place:] - added[place:].mean()) ** 2).sum()
+        for place in range(len(added))
+    ]
+    place = int(np.argmin(rest))
+    # Of the old level, and of the step: its place and its height.
+    variance = (((old - level) ** 2).sum() + rest[place]) / (len(old) + len(added) - 3)
+    after, share = len(added) - place, 1 - place / len(added)
+    error = max(np.sqrt(variance * (1 / len(old) + 1 / after)), 1 / (share * sum(each.rows for each in new)))
+    if len(before) >= _ENOUGH_CHUNKS:
+        spread = np.std([each.mean for each in before], ddof=1)
+        error = max(error, spread * np.sqrt(1 / len(before) + 1 / (share * len(new))))
+    rises = added[place:].mean() - level > _ERRORS_OF_HARM * error
+    return place / len(added) if rises else None
 
 
 def _score(losses: NDArray[np.float64]) -> ChunkScore:

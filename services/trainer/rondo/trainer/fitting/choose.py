@@ -17,6 +17,7 @@ from rondo.trainer.errors import NoFinitePredictionError, NotEnoughDataError
 from rondo.trainer.evaluation.compare import score_champion, trained_until
 from rondo.trainer.evaluation.metrics import Scored
 from rondo.trainer.evaluation.weighted_metrics import losses_of_rows
+from rondo.trainer.fitting.plan import plan_suspicion
 from rondo.trainer.preparation.impute import NothingToImputeError
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Chosen:
 def choose_strategy(fits: ModelFits, planned: Planned, champion: ChampionModel | None, score: Score) -> Chosen:
     """Fit and score the planned models, and choose by their losses.
 
+    Where the strategy that led has become worse, the change is looked into as after a suspicion.
+
     Raises:
         LeakError: a feature is the label.
         TrainingImpossibleError: no strategy has a model.
@@ -85,6 +88,9 @@ def choose_strategy(fits: ModelFits, planned: Planned, champion: ChampionModel |
         if course.compared:
             losses |= _of_champion(fits, planned, champion, score)
         choice = comparison.choose(planned.at, planned.state, replace(course, strategies=made), losses)
+        again = None if choice.worse_since is None else plan_suspicion(fits.spec, planned, choice.worse_since)
+        if again is not None:
+            return choose_strategy(fits, again, champion, score)
     (strategy,) = (each for each in made if each.name == choice.leader)
     return Chosen(
         planned=planned,

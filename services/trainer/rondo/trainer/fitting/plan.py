@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.tasks.registry import task_named
 from rondo.trainer.adaptation import comparison
 from rondo.trainer.adaptation.comparison import Rows, State
-from rondo.trainer.dataset.columns import micros
+from rondo.trainer.dataset.columns import from_micros, micros
 from rondo.trainer.dataset.split import Split, check_classes
 from rondo.trainer.errors import NotEnoughDataError, SharedEventTimeError
 from rondo.trainer.evaluation.compare import trained_until
@@ -65,17 +65,30 @@ def plan_strategies(
     """
     inputs.check_columns(spec.features, rows)
     at, known = _rows(spec, rows), state or State(rows.height)
-    if since is not None and not at.fixed:
-        suspected = Planned(rows, at, known, comparison.course_of_suspicion(at, known, micros(since)), since)
-        if _is_usable(spec, suspected.parts(suspected.course.strategies[0])):
-            return suspected
-        log.info("too few rows since %s to tell whether a model of them alone is better", since)
+    suspected = None if since is None else _suspicion(spec, rows, at, known, since)
+    if suspected is not None:
+        return suspected
     until = trained_until(champion)
     planned = Planned(rows, at, known, comparison.course(at, known, None if until is None else micros(until)))
     if planned.course.held.fit == 0:
         time = rows[spec.data.event_time]
         raise SharedEventTimeError(spec.data.event_time, time[0], int((time == time[0]).sum()), rows.height)
     return planned
+
+
+def plan_suspicion(spec: ModelSpec, planned: Planned, since: int) -> Planned | None:
+    """Plan how to look into a change since an event time, in microseconds; None where too few rows are newer."""
+    return _suspicion(spec, planned.rows, planned.at, planned.state, from_micros(since))
+
+
+def _suspicion(spec: ModelSpec, rows: pl.DataFrame, at: Rows, state: State, since: datetime) -> Planned | None:
+    if at.fixed:
+        return None
+    found = Planned(rows, at, state, comparison.course_of_suspicion(at, state, micros(since)), since)
+    if _is_usable(spec, found.parts(found.course.strategies[0])):
+        return found
+    log.info("too few rows since %s to tell whether a model of them alone is better", since)
+    return None
 
 
 def _rows(spec: ModelSpec, rows: pl.DataFrame) -> Rows:
