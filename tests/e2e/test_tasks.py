@@ -145,6 +145,32 @@ async def test_a_model_is_retrained_by_drift_and_by_performance(tmp_path: Path, 
     assert (ledger.lost(), ledger.doubled()) == ([], [])
 
 
+@pytest.mark.timeout(600)
+@pytest.mark.slow
+async def test_a_model_whose_spec_lists_no_trigger_is_retrained_by_its_outcomes(tmp_path: Path) -> None:
+    async with AsyncExitStack() as exits:
+        stack = await exits.enter_async_context(Stack(tmp_path / "home"))
+        rondo = await exits.enter_async_context(AsyncRondo(Connection.of_stack(stack.home)))
+        described = SPEC.format(
+            model="automatic", task="regression", label="tip", trigger="", prediction=PREDICTION["regression"],
+            gates=GATES["regression"],
+        )  # fmt: skip
+        await rondo.apply(described.replace("retrain: {on: [], cooldown: 1d}", "retrain: {cooldown: 0s}"))
+        await rondo.publish("rides", "first", first_batch(), "application/vnd.apache.parquet")
+        await small_model.until_served(rondo, "automatic")
+        application = Application(rondo, "automatic", "tip")
+        await application.until_version(3, turned=1)
+        check_answers(application, "regression")
+        versions = await rondo.versions("automatic")
+        kinds = {version["trigger"]["kind"] for version in versions[1:]}
+        assert kinds <= {"new_labels", "suspicion", "performance"}
+        moved = [version for version in versions if version["adaptation"]["window_start"]]
+        assert moved, "the rows before the change are left out"
+        start = datetime.fromisoformat(moved[-1]["adaptation"]["window_start"])
+        assert abs(start - (START + timedelta(days=20))) < timedelta(days=2)
+        assert {each["strategy"] for each in versions[0]["adaptation"]["scores"]} >= {"since", "fading"}
+
+
 def audit(stack: Stack) -> Ledger:
     """Read all requests and answers there are."""
     auditor = Auditor(Connection.of_stack(stack.home).kafka)
