@@ -10,8 +10,8 @@ import pytest
 from tests.benchmarks.simulation.injected import KINDS, count, inject
 from tests.benchmarks.simulation.labelled_streams import PARAMS, LabelledStream
 from tests.benchmarks.simulation.policies import EveryChunks, Growing, Monthly, Never
-from tests.benchmarks.simulation.prequential import Fit, Known, Models, play
-from tests.benchmarks.simulation.watching import column, first_alarms
+from tests.benchmarks.simulation.prequential import Fit, Known, Models, losses, play
+from tests.benchmarks.simulation.watching import Version, earliest, watch, watch_values
 
 ROWS, FIRST, CHUNK = 1_400, 400, 100
 
@@ -115,13 +115,27 @@ def test_alarms_are_counted_as_the_paper_counts_them() -> None:
     assert (both.found, both.delay, both.per_thousand) == (0.5, 200.0, 0.5)
 
 
-def test_a_group_alarms_after_a_change_of_one_column_and_not_before() -> None:
+def test_what_changes_alarms_after_its_change_and_the_rest_does_not() -> None:
     rng = np.random.default_rng(1)
-    values = rng.standard_normal((3, 6_000)).astype(np.float32)
-    values[1, 4_000:] += 1
-    still, changed = ([column(each, 2_000) for each in rows] for rows in (values[[0, 2]], values))
-    assert first_alarms(still, 2_000, (0.01,)) == [None]
-    strict, lax = first_alarms(changed, 2_000, (0.001, 0.1))
+    x = rng.standard_normal((6_000, 2)).astype(np.float32)
+    x[4_000:, 1] += 1
+    scores = np.full(6_000, 0.5) + 0.1 * rng.standard_normal(6_000)
+    outcomes = (rng.random(6_000) < 0.5).astype(np.int8)
+    version = Version(x[:2_000], scores[1_000:2_000], outcomes[1_000:2_000])
+    found = watch(version, x[2_000:], scores[2_000:], losses(scores[2_000:], outcomes[2_000:]), (0.001, 0.1))
+    strict, lax = found["inputs"]
     assert strict
     assert lax
     assert 2_000 < lax <= strict < 2_500
+    assert found["outputs"] == found["loss"] == [None, None]
+    assert earliest([None, 3], [None, 2]) == [None, 2]
+
+
+def test_a_figure_alone_alarms_to_its_sides() -> None:
+    values = np.random.default_rng(1).random(4_000)
+    values[3_000:] -= 0.3
+    falls = {one_sided: watch_values(values[:1_000], values[1_000:], (0.01,), one_sided=one_sided)
+             for one_sided in (False, True)}  # fmt: skip
+    assert falls[True] == [None]
+    assert falls[False][0]
+    assert 2_000 < falls[False][0] < 2_300

@@ -39,12 +39,16 @@ OTHERS = (0.0001, 0.1)
 def detectors(mode: str) -> dict[str, Callable[[], Any]]:
     """Return how to make each detector, by its name and its confidence."""
     tuned = TUNED_SEED[mode]
-    found: dict[str, Callable[[], Any]] = {"SEED, tuned": lambda: SEED(**tuned)}
-    found |= {f"SEED, {rate:g}": partial(SEED, **tuned | {"delta": rate}) for rate in OTHERS}
-    found["STEPD, tuned"] = lambda: STEPD(alpha_drift=0.001, window_size=500)
-    found |= {f"STEPD, {rate:g}": partial(STEPD, alpha_drift=rate, window_size=500) for rate in OTHERS}
-    found["ADWIN, default"] = ADWIN
-    return found | {f"ADWIN, {rate:g}": partial(ADWIN, delta=rate) for rate in OTHERS}
+    found: dict[str, Callable[[], Any]] = {
+        "SEED, tuned": partial(SEED, **tuned),
+        "STEPD, tuned": partial(STEPD, alpha_drift=0.001, window_size=500),
+        "ADWIN, default": ADWIN,
+    }
+    for rate in OTHERS if mode == "abrupt" else ():
+        found[f"SEED, {rate:g}"] = partial(SEED, **tuned | {"delta": rate})
+        found[f"STEPD, {rate:g}"] = partial(STEPD, alpha_drift=rate, window_size=500)
+        found[f"ADWIN, {rate:g}"] = partial(ADWIN, delta=rate)
+    return found
 
 
 def of_tree(x: NDArray[np.float64], y: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -60,10 +64,11 @@ def of_tree(x: NDArray[np.float64], y: NDArray[np.int64]) -> NDArray[np.bool_]:
 
 def alarms(detector: Any, right: NDArray[np.bool_], start: int) -> NDArray[np.int64]:
     """Return the places at which a detector sees a change of whether rows were wrong, from `start` on."""
-    found, wrong = [], (~right).astype(float).tolist()
-    for place in range(start, len(wrong)):
-        detector.add_element(wrong[place])
-        if detector.detected_change():
+    # Without the lists that the wrapper keeps, which take as long as the detector.
+    moa, found = detector.moa_detector, []
+    for place, wrong in enumerate((~right[start:]).astype(float).tolist(), start):
+        moa.input(wrong)
+        if moa.getChange():
             found.append(place)
     return np.array(found, np.int64)
 

@@ -1,83 +1,121 @@
-"""Watches the columns of a version by the monitor's evidence, with the reference first and the live rows after it.
-
-Columns are arrays of what is watched of each row, shape [components, rows]. Each has blocks of its own length; columns
-with the same length share a test. A reference that is too short grows by quarters of live rows.
-"""
+"""Watches a version as the monitor does: its inputs, scores and losses against the reference that the trainer wrote."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from rondo.chassis.profiles.components import components
-from rondo.monitor.evidence.block_length import FEWEST_BLOCKS
-from rondo.monitor.evidence.block_test import BlockTest
+import polars as pl
+import pyarrow as pa
+from rondo.contracts.events.logs import FEATURE, OUTPUT
+from rondo.contracts.tasks.base import FittedTask
+from rondo.contracts.training_evidence import ReferenceProfile
+from rondo.monitor.evidence.reference import Reference
+from rondo.monitor.evidence.staged_test import Buckets
 from rondo.monitor.evidence.stretches import Stretches, staged
-from rondo.trainer.evaluation.reference_profile import numeric
+from rondo.monitor.evidence.version_evidence import GROUPS, VersionEvidence
+from rondo.trainer.evaluation.metrics import Scored
+from rondo.trainer.evaluation.reference_blocks import of_features, of_losses, of_outputs
+from rondo.trainer.evaluation.reference_profile import counted_rows, numeric
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from rondo.monitor.evidence.version_evidence import Group
 
-GROUPS = 3
-"""Inputs, outputs and loss: each has a third of the rate of false alarms."""
-
-
-def column(values: NDArray[np.float32], reference: int) -> NDArray[np.float64]:
-    """Return level, spread and missing of each row of a number, by the profile of the first `reference` rows."""
-    profile = numeric(values[:reference])
-    codes = np.searchsorted(np.asarray(profile.edges, np.float32), values, side="right")
-    codes[np.isnan(values)] = len(profile.counts)
-    return np.asarray(components(profile).values[codes].T)
+BUCKET, STEP = 8, 64
+"""Rows, as the widths of the monitor have them with a reference of some thousand rows."""
+TASK = FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=0.5)
+Alarms = list[int | None]
+"""For each rate after how many live rows there is an alarm."""
 
 
-def first_alarms(
-    columns: Sequence[NDArray[np.float64]], reference: int, rates: Sequence[float], *, one_sided: bool = False
-) -> list[int | None]:
-    """Return for each rate after how many live rows the columns of a group raise an alarm; None if they never do.
+@dataclass(frozen=True, eq=False)
+class Version:
+    """The rows of the training, and the scores and outcomes of its holdout, in order of time.
 
-    A rate is that of the version; the group has its share of it, divided by its components.
+    Without scores the inputs alone are watched.
     """
-    bounds = [float(np.log(sum(len(each) for each in columns) * GROUPS / rate)) for rate in rates]
-    shared: dict[tuple[int, int], list[tuple[BlockTest, NDArray[np.float64]]]] = defaultdict(list)
-    for number, values in enumerate(columns):
-        known = reference
-        while known <= values.shape[1] and (block := _block(values[:, :known])) is None:
-            known = int(known * 1.25)
-        if known <= values.shape[1] and block:
-            begun = staged(str(number), [Stretches(1, 1.0, values[:, :known])], block, one_sided=one_sided)
-            shared[known, block].append((begun.test, values[:, known:]))
-    found: list[list[int]] = [[] for _ in bounds]
-    for (known, block), tests in shared.items():
-        for place, row in enumerate(_first_alarms(tests, block, bounds)):
-            if row is not None:
-                found[place].append(known - reference + row)
-    return [min(each, default=None) for each in found]
+
+    x: NDArray[np.float32]
+    scores: NDArray[np.float64] | None = None
+    outcomes: NDArray[np.int8] | None = None
+
+    def profile(self) -> ReferenceProfile:
+        columns = _named(self.x)
+        features = {name: numeric(values) for name, values in columns.items()}
+        blocks = of_features(features, pl.DataFrame(columns))
+        if self.scores is None or self.outcomes is None:
+            return ReferenceProfile(rows=len(self.x), features=features, outputs={}, task=TASK, performance={},
+                                    feature_blocks=blocks)  # fmt: skip
+        scored = Scored(TASK, self.outcomes.astype(np.float32), {"score": self.scores.astype(np.float32)})
+        outputs = {"score": numeric(scored.outputs["score"])}
+        return ReferenceProfile(
+            rows=len(self.x), features=features, outputs=outputs, task=TASK, performance={}, feature_blocks=blocks,
+            output_blocks=of_outputs(outputs, scored), loss=of_losses(TASK, counted_rows(scored)),
+        )  # fmt: skip
 
 
-def _block(reference: NDArray[np.float64]) -> int | None:
-    """Return the rows of a block, None where the reference has too few of them."""
-    stretches = Stretches(1, 1.0, reference)
-    block = stretches.block()
-    return block if stretches.total >= FEWEST_BLOCKS * block else None
+def watch(
+    version: Version,
+    x: NDArray[np.float32],
+    scores: NDArray[np.float64] | None,
+    losses: NDArray[np.float64] | None,
+    rates: Sequence[float],
+) -> dict[Group, Alarms]:
+    """Return the alarms of each group at each rate of false alarms, where live rows have outcomes at once."""
+    profile = version.profile()
+    reference = Reference.of(profile, "watched")
+    evidence = VersionEvidence.of(reference.digest, profile)
+    columns = {f"{FEATURE}{name}": values for name, values in _named(x).items()}
+    if scores is not None:
+        columns[f"{OUTPUT}score"] = scores.astype(np.float32)
+    live, found = pa.table(columns), {group: dict[float, int]() for group in GROUPS}
+    for start in range(0, len(x), STEP):
+        rows = live.slice(start, STEP)
+        groups = np.arange(rows.num_rows) // BUCKET
+        starts, sizes = start + BUCKET * np.arange(int(groups[-1]) + 1, dtype=np.int64), np.bincount(groups)
+        counts = reference.binning.count_groups(rows, groups, len(sizes))
+        evidence.take("inputs", Buckets(starts, sizes, reference.components.sums("inputs", counts), BUCKET))
+        if scores is not None:
+            evidence.take("outputs", Buckets(starts, sizes, reference.components.sums("outputs", counts), BUCKET))
+        if losses is not None:
+            evidence.take("loss", buckets(start, losses[start : start + STEP]))
+        for group, rate in ((group, rate) for group in GROUPS for rate in rates if rate not in found[group]):
+            if next(evidence.alarms(rate, [group]), None):
+                found[group][rate] = start + rows.num_rows
+    return {group: [each.get(rate) for rate in rates] for group, each in found.items()}
 
 
-def _first_alarms(
-    tests: list[tuple[BlockTest, NDArray[np.float64]]], block: int, bounds: Sequence[float]
-) -> list[int | None]:
-    """Return the rows until the evidence of any component reaches each bound."""
-    means = np.concatenate([test.means for test, _ in tests])
-    normal = np.concatenate([test.normal for test, _ in tests])
-    test = BlockTest.of(tests[0][0].seed, means, normal, one_sided=tests[0][0].one_sided)
-    live = np.concatenate([values for _, values in tests])
-    count, found = live.shape[1] // block, dict[float, int]()
-    blocks = live[:, : count * block].reshape(len(live), count, block).mean(axis=2)
-    for number in range(count):
-        test = test.with_blocks(blocks[:, number : number + 1])
-        evidence = float(test.evidence().max()) if test.is_look else 0.0
-        found |= {bound: (number + 1) * block for bound in bounds if bound <= evidence and bound not in found}
-        if len(found) == len(bounds):
-            break
-    return [found.get(bound) for bound in bounds]
+def watch_values(
+    reference: NDArray[np.float64], live: NDArray[np.float64], rates: Sequence[float], *, one_sided: bool = False
+) -> Alarms:
+    """Return the alarms of one bounded figure of each row alone, as if it were a group of its own."""
+    rows = -(-len(reference) // 512)
+    means = reference[len(reference) % rows :].reshape(1, -1, rows).mean(axis=2)
+    stretches = Stretches(rows, 1.0, means)
+    test, found = staged("values", [stretches], stretches.block(), one_sided=one_sided), dict[float, int]()
+    for start in range(0, len(live), STEP):
+        test.take(buckets(start, live[start : start + STEP]))
+        for rate in rates:
+            if rate not in found and test.evidence[0] >= np.log(len(GROUPS) / rate):
+                found[rate] = min(start + STEP, len(live))
+    return [found.get(rate) for rate in rates]
+
+
+def buckets(first: int, values: NDArray[np.float64]) -> Buckets:
+    """Return one figure of consecutive rows as buckets; a row counts as a microsecond."""
+    starts = np.arange(0, len(values), BUCKET)
+    rows = np.minimum(BUCKET, len(values) - starts)
+    return Buckets(first + starts, rows, np.add.reduceat(values, starts)[:, None], BUCKET)
+
+
+def earliest(*groups: Alarms) -> Alarms:
+    """Return at each rate the first of several alarms."""
+    return [min((each for each in rates if each is not None), default=None) for rates in zip(*groups, strict=True)]
+
+
+def _named(x: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    return {f"x{number}": np.ascontiguousarray(values) for number, values in enumerate(x.T)}

@@ -27,13 +27,14 @@ from typing import TYPE_CHECKING, Any
 
 import lightgbm as lgb
 import numpy as np
+from rondo.monitor.evidence.version_evidence import GROUPS
 
 from tests.benchmarks.peers import environment
 from tests.benchmarks.results import Row, record, versions
 from tests.benchmarks.simulation import labelled_streams
 from tests.benchmarks.simulation.injected import KINDS, Counted, Trial, count, inject
 from tests.benchmarks.simulation.prequential import losses
-from tests.benchmarks.simulation.watching import column, first_alarms
+from tests.benchmarks.simulation.watching import Version, earliest, watch, watch_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,26 +114,22 @@ def _alarms(
     first quarter for the errors of the tree, which was a beginner before.
     """
     fitted, half = int(FITTED * start), start // 2
-    inputs = first_alarms([column(values, start) for values in trial.x.T], start, RATES)
-    outputs = first_alarms([column(scores[fitted:].astype(np.float32), start - fitted)], start - fitted, RATES)
-    lost = losses(scores[fitted:], trial.y[fitted:])[None]
-    loss = first_alarms([lost], start - fitted, RATES, one_sided=True)
-    errors = (~right[half:]).astype(np.float64)[None]
-    of_tree = first_alarms([errors], start - half, RATES, one_sided=True)
+    version = Version(trial.x[:start], scores[fitted:start], trial.y[fitted:start])
+    lost = losses(scores[start:], trial.y[start:])
+    by_group = watch(version, trial.x[start:], scores[start:], lost, RATES)
+    inputs, outputs, loss = (by_group[group] for group in GROUPS)
+    errors = (~right).astype(np.float64)
+    of_tree = watch_values(errors[half:start], errors[start:], RATES, one_sided=True)
     # Beside the three groups of the design: how far outcomes are from what the scores promise, to either side.
-    residual = (trial.y - scores)[fitted:][None]
-    calibration = first_alarms([residual], start - fitted, RATES)
+    residual = trial.y - scores
+    calibration = watch_values(residual[fitted:start], residual[start:], RATES)
     return {
-        "tree": {"Rondo": _first(inputs, of_tree), "Rondo, loss alone": of_tree},
+        "tree": {"Rondo": earliest(inputs, of_tree), "Rondo, loss alone": of_tree},
         "model": {
-            "Rondo": _first(inputs, outputs, loss), "Rondo, loss alone": loss,
-            "Rondo with calibration": _first(inputs, outputs, loss, calibration),
+            "Rondo": earliest(inputs, outputs, loss), "Rondo, loss alone": loss,
+            "Rondo with calibration": earliest(inputs, outputs, loss, calibration),
         },
     }  # fmt: skip
-
-
-def _first(*groups: list[int | None]) -> list[int | None]:
-    return [min((each for each in rates if each is not None), default=None) for rates in zip(*groups, strict=True)]
 
 
 def table(found: dict[Task, Found]) -> list[Row]:
