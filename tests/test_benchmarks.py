@@ -149,8 +149,8 @@ def test_a_demo_that_falls_short_misses_a_goal(took: float, code: int, change: d
 
 def test_every_table_is_a_script() -> None:
     assert run.tables() == [
-        "demo",
         "costs",
+        "demo",
         "estimates",
         "evidence",
         "injected",

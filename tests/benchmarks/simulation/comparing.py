@@ -32,21 +32,32 @@ if TYPE_CHECKING:
 class Comparing:
     """A fit when the labelled rows have grown by a tenth, or at a suspicion, to the rows of the strategy that leads.
 
-    With `costs`, a fit has to pay. `moves` are the rows at which the window began, one after the other. With `lineage`
-    the losses of a version that was replaced count for its successor, which the monitor does not do.
+    With `costs`, a fit has to pay. `moves` are the rows at which the window began, one after the other. The others are
+    not what the services do: with `lineage` the losses of a version that was replaced count for its successor; with
+    `persists` a suspicion that was not confirmed is looked into again when the rows since it have doubled; with
+    `learns` the first losses of what serves are added to a holdout of too few to watch against. With `weighs` no fit is
+    taken to gain more than the loss of what serves, what fits gained before a change is forgotten, and what a suspicion
+    says is lost has to pay, too, over as many rows as the window has.
     """
 
     costs: Costs | None = None
     lineage: bool = False
+    persists: bool = False
+    weighs: bool = False
+    learns: bool = False
     moves: list[int] = field(default_factory=list)
     suspicions: int = 0
     _state: State | None = None
     # What watches the losses of what serves from the row `_served` on, and the rows that were labelled at its fit.
     _suspicion: Suspicion | None = None
+    _stretches: Stretches | None = None
     _served: int = 0
     _labelled: int = 0
     _growth: float = GROWTH
     _gain: float | None = None
+    _rise: float = 0.0
+    # A change that was not confirmed, and the rows since it with which it is looked into again.
+    _pending: tuple[int, int] | None = None
 
     def decide(self, known: Known, models: Models) -> Fit | None:
         stream = models.stream
@@ -56,11 +67,13 @@ class Comparing:
         assert self._state
         new, change = known.until - self._labelled, self._suspected(known)
         rows = _rows(models, known.until, now - known.until)
-        if change is not None and new >= chunk_rows(stream.first):
+        if change is None and self._pending and known.until - self._pending[0] >= self._pending[1]:
+            change = self._pending[0]
+        if change is not None and new >= chunk_rows(stream.first) and self._harms(change, known):
             self.suspicions += 1
             self._growth = GROWTH
             return self._serve(rows, models, now, *self._reconsidered(rows, models, change))
-        if new >= growth_needed(known.serving.rows, self._growth) and self._pays(new):
+        if new >= growth_needed(known.serving.rows, self._growth) and self._pays(new, known):
             choice, held, reference = self._compared(rows, models, known.serving)
             self._labelled = len(rows.times)
             return None if choice.keeps else self._serve(rows, models, now, held, reference)
@@ -72,22 +85,41 @@ class Comparing:
         held = comparison.course(_rows(models, first, 0), self._state, None).held
         self._watch(models, held.start, models.scores(Fit(0, held.fit), held.start, first))
 
-    def _pays(self, new: int) -> bool:
-        return self.costs is None or self._gain is None or pays(self._gain, new, self.costs)
+    def _pays(self, new: int, known: Known) -> bool:
+        if self.costs is None:
+            return True
+        most = float(known.losses.mean()) if self.weighs and len(known.losses) else np.inf
+        return pays(min(most, np.inf if self._gain is None else self._gain), new, self.costs)
+
+    def _harms(self, change: int, known: Known) -> bool:
+        found = self._suspicion.found if self._suspicion else None
+        if self.costs is None or not self.weighs:
+            return True
+        rise = found.after - found.before if found else self._rise
+        self._rise = rise
+        return pays(
+            rise, max(change - (self._state.since or 0) if self._state else 0, known.until - change), self.costs
+        )
 
     def _watch(self, models: Models, start: int, scores: Vector) -> None:
         labels = models.stream.y[start : start + len(scores)].astype(np.float32)
         loss = of_losses(TASK, counted_rows(Scored(TASK, labels, {"score": scores})))
         assert loss
-        self._suspicion = Suspicion.of(str(start), Stretches(loss.rows, loss.memory, np.array([loss.means])))
+        self._stretches = Stretches(loss.rows, loss.memory, np.array([loss.means]))
+        self._suspicion = Suspicion.of(str(start), self._stretches)
 
     def _suspected(self, known: Known) -> int | None:
         """Return the row at which the losses of what serves began to rise; None where nothing suggests it."""
         start = known.new if self.lineage else max(known.new, self._served)
-        if self._suspicion is None or known.until <= start:
+        if known.until <= start:
             return None
-        self._suspicion.take(buckets(start, known.losses[start - known.new :]))
-        return self._suspicion.found.since if self._suspicion.found else None
+        losses = known.losses[start - known.new :]
+        if self._suspicion is None and self.learns and self._stretches and self._stretches.rows == 1:
+            self._stretches = self._stretches.with_means(losses[None])
+            self._suspicion = Suspicion.of(str(start), self._stretches)
+        elif self._suspicion is not None:
+            self._suspicion.take(buckets(start, losses))
+        return self._suspicion.found.since if self._suspicion and self._suspicion.found else None
 
     def _compared(self, rows: Rows, models: Models, serving: Fit) -> tuple[comparison.Choice, int, Vector]:
         assert self._state
@@ -114,8 +146,11 @@ class Comparing:
         fits = {each.name: _fit(each, start) for each in planned.strategies}
         losses = {name: models.losses(each, start, end) for name, each in fits.items()}
         choice = comparison.reconsider(rows, self._state, planned, losses)
-        if choice.state.since is not None and choice.state.since != self._state.since:
+        moved = choice.state.since is not None and choice.state.since != self._state.since
+        if moved and choice.state.since is not None:
             self.moves.append(choice.state.since)
+            self._gain = None if self.weighs else self._gain
+        self._pending = (change, 2 * (end - change)) if self.persists and not moved else None
         self._state = choice.state
         return start, models.scores(fits[choice.leader], start, end)
 

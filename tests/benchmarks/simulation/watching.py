@@ -46,15 +46,16 @@ class Version:
     def profile(self) -> ReferenceProfile:
         columns = _named(self.x)
         features = {name: numeric(values) for name, values in columns.items()}
-        blocks = of_features(features, pl.DataFrame(columns))
+        blocks, projections = of_features(features, pl.DataFrame(columns))
         if self.scores is None or self.outcomes is None:
             return ReferenceProfile(rows=len(self.x), features=features, outputs={}, task=TASK, performance={},
-                                    feature_blocks=blocks)  # fmt: skip
+                                    feature_blocks=blocks, projections=projections)  # fmt: skip
         scored = Scored(TASK, self.outcomes.astype(np.float32), {"score": self.scores.astype(np.float32)})
         outputs = {"score": numeric(scored.outputs["score"])}
         return ReferenceProfile(
             rows=len(self.x), features=features, outputs=outputs, task=TASK, performance={}, feature_blocks=blocks,
-            output_blocks=of_outputs(outputs, scored), loss=of_losses(TASK, counted_rows(scored)),
+            projections=projections, output_blocks=of_outputs(outputs, scored),
+            loss=of_losses(TASK, counted_rows(scored)),
         )  # fmt: skip
 
 
