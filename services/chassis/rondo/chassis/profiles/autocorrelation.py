@@ -1,4 +1,4 @@
-"""How long the rows of a column remember: the integrated autocorrelation time of its components.
+"""Over how many rows the values of a column are correlated: the integrated autocorrelation time of its components.
 
 It is estimated at several scales: white noise hides a slow component at lag 1, and the means of longer stretches show
 it. The estimate has its small-sample bias (Kendall, "Note on bias in the estimation of autocorrelation", Biometrika

@@ -1,4 +1,4 @@
-"""How many consecutive rows make a block, so that one block hardly remembers the one before."""
+"""How many consecutive rows make a block, so that one is hardly correlated with the one before."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ def _column_blocks(profile: FeatureProfile, bins: NDArray[np.int64], rows: int) 
     places = bins.reshape(stretches, rows) + size * np.arange(stretches)[:, None]
     counts = np.bincount(places.ravel(), minlength=stretches * size).reshape(stretches, size)
     found = watched.values[counts.any(axis=0)]
-    # One component at a time for memory's sake; one that has the same value in every row remembers nothing.
+    # One component at a time for memory's sake; one that has the same value in every row has no autocorrelation.
     moving = np.flatnonzero((found != found[:1]).any(axis=0))
     times = (autocorrelation_time(watched.values[:, at][bins][None, :], 1, below=rows) for at in moving)
     means = zip(watched.names, watched.means(counts).T, strict=True)
