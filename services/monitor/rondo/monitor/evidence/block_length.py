@@ -5,20 +5,29 @@ from __future__ import annotations
 import math
 
 SHORTEST = 32
-"""The fewest rows of a block."""
+"""The fewest rows of a block, where the reference has enough of them."""
 MOST_BLOCKS = 1_000
 """The most blocks that a reference is divided into."""
 FEWEST_BLOCKS = 5
 """The fewest blocks of a reference that can be compared with."""
+# By ranks among a few blocks little can be told, so a reference that has some of them has more and shorter ones. Where
+# it has fewer, it is extended anyway.
+_SHORTEST_OF_FEW, _BLOCKS_OF_FEW = 8, 24
 _TIMES = 5.0
 # Columns with the same length of blocks share a test, so lengths are rounded up to a few.
 _GRID_RATIO = 1.1
 
 
-def block_length(time: float, rows: int) -> int:
+def block_length(time: float, rows: int, shortest: int = SHORTEST) -> int:
     """Return the rows of a block for a reference of `rows` rows with this autocorrelation time, rounded up."""
-    needed = max(float(SHORTEST), _TIMES * time, rows / MOST_BLOCKS)
-    return math.ceil(SHORTEST * _GRID_RATIO ** math.ceil(math.log(needed / SHORTEST, _GRID_RATIO) - 1e-9))
+    needed = max(float(shortest), _TIMES * time, rows / MOST_BLOCKS)
+    return math.ceil(shortest * _GRID_RATIO ** math.ceil(math.log(needed / shortest, _GRID_RATIO) - 1e-9))
+
+
+def shortest_of(rows: int) -> int:
+    """Return the fewest rows of a block for a reference of so many rows, if they are independent."""
+    enough = rows >= FEWEST_BLOCKS * SHORTEST
+    return min(SHORTEST, max(_SHORTEST_OF_FEW, rows // _BLOCKS_OF_FEW)) if enough else SHORTEST
 
 
 def memory_of(block: int) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.chassis.profiles.autocorrelation import FEWEST_MEANS, autocorrelation_time
-from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, block_length, memory_of
+from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, SHORTEST, block_length, memory_of
 from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.grid import on_grid
 from rondo.monitor.evidence.staged_test import OpenBlock, StagedTest
@@ -52,12 +52,10 @@ class Stretches:
         count: int = self.means.shape[1]
         return self.rows * count
 
-    def block(self, least: int | None = None, most: int | None = None) -> int:
-        """Return the rows of a block, a multiple of those of a stretch, within these bounds if there are any."""
-        needed = block_length(max(self.memory, autocorrelation_time(self.means, self.rows)), self.total)
-        if least is not None and most is not None:
-            needed = max(least, min(needed, most))
-        return math.ceil(needed / self.rows) * self.rows
+    def block(self, least: int = SHORTEST, most: int | None = None) -> int:
+        """Return the rows of a block, a multiple of those of a stretch, within these bounds."""
+        needed = block_length(max(self.memory, autocorrelation_time(self.means, self.rows)), self.total, least)
+        return math.ceil(min(needed, needed if most is None else most) / self.rows) * self.rows
 
     def blocks(self, block: int) -> NDArray[np.float64]:
         """Return the means of the latest blocks, shape `[components, blocks]`."""

@@ -70,7 +70,7 @@ class Suspicion:
         most = stretches.total // _SHARE
         if most < _SHORTEST:
             return None
-        block = stretches.block(_SHORTEST, most)
+        block = stretches.block(most=most)
         test = BlockTest.of(f"{seed}/0", stretches.blocks(block), np.array([True]), one_sided=True)
         return cls(seed, block, test)
 

@@ -17,7 +17,7 @@ from rondo.chassis.profiles.projections import computable
 from rondo.contracts.events.logs import OUTPUT
 from rondo.contracts.training_evidence import ReferenceBlocks, UnknownProfile
 from rondo.contracts.vocabularies import StatisticName
-from rondo.monitor.evidence.block_length import FEWEST_BLOCKS
+from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, shortest_of
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches, staged
 from rondo.monitor.evidence.suspicion import Suspicion
@@ -223,7 +223,7 @@ def _begun(
     by_block: dict[int, list[tuple[tuple[Component, ...], Stretches]]] = {}
     watched: list[Watched] = []
     for names, stretches in parts:
-        block = stretches.block()
+        block = stretches.block(shortest_of(stretches.total))
         if stretches.total < FEWEST_BLOCKS * block:
             learning = Learning.of(f"{seed}/{names[0].column}", stretches, one_sided=one_sided)
             watched.append(Watched(names, learning))
