@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from rondo.contracts.events.cloudevents import Envelope
+from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import ModelPromoted, ModelRegistered, ModelRejected
-from rondo.contracts.events.monitoring import DriftDetected
+from rondo.contracts.events.monitoring import DriftDetected, WindowClosed
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 from rondo.contracts.kafka_connection import KafkaConnection
 from rondo.flights.errors import UnreadableError
@@ -99,3 +100,30 @@ def test_a_training_runs_from_its_start_until_it_has_any_end() -> None:
         event_at(TrainingSkipped, 12, run_id="c"),
     ]
     assert history.running() == {"d"}
+
+
+def test_labels_of_a_window_cause_a_redeployment_timed_from_its_end() -> None:
+    trigger = {"id": "labels/w1", "kind": "new_labels", "at": NOW.isoformat(), "detail": "900 outcomes"}
+    began, ended = NOW.isoformat(), (NOW + timedelta(seconds=3)).isoformat()
+    [only] = History(
+        [
+            event_at(WindowClosed, 0, finding_id="w1"),
+            event_at(ModelTrained, 3, trigger=trigger, started_at=began, finished_at=ended),
+            event_at(ModelPromoted, 3, trigger=trigger, model_version=2),
+        ]
+    ).redeployments()
+    assert (only.kind, only.found_at, only.trained_in) == ("new_labels", NOW, timedelta(seconds=3))
+
+
+def test_what_has_changed_is_what_the_newest_findings_about_the_champion_name() -> None:
+    deployed = event_at(DeploymentChanged, 0)
+    version = deployed.data.routes[0].model_version
+    one = {"feature": "temp", "statistic": "level", "value": 1.0}
+    both = [one, {"feature": "dewp", "statistic": "level", "value": 1.0}]
+    found = [
+        event_at(DriftDetected, 1, model_version=version, statistics=[one]),
+        event_at(DriftDetected, 2, model_version=version, statistics=both),
+        event_at(DriftDetected, 3, model_version=version + 1, statistics=[{**one, "feature": "wind"}]),
+    ]
+    assert History([deployed, *found]).changed() == {"temp", "dewp"}
+    assert History(found).changed() == frozenset()

@@ -18,6 +18,7 @@ from rondo.contracts.topics import CONTROL_EVENTS
 from rondo.flights.observers.outages import Incident
 from rondo.flights.view.live import is_shown, line, render, timeline
 from rondo.flights.view.snapshot import Snapshot
+from rondo.flights.view.tables import drift
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "contracts" / "examples"
 NOW = datetime(2026, 1, 1, 12, 0, 1, 250_000, tzinfo=UTC)
@@ -94,3 +95,11 @@ def test_periodic_events_are_not_on_the_timeline() -> None:
     quiet = {event.__name__ for event in CONTROL_EVENTS if not is_shown(example(event).data)}
     assert {"WindowClosed", "OutcomesAccepted"} <= quiet
     assert not {"DriftDetected", "ModelPromoted", "TrainingStarted"} & quiet
+
+
+def test_a_feature_whose_change_is_evident_is_yellow_and_the_largest_distance_fills_its_bar() -> None:
+    table = drift(replace(MOMENT, changed=frozenset({"temp"})), bar=10)
+    features, distances, bars = ([*column.cells] for column in table.columns)
+    assert features[:2] == ["temp", "dewp"]
+    assert [each.style for each in distances[:2]] == ["yellow", "green"]
+    assert [len(each) for each in bars[:2]] == [10, 8]

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from rondo.contracts.events.deployment import DeploymentChanged
 from rondo.contracts.events.models import ModelPromoted
-from rondo.contracts.events.monitoring import DriftDetected, PerformanceDegraded, PerformanceSuspected, WindowClosed
+from rondo.contracts.events.monitoring import (
+    DataQualityDegraded,
+    DriftDetected,
+    PerformanceDegraded,
+    PerformanceSuspected,
+    WindowClosed,
+)
 from rondo.contracts.events.training import ModelTrained, TrainingFailed, TrainingSkipped, TrainingStarted
 
 if TYPE_CHECKING:
@@ -82,3 +88,12 @@ class History:
     def last_window(self) -> WindowClosed | None:
         closed = self.of(WindowClosed)
         return closed[-1].data if closed else None
+
+    def changed(self) -> frozenset[str]:
+        """Return the features and outputs that the newest findings about the champion name."""
+        deployed, newest = self.deployed(), dict[type, DriftDetected | DataQualityDegraded]()
+        versions = {route.model_version for route in deployed.routes} if deployed else set[int]()
+        for envelope in self.of(DriftDetected, DataQualityDegraded):
+            if envelope.data.model_version in versions:
+                newest[type(envelope.data)] = envelope.data
+        return frozenset(each.feature for finding in newest.values() for each in finding.statistics if each.feature)

@@ -107,6 +107,7 @@ class Replay:
             deployed=history.deployed(),
             served=dict(ledger.by_version),
             window=history.last_window(),
+            changed=history.changed(),
             metric=self._plan.example.metric,
             with_loop=self._with,
             without_loop=self._without,

@@ -22,6 +22,7 @@ class Snapshot:
     """`events` has the newest last; `rate` is answers per second, `behind` the delay of the replay in seconds.
 
     The replay is `slow` while a training runs. `lag` is the number of requests in Kafka that serving has not committed.
+    `changed` are the features and outputs of the version that serves for which the evidence of a change suffices.
     `with_loop` and `without_loop` are the metric by month (1 to 12), of the answers and of the first model.
     """
 
@@ -37,6 +38,7 @@ class Snapshot:
     deployed: DeploymentChanged | None = None
     served: dict[int, int] = field(default_factory=dict)
     window: WindowClosed | None = None
+    changed: frozenset[str] = frozenset()
     metric: Metric = METRICS["roc_auc"]
     with_loop: dict[int, float] = field(default_factory=dict)
     without_loop: dict[int, float] = field(default_factory=dict)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 TABLE_ROWS = 10
 _FEATURE_WIDTH, _METRIC_WIDTH = 10, 9
+# A smaller distance than this is mostly chance in a window of two days.
+_FULL_BAR = 0.25
 
 
 def versions(snapshot: Snapshot) -> Table:
@@ -33,7 +35,10 @@ def versions(snapshot: Snapshot) -> Table:
 
 
 def drift(snapshot: Snapshot, bar: int) -> Table:
-    """Return the features with the most drift. A full bar of `bar` columns is twice the threshold; 0 omits the bars."""
+    """Return the features with the largest PSI; yellow are those whose change is evident.
+
+    A full bar of `bar` columns is the largest one, and at least `_FULL_BAR`; 0 omits the bars.
+    """
     window = snapshot.window
     table = _table(f"drift to {window.window.end:%d %b}" if window else "drift")
     table.add_column("feature", min_width=_FEATURE_WIDTH)
@@ -41,11 +46,10 @@ def drift(snapshot: Snapshot, bar: int) -> Table:
     if bar:
         table.add_column("", width=bar)
     distances = [each for each in window.statistics if each.statistic == StatisticName.PSI] if window else []
+    full = max((each.value for each in distances), default=0.0)
     for each in sorted(distances, key=lambda each: -each.value)[:TABLE_ROWS]:
-        threshold = each.threshold or 1e-9
-        filled = min(bar, round(each.value / threshold * bar / 2))
-        style = "yellow" if each.value > threshold else "green"
-        bars = (Text("█" * filled, style),) if bar else ()
+        style = "yellow" if each.feature in snapshot.changed else "green"
+        bars = (Text("█" * round(each.value / max(full, _FULL_BAR) * bar), style),) if bar else ()
         table.add_row(each.feature, Text(f"{each.value:.2f}", style), *bars)
     return table
 
