@@ -104,7 +104,7 @@ class UnitOfWork(Protocol):
         ...
 
     async def count_labels(self, model: str, rows: int) -> None:
-        """Add labelled rows that an event told of; `history` has those since the last training."""
+        """Add labelled rows that an event reported; `history` has those since the last training."""
         ...
 
     async def defer(self, model: str, trigger: Trigger) -> None:

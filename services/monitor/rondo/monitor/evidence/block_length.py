@@ -10,7 +10,7 @@ MOST_BLOCKS = 1_000
 """The most blocks that a reference is divided into."""
 FEWEST_BLOCKS = 5
 """The fewest blocks of a reference that can be compared with."""
-# By ranks among a few blocks little can be told, so a reference that has some of them has more and shorter ones. Where
+# Ranks among a few blocks show little, so a reference that has some of them has more and shorter ones. Where
 # it has fewer, it is extended anyway.
 _SHORTEST_OF_FEW, _BLOCKS_OF_FEW = 8, 24
 _TIMES = 5.0

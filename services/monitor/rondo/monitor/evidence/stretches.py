@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # Means of longer blocks are closer to normal: skewness falls with the square root of the length.
 _MOST_SKEWED = 0.3
-# The memory is estimated anew when a quarter more rows are there, or as many as are needed by the last estimate. With
+# The memory is estimated again after a quarter more rows, or after as many as the last estimate needs. With
 # more stretches than these, pairs become one.
 _GROWTH = 1.25
 _MOST_STRETCHES = 2_048

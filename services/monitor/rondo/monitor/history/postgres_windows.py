@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 KEPT = 1_000
 """The number of windows that are kept of each model."""
 
-# A window closes again where a spec was applied anew, with other rows.
+# A window closes again, with other rows, where a spec was applied again.
 _SAVE = """
 insert into closed_windows (model, version, start, content) values ($1, $2, $3, $4)
 on conflict (model, version, start) do update set content = excluded.content

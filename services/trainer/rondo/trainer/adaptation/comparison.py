@@ -163,7 +163,7 @@ def choose(rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArr
 
 
 def reconsider(rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArray[np.float64]]) -> Choice:
-    """Return whether the window begins with the change from now on. In both cases the record begins anew."""
+    """Return whether the window begins with the change from now on. In both cases the record starts over."""
     assert planned.change is not None  # noqa: S101 - the caller's condition
     found = forgetting.confirm(losses[SINCE], losses[LONG])
     since = int(rows.times[planned.change]) if found.moves else state.since

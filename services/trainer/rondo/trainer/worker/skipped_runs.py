@@ -52,7 +52,7 @@ def reason_to_skip(
 
 
 def not_grown(run: Run, unfitted: int, known: Training | None) -> TrainingSkipped | None:
-    """Return the skip of a run by `policy: auto` for which fewer rows are new than the events told of.
+    """Return the skip of a run by `policy: auto` for which fewer rows are new than the events reported.
 
     A row that is published and served is counted twice there, as is one that is published again.
     """
