@@ -14,7 +14,7 @@ from rondo.monitor.alerts.no_verdict import NO_ROWS
 from rondo.monitor.errors import UnknownModelError
 from rondo.monitor.http import Opened, api, open_api
 from rondo.monitor.model_state import ModelState
-from rondo.monitor.status_view import ModelStatus, ModelSummary, model_status, summary
+from rondo.monitor.status.model_status import ModelStatus, ModelSummary, model_status, summary
 
 from tests.monitor.builders import MODEL, REFERENCE, SPEC
 from tests.monitor.scenarios import DailyScenario

@@ -10,14 +10,14 @@ from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, DriftD
 from rondo.contracts.spec.model import ModelSpec
 from rondo.monitor.alerts.no_verdict import NO_OUTCOMES, NO_ROWS
 from rondo.monitor.evidence.reference import Reference
-from rondo.monitor.status_view import model_status, summary
+from rondo.monitor.status.model_status import model_status, summary
 
 from tests.monitor.builders import EPOCH, SPEC
 from tests.monitor.scenarios import DailyScenario
 from tests.monitor.streams import BINARY
 
 if TYPE_CHECKING:
-    from rondo.monitor.status_view import ColumnStatus
+    from rondo.monitor.status.model_status import ColumnStatus
 
 PLAIN = ModelSpec.model_validate(SPEC.model_dump(mode="json", exclude={"monitor"}))
 HOUR, DAY = 3_600, timedelta(days=1)

@@ -18,7 +18,7 @@ from rondo.contracts.events.logs import PREDICTIONS_LOG
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, DriftDetected
 from rondo.monitor.errors import FencedError, UnknownModelError, UnreadableLogError
 from rondo.monitor.ports import StoredTable
-from rondo.monitor.status_view import LogCounts
+from rondo.monitor.status.model_status import LogCounts
 from rondo.monitor.stream.log_messages import read_predictions
 
 from tests.monitor.builders import EPOCH, MODEL, SPEC, encode_predictions

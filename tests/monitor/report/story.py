@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from rondo.monitor.status_view import ModelStatus, model_status
+from rondo.monitor.status.model_status import ModelStatus, model_status
 
 from tests.monitor.builders import SPEC
 from tests.monitor.scenarios import DailyScenario

@@ -22,7 +22,7 @@ from tests.support.access import bearer, token_cache
 if TYPE_CHECKING:
     from typing import Any
 
-    from rondo.monitor.status_view import ModelStatus
+    from rondo.monitor.status.model_status import ModelStatus
 
 
 def require(model: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from rondo.monitor.model_state import ModelState
-from rondo.monitor.status_view import ModelStatus, model_status
+from rondo.monitor.status.model_status import ModelStatus, model_status
 from rondo.monitor.windows.recent_windows import ENOUGH, RecentWindows
 
 from tests.monitor.builders import EPOCH, REFERENCE, SPEC, spec

@@ -16,7 +16,7 @@ from rondo.monitor.errors import UnknownModelError
 from rondo.monitor.history.closed_window import WindowPage  # noqa: TC001 - FastAPI reads it at run time
 from rondo.monitor.report.page import report_page
 from rondo.monitor.report.style import CONTENT_SECURITY_POLICY
-from rondo.monitor.status_view import ModelStatus, ModelSummary
+from rondo.monitor.status.model_status import ModelStatus, ModelSummary
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -51,7 +51,7 @@ class ModelList(Value):
 
 @dataclass(frozen=True)
 class Opened:
-    """`status` returns that of a model (see `status_view`), `deliveries` the newest webhook calls.
+    """`status` returns that of a model (see `status.model_status`), `deliveries` the newest webhook calls.
 
     `require` raises UnknownModelError. `windows` returns closed windows, see `WindowLog.page`.
     """

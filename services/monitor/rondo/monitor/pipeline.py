@@ -16,7 +16,7 @@ from rondo.monitor.errors import UnknownModelError, UnreadableLogError
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.state.checkpointer import Checkpointer
 from rondo.monitor.state.control_plane_cache import ControlPlaneCache
-from rondo.monitor.status_view import model_status, summary
+from rondo.monitor.status.model_status import model_status, summary
 from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.idleness import IdlenessTracker
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rondo.monitor.alerts.findings import Announcement
     from rondo.monitor.ports import ChangeSignal, Position, Store
     from rondo.monitor.settings import MonitorTimings
-    from rondo.monitor.status_view import ModelStatus, ModelSummary
+    from rondo.monitor.status.model_status import ModelStatus, ModelSummary
     from rondo.monitor.stream.log_messages import Outcomes
 
 log = logging.getLogger(__name__)

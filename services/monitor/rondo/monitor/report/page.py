@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rondo.monitor.history.closed_window import ClosedWindow
-    from rondo.monitor.status_view import ModelStatus
+    from rondo.monitor.status.model_status import ModelStatus
 
 _TITLES = {
     "worse": "Predicts worse",
