@@ -39,6 +39,9 @@ def main() -> None:
         except BaseException as error:  # noqa: BLE001 - the boundary: also SystemExit is the function's
             traceback.print_exc()
             write_answer(answers, end="failed", error=_described(error), place=_place(error, Path(path)))
+        finally:
+            # The worker closes standard input once it has the answer, and then this process ends at once.
+            sys.stdout.flush()
 
 
 def _call(answers: IO[bytes], path: str, function: str, request: Request) -> None:
