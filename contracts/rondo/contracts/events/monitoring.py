@@ -82,11 +82,11 @@ def _written(name: str) -> tuple[str, str]:
 
 
 class Finding(ModelEvent):
-    """What a detector found in a window. `finding_id` is a function of version, kind and window alone.
+    """What the monitor found of a version. `finding_id` is a function of model, version, kind and event time alone.
 
-    `since` is when the change most likely began, between `since_earliest` and `since_latest` with 90% of the evidence.
-    `statistics_left_out` is how many statistics a message has no room for; those that exceed their thresholds come
-    first.
+    `window` holds the rows since the change, of `WindowClosed` those of the window. `since` is when the change most
+    likely began, between `since_earliest` and `since_latest` with 90% of the evidence. `statistics_left_out` is how
+    many statistics a message has no room for; those with the strongest evidence come first.
     """
 
     finding_id: Text
@@ -106,7 +106,7 @@ class Finding(ModelEvent):
 
 
 class DriftDetected(Finding):
-    """The inputs of a model differ from those it was trained on. The farthest feature comes first."""
+    """The inputs or the predictions of a model differ from its reference. The strongest evidence comes first."""
 
     topic: ClassVar[str] = "drift.detected"
 
@@ -137,9 +137,10 @@ class DataQualityDegraded(Finding):
 
 
 class WindowClosed(Finding):
-    """The monitor finished a window: every statistic, whether it is a finding or not, for dashboards.
+    """A window of event time closed: its rows, those with an outcome, and statistics that describe it.
 
-    `no_verdict` is why the window, or its performance, has no verdict, such as `336 of 500 rows`; None if it has one.
+    `no_verdict` is why the performance of the version can't be judged yet, such as `336 of about 500 outcomes`; None if
+    it can.
     """
 
     topic: ClassVar[str] = "windows.closed"

@@ -45,15 +45,6 @@ class Metric:
         """Return how much worse a value is than a reference, in the metric's own unit; negative where it is better."""
         return reference - value if self.higher_is_better else value - reference
 
-    def worse_by(self, reference: float, loss: float) -> float:
-        """Return the value that is worse than a reference by `loss`, a share of the reference if it is relative."""
-        by = loss * abs(reference) if self.relative else loss
-        return reference - by if self.higher_is_better else reference + by
-
-    def is_worse(self, value: float, bound: float) -> bool:
-        """Return whether a value is beyond a bound."""
-        return value < bound if self.higher_is_better else value > bound
-
     def written(self, value: float) -> str:
         """Return a value as people write it, such as `ROC AUC 0.681`."""
         return f"{self.title} {self.figure(value)}"

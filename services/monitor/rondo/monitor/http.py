@@ -90,7 +90,7 @@ Monitor = Annotated[Opened, Depends(_opened)]
 
 @router.get("/models", summary="The monitored models")
 async def models(monitor: Monitor) -> ModelList:
-    """Return the champion of each model, and why its last closed window has no verdict."""
+    """Return the champion of each model, what of it can't be judged yet, and its open alerts."""
     return ModelList(models=monitor.summaries())
 
 

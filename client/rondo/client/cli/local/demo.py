@@ -75,7 +75,7 @@ def demo(
     ] = None,
     json: Json = False,  # noqa: FBT002
 ) -> None:
-    """Replay 2013's New York flights: drift and falling performance retrain and redeploy the model automatically.
+    """Replay 2013's New York flights: new labels and rising losses retrain and redeploy the model automatically.
 
     Ends with a report. Exit code 0 if no prediction was lost or doubled and the model was redeployed often enough.
     """
