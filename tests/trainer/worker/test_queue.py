@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from rondo.contracts.events.models import ModelRemoved, ModelRolledBack
 from rondo.contracts.events.training import TrainingFailed, TrainingProgressed, TrainingSkipped, TrainingStarted
 from rondo.trainer import handlers
-from rondo.trainer.adaptation.comparison import ScoredChunk, State
+from rondo.trainer.adaptation.comparison import Rows, ScoredChunk, State, choose, course
 from rondo.trainer.adaptation.record import ChunkScore
 from rondo.trainer.run import ChampionVersion, Ended, Labels, LastTraining, RecordedTrials, Training, Trial
 from rondo.trainer.triggers.handle_trigger import handle_trigger
@@ -140,6 +141,21 @@ async def test_what_a_training_made_known_is_kept_with_the_labels_that_came_sinc
     later = replace(KNOWN, rows=1_300, state=State(1_000))
     assert await queue.finish(run, Ended(builders.trained(run), later))
     assert await queue.training("flight-delay") == later
+
+
+async def test_the_record_keeps_every_chunk_of_rows_with_one_event_time(backend: Backend) -> None:
+    days = np.repeat(np.arange(20), 500) * 86_400_000_000
+    rows, state = Rows(days, 0, features=3, fades=True), State(1_000)
+    planned = course(rows, state, fitted_until=int(days[-501]))
+    scored = {each.name: np.linspace(0.1, 0.3, 500) for each in planned.strategies}
+    known = replace(KNOWN, state=choose(rows, state, planned, scored).state)
+    assert len(known.state.record) == 5
+    assert {each.since for each in known.state.record} == {int(days[-1])}
+    queue = backend.queue()
+    await enqueue(backend)
+    run = await claimed(queue)
+    assert await queue.finish(run, Ended(builders.trained(run), known))
+    assert await queue.training("flight-delay") == known
 
 
 async def test_a_run_that_finds_fewer_new_rows_than_were_counted_corrects_the_count(backend: Backend) -> None:

@@ -124,11 +124,12 @@ create table trainings (
 -- The losses of strategies on chunks of rows that they had not seen.
 create table strategy_scores (
     model text not null,
+    chunk integer not null,  -- from 0, in order of time: chunks of rows with one event time have the same `since`
     since timestamptz not null,
     until timestamptz not null,
     strategy text not null,
     rows integer not null,
     mean double precision not null,
     quarters double precision[] not null,
-    primary key (model, since, strategy)
+    primary key (model, chunk, strategy)
 );

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rondo.trainer.adaptation.comparison import ScoredChunk, State
@@ -10,7 +11,7 @@ from rondo.trainer.dataset.columns import from_micros, micros
 from rondo.trainer.run import Training
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import asyncpg
 
@@ -35,7 +36,8 @@ update trainings set labelled = runs.labelled - $2 from runs where runs.id = $1 
 """
 
 _SAVE_SCORE = """
-insert into strategy_scores (model, since, until, strategy, rows, mean, quarters) values ($1, $2, $3, $4, $5, $6, $7)
+insert into strategy_scores (model, chunk, since, until, strategy, rows, mean, quarters)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
 """
 
 
@@ -44,12 +46,8 @@ async def load(connection: Connection, model: str) -> Training | None:
     row = await connection.fetchrow("select * from trainings where model = $1", model)
     if row is None:
         return None
-    scores = await connection.fetch("select * from strategy_scores where model = $1 order by since, strategy", model)
-    chunks: dict[tuple[int, int], dict[str, ChunkScore]] = {}
-    for each in scores:
-        chunk = chunks.setdefault((micros(each["since"]), micros(each["until"])), {})
-        chunk[each["strategy"]] = ChunkScore(each["rows"], each["mean"], tuple(each["quarters"]))
-    record = tuple(ScoredChunk(since, until, chunk) for (since, until), chunk in chunks.items())
+    scores = await connection.fetch("select * from strategy_scores where model = $1 order by chunk, strategy", model)
+    record = tuple(_chunk(list(rows)) for _, rows in groupby(scores, key=lambda each: each["chunk"]))
     start = row["window_start"]
     state = State(row["first_rows"], None if start is None else micros(start), row["leader"], record)
     return Training(row["rows"], row["fitted"], row["until"], state, row["growth"], row["gain"])
@@ -73,10 +71,15 @@ async def save(connection: Connection, run: Run, ended: Ended) -> None:
     await connection.executemany(_SAVE_SCORE, list(_scores(run.model, state)))
 
 
+def _chunk(rows: Sequence[asyncpg.Record]) -> ScoredChunk:
+    scores = {row["strategy"]: ChunkScore(row["rows"], row["mean"], tuple(row["quarters"])) for row in rows}
+    return ScoredChunk(micros(rows[0]["since"]), micros(rows[0]["until"]), scores)
+
+
 def _scores(model: str, state: State) -> Iterator[tuple[Any, ...]]:
-    for chunk in state.record:
+    for number, chunk in enumerate(state.record):
         for strategy, score in chunk.scores.items():
             yield (
-                model, from_micros(chunk.since), from_micros(chunk.until), strategy, score.rows, score.mean,
+                model, number, from_micros(chunk.since), from_micros(chunk.until), strategy, score.rows, score.mean,
                 list(score.quarters),
             )  # fmt: skip
