@@ -44,11 +44,19 @@ class FakePipeline:
     function_version: Callable[..., Any] = PIPELINE.function_version
 
 
+class RefusedError(RuntimeError):
+    """The database refuses a value."""
+
+
 @dataclass
 class FaultyRunQueue(MemoryRunQueue):
-    """Fails to finish `unavailable` times. `promote` is called where the worker waits for a promotion."""
+    """Fails to finish `unavailable` times, and on results of the type `refused`.
+
+    `promote` is called where the worker waits for a promotion.
+    """
 
     unavailable: int = 0
+    refused: tuple[type, ...] = ()
     renewals: int = 0
     promote: Callable[[], None] = lambda: None
 
@@ -64,6 +72,8 @@ class FaultyRunQueue(MemoryRunQueue):
             self.unavailable -= 1
             what = "PostgreSQL"
             raise UnavailableError(what, "stopped by the test")
+        if isinstance(ended.result, self.refused):
+            raise RefusedError
         return await super().finish(run, ended)
 
 

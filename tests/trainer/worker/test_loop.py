@@ -201,3 +201,16 @@ async def test_a_panic_of_polars_ends_the_run_and_not_the_worker(harness: Worker
     assert isinstance(failed, TrainingFailed)
     assert failed.attempts == 3
     assert "PanicException: index out of bounds" in failed.reason
+
+
+async def test_a_result_that_the_database_refuses_ends_the_run_and_not_the_worker(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, builders.rows(2000))
+    harness.queue.refused = (ModelTrained,)
+    failed, skipped = await harness.run(
+        (builders.spec(), builders.trigger(name="refused")),
+        (builders.spec(trainer={"min_rows": 3000}), builders.trigger(name="later")),
+    )
+    assert isinstance(failed, TrainingFailed)
+    assert failed.attempts == 3
+    assert "RefusedError" in failed.reason
+    assert skipped.trigger.id == "later"

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 # A notification is lost when its connection breaks, so the table is polled, too.
 _POLL_SECONDS = 1.0
+_UNEXPECTED = "%s failed unexpectedly, attempt %d of %d"
 
 
 class Worker:
@@ -83,10 +84,19 @@ class Worker:
         except ClaimLostError as error:
             log.warning("%s: this worker leaves it", error)
         except Exception as error:  # the boundary: an unexpected error ends the run, or another attempt is made
-            log.exception("%s failed unexpectedly, attempt %d of %d", run.id, run.attempt, self._max_attempts)
+            log.exception(_UNEXPECTED, run.id, run.attempt, self._max_attempts)
             await self._retry_later(run, error)
         else:
+            await self._finish_or_retry_later(run, ended)
+
+    async def _finish_or_retry_later(self, run: Run, ended: Ended) -> None:
+        try:
             await self._finish(run, ended)
+        except UnavailableError:
+            raise
+        except Exception as error:  # as above: what a run made known may not be storable, and its failure is
+            log.exception(_UNEXPECTED, run.id, run.attempt, self._max_attempts)
+            await self._retry_later(run, error)
 
     async def _postpone(self, run: Run, error: UnavailableError) -> None:
         self._postponed[run.id] += 1
