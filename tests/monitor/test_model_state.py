@@ -16,6 +16,8 @@ from rondo.contracts.events.monitoring import (
     PerformanceSuspected,
     WindowClosed,
 )
+from rondo.monitor.alerts.findings import Subject
+from rondo.monitor.evidence.staged_test import Change, StagedTest
 from rondo.monitor.model_state import MAX_CANDIDATE_WINDOWS
 
 from tests.monitor.builders import EPOCH, REFERENCE, spec
@@ -65,6 +67,22 @@ def test_a_shift_is_found_after_the_step_that_shows_it_and_published_again_with_
     alert = scenario.one(AlertRaised)
     assert (alert.alert_id, alert.severity) == (found.finding_id, "warning")
     assert scenario.state.open_alerts == ("drift",)
+
+
+def test_the_change_is_looked_for_only_where_it_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+
+    def counting(test: StagedTest, component: int) -> Change:
+        looked.append(component)
+        return found(test, component)
+
+    scenario, found = days(days(DailyScenario(), 0, 3), 3, 5, shift=1.5), StagedTest.change
+    monkeypatch.setattr(StagedTest, "change", counting)
+    evidence, subject = scenario.state.evidence.versions[1], Subject("loans", 1, 0.01, 0)
+    assert len(list(evidence.alarms(0.01))) > 1
+    at = EPOCH + 5 * DAY
+    assert scenario.state.alarms.after_step(subject, evidence, REFERENCE, at, repeat=False) == []
+    assert looked == []
 
 
 def test_worse_predictions_of_unchanged_inputs_are_found() -> None:

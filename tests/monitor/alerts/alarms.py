@@ -32,4 +32,4 @@ def micros(day: float) -> int:
 def alarm(group: Group, column: str | None, name: str, evidence: float = 10.0, since: float = 4) -> Alarm:
     """Return an alarm of a change from 0.1 to 0.6 that began on day `since`, give or take a day, until day 9."""
     change = Change(micros(since), micros(since - 1), micros(since + 1), 0.1, 0.6, 700)
-    return Alarm(Component(group, column, name, 0), evidence, float(np.log(2_400)), change, micros(9))
+    return Alarm(Component(group, column, name, 0), evidence, float(np.log(2_400)), lambda: change, micros(9))

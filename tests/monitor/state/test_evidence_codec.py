@@ -72,6 +72,7 @@ def test_decoded_evidence_has_the_same_alarms_and_continues_alike(monkeypatch: p
         for version, stream in ((1, BINARY), (2, MULTICLASS)):
             alarms = [list(each.versions[version].alarms(RATE)) for each in (before, after)]
             assert alarms[0] == alarms[1]
+            assert [each.change for each in alarms[0]] == [each.change for each in alarms[1]]
             assert (alarms[0] != []) == (version == 2)
             for evidence in (before, after):
                 if not more:

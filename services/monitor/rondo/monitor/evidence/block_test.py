@@ -56,6 +56,7 @@ class BlockTest:
     # Of which `means` and `scores` are views, and the means in order: what makes the next blocks cheap.
     _room: tuple[GrowingColumns, GrowingColumns] = field(repr=False)
     _ranking: Ranking = field(repr=False)
+    _change_points: dict[int, ChangePoint] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, seed: str, reference: NDArray[np.float64], normal: NDArray[np.bool_], *, one_sided: bool) -> BlockTest:
@@ -110,34 +111,44 @@ class BlockTest:
         """Return the natural logarithm of the evidence of each component, shape `[components]`; 0 without a block."""
         if not self.live:
             return np.zeros(len(self.means))
-        by_rank, by_mean = (np.logaddexp.reduce(terms, axis=1) for terms in self._terms(_starts(self.live)))
+        by_rank, by_mean = (np.logaddexp.reduce(terms, axis=1) for terms in self._terms(_starts(self.live), slice(None)))
         return np.asarray(np.where(self.normal, np.maximum(by_rank, by_mean) - np.log(2), by_rank))
 
     def change_point(self, component: int) -> ChangePoint:
         """Return when a change of the component began, if there was one. Needs a live block."""
+        if component not in self._change_points:
+            self._change_points[component] = self._change_point(component)
+        return self._change_points[component]
+
+    def _change_point(self, component: int) -> ChangePoint:
         starts = np.arange(1, self.live + 1)
-        by_rank, by_mean = (terms[component] for terms in self._terms(starts))
+        by_rank, by_mean = (terms[0] for terms in self._terms(starts, slice(component, component + 1)))
         terms = np.maximum(by_rank, by_mean) if self.normal[component] else by_rank
         shares = np.exp(terms - np.logaddexp.reduce(terms))
         order = np.argsort(-shares, kind="stable")
         held = starts[order[: int(np.searchsorted(np.cumsum(shares[order]), _INTERVAL_MASS)) + 1]]
         return ChangePoint(int(starts[order[0]]), int(held.min()), int(held.max()))
 
-    def _terms(self, starts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the weighted log bets by rank and by mean, each `[components, starts]`."""
+    def _terms(
+        self, starts: NDArray[np.int64], which: slice
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the weighted log bets of these components by rank and by mean, each `[components, starts]`."""
         weights, since = start_weights(starts), self.live - starts + 1
-        scores = np.cumsum(self.scores[:, ::-1], axis=1)[:, since - 1]
+        scores = np.cumsum(self.scores[which, ::-1], axis=1)[:, since - 1]
         by_rank = normal_bets(scores, since, one_sided=self.one_sided) + weights
-        if not self.normal.any():
+        normal = self.normal[which]
+        if not normal.any():
             return by_rank, by_rank
         by_mean = np.zeros_like(by_rank)
-        by_mean[self.normal] = self._by_mean(since) + weights
+        by_mean[normal] = self._by_mean(self.means[which][normal], since) + weights
         return by_rank, by_mean
 
-    def _by_mean(self, since: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the log bets by mean of the normal components, shape `[normal components, starts]`."""
+    def _by_mean(self, centred: NDArray[np.float64], since: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the log bets by mean of normal components, shape `[normal components, starts]`.
+
+        `centred` are their means of blocks, which are overwritten.
+        """
         before = self.means.shape[1] - since
-        centred = self.means[self.normal]
         centred -= centred.mean(axis=1, keepdims=True)
         sums = np.cumsum(centred[:, : -self.live - 1 : -1], axis=1)[:, since - 1]
         squares = np.square(centred, out=centred).sum(axis=1, keepdims=True)

@@ -8,6 +8,7 @@ components depend on each other. Columns with the same length of blocks share a 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ from rondo.monitor.evidence.stretches import Learning, Stretches, staged
 from rondo.monitor.evidence.suspicion import Suspicion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rondo.contracts.training_evidence import FeatureProfile, ReferenceProfile
     from rondo.monitor.evidence.staged_test import Change
@@ -113,13 +114,22 @@ class Taken:
 
 @dataclass(frozen=True)
 class Alarm:
-    """A component whose evidence has reached the threshold; both are logarithms."""
+    """A component whose evidence has reached the threshold; both are logarithms.
+
+    `find_change` looks for the change that the evidence is about. That takes long beside the rest, and most looks at the
+    evidence publish nothing.
+    """
 
     component: Component
     evidence: float
     threshold: float
-    change: Change
+    find_change: Callable[[], Change] = field(compare=False, repr=False)
     end: int
+
+    @cached_property
+    def change(self) -> Change:
+        """The change, as of the first time that it is asked for."""
+        return self.find_change()
 
 
 @dataclass(eq=False)
@@ -184,7 +194,7 @@ class VersionEvidence:
 
 def _alarms(parts: tuple[Component, ...], test: StagedTest, threshold: float) -> Iterator[Alarm]:
     for at in np.flatnonzero(test.evidence >= threshold):
-        yield Alarm(parts[at], float(test.evidence[at]), threshold, test.change(int(at)), test.end)
+        yield Alarm(parts[at], float(test.evidence[at]), threshold, partial(test.change, int(at)), test.end)
 
 
 def _inputs(profile: ReferenceProfile) -> tuple[Mapping[str, FeatureProfile], ReferenceBlocks | None]:
