@@ -32,7 +32,7 @@ DELIVERY = {
 }  # fmt: skip
 
 
-def status(model: str) -> ModelStatus:
+async def status(model: str) -> ModelStatus:
     """Return the status of a model whose x has shifted, with one open window, in its fifth day."""
     if model != MODEL:
         raise UnknownModelError(model, [MODEL])
@@ -43,7 +43,7 @@ def status(model: str) -> ModelStatus:
     return model_status(scenario.state, SPEC, REFERENCE)
 
 
-def summaries() -> tuple[ModelSummary, ...]:
+async def summaries() -> tuple[ModelSummary, ...]:
     return (summary(late_scenario().state, SPEC, REFERENCE),)
 
 
@@ -79,7 +79,7 @@ def app() -> FastAPI:
 
 async def test_the_status_of_a_model(app: FastAPI) -> None:
     code, answer = await get(app, f"/v1/models/{MODEL}/drift")
-    assert (code, answer) == (200, status(MODEL).model_dump(mode="json"))
+    assert (code, answer) == (200, (await status(MODEL)).model_dump(mode="json"))
     (window,) = answer["windows"]
     assert (window["start"], window["rows"], window["labelled_rows"]) == ("2024-01-05T00:00:00Z", 80, 80)
     assert {each["statistic"] for each in window["statistics"]} >= {"psi", "ks", "total_variation", "roc_auc"}

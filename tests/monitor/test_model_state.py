@@ -19,6 +19,7 @@ from rondo.contracts.events.monitoring import (
 from rondo.monitor.alerts.findings import Subject
 from rondo.monitor.evidence.staged_test import Change, StagedTest
 from rondo.monitor.model_state import MAX_CANDIDATE_WINDOWS
+from rondo.monitor.status.model_status import model_status
 
 from tests.monitor.builders import EPOCH, REFERENCE, spec
 from tests.monitor.scenarios import CHAMPION, NEXT, DailyScenario
@@ -244,3 +245,14 @@ def test_ids_are_a_function_of_version_kind_and_time() -> None:
     ids = [[e.finding_id for e in [*s.all(WindowClosed), *s.all(DriftDetected)]] for s in (first, second)]
     assert ids[0] == ids[1]
     assert len(set(ids[0])) == len(ids[0])
+
+
+def test_a_snapshot_has_the_status_of_its_time_while_the_state_takes_rows() -> None:
+    scenario = days(DailyScenario(), 0, 3, shift=1.5)
+    before = model_status(scenario.state, scenario.spec, REFERENCE)
+    snapshot = scenario.state.snapshot()
+    assert model_status(snapshot, scenario.spec, REFERENCE) == before
+    days(scenario, 3, 6, missing=0.5)
+    scenario.state.dropped.counts["late_rows"] += 1
+    assert model_status(snapshot, scenario.spec, REFERENCE) == before
+    assert model_status(scenario.state, scenario.spec, REFERENCE) != before

@@ -98,5 +98,5 @@ async def test_idleness_does_not_advance_the_watermark_past_buffered_rows() -> N
     async with store.work():
         pass
     await pipeline.advance([])
-    assert pipeline.status(MODEL).dropped["late_rows"] == 0
+    assert (await pipeline.status(MODEL)).dropped["late_rows"] == 0
     assert await uninterrupted() == published(store)

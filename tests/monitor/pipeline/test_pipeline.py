@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from rondo.contracts.events import logs
 from rondo.contracts.events.logs import PREDICTIONS_LOG
 from rondo.contracts.events.monitoring import AlertRaised, AlertResolved, DriftDetected
+from rondo.monitor import pipeline as pipeline_module
 from rondo.monitor.errors import FencedError, UnknownModelError, UnreadableLogError
 from rondo.monitor.ports import StoredTable
 from rondo.monitor.status.model_status import LogCounts
@@ -119,7 +120,7 @@ async def test_rows_without_a_profile_are_dropped_after_the_timeout() -> None:
     for now, dropped in ((0.0, 0), (299.0, 0), (300.0, 200)):
         clock.now = now
         await pipeline.advance(messages(PREDICTED[:4]) if now == 0 else [])
-        assert pipeline.status(MODEL).dropped["unprofiled"] == dropped
+        assert (await pipeline.status(MODEL)).dropped["unprofiled"] == dropped
 
 
 async def test_low_coverage_raises_an_alert_though_no_window_closes() -> None:
@@ -146,7 +147,7 @@ async def test_a_removed_model_has_no_windows_and_its_alerts_are_resolved() -> N
     assert isinstance(resolved, AlertResolved)
     assert resolved.alert_id == raised.alert_id
     with pytest.raises(UnknownModelError):
-        pipeline.status(MODEL)
+        await pipeline.status(MODEL)
 
 
 async def test_a_model_that_is_applied_again_at_once_starts_over() -> None:
@@ -154,22 +155,22 @@ async def test_a_model_that_is_applied_again_at_once_starts_over() -> None:
     pipeline = new_pipeline(store, clock)
     await pipeline.load()
     await pipeline.advance(messages(PREDICTED, KNOWN))
-    assert pipeline.status(MODEL).watermark
+    assert (await pipeline.status(MODEL)).watermark
     async with store.work() as work:
         await work.save_spec(MODEL, 3, SPEC)
         await work.save_spec(MODEL, 2, None)  # from another topic, so it may arrive later
     await pipeline.advance([])
-    status = pipeline.status(MODEL)
+    status = await pipeline.status(MODEL)
     assert (status.watermark, status.windows) == (None, ())
     await pipeline.advance(messages(PREDICTED, first=len(PREDICTED)))
-    again = pipeline.status(MODEL)
+    again = await pipeline.status(MODEL)
     assert again.watermark
     clock.now += 60
     await pipeline.advance([])
     restarted = new_pipeline(store, clock)
     await restarted.load()
     await restarted.advance([])
-    assert restarted.status(MODEL).watermark == again.watermark
+    assert (await restarted.status(MODEL)).watermark == again.watermark
 
 
 def shifted_by(rows: pa.Table, days: int) -> pa.Table:
@@ -228,7 +229,7 @@ async def test_the_status_has_the_open_windows_and_the_alarms() -> None:
     pipeline = new_pipeline(store, FakeClock())
     await pipeline.load()
     await pipeline.advance(messages(PREDICTED, KNOWN))
-    status = pipeline.status(MODEL)
+    status = await pipeline.status(MODEL)
     (window,) = status.windows
     assert (window.rows, window.labelled_rows, status.version) == (200, 200, 1)
     found = [each for each in published(store).values() if isinstance(each, DriftDetected)]
@@ -239,8 +240,28 @@ async def test_the_status_has_the_open_windows_and_the_alarms() -> None:
     )  # fmt: skip
     assert abs(found[0].since - (EPOCH + timedelta(days=4))) <= timedelta(hours=12)
     assert (status.window_seconds, status.bucket_seconds, status.no_verdict) == (86_400, 300, None)
-    assert pipeline.summaries()[0].open_alerts == tuple(status.alerts) == ("drift", "performance")
+    assert (await pipeline.summaries())[0].open_alerts == tuple(status.alerts) == ("drift", "performance")
     assert status.clock_set_back == LogCounts(predictions=0, outcomes=0)
     with pytest.raises(UnknownModelError) as unknown:
-        pipeline.status("unknown")
+        await pipeline.status("unknown")
     assert unknown.value.known == [MODEL]
+
+
+@pytest.mark.parametrize("computed", ["model_status", "summary"])
+async def test_what_people_ask_for_is_computed_off_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch, computed: str
+) -> None:
+    threads: list[int] = []
+    compute = getattr(pipeline_module, computed)
+
+    def recorded(*given: object) -> object:
+        threads.append(threading.get_ident())
+        return compute(*given)
+
+    monkeypatch.setattr(pipeline_module, computed, recorded)
+    pipeline = new_pipeline(await filled_store(), FakeClock())
+    await pipeline.load()
+    await pipeline.advance(messages(PREDICTED, KNOWN))
+    await (pipeline.summaries() if computed == "summary" else pipeline.status(MODEL))
+    assert threads
+    assert threading.get_ident() not in threads

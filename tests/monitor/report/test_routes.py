@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 from rondo.chassis.health import Health
 from rondo.chassis.http.server import guarded
 from rondo.contracts.access_tokens import Role
+from rondo.monitor import http
 from rondo.monitor.errors import UnknownModelError
 from rondo.monitor.history.closed_window import WindowPage
 from rondo.monitor.http import Opened, api, open_api
@@ -22,7 +24,7 @@ from tests.support.access import bearer, token_cache
 if TYPE_CHECKING:
     from typing import Any
 
-    from rondo.monitor.status.model_status import ModelStatus
+    from rondo.monitor.status.model_status import ModelStatus, ModelSummary
 
 
 def require(model: str) -> None:
@@ -30,7 +32,7 @@ def require(model: str) -> None:
         raise UnknownModelError(model, [MODEL])
 
 
-def status(model: str) -> ModelStatus:
+async def status(model: str) -> ModelStatus:
     require(model)
     return story().status
 
@@ -48,9 +50,13 @@ async def nothing() -> list[dict[str, Any]]:
     return []
 
 
+async def no_models() -> tuple[ModelSummary, ...]:
+    return ()
+
+
 async def get(path: str, role: Role = Role.READER) -> httpx.Response:
     app = api()
-    open_api(app, Opened(tuple, status, nothing, require, windows))
+    open_api(app, Opened(no_models, status, nothing, require, windows))
     transport = httpx.ASGITransport(guarded(Health(), await token_cache(), app))
     async with httpx.AsyncClient(transport=transport, base_url="http://monitor", headers=bearer(role)) as client:
         return await client.get(f"/v1/models/{path}")
@@ -75,6 +81,19 @@ async def test_the_report_is_a_page_with_a_policy() -> None:
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
     assert answer.text == report_page(story().status, story().windows)
+
+
+async def test_the_page_is_made_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+
+    def page(*_: object) -> str:
+        threads.append(threading.get_ident())
+        return ""
+
+    monkeypatch.setattr(http, "report_page", page)
+    await get(f"{MODEL}/report")
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
 
 
 @pytest.mark.parametrize("route", ["report", "windows"])

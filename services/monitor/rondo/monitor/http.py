@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,8 +57,8 @@ class Opened:
     `require` raises UnknownModelError. `windows` returns closed windows, see `WindowLog.page`.
     """
 
-    summaries: Callable[[], tuple[ModelSummary, ...]]
-    status: Callable[[str], ModelStatus]
+    summaries: Callable[[], Awaitable[tuple[ModelSummary, ...]]]
+    status: Callable[[str], Awaitable[ModelStatus]]
     deliveries: Callable[[], Awaitable[list[dict[str, Any]]]]
     require: Callable[[str], None]
     windows: Callable[[str, int | None, int], Awaitable[WindowPage]]
@@ -91,7 +92,7 @@ Monitor = Annotated[Opened, Depends(_opened)]
 @router.get("/models", summary="The monitored models")
 async def models(monitor: Monitor) -> ModelList:
     """Return the champion of each model, what of it can't be judged yet, and its open alerts."""
-    return ModelList(models=monitor.summaries())
+    return ModelList(models=await monitor.summaries())
 
 
 @router.get("/models/{model}/drift", summary="The status of a model")
@@ -100,7 +101,7 @@ async def drift(model: str, monitor: Monitor) -> ModelStatus:
 
     Also unmatched rows, and rows that count in no window.
     """
-    return monitor.status(model)
+    return await monitor.status(model)
 
 
 @router.get("/models/{model}/windows", summary="The closed windows of a model")
@@ -118,8 +119,9 @@ async def windows(model: str, monitor: Monitor, before: Before = None, limit: Li
 )
 async def report(model: str, monitor: Monitor) -> Response:
     """Return one HTML file without scripts that loads nothing: the verdict, distributions, evidence, performance."""
-    status, page = monitor.status(model), await monitor.windows(model, None, _WINDOWS_OF_REPORT)
-    content = report_page(status, page.windows)
+    status, page = await monitor.status(model), await monitor.windows(model, None, _WINDOWS_OF_REPORT)
+    # Off the event loop: a page of many columns and windows takes a good part of a second.
+    content = await asyncio.to_thread(report_page, status, page.windows)
     headers = {"content-security-policy": CONTENT_SECURITY_POLICY}
     return Response(content, media_type="text/html", headers=headers)
 

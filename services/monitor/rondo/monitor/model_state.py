@@ -7,7 +7,8 @@ is published. What belongs to a former champion is dropped; what belongs to a ve
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -111,6 +112,17 @@ class ModelState:
             *(findings.resolved(self.model, alert_id, at, why) for alert_id in alarms.open.values()),
             *self.dropped.resolve(self.model, at, why),
         ]
+
+    def snapshot(self) -> ModelState:
+        """Return what the status is made of. A thread may read it while this state takes rows."""
+        return replace(
+            self,
+            windows=dict(self.windows),
+            evidence=self.evidence.snapshot(self.champion.version if self.champion else None),
+            alarms=VersionAlarms(dict(self.alarms.by_kind), dict(self.alarms.unjudged)),
+            dropped=replace(self.dropped, counts=dict(self.dropped.counts)),
+            unmatched=copy(self.unmatched),
+        )
 
     @property
     def open_alerts(self) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ class MonitorPipeline:
         elif self._checkpointer.due:
             await self._publish([])
 
-    def status(self, model: str) -> ModelStatus:
+    async def status(self, model: str) -> ModelStatus:
         """Return the status of a model, see `model_status`.
 
         Raises:
@@ -88,7 +88,9 @@ class MonitorPipeline:
         """
         self.require(model)
         state, spec = self.models[model], self._control_plane.snapshot.specs[model]
-        return model_status(state, spec, self._control_plane.champion_reference(state.champion))
+        reference = self._control_plane.champion_reference(state.champion)
+        # Off the event loop: with hundreds of changed components it takes a good part of a second.
+        return await asyncio.to_thread(model_status, state.snapshot(), spec, reference)
 
     def require(self, model: str) -> None:
         """Raise an error unless a model is monitored.
@@ -101,14 +103,15 @@ class MonitorPipeline:
         if model not in specs or model not in self.models:
             raise UnknownModelError(model, sorted(specs))
 
-    def summaries(self) -> tuple[ModelSummary, ...]:
+    async def summaries(self) -> tuple[ModelSummary, ...]:
         """Return a summary of each model that has a spec, by name."""
         specs = self._control_plane.snapshot.specs
-        return tuple(
-            summary(state, specs[model], self._control_plane.champion_reference(state.champion))
+        known = [
+            (state.snapshot(), specs[model], self._control_plane.champion_reference(state.champion))
             for model, state in sorted(self.models.items())
             if model in specs
-        )
+        ]
+        return await asyncio.to_thread(lambda: tuple(summary(*each) for each in known))
 
     def _apply_control_plane(self) -> list[Announcement]:
         announcements = []

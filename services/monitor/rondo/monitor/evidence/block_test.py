@@ -111,7 +111,9 @@ class BlockTest:
         """Return the natural logarithm of the evidence of each component, shape `[components]`; 0 without a block."""
         if not self.live:
             return np.zeros(len(self.means))
-        by_rank, by_mean = (np.logaddexp.reduce(terms, axis=1) for terms in self._terms(_starts(self.live), slice(None)))
+        by_rank, by_mean = (
+            np.logaddexp.reduce(terms, axis=1) for terms in self._terms(_starts(self.live), slice(None))
+        )
         return np.asarray(np.where(self.normal, np.maximum(by_rank, by_mean) - np.log(2), by_rank))
 
     def change_point(self, component: int) -> ChangePoint:
@@ -129,9 +131,7 @@ class BlockTest:
         held = starts[order[: int(np.searchsorted(np.cumsum(shares[order]), _INTERVAL_MASS)) + 1]]
         return ChangePoint(int(starts[order[0]]), int(held.min()), int(held.max()))
 
-    def _terms(
-        self, starts: NDArray[np.int64], which: slice
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _terms(self, starts: NDArray[np.int64], which: slice) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the weighted log bets of these components by rank and by mean, each `[components, starts]`."""
         weights, since = start_weights(starts), self.live - starts + 1
         scores = np.cumsum(self.scores[which, ::-1], axis=1)[:, since - 1]

@@ -66,6 +66,11 @@ class ModelEvidence:
         starts = window + length * np.arange(len(rows), dtype=np.int64)
         self.of(version, reference).take("loss", Buckets(starts, rows, sums[:, None], length))
 
+    def snapshot(self, version: int | None) -> ModelEvidence:
+        """Return the evidence about a version without open buckets; what is taken later does not change it."""
+        versions = {number: each.snapshot() for number, each in self.versions.items() if number == version}
+        return ModelEvidence(versions, late=self.late)
+
     @property
     def known(self) -> set[int]:
         """The versions with evidence or open buckets."""

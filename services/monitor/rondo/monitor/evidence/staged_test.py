@@ -179,8 +179,8 @@ class StagedTest:
             sums[0] += self.open.sums
             starts[0] = self.open.start
         self.test = self.test.with_blocks(on_grid(sums / rows[:, None]).T)
-        self.starts += starts
-        self.counts += rows.tolist()
+        # New lists, so that a snapshot keeps the ones before.
+        self.starts, self.counts = [*self.starts, *starts], [*self.counts, *rows.tolist()]
         self.rows, self.end = self.rows + int(rows.sum()), int(buckets.starts[ends[-1] - 1]) + buckets.length
         self.open = OpenBlock.empty(len(self.test.means))
         if self.test.is_look:

@@ -52,7 +52,7 @@ def verdicts(evidence: VersionEvidence, false_alarm_rate: float) -> tuple[Verdic
     found: list[Verdict] = []
     for watched in evidence.watched:
         threshold, taken = evidence.threshold(watched.group, false_alarm_rate), evidence.taken[watched.group].rows
-        for column in dict.fromkeys(each.column for each in watched.components):
+        for column in watched.places:
             if isinstance(watched.state, StagedTest):
                 found.append(_of_test(watched, column, watched.state, threshold, taken))
             else:
@@ -81,11 +81,10 @@ def expected_at(missing: int, rows: int, first: int, last: int) -> int | None:
 
 
 def _of_test(watched: Watched, column: str | None, test: StagedTest, threshold: float, taken: int) -> Verdict:
-    mine = [at for at, each in enumerate(watched.components) if each.column == column]
     learned = taken - test.rows - test.open.rows
     # A later stage has longer blocks, and begins when the column can be judged.
     needed = learned + fewest_blocks(test.test.reference, threshold + np.log(2)) * test.block if test.stage == 1 else 0
-    evidence = float(test.evidence[mine].max())
+    evidence = float(test.evidence[watched.places[column]].max())
     return Verdict(watched.group, column, taken, needed, test.block, evidence, threshold, extending=False)
 
 

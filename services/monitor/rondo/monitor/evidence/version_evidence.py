@@ -7,6 +7,7 @@ components depend on each other. Columns with the same length of blocks share a 
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
@@ -82,6 +83,20 @@ class Watched:
         """The live rows that the present state has taken."""
         return self.state.rows + self.state.open.rows if isinstance(self.state, StagedTest) else self.state.live
 
+    @cached_property
+    def places(self) -> Mapping[str | None, list[int]]:
+        """The numbers of each column's components."""
+        found: dict[str | None, list[int]] = {}
+        for at, each in enumerate(self.components):
+            found.setdefault(each.column, []).append(at)
+        return found
+
+    def snapshot(self) -> Watched:
+        """Return what has been taken so far, which further buckets do not change."""
+        state = copy(self.state)
+        state.open = copy(state.open)
+        return Watched(self.components, state)
+
     def _take(self, buckets: Buckets) -> Buckets | None:
         """Take buckets until another state is to take the rest, which is returned."""
         if isinstance(self.state, StagedTest):
@@ -116,8 +131,8 @@ class Taken:
 class Alarm:
     """A component whose evidence has reached the threshold; both are logarithms.
 
-    `find_change` looks for the change that the evidence is about. That takes long beside the rest, and most looks at the
-    evidence publish nothing.
+    `find_change` looks for the change that the evidence is about. That takes long beside the rest, and most looks at
+    the evidence publish nothing.
     """
 
     component: Component
@@ -167,6 +182,10 @@ class VersionEvidence:
                 each.take(buckets)
         if group == LOSS and self.suspicion:
             self.suspicion.take(buckets)
+
+    def snapshot(self) -> VersionEvidence:
+        """Return the evidence so far without the suspicion; what is taken later does not change it."""
+        return VersionEvidence([each.snapshot() for each in self.watched], None, dict(self.taken))
 
     def count(self, group: Group) -> int:
         """Return the number of a group's components."""

@@ -34,7 +34,11 @@ def changed(
     found = sorted((each for each in columns if each.changed), key=lambda each: each.threshold - each.evidence)
     if not found:
         return None
-    cards = [_card(each, histograms.get(each.column or ""), windows) for each in found[:_MOST_PLOTS]]
+    points = evidence_by_column(windows)
+    cards = [
+        _card(each, histograms.get(each.column or ""), points.get((each.group, each.column), []))
+        for each in found[:_MOST_PLOTS]
+    ]
     more = len(found) - len(cards)
     return element(
         "section",
@@ -45,8 +49,7 @@ def changed(
     )
 
 
-def _card(column: ColumnStatus, histogram: Histogram | None, windows: Sequence[ClosedWindow]) -> Markup:
-    points = evidence_of(column, windows)
+def _card(column: ColumnStatus, histogram: Histogram | None, points: Sequence[Point]) -> Markup:
     return element(
         "article",
         element("h3", name(column)),
@@ -148,14 +151,15 @@ def _row(column: ColumnStatus) -> Markup:
     )
 
 
-def evidence_of(column: ColumnStatus, windows: Sequence[ClosedWindow]) -> list[Point]:
-    """Return the evidence of a column when each window closed, the oldest first, as a share of its threshold."""
-    return [
-        (window.evidence_until.get(column.group, window.end), each.evidence / each.threshold)
-        for window in reversed(windows)
-        for each in window.evidence
-        if (each.group, each.column) == (column.group, column.column) and each.threshold > 0
-    ]
+def evidence_by_column(windows: Sequence[ClosedWindow]) -> Mapping[tuple[str, str | None], list[Point]]:
+    """Return the evidence of each column when each window closed, the oldest first, as a share of its threshold."""
+    found: dict[tuple[str, str | None], list[Point]] = {}
+    for window in reversed(windows):
+        for each in window.evidence:
+            if each.threshold > 0:
+                at = window.evidence_until.get(each.group, window.end)
+                found.setdefault((each.group, each.column), []).append((at, each.evidence / each.threshold))
+    return found
 
 
 def name(column: ColumnStatus) -> str:

@@ -96,10 +96,7 @@ def summary(state: ModelState, spec: ModelSpec, reference: Reference | None) -> 
 
 
 def model_status(state: ModelState, spec: ModelSpec, reference: Reference | None) -> ModelStatus:
-    """Return the status as of now.
-
-    Read-only. A thread may run `settle` meanwhile: counts and tables are replaced as a whole, never changed in place.
-    """
+    """Return the status as of now. Read-only; in a thread, give it a `snapshot` of the state."""
     tumbling, version = state.tumbling, state.champion.version if state.champion else None
     columns = column_statuses(_evidence(state), spec.monitor.false_alarm_rate)
     reason = _no_verdict(state, spec, reference)
