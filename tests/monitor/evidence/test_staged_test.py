@@ -100,12 +100,43 @@ def begun_with(block: np.ndarray) -> BlockTest:
     return begun().test.with_blocks(on_grid(exact(block).sum(axis=1) / block.shape[1])[:, None])
 
 
-def test_a_reference_of_fewer_than_ten_blocks_stays_in_the_first_stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half as many blocks would be too few to compare with."""
+def test_a_reference_of_fewer_than_ten_blocks_takes_the_older_half_of_the_live_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its pairs alone would be too few to compare with. Of 9 and 30 blocks the oldest has no partner."""
     monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", MOST)
-    test = begun(reference=9)
-    test.take(buckets_of(values(32 * 70), 32))
-    assert (test.stage, test.test.live) == (1, 70)
+    test, rows = begun(reference=9), values(32 * 70)
+    before = test.test.means
+    test.take(buckets_of(rows, 32))
+    assert (test.stage, test.block, test.test.reference, test.test.live) == (2, 64, 19, 20)
+    learned = np.concatenate((before, rows[:, : 32 * 30].reshape(2, 30, 32).mean(axis=2)), axis=1)
+    assert np.allclose(test.test.means[:, :19], learned[:, 1:].reshape(2, 19, 2).mean(axis=2), atol=2e-6)
+    live = rows[:, 32 * 30 :].reshape(2, 20, 64).mean(axis=2)
+    assert np.allclose(test.test.means[:, 19:], live, atol=2e-6)
+    assert (test.starts, set(test.counts)) == ([MINUTE * at for at in range(30, 70, 2)], {64})
+
+
+@pytest.mark.parametrize("reference", [5, 9, 10, 13, 40])
+def test_the_blocks_of_a_test_are_bounded_for_ever(monkeypatch: pytest.MonkeyPatch, reference: int) -> None:
+    monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", MOST)
+    test = begun(reference=reference)
+    for part in range(40):
+        test.take(buckets_of(values(32 * MOST, seed=part), 32, part * MOST))
+        assert test.test.live < MOST
+        assert 5 <= test.test.reference <= max(40, MOST)
+        assert len(test.starts) == len(test.counts) == test.test.live
+    assert sum(test.counts) <= test.rows == 32 * MOST * 40 - test.open.rows
+
+
+def test_a_false_alarm_is_no_likelier_with_a_reference_that_takes_live_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over several stages of 300 components: at most 1 in 20 is promised."""
+    monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", MOST)
+    rng = np.random.default_rng(3)
+    means, flags = rng.standard_normal((300, 5)) / np.sqrt(BLOCK), np.arange(300) % 2 == 0
+    test = StagedTest(BlockTest.of("v", means, flags, one_sided=False), BLOCK)
+    test.take(buckets_of(rng.standard_normal((300, 32 * 1_500)), 32))
+    assert test.stage >= 5
+    assert (test.evidence >= np.log(20)).sum() <= 28
 
 
 def test_an_odd_reference_leaves_out_its_oldest_block(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,10 @@
 """A test that a version's rows are fed to: it cuts blocks of rows, and makes them longer as they become many.
 
 With the first stage's blocks the test would grow for ever. After `MOST_LIVE_BLOCKS` of them the next stage begins, with
-blocks twice as long, made of pairs of those before. Each stage has half of what is left of the false-alarm rate: by the
-union bound, all of them together keep it.
+blocks twice as long, made of pairs of those before. Where pairs of the reference's blocks would be too few to compare
+with, the older half of the live blocks becomes a part of it. Each stage has half of what is left of the false-alarm
+rate: by the union bound, all of them together keep it. For that a stage may begin after a number of blocks, but not
+because of what they show: blocks that are exchangeable with those before may then be on either side.
 
 A bucket can't be divided. Where traffic is so dense that one has the rows of several blocks, the next stage begins with
 blocks as long as that: a mean of more rows varies less, and could not be ranked among those of the reference.
@@ -160,13 +162,7 @@ class StagedTest:
 
     def _until_pause(self) -> int:
         """Return how many blocks can be closed at once: until the next look, and at most until the next stage."""
-        until_look = self.test.until_look
-        return min(until_look, max(1, MOST_LIVE_BLOCKS - self.test.live)) if self._lasts else until_look
-
-    @property
-    def _lasts(self) -> bool:
-        """Whether the reference has enough blocks for another stage."""
-        return self.test.reference >= 2 * FEWEST_BLOCKS
+        return min(self.test.until_look, max(1, MOST_LIVE_BLOCKS - self.test.live))
 
     def _close(self, buckets: Buckets, first: int, ends: Sequence[int]) -> None:
         """Close the open block with the buckets from `first` on, and those after it, which end at `ends`."""
@@ -185,7 +181,7 @@ class StagedTest:
         self.open = OpenBlock.empty(len(self.test.means))
         if self.test.is_look:
             self.evidence = np.maximum(self.evidence, self.test.evidence() - self.stage * np.log(2))
-        if self._lasts and self.test.live >= MOST_LIVE_BLOCKS:
+        if self.test.live >= MOST_LIVE_BLOCKS:
             self._begin_stage()
 
     def _fits(self, rows: int) -> bool:
@@ -197,22 +193,24 @@ class StagedTest:
             return False
         # Live blocks of fewer rows can't be ranked with it. Where there is none, nothing has been looked at yet.
         self.stage += 1 if self.test.live else 0
-        self.test, self.block = self._with_longer(factor), self.block * factor
+        self.test, self.block = self._with_longer(factor, self.test.reference), self.block * factor
         self.starts, self.counts = [], []
         return True
 
     def _begin_stage(self) -> None:
-        live, self.stage = self.test.means[:, self.test.reference :], self.stage + 1
-        # An odd block would have no partner. 1,000 blocks are even.
-        self.test, self.block = self._with_longer(2).with_blocks(merged(live, 2)), 2 * self.block
-        self.starts = self.starts[::2]
-        self.counts = [sum(pair) for pair in zip(self.counts[::2], self.counts[1::2], strict=True)]
+        # An odd block would have no partner. 1,000 blocks and half of them are even.
+        learned = 0 if self.test.reference >= 2 * FEWEST_BLOCKS else self.test.live // 2
+        reference, self.stage = self.test.reference + learned, self.stage + 1
+        live = merged(self.test.means[:, reference:], 2)
+        self.test, self.block = self._with_longer(2, reference).with_blocks(live), 2 * self.block
+        self.starts = self.starts[learned::2]
+        self.counts = [a + b for a, b in zip(self.counts[learned::2], self.counts[learned + 1 :: 2], strict=True)]
 
-    def _with_longer(self, factor: int) -> BlockTest:
-        """Return a test before any live block, whose reference has blocks that are `factor` times as long."""
-        reference = merged(self.test.means[:, : self.test.reference], factor)
+    def _with_longer(self, factor: int, reference: int) -> BlockTest:
+        """Return a test before any live block: the first `reference` blocks merged, `factor` to one."""
+        means = merged(self.test.means[:, :reference], factor)
         return BlockTest.of(
-            f"{self.test.seed}/{self.stage}", reference, self.test.normal, one_sided=self.test.one_sided
+            f"{self.test.seed}/{self.stage}", means, self.test.normal, one_sided=self.test.one_sided
         )
 
 
