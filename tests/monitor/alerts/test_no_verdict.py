@@ -71,6 +71,7 @@ def test_why_a_version_is_not_judged(
 def test_what_is_missing_is_told_in_rows_and_with_the_time_when_they_are_expected() -> None:
     evidence = evidence_of(inputs=150, outputs=150, loss=60)
     missing = [each for each in verdicts(evidence, RATE) if each.group == "inputs"]
+    (loss,) = [each for each in verdicts(evidence, RATE) if each.group == "loss"]
     reason = no_verdict.inputs(evidence, RATE)
     assert reason is not None
     expected = expected_at(missing[0].missing, 150, 0, 15 * MINUTE)
@@ -81,7 +82,7 @@ def test_what_is_missing_is_told_in_rows_and_with_the_time_when_they_are_expecte
     assert ("x" in reason, "2 more" in reason) == (True, True)
     performance = no_verdict.performance(evidence, REFERENCE, RATE)
     assert performance is not None
-    assert f"60 of about {missing[0].needed:,} outcomes" in performance
+    assert f"60 of about {loss.needed:,} outcomes" in performance
     assert no_verdict.no_verdict(evidence, REFERENCE, RATE) == f"{reason}; {performance}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from rondo.monitor.evidence import staged_test
 from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.staged_test import StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches
@@ -95,12 +96,30 @@ def test_independent_rows_are_judged_within_the_rows_that_were_stated_at_first()
     assert stated <= evidence.taken["inputs"].rows <= stated + 8
 
 
-def test_of_a_later_stage_everything_is_judged() -> None:
-    evidence = compared()
-    test = evidence.watched[0].state
-    assert isinstance(test, StagedTest)
-    test.stage = 2
-    assert {(each.judged, each.needed) for each in verdicts(evidence, RATE)} == {(True, 0)}
+def test_after_traffic_became_dense_a_column_is_judged_once_enough_of_the_longer_blocks_are_there() -> None:
+    """Of 12 + 4 blocks of 32 rows; then buckets of 64 rows, each a block, against 6: one in 2,400 needs 8 of them."""
+    evidence, rows = compared(live=160), normal(64 * 8, seed=4)
+    assert {each.judged for each in verdicts(evidence, RATE)} == {True}
+    needed = fewest_blocks(6, np.log(2 * 3 / RATE) + 2 * np.log(2))
+    for at in range(8):
+        evidence.take("inputs", buckets_of(rows[:, 64 * at : 64 * at + 64], 64, 1_000 + at))
+        test = evidence.watched[0].state
+        assert isinstance(test, StagedTest)
+        assert (test.stage, test.block, test.test.reference, test.test.live) == (2, 64, 6, at + 1)
+        found = verdicts(evidence, RATE)
+        assert {(each.rows, each.needed) for each in found} == {(160 + 64 * (at + 1), 160 + 64 * needed)}
+        assert {each.judged for each in found} == {at + 1 >= needed}
+    assert needed == 8
+
+
+def test_a_stage_that_began_after_many_blocks_is_judged_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", 60)
+    for reference in (5, 12):
+        evidence = compared(reference, live=32 * 60)
+        test = evidence.watched[0].state
+        assert isinstance(test, StagedTest)
+        assert test.stage == 2
+        assert {each.judged for each in verdicts(evidence, RATE)} == {True}
 
 
 @pytest.mark.parametrize(

@@ -209,9 +209,7 @@ class StagedTest:
     def _with_longer(self, factor: int, reference: int) -> BlockTest:
         """Return a test before any live block: the first `reference` blocks merged, `factor` to one."""
         means = merged(self.test.means[:, :reference], factor)
-        return BlockTest.of(
-            f"{self.test.seed}/{self.stage}", means, self.test.normal, one_sided=self.test.one_sided
-        )
+        return BlockTest.of(f"{self.test.seed}/{self.stage}", means, self.test.normal, one_sided=self.test.one_sided)
 
 
 def crowded_by(rows: int, block: int) -> int:

@@ -81,9 +81,10 @@ def expected_at(missing: int, rows: int, first: int, last: int) -> int | None:
 
 
 def _of_test(watched: Watched, column: str | None, test: StagedTest, threshold: float, taken: int) -> Verdict:
-    learned = taken - test.rows - test.open.rows
-    # A later stage has longer blocks, and begins when the column can be judged.
-    needed = learned + fewest_blocks(test.test.reference, threshold + np.log(2)) * test.block if test.stage == 1 else 0
+    before = taken - sum(test.counts) - test.open.rows
+    # A stage has its share of the false-alarm rate. One that began after 1,000 blocks has half of them from the start.
+    blocks = fewest_blocks(test.test.reference, threshold + test.stage * np.log(2))
+    needed = before + sum(test.counts[:blocks]) + max(0, blocks - test.test.live) * test.block
     evidence = float(test.evidence[watched.places[column]].max())
     return Verdict(watched.group, column, taken, needed, test.block, evidence, threshold, extending=False)
 
