@@ -281,6 +281,30 @@ async def test_a_batch_counts_by_its_rows_and_says_how_many_are_missing(work: Me
     assert work.store.runs[-1].trigger.id == "flights/apr"
 
 
+async def test_batches_that_arrive_during_the_first_training_count_by_their_rows(work: MemoryUnitOfWork) -> None:
+    await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(AUTO)), work)
+    await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted("jan", 31)), work)
+    for name, day in (("feb", 40), ("mar", 50)):
+        await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted(name, day, rows=500)), work)
+    work.store.end("trained")
+    work.store.trainings[AUTO.model] = StoredTraining(Training(1_000, 1_000, builders.START, State(1_000)), 10, 1)
+    await handle_deferred_triggers(AUTO.model, work)
+    assert [(run.trigger.id, run.trigger.kind) for run in work.store.runs] == [
+        ("flights/jan", "data"), ("flights/mar", "new_labels"),
+    ]  # fmt: skip
+
+
+async def test_a_batch_of_few_rows_during_the_first_training_waits_for_more(work: MemoryUnitOfWork) -> None:
+    await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(AUTO)), work)
+    await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted("jan", 31)), work)
+    await handlers.on_batch_accepted(builders.enveloped(builders.batch_accepted("feb", 40, rows=5)), work)
+    work.store.end("trained")
+    work.store.trainings[AUTO.model] = StoredTraining(Training(1_000, 1_000, builders.START, State(1_000)), 10, 1)
+    await handle_deferred_triggers(AUTO.model, work)
+    assert kinds(work) == ["data"]
+    assert (work.store.events[-1].reason, work.store.events[-1].trigger.kind) == ("not_enough_data", "new_labels")
+
+
 async def test_a_suspicion_waits_for_labels_and_goes_before_their_growth(work: MemoryUnitOfWork) -> None:
     await trained_once(work)
     await handlers.on_performance_suspected(builders.enveloped(builders.suspected()), work)

@@ -80,6 +80,16 @@ def admit(trigger: Trigger, spec: ModelSpec | None, history: History) -> Decisio
     )
 
 
+def counted(trigger: Trigger, spec: ModelSpec | None, history: History) -> Trigger:
+    """Return a batch after the first training as new labels, by `policy: auto`.
+
+    It was the first data of its model as it arrived, and was deferred until the first training ended.
+    """
+    if trigger.kind != TriggerKind.DATA or spec is None or not spec.retrain.is_automatic or not history.ever_trained:
+        return trigger
+    return trigger.model_copy(update={"kind": TriggerKind.NEW_LABELS.value})
+
+
 def _since_removal(history: History) -> History:
     """Return what counts for the model that the spec in force made. A run in flight still occupies its place."""
     runs = tuple(run for run in history.runs if not run.before_removal or run.state in IN_FLIGHT)

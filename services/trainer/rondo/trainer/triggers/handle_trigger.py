@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.training import TrainingSkipped
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
 from rondo.trainer import metrics
-from rondo.trainer.triggers.admission import HARM, AlreadyHandled, Skip, Start, admit
+from rondo.trainer.triggers.admission import HARM, AlreadyHandled, Skip, Start, admit, counted
 
 if TYPE_CHECKING:
     from rondo.contracts.events.training import Trigger
@@ -26,7 +26,9 @@ async def handle_trigger(model: str, trigger: Trigger, work: UnitOfWork) -> None
     # Before the first read: a concurrent handler of the model commits first, and its spec and runs are visible below.
     await work.lock_model(model)
     spec = await work.spec(model)
-    decision = admit(trigger, spec, await work.history(model))
+    history = await work.history(model)
+    trigger = counted(trigger, spec, history)
+    decision = admit(trigger, spec, history)
     metrics.TRIGGERS.labels(
         _label(trigger.kind), decision.reason if isinstance(decision, Skip) else _name(decision)
     ).inc()
