@@ -260,7 +260,9 @@ async def test_windows_with_a_tenth_more_labelled_rows_start_a_training(work: Me
     await handlers.on_window_closed(builders.enveloped(builders.window_closed(0, "w2")), work)
     await handlers.on_window_closed(builders.enveloped(builders.window_closed(30, "w3")), work)
     assert kinds(work) == ["data", "new_labels"]
-    assert work.store.runs[-1].trigger.id == "labels/w3"
+    trigger = work.store.runs[-1].trigger
+    assert trigger.id == "labels/w3"
+    assert trigger.detail == "90 newly labelled rows, 10% of the 900 that the last model was fitted to"
     # While it runs, nothing is published for each window.
     await handlers.on_window_closed(builders.enveloped(builders.window_closed(500, "w4")), work)
     assert (kinds(work), work.store.events) == (["data", "new_labels"], [])

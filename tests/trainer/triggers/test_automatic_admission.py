@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rondo.contracts.events.training import Trigger
 from rondo.trainer.run import History, Labels, PastRun
-from rondo.trainer.triggers.admission import Decision, Skip, Start, admit
+from rondo.trainer.triggers.admission import Decision, Skip, Start, admit, with_growth
 
 from tests.trainer import builders
 
@@ -93,3 +93,18 @@ def test_where_costs_are_given_labels_start_a_training_only_if_it_pays() -> None
     assert decided("suspicion", 500, spec, gain=0.0) == Start()
     # After trainings without gain more rows are needed.
     assert reason(decided("new_labels", 500, growth=0.2)) == "not_enough_data"
+
+
+@pytest.mark.parametrize(
+    ("labels", "detail"),
+    [
+        (Labels(5_210, 2_000, 52_000), "5,210 newly labelled rows, 10% of the 52,000 that the last model was fitted to"),
+        (Labels(1_200), "1,200 newly labelled rows"),
+    ],
+)
+def test_a_training_that_labels_start_says_how_many_they_are(labels: Labels, detail: str) -> None:
+    asked = trigger("new_labels").model_copy(update={"detail": "3 predictions of the window have outcomes"})
+    assert with_growth(asked, AUTO, labels).detail == detail
+    assert with_growth(asked, builders.spec(), labels) == asked
+    drop = trigger("suspicion")
+    assert with_growth(drop, AUTO, labels) == drop

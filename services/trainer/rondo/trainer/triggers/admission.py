@@ -25,7 +25,7 @@ from rondo.trainer.run import IN_FLIGHT
 if TYPE_CHECKING:
     from rondo.contracts.events.training import Trigger
     from rondo.contracts.spec.model import ModelSpec
-    from rondo.trainer.run import History, PastRun
+    from rondo.trainer.run import History, Labels, PastRun
 
 # After three failures in a row the next automatic run would most likely fail, too.
 BREAKER_FAILURES = 3
@@ -88,6 +88,17 @@ def counted(trigger: Trigger, spec: ModelSpec | None, history: History) -> Trigg
     if trigger.kind != TriggerKind.DATA or spec is None or not spec.retrain.is_automatic or not history.ever_trained:
         return trigger
     return trigger.model_copy(update={"kind": TriggerKind.NEW_LABELS.value})
+
+
+def with_growth(trigger: Trigger, spec: ModelSpec, labels: Labels) -> Trigger:
+    """Return new labels that start a training by `policy: auto` with how many they are; any other trigger as it is."""
+    if trigger.kind != TriggerKind.NEW_LABELS or not spec.retrain.is_automatic:
+        return trigger
+    detail = f"{labels.new:,} newly labelled rows"
+    if labels.fitted:
+        share = f"{labels.new / labels.fitted:.0%} of the {labels.fitted:,}"
+        detail = f"{detail}, {share} that the last model was fitted to"
+    return trigger.model_copy(update={"detail": detail})
 
 
 def _since_removal(history: History) -> History:

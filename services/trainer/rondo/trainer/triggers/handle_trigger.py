@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.training import TrainingSkipped
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
 from rondo.trainer import metrics
-from rondo.trainer.triggers.admission import HARM, AlreadyHandled, Skip, Start, admit, counted
+from rondo.trainer.triggers.admission import HARM, AlreadyHandled, Skip, Start, admit, counted, with_growth
 
 if TYPE_CHECKING:
     from rondo.contracts.events.training import Trigger
@@ -39,7 +39,7 @@ async def handle_trigger(model: str, trigger: Trigger, work: UnitOfWork) -> None
         if _is_kept(trigger, decision, spec):
             await work.defer(model, trigger)
     elif spec is not None:
-        await work.enqueue(run_id(model, trigger), trigger, spec)
+        await work.enqueue(run_id(model, trigger), with_growth(trigger, spec, history.labels), spec)
 
 
 async def handle_new_labels(model: str, trigger: Trigger, work: UnitOfWork, *, quiet: bool) -> None:
