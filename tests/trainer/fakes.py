@@ -351,9 +351,9 @@ class MemoryRunQueue:
         return True
 
     def _save(self, row: StoredRun, ended: Ended) -> None:
-        stored, labelled = self.store.trainings.get(row.spec.model), row.labelled - ended.unfitted
+        stored, labelled = self.store.trainings.get(row.spec.model), row.labelled - (ended.unfitted or 0)
         if ended.training is None:
-            if stored is not None and ended.unfitted:
+            if stored is not None and ended.unfitted is not None:
                 stored.labelled = labelled
         elif row.spec_revision >= self.store.removals.get(row.spec.model, 0):
             self.store.trainings[row.spec.model] = StoredTraining(ended.training, labelled, row.spec_revision)

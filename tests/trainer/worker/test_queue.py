@@ -158,7 +158,10 @@ async def test_the_record_keeps_every_chunk_of_rows_with_one_event_time(backend:
     assert await queue.training("flight-delay") == known
 
 
-async def test_a_run_that_finds_fewer_new_rows_than_were_counted_corrects_the_count(backend: Backend) -> None:
+@pytest.mark.parametrize(("unfitted", "new"), [(30, 40), (0, 10), (None, 210)])
+async def test_a_run_that_finds_fewer_new_rows_than_were_counted_corrects_the_count(
+    backend: Backend, unfitted: int | None, new: int
+) -> None:
     queue = backend.queue()
     await enqueue(backend)
     run = await claimed(queue)
@@ -167,8 +170,8 @@ async def test_a_run_that_finds_fewer_new_rows_than_were_counted_corrects_the_co
     await enqueue(backend, "run-2")
     run = await claimed(queue)
     await labels(backend, add=10)
-    assert await queue.finish(run, Ended(skipped(run), unfitted=30))
-    assert (await labels(backend)).new == 40
+    assert await queue.finish(run, Ended(skipped(run), unfitted=unfitted))
+    assert (await labels(backend)).new == new
     assert await queue.training("flight-delay") == KNOWN
 
 

@@ -89,12 +89,12 @@ class Training:
 class Ended:
     """How a run ended. `training` is what is known of its model now, and None where that is as it was.
 
-    `unfitted` are the labelled rows that came since the last training.
+    `unfitted` are the labelled rows that came since the last training; None where the run did not count them.
     """
 
     result: Result
     training: Training | None = None
-    unfitted: int = 0
+    unfitted: int | None = None
 
 
 @dataclass(frozen=True)

@@ -57,12 +57,12 @@ async def save(connection: Connection, run: Run, ended: Ended) -> None:
     """Save what a run made known, and how many of the labelled rows are new after it."""
     known = ended.training
     if known is None:
-        if ended.unfitted:
+        if ended.unfitted is not None:
             await connection.execute(_CORRECT, run.id, ended.unfitted)
         return
     state = known.state
     status = await connection.execute(
-        _SAVE, run.id, state.first, known.rows, known.fitted, known.until, ended.unfitted, known.growth, known.gain,
+        _SAVE, run.id, state.first, known.rows, known.fitted, known.until, ended.unfitted or 0, known.growth, known.gain,
         None if state.since is None else from_micros(state.since), state.leader,
     )  # fmt: skip
     if status != "INSERT 0 1":
