@@ -195,7 +195,7 @@ class MemoryUnitOfWork:
             return Labels(counted)
         known = training.known
         new = max(counted - training.labelled, 0)
-        return Labels(new, known.state.first, known.fitted, known.growth, known.gain)
+        return Labels(new, known.state.first, known.fitted, known.growth, known.gain, known.basis)
 
     async def count_labels(self, model: str, rows: int) -> None:
         self.store.labels[model] = self.store.labels.get(model, 0) + rows

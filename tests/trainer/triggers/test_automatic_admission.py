@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from rondo.contracts.events.training import Trigger
+from rondo.trainer.adaptation.basis import basis_of
 from rondo.trainer.run import History, Labels, PastRun
 from rondo.trainer.triggers.admission import Decision, Skip, Start, admit, with_growth
 
@@ -23,7 +24,7 @@ def trigger(kind: str, day: float = 0) -> Trigger:
 def decided(kind: str, new: int = 0, spec: Any = AUTO, **labels: Any) -> Decision:
     """Decide on a trigger of a model that was fitted to 3,000 rows, after a first training with 2,000."""
     past = PastRun("run-1", trigger("data", -30), spec.digest, "trained")
-    known = {"first": 2_000, "fitted": 3_000} | labels
+    known = {"first": 2_000, "fitted": 3_000, "basis": basis_of(spec)} | labels
     return admit(trigger(kind), spec, History((past,), True, 0, Labels(new, **known)))  # noqa: FBT003
 
 
@@ -92,13 +93,20 @@ def test_where_costs_are_given_labels_start_a_training_only_if_it_pays() -> None
     assert decided("new_labels", 500, spec, gain=None) == Start()
     assert decided("suspicion", 500, spec, gain=0.0) == Start()
     # After trainings without gain more rows are needed.
-    assert reason(decided("new_labels", 500, growth=0.2)) == "not_enough_data"
+    assert reason(decided("new_labels", 500, spec, growth=0.2)) == "not_enough_data"
+
+
+def test_without_costs_or_by_another_spec_no_training_has_to_gain() -> None:
+    costs = {"training_cost": 10.0, "error_cost": 2.0}
+    spec = builders.spec(retrain={"policy": "auto", "on": [], **costs})
+    assert decided("new_labels", 300, growth=0.2) == Start()
+    assert decided("new_labels", 300, spec, growth=0.2, gain=0.0, basis="another") == Start()
 
 
 @pytest.mark.parametrize(
     ("labels", "detail"),
     [
-        (Labels(5_210, 2_000, 52_000), "5,210 newly labelled rows, 10% of the 52,000 that the last model was fitted to"),
+        (Labels(520, 200, 5_200), "520 newly labelled rows, 10% of the 5,200 that the last model was fitted to"),
         (Labels(1_200), "1,200 newly labelled rows"),
     ],
 )

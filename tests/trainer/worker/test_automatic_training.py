@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,10 @@ import pytest
 from rondo.chassis.artifacts import Artifacts
 from rondo.contracts.events.training import ModelTrained, TrainingSkipped
 from rondo.contracts.training_evidence import Evidence
+from rondo.trainer.adaptation.basis import basis_of
+from rondo.trainer.adaptation.comparison import ScoredChunk
+from rondo.trainer.adaptation.record import ChunkScore
+from rondo.trainer.dataset.columns import micros
 from rondo.trainer.onnx_graph import builder
 
 from tests.trainer import builders
@@ -152,6 +157,25 @@ async def test_without_a_change_a_suspicion_leaves_the_window(harness: WorkerHar
     adaptation = trained.summary.adaptation
     assert (adaptation.window_start, adaptation.strategy, adaptation.rows) == (None, "since", 3_330)
     assert adaptation.suspected_since == builders.START + timedelta(minutes=3_100)
+
+
+async def test_another_trainer_begins_a_new_record_and_keeps_the_window(harness: WorkerHarness) -> None:
+    builders.write_batch(harness.data, flights(2_000))
+    await train(harness, auto(), "one", kind="data", promote=1)
+    stored = harness.store.trainings["flight-delay"]
+    window = micros(builders.START + timedelta(minutes=100))
+    # Losses of another scale: beside them those of the next training would have risen beyond chance.
+    low = ScoredChunk(0, 1, {"since": ChunkScore(200, 0.01, (0.01,) * 4), "all": ChunkScore(200, 0.01, (0.01,) * 4)})
+    state = replace(stored.known.state, since=window, leader="all", record=(low,))
+    stored.known = replace(stored.known, state=state, growth=0.4, gain=0.5)
+    builders.write_batch(harness.data, flights(400, 2_000), "b2")
+    changed = auto(trainer={"params": PARAMS | {"num_leaves": 15}})
+    summary = (await train(harness, changed, "two")).summary
+    assert summary.adaptation.suspected_since is None
+    assert summary.adaptation.strategy == "since"
+    known = harness.store.trainings["flight-delay"].known
+    assert (known.basis, known.growth, known.state.since) == (basis_of(changed), 0.1, window)
+    assert [each.scores["since"].rows for each in known.state.record] == [200, 200]
 
 
 async def test_a_champion_that_is_much_better_stays_unless_somebody_asks(harness: WorkerHarness) -> None:

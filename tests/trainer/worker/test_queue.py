@@ -114,7 +114,7 @@ def started(run: Any) -> TrainingStarted:
 
 
 CHUNK = ScoredChunk(1_000, 2_000, {"since": ChunkScore(90, 0.25, (0.2, 0.3)), "all": ChunkScore(90, 0.5, (0.4, 0.6))})
-KNOWN = Training(1_200, 1_080, builders.START, State(1_000, 5_000, "all", (CHUNK,)), growth=0.2, gain=0.01)
+KNOWN = Training(1_200, 1_080, builders.START, State(1_000, 5_000, "all", (CHUNK,)), growth=0.2, gain=0.01, basis="a")
 
 
 async def labels(backend: Backend, add: int = 0) -> Labels:
@@ -135,7 +135,7 @@ async def test_what_a_training_made_known_is_kept_with_the_labels_that_came_sinc
     assert await labels(backend, add=5) == Labels(75)
     assert await queue.finish(run, Ended(builders.trained(run), KNOWN))
     assert await queue.training("flight-delay") == KNOWN
-    assert await labels(backend) == Labels(5, first=1_000, fitted=1_080, growth=0.2, gain=0.01)
+    assert await labels(backend) == Labels(5, first=1_000, fitted=1_080, growth=0.2, gain=0.01, basis="a")
     await enqueue(backend, "run-2")
     run = await claimed(queue)
     later = replace(KNOWN, rows=1_300, state=State(1_000))

@@ -74,7 +74,8 @@ class Training:
     """What is known of a model after its last training: the labelled rows, those that the last model was fitted to.
 
     `until` is their newest event time. `growth` is the share by which `fitted` must grow before the next training, and
-    `gain` the loss that the last fits saved in the mean; None where it is not known.
+    `gain` the loss that the last fits saved in the mean; None where it is not known. Record, `growth` and `gain` are of
+    losses by the spec with this `basis` (`adaptation.basis`).
     """
 
     rows: int
@@ -83,6 +84,7 @@ class Training:
     state: State
     growth: float = GROWTH
     gain: float | None = None
+    basis: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Labels:
     """The labelled rows that came since the last training, by the events so far: `new` of them.
 
     `first` are the labelled rows of the first training, `fitted` those that the last model was fitted to; both are 0
-    before any training. `growth` and `gain` are as in `Training`.
+    before any training. `growth`, `gain` and `basis` are as in `Training`.
     """
 
     new: int = 0
@@ -110,6 +112,7 @@ class Labels:
     fitted: int = 0
     growth: float = GROWTH
     gain: float | None = None
+    basis: str = ""
 
 
 @dataclass(frozen=True)

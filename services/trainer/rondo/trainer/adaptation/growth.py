@@ -19,6 +19,11 @@ class Costs:
     training: float
     error: float
 
+    @classmethod
+    def given(cls, training: float | None, error: float | None) -> Costs | None:
+        """Return the costs; None unless both are known."""
+        return None if training is None or error is None else cls(training, error)
+
 
 def chunk_rows(first: int) -> int:
     """Return the rows of a chunk, the unit of the record: a tenth of the `first` training's, within bounds."""

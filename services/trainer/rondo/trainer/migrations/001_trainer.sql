@@ -118,7 +118,8 @@ create table trainings (
     growth double precision not null default 0.1,  -- the share by which `fitted` must grow
     gain double precision,  -- the loss that the last fits saved in the mean, null where it is not known
     window_start timestamptz,  -- null before a confirmed change
-    leader text not null
+    leader text not null,
+    basis text not null  -- digest of the parts of the spec that growth, gain and scores depend on
 );
 
 -- The losses of strategies on chunks of rows that they had not seen.

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 from rondo.contracts.spec.cron import PREFIX
 from rondo.contracts.spec.model import format_duration
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
-from rondo.trainer.adaptation.growth import Costs, chunk_rows, growth_needed, pays
+from rondo.trainer.adaptation.basis import basis_of
+from rondo.trainer.adaptation.growth import GROWTH, Costs, chunk_rows, growth_needed, pays
 from rondo.trainer.run import IN_FLIGHT
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ def admit(trigger: Trigger, spec: ModelSpec | None, history: History) -> Decisio
     if past := next((run for run in history.runs if run.trigger.id == trigger.id), None):
         return AlreadyHandled(past.id)
     history = _since_removal(history)
+    if spec is not None:
+        history = replace(history, labels=_by_spec(history.labels, spec))
     if spec is None:
         return Skip(
             SkipReason.NO_SPEC, "this model has no spec yet: if you have not applied one, run `rondo apply rondo.yaml`"
@@ -107,6 +110,17 @@ def _since_removal(history: History) -> History:
     return replace(history, runs=runs)
 
 
+def _by_spec(labels: Labels, spec: ModelSpec) -> Labels:
+    """Return labels with the growth and the gain that hold by a spec. Without costs no training has to gain."""
+    if labels.basis != basis_of(spec):
+        return replace(labels, growth=GROWTH, gain=None)
+    return labels if _costs(spec) else replace(labels, growth=GROWTH)
+
+
+def _costs(spec: ModelSpec) -> Costs | None:
+    return Costs.given(spec.retrain.training_cost, spec.retrain.error_cost)
+
+
 def _always_wanted(trigger: Trigger, spec: ModelSpec, history: History) -> bool:
     first_data = trigger.kind == TriggerKind.DATA and not history.ever_trained
     scheduled = trigger.kind == TriggerKind.SCHEDULE and any(on.startswith(PREFIX) for on in spec.retrain.on)
@@ -141,15 +155,13 @@ def _too_few(new: int, needed: int, what: str) -> Skip | None:
 
 def _costs_more(spec: ModelSpec, history: History) -> Skip | None:
     """Return the skip of a training that does not pay. What it would gain is known from the trainings before."""
-    training, error, labels = spec.retrain.training_cost, spec.retrain.error_cost, history.labels
-    if training is None or error is None or labels.gain is None:
+    costs, labels = _costs(spec), history.labels
+    if costs is None or labels.gain is None or pays(labels.gain, labels.new, costs):
         return None
-    if pays(labels.gain, labels.new, Costs(training, error)):
-        return None
-    worth = labels.gain * labels.new * error
+    worth = labels.gain * labels.new * costs.error
     detail = (
         f"past trainings saved a loss of {labels.gain:.4f} a row, worth {worth:.4g} over {labels.new:,} rows, and one"
-        f" costs {training:g} (retrain.training_cost)"
+        f" costs {costs.training:g} (retrain.training_cost)"
     )
     return Skip(SkipReason.NO_GAIN, detail)
 

@@ -32,7 +32,7 @@ _HISTORY_LIMIT = 200
 _HARM_SLOT = "harm"
 
 _LABELS = """
-select greatest(counted - coalesce(labelled, 0), 0) as new, first_rows, fitted, growth, gain
+select greatest(counted - coalesce(labelled, 0), 0) as new, first_rows, fitted, growth, gain, basis
 from labels left join trainings using (model) where model = $1
 """
 
@@ -164,7 +164,7 @@ class PostgresUnitOfWork:
             return Labels()
         if row["fitted"] is None:
             return Labels(row["new"])
-        return Labels(row["new"], row["first_rows"], row["fitted"], row["growth"], row["gain"])
+        return Labels(row["new"], row["first_rows"], row["fitted"], row["growth"], row["gain"], row["basis"])
 
     async def count_labels(self, model: str, rows: int) -> None:
         await self._connection.execute(

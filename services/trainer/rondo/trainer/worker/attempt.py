@@ -17,7 +17,7 @@ from rondo.trainer.evaluation.training_evidence import assemble_evidence
 from rondo.trainer.run import Ended
 from rondo.trainer.triggers.admission import HARM
 from rondo.trainer.worker import skipped_runs
-from rondo.trainer.worker.known_training import compared_now, trained_now, unfitted_rows
+from rondo.trainer.worker.known_training import compared_now, known_by, trained_now, unfitted_rows
 from rondo.trainer.worker.search import run_search
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Attempt:
             training_set = await self._blocking(self._datasets.read, run.spec, run.trigger.at)
             digest = await self._function_digest(run)
             last = await retry(lambda: self._queue.last_training(run.model))
-            known = await retry(lambda: self._queue.training(run.model))
+            known = known_by(run.spec, await retry(lambda: self._queue.training(run.model)))
             unfitted = unfitted_rows(run.spec, training_set, known)
             skipped = skipped_runs.reason_to_skip(run, training_set, digest, last)
             if skipped or (skipped := skipped_runs.not_grown(run, unfitted, known)):

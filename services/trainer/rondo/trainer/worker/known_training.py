@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rondo.contracts.vocabularies import TriggerKind
+from rondo.trainer.adaptation.basis import basis_of
 from rondo.trainer.adaptation.comparison import State
-from rondo.trainer.adaptation.growth import GROWTH, next_share
+from rondo.trainer.adaptation.growth import GROWTH, Costs, next_share
 from rondo.trainer.adaptation.record import gain_of_fits
 from rondo.trainer.run import Training
 
@@ -17,6 +18,21 @@ if TYPE_CHECKING:
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.fitting.choose import Chosen
     from rondo.trainer.run import Run
+
+
+def known_by(spec: ModelSpec, known: Training | None) -> Training | None:
+    """Return what is known that holds by a spec.
+
+    Losses of another label or trainer have another scale: record, leader, gain and growth begin again. The window
+    stays. Without costs no training has to gain, so growth stays a tenth.
+    """
+    if known is None:
+        return None
+    basis = basis_of(spec)
+    if known.basis != basis:
+        state = State(known.state.first, known.state.since)
+        return replace(known, state=state, growth=GROWTH, gain=None, basis=basis)
+    return known if _has_costs(spec) else replace(known, growth=GROWTH)
 
 
 def unfitted_rows(spec: ModelSpec, training_set: TrainingSet, known: Training | None) -> int:
@@ -39,7 +55,7 @@ def trained_now(run: Run, training_set: TrainingSet, trained: ModelTrained, know
     rows, until = training_set.rows.height, trained.summary.event_time_to
     fitted = rows if run.spec.refits else trained.summary.rows_trained
     if known is None:
-        return Training(rows, fitted, until, State(rows))
+        return Training(rows, fitted, until, State(rows), basis=basis_of(run.spec))
     return replace(known, rows=rows, fitted=fitted, until=until)
 
 
@@ -53,7 +69,11 @@ def compared_now(run: Run, training_set: TrainingSet, chosen: Chosen, known: Tra
         growth = GROWTH
     elif chosen.planned.course.compared:
         gain = gain_of_fits([each.scores for each in state.record], state.leader)
-        if gain is not None and run.spec.retrain.training_cost is not None:
+        if gain is not None and _has_costs(run.spec):
             growth = next_share(growth, gain)
     until = training_set.rows[run.spec.data.event_time][-1]
-    return Training(rows, fitted, until, state, growth, gain)
+    return Training(rows, fitted, until, state, growth, gain, basis_of(run.spec))
+
+
+def _has_costs(spec: ModelSpec) -> bool:
+    return Costs.given(spec.retrain.training_cost, spec.retrain.error_cost) is not None

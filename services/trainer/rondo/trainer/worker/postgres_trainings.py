@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 # Nothing of a run that a removal of its model preceded.
 _SAVE = """
 insert into trainings (model, spec_revision, first_rows, rows, fitted, until, labelled, growth, gain, window_start,
-    leader)
-select model, spec_revision, $2, $3, $4, $5, labelled - $6, $7, $8, $9, $10 from runs
+    leader, basis)
+select model, spec_revision, $2, $3, $4, $5, labelled - $6, $7, $8, $9, $10, $11 from runs
 where id = $1
     and spec_revision >= coalesce((select removed_revision from specs where specs.model = runs.model), 0)
 on conflict (model) do update set spec_revision = excluded.spec_revision, rows = excluded.rows,
     fitted = excluded.fitted, until = excluded.until, labelled = excluded.labelled, growth = excluded.growth,
-    gain = excluded.gain, window_start = excluded.window_start, leader = excluded.leader
+    gain = excluded.gain, window_start = excluded.window_start, leader = excluded.leader,
+    basis = excluded.basis
 """
 
 _CORRECT = """
@@ -50,7 +51,7 @@ async def load(connection: Connection, model: str) -> Training | None:
     record = tuple(_chunk(list(rows)) for _, rows in groupby(scores, key=lambda each: each["chunk"]))
     start = row["window_start"]
     state = State(row["first_rows"], None if start is None else micros(start), row["leader"], record)
-    return Training(row["rows"], row["fitted"], row["until"], state, row["growth"], row["gain"])
+    return Training(row["rows"], row["fitted"], row["until"], state, row["growth"], row["gain"], row["basis"])
 
 
 async def save(connection: Connection, run: Run, ended: Ended) -> None:
@@ -62,8 +63,8 @@ async def save(connection: Connection, run: Run, ended: Ended) -> None:
         return
     state = known.state
     status = await connection.execute(
-        _SAVE, run.id, state.first, known.rows, known.fitted, known.until, ended.unfitted or 0, known.growth, known.gain,
-        None if state.since is None else from_micros(state.since), state.leader,
+        _SAVE, run.id, state.first, known.rows, known.fitted, known.until, ended.unfitted or 0,
+        known.growth, known.gain, None if state.since is None else from_micros(state.since), state.leader, known.basis,
     )  # fmt: skip
     if status != "INSERT 0 1":
         return

@@ -1,0 +1,28 @@
+"""Which changes of a spec begin a new record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rondo.trainer.adaptation.basis import basis_of
+
+from tests.trainer import builders
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"data": {"label": "later"}},
+        {"task": "regression"},
+        {"features": {"weekday": {"type": "int"}}},
+        {"trainer": {"params": {"n_estimators": 6}}},
+    ],
+)
+def test_another_label_task_feature_or_trainer_has_another_basis(changed: dict[str, Any]) -> None:
+    assert basis_of(builders.spec(**changed)) != basis_of(builders.spec())
+
+
+def test_when_to_train_and_what_to_watch_change_no_loss() -> None:
+    changed = builders.spec(retrain={"cooldown": "2d"}, monitor={"false_alarm_rate": 0.1}, data={"label_delay": "1d"})
+    assert basis_of(changed) == basis_of(builders.spec())
