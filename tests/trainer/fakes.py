@@ -187,7 +187,12 @@ class MemoryUnitOfWork:
         removed = self.store.removals.get(model, 0)
         past = (PastRun(run.id, run.trigger, run.spec.digest, run.state, run.spec_revision < removed) for run in mine)
         trained = any(run.state == "trained" and run.spec_revision >= removed and fits(run) for run in mine)
-        return History(tuple(past), trained, removed, self._labels(model))
+        return History(tuple(past), trained, removed, self._labels(model), self._champion(model))
+
+    def _champion(self, model: str) -> int | None:
+        changed = self.store.champions.get(model)
+        routes = changed[0].routes if changed else ()
+        return next((route.model_version for route in routes if route.role == RouteRole.PRIMARY), None)
 
     def _labels(self, model: str) -> Labels:
         counted, training = self.store.labels.get(model, 0), self.store.trainings.get(model)
@@ -195,7 +200,7 @@ class MemoryUnitOfWork:
             return Labels(counted)
         known = training.known
         new = max(counted - training.labelled, 0)
-        return Labels(new, known.state.first, known.fitted, known.growth, known.gain, known.basis)
+        return Labels(new, known.state.first, known.fitted, known.growth, known.gain, known.basis, known.until)
 
     async def count_labels(self, model: str, rows: int) -> None:
         self.store.labels[model] = self.store.labels.get(model, 0) + rows

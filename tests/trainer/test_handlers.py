@@ -322,6 +322,30 @@ async def test_a_suspicion_waits_for_labels_and_goes_before_their_growth(work: M
     assert work.store.deferred == {}
 
 
+async def test_a_drop_that_waits_is_dropped_once_another_version_serves(work: MemoryUnitOfWork) -> None:
+    await trained_once(work)
+    await work.save_champion(builders.deployment(1), builders.START)
+    await handlers.on_performance_suspected(builders.enveloped(builders.suspected()), work)
+    assert [each.id for each in work.store.deferred.values()] == ["suspected-1"]
+    await handlers.on_window_closed(builders.enveloped(builders.window_closed(1, "w1")), work)
+    assert len(work.store.deferred) == 1, "it is about what serves, and waits"
+    await work.save_champion(builders.deployment(2, 2), builders.START)
+    await handlers.on_window_closed(builders.enveloped(builders.window_closed(150, "w2")), work)
+    assert (kinds(work), work.store.deferred) == (["data", "new_labels"], {})
+
+
+async def test_a_drop_that_is_older_than_the_last_training_is_dropped(work: MemoryUnitOfWork) -> None:
+    await trained_once(work)
+    await handlers.on_window_closed(builders.enveloped(builders.window_closed(150, "w1")), work)
+    await handlers.on_performance_suspected(builders.enveloped(builders.suspected()), work)
+    assert work.store.events[-1].reason == "in_flight"
+    work.store.end("trained")
+    newer = Training(1_150, 1_150, builders.START + timedelta(days=61), State(1_000))
+    work.store.trainings[AUTO.model] = StoredTraining(newer, 0, 1)
+    await handle_deferred_triggers(AUTO.model, work)
+    assert (kinds(work), work.store.deferred) == (["data", "new_labels"], {})
+
+
 async def test_by_triggers_a_suspicion_and_labels_start_nothing_and_publish_nothing(work: MemoryUnitOfWork) -> None:
     await trained_once(work, builders.spec())
     await handlers.on_performance_suspected(builders.enveloped(builders.suspected()), work)

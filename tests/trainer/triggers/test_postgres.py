@@ -132,6 +132,13 @@ async def test_labelled_rows_add_up_for_each_model(begin: Any) -> None:
         assert (await work.history("flight-delay")).labels == Labels(23)
 
 
+async def test_the_history_has_the_version_that_serves(begin: Any) -> None:
+    for revision, version in enumerate((None, 4, None), start=1):
+        async with begin(str(revision)) as work:
+            await work.save_champion(builders.deployment(version, revision), builders.START)
+            assert (await work.history("flight-delay")).champion == version
+
+
 async def test_registrations_are_deferred_each_for_itself_and_returned_in_their_order(begin: Any) -> None:
     asked = [
         builders.trigger(kind, name=name)

@@ -135,7 +135,7 @@ async def test_what_a_training_made_known_is_kept_with_the_labels_that_came_sinc
     assert await labels(backend, add=5) == Labels(75)
     assert await queue.finish(run, Ended(builders.trained(run), KNOWN))
     assert await queue.training("flight-delay") == KNOWN
-    assert await labels(backend) == Labels(5, first=1_000, fitted=1_080, growth=0.2, gain=0.01, basis="a")
+    assert await labels(backend) == Labels(5, 1_000, 1_080, 0.2, 0.01, "a", builders.START)
     await enqueue(backend, "run-2")
     run = await claimed(queue)
     later = replace(KNOWN, rows=1_300, state=State(1_000))

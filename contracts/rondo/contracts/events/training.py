@@ -19,8 +19,8 @@ from rondo.contracts.vocabularies import NoteCode, ParameterOrigin, SkipReason, 
 class Trigger(Value):
     """What triggered a training. The same finding always has the same `id`.
 
-    `artifact` names the ONNX model of a registration in the artifact store, as it was given. `since` is when a change
-    most likely began, of a finding.
+    `artifact` names the ONNX model of a registration in the artifact store, as it was given. Of a finding, `since` is
+    when a change most likely began, and `model_version` the version that it is about.
     """
 
     id: Text
@@ -29,6 +29,7 @@ class Trigger(Value):
     detail: Message = ""
     artifact: Digest | None = None
     since: Utc | None = None
+    model_version: int | None = None
 
 
 class FunctionVersion(Value):

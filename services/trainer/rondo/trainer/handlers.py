@@ -169,4 +169,11 @@ async def on_model_rolled_back(envelope: Envelope[ModelRolledBack], work: UnitOf
 
 def _trigger(finding: Finding, kind: TriggerKind) -> Trigger:
     detail = finding.described(_NAMED_STATISTICS)
-    return Trigger(id=finding.finding_id, kind=kind, at=finding.window.end, detail=detail, since=finding.since)
+    return Trigger(
+        id=finding.finding_id,
+        kind=kind,
+        at=finding.window.end,
+        detail=detail,
+        since=finding.since,
+        model_version=finding.model_version,
+    )

@@ -104,7 +104,7 @@ class Labels:
     """The labelled rows that came since the last training, by the events so far: `new` of them.
 
     `first` are the labelled rows of the first training, `fitted` those that the last model was fitted to; both are 0
-    before any training. `growth`, `gain` and `basis` are as in `Training`.
+    before any training. `growth`, `gain`, `basis` and `until` are as in `Training`.
     """
 
     new: int = 0
@@ -113,6 +113,7 @@ class Labels:
     growth: float = GROWTH
     gain: float | None = None
     basis: str = ""
+    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -132,13 +133,15 @@ class History:
 
     A registration is a run, and counts as no training.
 
-    `removed_revision` is that of the last removal of the model; 0 if it never was removed.
+    `removed_revision` is that of the last removal of the model; 0 if it never was removed. `champion` is the version
+    that serves now; None where none does, or none is known.
     """
 
     runs: tuple[PastRun, ...] = ()
     ever_trained: bool = False
     removed_revision: int = 0
     labels: Labels = Labels()
+    champion: int | None = None
 
 
 @dataclass(frozen=True)

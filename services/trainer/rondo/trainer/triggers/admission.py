@@ -93,6 +93,17 @@ def counted(trigger: Trigger, spec: ModelSpec | None, history: History) -> Trigg
     return trigger.model_copy(update={"kind": TriggerKind.NEW_LABELS.value})
 
 
+def is_outdated(drop: Trigger, history: History) -> bool:
+    """Return whether a deferred drop of the performance says nothing about what serves now.
+
+    The last training had newer rows, or another version became the champion.
+    """
+    until, champion = history.labels.until, history.champion
+    if until is not None and drop.at < until:
+        return True
+    return champion is not None and drop.model_version is not None and drop.model_version != champion
+
+
 def with_growth(trigger: Trigger, spec: ModelSpec, labels: Labels) -> Trigger:
     """Return new labels that start a training by `policy: auto` with how many they are; any other trigger as it is."""
     if trigger.kind != TriggerKind.NEW_LABELS or not spec.retrain.is_automatic:

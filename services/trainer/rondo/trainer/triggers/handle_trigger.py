@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.training import TrainingSkipped
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
 from rondo.trainer import metrics
-from rondo.trainer.triggers.admission import HARM, AlreadyHandled, Skip, Start, admit, counted, with_growth
+from rondo.trainer.triggers.admission import HARM, AlreadyHandled, Skip, Start, admit, counted, is_outdated, with_growth
 
 if TYPE_CHECKING:
     from rondo.contracts.events.training import Trigger
@@ -52,7 +52,8 @@ async def handle_new_labels(model: str, trigger: Trigger, work: UnitOfWork, *, q
     if spec is None or not spec.retrain.is_automatic:
         return None
     history = await work.history(model)
-    if (harm := await work.pop_harm(model)) is not None:
+    harm = await work.pop_harm(model)
+    if harm is not None and not is_outdated(harm, history):
         if isinstance(admit(harm, spec, history), Start):
             return await handle_trigger(model, harm, work)
         await work.defer(model, harm)
@@ -65,7 +66,10 @@ async def handle_deferred_triggers(model: str, work: UnitOfWork) -> None:
     """Handle the deferred triggers after a run ended or a spec arrived."""
     await work.lock_model(model)
     for trigger in await work.pop_deferred(model):
-        await handle_trigger(model, trigger, work)
+        if trigger.kind in HARM and is_outdated(trigger, await work.history(model)):
+            log.info("the drop %s of the performance of %s is of an earlier version or training", trigger.id, model)
+        else:
+            await handle_trigger(model, trigger, work)
 
 
 def run_id(model: str, trigger: Trigger) -> str:

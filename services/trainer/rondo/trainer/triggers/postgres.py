@@ -32,7 +32,7 @@ _HISTORY_LIMIT = 200
 _HARM_SLOT = "harm"
 
 _LABELS = """
-select greatest(counted - coalesce(labelled, 0), 0) as new, first_rows, fitted, growth, gain, basis
+select greatest(counted - coalesce(labelled, 0), 0) as new, first_rows, fitted, growth, gain, basis, until
 from labels left join trainings using (model) where model = $1
 """
 
@@ -152,11 +152,12 @@ class PostgresUnitOfWork:
             and trigger ->> 'kind' <> 'registration')""",
             model, removed,
         )  # fmt: skip
+        champion = await self._connection.fetchval("select model_version from champions where model = $1", model)
         runs = (
             PastRun(r["id"], Trigger.model_validate(r["trigger"]), r["spec_digest"], r["state"], r["before_removal"])
             for r in rows
         )
-        return History(tuple(runs), trained, removed, await self._labels(model))
+        return History(tuple(runs), trained, removed, await self._labels(model), champion)
 
     async def _labels(self, model: str) -> Labels:
         row = await self._connection.fetchrow(_LABELS, model)
@@ -164,7 +165,9 @@ class PostgresUnitOfWork:
             return Labels()
         if row["fitted"] is None:
             return Labels(row["new"])
-        return Labels(row["new"], row["first_rows"], row["fitted"], row["growth"], row["gain"], row["basis"])
+        return Labels(
+            row["new"], row["first_rows"], row["fitted"], row["growth"], row["gain"], row["basis"], row["until"]
+        )
 
     async def count_labels(self, model: str, rows: int) -> None:
         await self._connection.execute(
