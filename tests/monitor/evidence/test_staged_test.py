@@ -157,3 +157,37 @@ def test_a_change_has_the_times_and_the_means_on_either_side() -> None:
     assert change.before == pytest.approx(0.0, abs=0.1)
     assert change.after == pytest.approx(1.0, abs=0.1)
     assert change.rows == 32 * 20
+
+
+@pytest.mark.parametrize("reference", [9, 40])
+def test_a_change_stays_where_it_began_when_its_blocks_are_given_up(
+    monkeypatch: pytest.MonkeyPatch, reference: int
+) -> None:
+    """By dense traffic, or because they become a part of the reference."""
+    monkeypatch.setattr(staged_test, "MOST_LIVE_BLOCKS", MOST)
+    test, rows, given = begun(reference=reference), values(32 * 50), 32 * 50
+    rows[0, 32 * 20 :] += 2.0
+    test.take(buckets_of(rows, 32))
+    before, evidence = test.change(0), test.evidence[0]
+    assert (before.since, before.rows) == (20 * MINUTE, 32 * 30)
+    for part in range(4):
+        size = 80 if reference == 40 else 32
+        more = values(size * 10, seed=9 + part) + np.array([[2.0], [0.0]])
+        test.take(buckets_of(more, size, 50 + 10 * part))
+        given += size * 10
+        after = test.change(0)
+        assert (after.since, after.rows) == (before.since, given - 32 * 20)
+        assert test.evidence[0] >= evidence
+    assert test.stage == 2
+
+
+def test_a_later_change_is_one_of_its_own() -> None:
+    """A weak earlier one does not hide it."""
+    test, rows = begun(), values(32 * 20)
+    rows[0] += 0.2
+    test.take(buckets_of(rows, 32))
+    assert np.log(3) < test.evidence[0] < np.log(10_000)
+    test.take(buckets_of(values(80 * 30, seed=5), 80, 20))
+    test.take(buckets_of(values(80 * 30, seed=6) + 3.0, 80, 50))
+    assert 0 in test.earlier
+    assert abs(test.change(0).since - 50 * MINUTE) <= 2 * MINUTE

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from rondo.contracts.training_evidence import ReferenceBlocks, ReferenceProfile, UnknownProfile
 from rondo.contracts.vocabularies import StatisticName
+from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning
-from rondo.monitor.evidence.version_evidence import Component, VersionEvidence
+from rondo.monitor.evidence.verdicts import verdicts
+from rondo.monitor.evidence.version_evidence import Component, VersionEvidence, Watched
+from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
 
 from tests.monitor.evidence.buckets import MINUTE, buckets_of, live
 from tests.monitor.streams import BINARY, MULTICLASS, STREAMS, Stream
@@ -190,3 +193,43 @@ def test_a_component_is_a_statistic_and_perhaps_of_a_category(
 ) -> None:
     component = Component("inputs", "city", name, 0)
     assert (component.statistic, component.category) == (statistic, category)
+
+
+def test_an_alarm_lasts_while_live_rows_extend_its_reference_and_after() -> None:
+    """Ten blocks of a hundred rows are too few once a bucket has the rows of eight."""
+    profile = BINARY.profile_of(1_000, 86_400)
+    evidence = begun(profile)
+    shifted = live(BINARY, 2_000, shift=2.0)["inputs"]
+    evidence.take("inputs", shifted)
+    before = list(evidence.alarms(RATE, ["inputs"]))
+    began = before[0].change
+    states = []
+    for part in range(12):
+        rows = live(BINARY, 8_000, shift=2.0, seed=part)["inputs"]
+        dense = Buckets(
+            MINUTE * (200 + part) * np.ones(1, np.int64), rows.rows.sum(keepdims=True),
+            rows.sums.sum(axis=0, keepdims=True), MINUTE,
+        )  # fmt: skip
+        evidence.take("inputs", dense)
+        after = list(evidence.alarms(RATE, ["inputs"]))
+        assert {alarm.component for alarm in after} >= {alarm.component for alarm in before}
+        found = next(alarm for alarm in after if alarm.component == before[0].component)
+        assert found.evidence >= before[0].evidence
+        assert (found.change.since, found.change.rows >= began.rows) == (began.since, True)
+        assert found.end >= before[0].end
+        states.append(type(next(each.state for each in evidence.watched if each.group == "inputs")))
+        shown = [each.evidence for each in verdicts(evidence, RATE) if each.column == "x"]
+        assert shown[0] >= before[0].evidence
+    assert states == sorted(states, key=[Learning, StagedTest].index)
+    assert set(states) == {Learning, StagedTest}
+    decoded = decode_evidence(encode_evidence(ModelEvidence({1: evidence}))).versions[1]
+    assert [each.change for each in decoded.alarms(RATE)] == [each.change for each in evidence.alarms(RATE)]
+
+
+def test_a_test_after_another_one_has_a_share_of_what_the_rate_has_left() -> None:
+    test = StagedTest(BlockTest.of("v", np.zeros((1, 6)), np.zeros(1, np.bool_), one_sided=False), 32)
+    watched = Watched((Component("inputs", "x", "level", 0),), test)
+    watched.take(buckets_of(np.random.default_rng(1).standard_normal((1, 320)), 32))
+    watched.take(buckets_of(np.random.default_rng(2).standard_normal((1, 80 * 320)), 320, 100))
+    assert isinstance(watched.state, StagedTest)
+    assert watched.state.stage == 2

@@ -12,7 +12,7 @@ blocks as long as that: a mean of more rows varies less, and could not be ranked
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_LIVE_BLOCKS = 1_000
+# No threshold is lower: a group has a third of a false-alarm rate below 1.
+_LEAST_THRESHOLD = np.log(3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +70,26 @@ class Change:
     rows: int
 
 
+@dataclass(frozen=True)
+class EarlierChange:
+    """A change that blocks have shown which are not compared any more, and its evidence by then, a logarithm.
+
+    `taken` is the rows that the present test had taken by then; negative where it began later.
+    """
+
+    change: Change
+    evidence: float
+    taken: int
+
+    def as_of(self, taken: int) -> Change:
+        """Return the change once the test has taken so many rows."""
+        return replace(self.change, rows=self.change.rows + taken - self.taken)
+
+    def before(self, taken: int) -> EarlierChange:
+        """Return it for a test that begins after so many rows."""
+        return replace(self, taken=self.taken - taken)
+
+
 @dataclass(eq=False)
 class OpenBlock:
     """A block of which more rows are expected."""
@@ -95,8 +117,8 @@ class StagedTest:
     """The test of components that share a clock of blocks, which have at least `block` rows each.
 
     `starts` are the event times of the live blocks, and `end` is the end of the last one, in microseconds; `counts` are
-    their rows. `evidence`
-    is the largest logarithm so far, shape `[components]`, less what the stages share.
+    their rows. `rows` are those of all blocks. `evidence` is the largest logarithm so far, shape `[components]`, less
+    what the stages share. `earlier` are the changes that former blocks have shown, by component.
     """
 
     test: BlockTest
@@ -106,6 +128,7 @@ class StagedTest:
     counts: list[int] = field(default_factory=list)
     end: int = 0
     rows: int = 0
+    earlier: dict[int, EarlierChange] = field(default_factory=dict)
     open: OpenBlock = field(init=False)
     evidence: NDArray[np.float64] = field(init=False)
 
@@ -134,9 +157,20 @@ class StagedTest:
             first = end
         return None
 
+    @property
+    def taken(self) -> int:
+        """The rows that have been taken."""
+        return self.rows + self.open.rows
+
     def change(self, component: int) -> Change:
-        """Return the change of a component that the evidence is about. Needs a live block."""
+        """Return the change of a component that the evidence is about. Needs a live block, or an earlier change."""
+        earlier = self.earlier.get(component)
+        if earlier and self.evidence[component] <= earlier.evidence:
+            return earlier.as_of(self.taken)
         point = self.test.change_point(component)
+        if earlier and point.block == 1:
+            # It began before the first of these blocks.
+            return earlier.as_of(self.taken)
         means = self.test.means[component]
         split = self.test.reference + point.block - 1
         return Change(
@@ -147,6 +181,12 @@ class StagedTest:
             float(means[split:].mean()),
             sum(self.counts[point.block - 1 :]) + self.open.rows,
         )
+
+    def remember(self) -> None:
+        """Keep the changes that the live blocks show, before blocks are given up."""
+        if self.test.live:
+            found = np.flatnonzero(self.evidence >= _LEAST_THRESHOLD).tolist()
+            self.earlier = {at: EarlierChange(self.change(at), float(self.evidence[at]), self.taken) for at in found}
 
     def _ends(self, upto: NDArray[np.int64], first: int) -> list[int]:
         """Return where the next blocks end that begin with bucket `first`, up to the next look at the evidence.
@@ -192,6 +232,7 @@ class StagedTest:
         if self.test.reference < FEWEST_BLOCKS * factor:
             return False
         # Live blocks of fewer rows can't be ranked with it. Where there is none, nothing has been looked at yet.
+        self.remember()
         self.stage += 1 if self.test.live else 0
         self.test, self.block = self._with_longer(factor, self.test.reference), self.block * factor
         self.starts, self.counts = [], []
@@ -200,6 +241,8 @@ class StagedTest:
     def _begin_stage(self) -> None:
         # An odd block would have no partner. 1,000 blocks and half of them are even.
         learned = 0 if self.test.reference >= 2 * FEWEST_BLOCKS else self.test.live // 2
+        if learned:
+            self.remember()
         reference, self.stage = self.test.reference + learned, self.stage + 1
         live = merged(self.test.means[:, reference:], 2)
         self.test, self.block = self._with_longer(2, reference).with_blocks(live), 2 * self.block

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rondo.monitor.evidence.staged_test import Buckets
+    from rondo.monitor.evidence.staged_test import Buckets, Change, EarlierChange
 
 # Means of longer blocks are closer to normal: skewness falls with the square root of the length.
 _MOST_SKEWED = 0.3
@@ -104,7 +104,8 @@ class Learning:
     """A reference that is too short, and the live rows that it is extended by.
 
     `tried` are the rows of the last estimate of the memory, and `block` is the rows of a block by it. `live` counts the
-    live rows.
+    live rows. Where a test came before, `stage` is that of the next one, and `evidence`, `end` and `earlier` are what
+    it has found (see `StagedTest`).
     """
 
     seed: str
@@ -113,10 +114,15 @@ class Learning:
     tried: int
     block: int
     live: int = 0
+    stage: int = 1
+    end: int = 0
+    earlier: dict[int, EarlierChange] = field(default_factory=dict)
     open: OpenBlock = field(init=False)
+    evidence: NDArray[np.float64] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.open = OpenBlock.empty(len(self.stretches.means))
+        components = len(self.stretches.means)
+        self.open, self.evidence = OpenBlock.empty(components), np.zeros(components)
 
     @classmethod
     def of(cls, seed: str, stretches: Stretches, *, one_sided: bool = False) -> Learning:
@@ -124,10 +130,20 @@ class Learning:
 
     @classmethod
     def again(cls, test: StagedTest) -> Learning:
-        """Return the state in which live rows extend the reference of a test. What it has found is given up."""
+        """Return the state in which live rows extend the reference of a test. What it has found is kept."""
+        test.remember()
         reference = test.test.means[:, : test.test.reference]
         stretches = Stretches(test.block, memory_of(test.block), reference)
-        return cls(f"{test.test.seed}/again", test.test.one_sided, stretches, stretches.total, stretches.block())
+        found = cls(f"{test.test.seed}/again", test.test.one_sided, stretches, stretches.total, stretches.block())
+        # The next test has its share of what the false-alarm rate has left.
+        found.stage = test.stage + (1 if test.test.live else 0)
+        found.evidence, found.end = test.evidence, test.end
+        found.earlier = {at: each.before(test.taken) for at, each in test.earlier.items()}
+        return found
+
+    def change(self, component: int) -> Change:
+        """Return the change of a component that the evidence is about."""
+        return self.earlier[component].as_of(self.live)
 
     @property
     def needed(self) -> int:
@@ -166,4 +182,7 @@ class Learning:
         self.block = self.stretches.block()
         if self.stretches.total < self.needed:
             return None
-        return staged(self.seed, [self.stretches], self.block, one_sided=self.one_sided)
+        test = staged(self.seed, [self.stretches], self.block, one_sided=self.one_sided)
+        test.stage, test.evidence, test.end = self.stage, self.evidence, self.end
+        test.earlier = {at: each.before(self.live) for at, each in self.earlier.items()}
+        return test

@@ -91,5 +91,8 @@ def _of_test(watched: Watched, column: str | None, test: StagedTest, threshold: 
 
 def _of_learning(watched: Watched, column: str | None, learning: Learning, threshold: float) -> Verdict:
     missing = max(learning.needed - learning.stretches.total, learning.stretches.rows)
-    needed = learning.live + missing + fewest_blocks(FEWEST_BLOCKS, threshold + np.log(2)) * learning.block
-    return Verdict(watched.group, column, learning.live, needed, learning.block, 0.0, threshold, extending=True)
+    needed = (
+        learning.live + missing + fewest_blocks(FEWEST_BLOCKS, threshold + learning.stage * np.log(2)) * learning.block
+    )
+    evidence = float(learning.evidence[watched.places[column]].max())
+    return Verdict(watched.group, column, learning.live, needed, learning.block, evidence, threshold, extending=True)

@@ -198,20 +198,13 @@ class VersionEvidence:
     def alarms(self, false_alarm_rate: float, groups: Sequence[Group] = GROUPS) -> Iterator[Alarm]:
         """Yield what has reached its threshold, group by group, the strongest evidence first."""
         for group in groups:
-            if tests := self._tests(group):
+            if mine := [each for each in self.watched if each.group == group]:
                 threshold = self.threshold(group, false_alarm_rate)
-                found = [alarm for names, test in tests for alarm in _alarms(names, test, threshold)]
+                found = [alarm for each in mine for alarm in _alarms(each.components, each.state, threshold)]
                 yield from sorted(found, key=lambda alarm: -alarm.evidence)
 
-    def _tests(self, group: Group) -> list[tuple[tuple[Component, ...], StagedTest]]:
-        return [
-            (each.components, each.state)
-            for each in self.watched
-            if each.group == group and isinstance(each.state, StagedTest)
-        ]
 
-
-def _alarms(parts: tuple[Component, ...], test: StagedTest, threshold: float) -> Iterator[Alarm]:
+def _alarms(parts: tuple[Component, ...], test: StagedTest | Learning, threshold: float) -> Iterator[Alarm]:
     for at in np.flatnonzero(test.evidence >= threshold):
         yield Alarm(parts[at], float(test.evidence[at]), threshold, partial(test.change, int(at)), test.end)
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.evidence.open_buckets import OpenBuckets
-from rondo.monitor.evidence.staged_test import OpenBlock, StagedTest
+from rondo.monitor.evidence.staged_test import Change, EarlierChange, OpenBlock, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches
 from rondo.monitor.evidence.suspicion import Suspected, Suspicion
 from rondo.monitor.evidence.version_evidence import GROUPS, Component, Taken, VersionEvidence, Watched
@@ -66,7 +66,10 @@ def _version_rows(version: int, evidence: VersionEvidence) -> Iterable[Row]:
         if isinstance(each.state, StagedTest):
             yield _row(version, "test", components | _staged_fields(each.state), *_staged_arrays(each.state))
         else:
-            fields, arrays = _learning_fields(each.state), (each.state.stretches.means, each.state.open.sums)
+            fields, arrays = (
+                _learning_fields(each.state),
+                (each.state.stretches.means, each.state.open.sums, each.state.evidence),
+            )
             yield _row(version, "learning", components | fields, *arrays)
     if suspicion := evidence.suspicion:
         starts = np.array(suspicion.starts, np.int64)
@@ -78,7 +81,8 @@ def _learning_fields(learning: Learning) -> dict[str, object]:
     return {
         "seed": learning.seed, "one_sided": learning.one_sided, "stretch": learning.stretches.rows,
         "memory": learning.stretches.memory, "tried": learning.tried, "block": learning.block, "live": learning.live,
-        "open": [learning.open.start, learning.open.rows],
+        "open": [learning.open.start, learning.open.rows], "stage": learning.stage, "end": learning.end,
+        "earlier": _earlier_fields(learning.earlier),
     }  # fmt: skip
 
 
@@ -113,8 +117,16 @@ def _test(fields: Mapping[str, Any], means: bytes, normal: bytes) -> BlockTest:
 def _staged_fields(test: StagedTest) -> dict[str, object]:
     return {
         "test": _test_fields(test.test), "block": test.block, "stage": test.stage, "end": test.end, "rows": test.rows,
-        "open": [test.open.start, test.open.rows],
+        "open": [test.open.start, test.open.rows], "earlier": _earlier_fields(test.earlier),
     }  # fmt: skip
+
+
+def _earlier_fields(earlier: Mapping[int, EarlierChange]) -> list[tuple[int, dict[str, Any]]]:
+    return [(component, asdict(each)) for component, each in earlier.items()]
+
+
+def _earlier(fields: list[tuple[int, dict[str, Any]]]) -> dict[int, EarlierChange]:
+    return {at: EarlierChange(**{**each, "change": Change(**each["change"])}) for at, each in fields}
 
 
 def _staged_arrays(test: StagedTest) -> tuple[NDArray[Any], ...]:
@@ -127,7 +139,7 @@ def _staged(fields: Mapping[str, Any], arrays: list[bytes]) -> StagedTest:
     starts, counts = np.frombuffer(blocks, np.int64).reshape(2, -1).tolist()
     found = StagedTest(
         _test(fields["test"], means, normal), fields["block"], fields["stage"], starts, counts, fields["end"],
-        fields["rows"],
+        fields["rows"], _earlier(fields["earlier"]),
     )  # fmt: skip
     found.open = _open(fields["open"], sums)
     found.evidence = np.frombuffer(evidence, np.float64).copy()
@@ -135,14 +147,15 @@ def _staged(fields: Mapping[str, Any], arrays: list[bytes]) -> StagedTest:
 
 
 def _learning(fields: Mapping[str, Any], arrays: list[bytes]) -> Learning:
-    means, sums = arrays
+    means, sums, evidence = arrays
     found_sums = np.frombuffer(sums, np.float64)
     stretches = np.frombuffer(means, np.float64).reshape(found_sums.size, -1)
     found = Learning(
         fields["seed"], fields["one_sided"], Stretches(fields["stretch"], fields["memory"], stretches),
-        fields["tried"], fields["block"], fields["live"],
+        fields["tried"], fields["block"], fields["live"], fields["stage"], fields["end"], _earlier(fields["earlier"]),
     )  # fmt: skip
     found.open = _open(fields["open"], sums)
+    found.evidence = np.frombuffer(evidence, np.float64).copy()
     return found
 
 
