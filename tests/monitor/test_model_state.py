@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from rondo.contracts.events.monitoring import (
     AlertRaised,
@@ -17,14 +18,19 @@ from rondo.contracts.events.monitoring import (
     WindowClosed,
 )
 from rondo.monitor.alerts.findings import Subject
+from rondo.monitor.alerts.version_alarms import VersionAlarms
 from rondo.monitor.evidence.staged_test import Change, StagedTest
 from rondo.monitor.model_state import MAX_CANDIDATE_WINDOWS
 from rondo.monitor.status.model_status import model_status
 
-from tests.monitor.builders import EPOCH, REFERENCE, spec
+from tests.monitor.builders import EPOCH, REFERENCE, SPEC, spec
 from tests.monitor.scenarios import CHAMPION, NEXT, DailyScenario
 
+if TYPE_CHECKING:
+    from rondo.contracts.spec.model import ModelSpec
+
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+DELAYED = SPEC.model_copy(update={"data": SPEC.data.model_copy(update={"label_delay": 3 * HOUR})})
 
 
 def days(scenario: DailyScenario, first: int, end: int, **change: float) -> DailyScenario:
@@ -148,13 +154,35 @@ def test_a_promotion_resolves_the_alert_and_begins_the_evidence_anew() -> None:
     assert {e.since.day for e in scenario.all(DriftDetected) if e.model_version == 2} == {5}
 
 
-def test_a_promotion_of_the_same_artifact_resolves_no_alert() -> None:
+def test_a_promotion_of_the_same_artifact_resolves_no_alert_and_keeps_its_evidence() -> None:
     scenario = days(DailyScenario(), 0, 4, shift=1.5)
-    found = len(scenario.all(DriftDetected))
+    found = scenario.all(DriftDetected)
+    scenario.day(4, count=100)
+    before, open_rows = scenario.state.evidence.versions[1], open_rows_of(scenario)
     scenario.promote(replace(NEXT, digest=CHAMPION.digest))
-    days(scenario, 4, 8, shift=1.5, version=2)
+    assert scenario.state.evidence.known == {2}
+    assert scenario.state.evidence.versions[2] is before
+    assert open_rows_of(scenario) == open_rows
+    assert list(scenario.state.evidence.versions[2].alarms(0.01)) != []
+    days(scenario, 5, 9, shift=1.5, version=2)
     assert (scenario.counts()["AlertRaised"], scenario.counts()["AlertResolved"]) == (1, 0)
-    assert len(scenario.all(DriftDetected)) > found
+    again = scenario.all(DriftDetected)[len(found) :]
+    assert {(each.model_version, each.since) for each in again} == {(2, found[0].since)}
+
+
+def open_rows_of(scenario: DailyScenario) -> int:
+    return sum(rows for _, rows, _ in scenario.state.evidence.open)
+
+
+def test_rows_of_the_same_artifact_in_steps_that_are_evidence_already_come_too_late_for_it() -> None:
+    scenario = days(DailyScenario(), 0, 3)
+    last = scenario.state.evidence.versions[1].taken["inputs"].last
+    scenario.state.evidence.open.add(2, np.array([last - 1, last]), np.array([3, 4]), np.zeros((2, 2), np.int64))
+    taken = scenario.state.evidence.versions[1].taken
+    scenario.state.evidence.open.keep({2})
+    scenario.promote(replace(NEXT, digest=CHAMPION.digest))
+    assert (scenario.state.evidence.late, open_rows_of(scenario)) == (3, 4)
+    assert scenario.state.evidence.versions[2].taken == taken
 
 
 def test_rows_of_a_former_champion_count_in_no_window_and_are_no_evidence() -> None:
@@ -218,6 +246,17 @@ def test_a_removal_resolves_the_alerts() -> None:
     resolved = [each.event for each in scenario.state.remove(2)]
     assert [getattr(each, "alert_id", None) for each in resolved] == [scenario.one(AlertRaised).alert_id]
     assert scenario.state.open_alerts == ()
+
+
+@pytest.mark.parametrize("other", [spec(window="7d"), DELAYED], ids=["window", "label_delay"])
+def test_another_window_length_or_label_delay_resolves_the_alerts_of_the_evidence(other: ModelSpec) -> None:
+    scenario = days(DailyScenario(), 0, 4, shift=1.5)
+    (resolved,) = (each.event for each in scenario.state.apply_spec(other))
+    assert isinstance(resolved, AlertResolved)
+    assert resolved.alert_id == scenario.one(AlertRaised).alert_id
+    assert (scenario.state.open_alerts, scenario.state.alarms) == ((), VersionAlarms())
+    assert scenario.state.evidence.known == set()
+    assert scenario.state.apply_spec(other) == []
 
 
 @pytest.mark.parametrize(

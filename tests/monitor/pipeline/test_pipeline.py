@@ -22,7 +22,7 @@ from rondo.monitor.ports import StoredTable
 from rondo.monitor.status.model_status import LogCounts
 from rondo.monitor.stream.log_messages import read_predictions
 
-from tests.monitor.builders import EPOCH, MODEL, SPEC, encode_predictions
+from tests.monitor.builders import EPOCH, MODEL, SPEC, encode_predictions, spec
 from tests.monitor.fakes import FakeClock, FakeMessage, MemoryStore, messages
 from tests.monitor.pipeline.stores import (
     KNOWN,
@@ -265,3 +265,19 @@ async def test_what_people_ask_for_is_computed_off_the_event_loop(
     await (pipeline.summaries() if computed == "summary" else pipeline.status(MODEL))
     assert threads
     assert threading.get_ident() not in threads
+
+
+async def test_a_spec_with_other_windows_resolves_the_alerts_of_the_evidence_that_it_discards() -> None:
+    store = await filled_store()
+    pipeline = new_pipeline(store, FakeClock())
+    await pipeline.load()
+    await pipeline.advance(messages(PREDICTED, KNOWN))
+    raised = {each.alert_id for each in published(store).values() if isinstance(each, AlertRaised)}
+    async with store.work() as work:
+        await work.save_spec(MODEL, 2, spec(window="7d"))
+    await pipeline.advance([])
+    assert raised
+    assert {each.alert_id for each in published(store).values() if isinstance(each, AlertResolved)} == raised
+    restarted = new_pipeline(store, FakeClock())
+    await restarted.load()
+    assert restarted.models[MODEL].open_alerts == ()

@@ -39,6 +39,7 @@ from rondo.monitor.windows.window_counts import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from numpy.typing import NDArray
 
@@ -85,14 +86,19 @@ class ModelState:
         """The version in production, whose windows are evaluated."""
         return self.history.champion
 
-    def apply_spec(self, spec: ModelSpec) -> None:
-        """Apply a spec. Windows of another length discard all counts: they can't be converted."""
+    def apply_spec(self, spec: ModelSpec) -> list[Announcement]:
+        """Apply a spec. Windows of another length, or of another label delay, discard all counts and the evidence.
+
+        They can't be converted. Without the evidence its alerts are resolved.
+        """
         self.spec = spec
-        if self.tumbling is not None and not self.tumbling.fits(spec):
-            self.windows, self.tumbling, self.recent = {}, None, RecentWindows()
-            self.evidence.clear()
-            self.unmatched.clear_predictions()
-            self.labelled.clear()
+        if self.tumbling is None or self.tumbling.fits(spec):
+            return []
+        self.windows, self.tumbling, self.recent = {}, None, RecentWindows()
+        self.evidence.clear()
+        self.unmatched.clear_predictions()
+        self.labelled.clear()
+        return self._resolve_alarms("the spec has another window or label delay, so its evidence begins anew")
 
     def remove(self, revision: int) -> list[Announcement]:
         """Stop evaluating a model that `revision` removed: discards its counts and event time, and resolves its alerts.
@@ -107,11 +113,7 @@ class ModelState:
         self.unmatched.clear()
         self.labelled.clear()
         self.buffer.clear()
-        alarms, self.alarms = self.alarms, VersionAlarms()
-        return [
-            *(findings.resolved(self.model, alert_id, at, why) for alert_id in alarms.open.values()),
-            *self.dropped.resolve(self.model, at, why),
-        ]
+        return [*self._resolve_alarms(why, at), *self.dropped.resolve(self.model, at, why)]
 
     def snapshot(self) -> ModelState:
         """Return what the status is made of. A thread may read it while this state takes rows."""
@@ -132,12 +134,15 @@ class ModelState:
     def promote(self, champion: ChampionRevision) -> list[Announcement]:
         """Apply a deployment. Another version drops the windows and the evidence of older versions.
 
-        It resets the alarms and resolves their alerts, unless it is the same artifact again: then nothing has changed.
+        It resets the alarms and resolves their alerts. Where it is the same artifact again nothing has changed: it
+        takes over the evidence and the alarms.
         """
         before, self.history = self.champion, self.history.promoted(champion)
         if before is None or before.version == champion.version:
             return []
         self.closed_until, self.recent = NEVER, RecentWindows()
+        if before.digest == champion.digest:
+            self.evidence.rename(before.version, champion.version)
         self.evidence.keep(version for version in self.evidence.known if self.history.counts(version))
         self.windows = {key: counts for key, counts in self.windows.items() if self.history.counts(key[0])}
         versions = self.unmatched.predictions.column("version").to_numpy()
@@ -147,9 +152,12 @@ class ModelState:
             self._discard_final_labels(self.tumbling)
         if before.digest == champion.digest:
             return []
+        return self._resolve_alarms(f"version {champion.version} is in production instead of version {before.version}")
+
+    def _resolve_alarms(self, why: str, at: datetime | None = None) -> list[Announcement]:
+        """Begin without alarms; returns the ends of their alerts, at the newest event time unless `at` is given."""
         alarms, self.alarms = self.alarms, VersionAlarms()
-        why = f"version {champion.version} is in production instead of version {before.version}"
-        at = to_time(self.watermark.newest)
+        at = at or to_time(self.watermark.newest)
         return [findings.resolved(self.model, alert_id, at, why) for alert_id in alarms.open.values()]
 
     def required_profiles(self) -> set[str]:

@@ -128,7 +128,9 @@ class MonitorPipeline:
                 self._checkpointer.changed.add(model)
         specs = self._control_plane.snapshot.specs
         for model, spec in specs.items():
-            self._state(model).apply_spec(spec)
+            if resolved := self._state(model).apply_spec(spec):
+                announcements += resolved
+                self._checkpointer.changed.add(model)
         return announcements
 
     def _read(self, message: Message, now: float) -> None:

@@ -76,6 +76,16 @@ class ModelEvidence:
         """The versions with evidence or open buckets."""
         return self.open.versions() | self.versions.keys()
 
+    def rename(self, before: int, after: int) -> None:
+        """Let a version have the evidence of another one, which is the same artifact.
+
+        Rows of its own in steps that are evidence already come too late for it.
+        """
+        if (found := self.versions.pop(before, None)) is not None:
+            self.versions[after] = found
+            self.late += sum(int(part.rows.sum()) for part in self.open.pop(after, found.taken["inputs"].last))
+        self.open.rename(before, after)
+
     def keep(self, versions: Iterable[int]) -> None:
         """Discard the evidence about other versions."""
         kept = set(versions)

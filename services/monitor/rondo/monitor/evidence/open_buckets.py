@@ -60,6 +60,11 @@ class OpenBuckets:
         # Counts are large, and in most cases all of them or the first ones are due: these need no copy.
         return [part.at(_as_slice(mask)) for part, mask in due if mask.any()]
 
+    def rename(self, before: int, after: int) -> None:
+        """Add the buckets of a version to those of another one."""
+        if parts := self.parts.pop(before, None):
+            self.parts[after] = [*parts, *self.parts.get(after, ())]
+
     def versions(self) -> set[int]:
         return set(self.parts)
 
