@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from rondo.trainer.adaptation.comparison import (
     LONG,
+    Course,
     Rows,
     ScoredChunk,
     State,
@@ -15,8 +16,10 @@ from rondo.trainer.adaptation.comparison import (
     course,
     course_of_suspicion,
     reconsider,
+    served,
     taken,
 )
+from rondo.trainer.adaptation.holdout import latest
 from rondo.trainer.adaptation.record import ChunkScore
 from rondo.trainer.adaptation.strategies import CHAMPION, Strategy
 
@@ -116,6 +119,28 @@ def test_a_suspicion_compares_the_rows_since_the_change_with_the_window() -> Non
     assert (worse.leader, worse.state) == (LONG, State(2_000))
     assert worse.confirmation is not None
     assert not worse.confirmation.moves
+
+
+def test_where_one_model_of_a_suspicion_fails_the_rows_of_the_other_are_taken() -> None:
+    state = replace(STATE, leader="fading")
+    planned = course_of_suspicion(ROWS, state, since=9_500)
+    for name, first in (("since", 9_500), (LONG, 0)):
+        alone = replace(planned, strategies=tuple(each for each in planned.strategies if each.name == name))
+        found = choose(ROWS, state, alone, {name: losses(200, 0.2)})
+        assert (found.leader, found.state) == (name, state), "nothing is confirmed"
+        assert served(ROWS, alone, found) == Strategy("since", first)
+
+
+def test_the_strategy_that_is_served_has_the_name_of_the_one_that_was_scored() -> None:
+    # Before the holdout there are too few rows for the strategy that leads.
+    state = replace(STATE, since=4_500, leader="last 3200")
+    rows = replace(ROWS, times=np.arange(6_410))
+    planned = Course(latest(rows.times, 0, 100), (taken(rows, state, 6_310),), compared=False)
+    found = choose(rows, state, planned, {"since": losses(100, 0.2)})
+    assert served(rows, planned, found) == Strategy("since", 4_500)
+    reconsidered = course_of_suspicion(ROWS, STATE, since=9_500)
+    stays = reconsider(ROWS, STATE, reconsidered, {"since": losses(200, 0.3), LONG: losses(200, 0.2)})
+    assert served(ROWS, reconsidered, stays) == Strategy("since", 0)
 
 
 def test_a_suspicion_of_a_change_before_the_window_does_not_widen_it() -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
+from rondo.trainer.adaptation.comparison import LONG, State
+from rondo.trainer.adaptation.strategies import Strategy
 from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.errors import LeakError, OneClassError, SharedEventTimeError
 from rondo.trainer.worker.app import pipeline
@@ -29,8 +31,8 @@ def training_set(frame: pl.DataFrame) -> TrainingSet:
     return TrainingSet(frame, (), LATER, None, LATER)
 
 
-def chosen(frame: pl.DataFrame, asked: Any, since: Any = None) -> Chosen:
-    planned = PIPELINE.plan(asked, training_set(frame), None, None, since)
+def chosen(frame: pl.DataFrame, asked: Any, since: Any = None, state: State | None = None) -> Chosen:
+    planned = PIPELINE.plan(asked, training_set(frame), state, None, since)
     return PIPELINE.choose(asked, planned, None)
 
 
@@ -98,3 +100,17 @@ def test_a_suspicion_whose_rows_have_one_class_is_no_reason_to_forget() -> None:
     found = chosen(frame, spec(), since=START + timedelta(hours=1_600))
     assert found.choice.confirmation is None
     assert set(found.losses) > {"since"}
+
+
+def test_a_suspicion_with_one_model_serves_the_rows_of_that_and_names_them() -> None:
+    frame = rows("binary", 2_000)
+    without = pl.int_range(2_000) >= 1_600
+    # A column without any value since then has no median.
+    frame = frame.with_columns(temp=pl.when(without).then(None).otherwise("temp"))
+    asked = spec(prepare={"impute": {"temp": "median"}})
+    found = chosen(frame, asked, START + timedelta(hours=1_600), State(2_000, leader="fading"))
+    assert set(found.fitted) == {LONG}
+    assert (found.served, found.choice.state.leader) == (Strategy("since", 0), "fading")
+    fitted = PIPELINE.fit(asked, training_set(frame), (), None, found)
+    assert fitted.adaptation is not None
+    assert (fitted.adaptation.strategy, fitted.adaptation.rows, fitted.adaptation.half_life) == ("since", 2_000, None)

@@ -139,6 +139,18 @@ def taken(rows: Rows, state: State, until: int) -> Strategy:
     return next((each for each in found if each.name == state.leader), found[0])
 
 
+def served(rows: Rows, planned: Course, choice: Choice) -> Strategy:
+    """Return the strategy of a choice for all rows: of the same name as the one that was scored.
+
+    Where only one of the two models of a suspicion was scored, nothing is confirmed, and its rows are taken.
+    """
+    if planned.change is not None and choice.confirmation is None:
+        (scored,) = (each for each in planned.strategies if each.name == choice.leader)
+        return replace(scored, name=SINCE)
+    name = SINCE if choice.leader == LONG else choice.leader
+    return taken(rows, replace(choice.state, leader=name), len(rows.times))
+
+
 def choose(rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArray[np.float64]]) -> Choice:
     """Return whose rows are taken, by the losses of the holdout; the champion may be among those that were scored."""
     if not planned.compared:

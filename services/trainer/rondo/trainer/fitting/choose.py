@@ -97,7 +97,7 @@ def choose_strategy(fits: ModelFits, planned: Planned, champion: ChampionModel |
         choice=choice,
         parts=planned.parts(strategy),
         model=models[choice.leader],
-        served=comparison.taken(planned.at, choice.state, planned.rows.height),
+        served=comparison.served(planned.at, course, choice),
         fitted={each.name: course.held.fit - each.first for each in made},
         losses={name: float(each.mean()) for name, each in losses.items()},
     )

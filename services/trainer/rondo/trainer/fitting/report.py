@@ -53,6 +53,9 @@ def _reason(chosen: Chosen) -> str:
         return _of_confirmation(chosen)
     if planned.at.fixed:
         return "`trainer.window` decides which rows are taken"
+    if planned.course.change is not None:
+        since = from_micros(int(planned.at.times[chosen.served.first]))
+        return f"the rows since {since:%Y-%m-%d %H:%M}: no other model of the suspected change could be fitted"
     if not planned.course.compared:
         return f"{_rows_of(chosen)}: they have just become the window, and are not compared yet"
     return _of_comparison(chosen)
