@@ -144,7 +144,7 @@ def with_blocks(profile: ReferenceProfile, data: Data, labelled: pa.Table) -> Re
         watched = components(part)
         means = watched.means(counts[:, column.offset : column.offset + column.size]).T
         named = {name: tuple(each.tolist()) for name, each in zip(watched.names, means, strict=True)}
-        found[column.name] = ColumnBlocks(memory=1.0, means=named)
+        found[column.name] = ColumnBlocks(autocorrelation_rows=1.0, means=named)
     task = task_named(profile.task.task)
     largest = task.largest_loss(profile.task, labelled)
     losses = task.losses(profile.task, labelled, largest)[table.num_rows % stretch :].reshape(-1, stretch).mean(axis=1)
@@ -153,7 +153,9 @@ def with_blocks(profile: ReferenceProfile, data: Data, labelled: pa.Table) -> Re
         update={
             "feature_blocks": ReferenceBlocks(rows=stretch, columns={name: found[name] for name in profile.features}),
             "output_blocks": ReferenceBlocks(rows=stretch, columns=outputs),
-            "loss": LossReference(rows=stretch, memory=1.0, means=tuple(losses.tolist()), largest=largest),
+            "loss": LossReference(
+                rows=stretch, autocorrelation_rows=1.0, means=tuple(losses.tolist()), largest=largest
+            ),
         }
     )
 

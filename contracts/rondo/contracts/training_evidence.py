@@ -112,10 +112,10 @@ class ColumnBlocks(Value):
     """How a column moves within the reference: `means` has, for each component, the mean of every stretch in order.
 
     A component is a bounded figure of a row, such as `level`: a function of the row's bin in the column's profile.
-    `memory` is the autocorrelation time in rows, at least 1, as far as rows within a stretch show it.
+    `autocorrelation_rows` is the autocorrelation time in rows, at least 1, as far as rows within a stretch show it.
     """
 
-    memory: float
+    autocorrelation_rows: float
     means: dict[Text, tuple[float, ...]]
 
 
@@ -147,11 +147,11 @@ class LossReference(Value):
     """The losses of the evaluated model on the holdout, as means of consecutive stretches of `rows` rows each.
 
     A loss is between 0 and 1, see `tasks.base.Task.losses`; `largest` is the error that counts as 1, where the task has
-    no natural bound. `memory` is as in `ColumnBlocks`.
+    no natural bound. `autocorrelation_rows` is as in `ColumnBlocks`.
     """
 
     rows: int
-    memory: float
+    autocorrelation_rows: float
     means: tuple[float, ...]
     largest: float | None = None
 

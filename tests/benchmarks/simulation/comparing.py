@@ -105,7 +105,7 @@ class Comparing:
         labels = models.stream.y[start : start + len(scores)].astype(np.float32)
         loss = of_losses(TASK, counted_rows(Scored(TASK, labels, {"score": scores})))
         assert loss
-        self._stretches = Stretches(loss.rows, loss.memory, np.array([loss.means]))
+        self._stretches = Stretches(loss.rows, loss.autocorrelation_rows, np.array([loss.means]))
         self._suspicion = Suspicion.of(str(start), self._stretches)
 
     def _suspected(self, known: Known) -> int | None:

@@ -41,7 +41,7 @@ def slow(memory: float = 5_000.0) -> Reference:
     """Return a reference whose x is correlated over many rows."""
     blocks = PROFILE.feature_blocks
     assert blocks is not None
-    columns = {**blocks.columns, "x": blocks.columns["x"].model_copy(update={"memory": memory})}
+    columns = {**blocks.columns, "x": blocks.columns["x"].model_copy(update={"autocorrelation_rows": memory})}
     changed = PROFILE.model_copy(update={"feature_blocks": ReferenceBlocks(rows=blocks.rows, columns=columns)})
     return Reference.of(changed)
 

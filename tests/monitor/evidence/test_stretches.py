@@ -53,7 +53,7 @@ def test_a_memory_that_only_stretches_show_makes_blocks_longer() -> None:
 
 
 def test_bounds_hold_the_length_of_a_block() -> None:
-    found = stretches(np.random.default_rng(4).standard_normal((1, 500)), 10, memory=300.0)
+    found = stretches(np.random.default_rng(4).standard_normal((1, 500)), 10, autocorrelation_rows=300.0)
     assert found.block() >= 1_500
     assert [found.block(16, 625), found.block(1_600, 1_600), found.block(3_000, 4_000)] == [630, 1_600, 3_000]
 

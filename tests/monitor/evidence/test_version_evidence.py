@@ -46,7 +46,7 @@ def test_columns_with_the_same_length_of_blocks_share_a_test() -> None:
     assert watched(evidence, "loss") == [(None, "loss")]
     blocks = PROFILE.feature_blocks
     assert blocks is not None
-    slow = {**blocks.columns, "city": blocks.columns["city"].model_copy(update={"memory": 100.0})}
+    slow = {**blocks.columns, "city": blocks.columns["city"].model_copy(update={"autocorrelation_rows": 100.0})}
     apart = begun(changed(feature_blocks=ReferenceBlocks(rows=blocks.rows, columns=slow)))
     assert [len(each.components) for each in apart.watched if each.group == "inputs"] == [3, 5]
     assert watched(apart, "inputs") == INPUTS
@@ -108,7 +108,7 @@ def test_a_column_whose_blocks_lack_a_component_is_not_watched() -> None:
 def test_a_column_whose_reference_is_too_short_is_learned_while_the_others_are_tested() -> None:
     blocks = PROFILE.feature_blocks
     assert blocks is not None
-    slow = {**blocks.columns, "x": blocks.columns["x"].model_copy(update={"memory": 5_000.0})}
+    slow = {**blocks.columns, "x": blocks.columns["x"].model_copy(update={"autocorrelation_rows": 5_000.0})}
     evidence = begun(changed(feature_blocks=ReferenceBlocks(rows=blocks.rows, columns=slow)))
     kinds = {each.components[0].column: type(each.state) for each in evidence.watched if each.group == "inputs"}
     assert kinds == {"x": Learning, "city": StagedTest}

@@ -26,7 +26,7 @@ def learning_evidence() -> VersionEvidence:
     """Return evidence whose column x is still being learned, the others not."""
     blocks = BINARY.profile.feature_blocks
     assert blocks is not None
-    columns = {**blocks.columns, "x": blocks.columns["x"].model_copy(update={"memory": 5_000.0})}
+    columns = {**blocks.columns, "x": blocks.columns["x"].model_copy(update={"autocorrelation_rows": 5_000.0})}
     changed = ReferenceBlocks(rows=blocks.rows, columns=columns)
     return VersionEvidence.of("one", BINARY.profile.model_copy(update={"feature_blocks": changed}))
 
@@ -85,7 +85,7 @@ def test_a_reference_that_is_learned_ends_alike(monkeypatch: pytest.MonkeyPatch)
     before = filled(monkeypatch)
     for each in before.versions[1].watched:
         if isinstance(each.state, Learning):
-            each.state.stretches.memory = 100.0
+            each.state.stretches.autocorrelation_rows = 100.0
     after = decoded(before)
     for evidence in (before, after):
         for group, buckets in live(BINARY, 20_000, seed=9, first=1_000).items():

@@ -101,7 +101,7 @@ def test_a_reference_of_one_row_is_one_stretch() -> None:
     blocks = reference(rows_of(1, 0)).feature_blocks
     assert blocks
     assert (blocks.rows, {len(m) for c in blocks.columns.values() for m in c.means.values()}) == (1, {1})
-    assert {column.memory for column in blocks.columns.values()} == {1.0}
+    assert {column.autocorrelation_rows for column in blocks.columns.values()} == {1.0}
 
 
 def test_the_newest_rows_fill_the_stretches() -> None:
@@ -131,9 +131,9 @@ def test_the_memory_is_that_of_rows_within_a_stretch() -> None:
     (bins,) = Binning.of(profile).indices(as_logged(rows))
     of_rows = components(profiles["x"]).values[bins].T
     assert blocks.rows == 25
-    assert blocks.columns["x"].memory == pytest.approx(autocorrelation_time(of_rows, 1, below=25))
+    assert blocks.columns["x"].autocorrelation_rows == pytest.approx(autocorrelation_time(of_rows, 1, below=25))
     # 19 rows, and what is added to the estimate for its errors.
-    assert 15 < blocks.columns["x"].memory < 60
+    assert 15 < blocks.columns["x"].autocorrelation_rows < 60
 
 
 def scored(count: int, **outputs: Any) -> Scored:
@@ -174,4 +174,4 @@ def test_without_a_loss_there_is_no_reference_of_losses() -> None:
     assert of_losses(BINARY, counted_rows(nothing)) is None
     found = of_losses(BINARY, counted_rows(scored(1)))
     assert found
-    assert (found.rows, found.memory, len(found.means), found.largest) == (1, 1.0, 1, None)
+    assert (found.rows, found.autocorrelation_rows, len(found.means), found.largest) == (1, 1.0, 1, None)

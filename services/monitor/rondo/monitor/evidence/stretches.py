@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 # Means of longer blocks are closer to normal: skewness falls with the square root of the length.
 _MOST_SKEWED = 0.3
-# The memory is estimated again after a quarter more rows, or after as many as the last estimate needs. With
-# more stretches than these, pairs become one.
+# The autocorrelation time is estimated again after a quarter more rows, or after as many as the last estimate needs.
+# With more stretches than these, pairs become one.
 _GROWTH = 1.25
 _MOST_STRETCHES = 2_048
 # Components are multiples of it, and so are sums of them.
@@ -39,11 +39,11 @@ _UNIT = 2.0**-20
 class Stretches:
     """Means of consecutive stretches of `rows` rows, shape `[components, stretches]`.
 
-    `memory` is the autocorrelation time in rows that rows within a stretch show, at least 1.
+    `autocorrelation_rows` is the autocorrelation time in rows that rows within a stretch show, at least 1.
     """
 
     rows: int
-    memory: float
+    autocorrelation_rows: float
     means: NDArray[np.float64]
 
     @property
@@ -54,7 +54,8 @@ class Stretches:
 
     def block(self, least: int = SHORTEST, most: int | None = None) -> int:
         """Return the rows of a block, a multiple of those of a stretch, within these bounds."""
-        needed = block_length(max(self.memory, autocorrelation_time(self.means, self.rows)), self.total, least)
+        time = max(self.autocorrelation_rows, autocorrelation_time(self.means, self.rows))
+        needed = block_length(time, self.total, least)
         return math.ceil(min(needed, needed if most is None else most) / self.rows) * self.rows
 
     def blocks(self, block: int) -> NDArray[np.float64]:
@@ -84,12 +85,12 @@ class Stretches:
     def merged(self) -> Stretches:
         """Return stretches of twice as many rows; the oldest one of an odd number is left out."""
         even = self.means[:, self.means.shape[1] % 2 :]
-        # Longer stretches show less of the memory.
-        memory = max(self.memory, autocorrelation_time(self.means, self.rows))
-        return Stretches(2 * self.rows, memory, even.reshape(len(even), self.means.shape[1] // 2, 2).mean(axis=2))
+        # Longer stretches show less of the autocorrelation.
+        within = max(self.autocorrelation_rows, autocorrelation_time(self.means, self.rows))
+        return Stretches(2 * self.rows, within, even.reshape(len(even), self.means.shape[1] // 2, 2).mean(axis=2))
 
     def with_means(self, means: NDArray[np.float64]) -> Stretches:
-        return Stretches(self.rows, self.memory, np.concatenate((self.means, means), axis=1))
+        return Stretches(self.rows, self.autocorrelation_rows, np.concatenate((self.means, means), axis=1))
 
 
 def staged(seed: str, parts: Sequence[Stretches], block: int, *, one_sided: bool = False) -> StagedTest:
@@ -103,9 +104,9 @@ def staged(seed: str, parts: Sequence[Stretches], block: int, *, one_sided: bool
 class Learning:
     """A reference that is too short, and the live rows that it is extended by.
 
-    `tried` are the rows of the last estimate of the memory, and `block` is the rows of a block by it. `live` counts the
-    live rows. Where a test came before, `stage` is that of the next one, and `evidence`, `end` and `earlier` are what
-    it has found (see `StagedTest`).
+    `tried` are the rows of the last estimate of the autocorrelation time, and `block` is the rows of a block by it.
+    `live` counts the live rows. Where a test came before, `stage` is that of the next one, and `evidence`, `end` and
+    `earlier` are what it has found (see `StagedTest`).
     """
 
     seed: str
@@ -147,7 +148,7 @@ class Learning:
 
     @property
     def needed(self) -> int:
-        """The rows that the reference needs, as far as its memory is known."""
+        """The rows that the reference needs, as far as its autocorrelation time is known."""
         return FEWEST_BLOCKS * self.block
 
     def take(self, buckets: Buckets) -> tuple[StagedTest | None, int]:

@@ -164,7 +164,7 @@ class VersionEvidence:
         ]
         if profile.loss is None or not profile.loss.means:
             return cls(watched)
-        stretches = Stretches(profile.loss.rows, profile.loss.memory, np.array([profile.loss.means]))
+        stretches = Stretches(profile.loss.rows, profile.loss.autocorrelation_rows, np.array([profile.loss.means]))
         loss = (Component("loss", None, LOSS, 0),)
         watched += _begun(f"{digest}/{LOSS}", [(loss, stretches)], one_sided=True)
         return cls(watched, Suspicion.of(f"{digest}/suspicion", stretches))
@@ -234,7 +234,7 @@ def _columns(
         if reference and set(names) <= reference.means.keys():
             means = np.array([reference.means[name] for name in names])
             if means.shape[1]:
-                parts.append((found, Stretches(blocks.rows, reference.memory, means)))
+                parts.append((found, Stretches(blocks.rows, reference.autocorrelation_rows, means)))
     return _begun(f"{digest}/{group}", parts)
 
 

@@ -80,7 +80,8 @@ def _version_rows(version: int, evidence: VersionEvidence) -> Iterable[Row]:
 def _learning_fields(learning: Learning) -> dict[str, object]:
     return {
         "seed": learning.seed, "one_sided": learning.one_sided, "stretch": learning.stretches.rows,
-        "memory": learning.stretches.memory, "tried": learning.tried, "block": learning.block, "live": learning.live,
+        "autocorrelation_rows": learning.stretches.autocorrelation_rows,
+        "tried": learning.tried, "block": learning.block, "live": learning.live,
         "open": [learning.open.start, learning.open.rows], "stage": learning.stage, "end": learning.end,
         "earlier": _earlier_fields(learning.earlier),
     }  # fmt: skip
@@ -151,7 +152,7 @@ def _learning(fields: Mapping[str, Any], arrays: list[bytes]) -> Learning:
     found_sums = np.frombuffer(sums, np.float64)
     stretches = np.frombuffer(means, np.float64).reshape(found_sums.size, -1)
     found = Learning(
-        fields["seed"], fields["one_sided"], Stretches(fields["stretch"], fields["memory"], stretches),
+        fields["seed"], fields["one_sided"], Stretches(fields["stretch"], fields["autocorrelation_rows"], stretches),
         fields["tried"], fields["block"], fields["live"], fields["stage"], fields["end"], _earlier(fields["earlier"]),
     )  # fmt: skip
     found.open = _open(fields["open"], sums)

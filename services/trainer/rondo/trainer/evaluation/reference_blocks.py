@@ -89,9 +89,9 @@ def of_losses(fitted: FittedTask, counted: pa.Table) -> LossReference | None:
         return None
     rows = _stretch(len(losses))
     losses = losses[len(losses) % rows :]
-    memory = autocorrelation_time(losses[None, :], 1, below=rows)
+    within = autocorrelation_time(losses[None, :], 1, below=rows)
     return LossReference(
-        rows=rows, memory=memory, means=_rounded(losses.reshape(-1, rows).mean(axis=1)), largest=largest
+        rows=rows, autocorrelation_rows=within, means=_rounded(losses.reshape(-1, rows).mean(axis=1)), largest=largest
     )
 
 
@@ -133,7 +133,9 @@ def _column_blocks(profile: FeatureProfile, bins: NDArray[np.int64], rows: int) 
     moving = np.flatnonzero((found != found[:1]).any(axis=0))
     times = (autocorrelation_time(watched.values[:, at][bins][None, :], 1, below=rows) for at in moving)
     means = zip(watched.names, watched.means(counts).T, strict=True)
-    return ColumnBlocks(memory=max(times, default=1.0), means={name: _rounded(values) for name, values in means})
+    return ColumnBlocks(
+        autocorrelation_rows=max(times, default=1.0), means={name: _rounded(values) for name, values in means}
+    )
 
 
 def _rounded(means: NDArray[np.float64]) -> tuple[float, ...]:
