@@ -13,8 +13,8 @@ from tests.chassis.profiles.test_autocorrelation import remembering
 from tests.monitor.evidence.buckets import MINUTE, buckets_of, exact, parts_of
 
 
-def stretches(means: np.ndarray, rows: int = 1, memory: float = 1.0) -> Stretches:
-    return Stretches(rows, memory, exact(means))
+def stretches(means: np.ndarray, rows: int = 1, autocorrelation_rows: float = 1.0) -> Stretches:
+    return Stretches(rows, autocorrelation_rows, exact(means))
 
 
 def test_independent_rows_have_the_shortest_blocks() -> None:
