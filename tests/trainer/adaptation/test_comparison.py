@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rondo.trainer.adaptation.comparison import (
-    LONG,
     Course,
     Rows,
     ScoredChunk,
@@ -21,7 +20,7 @@ from rondo.trainer.adaptation.comparison import (
 )
 from rondo.trainer.adaptation.holdout import latest
 from rondo.trainer.adaptation.record import ChunkScore
-from rondo.trainer.adaptation.strategies import CHAMPION, Strategy
+from rondo.trainer.adaptation.strategies import CHAMPION, WINDOW, Strategy
 
 RNG = np.random.default_rng(3)
 STATE = State(first=2_000)
@@ -111,12 +110,12 @@ def test_a_leader_that_has_too_few_rows_now_is_replaced_by_the_window() -> None:
 def test_a_suspicion_compares_the_rows_since_the_change_with_the_window() -> None:
     state = replace(STATE, leader="fading", record=(ScoredChunk(0, 1, {}),))
     planned = course_of_suspicion(ROWS, state, since=9_500)
-    assert planned.strategies == (Strategy("since", 9_500), Strategy(LONG, 0))
+    assert planned.strategies == (Strategy("since", 9_500), Strategy(WINDOW, 0))
     assert (planned.held.fit, planned.held.start) == (9_800, 9_800)
-    better = reconsider(ROWS, state, planned, {"since": losses(200, 0.2), LONG: losses(200, 0.3)})
+    better = reconsider(ROWS, state, planned, {"since": losses(200, 0.2), WINDOW: losses(200, 0.3)})
     assert (better.leader, better.state) == ("since", State(2_000, since=9_500))
-    worse = reconsider(ROWS, state, planned, {"since": losses(200, 0.3), LONG: losses(200, 0.2)})
-    assert (worse.leader, worse.state) == (LONG, State(2_000))
+    worse = reconsider(ROWS, state, planned, {"since": losses(200, 0.3), WINDOW: losses(200, 0.2)})
+    assert (worse.leader, worse.state) == (WINDOW, State(2_000))
     assert worse.confirmation is not None
     assert not worse.confirmation.moves
 
@@ -124,7 +123,7 @@ def test_a_suspicion_compares_the_rows_since_the_change_with_the_window() -> Non
 def test_where_one_model_of_a_suspicion_fails_the_rows_of_the_other_are_taken() -> None:
     state = replace(STATE, leader="fading")
     planned = course_of_suspicion(ROWS, state, since=9_500)
-    for name, first in (("since", 9_500), (LONG, 0)):
+    for name, first in (("since", 9_500), (WINDOW, 0)):
         alone = replace(planned, strategies=tuple(each for each in planned.strategies if each.name == name))
         found = choose(ROWS, state, alone, {name: losses(200, 0.2)})
         assert (found.leader, found.state) == (name, state), "nothing is confirmed"
@@ -139,13 +138,13 @@ def test_the_strategy_that_is_served_has_the_name_of_the_one_that_was_scored() -
     found = choose(rows, state, planned, {"since": losses(100, 0.2)})
     assert served(rows, planned, found) == Strategy("since", 4_500)
     reconsidered = course_of_suspicion(ROWS, STATE, since=9_500)
-    stays = reconsider(ROWS, STATE, reconsidered, {"since": losses(200, 0.3), LONG: losses(200, 0.2)})
+    stays = reconsider(ROWS, STATE, reconsidered, {"since": losses(200, 0.3), WINDOW: losses(200, 0.2)})
     assert served(ROWS, reconsidered, stays) == Strategy("since", 0)
 
 
 def test_a_suspicion_of_a_change_before_the_window_does_not_widen_it() -> None:
     planned = course_of_suspicion(ROWS, replace(STATE, since=9_000), since=100)
-    assert planned.strategies == (Strategy("since", 9_000), Strategy(LONG, 9_000))
+    assert planned.strategies == (Strategy("since", 9_000), Strategy(WINDOW, 9_000))
 
 
 def test_a_window_older_than_all_rows_has_all_rows() -> None:

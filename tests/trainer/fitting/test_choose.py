@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from rondo.trainer.adaptation.comparison import LONG, State
+from rondo.trainer.adaptation.comparison import WINDOW, State
 from rondo.trainer.adaptation.strategies import Strategy
 from rondo.trainer.dataset.training_set import TrainingSet
 from rondo.trainer.errors import LeakError, OneClassError, SharedEventTimeError
@@ -109,7 +109,7 @@ def test_a_suspicion_with_one_model_serves_the_rows_of_that_and_names_them() -> 
     frame = frame.with_columns(temp=pl.when(without).then(None).otherwise("temp"))
     asked = spec(prepare={"impute": {"temp": "median"}})
     found = chosen(frame, asked, START + timedelta(hours=1_600), State(2_000, leader="fading"))
-    assert set(found.fitted) == {LONG}
+    assert set(found.fitted) == {WINDOW}
     assert (found.served, found.choice.state.leader) == (Strategy("since", 0), "fading")
     fitted = PIPELINE.fit(asked, training_set(frame), (), None, found)
     assert fitted.adaptation is not None

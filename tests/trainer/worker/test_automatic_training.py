@@ -123,7 +123,7 @@ async def test_after_a_confirmed_change_the_rows_before_it_are_left_out(harness:
     adaptation = trained.summary.adaptation
     assert adaptation.window_start == CHANGE + timedelta(minutes=20)
     assert (adaptation.suspected_since, adaptation.rows) == (adaptation.window_start, 780)
-    assert {each.strategy: each.rows for each in adaptation.scores} == {"since": 480, "long": 3_500}
+    assert {each.strategy: each.rows for each in adaptation.scores} == {"since": 480, "window": 3_500}
     known = harness.store.trainings["flight-delay"].known
     assert (known.fitted, known.state.record, known.state.leader) == (780, (), "since")
     assert trained.summary.event_time_from == adaptation.window_start

@@ -10,24 +10,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rondo.trainer.adaptation import forgetting, holdout
+from rondo.trainer.adaptation import confirmation, holdout
 from rondo.trainer.adaptation.growth import chunk_rows
 from rondo.trainer.adaptation.record import Comparison, chunk_scores, lead, worse_from
-from rondo.trainer.adaptation.strategies import ALL, CHAMPION, SINCE, Strategy, strategies
+from rondo.trainer.adaptation.strategies import ALL, CHAMPION, SINCE, WINDOW, Strategy, strategies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from rondo.trainer.adaptation.forgetting import Confirmation
+    from rondo.trainer.adaptation.confirmation import Confirmation
     from rondo.trainer.adaptation.holdout import HeldOut
     from rondo.trainer.adaptation.record import ChunkScore
 
 # Older chunks count less than a thousandth.
 KEPT_CHUNKS = 64
-# The window before a change that is suspected, beside the one from there on.
-LONG = "long"
 
 
 @dataclass(frozen=True)
@@ -122,11 +120,11 @@ def course(rows: Rows, state: State, fitted_until: int | None) -> Course:
 def course_of_suspicion(rows: Rows, state: State, since: int) -> Course:
     """Return what is fitted and scored where a change since a time is suspected: the rows after it, and the window."""
     window = rows.first_since(state.since)
-    change = max(forgetting.window_start(rows.times, since, rows.features), window)
-    count = forgetting.held_back(len(rows.times) - change, chunk_rows(state.first))
+    change = max(confirmation.window_start(rows.times, since, rows.features), window)
+    count = confirmation.held_back(len(rows.times) - change, chunk_rows(state.first))
     # Without a gap: it would take the rows after the change.
     held = holdout.latest(rows.times, 0, count)
-    found = (Strategy(SINCE, change), Strategy(LONG, window))
+    found = (Strategy(SINCE, change), Strategy(WINDOW, window))
     return Course(held, found, compared=False, change=change)
 
 
@@ -147,7 +145,7 @@ def served(rows: Rows, planned: Course, choice: Choice) -> Strategy:
     if planned.change is not None and choice.confirmation is None:
         (scored,) = (each for each in planned.strategies if each.name == choice.leader)
         return replace(scored, name=SINCE)
-    name = SINCE if choice.leader == LONG else choice.leader
+    name = SINCE if choice.leader == WINDOW else choice.leader
     return taken(rows, replace(choice.state, leader=name), len(rows.times))
 
 
@@ -177,9 +175,9 @@ def choose(rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArr
 def reconsider(rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArray[np.float64]]) -> Choice:
     """Return whether the window begins with the change from now on. In both cases the record starts over."""
     assert planned.change is not None  # noqa: S101 - the caller's condition
-    found = forgetting.confirm(losses[SINCE], losses[LONG])
+    found = confirmation.confirm(losses[SINCE], losses[WINDOW])
     since = int(rows.times[planned.change]) if found.moves else state.since
-    return Choice(SINCE if found.moves else LONG, State(state.first, since), confirmation=found)
+    return Choice(SINCE if found.moves else WINDOW, State(state.first, since), confirmation=found)
 
 
 def _worse_since(

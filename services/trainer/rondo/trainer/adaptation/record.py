@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# What a chunk counts beside the one after it. With .8 a record forgets too fast, and .95 gains nothing.
+# What a chunk counts beside the one after it. With .8 a record is too short, and .95 gains nothing.
 DISCOUNT = 0.9
 _QUARTERS = 4
 _ERRORS, _ERRORS_OF_SAFE, _ERRORS_OF_HARM = 2.0, 1.0, 4.0
@@ -36,9 +36,6 @@ class ChunkScore:
     rows: int
     mean: float
     quarters: tuple[float, ...]
-
-
-Chunk = "Mapping[str, ChunkScore]"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 SINCE = "since"
 ALL = "all"
 FADING = "fading"
+# The window as it is, beside its rows since a suspected change.
+WINDOW = "window"
 # What serves already: it has a record, and is fitted to nothing.
 CHAMPION = "champion"
 SAFE = (SINCE, ALL)

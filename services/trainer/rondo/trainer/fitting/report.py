@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rondo.contracts.events.training import Adaptation, StrategyScore
-from rondo.trainer.adaptation.comparison import LONG
-from rondo.trainer.adaptation.strategies import CHAMPION, FADING, SINCE
+from rondo.trainer.adaptation.strategies import CHAMPION, FADING, SINCE, WINDOW
 from rondo.trainer.dataset.columns import from_micros
 
 if TYPE_CHECKING:
@@ -106,4 +105,4 @@ def _rows_of(chosen: Chosen) -> str:
 
 
 def _name(leader: str) -> str:
-    return SINCE if leader == LONG else leader
+    return SINCE if leader == WINDOW else leader

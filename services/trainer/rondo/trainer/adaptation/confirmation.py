@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.trainer.adaptation.record import ChunkScore, chunk_scores, compare
+from rondo.trainer.adaptation.strategies import SINCE, WINDOW
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LEAST_KEPT, _KEPT_PER_FEATURE = 200, 10
-_LONG, _SHORT = "long", "short"
 
 
 @dataclass(frozen=True)
 class Confirmation:
-    """How much less the short window loses than the long one, its standard error, and whether the window moves."""
+    """How much less a model of the rows since a change loses than one of the window, its standard error, the decision.
+
+    `moves` is whether the window begins with the change from now on.
+    """
 
     advantage: float
     error: float
@@ -39,15 +42,16 @@ def held_back(rows: int, chunk: int) -> int:
     return min(chunk, rows // 2)
 
 
-def confirm(short: NDArray[np.float64], long: NDArray[np.float64]) -> Confirmation:
-    """Compare the losses of both on the same rows. The window moves unless the short one is worse by a standard error.
+def confirm(since: NDArray[np.float64], window: NDArray[np.float64]) -> Confirmation:
+    """Compare the losses of a model of the rows since a change with those of one of the window, on the same rows.
 
-    The error is the larger one of two: from quarters of the rows, and from single rows.
+    The window moves to the change unless the first is worse by a standard error. That is the larger one of two: from
+    quarters of the rows, and from single rows.
     """
-    scores = {_LONG: _one(long), _SHORT: _one(short)}
-    found = compare([scores], _LONG, _SHORT)
+    scores = {WINDOW: _one(window), SINCE: _one(since)}
+    found = compare([scores], WINDOW, SINCE)
     assert found is not None  # noqa: S101 - both have a score
-    by_row = float(np.std(long - short) / np.sqrt(len(long)))
+    by_row = float(np.std(window - since) / np.sqrt(len(window)))
     error = max(found.error, by_row)
     return Confirmation(found.advantage, error, moves=found.advantage >= -error)
 

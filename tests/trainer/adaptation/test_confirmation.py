@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rondo.trainer.adaptation.forgetting import confirm, held_back, window_start
+from rondo.trainer.adaptation.confirmation import confirm, held_back, window_start
 
 RNG = np.random.default_rng(3)
-LONG = RNG.uniform(0.2, 0.4, 400)
+LOSSES = RNG.uniform(0.2, 0.4, 400)
 
 
 @pytest.mark.parametrize(
@@ -22,20 +22,20 @@ def test_half_of_the_rows_since_the_change_are_left_to_fit_to() -> None:
     assert (held_back(10_000, 200), held_back(300, 200)) == (200, 150)
 
 
-def test_a_short_window_that_is_better_is_taken() -> None:
-    found = confirm(LONG - 0.05, LONG)
+def test_a_model_since_the_change_that_is_better_is_taken() -> None:
+    found = confirm(LOSSES - 0.05, LOSSES)
     assert found.moves
     assert found.advantage == pytest.approx(0.05)
 
 
-def test_a_short_window_that_is_worse_beyond_chance_is_not_taken() -> None:
-    found = confirm(LONG + 0.05 + RNG.normal(0, 0.01, 400), LONG)
+def test_a_model_since_the_change_that_is_worse_beyond_chance_is_not_taken() -> None:
+    found = confirm(LOSSES + 0.05 + RNG.normal(0, 0.01, 400), LOSSES)
     assert not found.moves
     assert found.advantage == pytest.approx(-0.05, abs=0.002)
 
 
-def test_a_short_window_that_is_no_worse_than_by_chance_is_taken() -> None:
+def test_a_model_since_the_change_that_is_no_worse_than_by_chance_is_taken() -> None:
     noise = RNG.normal(0, 0.2, 400)
-    found = confirm(LONG + noise - noise.mean() + 0.005, LONG)
+    found = confirm(LOSSES + noise - noise.mean() + 0.005, LOSSES)
     assert found.error > 0.005
     assert found.moves
