@@ -147,6 +147,15 @@ async def test_findings_and_requests_become_triggers_with_their_figures(work: Me
     assert (cooling.reason, cooling.trigger.detail) == ("cooldown", "distance missing 50.0% (reference 0.0%)")
 
 
+@pytest.mark.parametrize("problem", ["silence", "no_outcomes", "from_the_future"])
+async def test_a_stream_that_has_stopped_triggers_no_training(problem: str, work: MemoryUnitOfWork) -> None:
+    spec = builders.spec(retrain={"on": ["quality"]})
+    await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(spec)), work)
+    silent = DataQualityDegraded(**builders.drift().model_dump() | {"problem": problem})
+    await handlers.on_data_quality_degraded(builders.enveloped(silent), work)
+    assert (work.store.runs, work.store.events) == ([], [])
+
+
 async def test_a_skip_names_the_run_in_flight(work: MemoryUnitOfWork) -> None:
     await handlers.on_spec_applied(builders.enveloped(builders.spec_applied(builders.spec())), work)
     await handlers.on_drift_detected(builders.enveloped(builders.drift("one")), work)

@@ -17,3 +17,11 @@ def figure(value: float, form: str = ".6g") -> str:
     digits = floor(log10(abs(value))) + 1
     text = f"{value:,.{max(0, int(form.strip('.g') or 6) - digits)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in the largest unit of which it has two, such as `40 min` or `6 h`."""
+    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"

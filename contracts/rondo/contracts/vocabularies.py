@@ -106,7 +106,8 @@ class StatisticName(StrEnum):
     categories; `missing` and `unseen` are shares of rows (0 to 1). `unknown_classes` is the share of outcomes whose
     class the model does not know, `mean_error` the mean of outcome minus prediction. `level` and `spread` are means of
     the first two Legendre polynomials of a value's rank in the reference (0 without a change), `share` is that of a
-    category, and `loss` the mean loss between 0 and 1. The others are metrics, named as in the gates of a spec.
+    category, and `loss` the mean loss between 0 and 1. `silence` is the time without a row, and `lag` how far the
+    newest event time is behind, both in seconds. The others are metrics, named as in the gates of a spec.
 
     Unknown: shown by its name; in a finding it counts as found.
     """
@@ -132,6 +133,23 @@ class StatisticName(StrEnum):
     SPREAD = "spread"
     SHARE = "share"
     LOSS = "loss"
+    SILENCE = "silence"
+    LAG = "lag"
+
+
+class QualityProblem(StrEnum):
+    """What is wrong with the data of a model.
+
+    `values`: its requests have missing or unseen values. `silence`: no request arrives, and `no_outcomes`: no outcome,
+    for much longer than usual. `stale`: the event times of the requests no longer advance with the clock.
+
+    Unknown: shown as it is. It triggers no training: only `values` does.
+    """
+
+    VALUES = "values"
+    SILENCE = "silence"
+    NO_OUTCOMES = "no_outcomes"
+    STALE = "stale"
 
 
 class Severity(StrEnum):

@@ -9,7 +9,7 @@ from rondo.contracts.figures import figure
 from rondo.contracts.tasks.registry import METRICS
 from rondo.contracts.text import Message, Text
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import Severity, StatisticName, open_to
+from rondo.contracts.vocabularies import QualityProblem, Severity, StatisticName, open_to
 
 
 class Window(Value):
@@ -54,6 +54,8 @@ _WRITTEN = {
     StatisticName.SPREAD: ("spread", ".3f"),
     StatisticName.SHARE: ("share", ".1%"),
     StatisticName.LOSS: ("loss", ".4f"),
+    StatisticName.SILENCE: ("seconds of silence", ",.0f"),
+    StatisticName.LAG: ("seconds behind", ",.0f"),
 }
 
 
@@ -131,9 +133,14 @@ class PerformanceSuspected(Finding):
 
 
 class DataQualityDegraded(Finding):
-    """The requests lack values, or carry values, that the training data did not."""
+    """The data of a model is not what it was: values are missing or unseen, or a stream has stopped or is stale.
+
+    `window` holds no rows where the problem is that none arrive.
+    """
 
     topic: ClassVar[str] = "quality.degraded"
+
+    problem: Annotated[Text, open_to(QualityProblem)] = QualityProblem.VALUES
 
 
 class WindowClosed(Finding):

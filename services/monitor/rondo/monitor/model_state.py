@@ -22,6 +22,7 @@ from rondo.monitor.alerts.findings import Subject
 from rondo.monitor.alerts.version_alarms import LabelledWindow, VersionAlarms
 from rondo.monitor.champion_history import ChampionHistory
 from rondo.monitor.evidence.model_evidence import ModelEvidence
+from rondo.monitor.quality.streams import StreamQuality
 from rondo.monitor.statistics.window_statistics import window_statistics
 from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.message_buffer import MessageBuffer
@@ -78,6 +79,7 @@ class ModelState:
     alarms: VersionAlarms = field(default_factory=VersionAlarms)
     dropped: DroppedRows = field(default_factory=DroppedRows)
     buffer: MessageBuffer = field(default_factory=MessageBuffer)
+    streams: StreamQuality = field(default_factory=StreamQuality)
     removed: int = 0
     spec: ModelSpec | None = field(default=None, compare=False)
 
@@ -113,7 +115,8 @@ class ModelState:
         self.unmatched.clear()
         self.labelled.clear()
         self.buffer.clear()
-        return [*self._resolve_alarms(why, at), *self.dropped.resolve(self.model, at, why)]
+        resolved = [*self.dropped.resolve(self.model, at, why), *self.streams.resolve(self.model, at, why)]
+        return [*self._resolve_alarms(why, at), *resolved]
 
     def snapshot(self) -> ModelState:
         """Return what the status is made of. A thread may read it while this state takes rows."""
@@ -124,12 +127,14 @@ class ModelState:
             alarms=VersionAlarms(dict(self.alarms.by_kind), dict(self.alarms.unjudged)),
             dropped=replace(self.dropped, counts=dict(self.dropped.counts)),
             unmatched=copy(self.unmatched),
+            streams=self.streams.snapshot(),
         )
 
     @property
     def open_alerts(self) -> tuple[str, ...]:
         """The kinds of the alerts that are raised and not resolved."""
-        return (*self.alarms.open, *(("coverage",) if self.dropped.coverage.alarm.alert_id else ()))
+        coverage = ("coverage",) if self.dropped.coverage.alarm.alert_id else ()
+        return (*self.alarms.open, *coverage, *self.streams.open)
 
     def promote(self, champion: ChampionRevision) -> list[Announcement]:
         """Apply a deployment. Another version drops the windows and the evidence of older versions.
@@ -167,6 +172,9 @@ class ModelState:
 
     def buffer_predictions(self, value: bytes, predictions: Predictions, now: float) -> None:
         """Buffer a message of `predictions.log`; evicted rows count as dropped."""
+        times, made = _times(predictions.rows)
+        # A row without a plausible event time is a request, too.
+        self.streams.take(self.model, "requests", made, np.where(is_implausible(times, made), made, times))
         for evicted in self.buffer.push(value, predictions, now):
             self._drop(evicted, "evicted_rows")
 
@@ -206,11 +214,19 @@ class ModelState:
         """Add rows of `outcomes.log`; `written` is the message's timestamp in microseconds."""
         times = np.asarray(rows.column("known_at").cast(pa.int64()).to_numpy())
         made = np.full(times.size, written)
+        self.streams.take(self.model, "outcomes", made, np.where(is_implausible(times, made), made, times))
         self.outcome_watermark, _ = self.outcome_watermark.advance(times, made, self.max_out_of_orderness)
         if (implausible := is_implausible(times, made)).any():
             self.dropped.counts["implausible_outcomes"] += int(implausible.sum())
             rows, times = rows.filter(pa.array(~implausible)), times[~implausible]
         self.dropped.counts["evicted_outcomes"] += self.unmatched.add_outcomes(rows, times)
+
+    def look_at_streams(self) -> list[Announcement]:
+        """Return what the rhythms of the streams lead to by now."""
+        if self.champion is None or self.spec is None:
+            return []
+        rate = self.spec.monitor.false_alarm_rate
+        return self.streams.look(Subject(self.model, self.champion.version, rate, 0))
 
     def settle(self) -> None:
         """Join outcomes to predictions, count and correct labels, and discard what can't be matched any more."""
@@ -316,10 +332,7 @@ class ModelState:
 
     def _advance(self, rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Advance the watermark; returns each row's event time, when it was made, and the watermark at its arrival."""
-        made = np.asarray(rows.column("made_at").cast(pa.int64()).to_numpy())
-        given = rows.column("event_time")
-        given = pc.coalesce(given, rows.column("made_at")) if given.null_count else given
-        times = np.asarray(given.cast(pa.int64()).to_numpy())
+        times, made = _times(rows)
         self.watermark, passed = self.watermark.advance(times, made, self.max_out_of_orderness)
         return times, made, passed
 
@@ -336,3 +349,11 @@ class ModelState:
         recent = predictions.column("event_time").to_numpy() >= oldest
         self.unmatched.keep_predictions(others | recent)
         self._discard_final_labels(tumbling)
+
+
+def _times(rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return each row's event time, and when it was made."""
+    made = np.asarray(rows.column("made_at").cast(pa.int64()).to_numpy())
+    given = rows.column("event_time")
+    given = pc.coalesce(given, rows.column("made_at")) if given.null_count else given
+    return np.asarray(given.cast(pa.int64()).to_numpy()), made

@@ -43,18 +43,23 @@ class MonitorPipeline:
         self._control_plane = ControlPlaneCache(store, signal)
         self._checkpointer = Checkpointer(store, clock, timings)
         self._idleness = IdlenessTracker()
+        # Until when silence has been counted; None while the initial backlog is read.
+        self._watched_until: float | None = None
         self.models: dict[str, ModelState] = {}
 
     async def load(self) -> Mapping[Position, int]:
         """Load the latest checkpoint and the control plane's data; returns the positions to read from."""
         self.models = await self._checkpointer.load()
         self._idleness.reset()
+        self._watched_until = None
         await self._control_plane.refresh()
         return self._checkpointer.positions
 
     def caught_up(self) -> None:
         """Start idle timeouts: the initial backlog is consumed."""
-        self._idleness.arm(self._clock())
+        now = self._clock()
+        self._idleness.arm(now)
+        self._watched_until = now
 
     async def advance(self, messages: Sequence[Message]) -> None:
         """Take messages, close due windows, and save a checkpoint when it is time."""
@@ -62,12 +67,16 @@ class MonitorPipeline:
         now = self._clock()
         await self._control_plane.refresh_if_changed()
         announcements = self._apply_control_plane()
+        self._watch_streams(now)
         for message in messages:
             self._read(message, now)
         await self._count_buffered(now)
         self._advance_idle_watermarks(now)
         for model, state in self.models.items():
             announcements += state.dropped.drain_alerts()
+            found = state.look_at_streams()
+            announcements += found
+            self._checkpointer.changed |= {model} if found else set()
             if reference := self._control_plane.champion_reference(state.champion):
                 looked = list(state.look(reference))
                 announcements += looked
@@ -132,6 +141,15 @@ class MonitorPipeline:
                 announcements += resolved
                 self._checkpointer.changed.add(model)
         return announcements
+
+    def _watch_streams(self, now: float) -> None:
+        """Count the time since the last look as silence, which rows that have arrived meanwhile end."""
+        if self._watched_until is None:
+            return
+        elapsed, self._watched_until = round((now - self._watched_until) * 1_000_000), now
+        for model, state in self.models.items():
+            if state.streams.watch(elapsed):
+                self._checkpointer.changed.add(model)
 
     def _read(self, message: Message, now: float) -> None:
         topic, partition, offset = place(message)

@@ -16,7 +16,7 @@ from rondo.contracts.events.monitoring import (
     WindowClosed,
 )
 from rondo.contracts.events.training import TrainingRequested, Trigger
-from rondo.contracts.vocabularies import TriggerKind
+from rondo.contracts.vocabularies import QualityProblem, TriggerKind
 from rondo.trainer.triggers.handle_trigger import handle_deferred_triggers, handle_new_labels, handle_trigger
 
 if TYPE_CHECKING:
@@ -154,7 +154,9 @@ async def on_performance_suspected(envelope: Envelope[PerformanceSuspected], wor
 
 
 async def on_data_quality_degraded(envelope: Envelope[DataQualityDegraded], work: UnitOfWork) -> None:
-    await handle_trigger(envelope.data.model, _trigger(envelope.data, TriggerKind.QUALITY), work)
+    """Trigger a training for what values show. One on a stream that has stopped would have no new rows."""
+    if envelope.data.problem == QualityProblem.VALUES:
+        await handle_trigger(envelope.data.model, _trigger(envelope.data, TriggerKind.QUALITY), work)
 
 
 async def on_deployment_changed(envelope: Envelope[DeploymentChanged], work: UnitOfWork) -> None:

@@ -144,3 +144,19 @@ def test_an_unknown_model_and_contradicting_options_are_refused(rondo: Run, answ
     assert orjson.loads(rondo("drift", "nosuch", "--json").stdout)["error"] == "not_found"
     refused = rondo("drift", "loans", "--html", "a.html", "--history", "--json")
     assert (refused.exit_code, orjson.loads(refused.stdout)["error"]) == (2, "usage")
+
+
+def test_each_stream_has_its_newest_row_and_when_an_alert_would_follow(rondo: Run, answers: Any) -> None:
+    judged = {
+        "newest": "2024-03-01T12:00:00Z", "silent_seconds": 120.0, "longest_gap_seconds": 2_400.0,
+        "limit_seconds": 4_800.0, "lag_seconds": 0.0, "lag_limit_seconds": None, "stopped": False,
+    }  # fmt: skip
+    answers(
+        "loans/drift",
+        status(streams={"requests": judged, "outcomes": judged | {"limit_seconds": None, "longest_gap_seconds": None}}),
+    )
+    lines = parts(rondo("drift", "loans").stdout)["Streams"]
+    assert [line.split()[0] for line in (lines[0], lines[2])] == ["requests", "outcomes"]
+    assert "2024-03-01 12:00 UTC, silent for 2 min" in lines[0]
+    assert ("longest gap 40 min" in lines[1], "after 80 min" in lines[1]) == (True, True)
+    assert "week" in lines[3]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rondo.client.cli.output import minute
 from rondo.contracts.events.monitoring import Statistic, described
+from rondo.contracts.figures import duration
 from rondo.contracts.tasks.registry import METRICS
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def lines(status: dict[str, Any], plotter: Plotter, width: int) -> Iterator[Line
         yield from _heading("No evident change")
         yield from _unchanged(unchanged, bars, plotter, width)
     yield from _windows(status, width)
+    yield from _streams(status["streams"])
 
 
 def _heading(text: str) -> Iterator[Line]:
@@ -133,6 +135,21 @@ def _windows(status: dict[str, Any], width: int) -> Iterator[Line]:
         yield from _heading("Performance")
         yield Line(f"  {_period(closed)}: {closed['labelled_rows']:,} outcomes")
         yield from (Line(line) for line in _indented(", ".join(metrics), width, "  "))
+
+
+def _streams(streams: Mapping[str, dict[str, Any]]) -> Iterator[Line]:
+    if streams:
+        yield from _heading("Streams")
+    for name, each in streams.items():
+        yield Line(
+            f"  {name:8}  newest {minute(each['newest'])} UTC, silent for {duration(each['silent_seconds'])}",
+            "bold red" if each["stopped"] else None,
+        )
+        if (limit := each["limit_seconds"]) is None:
+            yield Line("            a stop is not noticed before a week of rows")
+        else:
+            usual = duration(each["longest_gap_seconds"])
+            yield Line(f"            longest gap {usual}; an alert after {duration(limit)}")
 
 
 def _period(window: dict[str, Any]) -> str:

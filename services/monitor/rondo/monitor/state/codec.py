@@ -17,6 +17,8 @@ from rondo.monitor.alerts.version_alarms import VersionAlarms
 from rondo.monitor.champion_history import ChampionHistory
 from rondo.monitor.model_state import ModelState
 from rondo.monitor.ports import TABLES, ChampionRevision, ModelCheckpoint
+from rondo.monitor.quality.rhythm import Rhythm, Week
+from rondo.monitor.quality.streams import STREAMS, StreamQuality
 from rondo.monitor.state import segmented_table
 from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
 from rondo.monitor.stream.watermark import Watermark
@@ -97,6 +99,7 @@ def decode_state(
         alarms=_alarms(figures["alarms"]),
         removed=figures["removed"],
         dropped=DroppedRows(dict.fromkeys(REASONS, 0) | figures["dropped"], _coverage(figures["coverage"])),
+        streams=_streams(figures["streams"]),
     )
     rows, messages = buffered.column("row").to_pylist(), buffered.column("message").to_pylist()
     state.buffer.restore(rows, messages, stored_buffered.rows.size, now)
@@ -116,6 +119,10 @@ def _figures(state: ModelState) -> dict[str, object]:
         "removed": state.removed,
         "coverage": asdict(state.dropped.coverage),
         "dropped": dict(state.dropped.counts),
+        "streams": {
+            "rhythms": {name: _encoded_rhythm(rhythm) for name, rhythm in state.streams.rhythms.items()},
+            "open": dict(state.streams.open),
+        },
     }
 
 
@@ -131,6 +138,22 @@ def _watermark(figures: Mapping[str, Any]) -> Watermark:
 def _alarms(figures: Mapping[str, Any]) -> VersionAlarms:
     by_kind = {kind: EvidenceAlarm(**figures["by_kind"][kind]) for kind in FINDING_KINDS}
     return VersionAlarms(by_kind, dict(figures["unjudged"]))
+
+
+def _encoded_rhythm(rhythm: Rhythm) -> dict[str, object]:
+    # Lists, as for watermarks.
+    weeks = [asdict(each) for each in rhythm.weeks]
+    return {**asdict(rhythm), "weeks": weeks, "pauses": [list(each) for each in rhythm.pauses]}
+
+
+def _streams(figures: Mapping[str, Any]) -> StreamQuality:
+    rhythms = dict.fromkeys(STREAMS, Rhythm())
+    for name in STREAMS:
+        given = figures["rhythms"][name]
+        weeks = tuple(Week(**each) for each in given["weeks"])
+        pauses = tuple((end, length) for end, length in given["pauses"])
+        rhythms[name] = Rhythm(**{**given, "weeks": weeks, "pauses": pauses})
+    return StreamQuality(rhythms, dict(figures["open"]))
 
 
 def _coverage(figures: Mapping[str, Any]) -> Coverage:

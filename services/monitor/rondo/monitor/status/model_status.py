@@ -10,6 +10,7 @@ from rondo.monitor.alerts.no_verdict import no_verdict
 from rondo.monitor.status.column_status import ColumnStatus, column_statuses
 from rondo.monitor.status.newest_rows import NewestRows, WindowStatus, newest_rows, window_status
 from rondo.monitor.status.overall_verdict import OverallVerdict, overall_verdict
+from rondo.monitor.status.stream_status import StreamStatus, stream_statuses
 from rondo.monitor.stream.watermark import NEVER
 from rondo.monitor.windows.recent_windows import CountedPeriod
 from rondo.monitor.windows.tumbling import to_time
@@ -54,7 +55,8 @@ class ModelStatus(Value):
     `newest` are the newest rows with their distributions, `newest_closed` the newest ones that accept no more outcomes,
     and `windows` are the open ones. `no_verdict` is as in `ModelSummary`.
 
-    `watermark` and `outcomes_until` are the newest times in the logs.
+    `watermark` and `outcomes_until` are the newest times in the logs; `streams` has the rhythm of `requests` and of
+    `outcomes`.
     `window_seconds` and `bucket_seconds` are the lengths of windows and of the buckets of evidence; `late_for_evidence`
     counts the rows that came after their bucket had closed. `dropped` are the rows and outcomes that count in no
     window, by reason; `dropped_share` is their share of the last full block of 500 rows. `false_alarm_rate` is that of
@@ -75,6 +77,7 @@ class ModelStatus(Value):
     newest_closed: WindowStatus | None
     windows: tuple[WindowStatus, ...]
     alerts: dict[str, str]
+    streams: dict[str, StreamStatus]
     unmatched: LogCounts
     clock_set_back: LogCounts
     late_for_evidence: int
@@ -112,7 +115,8 @@ def model_status(state: ModelState, spec: ModelSpec, reference: Reference | None
         bucket_seconds=tumbling.bucket / 1e6 if tumbling else None,
         columns=columns,
         **_windows(state, reference),
-        alerts=state.alarms.open,
+        alerts=state.alarms.open | state.streams.open,
+        streams=stream_statuses(state.streams),
         unmatched=LogCounts(
             predictions=state.unmatched.predictions.num_rows, outcomes=state.unmatched.outcomes.num_rows
         ),

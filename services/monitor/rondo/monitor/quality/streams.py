@@ -1,0 +1,155 @@
+"""The streams of a model, and the alerts that one has stopped or is stale.
+
+An alert opens when a stream is silent for longer than its rhythm allows, and resolves with the next row. Only time in
+which the monitor runs counts as silence: after a start it can't know what it missed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from rondo.contracts.events.monitoring import AlertRaised, DataQualityDegraded, Statistic, Window
+from rondo.contracts.figures import duration
+from rondo.contracts.vocabularies import QualityProblem, Severity, StatisticName
+from rondo.monitor.alerts import findings
+from rondo.monitor.alerts.findings import Announcement
+from rondo.monitor.quality.limits import lag_limit, longest_gap, silence_limit
+from rondo.monitor.quality.rhythm import WEEK, Rhythm, live_weeks
+from rondo.monitor.windows.tumbling import to_time
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rondo.monitor.alerts.findings import Subject
+
+Stream = Literal["requests", "outcomes"]
+STREAMS: tuple[Stream, ...] = ("requests", "outcomes")
+SILENCE: dict[Stream, QualityProblem] = {
+    "requests": QualityProblem.SILENCE,
+    "outcomes": QualityProblem.NO_OUTCOMES,
+}
+# So often is a silence saved on its way to the limit: a restart then loses little of it.
+_SAVES = 16
+_WORDS = {"requests": "request", "outcomes": "outcome"}
+_ADVICE = {
+    QualityProblem.SILENCE: "Check what sends the requests, and serving.",
+    QualityProblem.NO_OUTCOMES: "Check what sends the outcomes, and ingestion. Until then the performance is unknown.",
+    QualityProblem.STALE: "Check where the event times come from.",
+}
+
+
+@dataclass
+class StreamQuality:
+    """The rhythm of each stream, the ids of the open alerts by problem, and events not yet published."""
+
+    rhythms: dict[Stream, Rhythm] = field(default_factory=lambda: dict.fromkeys(STREAMS, Rhythm()))
+    open: dict[str, str] = field(default_factory=dict)
+    pending: list[Announcement] = field(default_factory=list)
+
+    def take(self, model: str, stream: Stream, written: NDArray[np.int64], times: NDArray[np.int64]) -> None:
+        """Take rows of a stream, by when each was written, and its event time; resolves the alert of its silence."""
+        before, problem = self.rhythms[stream], SILENCE[stream]
+        after = before.with_rows(
+            written, times, was_paused=problem in self.open, is_stale=QualityProblem.STALE in self.open
+        )
+        self.rhythms[stream] = after
+        if written.size and (alert := self.open.pop(problem, None)):
+            pause = _duration(after.pauses[-1][1]) if after.pauses else "a pause"
+            self.pending.append(
+                findings.resolved(model, alert, to_time(after.last), f"{_WORDS[stream]}s arrive again, after {pause}")
+            )
+
+    def watch(self, elapsed: int) -> bool:
+        """Count time in which the monitor ran; returns whether a silence has to be saved."""
+        save = False
+        for stream, rhythm in self.rhythms.items():
+            after = rhythm.watched(elapsed)
+            self.rhythms[stream] = after
+            part = (silence_limit(after) or 0) // _SAVES
+            save |= part > 0 and after.silent // part > rhythm.silent // part
+        return save
+
+    def look(self, subject: Subject) -> list[Announcement]:
+        """Return what to publish by now: findings, and alerts that open or resolve."""
+        published, self.pending = self.pending, []
+        for stream, rhythm in self.rhythms.items():
+            # Without requests no outcomes are to be expected.
+            expected = stream == "requests" or QualityProblem.SILENCE not in self.open
+            limit = silence_limit(rhythm)
+            if expected and limit is not None and rhythm.silent > limit and SILENCE[stream] not in self.open:
+                published += self._silent(subject, stream, rhythm, limit)
+        return published + self._stale(subject, self.rhythms["requests"])
+
+    def resolve(self, model: str, at: datetime, why: str) -> list[Announcement]:
+        """Resolve the open alerts, and begin without a rhythm."""
+        pending, opened = self.pending, self.open
+        self.rhythms, self.open, self.pending = dict.fromkeys(STREAMS, Rhythm()), {}, []
+        return [*pending, *(findings.resolved(model, alert, at, why) for alert in opened.values())]
+
+    def snapshot(self) -> StreamQuality:
+        return StreamQuality(dict(self.rhythms), dict(self.open))
+
+    def _silent(self, subject: Subject, stream: Stream, rhythm: Rhythm, limit: int) -> list[Announcement]:
+        longest, problem = longest_gap(rhythm) or 0, SILENCE[stream]
+        statistic = _seconds(StatisticName.SILENCE, rhythm.silent, longest, limit)
+        what = f"no {_WORDS[stream]} for {_duration(rhythm.silent)}"
+        known = f"the longest gap of the last {_weeks(rhythm)} was {_duration(longest)}"
+        until = rhythm.last + rhythm.silent
+        return self._raise(problem, subject, statistic, (rhythm.last, until), f"{what}; {known}")
+
+    def _stale(self, subject: Subject, rhythm: Rhythm) -> list[Announcement]:
+        limit, alert = lag_limit(rhythm), self.open.get(QualityProblem.STALE)
+        if limit is None:
+            return []
+        if alert is not None and rhythm.lag * 2 < limit:
+            del self.open[QualityProblem.STALE]
+            why = f"the newest event time is {_duration(rhythm.lag)} behind the clock"
+            return [findings.resolved(subject.model, alert, to_time(rhythm.last), why)]
+        if alert is not None or rhythm.lag <= limit:
+            return []
+        usual = max(each.lag for each in live_weeks(rhythm.weeks[:-1]))
+        statistic = _seconds(StatisticName.LAG, rhythm.lag, usual, limit)
+        detail = f"the newest event time is {_duration(rhythm.lag)} behind the clock; before it was {_duration(usual)}"
+        return self._raise(
+            QualityProblem.STALE, subject, statistic, (rhythm.newest, rhythm.last), f"{detail} at the most"
+        )
+
+    def _raise(
+        self, problem: QualityProblem, subject: Subject, statistic: Statistic, between: tuple[int, int], detail: str
+    ) -> list[Announcement]:
+        start, end = map(to_time, between)
+        finding = DataQualityDegraded(
+            model=subject.model,
+            finding_id=subject.finding_id(problem, start),
+            model_version=subject.version,
+            problem=problem,
+            window=Window(start=start, end=end, rows=0),
+            since=start,
+            statistics=(statistic,),
+        )
+        alert = AlertRaised(
+            model=subject.model,
+            alert_id=finding.finding_id,
+            severity=Severity.WARNING,
+            title=f"{subject.model}: {detail.partition(';')[0]}",
+            detail=f"{detail}. {_ADVICE[problem]}",
+            raised_at=end,
+        )
+        self.open[problem] = alert.alert_id
+        return [Announcement(finding, finding.finding_id), Announcement(alert, f"{alert.alert_id}-raised")]
+
+
+def _duration(micros: int) -> str:
+    return duration(micros / 1e6)
+
+
+def _weeks(rhythm: Rhythm) -> str:
+    return f"{round((rhythm.last - live_weeks(rhythm.weeks)[0].since) / WEEK)} weeks"
+
+
+def _seconds(name: StatisticName, value: int, reference: int, threshold: int) -> Statistic:
+    return Statistic(statistic=name, value=value / 1e6, reference=reference / 1e6, threshold=threshold / 1e6)
