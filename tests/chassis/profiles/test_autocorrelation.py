@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rondo.chassis.profiles.autocorrelation import autocorrelation_time
+from rondo.chassis.profiles.autocorrelation import autocorrelation_time, autocorrelation_time_of_bins
 from scipy.signal import lfilter
 
 
@@ -49,3 +49,17 @@ def test_scales_from_a_bound_on_are_left_to_the_means_of_stretches() -> None:
     assert autocorrelation_time(rows, 1, below=2) == autocorrelation_time(rows, 1, below=4)
     slow = 0.3 * rows + np.random.default_rng(7).standard_normal(rows.shape)
     assert autocorrelation_time(slow, 1, below=4) < autocorrelation_time(slow, 1) / 4
+
+
+@pytest.mark.parametrize("rows", [3, 39, 40, 161, 20_003])
+@pytest.mark.parametrize("below", [1, 2, 5, 600])
+def test_the_time_of_bins_is_that_of_their_values(rows: int, below: int) -> None:
+    rng = np.random.default_rng(8)
+    # Bins that follow each other in one stretch, and alternate in the next; two of them have the same components.
+    bins = np.where(np.arange(rows) % 200 < 100, np.arange(rows) // 20 % 6, rng.integers(0, 6, rows))
+    values = np.rint(rng.standard_normal((6, 3)) * 2**20) / 2**20
+    values[4] = values[2]
+    found = autocorrelation_time_of_bins(values, bins, below)
+    assert found == pytest.approx(autocorrelation_time(values[bins].T, 1, below), rel=1e-12)
+    assert (found > 1) == (below > 1 and rows >= 40)
+    assert autocorrelation_time_of_bins(values[:, :0], bins, below) == 1.0

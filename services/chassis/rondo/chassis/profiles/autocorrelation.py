@@ -38,12 +38,38 @@ def autocorrelation_time(means: NDArray[np.float64], rows: float, below: float =
     return longest
 
 
+def autocorrelation_time_of_bins(values: NDArray[np.float64], bins: NDArray[np.int64], below: float) -> float:
+    """Return `autocorrelation_time` of components that are functions of the bin of a row.
+
+    `values` has the components of each bin, shape `[bins, components]`, and `bins` the bin of each row in their order.
+    At the scale of single rows, the pairs of bins that follow each other are counted once for all components.
+    """
+    if not values.size or len(bins) < FEWEST_MEANS or below <= 1:
+        return 1.0
+    # Most bins of a categorical column have the same components.
+    values, group = np.unique(values, axis=0, return_inverse=True)
+    codes, size = group.reshape(-1).take(bins), len(values)
+    rows = np.bincount(codes, minlength=size)
+    pairs = np.bincount(codes[:-1] * size + codes[1:], minlength=size * size).reshape(size, size)
+    centred = values - (rows @ values) / len(bins)
+    of_rows = _largest_time(rows @ centred**2, (centred * (pairs @ centred)).sum(axis=0), len(bins))
+    quarters = codes[: len(bins) // _SCALE_STEP * _SCALE_STEP].reshape(-1, _SCALE_STEP)
+    former, latter = (quarters[:, at] * size + quarters[:, at + 1] for at in (0, 2))
+    shares = ((values[:, None] + values) / _SCALE_STEP).reshape(size * size, -1).T
+    means = np.array([share.take(former) + share.take(latter) for share in shares])
+    return max(1.0, of_rows, autocorrelation_time(means, _SCALE_STEP, below))
+
+
 def _time(means: NDArray[np.float64]) -> float:
     """Return the largest autocorrelation time of the components, in stretches; 0 where no correlation is certain."""
-    count = means.shape[1]
     centred = means - means.mean(axis=1, keepdims=True)
     squares = np.einsum("cs,cs->c", centred, centred)
     products = np.einsum("cs,cs->c", centred[:, 1:], centred[:, :-1])
+    return _largest_time(squares, products, means.shape[1])
+
+
+def _largest_time(squares: NDArray[np.float64], products: NDArray[np.float64], count: int) -> float:
+    """Return `_time` from the sums of the squares, and of the products of neighbours, by component."""
     lag1 = np.divide(products, squares, out=np.zeros_like(squares), where=squares > 0)
     certain = lag1 > 2.5 / math.sqrt(count)
     if not certain.any():

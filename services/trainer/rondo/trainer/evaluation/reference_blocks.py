@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from rondo.chassis.profiles.autocorrelation import autocorrelation_time
+from rondo.chassis.profiles.autocorrelation import autocorrelation_time, autocorrelation_time_of_bins
 from rondo.chassis.profiles.binning import Binning
 from rondo.chassis.profiles.components import components
 from rondo.chassis.profiles.projections import Projector, projection_name
@@ -129,13 +129,11 @@ def _column_blocks(profile: FeatureProfile, bins: NDArray[np.int64], rows: int) 
     places = bins.reshape(stretches, rows) + size * np.arange(stretches)[:, None]
     counts = np.bincount(places.ravel(), minlength=stretches * size).reshape(stretches, size)
     found = watched.values[counts.any(axis=0)]
-    # One component at a time for memory's sake; one that has the same value in every row has no autocorrelation.
+    # One that has the same value in every row has no autocorrelation.
     moving = np.flatnonzero((found != found[:1]).any(axis=0))
-    times = (autocorrelation_time(watched.values[:, at][bins][None, :], 1, below=rows) for at in moving)
+    within = autocorrelation_time_of_bins(watched.values[:, moving], bins, below=rows)
     means = zip(watched.names, watched.means(counts).T, strict=True)
-    return ColumnBlocks(
-        autocorrelation_rows=max(times, default=1.0), means={name: _rounded(values) for name, values in means}
-    )
+    return ColumnBlocks(autocorrelation_rows=within, means={name: _rounded(values) for name, values in means})
 
 
 def _rounded(means: NDArray[np.float64]) -> tuple[float, ...]:
