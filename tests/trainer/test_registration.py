@@ -58,7 +58,7 @@ def test_the_classes_are_those_of_the_model_in_its_order() -> None:
     assert builder.read_task(candidate.model).labels == ("large", "small", "tiny")
     assert (candidate.scored.outputs["label"] == candidate.scored.targets).mean() > 0.9
     assert _codes(candidate) == {"unknown_training_rows"}
-    assert set(candidate.feature_blocks.columns) == {"a", "b"}
+    assert set(candidate.reference.blocks.columns) == {"a", "b"}
 
 
 def test_classes_that_only_the_model_or_only_the_rows_have_are_noted() -> None:

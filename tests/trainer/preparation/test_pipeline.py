@@ -100,7 +100,7 @@ def test_every_step_is_in_the_graph(task: str) -> None:
     model = onnx.load_from_string(graph)
     assert [value.name for value in model.graph.input] == list(spec.features)
     assert builder.read_signature(graph) == spec.features
-    assert list(fitted.profile) == list(spec.features)
+    assert list(fitted.reference.profile) == list(spec.features)
     assert next(entry.version for entry in model.opset_import if not entry.domain) == 20
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,11 @@ from rondo.trainer.dataset import data_checks
 from rondo.trainer.dataset.split import split
 from rondo.trainer.ensemble.combine import Combined, combine
 from rondo.trainer.errors import NoFinitePredictionError, TrainingImpossibleError
-from rondo.trainer.evaluation import reference_blocks, reference_profile
+from rondo.trainer.evaluation import feature_reference
 from rondo.trainer.evaluation.candidate import FittedCandidate
 from rondo.trainer.evaluation.compare import evaluate_candidate
 from rondo.trainer.evaluation.holdout import score_holdout
-from rondo.trainer.fitting.choose import choose_strategy, refit
+from rondo.trainer.fitting.choose import can_refit, choose_strategy, refit
 from rondo.trainer.fitting.model_fits import ModelFits
 from rondo.trainer.fitting.plan import plan_strategies
 from rondo.trainer.fitting.report import report
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from rondo.trainer.dataset.training_set import TrainingSet
     from rondo.trainer.estimators.base import Estimator
     from rondo.trainer.evaluation.candidate import Candidate, ChampionModel
+    from rondo.trainer.evaluation.feature_reference import FeatureReference
     from rondo.trainer.external_models.model import RunGraph
     from rondo.trainer.fitting.choose import Chosen
     from rondo.trainer.fitting.plan import Planned
@@ -91,6 +93,7 @@ class _Fitted:
     model: FeatureModel
     refitted: FeatureModel | None
     rows: pl.DataFrame
+    reference: FeatureReference
     function: FunctionVersion | None
     adaptation: Adaptation | None
 
@@ -195,14 +198,18 @@ class Pipeline:
         fits, rows = self._fits(spec, found), training_set.rows
         function = self.function_version(spec) if chosen is None else chosen.function
         parts = _checked_parts(spec, rows) if chosen is None else chosen.parts
-        model = fits.fit(fits.prepare(parts.training), parts.holdout) if chosen is None else chosen.model
         served = Strategy(ALL, 0) if chosen is None else chosen.served
-        refitted = refit(fits, rows, served, parts) if spec.refits else None
+        refits = can_refit(fits, rows, served, parts)
+        first = chosen.first if chosen is not None and not refits else served.first
+        with ThreadPoolExecutor(1) as pool:
+            # The library leaves cores idle in between, and the reference needs no model.
+            reference = pool.submit(feature_reference.of_rows, spec.features, rows[first:])
+            model = fits.fit(fits.prepare(parts.training), parts.holdout) if chosen is None else chosen.model
+            refitted = refit(fits, rows, served) if refits else None
         if self.function_version(spec) != function:
             raise PackageChangedError(function.package if function else "")
-        first = chosen.first if chosen is not None and refitted is None else served.first
-        adaptation = None if chosen is None else report(chosen, refitted=refitted is not None)
-        made = _Fitted(parts, model, refitted, rows[first:], function, adaptation)
+        adaptation = None if chosen is None else report(chosen, refitted=refits)
+        made = _Fitted(parts, model, refitted, rows[first:], reference.result(), function, adaptation)
         return self._candidate(fits, training_set, made, champions, found)
 
     def _candidate(
@@ -230,8 +237,6 @@ class Pipeline:
             **made.metadata,
         }
         graph = builder.build(served, fitted, metadata)
-        profile = reference_profile.of_features(spec.features, rows)
-        feature_blocks, projections = reference_blocks.of_features(profile, rows)
         return FittedCandidate(
             model=graph,
             holdout=holdout,
@@ -248,9 +253,7 @@ class Pipeline:
                 self.score(graph, inputs.onnx_inputs(spec.features, compared)),
                 compared,
             ),
-            profile=profile,
-            feature_blocks=feature_blocks,
-            projections=projections,
+            reference=fit.reference,
             training_set_digest=training_set.digest,
             rows=rows.height,
             rows_trained=parts.training.height,

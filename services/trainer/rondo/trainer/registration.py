@@ -15,7 +15,7 @@ from rondo.contracts.vocabularies import NoteCode
 from rondo.trainer.dataset import data_checks
 from rondo.trainer.dataset.split import MIN_FRESH_ROWS, is_comparable, split
 from rondo.trainer.errors import TrainingImpossibleError
-from rondo.trainer.evaluation import reference_blocks, reference_profile
+from rondo.trainer.evaluation import feature_reference
 from rondo.trainer.evaluation.candidate import FittedCandidate
 from rondo.trainer.evaluation.holdout import score_holdout
 from rondo.trainer.external_models.errors import RunFailedError, UnmatchedClassesError, listed
@@ -119,8 +119,6 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
     known_time = {} if until is None else {builder.TRAINED_UNTIL: until.isoformat()}
     graph = builder.build(registered, scored.task, {builder.SPEC_DIGEST: spec.digest, **known_time})
     compared, edge_notes = _compare(spec, registered, scored.task, graph, rows, run)
-    profile = reference_profile.of_features(spec.features, rows)
-    feature_blocks, projections = reference_blocks.of_features(profile, rows)
     return FittedCandidate(
         model=graph,
         holdout=holdout,
@@ -132,9 +130,7 @@ def candidate_of(spec: ModelSpec, training_set: TrainingSet, content: bytes, run
         ),
         parameters=None,
         parity=compared,
-        profile=profile,
-        feature_blocks=feature_blocks,
-        projections=projections,
+        reference=feature_reference.of_rows(spec.features, rows),
         training_set_digest=training_set.digest,
         rows=rows.height,
         rows_trained=0,

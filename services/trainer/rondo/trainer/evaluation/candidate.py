@@ -14,12 +14,10 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import (
         Comparison,
         Evaluation,
-        FeatureProfile,
         Parity,
-        Projections,
-        ReferenceBlocks,
         ReferenceProfile,
     )
+    from rondo.trainer.evaluation.feature_reference import FeatureReference
     from rondo.trainer.evaluation.metrics import Scored
 
 
@@ -36,8 +34,8 @@ class FittedCandidate:
     """A model as ONNX bytes, the holdout rows, and the model's outputs for them.
 
     The model that gave them is fitted to `rows_trained` rows, none if it was made elsewhere, and its weights to
-    `rows_weighed` more. `model` is that one, or one that is fitted to the holdout as well. Event times, profile and
-    blocks cover `rows` rows, which include these and the holdout, and the digest all labelled rows. `function`,
+    `rows_weighed` more. `model` is that one, or one that is fitted to the holdout as well. Event times and
+    reference cover `rows` rows, which include these and the holdout, and the digest all labelled rows. `function`,
     `members` and `adaptation` are as in `TrainingInputs`.
     """
 
@@ -47,9 +45,7 @@ class FittedCandidate:
     notes: tuple[TrainingNote, ...]
     parameters: Parameters | None
     parity: Parity
-    profile: dict[str, FeatureProfile]
-    feature_blocks: ReferenceBlocks
-    projections: Projections | None
+    reference: FeatureReference
     training_set_digest: str
     rows: int
     rows_trained: int

@@ -79,12 +79,12 @@ def _profile(fitted: FittedCandidate, scored: Scored) -> ReferenceProfile:
     return ReferenceProfile(
         rows=fitted.rows,
         seconds=(fitted.event_time_to - fitted.event_time_from).total_seconds(),
-        features=fitted.profile,
+        features=fitted.reference.profile,
         outputs=outputs,
         task=scored.task,
         performance={name: PerformanceFigure(value=f.value, error=f.error) for name, f in figures.items()},
-        feature_blocks=fitted.feature_blocks,
-        projections=fitted.projections,
+        feature_blocks=fitted.reference.blocks,
+        projections=fitted.reference.projections,
         output_blocks=reference_blocks.of_outputs(outputs, scored),
         loss=reference_blocks.of_losses(scored.task, counted),
     )

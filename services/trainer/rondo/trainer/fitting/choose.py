@@ -103,14 +103,17 @@ def choose_strategy(fits: ModelFits, planned: Planned, champion: ChampionModel |
     )
 
 
-def refit(fits: ModelFits, rows: pl.DataFrame, served: Strategy, parts: Split) -> FeatureModel | None:
-    """Return the model of a strategy that is fitted to the holdout as well.
+def can_refit(fits: ModelFits, rows: pl.DataFrame, served: Strategy, parts: Split) -> bool:
+    """Return whether the model that serves is to be fitted to the holdout as well.
 
-    None where it would know other classes than the one that was evaluated: that serves then.
+    Not where it would know other classes than the one that was evaluated: that serves then.
     """
+    return fits.spec.refits and fits.classes(rows[served.first :]) == fits.classes(parts.training)
+
+
+def refit(fits: ModelFits, rows: pl.DataFrame, served: Strategy) -> FeatureModel:
+    """Return the model of a strategy that is fitted to the holdout as well."""
     taken = rows[served.first :]
-    if fits.classes(taken) != fits.classes(parts.training):
-        return None
     return fits.fit(fits.prepare(taken), taken.tail(1), served.weights(rows.height))
 
 
