@@ -54,6 +54,17 @@ def test_the_suspicion_is_extended_by_later_rows_and_keeps_its_beginning() -> No
     assert found.found.after == pytest.approx(share * before.after + (1 - share) * 0.1, abs=0.01)
 
 
+def test_the_rows_of_a_suspicion_are_all_rows_since_it_began() -> None:
+    """Buckets of 50 rows make blocks of 50, though 32 are enough."""
+    found = begun()
+    rows = np.concatenate((losses(1_000, 2), losses(1_500, 3, mean=0.4)), axis=1)
+    found.take(buckets_of(rows, 50))
+    assert found.found is not None
+    assert found.block == 32
+    assert found.found.rows == 2_500 - found.found.since // MINUTE * 50
+    assert found.found.after == pytest.approx(rows[0, -found.found.rows :].mean(), abs=1e-5)
+
+
 def test_better_predictions_are_not_suspected() -> None:
     found = begun()
     found.take(buckets_of(losses(4_000, 2, mean=0.05), 8))

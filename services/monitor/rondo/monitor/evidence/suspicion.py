@@ -1,8 +1,8 @@
-"""A test of the losses that is quick and promises no rate of false alarms: the start of the training rows hangs on it.
+"""A test of the losses that is quick and promises no rate of false alarms: it decides where the training rows begin.
 
-It differs from the test that alerts people in its blocks: at most an eighth of the reference, however long the losses
-are correlated. On losses that are correlated for long it suspects too often. A false suspicion costs a comparison of
-two models, while a late one costs the errors until then.
+It differs from the test that alerts people in its blocks: one has at most an eighth of the reference's rows, over
+however many rows the losses are correlated. Where that is more than a block, it suspects too often. A false suspicion
+costs a comparison of two models, and a late one costs the errors until then.
 """
 
 from __future__ import annotations
@@ -51,15 +51,17 @@ class Suspected:
 
 @dataclass(eq=False)
 class Suspicion:
-    """The test, with blocks of `block` rows. `starts` are the event times of the live blocks, in microseconds.
+    """The test, with blocks of at least `block` rows.
 
-    `number` counts how often it has begun. `found` is the suspicion, which lasts until the version is replaced.
+    `starts` are the event times of the live blocks, in microseconds, and `counts` are their rows. `number` counts how
+    often it has begun. `found` is the suspicion, which lasts until the version is replaced.
     """
 
     seed: str
     block: int
     test: BlockTest
     starts: list[int] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
     number: int = 0
     found: Suspected | None = None
     open: OpenBlock = field(default_factory=lambda: OpenBlock.empty(1))
@@ -90,29 +92,32 @@ class Suspicion:
         """Make blocks as long as a bucket with so many rows needs, as far as the reference allows it."""
         factor = min(crowded_by(rows, self.block), max(1, self.test.reference // FEWEST_BLOCKS))
         if factor > 1:
-            self.number, self.starts, self.block = self.number + 1, [], self.block * factor
-            reference = merged(self.test.means[:, : self.test.reference], factor)
-            self.test = BlockTest.of(f"{self.seed}/{self.number}", reference, self.test.normal, one_sided=True)
+            self.block *= factor
+            self._begin(merged(self.test.means[:, : self.test.reference], factor))
 
     def _close(self, end: int) -> None:
         self.test = self.test.with_blocks(on_grid(self.open.sums / self.open.rows)[:, None])
         self.starts.append(self.open.start)
+        self.counts.append(self.open.rows)
         self.open = OpenBlock.empty(1)
         evidence = float(self.test.evidence()[0])
         if evidence >= -np.log(FALSE_ALARM_RATE):
             self._suspect(end, evidence)
         elif self.test.live >= _MOST_LIVE_BLOCKS:
-            self.number, self.starts = self.number + 1, []
-            reference = self.test.means[:, -_MOST_LIVE_BLOCKS:]
-            self.test = BlockTest.of(f"{self.seed}/{self.number}", reference, self.test.normal, one_sided=True)
+            self._begin(self.test.means[:, -_MOST_LIVE_BLOCKS:])
+
+    def _begin(self, reference: NDArray[np.float64]) -> None:
+        """Begin again without live blocks, against these means of blocks."""
+        self.number, self.starts, self.counts = self.number + 1, [], []
+        self.test = BlockTest.of(f"{self.seed}/{self.number}", reference, self.test.normal, one_sided=True)
 
     def _suspect(self, end: int, evidence: float) -> None:
         live = self.test.means[0, self.test.reference :]
         first = _split(live)
         before = self.test.means[0, : self.test.reference + first]
-        rows = (len(live) - first) * self.block
-        after = float(live[first:].mean())
-        self.found = Suspected(self.starts[first], end, rows, float(before.mean()), after, evidence)
+        rows = np.array(self.counts[first:])
+        after = float(live[first:] @ rows / rows.sum())
+        self.found = Suspected(self.starts[first], end, int(rows.sum()), float(before.mean()), after, evidence)
 
 
 def _split(means: NDArray[np.float64]) -> int:

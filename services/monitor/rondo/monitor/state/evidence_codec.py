@@ -72,8 +72,8 @@ def _version_rows(version: int, evidence: VersionEvidence) -> Iterable[Row]:
             )
             yield _row(version, "learning", components | fields, *arrays)
     if suspicion := evidence.suspicion:
-        starts = np.array(suspicion.starts, np.int64)
-        stored = *_test_arrays(suspicion.test), starts, suspicion.open.sums
+        blocks = np.array([suspicion.starts, suspicion.counts], np.int64)
+        stored = *_test_arrays(suspicion.test), blocks, suspicion.open.sums
         yield _row(version, "suspicion", _suspicion_fields(suspicion), *stored)
 
 
@@ -161,10 +161,11 @@ def _learning(fields: Mapping[str, Any], arrays: list[bytes]) -> Learning:
 
 
 def _suspicion(fields: Mapping[str, Any], arrays: list[bytes]) -> Suspicion:
-    means, normal, starts, sums = arrays
+    means, normal, blocks, sums = arrays
+    starts, counts = np.frombuffer(blocks, np.int64).reshape(2, -1).tolist()
     return Suspicion(
         fields["seed"], fields["block"], _test(fields["test"], means, normal),
-        np.frombuffer(starts, np.int64).tolist(), fields["number"],
+        starts, counts, fields["number"],
         Suspected(**fields["found"]) if fields["found"] else None, _open(fields["open"], sums),
     )  # fmt: skip
 
