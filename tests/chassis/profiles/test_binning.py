@@ -10,6 +10,8 @@ from rondo.chassis.profiles.binning import Binning
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile, ReferenceProfile
 
+from tests.chassis.profiles.counts import row_counts
+
 PROFILE = ReferenceProfile(
     rows=6,
     features={
@@ -49,23 +51,23 @@ def test_the_reference_is_laid_out_as_the_counts_are() -> None:
 def test_a_value_on_an_edge_belongs_to_the_bin_above_and_null_and_nan_are_missing() -> None:
     rows: list[Row] = [(-5, "a", 0.1, True), (0.0, "b", 0.5, True), (1.0, "z", 0.9, True), (None, None, 0.2, True)]
     rows.append((float("nan"), "a", 0.2, True))
-    x, city, score = (column.of(BINNING.count(table(rows))).tolist() for column in BINNING.columns)
+    x, city, score = (column.of(row_counts(BINNING, table(rows))).tolist() for column in BINNING.columns)
     assert (x, city, score) == ([1, 1, 1, 2], [2, 1, 1, 1], [3, 2, 0])
 
 
 def test_the_empty_text_is_missing_as_it_is_in_the_reference() -> None:
-    counts = BINNING.count(table([(1.0, "", 0.1, True), (1.0, None, 0.1, True), (1.0, "z", 0.1, True)]))
+    counts = row_counts(BINNING, table([(1.0, "", 0.1, True), (1.0, None, 0.1, True), (1.0, "z", 0.1, True)]))
     assert BINNING.columns[1].of(counts).tolist() == [0, 0, 1, 2]
 
 
 def test_an_absent_column_is_missing_in_every_row() -> None:
-    counts = BINNING.count(table([(1.0, "a", 0.1, True)] * 3).drop_columns(["feature.city"]))
+    counts = row_counts(BINNING, table([(1.0, "a", 0.1, True)] * 3).drop_columns(["feature.city"]))
     assert BINNING.columns[1].of(counts).tolist() == [0, 0, 0, 3]
 
 
 @given(ROWS)
 def test_every_row_is_counted_once_in_every_column(rows: list[Row]) -> None:
-    counts = BINNING.count(table(rows))
+    counts = row_counts(BINNING, table(rows))
     assert [int(column.of(counts).sum()) for column in BINNING.columns] == [len(rows)] * 3
 
 
@@ -74,24 +76,18 @@ def test_groups_are_counted_as_if_each_came_alone(rows: list[Row], number: int, 
     groups = np.random.default_rng(seed).integers(number, size=len(rows))
     counts = BINNING.count_groups(table(rows), groups, number)
     alone = [
-        BINNING.count(table([row for row, at in zip(rows, groups, strict=True) if at == g])) for g in range(number)
+        row_counts(BINNING, table([row for row, at in zip(rows, groups, strict=True) if at == g]))
+        for g in range(number)
     ]
     assert counts.tolist() == [each.tolist() for each in alone]
-
-
-@given(ROWS)
-def test_each_index_is_the_place_at_which_a_row_is_counted(rows: list[Row]) -> None:
-    indices = BINNING.indices(table(rows))
-    assert [len(each) for each in indices] == [len(rows)] * 3
-    assert np.bincount(np.concatenate(indices), minlength=BINNING.size).tolist() == BINNING.count(table(rows)).tolist()
 
 
 def test_many_rows_are_binned_as_few_are() -> None:
     rng = np.random.default_rng(1)
     x = rng.choice(np.array([-1.0, 0.0, 0.5, 1.0, 2.0, np.inf, -np.inf, np.nan]), 20_000).astype(np.float32)
     many = pa.table({"feature.x": x})
-    few = [BINNING.count(many.slice(start, 100)) for start in range(0, 20_000, 100)]
-    assert BINNING.count(many).tolist() == np.sum(few, axis=0).tolist()
+    few = [row_counts(BINNING, many.slice(start, 100)) for start in range(0, 20_000, 100)]
+    assert row_counts(BINNING, many).tolist() == np.sum(few, axis=0).tolist()
 
 
 def test_long_texts_are_compared_as_texts() -> None:

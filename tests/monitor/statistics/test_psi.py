@@ -11,6 +11,7 @@ from rondo.monitor.statistics.bin_pooling import pool
 from rondo.monitor.statistics.psi import PopulationStability, psi
 from rondo.monitor.windows.window_counts import WindowCounts
 
+from tests.chassis.profiles.counts import row_counts
 from tests.monitor.builders import REFERENCE, predictions, rows, times
 from tests.monitor.statistics.windows import reference_of, window
 
@@ -50,7 +51,7 @@ def test_pooling_loses_no_row_and_leaves_at_most_the_last_bin_sparse(pairs: list
 def figures(shift: float, count: int = 2_000) -> dict[str, float]:
     rng = np.random.default_rng(3)
     table = predictions(rows(rng, count, shift), times(0, count), ["i"] * count)
-    counts = WindowCounts.empty(REFERENCE, 1).with_rows(count, REFERENCE.binning.count(table))
+    counts = WindowCounts.empty(REFERENCE, 1).with_rows(count, row_counts(REFERENCE.binning, table))
     return {s.feature or "": s.value for s in PopulationStability().of(counts, REFERENCE)}
 
 

@@ -16,6 +16,8 @@ from rondo.contracts.training_evidence import (
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.status.histograms import Histogram, histograms
 
+from tests.chassis.profiles.counts import row_counts
+
 TWENTIETHS = NumericProfile(edges=tuple(float(n) for n in range(101)), counts=(0, *[10] * 100, 0), missing=0)
 
 
@@ -25,7 +27,7 @@ def histogram(profile: FeatureProfile, values: pa.Array) -> Histogram:
     reference = Reference.of(
         ReferenceProfile(rows=1_000, features={"c": profile}, outputs={}, task=task, performance={})
     )
-    counts = reference.binning.count(pa.table({"feature.c": values}))
+    counts = row_counts(reference.binning, pa.table({"feature.c": values}))
     (found,) = histograms(counts, reference)
     return found
 

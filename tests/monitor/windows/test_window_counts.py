@@ -8,6 +8,7 @@ from hypothesis import given
 from rondo.monitor.evidence.reference import Reference
 from rondo.monitor.windows.window_counts import WindowCounts
 
+from tests.chassis.profiles.counts import row_counts
 from tests.chassis.profiles.test_binning import BINNING, PROFILE, ROWS, Row, table
 from tests.monitor.streams import STREAMS, Stream, counted
 
@@ -21,7 +22,7 @@ def window_counts(*parts: list[Row]) -> WindowCounts:
         labelled = counted(data, np.array([r[3] for r in rows], np.float64))
         # The bucket of a row follows from the row alone.
         buckets = np.array([int(r[2] * 1_000) % BUCKETS for r in rows], np.int64)
-        whole = whole.with_rows(len(rows), BINNING.count(table(rows))).with_labelled(labelled, buckets)
+        whole = whole.with_rows(len(rows), row_counts(BINNING, table(rows))).with_labelled(labelled, buckets)
     return whole
 
 

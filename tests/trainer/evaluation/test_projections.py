@@ -16,6 +16,8 @@ from rondo.trainer.evaluation.projection_weights import PROJECTIONS, draw
 from rondo.trainer.evaluation.reference_blocks import of_features
 from rondo.trainer.evaluation.reference_profile import of_features as profiles_of
 
+from tests.chassis.profiles.counts import row_counts
+
 NAMES = ("a", "b", "c", "d")
 HALVES = NumericProfile(edges=(0.0,), counts=(5, 5))
 
@@ -44,7 +46,7 @@ def moved(profile: ReferenceProfile, rows: pa.Table) -> dict[str, float]:
     """Return how far the mean of any component of each column is from that of the reference."""
     assert profile.projections
     binning, profiles = Binning.of(profile), profile.features | profile.projections.profiles
-    counts, before = binning.count(rows), binning.reference(profile)
+    counts, before = row_counts(binning, rows), binning.reference(profile)
     return {
         column.name: float(np.abs(watched.means(column.of(counts)) - watched.means(column.of(before))).max())
         for column in binning.watched

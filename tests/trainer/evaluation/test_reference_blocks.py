@@ -22,6 +22,8 @@ from rondo.trainer.evaluation.reference_profile import counted_rows
 from rondo.trainer.evaluation.reference_profile import of_features as profiles_of
 from rondo.trainer.evaluation.reference_profile import of_outputs as profiles_of_outputs
 
+from tests.chassis.profiles.counts import row_counts
+
 BINARY = FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=0.5)
 FEATURES = {
     name: Feature(type="category" if name in {"city", "rare"} else "float", optional=True)
@@ -80,7 +82,7 @@ def test_the_stretches_are_what_the_monitor_computes_of_the_same_rows(count: int
     logged, binning = as_logged(rows), Binning.of(profile)
     groups = np.repeat(np.arange(stretches), blocks.rows)
     counts = binning.count_groups(logged.slice(left_out), groups, stretches)
-    assert (counts.sum(axis=0) + binning.count(logged.slice(0, left_out))).tolist() == binning.reference(
+    assert (counts.sum(axis=0) + row_counts(binning, logged.slice(0, left_out))).tolist() == binning.reference(
         profile
     ).tolist()
     profiles, columns = dict(profile.features), dict(blocks.columns)
@@ -128,7 +130,7 @@ def test_the_memory_is_that_of_rows_within_a_stretch() -> None:
     profiles = profiles_of({"x": FEATURES["x"]}, rows)
     blocks, _ = of_features(profiles, rows)
     profile = ReferenceProfile(rows=12_800, features=profiles, outputs={}, task=BINARY, performance={})
-    (bins,) = Binning.of(profile).indices(as_logged(rows))
+    bins = Binning.of(profile).columns[0].bins(as_logged(rows))
     of_rows = components(profiles["x"]).values[bins].T
     assert blocks.rows == 25
     assert blocks.columns["x"].autocorrelation_rows == pytest.approx(autocorrelation_time(of_rows, 1, below=25))

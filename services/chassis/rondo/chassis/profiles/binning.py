@@ -115,17 +115,10 @@ class Binning:
         """The columns and the projections, in the order of their counts."""
         return (*self.columns, *self.projections)
 
-    def count(self, rows: pa.Table) -> NDArray[np.int64]:
-        """Count rows into a vector of shape (size,). A column that the table lacks counts as missing in every row."""
-        return self.count_groups(rows, np.zeros(rows.num_rows, np.int64), 1).ravel()
-
-    def indices(self, rows: pa.Table) -> tuple[NDArray[np.int64], ...]:
-        """Return where each row is counted in the vector of counts: for each of `watched` an array of shape [rows]."""
-        return tuple(self._places(rows))
-
     def count_groups(self, rows: pa.Table, groups: NDArray[np.int64], number: int) -> NDArray[np.int64]:
         """Count each group of rows for itself: shape [number, size].
 
+        A column that the table lacks counts as missing in every row.
         `groups` has each row's group, from 0 to `number` - 1, shape [rows].
         """
         if rows.num_rows <= _ROWS_AT_ONCE:

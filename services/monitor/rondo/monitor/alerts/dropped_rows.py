@@ -80,10 +80,8 @@ def observe(coverage: Coverage, dropped: NDArray[np.bool_]) -> tuple[Coverage, l
     while coverage.rows + dropped.size >= BLOCK_ROWS:
         room = BLOCK_ROWS - coverage.rows
         block = _filled(coverage, dropped[:room])
-        alarm, change = block.alarm.observe(block.share > MAX_DROPPED, block.blocks, _CONSECUTIVE)
-        if change == "raised":
-            alarm = replace(alarm, alert_id=str(block.blocks))
-        if change in {"raised", "recovered"}:
+        alarm, change = block.alarm.observe(str(block.blocks), _CONSECUTIVE, exceeded=block.share > MAX_DROPPED)
+        if change != "none":
             transitions.append(CoverageTransition(change, block))
         coverage = Coverage(0, 0, block.blocks + 1, alarm, block.share, block.first_block)
         dropped = dropped[room:]

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
-Transition = Literal["none", "raised", "lasts", "recovered"]
+Transition = Literal["none", "raised", "recovered"]
 
 
 @dataclass(frozen=True)
 class AlarmState:
-    """Periods in a row `over` and `under` the threshold, the start of the first one over, and the raised alert."""
+    """`alert_id` is that of the raised alert.
 
-    over: int = 0
-    under: int = 0
-    since: int | None = None
+    `periods` are the last ones in a row that are over the threshold without an alert, or under it with one.
+    """
+
+    periods: int = 0
     alert_id: str | None = None
 
-    def observe(self, exceeded: bool | None, start: int, consecutive: int) -> tuple[AlarmState, Transition]:  # noqa: FBT001 - a verdict
-        """Return the state after the period that begins at `start`. None (not decided) changes nothing.
-
-        The caller sets `alert_id` on `raised`. From then on every `consecutive` periods in a row over the threshold
-        yield `lasts`, until `recovered`.
-        """
-        if exceeded is None:
-            return self, "none"
-        if exceeded:
-            return self._observe_over(start, consecutive)
-        if self.alert_id is None:
-            return AlarmState(), "none"
-        if self.under + 1 >= consecutive:
-            return AlarmState(), "recovered"
-        return replace(self, over=0, under=self.under + 1), "none"
-
-    def _observe_over(self, start: int, consecutive: int) -> tuple[AlarmState, Transition]:
-        after = replace(self, over=self.over + 1, under=0, since=start if self.since is None else self.since)
-        if after.over % consecutive:
-            return after, "none"
-        return after, "raised" if self.alert_id is None else "lasts"
+    def observe(self, alert_id: str, consecutive: int, *, exceeded: bool) -> tuple[AlarmState, Transition]:
+        """Return the state after a period; an alert that it raises has this id."""
+        if exceeded == (self.alert_id is not None):
+            return AlarmState(0, self.alert_id), "none"
+        if self.periods + 1 < consecutive:
+            return AlarmState(self.periods + 1, self.alert_id), "none"
+        return (AlarmState(0, alert_id), "raised") if exceeded else (AlarmState(), "recovered")
