@@ -1,12 +1,13 @@
-"""Alarms: raised once, published again with each window and with each new component."""
+"""Alarms: raised once, and published again with each new component and at growing distances."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rondo.contracts.events.monitoring import AlertResolved
 from rondo.monitor.alerts.alarms import EvidenceAlarm, update_alarm
 
-from tests.monitor.alerts.alarms import SUBJECT, alarm, at
+from tests.monitor.alerts.alarms import SUBJECT, alarm, at, micros
 
 if TYPE_CHECKING:
     from rondo.monitor.evidence.version_evidence import Alarm
@@ -27,31 +28,43 @@ def test_without_an_alarm_nothing_is_published() -> None:
 def test_the_first_alarm_is_a_finding_and_an_alert_with_its_id() -> None:
     after, published = update_alarm(EvidenceAlarm(), "drift", SUBJECT, [X], at(1), repeat=False)
     finding, alert = published
-    assert after == EvidenceAlarm(finding.event_id, 1)
+    assert after == EvidenceAlarm(finding.event_id, 1, micros(1), micros(1))
     assert alert.event_id == f"{finding.event_id}-raised"
 
 
-def test_while_it_lasts_the_finding_is_published_again_with_each_window_and_raises_no_second_alert() -> None:
+def test_while_it_lasts_the_finding_is_published_when_twice_as_long_has_passed_and_each_week() -> None:
+    alarm, published, ids = EvidenceAlarm(), list[int](), set[str]()
+    for day in range(1, 40):
+        alarm, found = update_alarm(alarm, "drift", SUBJECT, [X], at(day), repeat=True)
+        published += [day] if found else []
+        ids |= {each.event_id for each in found}
+    # 1, 2, 4 and 8 days after the first one, which comes with an alert, then after a week each.
+    assert published == [1, 2, 3, 5, 9, 16, 23, 30, 37]
+    assert len(ids) == len(published) + 1
+
+
+def test_between_windows_nothing_is_repeated() -> None:
     raised, _ = updated(EvidenceAlarm(), [X], 1, repeat=False)
-    assert updated(raised, [X], 2, repeat=False) == (raised, [])
-    assert updated(raised, [X], 3, repeat=True) == (raised, ["DriftDetected"])
+    assert updated(raised, [X], 30, repeat=False) == (raised, [])
 
 
-def test_another_component_is_published_at_once() -> None:
+def test_windows_that_are_longer_than_a_week_each_repeat_it() -> None:
+    alarm, days = EvidenceAlarm(), list[int]()
+    for day in range(28, 200, 28):
+        alarm, found = updated(alarm, [X], day, repeat=True)
+        days += [day] if found else []
+    assert days == list(range(28, 200, 28))
+
+
+def test_another_component_is_published_at_once_and_raises_no_second_alert() -> None:
     raised, _ = updated(EvidenceAlarm(), [X], 1, repeat=False)
     after, published = updated(raised, [X, CITY], 2, repeat=False)
-    assert (after, published) == (EvidenceAlarm(raised.alert_id, 2), ["DriftDetected"])
+    assert (after.alert_id, after.known, published) == (raised.alert_id, 2, ["DriftDetected"])
 
 
-def test_each_repetition_has_an_id_of_its_own() -> None:
-    ids = {
-        update_alarm(EvidenceAlarm("a", 1), "drift", SUBJECT, [X], at(day), repeat=True)[1][0].event_id
-        for day in range(5)
-    }
-    assert len(ids) == 5
-
-
-def test_an_alarm_of_the_same_artifact_that_is_promoted_again_lasts_while_its_evidence_starts_over() -> None:
-    raised, _ = updated(EvidenceAlarm(), [X, CITY], 1, repeat=False)
-    assert updated(raised, [], 2, repeat=True) == (raised, [])
-    assert updated(raised, [X], 3, repeat=False) == (raised, [])
+def test_an_alert_is_resolved_where_the_spec_asks_for_more_evidence_than_there_is() -> None:
+    raised, _ = updated(EvidenceAlarm(), [X], 1, repeat=False)
+    after, (ended,) = update_alarm(raised, "drift", SUBJECT, [], at(2), repeat=False)
+    assert after == EvidenceAlarm()
+    assert isinstance(ended.event, AlertResolved)
+    assert (ended.event.alert_id, ended.event.resolved_at) == (raised.alert_id, at(2))

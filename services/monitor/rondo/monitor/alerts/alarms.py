@@ -1,16 +1,21 @@
 """The alarms of the champion: a finding and an alert when evidence suffices, and the finding again while it lasts.
 
-An alarm lasts until the version is replaced: the evidence against "nothing has changed" does not go away. With each
-closed window the finding is published again, with what is known by then. The first one may have met a cooldown, a
-failed run, or a gate that refused the candidate, and without a repetition nothing would happen until a person looks.
+An alarm lasts until the version is replaced: the evidence against "nothing has changed" does not go away. While it
+lasts the finding is published again, with what is known by then. The first one may have met a cooldown, a failed run,
+or a gate that refused the candidate, and without a repetition nothing would happen until a person looks. Most of what a
+repetition can add is known early, so they get rarer: the next one comes when twice as long has passed since the first
+as by the last one, and after a week at the latest, which is the time of the trainer's budget. Another component is
+published at once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rondo.monitor.alerts import findings
+from rondo.monitor.windows.tumbling import to_micros, to_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,13 +24,25 @@ if TYPE_CHECKING:
     from rondo.monitor.alerts.findings import Announcement, FindingKind, Subject
     from rondo.monitor.evidence.version_evidence import Alarm
 
+LONGEST_INTERVAL = timedelta(days=7)
+
 
 @dataclass(frozen=True)
 class EvidenceAlarm:
-    """`alert_id` is that of the open alert. `known` is the number of components that have been reported."""
+    """`alert_id` is that of the open alert. `known` is the number of components that have been reported.
+
+    `first` and `last` are when the finding was published, in microseconds of event time.
+    """
 
     alert_id: str | None = None
     known: int = 0
+    first: int = 0
+    last: int = 0
+
+    def repeats_at(self, at: datetime) -> bool:
+        """Return whether an open alarm's finding is due again."""
+        since_last = at - to_time(self.last)
+        return since_last >= min(to_time(self.last) - to_time(self.first), LONGEST_INTERVAL)
 
 
 def update_alarm(
@@ -34,12 +51,20 @@ def update_alarm(
     """Return the alarm after a look at the evidence, and what to publish.
 
     `alarms` are those of this kind so far, and `at` is the event time of the look. A finding is published when there
-    are more alarms than before; with `repeat` in any case, if there are any.
+    are more alarms than before, and with `repeat` when it is due again. Without alarms an open alert is resolved: the
+    spec has a lower false-alarm rate by now.
     """
-    if not alarms or (len(alarms) <= before.known and not repeat):
+    if not alarms:
+        ended = before.alert_id and findings.resolved(subject.model, before.alert_id, at, _NOT_ENOUGH)
+        return EvidenceAlarm(), [ended] if ended else []
+    if len(alarms) <= before.known and not (repeat and before.repeats_at(at)):
         return before, []
     finding = findings.found(kind, subject, alarms, at)
-    after = replace(before, known=len(alarms))
+    after = replace(before, known=len(alarms), last=to_micros(at))
     if before.alert_id is not None:
         return after, [finding]  # for the trainer to reconsider; people have the alert already
-    return replace(after, alert_id=finding.event_id), [finding, findings.alert(kind, subject, finding)]
+    after = replace(after, alert_id=finding.event_id, first=after.last)
+    return after, [finding, findings.alert(kind, subject, finding)]
+
+
+_NOT_ENOUGH = "its evidence is not enough for the false-alarm rate of the spec"

@@ -1,7 +1,8 @@
 """What the evidence about the champion leads to: findings, suspicions, alerts; and which alerts are open.
 
 What needs no outcomes is looked at after each step of event time, and the losses after each closed window. So what is
-published depends on the rows alone, not on how they arrived. With `repeat` a finding that lasts is published again.
+published depends on the rows alone, not on how they arrived. With `repeat`, at the end of a window, a finding may be
+published again.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
     from rondo.contracts.events.monitoring import Statistic, Window
     from rondo.monitor.alerts.findings import Announcement, FindingKind, Subject
+    from rondo.monitor.evidence.component_sums import Group
     from rondo.monitor.evidence.reference import Reference
-    from rondo.monitor.evidence.version_evidence import Group, VersionEvidence
+    from rondo.monitor.evidence.version_evidence import VersionEvidence
 
 _INPUT_KINDS: tuple[FindingKind, ...] = ("drift", "quality")
 

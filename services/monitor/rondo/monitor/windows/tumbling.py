@@ -93,6 +93,11 @@ class TumblingWindows:
         return Window(start=to_time(start), end=to_time(start + self.length), rows=rows)
 
 
+def to_micros(time: datetime) -> int:
+    """Return a time as microseconds since the epoch."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
 def to_time(micros: int) -> datetime:
     """Return microseconds since the epoch as a time in UTC, clamped to the times that an event may hold."""
     return _EPOCH + timedelta(microseconds=min(max(micros, _FIRST), _LAST - 1))
