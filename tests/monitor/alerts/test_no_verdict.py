@@ -139,9 +139,13 @@ def test_too_few_outcomes_after_as_many_as_the_reference_raise_an_alert_of_their
 
 def test_the_alert_has_an_id_of_the_version_and_the_time() -> None:
     times = [datetime(2024, 1, day, tzinfo=UTC) for day in (1, 2)]
-    alerts = [no_verdict.raised(name, SUBJECT, "why", time) for name in ("no_verdict", "other") for time in times]
+    alerts = [no_verdict.raised(name, SUBJECT, "why", time) for name in no_verdict.TITLES for time in times]
     assert len({each.event_id for each in alerts}) == 4
     for each in alerts:
         assert isinstance(each.event, AlertRaised)
-        assert "no verdict after as many rows as it was trained on" in each.event.title
         assert "why. Until then a change goes unnoticed." in each.event.detail
+    titles = {each.event.title for each in alerts if isinstance(each.event, AlertRaised)}
+    assert titles == {
+        "loans version 3: inputs can't be judged after as many rows as it was trained on",
+        "loans version 3: its performance can't be judged after as many outcomes as its holdout has",
+    }

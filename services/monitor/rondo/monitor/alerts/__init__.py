@@ -1,1 +1,1 @@
-"""Finding events, alerts with hysteresis, and webhook deliveries."""
+"""What the evidence leads to: findings, alerts, and the webhooks that receive alerts."""

@@ -23,14 +23,19 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rondo.monitor.alerts.findings import Subject
+    from rondo.monitor.evidence.component_sums import Group
     from rondo.monitor.evidence.reference import Reference
     from rondo.monitor.evidence.verdicts import Verdict
-    from rondo.monitor.evidence.version_evidence import Group, VersionEvidence
+    from rondo.monitor.evidence.version_evidence import VersionEvidence
 
 NO_REFERENCE = "its evidence has no blocks to compare with: train it again"
 NO_ROWS = "no rows yet"
 NO_OUTCOMES = "no outcomes yet"
 NO_LOSS = "its holdout had no outcomes to compare with"
+TITLES = {
+    "no_verdict": "inputs can't be judged after as many rows as it was trained on",
+    "no_performance_verdict": "its performance can't be judged after as many outcomes as its holdout has",
+}
 _ADVICE = (
     "Until then a change goes unnoticed. A column whose values are correlated over many rows needs training data of a "
     "longer time; outcomes that arrive late need a longer `data.label_delay`."
@@ -92,13 +97,13 @@ def overdue(
 
 
 def raised(name: str, subject: Subject, reason: str, at: datetime) -> Announcement:
-    """Build the alert."""
+    """Build the alert that something can't be judged; `name` is as in `VersionAlarms.unjudged`."""
     alert_id = hashlib.sha256(f"{subject.model}/{subject.version}/{name}/{at.isoformat()}".encode()).hexdigest()[:32]
     alert = AlertRaised(
         model=subject.model,
         alert_id=alert_id,
         severity=Severity.WARNING,
-        title=f"{subject.model} version {subject.version}: no verdict after as many rows as it was trained on",
+        title=f"{subject.model} version {subject.version}: {TITLES[name]}",
         detail=f"{reason}. {_ADVICE}",
         raised_at=at,
     )
