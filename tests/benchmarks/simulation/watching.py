@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from rondo.monitor.evidence.version_evidence import Group
+    from rondo.monitor.evidence.component_sums import Group
 
 BUCKET, STEP = 8, 64
 """Rows, as the widths of the monitor have them with a reference of some thousand rows."""

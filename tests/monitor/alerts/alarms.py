@@ -15,7 +15,7 @@ from tests.monitor.builders import EPOCH, MODEL
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from rondo.monitor.evidence.version_evidence import Group
+    from rondo.monitor.evidence.component_sums import Group
 
 DAY = 86_400_000_000
 SUBJECT = Subject(MODEL, 3, 0.01, labelled_rows=1_234)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rondo.chassis.profiles.components import in_units
 from rondo.monitor.evidence.staged_test import Buckets
 
 from tests.monitor.builders import predictions, times
@@ -12,17 +13,16 @@ from tests.monitor.builders import predictions, times
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rondo.monitor.evidence.version_evidence import Group
+    from rondo.monitor.evidence.component_sums import Group
 
     from tests.monitor.streams import Stream
 
 MINUTE = 60_000_000
-_UNIT = 2.0**-20
 
 
 def exact(values: np.ndarray) -> np.ndarray:
-    """Return the values as components have them: multiples of 2^-20."""
-    return np.asarray(np.rint(values / _UNIT) * _UNIT)
+    """Return the values as components have them."""
+    return in_units(values)
 
 
 def buckets_of(values: np.ndarray, rows: int | np.ndarray, first: int = 0) -> Buckets:

@@ -1,7 +1,7 @@
 """What is watched of a column: bounded figures of a row, each a function of the row's bin in the reference profile.
 
 A block's mean of a component follows from its counts of rows by bin alone, so counts merge before they are compared,
-and one wild value can't move a block. Level and spread are the shifted Legendre polynomials of the rank in the
+and one extreme value can't move a block. Level and spread are the shifted Legendre polynomials of the rank in the
 reference, with mean 0 and variance 1 (Neyman, "Smooth test for goodness of fit", Skandinavisk Aktuarietidskrift 1937).
 """
 
@@ -20,15 +20,16 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import CategoricalProfile
 
 MOST_CATEGORIES = 8
-_UNIT = 2.0**-20
+UNIT = 2.0**-20
+"""The components of a row and its loss are multiples of it, so sums of up to 2^31 rows are exact in any order."""
 
 
 @dataclass(frozen=True, eq=False)
 class Components:
     """The names of the components of a column, and the value of each in every bin, shape `[bins, components]`.
 
-    The bins are those of `profiles.binning`: the missing values are last. The values are multiples of 2^-20, so sums of
-    them are exact, in whatever order replicas add.
+    The bins are those of `profiles.binning`: the missing values are last. The values are multiples of `UNIT`, so
+    replicas have the same sums.
     """
 
     names: tuple[str, ...]
@@ -42,7 +43,12 @@ class Components:
 def components(profile: NumericProfile | CategoricalProfile) -> Components:
     """Return the components of a column with this profile."""
     found = _numeric(profile) if isinstance(profile, NumericProfile) else _categorical(profile)
-    return Components(found.names, np.rint(found.values / _UNIT) * _UNIT)
+    return Components(found.names, in_units(found.values))
+
+
+def in_units(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values rounded to multiples of `UNIT`."""
+    return np.asarray(np.rint(values / UNIT) * UNIT)
 
 
 def _numeric(profile: NumericProfile) -> Components:

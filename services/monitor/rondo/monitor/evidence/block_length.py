@@ -30,6 +30,6 @@ def shortest_of(rows: int) -> int:
     return min(SHORTEST, max(_SHORTEST_OF_FEW, rows // _BLOCKS_OF_FEW)) if enough else SHORTEST
 
 
-def memory_of(block: int) -> float:
+def longest_autocorrelation(block: int) -> float:
     """Return the longest autocorrelation time for which a block of so many rows is long enough."""
     return max(1.0, block / _TIMES)

@@ -1,9 +1,9 @@
-"""From counts of rows by bin to sums of components, bucket by bucket."""
+"""The watched columns in their order, and from counts of rows by bin to sums of their components, bucket by bucket."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -13,11 +13,31 @@ from rondo.contracts.events.logs import OUTPUT
 from rondo.contracts.training_evidence import UnknownProfile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from rondo.chassis.profiles.binning import Binning
-    from rondo.contracts.training_evidence import ReferenceProfile
-    from rondo.monitor.evidence.version_evidence import Group
+    from rondo.contracts.training_evidence import CategoricalProfile, FeatureProfile, NumericProfile, ReferenceProfile
+
+    Watchable = NumericProfile | CategoricalProfile
+
+
+Group = Literal["inputs", "outputs", "loss"]
+
+
+def watched_columns(profile: ReferenceProfile) -> Mapping[Group, Mapping[str, Watchable]]:
+    """Return what is watched without outcomes: features and then projections, and outputs; by their names in `Binning`.
+
+    The components of a group are in this order, without the columns whose kind of profile is unknown.
+    """
+    inputs = profile.features | computable(profile.features, profile.projections)
+    outputs = {f"{OUTPUT}{name}": part for name, part in profile.outputs.items()}
+    return {"inputs": _known(inputs), "outputs": _known(outputs)}
+
+
+def _known(columns: Mapping[str, FeatureProfile]) -> Mapping[str, Watchable]:
+    return {name: part for name, part in columns.items() if not isinstance(part, UnknownProfile)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +48,14 @@ class ComponentSums:
 
     @classmethod
     def of(cls, profile: ReferenceProfile, binning: Binning) -> ComponentSums:
-        inputs = profile.features | computable(profile.features, profile.projections)
-        profiles = inputs | {f"{OUTPUT}{name}": part for name, part in profile.outputs.items()}
-        columns: list[tuple[Group, slice, NDArray[np.float64]]] = []
-        for bins in binning.watched:
-            part = profiles[bins.name]
-            if not isinstance(part, UnknownProfile):
-                group: Group = "inputs" if bins.name in inputs else "outputs"
-                columns.append((group, slice(bins.offset, bins.offset + bins.size), components(part).values))
-        return cls(tuple(columns))
+        places = {bins.name: slice(bins.offset, bins.offset + bins.size) for bins in binning.watched}
+        return cls(
+            tuple(
+                (group, places[name], components(part).values)
+                for group, columns in watched_columns(profile).items()
+                for name, part in columns.items()
+            )
+        )
 
     def sums(self, group: Group, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the sums of the components of a group; counts `[buckets, bins]` give `[buckets, components]`."""

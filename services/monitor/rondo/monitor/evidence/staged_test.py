@@ -36,7 +36,7 @@ class Buckets:
     """Consecutive buckets of event time: `starts` in microseconds, `rows`, and the sums of the rows' components.
 
     `starts` and `rows` have the shape `[buckets]`, `sums` `[buckets, components]`. `length` is the microseconds of one.
-    Components are multiples of 2^-20, so the sums of up to 2^31 rows are exact in any order.
+    The sums are exact in any order (see `chassis.profiles.components.UNIT`).
     """
 
     starts: NDArray[np.int64]

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.chassis.profiles.autocorrelation import FEWEST_MEANS, autocorrelation_time
-from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, SHORTEST, block_length, memory_of
+from rondo.chassis.profiles.components import in_units
+from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, SHORTEST, block_length, longest_autocorrelation
 from rondo.monitor.evidence.block_test import BlockTest
 from rondo.monitor.evidence.grid import on_grid
 from rondo.monitor.evidence.staged_test import OpenBlock, StagedTest
@@ -31,8 +32,6 @@ _MOST_SKEWED = 0.3
 # With more stretches than these, pairs become one.
 _GROWTH = 1.25
 _MOST_STRETCHES = 2_048
-# Components are multiples of it, and so are sums of them.
-_UNIT = 2.0**-20
 
 
 @dataclass(eq=False)
@@ -67,7 +66,7 @@ class Stretches:
     @property
     def _sums(self) -> NDArray[np.float64]:
         """The sums of the stretches; exact, as those of live rows are, although the trainer has rounded the means."""
-        return np.asarray(np.rint(self.means * (self.rows / _UNIT)) * _UNIT)
+        return in_units(self.means * self.rows)
 
     def normal(self, block: int) -> NDArray[np.bool_]:
         """Return for which components the means of blocks are not skewed, by stretches as long as there are 40 of."""
@@ -134,7 +133,7 @@ class Learning:
         """Return the state in which live rows extend the reference of a test. What it has found is kept."""
         test.remember()
         reference = test.test.means[:, : test.test.reference]
-        stretches = Stretches(test.block, memory_of(test.block), reference)
+        stretches = Stretches(test.block, longest_autocorrelation(test.block), reference)
         found = cls(f"{test.test.seed}/again", test.test.one_sided, stretches, stretches.total, stretches.block())
         # The next test has its share of what the false-alarm rate has left.
         found.stage = test.stage + (1 if test.test.live else 0)

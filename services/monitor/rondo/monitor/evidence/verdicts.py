@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -10,13 +11,14 @@ import numpy as np
 from scipy.special import gammaln
 
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS
-from rondo.monitor.evidence.staged_test import StagedTest
+from rondo.monitor.evidence.staged_test import MOST_LIVE_BLOCKS, StagedTest
 
 if TYPE_CHECKING:
+    from rondo.monitor.evidence.component_sums import Group
     from rondo.monitor.evidence.stretches import Learning
-    from rondo.monitor.evidence.version_evidence import Group, VersionEvidence, Watched
+    from rondo.monitor.evidence.version_evidence import VersionEvidence, Watched
 
-_MOST_BLOCKS = 1_000
+_BASE_10 = math.log(10)
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class Verdict:
         return max(0, self.needed - self.rows)
 
 
+def decimal(logarithm: float) -> float:
+    """Return the decimal logarithm of what has this natural logarithm."""
+    return logarithm / _BASE_10
+
+
 def verdicts(evidence: VersionEvidence, false_alarm_rate: float) -> tuple[Verdict, ...]:
     """Return the verdict on each column of each group."""
     found: list[Verdict] = []
@@ -66,10 +73,10 @@ def fewest_blocks(reference: int, threshold: float) -> int:
 
     Of the orders of m blocks of a reference and j live ones, one in (m + j)! / (m! j!) has all live ones last.
     """
-    live = np.arange(1, _MOST_BLOCKS)
+    live = np.arange(1, MOST_LIVE_BLOCKS)
     possible = gammaln(reference + live + 1) - gammaln(reference + 1) - gammaln(live + 1)
     enough = np.flatnonzero(possible >= threshold)
-    return int(live[enough[0]]) if len(enough) else _MOST_BLOCKS
+    return int(live[enough[0]]) if len(enough) else MOST_LIVE_BLOCKS
 
 
 def expected_at(missing: int, rows: int, first: int, last: int) -> int | None:

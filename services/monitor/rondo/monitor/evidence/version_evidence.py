@@ -10,16 +10,16 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rondo.chassis.profiles.components import components
-from rondo.chassis.profiles.projections import computable
 from rondo.contracts.events.logs import OUTPUT
-from rondo.contracts.training_evidence import ReferenceBlocks, UnknownProfile
+from rondo.contracts.training_evidence import ReferenceBlocks
 from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, shortest_of
+from rondo.monitor.evidence.component_sums import watched_columns
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches, staged
 from rondo.monitor.evidence.suspicion import Suspicion
@@ -27,10 +27,10 @@ from rondo.monitor.evidence.suspicion import Suspicion
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from rondo.contracts.training_evidence import FeatureProfile, ReferenceProfile
+    from rondo.contracts.training_evidence import ReferenceProfile
+    from rondo.monitor.evidence.component_sums import Group, Watchable
     from rondo.monitor.evidence.staged_test import Change
 
-Group = Literal["inputs", "outputs", "loss"]
 GROUPS: tuple[Group, ...] = ("inputs", "outputs", "loss")
 INPUT_GROUPS: tuple[Group, ...] = ("inputs", "outputs")
 """The groups that need no outcomes."""
@@ -77,11 +77,6 @@ class Watched:
         mine: Buckets | None = buckets.of([each.at for each in self.components])
         while mine is not None:
             mine = self._take(mine)
-
-    @property
-    def rows(self) -> int:
-        """The live rows that the present state has taken."""
-        return self.state.rows + self.state.open.rows if isinstance(self.state, StagedTest) else self.state.live
 
     @cached_property
     def places(self) -> Mapping[str | None, list[int]]:
@@ -158,9 +153,11 @@ class VersionEvidence:
     @classmethod
     def of(cls, digest: str, profile: ReferenceProfile) -> VersionEvidence:
         """Return the evidence before any live row. Columns whose reference has no blocks are not watched."""
+        blocks = _blocks(profile)
         watched = [
-            *_columns(digest, "inputs", *_inputs(profile)),
-            *_columns(digest, "outputs", profile.outputs, profile.output_blocks),
+            test
+            for group, columns in watched_columns(profile).items()
+            for test in _columns(digest, group, columns, blocks.get(group))
         ]
         if profile.loss is None or not profile.loss.means:
             return cls(watched)
@@ -209,26 +206,27 @@ def _alarms(parts: tuple[Component, ...], test: StagedTest | Learning, threshold
         yield Alarm(parts[at], float(test.evidence[at]), threshold, partial(test.change, int(at)), test.end)
 
 
-def _inputs(profile: ReferenceProfile) -> tuple[Mapping[str, FeatureProfile], ReferenceBlocks | None]:
-    """Return profiles and blocks of the features, and then of the projections."""
-    blocks, projections = profile.feature_blocks, profile.projections
-    if blocks and projections:
-        blocks = ReferenceBlocks(rows=blocks.rows, columns=blocks.columns | projections.blocks)
-    return profile.features | computable(profile.features, projections), blocks
+def _blocks(profile: ReferenceProfile) -> Mapping[Group, ReferenceBlocks]:
+    """Return the blocks of the inputs and those of the outputs, with the columns named as in `watched_columns`."""
+    found: dict[Group, ReferenceBlocks] = {}
+    if inputs := profile.feature_blocks:
+        projected = profile.projections.blocks if profile.projections else {}
+        found["inputs"] = ReferenceBlocks(rows=inputs.rows, columns=inputs.columns | projected)
+    if outputs := profile.output_blocks:
+        columns = {f"{OUTPUT}{name}": each for name, each in outputs.columns.items()}
+        found["outputs"] = ReferenceBlocks(rows=outputs.rows, columns=columns)
+    return found
 
 
 def _columns(
-    digest: str, group: Group, profiles: Mapping[str, FeatureProfile], blocks: ReferenceBlocks | None
+    digest: str, group: Group, profiles: Mapping[str, Watchable], blocks: ReferenceBlocks | None
 ) -> list[Watched]:
     if blocks is None:
         return []
     at, parts = 0, []
     for column, profile in profiles.items():
-        if isinstance(profile, UnknownProfile):
-            continue
         names = components(profile).names
-        shown = f"{OUTPUT}{column}" if group == "outputs" else column
-        found = tuple(Component(group, shown, name, at + i) for i, name in enumerate(names))
+        found = tuple(Component(group, column, name, at + i) for i, name in enumerate(names))
         at += len(names)
         reference = blocks.columns.get(column)
         if reference and set(names) <= reference.means.keys():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -10,15 +9,13 @@ from pydantic import Field
 from rondo.contracts.events.base import Value
 from rondo.contracts.events.monitoring import Statistic, Window
 from rondo.contracts.times import Utc  # noqa: TC001 - Pydantic reads it at run time
-from rondo.monitor.evidence.verdicts import verdicts
+from rondo.monitor.evidence.verdicts import decimal, verdicts
 from rondo.monitor.windows.tumbling import to_time
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from rondo.monitor.evidence.version_evidence import VersionEvidence
-
-_BASE_10 = math.log(10)
 
 
 class ColumnEvidence(Value):
@@ -66,8 +63,8 @@ def column_evidence(evidence: VersionEvidence, false_alarm_rate: float) -> tuple
         ColumnEvidence(
             group=each.group,
             column=each.column,
-            evidence=each.evidence / _BASE_10,
-            threshold=each.threshold / _BASE_10,
+            evidence=decimal(each.evidence),
+            threshold=decimal(each.threshold),
         )
         for each in verdicts(evidence, false_alarm_rate)
     )

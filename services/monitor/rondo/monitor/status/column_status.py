@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from rondo.chassis.profiles.projections import is_projection
@@ -11,7 +10,7 @@ from rondo.contracts.events.monitoring import Statistic
 from rondo.contracts.times import Utc
 from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.alerts import findings
-from rondo.monitor.evidence.verdicts import expected_at, verdicts
+from rondo.monitor.evidence.verdicts import decimal, expected_at, verdicts
 from rondo.monitor.windows.tumbling import to_time
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from rondo.monitor.evidence.verdicts import Verdict
     from rondo.monitor.evidence.version_evidence import Alarm, VersionEvidence
 
-_BASE_10 = math.log(10)
 _MOST_WORDS = 3
 
 
@@ -79,8 +77,8 @@ def _status(verdict: Verdict, evidence: VersionEvidence, alarms: Sequence[Alarm]
         rows=verdict.rows,
         needed=verdict.needed,
         expected=None if expected is None else to_time(expected),
-        evidence=verdict.evidence / _BASE_10,
-        threshold=verdict.threshold / _BASE_10,
+        evidence=decimal(verdict.evidence),
+        threshold=decimal(verdict.threshold),
         statistics=statistics,
         since=to_time(change.since) if change else None,
         since_earliest=to_time(change.earliest) if change else None,

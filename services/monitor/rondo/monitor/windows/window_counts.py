@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from rondo.chassis.profiles.components import in_units
 from rondo.contracts.tasks.registry import task_named
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
 from rondo.monitor.evidence.open_buckets import BucketArrays
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from rondo.monitor.windows.tumbling import TumblingWindows
 
 _COUNTED = (*PREDICTED, *OBSERVED)
-_LOSS_UNIT = 2.0**-20
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +84,8 @@ class WindowCounts:
         sign, size = -1 if removed else 1, len(self.loss_rows)
         losses = task_named(self.task.task).losses(self.task, rows, self.largest)
         known = np.isfinite(losses)
-        # Multiples of a small power of 1/2: then sums are exact, and subtracting one restores the sum before.
-        rounded = np.rint(losses[known] / _LOSS_UNIT) * _LOSS_UNIT
+        # Sums are exact then, and subtracting a loss restores the sum before.
+        rounded = in_units(losses[known])
         return replace(
             self,
             outcomes=self.outcomes + sign * _sketch(self.task).count(rows),
