@@ -175,7 +175,7 @@ def test_events_of_the_data_plane_have_summaries() -> None:
 
 def test_an_alert_is_shown_with_what_to_do() -> None:
     alert = AlertRaised(
-        model="late", alert_id="a", severity="critical", title="late: 100% are not monitored",
+        model="late", alert_id="a", kind="coverage", severity="critical", title="late: 100% are not monitored",
         detail="correct it", raised_at=DAY,
     )  # fmt: skip
     assert summarize(alert) == f"critical: {alert.title}: {alert.detail}"

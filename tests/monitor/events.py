@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rondo.contracts.training_evidence import ReferenceProfile
 
 RAISED = AlertRaised(
-    model=MODEL, alert_id="a1", severity="warning", title="loans version 1: drifted",
+    model=MODEL, alert_id="a1", kind="drift", model_version=1, severity="warning", title="loans version 1: drifted",
     detail="x PSI 1.23 (threshold 0.25)", raised_at=EPOCH,
 )  # fmt: skip
 RESOLVED = AlertResolved(model=MODEL, alert_id="a1", detail="over", resolved_at=EPOCH)

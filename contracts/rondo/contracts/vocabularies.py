@@ -163,6 +163,27 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class AlertKind(StrEnum):
+    """What an alert is about.
+
+    `drift`, `performance` and `quality` are those of the findings. `no_verdict` is that the inputs can't be judged
+    after as many rows as the version was trained on, `no_performance_verdict` that its losses can't. `coverage` is that
+    many requests count in no window. `silence`, `no_outcomes` and `stale` are as in `QualityProblem`.
+
+    Unknown: shown as it is.
+    """
+
+    DRIFT = "drift"
+    PERFORMANCE = "performance"
+    QUALITY = "quality"
+    NO_VERDICT = "no_verdict"
+    NO_PERFORMANCE_VERDICT = "no_performance_verdict"
+    COVERAGE = "coverage"
+    SILENCE = "silence"
+    NO_OUTCOMES = "no_outcomes"
+    STALE = "stale"
+
+
 class TrainerKind(StrEnum):
     """What trains: a library, or a function of the user's own.
 

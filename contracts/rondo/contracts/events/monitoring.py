@@ -9,7 +9,7 @@ from rondo.contracts.figures import figure
 from rondo.contracts.tasks.registry import METRICS
 from rondo.contracts.text import Message, Text
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import QualityProblem, Severity, StatisticName, open_to
+from rondo.contracts.vocabularies import AlertKind, QualityProblem, Severity, StatisticName, open_to
 
 
 class Window(Value):
@@ -157,11 +157,16 @@ class WindowClosed(Finding):
 
 
 class AlertRaised(ModelEvent):
-    """An alert for people: `title` in a line, `detail` with the figures and what happens next."""
+    """An alert for people: `title` in a line, `detail` with the figures and what happens next.
+
+    `model_version` is None where the alert is about all requests of the model.
+    """
 
     topic: ClassVar[str] = "alerts.raised"
 
     alert_id: Text
+    kind: Annotated[Text, open_to(AlertKind)]
+    model_version: int | None = None
     severity: Annotated[Text, open_to(Severity)]
     title: Message
     detail: Message

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rondo.contracts.events.monitoring import AlertRaised
+from rondo.contracts.vocabularies import AlertKind, Severity
 from rondo.monitor.alerts import findings
 from rondo.monitor.alerts.findings import Announcement
 from rondo.monitor.alerts.hysteresis import AlarmState, Transition
@@ -135,7 +136,8 @@ def _raised(model: str, block: Coverage, counts: Mapping[str, int], at: datetime
     alert = AlertRaised(
         model=model,
         alert_id=_alert_id(model, str(block.blocks)),
-        severity="critical",
+        kind=AlertKind.COVERAGE,
+        severity=Severity.CRITICAL,
         title=f"{model}: {block.share:.0%} of its requests are not monitored",
         detail=(
             f"{block.dropped:,} of the last {block.rows:,} rows count in no window, so drift and degradation go "

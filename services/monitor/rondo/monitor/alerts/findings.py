@@ -128,6 +128,8 @@ def alert(kind: FindingKind, subject: Subject, finding: Announcement) -> Announc
     raised = AlertRaised(
         model=subject.model,
         alert_id=event.finding_id,
+        kind=kind,
+        model_version=subject.version,
         severity=Severity.CRITICAL if kind == "performance" else Severity.WARNING,
         title=f"{subject.model} version {subject.version}: {_TITLES[kind]}",
         detail=f"{', '.join(figures[:_MAX_LISTED] + more)}; most likely since {event.since:%Y-%m-%d %H:%M} UTC "

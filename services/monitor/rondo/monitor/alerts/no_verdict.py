@@ -102,6 +102,8 @@ def raised(name: str, subject: Subject, reason: str, at: datetime) -> Announceme
     alert = AlertRaised(
         model=subject.model,
         alert_id=alert_id,
+        kind=name,
+        model_version=subject.version,
         severity=Severity.WARNING,
         title=f"{subject.model} version {subject.version}: {TITLES[name]}",
         detail=f"{reason}. {_ADVICE}",

@@ -134,6 +134,7 @@ class StreamQuality:
         alert = AlertRaised(
             model=subject.model,
             alert_id=finding.finding_id,
+            kind=problem,
             severity=Severity.WARNING,
             title=f"{subject.model}: {detail.partition(';')[0]}",
             detail=f"{detail}. {_ADVICE[problem]}",
