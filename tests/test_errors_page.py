@@ -32,7 +32,7 @@ PHRASE, WORD = 4, re.compile(r"[A-Za-z]?[a-z']+")
 MAY_COMPARE = {
     "tests/fourth_task/checks.py": 1,
     "tests/monitor/alerts/test_no_verdict.py": 2,
-    "tests/monitor/alerts/test_webhook_delivery.py": 1,
+    "tests/monitor/notifications/test_webhook_delivery.py": 1,
     "tests/monitor/detectors/test_performance.py": 2,
     "tests/monitor/test_handlers.py": 1,
 }

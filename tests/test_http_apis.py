@@ -75,6 +75,32 @@ async def test_each_route_names_its_roles(http: httpx.AsyncClient) -> None:
     assert all("/tokens" in path for _, path in admins_only)
 
 
+async def test_no_route_takes_an_address(http: httpx.AsyncClient) -> None:
+    """Rondo calls the addresses of its settings alone: none comes with a request."""
+    document = (await http.get("/openapi.json")).json()
+    schemas = document.get("components", {}).get("schemas", {})
+    for key, operation in (await operations(http)).items():
+        taken = {each["name"] for each in operation.get("parameters", [])}
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            taken |= names_in(content.get("schema", {}), schemas)
+        words = {word for name in taken for word in name.lower().split("_")}
+        assert not words & {"url", "urls", "uri", "address", "host", "hostname", "webhook", "callback", "endpoint"}, key
+
+
+def names_in(schema: Any, schemas: dict[str, Any], known: frozenset[str] = frozenset()) -> set[str]:
+    """Return the names of the members of a schema, at any depth; a text in the format of a URI is called `uri`."""
+    if isinstance(schema, list):
+        return set().union(*(names_in(each, schemas, known) for each in schema))
+    if not isinstance(schema, dict):
+        return set()
+    reference = str(schema.get("$ref", "")).rpartition("/")[2]
+    if reference and reference not in known:
+        return names_in(schemas[reference], schemas, known | {reference})
+    found = {"uri"} if schema.get("format") in {"uri", "url"} else set()
+    found |= set(schema.get("properties", {}))
+    return found.union(*(names_in(each, schemas, known) for each in schema.values()))
+
+
 async def test_a_token_without_the_role_is_refused_by_name(http: httpx.AsyncClient) -> None:
     for (method, path), found in (await operations(http)).items():
         lacking = next(role for role in (Role.PREDICTOR, Role.PUBLISHER) if role not in found["x-required-roles"])

@@ -9,14 +9,14 @@ import pytest
 from rondo.chassis.profiles.binning import Binning
 from rondo.contracts.events.cloudevents import Envelope
 from rondo.contracts.events.deployment import DeploymentChanged
-from rondo.contracts.events.monitoring import AlertRaised
 from rondo.contracts.events.training import ModelTrained
 from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.training_evidence import Evidence
 from rondo.monitor import handlers
-from rondo.monitor.alerts import webhook
+from rondo.monitor.notifications import webhook
 
 from tests.monitor.fakes import MemoryStore
+from tests.monitor.notifications.messages import ALERT, of, opened
 from tests.support.evidence import EvidenceStore, stored
 from tests.support.future_words import WORD, example_of, from_the_future
 
@@ -52,5 +52,4 @@ def test_a_column_whose_kind_of_profile_is_unknown_is_not_compared() -> None:
 
 @pytest.mark.parametrize("kind", webhook.FORMATS)
 def test_an_alert_of_an_unknown_severity_is_delivered(kind: webhook.Format) -> None:
-    alert = example_of(AlertRaised) | {"severity": WORD}
-    assert WORD in str(webhook.body(kind, alert, NOW)).lower()
+    assert WORD in str(webhook.body(kind, opened(of(ALERT, severity=WORD)), NOW)).lower()

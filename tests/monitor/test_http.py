@@ -14,6 +14,7 @@ from rondo.monitor.alerts.no_verdict import NO_ROWS
 from rondo.monitor.errors import UnknownModelError
 from rondo.monitor.http import Opened, api, open_api
 from rondo.monitor.model_state import ModelState
+from rondo.monitor.notifications.http import Notifications
 from rondo.monitor.status.model_status import ModelStatus, ModelSummary, model_status, summary
 
 from tests.monitor.builders import MODEL, REFERENCE, SPEC
@@ -24,12 +25,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from rondo.monitor.evidence.reference import Reference
 
-# The routes that need these have tests of their own, in `report`.
+# The routes that need these have tests of their own, in `report` and `notifications`.
 UNUSED: Any = None
-DELIVERY = {
-    "event_id": "e", "receiver": "https://example.org/hook", "alert_id": "a", "state": "delivered", "attempts": 1,
-    "last_answer": "204", "written_at": "2013-01-08T00:00:00Z",
-}  # fmt: skip
 
 
 async def status(model: str) -> ModelStatus:
@@ -59,8 +56,21 @@ def late_scenario() -> DailyScenario:
     return scenario
 
 
-async def deliveries() -> list[dict[str, Any]]:
-    return [DELIVERY]
+class Silenced:
+    """What `notifications` knows of silences; `kinds` is None while PostgreSQL is unavailable."""
+
+    def __init__(self, kinds: set[str] | None) -> None:
+        self.kinds = kinds
+
+    async def silenced(self) -> set[tuple[str, str]]:
+        if self.kinds is None:
+            raise UnavailableError("PostgreSQL", "stopped")
+        return {(MODEL, kind) for kind in self.kinds}
+
+
+def opened(kinds: set[str] | None) -> Opened:
+    silenced: Any = Silenced(kinds)
+    return Opened(summaries, status, UNUSED, UNUSED, Notifications(silenced, UNUSED, UNUSED))
 
 
 async def get(app: FastAPI, path: str, role: Role = Role.READER) -> tuple[int, dict[str, Any]]:
@@ -73,7 +83,7 @@ async def get(app: FastAPI, path: str, role: Role = Role.READER) -> tuple[int, d
 @pytest.fixture
 def app() -> FastAPI:
     app = api()
-    open_api(app, Opened(summaries, status, deliveries, UNUSED, UNUSED))
+    open_api(app, opened({"drift"}))
     return app
 
 
@@ -117,8 +127,13 @@ async def test_the_models_with_their_last_window_and_open_alerts(app: FastAPI) -
     assert model["watermark"].startswith("2025-01-01")
 
 
-async def test_the_newest_deliveries(app: FastAPI) -> None:
-    assert await get(app, "/v1/deliveries") == (200, {"deliveries": [DELIVERY]})
+@pytest.mark.parametrize(("kinds", "marked"), [({"drift"}, []), ({"coverage", "drift"}, ["coverage"]), (None, [])])
+async def test_open_alerts_are_marked_that_are_silenced(kinds: set[str] | None, marked: list[str]) -> None:
+    app = api()
+    open_api(app, opened(kinds))
+    code, answer = await get(app, "/v1/models")
+    (model,) = answer["models"]
+    assert (code, model["open_alerts"], model["silenced_alerts"]) == (200, ["coverage"], marked)
 
 
 async def test_an_unknown_model_is_not_found(app: FastAPI) -> None:
@@ -128,22 +143,13 @@ async def test_an_unknown_model_is_not_found(app: FastAPI) -> None:
     assert "; apply one with `rondo apply rondo.yaml`" in answer["detail"]
 
 
-@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/loans/drift", "/v1/deliveries"])
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/loans/drift"])
 async def test_a_reader_may_look(app: FastAPI, path: str) -> None:
     assert (await get(app, path, Role.PUBLISHER))[0] == 403
     assert (await get(app, path, Role.ENGINEER))[0] == 200
 
 
-async def test_before_the_start_the_api_is_unavailable() -> None:
-    code, answer = await get(api(), "/v1/models/loans/drift")
-    assert (code, answer["code"]) == (503, "unavailable")
-
-
-async def test_without_postgresql_the_deliveries_are_unavailable() -> None:
-    async def down() -> list[dict[str, Any]]:
-        raise UnavailableError("PostgreSQL", "stopped")
-
-    app = api()
-    open_api(app, Opened(summaries, status, down, UNUSED, UNUSED))
-    code, answer = await get(app, "/v1/deliveries")
+@pytest.mark.parametrize("path", ["models/loans/drift", "alerts", "silences", "deliveries"])
+async def test_before_the_start_the_api_is_unavailable(path: str) -> None:
+    code, answer = await get(api(), f"/v1/{path}")
     assert (code, answer["code"]) == (503, "unavailable")

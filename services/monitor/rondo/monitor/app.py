@@ -22,9 +22,11 @@ from rondo.chassis.postgres.outbox import OutboxRelay
 from rondo.chassis.service import background
 from rondo.chassis.stream.follower import Follower
 from rondo.monitor import handlers, http
-from rondo.monitor.alerts.webhook import Webhook, signer
-from rondo.monitor.alerts.webhook_delivery import Deliveries
 from rondo.monitor.history.postgres_windows import WindowLog
+from rondo.monitor.notifications.http import Notifications
+from rondo.monitor.notifications.postgres_alerts import PostgresAlerts
+from rondo.monitor.notifications.webhook import Webhook, signer
+from rondo.monitor.notifications.webhook_delivery import Deliveries
 from rondo.monitor.pipeline import TOPICS, MonitorPipeline
 from rondo.monitor.state.postgres_control_plane import CommitSignal, handling
 from rondo.monitor.state.postgres_state import PostgresStore
@@ -65,17 +67,19 @@ async def _pipeline(settings: MonitorSettings, health: Health, api: FastAPI) -> 
         Consumer(
             settings, broker, handlers.event_handlers(Artifacts(settings.artifacts)), handling(database, signal)
         ).subscribe()
-        store = PostgresStore(database, [receiver.name for receiver in settings.receivers])
+        store = PostgresStore(database)
         pipeline = MonitorPipeline(store, signal, time.monotonic, settings.timings)
         webhook = Webhook(client, partial(datetime.now, UTC), signer(settings.webhook_secret.get_secret_value()))
-        deliveries = Deliveries(database, webhook, settings.receivers)
+        alerts = PostgresAlerts(database)
+        deliveries = Deliveries(database, alerts, webhook, settings.receivers, settings.messages)
         follower = Follower(settings.kafka, settings.instance, TOPICS, pipeline, caught_up=pipeline.caught_up)
         await broker.start()
         kafka.watch(health, settings, broker)
         health.add("logs", follower.check)
         opened = http.Opened(
-            pipeline.summaries, pipeline.status, deliveries.log, pipeline.require, WindowLog(database).page
-        )
+            pipeline.summaries, pipeline.status, pipeline.require, WindowLog(database).page,
+            Notifications(alerts, deliveries, pipeline.require),
+        )  # fmt: skip
         http.open_api(api, opened)
         try:
             async with background(follower.run(), OutboxRelay(database, broker).run(), deliveries.run()):

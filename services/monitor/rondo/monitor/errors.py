@@ -43,3 +43,33 @@ class UnknownModelError(LookupError):
         super().__init__(
             f"no spec of {model} has been applied (known models: {names}); apply one with `rondo apply rondo.yaml`"
         )
+
+
+class UnknownSilenceError(LookupError):
+    """There is no silence of this number."""
+
+    code: ClassVar[str] = "unknown_silence"
+
+    def __init__(self, silence_id: int) -> None:
+        self.silence_id = silence_id
+        super().__init__(f"there is no silence {silence_id}; `rondo silences` lists those of the last days")
+
+
+class UnknownDeliveryError(LookupError):
+    """There is no delivery of this number."""
+
+    code: ClassVar[str] = "unknown_delivery"
+
+    def __init__(self, delivery_id: int) -> None:
+        self.delivery_id = delivery_id
+        super().__init__(f"there is no delivery {delivery_id}; `rondo alerts` lists the newest")
+
+
+class UnknownReceiverError(ValueError):
+    """The receiver of a delivery is no longer in the settings."""
+
+    code: ClassVar[str] = "unknown_receiver"
+
+    def __init__(self, receiver: str) -> None:
+        self.receiver = receiver
+        super().__init__(f"{receiver} is no longer in RONDO_WEBHOOK_URLS of the monitor; put its address back there")

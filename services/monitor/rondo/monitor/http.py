@@ -1,10 +1,10 @@
-"""The monitor's HTTP API: the status of a model, and webhook deliveries."""
+"""The monitor's HTTP API: the status of a model. Routes about alerts are in `notifications.http`."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 
@@ -12,15 +12,17 @@ from rondo.chassis.errors import UnavailableError
 from rondo.chassis.http import api as http_api
 from rondo.contracts.access_tokens import Role
 from rondo.contracts.events.base import Value
-from rondo.contracts.times import Utc
-from rondo.monitor.errors import UnknownModelError
+from rondo.monitor.errors import UnknownDeliveryError, UnknownModelError, UnknownReceiverError, UnknownSilenceError
 from rondo.monitor.history.closed_window import WindowPage  # noqa: TC001 - FastAPI reads it at run time
+from rondo.monitor.notifications import http as notifications
 from rondo.monitor.report.page import report_page
 from rondo.monitor.report.style import CONTENT_SECURITY_POLICY
 from rondo.monitor.status.model_status import ModelStatus, ModelSummary
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
+
+    from rondo.monitor.notifications.http import Notifications
 
 # The largest number of PostgreSQL's bigint.
 _LARGEST = 2**63 - 1
@@ -30,53 +32,39 @@ Limit = Annotated[int, Query(ge=1, le=200, description="the most windows of a pa
 router = APIRouter(prefix="/v1", dependencies=[http_api.requires(Role.READER)])
 
 
-class WebhookDelivery(Value):
-    """An alert for one webhook, and the answer to the last call."""
-
-    event_id: str
-    receiver: str
-    alert_id: str | None
-    state: str
-    attempts: int
-    last_answer: str | None
-    written_at: Utc
-
-
-class DeliveryLog(Value):
-    deliveries: tuple[WebhookDelivery, ...]
-
-
 class ModelList(Value):
     models: tuple[ModelSummary, ...]
 
 
 @dataclass(frozen=True)
 class Opened:
-    """`status` returns that of a model (see `status.model_status`), `deliveries` the newest webhook calls.
+    """`status` returns that of a model (see `status.model_status`); `require` raises UnknownModelError.
 
-    `require` raises UnknownModelError. `windows` returns closed windows, see `WindowLog.page`.
+    `windows` returns closed windows, see `WindowLog.page`. `notifications` are alerts and their messages.
     """
 
     summaries: Callable[[], Awaitable[tuple[ModelSummary, ...]]]
     status: Callable[[str], Awaitable[ModelStatus]]
-    deliveries: Callable[[], Awaitable[list[dict[str, Any]]]]
     require: Callable[[str], None]
     windows: Callable[[str, int | None, int], Awaitable[WindowPage]]
+    notifications: Notifications
 
 
 def api() -> FastAPI:
     """Return the application; until `open_api` it answers 503."""
+    unknown = dict.fromkeys((UnknownModelError, UnknownSilenceError, UnknownDeliveryError), 404)
     app = http_api.api(
-        "Rondo monitor", "The status of each model, and the deliveries of its alerts.", {UnknownModelError: 404}
+        "Rondo monitor", "The status of each model, and its alerts.", {**unknown, UnknownReceiverError: 409}
     )
-    app.include_router(router)
-    app.state.opened = None
+    for each in (router, notifications.readers, notifications.engineers):
+        app.include_router(each)
+    app.state.opened = app.state.notifications = None
     return app
 
 
 def open_api(app: FastAPI, opened: Opened) -> None:
     """Start to answer requests."""
-    app.state.opened = opened
+    app.state.opened, app.state.notifications = opened, opened.notifications
 
 
 def _opened(request: Request) -> Opened:
@@ -91,8 +79,19 @@ Monitor = Annotated[Opened, Depends(_opened)]
 
 @router.get("/models", summary="The monitored models")
 async def models(monitor: Monitor) -> ModelList:
-    """Return the champion of each model, what of it can't be judged yet, and its open alerts."""
-    return ModelList(models=await monitor.summaries())
+    """Return the champion of each model, what of it can't be judged yet, its open alerts and which are silenced."""
+    summaries = await monitor.summaries()
+    try:
+        silenced = await monitor.notifications.alerts.silenced()
+    except UnavailableError:
+        # The summaries need no PostgreSQL: without it, it is unknown which alerts are silenced.
+        return ModelList(models=summaries)
+    return ModelList(models=tuple(_marked(each, silenced) for each in summaries))
+
+
+def _marked(summary: ModelSummary, silenced: Collection[tuple[str, str]]) -> ModelSummary:
+    kinds = tuple(kind for kind in summary.open_alerts if (summary.model, kind) in silenced)
+    return summary.model_copy(update={"silenced_alerts": kinds})
 
 
 @router.get("/models/{model}/drift", summary="The status of a model")
@@ -124,9 +123,3 @@ async def report(model: str, monitor: Monitor) -> Response:
     content = await asyncio.to_thread(report_page, status, page.windows)
     headers = {"content-security-policy": CONTENT_SECURITY_POLICY}
     return Response(content, media_type="text/html", headers=headers)
-
-
-@router.get("/deliveries", summary="The newest webhook deliveries")
-async def deliveries(monitor: Monitor) -> DeliveryLog:
-    """Return the newest deliveries to webhooks, the newest first."""
-    return DeliveryLog.model_validate({"deliveries": await monitor.deliveries()})

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
 from rondo.chassis.settings import PostgresSettings
-from rondo.monitor.alerts import webhook
+from rondo.contracts.spec.duration import parse_duration
+from rondo.monitor.notifications import webhook
+from rondo.monitor.notifications.message_plan import Policy
 
 # The share of the time that checkpoints may take: a large state is saved less often.
 _CHECKPOINT_SHARE = 0.1
+_SHORTEST_REPEAT = timedelta(minutes=1)
+
+
+class RepeatTooOftenError(ValueError):
+    """A distance of RONDO_ALERT_REPEAT is less than a minute."""
+
+    code: ClassVar[str] = "repeat_too_often"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a distance between two messages is a minute at least: write such as 1d,7d, or nothing for one message"
+        )
 
 
 @dataclass(frozen=True)
@@ -40,13 +56,16 @@ class MonitorSettings(PostgresSettings):
     """`artifacts` is the artifact store, a folder or a URL; it is only read.
 
     `webhook_urls` are addresses separated by commas; the prefix `alertmanager+` selects that format. `webhook_secret`
-    signs the calls in the other format.
+    signs the calls in the other format. `alert_group_wait` is in seconds, `alert_repeat` are durations separated by
+    commas, see `message_plan.Policy`.
     """
 
     service: str = "monitor"
     artifacts: str
     webhook_urls: SecretStr = SecretStr("")
     webhook_secret: SecretStr = SecretStr("")
+    alert_group_wait: float = Field(default=30.0, ge=0, le=3_600)
+    alert_repeat: str = "1d,7d"
     checkpoint_interval: float = Field(default=1.0, gt=0)
     outcomes_idle_timeout: float = Field(default=60.0, ge=0)
     max_out_of_orderness: float = Field(default=1.0, gt=0)
@@ -63,6 +82,17 @@ class MonitorSettings(PostgresSettings):
         webhook.signer(value.get_secret_value())
         return value
 
+    @field_validator("alert_repeat")
+    @classmethod
+    def _are_distances(cls, value: str) -> str:
+        _distances(value)
+        return value
+
+    @property
+    def messages(self) -> Policy:
+        """When messages about alerts are due."""
+        return Policy(timedelta(seconds=self.alert_group_wait), _distances(self.alert_repeat))
+
     @property
     def timings(self) -> MonitorTimings:
         """The intervals and timeouts of the pipeline."""
@@ -72,3 +102,11 @@ class MonitorSettings(PostgresSettings):
     def receivers(self) -> tuple[webhook.Receiver, ...]:
         """The webhooks that receive alerts."""
         return webhook.receivers(self.webhook_urls.get_secret_value())
+
+
+def _distances(text: str) -> tuple[timedelta, ...]:
+    """Return the durations of a text such as `1d,7d`; none of an empty one."""
+    found = tuple(parse_duration(each.strip()) for each in text.split(",") if each.strip())
+    if any(each < _SHORTEST_REPEAT for each in found):
+        raise RepeatTooOftenError
+    return found

@@ -1,1 +1,1 @@
-"""What the evidence leads to: findings, alerts, and the webhooks that receive alerts."""
+"""What the evidence leads to: findings, and which alerts are open. `notifications` decides about messages."""

@@ -50,18 +50,50 @@ create table live_rows (
     live bytea not null,
     primary key (model, name)
 );
--- A webhook call for each alert event and receiver. `receiver` has a digest: the address itself may hold a secret.
+-- Alerts, written with the checkpoint that opened or resolved them. `raised_at` and `resolved_at` are event times; the
+-- other times are of this server's clock. `messages` counts those that said that the alert is open.
+create table alerts (
+    alert_id text primary key,
+    model text not null,
+    version integer,
+    kind text not null,
+    severity text not null,
+    title text not null,
+    detail text not null,
+    raised_at timestamptz not null,
+    opened_at timestamptz not null default now(),
+    resolved_at timestamptz,
+    closed_at timestamptz,
+    resolution text not null default '',
+    messages integer not null default 0,
+    last_message_at timestamptz,
+    end_sent boolean not null default false
+);
+create index alerts_unsettled on alerts (opened_at) where closed_at is null or (messages > 0 and not end_sent);
+-- `kind` is null where all alerts of the model are silenced.
+create table silences (
+    silence_id bigint generated always as identity primary key,
+    model text not null,
+    kind text,
+    reason text not null,
+    created_by text not null,
+    created_at timestamptz not null default now(),
+    until timestamptz not null,
+    ended_at timestamptz,
+    ended_by text
+);
+-- A call for each message and receiver. `receiver` has a digest: the address itself may hold a secret.
 create table deliveries (
     id bigint generated always as identity primary key,
-    event_id text not null,
+    message_id text not null,
     receiver text not null,
-    alert jsonb not null,
+    content jsonb not null,
     state text not null default 'pending' check (state in ('pending', 'delivered', 'failed')),
     attempts integer not null default 0,
     next_at timestamptz not null default now(),
     last_answer text not null default '',
     written_at timestamptz not null default now(),
-    unique (event_id, receiver)
+    unique (message_id, receiver)
 );
 create index deliveries_pending on deliveries (next_at) where state = 'pending';
 -- The newest windows of each model, for people: nothing is decided by them. `id` is the order in which they closed.

@@ -10,6 +10,7 @@ from rondo.contracts.spec.model import ModelSpec
 from rondo.contracts.training_evidence import ReferenceProfile
 from rondo.monitor.errors import FencedError
 from rondo.monitor.history.postgres_windows import save_window
+from rondo.monitor.notifications.postgres_alerts import save_alert
 from rondo.monitor.ports import TABLES, ChampionRevision, Checkpoint, ControlPlaneSnapshot, ModelCheckpoint, StoredTable
 
 if TYPE_CHECKING:
@@ -33,17 +34,13 @@ _SAVE_POSITION = """
 insert into positions (topic, partition, next_offset) values ($1, $2, $3)
 on conflict (topic, partition) do update set next_offset = excluded.next_offset
 """
-_SAVE_DELIVERY = """
-insert into deliveries (event_id, receiver, alert) values ($1, $2, $3) on conflict do nothing
-"""
 
 
 class PostgresStore:
-    """Implements `ports.Store`. Each alert event gets a webhook delivery for each of `receivers`, by name."""
+    """Implements `ports.Store`. Alerts are kept, too: `notifications` makes messages of them."""
 
-    def __init__(self, database: Database, receivers: Sequence[str] = ()) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._receivers = receivers
 
     async def load(self) -> Checkpoint:
         async with self._database.transaction() as transaction:
@@ -101,9 +98,7 @@ class PostgresStore:
         if each.closed is not None and isinstance(each.event, WindowClosed):
             await save_window(transaction.connection, each.event.model, each.closed)
         if isinstance(each.event, AlertRaised | AlertResolved):
-            alert = each.event.model_dump(mode="json")
-            deliveries = [(each.event_id, receiver, alert) for receiver in self._receivers]
-            await transaction.connection.executemany(_SAVE_DELIVERY, deliveries)
+            await save_alert(transaction.connection, each.event)
 
 
 async def _save_table(connection: Any, key: tuple[str, str], generation: int, table: StoredTable) -> None:

@@ -35,7 +35,8 @@ class ModelSummary(Value):
     """`version` is the champion. `no_verdict` is what of it can't be judged yet, None if everything can.
 
     `last_window` is the end of the champion's last closed window, None if none has closed. `open_alerts` are the kinds
-    of the raised alerts. `not_monitored_share` is the share of the last 500 to 1,000 rows that counts in no window.
+    of the raised alerts, `silenced_alerts` those of them about which no messages are sent. `not_monitored_share` is the
+    share of the last 500 to 1,000 rows that counts in no window.
     `late_outcomes` counts the outcomes that arrived after the window of their prediction had closed.
     """
 
@@ -45,6 +46,7 @@ class ModelSummary(Value):
     last_window: Utc | None
     watermark: Utc | None
     open_alerts: tuple[str, ...]
+    silenced_alerts: tuple[str, ...] = ()
     not_monitored_share: float
     late_outcomes: int
 

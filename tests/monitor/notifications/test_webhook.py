@@ -11,20 +11,24 @@ import httpx
 import pytest
 import standardwebhooks
 from rondo.chassis.settings import SettingsError
-from rondo.monitor.alerts.webhook import Answer, Receiver, Webhook, WebhookUrlError, body, receivers, signer
+from rondo.monitor.notifications.message_content import AlertMessage, with_ends
+from rondo.monitor.notifications.webhook import Answer, Receiver, Webhook, WebhookUrlError, body, receivers, signer
 from rondo.monitor.settings import MonitorSettings
 
 from tests.monitor.builders import EPOCH, MODEL
-from tests.monitor.events import RAISED, RESOLVED
 from tests.monitor.fakes import ENVIRONMENT, NOW
+from tests.monitor.notifications.messages import ALERT, OVER, WORSE, of, opened, resolved
 from tests.support.settings import load
 
-LABELS = {"alertname": "RondoFinding", "model": MODEL, "alert_id": "a1"}
+LABELS = {
+    "alertname": "RondoFinding", "model": MODEL, "alert_id": "a1", "kind": "drift", "severity": "warning",
+    "model_version": "1",
+}  # fmt: skip
 
 
-def posted(alert: Any) -> dict[str, Any]:
+def posted(message: AlertMessage) -> dict[str, Any]:
     """Return the one alert of a call to Alertmanager."""
-    (one,) = body("alertmanager", alert.model_dump(mode="json"), NOW)
+    (one,) = body("alertmanager", message, NOW)
     assert isinstance(one, dict)
     return one
 
@@ -39,7 +43,7 @@ def firing(payload: dict[str, Any], now: datetime) -> bool:
 
 
 def test_an_alert_fires_in_alertmanager_until_its_end_is_posted() -> None:
-    raised = posted(RAISED)
+    raised = posted(opened())
     assert {"labels", "annotations", "startsAt", "endsAt"} == raised.keys()
     assert (raised["labels"], raised["startsAt"]) == (LABELS, "2024-01-01T00:00:00Z")
     assert firing(raised, NOW + timedelta(days=365))
@@ -47,23 +51,40 @@ def test_an_alert_fires_in_alertmanager_until_its_end_is_posted() -> None:
 
 @pytest.mark.parametrize("resolved_at", [EPOCH, NOW, NOW + timedelta(hours=20)])
 def test_an_end_lies_in_the_past_of_any_clock_whatever_its_event_time(resolved_at: datetime) -> None:
-    resolved = posted(RESOLVED.model_copy(update={"resolved_at": resolved_at}))
-    assert (resolved["labels"], "startsAt" in resolved) == (LABELS, False)
-    assert not firing(resolved, NOW - timedelta(seconds=50))
+    ended = posted(resolved(of(OVER, resolved_at=resolved_at)))
+    assert (ended["labels"], "startsAt" in ended) == (LABELS, False)
+    assert not firing(ended, NOW - timedelta(seconds=50))
 
 
 def test_slack_gets_a_text() -> None:
-    sent = body("slack", RAISED.model_dump(mode="json"), NOW)
+    sent = body("slack", opened(), NOW)
     assert (sent["text"], sent["status"]) == (
         "WARNING: loans version 1: drifted\nx PSI 1.23 (threshold 0.25)",
         "firing",
     )
-    assert body("slack", RESOLVED.model_dump(mode="json"), NOW)["text"] == "Resolved: loans\nover"
+    assert body("slack", resolved(), NOW)["text"] == "Resolved: loans version 1: drifted\nover"
+
+
+def test_a_group_is_one_text_and_one_call_to_alertmanager() -> None:
+    lines = body("slack", opened(WORSE, ALERT), NOW)["text"].splitlines()
+    assert lines == [
+        "loans version 1: 2 alerts", "- CRITICAL: loans version 1: worse", "  loss 0.4 (reference 0.3)",
+        "- WARNING: loans version 1: drifted", "  x PSI 1.23 (threshold 0.25)",
+    ]  # fmt: skip
+    assert [each["labels"]["alert_id"] for each in body("alertmanager", opened(WORSE, ALERT), NOW)] == ["a2", "a1"]
+
+
+def test_an_old_message_ends_in_alertmanager_what_is_over_by_now() -> None:
+    message = with_ends(opened(WORSE, ALERT), {"a1": (EPOCH, "over")})
+    first, second = body("alertmanager", message, NOW)
+    assert (firing(first, NOW), firing(second, NOW)) == (True, False)
+    assert second["annotations"]["description"] == "over"
 
 
 MALFORMED = [
     "localhost", "ftp://s3cret", "http://", "http://[::1", "http://a:99999/", "http://a:0/", "http://xn--0/",
     "http://☃..example/", "alertmanager+alerts:9093", "https://:80/",
+    "http://169.254.169.254/latest/meta-data/", "alertmanager+http://[fe80::1]:9093", "http://[::ffff:169.254.169.254]/",
 ]  # fmt: skip
 
 
@@ -97,12 +118,10 @@ async def test_calls_are_signed_as_standard_webhooks_defines() -> None:
     now = datetime.now(UTC)
     async with httpx.AsyncClient(transport=httpx.MockTransport(record)) as client:
         for signed in (signer(SECRET), None):
-            await Webhook(client, lambda: now, signed).call(
-                Receiver("http://a/", "slack"), "a1-raised", RAISED.model_dump(mode="json")
-            )
+            await Webhook(client, lambda: now, signed).call(Receiver("http://a/", "slack"), opened())
     verifier = standardwebhooks.Webhook(SECRET)
     assert verifier.verify(calls[0].content, dict(calls[0].headers)) == json.loads(calls[0].content)
-    assert calls[0].headers["webhook-id"] == "a1-raised"
+    assert calls[0].headers["webhook-id"] == opened().message_id
     with pytest.raises(standardwebhooks.WebhookVerificationError):
         verifier.verify(calls[0].content.replace(b"loans", b"other"), dict(calls[0].headers))
     assert "webhook-signature" not in calls[1].headers
@@ -111,7 +130,7 @@ async def test_calls_are_signed_as_standard_webhooks_defines() -> None:
 @pytest.mark.parametrize("url", ["http://xn--0/", "http://[::1"])
 async def test_a_call_to_a_malformed_address_is_refused(url: str) -> None:
     async with httpx.AsyncClient() as client:
-        answer = await Webhook(client, lambda: NOW).call(Receiver(url, "slack"), "e", RAISED.model_dump(mode="json"))
+        answer = await Webhook(client, lambda: NOW).call(Receiver(url, "slack"), opened())
     assert answer.outcome == "refused"
     assert answer.text.endswith("see RONDO_WEBHOOK_URLS")
 
@@ -121,10 +140,13 @@ async def test_a_temporary_failure_is_retried() -> None:
         return httpx.Response(503, text="busy")
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
-        called = await Webhook(client, lambda: NOW).call(
-            Receiver("http://a/", "slack"), "e", RAISED.model_dump(mode="json")
-        )
+        called = await Webhook(client, lambda: NOW).call(Receiver("http://a/", "slack"), opened())
     assert called == Answer("retry", "503 Service Unavailable: busy")
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7", "192.168.1.2", "localhost", "alerts", "[fd00::7]"])
+def test_a_private_address_may_be_a_receiver(host: str) -> None:
+    assert len(receivers(f"alertmanager+http://{host}:9093")) == 1
 
 
 def test_receivers_are_named_without_their_secret() -> None:

@@ -1,6 +1,7 @@
 """Webhook calls: Slack-compatible JSON, or Alertmanager's API v2.
 
-The addresses are part of the settings. Redirects are not followed: they would send an alert to an unknown address.
+The addresses are part of the settings, and nothing else names one. Redirects are not followed: they would send an alert
+to an unknown address.
 With a secret, calls in the Slack-compatible format are signed as Standard Webhooks defines
 (https://github.com/standard-webhooks/standard-webhooks), so a receiver can verify that Rondo sent them.
 """
@@ -11,25 +12,25 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import httpx
 import standardwebhooks
 
+from rondo.monitor.notifications.message_content import alertmanager_body, slack_body
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from rondo.monitor.notifications.message_content import AlertMessage
 
 Format = Literal["slack", "alertmanager"]
 FORMATS: tuple[Format, ...] = ("slack", "alertmanager")
 _TIMEOUT = httpx.Timeout(5.0)
 _MAX_ANSWER = 200
 _SECRET_PREFIX, _MIN_SECRET_BYTES = "whsec_", 24
-# Alertmanager resolves an alert without an end after its `resolve_timeout` (5 min), unless it is posted repeatedly. A
-# monitor that is down for longer must not resolve an alert, so a firing alert has an end in the far future.
-_NEVER_ENDS = "2200-01-01T00:00:00Z"
-# An end in the future of Alertmanager's clock would not resolve the alert.
-_MAX_CLOCK_SKEW = timedelta(minutes=1)
 # What httpx raises for an address it can't call and that is not an HTTPError; the second is idna.IDNAError, of a host.
 _UNCALLABLE = (httpx.InvalidURL, UnicodeError)
 # None is the default port of the scheme.
@@ -39,7 +40,7 @@ _TEMPORARY = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, http
 
 
 class WebhookUrlError(ValueError):
-    """An entry of RONDO_WEBHOOK_URLS is not a usable address."""
+    """An entry of RONDO_WEBHOOK_URLS is not a usable address, or a link-local one."""
 
     code: ClassVar[str] = "invalid_webhook_url"
 
@@ -48,7 +49,7 @@ class WebhookUrlError(ValueError):
         self.position = position
         super().__init__(
             f"entry {position} is not a webhook address: write http(s)://host/path for Slack-compatible JSON, or "
-            "alertmanager+http(s)://host:9093 for Alertmanager, separated by commas"
+            "alertmanager+http(s)://host:9093 for Alertmanager, separated by commas; the host can't be link-local"
         )
 
 
@@ -129,32 +130,27 @@ def _path(url: str) -> str | None:
     """Return the path of an address, or None if httpx can't call it."""
     try:
         parts = httpx.URL(url)
-        usable = parts.scheme in ("http", "https") and parts.host and parts.port in _PORTS
+        usable = parts.scheme in ("http", "https") and parts.port in _PORTS and _may_be_called(parts.host)
     except _UNCALLABLE:
         return None
     return parts.path if usable else None
 
 
-def body(kind: Format, alert: Mapping[str, Any], now: datetime) -> Any:
-    """Return the JSON of a call; `alert` is AlertRaised or AlertResolved as JSON."""
-    return _alertmanager(alert, now) if kind == "alertmanager" else _slack(alert)
+def _may_be_called(host: str) -> bool:
+    """Return whether there is a host that is not link-local.
+
+    No receiver has such an address, and clouds serve credentials at one. Private ones are where an Alertmanager is.
+    """
+    try:
+        address = ip_address(host)
+        return not (getattr(address, "ipv4_mapped", None) or address).is_link_local
+    except ValueError:
+        return bool(host)
 
 
-def _slack(alert: Mapping[str, Any]) -> dict[str, Any]:
-    resolved = "resolved_at" in alert
-    head = f"Resolved: {alert['model']}" if resolved else f"{alert['severity'].upper()}: {alert['title']}"
-    return {"text": f"{head}\n{alert['detail']}", "status": "resolved" if resolved else "firing", **alert}
-
-
-def _alertmanager(alert: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
-    # Alertmanager identifies an alert by its labels, so both posts have the same ones; see `postableAlerts` of its
-    # OpenAPI v2.
-    labels = {"alertname": "RondoFinding", "model": alert["model"], "alert_id": alert["alert_id"]}
-    if "resolved_at" in alert:
-        ended = min(datetime.fromisoformat(alert["resolved_at"]), now - _MAX_CLOCK_SKEW).isoformat()
-        return [{"labels": labels, "annotations": {"description": alert["detail"]}, "endsAt": ended}]
-    annotations = {"summary": alert["title"], "description": alert["detail"], "severity": alert["severity"]}
-    return [{"labels": labels, "annotations": annotations, "startsAt": alert["raised_at"], "endsAt": _NEVER_ENDS}]
+def body(kind: Format, content: AlertMessage, now: datetime) -> Any:
+    """Return the JSON of a call."""
+    return alertmanager_body(content, now) if kind == "alertmanager" else slack_body(content)
 
 
 class Webhook:
@@ -168,17 +164,17 @@ class Webhook:
     ) -> None:
         self._client, self._now, self._signer = client, now, signer
 
-    async def call(self, receiver: Receiver, event_id: str, alert: Mapping[str, Any]) -> Answer:
-        """Deliver one alert. The header `Idempotency-Key` is `event_id`, so a receiver can recognize a repetition."""
-        content = json.dumps(body(receiver.format, alert, self._now()))
+    async def call(self, receiver: Receiver, message: AlertMessage) -> Answer:
+        """Deliver a message. The header `Idempotency-Key` is its id, so a receiver can recognize a repetition."""
+        content, message_id = json.dumps(body(receiver.format, message, self._now())), message.message_id
         try:
             answer = await self._client.post(
                 receiver.url,
                 content=content,
                 headers={
                     "Content-Type": "application/json",
-                    "Idempotency-Key": event_id,
-                    **(self._signature(event_id, content) if receiver.format == "slack" else {}),
+                    "Idempotency-Key": message_id,
+                    **(self._signature(message_id, content) if receiver.format == "slack" else {}),
                 },
                 timeout=_TIMEOUT,
                 follow_redirects=False,
@@ -193,12 +189,12 @@ class Webhook:
         temporary = answer.is_server_error or answer.status_code in _TEMPORARY
         return Answer("retry" if temporary else "refused", f"{text}: {answer.text}"[:_MAX_ANSWER])
 
-    def _signature(self, event_id: str, content: str) -> dict[str, str]:
+    def _signature(self, message_id: str, content: str) -> dict[str, str]:
         if self._signer is None:
             return {}
         now = self._now()
         return {
-            "webhook-id": event_id,
+            "webhook-id": message_id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._signer.sign(event_id, now, content),
+            "webhook-signature": self._signer.sign(message_id, now, content),
         }

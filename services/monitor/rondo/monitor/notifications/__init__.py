@@ -1,0 +1,1 @@
+"""Messages about alerts: grouped, repeated, silenced, and delivered to receivers."""

@@ -1,0 +1,154 @@
+"""Keeps alerts and silences in PostgreSQL, and turns those of which a message is due into deliveries."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from rondo.contracts.events.monitoring import AlertRaised, AlertResolved
+from rondo.monitor.errors import UnknownSilenceError
+from rondo.monitor.notifications.alert_record import AlertRecord, Silence, silence_of
+from rondo.monitor.notifications.message_content import message, message_alert
+from rondo.monitor.notifications.message_plan import due_messages
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rondo.chassis.postgres.pool import Database
+    from rondo.monitor.notifications.message_content import MessageAlert
+    from rondo.monitor.notifications.message_plan import PlannedMessage, Policy
+
+# How long an alert that is over, and a silence, are shown.
+RECENT = timedelta(days=7)
+_RAISE = """
+insert into alerts (alert_id, model, version, kind, severity, title, detail, raised_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing
+"""
+_RESOLVE = """
+update alerts set resolved_at = $2, resolution = $3, closed_at = now() where alert_id = $1 and closed_at is null
+"""
+# Locked: a second process that plans at the same time waits, and finds what the first one has sent.
+_UNSETTLED = """
+select * from alerts where closed_at is null or (messages > 0 and not end_sent) order by opened_at, alert_id for update
+"""
+_SILENCES = """
+select * from silences where ($1::text is null or model = $1) and until > coalesce($2, now()) order by silence_id
+"""
+_SAVE_DELIVERY = """
+insert into deliveries (message_id, receiver, content) values ($1, $2, $3) on conflict do nothing
+"""
+_SENT = "update alerts set messages = messages + 1, last_message_at = $2 where alert_id = any($1)"
+_END_SENT = "update alerts set end_sent = true where alert_id = any($1)"
+_ALERTS = """
+select * from alerts where ($1::text is null or model = $1) and (closed_at is null or closed_at > now() - $2::interval)
+order by closed_at is not null, opened_at desc, alert_id
+"""
+_SILENCE = """
+insert into silences (model, kind, reason, created_by, until) values ($1, $2, $3, $4, now() + $5::interval) returning *
+"""
+_END_SILENCE = """
+update silences set ended_at = now(), ended_by = $2 where silence_id = $1 and ended_at is null and until > now()
+"""
+
+
+async def save_alert(connection: Any, event: AlertRaised | AlertResolved) -> None:
+    """Save that an alert has opened, or is over, within a transaction. A repetition changes nothing."""
+    if isinstance(event, AlertResolved):
+        await connection.execute(_RESOLVE, event.alert_id, event.resolved_at, event.detail)
+        return
+    await connection.execute(
+        _RAISE, event.alert_id, event.model, event.model_version, event.kind, event.severity, event.title, event.detail,
+        event.raised_at,
+    )  # fmt: skip
+
+
+class PostgresAlerts:
+    """Alerts and silences. Every method raises UnavailableError while PostgreSQL is unavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def plan(self, policy: Policy, receivers: Sequence[str]) -> int:
+        """Make a delivery to each receiver of every message that is due; returns the number of messages."""
+        async with self._database.transaction() as transaction:
+            connection = transaction.connection
+            alerts = [_alert(row) for row in await connection.fetch(_UNSETTLED)]
+            if not alerts:
+                return 0
+            now: datetime = await connection.fetchval("select now()")
+            # Silences that ended since the last message about an alert, too: it is sent again after them.
+            since = min(each.last_message_at or now for each in alerts)
+            silences = [_silence(row) for row in await connection.fetch(_SILENCES, None, since)]
+            planned = due_messages(alerts, silences, policy, now)
+            for each in planned:
+                await _save(connection, each, receivers, now)
+        return len(planned)
+
+    async def firing(self) -> list[tuple[AlertRecord, MessageAlert]]:
+        """Return the alerts that are open, were sent, and are not silenced."""
+        found = await self.alerts(None)
+        return [(alert, message_alert(alert)) for alert, silence in found if _is_firing(alert) and silence is None]
+
+    async def alerts(self, model: str | None) -> list[tuple[AlertRecord, Silence | None]]:
+        """Return the open alerts of a model, or of all, each with its silence; then those that ended recently."""
+        async with self._database.transaction() as transaction:
+            connection = transaction.connection
+            rows = await connection.fetch(_ALERTS, model, RECENT)
+            now: datetime = await connection.fetchval("select now()")
+            silences = [_silence(row) for row in await connection.fetch(_SILENCES, model, None)]
+        alerts = [_alert(row) for row in rows]
+        return [(alert, None if alert.closed_at else silence_of(alert, silences, now)) for alert in alerts]
+
+    async def silences(self, model: str | None) -> list[tuple[Silence, bool]]:
+        """Return the silences of a model, or of all, that are active or ended recently, each with which it is."""
+        async with self._database.transaction() as transaction:
+            now: datetime = await transaction.connection.fetchval("select now()")
+            rows = await transaction.connection.fetch(_SILENCES, model, now - RECENT)
+        return [(silence, silence.active(now)) for silence in map(_silence, rows)]
+
+    async def silenced(self) -> set[tuple[str, str]]:
+        """Return the models and kinds of the open alerts that are silenced."""
+        return {(alert.model, alert.kind) for alert, silence in await self.alerts(None) if silence is not None}
+
+    async def silence(self, model: str, kind: str | None, lasting: timedelta, reason: str, by: str) -> Silence:
+        """Silence the alerts of a model, or those of a kind."""
+        async with self._database.transaction() as transaction:
+            row = await transaction.connection.fetchrow(_SILENCE, model, kind, reason, by, lasting)
+        return _silence(row)
+
+    async def end_silence(self, silence_id: int, by: str) -> Silence:
+        """End a silence now; one that has ended stays as it is.
+
+        Raises:
+            UnknownSilenceError: there is no such silence.
+
+        """
+        async with self._database.transaction() as transaction:
+            await transaction.connection.execute(_END_SILENCE, silence_id, by)
+            row = await transaction.connection.fetchrow("select * from silences where silence_id = $1", silence_id)
+        if row is None:
+            raise UnknownSilenceError(silence_id)
+        return _silence(row)
+
+
+async def _save(connection: Any, planned: PlannedMessage, receivers: Sequence[str], now: datetime) -> None:
+    content = message(planned).model_dump(mode="json")
+    deliveries = [(planned.message_id, receiver, content) for receiver in receivers]
+    await connection.executemany(_SAVE_DELIVERY, deliveries)
+    ids = [each.alert_id for each in planned.alerts]
+    if planned.reason == "resolved":
+        await connection.execute(_END_SENT, ids)
+    else:
+        await connection.execute(_SENT, ids, now)
+
+
+def _is_firing(alert: AlertRecord) -> bool:
+    return alert.closed_at is None and alert.messages > 0
+
+
+def _alert(row: Any) -> AlertRecord:
+    return AlertRecord(**dict(row))
+
+
+def _silence(row: Any) -> Silence:
+    return Silence(**dict(row))
