@@ -10,9 +10,11 @@ import typer
 
 from rondo.client import event_times
 from rondo.client.errors import RefusedError
+from rondo.contracts.spec.duration import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import timedelta
 
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -31,6 +33,14 @@ def local_time(text: str) -> datetime:
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):
         raise typer.BadParameter(f"{text!r} is not a time: write it as 2013-03-01T12:00:00Z") from None
+
+
+def duration(text: str) -> timedelta:
+    """Read a duration such as 2h, as a spec has it."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def features(pairs: Sequence[str], datatypes: Mapping[str, str]) -> dict[str, Any]:

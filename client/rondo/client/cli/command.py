@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from rondo.client.cli import (
+    alerts,
     outcome,
     predict,
     publish,
@@ -103,6 +104,10 @@ for command in (
     watch.watch,
     models.models,
     drift.drift,
+    alerts.alerts,
+    alerts.silence,
+    alerts.silences,
+    alerts.unsilence,
     models.runs,
     quarantine.quarantine,
     quarantine.failed,

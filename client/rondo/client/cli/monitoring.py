@@ -46,7 +46,8 @@ def alerts(summary: dict[str, Any] | None) -> list[str]:
     if summary is None:
         return []
     share: float = summary["not_monitored_share"]
-    kinds = [kind.replace("_", " ") for kind in summary["open_alerts"]]
+    silenced = summary.get("silenced_alerts", ())
+    kinds = [f"{kind.replace('_', ' ')}{' (silenced)' * (kind in silenced)}" for kind in summary["open_alerts"]]
     return [*kinds, f"{max(share, 0.01):.0%} of the newest requests not monitored"] if share else kinds
 
 

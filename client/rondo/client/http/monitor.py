@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 if TYPE_CHECKING:
     from rondo.client.http.transport import HttpTransport
@@ -21,8 +21,8 @@ class MonitorClient:
 
         `last_window` is the end of the last closed window, None if none has closed; `no_verdict` is what can't be
         judged yet and what is missing, None if everything can. `open_alerts` has the kinds of the raised alerts,
-        `not_monitored_share` the share of the newest requests that count in no window, and `watermark` the newest
-        event time.
+        `silenced_alerts` those of them about which no messages are sent, `not_monitored_share` the share of the newest
+        requests that count in no window, and `watermark` the newest event time.
 
         Raises:
             UnreachableError: the monitor does not answer.
@@ -66,6 +66,71 @@ class MonitorClient:
                 break
         return found
 
+    async def alerts(self, model: str | None = None) -> list[dict[str, Any]]:
+        """Return the alerts of a model, or of all, that are open or ended in the last seven days; the open ones first.
+
+        `state` is `open`, `silenced` or `resolved`, and `silence` that of a silenced one. `messages` is how many said
+        that it is open.
+
+        Raises:
+            NotFoundError: the monitor knows no such model.
+
+        """
+        found: list[dict[str, Any]] = (await self._http.json("monitor", "GET", f"/v1/alerts{_of(model)}"))["alerts"]
+        return found
+
+    async def deliveries(self, model: str | None = None) -> list[dict[str, Any]]:
+        """Return the newest messages about alerts, one for each receiver, with the outcome of the last call.
+
+        Raises:
+            NotFoundError: the monitor knows no such model.
+
+        """
+        answer = await self._http.json("monitor", "GET", f"/v1/deliveries{_of(model)}")
+        found: list[dict[str, Any]] = answer["deliveries"]
+        return found
+
+    async def redeliver(self, delivery_id: int) -> dict[str, Any]:
+        """Deliver a message again to its receiver, with the same id and content.
+
+        Raises:
+            NotFoundError: there is no such delivery.
+            RefusedError: the monitor's settings no longer have the receiver.
+
+        """
+        return await self._http.json("monitor", "POST", f"/v1/deliveries/{delivery_id}/redeliver")
+
+    async def silence(self, model: str, seconds: float, reason: str, *, kind: str | None = None) -> dict[str, Any]:
+        """Send no messages about alerts of a model, or those of a kind, for so many seconds; returns the silence.
+
+        Raises:
+            NotFoundError: the monitor knows no such model.
+            RefusedError: it is longer than 30 days, or the kind is unknown.
+
+        """
+        body = {"kind": kind, "seconds": seconds, "reason": reason}
+        return await self._http.json("monitor", "POST", _path(model, "/silences"), json=body)
+
+    async def silences(self, model: str | None = None) -> list[dict[str, Any]]:
+        """Return the silences of a model, or of all, that are `active` or ended in the last seven days.
+
+        Raises:
+            NotFoundError: the monitor knows no such model.
+
+        """
+        answer = await self._http.json("monitor", "GET", f"/v1/silences{_of(model)}")
+        found: list[dict[str, Any]] = answer["silences"]
+        return found
+
+    async def end_silence(self, silence_id: int) -> dict[str, Any]:
+        """End a silence early; returns it.
+
+        Raises:
+            NotFoundError: there is no such silence.
+
+        """
+        return await self._http.json("monitor", "DELETE", f"/v1/silences/{silence_id}")
+
     async def report(self, model: str) -> str:
         """Return the report about a model: one HTML file that loads nothing.
 
@@ -74,6 +139,10 @@ class MonitorClient:
 
         """
         return (await self._http.request("monitor", "GET", _path(model, "/report"))).text
+
+
+def _of(model: str | None) -> str:
+    return f"?{urlencode({'model': model})}" if model is not None else ""
 
 
 def _path(model: str, rest: str) -> str:
