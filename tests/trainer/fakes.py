@@ -200,7 +200,8 @@ class MemoryUnitOfWork:
             return Labels(counted)
         known = training.known
         new = max(counted - training.labelled, 0)
-        return Labels(new, known.state.first, known.fitted, known.growth, known.gain, known.basis, known.until)
+        again = None if known.state.unconfirmed is None else known.state.unconfirmed.rows - known.rows
+        return Labels(new, known.state.first, known.fitted, known.growth, known.gain, known.basis, known.until, again)
 
     async def count_labels(self, model: str, rows: int) -> None:
         self.store.labels[model] = self.store.labels.get(model, 0) + rows

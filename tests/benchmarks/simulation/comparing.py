@@ -34,7 +34,6 @@ class Comparing:
 
     With `costs`, a fit has to pay. `moves` are the rows at which the window began, one after the other. The others are
     not what the services do: with `lineage` the losses of a version that was replaced count for its successor; with
-    `persists` a suspicion that was not confirmed is looked into again when the rows since it have doubled; with
     `learns` the first losses of what serves are added to a holdout of too few to watch against. With `weighs` no fit is
     taken to gain more than the loss of what serves, what fits gained before a change is forgotten, and what a suspicion
     says is lost has to pay, too, over as many rows as the window has.
@@ -42,7 +41,6 @@ class Comparing:
 
     costs: Costs | None = None
     lineage: bool = False
-    persists: bool = False
     weighs: bool = False
     learns: bool = False
     moves: list[int] = field(default_factory=list)
@@ -56,8 +54,6 @@ class Comparing:
     _growth: float = GROWTH
     _gain: float | None = None
     _rise: float = 0.0
-    # A change that was not confirmed, and the rows since it with which it is looked into again.
-    _pending: tuple[int, int] | None = None
 
     def decide(self, known: Known, models: Models) -> Fit | None:
         stream = models.stream
@@ -67,8 +63,7 @@ class Comparing:
         assert self._state
         new, change = known.until - self._labelled, self._suspected(known)
         rows = _rows(models, known.until, now - known.until)
-        if change is None and self._pending and known.until - self._pending[0] >= self._pending[1]:
-            change = self._pending[0]
+        change = comparison.due_again(rows, self._state) if change is None else change
         if change is not None and new >= chunk_rows(stream.first) and self._harms(change, known):
             self.suspicions += 1
             self._growth = GROWTH
@@ -150,7 +145,6 @@ class Comparing:
         if moved and choice.state.since is not None:
             self.moves.append(choice.state.since)
             self._gain = None if self.weighs else self._gain
-        self._pending = (change, 2 * (end - change)) if self.persists and not moved else None
         self._state = choice.state
         return start, models.scores(fits[choice.leader], start, end)
 

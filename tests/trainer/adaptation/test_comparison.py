@@ -11,9 +11,11 @@ from rondo.trainer.adaptation.comparison import (
     Rows,
     ScoredChunk,
     State,
+    Unconfirmed,
     choose,
     course,
     course_of_suspicion,
+    due_again,
     reconsider,
     served,
     taken,
@@ -115,9 +117,30 @@ def test_a_suspicion_compares_the_rows_since_the_change_with_the_window() -> Non
     better = reconsider(ROWS, state, planned, {"since": losses(200, 0.2), WINDOW: losses(200, 0.3)})
     assert (better.leader, better.state) == ("since", State(2_000, since=9_500))
     worse = reconsider(ROWS, state, planned, {"since": losses(200, 0.3), WINDOW: losses(200, 0.2)})
-    assert (worse.leader, worse.state) == (WINDOW, State(2_000))
+    assert (worse.leader, worse.state) == (WINDOW, State(2_000, unconfirmed=Unconfirmed(9_500, rows=10_500)))
     assert worse.confirmation is not None
     assert not worse.confirmation.moves
+
+
+def test_a_change_that_was_not_confirmed_is_due_again_when_the_rows_since_then_have_doubled() -> None:
+    state = replace(STATE, unconfirmed=Unconfirmed(9_950, rows=10_050))
+    assert due_again(ROWS, STATE) is None
+    assert due_again(replace(ROWS, times=np.arange(10_049)), state) is None
+    more = replace(ROWS, times=np.arange(10_050))
+    assert due_again(more, state) == 9_950
+    planned = course_of_suspicion(more, state, since=9_950)
+    assert planned.change == 9_850, "200 rows at least"
+    worse = reconsider(more, state, planned, {"since": losses(100, 0.3), WINDOW: losses(100, 0.2)})
+    assert worse.state.unconfirmed == Unconfirmed(9_950, rows=10_150)
+    better = reconsider(more, state, planned, {"since": losses(100, 0.2), WINDOW: losses(100, 0.3)})
+    assert (better.state.since, better.state.unconfirmed) == (9_850, None)
+
+
+def test_a_comparison_in_between_keeps_what_waits_for_more_rows() -> None:
+    state = replace(STATE, unconfirmed=Unconfirmed(9_950, rows=20_050))
+    planned = course(ROWS, state, fitted_until=8_899)
+    found = choose(ROWS, state, planned, {each.name: losses(1_000, 0.3) for each in planned.strategies})
+    assert found.state.unconfirmed == state.unconfirmed
 
 
 def test_where_one_model_of_a_suspicion_fails_the_rows_of_the_other_are_taken() -> None:

@@ -46,6 +46,16 @@ def test_of_few_rows_ninety_have_to_be_new() -> None:
     assert reason(decided("new_labels", 89, fitted=200)) == "not_enough_data"
 
 
+def test_a_change_that_was_not_confirmed_is_looked_into_again_before_the_rows_have_grown() -> None:
+    assert decided("new_labels", 250, again=250) == Start()
+    few = decided("new_labels", 249, again=250)
+    assert reason(few) == "not_enough_data"
+    assert isinstance(few, Skip)
+    assert "250" in few.detail
+    assert reason(decided("new_labels", 199, again=50)) == "not_enough_data", "a chunk at least"
+    assert decided("new_labels", 300, again=5_000) == Start(), "the growth suffices"
+
+
 @pytest.mark.parametrize("kind", ["suspicion", "performance"])
 def test_a_drop_of_the_performance_needs_a_chunk_of_new_labels(kind: str) -> None:
     assert decided(kind, 200) == Start()

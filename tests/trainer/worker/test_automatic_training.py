@@ -12,7 +12,7 @@ from rondo.chassis.artifacts import Artifacts
 from rondo.contracts.events.training import ModelTrained, TrainingSkipped
 from rondo.contracts.training_evidence import Evidence
 from rondo.trainer.adaptation.basis import basis_of
-from rondo.trainer.adaptation.comparison import ScoredChunk
+from rondo.trainer.adaptation.comparison import ScoredChunk, Unconfirmed
 from rondo.trainer.adaptation.record import ChunkScore
 from rondo.trainer.dataset.columns import micros
 from rondo.trainer.onnx_graph import builder
@@ -157,6 +157,11 @@ async def test_without_a_change_a_suspicion_leaves_the_window(harness: WorkerHar
     adaptation = trained.summary.adaptation
     assert (adaptation.window_start, adaptation.strategy, adaptation.rows) == (None, "since", 3_330)
     assert adaptation.suspected_since == builders.START + timedelta(minutes=3_100)
+    harness.set_champion(2, trained.digest)
+    # The rows since then have doubled, and a chunk is new. The growth would need 333.
+    builders.write_batch(harness.data, flights(300, 3_330, far), "b3")
+    again = (await train(harness, spec, "three")).summary.adaptation
+    assert again.suspected_since == adaptation.suspected_since
 
 
 async def test_another_trainer_begins_a_new_record_and_keeps_the_window(harness: WorkerHarness) -> None:
@@ -166,7 +171,8 @@ async def test_another_trainer_begins_a_new_record_and_keeps_the_window(harness:
     window = micros(builders.START + timedelta(minutes=100))
     # Losses of another scale: beside them those of the next training would have risen beyond chance.
     low = ScoredChunk(0, 1, {"since": ChunkScore(200, 0.01, (0.01,) * 4), "all": ChunkScore(200, 0.01, (0.01,) * 4)})
-    state = replace(stored.known.state, since=window, leader="all", record=(low,))
+    again = Unconfirmed(window, rows=9_000)
+    state = replace(stored.known.state, since=window, leader="all", record=(low,), unconfirmed=again)
     stored.known = replace(stored.known, state=state, growth=0.4, gain=0.5)
     builders.write_batch(harness.data, flights(400, 2_000), "b2")
     changed = auto(trainer={"params": PARAMS | {"num_leaves": 15}})
@@ -175,6 +181,7 @@ async def test_another_trainer_begins_a_new_record_and_keeps_the_window(harness:
     assert summary.adaptation.strategy == "since"
     known = harness.store.trainings["flight-delay"].known
     assert (known.basis, known.growth, known.state.since) == (basis_of(changed), 0.1, window)
+    assert known.state.unconfirmed == again
     assert [each.scores["since"].rows for each in known.state.record] == [200, 200]
 
 

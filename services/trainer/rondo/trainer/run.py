@@ -104,7 +104,8 @@ class Labels:
     """The labelled rows that came since the last training, by the events so far: `new` of them.
 
     `first` are the labelled rows of the first training, `fitted` those that the last model was fitted to; both are 0
-    before any training. `growth`, `gain`, `basis` and `until` are as in `Training`.
+    before any training. `growth`, `gain`, `basis` and `until` are as in `Training`. With `again` new rows a change that
+    was not confirmed is looked into again.
     """
 
     new: int = 0
@@ -114,6 +115,7 @@ class Labels:
     gain: float | None = None
     basis: str = ""
     until: datetime | None = None
+    again: int | None = None
 
 
 @dataclass(frozen=True)

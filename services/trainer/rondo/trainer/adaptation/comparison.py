@@ -38,29 +38,44 @@ class ScoredChunk:
 
 
 @dataclass(frozen=True)
+class Unconfirmed:
+    """A change that is suspected since a time, and did not move the window.
+
+    Rows that all follow the change are too few at first. With `rows` labelled rows in all those since then have
+    doubled, and it is looked into again.
+    """
+
+    since: int
+    rows: int
+
+
+@dataclass(frozen=True)
 class State:
     """What is known of a model: the rows of its first training, the start of its window, the leader, and the record.
 
-    `since` is None before any confirmed change.
+    `since` is None before any confirmed change, and `unconfirmed` where none waits for more rows.
     """
 
     first: int
     since: int | None = None
     leader: str = SINCE
     record: tuple[ScoredChunk, ...] = ()
+    unconfirmed: Unconfirmed | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Course:
     """The models to score: each of `strategies` is fitted to the rows before `held.fit`, and scored on the holdout.
 
-    Where they are not `compared`, no score counts. `change` is the first row after a change that is suspected.
+    Where they are not `compared`, no score counts. `change` is the first row after a change that is suspected `since` a
+    time; it may be earlier, so that there are enough rows.
     """
 
     held: HeldOut
     strategies: tuple[Strategy, ...]
     compared: bool = True
     change: int | None = None
+    since: int | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +140,17 @@ def course_of_suspicion(rows: Rows, state: State, since: int) -> Course:
     # Without a gap: it would take the rows after the change.
     held = holdout.latest(rows.times, 0, count)
     found = (Strategy(SINCE, change), Strategy(WINDOW, window))
-    return Course(held, found, compared=False, change=change)
+    return Course(held, found, compared=False, change=change, since=since)
+
+
+def due_again(rows: Rows, state: State) -> int | None:
+    """Return since when a change is suspected that was not confirmed, if there are enough rows to look into it again.
+
+    A model of few rows is worse, whatever happened. Without a second look the higher losses would become what later
+    ones are compared with.
+    """
+    found = state.unconfirmed
+    return found.since if found is not None and len(rows.times) >= found.rows else None
 
 
 def taken(rows: Rows, state: State, until: int) -> Strategy:
@@ -174,10 +199,13 @@ def choose(rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArr
 
 def reconsider(rows: Rows, state: State, planned: Course, losses: Mapping[str, NDArray[np.float64]]) -> Choice:
     """Return whether the window begins with the change from now on. In both cases the record starts over."""
-    assert planned.change is not None  # noqa: S101 - the caller's condition
+    assert planned.change is not None and planned.since is not None  # noqa: S101, PT018 - the caller's condition
     found = confirmation.confirm(losses[SINCE], losses[WINDOW])
-    since = int(rows.times[planned.change]) if found.moves else state.since
-    return Choice(SINCE if found.moves else WINDOW, State(state.first, since), confirmation=found)
+    if found.moves:
+        return Choice(SINCE, State(state.first, int(rows.times[planned.change])), confirmation=found)
+    count = len(rows.times)
+    again = Unconfirmed(planned.since, 2 * count - int(np.searchsorted(rows.times, planned.since, "left")))
+    return Choice(WINDOW, State(state.first, state.since, unconfirmed=again), confirmation=found)
 
 
 def _worse_since(

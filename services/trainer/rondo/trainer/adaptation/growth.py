@@ -35,6 +35,15 @@ def growth_needed(fitted: int, share: float = GROWTH) -> int:
     return max(math.ceil(share * fitted), LEAST_CHUNK)
 
 
+def rows_needed(fitted: int, share: float, first: int, again: int | None) -> int:
+    """Return the newly labelled rows with which to train again: those of the growth, or fewer for a second look.
+
+    `again` are the new rows with which a change that was not confirmed is looked into again; a chunk of them at least.
+    """
+    needed = growth_needed(fitted, share)
+    return needed if again is None else min(needed, max(again, chunk_rows(first)))
+
+
 def pays(gain: float, rows: int, costs: Costs) -> bool:
     """Return whether a fit is worth its cost: `gain` is the fall of the loss by past fits, over as many rows."""
     return gain * rows * costs.error > costs.training

@@ -58,6 +58,8 @@ def plan_strategies(
 ) -> Planned:
     """Plan a training on labelled rows in order of event time; `since` is when the performance may have dropped.
 
+    A change that was not confirmed is looked into again once the rows since then have doubled.
+
     Raises:
         MissingColumnsError: a feature is no column of the rows.
         SharedEventTimeError: the earliest rows reach into the holdout, so that no training row is left.
@@ -65,6 +67,9 @@ def plan_strategies(
     """
     inputs.check_columns(spec.features, rows)
     at, known = _rows(spec, rows), state or State(rows.height)
+    again = comparison.due_again(at, known)
+    if since is None and again is not None:
+        since = from_micros(again)
     suspected = None if since is None else _suspicion(spec, rows, at, known, since)
     if suspected is not None:
         return suspected

@@ -119,6 +119,8 @@ create table trainings (
     gain double precision,  -- the loss that the last fits saved in the mean, null where it is not known
     window_start timestamptz,  -- null before a confirmed change
     leader text not null,
+    unconfirmed_since timestamptz,  -- a suspected change that did not move the window, null without one
+    unconfirmed_rows bigint,  -- the labelled rows in all with which it is looked into again
     basis text not null  -- digest of the parts of the spec that growth, gain and scores depend on
 );
 

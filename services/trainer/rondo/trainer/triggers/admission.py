@@ -20,7 +20,7 @@ from rondo.contracts.spec.cron import PREFIX
 from rondo.contracts.spec.model import format_duration
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
 from rondo.trainer.adaptation.basis import basis_of
-from rondo.trainer.adaptation.growth import GROWTH, Costs, chunk_rows, growth_needed, pays
+from rondo.trainer.adaptation.growth import GROWTH, Costs, chunk_rows, growth_needed, pays, rows_needed
 from rondo.trainer.run import IN_FLIGHT
 
 if TYPE_CHECKING:
@@ -152,10 +152,16 @@ def _not_due(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None
         case TriggerKind.NEW_LABELS if not history.ever_trained:
             return _too_few(labels.new, spec.trainer.min_rows, "the first training needs")
         case TriggerKind.NEW_LABELS:
-            needed, share = growth_needed(labels.fitted, labels.growth), f"{labels.growth:.0%} of {labels.fitted:,}"
-            return _too_few(labels.new, needed, f"the next training follows {share},") or _costs_more(spec, history)
+            return _not_grown(labels) or _costs_more(spec, history)
         case _:
             return _not_subscribed(trigger, spec, history)
+
+
+def _not_grown(labels: Labels) -> Skip | None:
+    needed = rows_needed(labels.fitted, labels.growth, labels.first, labels.again)
+    if needed < growth_needed(labels.fitted, labels.growth):
+        return _too_few(labels.new, needed, "a change that was not confirmed is looked into again with")
+    return _too_few(labels.new, needed, f"the next training follows {labels.growth:.0%} of {labels.fitted:,},")
 
 
 def _too_few(new: int, needed: int, what: str) -> Skip | None:

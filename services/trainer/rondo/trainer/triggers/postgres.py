@@ -32,7 +32,8 @@ _HISTORY_LIMIT = 200
 _HARM_SLOT = "harm"
 
 _LABELS = """
-select greatest(counted - coalesce(labelled, 0), 0) as new, first_rows, fitted, growth, gain, basis, until
+select greatest(counted - coalesce(labelled, 0), 0) as new, first_rows, fitted, growth, gain, basis, until,
+    unconfirmed_rows - rows as again
 from labels left join trainings using (model) where model = $1
 """
 
@@ -166,8 +167,9 @@ class PostgresUnitOfWork:
         if row["fitted"] is None:
             return Labels(row["new"])
         return Labels(
-            row["new"], row["first_rows"], row["fitted"], row["growth"], row["gain"], row["basis"], row["until"]
-        )
+            row["new"], row["first_rows"], row["fitted"], row["growth"], row["gain"], row["basis"], row["until"],
+            row["again"],
+        )  # fmt: skip
 
     async def count_labels(self, model: str, rows: int) -> None:
         await self._connection.execute(

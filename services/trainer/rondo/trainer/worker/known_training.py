@@ -30,7 +30,7 @@ def known_by(spec: ModelSpec, known: Training | None) -> Training | None:
         return None
     basis = basis_of(spec)
     if known.basis != basis:
-        state = State(known.state.first, known.state.since)
+        state = State(known.state.first, known.state.since, unconfirmed=known.state.unconfirmed)
         return replace(known, state=state, growth=GROWTH, gain=None, basis=basis)
     return known if _has_costs(spec) else replace(known, growth=GROWTH)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from rondo.trainer.adaptation.comparison import ScoredChunk, State
+from rondo.trainer.adaptation.comparison import ScoredChunk, State, Unconfirmed
 from rondo.trainer.adaptation.record import ChunkScore
 from rondo.trainer.dataset.columns import from_micros, micros
 from rondo.trainer.run import Training
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 # Nothing of a run that a removal of its model preceded.
 _SAVE = """
 insert into trainings (model, spec_revision, first_rows, rows, fitted, until, labelled, growth, gain, window_start,
-    leader, basis)
-select model, spec_revision, $2, $3, $4, $5, labelled - $6, $7, $8, $9, $10, $11 from runs
+    leader, basis, unconfirmed_since, unconfirmed_rows)
+select model, spec_revision, $2, $3, $4, $5, labelled - $6, $7, $8, $9, $10, $11, $12, $13 from runs
 where id = $1
     and spec_revision >= coalesce((select removed_revision from specs where specs.model = runs.model), 0)
 on conflict (model) do update set spec_revision = excluded.spec_revision, rows = excluded.rows,
     fitted = excluded.fitted, until = excluded.until, labelled = excluded.labelled, growth = excluded.growth,
     gain = excluded.gain, window_start = excluded.window_start, leader = excluded.leader,
-    basis = excluded.basis
+    basis = excluded.basis, unconfirmed_since = excluded.unconfirmed_since,
+    unconfirmed_rows = excluded.unconfirmed_rows
 """
 
 _CORRECT = """
@@ -49,8 +50,9 @@ async def load(connection: Connection, model: str) -> Training | None:
         return None
     scores = await connection.fetch("select * from strategy_scores where model = $1 order by chunk, strategy", model)
     record = tuple(_chunk(list(rows)) for _, rows in groupby(scores, key=lambda each: each["chunk"]))
-    start = row["window_start"]
-    state = State(row["first_rows"], None if start is None else micros(start), row["leader"], record)
+    start, again = row["window_start"], row["unconfirmed_since"]
+    unconfirmed = None if again is None else Unconfirmed(micros(again), row["unconfirmed_rows"])
+    state = State(row["first_rows"], None if start is None else micros(start), row["leader"], record, unconfirmed)
     return Training(row["rows"], row["fitted"], row["until"], state, row["growth"], row["gain"], row["basis"])
 
 
@@ -61,10 +63,11 @@ async def save(connection: Connection, run: Run, ended: Ended) -> None:
         if ended.unfitted is not None:
             await connection.execute(_CORRECT, run.id, ended.unfitted)
         return
-    state = known.state
+    state, again = known.state, known.state.unconfirmed
     status = await connection.execute(
         _SAVE, run.id, state.first, known.rows, known.fitted, known.until, ended.unfitted or 0,
         known.growth, known.gain, None if state.since is None else from_micros(state.since), state.leader, known.basis,
+        None if again is None else from_micros(again.since), None if again is None else again.rows,
     )  # fmt: skip
     if status != "INSERT 0 1":
         return

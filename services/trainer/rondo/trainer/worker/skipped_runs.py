@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rondo.contracts.events.training import TrainingSkipped
 from rondo.contracts.spec.model import format_duration
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
-from rondo.trainer.adaptation.growth import chunk_rows, growth_needed
+from rondo.trainer.adaptation.growth import chunk_rows, rows_needed
 from rondo.trainer.dataset.data_checks import described_left_out
 from rondo.trainer.fitting.report import report
 from rondo.trainer.triggers.admission import HARM
@@ -61,7 +61,10 @@ def not_grown(run: Run, unfitted: int, known: Training | None) -> TrainingSkippe
     if run.trigger.kind in HARM:
         needed = chunk_rows(known.state.first)
     elif run.trigger.kind == TriggerKind.NEW_LABELS:
-        needed = growth_needed(known.fitted, known.growth)
+        again = known.state.unconfirmed
+        needed = rows_needed(
+            known.fitted, known.growth, known.state.first, None if again is None else again.rows - known.rows
+        )
     else:
         return None
     if unfitted >= needed:
