@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rondo.monitor.evidence.stretches import Stretches
-from rondo.monitor.evidence.suspicion import Suspicion
+from rondo.monitor.evidence.suspicion import ShortReference, Suspicion, begun
 from rondo.trainer.adaptation import comparison
 from rondo.trainer.adaptation.comparison import Rows, State
 from rondo.trainer.adaptation.growth import GROWTH, Costs, chunk_rows, growth_needed, next_share, pays
@@ -33,8 +33,8 @@ class Comparing:
     """A fit when the labelled rows have grown by a tenth, or at a suspicion, to the rows of the strategy that leads.
 
     With `costs`, a fit has to pay. `moves` are the rows at which the window began, one after the other. The others are
-    not what the services do: with `lineage` the losses of a version that was replaced count for its successor; with
-    `learns` the first losses of what serves are added to a holdout of too few to watch against. With `weighs` no fit is
+    not what the services do: with `lineage` the losses of a version that was replaced count for its successor. With
+    `weighs` no fit is
     taken to gain more than the loss of what serves, what fits gained before a change is forgotten, and what a suspicion
     says is lost has to pay, too, over as many rows as the window has.
     """
@@ -42,13 +42,11 @@ class Comparing:
     costs: Costs | None = None
     lineage: bool = False
     weighs: bool = False
-    learns: bool = False
     moves: list[int] = field(default_factory=list)
     suspicions: int = 0
     _state: State | None = None
     # What watches the losses of what serves from the row `_served` on, and the rows that were labelled at its fit.
-    _suspicion: Suspicion | None = None
-    _stretches: Stretches | None = None
+    _suspicion: Suspicion | ShortReference | None = None
     _served: int = 0
     _labelled: int = 0
     _growth: float = GROWTH
@@ -100,8 +98,8 @@ class Comparing:
         labels = models.stream.y[start : start + len(scores)].astype(np.float32)
         loss = of_losses(TASK, counted_rows(Scored(TASK, labels, {"score": scores})))
         assert loss
-        self._stretches = Stretches(loss.rows, loss.autocorrelation_rows, np.array([loss.means]))
-        self._suspicion = Suspicion.of(str(start), self._stretches)
+        stretches = Stretches(loss.rows, loss.autocorrelation_rows, np.array([loss.means]))
+        self._suspicion = begun(str(start), stretches)
 
     def _suspected(self, known: Known) -> int | None:
         """Return the row at which the losses of what serves began to rise; None where nothing suggests it."""
@@ -109,11 +107,8 @@ class Comparing:
         if known.until <= start:
             return None
         losses = known.losses[start - known.new :]
-        if self._suspicion is None and self.learns and self._stretches and self._stretches.rows == 1:
-            self._stretches = self._stretches.with_means(losses[None])
-            self._suspicion = Suspicion.of(str(start), self._stretches)
-        elif self._suspicion is not None:
-            self._suspicion.take(buckets(start, losses))
+        if self._suspicion is not None:
+            self._suspicion = self._suspicion.take(buckets(start, losses))
         return self._suspicion.found.since if self._suspicion and self._suspicion.found else None
 
     def _compared(self, rows: Rows, models: Models, serving: Fit) -> tuple[comparison.Choice, int, Vector]:

@@ -1,7 +1,7 @@
 """`make bench ONLY=costs`: errors and trainings together, over twelve simulated years, at four prices of a training.
 
 An error costs 1 and a training 10 to 10,000. Rondo is told both (`training_cost`, `error_cost`). "Rondo, proposed" has
-three changes that the services do not have, see `simulation/comparing.py`. CARA chooses among
+two changes that the services do not have, see `simulation/comparing.py`. CARA chooses among
 eighteen settings, those that cost least on another stream of the same kind. The oracle knows when the concept changes,
 and chooses in hindsight. The dummy trains each week. FULL=1 plays five streams of each kind instead of one.
 """
@@ -54,7 +54,7 @@ def of_stream(kind: str, seed: int) -> Costing:
         setting = min(choices, key=lambda each: cost(choices[each], price))
         found[price, "CARA"] = cost(play(models, Cara(*setting)), price)
         found[price, RONDO] = cost(play(models, Comparing(costs=Costs(price, 1.0))), price)
-        proposed = Comparing(Costs(price, 1.0), lineage=True, learns=True, weighs=True)
+        proposed = Comparing(Costs(price, 1.0), lineage=True, weighs=True)
         found[price, PROPOSED] = cost(play(models, proposed), price)
         found[price, ORACLE] = oracle(models, kind, price)
     return found

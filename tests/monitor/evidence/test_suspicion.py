@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rondo.monitor.evidence import suspicion
 from rondo.monitor.evidence.stretches import Stretches
-from rondo.monitor.evidence.suspicion import Suspicion
+from rondo.monitor.evidence.suspicion import ShortReference, Suspicion
 
 from tests.chassis.profiles.test_autocorrelation import remembering
 from tests.monitor.evidence.buckets import MINUTE, buckets_of, exact, parts_of
@@ -99,6 +99,49 @@ def test_blocks_are_at_most_an_eighth_of_the_reference_however_long_the_losses_r
     found = Suspicion.of("v", slow)
     assert found is not None
     assert (found.block, found.test.reference) == (500, 8)
+
+
+def short(rows: int = 100) -> ShortReference:
+    found = suspicion.begun("v", Stretches(1, 1.0, exact(losses(rows, 1))))
+    assert isinstance(found, ShortReference)
+    return found
+
+
+@pytest.mark.parametrize(("per_bucket", "taken"), [(1, 28), (8, 32), (50, 100), (1_000, 5_000)])
+def test_live_losses_extend_a_short_reference_until_there_are_128_in_five_blocks(per_bucket: int, taken: int) -> None:
+    """With as dense traffic as 1,000 rows in a bucket nothing is left of the 100 rows of the reference."""
+    before = short().take(buckets_of(losses(taken - per_bucket, 2), per_bucket))
+    assert isinstance(before, ShortReference)
+    after = before.take(buckets_of(losses(per_bucket, 3), per_bucket, first=taken))
+    assert isinstance(after, Suspicion)
+    assert (after.test.live, after.found) == (0, None)
+    assert after.test.reference >= 5
+
+
+def test_a_rise_after_the_reference_was_extended_is_suspected() -> None:
+    found = short().take(buckets_of(losses(400, 2), 8)).take(buckets_of(losses(800, 3, mean=0.5), 8, first=50))
+    assert found.found is not None
+    assert abs(found.found.since - 50 * MINUTE) <= 4 * MINUTE
+
+
+def test_the_parts_in_which_losses_extend_a_short_reference_make_no_difference() -> None:
+    rng = np.random.default_rng(5)
+    buckets = buckets_of(losses(1_000, 2), rng.multinomial(1_000, np.full(100, 1 / 100)))
+    together, apart = short().take(buckets), suspicion.begun("v", short().stretches)
+    for part in parts_of(buckets, rng):
+        apart = apart.take(part)
+    assert isinstance(together, Suspicion)
+    assert isinstance(apart, Suspicion)
+    assert np.array_equal(together.test.means, apart.test.means)
+
+
+@pytest.mark.parametrize(("wrong", "loss", "found"), [(1, 1.0, 0), (3, 1.0, 0), (6, 1.0, 1), (800, 0.0021, 0)])
+def test_losses_without_variance_prove_nothing_before_four_rows_are_lost(wrong: int, loss: float, found: int) -> None:
+    """Any other loss is the largest ever, be it by a rounding; 2,000 of the reference are the same."""
+    before = suspicion.begun("v", Stretches(1, 1.0, exact(np.full((1, 2_000), 0.002))))
+    rows = np.full((1, 800), 0.002)
+    rows[0, -wrong:] = loss
+    assert (before.take(buckets_of(rows, 8)).found is not None) == found
 
 
 @pytest.mark.parametrize(("rows", "block"), [(127, None), (128, 16), (200, 25)])

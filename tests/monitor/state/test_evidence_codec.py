@@ -10,10 +10,11 @@ from rondo.monitor.evidence import staged_test
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning
+from rondo.monitor.evidence.suspicion import ShortReference, Suspicion
 from rondo.monitor.evidence.version_evidence import VersionEvidence
 from rondo.monitor.state.evidence_codec import decode_evidence, encode_evidence
 
-from tests.monitor.evidence.buckets import MINUTE, live
+from tests.monitor.evidence.buckets import MINUTE, buckets_of, live
 from tests.monitor.streams import BINARY, MULTICLASS
 
 if TYPE_CHECKING:
@@ -63,6 +64,22 @@ def test_decoded_evidence_is_encoded_alike(monkeypatch: pytest.MonkeyPatch) -> N
     assert after.versions[2].suspicion is not None
     assert after.versions[2].suspicion.found is not None
     assert (after.late, after.known, after.open.versions()) == (5, {1, 2, 3}, {2, 3})
+
+
+def test_a_short_reference_of_losses_is_extended_alike_after_it_was_decoded() -> None:
+    profile = BINARY.profile
+    assert profile.loss is not None
+    few = profile.loss.model_copy(update={"rows": 1, "means": profile.loss.means[:90]})
+    before = ModelEvidence(versions={1: VersionEvidence.of("one", profile.model_copy(update={"loss": few}))})
+    losses = np.random.default_rng(1).uniform(0.1, 0.3, (1, 400))
+    before.versions[1].take("loss", buckets_of(losses[:, :20], 5))
+    assert isinstance(before.versions[1].suspicion, ShortReference)
+    after = decoded(before)
+    assert encode_evidence(after).equals(encode_evidence(before))
+    for each in (before, after):
+        each.versions[1].take("loss", buckets_of(losses[:, 20:], 5, first=4))
+        assert isinstance(each.versions[1].suspicion, Suspicion)
+    assert encode_evidence(after).equals(encode_evidence(before))
 
 
 def test_decoded_evidence_has_the_same_alarms_and_continues_alike(monkeypatch: pytest.MonkeyPatch) -> None:

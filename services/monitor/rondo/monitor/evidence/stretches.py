@@ -88,6 +88,13 @@ class Stretches:
         within = max(self.autocorrelation_rows, autocorrelation_time(self.means, self.rows))
         return Stretches(2 * self.rows, within, even.reshape(len(even), self.means.shape[1] // 2, 2).mean(axis=2))
 
+    def fitting(self, rows: int) -> Stretches:
+        """Return stretches of more than half of so many rows: a live bucket that has them can't be divided."""
+        found = self
+        while rows >= 2 * found.rows:
+            found = found.merged()
+        return found
+
     def with_means(self, means: NDArray[np.float64]) -> Stretches:
         return Stretches(self.rows, self.autocorrelation_rows, np.concatenate((self.means, means), axis=1))
 
@@ -160,18 +167,14 @@ class Learning:
             self.live += int(buckets.rows[at])
             if self.open.rows < self.stretches.rows:
                 continue
-            self._fit_stretches()
+            if self.open.rows >= 2 * self.stretches.rows:
+                self.stretches = self.stretches.fitting(self.open.rows)
+                self.block = self.stretches.block()
             self.stretches = self.stretches.with_means((self.open.sums / self.open.rows)[:, None])
             self.open = OpenBlock.empty(len(self.stretches.means))
             if test := self._try():
                 return test, at + 1
         return None, len(buckets.rows)
-
-    def _fit_stretches(self) -> None:
-        """Make stretches longer until one has more than half of the open rows: a live bucket can't be divided."""
-        while self.open.rows >= 2 * self.stretches.rows:
-            self.stretches = self.stretches.merged()
-            self.block = self.stretches.block()
 
     def _try(self) -> StagedTest | None:
         if self.stretches.total < min(_GROWTH * self.tried, self.needed):

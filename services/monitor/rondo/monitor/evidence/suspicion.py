@@ -8,7 +8,7 @@ costs a comparison of two models, and a late one costs the errors until then.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -27,6 +27,9 @@ FALSE_ALARM_RATE = 0.01
 _SHORTEST, _SHARE = 16, 8
 # The suspicion is about a recent change. Older blocks become a part of the reference.
 _MOST_LIVE_BLOCKS = 500
+# What has been lost more since the change, in rows with a loss of 1. Losses of a reference without variance prove any
+# rise at once, be it a single row or roundings.
+_LEAST_LOST = 4.0
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,13 @@ class Suspicion:
         if most < _SHORTEST:
             return None
         block = stretches.block(most=most)
+        if stretches.total < FEWEST_BLOCKS * block:
+            return None
         test = BlockTest.of(f"{seed}/0", stretches.blocks(block), np.array([True]), one_sided=True)
         return cls(seed, block, test)
 
-    def take(self, buckets: Buckets) -> None:
-        """Take buckets of losses that follow those before."""
+    def take(self, buckets: Buckets) -> Suspicion:
+        """Take buckets of losses that follow those before, and return what is to take the next ones."""
         for at in range(len(buckets.rows)):
             end = int(buckets.starts[at]) + buckets.length
             if self.found is not None:
@@ -87,6 +92,7 @@ class Suspicion:
             self.open.extend(buckets, at, at + 1)
             if self.open.rows >= self.block:
                 self._close(end)
+        return self
 
     def _fit(self, rows: int) -> None:
         """Make blocks as long as a bucket with so many rows needs, as far as the reference allows it."""
@@ -102,8 +108,8 @@ class Suspicion:
         self.open = OpenBlock.empty(1)
         evidence = float(self.test.evidence()[0])
         if evidence >= -np.log(FALSE_ALARM_RATE):
-            self._suspect(end, evidence)
-        elif self.test.live >= _MOST_LIVE_BLOCKS:
+            self.found = self._suspected(end, evidence)
+        if self.found is None and self.test.live >= _MOST_LIVE_BLOCKS:
             self._begin(self.test.means[:, -_MOST_LIVE_BLOCKS:])
 
     def _begin(self, reference: NDArray[np.float64]) -> None:
@@ -111,13 +117,45 @@ class Suspicion:
         self.number, self.starts, self.counts = self.number + 1, [], []
         self.test = BlockTest.of(f"{self.seed}/{self.number}", reference, self.test.normal, one_sided=True)
 
-    def _suspect(self, end: int, evidence: float) -> None:
+    def _suspected(self, end: int, evidence: float) -> Suspected | None:
         live = self.test.means[0, self.test.reference :]
         first = _split(live)
-        before = self.test.means[0, : self.test.reference + first]
-        rows = np.array(self.counts[first:])
-        after = float(live[first:] @ rows / rows.sum())
-        self.found = Suspected(self.starts[first], end, int(rows.sum()), float(before.mean()), after, evidence)
+        before = float(self.test.means[0, : self.test.reference + first].mean())
+        counts = np.array(self.counts[first:])
+        rows = int(counts.sum())
+        after = float(live[first:] @ counts / rows)
+        if (after - before) * rows < _LEAST_LOST:
+            return None
+        return Suspected(self.starts[first], end, rows, before, after, evidence)
+
+
+@dataclass(eq=False)
+class ShortReference:
+    """A holdout of too few losses to suspect against; the first live losses extend it, until there are enough."""
+
+    found: ClassVar[None] = None
+    seed: str
+    stretches: Stretches
+    open: OpenBlock = field(default_factory=lambda: OpenBlock.empty(1))
+
+    def take(self, buckets: Buckets) -> Suspicion | ShortReference:
+        """Take buckets of losses that follow those before, and return what is to take the next ones."""
+        for at in range(len(buckets.rows)):
+            self.open.extend(buckets, at, at + 1)
+            if self.open.rows < self.stretches.rows:
+                continue
+            self.stretches = self.stretches.fitting(self.open.rows).with_means(
+                (self.open.sums / self.open.rows)[:, None]
+            )
+            self.open = OpenBlock.empty(1)
+            if found := Suspicion.of(self.seed, self.stretches):
+                return found.take(buckets.since(at + 1))
+        return self
+
+
+def begun(seed: str, stretches: Stretches) -> Suspicion | ShortReference:
+    """Return what takes the losses of a version whose holdout has these."""
+    return Suspicion.of(seed, stretches) or ShortReference(seed, stretches)
 
 
 def _split(means: NDArray[np.float64]) -> int:

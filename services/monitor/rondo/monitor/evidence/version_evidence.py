@@ -22,7 +22,7 @@ from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, shortest_of
 from rondo.monitor.evidence.component_sums import watched_columns
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches, staged
-from rondo.monitor.evidence.suspicion import Suspicion
+from rondo.monitor.evidence.suspicion import ShortReference, Suspicion, begun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -147,7 +147,7 @@ class VersionEvidence:
     """The tests of a version, and what each group has taken."""
 
     watched: list[Watched]
-    suspicion: Suspicion | None = None
+    suspicion: Suspicion | ShortReference | None = None
     taken: dict[Group, Taken] = field(default_factory=lambda: dict.fromkeys(GROUPS, Taken()))
 
     @classmethod
@@ -164,7 +164,7 @@ class VersionEvidence:
         stretches = Stretches(profile.loss.rows, profile.loss.autocorrelation_rows, np.array([profile.loss.means]))
         loss = (Component("loss", None, LOSS, 0),)
         watched += _begun(f"{digest}/{LOSS}", [(loss, stretches)], one_sided=True)
-        return cls(watched, Suspicion.of(f"{digest}/suspicion", stretches))
+        return cls(watched, begun(f"{digest}/suspicion", stretches))
 
     def take(self, group: Group, buckets: Buckets) -> None:
         """Take buckets that follow those before, with the sums of the group's components; empty ones are skipped."""
@@ -178,7 +178,7 @@ class VersionEvidence:
             if each.group == group:
                 each.take(buckets)
         if group == LOSS and self.suspicion:
-            self.suspicion.take(buckets)
+            self.suspicion = self.suspicion.take(buckets)
 
     def snapshot(self) -> VersionEvidence:
         """Return the evidence so far without the suspicion; what is taken later does not change it."""

@@ -14,7 +14,7 @@ from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.evidence.open_buckets import OpenBuckets
 from rondo.monitor.evidence.staged_test import Change, EarlierChange, OpenBlock, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches
-from rondo.monitor.evidence.suspicion import Suspected, Suspicion
+from rondo.monitor.evidence.suspicion import ShortReference, Suspected, Suspicion
 from rondo.monitor.evidence.version_evidence import GROUPS, Component, Taken, VersionEvidence, Watched
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def decode_evidence(table: pa.Table) -> ModelEvidence:
             evidence.versions[version] = VersionEvidence([], None, {group: Taken(**fields[group]) for group in GROUPS})
         elif what == "suspicion":
             evidence.versions[version].suspicion = _suspicion(fields, arrays)
+        elif what == "short reference":
+            evidence.versions[version].suspicion = _short_reference(fields, arrays)
         else:
             components = tuple(Component(**each) for each in fields.pop("components"))
             state = _staged(fields, arrays) if what == "test" else _learning(fields, arrays)
@@ -71,7 +73,11 @@ def _version_rows(version: int, evidence: VersionEvidence) -> Iterable[Row]:
                 (each.state.stretches.means, each.state.open.sums, each.state.evidence),
             )
             yield _row(version, "learning", components | fields, *arrays)
-    if suspicion := evidence.suspicion:
+    suspicion = evidence.suspicion
+    if isinstance(suspicion, ShortReference):
+        losses = suspicion.stretches.means, suspicion.open.sums
+        yield _row(version, "short reference", _short_fields(suspicion), *losses)
+    elif suspicion:
         blocks = np.array([suspicion.starts, suspicion.counts], np.int64)
         stored = *_test_arrays(suspicion.test), blocks, suspicion.open.sums
         yield _row(version, "suspicion", _suspicion_fields(suspicion), *stored)
@@ -92,6 +98,13 @@ def _suspicion_fields(suspicion: Suspicion) -> dict[str, object]:
         "seed": suspicion.seed, "block": suspicion.block, "number": suspicion.number,
         "found": asdict(suspicion.found) if suspicion.found else None,
         "open": [suspicion.open.start, suspicion.open.rows], "test": _test_fields(suspicion.test),
+    }  # fmt: skip
+
+
+def _short_fields(short: ShortReference) -> dict[str, object]:
+    return {
+        "seed": short.seed, "stretch": short.stretches.rows,
+        "autocorrelation_rows": short.stretches.autocorrelation_rows, "open": [short.open.start, short.open.rows],
     }  # fmt: skip
 
 
@@ -168,6 +181,13 @@ def _suspicion(fields: Mapping[str, Any], arrays: list[bytes]) -> Suspicion:
         starts, counts, fields["number"],
         Suspected(**fields["found"]) if fields["found"] else None, _open(fields["open"], sums),
     )  # fmt: skip
+
+
+def _short_reference(fields: Mapping[str, Any], arrays: list[bytes]) -> ShortReference:
+    means, sums = arrays
+    losses = np.frombuffer(means, np.float64).reshape(1, -1)
+    stretches = Stretches(fields["stretch"], fields["autocorrelation_rows"], losses)
+    return ShortReference(fields["seed"], stretches, _open(fields["open"], sums))
 
 
 def _open(fields: list[int], sums: bytes) -> OpenBlock:
