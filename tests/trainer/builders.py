@@ -106,7 +106,11 @@ def window_closed(labelled: int, finding: str, day: float = 60) -> WindowClosed:
 
 
 def suspected(finding: str = "suspected-1", day: float = 60) -> PerformanceSuspected:
-    found = drift(finding, day).model_dump() | {"statistics": [], "labelled_rows": 500, "since": START}
+    found = drift(finding, day).model_dump() | {
+        "statistics": [{"statistic": "loss", "value": 0.3, "reference": 0.2}],
+        "labelled_rows": 500,
+        "since": START,
+    }
     return PerformanceSuspected.model_validate(found)
 
 

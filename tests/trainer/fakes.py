@@ -201,7 +201,9 @@ class MemoryUnitOfWork:
         known = training.known
         new = max(counted - training.labelled, 0)
         again = None if known.state.unconfirmed is None else known.state.unconfirmed.rows - known.rows
-        return Labels(new, known.state.first, known.fitted, known.growth, known.gain, known.basis, known.until, again)
+        return Labels(
+            new, known.state.first, known.fitted, known.growth, known.gain, known.basis, known.until, again, known.loss
+        )
 
     async def count_labels(self, model: str, rows: int) -> None:
         self.store.labels[model] = self.store.labels.get(model, 0) + rows

@@ -329,6 +329,7 @@ async def test_a_suspicion_waits_for_labels_and_goes_before_their_growth(work: M
     await handlers.on_window_closed(builders.enveloped(builders.window_closed(1, "w2")), work)
     trigger = work.store.runs[-1].trigger
     assert (trigger.kind, trigger.id, trigger.since) == ("suspicion", "suspected-1", builders.START)
+    assert trigger.loss_rise == pytest.approx(0.1)
     assert work.store.deferred == {}
 
 

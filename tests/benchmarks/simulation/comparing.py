@@ -10,7 +10,16 @@ from rondo.monitor.evidence.stretches import Stretches
 from rondo.monitor.evidence.suspicion import ShortReference, Suspicion, begun
 from rondo.trainer.adaptation import comparison
 from rondo.trainer.adaptation.comparison import Rows, State
-from rondo.trainer.adaptation.growth import GROWTH, Costs, chunk_rows, growth_needed, next_share, pays
+from rondo.trainer.adaptation.growth import (
+    GROWTH,
+    Costs,
+    change_pays,
+    chunk_rows,
+    gain_of_growth,
+    growth_needed,
+    next_share,
+    pays,
+)
 from rondo.trainer.adaptation.record import gain_of_fits
 from rondo.trainer.adaptation.strategies import CHAMPION, Strategy
 from rondo.trainer.evaluation.metrics import Scored
@@ -18,6 +27,7 @@ from rondo.trainer.evaluation.reference_blocks import of_losses
 from rondo.trainer.evaluation.reference_profile import counted_rows
 
 from tests.benchmarks.simulation.prequential import Fit
+from tests.benchmarks.simulation.prequential import losses as losses_of
 from tests.benchmarks.simulation.watching import TASK, buckets
 
 if TYPE_CHECKING:
@@ -32,16 +42,10 @@ if TYPE_CHECKING:
 class Comparing:
     """A fit when the labelled rows have grown by a tenth, or at a suspicion, to the rows of the strategy that leads.
 
-    With `costs`, a fit has to pay. `moves` are the rows at which the window began, one after the other. The others are
-    not what the services do: with `lineage` the losses of a version that was replaced count for its successor. With
-    `weighs` no fit is
-    taken to gain more than the loss of what serves, what fits gained before a change is forgotten, and what a suspicion
-    says is lost has to pay, too, over as many rows as the window has.
+    With `costs`, a fit has to pay. `moves` are the rows at which the window began, one after the other.
     """
 
     costs: Costs | None = None
-    lineage: bool = False
-    weighs: bool = False
     moves: list[int] = field(default_factory=list)
     suspicions: int = 0
     _state: State | None = None
@@ -51,7 +55,8 @@ class Comparing:
     _labelled: int = 0
     _growth: float = GROWTH
     _gain: float | None = None
-    _rise: float = 0.0
+    # The loss of what serves in its evaluation.
+    _loss: float | None = None
 
     def decide(self, known: Known, models: Models) -> Fit | None:
         stream = models.stream
@@ -61,8 +66,14 @@ class Comparing:
         assert self._state
         new, change = known.until - self._labelled, self._suspected(known)
         rows = _rows(models, known.until, now - known.until)
+        found = self._suspicion.found if self._suspicion else None
+        rise = found.after - found.before if found else self._loss
         change = comparison.due_again(rows, self._state) if change is None else change
-        if change is not None and new >= chunk_rows(stream.first) and self._harms(change, known):
+        if (
+            change is not None
+            and new >= chunk_rows(stream.first)
+            and (self.costs is None or change_pays(rise, known.serving.rows, new, self.costs))
+        ):
             self.suspicions += 1
             self._growth = GROWTH
             return self._serve(rows, models, now, *self._reconsidered(rows, models, change))
@@ -76,23 +87,13 @@ class Comparing:
         first = models.stream.first
         self._state, self._served, self._labelled = State(first), first, first
         held = comparison.course(_rows(models, first, 0), self._state, None).held
-        self._watch(models, held.start, models.scores(Fit(0, held.fit), held.start, first))
+        scores = models.scores(Fit(0, held.fit), held.start, first)
+        self._loss = float(losses_of(scores, models.stream.y[held.start : first]).mean())
+        self._watch(models, held.start, scores)
 
     def _pays(self, new: int, known: Known) -> bool:
-        if self.costs is None:
-            return True
-        most = float(known.losses.mean()) if self.weighs and len(known.losses) else np.inf
-        return pays(min(most, np.inf if self._gain is None else self._gain), new, self.costs)
-
-    def _harms(self, change: int, known: Known) -> bool:
-        found = self._suspicion.found if self._suspicion else None
-        if self.costs is None or not self.weighs:
-            return True
-        rise = found.after - found.before if found else self._rise
-        self._rise = rise
-        return pays(
-            rise, max(change - (self._state.since or 0) if self._state else 0, known.until - change), self.costs
-        )
+        gain = gain_of_growth(self._gain, self._loss, known.serving.rows, new)
+        return self.costs is None or pays(gain, new, self.costs)
 
     def _watch(self, models: Models, start: int, scores: Vector) -> None:
         labels = models.stream.y[start : start + len(scores)].astype(np.float32)
@@ -103,7 +104,7 @@ class Comparing:
 
     def _suspected(self, known: Known) -> int | None:
         """Return the row at which the losses of what serves began to rise; None where nothing suggests it."""
-        start = known.new if self.lineage else max(known.new, self._served)
+        start = max(known.new, self._served)
         if known.until <= start:
             return None
         losses = known.losses[start - known.new :]
@@ -139,7 +140,7 @@ class Comparing:
         moved = choice.state.since is not None and choice.state.since != self._state.since
         if moved and choice.state.since is not None:
             self.moves.append(choice.state.since)
-            self._gain = None if self.weighs else self._gain
+            self._gain = None
         self._state = choice.state
         return start, models.scores(fits[choice.leader], start, end)
 
@@ -147,6 +148,7 @@ class Comparing:
         """Return the refit to all rows; what it is watched against are the scores of its evaluation."""
         assert self._state
         self._served, self._labelled = now, len(rows.times)
+        self._loss = float(losses_of(scores, models.stream.y[start : len(rows.times)]).mean())
         self._watch(models, start, scores)
         return _fit(comparison.taken(rows, self._state, len(rows.times)), len(rows.times))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from tests.benchmarks.simulation.labelled_streams import LabelledStream
 from tests.benchmarks.simulation.prequential import Fit, play
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tests.benchmarks.simulation.prequential import Known, Models, Played
 
@@ -83,35 +83,39 @@ def oracle(models: Models, kind: str, training: float) -> float:
 
 @dataclass
 class Cara:
-    """Cost-aware retraining by a threshold (Mahadevan, Mathioudakis, arXiv 2310.04216, its variants T and CT).
+    """Cost-aware retraining (CARA: Mahadevan, Mathioudakis, arXiv 2310.04216) by one of its three variants.
 
-    The staleness of a week is its share of errors. Retrains where that of the last week, or the sum since the last
-    training, exceeds the threshold; with the rows of the last `latest` weeks, or all.
+    The staleness of a week is its share of errors. `threshold` retrains where that of the last week exceeds `bound`,
+    `cumulative` where the sum since the last training does, and `periodic` each `bound` weeks; with the rows of the
+    last `latest` weeks, or all.
     """
 
-    threshold: float
-    cumulative: bool
+    variant: Literal["threshold", "cumulative", "periodic"]
+    bound: float
     latest: int | None
     _sum: float = field(default=0.0)
 
     def decide(self, known: Known, models: Models) -> Fit | None:  # noqa: ARG002
         if known.until == known.new:
             return None
-        staleness = float(known.errors.mean())
-        self._sum = self._sum + staleness if self.cumulative else staleness
-        if self._sum <= self.threshold:
+        week = 1.0 if self.variant == "periodic" else float(known.errors.mean())
+        self._sum = week if self.variant == "threshold" else self._sum + week
+        if self._sum < self.bound:
             return None
         self._sum = 0.0
         return Fit(0 if self.latest is None else max(0, known.until - self.latest * ROWS), known.until)
 
 
-def caras() -> Iterator[tuple[float, bool, int | None]]:
-    """Yield the settings among which CARA is tuned."""
+def caras() -> Iterator[Cara]:
+    """Yield the settings among which CARA is tuned; a bound of 2 is never exceeded."""
     for latest in (None, FIRST_WEEKS):
-        yield from ((threshold, False, latest) for threshold in (0.12, 0.2, 0.3, 0.4, 2.0))
-        yield from ((threshold, True, latest) for threshold in (1.0, 3.0, 10.0, 30.0))
+        yield from (Cara("threshold", bound, latest) for bound in (0.12, 0.2, 0.3, 0.4, 2.0))
+        yield from (Cara("cumulative", bound, latest) for bound in (1.0, 3.0, 10.0, 30.0))
+        yield from (Cara("periodic", weeks, latest) for weeks in (4, 13, 52, 156))
 
 
-def tuned(models: Models) -> dict[tuple[float, bool, int | None], Played]:
-    """Return what CARA does on a stream with each setting, to choose from."""
-    return {setting: play(models, Cara(*setting)) for setting in caras()}
+def tuned(models: Models, prices: Sequence[float]) -> dict[float, Cara]:
+    """Return the setting of CARA that costs least on a stream, by price of a training."""
+    played = [(each, play(models, each)) for each in caras()]
+    found = {price: min(played, key=lambda pair: cost(pair[1], price))[0] for price in prices}
+    return {price: Cara(each.variant, each.bound, each.latest) for price, each in found.items()}

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from rondo.trainer.adaptation.growth import Costs, chunk_rows, growth_needed, next_share, pays
+from rondo.trainer.adaptation.growth import (
+    Costs,
+    change_pays,
+    chunk_rows,
+    gain_of_growth,
+    growth_needed,
+    next_share,
+    pays,
+    rows_needed,
+)
 
 
 @pytest.mark.parametrize(("first", "rows"), [(1, 90), (900, 90), (901, 91), (2_000, 200), (10_000_000, 20_000)])
@@ -23,6 +32,28 @@ def test_a_fit_pays_where_the_errors_that_it_avoids_cost_more() -> None:
     assert pays(0.01, 600, costs)
     assert not pays(0.01, 500, costs)
     assert not pays(-0.01, 10_000, costs)
+
+
+@pytest.mark.parametrize(
+    ("gain", "loss", "most"), [(0.01, 0.3, 0.01), (None, 0.3, 0.05), (0.2, 0.3, 0.05), (0.2, None, 0.2)]
+)
+def test_a_fifth_more_rows_gain_what_past_fits_did_and_at_most_a_sixth_of_the_loss(
+    gain: float | None, loss: float | None, most: float
+) -> None:
+    assert gain_of_growth(gain, loss, fitted=1_000, new=200) == pytest.approx(most)
+
+
+def test_a_rise_is_worth_what_undoing_it_saves_over_as_many_rows_as_the_last_fit_had() -> None:
+    costs = Costs(training=10.0, error=2.0)
+    assert change_pays(0.01, fitted=501, new=90, costs=costs)
+    assert not change_pays(0.01, fitted=500, new=90, costs=costs)
+    assert change_pays(0.01, fitted=100, new=501, costs=costs)
+    assert change_pays(None, fitted=100, new=90, costs=costs), "nobody knows its size"
+
+
+@pytest.mark.parametrize(("again", "rows"), [(None, 300), (250, 250), (50, 200), (-10, 200), (5_000, 300)])
+def test_a_second_look_needs_a_chunk_and_no_more_than_the_growth(again: int | None, rows: int) -> None:
+    assert rows_needed(3_000, 0.1, first=2_000, again=again) == rows
 
 
 def test_after_a_fit_without_gain_the_share_doubles_up_to_the_whole() -> None:

@@ -21,11 +21,12 @@ def trigger(kind: str, day: float = 0) -> Trigger:
     return Trigger(id=f"{kind}-{day}", kind=kind, at=START + timedelta(days=day))
 
 
-def decided(kind: str, new: int = 0, spec: Any = AUTO, **labels: Any) -> Decision:
+def decided(kind: str, new: int = 0, spec: Any = AUTO, *, rise: float | None = None, **labels: Any) -> Decision:
     """Decide on a trigger of a model that was fitted to 3,000 rows, after a first training with 2,000."""
     past = PastRun("run-1", trigger("data", -30), spec.digest, "trained")
     known = {"first": 2_000, "fitted": 3_000, "basis": basis_of(spec)} | labels
-    return admit(trigger(kind), spec, History((past,), True, 0, Labels(new, **known)))  # noqa: FBT003
+    found = trigger(kind).model_copy(update={"loss_rise": rise})
+    return admit(found, spec, History((past,), True, 0, Labels(new, **known)))  # noqa: FBT003
 
 
 def reason(decision: Decision) -> str:
@@ -102,8 +103,26 @@ def test_where_costs_are_given_labels_start_a_training_only_if_it_pays() -> None
     # What past trainings gained is not known yet, or the performance may have dropped.
     assert decided("new_labels", 500, spec, gain=None) == Start()
     assert decided("suspicion", 500, spec, gain=0.0) == Start()
+    # Before anything is known of the gain, it is a share of the loss at most: a sixth of .1 with a fifth more rows.
+    assert decided("new_labels", 600, spec, loss=0.1) == Start()
+    assert reason(decided("new_labels", 300, spec, loss=0.1)) == "no_gain"
+    assert decided("new_labels", 300, spec, loss=0.1, basis="another") == Start()
     # After trainings without gain more rows are needed.
     assert reason(decided("new_labels", 500, spec, growth=0.2)) == "not_enough_data"
+
+
+def test_where_costs_are_given_a_change_is_looked_into_only_if_undoing_the_rise_pays() -> None:
+    """It is worth 2 a row, over the 3,000 rows that the last model was fitted to."""
+    spec = builders.spec(retrain={"policy": "auto", "on": [], "training_cost": 600.0, "error_cost": 2.0})
+    assert decided("suspicion", 500, spec, rise=0.11) == Start()
+    low = decided("suspicion", 500, spec, rise=0.09)
+    assert reason(low) == "no_gain"
+    assert isinstance(low, Skip)
+    assert all(figure in low.detail for figure in ("0.0900", "worth 540", "3,000", "600"))
+    assert decided("suspicion", 500, AUTO, rise=0.0001) == Start(), "without costs"
+    # A second look may undo all of the loss.
+    assert decided("new_labels", 250, spec, again=250, loss=0.11, gain=0.0) == Start()
+    assert reason(decided("new_labels", 250, spec, again=250, loss=0.09)) == "no_gain"
 
 
 def test_without_costs_or_by_another_spec_no_training_has_to_gain() -> None:

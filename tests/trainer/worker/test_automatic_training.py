@@ -72,6 +72,7 @@ async def test_the_first_training_compares_strategies_and_serves_a_model_of_all_
     known = harness.store.trainings["flight-delay"].known
     assert (known.rows, known.fitted, known.state.first) == (2_000, 2_000, 2_000)
     assert set(known.state.record[0].scores) == {"since", "fading", "last 800"}
+    assert known.loss == next(each.loss for each in adaptation.scores if each.strategy == "since")
 
 
 async def test_the_rows_since_the_champion_are_held_out_and_the_champion_is_scored_too(harness: WorkerHarness) -> None:
@@ -126,6 +127,7 @@ async def test_after_a_confirmed_change_the_rows_before_it_are_left_out(harness:
     assert {each.strategy: each.rows for each in adaptation.scores} == {"since": 480, "window": 3_500}
     known = harness.store.trainings["flight-delay"].known
     assert (known.fitted, known.state.record, known.state.leader) == (780, (), "since")
+    assert known.gain is None, "what fits gained before the change says nothing now"
     assert trained.summary.event_time_from == adaptation.window_start
     assert trained.summary.metrics["roc_auc"] > 0.7 > trained.summary.champion_metrics["roc_auc"]
 
@@ -173,7 +175,7 @@ async def test_another_trainer_begins_a_new_record_and_keeps_the_window(harness:
     low = ScoredChunk(0, 1, {"since": ChunkScore(200, 0.01, (0.01,) * 4), "all": ChunkScore(200, 0.01, (0.01,) * 4)})
     again = Unconfirmed(window, rows=9_000)
     state = replace(stored.known.state, since=window, leader="all", record=(low,), unconfirmed=again)
-    stored.known = replace(stored.known, state=state, growth=0.4, gain=0.5)
+    stored.known = replace(stored.known, state=state, growth=0.4, gain=0.5, loss=0.01)
     builders.write_batch(harness.data, flights(400, 2_000), "b2")
     changed = auto(trainer={"params": PARAMS | {"num_leaves": 15}})
     summary = (await train(harness, changed, "two")).summary
@@ -182,6 +184,8 @@ async def test_another_trainer_begins_a_new_record_and_keeps_the_window(harness:
     known = harness.store.trainings["flight-delay"].known
     assert (known.basis, known.growth, known.state.since) == (basis_of(changed), 0.1, window)
     assert known.state.unconfirmed == again
+    assert known.loss is not None
+    assert known.loss > 0.05, "of the new trainer"
     assert [each.scores["since"].rows for each in known.state.record] == [200, 200]
 
 

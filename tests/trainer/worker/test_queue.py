@@ -115,7 +115,7 @@ def started(run: Any) -> TrainingStarted:
 
 CHUNK = ScoredChunk(1_000, 2_000, {"since": ChunkScore(90, 0.25, (0.2, 0.3)), "all": ChunkScore(90, 0.5, (0.4, 0.6))})
 STATE = State(1_000, 5_000, "all", (CHUNK,), Unconfirmed(6_000, rows=1_300))
-KNOWN = Training(1_200, 1_080, builders.START, STATE, growth=0.2, gain=0.01, basis="a")
+KNOWN = Training(1_200, 1_080, builders.START, STATE, growth=0.2, gain=0.01, basis="a", loss=0.3)
 
 
 async def labels(backend: Backend, add: int = 0) -> Labels:
@@ -136,7 +136,7 @@ async def test_what_a_training_made_known_is_kept_with_the_labels_that_came_sinc
     assert await labels(backend, add=5) == Labels(75)
     assert await queue.finish(run, Ended(builders.trained(run), KNOWN))
     assert await queue.training("flight-delay") == KNOWN
-    assert await labels(backend) == Labels(5, 1_000, 1_080, 0.2, 0.01, "a", builders.START, again=100)
+    assert await labels(backend) == Labels(5, 1_000, 1_080, 0.2, 0.01, "a", builders.START, again=100, loss=0.3)
     await enqueue(backend, "run-2")
     run = await claimed(queue)
     later = replace(KNOWN, rows=1_300, state=State(1_000))

@@ -20,7 +20,8 @@ class Trigger(Value):
     """What triggered a training. The same finding always has the same `id`.
 
     `artifact` names the ONNX model of a registration in the artifact store, as it was given. Of a finding, `since` is
-    when a change most likely began, and `model_version` the version that it is about.
+    when a change most likely began, `model_version` the version that it is about, and `loss_rise` how much more that
+    has lost a row since then.
     """
 
     id: Text
@@ -30,6 +31,7 @@ class Trigger(Value):
     artifact: Digest | None = None
     since: Utc | None = None
     model_version: int | None = None
+    loss_rise: float | None = None
 
 
 class FunctionVersion(Value):

@@ -168,8 +168,8 @@ class Retrain(SpecSection):
     """The number of trainings allowed in any seven days of event time. Failed ones count; those requested by people are
     always allowed, and count unless they fail."""
     training_cost: Annotated[float, Field(gt=0)] | None = None
-    """What a training costs, in any currency, for `policy: auto`. With it and `error_cost`, labels alone start a
-    training only if it pays by what the trainings before have gained."""
+    """What a training costs, in any currency, for `policy: auto`. With it and `error_cost`, new labels and drops of the
+    performance start a training only if it pays."""
     error_cost: Annotated[float, Field(gt=0)] | None = None
     """What one more error costs in that currency: a loss of 1 for one row, see docs/retraining.md."""
 

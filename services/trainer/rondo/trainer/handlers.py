@@ -16,7 +16,7 @@ from rondo.contracts.events.monitoring import (
     WindowClosed,
 )
 from rondo.contracts.events.training import TrainingRequested, Trigger
-from rondo.contracts.vocabularies import QualityProblem, TriggerKind
+from rondo.contracts.vocabularies import QualityProblem, StatisticName, TriggerKind
 from rondo.trainer.triggers.handle_trigger import handle_deferred_triggers, handle_new_labels, handle_trigger
 
 if TYPE_CHECKING:
@@ -178,4 +178,14 @@ def _trigger(finding: Finding, kind: TriggerKind) -> Trigger:
         detail=detail,
         since=finding.since,
         model_version=finding.model_version,
+        loss_rise=_loss_rise(finding),
     )
+
+
+def _loss_rise(finding: Finding) -> float | None:
+    risen = (
+        each.value - each.reference
+        for each in finding.statistics
+        if each.statistic == StatisticName.LOSS and each.reference is not None
+    )
+    return next(risen, None)

@@ -74,8 +74,9 @@ class Training:
     """What is known of a model after its last training: the labelled rows, those that the last model was fitted to.
 
     `until` is their newest event time. `growth` is the share by which `fitted` must grow before the next training, and
-    `gain` the loss that the last fits saved in the mean; None where it is not known. Record, `growth` and `gain` are of
-    losses by the spec with this `basis` (`adaptation.basis`).
+    `gain` the loss that the last fits saved in the mean; None where it is not known. `loss` is that of the last model,
+    evaluated; None where strategies were not compared. Record, `growth`, `gain` and `loss` are of losses by the
+    spec with this `basis` (`adaptation.basis`).
     """
 
     rows: int
@@ -85,6 +86,7 @@ class Training:
     growth: float = GROWTH
     gain: float | None = None
     basis: str = ""
+    loss: float | None = None
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,8 @@ class Labels:
     """The labelled rows that came since the last training, by the events so far: `new` of them.
 
     `first` are the labelled rows of the first training, `fitted` those that the last model was fitted to; both are 0
-    before any training. `growth`, `gain`, `basis` and `until` are as in `Training`. With `again` new rows a change that
-    was not confirmed is looked into again.
+    before any training. `growth`, `gain`, `basis`, `until` and `loss` are as in `Training`. With `again` new rows a
+    change that was not confirmed is looked into again.
     """
 
     new: int = 0
@@ -116,6 +118,7 @@ class Labels:
     basis: str = ""
     until: datetime | None = None
     again: int | None = None
+    loss: float | None = None
 
 
 @dataclass(frozen=True)

@@ -44,9 +44,28 @@ def rows_needed(fitted: int, share: float, first: int, again: int | None) -> int
     return needed if again is None else min(needed, max(again, chunk_rows(first)))
 
 
+def gain_of_growth(gain: float | None, loss: float | None, fitted: int, new: int) -> float:
+    """Return how much less a row, at most, a fit to `new` more rows loses than what serves, fitted to `fitted` rows.
+
+    `gain` is what past fits gained, and `loss` what the model that serves loses; None where it is not known. What a
+    model of n rows loses beyond the unavoidable falls like 1 / n, and can't be more than its loss.
+    """
+    most = math.inf if loss is None else loss * new / (fitted + new)
+    return most if gain is None else min(gain, most)
+
+
 def pays(gain: float, rows: int, costs: Costs) -> bool:
-    """Return whether a fit is worth its cost: `gain` is the fall of the loss by past fits, over as many rows."""
+    """Return whether a fit is worth its cost: `gain` is the fall of the loss, over as many rows."""
     return gain * rows * costs.error > costs.training
+
+
+def change_pays(rise: float | None, fitted: int, new: int, costs: Costs) -> bool:
+    """Return whether it is worth a training to look into a rise of the loss; one of unknown size always is.
+
+    A model of the rows since the change undoes the rise at most. It is taken to serve for as many rows as the one
+    before was fitted to.
+    """
+    return rise is None or pays(rise, max(fitted, new), costs)
 
 
 def next_share(share: float, gain: float) -> float:

@@ -117,6 +117,7 @@ create table trainings (
     labelled bigint not null,  -- `labels.counted` at that time
     growth double precision not null default 0.1,  -- the share by which `fitted` must grow
     gain double precision,  -- the loss that the last fits saved in the mean, null where it is not known
+    loss double precision,  -- of the last model in its evaluation, null where it is not known
     window_start timestamptz,  -- null before a confirmed change
     leader text not null,
     unconfirmed_since timestamptz,  -- a suspected change that did not move the window, null without one

@@ -20,7 +20,16 @@ from rondo.contracts.spec.cron import PREFIX
 from rondo.contracts.spec.model import format_duration
 from rondo.contracts.vocabularies import SkipReason, TriggerKind
 from rondo.trainer.adaptation.basis import basis_of
-from rondo.trainer.adaptation.growth import GROWTH, Costs, chunk_rows, growth_needed, pays, rows_needed
+from rondo.trainer.adaptation.growth import (
+    GROWTH,
+    Costs,
+    change_pays,
+    chunk_rows,
+    gain_of_growth,
+    growth_needed,
+    pays,
+    rows_needed,
+)
 from rondo.trainer.run import IN_FLIGHT
 
 if TYPE_CHECKING:
@@ -124,7 +133,7 @@ def _since_removal(history: History) -> History:
 def _by_spec(labels: Labels, spec: ModelSpec) -> Labels:
     """Return labels with the growth and the gain that hold by a spec. Without costs no training has to gain."""
     if labels.basis != basis_of(spec):
-        return replace(labels, growth=GROWTH, gain=None)
+        return replace(labels, growth=GROWTH, gain=None, loss=None)
     return labels if _costs(spec) else replace(labels, growth=GROWTH)
 
 
@@ -148,18 +157,27 @@ def _not_due(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None
             detail = "the inputs changed, and no drop of the performance is known: labels decide about a training"
             return Skip(SkipReason.NO_HARM, f"{detail}, or `rondo train {spec.model}`")
         case TriggerKind.PERFORMANCE | TriggerKind.SUSPICION:
-            return _too_few(labels.new, chunk_rows(labels.first), "a drop of the performance is looked into with")
+            few = _too_few(labels.new, chunk_rows(labels.first), "a drop of the performance is looked into with")
+            return few or _change_costs_more(spec, labels, trigger.loss_rise)
         case TriggerKind.NEW_LABELS if not history.ever_trained:
             return _too_few(labels.new, spec.trainer.min_rows, "the first training needs")
         case TriggerKind.NEW_LABELS:
-            return _not_grown(labels) or _costs_more(spec, history)
+            return _not_grown(labels) or (
+                _change_costs_more(spec, labels, labels.loss) if _is_second_look(labels) else _costs_more(spec, labels)
+            )
         case _:
             return _not_subscribed(trigger, spec, history)
 
 
+def _is_second_look(labels: Labels) -> bool:
+    """Return whether the next training looks into a change that was not confirmed."""
+    needed = growth_needed(labels.fitted, labels.growth)
+    return rows_needed(labels.fitted, labels.growth, labels.first, labels.again) < needed
+
+
 def _not_grown(labels: Labels) -> Skip | None:
     needed = rows_needed(labels.fitted, labels.growth, labels.first, labels.again)
-    if needed < growth_needed(labels.fitted, labels.growth):
+    if _is_second_look(labels):
         return _too_few(labels.new, needed, "a change that was not confirmed is looked into again with")
     return _too_few(labels.new, needed, f"the next training follows {labels.growth:.0%} of {labels.fitted:,},")
 
@@ -170,17 +188,27 @@ def _too_few(new: int, needed: int, what: str) -> Skip | None:
     return Skip(SkipReason.NOT_ENOUGH_DATA, f"about {new:,} labelled rows are new; {what} {needed:,}")
 
 
-def _costs_more(spec: ModelSpec, history: History) -> Skip | None:
-    """Return the skip of a training that does not pay. What it would gain is known from the trainings before."""
-    costs, labels = _costs(spec), history.labels
-    if costs is None or labels.gain is None or pays(labels.gain, labels.new, costs):
+def _costs_more(spec: ModelSpec, labels: Labels) -> Skip | None:
+    """Return the skip of a training that does not pay, by what those before gained, and what it can gain at most."""
+    costs = _costs(spec)
+    gain = gain_of_growth(labels.gain, labels.loss, labels.fitted, labels.new)
+    if costs is None or pays(gain, labels.new, costs):
         return None
-    worth = labels.gain * labels.new * costs.error
-    detail = (
-        f"past trainings saved a loss of {labels.gain:.4f} a row, worth {worth:.4g} over {labels.new:,} rows, and one"
-        f" costs {costs.training:g} (retrain.training_cost)"
-    )
-    return Skip(SkipReason.NO_GAIN, detail)
+    return _no_gain(f"a training saves a loss of {gain:.4f} a row at most", gain, labels.new, costs)
+
+
+def _change_costs_more(spec: ModelSpec, labels: Labels, rise: float | None) -> Skip | None:
+    """Return the skip of a training that looks into a rise of the loss, where undoing it is not worth a training."""
+    costs = _costs(spec)
+    if costs is None or rise is None or change_pays(rise, labels.fitted, labels.new, costs):
+        return None
+    rows = max(labels.fitted, labels.new)
+    return _no_gain(f"the loss has risen by {rise:.4f} a row", rise, rows, costs)
+
+
+def _no_gain(what: str, gain: float, rows: int, costs: Costs) -> Skip:
+    worth = f"worth {gain * rows * costs.error:.4g} over {rows:,} rows"
+    return Skip(SkipReason.NO_GAIN, f"{what}, {worth}, and one costs {costs.training:g} (retrain.training_cost)")
 
 
 def _not_subscribed(trigger: Trigger, spec: ModelSpec, history: History) -> Skip | None:

@@ -33,7 +33,7 @@ _HARM_SLOT = "harm"
 
 _LABELS = """
 select greatest(counted - coalesce(labelled, 0), 0) as new, first_rows, fitted, growth, gain, basis, until,
-    unconfirmed_rows - rows as again
+    unconfirmed_rows - rows as again, loss
 from labels left join trainings using (model) where model = $1
 """
 
@@ -168,7 +168,7 @@ class PostgresUnitOfWork:
             return Labels(row["new"])
         return Labels(
             row["new"], row["first_rows"], row["fitted"], row["growth"], row["gain"], row["basis"], row["until"],
-            row["again"],
+            row["again"], row["loss"],
         )  # fmt: skip
 
     async def count_labels(self, model: str, rows: int) -> None:

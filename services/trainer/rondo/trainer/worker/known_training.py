@@ -10,6 +10,7 @@ from rondo.trainer.adaptation.basis import basis_of
 from rondo.trainer.adaptation.comparison import State
 from rondo.trainer.adaptation.growth import GROWTH, Costs, next_share
 from rondo.trainer.adaptation.record import gain_of_fits
+from rondo.trainer.adaptation.strategies import CHAMPION
 from rondo.trainer.run import Training
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def known_by(spec: ModelSpec, known: Training | None) -> Training | None:
     """Return what is known that holds by a spec.
 
-    Losses of another label or trainer have another scale: record, leader, gain and growth begin again. The window
+    Losses of another label or trainer have another scale: record, leader, gain, loss and growth begin again. The window
     stays. Without costs no training has to gain, so growth stays a tenth.
     """
     if known is None:
@@ -31,7 +32,7 @@ def known_by(spec: ModelSpec, known: Training | None) -> Training | None:
     basis = basis_of(spec)
     if known.basis != basis:
         state = State(known.state.first, known.state.since, unconfirmed=known.state.unconfirmed)
-        return replace(known, state=state, growth=GROWTH, gain=None, basis=basis)
+        return replace(known, state=state, growth=GROWTH, gain=None, loss=None, basis=basis)
     return known if _has_costs(spec) else replace(known, growth=GROWTH)
 
 
@@ -65,14 +66,17 @@ def compared_now(run: Run, training_set: TrainingSet, chosen: Chosen, known: Tra
     refitted = rows - chosen.served.first if run.spec.refits else chosen.parts.training.height
     fitted = known.fitted if known is not None and chosen.choice.keeps else refitted
     growth, gain = (GROWTH, None) if known is None else (known.growth, known.gain)
-    if chosen.choice.confirmation is not None:
-        growth = GROWTH
+    confirmation = chosen.choice.confirmation
+    if confirmation is not None:
+        # What fits gained before a change says nothing about those after it.
+        growth, gain = GROWTH, None if confirmation.moves else gain
     elif chosen.planned.course.compared:
         gain = gain_of_fits([each.scores for each in state.record], state.leader)
         if gain is not None and _has_costs(run.spec):
             growth = next_share(growth, gain)
     until = training_set.rows[run.spec.data.event_time][-1]
-    return Training(rows, fitted, until, state, growth, gain, basis_of(run.spec))
+    loss = chosen.losses[CHAMPION if chosen.choice.keeps else chosen.choice.leader]
+    return Training(rows, fitted, until, state, growth, gain, basis_of(run.spec), loss)
 
 
 def _has_costs(spec: ModelSpec) -> bool:

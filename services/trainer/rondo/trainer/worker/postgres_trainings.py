@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 # Nothing of a run that a removal of its model preceded.
 _SAVE = """
 insert into trainings (model, spec_revision, first_rows, rows, fitted, until, labelled, growth, gain, window_start,
-    leader, basis, unconfirmed_since, unconfirmed_rows)
-select model, spec_revision, $2, $3, $4, $5, labelled - $6, $7, $8, $9, $10, $11, $12, $13 from runs
+    leader, basis, unconfirmed_since, unconfirmed_rows, loss)
+select model, spec_revision, $2, $3, $4, $5, labelled - $6, $7, $8, $9, $10, $11, $12, $13, $14 from runs
 where id = $1
     and spec_revision >= coalesce((select removed_revision from specs where specs.model = runs.model), 0)
 on conflict (model) do update set spec_revision = excluded.spec_revision, rows = excluded.rows,
     fitted = excluded.fitted, until = excluded.until, labelled = excluded.labelled, growth = excluded.growth,
     gain = excluded.gain, window_start = excluded.window_start, leader = excluded.leader,
     basis = excluded.basis, unconfirmed_since = excluded.unconfirmed_since,
-    unconfirmed_rows = excluded.unconfirmed_rows
+    unconfirmed_rows = excluded.unconfirmed_rows, loss = excluded.loss
 """
 
 _CORRECT = """
@@ -53,7 +53,9 @@ async def load(connection: Connection, model: str) -> Training | None:
     start, again = row["window_start"], row["unconfirmed_since"]
     unconfirmed = None if again is None else Unconfirmed(micros(again), row["unconfirmed_rows"])
     state = State(row["first_rows"], None if start is None else micros(start), row["leader"], record, unconfirmed)
-    return Training(row["rows"], row["fitted"], row["until"], state, row["growth"], row["gain"], row["basis"])
+    return Training(
+        row["rows"], row["fitted"], row["until"], state, row["growth"], row["gain"], row["basis"], row["loss"]
+    )
 
 
 async def save(connection: Connection, run: Run, ended: Ended) -> None:
@@ -67,7 +69,7 @@ async def save(connection: Connection, run: Run, ended: Ended) -> None:
     status = await connection.execute(
         _SAVE, run.id, state.first, known.rows, known.fitted, known.until, ended.unfitted or 0,
         known.growth, known.gain, None if state.since is None else from_micros(state.since), state.leader, known.basis,
-        None if again is None else from_micros(again.since), None if again is None else again.rows,
+        None if again is None else from_micros(again.since), None if again is None else again.rows, known.loss,
     )  # fmt: skip
     if status != "INSERT 0 1":
         return
