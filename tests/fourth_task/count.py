@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
     from rondo.contracts.tasks.base import Labels, Node
+    from rondo.contracts.tasks.binned_figures import BinnedFigures
 
 LEAST = 2.0**-10
 _UNITS = 1_024
@@ -123,6 +124,13 @@ class Count:
     def losses(self, fitted: FittedTask, rows: pa.Table, largest: float | None) -> NDArray[np.float64]:  # noqa: ARG002
         expected, counts = numbers(rows)
         return np.minimum(deviances(counts, expected) / (largest or 1.0), 1.0)
+
+    def row_figures(self, fitted: FittedTask, rows: pa.Table) -> dict[str, NDArray[np.float64]]:  # noqa: ARG002
+        expected, counts = numbers(rows)
+        return {"poisson_deviance": deviances(counts, expected), "mae": np.abs(counts - expected)}
+
+    def expected(self, figures: BinnedFigures, counts: NDArray[np.int64]) -> dict[str, Figure]:
+        return {name: figures.mean(name, counts) for name in ("poisson_deviance", "mae")}
 
 
 @dataclass(frozen=True)

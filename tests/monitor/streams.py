@@ -29,6 +29,7 @@ from rondo.contracts.training_evidence import (
     UnknownProfile,
 )
 from rondo.monitor.evidence.reference import Reference
+from rondo.trainer.evaluation.calibration import calibration_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,13 +150,13 @@ def with_blocks(profile: ReferenceProfile, data: Data, labelled: pa.Table) -> Re
     largest = task.largest_loss(profile.task, labelled)
     losses = task.losses(profile.task, labelled, largest)[table.num_rows % stretch :].reshape(-1, stretch).mean(axis=1)
     outputs = {name: found[f"{OUTPUT}{name}"] for name in profile.outputs}
+    loss = LossReference(rows=stretch, autocorrelation_rows=1.0, means=tuple(losses.tolist()), largest=largest)
     return profile.model_copy(
         update={
             "feature_blocks": ReferenceBlocks(rows=stretch, columns={name: found[name] for name in profile.features}),
             "output_blocks": ReferenceBlocks(rows=stretch, columns=outputs),
-            "loss": LossReference(
-                rows=stretch, autocorrelation_rows=1.0, means=tuple(losses.tolist()), largest=largest
-            ),
+            "loss": loss,
+            "calibration": calibration_of(profile.task, labelled, profile.outputs, loss),
         }
     )
 

@@ -127,3 +127,23 @@ def test_a_text_is_no_outcome_of_a_number() -> None:
     scenario.add_outcomes(outcomes(list(ids), np.array(["oak"] * 1_000), times(0.1, 1_000)))
     scenario.close()
     assert [each.labelled_rows for each in scenario.all(WindowClosed)] == [0, 0]
+
+
+@OF_EACH
+def test_windows_without_outcomes_have_the_performance_to_be_expected(stream: Stream) -> None:
+    labelled, unlabelled = scenario_of(stream), scenario_of(stream)
+    for day in range(3):
+        labelled.day(day)
+        unlabelled.day(day, labels=False)
+        labelled.close()
+        unlabelled.close()
+    first, other = (scenario.all(WindowClosed)[0] for scenario in (labelled, unlabelled))
+    assert other.estimates == first.estimates, "they need no outcomes"
+    assert {each.method for each in first.estimates} == {"expected"}
+    assert "loss" in {each.statistic for each in first.estimates}
+    observed = {each.statistic: each.value for each in first.statistics if each.feature is None}
+    compared = [each for each in first.estimates if each.statistic in observed]
+    assert compared
+    for each in compared:
+        assert each.value == pytest.approx(observed[each.statistic], rel=0.1)
+        assert each.reference == pytest.approx(each.value, rel=0.1)

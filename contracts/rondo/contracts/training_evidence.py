@@ -156,12 +156,32 @@ class LossReference(Value):
     largest: float | None = None
 
 
+class BinnedFigure(Value):
+    """The mean and the variance of a figure of a row in each bin; 0 in bins without rows."""
+
+    means: tuple[float, ...]
+    variances: tuple[float, ...]
+
+
+class Calibration(Value):
+    """How right predictions of one size were on the holdout, which lets one expect the performance without outcomes.
+
+    The bins are those of the profile of `output`, without the missing values. `rows` has the rows of each bin,
+    `figures` are the loss and what `tasks.base.Task.row_figures` returns.
+    """
+
+    output: Text
+    rows: tuple[int, ...]
+    figures: dict[Text, BinnedFigure]
+
+
 class ReferenceProfile(Value):
     """What the monitor compares with: profiles of the features over `rows` rows, and of the outputs on the holdout.
 
     `outputs` are named as in answers; `task` and `performance` are of the model and its holdout. `seconds` is the event
     time from the first to the last of the rows. There are `projections` of at least two numeric features. Without
     `feature_blocks`, `output_blocks` and `loss`, as evidence of earlier releases has none, nothing can be judged.
+    Without a `calibration` nothing is estimated.
     """
 
     rows: int
@@ -174,6 +194,7 @@ class ReferenceProfile(Value):
     projections: Projections | None = None
     output_blocks: ReferenceBlocks | None = None
     loss: LossReference | None = None
+    calibration: Calibration | None = None
 
 
 class Evidence(TrainingInputs):

@@ -152,6 +152,18 @@ class QualityProblem(StrEnum):
     STALE = "stale"
 
 
+class EstimateMethod(StrEnum):
+    """How a figure of performance was estimated.
+
+    `expected` follows from the predictions alone: rows with like predictions are taken to be as often right, or as far
+    off, as on the holdout.
+
+    Unknown: shown by its name.
+    """
+
+    EXPECTED = "expected"
+
+
 class Severity(StrEnum):
     """How urgent an alert is.
 

@@ -16,10 +16,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from rondo.contracts.events.logs import OUTPUT
+from rondo.contracts.tasks.base import FittedTask
 from rondo.contracts.tasks.binary import ScoreHistograms, roc_auc_error
 from rondo.contracts.tasks.sketches import OBSERVED, PREDICTED
-from rondo.monitor.estimates.calibration import calibrate
-from rondo.monitor.estimates.expected_performance import expected_performance, score_counts
+from rondo.contracts.training_evidence import LossReference, ReferenceProfile
+from rondo.monitor.evidence.reference import Reference
+from rondo.trainer.evaluation.calibration import calibration_of
+from rondo.trainer.evaluation.reference_profile import numeric
 
 from tests.benchmarks.peers import environment
 from tests.benchmarks.results import Row, record, versions
@@ -29,27 +33,42 @@ REFERENCES = (2_000, 10_000, 68_785)
 METRICS = ("roc_auc", "accuracy")
 SKETCH = ScoreHistograms()
 THRESHOLD = 0.5
+FITTED = FittedTask(task="binary", labels=("0", "1"), numbers=True, threshold=THRESHOLD)
 Scores = NDArray[np.float64]
 
 
-def labelled(scores: Scores, outcomes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the counts of the sketch that the monitor keeps of labelled rows."""
+def labelled(scores: Scores, outcomes: Scores) -> pa.Table:
+    """Return rows as trainer and monitor count them."""
     columns = {"number": scores.astype(np.float32), "outcome": outcomes.astype(np.float64)}
     fields = [*PREDICTED, *OBSERVED]
-    return SKETCH.count(pa.table({f.name: pa.array(columns.get(f.name, [None] * len(scores)), f.type) for f in fields}))
+    return pa.table({f.name: pa.array(columns.get(f.name, [None] * len(scores)), f.type) for f in fields})
+
+
+def learned(scores: Scores, outcomes: Scores) -> Reference:
+    """Return the reference that the trainer would make of these rows."""
+    outputs = {"score": numeric(scores.astype(np.float32), fine_tails=True)}
+    loss = LossReference(rows=1, autocorrelation_rows=1.0, means=())
+    calibration = calibration_of(FITTED, labelled(scores, outcomes), outputs, loss)
+    return Reference.of(
+        ReferenceProfile(
+            rows=len(scores), features={}, outputs=outputs, task=FITTED, performance={}, calibration=calibration
+        )
+    )
 
 
 def ours(saved: dict[str, Scores]) -> dict[str, tuple[Scores, Scores]]:
     """Return the estimates of all chunks and the truth, by metric."""
-    calibration = calibrate(labelled(saved["reference_scores"], saved["reference_labels"]))
-    assert calibration
+    reference = learned(saved["reference_scores"], saved["reference_labels"])
+    assert reference.estimator
     found: dict[str, list[tuple[float, float]]] = {metric: [] for metric in METRICS}
     ends = saved["ends"].astype(int)
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
         scores, outcomes = saved["scores"][start:end], saved["labels"][start:end]
-        estimates = expected_performance(calibration, score_counts(scores, SKETCH.bins), THRESHOLD)
+        predictions = pa.table({f"{OUTPUT}score": pa.array(scores, pa.float32())})
+        counts = reference.binning.count_groups(predictions, np.zeros(predictions.num_rows, np.int64), 1)
+        estimates = reference.estimator.expected(counts[0])
         truth = {
-            "roc_auc": SKETCH.figures(labelled(scores, outcomes))["roc_auc"].value,
+            "roc_auc": SKETCH.figures(SKETCH.count(labelled(scores, outcomes)))["roc_auc"].value,
             "accuracy": float(((scores >= THRESHOLD) == outcomes).mean()),
         }
         for metric in METRICS:

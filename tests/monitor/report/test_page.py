@@ -107,7 +107,16 @@ def test_what_is_not_judged_yet_has_its_progress() -> None:
     page = Reader(report_page(told.status, told.windows))
     assert "Not judged yet" in page.of("h2")
     assert "What has changed" not in page.of("h2")
-    assert "Performance" not in page.of("h2"), "no window has closed"
+
+
+def test_estimates_are_shown_with_their_assumption_where_there_are_no_outcomes_yet() -> None:
+    page, told = read(), story()
+    assert told.status.newest
+    (assumption,) = {each.assumption for each in told.status.newest.estimates}
+    assert any(assumption in text for text in page.of("p"))
+    assert "accuracy, estimated" in page.of("th")
+    fresh = Reader(report_page(story(days=1).status, ()))
+    assert any(assumption in text for text in fresh.of("p"))
 
 
 def test_a_model_without_a_version_has_a_page() -> None:

@@ -41,6 +41,16 @@ def test_bins_hold_about_as_many_each() -> None:
     assert numeric(np.arange(2_000, dtype=np.float32)).counts == (0, 99, *[100] * (BINS - 2), 101, 0)
 
 
+def test_fine_tails_halve_the_outer_bins_as_long_as_they_have_enough_values() -> None:
+    plain, fine = (numeric(np.arange(2_000, dtype=np.float32), fine_tails=fine) for fine in (False, True))
+    assert set(plain.edges) < set(fine.edges)
+    assert fine.counts[:4] == (0, 49, 50, 100)
+    assert fine.counts[-4:] == (100, 50, 51, 0)
+    many = numeric(np.arange(100_000, dtype=np.float32), fine_tails=True)
+    assert min(many.counts[1:-1]) < 100
+    assert len(many.edges) <= len(plain.edges) + 18
+
+
 @pytest.mark.parametrize(
     ("values", "counts"),
     [

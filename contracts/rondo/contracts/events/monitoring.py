@@ -9,7 +9,7 @@ from rondo.contracts.figures import figure
 from rondo.contracts.tasks.registry import METRICS
 from rondo.contracts.text import Message, Text
 from rondo.contracts.times import Utc
-from rondo.contracts.vocabularies import AlertKind, QualityProblem, Severity, StatisticName, open_to
+from rondo.contracts.vocabularies import AlertKind, EstimateMethod, QualityProblem, Severity, StatisticName, open_to
 
 
 class Window(Value):
@@ -39,6 +39,20 @@ class Statistic(Value):
     p_value: float | None = None
     e_value: float | None = None
     e_threshold: float | None = None
+
+
+class Estimate(Value):
+    """A metric, or the `loss`, that is estimated where outcomes are missing, with its standard `error`.
+
+    `reference` is that of the holdout. The estimate is right only if its `assumption` holds, which nothing here tests.
+    """
+
+    statistic: Annotated[Text, open_to(StatisticName)]
+    value: float
+    error: float | None = None
+    reference: float | None = None
+    method: Annotated[Text, open_to(EstimateMethod)]
+    assumption: Message
 
 
 # How people write a statistic that is no metric: its name and the format of its values.
@@ -75,6 +89,14 @@ def described(statistic: Statistic) -> str:
     name = f"{name} of {statistic.category}" if statistic.category is not None else name
     subject = f"{statistic.feature} {name}" if statistic.feature else name
     return f"{subject} {figure(statistic.value, form)}" + (f" ({', '.join(against)})" if against else "")
+
+
+def described_estimate(estimate: Estimate) -> str:
+    """Return an estimate as text, such as `accuracy 0.871 ± 0.004 (holdout 0.884)`."""
+    name, form = _written(estimate.statistic)
+    error = "" if estimate.error is None else f" ± {figure(estimate.error, form)}"
+    against = "" if estimate.reference is None else f" (holdout {figure(estimate.reference, form)})"
+    return f"{name} {figure(estimate.value, form)}{error}{against}"
 
 
 def _written(name: str) -> tuple[str, str]:
@@ -147,13 +169,14 @@ class WindowClosed(Finding):
     """A window of event time closed: its rows, those with an outcome, and statistics that describe it.
 
     `no_verdict` is why the performance of the version can't be judged yet, such as `336 of about 500 outcomes`; None if
-    it can.
+    it can. `estimates` are of all rows of the window, those without an outcome included.
     """
 
     topic: ClassVar[str] = "windows.closed"
 
     labelled_rows: int = 0
     no_verdict: Message | None = None
+    estimates: tuple[Estimate, ...] = ()
 
 
 class AlertRaised(ModelEvent):

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import CoreSchema
 
+    from rondo.contracts.tasks.binned_figures import BinnedFigures
     from rondo.contracts.tasks.metrics import Metric
-    from rondo.contracts.tasks.sketches import PerformanceSketch
+    from rondo.contracts.tasks.sketches import Figure, PerformanceSketch
 
 OutputKind = Literal["number", "label", "probabilities"]
 # What a raw prediction is: the probability of the second of two classes, those of all classes, or a number.
@@ -231,5 +232,19 @@ class Task(Protocol):
 
         `rows` have the columns of `sketches.PREDICTED` and `OBSERVED`. `largest` is what `largest_loss` returned for
         the model; a task that needs it returns NaN without. One wild row can't move a mean of bounded losses.
+        """
+        ...
+
+    def row_figures(self, fitted: FittedTask, rows: pa.Table) -> dict[str, NDArray[np.float64]]:
+        """Return figures of single rows, of whose means `expected` makes metrics, shape `[rows]` each.
+
+        NaN without prediction or outcome. `rows` have the columns of `sketches.PREDICTED` and `OBSERVED`.
+        """
+        ...
+
+    def expected(self, figures: BinnedFigures, counts: NDArray[np.int64]) -> dict[str, Figure]:
+        """Return the metrics to be expected of one row or more without outcomes, named as in `sketch`.
+
+        `figures` are those of `row_figures` on the holdout, and `counts` the rows by bin of the prediction.
         """
         ...

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from rondo.contracts.tasks.base import FittedTask, Output, Storage, TargetKind
+from rondo.contracts.tasks.binned_figures import isotonic
 from rondo.contracts.tasks.metrics import (
     ACCURACY,
     AVERAGE_PRECISION,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.tasks.base import Labels, Node
+    from rondo.contracts.tasks.binned_figures import BinnedFigures
     from rondo.contracts.tasks.metrics import Metric
 
 YES_NO = {"1": 1.0, "0": 0.0, "true": 1.0, "false": 0.0}
@@ -158,6 +160,33 @@ class Binary:
         losses = np.log(np.clip(of_outcome, _LEAST_CHANCE, 1 - _LEAST_CHANCE)) / np.log(_LEAST_CHANCE)
         return np.where(np.isfinite(scores) & np.isfinite(outcomes), losses, np.nan)
 
+    def row_figures(self, fitted: FittedTask, rows: pa.Table) -> dict[str, NDArray[np.float64]]:
+        scores, outcomes = numbers(rows)
+        known, positive = np.isfinite(scores) & np.isfinite(outcomes), outcomes > _ONE_HALF
+        predicted = scores.astype(np.float32) >= np.float32(fitted.threshold or 0)
+        found = {"positive": positive, "predicted_positive": predicted, "accuracy": predicted == positive}
+        return {name: np.where(known, each, np.nan) for name, each in found.items()}
+
+    def expected(self, figures: BinnedFigures, counts: NDArray[np.int64]) -> dict[str, Figure]:
+        """Return accuracy and ROC AUC.
+
+        Each row counts as positive by the share of its bin on the holdout, and as negative by the rest (as confidence-
+        based performance estimation of NannyML 0.4; for the accuracy: Guillory et al., "Predicting with confidence on
+        unseen distributions", ICCV 2021). A higher score is taken to be no less probably positive: the shares are those
+        of an isotonic regression (Zadrozny, Elkan, KDD 2002).
+        """
+        positive, rows = isotonic(figures.means["positive"], figures.rows), figures.grouped(counts)
+        predicted = figures.means["predicted_positive"]
+        right = np.where(predicted == 1, positive, np.where(predicted == 0, 1 - positive, figures.means["accuracy"]))
+        accuracy = float(rows @ right / rows.sum())
+        found = {"accuracy": Figure(accuracy, figures.mean("accuracy", counts).error)}
+        of_holdout = expected_roc_auc(positive, figures.rows, figures.rows)
+        auc = expected_roc_auc(positive, rows, figures.rows)
+        if auc is not None:
+            errors = (each.error or 0.0 for each in (auc, of_holdout) if each is not None)
+            found["roc_auc"] = Figure(auc.value, sqrt(sum(error * error for error in errors)))
+        return found
+
 
 _INT64 = 7  # onnx.TensorProto.INT64
 
@@ -223,6 +252,27 @@ def roc_auc_error(auc: float, positives: float, negatives: float) -> float:
     q1, q2 = auc / (2 - auc), 2 * auc * auc / (1 + auc)
     variance = auc * (1 - auc) + (positives - 1) * (q1 - auc * auc) + (negatives - 1) * (q2 - auc * auc)
     return sqrt(max(0.0, variance) / (positives * negatives))
+
+
+def expected_roc_auc(positive: NDArray[np.float64], rows: NDArray[Any], holdout: NDArray[np.int64]) -> Figure | None:
+    """Return the ROC AUC of rows by bin of score, of which these shares are positive; None where a class is absent.
+
+    Within a bin the share is taken to rise evenly with the rank on the holdout, as from bin to bin. With a rise of s
+    around a share of p, a positive has a higher score than a negative of its bin with probability
+    1/2 + s / (12 p (1 - p)).
+    """
+    positives, negatives = rows * positive, rows * (1 - positive)
+    p, n = float(positives.sum()), float(negatives.sum())
+    if min(p, n) < 1:
+        return None
+    ranks = np.cumsum(holdout) - holdout / 2
+    rise = np.gradient(positive, ranks) * holdout if len(positive) > 1 else np.zeros(1)
+    most = 2 * np.minimum(positive, 1 - positive)
+    chance = 12 * positive * (1 - positive)
+    above = 0.5 + np.divide(np.clip(rise, -most, most), chance, out=np.zeros_like(chance), where=chance > 0)
+    below = np.cumsum(negatives) - negatives
+    auc = float((positives * (below + negatives * above)).sum() / (p * n))
+    return Figure(auc, roc_auc_error(auc, p, n))
 
 
 BINARY = Binary()

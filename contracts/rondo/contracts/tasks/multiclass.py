@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.tasks.base import Labels, Node
+    from rondo.contracts.tasks.binned_figures import BinnedFigures
     from rondo.contracts.tasks.metrics import Metric
 
 # The confusion matrix of a window has this many rows and columns at most.
@@ -123,6 +124,16 @@ class Multiclass:
         """
         predicted, observed, counted = _classes(fitted.labels, rows)
         return np.where(counted, predicted != observed, np.nan)
+
+    def row_figures(self, fitted: FittedTask, rows: pa.Table) -> dict[str, NDArray[np.float64]]:
+        return {"accuracy": 1 - self.losses(fitted, rows, None)}
+
+    def expected(self, figures: BinnedFigures, counts: NDArray[np.int64]) -> dict[str, Figure]:
+        """Return the accuracy, by how often a predicted class of like probability was right.
+
+        Guo et al., "On calibration of modern neural networks", ICML 2017; Guillory et al., ICCV 2021.
+        """
+        return {"accuracy": figures.mean("accuracy", counts)}
 
 
 def _classes(labels: tuple[str, ...], rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:

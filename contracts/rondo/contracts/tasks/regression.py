@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rondo.contracts.tasks.base import Labels, Node
+    from rondo.contracts.tasks.binned_figures import BinnedFigures
     from rondo.contracts.tasks.metrics import Metric
 
 # One wild outcome is not to decide the mean of the squared errors.
@@ -143,6 +144,20 @@ class Regression:
         if not largest:
             return np.where(np.isnan(errors), np.nan, np.sign(errors))
         return np.minimum(errors, largest) / largest
+
+    def row_figures(self, fitted: FittedTask, rows: pa.Table) -> dict[str, NDArray[np.float64]]:  # noqa: ARG002
+        squares = _squared_errors(rows)
+        return {"mae": np.sqrt(squares), "squared_error": squares}
+
+    def expected(self, figures: BinnedFigures, counts: NDArray[np.int64]) -> dict[str, Figure]:
+        """Return mean absolute and root mean squared error, by how far off like predictions were.
+
+        As the direct loss estimation of NannyML 0.6, with the prediction alone in place of all features.
+        """
+        square = figures.mean("squared_error", counts)
+        root = sqrt(square.value)
+        error = (square.error or 0.0) / (2 * root) if root else None
+        return {"mae": figures.mean("mae", counts), "rmse": Figure(root, error)}
 
 
 def _squared_errors(rows: pa.Table) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ from rondo.monitor.alerts.version_alarms import LabelledWindow, VersionAlarms
 from rondo.monitor.champion_history import ChampionHistory
 from rondo.monitor.evidence.model_evidence import ModelEvidence
 from rondo.monitor.quality.streams import StreamQuality
+from rondo.monitor.statistics.window_estimates import window_estimates
 from rondo.monitor.statistics.window_statistics import window_statistics
 from rondo.monitor.stream import log_messages
 from rondo.monitor.stream.message_buffer import MessageBuffer
@@ -264,7 +265,8 @@ class ModelState:
             self.recent = self.recent.with_window(CountedPeriod(start, start + tumbling.length, counts))
             self.evidence.take_losses(version, reference, start, tumbling.bucket, counts.loss_rows, counts.loss_sums)
             evidence, window = self.evidence.of(version, reference), tumbling.window(start, counts.rows)
-            found = LabelledWindow(window, counts.labelled_rows, window_statistics(counts, reference))
+            statistics, estimates = window_statistics(counts, reference), window_estimates(counts, reference)
+            found = LabelledWindow(window, counts.labelled_rows, statistics, estimates)
             yield from self.alarms.after_window(self._subject(evidence), evidence, reference, found)
 
     def _look(self, reference: Reference, tumbling: TumblingWindows, upto: int) -> Iterator[Announcement]:

@@ -57,6 +57,10 @@ def test_the_parts_say_what_changed_since_when_and_how_sure_it_is(rondo: Run, an
     assert {"city", "output.score"} <= {line.split()[0] for line in found["No evident change"][1:]}
     assert "1,000 rows" in found["Newest rows"][0]
     assert "ROC AUC" in "".join(found["Performance"])
+    estimated = " ".join(found["Performance, estimated"])
+    assert [word for word in ("ROC AUC", "accuracy", "±", "holdout") if word not in estimated] == []
+    (assumption,) = {each["assumption"] for each in status()["newest"]["estimates"]}
+    assert assumption in " ".join(estimated.split())
     assert "Not judged yet" not in found
 
 
@@ -131,7 +135,9 @@ def test_the_history_has_the_last_windows(rondo: Run, answers: Any) -> None:
     answers("loans/windows?limit=7", {"windows": windows[:5], "next": 5})
     answers("loans/windows?limit=2&before=5", {"windows": windows[5:7], "next": 3})
     head, *rows = rondo("drift", "loans", "--history", "--last", "7").stdout.splitlines()
-    assert head.split()[:6] == ["from", "version", "rows", "outcomes", "ROC", "AUC"]
+    assert head.split()[:4] == ["from", "version", "rows", "outcomes"]
+    assert "accuracy, estimated" in head
+    assert head.index("ROC AUC, estimated") < head.rindex("ROC AUC")
     assert [row[:10] for row in rows] == [each["start"][:10] for each in windows[:7]]
     assert [row.count("!") for row in (rows[0], rows[-1])] == [2, 0], "inputs and performance alarm in the newest"
     listed = rondo("drift", "loans", "--history", "--last", "7", "--json")

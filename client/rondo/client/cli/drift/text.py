@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rondo.client.cli.output import minute
-from rondo.contracts.events.monitoring import Statistic, described
+from rondo.contracts.events.monitoring import Estimate, Statistic, described, described_estimate
 from rondo.contracts.figures import duration
 from rondo.contracts.tasks.registry import METRICS
 
@@ -126,6 +126,7 @@ def _windows(status: dict[str, Any], width: int) -> Iterator[Line]:
         yield Line(f"  {_period(newest)}: {newest['rows']:,} rows{filling}")
     if not (closed := status["newest_closed"] or newest):
         return
+    yield from _estimated(newest or closed, width)
     metrics = [
         described(Statistic.model_validate(each))
         for each in closed["statistics"]
@@ -150,6 +151,17 @@ def _streams(streams: Mapping[str, dict[str, Any]]) -> Iterator[Line]:
         else:
             usual = duration(each["longest_gap_seconds"])
             yield Line(f"            longest gap {usual}; an alert after {duration(limit)}")
+
+
+def _estimated(window: dict[str, Any], width: int) -> Iterator[Line]:
+    """Yield the performance that is estimated of all rows of a window, and what must hold for it."""
+    estimates = [Estimate.model_validate(each) for each in window["estimates"]]
+    for assumption in dict.fromkeys(each.assumption for each in estimates):
+        mine = [described_estimate(each) for each in estimates if each.assumption == assumption]
+        yield from _heading("Performance, estimated")
+        yield Line(f"  {_period(window)}: {window['rows']:,} rows")
+        yield from (Line(line) for line in _indented(", ".join(mine), width, "  "))
+        yield from (Line(line, "dim") for line in _indented(f"if {printable(assumption)}", width, "  "))
 
 
 def _period(window: dict[str, Any]) -> str:

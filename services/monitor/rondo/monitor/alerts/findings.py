@@ -92,6 +92,7 @@ def closed(subject: Subject, closed: ClosedWindow) -> Announcement:
         **_bounded(closed.statistics),
         labelled_rows=closed.labelled_rows,
         no_verdict=closed.no_verdict,
+        estimates=closed.estimates,
     )
     return Announcement(event, event.finding_id, closed)
 

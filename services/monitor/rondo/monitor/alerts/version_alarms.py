@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from rondo.contracts.events.monitoring import Statistic, Window
+    from rondo.contracts.events.monitoring import Estimate, Statistic, Window
     from rondo.monitor.alerts.findings import Announcement, FindingKind, Subject
     from rondo.monitor.evidence.component_sums import Group
     from rondo.monitor.evidence.reference import Reference
@@ -31,11 +31,12 @@ _INPUT_KINDS: tuple[FindingKind, ...] = ("drift", "quality")
 
 @dataclass(frozen=True)
 class LabelledWindow:
-    """A closed window: its rows with outcomes, and its statistics."""
+    """A closed window: its rows with outcomes, its statistics, and the performance estimated of all of its rows."""
 
     window: Window
     labelled_rows: int
     statistics: tuple[Statistic, ...]
+    estimates: tuple[Estimate, ...] = ()
 
 
 @dataclass
@@ -78,6 +79,7 @@ class VersionAlarms:
             evidence=column_evidence(evidence, rate),
             evidence_until=evidence_until(evidence),
             no_verdict=no_verdict.performance(evidence, reference, rate),
+            estimates=closed.estimates,
         )
         published = [findings.closed(subject, kept)]
         published += self._found(("performance",), (LOSS,), subject, evidence, end, repeat=True)

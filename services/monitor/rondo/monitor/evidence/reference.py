@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rondo.chassis.profiles.binning import Binning
+from rondo.monitor.estimates.estimator import Estimator
 from rondo.monitor.evidence.component_sums import ComponentSums
 from rondo.monitor.evidence.widths import Density
 
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Bins, the reference's counts in them, and the components that evidence is made of.
+    """Bins, the reference's counts in them, the components that evidence is made of, and what estimates are made by.
 
-    `digest` is that of the version's artifact: the evidence depends on it, so that versions are independent.
+    `digest` is that of the version's artifact: the evidence depends on it, so that versions are independent. There is
+    no `estimator` where the trainer has written no calibration.
     """
 
     digest: str
@@ -31,11 +33,13 @@ class Reference:
     binning: Binning
     counts: NDArray[np.int64]
     components: ComponentSums
+    estimator: Estimator | None = None
 
     @classmethod
     def of(cls, profile: ReferenceProfile, digest: str = "") -> Reference:
         binning = Binning.of(profile)
-        return cls(digest, profile, binning, binning.reference(profile), ComponentSums.of(profile, binning))
+        components, estimator = ComponentSums.of(profile, binning), Estimator.of(profile, binning)
+        return cls(digest, profile, binning, binning.reference(profile), components, estimator)
 
     @property
     def task(self) -> FittedTask:

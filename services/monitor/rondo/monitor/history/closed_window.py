@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from rondo.contracts.events.base import Value
-from rondo.contracts.events.monitoring import Statistic, Window
+from rondo.contracts.events.monitoring import Estimate, Statistic, Window
 from rondo.contracts.times import Utc  # noqa: TC001 - Pydantic reads it at run time
 from rondo.monitor.evidence.verdicts import decimal, verdicts
 from rondo.monitor.windows.tumbling import to_time
@@ -31,7 +31,7 @@ class ColumnEvidence(Value):
 
 
 class ClosedWindow(Window):
-    """A closed window of the version that was champion. `no_verdict` is as in `WindowClosed`.
+    """A closed window of the version that was champion. `no_verdict` and `estimates` are as in `WindowClosed`.
 
     `evidence` is that of all rows before `evidence_until`, by group: inputs are looked at before the outcomes of their
     window are there.
@@ -43,6 +43,7 @@ class ClosedWindow(Window):
     evidence: tuple[ColumnEvidence, ...] = ()
     evidence_until: dict[str, Utc] = Field(default_factory=dict)
     no_verdict: str | None = None
+    estimates: tuple[Estimate, ...] = ()
 
 
 class WindowPage(Value):

@@ -33,7 +33,7 @@ def report_page(status: ModelStatus, windows: Sequence[ClosedWindow]) -> str:
         _header(status),
         columns.changed(status.columns, histograms, mine),
         columns.over_time(status.columns, mine),
-        performance(windows),
+        performance(windows, status.newest),
         columns.not_judged(status.columns, status.no_verdict),
         columns.every(status.columns, histograms),
         _reading(status),

@@ -1,37 +1,59 @@
-"""The part of the report about the performance: the metrics of the last windows beside those of the holdout."""
+"""The part of the report about the performance: observed and estimated metrics beside those of the holdout."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rondo.contracts.events.monitoring import described_estimate
 from rondo.contracts.tasks.registry import METRICS
 from rondo.monitor.report.markup import Markup, element
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rondo.contracts.events.monitoring import Statistic
+    from rondo.contracts.events.monitoring import Estimate, Statistic
     from rondo.monitor.history.closed_window import ClosedWindow
+    from rondo.monitor.status.newest_rows import NewestRows
 
 _WINDOWS = 12
 
 
-def performance(windows: Sequence[ClosedWindow]) -> Markup | None:
-    """Return a table of the metrics, one row for each of the newest windows with outcomes; None without any."""
-    shown = [each for each in windows if each.labelled_rows][:_WINDOWS]
-    if not shown:
+def performance(windows: Sequence[ClosedWindow], newest: NewestRows | None) -> Markup | None:
+    """Return what is estimated of the newest rows, and a table of the metrics of the newest closed windows.
+
+    Without outcomes and estimates it is None.
+    """
+    shown = [each for each in windows if each.labelled_rows or _estimates(each)][:_WINDOWS]
+    estimated = _newest(newest) if newest and newest.estimates else None
+    if not shown and estimated is None:
         return None
+    return element("section", element("h2", "Performance"), estimated, _table(shown) if shown else None)
+
+
+def _newest(newest: NewestRows) -> Markup:
+    figures = ", ".join(described_estimate(each) for each in newest.estimates)
+    assumptions = "; ".join(dict.fromkeys(each.assumption for each in newest.estimates))
+    return element(
+        "div",
+        element("p", element("strong", "Estimated"), f" of the newest {newest.rows:,} rows: {figures}"),
+        element("p", f"An estimate needs no outcomes. It is right if {assumptions}.", class_="soft"),
+        class_="card",
+    )
+
+
+def _table(shown: Sequence[ClosedWindow]) -> Markup:
     metrics = list(dict.fromkeys(each.statistic for window in shown for each in _metrics(window)))
-    heads = ["window from (UTC)", *(METRICS[metric].title for metric in metrics), "outcomes", "rows", "version"]
+    estimated = list(dict.fromkeys(each.statistic for window in shown for each in _estimates(window)))
+    titles = [*(f"{METRICS[metric].title}, estimated" for metric in estimated), *(METRICS[m].title for m in metrics)]
+    heads = ["window from (UTC)", *titles, "outcomes", "rows", "version"]
     head = element("tr", *(element("th", text, class_="number" if at else None) for at, text in enumerate(heads)))
     rows = []
     for version in dict.fromkeys(window.model_version for window in shown):
         mine = [window for window in shown if window.model_version == version]
-        rows += [_row(window, metrics) for window in mine]
-        rows.append(_holdout(version, mine[0], metrics))
+        rows += [_row(window, metrics, estimated) for window in mine]
+        rows.append(_holdout(version, mine[0], metrics, estimated))
     return element(
-        "section",
-        element("h2", "Performance"),
+        "div",
         element("div", element("table", head, *rows), class_="card scroll"),
         element("p", "A figure of few outcomes moves by chance; only the evidence decides.", class_="soft"),
     )
@@ -41,25 +63,31 @@ def _metrics(window: ClosedWindow) -> list[Statistic]:
     return [each for each in window.statistics if each.feature is None and each.statistic in METRICS]
 
 
-def _row(window: ClosedWindow, metrics: Sequence[str]) -> Markup:
+def _estimates(window: ClosedWindow) -> list[Estimate]:
+    return [each for each in window.estimates if each.statistic in METRICS]
+
+
+def _row(window: ClosedWindow, metrics: Sequence[str], estimated: Sequence[str]) -> Markup:
+    expected = {each.statistic: METRICS[each.statistic].figure(each.value) for each in _estimates(window)}
     values = {each.statistic: METRICS[each.statistic].figure(each.value) for each in _metrics(window)}
-    cells = (f"{window.labelled_rows:,}", f"{window.rows:,}", window.model_version)
+    figures = (*(expected.get(each, "") for each in estimated), *(values.get(each, "") for each in metrics))
+    cells = (*figures, f"{window.labelled_rows:,}", f"{window.rows:,}", window.model_version)
     return element(
         "tr",
         element("td", f"{window.start:%Y-%m-%d %H:%M}"),
-        *(element("td", cell, class_="number") for cell in (*(values.get(each, "") for each in metrics), *cells)),
+        *(element("td", cell, class_="number") for cell in cells),
     )
 
 
-def _holdout(version: int, window: ClosedWindow, metrics: Sequence[str]) -> Markup:
-    values = {
-        each.statistic: METRICS[each.statistic].figure(each.reference)
-        for each in _metrics(window)
-        if each.reference is not None
-    }
+def _holdout(version: int, window: ClosedWindow, metrics: Sequence[str], estimated: Sequence[str]) -> Markup:
+    expected, values = (
+        {each.statistic: METRICS[each.statistic].figure(each.reference) for each in found if each.reference is not None}
+        for found in (_estimates(window), _metrics(window))
+    )
+    figures = (*(expected.get(each, "") for each in estimated), *(values.get(each, "") for each in metrics))
     return element(
         "tr",
         element("td", "holdout"),
-        *(element("td", c, class_="number") for c in (*(values.get(each, "") for each in metrics), "", "", version)),
+        *(element("td", cell, class_="number") for cell in (*figures, "", "", version)),
         class_="holdout",
     )

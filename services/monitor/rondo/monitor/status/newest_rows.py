@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rondo.contracts.events.monitoring import Statistic, Window
+from rondo.contracts.events.monitoring import Estimate, Statistic, Window
+from rondo.monitor.statistics.window_estimates import window_estimates
 from rondo.monitor.statistics.window_statistics import window_statistics
 from rondo.monitor.status.histograms import Histogram, histograms
 from rondo.monitor.windows.recent_windows import CountedPeriod, combined
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
 
 
 class WindowStatus(Window):
-    """A window, or several that follow each other. Its figures describe, and decide nothing."""
+    """A window, or several that follow each other. Its figures describe, and decide nothing.
+
+    `estimates` are as in `WindowClosed`.
+    """
 
     labelled_rows: int
     statistics: tuple[Statistic, ...]
+    estimates: tuple[Estimate, ...] = ()
 
 
 class NewestRows(WindowStatus):
@@ -43,6 +48,7 @@ def window_status(period: CountedPeriod, reference: Reference) -> WindowStatus:
         rows=period.counts.rows,
         labelled_rows=period.counts.labelled_rows,
         statistics=window_statistics(period.counts, reference),
+        estimates=window_estimates(period.counts, reference),
     )
 
 

@@ -9,6 +9,7 @@ from rondo.contracts.training_evidence import Evaluation, PerformanceFigure, Ref
 from rondo.trainer.dataset.columns import targets
 from rondo.trainer.dataset.split import unseen_by_champion
 from rondo.trainer.evaluation import bootstrap, reference_blocks, reference_profile
+from rondo.trainer.evaluation.calibration import calibration_of
 from rondo.trainer.evaluation.candidate import Candidate
 from rondo.trainer.evaluation.metrics import Scored, compute_all
 from rondo.trainer.evaluation.slices import evaluate_slices
@@ -76,6 +77,7 @@ def _profile(fitted: FittedCandidate, scored: Scored) -> ReferenceProfile:
     sketch = task_named(scored.task.task).sketch(scored.task)
     counted, outputs = reference_profile.counted_rows(scored), reference_profile.of_outputs(scored)
     figures = sketch.figures(sketch.count(counted))
+    loss = reference_blocks.of_losses(scored.task, counted)
     return ReferenceProfile(
         rows=fitted.rows,
         seconds=(fitted.event_time_to - fitted.event_time_from).total_seconds(),
@@ -86,7 +88,8 @@ def _profile(fitted: FittedCandidate, scored: Scored) -> ReferenceProfile:
         feature_blocks=fitted.reference.blocks,
         projections=fitted.reference.projections,
         output_blocks=reference_blocks.of_outputs(outputs, scored),
-        loss=reference_blocks.of_losses(scored.task, counted),
+        loss=loss,
+        calibration=calibration_of(scored.task, counted, outputs, loss),
     )
 
 

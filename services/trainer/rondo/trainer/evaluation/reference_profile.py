@@ -14,7 +14,7 @@ from rondo.contracts.training_evidence import CategoricalProfile, NumericProfile
 from rondo.trainer.evaluation.order_statistics import OrderStatistics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from rondo.trainer.evaluation.metrics import Scored
 
 BINS = 20
+# Of fewer values a mean is too uncertain, and further halves are no different.
+_FEWEST_IN_TAIL, _MOST_HALVINGS = 30, 9
 # No class is the empty text.
 UNKNOWN_CLASS = ""
 # Rarer categories hold too few rows for a distance; they are counted together.
@@ -44,7 +46,7 @@ def of_outputs(scored: Scored) -> dict[str, FeatureProfile]:
     found: dict[str, FeatureProfile] = {}
     for output in task_named(scored.task.task).outputs(scored.task):
         if output.watched and output.kind == "number":
-            found[output.name] = numeric(scored.outputs[output.name])
+            found[output.name] = numeric(scored.outputs[output.name], fine_tails=True)
         elif output.watched and output.kind == "label":
             labels = pl.Series(output.name, scored.task.labels, pl.String)
             found[output.name] = categorical(labels.gather(scored.outputs[output.name].tolist()))
@@ -69,28 +71,40 @@ def counted_rows(scored: Scored) -> pa.Table:
     return pa.table(columns, schema=pa.schema([*PREDICTED, *OBSERVED]))
 
 
-def numeric(values: NDArray[np.float32]) -> NumericProfile:
+def numeric(values: NDArray[np.float32], *, fine_tails: bool = False) -> NumericProfile:
     """Count values in bins of about equal counts; NaN is missing.
+
+    With `fine_tails` the outer bins are halved towards either end, as long as they have enough values: where the live
+    predictions move there, the performance to be expected is that of the tail, and not of a twentieth of the holdout.
 
     Values that the training data lacks have bins of their own: below the least and above the greatest value, and beside
     each value that fills a bin alone. Otherwise a constant, or a feature that is mostly one value, would share its bin
-    with every other value, and could not drift. There are at most `2 * BINS + 1` edges.
+    with every other value, and could not drift. There are at most `2 * BINS + 1` edges, and 18 more in fine tails.
     """
     present = values[~np.isnan(values)]
     order = OrderStatistics(present)
-    edges = _edges(order, int(np.count_nonzero(present == -np.inf)), int(np.count_nonzero(np.isfinite(present))))
+    first, count = int(np.count_nonzero(present == -np.inf)), int(np.count_nonzero(np.isfinite(present)))
+    edges = _edges(order, first, count, _tails(count) if fine_tails else [])
     counts = np.diff(order.below(edges), prepend=0, append=len(present))
     return NumericProfile(
         edges=tuple(edges.tolist()), counts=tuple(counts.tolist()), missing=len(values) - len(present)
     )
 
 
-def _edges(order: OrderStatistics, first: int, count: int) -> NDArray[np.float32]:
+def _tails(count: int) -> list[float]:
+    """Return the shares of `count` values that are below the additional edges of fine tails."""
+    shares = [0.5**halving / BINS for halving in range(1, _MOST_HALVINGS + 1)]
+    found = [share for share in shares if share * count >= _FEWEST_IN_TAIL]
+    return [*found, *(1 - share for share in found)]
+
+
+def _edges(order: OrderStatistics, first: int, count: int, tails: Sequence[float]) -> NDArray[np.float32]:
     """Return the edges of `count` finite values, the least of which is at the place `first`."""
     if not count:
         return np.empty(0, np.float32)
+    shares = np.sort([*np.arange(BINS + 1) / BINS, *tails])
     # Edges are values of the data: an interpolated edge beside a frequent value would be a bin of rounding error.
-    least, *quantiles, greatest = order.at(first + ((count - 1) * (np.arange(BINS + 1) / BINS)).astype(np.int64))
+    least, *quantiles, greatest = order.at(first + ((count - 1) * shares).astype(np.int64))
     distinct, repeats = np.unique(quantiles, return_counts=True)
     upper_ends = np.append(distinct[repeats > 1], greatest)
     with np.errstate(over="ignore"):  # above the greatest float32 there is nothing

@@ -1,0 +1,69 @@
+"""Estimates the performance of rows from the counts of what was predicted, without any outcome.
+
+The counts are those of the output's bins that the monitor has anyway, so nothing is done for a single row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rondo.contracts.events.logs import OUTPUT
+from rondo.contracts.tasks.binned_figures import BinnedFigures
+from rondo.contracts.tasks.registry import task_named
+from rondo.contracts.vocabularies import StatisticName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from rondo.chassis.profiles.binning import Binning, ColumnBins
+    from rondo.contracts.tasks.sketches import Figure
+    from rondo.contracts.training_evidence import ReferenceProfile
+
+ASSUMPTION = (
+    "rows with like predictions are as often right, or as far off, as on the holdout: the relation of features and "
+    "label is unchanged"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Estimator:
+    """What the holdout shows of a version, whose task is `task`; `column` has the bins of the predictions."""
+
+    task: str
+    column: ColumnBins
+    figures: BinnedFigures
+
+    @classmethod
+    def of(cls, profile: ReferenceProfile, binning: Binning) -> Estimator | None:
+        """Return the estimator of a reference; None where it has no calibration, or one of other bins."""
+        if (found := profile.calibration) is None:
+            return None
+        named = f"{OUTPUT}{found.output}"
+        column = next((each for each in binning.columns if each.name == named and each.edges is not None), None)
+        if column is None or column.size - 1 != len(found.rows):
+            return None
+        means = {name: np.array(each.means) for name, each in found.figures.items()}
+        variances = {name: np.array(each.variances) for name, each in found.figures.items()}
+        figures = BinnedFigures.of(np.array(found.rows, np.int64), means, variances)
+        return cls(profile.task.task, column, figures) if figures else None
+
+    def predicted(self, bins: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows by bin of the prediction, of counts by the bins of every column."""
+        return self.column.of(bins)[:-1]
+
+    def expected(self, bins: NDArray[np.int64]) -> Mapping[str, Figure]:
+        """Return the loss and the metrics to be expected of rows with these counts; none without a prediction."""
+        counts = self.predicted(bins)
+        if not counts.any():
+            return {}
+        loss = self.figures.mean(StatisticName.LOSS, counts)
+        return {**task_named(self.task).expected(self.figures, counts), StatisticName.LOSS: loss}
+
+    def of_holdout(self, name: str) -> float | None:
+        """Return a figure of the holdout by its name; None where it is no mean of rows."""
+        return self.figures.reference(name) if name in self.figures.means else None
