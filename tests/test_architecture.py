@@ -44,6 +44,7 @@ TOP = {
     "uv.lock",
 }
 TECHNOLOGY = {
+    "apprise",
     "aiokafka",
     "asyncpg",
     "bentoml",
@@ -61,6 +62,7 @@ TECHNOLOGY = {
 MAY_KNOW = {
     "__main__",
     "app",
+    "apprise",
     "bento",
     "bentoml",
     "delta",

@@ -12,8 +12,9 @@ from rondo.chassis.errors import Backoff
 from rondo.monitor.alerts.findings import Announcement
 from rondo.monitor.notifications.message_plan import Policy
 from rondo.monitor.notifications.postgres_alerts import PostgresAlerts
-from rondo.monitor.notifications.webhook import Webhook, receivers
+from rondo.monitor.notifications.webhook import Webhook
 from rondo.monitor.notifications.webhook_delivery import Deliveries
+from rondo.monitor.notifications.webhook_receivers import receivers
 from rondo.monitor.ports import Checkpoint
 from rondo.monitor.settings import MonitorSettings
 from rondo.monitor.state.postgres_state import PostgresStore

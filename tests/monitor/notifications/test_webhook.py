@@ -12,7 +12,8 @@ import pytest
 import standardwebhooks
 from rondo.chassis.settings import SettingsError
 from rondo.monitor.notifications.message_content import AlertMessage, with_ends
-from rondo.monitor.notifications.webhook import Answer, Receiver, Webhook, WebhookUrlError, body, receivers, signer
+from rondo.monitor.notifications.webhook import Webhook, body, signer
+from rondo.monitor.notifications.webhook_receivers import Answer, Receiver, WebhookUrlError, receivers
 from rondo.monitor.settings import MonitorSettings
 
 from tests.monitor.builders import EPOCH, MODEL
@@ -84,6 +85,7 @@ def test_an_old_message_ends_in_alertmanager_what_is_over_by_now() -> None:
 MALFORMED = [
     "localhost", "ftp://s3cret", "http://", "http://[::1", "http://a:99999/", "http://a:0/", "http://xn--0/",
     "http://☃..example/", "alertmanager+alerts:9093", "https://:80/",
+    "apprise+nosuch://x", "apprise+json://169.254.169.254/", "apprise+",
     "http://169.254.169.254/latest/meta-data/", "alertmanager+http://[fe80::1]:9093", "http://[::ffff:169.254.169.254]/",
 ]  # fmt: skip
 

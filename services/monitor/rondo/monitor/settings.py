@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from rondo.chassis.settings import PostgresSettings
 from rondo.contracts.spec.duration import parse_duration
-from rondo.monitor.notifications import webhook
+from rondo.monitor.notifications import webhook, webhook_receivers
 from rondo.monitor.notifications.message_plan import Policy
 
 # The share of the time that checkpoints may take: a large state is saved less often.
@@ -55,9 +55,9 @@ class MonitorTimings:
 class MonitorSettings(PostgresSettings):
     """`artifacts` is the artifact store, a folder or a URL; it is only read.
 
-    `webhook_urls` are addresses separated by commas; the prefix `alertmanager+` selects that format. `webhook_secret`
-    signs the calls in the other format. `alert_group_wait` is in seconds, `alert_repeat` are durations separated by
-    commas, see `message_plan.Policy`.
+    `webhook_urls` are addresses separated by commas; the prefixes `alertmanager+` and `apprise+` select these formats.
+    `webhook_secret` signs the calls in the other format. `alert_group_wait` is in seconds, `alert_repeat` are
+    durations separated by commas, see `message_plan.Policy`.
     """
 
     service: str = "monitor"
@@ -73,7 +73,7 @@ class MonitorSettings(PostgresSettings):
     @field_validator("webhook_urls")
     @classmethod
     def _are_webhooks(cls, value: SecretStr) -> SecretStr:
-        webhook.receivers(value.get_secret_value())
+        webhook_receivers.receivers(value.get_secret_value())
         return value
 
     @field_validator("webhook_secret")
@@ -99,9 +99,9 @@ class MonitorSettings(PostgresSettings):
         return MonitorTimings(self.checkpoint_interval, self.outcomes_idle_timeout, self.max_out_of_orderness)
 
     @property
-    def receivers(self) -> tuple[webhook.Receiver, ...]:
+    def receivers(self) -> tuple[webhook_receivers.Receiver, ...]:
         """The webhooks that receive alerts."""
-        return webhook.receivers(self.webhook_urls.get_secret_value())
+        return webhook_receivers.receivers(self.webhook_urls.get_secret_value())
 
 
 def _distances(text: str) -> tuple[timedelta, ...]:

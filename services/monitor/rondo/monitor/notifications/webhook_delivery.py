@@ -18,7 +18,7 @@ from rondo.chassis.retry import Retry
 from rondo.monitor import metrics
 from rondo.monitor.errors import UnknownDeliveryError, UnknownReceiverError
 from rondo.monitor.notifications.message_content import AlertMessage, with_ends
-from rondo.monitor.notifications.webhook import Answer
+from rondo.monitor.notifications.webhook_receivers import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from rondo.monitor.notifications.message_content import MessageAlert
     from rondo.monitor.notifications.message_plan import Policy
     from rondo.monitor.notifications.postgres_alerts import PostgresAlerts
-    from rondo.monitor.notifications.webhook import Receiver, Webhook
+    from rondo.monitor.notifications.webhook import Webhook
+    from rondo.monitor.notifications.webhook_receivers import Receiver
 
 log = logging.getLogger(__name__)
 # Alerts are for people: a second more does not matter.
