@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rondo.monitor.evidence import staged_test
 from rondo.monitor.evidence.block_test import BlockTest
-from rondo.monitor.evidence.grid import on_grid
+from rondo.monitor.evidence.ranking import on_grid
 from rondo.monitor.evidence.staged_test import StagedTest
 
 from tests.monitor.evidence.buckets import MINUTE, buckets_of, exact, parts_of

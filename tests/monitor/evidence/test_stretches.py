@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rondo.monitor.evidence.grid import on_grid
+from rondo.monitor.evidence.ranking import on_grid
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches, staged
 from rondo.monitor.evidence.version_evidence import Component, Watched

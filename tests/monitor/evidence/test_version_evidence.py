@@ -62,6 +62,19 @@ def test_each_group_has_a_third_of_the_rate_shared_by_its_components() -> None:
     assert spent == pytest.approx(RATE)
 
 
+def test_where_components_alarm_the_others_of_their_group_need_less() -> None:
+    evidence = begun()
+    (inputs,) = [each for each in evidence.watched if each.group == "inputs"]
+    inputs.state.evidence[:] = np.log(3 * 8 / RATE) - 0.2
+    assert list(evidence.alarms(RATE)) == []
+    inputs.state.evidence[0] += 0.2
+    assert len({alarm.component for alarm in evidence.alarms(RATE)}) == 8
+    # All 8 are named: each needs the sum of 1/k up to 8 times what a single one would.
+    (threshold,) = {alarm.threshold for alarm in evidence.alarms(RATE)}
+    assert np.exp(threshold) == pytest.approx(3 * 2.717857 / RATE)
+    assert np.exp(evidence.threshold("loss", RATE)) == pytest.approx(3 / RATE), "each group decides for itself"
+
+
 def test_a_column_of_an_unknown_profile_is_not_watched_and_the_sums_of_others_stay_theirs() -> None:
     profile = changed(features={"x": UnknownProfile(kind="new"), "city": PROFILE.features["city"]})
     evidence, reference = begun(profile), Reference.of(profile)

@@ -1,5 +1,9 @@
 """Rows of values that are appended to, and how many values of each row are smaller than a new one, and how many equal.
 
+Ties must be ties: blocks of rows without any missing value are equal, and so are blocks with the same share of a
+category. The trainer rounds the means of the reference, and a mean of means has errors of rounding, so means are put on
+a grid of a millionth.
+
 Most of a row is kept sorted, so that a new value is found by a binary search, and the newest values are compared one by
 one: sorting the row again for each value would cost more.
 """
@@ -17,6 +21,10 @@ if TYPE_CHECKING:
 MOST_UNSORTED = 64
 """The most values at the end of a row that are not sorted yet."""
 _FEWEST = 64
+_STEPS = 1e6
+# No share of rows lies at a border of the shifted grid: shares are multiples of a small power of 1/2 or 1/10, or far
+# from the borders.
+_SHIFT = 0.3711
 
 
 @dataclass(eq=False)
@@ -82,6 +90,11 @@ class Ranking:
             before = np.arange(self.sorted, values.shape[1] - 1) < np.arange(known, values.shape[1])[:, None]
             smaller, equal = smaller & before, equal & before
         return below + _count(smaller), same + _count(equal)
+
+
+def on_grid(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the means, each rounded to one place of the grid."""
+    return np.asarray(np.floor(means * _STEPS + _SHIFT) / _STEPS)
 
 
 def _with_rows(values: NDArray[np.float64]) -> NDArray[np.complex128]:

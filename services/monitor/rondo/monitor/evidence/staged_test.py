@@ -19,7 +19,7 @@ import numpy as np
 
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS
 from rondo.monitor.evidence.block_test import BlockTest
-from rondo.monitor.evidence.grid import on_grid
+from rondo.monitor.evidence.ranking import on_grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

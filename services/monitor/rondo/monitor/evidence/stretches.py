@@ -16,7 +16,7 @@ from rondo.chassis.profiles.autocorrelation import FEWEST_MEANS, autocorrelation
 from rondo.chassis.profiles.components import in_units
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, SHORTEST, block_length, longest_autocorrelation
 from rondo.monitor.evidence.block_test import BlockTest
-from rondo.monitor.evidence.grid import on_grid
+from rondo.monitor.evidence.ranking import on_grid
 from rondo.monitor.evidence.staged_test import OpenBlock, StagedTest
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS
 from rondo.monitor.evidence.block_test import BlockTest
-from rondo.monitor.evidence.grid import on_grid
+from rondo.monitor.evidence.ranking import on_grid
 from rondo.monitor.evidence.staged_test import OpenBlock, crowded_by, merged
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """The evidence about one version: tests of its inputs, its outputs and its losses against its reference.
 
-Each of the three groups has a third of the false-alarm rate, shared evenly by the group's components (union bound):
-then the probability that anything alarms without a change is at most the rate, however often one looks and however the
+Each of the three groups has a third of the false-alarm rate, within which `false_discoveries` decides what is named:
+the probability that anything alarms without a change is at most the rate, however often one looks and however the
 components depend on each other. Columns with the same length of blocks share a test, which is faster.
 """
 
@@ -20,6 +20,7 @@ from rondo.contracts.training_evidence import ReferenceBlocks
 from rondo.contracts.vocabularies import StatisticName
 from rondo.monitor.evidence.block_length import FEWEST_BLOCKS, shortest_of
 from rondo.monitor.evidence.component_sums import watched_columns
+from rondo.monitor.evidence.false_discoveries import naming_threshold
 from rondo.monitor.evidence.staged_test import Buckets, StagedTest
 from rondo.monitor.evidence.stretches import Learning, Stretches, staged
 from rondo.monitor.evidence.suspicion import ShortReference, Suspicion, begun
@@ -189,8 +190,12 @@ class VersionEvidence:
         return sum(len(each.components) for each in self.watched if each.group == group)
 
     def threshold(self, group: Group, false_alarm_rate: float) -> float:
-        """Return the logarithm of the evidence at which a component of the group alarms."""
-        return float(np.log(self.count(group) * len(GROUPS) / false_alarm_rate))
+        """Return the logarithm of the evidence at which a component of the group alarms, by what the others show.
+
+        The group has a component.
+        """
+        evidence = np.concatenate([each.state.evidence for each in self.watched if each.group == group])
+        return naming_threshold(evidence, false_alarm_rate / len(GROUPS))
 
     def alarms(self, false_alarm_rate: float, groups: Sequence[Group] = GROUPS) -> Iterator[Alarm]:
         """Yield what has reached its threshold, group by group, the strongest evidence first."""

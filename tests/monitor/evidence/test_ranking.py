@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rondo.monitor.evidence.grid import on_grid
+from rondo.monitor.evidence.ranking import on_grid
 from rondo.monitor.evidence.stretches import Stretches
 
 

@@ -1,0 +1,51 @@
+"""At which evidence a figure of a group is named as changed: the share of false names is bounded, and so are alarms.
+
+M(i) is the largest evidence of figure i so far, of n in the group; `level` is the group's share a of the false-alarm
+rate. If i has not changed, M(i) ever reaches c with probability 1 / c at most (Ville's inequality; for the stages of a
+test see `staged_test`), whatever the other figures do.
+
+*The first name* needs the evidence n / a. By the union bound a group without a change ever has one with probability a
+at most.
+
+*Further names* need less: the k largest are named where each has reached n h / (k a), h = 1 + 1/2 + ... + 1/n, or
+n / a if that is less (Benjamini and Yekutieli, "The control of the false discovery rate in multiple testing under
+dependency", Annals of Statistics 2001). This is e-BH (Wang and Ramdas, "False discovery rate control with e-values",
+JRSS B 2022) of evidence that has been adjusted as the largest one of a process has to be (Choe and Ramdas, "Combining
+evidence across filtrations using adjusters", 2024).
+
+*The share of false names* is expected to be at most 2 a, at the worst time ever. A false name among k adds 1 / k to it.
+It has reached n / a, with probability a / n at most, or n h / (k a). With f(k) = k a / (n h) as the bound of that
+probability, the second part is at most the sum over k of (f(k) - f(k-1)) / k = a / n. Both add up to 2 a / n for each
+of the n figures, and over groups to twice the false-alarm rate. As evidence and names only grow, this holds for the
+worst time, too.
+
+The mean of the figures' evidence, which would have to reach 1 / a only, is no test. Ranks of a column's blocks are
+independent of its own earlier ranks, but not of those of other columns, and the more columns there are, the more of the
+rows their ranks reveal, among which nothing can be bet on exchangeability (Ramdas, Ruf, Larsson, Koolen, "Testing
+exchangeability: fork-convexity, supermartingales and e-processes", 2022). So each figure's evidence is a martingale for
+itself, their mean is none, and with the adjustment above it would come later than the union bound where few change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def naming_threshold(evidence: NDArray[np.float64], level: float) -> float:
+    """Return the logarithm of the evidence at which figures of a group are named now; it never rises.
+
+    `evidence` has the logarithm of the largest evidence so far of each figure of the group, shape `[figures]`.
+    """
+    count = len(evidence)
+    first = float(np.log(count / level))
+    if evidence.max() < first:
+        return first
+    names = np.arange(1, count + 1)
+    thresholds = np.minimum(first, np.log(count * (1 / names).sum() / (names * level)))
+    reached = np.flatnonzero(np.sort(evidence)[::-1] >= thresholds)
+    return float(thresholds[reached[-1]])

@@ -1,0 +1,94 @@
+"""Which figures are named: the first one by its share of the rate, further ones by less, and few of them falsely."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rondo.monitor.evidence.block_test import BlockTest
+from rondo.monitor.evidence.false_discoveries import naming_threshold
+
+LEVEL = 0.1
+EVIDENCE = st.lists(st.floats(0, 12), min_size=1, max_size=40)
+
+
+def named(evidence: np.ndarray, level: float = LEVEL) -> np.ndarray:
+    return np.asarray(evidence >= naming_threshold(evidence, level))
+
+
+def test_the_first_name_needs_its_share_of_the_level() -> None:
+    for count in (1, 4, 54):
+        none = np.full(count, np.log(count / LEVEL) - 1e-9)
+        assert not named(none).any(), "all of them together are no reason: the rate of alarms would be exceeded"
+        one = np.append(none[1:] - 5, np.log(count / LEVEL))
+        assert named(one).tolist() == [False] * (count - 1) + [True]
+
+
+def test_with_more_names_each_needs_less() -> None:
+    harmonic = sum(1 / k for k in range(1, 21))
+    evidence = np.zeros(20)
+    evidence[0] = np.log(20 / LEVEL)
+    evidence[1:10] = np.log(20 * harmonic / (10 * LEVEL))
+    assert named(evidence).sum() == 10
+    assert np.exp(naming_threshold(evidence, LEVEL)) == pytest.approx(20 * harmonic / (10 * LEVEL))
+    evidence[9] -= 1e-9
+    assert named(evidence).sum() == 1
+
+
+@given(EVIDENCE, EVIDENCE)
+def test_names_stay_while_evidence_grows(before: list[float], growth: list[float]) -> None:
+    first = np.array(before)
+    later = first + np.resize(np.array(growth), first.size)
+    assert naming_threshold(later, LEVEL) <= naming_threshold(first, LEVEL)
+    assert (named(later) >= named(first)).all()
+
+
+def largest(rng: np.random.Generator, count: int, dependence: str) -> np.ndarray:
+    """Return logarithms of the largest evidence of figures without a change, as large as Ville's inequality allows."""
+    uniform = rng.uniform(size=count)
+    if dependence == "equal":
+        uniform[:] = uniform[0]
+    if dependence == "opposite":
+        uniform[1::2] = 1 - uniform[0]
+    if dependence == "in turns":
+        # In any turn one figure alone has much evidence.
+        uniform = (uniform[0] + rng.permutation(count) / count) % 1
+    return -np.log(uniform)
+
+
+@pytest.mark.parametrize("dependence", ["independent", "equal", "opposite", "in turns"])
+def test_alarms_without_a_change_and_false_names_are_as_rare_as_promised(dependence: str) -> None:
+    rng, streams, count = np.random.default_rng(7), 20_000, 20
+    alarms = sum(named(largest(rng, count, dependence)).any() for _ in range(streams))
+    # Three standard errors above the level.
+    assert alarms / streams <= LEVEL + 3 * np.sqrt(LEVEL / streams)
+    for changed in (1, 8, 15):
+        shares = []
+        for _ in range(streams // 4):
+            evidence = largest(rng, count, dependence)
+            evidence[:changed] = rng.uniform(3, 8, changed)
+            mine = named(evidence)
+            shares.append(mine[changed:].sum() / max(1, mine.sum()))
+        expected = 2 * LEVEL * (count - changed) / count
+        assert np.mean(shares) <= expected + 3 * np.std(shares) / np.sqrt(len(shares))
+
+
+def test_many_small_changes_are_named_after_fewer_blocks_than_with_equal_shares() -> None:
+    """20 figures change by .8 standard deviations of their blocks, which a group with a level of 1 / 300 watches."""
+    level, count, saved = 1 / 300, 20, []
+    for seed in range(4):
+        rng, needed = np.random.default_rng(seed), dict[str, int]()
+        test = BlockTest.of(f"{seed}", rng.normal(size=(count, 200)), np.ones(count, np.bool_), one_sided=False)
+        live, evidence = rng.normal(size=(count, 300)) + 0.8, np.zeros(count)
+        while test.live < live.shape[1]:
+            first = test.live
+            test = test.with_blocks(live[:, first : first + test.until_look])
+            evidence = np.maximum(evidence, test.evidence())
+            if named(evidence, level).all():
+                needed.setdefault("names", test.live)
+            if (evidence >= np.log(count / level)).all():
+                needed.setdefault("shares", test.live)
+        assert needed["names"] <= needed["shares"]
+        saved.append(1 - needed["names"] / needed["shares"])
+    assert np.mean(saved) > 0.05
